@@ -1,0 +1,1 @@
+"""Neural networks (not database tables): loading, device, weights."""

@@ -1,0 +1,50 @@
+"""Where the networks run and in what precision, decided once when a process starts."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+Device = Literal["cpu", "cuda", "mps"]
+DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
+DtypeName = Literal["float32", "float16", "bfloat16"]
+DtypeChoice = Literal["auto", "float32", "float16", "bfloat16"]
+
+
+class DeviceUnavailable(RuntimeError):
+    """Raised when the device asked for isn't there; running on the CPU instead would hide it."""
+
+
+def resolve_device(choice: DeviceChoice) -> Device:
+    """Return the device to use. `auto` takes CUDA, then MPS, then the CPU.
+
+    Raises DeviceUnavailable when a device is asked for by name and torch doesn't see it.
+    """
+    import torch
+
+    available: dict[str, bool] = {
+        "cuda": bool(torch.cuda.is_available()),
+        "mps": bool(torch.backends.mps.is_available()),
+        "cpu": True,
+    }
+    if choice == "auto":
+        return "cuda" if available["cuda"] else "mps" if available["mps"] else "cpu"
+    if not available[choice]:
+        raise DeviceUnavailable(
+            f"torch sees no {choice} device here. Install the torch build for it, or set the device to auto or cpu."
+        )
+    return choice
+
+
+def resolve_dtype(choice: DtypeChoice, device: Device) -> DtypeName:
+    """Return the precision to load weights in. `auto`: bfloat16 on CUDA, float16 on MPS, float32 on a CPU.
+
+    Half precision on a CPU is emulated on many machines and then slower than float32.
+    """
+    if choice != "auto":
+        return choice
+    return {"cuda": "bfloat16", "mps": "float16", "cpu": "float32"}[device]  # type: ignore[return-value]  # the values are literals
+
+
+def use_weights_directory(directory: Path) -> None:
+    """Tell rembg where its weights lie; it reads U2NET_HOME and offers no argument."""
+    os.environ["U2NET_HOME"] = str(directory)  # noqa: TID251 - the only way rembg takes a folder; written, not read

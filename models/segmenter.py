@@ -1,0 +1,83 @@
+"""The network that finds the product: any model of rembg. The only file that imports rembg."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.device import Device, DeviceUnavailable, use_weights_directory
+from models.weights import CARDS, verify
+from pipeline.errors import ModelFailed, OutOfMemory
+from pipeline.networks import Segmenter
+
+_PROVIDERS: dict[Device, list[str]] = {
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    # onnxruntime has no MPS; u2netp takes half a second on a CPU.
+    "mps": ["CPUExecutionProvider"],
+    "cpu": ["CPUExecutionProvider"],
+}
+
+
+class RembgSegmenter:
+    """A rembg session as a `Segmenter`."""
+
+    def __init__(self, session: Any, version: str):
+        self._session = session
+        #: Model and package, for the report's provenance.
+        self.version = version
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return H×W alpha in [0, 1] for an H×W×3 sRGB photo.
+
+        rembg stretches each mask to the full range, so a 1.0 says nothing about how sure the network is.
+        Raises OutOfMemory and ModelFailed.
+        """
+        try:
+            masks = self._session.predict(Image.fromarray(image))
+        except MemoryError:
+            raise OutOfMemory("Too little memory to cut the product out of this photo.") from None
+        except Exception as error:  # noqa: BLE001 - onnxruntime raises its own unrelated classes
+            if "allocate" in str(error) or "out of memory" in str(error).lower():
+                raise OutOfMemory("Too little memory to cut the product out of this photo.") from error
+            raise ModelFailed(f"The network that cuts the product out failed: {error}") from error
+        if not masks:
+            raise ModelFailed("The network that cuts the product out gave no mask.")
+        alpha = np.asarray(masks[0].convert("L"), np.float32) / 255
+        if alpha.shape != image.shape[:2] or not np.isfinite(alpha).all():
+            raise ModelFailed("The network that cuts the product out gave a mask that doesn't fit the photo.")
+        return alpha
+
+
+def load_segmenter(name: str = "u2netp", *, weights: Path, device: Device = "cpu") -> tuple[Segmenter, str]:
+    """Load a rembg model and return it with its version string.
+
+    `weights` is the folder of the weights. Those with a card are verified and never downloaded here; any other model
+    of rembg is fetched into that folder by rembg. Raises WeightsMissing, WeightsAltered, ValueError for a model
+    that rembg doesn't know, and DeviceUnavailable when a GPU was asked for and onnxruntime fell back to the CPU.
+    """
+    card = CARDS.get(name)
+    if card is not None:
+        verify(card, weights)
+    weights.mkdir(parents=True, exist_ok=True)
+    use_weights_directory(weights)
+    # rembg leaves the interpreter from inside its import when onnxruntime is absent.
+    import onnxruntime  # noqa: F401 - must fail here, with an ImportError, before rembg is touched
+    import rembg
+
+    with warnings.catch_warnings():
+        # The fall-back to the CPU is an error of ours below.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        session = rembg.new_session(name, providers=list(_PROVIDERS[device]))
+    running = session.inner_session.get_providers()
+    if device == "cuda" and "CUDAExecutionProvider" not in running:
+        raise DeviceUnavailable(
+            "onnxruntime fell back to the CPU although CUDA was asked for. Install onnxruntime-gpu and the CUDA and "
+            "cuDNN versions it wants, or set the device to cpu."
+        )
+    version = f"rembg {rembg.__version__} {name}"
+    if card is not None:
+        version += f" sha256:{card.sha256[:12]}"
+    return RembgSegmenter(session, version), version

@@ -1,0 +1,161 @@
+"""Colour: the sRGB transfer curve, CIE Lab, CIEDE2000, and colours as people write them."""
+
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import ImageCms, ImageColor
+
+#: Linear sRGB to CIE XYZ, IEC 61966-2-1:1999.
+_XYZ_FROM_RGB = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], dtype=np.float64
+)
+#: XYZ of sRGB white (D65). The matrix's own row sums, so that white is exactly L* 100, a* 0, b* 0.
+_WHITE_D65 = _XYZ_FROM_RGB.sum(axis=1)
+_LAB_FROM_RGB = (_XYZ_FROM_RGB / _WHITE_D65[:, None]).T
+
+#: CIE 15:2004: below (6/29)^3 the cube root gives way to a straight line.
+_LAB_EPSILON = (6.0 / 29.0) ** 3
+_LAB_SLOPE = (29.0 / 6.0) ** 2 / 3.0
+
+_25_TO_7 = 25.0**7
+
+_ACCEPTED = "Accepted: #rgb, #rrggbb, rgb(r, g, b) with whole numbers 0 to 255, CSS names such as teal."
+_HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
+_RGB = re.compile(r"rgb\(\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*\)")
+
+
+def srgb_to_linear(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Undo the sRGB transfer curve (IEC 61966-2-1): any shape, clipped to 0–1; float32 linear light out."""
+    encoded = np.clip(np.asarray(srgb, dtype=np.float32), 0.0, 1.0)
+    curve = ((encoded + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
+    return np.where(encoded <= 0.04045, encoded / np.float32(12.92), curve).astype(np.float32, copy=False)
+
+
+def linear_to_srgb(linear: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Apply the sRGB transfer curve (IEC 61966-2-1): any shape, linear light clipped to 0–1; float32 out."""
+    light = np.clip(np.asarray(linear, dtype=np.float32), 0.0, 1.0)
+    curve = np.float32(1.055) * light ** np.float32(1.0 / 2.4) - np.float32(0.055)
+    encoded = np.where(light <= 0.0031308, light * np.float32(12.92), curve)
+    # float32 rounding of 1.055 - 0.055 may pass 1 by an ulp, and later stages count on the range
+    return np.clip(encoded, 0.0, 1.0).astype(np.float32, copy=False)
+
+
+def srgb_to_lab(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Convert …×3 sRGB in 0–1 to …×3 CIE L*a*b* (CIE 15:2004; D65, 2° observer), float32; L* is 0–100."""
+    ratio = srgb_to_linear(srgb) @ _LAB_FROM_RGB.astype(np.float32)
+    line = ratio * np.float32(_LAB_SLOPE) + np.float32(4.0 / 29.0)
+    bent = np.where(ratio > _LAB_EPSILON, np.cbrt(ratio), line)
+    x, y, z = bent[..., 0], bent[..., 1], bent[..., 2]
+    lab = np.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
+    return lab.astype(np.float32, copy=False)
+
+
+def lab_to_srgb(lab: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Convert …×3 CIE L*a*b* (D65) to …×3 sRGB, float32; colours outside the gamut are clipped to 0–1."""
+    lab64 = np.asarray(lab, dtype=np.float64)
+    y = (lab64[..., 0] + 16.0) / 116.0
+    bent = np.stack([y + lab64[..., 1] / 500.0, y, y - lab64[..., 2] / 200.0], axis=-1)
+    ratio = np.where(bent > 6.0 / 29.0, bent**3, (bent - 4.0 / 29.0) / _LAB_SLOPE)
+    return linear_to_srgb(ratio @ np.linalg.inv(_LAB_FROM_RGB))
+
+
+def delta_e00(first: ArrayLike, second: ArrayLike) -> NDArray[np.floating[Any]]:
+    """Return the CIEDE2000 difference of two …×3 Lab arrays (broadcast against each other).
+
+    Computed in float32 when both are float32, else in float64. Formula after Sharma, Wu and Dalal, "The
+    CIEDE2000 Color-Difference Formula", Color Research and Application 30(1), 2005, with kL = kC = kH = 1.
+    """
+    one, two = np.asarray(first), np.asarray(second)
+    dtype = np.float32 if one.dtype == two.dtype == np.float32 else np.float64
+    one, two = one.astype(dtype, copy=False), two.astype(dtype, copy=False)
+    l1, a1, b1 = one[..., 0], one[..., 1], one[..., 2]
+    l2, a2, b2 = two[..., 0], two[..., 1], two[..., 2]
+
+    mean_c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2.0) ** 7
+    stretch = 1.0 + 0.5 * (1.0 - np.sqrt(mean_c7 / (mean_c7 + _25_TO_7)))
+    a1, a2 = a1 * stretch, a2 * stretch
+    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
+    # radians throughout; atan2(0, 0) is 0, as the paper asks for greys
+    h1, h2 = np.arctan2(b1, a1) % (2 * np.pi), np.arctan2(b2, a2) % (2 * np.pi)
+
+    grey = c1 * c2 == 0
+    turn = h2 - h1
+    turn = np.where(turn > np.pi, turn - 2 * np.pi, np.where(turn < -np.pi, turn + 2 * np.pi, turn))
+    delta_h = 2.0 * np.sqrt(c1 * c2) * np.sin(np.where(grey, 0.0, turn) / 2.0)
+    sum_h = h1 + h2
+    # the mean hue of two angles more than half a turn apart lies on the other side of the circle
+    far = np.abs(h1 - h2) > np.pi
+    mean_h = np.where(far, np.where(sum_h < 2 * np.pi, sum_h + 2 * np.pi, sum_h - 2 * np.pi), sum_h) / 2.0
+    mean_h = np.where(grey, sum_h, mean_h).astype(dtype, copy=False)
+
+    mean_l, mean_c = (l1 + l2) / 2.0, (c1 + c2) / 2.0
+    t = (
+        1.0
+        - 0.17 * np.cos(mean_h - np.pi / 6)
+        + 0.24 * np.cos(2 * mean_h)
+        + 0.32 * np.cos(3 * mean_h + np.pi / 30)
+        - 0.20 * np.cos(4 * mean_h - np.deg2rad(63.0))
+    )
+    off_50 = (mean_l - 50.0) ** 2
+    s_l = 1.0 + 0.015 * off_50 / np.sqrt(20.0 + off_50)
+    s_c, s_h = 1.0 + 0.045 * mean_c, 1.0 + 0.015 * mean_c * t
+    theta = np.deg2rad(30.0) * np.exp(-(((np.rad2deg(mean_h) - 275.0) / 25.0) ** 2))
+    mean_c7 = mean_c**7
+    rotation = -2.0 * np.sqrt(mean_c7 / (mean_c7 + _25_TO_7)) * np.sin(2 * theta)
+    light, chroma, hue = (l2 - l1) / s_l, (c2 - c1) / s_c, delta_h / s_h
+    squared = light**2 + chroma**2 + hue**2 + rotation * chroma * hue
+    # float32 cancellation can leave -1e-12 for equal colours
+    difference: NDArray[np.floating[Any]] = np.sqrt(np.maximum(squared, 0.0)).astype(dtype, copy=False)
+    return difference
+
+
+def hex_to_rgb(colour: str) -> NDArray[np.float32]:
+    """Return (3,) float32 sRGB in 0–1 for "#rrggbb". Raises ValueError for any other spelling."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise ValueError(f"{colour!r} is not a colour of the form #rrggbb.")
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float32) / np.float32(255.0)
+
+
+def rgb_to_hex(rgb: ArrayLike) -> str:
+    """Return "#rrggbb" for three sRGB values in 0–1 (clipped, rounded to the nearest 8-bit code)."""
+    codes = np.rint(np.clip(np.asarray(rgb, dtype=np.float64), 0.0, 1.0) * 255.0).astype(int)
+    return "#{:02x}{:02x}{:02x}".format(*codes.tolist())
+
+
+def parse_colour(text: str) -> str:
+    """Return "#rrggbb" for #rgb, #rrggbb, a CSS name or rgb(r, g, b), whatever the case and outer spaces.
+
+    Raises ValueError, with a sentence that says what is accepted, for all else, hsl() and alpha too.
+    """
+    wanted = text.strip().lower()
+    triple = _RGB.fullmatch(wanted)
+    if triple is not None:
+        codes = [int(code) for code in triple.groups()]
+        if max(codes) > 255:
+            raise ValueError(f"{_shown(text)} has a value above 255. {_ACCEPTED}")
+        return "#{:02x}{:02x}{:02x}".format(*codes)
+    # Pillow's parser knows more (hsl(), hsv(), alpha) than we accept, so only these two forms reach it
+    if _HEX.fullmatch(wanted) or wanted in ImageColor.colormap:
+        red, green, blue = ImageColor.getrgb(wanted)[:3]
+        return f"#{red:02x}{green:02x}{blue:02x}"
+    raise ValueError(f"{_shown(text)} is not a colour. {_ACCEPTED}")
+
+
+def _shown(text: str) -> str:
+    """Quote what was asked, at most 40 characters of it, so that a long body does not fill the answer."""
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+@cache
+def srgb_profile() -> bytes:
+    """Return an ICC profile of sRGB, the same bytes in every process.
+
+    LittleCMS writes the time of day into the header (bytes 24–35, ICC.1 section 7.2.8); a fixed date
+    replaces it, so that the same picture is the same file.
+    """
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    date = b"".join(value.to_bytes(2, "big") for value in (2000, 1, 1, 0, 0, 0))
+    return made[:24] + date + made[36:]

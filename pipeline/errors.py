@@ -1,0 +1,66 @@
+"""Why a swap can fail:
+
+    PipelineError
+      Rejected              the photo's fault; never retried
+        ImageUnreadable     code image_unreadable
+        ImageTruncated      code image_truncated
+        ImageTooLarge       code image_too_large
+        ImageTooSmall       code image_too_small
+        NoSubject           code no_subject
+      ModelFailed           ours; code model_failed
+      OutOfMemory           ours; code out_of_memory
+
+`code` is stable and reaches the caller; the message is a sentence for a person, with the remedy.
+"""
+
+
+class PipelineError(Exception):
+    """Any failure of a stage. `code` is stable, `str(error)` is a sentence for the caller."""
+
+    code = "pipeline_failed"
+
+
+class Rejected(PipelineError):
+    """Raised when the photo itself can't be used; trying again gives the same answer."""
+
+
+class ImageUnreadable(Rejected):
+    """Raised when the bytes are no picture that we decode, whatever their name or header says."""
+
+    code = "image_unreadable"
+
+
+class ImageTruncated(Rejected):
+    """Raised when the picture ends before its pixels do."""
+
+    code = "image_truncated"
+
+
+class ImageTooLarge(Rejected):
+    """Raised when the picture exceeds the limits on bytes or pixels."""
+
+    code = "image_too_large"
+
+
+class ImageTooSmall(Rejected):
+    """Raised when the picture has too few pixels to show a product."""
+
+    code = "image_too_small"
+
+
+class NoSubject(Rejected):
+    """Raised when no product stands out in the photo."""
+
+    code = "no_subject"
+
+
+class ModelFailed(PipelineError):
+    """Raised when a network fails or answers with something that is no picture."""
+
+    code = "model_failed"
+
+
+class OutOfMemory(PipelineError):
+    """Raised when the device has too little memory for the picture asked."""
+
+    code = "out_of_memory"

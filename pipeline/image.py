@@ -1,0 +1,67 @@
+"""What the stages hand to each other. Every array's shape, dtype, range and colour space is written here once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: H×W×3 sRGB (gamma-encoded) bytes, 0–255.
+Rgb8 = NDArray[np.uint8]
+#: H×W×3 in [0, 1]; sRGB (gamma-encoded) unless the name says `linear`.
+Rgb = NDArray[np.float32]
+#: H×W coverage in [0, 1]: 0 background, 1 product.
+Alpha = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded source: upright, sRGB."""
+
+    rgb: Rgb8
+    #: The file's own alpha where it has a real one (some pixel below 1), else None.
+    alpha: Alpha | None
+    #: What the bytes are, whatever the name said: "jpeg", "png", "webp", "avif", "tiff", "mpo".
+    format: str
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """The product alone, at the photo's own resolution, cropped to its box plus a few pixels."""
+
+    #: The product's own colours, also under the soft edge: nothing of the old background is left in them.
+    rgb: Rgb
+    alpha: Alpha
+    #: 0–1; how sure the cut-out is.
+    confidence: float
+    #: Stable codes, e.g. subject_touches_edge.
+    warnings: tuple[str, ...]
+    #: Which sides of the photo the product is cut by: any of "left", "top", "right", "bottom".
+    cut_sides: tuple[str, ...] = ()
+    #: Left and top of this crop in the photo, pixels.
+    origin: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The product resampled onto the canvas; outside its box alpha is 0."""
+
+    rgb: Rgb
+    alpha: Alpha
+    #: Tight box of alpha > 0.5 on the canvas: left, top, right, bottom in pixels, right and bottom exclusive.
+    box: tuple[int, int, int, int]
+    #: Canvas pixels for one source pixel; above 1 the product was enlarged.
+    scale: float
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A delivered file."""
+
+    data: bytes
+    #: "jpeg", "png", "webp" or "avif".
+    format: str
+    content_type: str
+    width: int
+    height: int
+    #: 1–100, or None for a lossless file.
+    quality: int | None

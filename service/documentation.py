@@ -1,0 +1,69 @@
+"""What the OpenAPI document says beside the types: answers, examples, security."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, Example, Operation, SecurityScheme
+
+from service.wire import HTTPValidationError, Problem, WorkflowAcceptedResponse
+
+SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
+
+
+@dataclass
+class Documented(Operation):
+    """An operation without the 400 that litestar always adds: this API never answers it."""
+
+    def __post_init__(self) -> None:
+        """Drop the answer."""
+        (self.responses or {}).pop("400", None)
+
+
+def _problem(status: int, title: str, code: str, detail: str) -> ResponseSpec:
+    example = {"type": "about:blank", "status": status, "title": title, "detail": detail, "code": code}
+    return ResponseSpec(
+        Problem,
+        description=title,
+        media_type="application/problem+json",
+        generate_examples=False,
+        examples=[Example(value=example)],
+    )
+
+
+def _example(model: Any, description: str) -> ResponseSpec:
+    return ResponseSpec(
+        model, description=description, generate_examples=False, examples=[Example(value=model.EXAMPLE)]
+    )
+
+
+ACCEPTED = _example(WorkflowAcceptedResponse, "Accepted: charged and queued; follow the job")
+INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
+UNAUTHORIZED = _problem(401, "Unauthorized", "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
+INSUFFICIENT_CREDITS = _problem(
+    402, "Payment Required", "insufficient_credits", "The balance does not cover this request. Nothing was charged."
+)
+NOT_FOUND = _problem(404, "Not Found", "not_found", "There is no such thing, or it is not yours.")
+CONFLICT = _problem(
+    409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
+)
+TOO_LARGE = _problem(413, "Content Too Large", "body_too_large", "The body is larger than this route takes.")
+UNAVAILABLE = _problem(503, "Service Unavailable", "store_unavailable", "The object store does not answer.")
+
+
+def openapi_config(version: str) -> OpenAPIConfig:
+    """Return how the document is made. It is served at /schema/openapi.json; no page loads anything from elsewhere."""
+    return OpenAPIConfig(
+        title="Backdrop",
+        version=version,
+        description="A product photo and a spec in; the product, untouched, on a generated background out.",
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(type="http", scheme="bearer", description="The key of `backdrop clients add`.")
+            }
+        ),
+        render_plugins=[JsonRenderPlugin()],
+        use_handler_docstrings=True,
+    )

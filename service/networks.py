@@ -1,0 +1,20 @@
+"""Loads the networks that the settings name."""
+
+from models.loading import load_networks
+from pipeline.networks import Networks
+from service.settings import Settings
+
+
+def open_networks(settings: Settings) -> Networks:
+    """Return both networks, ready. Takes seconds; raises what models.loading raises."""
+    return load_networks(
+        segmenter=settings.segmenter,
+        weights=settings.weights,
+        generator=settings.generator,
+        generator_class=settings.generator_class,
+        device=settings.device,
+        dtype=settings.dtype,
+        steps=settings.steps,
+        size=settings.generation_size,
+        guidance_scale=settings.guidance_scale,
+    )

@@ -1,0 +1,140 @@
+"""Child processes that never outlive their parent, and are told to stop before they are killed."""
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+logger = logging.getLogger(__name__)
+_PR_SET_PDEATHSIG = 1
+
+
+def _signal_when_parent_dies() -> None:
+    """Ask Linux for a SIGTERM when the parent is gone, however it went. Runs in the child, between fork and exec."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def die_with_parent(every: float = 1.0) -> None:
+    """Make this Python process stop when its parent is gone: for systems without Linux's death signal.
+
+    A thread looks every `every` seconds; the process then gets the SIGTERM that it handles anyway.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(every)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+class Part:
+    """One child process in a session of its own, so that Ctrl-C in a terminal reaches only its parent.
+
+    Start it from the main thread: Linux sends the death signal when the thread that started the child ends.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: dict[str, str] | None = None,
+        log: Path | None = None,
+        stdin: bytes | None = None,
+        pass_fds: Sequence[int] = (),
+        stop_signal: signal.Signals = signal.SIGTERM,
+        user: int | None = None,
+    ) -> None:
+        self.name = name
+        self._stop_signal = stop_signal
+        self._log = log
+        with contextlib.ExitStack() as stack:
+            output: IO[Any] | None = None
+            if log is not None:
+                log.parent.mkdir(parents=True, exist_ok=True)
+                output = stack.enter_context(log.open("ab"))
+            as_user: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+            self._process = subprocess.Popen(
+                list(command),
+                env=environment,
+                stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output is not None else None,
+                start_new_session=True,
+                pass_fds=tuple(pass_fds),
+                preexec_fn=_signal_when_parent_dies if sys.platform == "linux" else None,
+                **as_user,
+            )
+        if stdin is not None and self._process.stdin is not None:
+            self._process.stdin.write(stdin)
+            self._process.stdin.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs; negative: the signal that killed it."""
+        return self._process.poll()
+
+    def tell_to_stop(self) -> None:
+        """Send the signal that it stops on, once: a second one can hang or harm it."""
+        if self.exit_status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, self._stop_signal)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for its end; None when the time is up first."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self, grace: float) -> None:
+        """Tell it to stop, and kill it with everything it started when it is still there `grace` seconds later."""
+        self.tell_to_stop()
+        if self.wait(grace) is None:
+            logger.warning("%s did not stop in %.0f s and is killed", self.name, grace)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self.wait()
+
+    def last_words(self, size: int = 2000) -> str:
+        """Return the end of its log."""
+        if self._log is None or not self._log.is_file():
+            return ""
+        return self._log.read_text(errors="replace")[-size:]
+
+
+def keep_running(
+    name: str, command: Sequence[str], *, environment: dict[str, str], stopping: threading.Event, grace: float
+) -> int:
+    """Run a command, and again whenever it dies, until told to stop. Returns the exit status to end with.
+
+    An exit that another start won't mend (status 78, or the fifth death within a minute) is returned.
+    """
+    deaths: list[float] = []
+    while True:
+        part = Part(name, command, environment=environment)
+        while (status := part.wait(0.2)) is None:
+            if stopping.is_set():
+                part.stop(grace)
+                return 0
+        if stopping.is_set():
+            return 0
+        deaths = [moment for moment in deaths if moment > time.monotonic() - 60] + [time.monotonic()]
+        logger.error("%s died (status %d) and is replaced", name, status)
+        if status == os.EX_CONFIG or len(deaths) >= 5:
+            return status if status > 0 else 1

@@ -1,0 +1,101 @@
+"""The queue: a bell, not a truth. One kind of message crosses it, and it holds a job's id.
+
+The API sends by name and imports no actor; the worker (`service.worker`) declares the actor.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.common import current_millis
+from redis import Redis
+from redis.exceptions import RedisError
+
+QUEUE = "swaps"
+ACTOR = "swap"
+
+
+class QueueUnavailable(Exception):
+    """Raised when the queue server does not answer. The job is safe in the database; the sweep sends it later."""
+
+
+def build_broker(client: Any) -> RedisBroker:
+    """Return a broker on a redis client."""
+    return RedisBroker(  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
+        client=client,
+        # A job whose worker died is found again at once, not by chance (the default draws 1 in 1000 polls).
+        maintenance_chance=1_000_000,
+        # Below a minute, a long C call that holds the GIL looks like a death.
+        heartbeat_timeout=60_000,
+        # None: attempts are counted in the jobs table, and time limits are checked between steps.
+        middleware=[],
+    )
+
+
+def worker_client(url: str) -> Any:
+    """Return a redis client for a worker. No socket timeout: an acknowledgement that timed out is lost for good."""
+    return Redis.from_url(url)
+
+
+class Bell:
+    """The sender's side of the queue: API and sweep. Never blocks for more than a few seconds."""
+
+    def __init__(self, url: str) -> None:
+        self._redis: Any = Redis.from_url(url, socket_timeout=3, socket_connect_timeout=2)
+        self._broker = build_broker(self._redis)
+
+    def ring(self, job_id: str) -> None:
+        """Send a job's id to the workers. Raises QueueUnavailable."""
+        message: dramatiq.Message[None] = dramatiq.Message(
+            queue_name=QUEUE,
+            actor_name=ACTOR,
+            args=(job_id,),
+            kwargs={},
+            options={},
+            message_timestamp=current_millis(),
+        )
+        with _translated():
+            self._broker.enqueue(message)
+
+    def messages(self) -> int:
+        """Count the messages that are queued or being worked on. Raises QueueUnavailable."""
+        with _translated():
+            return int(self._redis.hlen(f"dramatiq:{QUEUE}.msgs"))
+
+    def check(self) -> None:
+        """Raise QueueUnavailable unless the server answers."""
+        with _translated():
+            self._redis.ping()
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Return what each live worker said of itself. Raises QueueUnavailable."""
+        with _translated():
+            keys = sorted(self._redis.scan_iter(match=f"{_PRESENCE}*"))
+            said = self._redis.mget(keys) if keys else []
+        return [json.loads(text) for text in said if text]
+
+
+_PRESENCE = "backdrop:worker:"
+#: A worker that has been silent this long, in seconds, is no longer listed.
+PRESENCE_TTL = 30
+
+
+def announce(client: Any, name: str, about: dict[str, Any]) -> None:
+    """List a worker, with its device and networks, for PRESENCE_TTL seconds. Raises RedisError."""
+    client.set(f"{_PRESENCE}{name}", json.dumps(about), ex=PRESENCE_TTL)
+
+
+def withdraw(client: Any, name: str) -> None:
+    """Take a worker off the list. Raises RedisError."""
+    client.delete(f"{_PRESENCE}{name}")
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise QueueUnavailable(str(error)) from error

@@ -1,0 +1,279 @@
+"""The routes: parse, ask, answer. No decisions."""
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, get, post, put
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+from litestar.openapi.spec import Example
+from litestar.params import Body, Parameter
+from ulid import ULID
+
+from service.accounts import Accounts
+from service.auth import SHOPIFY_HEADER, authenticated, signed_by_shopify
+from service.catalogue import Catalogue
+from service.documentation import (
+    ACCEPTED,
+    CONFLICT,
+    INSUFFICIENT_CREDITS,
+    INVALID,
+    NOT_FOUND,
+    SECURED,
+    TOO_LARGE,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    Documented,
+)
+from service.jobs import Job, Jobs, JobStatus, Render
+from service.objects import UPLOAD_TYPES, DirectoryObjects, ObjectNotFound, Objects
+from service.problems import not_found, problem, unprocessable
+from service.submit import SourceNotFound, SourceTooLarge, Submit, upload_prefix
+from service.wire import (
+    BackgroundSwapWithSpecRequest,
+    CatalogueItems,
+    CreditEntry,
+    Credits,
+    JobError,
+    JobView,
+    RenderView,
+    Report,
+    Upload,
+    UploadRequest,
+    WorkflowAcceptedResponse,
+)
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@post(
+    "/background-swap-with-spec",
+    status_code=202,
+    operation_id="background_swap_with_spec",
+    summary="Swap a product photo's background to an inline background spec",
+    tags=["workflows"],
+    before_request=signed_by_shopify,
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={
+        202: ACCEPTED,
+        401: UNAUTHORIZED,
+        402: INSUFFICIENT_CREDITS,
+        404: NOT_FOUND,
+        409: CONFLICT,
+        413: TOO_LARGE,
+        422: INVALID,
+        503: UNAVAILABLE,
+    },
+)
+def background_swap_with_spec(
+    request: AnyRequest,
+    state: State,
+    body: bytes,
+    data: Annotated[
+        BackgroundSwapWithSpecRequest,
+        Body(examples=[Example(summary="A cream jar on a podium", value=BackgroundSwapWithSpecRequest.EXAMPLE)]),
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        Parameter(
+            header="Idempotency-Key",
+            max_length=255,
+            description="The same key and body get the first answer again, and nothing is charged twice.",
+        ),
+    ] = None,
+    shopify_signature: Annotated[
+        str | None,
+        Parameter(
+            header=SHOPIFY_HEADER,
+            description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret; checked when present.",
+        ),
+    ] = None,
+) -> Response[Any]:
+    """Accept a swap, charge its credits and queue its job."""
+    submit: Submit = state.submit
+    try:
+        accepted = submit.swap(
+            request.state.client,
+            data,
+            raw_body=body,
+            request_id=request.state.request_id,
+            idempotency_key=idempotency_key,
+        )
+    except SourceNotFound as error:
+        raise not_found("source") from error
+    except SourceTooLarge:
+        text = f"The photo weighs more than {submit.max_photo_bytes} bytes. Upload a smaller one."
+        loc = ["body", "source_image_s3_key"]
+        return unprocessable([{"loc": loc, "msg": text, "type": "photo_too_large"}])
+    answer = WorkflowAcceptedResponse(
+        request_id=accepted.request_id,
+        job_id=accepted.job_id,
+        status=JobStatus.NOT_STARTED,
+        credits_cost=accepted.credits_cost,
+    )
+    return Response(answer, status_code=202, headers={"Location": f"/v1/jobs/{accepted.job_id}"})
+
+
+@post(
+    "/uploads",
+    status_code=201,
+    operation_id="create_upload",
+    tags=["photos"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 413: TOO_LARGE, 422: INVALID},
+)
+def create_upload(
+    request: AnyRequest,
+    state: State,
+    data: Annotated[UploadRequest, Body(examples=[Example(value={"content_type": "image/jpeg"})])],
+) -> Upload:
+    """Reserve a key of the client's own and say where to PUT the bytes."""
+    sources: Objects = state.sources
+    key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
+    signed = sources.upload_url(key, data.content_type, _base_url(request))
+    return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
+
+
+@get(
+    "/jobs/{job_id:str}",
+    operation_id="get_job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND},
+)
+def get_job(request: AnyRequest, state: State, job_id: str) -> JobView:
+    """Tell where a job stands, and on SUCCESS what came of it."""
+    jobs: Jobs = state.jobs
+    found = jobs.get(job_id, client_id=request.state.client.id)
+    if found is None:
+        raise not_found("job")
+    job, render = found
+    return _job_view(job, None if render is None else _render_view(request, state, render))
+
+
+@get(
+    "/renders/{public_id:str}",
+    operation_id="get_render",
+    tags=["renders"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND},
+)
+def get_render(request: AnyRequest, state: State, public_id: str) -> RenderView:
+    """Return a render's measurements and a short-lived download URL."""
+    jobs: Jobs = state.jobs
+    render = jobs.render(public_id, client_id=request.state.client.id)
+    if render is None:
+        raise not_found("render")
+    return _render_view(request, state, render)
+
+
+@get(
+    "/credits",
+    operation_id="get_credits",
+    tags=["credits"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED},
+)
+def get_credits(request: AnyRequest, state: State) -> Credits:
+    """Return the balance and the latest 100 ledger entries, newest first."""
+    accounts: Accounts = state.accounts
+    balance, entries = accounts.credits(request.state.client.id, latest=100)
+    return Credits(balance=balance, entries=[CreditEntry.model_validate(vars(entry)) for entry in entries])
+
+
+@get("/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False)
+def list_scene_types(state: State) -> CatalogueItems:
+    """List the scenes that have a name; `scene_type` also takes free text."""
+    return _items(state, "scene_types")
+
+
+@get("/moods", operation_id="list_moods", tags=["catalogues"], sync_to_thread=False)
+def list_moods(state: State) -> CatalogueItems:
+    """List the moods that have a name; `mood` also takes free text."""
+    return _items(state, "moods")
+
+
+@get("/output-presets", operation_id="list_output_presets", tags=["catalogues"], sync_to_thread=False)
+def list_output_presets(state: State) -> CatalogueItems:
+    """List the places of publication with their size, formats, credits and rules."""
+    return _items(state, "output_presets")
+
+
+@put("/files/{bucket:str}/{key:path}", include_in_schema=False, status_code=204)
+async def put_file(request: AnyRequest, state: State, bucket: str, key: str, expires: int, signature: str) -> None:
+    """Take the bytes of a signed upload: the directory store's own half of a presigned PUT."""
+    objects = _signed_bucket(request, state, bucket, expires, signature)
+    data = await request.body()
+    await sync_to_thread(objects.put, key.lstrip("/"), data, request.headers.get("content-type", ""))
+
+
+@get("/files/{bucket:str}/{key:path}", include_in_schema=False, sync_to_thread=True)
+def get_file(request: AnyRequest, state: State, bucket: str, key: str, expires: int, signature: str) -> Response[bytes]:
+    """Serve the bytes of a signed download."""
+    objects = _signed_bucket(request, state, bucket, expires, signature)
+    try:
+        data = objects.get(key.lstrip("/"), max_bytes=1 << 30)
+    except ObjectNotFound as error:
+        raise not_found("file") from error
+    name = PurePosixPath(key).name
+    types = {extension: content_type for content_type, extension in UPLOAD_TYPES.items()}
+    headers = {
+        "Content-Disposition": f'inline; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, max-age=86400, immutable",  # a key is written once
+    }
+    content_type = types.get(name.rpartition(".")[2], "application/octet-stream")
+    return Response(data, media_type=content_type, headers=headers)
+
+
+def _signed_bucket(request: AnyRequest, state: State, bucket: str, expires: int, signature: str) -> DirectoryObjects:
+    objects = {"sources": state.sources, "renders": state.renders}.get(bucket)
+    if not isinstance(objects, DirectoryObjects):  # S3 serves its own URLs
+        raise not_found("file")
+    if not objects.signer.allows(request.method, request.url.path, expires, signature):
+        raise problem(403, "url_invalid", "This URL has expired or was changed. Ask for a new one.")
+    return objects
+
+
+def _items(state: State, key: str) -> CatalogueItems:
+    catalogue: Catalogue = state.catalogue
+    return CatalogueItems(items=catalogue.to_json()[key])
+
+
+def _base_url(request: AnyRequest) -> str:
+    return request.app.state.public_url or str(request.base_url)
+
+
+def _render_view(request: AnyRequest, state: State, render: Render) -> RenderView:
+    objects: Objects = state.renders
+    signed = objects.download_url(render.key, render.content_type, _base_url(request))
+    kept = {name: getattr(render, name) for name in RenderView.model_fields if hasattr(render, name)}
+    kept["report"] = Report.model_validate(render.report)
+    return RenderView(**kept, url=signed.url, url_expires_at=signed.expires_at)
+
+
+def _job_view(job: Job, render: RenderView | None) -> JobView:
+    error = JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None
+    kept = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
+    return JobView(**kept, job_id=job.id, error=error, render=render)
+
+
+#: Everything under /v1 that belongs to one client.
+PRIVATE = Router(
+    "/v1",
+    guards=[authenticated],
+    security=SECURED,
+    route_handlers=[background_swap_with_spec, create_upload, get_job, get_render, get_credits],
+)
+#: Everything under /v1 that is the same for all.
+PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])
+
+
+def files_router(max_photo_bytes: int) -> Router:
+    """Return the signed URLs of the directory store; a PUT takes that many bytes."""
+    return Router("/v1", route_handlers=[put_file, get_file], request_max_body_size=max_photo_bytes)

@@ -1,0 +1,135 @@
+"""The settings, all of them, and the only reader of the environment.
+
+Each is an environment variable `BACKDROP_<NAME>`; `DATABASE_URL`, `REDIS_URL` and `VALKEY_URL` are read as well.
+S3 credentials and region come from boto3's own chain (`AWS_ACCESS_KEY_ID` and so on).
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.spec import Limits
+
+STUDIO_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "studio" / "checkpoint"
+
+
+class Settings(BaseSettings):
+    """Everything that can differ between two installations. Frozen; durations are seconds, sizes bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="BACKDROP_", frozen=True, extra="ignore", populate_by_name=True)
+
+    #: State of the embedded default: database, objects, queue, secret.
+    home: Path = Path(".backdrop")
+    #: SQLAlchemy URL; default: SQLite under `home`. `postgresql://` means psycopg.
+    database_url: str = Field("", validation_alias=AliasChoices("BACKDROP_DATABASE_URL", "DATABASE_URL"))
+    #: Redis or Valkey URL. `backdrop up` starts a server of its own where it is empty.
+    queue_url: str = Field("", validation_alias=AliasChoices("BACKDROP_QUEUE_URL", "VALKEY_URL", "REDIS_URL"))
+
+    #: Where photos and renders live: a directory under `home`, or two S3 buckets.
+    store: Literal["directory", "s3"] = "directory"
+    s3_source_bucket: str = "backdrop-sources"
+    s3_render_bucket: str = "backdrop-renders"
+    #: Endpoint of an S3 server that is not AWS.
+    s3_endpoint_url: str | None = None
+    #: The same server as callers reach it, for presigned URLs; default: `s3_endpoint_url`.
+    s3_public_endpoint_url: str | None = None
+    #: Address of the API as callers reach it; default: what the request says.
+    public_url: str | None = None
+    #: Signs upload and download URLs of the directory store; default: made once and kept under `home`.
+    signing_key: str = ""
+    #: How long an upload or download URL is good.
+    url_ttl: int = 900
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    max_body_bytes: int = 64 * 1024
+    max_photo_bytes: int = Limits().max_bytes
+    max_photo_pixels: int = Limits().max_pixels
+
+    #: A job whose worker is silent this long is given to another.
+    lease: float = 20.0
+    #: A job is started at most this often, whatever kills its workers.
+    max_attempts: int = 3
+    #: A job that runs longer than this fails and is refunded.
+    time_limit: float = 300.0
+    #: A job that nobody started for this long fails and is refunded.
+    max_wait: float = 24 * 3600.0
+    #: A job sent this long ago and not started is sent again, when the queue holds fewer messages than jobs wait.
+    resend_after: float = 15.0
+    sweep_every: float = 2.0
+    #: How long a worker may take to hand its job back when it is told to stop.
+    stop_grace: float = 20.0
+
+    #: Name of a rembg model; `backdrop models fetch` brings the default's weights.
+    segmenter: str = "u2netp"
+    #: Where weights lie: beside the installed packages, so that they come and go with the virtual environment.
+    weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
+    #: A diffusers folder or hub id.
+    generator: str = str(STUDIO_CHECKPOINT)
+    #: A pipeline class of diffusers by name; default: what the folder names.
+    generator_class: str | None = None
+    #: "auto" takes CUDA or MPS where torch finds one.
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    steps: int = 1
+    guidance_scale: float = 1.0
+    #: Longer side in pixels of what the generator paints.
+    generation_size: int = 512
+
+    @field_validator("home", "weights")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        # Parts started by `backdrop up` may stand in another folder.
+        return value.expanduser().absolute()
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database URL with its driver named."""
+        url = self.database_url or f"sqlite:///{self.home / 'backdrop.db'}"
+        for prefix in ("postgres://", "postgresql://"):
+            if url.startswith(prefix):
+                return "postgresql+psycopg://" + url.removeprefix(prefix)
+        return url
+
+    @property
+    def limits(self) -> Limits:
+        """What a photo may weigh, for the decoder."""
+        return Limits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
+
+    def environment(self) -> dict[str, str]:
+        """Return a whole process environment that makes a child read exactly these settings."""
+        own = {
+            f"BACKDROP_{name.upper()}": str(value)
+            for name, value in self.model_dump().items()
+            if value is not None and value != ""
+        }
+        # One message at a time: a second one must not wait in a busy worker while another worker idles.
+        # Dramatiq reads this variable, in lower case, when it is imported.
+        return {**os.environ, **own, "dramatiq_queue_prefetch": "1"}
+
+    def signing_secret(self) -> bytes:
+        """Return the key that signs URLs of the directory store, making it on the first call."""
+        if self.signing_key:
+            return self.signing_key.encode()
+        path = self.home / "signing-key"
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_bytes()
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+        return path.read_bytes()
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment; `overrides` (from the command line) win where they are not None.
+
+    Raises pydantic.ValidationError naming each setting that is wrong.
+    """
+    return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic at run time

@@ -1,0 +1,31 @@
+"""A spec as the jobs table keeps it, and back: names, colours and a seed, resolved against the catalogue."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.spec import Spec
+from service.catalogue import Catalogue
+
+
+def stored_spec(
+    *, scene_type: str, mood: str, dominant_colors: Sequence[str], output_preset: str, seed: int
+) -> dict[str, Any]:
+    """Return the JSON that `resolve_spec` reads. Colours are #rrggbb, the seed is 0 to 2**31 - 1."""
+    return {
+        "scene_type": scene_type,
+        "mood": mood,
+        "dominant_colors": list(dominant_colors),
+        "output_preset": output_preset,
+        "seed": seed,
+    }
+
+
+def resolve_spec(stored: dict[str, Any], catalogue: Catalogue) -> Spec:
+    """Return the spec with its catalogue entries. Raises ValueError or KeyError for what the catalogue refuses."""
+    return Spec(
+        scene=catalogue.scene(stored["scene_type"]),
+        mood=catalogue.mood(stored["mood"]),
+        palette=tuple(stored["dominant_colors"]),
+        preset=catalogue.preset(stored["output_preset"]),
+        seed=stored["seed"],
+    )

@@ -1,0 +1,59 @@
+"""The sweep: sends what was never picked up, and settles what crashed. Any number may run at once."""
+
+import logging
+import threading
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from service.database import create_engine
+from service.jobs import Jobs
+from service.queue import Bell, QueueUnavailable
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The use case, with what it needs. Durations are seconds."""
+
+    jobs: Jobs
+    bell: Bell
+    resend_after: float
+    max_wait: float
+
+    def __call__(self) -> None:
+        """Look once. Raises SQLAlchemyError; a queue server that is away only postpones the sending."""
+        for job_id in self.jobs.settle_lost(max_wait=self.max_wait):
+            logger.warning("job %s: FAILURE, refunded by the sweep", job_id)
+        try:
+            # Fewer messages than waiting jobs: the queue has lost some, perhaps all.
+            lost = self.bell.messages() < self.jobs.waiting()
+        except QueueUnavailable as error:
+            logger.warning("queue unavailable, nothing sent: %s", error)
+            return
+        for job_id in self.jobs.take_unsent(queue_lost=lost, resend_after=self.resend_after):
+            logger.info("job %s: sent again", job_id)
+            try:
+                self.bell.ring(job_id)
+            except QueueUnavailable as error:
+                logger.warning("job %s: not sent: %s", job_id, error)
+                self.jobs.unsent(job_id)
+
+
+def build_sweep(settings: Settings) -> Sweep:
+    """Put a sweep together on the settings' database and queue."""
+    jobs = Jobs(create_engine(settings.sqlalchemy_url), lease=settings.lease, max_attempts=settings.max_attempts)
+    return Sweep(jobs, Bell(settings.queue_url), settings.resend_after, settings.max_wait)
+
+
+def keep_sweeping(sweep: Sweep, *, every: float, stopping: threading.Event) -> None:
+    """Sweep until told to stop. A database that is away is waited for."""
+    while True:
+        try:
+            sweep()
+        except sa.exc.SQLAlchemyError:
+            logger.exception("sweep failed; it will look again")
+        if stopping.wait(every):
+            return

@@ -1,0 +1,175 @@
+"""The tables, and the database's own clock.
+
+The rules that must never break are the database's: a balance can't go below zero, a job is debited once and
+refunded at most once, an idempotency key belongs to one request.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+metadata = sa.MetaData()
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """An instant: timezone-aware UTC in Python, timestamptz in PostgreSQL, ISO text in SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn any aware time into UTC; SQLite stores it without its zone."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Say that what SQLite stored without a zone is UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class db_now(FunctionElement[datetime]):  # noqa: N801  # reads like sa.func.now()
+    """The database's time plus some seconds. Hosts' clocks differ; the database has one."""
+
+    type = Timestamp()
+    inherit_cache = True
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__(sa.literal(float(seconds)))
+
+
+@compiles(db_now, "postgresql")
+def _now_postgresql(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
+    # clock_timestamp, not now(): a transaction that waited for a lock must see the time after the wait.
+    seconds = compiler.process(element.clauses, **kw)
+    return f"(clock_timestamp() + make_interval(secs => {seconds}))"
+
+
+@compiles(db_now, "sqlite")
+def _now_sqlite(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
+    # Six digits after the point, as SQLAlchemy writes datetimes: they are compared as text.
+    seconds = compiler.process(element.clauses, **kw)
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds')"
+
+
+clients = sa.Table(
+    "clients",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("name", sa.String(120), nullable=False, unique=True),
+    sa.Column("balance", sa.BigInteger, nullable=False),
+    sa.Column("shopify_secret", sa.String(255)),
+    # The secret before the last rotation: both are good.
+    sa.Column("shopify_secret_previous", sa.String(255)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("disabled_at", Timestamp),
+    sa.CheckConstraint("balance >= 0", name="balance_not_negative"),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    # SHA-256 of the key, hex: the key has 256 random bits, so a slow hash would protect nothing more.
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+)
+
+request_logs = sa.Table(
+    "request_logs",
+    metadata,
+    sa.Column("request_id", sa.String(26), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
+    sa.Column("workflow", sa.String(64), nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("body_sha256", sa.String(64), nullable=False),
+    sa.Column("pilot_brand", sa.String(120)),
+    sa.Column("idempotency_key", sa.String(255)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.UniqueConstraint("client_id", "idempotency_key", name="idempotency_key_once"),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("request_id", sa.ForeignKey("request_logs.request_id"), nullable=False, unique=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    # The resolved spec: scene, mood, palette, preset, seed. The worker adds nothing of its own.
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("source_key", sa.String(512), nullable=False),
+    sa.Column("credits_cost", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("stage", sa.String(32)),
+    sa.Column("progress", sa.Float, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    # The fencing token of the attempt that runs; whoever holds another one changes nothing.
+    sa.Column("lease_token", sa.String(26)),
+    sa.Column("lease_until", Timestamp),
+    # When its message was last sent; NULL: not on the queue.
+    sa.Column("sent_at", Timestamp),
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_message", sa.Text),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("started_at", Timestamp),
+    sa.Column("finished_at", Timestamp),
+    sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
+    # What the sweep looks through: unfinished jobs only.
+    sa.Index(
+        "unfinished_jobs",
+        "status",
+        "created_at",
+        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+    ),
+)
+
+renders = sa.Table(
+    "renders",
+    metadata,
+    sa.Column("public_id", sa.String(26), primary_key=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, unique=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    sa.Column("output_preset", sa.String(64), nullable=False),
+    sa.Column("key", sa.String(512), nullable=False),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("format", sa.String(8), nullable=False),
+    sa.Column("content_type", sa.String(64), nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("warnings", sa.JSON, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    # grant: credits bought, no job; debit: a job was accepted; refund: it failed.
+    sa.Column("kind", sa.String(8), nullable=False),
+    # Signed: a client's amounts sum to its balance.
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("job_id", sa.ForeignKey("jobs.id")),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # One debit and at most one refund a job; grants have no job, and NULLs never clash.
+    sa.UniqueConstraint("job_id", "kind", name="ledger_once"),
+    sa.CheckConstraint(
+        "(kind = 'grant' AND job_id IS NULL AND amount > 0)"
+        " OR (kind = 'debit' AND job_id IS NOT NULL AND amount <= 0)"
+        " OR (kind = 'refund' AND job_id IS NOT NULL AND amount >= 0)",
+        name="ledger_kind_fits",
+    ),
+)

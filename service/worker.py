@@ -1,0 +1,114 @@
+"""The worker process: loads the networks, then takes one job at a time.
+
+`python -m service.worker` is what `backdrop worker` starts, watches and replaces when it dies.
+"""
+
+import logging
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import dramatiq
+from redis.exceptions import RedisError
+from ulid import ULID
+
+from pipeline.networks import Networks
+from service.catalogue import load_catalogue
+from service.database import create_engine
+from service.jobs import Jobs
+from service.logs import configure_logs
+from service.networks import open_networks
+from service.objects import open_buckets
+from service.processes import die_with_parent
+from service.queue import ACTOR, PRESENCE_TTL, QUEUE, announce, build_broker, withdraw, worker_client
+from service.run import Run
+from service.settings import Settings, load_settings
+
+logger = logging.getLogger(__name__)
+
+#: Exit status that says: starting again will not help (sysexits.h EX_CONFIG).
+CANNOT_START = 78
+
+
+def boot(settings: Settings, networks: Networks, *, stopping: threading.Event) -> tuple[dramatiq.Worker, Any]:
+    """Put the worker together: broker, actor, and everything that a run needs. Returns it with its redis client."""
+    engine = create_engine(settings.sqlalchemy_url)
+    sources, renders = open_buckets(settings)
+    run = Run(
+        jobs=Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts),
+        sources=sources,
+        renders=renders,
+        catalogue=load_catalogue(),
+        networks=networks,
+        limits=settings.limits,
+        time_limit=settings.time_limit,
+        keep_every=settings.lease / 4,
+        stopping=stopping,
+        on_hang=lambda: os._exit(1),
+    )
+    client = worker_client(settings.queue_url)
+    broker = build_broker(client)
+    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(run.__call__)
+    # One thread: a diffusers pipeline is not thread-safe, and one GPU serves one picture at a time.
+    return dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=100), client
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Keeps this worker on the list that `backdrop doctor` and `backdrop up` read."""
+
+    client: Any
+    name: str
+    about: dict[str, Any]
+
+    def announce(self) -> None:
+        """Say that this worker lives; a queue server that is away is no reason to die."""
+        try:
+            announce(self.client, self.name, self.about)
+        except RedisError as error:
+            logger.warning("presence not announced: %s", error)
+
+    def withdraw(self) -> None:
+        """Say that it stops."""
+        try:
+            withdraw(self.client, self.name)
+        except RedisError as error:
+            logger.warning("presence not withdrawn: %s", error)
+
+
+def serve(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit status."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    started = time.perf_counter()
+    try:
+        networks = open_networks(settings)
+    except Exception:
+        logger.exception("the networks can't be loaded")
+        return CANNOT_START
+    logger.info("networks loaded in %.1f s: %s", time.perf_counter() - started, dict(networks.versions))
+    worker, client = boot(settings, networks, stopping=stopping)
+    name = str(ULID())
+    about = {"name": name, "host": platform.node(), "pid": os.getpid(), **networks.versions}
+    presence = Presence(client, name, about)
+    worker.start()
+    presence.announce()
+    logger.info("ready for jobs")
+    while not stopping.wait(PRESENCE_TTL / 3):
+        presence.announce()
+    # The running job sees `stopping` before its next step and hands itself back.
+    worker.stop(timeout=int(settings.stop_grace * 1000))
+    presence.withdraw()
+    return 0
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    configure_logs()
+    sys.exit(serve(load_settings()))

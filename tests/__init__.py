@@ -1,0 +1,1 @@
+"""The tests. They start every server they need and leave nothing behind."""

@@ -1,0 +1,94 @@
+"""What many tests stand on: a clean environment, real servers, both databases, both object stores."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.database import create_engine, migrate
+from service.embedded import start_valkey
+from service.objects import Objects, open_buckets
+from service.settings import Settings
+from tests import servers
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of whoever runs the tests must not reach them."""
+    for name in list(os.environ):  # noqa: TID251  # cleaning it is the point
+        if name.startswith("BACKDROP_") or name in {"DATABASE_URL", "REDIS_URL", "VALKEY_URL"}:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    valkey = start_valkey(tmp_path_factory.mktemp("valkey"), password="test")
+    yield valkey.url
+    valkey.part.stop(10)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    with servers.postgresql() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    with servers.s3_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    return new_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
+
+
+def new_database(server: str, name: str) -> str:
+    """Make an empty database on a PostgreSQL server and return its URL."""
+    name = "test_" + "".join(c if c.isalnum() else "_" for c in name.lower())[-40:]
+    admin = create_engine(server.replace("postgresql://", "postgresql+psycopg://"))
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+    admin.dispose()
+    return server.rpartition("/")[0] + f"/{name}"
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    """A migrated database of each kind."""
+    engine = create_engine(Settings(database_url=database_url).sqlalchemy_url)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def s3_settings(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Settings for two fresh buckets on the S3 server."""
+    import boto3
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.S3_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.S3_SECRET)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    name = "".join(c if c.isalnum() else "-" for c in tmp_path.name.lower())[-40:].strip("-")
+    buckets = {"s3_source_bucket": f"{name}-sources", "s3_render_bucket": f"{name}-renders"}
+    s3 = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    for bucket in buckets.values():
+        s3.create_bucket(Bucket=bucket)
+    s3.close()
+    return {"store": "s3", "s3_endpoint_url": s3_server, **buckets}
+
+
+@pytest.fixture(params=["directory", "s3"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    """An empty bucket of each kind."""
+    settings = request.getfixturevalue("s3_settings") if request.param == "s3" else {"store": "directory"}
+    return open_buckets(Settings(home=tmp_path, **settings))[0]
