@@ -18,7 +18,8 @@ from pipeline.spec import Preset
 _FULL_CHROMA_FROM = 85
 #: The dither's noise is the same in every file, so that one seed gives one file.
 _DITHER_SEED = 0x64697468
-#: 0 slow to 10 fast (libavif); 8 costs a few per cent of size against the default 6 at half the time.
+#: 0 slow to 10 fast (libavif). Measured against the default 6 at 1920×1080 and 1080×1920: a fifth of the time, sizes
+#: from 6 % smaller to 17 % larger.
 _AVIF_SPEED = 8
 
 _CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "avif": "image/avif"}

@@ -119,7 +119,7 @@ def _white_shares(
 
     Clean is what lies outside the blocks that hold product or shadow, and outside the blocks next to those.
     """
-    # channel by channel: NumPy reduces a last axis of three ten times slower
+    # channel by channel: NumPy is slow at reducing a last axis of three
     white = (rgb[..., 0] == 255) & (rgb[..., 1] == 255) & (rgb[..., 2] == 255)
     busy = alpha > 0.0
     if background is not None:

@@ -2,7 +2,7 @@
 
 Not part of the package: it needs Blender as a Python module, in a virtual environment of its own (Python 3.11).
 
-    python3.11 -m venv ~/bpyenv && ~/bpyenv/bin/pip install bpy==4.5.15 pillow numpy
+    python3.11 -m venv ~/bpyenv && ~/bpyenv/bin/pip install bpy==4.5.15 pillow==13.0.0 "numpy<2"
     ~/bpyenv/bin/python scripts/render_sample.py --out service/sample
 
 Lengths are metres, colours are linear Rec. 709, z is up and the camera looks along +y. Cycles runs on the CPU with

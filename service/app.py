@@ -13,7 +13,7 @@ from ulid import ULID
 from service.accounts import Accounts
 from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
-from service.documentation import Documented, openapi_config
+from service.documentation import Documented, close_schemas, openapi_config
 from service.jobs import Jobs
 from service.objects import Objects, StoreUnavailable, open_buckets
 from service.orders import Orders
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> Litestar:
         "submit": submit,
         "bell": bell,
     }
-    return Litestar(
+    app = Litestar(
         route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), live, ready],
         state=State(state),
         before_send=[_name_request],
@@ -64,6 +64,8 @@ def create_app(settings: Settings) -> Litestar:
         on_shutdown=[engine.dispose],
         logging_config=None,
     )
+    close_schemas(app.openapi_schema)
+    return app
 
 
 @get("/health/live", operation_id="live", tags=["health"], sync_to_thread=False)

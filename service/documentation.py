@@ -6,7 +6,7 @@ from typing import Any
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, Example, Operation, SecurityScheme
+from litestar.openapi.spec import Components, Example, OpenAPI, Operation, Schema, SecurityScheme
 
 from service.wire import HTTPValidationError, Problem, WorkflowAcceptedResponse
 
@@ -67,3 +67,11 @@ def openapi_config(version: str) -> OpenAPIConfig:
         render_plugins=[JsonRenderPlugin()],
         use_handler_docstrings=True,
     )
+
+
+def close_schemas(document: OpenAPI) -> None:
+    """Say of the bodies that refuse unknown fields that they do: litestar drops that part of a pydantic model."""
+    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest"):
+        schema = document.components.schemas[name]
+        assert isinstance(schema, Schema)
+        schema.additional_properties = False

@@ -135,8 +135,11 @@ class DirectoryObjects:
 
     def check(self) -> None:
         """Write and remove a small file."""
-        self.put("check", b"", "text/plain")
-        self.delete("check")
+        try:
+            self.put("check", b"", "text/plain")
+            self.delete("check")
+        except ObjectNotFound as error:
+            raise StoreUnavailable(f"{self._root} is no directory that can be written to.") from error
 
     def upload_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
         """Sign a PUT of the API's own."""

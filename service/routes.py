@@ -7,7 +7,7 @@ from litestar import Request, Response, Router, get, post, put
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
-from litestar.params import Body, Parameter
+from litestar.params import Body, FromPath, FromQuery, HeaderParameter
 from ulid import ULID
 
 from service.accounts import Accounts
@@ -69,23 +69,22 @@ AnyRequest = Request[Any, Any, Any]
 def background_swap_with_spec(
     request: AnyRequest,
     state: State,
-    body: bytes,
     data: Annotated[
         BackgroundSwapWithSpecRequest,
         Body(examples=[Example(summary="A cream jar on a podium", value=BackgroundSwapWithSpecRequest.EXAMPLE)]),
     ],
     idempotency_key: Annotated[
         str | None,
-        Parameter(
-            header="Idempotency-Key",
+        HeaderParameter(
+            name="Idempotency-Key",
             max_length=255,
             description="The same key and body get the first answer again, and nothing is charged twice.",
         ),
     ] = None,
     shopify_signature: Annotated[
         str | None,
-        Parameter(
-            header=SHOPIFY_HEADER,
+        HeaderParameter(
+            name=SHOPIFY_HEADER,
             description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret; checked when present.",
         ),
     ] = None,
@@ -96,7 +95,7 @@ def background_swap_with_spec(
         accepted = submit.swap(
             request.state.client,
             data,
-            raw_body=body,
+            raw_body=request.state.raw_body,
             request_id=request.state.request_id,
             idempotency_key=idempotency_key,
         )
@@ -144,7 +143,7 @@ def create_upload(
     operation_class=Documented,
     responses={401: UNAUTHORIZED, 404: NOT_FOUND},
 )
-def get_job(request: AnyRequest, state: State, job_id: str) -> JobView:
+def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
     """Tell where a job stands, and on SUCCESS what came of it."""
     jobs: Jobs = state.jobs
     found = jobs.get(job_id, client_id=request.state.client.id)
@@ -162,7 +161,7 @@ def get_job(request: AnyRequest, state: State, job_id: str) -> JobView:
     operation_class=Documented,
     responses={401: UNAUTHORIZED, 404: NOT_FOUND},
 )
-def get_render(request: AnyRequest, state: State, public_id: str) -> RenderView:
+def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> RenderView:
     """Return a render's measurements and a short-lived download URL."""
     jobs: Jobs = state.jobs
     render = jobs.render(public_id, client_id=request.state.client.id)
@@ -205,7 +204,14 @@ def list_output_presets(state: State) -> CatalogueItems:
 
 
 @put("/files/{bucket:str}/{key:path}", include_in_schema=False, status_code=204)
-async def put_file(request: AnyRequest, state: State, bucket: str, key: str, expires: int, signature: str) -> None:
+async def put_file(
+    request: AnyRequest,
+    state: State,
+    bucket: FromPath[str],
+    key: FromPath[str],
+    expires: FromQuery[int],
+    signature: FromQuery[str],
+) -> None:
     """Take the bytes of a signed upload: the directory store's own half of a presigned PUT."""
     objects = _signed_bucket(request, state, bucket, expires, signature)
     data = await request.body()
@@ -213,7 +219,14 @@ async def put_file(request: AnyRequest, state: State, bucket: str, key: str, exp
 
 
 @get("/files/{bucket:str}/{key:path}", include_in_schema=False, sync_to_thread=True)
-def get_file(request: AnyRequest, state: State, bucket: str, key: str, expires: int, signature: str) -> Response[bytes]:
+def get_file(
+    request: AnyRequest,
+    state: State,
+    bucket: FromPath[str],
+    key: FromPath[str],
+    expires: FromQuery[int],
+    signature: FromQuery[str],
+) -> Response[bytes]:
     """Serve the bytes of a signed download."""
     objects = _signed_bucket(request, state, bucket, expires, signature)
     try:

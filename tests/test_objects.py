@@ -41,7 +41,8 @@ def test_a_missing_object_is_not_found(objects: Objects) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "/etc/passwd", "../x.jpg", "a/../../x.jpg", "a//b.jpg", "a/./b", "ключ.jpg", "a\x00b", "a b.jpg", "a\\b"]
+    "key",
+    ["", "/etc/passwd", "../x.jpg", "a/../../x.jpg", "a//b.jpg", "a/./b", "ключ.jpg", "a\x00b", "a b.jpg", "a\\b"],
 )
 def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Objects, key: str) -> None:
     with pytest.raises(ObjectNotFound):
@@ -107,9 +108,7 @@ def test_an_s3_server_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatc
         bucket.check()
 
 
-def test_presigned_urls_of_s3_do_what_they_say_and_no_more(
-    s3_settings: dict[str, str], tmp_path: Path
-) -> None:
+def test_presigned_urls_of_s3_do_what_they_say_and_no_more(s3_settings: dict[str, str], tmp_path: Path) -> None:
     bucket = open_buckets(Settings(home=tmp_path, **s3_settings))[0]  # type: ignore[arg-type]  # pydantic checks it
     up = bucket.upload_url("uploads/a.jpg", "image/jpeg", "http://ignored")
 

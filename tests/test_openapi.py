@@ -1,0 +1,93 @@
+"""The OpenAPI document: the contract's names, and examples that are true."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from litestar.testing import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    home: Path = tmp_path_factory.mktemp("openapi")
+    with TestClient(create_app(Settings(home=home, queue_url="redis://127.0.0.1:9/0"))) as http:
+        answer: dict[str, Any] = http.get("/schema/openapi.json").json()
+    return answer
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_it_is_openapi_3_1_with_the_contracts_schemas(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert {
+        *("BackgroundSwapWithSpecRequest", "WorkflowAcceptedResponse", "JobStatus"),
+        *("HTTPValidationError", "ValidationError"),
+    } <= set(document["components"]["schemas"])
+
+
+def test_the_request_schema_says_what_the_contract_says(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["BackgroundSwapWithSpecRequest"]
+
+    assert set(schema["properties"]) == {
+        *("source_image_s3_key", "source_render_public_id", "scene_type", "mood"),
+        *("dominant_colors", "output_preset", "pilot_brand"),
+    }
+    assert sorted(schema["required"]) == ["mood", "output_preset", "scene_type"]
+    assert schema["additionalProperties"] is False
+
+
+def test_the_job_status_has_the_contracts_values(document: dict[str, Any]) -> None:
+    assert document["components"]["schemas"]["JobStatus"]["enum"] == [
+        "NOT_STARTED",
+        "IN_PROGRESS",
+        "SUCCESS",
+        "FAILURE",
+    ]
+
+
+def test_the_swap_documents_its_answers_its_headers_and_its_security(document: dict[str, Any]) -> None:
+    swap = document["paths"]["/v1/background-swap-with-spec"]["post"]
+
+    assert {"202", "401", "402", "404", "413", "422"} <= set(swap["responses"])
+    assert "400" not in swap["responses"]
+    headers = {one["name"]: one for one in swap["parameters"] if one["in"] == "header"}
+    assert headers["X-Shopify-Hmac-Sha256"]["required"] is False
+    assert headers["Idempotency-Key"]["required"] is False
+    (scheme,) = swap["security"][0]
+    assert document["components"]["securitySchemes"][scheme]["scheme"] == "bearer"
+
+
+def test_every_route_that_wants_a_key_says_so(document: dict[str, Any]) -> None:
+    public = {name for name, operation in operations(document) if not any(operation.get("security") or [])}
+
+    assert public == {
+        *("GET /v1/scene-types", "GET /v1/moods", "GET /v1/output-presets"),
+        *("GET /health/live", "GET /health/ready"),
+    }
+
+
+def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
+    checked = 0
+    for name, operation in operations(document):
+        contents = [answer.get("content", {}) for answer in operation["responses"].values()]
+        contents.append(operation.get("requestBody", {}).get("content", {}))
+        for content in contents:
+            for media in content.values():
+                schema = media.get("schema", {})
+                examples = [one["value"] for one in media.get("examples", {}).values()]
+                examples += schema.get("examples", [])
+                validator = Draft202012Validator({**schema, "components": document["components"]})
+                for example in examples:
+                    checked += 1
+                    assert list(validator.iter_errors(example)) == [], name
+    assert checked > 10
