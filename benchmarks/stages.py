@@ -27,7 +27,7 @@ from service.local import SpecInvalid, build_spec
 from service.networks import open_networks
 from service.settings import load_settings
 
-SAMPLE = Path(__file__).resolve().parent.parent / "tests" / "pictures" / "sample.jpg"
+SAMPLE = Path(__file__).resolve().parent.parent / "service" / "sample" / "bottle.jpg"
 PACKAGES = ("numpy", "pillow", "scipy", "pymatting", "rembg", "onnxruntime", "torch", "diffusers")
 
 

@@ -143,8 +143,13 @@ def load_generator(
     """
     import diffusers
     import torch
+    import transformers
 
     diffusers.utils.logging.disable_progress_bar()
+    # Each prompt longer than a text encoder's window would be a line in the log.
+    diffusers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
     folder = Path(model)
     local = folder.is_dir()
     if pipeline_class is not None:

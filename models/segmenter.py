@@ -39,13 +39,13 @@ class RembgSegmenter:
             masks = self._session.predict(Image.fromarray(image))
         except MemoryError:
             raise OutOfMemory("Too little memory to cut the product out of this photo.") from None
-        except Exception as error:  # noqa: BLE001 - onnxruntime raises its own unrelated classes
+        except Exception as error:  # onnxruntime raises its own unrelated classes
             if "allocate" in str(error) or "out of memory" in str(error).lower():
                 raise OutOfMemory("Too little memory to cut the product out of this photo.") from error
             raise ModelFailed(f"The network that cuts the product out failed: {error}") from error
         if not masks:
             raise ModelFailed("The network that cuts the product out gave no mask.")
-        alpha = np.asarray(masks[0].convert("L"), np.float32) / 255
+        alpha: NDArray[np.float32] = np.asarray(masks[0].convert("L"), np.float32) / np.float32(255)
         if alpha.shape != image.shape[:2] or not np.isfinite(alpha).all():
             raise ModelFailed("The network that cuts the product out gave a mask that doesn't fit the photo.")
         return alpha

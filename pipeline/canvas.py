@@ -23,8 +23,8 @@ class Canvas:
         self.width, self.height = width, height
         self.pixels: Field = np.zeros((height, width, 3), np.float32)
         #: 1×W and H×1 coordinates of the pixels' centres.
-        self.x: Field = ((np.arange(width, dtype=np.float32) + 0.5) / height)[None]
-        self.y: Field = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None]
+        self.x: Field = np.asarray((np.arange(width) + 0.5) / height, np.float32)[None]
+        self.y: Field = np.asarray((np.arange(height) + 0.5) / height, np.float32)[:, None]
 
     def window(self, left: float, top: float, right: float, bottom: float) -> tuple[slice, slice]:
         """Return the rows and columns of a box given in canvas heights, clipped to the canvas."""
@@ -37,7 +37,7 @@ class Canvas:
         """Return 0–1 coverage of a signed distance; `blur` is the edge's width in canvas heights, at least a pixel."""
         width = max(blur, 1.0 / self.height)
         t = np.clip(0.5 - distance / width, 0, 1)
-        return (t * t * (3 - 2 * t)).astype(np.float32) if blur > 2.0 / self.height else t.astype(np.float32)
+        return np.asarray(t * t * (3 - 2 * t) if blur > 2.0 / self.height else t, np.float32)
 
     def paint(self, where: tuple[slice, slice], coverage: Field | float, colour: Field) -> None:
         """Put linear `colour` ((3,) or h×w×3) over the window `where`, weighted by its h×w coverage."""
@@ -63,8 +63,8 @@ class Canvas:
         """Evaluate a slowly varying function of (x, y) on a coarse grid and return it at full size, H×W."""
         scale = min(1.0, side / max(self.width, self.height))
         w, h = max(2, round(self.width * scale)), max(2, round(self.height * scale))
-        x = ((np.arange(w, dtype=np.float32) + 0.5) * (self.width / w / self.height))[None]
-        y = ((np.arange(h, dtype=np.float32) + 0.5) / h)[:, None]
+        x = np.asarray((np.arange(w) + 0.5) * (self.width / w / self.height), np.float32)[None]
+        y = np.asarray((np.arange(h) + 0.5) / h, np.float32)[:, None]
         values = np.broadcast_to(function(x, y), (h, w)).astype(np.float32)
         return resize(values, self.width, self.height)
 
@@ -73,14 +73,14 @@ def ellipse(x: Field, y: Field, rx: float, ry: float) -> Field:
     """Return the signed distance to an ellipse around the origin."""
     reach = np.sqrt((x / rx) ** 2 + (y / ry) ** 2)
     slope = np.sqrt((x / rx**2) ** 2 + (y / ry**2) ** 2)
-    return (reach * (reach - 1) / np.maximum(slope, 1e-6)).astype(np.float32)
+    return np.asarray(reach * (reach - 1) / np.maximum(slope, 1e-6), np.float32)
 
 
 def rectangle(x: Field, y: Field, half_width: float, half_height: float, radius: float = 0.0) -> Field:
     """Return the signed distance to a rectangle around the origin with rounded corners."""
     dx, dy = np.abs(x) - half_width + radius, np.abs(y) - half_height + radius
     outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0))
-    return (outside + np.minimum(np.maximum(dx, dy), 0) - radius).astype(np.float32)
+    return np.asarray(outside + np.minimum(np.maximum(dx, dy), 0) - radius, np.float32)
 
 
 def arch(x: Field, y: Field, half_width: float, height: float) -> Field:
@@ -88,4 +88,4 @@ def arch(x: Field, y: Field, half_width: float, height: float) -> Field:
     spring = -(height - half_width)
     round_part = np.hypot(x, y - spring) - half_width
     top = np.where(y < spring, round_part, np.abs(x) - half_width)
-    return np.maximum(top, y).astype(np.float32)
+    return np.asarray(np.maximum(top, y), np.float32)

@@ -34,27 +34,27 @@ def swatch(finish: Finish, rng: np.random.Generator) -> Field:
     """Return SWATCH×SWATCH (or ×3) albedo factors of a finish, about 1 on average; it tiles."""
     n = SWATCH
     if finish == "marble":
-        warp, patches = fractal(rng, n, 1.9), fractal(rng, n, 1.5)
-        wide = np.exp(-((warp / 0.05) ** 2)) * np.clip(0.55 + 0.5 * patches, 0, 1)
-        fine = np.exp(-((fractal(rng, n, 1.7) / 0.03) ** 2)) * np.clip(0.3 + 0.5 * warp, 0, 1)
-        return (1.02 - 0.22 * wide - 0.1 * fine + 0.025 * patches).astype(np.float32)
+        warp, patches = fractal(rng, n, 2.3), fractal(rng, n, 1.9)
+        wide = np.exp(-((warp / 0.06) ** 2)) * np.clip(0.55 + 0.5 * patches, 0, 1)
+        fine = np.exp(-((fractal(rng, n, 2.1) / 0.035) ** 2)) * np.clip(0.3 + 0.5 * warp, 0, 1)
+        return np.asarray(1.02 - 0.22 * wide - 0.1 * fine + 0.025 * patches, np.float32)
     if finish == "wood":
         return _planks(rng)
     if finish == "terrazzo":
         return _chips(rng)
     if finish == "concrete":
         pits = np.clip(fractal(rng, n, 0.7) - 2.9, 0, 1)
-        return (1 + 0.035 * fractal(rng, n, 1.5) + 0.012 * fractal(rng, n, 0.5) - 0.35 * pits).astype(np.float32)
+        return np.asarray(1 + 0.035 * fractal(rng, n, 1.5) + 0.012 * fractal(rng, n, 0.5) - 0.35 * pits, np.float32)
     if finish == "plaster":
         relief = fractal(rng, n, 1.35)
         slope = np.roll(relief, 2, 0) - np.roll(relief, -2, 0) + np.roll(relief, 2, 1) - np.roll(relief, -2, 1)
-        return (1 + 0.018 * fractal(rng, n, 1.6) + 0.016 * slope / max(float(slope.std()), 1e-9)).astype(np.float32)
+        return np.asarray(1 + 0.018 * fractal(rng, n, 1.6) + 0.016 * slope / max(float(slope.std()), 1e-9), np.float32)
     if finish == "sand":
-        return (1 + 0.05 * fractal(rng, n, 0.15) + 0.02 * fractal(rng, n, 1.2)).astype(np.float32)
+        return np.asarray(1 + 0.05 * fractal(rng, n, 0.15) + 0.02 * fractal(rng, n, 1.2), np.float32)
     if finish == "fabric":
         weave = fractal(rng, n, 0.3, 6.0) + fractal(rng, n, 0.3, 6.0).T
-        return (1 + 0.014 * weave).astype(np.float32)
-    return (1 + 0.006 * fractal(rng, n, 1.2)).astype(np.float32)
+        return np.asarray(1 + 0.014 * weave, np.float32)
+    return np.asarray(1 + 0.006 * fractal(rng, n, 1.2), np.float32)
 
 
 def on_wall(texture: Field, width: int, height: int) -> Field:
@@ -62,7 +62,8 @@ def on_wall(texture: Field, width: int, height: int) -> Field:
     scale = SWATCH * 1.5 / height
     rows = (np.arange(height, dtype=np.float32) * scale)[:, None]
     columns = (np.arange(width, dtype=np.float32) * scale)[None]
-    return _sample(texture, *np.broadcast_arrays(rows, columns))
+    shape = (height, width)
+    return _sample(texture, np.broadcast_to(rows, shape), np.broadcast_to(columns, shape))
 
 
 def on_floor(texture: Field, layout: Layout, width: int, height: int, first_row: int) -> Field:
@@ -76,7 +77,7 @@ def on_floor(texture: Field, layout: Layout, width: int, height: int, first_row:
     return _sample(texture, rows, columns)
 
 
-def _sample(texture: Field, rows: Field, columns: Field) -> Field:
+def _sample(texture: Field, rows: NDArray[np.floating], columns: NDArray[np.floating]) -> Field:
     if texture.ndim == 3:
         return np.stack([_sample(texture[..., c], rows, columns) for c in range(3)], -1)
     out: Field = map_coordinates(texture, [rows, columns], output=np.float32, order=1, mode="grid-wrap")
@@ -114,4 +115,4 @@ def _chips(rng: np.random.Generator) -> Field:
                     corners = zip(x + dx + reach * np.cos(angles), y + dy + reach * np.sin(angles), strict=True)
                     draw.polygon([(float(a), float(b)) for a, b in corners], fill=colour)
     small = picture.resize((n, n), Image.Resampling.BOX)
-    return np.asarray(small, np.float32) / 128
+    return np.asarray(small, np.float32) / np.float32(128)

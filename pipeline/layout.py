@@ -89,8 +89,8 @@ def fit(
     """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
 
     `product_aspect` is its width over height. The preset's fill is reached on the tighter side and its margins are
-    kept; on a scene the product sits a little below the middle, the way it is hung in a frame. A side that the photo cuts
-    the product at (`cut_sides`) goes to the same side of the canvas, or the cut would show.
+    kept; on a scene the product sits a little below the middle, the way it is hung in a frame. A side that the photo
+    cuts the product at (`cut_sides`) goes to the same side of the canvas, or the cut would show.
     """
     cuts = set(cut_sides)
     left, top, right, bottom = (
@@ -189,7 +189,7 @@ def _furnished(layout: Layout, rng: np.random.Generator) -> Layout:
     props: list[Prop] = []
     side = 1.0 if rng.random() < 0.5 else -1.0
     if layout.kind in ("podium", "neon", "niche"):
-        own = accents.pop(0) if accents and layout.kind == "podium" else tone(layout.surface, 1.12)
+        own = accents.pop(0) if accents and layout.kind != "neon" else tone(layout.surface, 1.12)
         rx = float(np.clip(0.66 * width + 0.05, 0.2 * short, max(0.44 * layout.aspect, 0.62 * width)))
         ry = rx * layout.squash(bottom)
         podium = Podium(middle, bottom - 0.15 * ry, rx, ry, 0.09 + 0.05 * float(rng.random()), own)
@@ -199,8 +199,6 @@ def _furnished(layout: Layout, rng: np.random.Generator) -> Layout:
     if layout.kind in ("podium", "sweep", "tabletop", "window"):
         shapes: list[PropShape] = ["panel_arch", "panel_disc"]
         panel = shapes[int(rng.integers(2))]
-        if layout.kind in ("podium", "tabletop") and not accents and len(layout.accents) == 0:
-            accents = [tone(layout.wall, 0.93)]
         if accents and layout.kind != "window":
             size = float(np.clip(0.52 * max(width, 0.6 * tall), 0.16, 0.36 * layout.aspect))
             x = middle + side * (0.1 + 0.25 * float(rng.random())) * width

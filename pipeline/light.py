@@ -30,7 +30,7 @@ def wall_light(canvas: Canvas, layout: Layout) -> Field:
         depth = _depth(layout)
         side = 1 + 0.16 * depth * layout.light_side * (x - layout.aspect / 2) / layout.aspect * 2
         corner = 1 - (0.1 + 0.1 * depth) * np.exp(-np.maximum(layout.edge - y, 0) / 0.09)
-        return (1 - depth + depth * pool) * side * corner
+        return np.asarray((1 - depth + depth * pool) * side * corner, np.float32)
 
     seen = canvas.smooth(field)
     return _normalised(seen, canvas, 0.0, layout.edge)
@@ -46,7 +46,7 @@ def floor_light(canvas: Canvas, layout: Layout) -> Field:
         pool = 1 / (1 + ((x - centre_x) / reach) ** 2 + ((y - y0) / (0.55 * reach)) ** 2) ** 1.5
         depth = 0.8 * _depth(layout)
         corner = 1 - (0.12 + 0.12 * depth) * np.exp(-np.maximum(y - layout.edge, 0) / 0.035)
-        return (1 - depth + depth * pool) * corner
+        return np.asarray((1 - depth + depth * pool) * corner, np.float32)
 
     return _normalised(canvas.smooth(field), canvas, layout.edge, 1.0)
 
@@ -65,7 +65,8 @@ def window_pattern(canvas: Canvas, layout: Layout) -> Field:
     def field(x: Field, y: Field) -> Field:
         # On the floor the pattern runs on, stretched by the flat angle.
         run = np.where(y > layout.edge, layout.edge + (y - layout.edge) * 0.55, y)
-        u, v = x - x0 + way * 0.3 * (run - y0), run - y0 - way * 0.12 * (x - x0)
+        u: Field = np.asarray(x - x0 + way * 0.3 * (run - y0), np.float32)
+        v: Field = np.asarray(run - y0 - way * 0.12 * (x - x0), np.float32)
         sun = np.zeros(np.broadcast_shapes(x.shape, y.shape), np.float32)
         for column in (-1, 1):
             for row in (-1, 0, 1):
@@ -77,7 +78,7 @@ def window_pattern(canvas: Canvas, layout: Layout) -> Field:
         iu = (np.clip(u / half_w * 0.5 + 0.5, 0, 1) * 150).astype(int)
         iv = (np.clip(v / half_h * 0.5 + 0.5, 0, 1) * 150).astype(int)
         shade = np.clip((leaves[iv, iu] - 0.5) * 1.6, 0, 1) * np.clip(0.75 + way * u / half_w, 0, 1)
-        return sun * (1 - 0.75 * shade)
+        return np.asarray(sun * (1 - 0.75 * shade), np.float32)
 
     return np.clip(canvas.smooth(field, side=768), 0, 1)
 
@@ -91,7 +92,7 @@ def sphere_light(layout: Layout, nx: Field, ny: Field, nz: Field) -> Field:
     ambient = 0.42 - 0.2 * _depth(layout)
     bounce = 0.1 * np.clip(ny, 0, 1)
     rim = 1 - 0.25 * (1 - nz) ** 3
-    return ((ambient + (1 - ambient) * lambert**1.2 + bounce) * rim * 1.12).astype(np.float32)
+    return np.asarray((ambient + (1 - ambient) * lambert**1.2 + bounce) * rim * 1.12, np.float32)
 
 
 def cylinder_light(layout: Layout, nx: Field) -> Field:
@@ -100,7 +101,7 @@ def cylinder_light(layout: Layout, nx: Field) -> Field:
     wrap = 0.35 + 0.5 * layout.softness
     lambert = np.clip((nx * 0.8 * layout.light_side + nz * 0.6 + wrap) / (1 + wrap), 0, 1)
     ambient = 0.4 - 0.18 * _depth(layout)
-    return (ambient + (0.92 - ambient) * lambert).astype(np.float32)
+    return np.asarray(ambient + (0.92 - ambient) * lambert, np.float32)
 
 
 def foot_shadow(canvas: Canvas, layout: Layout, thing: Prop | Podium) -> tuple[tuple[slice, slice], Field]:
@@ -140,7 +141,7 @@ def _depth(layout: Layout) -> float:
 def _soft_ellipse(x: Field, y: Field, rx: float, ry: float, soft: float) -> Field:
     reach = np.sqrt((x / rx) ** 2 + (y / ry) ** 2)
     t = np.clip((1 + soft - reach) / (2 * soft), 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def _normalised(light: Field, canvas: Canvas, top: float, bottom: float) -> Field:

@@ -17,7 +17,8 @@ def place(
     """Lay the cut-out on a width×height canvas so that its tight box (alpha > 0.5) fills `box` (pixels).
 
     `box` has the cut-out's aspect; its left and bottom are met to the pixel. Resampled in linear light, premultiplied,
-    by Lanczos (which reduces with a widened kernel). At scale 1 on whole pixels nothing is resampled. Warnings: upscaled.
+    by Lanczos (which reduces with a widened kernel). At scale 1 on whole pixels nothing is resampled. Warnings:
+    upscaled.
     """
     tight = tight_box(cutout.alpha > 0.5)
     assert tight is not None  # refine refuses empty cut-outs

@@ -64,7 +64,7 @@ def foreground_colours(rgb: Rgb, alpha: Alpha, side: int) -> Rgb:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small, small_alpha = np.clip(resize(rgb, *size), 0, 1), np.clip(resize(alpha, *size), 0, 1)
     unit = side * scale / 1600
-    wide = _fusion_means(small, small, small_alpha, max(3, round(40 * unit)))
+    wide = _fusion_means(small, small, small_alpha, max(3, round(40 * unit)), sure=8)
     near = _fusion_means(_own_colour(small, small_alpha, wide), wide[..., 3:], small_alpha, max(3, round(6 * unit)))
     full = np.stack([resize(near[..., c], width, height)[soft] for c in range(6)], -1)
     rgb[soft] = _own_colour(rgb[soft], alpha[soft], full)
@@ -81,17 +81,23 @@ def _own_colour(
     """Solve seen = alpha·front + (1 - alpha)·back for the front near its local mean; …×3, clipped to [0, 1]."""
     weight = alpha[..., None]
     front, back = means[..., :3], means[..., 3:]
-    return np.clip(front + weight * (seen - weight * front - (1 - weight) * back), 0, 1)
+    return np.asarray(np.clip(front + weight * (seen - weight * front - (1 - weight) * back), 0, 1), np.float32)
 
 
-def _fusion_means(front: Rgb, back: Rgb, alpha: Alpha, window: int) -> NDArray[np.float32]:
-    """Return h×w×6: local means of the front colours weighted by alpha and of the back's weighted by 1 - alpha."""
+def _fusion_means(front: Rgb, back: Rgb, alpha: Alpha, window: int, sure: int = 1) -> NDArray[np.float32]:
+    """Return h×w×6: local means of the front colours weighted by alpha and of the back's weighted by 1 - alpha.
+
+    Both weights are raised to the power `sure`: in the first round the mixed pixels must count for little, or the old
+    background comes along with them.
+    """
 
     def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
         out: NDArray[np.float32] = uniform_filter(values, window, output=np.float32, mode="nearest")
         return out
 
-    rest = 1 - alpha
+    # A thousandth of the plain weight decides where nothing near is sure.
+    rest = (1 - alpha) ** sure + 1e-3 * (1 - alpha)
+    alpha = alpha**sure + 1e-3 * alpha
     front_weight, back_weight = mean(alpha) + 1e-5, mean(rest) + 1e-5
     out = np.empty((*alpha.shape, 6), np.float32)
     for c in range(3):

@@ -27,9 +27,9 @@ RADIUS, EPS = 4, 1e-4
 #: Alpha below the first is background, above the second product, stretched between.
 LEVELS = (0.15, 0.85)
 
-#: Networks stretch their mask to 0–1 whatever they saw, so its height says nothing; its shape does. On 71 product photos
-#: the sure part (alpha > .85) covered .046 of the frame or more and the undecided part at most .71 of all that was not
-#: background; on plain walls, gradients and noise at most .002, and at least .84.
+#: Networks stretch their mask to 0–1 whatever they saw, so its height says nothing; its shape does. On 71 product
+#: photos the sure part (alpha > .85) covered .046 of the frame or more and the undecided part at most .71 of all that
+#: was not background; on plain walls, gradients and noise at most .002, and at least .84.
 MIN_SURE_AREA = 0.004
 MAX_UNDECIDED = 0.8
 #: A texture that fills the frame (bricks: .64) is told from a cluttered product by reaching all four sides.

@@ -24,8 +24,8 @@ TOUCH = 0.16
 def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Field:
     """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it.
 
-    `alpha` is the product's H×W coverage on the canvas. `cut_below`: the frame cuts its foot off, so nothing is cast on
-    the floor.
+    `alpha` is the product's H×W coverage on the canvas. `cut_below`: it stands on nothing that is seen, so nothing is
+    cast on the floor.
     """
     height, width = alpha.shape
     scale = min(1.0, GRID / max(height, width))
@@ -88,14 +88,14 @@ class _Silhouette:
         wide = gaussian_filter(band, (0.045 * self.wide, 0.11 * self.wide))
         peak = max(float(band.max()), 1e-6)
         shade = 0.62 * np.clip(1.5 * tight / peak, 0, 1) + 0.5 * np.clip(near / peak, 0, 1) + 0.55 * wide / peak
-        return np.clip(shade * self._on_podium(0.25), 0, 0.86).astype(np.float32)
+        return np.asarray(np.clip(shade * self._on_podium(0.25), 0, 0.86), np.float32)
 
     def floor_shadow(self) -> Field:
         """The silhouette laid on the floor, softer the higher the part that casts it."""
         soft = self.layout.softness
         heights = (self.foot - (np.arange(self.h, dtype=np.float32) + 0.5))[:, None] / max(self.tall, 1.0)
         total = np.zeros((self.h, self.w), np.float32)
-        for low, high, blur in ((0.0, 0.3, 0.012), (0.15, 0.65, 0.035), (0.45, 1.1, 0.07)):
+        for low, high, blur in ((0.0, 0.3, 0.024), (0.15, 0.65, 0.035), (0.45, 1.1, 0.07)):
             middle, half = (low + high) / 2, (high - low) / 2
             part = self.alpha * np.clip(1.6 * (1 - np.abs(heights - middle) / half), 0, 1)
             if low == 0.0:
@@ -106,7 +106,7 @@ class _Silhouette:
         rows = np.arange(self.h, dtype=np.float32)[:, None]
         on_floor = np.clip((rows - self.edge) / 2 + 0.5, 0, 1)
         strength = 0.58 - 0.34 * soft
-        return (strength * total * on_floor * self._on_podium(0.35)).astype(np.float32)
+        return np.asarray(strength * total * on_floor * self._on_podium(0.35), np.float32)
 
     def wall_shadow(self) -> Field:
         """What is higher than the way to the wall stands up on it."""
@@ -117,7 +117,7 @@ class _Silhouette:
         soft = self.layout.softness
         sigma = (0.02 + 0.07 * soft) * self.h
         spread = gaussian_filter(thrown, sigma) * np.clip((self.edge - rows) / 2 + 0.5, 0, 1)
-        return ((0.34 - 0.26 * soft) * spread).astype(np.float32)
+        return np.asarray((0.34 - 0.26 * soft) * spread, np.float32)
 
     def _laid(self, part: Field) -> Field:
         """Shear and flatten: (x, foot - h) goes to (x + aside·h, foot - back·h)."""
@@ -138,7 +138,7 @@ class _Silhouette:
 
 def _lower_contour(alpha: Field, box: tuple[int, int, int, int], thick: float) -> Field:
     """Return a band along the silhouette's lowest points, fading where they rise from the foot."""
-    h, w = alpha.shape
+    h = alpha.shape[0]
     solid = alpha > 0.5
     columns = solid.any(axis=0)
     lowest = h - np.argmax(solid[::-1], axis=0).astype(np.float32)
@@ -147,7 +147,7 @@ def _lower_contour(alpha: Field, box: tuple[int, int, int, int], thick: float) -
     rows = np.arange(h, dtype=np.float32)[:, None] + 0.5
     thick = max(1.0, thick)
     band = np.clip(1 - np.abs(rows - lowest[None]) / thick, 0, 1)
-    return (band * touching[None]).astype(np.float32)
+    return np.asarray(band * touching[None], np.float32)
 
 
 def _affine(field: Field, inverse: tuple[float, float, float, float, float, float]) -> Field:

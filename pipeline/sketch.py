@@ -90,6 +90,9 @@ class _Sketch:
             if sun is not None:
                 light = _sunlit(light, sun, layout)
             texture = on_floor(swatch(layout.surface_finish, self.rng), layout, canvas.width, canvas.height, first)
+            if layout.surface_finish in ("marble", "terrazzo") and float(layout.surface.max()) < 0.12:
+                # Dark stone has light veins, and a factor moves it less to the eye.
+                texture = texture**-2.5
             shade = light[rows][..., None] * (texture if texture.ndim == 3 else texture[..., None])
             colour = layout.surface * shade
             if layout.surface_finish in ("marble", "terrazzo") or layout.kind in ("neon", "bokeh"):
@@ -177,7 +180,7 @@ class _Sketch:
         n = grain.shape[0]
         rows = np.arange(n, dtype=np.float32)[:, None] / n
         wave = np.sin(2 * np.pi * (18 * rows + 0.5 * fractal(self.rng, n, 1.9)))
-        return (grain * (1 + 0.035 * wave)).astype(np.float32)
+        return np.asarray(grain * (1 + 0.035 * wave), np.float32)
 
     def bokeh(self) -> None:
         """A dark room far out of focus, its lights as discs, and a table in front."""
@@ -193,7 +196,7 @@ class _Sketch:
             reach = np.hypot(dx, dy)
             disc = canvas.coverage(reach - size, 0.3 * size)
             # Lenses leave a slightly brighter ring.
-            weight = disc * (0.75 + 0.25 * (reach / size) ** 4) * (0.3 + 0.5 * self.rng.random())
+            weight = disc * (0.75 + 0.25 * (reach / size) ** 4) * (0.55 + 0.45 * self.rng.random())
             canvas.paint(where, np.clip(weight, 0, 1).astype(np.float32), colour)
         self.floor(blur=0.03)
 
@@ -238,7 +241,7 @@ class _Sketch:
         if self.lit:
             halo = 0.42 * np.exp(-distance / 0.03) + 0.26 * np.exp(-distance / 0.16)
             canvas.add(canvas.everything(), (halo[..., None] * glow).astype(np.float32))
-        canvas.paint(canvas.everything(), tube, glow * 0.35 + 0.65 if self.lit else glow)
+        canvas.paint(canvas.everything(), tube, glow * 0.6 + 0.4 if self.lit else glow)
         self.floor()
 
     def prop(self, prop: Prop) -> None:
@@ -307,4 +310,4 @@ class _Sketch:
 def _sunlit(light: Field, sun: Field, layout: Layout) -> Field:
     """Mix shade and sun so that the sunlit part keeps brightness 1."""
     shade = 0.74 - 0.3 * layout.contrast
-    return (light * (shade + (1.06 - shade) * sun)).astype(np.float32)
+    return np.asarray(light * (shade + (1.06 - shade) * sun), np.float32)

@@ -99,8 +99,9 @@ def swap(
         placed, placing_warnings = place(cutout, box, width, height)
     with stages("shadow"):
         if background is not None and layout is not None:
-            cut_below = "bottom" in cutout.cut_sides
-            background = shade(background, cast_shadow(placed.alpha, layout, cut_below=cut_below))
+            # Cut off below its foot isn't seen; cut off above it hangs. Either way it stands on nothing.
+            afloat = "bottom" in cutout.cut_sides or "top" in cutout.cut_sides
+            background = shade(background, cast_shadow(placed.alpha, layout, cut_below=afloat))
         elif background is not None and spec.preset.background == "scene" and "bottom" not in cutout.cut_sides:
             background = shade(background, contact_shadow(placed.alpha))
     with stages("composite"):

@@ -1,6 +1,6 @@
 """Photos × specs through the real pipeline, onto one sheet: for eyes to judge what no figure does.
 
-    python -m scripts.contact_sheet PHOTO... --scene podium --scene neon --mood calm -o out/sheet.png
+python -m scripts.contact_sheet PHOTO... --scene podium --scene neon --mood calm -o out/sheet.png
 """
 
 import argparse
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Photos × specs through the real pipeline, onto one sheet.")
+    parser = argparse.ArgumentParser(description="Photos by specs through the real pipeline, onto one sheet.")
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     parser.add_argument("--scene", action="append", help="a name or free text; default: every scene of the catalogue")
     parser.add_argument("--mood", action="append", help="taken in turn; default: calm")

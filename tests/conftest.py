@@ -15,12 +15,14 @@ from service.settings import Settings
 from tests import servers
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of whoever runs the tests must not reach them."""
-    for name in list(os.environ):  # noqa: TID251  # cleaning it is the point
-        if name.startswith("BACKDROP_") or name in {"DATABASE_URL", "REDIS_URL", "VALKEY_URL"}:
-            monkeypatch.delenv(name)
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
+    """Settings of whoever runs the tests must not reach them, nor the processes that they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):  # noqa: TID251  # cleaning it is the point
+            if name.startswith("BACKDROP_") or name in {"DATABASE_URL", "REDIS_URL", "VALKEY_URL"}:
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -73,17 +75,12 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 @pytest.fixture
 def s3_settings(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Settings for two fresh buckets on the S3 server."""
-    import boto3
-
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", servers.S3_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", servers.S3_SECRET)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     name = "".join(c if c.isalnum() else "-" for c in tmp_path.name.lower())[-40:].strip("-")
     buckets = {"s3_source_bucket": f"{name}-sources", "s3_render_bucket": f"{name}-renders"}
-    s3 = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1")
-    for bucket in buckets.values():
-        s3.create_bucket(Bucket=bucket)
-    s3.close()
+    servers.make_buckets(s3_server, *buckets.values())
     return {"store": "s3", "s3_endpoint_url": s3_server, **buckets}
 
 

@@ -74,8 +74,18 @@ def postgresql() -> Iterator[str]:
             identity = {"user": user, "group": user, "extra_groups": []}
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}  # noqa: TID251  # initdb finds programs by it
         subprocess.run(
-            [str(installed / "bin" / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
-            + ["--no-locale", "--no-sync", "--no-instructions"],
+            [
+                str(installed / "bin" / "initdb"),
+                "-D",
+                str(data),
+                "-U",
+                "postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+                "--no-instructions",
+            ],
             check=True,
             stdout=subprocess.DEVNULL,
             env=environment,
@@ -84,8 +94,21 @@ def postgresql() -> Iterator[str]:
         )
         part = Part(
             "postgresql",
-            [str(installed / "bin" / "postgres"), "-D", str(data), "-p", str(port), "-k", ""]
-            + ["-c", "listen_addresses=127.0.0.1", "-c", "shared_buffers=32MB", "-c", "max_connections=100"],
+            [
+                str(installed / "bin" / "postgres"),
+                "-D",
+                str(data),
+                "-p",
+                str(port),
+                "-k",
+                "",
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "shared_buffers=32MB",
+                "-c",
+                "max_connections=100",
+            ],
             environment=environment,
             log=folder / "postgresql.log",
             stop_signal=signal.SIGINT,  # fast shutdown
@@ -110,8 +133,18 @@ def s3_server() -> Iterator[str]:
         port = free_port()
         part = Part(
             "s3",
-            [str(binary), "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}"]
-            + ["--auth-key", f"{S3_KEY},{S3_SECRET}", str(folder / "buckets")],
+            [
+                str(binary),
+                "serve",
+                "s3",
+                "--config",
+                os.devnull,
+                "--addr",
+                f"127.0.0.1:{port}",
+                "--auth-key",
+                f"{S3_KEY},{S3_SECRET}",
+                str(folder / "buckets"),
+            ],
             log=folder / "s3.log",
         )
         try:
@@ -119,3 +152,19 @@ def s3_server() -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             part.stop(10)
+
+
+def make_buckets(endpoint: str, *names: str) -> None:
+    """Make buckets on the S3 server."""
+    import boto3
+
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=S3_KEY,
+        aws_secret_access_key=S3_SECRET,
+    )
+    for name in names:
+        s3.create_bucket(Bucket=name)
+    s3.close()

@@ -75,9 +75,7 @@ def upgrade() -> None:
         sa.Column("created_at", Timestamp, nullable=False),
         sa.Column("started_at", Timestamp, nullable=True),
         sa.Column("finished_at", Timestamp, nullable=True),
-        sa.CheckConstraint(
-            "status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"
-        ),
+        sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
         sa.ForeignKeyConstraint(
             ["client_id"],
             ["clients.id"],

@@ -1,0 +1,110 @@
+"""What the service itself costs: the time of a submit, and a swap's overhead beside its stages.
+
+    python benchmarks/overhead.py [PHOTO] [--swaps 5] [--submits 200]
+
+Starts `backdrop up` on the embedded default (SQLite, a directory, Valkey) in a temporary folder, on this machine, and
+stops it again. Prints a table and writes JSON with --json.
+"""
+
+import argparse
+import json
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+SPEC = {"scene_type": "podium", "mood": "calm", "dominant_colors": ["#e8c7b8"], "output_preset": "shopify_product"}
+BACKDROP = str(Path(sys.executable).with_name("backdrop"))
+
+
+def main() -> None:
+    """Start, measure, stop, print."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("photo", nargs="?", type=Path, help="default: the sample product")
+    arguments.add_argument("--swaps", type=int, default=5, help="swaps to follow, one at a time")
+    arguments.add_argument("--submits", type=int, default=200, help="submits to time, one caller")
+    arguments.add_argument("--json", type=Path, help="write the figures there")
+    options = arguments.parse_args()
+    photo = options.photo.read_bytes() if options.photo else (files("service") / "sample" / "bottle.jpg").read_bytes()
+    with tempfile.TemporaryDirectory(prefix="backdrop-") as home:
+        up = [BACKDROP, "up", "--home", home, "--port", "0"]
+        service = subprocess.Popen(up, stdout=subprocess.PIPE, text=True)
+        try:
+            assert service.stdout is not None
+            address = service.stdout.readline().split()[1]
+            credits = str(3 * (options.swaps + options.submits + 1))
+            add = [BACKDROP, "clients", "add", "bench", "--credits", credits, "--json", "--home", home]
+            key = json.loads(subprocess.run(add, capture_output=True, check=True).stdout)["key"]
+            with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60) as api:
+                figures = measure(api, photo, swaps=options.swaps, submits=options.submits)
+        finally:
+            service.send_signal(signal.SIGINT)
+            service.wait(60)
+    show(figures)
+    if options.json:
+        about = {"python": platform.python_version(), "machine": platform.machine(), "command": sys.argv}
+        options.json.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
+
+
+def measure(api: httpx.Client, photo: bytes, *, swaps: int, submits: int) -> dict[str, Any]:
+    """Return seconds: per swap its end-to-end time and the sum of its stages, and the times of single submits."""
+    upload = api.post("/v1/uploads", json={"content_type": "image/jpeg"}).json()
+    httpx.put(upload["url"], headers=upload["headers"], content=photo).raise_for_status()
+    body = {"source_image_s3_key": upload["key"], **SPEC}
+    followed = [swap(api, body) for _ in range(swaps + 1)][1:]  # the first warms the networks up
+    # The queue grows while these are taken, and the worker is busy with the first ones: as on a busy day.
+    submitted = [submit(api, body)[1] for _ in range(submits)]
+    return {"swaps": followed, "submit_seconds": submitted}
+
+
+def submit(api: httpx.Client, body: dict[str, Any]) -> tuple[str, float]:
+    """Submit and return the job's id and the seconds that the answer took."""
+    started = time.perf_counter()
+    answer = api.post("/v1/background-swap-with-spec", json=body)
+    seconds = time.perf_counter() - started
+    answer.raise_for_status()
+    return answer.json()["job_id"], seconds
+
+
+def swap(api: httpx.Client, body: dict[str, Any]) -> dict[str, float]:
+    """Follow one swap to its end; times are the database's."""
+    job_id, _ = submit(api, body)
+    while (job := api.get(f"/v1/jobs/{job_id}").json())["status"] not in {"SUCCESS", "FAILURE"}:
+        time.sleep(0.25)
+    if job["error"]:
+        sys.exit(f"The swap failed: {job['error']['message']}")
+    created, finished = (datetime.fromisoformat(job[name]) for name in ("created_at", "finished_at"))
+    stages = sum(job["render"]["report"]["provenance"]["timings"].values())
+    return {"end_to_end": (finished - created).total_seconds(), "stages": stages}
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print the medians."""
+    end_to_end = statistics.median(one["end_to_end"] for one in figures["swaps"])
+    overhead = statistics.median(one["end_to_end"] - one["stages"] for one in figures["swaps"])
+    share = statistics.median(1 - one["stages"] / one["end_to_end"] for one in figures["swaps"])
+    submits = sorted(figures["submit_seconds"])
+    table = Table("figure", "median", "p95")
+    table.add_row(
+        f"submit, one caller, {len(submits)} times",
+        f"{1000 * statistics.median(submits):.1f} ms",
+        f"{1000 * submits[int(0.95 * (len(submits) - 1))]:.1f} ms",
+    )
+    table.add_row(f"swap, end to end, {len(figures['swaps'])} times", f"{end_to_end:.2f} s", "")
+    table.add_row("overhead beside its stages", f"{overhead:.3f} s ({share:.1%})", "")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

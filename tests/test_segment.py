@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from pipeline.errors import ModelFailed, NoSubject
+from pipeline.segment import segment
+from tests.still_life import by_colour, photo, still_life
+
+
+def test_the_mask_finds_the_product_within_a_pixel_of_its_edge() -> None:
+    rgb, alpha = still_life()
+    found = segment(photo(rgb), by_colour)
+    assert np.abs(found.alpha - alpha).mean() < 0.004
+    assert found.agreement > 0.95
+
+
+def test_a_real_alpha_channel_is_taken_and_the_network_is_not_asked() -> None:
+    rgb, alpha = still_life()
+
+    def never(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise AssertionError("asked")
+
+    assert segment(photo(rgb, alpha), never).alpha is alpha
+
+
+def test_a_coarse_mask_gets_the_photos_own_edges() -> None:
+    rgb, alpha = still_life()
+
+    def coarse(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        blurred: NDArray[np.float32] = gaussian_filter(by_colour(image), 3)
+        return blurred
+
+    before = np.abs(coarse(rgb) - alpha).mean()
+    assert np.abs(segment(photo(rgb), coarse).alpha - alpha).mean() < 0.6 * before
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3])
+def test_a_mask_without_a_sure_part_is_no_subject(level: float) -> None:
+    def unsure(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mask = np.full(image.shape[:2], level, np.float32)
+        mask[5, 5] = 1.0  # what min-max normalisation makes of nothing
+        return mask
+
+    with pytest.raises(NoSubject):
+        segment(photo(np.full((300, 300, 3), 128, np.uint8)), unsure)
+
+
+def test_a_texture_over_the_whole_frame_is_no_subject() -> None:
+    def speckled(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.random.default_rng(0).choice([0.0, 0.6, 1.0], image.shape[:2], p=[0.4, 0.4, 0.2]).astype(np.float32)
+
+    with pytest.raises(NoSubject):
+        segment(photo(np.full((300, 300, 3), 128, np.uint8)), speckled)
+
+
+def test_a_second_look_that_disagrees_is_not_taken() -> None:
+    rgb, alpha = still_life()
+    looks: list[int] = []
+
+    def fickle(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        looks.append(1)
+        mask = by_colour(image)
+        if len(looks) > 1:
+            mask[: mask.shape[0] // 2] = 0
+        return mask
+
+    found = segment(photo(rgb), fickle)
+    assert len(looks) == 2
+    assert found.agreement < 0.7
+    assert np.abs(found.alpha - alpha).mean() < 0.004
+
+
+@pytest.mark.parametrize("answer", [np.ones((3, 3), np.float32), np.full((600, 480), np.nan, np.float32)])
+def test_a_mask_that_does_not_fit_is_the_models_failure(answer: NDArray[np.float32]) -> None:
+    with pytest.raises(ModelFailed):
+        segment(photo(still_life()[0]), lambda image: answer)
