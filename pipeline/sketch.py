@@ -6,16 +6,14 @@ Each scene kind is one short function that puts parts on a canvas, back to front
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.canvas import Canvas, arch, ellipse
+from pipeline.canvas import Canvas, arch
 from pipeline.colour import linear_to_srgb
 from pipeline.finish import fractal, on_floor, on_wall, swatch
+from pipeline.furniture import paint_podium, paint_prop
 from pipeline.image import Rgb
-from pipeline.layout import Layout, Podium, Prop, tone
+from pipeline.layout import Layout, tone
 from pipeline.light import (
-    cylinder_light,
     floor_light,
-    foot_shadow,
-    sphere_light,
     tint,
     wall_light,
     window_pattern,
@@ -34,9 +32,9 @@ def draw(layout: Layout, width: int, height: int, *, lit: bool) -> Rgb:
     scenes = {"sand": sketch.sand, "bokeh": sketch.bokeh, "curtain": sketch.curtain, "neon": sketch.neon}
     scenes.get(layout.kind, sketch.room)()
     for prop in layout.props:
-        sketch.prop(prop)
+        paint_prop(canvas, layout, prop, lit=lit)
     if layout.podium is not None:
-        sketch.podium(layout.podium)
+        paint_podium(canvas, layout, layout.podium, lit=lit)
     if lit:
         canvas.pixels *= tint(layout)
     return linear_to_srgb(canvas.pixels)
@@ -243,68 +241,6 @@ class _Sketch:
             canvas.add(canvas.everything(), (halo[..., None] * glow).astype(np.float32))
         canvas.paint(canvas.everything(), tube, glow * 0.6 + 0.4 if self.lit else glow)
         self.floor()
-
-    def prop(self, prop: Prop) -> None:
-        """A sphere on the floor, or a flat panel that leans on the wall."""
-        canvas, layout = self.canvas, self.layout
-        x, y = canvas.x - prop.x, canvas.y - prop.y
-        if prop.shape == "sphere":
-            if self.lit:
-                canvas.darken(*foot_shadow(canvas, layout, prop))
-            r = prop.size
-            where = canvas.window(prop.x - r, prop.y - 2 * r, prop.x + r, prop.y)
-            dx, dy = x[:, where[1]], y[where[0]] + r
-            coverage = canvas.coverage(np.hypot(dx, dy) - r)
-            colour: Field = prop.colour
-            if self.lit:
-                nx, ny = np.broadcast_arrays(dx / r, dy / r)
-                nz = np.sqrt(np.clip(1 - nx * nx - ny * ny, 0, 1))
-                colour = prop.colour * sphere_light(layout, nx, ny, nz)[..., None]
-            canvas.paint(where, coverage, colour)
-            return
-        if prop.shape == "panel_arch":
-            distance = arch(x, y, prop.size, prop.height)
-        else:
-            distance = np.maximum(np.hypot(x, y + prop.size * 0.86) - prop.size, y).astype(np.float32)
-        if self.lit:
-            away = -layout.light_side * 0.05
-            shifted = (
-                arch(x - away, y - 0.012, prop.size, prop.height)
-                if prop.shape == "panel_arch"
-                else np.maximum(np.hypot(x - away, y - 0.012 + prop.size * 0.86) - prop.size, y)
-            )
-            shadow = canvas.coverage(shifted, 0.04 + 0.12 * layout.softness) * (0.34 - 0.16 * layout.softness)
-            canvas.darken(canvas.everything(), shadow.astype(np.float32))
-        light = wall_light(canvas, layout)[..., None] if self.lit else np.float32(1)
-        canvas.paint(canvas.everything(), canvas.coverage(distance), prop.colour * light)
-        if self.lit:
-            # Its thickness catches the light along the edge.
-            rim = canvas.coverage(np.abs(distance + 0.0025) - 0.0012) * 0.16
-            canvas.paint(canvas.everything(), rim, np.minimum(prop.colour * 1.5 + 0.05, 1))
-
-    def podium(self, podium: Podium) -> None:
-        """A round plinth: side, top and the bevel between."""
-        canvas, layout = self.canvas, self.layout
-        if self.lit:
-            canvas.darken(*foot_shadow(canvas, layout, podium))
-        rx, ry, tall = podium.rx, podium.ry, podium.height
-        where = canvas.window(podium.x - rx, podium.y - ry, podium.x + rx, podium.y + tall + ry)
-        x, y = canvas.x[:, where[1]] - podium.x, canvas.y[where[0]] - podium.y
-        top = ellipse(x, y, rx, ry)
-        column = np.maximum(np.maximum(np.abs(x) - rx, -y), y - tall)
-        side = np.minimum(column, ellipse(x, y - tall, rx, ry))
-        colour: Field = podium.colour
-        if not self.lit:
-            canvas.paint(where, canvas.coverage(side), colour * np.float32(0.8))
-            canvas.paint(where, canvas.coverage(top), colour)
-            return
-        light = cylinder_light(layout, np.clip(x / rx, -1, 1)) * 0.86
-        foot = 1 - 0.22 * np.exp((y - tall - ry * np.sqrt(np.clip(1 - (x / rx) ** 2, 0, 1))) / 0.03)
-        canvas.paint(where, canvas.coverage(side), colour * np.clip(light * foot, 0, 2)[..., None])
-        level = 1.02 - 0.1 * layout.contrast * (0.5 - 0.5 * layout.light_side * np.clip(x / rx, -1, 1))
-        canvas.paint(where, canvas.coverage(top), colour * np.broadcast_to(level, top.shape)[..., None])
-        bevel = canvas.coverage(np.abs(top - 0.0005) - 0.0014, 0.0022) * np.clip(y / ry * 2, 0, 1) * 0.3
-        canvas.paint(where, bevel.astype(np.float32), np.minimum(colour * 1.3 + 0.04, 1))
 
 
 def _sunlit(light: Field, sun: Field, layout: Layout) -> Field:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -86,6 +86,9 @@ def swap(
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)
     white = spec.preset.background == "white" or spec.scene.kind == "white"
+    if white and spec.preset.digital_source_type:
+        # No pixel is generated: the preset's AI mark would be untrue. IPTC's term for real elements put together.
+        spec = replace(spec, preset=replace(spec.preset, digital_source_type="compositeCapture"))
     with stages("background"):
         layout: Layout | None = None
         background: Rgb | None = None

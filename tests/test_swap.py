@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import NoSubject
+from pipeline.marking import read_digital_source_type
 from pipeline.spec import Limits
 from pipeline.swap import STAGES, swap
 from tests.still_life import Darkener, jpeg, networks, preset, spec, still_life
@@ -93,6 +95,17 @@ def test_the_scene_white_on_a_free_preset_has_a_faint_shadow_and_a_pure_border()
     assert (picture[-8:] == 255).all()
     foot = picture[325:345, 150:250]
     assert (foot < 250).any()
+
+
+def test_only_a_generated_background_is_marked_as_generated() -> None:
+    for kind, term in {"podium": "compositeWithTrainedAlgorithmicMedia", "white": "compositeCapture"}.items():
+        place = replace(preset(form="jpeg"), digital_source_type="compositeWithTrainedAlgorithmicMedia")
+        asked = spec(kind, place=place)  # type: ignore[arg-type]  # both are scene kinds
+        render = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock)
+        with Image.open(BytesIO(render.data)) as picture:
+            assert read_digital_source_type(picture.info["xmp"]) == term
+        marks = [rule for rule in render.report["preset"] if rule["rule"] == "ai_marking"]
+        assert [rule["status"] for rule in marks] == ["pass"]
 
 
 def test_a_transparent_cutout_keeps_the_photos_size_and_the_products_place() -> None:
