@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.swap import Render, swap
 from ulid import ULID
 
 from pipeline.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.networks import Networks
 from pipeline.spec import Limits
+from pipeline.swap import Render, swap
 from service.catalogue import Catalogue
 from service.jobs import Claim, Jobs, LeaseLost, NewRender
 from service.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
