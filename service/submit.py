@@ -12,7 +12,7 @@ from service.objects import ObjectNotFound, Objects
 from service.orders import Accepted, Order, Orders
 from service.queue import Bell, QueueUnavailable
 from service.specs import stored_spec
-from service.wire import BackgroundSwapWithSpecRequest
+from service.swap_request import BackgroundSwapWithSpecRequest
 
 logger = logging.getLogger(__name__)
 
