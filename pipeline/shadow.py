@@ -19,6 +19,10 @@ Field = NDArray[np.float32]
 GRID = 640
 #: Columns whose lowest point is this far (in product widths) above the foot are not seen to touch the surface.
 TOUCH = 0.16
+#: A base edge that recedes: its rise for each pixel across, its length and its bend in product widths.
+STEEPEST_BASE = 0.95
+SHORTEST_BASE = 0.12
+STRAIGHT_BASE = 0.015
 
 
 def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Field:
@@ -140,14 +144,39 @@ def _lower_contour(alpha: Field, box: tuple[int, int, int, int], thick: float) -
     """Return a band along the silhouette's lowest points, fading where they rise from the foot."""
     h = alpha.shape[0]
     solid = alpha > 0.5
-    columns = solid.any(axis=0)
+    columns = np.asarray(solid.any(axis=0))
     lowest = h - np.argmax(solid[::-1], axis=0).astype(np.float32)
     rise = (box[3] - lowest) / max(1.0, TOUCH * (box[2] - box[0]))
     touching = np.where(columns, np.clip(1 - rise, 0, 1), 0).astype(np.float32)
+    touching = np.maximum(touching, _receding_base(lowest, columns, box))
     rows = np.arange(h, dtype=np.float32)[:, None] + 0.5
     thick = max(1.0, thick)
     band = np.clip(1 - np.abs(rows - lowest[None]) / thick, 0, 1)
     return np.asarray(band * touching[None], np.float32)
+
+
+def _receding_base(lowest: Field, columns: NDArray[np.bool_], box: tuple[int, int, int, int]) -> Field:
+    """Return 1 for each column whose lowest point lies on a straight base edge that recedes from the foot, else 0.
+
+    A box seen over its corner touches the surface all along both base edges, high as they rise in the picture; a
+    bowl's side rises in a curve and touches nothing.
+    """
+    touching = np.zeros(len(lowest), np.float32)
+    wide = box[2] - box[0]
+    found = np.flatnonzero(columns)
+    foot = np.flatnonzero(columns & (lowest >= lowest[found].max() - 0.5))
+    for start, end in ((foot[-1], box[2] - 1), (foot[0], box[0])):
+        step = 1 if end >= start else -1
+        reach = np.arange(start, end + step, step)
+        rise = lowest[start] - lowest[reach]
+        for length in range(len(reach) - 1, int(SHORTEST_BASE * wide), -1):
+            slope = rise[length] / length
+            off = np.abs(rise[: length + 1] - slope * np.arange(length + 1)).max()
+            if columns[reach[: length + 1]].all() and slope <= STEEPEST_BASE and off <= STRAIGHT_BASE * wide:
+                fade = np.clip((length - np.arange(length + 1)) / max(1.0, 0.15 * length), 0, 1)
+                touching[reach[: length + 1]] = np.maximum(touching[reach[: length + 1]], fade)
+                break
+    return touching
 
 
 def _affine(field: Field, inverse: tuple[float, float, float, float, float, float]) -> Field:

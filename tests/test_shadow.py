@@ -53,3 +53,25 @@ def test_on_white_the_border_stays_pure(placed: np.ndarray) -> None:
     border = np.ones_like(shadow, bool)
     border[8:-8, 8:-8] = False
     assert shadow[border].max() == 0
+
+
+def seen_over_its_corner(bend: float) -> np.ndarray:
+    """A block whose corner is the foot at column 200: its base rises to both sides, straight or, with `bend`, bowed."""
+    across = np.abs(np.arange(400) - 200) / 100
+    rise = np.where(across <= 1, 60 * (across + bend * across * (across - 1)), np.inf)
+    rows = np.arange(400)[:, None]
+    return ((rows < 340 - rise[None]) & (rows > 120) & (across <= 1)[None]).astype(np.float32)
+
+
+def test_a_base_that_recedes_in_a_straight_line_touches_the_surface_all_along() -> None:
+    layout = compose(spec("sweep", softness=1.0), 400, 400, 0.9)
+    under = {}
+    for name, bend in {"block": 0.0, "bowl": 0.9}.items():
+        alpha = seen_over_its_corner(bend)
+        shadow = cast_shadow(alpha, layout)
+        # Three quarters of the way up the base edges, just outside them, on both sides.
+        edges = [int(np.flatnonzero(alpha[:, column])[-1]) for column in (125, 275)]
+        under[name] = min(float(shadow[edge + 3, column]) for edge, column in zip(edges, (125, 275), strict=True))
+
+    assert under["block"] > 0.25
+    assert under["block"] > 2 * under["bowl"]
