@@ -33,7 +33,7 @@ def wall_light(canvas: Canvas, layout: Layout) -> Field:
         return np.asarray((1 - depth + depth * pool) * side * corner, np.float32)
 
     seen = canvas.smooth(field)
-    return _normalised(seen, canvas, 0.0, layout.edge)
+    return normalised(seen, canvas, 0.0, layout.edge)
 
 
 def floor_light(canvas: Canvas, layout: Layout) -> Field:
@@ -48,7 +48,7 @@ def floor_light(canvas: Canvas, layout: Layout) -> Field:
         corner = 1 - (0.12 + 0.12 * depth) * np.exp(-np.maximum(y - layout.edge, 0) / 0.035)
         return np.asarray((1 - depth + depth * pool) * corner, np.float32)
 
-    return _normalised(canvas.smooth(field), canvas, layout.edge, 1.0)
+    return normalised(canvas.smooth(field), canvas, layout.edge, 1.0)
 
 
 def window_pattern(canvas: Canvas, layout: Layout) -> Field:
@@ -144,6 +144,7 @@ def _soft_ellipse(x: Field, y: Field, rx: float, ry: float, soft: float) -> Fiel
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def _normalised(light: Field, canvas: Canvas, top: float, bottom: float) -> Field:
+def normalised(light: Field, canvas: Canvas, top: float, bottom: float) -> Field:
+    """Scale H×W light so that its LIT_QUANTILE between two heights, shares of the canvas, is 1."""
     rows = light[int(top * canvas.height) : max(int(top * canvas.height) + 1, int(bottom * canvas.height))]
     return light / np.float32(max(float(np.quantile(rows[::4, ::4], LIT_QUANTILE)), 1e-3))

@@ -14,6 +14,7 @@ from pipeline.image import Rgb
 from pipeline.layout import Layout, tone
 from pipeline.light import (
     floor_light,
+    normalised,
     tint,
     wall_light,
     window_pattern,
@@ -86,7 +87,9 @@ class _Sketch:
         if self.lit:
             light = floor_light(canvas, layout)
             if sun is not None:
-                light = _sunlit(light, sun, layout)
+                # Little sun reaches the floor: its shade must show the asked colour, and sun on it not burn out.
+                light = normalised(_sunlit(light, sun, layout), canvas, layout.edge, 1.0)
+                light = np.where(light > 1, 1 + 0.4 * (light - 1), light).astype(np.float32)
             texture = on_floor(swatch(layout.surface_finish, self.rng), layout, canvas.width, canvas.height, first)
             if layout.surface_finish in ("marble", "terrazzo") and float(layout.surface.max()) < 0.12:
                 # Dark stone has light veins, and a factor moves it less to the eye.
