@@ -80,11 +80,6 @@ class BackgroundSwapWithSpecRequest(BaseModel):
     def _mood(cls, text: str, info: ValidationInfo) -> str:
         return _catalogue(info).mood(text).name
 
-    @field_validator("dominant_colors")
-    @classmethod
-    def _few_colours(cls, colours: list[str]) -> list[str]:
-        return [colour.strip() for colour in colours]
-
     @field_validator("output_preset")
     @classmethod
     def _preset(cls, name: str, info: ValidationInfo) -> str:
