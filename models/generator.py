@@ -1,57 +1,61 @@
-"""The network that paints backgrounds: any text-to-image or image-to-image pipeline of diffusers.
+"""The network that paints backgrounds: our own light network, or any picture pipeline of diffusers.
 
-One code path for every model: what a pipeline's `__call__` takes decides what it is given. The only file that imports
-diffusers.
+One code path for every model: what a pipeline's `__call__` takes decides what it is given.
 """
 
-import hashlib
 import inspect
-import json
-import math
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.device import Device, DtypeName
+from models.device import DtypeName
+from pipeline.colour import linear_to_srgb, srgb_to_linear
 from pipeline.errors import ModelFailed, OutOfMemory
-
-#: Sides that a network paints are multiples of this: an autoencoder's 8 times two halvings of the UNet.
-SIDE_MULTIPLE = 32
-#: How far an image-to-image pipeline may leave the sketch, 0 not at all, 1 entirely.
-STRENGTH = 0.75
-#: A checkpoint's own word on what its answer is good for ("paints") and the longer side it was trained at ("size");
-#: absent means a finished picture at whatever size is asked.
-CARD_FILE = "card.json"
+from pipeline.networks import Conditions
 
 
 class DiffusersGenerator:
-    """A diffusers pipeline as a `Generator`. One swap at a time: pipelines keep state in their scheduler."""
+    """A diffusers pipeline as a `Generator`. One swap at a time: pipelines keep state in their scheduler.
+
+    What is None is left to the pipeline's own default.
+    """
 
     def __init__(
         self,
         pipe: Any,
         *,
-        steps: int,
         size: int,
-        guidance_scale: float,
         version: str,
         paints: Literal["light", "picture"],
+        dtype: DtypeName = "float32",
+        steps: int | None = None,
+        strength: float | None = None,
+        guidance_scale: float | None = None,
+        multiple: int = 32,
+        prompt: str = "{prompt}",
+        prompt_tokens: int | None = None,
     ):
         self._pipe = pipe
-        self._takes = frozenset(inspect.signature(pipe.__call__).parameters)
+        self._takes = inspect.signature(pipe.__call__).parameters
         self._steps = steps
+        self._strength = strength
         self._guidance_scale = guidance_scale
+        self._multiple = multiple
+        self._prompt = prompt
         self._lock = threading.Lock()
         #: Longer side in pixels of what is painted.
         self.size = size
+        #: Longest prompt that is read, in tokens of the text encoder; None where nothing is known of it.
+        self.prompt_tokens = prompt_tokens
         #: Model, class and package, for the report's provenance.
         self.version = version
-        #: "light": only its light is trusted, "picture": the painting is used as it is.
+        #: Precision of the weights.
+        self.dtype = dtype
+        #: "light": linear light, to be multiplied onto the albedo; "picture": the painting is used as it is.
         self.paints = paints
 
     def __call__(
@@ -59,11 +63,11 @@ class DiffusersGenerator:
         *,
         prompt: str,
         negative_prompt: str,
-        sketch: NDArray[np.float32],
+        conditions: Conditions,
         seed: int,
         on_step: Callable[[float], None],
     ) -> NDArray[np.float32]:
-        """Paint over `sketch` (h×w×3 sRGB in [0, 1]) and return the painting at the same size and range.
+        """Paint what the conditions describe, h×w×3 of their size: sRGB in [0, 1], or linear light of at least 0.
 
         What `on_step` raises comes out unchanged. Raises OutOfMemory and ModelFailed.
         """
@@ -73,7 +77,7 @@ class DiffusersGenerator:
 
         def step(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             try:
-                on_step(min(1.0, (index + 1) / max(1, getattr(pipe, "num_timesteps", self._steps))))
+                on_step(min(1.0, (index + 1) / max(1, getattr(pipe, "num_timesteps", self._steps or 1))))
             except BaseException as error:
                 stopped.append(error)
                 raise
@@ -81,7 +85,7 @@ class DiffusersGenerator:
 
         with self._lock:
             try:
-                answer = self._pipe(**self._arguments(prompt, negative_prompt, sketch, seed, step))
+                answer = self._pipe(**self._arguments(prompt, negative_prompt, conditions, seed, step))
                 painted = np.asarray(answer.images[0], np.float32)
             except (MemoryError, torch.OutOfMemoryError) as error:
                 raise OutOfMemory("The device has too little memory to paint this background.") from error
@@ -93,107 +97,68 @@ class DiffusersGenerator:
                 raise ModelFailed(f"The network that paints the background failed: {error}") from error
         if painted.ndim != 3 or painted.shape[2] != 3 or not np.isfinite(painted).all():
             raise ModelFailed("The network that paints the background gave something that is no picture.")
-        return _resize(painted, sketch.shape[1], sketch.shape[0])
+        if self.paints == "picture":
+            return _resize(painted, conditions.sketch.shape[1], conditions.sketch.shape[0])
+        if painted.shape != conditions.sketch.shape or painted.min() < 0:
+            raise ModelFailed("The network that paints the background gave something that is no light.")
+        return painted
 
     def _arguments(
-        self, prompt: str, negative_prompt: str, sketch: NDArray[np.float32], seed: int, step: Callable[..., Any]
+        self, prompt: str, negative_prompt: str, conditions: Conditions, seed: int, step: Callable[..., Any]
     ) -> dict[str, Any]:
         import torch
 
-        height, width = sketch.shape[:2]
+        height, width = conditions.sketch.shape[:2]
         scale = self.size / max(height, width)
-        width, height = (max(1, round(side * scale / SIDE_MULTIPLE)) * SIDE_MULTIPLE for side in (width, height))
-        steps = self._steps
-        if "strength" in self._takes:
-            # Image-to-image skips the first steps; ask for so many that `steps` are left.
-            steps = math.ceil(steps / STRENGTH)
-        image = _resize(sketch, width, height)
+        width, height = (max(1, round(side * scale / self._multiple)) * self._multiple for side in (width, height))
+        steps, strength = self._steps, self._strength
+        if "strength" in self._takes and steps is not None:
+            steps, strength = schedule(steps, self._takes["strength"].default if strength is None else strength)
+        # None where no figure is known: the pipeline's default stands.
+        figures = {
+            "num_inference_steps": steps,
+            "strength": strength,
+            "guidance_scale": self._guidance_scale,
+            "max_sequence_length": self.prompt_tokens,
+        }
         offered: dict[str, Any] = {
-            "image": Image.fromarray((image * 255 + 0.5).astype(np.uint8)),
-            "strength": STRENGTH,
+            **vars(conditions),
+            "prompt": self._prompt.format(prompt=prompt),
+            "negative_prompt": negative_prompt,
             "width": width,
             "height": height,
-            "image_guidance_scale": 1.0,
-            "negative_prompt": negative_prompt,
             "callback_on_step_end": step,
-            "num_inference_steps": steps,
-            "guidance_scale": self._guidance_scale,
             # On the CPU whatever the device: the same seed then gives the same noise everywhere.
             "generator": torch.Generator("cpu").manual_seed(seed),
             "output_type": "np",
+            **{name: value for name, value in figures.items() if value is not None},
         }
-        return {"prompt": prompt} | {name: value for name, value in offered.items() if name in self._takes}
+        if "image" in self._takes:
+            image = _resize(start_picture(conditions), width, height)
+            offered["image"] = Image.fromarray((image * 255 + 0.5).astype(np.uint8))
+        return {name: value for name, value in offered.items() if name in self._takes}
 
 
-def load_generator(
-    model: str | Path,
-    *,
-    pipeline_class: str | None = None,
-    device: Device = "cpu",
-    dtype: DtypeName = "float32",
-    steps: int = 1,
-    size: int = 512,
-    guidance_scale: float = 1.0,
-) -> DiffusersGenerator:
-    """Load a diffusers folder or hub id.
+def start_picture(conditions: Conditions) -> NDArray[np.float32]:
+    """Return the sketch under its analytic light, h×w×3 sRGB in [0, 1]: what an image-to-image pipeline starts from."""
+    return linear_to_srgb(srgb_to_linear(conditions.sketch) * conditions.light)
 
-    `pipeline_class` names a class of diffusers; without it the class is what AutoPipelineForText2Image makes of the
-    model, or the one its model_index.json names where Auto knows none. A folder is read without any network.
-    Raises ValueError for a class that diffusers lacks and OSError where the model isn't there.
+
+def schedule(steps: int, strength: float) -> tuple[int, float]:
+    """Return the steps to ask for and the strength, nearest to `strength`, that make exactly `steps` of them run.
+
+    Image-to-image pipelines skip the first (1 - strength) of what is asked; some round it up and some down, so the
+    product of the two has to be whole.
     """
-    import diffusers
-    import torch
-    import transformers
-
-    diffusers.utils.logging.disable_progress_bar()
-    # Each prompt longer than a text encoder's window would be a line in the log.
-    diffusers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    folder = Path(model)
-    local = folder.is_dir()
-    if pipeline_class is not None:
-        loader = getattr(diffusers, pipeline_class, None)
-        if loader is None or not hasattr(loader, "from_pretrained"):
-            raise ValueError(f"diffusers {diffusers.__version__} has no pipeline class {pipeline_class!r}.")
-    else:
-        loader = diffusers.AutoPipelineForText2Image
-    options = {"dtype": getattr(torch, dtype), "local_files_only": local}
-    try:
-        pipe = loader.from_pretrained(str(model), **options)
-    except ValueError as error:
-        if pipeline_class is not None or "AutoPipeline" not in str(error):
-            raise
-        pipe = diffusers.DiffusionPipeline.from_pretrained(str(model), **options)
-    pipe.set_progress_bar_config(disable=True)
-    pipe.to(device)
-    version = f"diffusers {diffusers.__version__} {type(pipe).__name__} {folder.name if local else model}"
-    if local:
-        version += f" sha256:{_digest(folder)[:12]}"
-    card = json.loads((folder / CARD_FILE).read_text()) if (folder / CARD_FILE).is_file() else {}
-    return DiffusersGenerator(
-        pipe,
-        steps=steps,
-        size=min(size, card.get("size", size)),
-        guidance_scale=guidance_scale,
-        version=version,
-        paints="light" if card.get("paints") == "light" else "picture",
-    )
-
-
-def _digest(folder: Path) -> str:
-    """SHA-256 over the weights' names and bytes."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        digest.update(str(path.relative_to(folder)).encode())
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    asked = max(steps, round(steps / strength))
+    # Whole to the last bit, or a pipeline rounds to another step; a few quotients are not.
+    while asked * (steps / asked) != steps:
+        asked += 1
+    return asked, steps / asked
 
 
 def _resize(image: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
-    """Resample each channel as float; Pillow widens its filter when it reduces."""
+    """Resample each channel as float and clip to [0, 1]; Pillow widens its filter when it reduces."""
     if image.shape[:2] == (height, width):
         return np.clip(image, 0, 1)
     channels = [

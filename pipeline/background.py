@@ -1,34 +1,32 @@
-"""The background: a sketch in the asked colours, painted over by the network, brought to full size.
+"""The background: a layout, its light, and what a network makes of them.
 
-A network with `paints == "picture"` gives the finished picture, which is scaled up. One with `paints == "light"` (the
-checkpoint that ships) is too soft to be shown, but it has learned how light spreads: its painting divided by
-its sketch is light, which goes onto the sharp full-size sketch. Light is smooth, so nothing is lost at low resolution.
+A network that paints light (the one that ships) answers how much its light differs from the first light; the difference
+goes onto the sharp drawing at any size. One that paints pictures starts from the drawing under first light.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
-from pipeline.colour import linear_to_srgb, srgb_to_linear
+from pipeline.colour import linear_to_srgb
 from pipeline.errors import ModelFailed
 from pipeline.image import Rgb
 from pipeline.layout import Layout
-from pipeline.networks import Generator, painting_size, paints
+from pipeline.light import FirstLight, conditions, first_light
+from pipeline.networks import Conditions, Generator, painting_size, paints
+from pipeline.ray import Field
+from pipeline.relight import exposed, picture, spread, tone_mapped
 from pipeline.resample import resize
-from pipeline.sketch import draw
+from pipeline.sketch import albedo
 from pipeline.spec import Spec
+from pipeline.trace import trace
 
-#: The most that a light-painting network may brighten or darken a place, in stops.
-MOST_STOPS = 0.22
-#: Its light is smoothed over this share of the longer side, wider than its own blotches.
-SMOOTHING = 0.07
-#: Share of each side where its light is not trusted: convolutions see padding there and darken the border.
-BORDER = 0.06
-#: Rec. 709 luminance of linear sRGB.
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+#: Longer side in pixels of the grid that first light is traced on.
+LIGHT_SIDE = 384
+#: The most that a network may brighten or darken a place, in stops.
+MOST_STOPS = 2.0
 
 NEGATIVE_PROMPT = "product, bottle, person, hands, text, logo, watermark, clutter, frame, low quality, blurry"
 
@@ -44,64 +42,87 @@ def paint_background(
     """Return H×W×3 sRGB in [0, 1]: the scene without the product and its shadow.
 
     `on_step` is called with 0–1 as the network proceeds, and may raise. Raises ModelFailed for an answer that is no
-    picture of the sketch's size.
+    picture or no light of the size asked.
     """
-    scale = painting_size(generator) / max(width, height)
-    small = (max(16, round(width * scale)), max(16, round(height * scale)))
+    first = first_light(layout, *_within(LIGHT_SIDE, width, height))
     light_only = paints(generator) == "light"
-    sketch = draw(layout, *small, lit=not light_only)
+    small = (_of_area if light_only else _within)(painting_size(generator), width, height)
+    given = conditions(layout, *small) if light_only else lit_conditions(layout, first, *small)
     painted = np.asarray(
         generator(
-            prompt=prompt(spec, layout), negative_prompt=NEGATIVE_PROMPT, sketch=sketch, seed=spec.seed, on_step=on_step
+            prompt=prompt(spec, layout),
+            negative_prompt=NEGATIVE_PROMPT,
+            conditions=given,
+            seed=spec.seed,
+            on_step=on_step,
         ),
         np.float32,
     )
-    if painted.shape != sketch.shape or not np.isfinite(painted).all():
+    if painted.shape != given.sketch.shape or not np.isfinite(painted).all():
         raise ModelFailed("The network that paints the background gave something that is no picture of the size asked.")
     if not light_only:
         return np.clip(resize(np.clip(painted, 0, 1), width, height, Image.Resampling.LANCZOS), 0, 1)
-    stops = resize(painted_light(painted, sketch), width, height)
-    picture = srgb_to_linear(draw(layout, width, height, lit=True))
-    picture *= np.exp2(stops)[..., None]
-    return linear_to_srgb(picture)
+    return picture(layout, corrected(layout, first, given, painted), width, height)
 
 
-def painted_light(painted: Rgb, sketch: Rgb) -> NDArray[np.float32]:
-    """Return h×w stops of light that a painting adds to its flat sketch, smooth, of median 0, within ±MOST_STOPS.
+def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Field) -> FirstLight:
+    """Return first light changed as the network changed the light it was given, on a smaller grid (h×w×3)."""
+    height, width = given.depth.shape
+    floor = np.float32(0.02)
+    stops = np.log2((np.maximum(painted, 0) + floor) / (given.light + floor))
+    stops = np.clip(np.where(given.lit[..., None] > 0, stops, 0), -MOST_STOPS, MOST_STOPS).astype(np.float32)
+    low = trace(layout, width, height).surface
+    return replace(first, light=first.light * np.exp2(spread(stops, low, first.geometry.surface)))
 
-    Both are h×w×3 sRGB. Along the sketch's edges the soft painting mixes two colours, which is no light: those pixels
-    and the border weigh nothing, and their neighbours' light is spread over them (normalised convolution: Knutsson and
-    Westin, CVPR 1993).
+
+def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int) -> Conditions:
+    """Return what a network that paints pictures starts from: the drawing, with finishes, under exposed first light.
+
+    Its `sketch` × `light` is the picture: glowing parts and lights out of focus are in the sketch.
     """
-    bright, flat = srgb_to_linear(painted) @ _LUMINANCE, srgb_to_linear(sketch) @ _LUMINANCE
-    stops = np.clip(np.log2((bright + 0.02) / (flat + 0.02)), -2, 2)
-    height, width = flat.shape
-    edges = np.hypot(*np.gradient(gaussian_filter(np.sqrt(flat), 0.01 * max(height, width))))
-    weight = np.exp(-((edges / 0.004) ** 2)).astype(np.float32) + np.float32(1e-4)
-    rows, columns = max(1, int(BORDER * height)), max(1, int(BORDER * width))
-    inner = np.full_like(weight, 1e-4)
-    inner[rows:-rows, columns:-columns] = weight[rows:-rows, columns:-columns]
-    sigma = SMOOTHING * max(height, width)
-    spread = gaussian_filter(stops * inner, sigma, mode="nearest") / gaussian_filter(inner, sigma, mode="nearest")
-    spread = spread - np.median(spread)
-    limited: NDArray[np.float32] = (MOST_STOPS * np.tanh(spread / MOST_STOPS)).astype(np.float32)
-    return limited
+    geometry = trace(layout, width, height)
+    surface = geometry.surface
+    light = spread(exposed(layout, first), first.geometry.surface, surface)
+    flat = albedo(layout, geometry, finished=True)
+    lit = np.array([part.glow == 0 for part in layout.parts])[geometry.part]
+    shown = tone_mapped(flat * light)
+    return Conditions(
+        sketch=linear_to_srgb(np.where(lit[..., None], flat, shown)),
+        light=np.where(lit[..., None], shown / np.maximum(flat, 1e-3), 1).astype(np.float32),
+        occlusion=spread(np.repeat(first.occlusion[..., None], 3, -1), first.geometry.surface, surface)[..., 0],
+        normals=np.stack(geometry.normals(layout), -1),
+        depth=geometry.depth,
+        gloss=np.array([part.gloss for part in layout.parts], np.float32)[geometry.part],
+        lit=lit.astype(np.float32),
+    )
 
 
 def prompt(spec: Spec, layout: Layout) -> str:
-    """Return the words for the network: what the shipped checkpoint's captions hold first, then plain description."""
+    """Return the words for the network, most important first: text encoders cut what is too long."""
     side = "left" if layout.light_side < 0 else "right"
     words = [
-        f"{layout.kind} scene",
-        f"{spec.mood.name} mood",
-        f"light {side}",
-        f"{layout.surface_finish} floor",
         f"empty background of {spec.scene.prompt}",
         spec.mood.prompt,
-        "professional product photography backdrop, empty space in the middle, nothing standing on the surface",
+        f"{layout.kind} scene",
+        f"{spec.mood.name} mood",
+        f"light from the {side}",
     ]
     if spec.palette:
         words.append("colours " + ", ".join(spec.palette))
     if spec.style_words:
         words.append(spec.style_words)
+    words.append(
+        "professional product photography backdrop, empty space in the middle, nothing standing on the surface"
+    )
     return ", ".join(words)
+
+
+def _within(side: int, width: int, height: int) -> tuple[int, int]:
+    scale = min(1.0, side / max(width, height))
+    return max(16, round(width * scale)), max(16, round(height * scale))
+
+
+def _of_area(side: int, width: int, height: int) -> tuple[int, int]:
+    """Return a size of about side² pixels: a light network sees wide and tall pictures as it sees square ones."""
+    scale = side / np.sqrt(width * height)
+    return max(16, round(width * scale)), max(16, round(height * scale))

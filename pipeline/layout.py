@@ -1,69 +1,103 @@
-"""Where things are in the picture, before anything is drawn.
+"""Where things are, before anything is drawn: camera, parts and light of a scene, frozen.
 
-Lengths are in canvas heights: y runs from 0 at the top to 1 at the bottom, x from 0 to the aspect ratio. The camera
-looks at a level floor that meets a wall; `eye` is the height of its vanishing line, and `FOCAL` its focal length.
+The camera's picture plane is upright, as a view camera's, so that uprights stay parallel; its vanishing line is
+shifted to where the composition wants it. World coordinates are those of `pipeline.ray`: the product stands at the
+origin, and there one unit is one canvas height. In the picture, y runs from 0 at the top to 1 at the bottom, x from 0
+to the aspect.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour import hex_to_rgb, linear_to_srgb, srgb_to_linear
-from pipeline.spec import Finish, Preset, SceneKind, Spec
+from pipeline.ray import Field, Triple
+from pipeline.room import Floor, Sweep
+from pipeline.solid import Drum, Solid
+from pipeline.spec import Finish, Preset, SceneKind
 
-#: In canvas heights; a lens of some 80 mm on full frame, as product photographers use.
+#: In canvas heights, and so far from the product is the camera; a lens of some 80 mm on full frame, as product
+#: photographers use.
 FOCAL = 2.2
 
 Colour = NDArray[np.float32]
-PropShape = Literal["sphere", "panel_arch", "panel_disc", "block"]
+Role = Literal["floor", "wall", "stand", "panel", "prop", "tube", "far"]
 
 
 @dataclass(frozen=True)
-class Prop:
-    """A thing beside or behind the product. (x, y) is the middle of its foot, `size` its half width."""
+class Part:
+    """A solid with its colour (an index into the layout's colours) and its finish."""
 
-    shape: PropShape
-    x: float
-    y: float
-    size: float
-    height: float
-    #: (3,) linear light.
-    colour: Colour
+    solid: Solid
+    slot: int
+    role: Role
+    finish: Finish = "plain"
+    #: 0 matt to 1 polished.
+    gloss: float = 0.0
+    #: Radiance over albedo of what shines itself; 0 for what is lit.
+    glow: float = 0.0
+
+
+@dataclass(frozen=True)
+class Gobo:
+    """What stands between the sun and the scene: opaque rectangles (u0, v0, u1, v1) and leaves (polygons of u, v).
+
+    Its plane is square to the line from `centre` to the key light; u runs level, v up, in canvas heights.
+    """
+
+    centre: tuple[float, float, float]
+    bars: tuple[tuple[float, float, float, float], ...]
+    leaves: tuple[tuple[tuple[float, float], ...], ...]
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The light: a square key light that faces its target, and a dome of fill all round.
+
+    `key` is such that a white matt surface that faces the light at its target has radiance 1 × `key`; a white matt
+    surface in the open under the dome has radiance `fill`.
+    """
+
+    position: tuple[float, float, float]
+    target: tuple[float, float, float]
+    #: Half the key light's side, in canvas heights.
+    half: float
+    key: float
+    fill: float
+    #: (3,) linear, of luminance 1.
+    key_tint: Colour
+    fill_tint: Colour
+    gobo: Gobo | None = None
 
 
 @dataclass(frozen=True)
 class Podium:
-    """A round plinth: its top ellipse's centre and half axes, and how far its side goes down."""
+    """The stand in the picture: its top ellipse's centre and half axes, and how far its side goes down."""
 
     x: float
     y: float
     rx: float
     ry: float
     height: float
-    colour: Colour
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A composed place: lengths in canvas heights, colours (3,) linear light."""
+    """A composed place."""
 
     kind: SceneKind
     aspect: float
-    #: Where the floor meets the wall, and the floor's vanishing line above it.
-    edge: float
+    #: The floor's vanishing line, canvas heights from the top.
     eye: float
-    wall: Colour
-    surface: Colour
-    accents: tuple[Colour, ...]
-    wall_finish: Finish
-    surface_finish: Finish
-    #: The product's box: left, top, right, bottom. It stands with its lowest contour on `bottom`.
+    #: The product's box in the picture: left, top, right, bottom. It stands with its lowest contour on `bottom`.
     product: tuple[float, float, float, float]
-    podium: Podium | None
-    #: Painted back to front.
-    props: tuple[Prop, ...]
+    #: (3,) linear albedo each: first the asked colours in their order, then tones of them.
+    colours: tuple[Colour, ...]
+    #: How many of `colours` were asked.
+    asked: int
+    parts: tuple[Part, ...]
+    rig: Rig
     #: -1 the key light comes from the left, 1 from the right.
     light_side: float
     softness: float
@@ -74,12 +108,74 @@ class Layout:
 
     @property
     def stand(self) -> tuple[float, float]:
-        """The point where the product stands."""
+        """The point of the picture where the product stands."""
         left, _, right, bottom = self.product
         return (left + right) / 2, bottom
 
+    @property
+    def camera(self) -> Triple:
+        """The camera's place in the world; it looks along -z."""
+        x, bottom = self.stand
+        return np.float32(self.aspect / 2 - x), np.float32(bottom - self.eye), np.float32(FOCAL)  # type: ignore[return-value]  # 0-d
+
+    def rays(self, width: int, height: int) -> Triple:
+        """Return the ways of the camera's rays through pixel centres: 1×W, H×1 and -1, so that distance is depth."""
+        x = (np.arange(width, dtype=np.float32) + 0.5) * np.float32(self.aspect / width)
+        y = (np.arange(height, dtype=np.float32) + 0.5) / np.float32(height)
+        return (
+            ((x - np.float32(self.aspect / 2)) / np.float32(FOCAL))[None],
+            ((np.float32(self.eye) - y) / np.float32(FOCAL))[:, None],
+            np.full((1, 1), -1, np.float32),
+        )
+
+    def project(self, point: Triple) -> tuple[Field, Field]:
+        """Return where world points are in the picture, x and y in canvas heights."""
+        cx, cy, cz = self.camera
+        scale = np.float32(FOCAL) / (cz - point[2])
+        return (
+            np.asarray(self.aspect / 2 + (point[0] - cx) * scale, np.float32),
+            np.asarray(self.eye - (point[1] - cy) * scale, np.float32),
+        )
+
+    @property
+    def edge(self) -> float:
+        """Where the floor ends in the picture, behind the product: at the wall, the table's back or the horizon."""
+        for part in self.parts:
+            if part.role == "floor" and isinstance(part.solid, Floor):
+                return self._height(part.solid.level, part.solid.back)
+            if isinstance(part.solid, Sweep):
+                return self._height(part.solid.level, part.solid.z + 0.5 * part.solid.radius)
+        return self.eye + 0.04
+
+    def _height(self, level: float, z: float) -> float:
+        zero = np.zeros((), np.float32)
+        return float(self.project((zero, np.asarray(level, np.float32), np.asarray(z, np.float32)))[1])
+
+    @property
+    def podium(self) -> Podium | None:
+        """What the product stands on above the floor, as an ellipse; None where it stands on the floor itself."""
+        stand = next((part.solid for part in self.parts if part.role == "stand"), None)
+        if stand is None or stand.bounds is None:
+            return None
+        left, low, back, right, top, front = stand.bounds
+        round_it = 1.0 if isinstance(stand, Drum) else 1.25
+        x, near = (left + right) / 2, self._height(top, front)
+        far = self._height(top, back)
+        middle = np.asarray(x, np.float32), np.asarray(top, np.float32), np.asarray((back + front) / 2, np.float32)
+        centre = float(self.project(middle)[0])
+        scale = FOCAL / (FOCAL - float(middle[2]))
+        ry = round_it * (near - far) / 2
+        return Podium(centre, (near + far) / 2, round_it * (right - left) / 2 * scale, ry, (top - low) * scale)
+
+    def radiance(self, part: Part) -> Colour:
+        """Return the (3,) linear light that a part sends out itself: a tube's in its colour at full brightness."""
+        colour = self.colours[part.slot]
+        if part.role == "tube":
+            colour = colour / max(float(colour.max()), 1e-3)
+        return np.asarray(colour * np.float32(part.glow), np.float32)
+
     def squash(self, y: float) -> float:
-        """Return height over width of a circle that lies on the floor at height y of the picture."""
+        """Return height over width of a circle that lies level at height y of the picture."""
         return max(0.05, (y - self.eye) / FOCAL)
 
 
@@ -118,98 +214,3 @@ def fit(
     elif "top" in cuts:
         y = 0.0
     return x, y, x + w, y + h
-
-
-def compose(
-    spec: Spec, width: int, height: int, product_aspect: float = 1.0, cut_sides: tuple[str, ...] = ()
-) -> Layout:
-    """Lay the scene out for a canvas of width×height pixels and a product of that width over height.
-
-    The seed varies sides, shapes, sizes and the light's exact direction, never the colours' order.
-    """
-    rng = np.random.default_rng(spec.seed)
-    aspect = width / height
-    box = tuple(v / height for v in fit(spec.preset, product_aspect, width, height, cut_sides))
-    product = (box[0], box[1], box[2], box[3])
-    kind = spec.scene.kind
-    colours = [srgb_to_linear(hex_to_rgb(c)) for c in (spec.palette or spec.scene.palette)]
-    wall, surface, accents = _assign(kind, colours)
-    depth = {"tabletop": 0.13, "bokeh": 0.1, "sand": 0.16}.get(kind, 0.15) + 0.03 * rng.random()
-    edge = float(np.clip(product[3] - depth, 0.3, 0.9))
-    eye = edge - (0.28 if kind in ("tabletop", "bokeh") else 0.34) - 0.05 * float(rng.random())
-    angle = spec.mood.light_angle + float(rng.uniform(-8, 8))
-    layout = Layout(
-        kind=kind,
-        aspect=aspect,
-        edge=edge,
-        eye=eye,
-        wall=wall,
-        surface=surface,
-        accents=accents,
-        wall_finish=spec.scene.wall,
-        surface_finish=spec.scene.surface,
-        product=product,
-        podium=None,
-        props=(),
-        light_side=float(np.sin(np.deg2rad(angle))),
-        softness=spec.mood.softness,
-        contrast=spec.mood.contrast,
-        exposure=spec.mood.exposure,
-        warmth=spec.mood.warmth,
-        seed=spec.seed,
-    )
-    # A product that the frame cuts off below stands on nothing that is seen.
-    return layout if "bottom" in cut_sides else _furnished(layout, rng)
-
-
-def tone(colour: Colour, factor: float) -> Colour:
-    """Return a lighter (factor > 1) or darker neighbour of a linear colour, of the same hue."""
-    encoded = linear_to_srgb(colour)
-    moved = encoded * factor if factor <= 1 else 1 - (1 - encoded) / factor
-    return srgb_to_linear(moved.astype(np.float32))
-
-
-def _assign(kind: SceneKind, colours: list[Colour]) -> tuple[Colour, Colour, tuple[Colour, ...]]:
-    """Return wall, surface and accents; the first colour goes where most of the picture is."""
-    first = colours[0]
-    if kind == "sweep":
-        return first, first, tuple(colours[1:])
-    bright = float(first @ np.array([0.2126, 0.7152, 0.0722], np.float32)) > 0.5
-    second = colours[1] if len(colours) > 1 else tone(first, 0.94 if bright else 1.12)
-    return first, second, tuple(colours[2:])
-
-
-def _furnished(layout: Layout, rng: np.random.Generator) -> Layout:
-    """Add the podium and the props that the scene's kind has, in the colours that are left."""
-    left, top, right, bottom = layout.product
-    middle, width, tall = (left + right) / 2, right - left, bottom - top
-    short = min(1.0, layout.aspect)
-    accents = list(layout.accents)
-    podium = None
-    props: list[Prop] = []
-    side = 1.0 if rng.random() < 0.5 else -1.0
-    if layout.kind in ("podium", "neon", "niche"):
-        own = accents.pop(0) if accents and layout.kind != "neon" else tone(layout.surface, 1.12)
-        rx = float(np.clip(0.66 * width + 0.05, 0.2 * short, max(0.44 * layout.aspect, 0.62 * width)))
-        ry = rx * layout.squash(bottom)
-        podium = Podium(middle, bottom - 0.15 * ry, rx, ry, 0.09 + 0.05 * float(rng.random()), own)
-        # The floor meets the wall well behind the podium's back.
-        edge = min(layout.edge, podium.y - ry - 0.02)
-        layout = replace(layout, edge=edge, eye=layout.eye - (layout.edge - edge))
-    if layout.kind in ("podium", "sweep", "tabletop", "window"):
-        shapes: list[PropShape] = ["panel_arch", "panel_disc"]
-        panel = shapes[int(rng.integers(2))]
-        if accents and layout.kind != "window":
-            size = float(np.clip(0.52 * max(width, 0.6 * tall), 0.16, 0.36 * layout.aspect))
-            x = middle + side * (0.1 + 0.25 * float(rng.random())) * width
-            height = float(np.clip(0.78 * tall, 0.3, layout.edge - 0.08)) if panel == "panel_arch" else 2 * size
-            props.append(Prop(panel, x, layout.edge, size, height, accents.pop(0)))
-        for i, colour in enumerate(accents):
-            way = side if i % 2 else -side
-            size = (0.055 + 0.025 * float(rng.random())) * short * (1.25 if i == 0 else 1.0)
-            reach = max(width / 2, podium.rx if podium else 0.0) + size + 0.02 + 0.05 * float(rng.random())
-            x = float(np.clip(middle + way * (reach + 0.1 * (i // 2)), 0.7 * size, layout.aspect - 0.7 * size))
-            y = layout.edge + (0.35 + 0.3 * float(rng.random())) * (bottom - layout.edge)
-            props.append(Prop("sphere", x, y, size, 2 * size, colour))
-        props.sort(key=lambda prop: prop.y)
-    return replace(layout, podium=podium, props=tuple(props))

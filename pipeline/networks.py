@@ -18,6 +18,26 @@ class Segmenter(Protocol):
         """Return H×W alpha in [0, 1] for an H×W×3 sRGB photo."""
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What a generator is given of the layout besides words: float32 arrays, all of one h×w."""
+
+    #: h×w×3 sRGB in [0, 1]: flat albedo, without finishes and light.
+    sketch: NDArray[np.float32]
+    #: h×w×3 linear, at least 0: the analytic light, so that albedo × light is radiance (`pipeline.light`).
+    light: NDArray[np.float32]
+    #: h×w in [0, 1]: the share of the fill light that reaches each place.
+    occlusion: NDArray[np.float32]
+    #: h×w×3 unit normals in [-1, 1]: x right, y up, z towards the camera.
+    normals: NDArray[np.float32]
+    #: h×w canvas heights along the view axis; the product stands at `pipeline.layout.FOCAL`.
+    depth: NDArray[np.float32]
+    #: h×w in [0, 1]: 0 matt, 1 polished.
+    gloss: NDArray[np.float32]
+    #: h×w 0 or 1: 1 where light falls on a surface, 0 where what is seen shines itself (tubes, lights out of focus).
+    lit: NDArray[np.float32]
+
+
 class Generator(Protocol):
     """Paints a background."""
 
@@ -26,14 +46,14 @@ class Generator(Protocol):
         *,
         prompt: str,
         negative_prompt: str,
-        sketch: NDArray[np.float32],
+        conditions: Conditions,
         seed: int,
         on_step: Callable[[float], None],
     ) -> NDArray[np.float32]:
-        """Paint over a flat-colour sketch.
+        """Paint what the conditions describe, h×w×3 of their size.
 
-        `sketch` is h×w×3 sRGB in [0, 1], of the scene's aspect ratio, any size; the answer has the same shape and
-        range. `on_step` takes the share of steps done, 0–1, and may raise to stop.
+        One that `paints` "picture" answers sRGB in [0, 1]; one that paints "light" answers linear light ≥ 0, to be
+        multiplied onto the albedo. `on_step` takes the share of steps done, 0–1, and may raise to stop.
         """
 
 
@@ -47,13 +67,10 @@ class Networks:
 
 
 def paints(generator: Generator) -> Literal["light", "picture"]:
-    """Return what a generator's answer is good for: its attribute `paints`, or "light" where it has none.
-
-    "picture": a finished background. "light": only how light spreads over the sketch.
-    """
-    return "picture" if getattr(generator, "paints", "light") == "picture" else "light"
+    """Return what a generator's answer is: its attribute `paints`, "picture" where it has none."""
+    return "light" if getattr(generator, "paints", "picture") == "light" else "picture"
 
 
 def painting_size(generator: Generator) -> int:
-    """Return the longer side in pixels that a generator wants its sketch at: its attribute `size`, or 512."""
+    """Return the longer side in pixels that a generator wants its conditions at: its attribute `size`, or 512."""
     return int(getattr(generator, "size", 512))

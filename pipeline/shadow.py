@@ -1,8 +1,11 @@
-"""The product's shadow: occlusion where it stands, a cast shadow over the surface and up the wall.
+"""The product's shadow: what it takes of the scene's own lights, and the occlusion right where it stands.
 
-Computed from the silhouette on a coarse grid; shadows are soft, so nothing is lost, and a 4-megapixel canvas costs no
-more than a small one.
+The silhouette stands in the layout as a solid of a few slices, and the lights that lit the scene are traced past it:
+over the surface, off the podium's rim, up the wall, through the window. On a coarse grid; shadows are soft, so nothing
+is lost, and a 4-megapixel canvas costs no more than a small one.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +14,22 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.image import Alpha
 from pipeline.layout import Layout
+from pipeline.light import taken
+from pipeline.ray import NEAR, Triple
+from pipeline.relight import spread
 from pipeline.resample import resize, tight_box
+from pipeline.trace import trace
 
 Field = NDArray[np.float32]
 
-#: Longer side of the grid in pixels.
+#: Longer side in pixels of the silhouette's grid, and of the one that light is traced on.
 GRID = 640
+TRACED = 256
+#: Half the product's depth over its width; no photo tells it.
+DEPTH = 0.33
+#: Where its slices are, shares of half its depth.
+SLICES = (-0.85, -0.5, 0.0, 0.5, 0.85)
+_NO_FACE = np.zeros((), np.uint8)
 #: Columns whose lowest point is this far (in product widths) above the foot are not seen to touch the surface.
 TOUCH = 0.16
 #: A base edge that recedes: its rise for each pixel across, its length and its bend in product widths.
@@ -38,12 +51,18 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Fie
     box = tight_box(small > 0.5)
     if box is None:
         return np.zeros_like(alpha)
-    shape = _Silhouette(small, box, layout)
-    light = 1 - shape.wall_shadow()
+    longest = max(height, width)
+    traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
+    geometry, share = taken(layout, *traced_at, Standee.of(small, box, layout))
+    full = trace(layout, *grid)
+    share = spread(np.repeat(share[..., None], 3, -1), geometry.surface, full.surface)[..., 0]
+    if cut_below:
+        upright = np.array([part.role in ("wall", "panel") for part in layout.parts])
+        share = np.where(upright[full.part], share, 0)
+    light = 1 - share
     if not cut_below:
-        light *= 1 - shape.floor_shadow()
-        light *= 1 - shape.occlusion()
-    return np.clip(resize(1 - light, width, height), 0, 1)
+        light = light * (1 - _occlusion(small, box))
+    return np.clip(resize((1 - light).astype(np.float32), width, height), 0, 1)
 
 
 def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
@@ -69,75 +88,74 @@ def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
     return np.clip(resize(faded, width, height, Image.Resampling.BILINEAR), 0, 1)
 
 
-class _Silhouette:
-    """The product on the coarse grid, lengths in grid pixels."""
+@dataclass(frozen=True, eq=False)
+class Standee:
+    """The silhouette as a solid: upright slices, narrower towards front and back, as if what is wide were round."""
 
-    def __init__(self, alpha: Field, box: tuple[int, int, int, int], layout: Layout):
-        self.alpha, self.box, self.layout = alpha, box, layout
-        self.h, self.w = alpha.shape
-        self.foot = float(box[3])
-        self.edge = layout.edge * self.h
-        self.wide, self.tall = float(box[2] - box[0]), float(box[3] - box[1])
-        #: How far a point at height 1 is thrown sideways and back.
-        self.aside = -layout.light_side * (0.75 - 0.25 * layout.softness)
-        self.back = 0.24
-        #: At this height the shadow has reached the wall.
-        self.wall_height = max(1.0, (self.foot - self.edge) / self.back)
+    #: h×w silhouette, True inside, and each row's middle and half width in pixels.
+    mask: NDArray[np.bool_]
+    middle: Field
+    half: Field
+    #: Pixels to a canvas height, and the pixel of the world's origin.
+    scale: float
+    foot: tuple[float, float]
+    #: Half its depth, canvas heights; it stands behind its foot.
+    deep: float
 
-    def occlusion(self) -> Field:
-        """Dark and tight under the foot, and a wide breath of shade around it."""
-        band = _lower_contour(self.alpha, self.box, 0.016 * self.wide)
-        tight = gaussian_filter(band, max(0.7, 0.01 * self.wide))
-        near = gaussian_filter(band, 0.03 * self.wide)
-        wide = gaussian_filter(band, (0.045 * self.wide, 0.11 * self.wide))
-        peak = max(float(band.max()), 1e-6)
-        shade = 0.62 * np.clip(1.5 * tight / peak, 0, 1) + 0.5 * np.clip(near / peak, 0, 1) + 0.55 * wide / peak
-        return np.asarray(np.clip(shade * self._on_podium(0.25), 0, 0.86), np.float32)
+    bounds = None
 
-    def floor_shadow(self) -> Field:
-        """The silhouette laid on the floor, softer the higher the part that casts it."""
-        soft = self.layout.softness
-        heights = (self.foot - (np.arange(self.h, dtype=np.float32) + 0.5))[:, None] / max(self.tall, 1.0)
-        total = np.zeros((self.h, self.w), np.float32)
-        for low, high, blur in ((0.0, 0.3, 0.024), (0.15, 0.65, 0.035), (0.45, 1.1, 0.07)):
-            middle, half = (low + high) / 2, (high - low) / 2
-            part = self.alpha * np.clip(1.6 * (1 - np.abs(heights - middle) / half), 0, 1)
-            if low == 0.0:
-                part = self.alpha * np.clip((high - heights) / 0.15, 0, 1)
-            laid = self._laid(part)
-            sigma = max(0.8, (blur * (0.5 + 2 * soft) + 0.004) * max(self.tall, 0.6 * self.wide))
-            total = np.maximum(total, gaussian_filter(laid, (0.6 * sigma, sigma)) * (1 - 0.45 * middle))
-        rows = np.arange(self.h, dtype=np.float32)[:, None]
-        on_floor = np.clip((rows - self.edge) / 2 + 0.5, 0, 1)
-        strength = 0.58 - 0.34 * soft
-        return np.asarray(strength * total * on_floor * self._on_podium(0.35), np.float32)
+    @classmethod
+    def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout) -> "Standee":
+        """Stand h×w alpha, whose tight box is `box`, on the layout's spot."""
+        height = alpha.shape[0]
+        mask = np.asarray(alpha > 0.5)
+        rows = mask.any(1)
+        left, right = np.argmax(mask, 1), mask.shape[1] - np.argmax(mask[:, ::-1], 1)
+        middle = np.where(rows, (left + right) / 2, (box[0] + box[2]) / 2).astype(np.float32)
+        half = np.where(rows, (right - left) / 2, 0).astype(np.float32)
+        x, y = layout.stand
+        deep = DEPTH * min((box[2] - box[0]) / height, 0.8 * (box[3] - box[1]) / height)
+        return cls(mask, middle, half, float(height), (x * height, y * height), deep)
 
-    def wall_shadow(self) -> Field:
-        """What is higher than the way to the wall stands up on it."""
-        shift_x, shift_y = self.aside * self.wall_height, self.wall_height - (self.foot - self.edge)
-        thrown = _affine(self.alpha, (1, 0, -shift_x, 0, 1, -shift_y))
-        rows = np.arange(self.h, dtype=np.float32)[:, None]
-        thrown = thrown * (rows < self.edge)
-        soft = self.layout.softness
-        sigma = (0.02 + 0.07 * soft) * self.h
-        spread = gaussian_filter(thrown, sigma) * np.clip((self.edge - rows) / 2 + 0.5, 0, 1)
-        return np.asarray((0.34 - 0.26 * soft) * spread, np.float32)
+    def meet(self, origin: Triple, way: Triple) -> tuple[Field, NDArray[np.uint8]]:
+        """Return the nearest slice's distance; rays are light's, N each."""
+        nearest = np.full(np.broadcast_shapes(origin[0].shape, way[0].shape), np.inf, np.float32)
+        height, width = self.mask.shape
+        for slice_at in SLICES:
+            z = np.float32(self.deep * (slice_at - 0.9))
+            t = (z - origin[2]) / way[2]
+            t = np.where(np.isfinite(t) & (t > NEAR), t, np.float32(1e6))
+            column = (origin[0] + t * way[0]) * np.float32(self.scale) + np.float32(self.foot[0])
+            row = np.float32(self.foot[1]) - (origin[1] + t * way[1]) * np.float32(self.scale)
+            inside = (row >= 0) & (row < height)
+            r = np.where(inside, row, 0).astype(np.intp)
+            # A round thing's slice at share s of its depth has sqrt(1 - s²) of its width.
+            wide = np.float32(np.sqrt(1 - slice_at**2))
+            column = (column - self.middle[r]) / wide + self.middle[r]
+            inside &= (column >= 0) & (column < width)
+            c = np.where(inside, column, 0).astype(np.intp)
+            nearest = np.where(inside & self.mask[r, c], np.minimum(nearest, t), nearest)
+        return nearest, _NO_FACE
 
-    def _laid(self, part: Field) -> Field:
-        """Shear and flatten: (x, foot - h) goes to (x + aside·h, foot - back·h)."""
-        k = self.aside / self.back
-        return _affine(part, (1, k, -k * self.foot, 0, 1 / self.back, self.foot - self.foot / self.back))
+    def normal(self, point: Triple, face: NDArray[np.uint8]) -> Triple:
+        """Not asked of what is not seen."""
+        raise NotImplementedError
 
-    def _on_podium(self, outside: float) -> Field | float:
-        """1 on the podium's top, `outside` beyond its rim, where the floor is lower and the shadow lands elsewhere."""
-        podium = self.layout.podium
-        if podium is None:
-            return 1.0
-        x = (np.arange(self.w, dtype=np.float32)[None] + 0.5) / self.h - podium.x
-        y = (np.arange(self.h, dtype=np.float32)[:, None] + 0.5) / self.h - podium.y
-        reach = np.sqrt((x / podium.rx) ** 2 + (y / podium.ry) ** 2)
-        inside: Field = np.clip((1.02 - reach) / 0.05, 0, 1).astype(np.float32)
-        return outside + (1 - outside) * inside
+    def surface(self, point: Triple, face: NDArray[np.uint8]) -> tuple[Field, Field]:
+        """Not asked of what is not seen."""
+        raise NotImplementedError
+
+
+def _occlusion(alpha: Field, box: tuple[int, int, int, int]) -> Field:
+    """Return h×w: dark and tight under the foot, finer than the traced light can tell."""
+    wide = box[2] - box[0]
+    band = _lower_contour(alpha, box, 0.016 * wide)
+    tight = gaussian_filter(band, max(0.7, 0.01 * wide))
+    near = gaussian_filter(band, 0.03 * wide)
+    around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))
+    peak = max(float(band.max()), 1e-6)
+    shade = 0.55 * np.clip(1.5 * tight / peak, 0, 1) + 0.35 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
+    return np.asarray(np.clip(shade, 0, 0.8), np.float32)
 
 
 def _lower_contour(alpha: Field, box: tuple[int, int, int, int], thick: float) -> Field:
@@ -177,10 +195,3 @@ def _receding_base(lowest: Field, columns: NDArray[np.bool_], box: tuple[int, in
                 touching[reach[: length + 1]] = np.maximum(touching[reach[: length + 1]], fade)
                 break
     return touching
-
-
-def _affine(field: Field, inverse: tuple[float, float, float, float, float, float]) -> Field:
-    """Move a field; `inverse` takes the answer's (x, y) to the field's, as Pillow's AFFINE does."""
-    picture = Image.fromarray(np.ascontiguousarray(field, np.float32))
-    moved = picture.transform(picture.size, Image.Transform.AFFINE, inverse, Image.Resampling.BILINEAR)
-    return np.asarray(moved, np.float32)

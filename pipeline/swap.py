@@ -10,11 +10,12 @@ import numpy as np
 
 from pipeline.background import paint_background
 from pipeline.composite import composite, shade
+from pipeline.composition import compose
 from pipeline.decode import decode
 from pipeline.encode import encode
 from pipeline.image import Cutout, Rgb
 from pipeline.inspect import inspect
-from pipeline.layout import Layout, compose, fit
+from pipeline.layout import Layout, fit
 from pipeline.networks import Networks, Progress
 from pipeline.place import place
 from pipeline.refine import refine

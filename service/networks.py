@@ -15,6 +15,7 @@ def open_networks(settings: Settings) -> Networks:
         device=settings.device,
         dtype=settings.dtype,
         steps=settings.steps,
+        strength=settings.strength,
         size=settings.generation_size,
         guidance_scale=settings.guidance_scale,
     )

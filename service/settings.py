@@ -76,10 +76,14 @@ class Settings(BaseSettings):
     #: "auto" takes CUDA or MPS where torch finds one.
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    steps: int = 1
-    guidance_scale: float = 1.0
+    #: How the generator is run; default of each: what its family is made for (`models/families.py`), or its own.
+    #: Denoising steps that run.
+    steps: int | None = Field(None, ge=1)
+    #: How far an image-to-image pipeline may leave the sketch: near 0 hardly, 1 entirely.
+    strength: float | None = Field(None, gt=0, le=1)
+    guidance_scale: float | None = Field(None, ge=0)
     #: Longer side in pixels of what the generator paints.
-    generation_size: int = 512
+    generation_size: int | None = Field(None, ge=64)
 
     @field_validator("home", "weights")
     @classmethod

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.image import Photo, Rgb8
-from pipeline.networks import Networks
+from pipeline.networks import Conditions, Networks
 from pipeline.spec import Mood, Preset, Scene, SceneKind, Spec
 
 
@@ -39,7 +39,7 @@ def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 class Darkener:
-    """A generator that paints its sketch darker towards the right, in four steps, and counts its calls."""
+    """A generator that paints what it is given darker towards the right, in four steps, and counts its calls."""
 
     def __init__(self, paints: str = "light", size: int = 128):
         self.paints, self.size, self.calls = paints, size, 0
@@ -49,15 +49,16 @@ class Darkener:
         *,
         prompt: str,
         negative_prompt: str,
-        sketch: NDArray[np.float32],
+        conditions: Conditions,
         seed: int,
         on_step: Callable[[float], None],
     ) -> NDArray[np.float32]:
         self.calls += 1
         for step in range(4):
             on_step((step + 1) / 4)
-        slope = np.linspace(1, 0.7, sketch.shape[1], dtype=np.float32)[None, :, None]
-        return sketch * slope
+        given = conditions.light if self.paints == "light" else conditions.sketch
+        slope = np.linspace(1, 0.7, given.shape[1], dtype=np.float32)[None, :, None]
+        return given * slope
 
 
 def networks(generator: Darkener | None = None) -> Networks:

@@ -1,8 +1,14 @@
+import inspect
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,17 +16,18 @@ from numpy.typing import NDArray
 
 from models import weights
 from models.device import DeviceUnavailable, resolve_device, resolve_dtype
-from models.generator import DiffusersGenerator, load_generator
+from models.families import FAMILIES, family_of
+from models.generator import DiffusersGenerator, schedule, start_picture
+from models.loading import load_generator
 from models.segmenter import RembgSegmenter, load_segmenter
 from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, fetch, verify
 from pipeline.errors import ModelFailed, NoSubject, OutOfMemory
-from pipeline.networks import Segmenter, painting_size, paints
+from pipeline.networks import Conditions, Segmenter, painting_size, paints
 from pipeline.segment import segment
 from service.settings import STUDIO_CHECKPOINT, Settings
 from tests.still_life import photo, still_life
 
 CARD = CARDS["u2netp"]
-SKETCH = np.full((96, 128, 3), 0.5, np.float32)
 
 
 @pytest.fixture(scope="module", name="folder")
@@ -40,8 +47,22 @@ def _studio() -> DiffusersGenerator:
     return load_generator(STUDIO_CHECKPOINT)
 
 
-def paint(generator: DiffusersGenerator, sketch: NDArray[np.float32] = SKETCH, seed: int = 1) -> NDArray[np.float32]:
-    return generator(prompt="podium scene", negative_prompt="", sketch=sketch, seed=seed, on_step=lambda done: None)
+def conditions() -> Conditions:
+    """Return a wall above a floor, 48×64, lit from the left."""
+    height, width = 48, 64
+    sketch = np.empty((height, width, 3), np.float32)
+    sketch[:30], sketch[30:] = [0.85, 0.8, 0.7], [0.3, 0.25, 0.2]
+    normals = np.zeros_like(sketch)
+    normals[:30, :, 2], normals[30:, :, 1] = 1, 1
+    one = np.ones((height, width), np.float32)
+    light = np.repeat(np.linspace(1.2, 0.4, width, dtype=np.float32)[None, :, None], height, 0) * np.ones(3, np.float32)
+    return Conditions(sketch=sketch, light=light, occlusion=one, normals=normals, depth=one * 3, gloss=one * 0, lit=one)
+
+
+def paint(generator: DiffusersGenerator, scene: Conditions | None = None, seed: int = 1) -> NDArray[np.float32]:
+    return generator(
+        prompt="a wall", negative_prompt="text", conditions=scene or conditions(), seed=seed, on_step=lambda done: None
+    )
 
 
 def test_missing_weights_are_told_with_the_remedy(tmp_path: Path) -> None:
@@ -121,22 +142,206 @@ def test_a_session_that_runs_out_of_memory_or_breaks_is_told_apart() -> None:
         RembgSegmenter(Session(RuntimeError("bad shape")), "")(picture)
 
 
-def test_the_studio_checkpoint_paints_its_sketch_at_the_sketchs_size(studio: DiffusersGenerator) -> None:
-    sketch = np.empty((90, 160, 3), np.float32)
-    sketch[:50], sketch[50:] = [0.85, 0.8, 0.7], [0.3, 0.25, 0.2]
-    painted = paint(studio, sketch)
-    assert painted.shape == sketch.shape
-    assert painted[:40].mean() > painted[60:].mean() + 0.2
+def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: DiffusersGenerator) -> None:
+    bright = conditions()
+    light = paint(studio, bright)
+    assert light.shape == bright.sketch.shape
+    assert light.min() >= 0
     assert paints(studio) == "light"
-    assert painting_size(studio) == 256
+    assert painting_size(studio) >= 128
+    dark = paint(studio, replace(bright, light=bright.light * 0.2))
+    assert dark.mean() < light.mean()
 
 
-def test_the_same_seed_paints_the_same_and_another_another(studio: DiffusersGenerator) -> None:
+def test_the_studio_checkpoint_gives_the_same_for_the_same_seed(studio: DiffusersGenerator) -> None:
     np.testing.assert_array_equal(paint(studio, seed=5), paint(studio, seed=5))
-    assert np.abs(paint(studio, seed=5) - paint(studio, seed=6)).max() > 0
 
 
-def test_what_a_step_raises_comes_out_unchanged(studio: DiffusersGenerator) -> None:
+def word_tokenizer(folder: Path) -> Any:
+    """Make a real CLIP tokenizer whose vocabulary is single letters."""
+    from transformers import CLIPTokenizer
+
+    letters = [chr(code) for code in range(33, 127)]
+    words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
+
+
+def clip_config() -> Any:
+    from transformers import CLIPTextConfig
+
+    return CLIPTextConfig(
+        vocab_size=190, hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=16, bos_token_id=188, eos_token_id=189, pad_token_id=1, projection_dim=32,
+    )  # fmt: skip
+
+
+def unet(**options: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        block_out_channels=(32, 64), layers_per_block=1, sample_size=8, norm_num_groups=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        **options,
+    )  # fmt: skip
+
+
+def autoencoder(**options: Any) -> Any:
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=[32, 32], latent_channels=4, down_block_types=["DownEncoderBlock2D"] * 2,
+        up_block_types=["UpDecoderBlock2D"] * 2, **options,
+    )  # fmt: skip
+
+
+def chat_tokenizer() -> Any:
+    """Make a real Qwen2 tokenizer with a vocabulary of single bytes and the smallest chat template."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import Qwen2TokenizerFast
+
+    vocabulary = {letter: i for i, letter in enumerate(["<|endoftext|>", *sorted(ByteLevel.alphabet())])}
+    tokenizer = Qwen2TokenizerFast(vocab=vocabulary, merges=[])
+    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    return tokenizer
+
+
+def qwen(layers: int) -> Any:
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=257, hidden_size=16, intermediate_size=16, num_hidden_layers=layers, num_attention_heads=2,
+            num_key_value_heads=1, head_dim=8, max_position_embeddings=512,
+        )
+    )  # fmt: skip
+
+
+def stable_diffusion(folder: Path) -> Any:
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+    from transformers import CLIPTextModel
+
+    return StableDiffusionPipeline(
+        vae=autoencoder(), text_encoder=CLIPTextModel(clip_config()), tokenizer=word_tokenizer(folder),
+        unet=unet(cross_attention_dim=32),
+        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+
+
+def stable_diffusion_xl(folder: Path) -> Any:
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+    return StableDiffusionXLPipeline(
+        vae=autoencoder(), text_encoder=CLIPTextModel(clip_config()), tokenizer=word_tokenizer(folder),
+        text_encoder_2=CLIPTextModelWithProjection(clip_config()), tokenizer_2=word_tokenizer(folder),
+        unet=unet(
+            cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=80,
+        ),
+        scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1),
+    )  # fmt: skip
+
+
+def z_image(folder: Path) -> Any:
+    import torch
+    from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+
+    transformer = ZImageTransformer2DModel(
+        in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
+        axes_dims=[4, 6, 6], axes_lens=[640, 64, 64],
+    )  # fmt: skip
+    # Left as they were allocated, and so not the same from one run to the next.
+    torch.nn.init.zeros_(transformer.x_pad_token)
+    torch.nn.init.zeros_(transformer.cap_pad_token)
+    return ZImagePipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=autoencoder(shift_factor=0.1), text_encoder=qwen(2),
+        tokenizer=chat_tokenizer(), transformer=transformer,
+    )  # fmt: skip
+
+
+def flux2_klein(folder: Path) -> Any:
+    from diffusers import (
+        AutoencoderKLFlux2,
+        FlowMatchEulerDiscreteScheduler,
+        Flux2KleinPipeline,
+        Flux2Transformer2DModel,
+    )
+
+    return Flux2KleinPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=AutoencoderKLFlux2(
+            block_out_channels=(8, 8), latent_channels=4, norm_num_groups=4, layers_per_block=1,
+            down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        ),
+        # 27 layers: the pipeline reads the text encoder's layers 9, 18 and 27.
+        text_encoder=qwen(27), tokenizer=chat_tokenizer(), is_distilled=True,
+        transformer=Flux2Transformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+            joint_attention_dim=48, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+        ),
+    )  # fmt: skip
+
+
+TINY: dict[str, Callable[[Path], Any]] = {
+    "stable-diffusion-v1-5": stable_diffusion,
+    "sdxl-turbo": stable_diffusion_xl,
+    "sdxl-lightning": stable_diffusion_xl,
+    "Z-Image-Turbo": z_image,
+    "FLUX.2-klein-4B": flux2_klein,
+}
+
+
+#: diffusers' Euler scheduler and NumPy 2.
+EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+
+@pytest.fixture(scope="module", name="models")
+def _models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Real pipelines of the smallest size with random weights, saved under the names of the real ones."""
+    import torch
+
+    folders = {}
+    for name, build in TINY.items():
+        folder = tmp_path_factory.mktemp(name)
+        torch.manual_seed(0)
+        build(folder).save_pretrained(folder / name)
+        folders[name] = folder / name
+    return folders
+
+
+@EULER
+@pytest.mark.parametrize(
+    ("name", "pipeline", "size", "own", "steps"),
+    [
+        ("stable-diffusion-v1-5", "StableDiffusionImg2ImgPipeline", 64, 3, 3),
+        ("sdxl-turbo", "StableDiffusionXLImg2ImgPipeline", 64, None, 1),
+        ("sdxl-lightning", "StableDiffusionXLImg2ImgPipeline", 64, None, 3),
+        ("Z-Image-Turbo", "ZImageImg2ImgPipeline", 64, None, 5),
+        # It takes no reference picture with a side below 64.
+        ("FLUX.2-klein-4B", "Flux2KleinPipeline", 96, None, 4),
+    ],
+)
+def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
+    models: dict[str, Path], name: str, pipeline: str, size: int, own: int | None, steps: int
+) -> None:
+    generator = load_generator(models[name], size=size, steps=own)
+    assert pipeline in generator.version
+    assert paints(generator) == "picture"
+    told: list[float] = []
+    scene = conditions()
+    painted = generator(prompt="a wall", negative_prompt="text", conditions=scene, seed=1, on_step=told.append)
+    assert painted.shape == scene.sketch.shape
+    assert painted.min() >= 0
+    assert painted.max() <= 1
+    assert told == pytest.approx([(i + 1) / steps for i in range(steps)])
+    np.testing.assert_array_equal(paint(generator), painted)
+    assert np.abs(paint(generator, seed=2) - painted).max() > 0
+    # The sketch and its light reach the network.
+    assert np.abs(paint(generator, replace(scene, light=scene.light * 0.1)) - painted).max() > 0
+
     class Stop(Exception):
         pass
 
@@ -144,67 +349,145 @@ def test_what_a_step_raises_comes_out_unchanged(studio: DiffusersGenerator) -> N
         raise Stop
 
     with pytest.raises(Stop):
-        studio(prompt="x", negative_prompt="", sketch=SKETCH, seed=1, on_step=stop)
+        generator(prompt="x", negative_prompt="", conditions=scene, seed=1, on_step=stop)
 
 
-def tiny_pipeline(folder: Path) -> Path:
-    """Save a real StableDiffusionPipeline of the smallest size, with a vocabulary of single bytes."""
+def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(models: dict[str, Path]) -> None:
+    generator = load_generator(
+        models["stable-diffusion-v1-5"], pipeline_class="StableDiffusionPipeline", steps=3, size=64
+    )
+    scene = conditions()
+    np.testing.assert_array_equal(paint(generator, replace(scene, sketch=scene.sketch * 0)), paint(generator))
+
+
+@EULER
+def test_the_operators_figures_win_over_the_familys(models: dict[str, Path]) -> None:
+    generator = load_generator(models["sdxl-turbo"], steps=2, strength=0.25, guidance_scale=3.0)
+    assert generator.size == 512
+    given = generator._arguments("x", "", conditions(), 1, lambda: None)
+    assert (given["num_inference_steps"], given["strength"], given["guidance_scale"]) == (8, 0.25, 3.0)
+    assert load_generator(models["sdxl-turbo"], size=64).size == 64
+
+
+def test_the_painting_starts_from_the_sketch_under_its_light(models: dict[str, Path]) -> None:
     import torch
-    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-    letters = [chr(code) for code in range(33, 127)]
-    words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
-    torch.manual_seed(0)
-    text = CLIPTextConfig(
-        vocab_size=len(words), hidden_size=32, intermediate_size=37, num_hidden_layers=1, num_attention_heads=4,
-        max_position_embeddings=16, bos_token_id=len(words) - 2, eos_token_id=len(words) - 1, pad_token_id=1,
-    )  # fmt: skip
-    pipe = StableDiffusionPipeline(
-        vae=AutoencoderKL(
-            block_out_channels=[32, 32], latent_channels=4,
-            down_block_types=["DownEncoderBlock2D"] * 2, up_block_types=["UpDecoderBlock2D"] * 2,
-        ),
-        text_encoder=CLIPTextModel(text),
-        tokenizer=tokenizer,
-        unet=UNet2DConditionModel(
-            block_out_channels=(32, 64), layers_per_block=1, sample_size=8, cross_attention_dim=32, norm_num_groups=8,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        ),
-        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
-    pipe.save_pretrained(folder / "tiny")
-    return folder / "tiny"
+    generator = load_generator(models["stable-diffusion-v1-5"], steps=1, strength=0.01, guidance_scale=1.0, size=64)
+    seen: list[Any] = []
+    generator._pipe.vae.encoder.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
+    scene = conditions()
+    paint(generator, scene)
+    shown = seen[0][0].permute(1, 2, 0).numpy() / 2 + 0.5
+    assert shown.shape == (64, 64, 3)
+    start = start_picture(scene)
+    # 48 rows were stretched to 64; the middle of the wall and of the floor are what they were, to 8 bits.
+    np.testing.assert_allclose(shown[20, ::9], start[15, ::9], atol=0.01)
+    np.testing.assert_allclose(shown[55, ::9], start[41, ::9], atol=0.01)
+    assert torch.isfinite(seen[0]).all()
 
 
-@pytest.fixture(scope="module", name="tiny")
-def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_pipeline(tmp_path_factory.mktemp("tiny"))
+def test_the_start_is_the_albedo_under_the_light_in_linear_light() -> None:
+    scene = conditions()
+    grey = replace(scene, sketch=np.full_like(scene.sketch, 0.735357), light=np.full_like(scene.light, 0.5))
+    # 0.735357 is half of white in linear light, so that under half of a light it is a quarter: 0.537099 in sRGB.
+    np.testing.assert_allclose(start_picture(grey), 0.537099, atol=1e-4)
+    assert start_picture(replace(scene, light=scene.light * 100)).max() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("pipeline_class", [None, "StableDiffusionImg2ImgPipeline"])
-def test_one_code_path_runs_text_to_image_and_image_to_image(tiny: Path, pipeline_class: str | None) -> None:
-    generator = load_generator(tiny, pipeline_class=pipeline_class, steps=3, size=64, guidance_scale=5.0)
+@EULER
+def test_a_lone_unet_beside_a_pipeline_takes_the_place_of_its_own(models: dict[str, Path], tmp_path: Path) -> None:
+    import torch
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import save_file
+
+    whole = shutil.copytree(models["sdxl-turbo"], tmp_path / "sdxl-base")
+    own = UNet2DConditionModel.from_pretrained(whole / "unet")
+    with torch.no_grad():
+        other = {name: torch.full_like(weights, 0.25) for name, weights in own.state_dict().items()}
+    save_file(other, whole / "sdxl_lightning_4step_unet.safetensors")
+    pipe = load_generator(whole)._pipe
+    assert all(bool((weights == 0.25).all()) for weights in pipe.unet.state_dict().values())
+    assert type(pipe.scheduler).__name__ == "EulerDiscreteScheduler"
+    pipe.scheduler.set_timesteps(4)
+    # The timesteps that it was distilled on.
+    assert pipe.scheduler.timesteps.tolist() == [999, 749, 499, 249]
+
+
+@pytest.mark.parametrize(
+    ("class_name", "model", "name"),
+    [
+        (None, "ByteDance/SDXL-Lightning", "SDXL-Lightning"),
+        (None, "someone/unknown", None),
+        ("StableDiffusionXLPipeline", "stabilityai/sdxl-turbo", "SDXL-Turbo"),
+        ("StableDiffusionXLPipeline", "/models/turbo/my-own", "SDXL"),
+        ("StableDiffusionXLPipeline", "/hub/models--stabilityai--sdxl-turbo/snapshots/71153311", "SDXL-Turbo"),
+        ("StableDiffusionXLPipeline", "sdxl_lightning_8step_unet.safetensors", "SDXL-Lightning, 8 steps"),
+        ("StableDiffusion3Pipeline", "stabilityai/stable-diffusion-3.5-medium", "Stable Diffusion 3"),
+        ("FluxPipeline", "black-forest-labs/FLUX.1-schnell", "FLUX.1 [schnell]"),
+        ("FluxPipeline", "black-forest-labs/FLUX.1-dev", None),
+        ("Flux2KleinPipeline", "black-forest-labs/FLUX.2-klein-base-4B", "FLUX.2 [klein] Base"),
+        ("ZImagePipeline", "Tongyi-MAI/Z-Image-Turbo", "Z-Image-Turbo"),
+    ],
+)
+def test_a_family_is_known_by_its_class_and_its_name(class_name: str | None, model: str, name: str | None) -> None:
+    family = family_of(class_name, model)
+    assert (family and family.name) == name
+
+
+def test_every_family_names_a_class_that_takes_the_sketch_as_its_record_says() -> None:
+    import diffusers
+
+    for family in FAMILIES:
+        takes = inspect.signature(getattr(diffusers, family.pipeline).__call__).parameters
+        assert "image" in takes, family.name
+        assert ("strength" in takes) == (family.strength is not None) == (family.image == "start"), family.name
+
+
+@pytest.mark.parametrize("strength", [0.05, 0.3, 0.6, 0.75, 0.8, 1.0])
+def test_exactly_the_steps_asked_for_run_whichever_way_a_pipeline_rounds(strength: float) -> None:
+    for steps in range(1, 120):
+        asked, exact = schedule(steps, strength)
+        assert 0 < exact <= 1
+        assert min(int(asked * exact), asked) == steps
+        assert asked - int(max(asked - min(asked * exact, asked), 0)) == steps
+
+
+def test_a_folder_of_our_own_class_is_opened_as_a_light_network_of_its_own_size(tmp_path: Path) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from models.light import LightPipeline, new_unet
+
+    network = new_unet(size=64, channels=(32, 32), groups=8)
+    LightPipeline(network, FlowMatchEulerDiscreteScheduler()).save_pretrained(tmp_path)
+    generator = load_generator(tmp_path)
+    assert paints(generator) == "light"
+    assert painting_size(generator) == 64
     told: list[float] = []
-    painted = generator(prompt="a wall", negative_prompt="text", sketch=SKETCH, seed=1, on_step=told.append)
-    assert painted.shape == SKETCH.shape
-    assert paints(generator) == "picture"
-    assert told == sorted(told)
-    assert len(told) == 3
-    assert told[-1] == 1
-    other = paint(generator, np.full_like(SKETCH, 0.9))
-    # Text to image doesn't see the sketch; image to image does.
-    assert (np.abs(other - paint(generator)).max() > 1e-3) == (pipeline_class is not None)
+    scene = conditions()
+    light = generator(prompt="a wall", negative_prompt="", conditions=scene, seed=1, on_step=told.append)
+    # Untrained, it leaves the light as it is, whatever its range.
+    np.testing.assert_allclose(light, scene.light, rtol=1e-5)
+    assert told == [1]
 
 
-def test_a_pipeline_class_that_diffusers_lacks_is_named(tiny: Path) -> None:
+def test_a_light_network_is_given_every_condition_untouched_and_its_answer_is_not_clipped() -> None:
+    class Light:
+        def __call__(self, *, sketch: object, light: Any, occlusion: object, gloss: object, lit: object) -> Any:
+            self.given = {"sketch": sketch, "light": light, "occlusion": occlusion, "gloss": gloss, "lit": lit}
+            return SimpleNamespace(images=[light * 3])
+
+    pipe = Light()
+    generator = DiffusersGenerator(pipe, size=256, version="", paints="light")
+    scene = conditions()
+    assert paint(generator, scene).max() == scene.light.max() * 3 > 1
+    assert all(pipe.given[name] is getattr(scene, name) for name in pipe.given)
+    with pytest.raises(ModelFailed, match="light"):
+        paint(generator, replace(scene, light=-scene.light))
+
+
+def test_a_pipeline_class_that_diffusers_lacks_is_named(models: dict[str, Path]) -> None:
     with pytest.raises(ValueError, match="NoSuchPipeline"):
-        load_generator(tiny, pipeline_class="NoSuchPipeline")
+        load_generator(models["sdxl-turbo"], pipeline_class="NoSuchPipeline")
 
 
 def test_a_pipeline_that_breaks_or_runs_out_of_memory_is_told_apart() -> None:
@@ -213,7 +496,7 @@ def test_a_pipeline_that_breaks_or_runs_out_of_memory_is_told_apart() -> None:
             def __call__(self, prompt: str) -> None:
                 raise error
 
-        return DiffusersGenerator(Pipe(), steps=1, size=64, guidance_scale=1, version="", paints="light")
+        return DiffusersGenerator(Pipe(), size=64, version="", paints="light")
 
     with pytest.raises(OutOfMemory):
         paint(generator(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")))
@@ -236,7 +519,7 @@ def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
 
 def test_importing_the_models_loads_no_network_library() -> None:
     code = (
-        "import models.segmenter, models.generator, models.weights, models.device, pipeline.swap, sys;"
+        "import models.segmenter, models.generator, models.loading, models.weights, models.device, pipeline.swap, sys;"
         "print([m for m in ('torch', 'diffusers', 'rembg', 'onnxruntime', 'transformers') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from pipeline.composition import compose
 from pipeline.image import Cutout
-from pipeline.layout import compose, fit
+from pipeline.layout import fit
 from pipeline.place import place
 from pipeline.refine import refine
 from tests.still_life import photo, preset, spec, still_life

@@ -1,0 +1,174 @@
+"""Our own network: it corrects the analytic light to what a path tracer would give, in one step.
+
+A rectified flow (Liu et al., arXiv:2209.03003) without noise: it starts at the logarithm of the analytic light, ends at
+that of the true light, and the network gives the velocity between the two.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ImagePipelineOutput, UNet2DModel
+from numpy.typing import NDArray
+
+from pipeline.layout import FOCAL
+
+#: Added to linear light before the logarithm, so that darkness stays finite.
+EPS = 0.02
+#: Largest correction of the light, as a natural logarithm: three stops.
+LIMIT = 3 * math.log(2)
+#: Side in pixels of the squares that become channels.
+FOLD = 2
+#: Planes that the network sees: light now, first light, albedo and normals of three each, and four single ones.
+PLANES = 16
+#: Conditions of three channels, then those of one.
+TRIPLES, SINGLES = ("sketch", "light", "normals"), ("depth", "occlusion", "gloss", "lit")
+
+
+def new_unet(
+    *, size: int = 128, channels: Sequence[int] = (32, 48, 96, 160), layers: int = 1, groups: int = 16
+) -> UNet2DModel:
+    """Return an untrained network for pictures whose longer side is about `size` pixels.
+
+    Attention is at the lowest level only, where a place sees the whole picture: walls colour what is far from them.
+    The last convolution starts at zero, so that the first light comes out as it went in.
+    """
+    plain = len(channels) - 1
+    unet = UNet2DModel(
+        sample_size=size,
+        in_channels=PLANES * FOLD**2,
+        out_channels=3 * FOLD**2,
+        block_out_channels=tuple(channels),
+        down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
+        up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain,
+        layers_per_block=layers,
+        norm_num_groups=groups,
+        attention_head_dim=min(32, channels[-1]),
+    )
+    torch.nn.init.zeros_(unet.conv_out.weight)
+    torch.nn.init.zeros_(unet.conv_out.bias)
+    return unet
+
+
+def planes(conditions: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return what the network is told of a scene, B×13×H×W, of the fields of `Conditions` as B×C×H×W tensors."""
+    sketch = conditions["sketch"]
+    # IEC 61966-2-1, as in `pipeline.colour`.
+    albedo = torch.where(sketch <= 0.04045, sketch / 12.92, ((sketch.clamp(min=0) + 0.055) / 1.055) ** 2.4)
+    nearness = FOCAL / conditions["depth"].clamp(min=0.1)
+    singles = [conditions[name] for name in SINGLES[1:]]
+    return torch.cat([log_light(conditions["light"]), albedo, conditions["normals"], nearness, *singles], 1)
+
+
+def log_light(light: torch.Tensor) -> torch.Tensor:
+    """Return the natural logarithm of linear light, finite in the dark."""
+    return torch.log(light.clamp(min=0) + EPS)
+
+
+def velocity(unet: Any, latents: torch.Tensor, told: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+    """Return first light less true light, both as logarithms, B×3×H×W, as the network sees it from `latents`.
+
+    `told` is what `planes` gave; `timestep` is 1000 at the first light and 0 at the true one, of shape () or (B,).
+    """
+    folded = torch.nn.functional.pixel_unshuffle(torch.cat([latents, told], 1), FOLD)
+    return torch.nn.functional.pixel_shuffle(unet(folded.to(unet.dtype), timestep).sample, FOLD).float()
+
+
+def relit(first: torch.Tensor, correction: torch.Tensor) -> torch.Tensor:
+    """Return linear light, at least 0, of the first light and its correction: log true light less log first light.
+
+    The correction is cut at three stops either way. Where it is 0, the first light comes out to the last bit.
+    """
+    return (first + (first + EPS) * torch.expm1(correction.clamp(-LIMIT, LIMIT))).clamp(min=0)
+
+
+class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships no types
+    """Conditions in, linear light out: what to multiply onto the albedo."""
+
+    paints = "light"
+    model_cpu_offload_seq = "unet"
+    _callback_tensor_inputs = ("latents",)
+
+    def __init__(self, unet: UNet2DModel, scheduler: FlowMatchEulerDiscreteScheduler):
+        super().__init__()
+        self.register_modules(unet=unet, scheduler=scheduler)
+        self.num_timesteps = 1
+
+    @property
+    def size(self) -> int:
+        """Longer side in pixels that the network was trained at."""
+        return int(self.unet.config.sample_size)
+
+    @property
+    def multiple(self) -> int:
+        """Pixels that both sides are padded to multiples of."""
+        return int(FOLD * 2 ** (len(self.unet.config.block_out_channels) - 1))
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch's types are not read here
+    def __call__(
+        self,
+        *,
+        sketch: NDArray[np.float32],
+        light: NDArray[np.float32],
+        occlusion: NDArray[np.float32],
+        normals: NDArray[np.float32],
+        depth: NDArray[np.float32],
+        gloss: NDArray[np.float32],
+        lit: NDArray[np.float32],
+        num_inference_steps: int = 1,
+        generator: torch.Generator | None = None,
+        callback_on_step_end: Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]] | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        output_type: str = "np",
+    ) -> ImagePipelineOutput:
+        """Return one H×W×3 float32 image of linear light, at least 0, for the fields of `Conditions` of any one size.
+
+        Each channel stays within three stops of the light given, and is that light where nothing is lit. There is no
+        chance in it: `generator` is taken, as every pipeline takes one, and not used. What `callback_on_step_end`
+        raises comes out. Raises ValueError for another `output_type` or tensor name, and for conditions of unlike
+        sizes, and FloatingPointError where the network gives no number.
+        """
+        if output_type != "np" or set(callback_on_step_end_tensor_inputs) - set(self._callback_tensor_inputs):
+            raise ValueError(f"LightPipeline gives output_type 'np' and the tensors {self._callback_tensor_inputs}.")
+        fields = {"sketch": sketch, "light": light, "normals": normals}
+        fields |= {"depth": depth, "occlusion": occlusion, "gloss": gloss, "lit": lit}
+        told, first, shone = self._padded(fields)
+        start = log_light(first)
+        latents = start
+        self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
+        self.num_timesteps = len(self.scheduler.timesteps)
+        with self.progress_bar(total=self.num_timesteps) as bar:
+            for index, timestep in enumerate(self.scheduler.timesteps):
+                step = velocity(self.unet, latents, told, timestep)
+                latents = self.scheduler.step(step, timestep, latents).prev_sample
+                if callback_on_step_end is not None:
+                    answer = callback_on_step_end(self, index, timestep, {"latents": latents})
+                    latents = answer.get("latents", latents)
+                bar.update()
+        correction = (latents - start) * shone
+        if bool(torch.isnan(correction).any()):
+            raise FloatingPointError("The light network gave something that is no number.")
+        height, width = sketch.shape[:2]
+        image = relit(first, correction)[0, :, :height, :width].permute(1, 2, 0).cpu().numpy()
+        return ImagePipelineOutput(images=[np.ascontiguousarray(image, np.float32)])
+
+    def _padded(self, fields: Mapping[str, NDArray[np.float32]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the planes, the first light and where light falls, all padded at the right and bottom edges."""
+        height, width = fields["sketch"].shape[:2]
+        down, right = -height % self.multiple, -width % self.multiple
+        tensors = {}
+        for name, value in fields.items():
+            channels = 3 if name in TRIPLES else 1
+            if value.shape != ((height, width, 3) if channels == 3 else (height, width)):
+                raise ValueError(f"{name} is {value.shape}, which does not go with a sketch of {height} by {width}.")
+            tensor = torch.from_numpy(np.ascontiguousarray(value, np.float32)).reshape(1, height, width, channels)
+            tensor = tensor.permute(0, 3, 1, 2).to(self._execution_device)
+            tensors[name] = torch.nn.functional.pad(tensor, (0, right, 0, down), mode="replicate")
+        return planes(tensors), tensors["light"].clamp(min=0), tensors["lit"]
+
+
+def new_scheduler() -> FlowMatchEulerDiscreteScheduler:
+    """Return the straight-line schedule: one step of it goes from sigma 1 to 0."""
+    return FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0)

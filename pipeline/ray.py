@@ -1,0 +1,59 @@
+"""Rays, and where they meet the plane shapes that solids are made of.
+
+World coordinates: x right, y up, z towards the camera, in canvas heights at the product's depth; the product's foot is
+the origin. Rays are (origin, way) triples whose parts broadcast together: a camera's x-slopes are 1×W and its y-slopes
+H×1, so that a wall costs one number and an upright cylinder one row. All float32; distances are in units of `way`, inf
+where nothing is met.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Field = NDArray[np.float32]
+#: The number of a solid's flat or round side, 0 to 7.
+Face = NDArray[np.uint8]
+#: x, y, z: arrays that broadcast together.
+Triple = tuple[Field, Field, Field]
+#: Left, bottom, back, right, top, front.
+Bounds = tuple[float, float, float, float, float, float]
+
+#: A ray leaves its own surface this far behind before it can meet another, in canvas heights.
+NEAR = np.float32(1e-3)
+INF = np.float32(np.inf)
+#: The face of what has but one.
+ONE_FACE = np.zeros((), np.uint8)
+
+
+def circle(ox: Field, oy: Field, dx: Field, dy: Field, radius: float) -> tuple[Field, Field]:
+    """Return where rays of the plane enter and leave a circle round the origin; inf and -inf where they miss."""
+    a = dx * dx + dy * dy
+    b = ox * dx + oy * dy
+    root = b * b - a * (ox * ox + oy * oy - np.float32(radius**2))
+    half = np.sqrt(np.maximum(root, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        enter, leave = (-b - half) / a, (-b + half) / a
+    missed = (root <= 0) | (a == 0)
+    return np.where(missed, INF, enter).astype(np.float32), np.where(missed, -INF, leave).astype(np.float32)
+
+
+def slab(o: Field, d: Field, low: float, high: float) -> tuple[Field, Field]:
+    """Return where rays enter and leave low < coordinate < high; inf and -inf where they run beside it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        one, two = (np.float32(low) - o) / d, (np.float32(high) - o) / d
+    beside = (d == 0) & ((o < low) | (o > high))
+    level = d == 0
+    enter = np.where(beside, INF, np.where(level, -INF, np.minimum(one, two)))
+    leave = np.where(beside, -INF, np.where(level, INF, np.maximum(one, two)))
+    return enter.astype(np.float32), leave.astype(np.float32)
+
+
+def triple(x: object, y: object, z: object, like: Triple) -> Triple:
+    """Return three parts as float32 of the shape that the parts of `like` have together."""
+    shape = np.broadcast_shapes(*(np.shape(part) for part in like))
+    nx, ny, nz = (np.broadcast_to(np.asarray(part, np.float32), shape) for part in (x, y, z))
+    return nx, ny, nz
+
+
+def constant(like: Triple, x: float, y: float, z: float) -> Triple:
+    """Return one vector for all the points of `like`."""
+    return triple(np.float32(x), np.float32(y), np.float32(z), like)

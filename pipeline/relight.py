@@ -1,0 +1,133 @@
+"""Light laid on a drawing: from the small grid it was traced on to any size, exposed so that the asked colours show.
+
+Sketch × light. Light is smooth within a surface and jumps between surfaces, and the geometry knows where; so it is
+interpolated among places of one surface only, and edges stay as sharp as the drawing's.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+from pipeline.air import bloom, haze, tube_hue
+from pipeline.colour import linear_to_srgb
+from pipeline.image import Rgb
+from pipeline.layout import Layout
+from pipeline.light import FirstLight
+from pipeline.ray import Field
+from pipeline.reflection import mirror
+from pipeline.sketch import albedo, smoothed
+from pipeline.trace import trace
+
+#: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
+SHOULDER = 0.8
+#: A surface's exposure is moved by at most this factor to show its colour.
+MOST_GAIN = 4.0
+#: Share of the light's own colour that its exposure takes out; the rest stays as the mood's warmth.
+NEUTRAL = 0.85
+#: Share of white in a glowing tube.
+WHITE_CORE = np.float32(0.45)
+#: Rec. 709 luminance of linear sRGB.
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+def picture(layout: Layout, light: FirstLight, width: int, height: int) -> Rgb:
+    """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size."""
+    geometry = trace(layout, width, height)
+    lit = exposed(layout, light)
+    out = albedo(layout, geometry, finished=True)
+    out *= spread(lit, light.geometry.surface, geometry.surface)
+    for index, part in enumerate(layout.parts):
+        if part.role == "tube":
+            hue = tube_hue(layout, part.slot)
+            out[geometry.part == index] = WHITE_CORE + (1 - WHITE_CORE) * hue
+    mirror(layout, geometry, out)
+    out = smoothed(layout, geometry, out)
+    bloom(layout, geometry, out)
+    haze(layout, geometry, out)
+    return linear_to_srgb(tone_mapped(out))
+
+
+def tone_mapped(linear: Field) -> Field:
+    """Return linear light rolled off above SHOULDER to at most 1: the usual exponential shoulder."""
+    room = np.float32(1 - SHOULDER)
+    over = np.maximum(linear - np.float32(SHOULDER), 0)
+    return np.where(linear > SHOULDER, SHOULDER + room * (1 - np.exp(-over / room)), np.maximum(linear, 0)).astype(
+        np.float32
+    )
+
+
+def exposed(layout: Layout, light: FirstLight) -> Field:
+    """Return h×w×3 light so scaled, colour by colour, that the lit part of what has it shows that colour itself.
+
+    The lit part: what is brighter than half way between the colour's darkest and brightest twentieth. Real light moves
+    colours: path-traced scenes with the asked albedo miss them by a mean ΔE00 of 11.5.
+    """
+    out = light.light.copy()
+    part = light.geometry.part
+    slots = np.array([thing.slot for thing in layout.parts])
+    lit = np.array([thing.glow == 0 for thing in layout.parts])
+    for slot in np.unique(slots):
+        where = (slots[part] == slot) & lit[part]
+        if where.sum() < 4:
+            continue
+        found = light.light[where]
+        bright = found @ _LUMINANCE
+        low, high = np.quantile(bright, (0.05, 0.95))
+        reference = np.median(found[bright >= low + 0.5 * (high - low)], axis=0)
+        level = float(reference @ _LUMINANCE)
+        neutral = NEUTRAL * (0.3 if layout.kind == "neon" else 1.0)
+        colour = level * (reference / max(level, 1e-6)) ** neutral
+        out[where] *= np.clip(1 / np.maximum(colour, 1e-4), 1 / MOST_GAIN, MOST_GAIN)
+    return out
+
+
+def spread(values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16]) -> Field:
+    """Bring h×w×3 `values` on the surfaces `low` (h×w) to the surfaces `high` (H×W): H×W×3.
+
+    Bilinear among values of the same surface; where the four neighbours have none, the nearest of that surface.
+    """
+    height, width = high.shape
+    h, w = low.shape
+    plain = np.stack(
+        [
+            np.asarray(
+                Image.fromarray(np.ascontiguousarray(values[..., c])).resize((width, height), Image.Resampling.BILINEAR)
+            )
+            for c in range(3)
+        ],
+        -1,
+    )
+    y = (np.arange(height, dtype=np.float32) + 0.5) * (h / height) - 0.5
+    x = (np.arange(width, dtype=np.float32) + 0.5) * (w / width) - 0.5
+    y0, x0 = np.clip(np.floor(y).astype(int), 0, h - 1), np.clip(np.floor(x).astype(int), 0, w - 1)
+    y1, x1 = np.minimum(y0 + 1, h - 1), np.minimum(x0 + 1, w - 1)
+    # Where all four neighbours are of the pixel's own surface plain interpolation was right.
+    same = (low[y0[:, None], x0] == high) & (low[y0[:, None], x1] == high)
+    same &= (low[y1[:, None], x0] == high) & (low[y1[:, None], x1] == high)
+    rows, columns = np.nonzero(~same)
+    if rows.size == 0:
+        return plain
+    wanted = high[rows, columns]
+    fy = np.clip(y[rows] - y0[rows], 0, 1)
+    fx = np.clip(x[columns] - x0[columns], 0, 1)
+    total, weight = np.zeros((rows.size, 3), np.float32), np.zeros(rows.size, np.float32)
+    for r, wy in ((y0[rows], 1 - fy), (y1[rows], fy)):
+        for c, wx in ((x0[columns], 1 - fx), (x1[columns], fx)):
+            share = np.where(low[r, c] == wanted, wy * wx + np.float32(1e-3), 0).astype(np.float32)
+            total += share[:, None] * values[r, c]
+            weight += share
+    lost = weight == 0
+    filled = total / np.maximum(weight, 1e-9)[:, None]
+    for surface in np.unique(wanted[lost]):
+        mask = low == surface
+        which = np.flatnonzero(lost & (wanted == surface))
+        if not mask.any():
+            # Too thin for the small grid: the light of what is there.
+            filled[which] = plain[rows[which], columns[which]]
+            continue
+        nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
+        r, c = y0[rows[which]], x0[columns[which]]
+        filled[which] = values[nearest[0][r, c], nearest[1][r, c]]
+    plain[rows, columns] = filled
+    return plain

@@ -1,0 +1,230 @@
+"""Measures the studio on specs that its network never saw: asked colours, light, sharpness, seeds.
+
+python -m scripts.studio.evaluate truth --out DIR [--threads 1]
+python -m scripts.studio.evaluate report --truth DIR [--model DIR|none] [--json FILE] [--sheet FILE.png]
+
+`truth` path-traces the held-out layouts once and needs Mitsuba; what is there already is skipped. `report` measures
+against those files and needs torch where there is a network. `scripts.studio.figures` defines the figures.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from models.loading import load_generator
+from pipeline.background import corrected, paint_background
+from pipeline.colour import delta_e00, linear_to_srgb, srgb_to_lab
+from pipeline.image import Rgb
+from pipeline.layout import Layout
+from pipeline.light import FirstLight, conditions, first_light
+from pipeline.networks import Conditions, Generator, painting_size, paints
+from pipeline.ray import Field
+from pipeline.relight import picture, spread, tone_mapped
+from pipeline.sketch import albedo, draw, smoothed
+from pipeline.trace import trace
+from scripts.studio.figures import (
+    best_gain,
+    exposure,
+    gradient_energy,
+    light_error,
+    light_table,
+    misses,
+    palette_table,
+    sharp_table,
+    table,
+)
+from scripts.studio.specs import HELD_OUT, Task
+from scripts.studio.truth import (
+    SHARP,
+    Scene,
+    composed,
+    enlarged_tasks,
+    make_truths,
+    scenes,
+    sharp_numbers,
+    sharp_truth,
+    within,
+)
+
+#: The network that ships.
+MODEL = Path(__file__).resolve().parents[2] / "models" / "studio" / "checkpoint"
+#: Longer side in pixels of the pictures whose colours are judged, as of the grid of `pipeline.background`.
+PICTURE = 384
+#: Seeds that are compared.
+SEEDS = 4
+
+
+def report(folder: Path, model: str, sheet: Path | None) -> dict[str, Any]:
+    """Measure everything, print the tables as they come, and return all numbers.
+
+    Raises ValueError where the folder has no truth, or one of another layout than is composed now.
+    """
+    generator = None if model == "none" else load_generator(model)
+    if generator is not None and paints(generator) != "light":
+        raise ValueError(f"{model} paints pictures; its light can't be measured")
+    palette, light, rows, shown = [], [], [], set()
+    for scene in scenes(folder):
+        lights = {"first": scene.given.light}
+        if generator is not None:
+            lights["network"] = painted(generator, scene.given, scene.task)
+        palette.append(palette_row(scene, generator))
+        light.append(light_row(scene, lights))
+        if sheet is not None and scene.layout.kind not in shown:
+            shown.add(scene.layout.kind)
+            rows.append(sheet_row(scene, lights))
+        print(f"scene {scene.number}", file=sys.stderr, flush=True)
+    if not light:
+        raise ValueError(f"{folder} has no truths")
+    counted = f"{len(light)} of {HELD_OUT} held-out specs"
+    print(palette_table(palette, f"Asked colours: CIEDE2000 to the nearest dominant colour, {counted}"), flush=True)
+    print(light_table(light, f"Light: mean absolute error in sRGB against path tracing, {counted}"), flush=True)
+    if sheet is not None:
+        _stack(rows).save(sheet)
+    sharp = [sharp_row(number, folder, generator) for number in sharp_numbers(enlarged_tasks())]
+    sharp = [row for row in sharp if row]
+    if sharp:
+        print(sharp_table(sharp, f"Sharpness at {SHARP} px: gradient energy over the truth's"), flush=True)
+    seeds = seed_differences(enlarged_tasks()[sharp_numbers(enlarged_tasks())[0]], generator)
+    print(table("Seeds: mean ΔE00 of pictures of one spec", list(seeds), [list(seeds.values())]), flush=True)
+    version = getattr(generator, "version", "none")
+    print(f"Network: {version}")
+    return {"network": version, "palette": palette, "light": light, "sharpness": sharp, "seeds": seeds}
+
+
+def painted(generator: Generator, given: Conditions, task: Task) -> Field:
+    """Return the h×w×3 linear light that the network gives."""
+    return generator(prompt="", negative_prompt="", conditions=given, seed=task.spec.seed, on_step=lambda _: None)
+
+
+def palette_row(scene: Scene, generator: Generator | None) -> dict[str, Any]:
+    """Return each asked colour's miss: in the bare sketch, in our backgrounds, and in the truth at its own size."""
+    size = within(PICTURE, scene.task)
+    gain = exposure(scene.truth, scene.flat, scene.lit)
+    pictures = {
+        "sketch": draw(scene.layout, *size),
+        "first": background(scene.task, scene.layout, None),
+        "truth": linear_to_srgb(tone_mapped(scene.truth * np.float32(gain))),
+    }
+    if generator is not None:
+        pictures["network"] = background(scene.task, scene.layout, generator)
+    asked = scene.task.spec.palette
+    found = {name: misses(image, asked).tolist() for name, image in pictures.items()}
+    return {"number": scene.number, "kind": scene.layout.kind, "asked": list(asked), **found}
+
+
+def background(task: Task, layout: Layout, generator: Generator | None) -> Rgb:
+    """Return the background of PICTURE pixels as it is shipped; without a network under first light."""
+    width, height = within(PICTURE, task)
+    if generator is None:
+        return picture(layout, first_light(layout, width, height), width, height)
+    return paint_background(task.spec, layout, width, height, generator, lambda _: None)
+
+
+def light_row(scene: Scene, lights: dict[str, Field]) -> dict[str, Any]:
+    """Return the errors of the bare sketch at its best gain, and of each light as it is and at its best gain."""
+    row: dict[str, Any] = {"number": scene.number, "kind": scene.layout.kind}
+    for name, linear in {"sketch": scene.flat, **{name: scene.flat * light for name, light in lights.items()}}.items():
+        gain = best_gain(linear, scene.truth, scene.lit)
+        row[f"{name}_gain"] = gain
+        row[f"{name}_best"] = light_error(linear * np.float32(gain), scene.truth, scene.lit)
+        row[name] = light_error(linear, scene.truth, scene.lit)
+    return row
+
+
+def sharp_row(number: int, folder: Path, generator: Generator | None) -> dict[str, Any]:
+    """Return the gradient energies of truth and of flat albedo under each light spread from its small grid.
+
+    All at SHARP pixels and exposed by one gain, that of the truth. Empty where the truth is not made.
+    """
+    truth = sharp_truth(folder, number)
+    if truth is None:
+        return {}
+    task = enlarged_tasks()[number]
+    layout = composed(task)
+    height, width = truth.shape[:2]
+    geometry = trace(layout, width, height)
+    flat = albedo(layout, geometry, finished=False)
+    shines = np.array([part.glow > 0 for part in layout.parts])[geometry.part]
+    radiance = np.stack([layout.radiance(part) for part in layout.parts])[geometry.part]
+    gain = np.float32(exposure(truth, flat, ~shines))
+    first = first_light(layout, *within(PICTURE, task))
+    lights: dict[str, FirstLight] = {"first": first}
+    if generator is not None:
+        given = conditions(layout, *within(painting_size(generator), task))
+        lights["network"] = corrected(layout, first, given, painted(generator, given, task))
+    row: dict[str, Any] = {"number": number, "kind": layout.kind}
+    row["truth"] = gradient_energy(linear_to_srgb(tone_mapped(truth * gain)))
+    for name, light in lights.items():
+        linear = np.where(
+            shines[..., None], radiance, flat * spread(light.light, first.geometry.surface, geometry.surface)
+        )
+        row[name] = gradient_energy(linear_to_srgb(tone_mapped(smoothed(layout, geometry, linear) * gain)))
+    return row
+
+
+def seed_differences(task: Task, generator: Generator | None) -> dict[str, float]:
+    """Return the mean ΔE00, pixel by pixel, between pictures of one spec: the least and mean over pairs of SEEDS seeds,
+    and that of one seed painted twice.
+    """
+    tasks = [replace(task, spec=replace(task.spec, seed=task.spec.seed + turn)) for turn in (*range(SEEDS), 0)]
+    *labs, again = (srgb_to_lab(background(each, composed(each), generator)) for each in tasks)
+    pairs = [float(delta_e00(one, two).mean()) for one, two in combinations(labs, 2)]
+    return {
+        "seeds": float(SEEDS),
+        "mean of pairs": float(np.mean(pairs)),
+        "least pair": min(pairs),
+        "same seed": float(delta_e00(labs[0], again).max()),
+    }
+
+
+def sheet_row(scene: Scene, lights: dict[str, Field]) -> Image.Image:
+    """Return a scene 160 px high, exposed as the truth is: albedo, albedo × each light, truth."""
+    gain = np.float32(exposure(scene.truth, scene.flat, scene.lit))
+    tiles = [scene.flat, *(scene.flat * light * gain for light in lights.values()), scene.truth * gain]
+    row = np.concatenate([linear_to_srgb(tone_mapped(tile)) for tile in tiles], 1)
+    image = Image.fromarray((row * 255 + 0.5).astype(np.uint8))
+    return image.resize((image.width * 160 // image.height, 160), Image.Resampling.LANCZOS)
+
+
+def _stack(rows: list[Image.Image]) -> Image.Image:
+    whole = Image.new("RGB", (max(row.width for row in rows), 160 * len(rows)), "white")
+    for place, row in enumerate(rows):
+        whole.paste(row, (0, 160 * place))
+    return whole
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the truths, or measure; returns the exit status: 1 where there is nothing to measure with."""
+    parser = argparse.ArgumentParser(description="Measure the studio on specs that its network never saw.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("truth", help="path-trace the held-out layouts")
+    make.add_argument("--out", type=Path, required=True, help="folder for the truths")
+    make.add_argument("--threads", type=int, default=1)
+    measure = commands.add_parser("report", help="print the figures")
+    measure.add_argument("--truth", type=Path, required=True, help="folder that `truth` wrote")
+    measure.add_argument("--model", default=str(MODEL), help="folder of a light network, or none")
+    measure.add_argument("--json", type=Path, help="file for all numbers")
+    measure.add_argument("--sheet", type=Path, help="picture of a scene of each kind, to look at")
+    options = parser.parse_args(arguments)
+    if options.command == "truth":
+        make_truths(options.out, options.threads)
+        return 0
+    try:
+        numbers = report(options.truth, options.model, options.sheet)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.json is not None:
+        options.json.write_text(json.dumps(numbers, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Judges the light network on scenes that it was not trained on: by a figure, and by eye."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from models.light import log_light, planes, relit, velocity
+from scripts.studio.dataset import Batch, Scenes
+
+SHEET_ROWS, VALIDATION_SCENES = 8, 32
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]  # torch's types are not read here
+def corrected(unet: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Return linear light after one step, B×3×h×w."""
+    correction = -velocity(unet, log_light(batch["light"]), planes(batch), torch.tensor(1000.0))
+    return relit(batch["light"], correction * batch["lit"])
+
+
+def validate(unet: torch.nn.Module, scenes: Scenes) -> tuple[float, float]:
+    """Return the mean absolute error in sRGB, 0–1, of held-out pictures under the first light and under the network's.
+
+    Both against the path-traced ones, counted by weight; of the first scenes only, to be quick.
+    """
+    errors, total = np.zeros(2), 0.0
+    for number in scenes.held_out[:VALIDATION_SCENES]:
+        batch = scenes.of([number])
+        truth = srgb(batch["truth"])
+        for column, light in enumerate((batch["light"], corrected(unet, batch))):
+            errors[column] += float(((srgb(batch["albedo"] * light) - truth).abs() * batch["weight"]).sum())
+        total += 3 * float(batch["weight"].sum())
+    return float(errors[0] / max(1.0, total)), float(errors[1] / max(1.0, total))
+
+
+def sheet(unet: torch.nn.Module, scenes: Scenes, path: Path) -> None:
+    """Write held-out scenes as rows of three: first light, the network's light, path-traced; scaled to 160 px high."""
+    rows = []
+    for number in scenes.held_out[:SHEET_ROWS]:
+        batch = scenes.of([number])
+        lights = [batch["albedo"] * light for light in (batch["light"], corrected(unet, batch))]
+        tiles = [np.asarray(srgb(linear)[0].permute(1, 2, 0)) for linear in (*lights, batch["truth"])]
+        row = Image.fromarray((np.concatenate(tiles, 1) * 255 + 0.5).astype(np.uint8))
+        rows.append(row.resize((row.width * 160 // row.height, 160)))
+    if not rows:
+        return
+    canvas = Image.new("RGB", (max(row.width for row in rows), 160 * len(rows)))
+    for index, row in enumerate(rows):
+        canvas.paste(row, (0, 160 * index))
+    canvas.save(path)
+
+
+def srgb(linear: torch.Tensor) -> torch.Tensor:
+    """Return linear light as sRGB in [0, 1] (IEC 61966-2-1)."""
+    linear = linear.clamp(0, 1)
+    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp(min=1e-6) ** (1 / 2.4) - 0.055)

@@ -1,0 +1,156 @@
+"""Path-trace layouts and write them beside their first light: the pairs that the studio's network learns from.
+
+python -m scripts.studio.render --out DIR --count N [--start 0] [--step 1] [--threads 1] [--spp 64] [--minutes M]
+python -m scripts.studio.render --sheet FILE.png
+
+Each scene becomes DIR/NNNNNN.npz, float16 at h×w (`scripts.studio.specs` says which size an index has):
+
+- sketch, light, occlusion, normals, depth, gloss, lit: `pipeline.networks.Conditions`;
+- truth: h×w×3 linear radiance, path-traced and denoised, without exposure and without finishes;
+- albedo: h×w×3 linear, the sketch smoothed over 4×4 rays a pixel;
+- weight: h×w, 0 where those rays meet more than one surface, else 1;
+- kind: the scene's kind.
+
+What is there already is skipped, so a run that was ended goes on where it stopped. Indices with index % 20 == 7 are
+held out by the training.
+"""
+
+import argparse
+import logging
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.colour import linear_to_srgb
+from pipeline.composition import compose
+from pipeline.layout import Layout
+from pipeline.light import conditions
+from pipeline.networks import Conditions
+from pipeline.trace import FACES, trace
+from scripts.studio.specs import Task, training_task
+from scripts.studio.tracer import Tracer
+
+#: Rays a pixel side of the smoothed albedo.
+SUPERSAMPLING = 4
+#: Scenes that may fail before a run ends.
+MOST_ERRORS = 20
+#: Scenes of a sheet, and across it.
+_SHEET, _ACROSS = 24, 6
+
+Array = NDArray[np.float32]
+_log = logging.getLogger("render")
+
+
+def flat(layout: Layout, width: int, height: int) -> tuple[Array, Array]:
+    """Return h×w×3 linear albedo, smoothed, and h×w weight: 0 where a pixel shows more than one surface."""
+    n = SUPERSAMPLING
+    surface = trace(layout, n * width, n * height).surface
+    colours = np.stack([layout.colours[part.slot] for part in layout.parts]).astype(np.float32)
+    blocks = surface.reshape(height, n, width, n).transpose(0, 2, 1, 3).reshape(height, width, n * n)
+    albedo = colours[blocks // FACES].mean(2)
+    return albedo, (blocks.min(2) == blocks.max(2)).astype(np.float32)
+
+
+def render(task: Task, tracer: Tracer) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of one task's file."""
+    spec, width, height = task.spec, task.width, task.height
+    layout = compose(spec, width, height, task.product_aspect)
+    given = conditions(layout, width, height)
+    albedo, weight = flat(layout, width, height)
+    truth = tracer.picture(layout, width, height, albedo=albedo, normals=given.normals)
+    arrays = {field.name: getattr(given, field.name) for field in fields(Conditions)}
+    arrays |= {"truth": truth, "albedo": albedo, "weight": weight}
+    # A pixel that is not finite would spoil every batch it is in.
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} has values that are not finite")
+    return {name: array.astype(np.float16) for name, array in arrays.items()} | {"kind": np.str_(layout.kind)}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the files that are asked for; returns the exit status: 1 where too many scenes failed."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    tracer = Tracer(threads=options.threads, samples=options.spp)
+    began, done, errors = time.monotonic(), 0, 0
+    for index in range(options.start, options.count, options.step):
+        if options.minutes and time.monotonic() - began > 60 * options.minutes:
+            break
+        path = options.out / f"{index:06d}.npz"
+        if path.exists():
+            continue
+        try:
+            arrays = render(training_task(index), tracer)
+        except Exception:  # noqa: BLE001  # whatever a scene fails of, the others go on; it is logged and counted
+            errors += 1
+            _log.exception("scene %d failed", index)
+            if errors > MOST_ERRORS:
+                return 1
+            continue
+        _write(path, arrays)
+        done += 1
+        if done % 20 == 0:
+            spent = time.monotonic() - began
+            _log.info("%d scenes, the last %d, %.2f s each", done, index, spent / done)
+    _log.info("done: %d scenes in %.0f s, %d errors", done, time.monotonic() - began, errors)
+    return 0
+
+
+def sheet(path: Path, tracer: Tracer, start: int = 0) -> None:
+    """Write _SHEET truths, each beside sketch × first light, tone-mapped."""
+    tiles = []
+    for index in range(start, start + _SHEET):
+        arrays = render(training_task(index), tracer)
+        own = arrays["albedo"].astype(np.float32) * arrays["light"].astype(np.float32)
+        pair = np.concatenate([tone(arrays["truth"].astype(np.float32)), tone(own)], 1)
+        tile = Image.new("RGB", (320, 160), "white")
+        tile.paste(Image.fromarray(pair))
+        tiles.append(tile)
+    whole = Image.new("RGB", (320 * _ACROSS, 160 * -(-len(tiles) // _ACROSS)))
+    for place, tile in enumerate(tiles):
+        whole.paste(tile, (320 * (place % _ACROSS), 160 * (place // _ACROSS)))
+    whole.save(path)
+
+
+def tone(radiance: Array) -> NDArray[np.uint8]:
+    """Return 8-bit sRGB of linear radiance, highlights above 0.7 rolled off, for looking at."""
+    knee = np.float32(0.7)
+    over = knee + (1 - knee) * (1 - np.exp(-np.maximum(radiance - knee, 0) / (1 - knee)))
+    srgb = linear_to_srgb(np.where(radiance < knee, radiance, over))
+    return (srgb * 255 + 0.5).astype(np.uint8)
+
+
+def _write(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Write all of it or nothing."""
+    unfinished = path.with_suffix(".tmp")
+    with unfinished.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them
+    unfinished.rename(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Render, or draw the sheet; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Path-trace the pairs that the studio's network learns from.")
+    parser.add_argument("--out", type=Path, help="folder for the scenes")
+    parser.add_argument("--count", type=int, default=0, help="one more than the last index")
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--step", type=int, default=1, help="every so many indices, to share them among processes")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--spp", type=int, default=64, help="paths a pixel")
+    parser.add_argument("--minutes", type=float, default=0, help="begin no scene after this time")
+    parser.add_argument("--sheet", type=Path, help="picture of the first scenes, to look at")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    if options.out is None and options.sheet is None:
+        parser.error("give --out or --sheet")
+    if options.sheet is not None:
+        sheet(options.sheet, Tracer(threads=options.threads, samples=options.spp), options.start)
+    return run(options) if options.out is not None else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

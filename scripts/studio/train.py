@@ -1,0 +1,231 @@
+"""Trains the light network (`models.light`) on path-traced scenes; may start while they are still being rendered.
+
+python scripts/studio/train.py --data DIR --out DIR --minutes M
+
+A run that was killed goes on from its last saved state.
+"""
+
+import argparse
+import copy
+import math
+import os
+import sys
+import time
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import UNet2DModel
+
+from models.light import LIMIT, LightPipeline, log_light, new_scheduler, new_unet, planes, velocity
+from scripts.studio.dataset import Batch, Scenes
+from scripts.studio.held_out import sheet, validate
+
+RATE, LAST_RATE, WARM_UP_STEPS = 1e-3, 1e-5, 100
+EMA_DECAY = 0.999
+#: Share of the error of the tone-mapped picture, and of the light's edges, beside that of the light itself.
+PICTURE_SHARE, EDGE_SHARE = 0.5, 0.3
+#: Seconds between log lines, validations and sample sheets; steps between looks for new scenes.
+LOG_EVERY, VALIDATE_EVERY, SHEET_EVERY, REFRESH_STEPS = 20, 120, 300, 200
+
+
+class Training:
+    """The network, its running mean, its optimizer, and how far they are: everything that a kill must not lose."""
+
+    def __init__(self, unet: UNet2DModel, state: Path):
+        self._state = state
+        self.unet = unet.train()
+        self.ema = copy.deepcopy(unet).eval().requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(unet.parameters(), RATE, betas=(0.9, 0.99), weight_decay=0.01)
+        self.step = 0
+        #: Wall-clock time trained, all runs together.
+        self.seconds = 0.0
+        if state.exists():
+            self._load()
+
+    def save(self) -> None:
+        """Write the state so that a kill at any moment leaves the old one or the new one, whole."""
+        parts = {name: getattr(self, name).state_dict() for name in ("unet", "ema", "optimizer")}
+        unfinished = self._state.with_suffix(".unfinished")
+        with unfinished.open("wb") as file:
+            torch.save({**parts, "step": self.step, "seconds": self.seconds}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(self._state)
+
+    def _load(self) -> None:
+        state = torch.load(self._state, weights_only=True)
+        for name in ("unet", "ema", "optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def learn(self, batch: Batch, share: float, levels: float, precision: AbstractContextManager[Any]) -> float:
+        """Take one step at `share` of the whole time and return its loss; `levels` is as in `loss`."""
+        falling = 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+        rate = (LAST_RATE + (RATE - LAST_RATE) * falling) * min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        torch.manual_seed(self.step)
+        with precision:
+            error = loss(self.unet, batch, levels)
+        self.optimizer.zero_grad(set_to_none=True)
+        error.backward()
+        torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        # A mean of short memory at first, else the untrained start would stay in it for a thousand steps.
+        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.parameters()), list(self.unet.parameters()), 1 - decay)
+        return float(error.detach())
+
+    def export(self, folder: Path) -> None:
+        """Write the running mean as a `LightPipeline` in half precision; the weights trained on stay as they are."""
+        unet = copy.deepcopy(self.ema).half()
+        LightPipeline(unet=unet, scheduler=new_scheduler()).save_pretrained(folder, safe_serialization=True)
+
+
+def target(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return log true light less log first light, and how much each counts, both B×3×h×w.
+
+    Radiance over albedo is light. On nearly black surfaces that quotient is noise and what they reflect, so it counts
+    less there, and not at all where a surface shines itself or a pixel mixes two parts.
+    """
+    albedo = batch["albedo"]
+    true = torch.where(albedo > 0.01, batch["truth"] / albedo.clamp(min=0.01), batch["light"])
+    counts = batch["weight"] * batch["lit"] * ((albedo - 0.01) / 0.01).clamp(0, 1)
+    return (log_light(true) - log_light(batch["light"])).clamp(-LIMIT, LIMIT), counts
+
+
+def loss(unet: torch.nn.Module, batch: Batch, levels: float = 0.0) -> torch.Tensor:
+    """Return the error of the corrected light: of its logarithm, of the tone-mapped picture, and of its edges.
+
+    `levels` is the share of scenes that start on the way between first and true light; the others start at the first.
+    """
+    wanted, counts = target(batch)
+    first = log_light(batch["light"])
+    time_left = torch.where(torch.rand(len(first)) < levels, torch.rand(len(first)), 1.0)
+    latents = first + (1 - time_left)[:, None, None, None] * wanted * batch["lit"]
+    correction = -velocity(unet, latents, planes(batch), time_left * 1000)
+    light = weighted((correction - wanted).abs(), counts)
+    painted = toned(batch["albedo"] * torch.exp(first + correction.clamp(-LIMIT, LIMIT)))
+    picture = weighted((painted - toned(batch["albedo"] * torch.exp(first + wanted))).square(), counts)
+    edges = torch.zeros(())
+    for axis in (2, 3):
+        # Both neighbours wholly of one part: else the edge is the part's, not the light's.
+        both = counts * (batch["weight"] > 0.99) * (batch["lit"] > 0.5)
+        size = both.shape[axis] - 1
+        both = torch.minimum(both.narrow(axis, 0, size), both.narrow(axis, 1, size))
+        edges = edges + weighted(((correction - wanted).diff(dim=axis)).abs(), both) / 2
+    return light + PICTURE_SHARE * picture + EDGE_SHARE * edges
+
+
+def weighted(values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the mean of `values`, each counted by its weight."""
+    return (values * weights).sum() / weights.sum().clamp(min=1)
+
+
+def toned(linear: torch.Tensor) -> torch.Tensor:
+    """Return linear radiance as a picture of about 0–1: sRGB's curve without its straight foot, smooth enough to learn.
+
+    The small sum keeps the slope finite in the dark.
+    """
+    return (linear.clamp(0, 1.2) + 0.003) ** (1 / 2.2)
+
+
+def half_is_quicker() -> bool:
+    """Say whether this CPU multiplies bfloat16 faster than float32; one that only emulates it is slower many times."""
+    seconds = []
+    for dtype in (torch.float32, torch.bfloat16):
+        matrix = torch.ones(256, 256, dtype=dtype)
+        matrix @ matrix
+        start = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - start)
+    return seconds[1] < seconds[0]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train until the minutes are used up, then export; returns the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.data is None and options.export is None:
+        parser.error("--data is needed to train")
+    if options.export is not None and not (options.out / "state.pt").exists():
+        raise SystemExit(f"{options.out} has no state to export: nothing was trained there.")
+    torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    training = Training(new_unet(channels=options.channels, groups=options.groups), options.out / "state.pt")
+    if training.step:
+        print(f"resumed at step {training.step}, after {training.seconds / 60:.1f} min", flush=True)
+    if options.export is None:
+        _train(training, options)
+    training.export(options.export or options.out / "checkpoint")
+    return 0
+
+
+def _train(training: Training, options: argparse.Namespace) -> None:
+    scenes = Scenes(options.data)
+    while not scenes.refresh() or not len(scenes):
+        print(f"waiting for scenes in {options.data}", flush=True)
+        time.sleep(10)
+    half = half_is_quicker() if options.precision == "auto" else options.precision == "bf16"
+    if half:
+        # In float32, PyTorch's channels-last convolutions with a stride fall back to slow ones.
+        training.unet.to(memory_format=torch.channels_last)
+    parameters = sum(parameter.numel() for parameter in training.unet.parameters())
+    print(f"{parameters / 1e6:.1f} M parameters, {'bf16' if half else 'float32'}, {len(scenes)} scenes", flush=True)
+    budget = options.minutes * 60
+    losses: list[float] = []
+    last = now = time.monotonic()
+    logged, saved, validated, drawn, logged_step = now, now, -math.inf, now, training.step
+    while training.seconds < budget:
+        if training.step % REFRESH_STEPS == 0:
+            scenes.refresh()
+        batch = scenes.batch(options.batch, np.random.default_rng((options.seed, training.step)))
+        precision = torch.autocast("cpu", torch.bfloat16) if half else nullcontext()
+        losses.append(training.learn(batch, training.seconds / budget, options.levels, precision))
+        now = time.monotonic()
+        training.seconds, last = training.seconds + now - last, now
+        over = training.seconds >= budget
+        if now - logged >= LOG_EVERY or over:
+            pace = (now - logged) / max(1, training.step - logged_step)
+            print(
+                f"step {training.step} {training.seconds / 60:.1f} min loss {np.mean(losses):.4f} {pace:.2f} s/step "
+                f"{len(scenes)} scenes",
+                flush=True,
+            )
+            losses, logged, logged_step = [], now, training.step
+        if (now - validated >= VALIDATE_EVERY or over) and scenes.held_out:
+            before, after = validate(training.ema, scenes)
+            print(f"held out: first light {before:.4f}, network {after:.4f} (MAE in sRGB)", flush=True)
+            validated = now
+        if now - drawn >= SHEET_EVERY or over:
+            sheet(training.ema, scenes, options.out / "sheet.png")
+            drawn = now
+        if now - saved >= options.save_every or over:
+            training.save()
+            saved = now
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of scenes")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the state, the sheet and the checkpoint")
+    parser.add_argument("--minutes", type=float, default=120, help="training time, all runs together")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--levels", type=float, default=0.0, help="share of a batch that starts between the lights")
+    parser.add_argument("--precision", choices=["auto", "float32", "bf16"], default="auto")
+    parser.add_argument("--channels", type=int, nargs="+", default=[32, 48, 96, 160])
+    parser.add_argument("--groups", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--save-every", type=float, default=60, help="seconds between saved states")
+    parser.add_argument("--export", type=Path, help="write the checkpoint of the saved state here and do not train")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

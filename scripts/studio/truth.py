@@ -1,0 +1,130 @@
+"""What the studio is measured against: path-traced pictures of layouts that its network never saw."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.composition import compose
+from pipeline.layout import Layout
+from pipeline.light import conditions
+from pipeline.networks import Conditions
+from pipeline.ray import Field
+from pipeline.sketch import albedo, smoothed
+from pipeline.trace import trace
+from scripts.studio.figures import Mask
+from scripts.studio.specs import Task, held_out_tasks
+
+#: Side over that of the specs' tasks, and paths a pixel.
+ENLARGED, SAMPLES = 1.25, 24
+#: Of the sharp truths: the longer side in pixels, paths a pixel, and the kinds, of each of which the first is taken.
+SHARP, SHARP_SAMPLES = 1024, 12
+SHARP_KINDS = ("podium", "tabletop", "niche", "window", "sand", "curtain")
+#: What is read of a file.
+_READ = ("truth", "albedo", "weight", "sketch")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A held-out task with its layout and what was path-traced of it."""
+
+    number: int
+    task: Task
+    layout: Layout
+    #: What a network is given, at the truth's size.
+    given: Conditions
+    #: h×w×3 linear radiance, and linear albedo.
+    truth: Field
+    flat: Field
+    #: h×w: where light falls and a pixel shows one surface only.
+    lit: Mask
+
+
+def make_truths(out: Path, threads: int) -> None:
+    """Write `NNN.npz` for each held-out task, as `scripts.studio.render` does, and `NNN_sharp.npz` for six of them."""
+    # Mitsuba is there only where truths are made.
+    from scripts.studio.render import render
+    from scripts.studio.tracer import Tracer
+
+    out.mkdir(parents=True, exist_ok=True)
+    tracer, began = Tracer(threads=threads, samples=SAMPLES), time.monotonic()
+    tasks = enlarged_tasks()
+    for number, task in enumerate(tasks):
+        path = out / f"{number:03d}.npz"
+        if not path.exists():
+            _write(path, render(task, tracer))
+            print(f"{number + 1} of {len(tasks)}, {time.monotonic() - began:.0f} s", flush=True)
+    tracer = Tracer(threads=threads, samples=SHARP_SAMPLES)
+    for number in sharp_numbers(tasks):
+        path = out / f"{number:03d}_sharp.npz"
+        if path.exists():
+            continue
+        layout = composed(tasks[number])
+        width, height = within(SHARP, tasks[number])
+        geometry = trace(layout, width, height)
+        flat = smoothed(layout, geometry, albedo(layout, geometry, finished=False))
+        normals = np.stack(geometry.normals(layout), -1)
+        found = tracer.picture(layout, width, height, albedo=flat, normals=normals)
+        _write(path, {"truth": found.astype(np.float16)})
+        print(f"sharp {number}, {time.monotonic() - began:.0f} s", flush=True)
+
+
+def scenes(folder: Path) -> Iterator[Scene]:
+    """Read what `make_truths` has written; first light is traced anew. Raises ValueError for the truth of another layout."""
+    for number, task in enumerate(enlarged_tasks()):
+        path = folder / f"{number:03d}.npz"
+        if not path.exists():
+            continue
+        with np.load(path) as file:
+            truth, flat, weight, sketch = (file[name].astype(np.float32) for name in _READ)
+        layout = composed(task)
+        given = conditions(layout, task.width, task.height)
+        if sketch.shape != given.sketch.shape or (np.abs(sketch - given.sketch) > 0.01).mean() > 0.01:
+            raise ValueError(f"{path} is of another layout than is composed now: remove it and make the truth again")
+        yield Scene(number, task, layout, given, truth, flat, (weight > 0) & (given.lit > 0))
+
+
+def sharp_truth(folder: Path, number: int) -> Field | None:
+    """Read one sharp truth, H×W×3 linear radiance; None where it is not made."""
+    path = folder / f"{number:03d}_sharp.npz"
+    if not path.exists():
+        return None
+    with np.load(path) as file:
+        return np.asarray(file["truth"], np.float32)
+
+
+def enlarged_tasks() -> list[Task]:
+    """Return the held-out tasks at the size of their truths, some 160² pixels."""
+    return [
+        replace(task, width=round(ENLARGED * task.width), height=round(ENLARGED * task.height))
+        for task in held_out_tasks()
+    ]
+
+
+def sharp_numbers(tasks: list[Task]) -> list[int]:
+    """Return the number of the first task of each of SHARP_KINDS."""
+    kinds = [task.spec.scene.kind for task in tasks]
+    return [kinds.index(kind) for kind in SHARP_KINDS]
+
+
+def composed(task: Task) -> Layout:
+    """Return a task's layout; the same one is drawn at every size."""
+    return compose(task.spec, task.width, task.height, task.product_aspect)
+
+
+def within(side: int, task: Task) -> tuple[int, int]:
+    """Return the width and height in pixels of a picture whose longer side is `side`."""
+    scale = side / max(task.width, task.height)
+    return round(task.width * scale), round(task.height * scale)
+
+
+def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write all of it or nothing."""
+    unfinished = path.with_suffix(".tmp")
+    with unfinished.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them
+    unfinished.rename(path)
