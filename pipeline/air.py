@@ -21,7 +21,7 @@ def bloom(layout: Layout, geometry: Geometry, out: Field) -> None:
     for index in tubes:
         seen = resize((geometry.part == index).astype(np.float32), *small, Image.Resampling.BOX)
         glow += seen[..., None] * tube_hue(layout, layout.parts[index].slot)
-    for sigma, weight in ((0.012, 1.1), (0.05, 1.3)):
+    for sigma, weight in ((0.012, 0.9), (0.05, 0.8)):
         halo = np.stack([gaussian_filter(glow[..., c], sigma * small[1]) for c in range(3)], -1)
         out += np.float32(weight) * np.maximum(resize(halo, width, height, Image.Resampling.BILINEAR), 0)
 

@@ -141,7 +141,7 @@ class Furniture:
         root = (edge + side * 0.04, float(rng.uniform(0.35, 0.6)))
         heading = np.pi / 2 + side * float(rng.uniform(0.9, 1.5))
         leaves = sprig(rng, root, heading, float(rng.uniform(0.32, 0.45)), 9, 0.2)
-        self.parts.append(Part(Sprig(z, tuple(leaves)), self.next_slot(), "prop"))
+        self.parts.append(Part(Sprig(z, tuple(leaves)), self._tone(0), "prop"))
 
     def _place(self, slot: int, asked: bool, natural: bool, small: bool) -> None:
         rng = self._rng

@@ -12,30 +12,26 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
-from scipy.ndimage import gaussian_filter
 
 from pipeline.colour import linear_to_srgb
-from pipeline.layout import Gobo, Layout, Part
+from pipeline.lamp import gobo_mask, passed, tube_points
+from pipeline.layout import Layout
 from pipeline.networks import Conditions
 from pipeline.panel import Panel
 from pipeline.ray import Field, Triple
 from pipeline.relief import Curtain
 from pipeline.room import Wall
+from pipeline.sampling import cosine_samples, frame, square_samples, square_to, unit
 from pipeline.solid import Solid
 from pipeline.trace import Geometry, trace
 
 #: Samples a pixel of the key light and of the dome; nine times as many after sharing.
 KEY_SAMPLES = 14
 DOME_SAMPLES = 14
-#: Canvas heights between the points that a tube shines from: less than its way to the wall, or they show.
-TUBE_STEP = 0.045
 #: How much of the light that falls on them the parts in the dome's way give back, beyond their own direct light.
 BOUNCE = 0.85
 #: Threads; NumPy works outside Python's lock.
 THREADS = 2
-#: The gobo's mask: pixels to a canvas height, and half its side in canvas heights.
-_MASK_SCALE, _MASK_HALF = 512, 0.75
 
 
 @dataclass(frozen=True)
@@ -158,8 +154,9 @@ class _Shade:
         axis = centre - target
         reach = float(np.linalg.norm(axis))
         axis = axis / np.float32(reach)
-        u, v = _square_to(axis)
-        samples = _square_samples(KEY_SAMPLES)
+        u, v = square_to(axis)
+        samples = square_samples(KEY_SAMPLES)
+        mask = None if rig.gobo is None else gobo_mask(rig.gobo)
         total = np.zeros(point[0].shape, np.float32)
         for index in range(KEY_SAMPLES):
             offset = samples[pattern, index] * np.float32(2 * rig.half)
@@ -170,8 +167,8 @@ class _Shade:
             leaving = (way[0] * axis[0] + way[1] * axis[1] + way[2] * axis[2]) / length
             power = np.maximum(facing, 0) * np.maximum(leaving, 0) * np.float32(reach * reach) / square
             free = power > 0
-            if rig.gobo is not None:
-                power = power * self._through(rig.gobo, point, (way[0], way[1], way[2]))
+            if rig.gobo is not None and mask is not None:
+                power = power * passed(rig.gobo, mask, centre, point, (way[0], way[1], way[2]))
             power[self._blocked(point, (way[0], way[1], way[2]), 1.0, free)] = 0
             total += power
         return total / np.float32(KEY_SAMPLES)
@@ -189,45 +186,10 @@ class _Shade:
                 met |= t < far
             for part in self.layout.parts:
                 if part.role == "floor" and hasattr(part.solid, "ridges"):
-                    t, _ = part.solid.meet((o[0], o[1] + np.float32(0.004), o[2]), _unit((d[0], d[1], d[2])))
+                    t, _ = part.solid.meet((o[0], o[1] + np.float32(0.004), o[2]), unit((d[0], d[1], d[2])))
                     met |= t < 6
         out[which[met]] = True
         return out
-
-    @cached_property
-    def _mask(self) -> Field:
-        gobo = self.layout.rig.gobo
-        assert gobo is not None, "asked only where there is one"
-        side = int(2 * _MASK_HALF * _MASK_SCALE)
-        picture = Image.new("L", (side, side), 255)
-        draw = ImageDraw.Draw(picture)
-
-        def at(u: float, v: float) -> tuple[float, float]:
-            return (u + _MASK_HALF) * _MASK_SCALE, (v + _MASK_HALF) * _MASK_SCALE
-
-        for u0, v0, u1, v1 in gobo.bars:
-            draw.rectangle([*at(max(u0, -1), max(v0, -1)), *at(min(u1, 1), min(v1, 1))], fill=0)
-        for leaf in gobo.leaves:
-            draw.polygon([at(u, v) for u, v in leaf], fill=0)
-        return np.asarray(gaussian_filter(np.asarray(picture, np.float32) / 255, 1.0), np.float32)
-
-    def _through(self, gobo: Gobo, point: Triple, way: Triple) -> Field:
-        """Return the share of light that passes the gobo's plane between a place and the light, 0–1."""
-        centre = np.asarray(gobo.centre, np.float32)
-        axis = np.asarray(self.layout.rig.position, np.float32) - centre
-        axis = axis / np.linalg.norm(axis)
-        u, v = _square_to(axis)
-        along = way[0] * axis[0] + way[1] * axis[1] + way[2] * axis[2]
-        before = sum((centre[k] - point[k]) * axis[k] for k in range(3))
-        t = np.clip(before / along, 0, 1)
-        at = [point[k] + t * way[k] - centre[k] for k in range(3)]
-        side = self._mask.shape[0]
-        column = (at[0] * u[0] + at[1] * u[1] + at[2] * u[2] + _MASK_HALF) * _MASK_SCALE
-        row = (at[0] * v[0] + at[1] * v[1] + at[2] * v[2] + _MASK_HALF) * _MASK_SCALE
-        column = np.clip(column, 0, side - 1).astype(np.intp)
-        row = np.clip(row, 0, side - 1).astype(np.intp)
-        passed: Field = self._mask[row, column]
-        return np.where(before > 0, passed, 1).astype(np.float32)
 
     def _tubes(self, point: Triple, normal: Triple) -> Field:
         """Light of glowing tubes: isotropic points along them, each of radiance × width × length."""
@@ -265,8 +227,8 @@ class _Shade:
     def _dome(self, block: NDArray[np.intp], back: Field) -> Field:
         """Return n×4: the share of the dome that is seen, and the radiance of what is met instead."""
         point, normal, pattern = self._at(block)
-        tangent, other = _frame(normal)
-        samples = _cosine_samples(DOME_SAMPLES)
+        tangent, other = frame(normal)
+        samples = cosine_samples(DOME_SAMPLES)
         out = np.zeros((block.size, 4), np.float32)
         index = np.arange(len(self.layout.parts))
         for sample in range(DOME_SAMPLES):
@@ -312,73 +274,3 @@ class _Shade:
                 total += np.where(same, pad[at], 0)
                 count += same
         return np.asarray(total / np.maximum(count, 1), np.float32)
-
-
-def tube_points(part: Part) -> tuple[Field, float]:
-    """Return N×3 places along a tube's middle line and what each weighs: width × length, square canvas heights."""
-    panel = part.solid
-    assert isinstance(panel, Panel), "tubes are panels with a hole"
-    width = panel.half * (1 - panel.hole)
-    middle = panel.half - width / 2
-    jamb = panel.centre - panel.y if panel.outline == "arch" else 0.0
-    length = 2 * jamb + np.pi * middle if panel.outline == "arch" else 2 * np.pi * middle
-    count = int(np.ceil(length / TUBE_STEP))
-    if panel.outline == "arch":
-        s = (np.arange(count) + 0.5) / count * length
-        angle = np.clip((s - jamb) / middle, 0, np.pi)
-        x = panel.x + middle * np.cos(angle)
-        y = np.where(
-            s < jamb,
-            panel.y + s,
-            np.where(s > length - jamb, panel.y + length - s, panel.centre + middle * np.sin(angle)),
-        )
-    else:
-        angle = (np.arange(count) + 0.5) / count * 2 * np.pi
-        x, y = panel.x + middle * np.cos(angle), panel.centre + middle * np.sin(angle)
-    z = np.full(count, panel.z - panel.thick / 2)
-    return np.stack([x, y, z], 1).astype(np.float32), float(width * length / count)
-
-
-def _square_to(axis: Field) -> tuple[Field, Field]:
-    """Return the level and the upward unit vector square to a unit axis."""
-    u = np.cross(np.array([0, 1, 0], np.float32), axis)
-    u = u / np.linalg.norm(u)
-    return u.astype(np.float32), np.cross(axis, u).astype(np.float32)
-
-
-def _frame(normal: Triple) -> tuple[Triple, Triple]:
-    """Return two unit vectors square to unit normals and to each other (Duff et al., JCGT 6(1), 2017)."""
-    sign = np.where(normal[2] >= 0, np.float32(1), np.float32(-1))
-    a = np.asarray(-1 / (sign + normal[2]), np.float32)
-    b = normal[0] * normal[1] * a
-    return (
-        (1 + sign * normal[0] ** 2 * a, sign * b, -sign * normal[0]),
-        (b, sign + normal[1] ** 2 * a, -normal[1]),
-    )
-
-
-def _unit(way: Triple) -> Triple:
-    length = np.sqrt(way[0] ** 2 + way[1] ** 2 + way[2] ** 2)
-    return way[0] / length, way[1] / length, way[2] / length
-
-
-def _plane_samples(count: int) -> Field:
-    """Return 9×count×2 in [0, 1): one low-discrepancy set (R2: Roberts, 2018), dealt to the nine patterns in turn."""
-    n = np.arange(9 * count)
-    # The plastic number's powers.
-    points = np.stack([(0.5 + n * 0.7548776662466927) % 1, (0.5 + n * 0.5698402909980532) % 1], 1)
-    order = np.array([0, 5, 7, 3, 8, 1, 6, 2, 4])
-    return np.asarray(points.reshape(count, 9, 2).transpose(1, 0, 2)[order], np.float32)
-
-
-def _square_samples(count: int) -> Field:
-    return _plane_samples(count) - np.float32(0.5)
-
-
-def _cosine_samples(count: int) -> Field:
-    """Return 9×count×3 directions about +z, as likely as their cosine (Malley's method)."""
-    points = _plane_samples(count)
-    radius, angle = np.sqrt(points[..., 0]), 2 * np.pi * points[..., 1]
-    return np.stack(
-        [radius * np.cos(angle), radius * np.sin(angle), np.sqrt(np.maximum(1 - points[..., 0], 0))], -1
-    ).astype(np.float32)

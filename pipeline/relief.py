@@ -106,7 +106,7 @@ class Dunes:
             return (self._seen if structured else self._skyline)(origin, way), ONE_FACE
         shape = np.broadcast_shapes(*(np.shape(part) for part in (*origin, *way)))
         t, hit, before = np.zeros(shape, np.float32), np.zeros(shape, bool), np.zeros(shape, np.float32)
-        for reach in np.geomspace(0.02, 5.0, 14):
+        for reach in np.geomspace(0.02, 2.0, 9):
             x, y, z = (origin[axis] + np.float32(reach) * way[axis] for axis in range(3))
             below = (y < self.height(x, z) - np.float32(0.004)) & (z > self.back) & ~hit
             t = np.where(below, (before + np.float32(reach)) / 2, t)

@@ -17,6 +17,7 @@ from pipeline.light import FirstLight
 from pipeline.ray import Field
 from pipeline.reflection import mirror
 from pipeline.sketch import albedo, smoothed
+from pipeline.strips import by_strips
 from pipeline.trace import trace
 
 #: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
@@ -45,7 +46,8 @@ def picture(layout: Layout, light: FirstLight, width: int, height: int) -> Rgb:
     out = smoothed(layout, geometry, out)
     bloom(layout, geometry, out)
     haze(layout, geometry, out)
-    return linear_to_srgb(tone_mapped(out))
+    by_strips(lambda strip: linear_to_srgb(tone_mapped(strip)), out)
+    return out
 
 
 def tone_mapped(linear: Field) -> Field:

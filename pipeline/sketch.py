@@ -1,21 +1,21 @@
 """A layout drawn in its own colours: flat, or with the finishes of its surfaces. No light falls here."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.canvas import Canvas
+from pipeline.bokeh import lights
 from pipeline.colour import linear_to_srgb
 from pipeline.finish import mapped, swatch
-from pipeline.harmony import tone
 from pipeline.image import Rgb
 from pipeline.layout import FOCAL, Layout
 from pipeline.ray import Field
+from pipeline.strips import THREADS
 from pipeline.trace import FACES, Geometry, trace
 
 #: Linear albedo below which a stone is dark and has light veins.
 DARK = 0.12
-#: Discs of light in a picture of 1:1.
-LIGHTS = 30
 
 
 def draw(layout: Layout, width: int, height: int) -> Rgb:
@@ -31,12 +31,8 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool) -> Field:
     out = colours[part]
     if not finished:
         return out
-    rng = np.random.default_rng(layout.seed + 2)
     height = part.shape[0]
-    for index, thing in enumerate(layout.parts):
-        dark = float(layout.colours[thing.slot].max()) < DARK
-        fine = 2048 if height > 1200 else 1024
-        texture = None if thing.glow else swatch(thing.finish, rng, fine, dark=dark)
+    for index, (thing, texture) in enumerate(zip(layout.parts, _textures(layout, height), strict=True)):
         if texture is None:
             continue
         rows, columns = _window(part == index)
@@ -50,8 +46,23 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool) -> Field:
         patch = out[rows, columns]
         patch[where] *= factor if factor.ndim == 2 else factor[:, None]
     if layout.kind == "bokeh":
-        _lights(layout, out, part)
+        far = np.array([thing.role == "far" for thing in layout.parts])[part]
+        out[far] = lights(layout, *part.shape[::-1])[far]
     return out
+
+
+def _textures(layout: Layout, height: int) -> list[Field | None]:
+    """Return the swatch of each part, None for what has none; two at a time."""
+    fine = 2048 if height > 1200 else 1024
+
+    def texture(index: int) -> Field | None:
+        thing = layout.parts[index]
+        dark = float(layout.colours[thing.slot].max()) < DARK
+        rng = np.random.default_rng([layout.seed, index])
+        return None if thing.glow else swatch(thing.finish, rng, fine, dark=dark)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(texture, range(len(layout.parts))))
 
 
 def smoothed(layout: Layout, geometry: Geometry, picture: Field) -> Field:
@@ -108,37 +119,6 @@ def _seen_at(
             nearest = np.where(closer, t, nearest)
             found = np.where(closer, index * FACES + face, found).astype(np.uint16)
     return found
-
-
-def _lights(layout: Layout, out: Field, part: NDArray[np.uint16]) -> None:
-    """Lights far out of focus, as discs on what is far: a lens leaves them a slightly brighter ring."""
-    height, width = part.shape
-    canvas = Canvas(width, height)
-    canvas.pixels = out
-    far = np.array([thing.role == "far" for thing in layout.parts])[part]
-    table = out[~far].copy()
-    rng = np.random.default_rng(layout.seed + 3)
-    wall, surface = layout.colours[0], layout.colours[1]
-    asked = layout.colours[2 : layout.asked]
-    colours = asked or (tone(wall, 1.6), tone(surface, 1.6), tone(wall, 0.8))
-    # Uneven depth behind: broad soft clouds of a lighter and a darker tone.
-    for index in range(7):
-        size = float(rng.uniform(0.3, 0.6))
-        x, y = rng.uniform(0, layout.aspect), rng.uniform(0, layout.edge)
-        cloud = tone(wall, 0.7 if index % 2 else -0.6)
-        where = canvas.window(x - size, y - size, x + size, y + size)
-        reach = np.hypot(canvas.x[:, where[1]] - x, canvas.y[where[0]] - y) / size
-        canvas.paint(where, (0.7 * np.clip(1 - reach, 0, 1) ** 2).astype(np.float32), cloud)
-    count = int(LIGHTS * max(1.0, layout.aspect)) + 4 * len(asked)
-    for index in range(count):
-        size = float(rng.uniform(0.03, 0.075))
-        x, y = rng.uniform(0, layout.aspect), layout.edge * float(rng.beta(1.6, 1.4))
-        where = canvas.window(x - 1.2 * size, y - 1.2 * size, x + 1.2 * size, y + 1.2 * size)
-        reach = np.hypot(canvas.x[:, where[1]] - x, canvas.y[where[0]] - y)
-        disc = canvas.coverage(reach - size, 0.22 * size)
-        weight = disc * (0.72 + 0.28 * (reach / size) ** 4) * float(rng.uniform(0.45, 1.0))
-        canvas.paint(where, np.clip(weight, 0, 1).astype(np.float32), colours[index % len(colours)])
-    out[~far] = table
 
 
 def _window(mask: NDArray[np.bool_]) -> tuple[slice, slice]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.composition import compose
+from pipeline.lamp import tube_points
 from pipeline.layout import Gobo, Layout, Part
-from pipeline.light import conditions, first_light, tube_points
+from pipeline.light import conditions, first_light
 from pipeline.panel import Panel
 from pipeline.room import Floor, Wall
 from pipeline.solid import Ball

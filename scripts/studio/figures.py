@@ -47,7 +47,7 @@ def dominant(lab: Array, count: int) -> Array:
         apart = np.minimum(apart, ((pixels - seeds[-1]) ** 2).sum(1))
     centres, _ = kmeans(pixels, np.stack(seeds), thresh=1e-3)
     shares = np.bincount(vq(pixels, centres)[0], minlength=len(centres)) / len(pixels)
-    return centres[shares >= LEAST_SHARE].astype(np.float32)
+    return np.asarray(centres[shares >= LEAST_SHARE], np.float32)
 
 
 def exposure(truth: Array, albedo: Array, lit: Mask) -> float:
@@ -115,7 +115,7 @@ def palette_table(rows: list[dict[str, Any]], title: str) -> str:
 
 
 def light_table(rows: list[dict[str, Any]], title: str) -> str:
-    """Return mean errors, the network's reductions in per cent, and how many scenes it is better in than first light."""
+    """Return mean errors, the network's reductions in per cent, and in how many scenes it beats first light."""
     net = "network" in rows[0]
     names = ["sketch_best", "first", "first_best", *(("network", "network_best") if net else ())]
     lines: list[list[str | float]] = []

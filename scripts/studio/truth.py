@@ -19,9 +19,9 @@ from pipeline.trace import trace
 from scripts.studio.figures import Mask
 from scripts.studio.specs import Task, held_out_tasks
 
-#: Side over that of the specs' tasks, and paths a pixel.
+#: Side over that of the specs' tasks, and paths a pixel, which the tracer raises to the next square number: 25.
 ENLARGED, SAMPLES = 1.25, 24
-#: Of the sharp truths: the longer side in pixels, paths a pixel, and the kinds, of each of which the first is taken.
+#: Of the sharp truths: the longer side in pixels, paths a pixel (raised to 16), and the kinds, the first of each.
 SHARP, SHARP_SAMPLES = 1024, 12
 SHARP_KINDS = ("podium", "tabletop", "niche", "window", "sand", "curtain")
 #: What is read of a file.
@@ -74,7 +74,10 @@ def make_truths(out: Path, threads: int) -> None:
 
 
 def scenes(folder: Path) -> Iterator[Scene]:
-    """Read what `make_truths` has written; first light is traced anew. Raises ValueError for the truth of another layout."""
+    """Read what `make_truths` has written; first light is traced anew.
+
+    Raises ValueError for the truth of another layout than is composed now.
+    """
     for number, task in enumerate(enlarged_tasks()):
         path = folder / f"{number:03d}.npz"
         if not path.exists():
@@ -83,7 +86,7 @@ def scenes(folder: Path) -> Iterator[Scene]:
             truth, flat, weight, sketch = (file[name].astype(np.float32) for name in _READ)
         layout = composed(task)
         given = conditions(layout, task.width, task.height)
-        if sketch.shape != given.sketch.shape or (np.abs(sketch - given.sketch) > 0.01).mean() > 0.01:
+        if sketch.shape != given.sketch.shape or (np.abs(sketch - given.sketch) > 0.01).mean() > 0.002:
             raise ValueError(f"{path} is of another layout than is composed now: remove it and make the truth again")
         yield Scene(number, task, layout, given, truth, flat, (weight > 0) & (given.lit > 0))
 
@@ -107,7 +110,7 @@ def enlarged_tasks() -> list[Task]:
 
 def sharp_numbers(tasks: list[Task]) -> list[int]:
     """Return the number of the first task of each of SHARP_KINDS."""
-    kinds = [task.spec.scene.kind for task in tasks]
+    kinds: list[str] = [task.spec.scene.kind for task in tasks]
     return [kinds.index(kind) for kind in SHARP_KINDS]
 
 
