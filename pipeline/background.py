@@ -89,7 +89,7 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int) -
     return Conditions(
         sketch=linear_to_srgb(np.where(lit[..., None], flat, shown)),
         light=np.where(lit[..., None], shown / np.maximum(flat, 1e-3), 1).astype(np.float32),
-        occlusion=spread(np.repeat(first.occlusion[..., None], 3, -1), first.geometry.surface, surface)[..., 0],
+        occlusion=spread(first.occlusion[..., None], first.geometry.surface, surface)[..., 0],
         normals=np.stack(geometry.normals(layout), -1),
         depth=geometry.depth,
         gloss=np.array([part.gloss for part in layout.parts], np.float32)[geometry.part],

@@ -85,7 +85,7 @@ def exposed(layout: Layout, light: FirstLight) -> Field:
 
 
 def spread(values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16]) -> Field:
-    """Bring h×w×3 `values` on the surfaces `low` (h×w) to the surfaces `high` (H×W): H×W×3.
+    """Bring h×w×C `values` on the surfaces `low` (h×w) to the surfaces `high` (H×W): H×W×C.
 
     Bilinear among values of the same surface; where the four neighbours have none, the nearest of that surface.
     """
@@ -96,7 +96,7 @@ def spread(values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16]) -> 
             np.asarray(
                 Image.fromarray(np.ascontiguousarray(values[..., c])).resize((width, height), Image.Resampling.BILINEAR)
             )
-            for c in range(3)
+            for c in range(values.shape[2])
         ],
         -1,
     )
@@ -113,7 +113,7 @@ def spread(values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16]) -> 
     wanted = high[rows, columns]
     fy = np.clip(y[rows] - y0[rows], 0, 1)
     fx = np.clip(x[columns] - x0[columns], 0, 1)
-    total, weight = np.zeros((rows.size, 3), np.float32), np.zeros(rows.size, np.float32)
+    total, weight = np.zeros((rows.size, values.shape[2]), np.float32), np.zeros(rows.size, np.float32)
     for r, wy in ((y0[rows], 1 - fy), (y1[rows], fy)):
         for c, wx in ((x0[columns], 1 - fx), (x1[columns], fx)):
             share = np.where(low[r, c] == wanted, wy * wx + np.float32(1e-3), 0).astype(np.float32)

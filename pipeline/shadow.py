@@ -54,15 +54,13 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Fie
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
     geometry, share = taken(layout, *traced_at, Standee.of(small, box, layout))
-    full = trace(layout, *grid)
-    share = spread(np.repeat(share[..., None], 3, -1), geometry.surface, full.surface)[..., 0]
+    full = trace(layout, width, height)
+    taken_share = spread(share[..., None], geometry.surface, full.surface)[..., 0]
     if cut_below:
         upright = np.array([part.role in ("wall", "panel") for part in layout.parts])
-        share = np.where(upright[full.part], share, 0)
-    light = 1 - share
-    if not cut_below:
-        light = light * (1 - _occlusion(small, box))
-    return np.clip(resize((1 - light).astype(np.float32), width, height), 0, 1)
+        return np.where(upright[full.part], taken_share, 0)
+    occluded = np.clip(resize(_occlusion(small, box), width, height), 0, 1)
+    return 1 - (1 - taken_share) * (1 - occluded)
 
 
 def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:

@@ -27,15 +27,15 @@ from pipeline.spec import Limits, Spec
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
     {
-        "decode": 0.02,
-        "segment": 0.27,
-        "refine": 0.04,
-        "background": 0.33,
-        "place": 0.06,
-        "shadow": 0.05,
-        "composite": 0.04,
-        "encode": 0.12,
-        "inspect": 0.07,
+        "decode": 0.01,
+        "segment": 0.15,
+        "refine": 0.02,
+        "background": 0.53,
+        "place": 0.03,
+        "shadow": 0.18,
+        "composite": 0.01,
+        "encode": 0.03,
+        "inspect": 0.04,
     }
 )
 
