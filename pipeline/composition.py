@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.colour import hex_to_rgb, srgb_to_linear
 from pipeline.furniture import Furniture
-from pipeline.harmony import complete
+from pipeline.harmony import complete, to_oklab, tone
 from pipeline.layout import Layout, Part, fit
 from pipeline.panel import Opening, Panel
 from pipeline.relief import Curtain, Dunes
@@ -94,7 +94,7 @@ def _composed(
         aspect=aspect,
         eye=bottom - high,
         product=(left, top, right, bottom),
-        colours=tuple(complete(colours, 6)),
+        colours=(*complete(colours, 6), tone(colours[0], -2.6 if to_oklab(colours[0])[0] > 0.5 else 2.2)),
         asked=len(colours),
         parts=(),
         rig=rig(kind, spec.mood, wall, angle, rng),

@@ -32,7 +32,7 @@ class Furniture:
         self._wide, self._tall = right - left, bottom - top
         self._short = min(1.0, layout.aspect)
         self._slots = list(range(used, layout.asked))
-        self._tones = list(range(max(used, layout.asked), len(layout.colours)))
+        self._tones = list(range(max(used, layout.asked), len(layout.colours) - 1))
         self.parts: list[Part] = []
         #: Footprints (x, z, radius) and pictures of what stands already.
         self._feet = [(0.0, -0.2 * self._wide, 0.55 * self._wide)]
@@ -131,17 +131,15 @@ class Furniture:
             self._place(slot, asked, natural, small=not asked and index > 0)
 
     def branch(self) -> None:
-        """Let a branch of leaves reach in from one side of the picture."""
+        """Let a branch of leaves, in the layout's last colour, reach in from one side of the picture."""
         rng, side = self._rng, self._open_side()
         z = float(rng.uniform(-0.4, -0.2))
         scale = (FOCAL - z) / FOCAL
-        edge = float(self._layout.camera[0]) + scale * (
-            side * self._layout.aspect / 2 - float(self._layout.camera[0]) * (1 - 1 / scale) * 0
-        )
+        edge = self._sides(scale)[1 if side > 0 else 0]
         root = (edge + side * 0.04, float(rng.uniform(0.35, 0.6)))
         heading = np.pi / 2 + side * float(rng.uniform(0.9, 1.5))
         leaves = sprig(rng, root, heading, float(rng.uniform(0.32, 0.45)), 9, 0.2)
-        self.parts.append(Part(Sprig(z, tuple(leaves)), self._tone(0), "prop"))
+        self.parts.append(Part(Sprig(z, tuple(leaves)), len(self._layout.colours) - 1, "prop"))
 
     def _place(self, slot: int, asked: bool, natural: bool, small: bool) -> None:
         rng = self._rng

@@ -92,7 +92,8 @@ class Layout:
     eye: float
     #: The product's box in the picture: left, top, right, bottom. It stands with its lowest contour on `bottom`.
     product: tuple[float, float, float, float]
-    #: (3,) linear albedo each: first the asked colours in their order, then tones of them.
+    #: (3,) linear albedo each: first the asked colours in their order, then tones of them; the last is a deep one of
+    #: the first, for leaves.
     colours: tuple[Colour, ...]
     #: How many of `colours` were asked.
     asked: int

@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         device=settings.device,
         dtype=settings.dtype,
         steps=settings.steps,
+        strength=settings.strength,
         size=settings.generation_size,
         guidance_scale=settings.guidance_scale,
     )
