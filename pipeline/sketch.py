@@ -12,7 +12,7 @@ from pipeline.image import Rgb
 from pipeline.layout import FOCAL, Layout
 from pipeline.ray import Field
 from pipeline.strips import THREADS
-from pipeline.trace import FACES, Geometry, trace
+from pipeline.trace import FACES, Geometry, trace, window_of
 
 #: Linear albedo below which a stone is dark and has light veins.
 DARK = 0.12
@@ -35,7 +35,7 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool) -> Field:
     for index, (thing, texture) in enumerate(zip(layout.parts, _textures(layout, height), strict=True)):
         if texture is None:
             continue
-        rows, columns = _window(part == index)
+        rows, columns = window_of(part == index)
         where = part[rows, columns] == index
         if not where.any():
             continue
@@ -119,10 +119,3 @@ def _seen_at(
             nearest = np.where(closer, t, nearest)
             found = np.where(closer, index * FACES + face, found).astype(np.uint16)
     return found
-
-
-def _window(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if rows.size == 0:
-        return slice(0, 0), slice(0, 0)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

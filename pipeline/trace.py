@@ -34,7 +34,7 @@ class Geometry:
         out = tuple(np.zeros(shape, np.float32) for _ in range(3))
         part = self.part
         for index, thing in enumerate(layout.parts):
-            rows, columns = _window(part == index)
+            rows, columns = window_of(part == index)
             where = part[rows, columns] == index
             if not where.any():
                 continue
@@ -92,7 +92,8 @@ def _seen(layout: Layout, index: int, width: int, height: int) -> tuple[slice, s
     )
 
 
-def _window(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+def window_of(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all the True pixels; empty ones where there are none."""
     rows = np.flatnonzero(mask.any(1))
     columns = np.flatnonzero(mask.any(0))
     if rows.size == 0:
