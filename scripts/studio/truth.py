@@ -22,7 +22,7 @@ from scripts.studio.specs import Task, held_out_tasks
 #: Side over that of the specs' tasks, and paths a pixel, which the tracer raises to the next square number: 25.
 ENLARGED, SAMPLES = 1.25, 24
 #: Of the sharp truths: the longer side in pixels, paths a pixel (raised to 16), and the kinds, the first of each.
-SHARP, SHARP_SAMPLES = 1024, 12
+SHARP, SHARP_SAMPLES = 1024, 4
 SHARP_KINDS = ("podium", "tabletop", "niche", "window", "sand", "curtain")
 #: What is read of a file.
 _READ = ("truth", "albedo", "weight", "sketch")
