@@ -24,7 +24,7 @@ Field = NDArray[np.float32]
 
 #: Longer side in pixels of the silhouette's grid, and of the one that light is traced on.
 GRID = 640
-TRACED = 256
+TRACED = 208
 #: Half the product's depth over its width; no photo tells it.
 DEPTH = 0.33
 #: Where its slices are, shares of half its depth.

@@ -30,12 +30,12 @@ STAGES: Mapping[str, float] = MappingProxyType(
         "decode": 0.01,
         "segment": 0.15,
         "refine": 0.02,
-        "background": 0.53,
-        "place": 0.03,
-        "shadow": 0.18,
+        "background": 0.44,
+        "place": 0.02,
+        "shadow": 0.29,
         "composite": 0.01,
         "encode": 0.03,
-        "inspect": 0.04,
+        "inspect": 0.03,
     }
 )
 
