@@ -66,12 +66,15 @@ class Panel:
         face = np.where(front >= enter, 0, 1).astype(np.uint8)
         end = np.minimum(back, leave)
         hit = t < end
+        # A ray that starts inside, as one from the floor close to a disc's foot, meets the far side.
+        t = np.where(t > NEAR, t, end)
+        hit = hit & (t > NEAR)
         if self.hole > 0:
             hole_in, hole_out = self._outline(origin, way, self.half * self.hole)
             through = (hole_in < t) & (hole_out > t)
             t = np.where(through, hole_out, t)
             face = np.where(through, 2, face).astype(np.uint8)
-            hit = hit & (t < end)
+            hit = hit & (t <= end)
         return np.where(hit & (t > NEAR), t, INF).astype(np.float32), face
 
     def _outline(self, origin: Triple, way: Triple, half: float) -> tuple[Field, Field]:

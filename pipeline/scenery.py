@@ -72,7 +72,7 @@ class Scenery:
             if furniture.wanted > 1:
                 furniture.panel(back + 0.1)
             furniture.props(extra=int(self.rng.integers(0, 2)))
-            if self.rng.random() < 0.25:
+            if self.rng.random() < 0.12:
                 furniture.branch()
         return self._with(wall, table, *furniture.parts)
 

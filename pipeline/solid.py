@@ -52,7 +52,10 @@ class Ball:
         b = ox * dx + oy * dy + oz * dz
         c = ox * ox + oy * oy + oz * oz - np.float32(self.radius**2)
         root = b * b - a * c
-        t = (-b - np.sqrt(np.maximum(root, 0))) / a
+        half = np.sqrt(np.maximum(root, 0))
+        t = (-b - half) / a
+        # A ray that starts inside, as one from the floor close to the foot, meets the far side.
+        t = np.where(t > NEAR, t, (-b + half) / a)
         return np.where((root > 0) & (t > NEAR), t, INF).astype(np.float32), ONE_FACE
 
     def normal(self, point: Triple, face: Face) -> Triple:

@@ -51,6 +51,16 @@ def test_a_ball_shades_the_floor_on_the_side_away_from_the_light_and_takes_some_
     assert first.occlusion[near] < 0.85 < first.occlusion[open_floor]
 
 
+def test_the_floor_is_dark_right_up_to_the_foot_of_a_ball() -> None:
+    layout = bare(Part(Ball(0.0, 0.12, -0.3, 0.12), 2, "prop"))
+    first = first_light(layout, 384, 384)
+    row, column = at(layout, 0.0, 0.0, -0.3, 384)
+    under = first.light[row : row + 4, column].mean(-1)
+    on_floor = first.geometry.part[row : row + 4, column] == 0
+    assert on_floor.any()
+    assert under[on_floor].max() < 0.4 * first.light[at(layout, -0.35, 0.0, -0.3, 384)].mean()
+
+
 def test_a_larger_light_has_softer_shadows() -> None:
     layout = bare(Part(Ball(0.0, 0.2, -0.3, 0.12), 2, "prop"))
     floor = np.broadcast_to(np.arange(96)[:, None] > 60, (96, 96))
