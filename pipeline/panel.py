@@ -74,7 +74,8 @@ class Panel:
             through = (hole_in < t) & (hole_out > t)
             t = np.where(through, hole_out, t)
             face = np.where(through, 2, face).astype(np.uint8)
-            hit = hit & (t <= end)
+            # Out of the hole through the common foot is out of the board.
+            hit = hit & (~through | (t < end))
         return np.where(hit & (t > NEAR), t, INF).astype(np.float32), face
 
     def _outline(self, origin: Triple, way: Triple, half: float) -> tuple[Field, Field]:
