@@ -22,7 +22,8 @@ from pipeline.ray import Field, Triple
 from pipeline.relief import Curtain
 from pipeline.room import Wall
 from pipeline.sampling import cosine_samples, frame, square_samples, square_to, unit
-from pipeline.solid import Solid
+from pipeline.solid import Caster
+from pipeline.strips import THREADS
 from pipeline.trace import Geometry, trace
 
 #: Samples a pixel of the key light and of the dome; nine times as many after sharing.
@@ -30,8 +31,6 @@ KEY_SAMPLES = 14
 DOME_SAMPLES = 14
 #: How much of the light that falls on them the parts in the dome's way give back, beyond their own direct light.
 BOUNCE = 0.85
-#: Threads; NumPy works outside Python's lock.
-THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def conditions(layout: Layout, width: int, height: int) -> Conditions:
     )
 
 
-def taken(layout: Layout, width: int, height: int, caster: Solid) -> tuple[Geometry, Field]:
+def taken(layout: Layout, width: int, height: int, caster: Caster) -> tuple[Geometry, Field]:
     """Return the surfaces of a width×height picture and, H×W, the share of first light that `caster` takes from each.
 
     0 where it stands in no light's way. The caster gives nothing back.
@@ -88,7 +87,7 @@ def taken(layout: Layout, width: int, height: int, caster: Solid) -> tuple[Geome
 class _Shade:
     """The surfaces of one picture and what falls on them, as flat arrays in the order of 3×3 patterns."""
 
-    def __init__(self, layout: Layout, geometry: Geometry, caster: Solid | None = None):
+    def __init__(self, layout: Layout, geometry: Geometry, caster: Caster | None = None):
         self.layout, self.geometry, self.caster = layout, geometry, caster
         self.height, self.width = geometry.depth.shape
         self.normals = geometry.normals(layout)
@@ -96,7 +95,7 @@ class _Shade:
         rows, columns = np.mgrid[: self.height, : self.width]
         self.pattern = ((rows % 3) * 3 + columns % 3).astype(np.uint8)
         # What can stand between a surface and a light; walls and floors only bound the dome.
-        self.things = [
+        self.things: list[Caster] = [
             part.solid for part in layout.parts if part.solid.bounds is not None and part.role not in ("far", "tube")
         ]
         self.things += [part.solid for part in layout.parts if isinstance(part.solid, Wall) and part.solid.opening]

@@ -15,12 +15,10 @@ from scipy.ndimage import gaussian_filter
 from pipeline.image import Alpha
 from pipeline.layout import Layout
 from pipeline.light import taken
-from pipeline.ray import NEAR, Triple
+from pipeline.ray import NEAR, ONE_FACE, Field, Triple
 from pipeline.relight import spread
 from pipeline.resample import resize, tight_box
 from pipeline.trace import trace
-
-Field = NDArray[np.float32]
 
 #: Longer side in pixels of the silhouette's grid, and of the one that light is traced on.
 GRID = 640
@@ -29,7 +27,6 @@ TRACED = 208
 DEPTH = 0.33
 #: Where its slices are, shares of half its depth.
 SLICES = (-0.85, -0.5, 0.0, 0.5, 0.85)
-_NO_FACE = np.zeros((), np.uint8)
 #: Columns whose lowest point is this far (in product widths) above the foot are not seen to touch the surface.
 TOUCH = 0.16
 #: A base edge that recedes: its rise for each pixel across, its length and its bend in product widths.
@@ -100,8 +97,6 @@ class Standee:
     #: Half its depth, canvas heights; it stands behind its foot.
     deep: float
 
-    bounds = None
-
     @classmethod
     def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout) -> "Standee":
         """Stand h×w alpha, whose tight box is `box`, on the layout's spot."""
@@ -133,15 +128,7 @@ class Standee:
             inside &= (column >= 0) & (column < width)
             c = np.where(inside, column, 0).astype(np.intp)
             nearest = np.where(inside & self.mask[r, c], np.minimum(nearest, t), nearest)
-        return nearest, _NO_FACE
-
-    def normal(self, point: Triple, face: NDArray[np.uint8]) -> Triple:
-        """Not asked of what is not seen."""
-        raise NotImplementedError
-
-    def surface(self, point: Triple, face: NDArray[np.uint8]) -> tuple[Field, Field]:
-        """Not asked of what is not seen."""
-        raise NotImplementedError
+        return nearest, ONE_FACE
 
 
 def _occlusion(alpha: Field, box: tuple[int, int, int, int]) -> Field:

@@ -8,15 +8,19 @@ import numpy as np
 from pipeline.ray import INF, NEAR, ONE_FACE, Bounds, Face, Field, Triple, circle, slab, triple
 
 
-class Solid(Protocol):
+class Caster(Protocol):
+    """What can stand in a light's way."""
+
+    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
+        """Return the distance to the first meeting, inf where there is none, and the face met there."""
+
+
+class Solid(Caster, Protocol):
     """A shape that rays can meet; its flat or round sides are faces, 0 to 7."""
 
     @property
     def bounds(self) -> Bounds | None:
         """The box around it; None where it has no end."""
-
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        """Return the distance to the first meeting and the face met there."""
 
     def normal(self, point: Triple, face: Face) -> Triple:
         """Return unit normals at points of its surface, which point away from the matter."""
