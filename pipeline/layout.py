@@ -175,10 +175,6 @@ class Layout:
             colour = colour / max(float(colour.max()), 1e-3)
         return np.asarray(colour * np.float32(part.glow), np.float32)
 
-    def squash(self, y: float) -> float:
-        """Return height over width of a circle that lies level at height y of the picture."""
-        return max(0.05, (y - self.eye) / FOCAL)
-
 
 def fit(
     preset: Preset, product_aspect: float, width: int, height: int, cut_sides: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.layout import FOCAL, Layout
+from pipeline.layout import Layout
 from pipeline.ray import Field, Triple
 
 #: Faces of one solid, so that part × FACES + face tells every surface apart.
@@ -45,15 +45,9 @@ class Geometry:
         return out[0], out[1], out[2]
 
 
-def trace(layout: Layout, width: int, height: int, shift: tuple[float, float] = (0.0, 0.0)) -> Geometry:
-    """Follow one ray through the centre of each pixel, moved by `shift` (x right, y down) in pixels."""
+def trace(layout: Layout, width: int, height: int) -> Geometry:
+    """Follow one ray through the centre of each pixel of a width×height picture; what meets nothing is 50 away."""
     way = layout.rays(width, height)
-    unit = np.float32(layout.aspect / width)
-    way = (
-        way[0] + np.float32(shift[0]) * unit / np.float32(FOCAL),
-        way[1] - np.float32(shift[1]) / np.float32(height * FOCAL),
-        way[2],
-    )
     camera = layout.camera
     depth = np.full((height, width), np.inf, np.float32)
     surface = np.zeros((height, width), np.uint16)
