@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from models.device import DtypeName
+from models.latent_shift import Packing
 
 CHECKED_ON = "2026-11-24"
 #: An edit model is told what its picture is; others are shown it as a start. The wording is ours.
@@ -38,6 +39,8 @@ class Family:
     guidance_scale: float
     #: Precision on a GPU; a CPU always gets float32.
     dtype: DtypeName
+    #: How its pipeline packs latents (`models.latent_shift`).
+    latents: Packing
     #: Longer side in pixels it was trained at.
     size: int
     #: Sides are multiples of this many pixels.
@@ -74,6 +77,7 @@ SDXL = Family(
     strength=0.75,
     guidance_scale=5.0,
     dtype="float16",
+    latents="grid",
     size=1024,
     multiple=32,
     prompt_tokens=77,
@@ -124,6 +128,7 @@ STABLE_DIFFUSION = Family(
     strength=0.75,
     guidance_scale=7.5,
     dtype="float16",
+    latents="grid",
     size=512,
     multiple=64,
     prompt_tokens=77,
@@ -152,6 +157,7 @@ SD3 = Family(
     strength=0.6,
     guidance_scale=7.0,
     dtype="bfloat16",
+    latents="grid",
     size=1024,
     multiple=16,
     prompt_tokens=256,
@@ -178,6 +184,7 @@ FLUX_SCHNELL = Family(
     strength=0.75,
     guidance_scale=0.0,
     dtype="bfloat16",
+    latents="flux",
     size=1024,
     multiple=16,
     prompt_tokens=256,
@@ -195,6 +202,7 @@ FLUX2_KLEIN = Family(
     strength=None,
     guidance_scale=1.0,
     dtype="bfloat16",
+    latents="flux2",
     size=1024,
     multiple=16,
     prompt_tokens=512,
@@ -215,6 +223,7 @@ Z_IMAGE_TURBO = Family(
     strength=0.6,
     guidance_scale=0.0,
     dtype="bfloat16",
+    latents="grid",
     size=1024,
     multiple=16,
     prompt_tokens=512,

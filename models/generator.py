@@ -6,6 +6,7 @@ One code path for every model: what a pipeline's `__call__` takes decides what i
 import inspect
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.device import DtypeName
+from models.latent_colour import ColourMap, colour_map
+from models.latent_shift import LatentShift, Packing
 from pipeline.colour import linear_to_srgb, srgb_to_linear
 from pipeline.errors import ModelFailed, OutOfMemory
 from pipeline.networks import Conditions
@@ -38,7 +41,15 @@ class DiffusersGenerator:
         multiple: int = 32,
         prompt: str = "{prompt}",
         prompt_tokens: int | None = None,
+        packing: Packing | None = None,
+        latent_colour: bool = False,
+        colour_maps: Path | None = None,
     ):
+        """Take a pipeline and how to run it.
+
+        `packing` is how it packs latents, None where that is not known. `colour_maps` is a folder of colour maps, as
+        `scripts.calibrate_colour` writes them; what isn't there is calibrated when it is first needed.
+        """
         self._pipe = pipe
         self._takes = inspect.signature(pipe.__call__).parameters
         self._steps = steps
@@ -46,7 +57,12 @@ class DiffusersGenerator:
         self._guidance_scale = guidance_scale
         self._multiple = multiple
         self._prompt = prompt
+        self._packing = packing
+        self._colour_maps = colour_maps
+        self._colours: ColourMap | None = None
         self._lock = threading.Lock()
+        #: Whether the latents' colours are shifted where that is known to work.
+        self.latent_colour = latent_colour
         #: Longer side in pixels of what is painted.
         self.size = size
         #: Longest prompt that is read, in tokens of the text encoder; None where nothing is known of it.
@@ -58,6 +74,11 @@ class DiffusersGenerator:
         #: "light": linear light, to be multiplied onto the albedo; "picture": the painting is used as it is.
         self.paints = paints
 
+    @property
+    def shifts_colour(self) -> bool:
+        """Whether `shift_colour` means anything to it: a picture's latents, packed in a way that is known."""
+        return self.latent_colour and self.paints == "picture" and self._packing is not None
+
     def __call__(
         self,
         *,
@@ -66,25 +87,33 @@ class DiffusersGenerator:
         conditions: Conditions,
         seed: int,
         on_step: Callable[[float], None],
+        shift_colour: bool = True,
     ) -> NDArray[np.float32]:
         """Paint what the conditions describe, h×w×3 of their size: sRGB in [0, 1], or linear light of at least 0.
 
-        What `on_step` raises comes out unchanged. Raises OutOfMemory and ModelFailed.
+        With `shift_colour`, and where it `shifts_colour`, colours are moved once on the way towards those of the start
+        picture, region by region (`models.latent_shift`). The first time this may calibrate the autoencoder, which
+        takes seconds. What `on_step` raises comes out unchanged. Raises OutOfMemory and ModelFailed.
         """
         import torch
 
         stopped: list[BaseException] = []
+        shift: LatentShift | None = None
 
-        def step(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        def step(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             try:
                 on_step(min(1.0, (index + 1) / max(1, getattr(pipe, "num_timesteps", self._steps or 1))))
             except BaseException as error:
                 stopped.append(error)
                 raise
+            if shift is not None:
+                tensors["latents"] = shift(pipe, index, timestep, tensors["latents"])
             return tensors
 
         with self._lock:
             try:
+                if shift_colour and self.shifts_colour:
+                    shift = self._shift(conditions)
                 answer = self._pipe(**self._arguments(prompt, negative_prompt, conditions, seed, step))
                 painted = np.asarray(answer.images[0], np.float32)
             except (MemoryError, torch.OutOfMemoryError) as error:
@@ -108,9 +137,7 @@ class DiffusersGenerator:
     ) -> dict[str, Any]:
         import torch
 
-        height, width = conditions.sketch.shape[:2]
-        scale = self.size / max(height, width)
-        width, height = (max(1, round(side * scale / self._multiple)) * self._multiple for side in (width, height))
+        width, height = self._painted_size(conditions)
         steps, strength = self._steps, self._strength
         if "strength" in self._takes and steps is not None:
             steps, strength = schedule(steps, self._takes["strength"].default if strength is None else strength)
@@ -137,6 +164,21 @@ class DiffusersGenerator:
             image = _resize(start_picture(conditions), width, height)
             offered["image"] = Image.fromarray((image * 255 + 0.5).astype(np.uint8))
         return {name: value for name, value in offered.items() if name in self._takes}
+
+    def _painted_size(self, conditions: Conditions) -> tuple[int, int]:
+        """Return width and height in pixels that the pipeline is asked for."""
+        height, width = conditions.sketch.shape[:2]
+        scale = self.size / max(height, width)
+        width, height = (max(1, round(side * scale / self._multiple)) * self._multiple for side in (width, height))
+        return width, height
+
+    def _shift(self, conditions: Conditions) -> LatentShift:
+        if self._packing is None:
+            raise ValueError("It is not known how this pipeline packs its latents.")
+        if self._colours is None:
+            self._colours = colour_map(self._pipe.vae, self._colour_maps)
+        picture = _resize(start_picture(conditions), *self._painted_size(conditions))
+        return LatentShift(self._colours, self._packing, self._pipe.vae, picture)
 
 
 def start_picture(conditions: Conditions) -> NDArray[np.float32]:

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.device import Device, DeviceChoice, DtypeChoice, resolve_device, resolve_dtype
+from models.device import Device, DeviceChoice, DtypeChoice, DtypeName, resolve_device, resolve_dtype
 from models.families import Family, family_of
 from models.generator import DiffusersGenerator
 from models.segmenter import load_segmenter
@@ -13,6 +14,10 @@ from pipeline.networks import Networks
 
 #: Class in model_index.json of our own network (`models.light`).
 LIGHT_CLASS = "LightPipeline"
+#: The segmenter whose masks the shipped refiner learned to correct; finer networks' masks need none.
+REFINED_SEGMENTER = "u2netp"
+#: Folder of colour maps (`models.latent_colour`) beside the other weights.
+COLOUR_MAPS = "colour"
 #: Longer side in pixels where neither the operator, the family nor the pipeline says one.
 SIZE = 512
 
@@ -29,8 +34,14 @@ def load_networks(
     size: int | None = None,
     guidance_scale: float | None = None,
     strength: float | None = None,
+    latent_colour: bool = False,
+    refiner: Path | None = None,
 ) -> Networks:
-    """Return the networks, their names, versions and where each runs. Takes seconds; raises what its parts raise."""
+    """Return the networks, their names, versions and where each runs. Takes seconds; raises what its parts raise.
+
+    `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone.
+    `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour` is as in `load_generator`.
+    """
     place = resolve_device(device)
     cut, cut_version = load_segmenter(segmenter, weights=weights, device=place)
     paint = load_generator(
@@ -42,6 +53,8 @@ def load_networks(
         strength=strength,
         size=size,
         guidance_scale=guidance_scale,
+        latent_colour=latent_colour,
+        weights=weights,
     )
     versions = {
         "segmenter": cut_version,
@@ -50,7 +63,13 @@ def load_networks(
         "generator": paint.version,
         "generator_device": f"{place} {paint.dtype}",
     }
-    return Networks(segmenter=cut, generator=paint, versions=versions)
+    sharpen = None
+    if refiner is not None and segmenter == REFINED_SEGMENTER:
+        from models.refiner import load_refiner
+
+        sharpen = load_refiner(refiner, device=place)
+        versions["refiner"] = f"{refiner.parent.name}/{refiner.name} sha256:{_digest(refiner)[:12]}"
+    return Networks(segmenter=cut, generator=paint, versions=versions, refiner=sharpen)
 
 
 def load_generator(
@@ -63,16 +82,136 @@ def load_generator(
     strength: float | None = None,
     size: int | None = None,
     guidance_scale: float | None = None,
+    latent_colour: bool = False,
+    weights: Path | None = None,
 ) -> DiffusersGenerator:
     """Open a diffusers folder or hub id; a folder is read without any network.
 
     What is None is the family's own (`models.families`), or the pipeline's where the model is of no known family.
     `pipeline_class` names a class of diffusers; without it the class is the family's, or the image-to-image one that
     diffusers knows for the model, or the one that its model_index.json names.
+    With `latent_colour` a model of a known family has its colours moved while it paints (`models.latent_shift`), by the
+    map in `weights`/colour or one made at the first painting; nothing is known of how others pack their latents. Off
+    unless asked for: it was not tried with a hub model's weights.
     Raises ValueError for a class that diffusers lacks and OSError where the model isn't there.
     """
     import diffusers
     import torch
+
+    _quiet()
+    if pipeline_class is not None and not hasattr(getattr(diffusers, pipeline_class, None), "from_pretrained"):
+        raise ValueError(f"diffusers {diffusers.__version__} has no pipeline class {pipeline_class!r}.")
+    found = _found(model)
+    family = found.family
+    precision = _precision(found, dtype, device)
+    options: dict[str, Any] = {"dtype": getattr(torch, precision), "local_files_only": found.local}
+    base = found.name
+    if family and family.checkpoint and found.lone:
+        base, options["unet"] = _lone_unet(found.name, found.unet, family, options)
+    chosen = pipeline_class or (family.pipeline if family else None)
+    pipe = _from_pretrained(base, chosen, found.class_name, options)
+    if family and (family.scheduler or family.spacing):
+        kind = getattr(diffusers, family.scheduler) if family.scheduler else type(pipe.scheduler)
+        spacing = {"timestep_spacing": family.spacing} if family.spacing else {}
+        pipe.scheduler = kind.from_config(pipe.scheduler.config, **spacing)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.to(device)
+    return DiffusersGenerator(
+        pipe,
+        size=size or (family.size if family else _own_size(pipe, found.class_name)),
+        version=_version(pipe, found),
+        dtype=precision,
+        paints="light" if found.class_name == LIGHT_CLASS else "picture",
+        steps=steps if steps is not None or family is None else family.steps,
+        strength=strength if strength is not None or family is None else family.strength,
+        guidance_scale=guidance_scale if guidance_scale is not None or family is None else family.guidance_scale,
+        multiple=family.multiple if family else 32,
+        prompt=family.prompt if family and family.image == "reference" else "{prompt}",
+        prompt_tokens=family.prompt_tokens if family else None,
+        packing=family.latents if family else None,
+        latent_colour=latent_colour,
+        colour_maps=weights / COLOUR_MAPS if weights else None,
+    )
+
+
+def load_autoencoder(model: str | Path, *, device: Device = "cpu", dtype: DtypeChoice = "auto") -> Any:
+    """Return the autoencoder that `load_generator` would paint with, in the same precision, and nothing else of it.
+
+    Raises ValueError for a model that has none and OSError where the model isn't there.
+    """
+    import diffusers
+    import torch
+
+    _quiet()
+    found = _found(model)
+    base = str(found.family.base) if found.family and found.lone and found.unet is None else found.name
+    kind = _index(base, found.local).get("vae", (None, None))[1]
+    if kind is None:
+        raise ValueError(f"{found.name} has no autoencoder.")
+    options = {"torch_dtype": getattr(torch, _precision(found, dtype, device)), "local_files_only": found.local}
+    return getattr(diffusers, kind).from_pretrained(base, subfolder="vae", **options).to(device)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is at a folder or a hub id."""
+
+    name: str
+    #: Whether it is a folder.
+    local: bool
+    #: Class in its model_index.json, or its family's where there is none.
+    class_name: str
+    family: Family | None
+    #: File of a UNet that lies beside the pipeline and takes the place of its own.
+    unet: Path | None
+    #: Whether such a UNet is there, or the hub id holds nothing else.
+    lone: bool
+
+
+def _found(model: str | Path) -> _Found:
+    """Look at a model without loading it. Raises OSError where there is none."""
+    folder = Path(model)
+    local = folder.is_dir()
+    unet = next(iter(sorted(folder.glob("*_unet.safetensors"))), None) if local else None
+    try:
+        named = str(_index(str(model), local)["_class_name"])
+    except OSError:
+        # A UNet that comes alone has no model_index.json; only its hub id says what it is.
+        family = None if local else family_of(None, str(model))
+        if family is None:
+            raise
+        return _Found(str(model), local, family.pipeline, family, None, lone=True)
+    family = family_of(named, str(model) if unet is None else unet.name)
+    return _Found(str(model), local, named, family, unet, lone=unet is not None)
+
+
+def _index(model: str, local: bool) -> dict[str, Any]:
+    """Return the model's model_index.json. Raises OSError where there is none."""
+    import diffusers
+
+    if local:
+        return dict(json.loads((Path(model) / "model_index.json").read_text()))
+    return dict(diffusers.DiffusionPipeline.load_config(model))
+
+
+def _precision(found: _Found, dtype: DtypeChoice, device: Device) -> DtypeName:
+    if found.family and dtype == "auto" and device != "cpu":
+        return found.family.dtype
+    return resolve_dtype(dtype, device)
+
+
+def _version(pipe: Any, found: _Found) -> str:
+    """Return package, class and model, and for a folder the digest of its weights."""
+    import diffusers
+
+    folder = Path(found.name)
+    version = f"diffusers {diffusers.__version__} {type(pipe).__name__} {folder.name if found.local else found.name}"
+    return version + (f" sha256:{_digest(folder)[:12]}" if found.local else "")
+
+
+def _quiet() -> None:
+    """Keep the libraries' progress bars and warnings out of the log."""
+    import diffusers
     import transformers
 
     diffusers.utils.logging.disable_progress_bar()
@@ -80,58 +219,6 @@ def load_generator(
     diffusers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
-    if pipeline_class is not None and not hasattr(getattr(diffusers, pipeline_class, None), "from_pretrained"):
-        raise ValueError(f"diffusers {diffusers.__version__} has no pipeline class {pipeline_class!r}.")
-    folder = Path(model)
-    local = folder.is_dir()
-    unet = next(iter(sorted(folder.glob("*_unet.safetensors"))), None) if local else None
-    lone = unet is not None
-    try:
-        named = _class_name(model, local)
-        family = family_of(named, str(model) if unet is None else unet.name)
-    except OSError:
-        # A UNet that comes alone has no model_index.json; only its hub id says what it is.
-        family = None if local else family_of(None, str(model))
-        if family is None:
-            raise
-        named, lone = family.pipeline, True
-    precision = family.dtype if family and dtype == "auto" and device != "cpu" else resolve_dtype(dtype, device)
-    options: dict[str, Any] = {"dtype": getattr(torch, precision), "local_files_only": local}
-    base = str(model)
-    if family and family.checkpoint and lone:
-        base, options["unet"] = _lone_unet(str(model), unet, family, options)
-    pipe = _from_pretrained(base, pipeline_class or (family.pipeline if family else None), named, options)
-    if family and (family.scheduler or family.spacing):
-        kind = getattr(diffusers, family.scheduler) if family.scheduler else type(pipe.scheduler)
-        spacing = {"timestep_spacing": family.spacing} if family.spacing else {}
-        pipe.scheduler = kind.from_config(pipe.scheduler.config, **spacing)
-    pipe.set_progress_bar_config(disable=True)
-    pipe.to(device)
-    version = f"diffusers {diffusers.__version__} {type(pipe).__name__} {folder.name if local else model}"
-    if local:
-        version += f" sha256:{_digest(folder)[:12]}"
-    return DiffusersGenerator(
-        pipe,
-        size=size or (family.size if family else _own_size(pipe, named)),
-        version=version,
-        dtype=precision,
-        paints="light" if named == LIGHT_CLASS else "picture",
-        steps=steps if steps is not None or family is None else family.steps,
-        strength=strength if strength is not None or family is None else family.strength,
-        guidance_scale=guidance_scale if guidance_scale is not None or family is None else family.guidance_scale,
-        multiple=family.multiple if family else 32,
-        prompt=family.prompt if family and family.image == "reference" else "{prompt}",
-        prompt_tokens=family.prompt_tokens if family else None,
-    )
-
-
-def _class_name(model: str | Path, local: bool) -> str:
-    """Return the class that the model's model_index.json names. Raises OSError where there is none."""
-    import diffusers
-
-    if local:
-        return str(json.loads((Path(model) / "model_index.json").read_text())["_class_name"])
-    return str(diffusers.DiffusionPipeline.load_config(str(model))["_class_name"])
 
 
 def _lone_unet(model: str, file: Path | None, family: Family, options: dict[str, Any]) -> tuple[str, Any]:

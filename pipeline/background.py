@@ -5,7 +5,8 @@ goes onto the sharp drawing at any size. One that paints pictures starts from th
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,9 +16,10 @@ from pipeline.errors import ModelFailed
 from pipeline.image import Rgb
 from pipeline.layout import Layout
 from pipeline.light import FirstLight, conditions, first_light
-from pipeline.networks import Conditions, Generator, painting_size, paints
+from pipeline.networks import Conditions, Generator, painting_size, paints, shifts_colour
+from pipeline.palette import ALL_STAGES, PaletteControl
 from pipeline.ray import Field
-from pipeline.relight import exposed, picture, spread, tone_mapped
+from pipeline.relight import Lit, developed, exposed, lit, spread, tone_mapped
 from pipeline.resample import resize
 from pipeline.sketch import albedo
 from pipeline.spec import Spec
@@ -31,6 +33,31 @@ MOST_STOPS = 2.0
 NEGATIVE_PROMPT = "product, bottle, person, hands, text, logo, watermark, clutter, frame, low quality, blurry"
 
 
+@dataclass(frozen=True)
+class Painting:
+    """What a network made of a layout, to be shown at any size. Either light or a picture."""
+
+    layout: Layout
+    #: First light as the network corrected it.
+    light: FirstLight | None = None
+    #: h×w×3 sRGB in [0, 1], of the network's own size.
+    picture: Rgb | None = None
+    #: As in `pipeline.relight.exposed`.
+    by_colour: bool = True
+
+    def lit(self, width: int, height: int) -> Lit:
+        """Return the scene under the network's light. Raises ValueError for a picture, which has none."""
+        if self.light is None:
+            raise ValueError("A picture has no light of its own.")
+        return lit(self.layout, self.light, width, height, by_colour=self.by_colour)
+
+    def at(self, width: int, height: int) -> Rgb:
+        """Return H×W×3 sRGB in [0, 1]."""
+        if self.picture is None:
+            return developed(self.lit(width, height))
+        return np.clip(resize(self.picture, width, height, Image.Resampling.LANCZOS), 0, 1)
+
+
 def paint_background(
     spec: Spec,
     layout: Layout,
@@ -39,30 +66,53 @@ def paint_background(
     generator: Generator,
     on_step: Callable[[float], None],
 ) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: the scene without the product and its shadow.
+    """Return H×W×3 sRGB in [0, 1]: the scene without the product and its shadow, as the network made it.
 
     `on_step` is called with 0–1 as the network proceeds, and may raise. Raises ModelFailed for an answer that is no
     picture or no light of the size asked.
     """
+    return paint(spec, layout, width, height, generator, on_step).at(width, height)
+
+
+def paint(
+    spec: Spec,
+    layout: Layout,
+    width: int,
+    height: int,
+    generator: Generator,
+    on_step: Callable[[float], None],
+    control: PaletteControl = ALL_STAGES,
+) -> Painting:
+    """Let the network paint a layout for a canvas of width×height pixels; raises as `paint_background` does."""
     first = first_light(layout, *_within(LIGHT_SIDE, width, height))
     light_only = paints(generator) == "light"
+    if light_only and layout.lies:
+        # Light networks learn from upright scenes. On ten path-traced flat lays first light was nearer to the truth
+        # than what the network made of it: a mean error of .0057 in sRGB against .0080.
+        on_step(1.0)
+        return Painting(layout, light=first, by_colour=control.exposure)
     small = (_of_area if light_only else _within)(painting_size(generator), width, height)
-    given = conditions(layout, *small) if light_only else lit_conditions(layout, first, *small)
+    if light_only:
+        given = conditions(layout, *small)
+    else:
+        given = lit_conditions(layout, first, *small, by_colour=control.exposure)
+    switches: dict[str, Any] = {"shift_colour": control.latent} if shifts_colour(generator) else {}
     painted = np.asarray(
         generator(
-            prompt=prompt(spec, layout),
+            prompt=prompt(spec, layout, named=control.words),
             negative_prompt=NEGATIVE_PROMPT,
             conditions=given,
             seed=spec.seed,
             on_step=on_step,
+            **switches,
         ),
         np.float32,
     )
     if painted.shape != given.sketch.shape or not np.isfinite(painted).all():
         raise ModelFailed("The network that paints the background gave something that is no picture of the size asked.")
     if not light_only:
-        return np.clip(resize(np.clip(painted, 0, 1), width, height, Image.Resampling.LANCZOS), 0, 1)
-    return picture(layout, corrected(layout, first, given, painted), width, height)
+        return Painting(layout, picture=np.clip(painted, 0, 1))
+    return Painting(layout, light=corrected(layout, first, given, painted), by_colour=control.exposure)
 
 
 def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Field) -> FirstLight:
@@ -75,30 +125,33 @@ def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Fie
     return replace(first, light=first.light * np.exp2(spread(stops, low, first.geometry.surface)))
 
 
-def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int) -> Conditions:
+def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Conditions:
     """Return what a network that paints pictures starts from: the drawing, with finishes, under exposed first light.
 
     Its `sketch` × `light` is the picture: glowing parts and lights out of focus are in the sketch.
     """
     geometry = trace(layout, width, height)
     surface = geometry.surface
-    light = spread(exposed(layout, first), first.geometry.surface, surface)
+    light = spread(exposed(layout, first, by_colour=by_colour), first.geometry.surface, surface)
     flat = albedo(layout, geometry, finished=True)
-    lit = np.array([part.glow == 0 for part in layout.parts])[geometry.part]
+    falls = np.array([part.glow == 0 for part in layout.parts])[geometry.part]
     shown = tone_mapped(flat * light)
     return Conditions(
-        sketch=linear_to_srgb(np.where(lit[..., None], flat, shown)),
-        light=np.where(lit[..., None], shown / np.maximum(flat, 1e-3), 1).astype(np.float32),
+        sketch=linear_to_srgb(np.where(falls[..., None], flat, shown)),
+        light=np.where(falls[..., None], shown / np.maximum(flat, 1e-3), 1).astype(np.float32),
         occlusion=spread(first.occlusion[..., None], first.geometry.surface, surface)[..., 0],
         normals=np.stack(geometry.normals(layout), -1),
         depth=geometry.depth,
         gloss=np.array([part.gloss for part in layout.parts], np.float32)[geometry.part],
-        lit=lit.astype(np.float32),
+        lit=falls.astype(np.float32),
     )
 
 
-def prompt(spec: Spec, layout: Layout) -> str:
-    """Return the words for the network, most important first: text encoders cut what is too long."""
+def prompt(spec: Spec, layout: Layout, *, named: bool = True) -> str:
+    """Return the words for the network, most important first: text encoders cut what is too long.
+
+    `named`: with the asked colours.
+    """
     side = "left" if layout.light_side < 0 else "right"
     words = [
         f"empty background of {spec.scene.prompt}",
@@ -107,7 +160,7 @@ def prompt(spec: Spec, layout: Layout) -> str:
         f"{spec.mood.name} mood",
         f"light from the {side}",
     ]
-    if spec.palette:
+    if spec.palette and named:
         words.append("colours " + ", ".join(spec.palette))
     if spec.style_words:
         words.append(spec.style_words)

@@ -4,13 +4,15 @@ import numpy as np
 from PIL import Image
 
 from pipeline.canvas import Canvas
-from pipeline.harmony import tone
+from pipeline.harmony import to_oklab, tone
 from pipeline.layout import Colour, Layout
 from pipeline.ray import Field
 from pipeline.resample import resize
 
 #: Rows that it is drawn at: nothing in it is sharper than this shows.
 ROWS = 900
+#: OKLab distance from which a colour is seen as a light on another.
+APART = 0.2
 
 
 def lights(layout: Layout, width: int, height: int) -> Field:
@@ -24,7 +26,9 @@ def lights(layout: Layout, width: int, height: int) -> Field:
     rng = np.random.default_rng(layout.seed + 3)
     wall, surface = layout.colours[0], layout.colours[1]
     asked = layout.colours[2 : layout.asked]
-    colours = asked or (tone(wall, 1.6), tone(surface, 1.6), tone(wall, 0.8))
+    # Tones are paler than what they are of, and faint lights of them turn grey.
+    own = surface if _apart(wall, surface) else tone(surface, 1.6)
+    colours = asked or (tone(wall, 1.6), own, tone(wall, 0.8))
 
     def disc(colour: Colour, size: float, y: float, soft: float, strength: float) -> None:
         x = float(rng.uniform(-0.05, layout.aspect + 0.05))
@@ -49,3 +53,7 @@ def lights(layout: Layout, width: int, height: int) -> Field:
             colour = tone(colour, 0.9) if most < 0.03 else colour
             disc(colour, float(rng.uniform(least, most)), y, 0.16, weight * float(rng.uniform(0.75, 1.0)))
     return np.maximum(resize(canvas.pixels, width, height, Image.Resampling.BICUBIC), 0)
+
+
+def _apart(one: Colour, other: Colour) -> bool:
+    return float(np.linalg.norm(to_oklab(one) - to_oklab(other))) > APART

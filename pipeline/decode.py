@@ -20,6 +20,7 @@ from pipeline.colour import srgb_profile
 from pipeline.container import ACCEPTED, canvas_size, is_cut_short, png_has_all_rows, sniff
 from pipeline.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable, OutOfMemory, Rejected
 from pipeline.image import Alpha, Photo
+from pipeline.marking import read_digital_source_type
 from pipeline.spec import Limits
 
 
@@ -98,7 +99,9 @@ def _photo(picture: ImageFile.ImageFile, kind: str, limits: Limits) -> Photo:
     _check_size(upright.size, limits)
     colour, alpha = _split_alpha(upright)
     rgb = np.array(_to_srgb(colour, picture.info.get("icc_profile")), dtype=np.uint8)
-    return Photo(rgb=rgb, alpha=alpha, format=kind)
+    xmp = picture.info.get("xmp")
+    mark = read_digital_source_type(xmp) if isinstance(xmp, bytes | str) else None
+    return Photo(rgb=rgb, alpha=alpha, format=kind, digital_source_type=mark)
 
 
 def _ends_empty(picture: Image.Image) -> bool:

@@ -9,13 +9,18 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from pipeline.colour import srgb_profile
-from pipeline.image import Encoded, Rgb
+from pipeline.fidelity import SEEN_AS_WHITE, Product, holds
+from pipeline.image import Alpha, Encoded, Rgb, Rgb8
 from pipeline.marking import xmp_packet
 from pipeline.spec import Preset
 
 #: From this JPEG, WebP or AVIF quality on, colour is kept at full resolution (4:4:4): coloured product edges bleed
 #: at 4:2:0. Below it the bytes are better spent on luminance.
 _FULL_CHROMA_FROM = 85
+#: Qualities tried above a preset's start while the product's colours don't arrive.
+_FINER = (95, 97, 98, 99, 100)
+#: Most of the product's pixels that each try is judged by.
+_JUDGED_PIXELS = 100_000
 #: The dither's noise is the same in every file, so that one seed gives one file.
 _DITHER_SEED = 0x64697468
 #: 0 slow to 10 fast (libavif). Measured against the default 6 at 1920×1080 and 1080×1920: a fifth of the time, sizes
@@ -25,12 +30,14 @@ _AVIF_SPEED = 8
 _CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "avif": "image/avif"}
 
 
-def encode(image: Rgb, preset: Preset) -> Encoded:
+def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: int = 0) -> Encoded:
     """Encode a picture as `preset.formats[0]`, with an sRGB profile and the AI marking but no other metadata.
 
-    `image` is H×W×3 float32 sRGB in [0, 1], or H×W×4 with straight alpha last. The quality is the highest between
-    `preset.quality`'s start and floor that keeps the file within `preset.max_bytes`; a file that is too heavy even at
-    the floor is delivered at the floor, for the report to say so. Transparent presets are written lossless.
+    `image` is H×W×3 float32 sRGB in [0, 1], or H×W×4 with straight alpha last. `alpha` is the product's H×W coverage:
+    where it is 1 nothing is dithered, and the quality rises from `preset.quality`'s start until the product's colours
+    arrive (`pipeline.fidelity`: MEAN, P99), and the white beside it. A file heavier than `preset.max_bytes` less
+    `reserve`, which is left for what is put into the file later, gets the highest quality that fits; one that is too
+    heavy even at the floor is delivered at the floor, for the report to say so. Transparent presets are lossless.
 
     Raises ValueError where the image has not the preset's size, or alpha in a format without it.
     """
@@ -40,50 +47,85 @@ def encode(image: Rgb, preset: Preset) -> Encoded:
     form = preset.formats[0]
     if channels == 4 and form == "jpeg":
         raise ValueError(f"The preset {preset.name} delivers JPEG, which has no alpha.")
-    picture = Image.fromarray(to_8_bit(image))
+    codes = to_8_bit(image, None if alpha is None else alpha >= 1.0)
+    picture = Image.fromarray(codes)
     if form == "png":
         data, quality = _png(picture, preset), None
     elif form == "webp" and preset.background == "transparent":
         # exact keeps the colours under alpha 0, which soft edges are filtered from when a page scales the picture
         data, quality = _write(picture, preset, lossless=True, exact=True), None
     else:
-        data, quality = _lightest_fit(_lossy(picture, preset), preset)
+        limit = None if preset.max_bytes is None else preset.max_bytes - reserve
+        data, quality = _best(_lossy(picture, preset), preset, limit, _judge(image, codes, alpha))
     return Encoded(
         data=data, format=form, content_type=_CONTENT_TYPES[form], width=width, height=height, quality=quality
     )
 
 
-def to_8_bit(image: Rgb) -> NDArray[np.uint8]:
+def to_8_bit(image: Rgb, keep: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
     """Quantise H×W×C in [0, 1] to uint8 codes with triangular dither, so that smooth gradients do not band.
 
     The noise is the sum of two uniform ones, ±1 code in all (TPDF; Lipshitz, Wannamaker and Vanderkooy 1992, who show
     that it decorrelates the error's mean and variance from the signal). Values ≥ 1 and ≤ 0 stay exactly 255 and 0,
-    exact codes stay what they are only on average, and alpha (a fourth channel) is rounded, not dithered.
+    exact codes stay what they are only on average. Pixels of the H×W mask `keep` are rounded, so that a photo's own
+    codes come out as they went in; so is alpha (a fourth channel), and all of a picture that has one.
     """
     height, width, channels = image.shape
     codes = np.empty((height, width, channels), dtype=np.uint8)
     rng = np.random.default_rng(_DITHER_SEED)
     # rows in blocks: the noise of a whole 2048² canvas would take 100 MB
     for top in range(0, height, 256):
-        block = image[top : top + 256].astype(np.float32, copy=False)
-        noise = rng.random((*block.shape[:2], 3), dtype=np.float32)
-        noise -= rng.random((*block.shape[:2], 3), dtype=np.float32)
-        rgb = block[..., :3]
-        noisy = np.clip(np.floor(rgb * np.float32(255.0) + noise + np.float32(0.5)), 0.0, 255.0)
-        noisy = np.where(rgb >= 1.0, np.float32(255.0), np.where(rgb <= 0.0, np.float32(0.0), noisy))
-        codes[top : top + 256, :, :3] = noisy.astype(np.uint8)
+        rows = slice(top, top + 256)
+        block = image[rows].astype(np.float32, copy=False)
+        rounded = np.rint(np.clip(block, 0.0, 1.0) * np.float32(255.0)).astype(np.uint8)
+        codes[rows] = rounded
         if channels == 4:
-            codes[top : top + 256, :, 3] = np.rint(np.clip(block[..., 3], 0.0, 1.0) * 255.0).astype(np.uint8)
+            # the cut-out product alone: there is no painted gradient to band
+            continue
+        noise = rng.random(block.shape, dtype=np.float32)
+        noise -= rng.random(block.shape, dtype=np.float32)
+        noisy = np.clip(np.floor(block * np.float32(255.0) + noise + np.float32(0.5)), 0.0, 255.0)
+        dithered = np.where((block >= 1.0) | (block <= 0.0), rounded, noisy.astype(np.uint8))
+        codes[rows] = dithered if keep is None else np.where(keep[rows, :, None], rounded, dithered)
     return codes
 
 
-def _lightest_fit(write: Callable[[int], bytes], preset: Preset) -> tuple[bytes, int]:
-    """Return the file of the highest quality that fits, by bisection: bytes grow with quality."""
+def _judge(image: Rgb, codes: Rgb8, alpha: Alpha | None) -> Callable[[bytes], bool]:
+    """Return what tells whether a file keeps the product's colours, and the canvas's pure white beside it."""
+    if alpha is None:
+        return lambda data: True
+    product = Product(image[..., :3], alpha, _JUDGED_PIXELS)
+    white = (alpha <= 0) & (codes[..., 0] == 255) & (codes[..., 1] == 255) & (codes[..., 2] == 255)
+
+    def kept(data: bytes) -> bool:
+        with Image.open(BytesIO(data)) as picture:
+            arrived = np.asarray(picture.convert("RGB"), dtype=np.uint8)
+        return holds(product.errors(arrived)) and (not white.any() or int(arrived[white].min()) >= SEEN_AS_WHITE)
+
+    return kept
+
+
+def _best(
+    write: Callable[[int], bytes], preset: Preset, limit: int | None, kept: Callable[[bytes], bool]
+) -> tuple[bytes, int]:
+    """Return the file and its quality: the start's, a finer one where it must be, a coarser one where it is heavy."""
     start, floor = preset.quality
     data = write(start)
-    limit = preset.max_bytes
-    if limit is None or len(data) <= limit:
-        return data, start
+    if limit is not None and len(data) > limit:
+        return _lightest_fit(write, start, floor, limit)
+    quality = start
+    for finer in (step for step in _FINER if step > start):
+        if kept(data):
+            break
+        heavier = write(finer)
+        if limit is not None and len(heavier) > limit:
+            break
+        data, quality = heavier, finer
+    return data, quality
+
+
+def _lightest_fit(write: Callable[[int], bytes], start: int, floor: int, limit: int) -> tuple[bytes, int]:
+    """Return the file of the highest quality below `start` that fits, by bisection: bytes grow with quality."""
     best, best_quality = write(floor), floor
     if len(best) > limit:
         return best, floor

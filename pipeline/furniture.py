@@ -3,9 +3,8 @@
 import numpy as np
 
 from pipeline.layout import FOCAL, Layout, Part
-from pipeline.panel import Panel, Sprig
+from pipeline.panel import Panel
 from pipeline.relief import Dunes
-from pipeline.rig import sprig
 from pipeline.solid import Ball, Block, Drum, Solid
 
 #: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
@@ -56,7 +55,7 @@ class Furniture:
         high = float(rng.uniform(0.1, 0.2))
         radius = float(max(0.6 * wide + 0.05, 0.19 * self._short))
         shape = ("drum", "tiers", "block", "steps", "twin")[int(rng.integers(5))]
-        behind = -0.22 * radius
+        behind = min(-0.22 * radius, -0.5 * self._layout.base)
         if shape in ("drum", "tiers", "twin"):
             self._put(Drum(0, -high, behind, radius, high), slot, "stand")
             if shape == "tiers":
@@ -71,7 +70,8 @@ class Furniture:
                 self._put(Drum(spot, -high, behind - 0.75 * radius, size, tall), self.next_slot(), "prop")
         else:
             deep = float(np.clip(0.62 * radius, 0.16, 0.32))
-            self._put(Block(0, -high, -0.3 * deep, radius, high, deep), slot, "stand")
+            deep = max(deep, 0.5 * self._layout.base + 0.06)
+            self._put(Block(0, -high, min(-0.3 * deep, -0.5 * self._layout.base), radius, high, deep), slot, "stand")
             if shape == "steps":
                 side = self._open_side()
                 low = float(rng.uniform(0.4, 0.65)) * high
@@ -129,17 +129,6 @@ class Furniture:
             asked = self.wanted > 0
             slot = self.next_slot()
             self._place(slot, asked, natural, small=not asked and index > 0)
-
-    def branch(self) -> None:
-        """Let a branch of leaves, in the layout's last colour, reach in from one side of the picture."""
-        rng, side = self._rng, self._open_side()
-        z = float(rng.uniform(-0.4, -0.2))
-        scale = (FOCAL - z) / FOCAL
-        edge = self._sides(scale)[1 if side > 0 else 0]
-        root = (edge + side * 0.04, float(rng.uniform(0.35, 0.6)))
-        heading = np.pi / 2 + side * float(rng.uniform(0.9, 1.5))
-        leaves = sprig(rng, root, heading, float(rng.uniform(0.32, 0.45)), 9, 0.2)
-        self.parts.append(Part(Sprig(z, tuple(leaves)), len(self._layout.colours) - 1, "prop"))
 
     def _place(self, slot: int, asked: bool, natural: bool, small: bool) -> None:
         rng = self._rng

@@ -44,19 +44,18 @@ def guided_upsample(rgb: NDArray[np.uint8], mask: Alpha, *, side: int, radius: i
     """Bring `mask` (any size, [0, 1]) to the H×W of `rgb` with the photo's own edges.
 
     The coefficients are solved with the longer side at `side` pixels and applied at full size (He and Sun, "Fast
-    Guided Filter", arXiv 1505.00996), row block by row block to bound the memory at 40 megapixels.
+    Guided Filter", arXiv 1505.00996).
     """
     height, width = rgb.shape[:2]
     scale = min(1.0, side / max(height, width))
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     guide = _small_guide(rgb, *small)
     a, b = guided_coefficients(guide, np.clip(resize(mask, *small), 0, 1), radius, eps)
-    a, b = resize(a, width, height), resize(b, width, height)
-    out = np.empty((height, width), np.float32)
-    for top in range(0, height, 512):
-        rows = slice(top, top + 512)
-        photo = rgb[rows].astype(np.float32) * np.float32(1 / 255)
-        out[rows] = np.einsum("hwc,hwc->hw", a[rows], photo) + b[rows]
+    a *= np.float32(1 / 255)
+    # Channel by channel: no array of the photo's size has more than one.
+    out = np.array(resize(b, width, height, Image.Resampling.BILINEAR))
+    for c in range(3):
+        out += resize(a[..., c], width, height, Image.Resampling.BILINEAR) * rgb[..., c]
     return np.clip(out, 0, 1, out=out)
 
 

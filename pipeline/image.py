@@ -22,6 +22,8 @@ class Photo:
     alpha: Alpha | None
     #: What the bytes are, whatever the name said: "jpeg", "png", "webp", "avif", "tiff", "mpo".
     format: str
+    #: The IPTC term of the file's own mark, e.g. trainedAlgorithmicMedia; None where it has none.
+    digital_source_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Cutout:
     cut_sides: tuple[str, ...] = ()
     #: Left and top of this crop in the photo, pixels.
     origin: tuple[int, int] = (0, 0)
+    #: Share of the product, 0–1, that looks like the place behind it: holes that may have stayed filled.
+    enclosed: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from pipeline.room import Floor, Sweep
 from pipeline.solid import Drum, Solid
 from pipeline.spec import Finish, Preset, SceneKind
 
+#: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
+LYING: frozenset[SceneKind] = frozenset({"flatlay"})
 #: In canvas heights, and so far from the product is the camera; a lens of some 80 mm on full frame, as product
 #: photographers use.
 FOCAL = 2.2
@@ -37,6 +39,8 @@ class Part:
     gloss: float = 0.0
     #: Radiance over albedo of what shines itself; 0 for what is lit.
     glow: float = 0.0
+    #: Gloss for the product's mirror image alone, where the part's own light is a matt one's.
+    polish: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,10 @@ class Layout:
     exposure: float
     warmth: float
     seed: int
+    #: The product lies on a surface that faces the camera instead of standing.
+    lies: bool = False
+    #: How far the product's base reaches behind its foot, canvas heights; 0 where the photo doesn't tell.
+    base: float = 0.0
 
     @property
     def stand(self) -> tuple[float, float]:
@@ -177,13 +185,20 @@ class Layout:
 
 
 def fit(
-    preset: Preset, product_aspect: float, width: int, height: int, cut_sides: tuple[str, ...] = ()
+    preset: Preset,
+    product_aspect: float,
+    width: int,
+    height: int,
+    cut_sides: tuple[str, ...] = (),
+    *,
+    lies: bool = False,
 ) -> tuple[float, float, float, float]:
     """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
 
     `product_aspect` is its width over height. The preset's fill is reached on the tighter side and its margins are
-    kept; on a scene the product sits a little below the middle, the way it is hung in a frame. A side that the photo
-    cuts the product at (`cut_sides`) goes to the same side of the canvas, or the cut would show.
+    kept; on a scene the product sits a little below the middle, the way it is hung in a frame, and in the middle where
+    it `lies` and is seen from above. A side that the photo cuts the product at (`cut_sides`) goes to the same side of
+    the canvas, or the cut would show.
     """
     cuts = set(cut_sides)
     left, top, right, bottom = (
@@ -200,7 +215,7 @@ def fit(
     x = float(np.clip(preset.centre_x * width - w / 2, left * width, max(left * width, (1 - right) * width - w)))
     free = height - h
     # A flat product would otherwise float in the middle of the wall.
-    below = min(0.42 * free, 0.2 * height) if preset.background == "scene" else free / 2
+    below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and not lies else free / 2
     y = float(np.clip(height - below - h, top * height, max(top * height, (1 - bottom) * height - h)))
     if "left" in cuts:
         x = 0.0

@@ -6,6 +6,7 @@ repeats every 3×3 pixels (interleaved sampling: Keller and Heidrich, EGWR 2001)
 then shares them, so that there is neither grain nor the steps of few samples.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.colour import linear_to_srgb
 from pipeline.lamp import gobo_mask, passed, tube_points
-from pipeline.layout import Layout
+from pipeline.layout import Layout, Part
 from pipeline.networks import Conditions
 from pipeline.panel import Panel
 from pipeline.ray import Field, Triple
@@ -47,7 +48,7 @@ class FirstLight:
 def first_light(layout: Layout, width: int, height: int) -> FirstLight:
     """Trace the light of a layout at width×height pixels; some 0.1 s at 128, 1 s at 384 on two cores."""
     geometry = trace(layout, width, height)
-    shade = _Shade(layout, geometry)
+    shade = Shade(layout, geometry)
     light, occlusion = shade.light()
     return FirstLight(geometry, light, occlusion)
 
@@ -71,24 +72,11 @@ def conditions(layout: Layout, width: int, height: int) -> Conditions:
     )
 
 
-def taken(layout: Layout, width: int, height: int, caster: Caster) -> tuple[Geometry, Field]:
-    """Return the surfaces of a width×height picture and, H×W, the share of first light that `caster` takes from each.
-
-    0 where it stands in no light's way. The caster gives nothing back.
-    """
-    geometry = trace(layout, width, height)
-    with_it, _ = _Shade(layout, geometry, caster).light()
-    without, _ = _Shade(layout, geometry).light()
-    luminance = np.array([0.2126, 0.7152, 0.0722], np.float32)
-    share = 1 - (with_it @ luminance) / np.maximum(without @ luminance, 1e-4)
-    return geometry, np.clip(share, 0, 1).astype(np.float32)
-
-
-class _Shade:
+class Shade:
     """The surfaces of one picture and what falls on them, as flat arrays in the order of 3×3 patterns."""
 
-    def __init__(self, layout: Layout, geometry: Geometry, caster: Caster | None = None):
-        self.layout, self.geometry, self.caster = layout, geometry, caster
+    def __init__(self, layout: Layout, geometry: Geometry):
+        self.layout, self.geometry = layout, geometry
         self.height, self.width = geometry.depth.shape
         self.normals = geometry.normals(layout)
         self.part = geometry.part
@@ -99,7 +87,6 @@ class _Shade:
             part.solid for part in layout.parts if part.solid.bounds is not None and part.role not in ("far", "tube")
         ]
         self.things += [part.solid for part in layout.parts if isinstance(part.solid, Wall) and part.solid.opening]
-        self.things += [caster] if caster is not None else []
 
     @cached_property
     def lit(self) -> NDArray[np.bool_]:
@@ -118,13 +105,13 @@ class _Shade:
             for block, (one, three) in zip(blocks, pool.map(self._direct, blocks), strict=True):
                 key[block], tubes[block] = one, three
         shape = (self.height, self.width)
-        direct = self._shared(key.reshape(shape))[..., None] * (rig.key * rig.key_tint) + tubes.reshape(*shape, 3)
-        back = self._given_back(direct)
+        direct = self.shared(key.reshape(shape))[..., None] * (rig.key * rig.key_tint) + tubes.reshape(*shape, 3)
+        back = self.given_back(direct)
         dome = np.zeros((self.part.size, 4), np.float32)
         with ThreadPoolExecutor(THREADS) as pool:
             for block, four in zip(blocks, pool.map(lambda block: self._dome(block, back), blocks), strict=True):
                 dome[block] = four
-        fill = np.stack([self._shared(dome[:, channel].reshape(shape)) for channel in range(4)], -1)
+        fill = np.stack([self.shared(dome[:, channel].reshape(shape)) for channel in range(4)], -1)
         light = direct + fill[..., :1] * (rig.fill * rig.fill_tint) + fill[..., 1:]
         for index, part in enumerate(self.layout.parts):
             if isinstance(part.solid, Curtain):
@@ -133,7 +120,7 @@ class _Shade:
         light = np.where(self.lit[..., None], light, glow[..., None])
         return light.astype(np.float32), np.where(self.lit, fill[..., 0], 1).astype(np.float32)
 
-    def _at(self, block: NDArray[np.intp]) -> tuple[Triple, Triple, NDArray[np.uint8]]:
+    def at(self, block: NDArray[np.intp]) -> tuple[Triple, Triple, NDArray[np.uint8]]:
         """Return places a little off their surfaces, normals and patterns of a block of pixels."""
         normal = tuple(axis.reshape(-1)[block] for axis in self.normals)
         point = tuple(
@@ -143,11 +130,18 @@ class _Shade:
         return (point[0], point[1], point[2]), (normal[0], normal[1], normal[2]), pattern
 
     def _direct(self, block: NDArray[np.intp]) -> tuple[Field, Field]:
-        point, normal, pattern = self._at(block)
+        point, normal, pattern = self.at(block)
         return self._key(point, normal, pattern), self._tubes(point, normal)
 
     def _key(self, point: Triple, normal: Triple, pattern: NDArray[np.uint8]) -> Field:
         """The key light on each place: 1 on a surface at the target that faces it."""
+        total = np.zeros(point[0].shape, np.float32)
+        for _, power in self.key_rays(point, normal, pattern):
+            total += power
+        return total / np.float32(KEY_SAMPLES)
+
+    def key_rays(self, point: Triple, normal: Triple, pattern: NDArray[np.uint8]) -> Iterator[tuple[Triple, Field]]:
+        """Give, for each of KEY_SAMPLES, the ways to the key light, one length long, and what comes along them."""
         rig = self.layout.rig
         centre, target = np.asarray(rig.position, np.float32), np.asarray(rig.target, np.float32)
         axis = centre - target
@@ -156,7 +150,6 @@ class _Shade:
         u, v = square_to(axis)
         samples = square_samples(KEY_SAMPLES)
         mask = None if rig.gobo is None else gobo_mask(rig.gobo)
-        total = np.zeros(point[0].shape, np.float32)
         for index in range(KEY_SAMPLES):
             offset = samples[pattern, index] * np.float32(2 * rig.half)
             way = [centre[k] + offset[:, 0] * u[k] + offset[:, 1] * v[k] - point[k] for k in range(3)]
@@ -169,8 +162,7 @@ class _Shade:
             if rig.gobo is not None and mask is not None:
                 power = power * passed(rig.gobo, mask, centre, point, (way[0], way[1], way[2]))
             power[self._blocked(point, (way[0], way[1], way[2]), 1.0, free)] = 0
-            total += power
-        return total / np.float32(KEY_SAMPLES)
+            yield (way[0], way[1], way[2]), power
 
     def _blocked(self, point: Triple, way: Triple, far: float, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return where something is met within `far` lengths of `way`; looked at only where `among`."""
@@ -196,23 +188,27 @@ class _Shade:
         for part in self.layout.parts:
             if part.role != "tube":
                 continue
-            places, weight = tube_points(part)
             power = np.zeros(point[0].shape, np.float32)
-            for place in places:
-                way = (place[0] - point[0], place[1] - point[1], place[2] - point[2])
-                square = way[0] ** 2 + way[1] ** 2 + way[2] ** 2 + np.float32(1e-4)
-                facing = (way[0] * normal[0] + way[1] * normal[1] + way[2] * normal[2]) / np.sqrt(square)
-                one = np.maximum(facing, 0) / square * np.float32(weight / np.pi)
-                one[self._blocked(point, way, 0.97, one > 1e-4)] = 0
+            for _, one in self.tube_rays(part, point, normal):
                 power += one
             total += power[:, None] * self.layout.radiance(part)
         return total
 
-    def _given_back(self, direct: Field) -> Field:
+    def tube_rays(self, part: Part, point: Triple, normal: Triple) -> Iterator[tuple[Triple, Field]]:
+        """Give, for each point of a tube, the ways to it and what comes along them, over the tube's radiance."""
+        places, weight = tube_points(part)
+        for place in places:
+            way = (place[0] - point[0], place[1] - point[1], place[2] - point[2])
+            square = way[0] ** 2 + way[1] ** 2 + way[2] ** 2 + np.float32(1e-4)
+            facing = (way[0] * normal[0] + way[1] * normal[1] + way[2] * normal[2]) / np.sqrt(square)
+            one = np.maximum(facing, 0) / square * np.float32(weight / np.pi)
+            one[self._blocked(point, way, 0.97, one > 1e-4)] = 0
+            yield way, one
+
+    def given_back(self, direct: Field) -> Field:
         """Return parts×3: the radiance that each part sends on, from its mean direct light and the fill."""
         rig = self.layout.rig
-        # One more: what casts a shadow without being a part gives back nothing.
-        out = np.zeros((len(self.layout.parts) + 1, 3), np.float32)
+        out = np.zeros((len(self.layout.parts), 3), np.float32)
         for index, part in enumerate(self.layout.parts):
             albedo = self.layout.colours[part.slot]
             if part.glow:
@@ -225,16 +221,26 @@ class _Shade:
 
     def _dome(self, block: NDArray[np.intp], back: Field) -> Field:
         """Return n×4: the share of the dome that is seen, and the radiance of what is met instead."""
-        point, normal, pattern = self._at(block)
+        point, normal, pattern = self.at(block)
+        out = np.zeros((block.size, 4), np.float32)
+        for _, _, met in self.dome_rays(point, normal, pattern):
+            free = met < 0
+            out[:, 0] += free
+            out[:, 1:] += np.where(free[:, None], 0, back[met])
+        return out / np.float32(DOME_SAMPLES)
+
+    def dome_rays(
+        self, point: Triple, normal: Triple, pattern: NDArray[np.uint8]
+    ) -> Iterator[tuple[Triple, Field, NDArray[np.int64]]]:
+        """Give, for each of DOME_SAMPLES, unit ways, how far they go and the part they meet; inf and -1 for none."""
         tangent, other = frame(normal)
         samples = cosine_samples(DOME_SAMPLES)
-        out = np.zeros((block.size, 4), np.float32)
         index = np.arange(len(self.layout.parts))
         for sample in range(DOME_SAMPLES):
             local = samples[pattern, sample]
             way = tuple(local[:, 0] * tangent[k] + local[:, 1] * other[k] + local[:, 2] * normal[k] for k in range(3))
-            nearest = np.full(block.size, np.inf, np.float32)
-            met = np.full(block.size, -1)
+            nearest = np.full(pattern.size, np.inf, np.float32)
+            met = np.full(pattern.size, -1)
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 for i in index:
                     part = self.layout.parts[i]
@@ -244,13 +250,7 @@ class _Shade:
                     closer = t < nearest
                     nearest = np.where(closer, t, nearest)
                     met = np.where(closer, i, met)
-                if self.caster is not None:
-                    t, _ = self.caster.meet(point, (way[0], way[1], way[2]))
-                    met = np.where(t < nearest, len(self.layout.parts), met)
-            free = met < 0
-            out[:, 0] += free
-            out[:, 1:] += np.where(free[:, None], 0, back[met])
-        return out / np.float32(DOME_SAMPLES)
+            yield (way[0], way[1], way[2]), nearest, met
 
     def _folds(self, index: int, curtain: Curtain) -> Field:
         """Return H×W: cloth is dark in the depth of its folds."""
@@ -258,7 +258,7 @@ class _Shade:
         depth = np.clip(0.5 - 0.5 * out / np.float32(curtain.reach), 0, 1)
         return np.where(self.part == index, 1 - 0.55 * depth**1.3, 1).astype(np.float32)
 
-    def _shared(self, field: Field) -> Field:
+    def shared(self, field: Field) -> Field:
         """Return the 3×3 mean among neighbours on the same surface that face the same way."""
         pad = np.pad(field, 1, mode="edge")
         surface = np.pad(self.geometry.surface, 1, mode="edge")

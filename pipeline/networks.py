@@ -1,4 +1,4 @@
-"""The two networks as the pipeline sees them: plain callables, so that it never imports one."""
+"""The networks as the pipeline sees them: plain callables, so that it never imports one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +16,16 @@ class Segmenter(Protocol):
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return H×W alpha in [0, 1] for an H×W×3 sRGB photo."""
+
+
+class Refiner(Protocol):
+    """Corrects a segmenter's mask at the edge and in holes."""
+
+    #: Side in pixels of the square that it sees.
+    side: int
+
+    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return S×S alpha in [0, 1] for the S×S×3 sRGB bytes of the product's box and the S×S mask of it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,8 @@ class Generator(Protocol):
         """Paint what the conditions describe, h×w×3 of their size.
 
         One that `paints` "picture" answers sRGB in [0, 1]; one that paints "light" answers linear light ≥ 0, to be
-        multiplied onto the albedo. `on_step` takes the share of steps done, 0–1, and may raise to stop.
+        multiplied onto the albedo. `on_step` takes the share of steps done, 0–1, and may raise to stop. One that
+        `shifts_colour` also takes the keyword `shift_colour`, which switches that off.
         """
 
 
@@ -64,6 +75,8 @@ class Networks:
     segmenter: Segmenter
     generator: Generator
     versions: Mapping[str, str] = field(default_factory=dict)
+    #: None: the segmenter's mask is sharpened by the photo's edges alone.
+    refiner: Refiner | None = None
 
 
 def paints(generator: Generator) -> Literal["light", "picture"]:
@@ -74,3 +87,11 @@ def paints(generator: Generator) -> Literal["light", "picture"]:
 def painting_size(generator: Generator) -> int:
     """Return the longer side in pixels that a generator wants its conditions at: its attribute `size`, or 512."""
     return int(getattr(generator, "size", 512))
+
+
+def shifts_colour(generator: Generator) -> bool:
+    """Tell whether a generator can shift its latents towards the sketch's colours: its attribute `shifts_colour`.
+
+    One that does takes the keyword `shift_colour`, a bool.
+    """
+    return bool(getattr(generator, "shifts_colour", False))

@@ -1,11 +1,14 @@
 """The colours that a background is made of: found by clustering, compared with those that were asked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.cluster.vq import kmeans, vq
+from scipy.ndimage import binary_dilation
 
 from pipeline.colour import delta_e00, hex_to_rgb, lab_to_srgb, rgb_to_hex, srgb_to_lab
 
@@ -15,6 +18,59 @@ CLUSTERS = 8
 MERGE_BELOW = 3.0
 #: A colour on less than this share of the background is not called dominant.
 LEAST_SHARE = 0.005
+#: Longest side of the reduced picture on which colours are clustered, pixels.
+MEASURED_SIDE = 192
+#: What the background should meet, CIEDE2000: what the service promises. Any single colour may miss by twice the mean,
+#: since one that lies in shade is judged with its shade.
+MEAN_BAR = 5.0
+WORST_BAR = 10.0
+
+
+@dataclass(frozen=True)
+class PaletteControl:
+    """Which stages may act for the asked colours; each switch takes its stage out altogether."""
+
+    #: The prompt names them.
+    words: bool = True
+    #: The layout is composed in them; without, in the scene's own.
+    sketch: bool = True
+    #: A generator that can shifts its latents towards them.
+    latent: bool = True
+    #: Each colour's light is exposed for itself; without, one gain for the whole picture.
+    exposure: bool = True
+    #: The finished background is moved towards them.
+    transfer: bool = True
+    #: Further seeds that are tried while the background misses the bars.
+    retries: int = 2
+
+
+ALL_STAGES = PaletteControl()
+
+
+def meets_bars(deltas: Sequence[float]) -> bool:
+    """Tell whether the CIEDE2000 of the asked colours meet MEAN_BAR and WORST_BAR; no colours do."""
+    return not len(deltas) or (float(np.mean(deltas)) <= MEAN_BAR and max(deltas) <= WORST_BAR)
+
+
+def background_pixels(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return N×3 sRGB in [0, 1]: H×W×3 bytes where the product (H×W alpha) does not cover them, reduced.
+
+    Means of blocks and not single pixels: grain is not a colour of the background.
+    """
+    free, step = free_blocks(alpha)
+    rows, columns = free.shape
+    means = Image.fromarray(rgb[: rows * step, : columns * step]).reduce(step)
+    pixels: NDArray[np.float32] = np.asarray(means, dtype=np.float32)[free] / np.float32(255.0)
+    return pixels
+
+
+def free_blocks(alpha: NDArray[np.float32]) -> tuple[NDArray[np.bool_], int]:
+    """Return which square blocks of the picture the product (H×W alpha) neither covers nor touches, and their side."""
+    height, width = alpha.shape
+    step = max(1, -(-max(height, width) // MEASURED_SIDE))
+    rows, columns = height // step, width // step
+    covered = alpha[: rows * step, : columns * step].reshape(rows, step, columns, step).max(axis=(1, 3))
+    return np.asarray(~binary_dilation(covered >= 0.01)), step
 
 
 def dominant_colours(

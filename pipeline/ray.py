@@ -57,3 +57,9 @@ def triple(x: object, y: object, z: object, like: Triple) -> Triple:
 def constant(like: Triple, x: float, y: float, z: float) -> Triple:
     """Return one vector for all the points of `like`."""
     return triple(np.float32(x), np.float32(y), np.float32(z), like)
+
+
+def turned(x: Field, y: Field, angle: float) -> tuple[Field, Field]:
+    """Return places in axes that are turned by `angle` radians."""
+    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    return c * x + s * y, c * y - s * x

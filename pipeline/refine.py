@@ -2,11 +2,13 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import label, uniform_filter
 
+from pipeline.doubts import doubts
 from pipeline.errors import NoSubject
 from pipeline.image import Alpha, Cutout, Photo, Rgb
-from pipeline.resample import grown_box, reduced, resize, tight_box
+from pipeline.resample import grown_box, resize, tight_box
 
 #: Parts smaller than this share of the largest are specks.
 SPECK = 0.01
@@ -16,17 +18,17 @@ VEIL = 0.02
 BORDER = 8
 #: Where alpha is below this, colours are estimated instead of taken.
 OPAQUE = 0.995
+#: The mixture must explain a file's own soft edge this much better than the product's colours alone.
+MIXED = 0.8
 #: Longer side in pixels that the local means of colours are taken at.
-FUSION_SIDE = 1600
-#: Below this confidence the caller is warned.
-LOW_CONFIDENCE = 0.6
+FUSION_SIDE = 640
 
 
 def refine(photo: Photo, alpha: Alpha, *, agreement: float, undecided: float) -> Cutout:
     """Make the cut-out from the photo and its H×W alpha.
 
-    `agreement` and `undecided` come from the segmentation and make the confidence. Warnings: subject_touches_edge,
-    low_confidence. Raises NoSubject where nothing is left.
+    `agreement` and `undecided` come from the segmentation; what may be wrong is said by `pipeline.doubts`. Raises
+    NoSubject where nothing is left.
     """
     alpha = np.clip((alpha - VEIL) / (1 - 2 * VEIL), 0, 1) if photo.alpha is None else alpha
     alpha = _without_specks(alpha)
@@ -34,18 +36,38 @@ def refine(photo: Photo, alpha: Alpha, *, agreement: float, undecided: float) ->
     if box is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
     height, width = alpha.shape
-    cut_sides = _cut_sides(alpha)
+    doubt = doubts(photo.rgb, alpha, agreement=agreement, undecided=undecided, own=photo.alpha is not None)
     left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
     alpha = np.ascontiguousarray(alpha[top:bottom, left:right])
     rgb = photo.rgb[top:bottom, left:right].astype(np.float32) * np.float32(1 / 255)
-    rgb = foreground_colours(rgb, alpha, max(height, width))
-    confidence = _confidence(alpha, agreement, undecided)
-    warnings = []
-    if cut_sides:
-        warnings.append("subject_touches_edge")
-    if confidence < LOW_CONFIDENCE:
-        warnings.append("low_confidence")
-    return Cutout(rgb, alpha, confidence, tuple(warnings), cut_sides, (left, top))
+    if photo.alpha is None or holds_old_background(rgb, alpha):
+        rgb = foreground_colours(rgb, alpha, max(height, width))
+    return Cutout(rgb, alpha, doubt.confidence, doubt.warnings, doubt.cut_sides, (left, top), doubt.enclosed)
+
+
+def holds_old_background(rgb: Rgb, alpha: Alpha) -> bool:
+    """Whether the colours under a file's own soft edge (h×w×3 sRGB, h×w) are still mixed with what was behind.
+
+    Editors that cut out write the product's own colours there; a mask that was laid on a photo leaves the photo's, and
+    some tools multiply by alpha, which mixes with black. Told by which explains the soft pixels better: the product's
+    colours near by, or their mixture with the hidden ones.
+    """
+    soft = (alpha > 0.2) & (alpha < 0.8)
+    window = max(5, round(0.012 * max(alpha.shape)) | 1)
+    weights = [np.asarray(alpha > 0.98, np.float32), np.asarray(alpha < 0.02, np.float32)]
+    near = [uniform_filter(weight, window, mode="nearest") for weight in weights]
+    soft &= (near[0] > 1e-3) & (near[1] > 1e-3)
+    if not soft.any():
+        return False
+    errors = np.zeros(2)
+    for c in range(3):
+        front, back = (
+            uniform_filter(rgb[..., c] * weight, window, mode="nearest")[soft] / mean[soft]
+            for weight, mean in zip(weights, near, strict=True)
+        )
+        seen, cover = rgb[..., c][soft], alpha[soft]
+        errors += [np.abs(seen - front).mean(), np.abs(seen - cover * front - (1 - cover) * back).mean()]
+    return bool(errors[1] < MIXED * errors[0])
 
 
 def foreground_colours(rgb: Rgb, alpha: Alpha, side: int) -> Rgb:
@@ -62,16 +84,16 @@ def foreground_colours(rgb: Rgb, alpha: Alpha, side: int) -> Rgb:
     height, width = alpha.shape
     scale = min(1.0, FUSION_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small, small_alpha = np.clip(resize(rgb, *size), 0, 1), np.clip(resize(alpha, *size), 0, 1)
+    small, small_alpha = (resize(array, *size, Image.Resampling.BOX) for array in (rgb, alpha))
     unit = side * scale / 1600
     wide = _fusion_means(small, small, small_alpha, max(3, round(40 * unit)), sure=8)
     near = _fusion_means(_own_colour(small, small_alpha, wide), wide[..., 3:], small_alpha, max(3, round(6 * unit)))
-    full = np.stack([resize(near[..., c], width, height)[soft] for c in range(6)], -1)
+    full = np.stack([resize(near[..., c], width, height, Image.Resampling.BILINEAR)[soft] for c in range(6)], -1)
     rgb[soft] = _own_colour(rgb[soft], alpha[soft], full)
-    # What lies outside is never seen, but resampling must not find the old background there.
+    # A picture with alpha is filtered by whoever scales it: the old background must not lie beside the edge.
     outside = alpha == 0
     for c in range(3):
-        rgb[..., c][outside] = np.clip(resize(wide[..., c], width, height)[outside], 0, 1)
+        rgb[..., c][outside] = resize(wide[..., c], width, height, Image.Resampling.BILINEAR)[outside]
     return rgb
 
 
@@ -108,8 +130,10 @@ def _fusion_means(front: Rgb, back: Rgb, alpha: Alpha, window: int, sure: int = 
 
 def _without_specks(alpha: Alpha) -> Alpha:
     """Zero every part of alpha > .05 that is small against the largest."""
-    # Labelling at 1000 px finds the same parts and takes milliseconds at 40 megapixels.
-    small = reduced(np.repeat((alpha * 255).astype(np.uint8)[..., None], 3, -1), 1000)[..., 0]
+    # Labelling at 500 px finds the same parts and takes milliseconds at 40 megapixels.
+    scale = min(1.0, 500 / max(alpha.shape))
+    size = (max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale)))
+    small = np.asarray(Image.fromarray((alpha * 255).astype(np.uint8)).resize(size, reducing_gap=2.0))
     labels, count = label(small > 12, np.ones((3, 3), bool))
     if count < 2:
         return alpha
@@ -120,17 +144,3 @@ def _without_specks(alpha: Alpha) -> Alpha:
         return alpha
     keep = resize(1 - dropped.astype(np.float32), alpha.shape[1], alpha.shape[0])
     return alpha * np.clip(keep, 0, 1)
-
-
-def _cut_sides(alpha: Alpha) -> tuple[str, ...]:
-    """Return the sides of the photo that the product reaches over more than 1 % of their length."""
-    edges = {"left": alpha[:, 0], "top": alpha[0], "right": alpha[:, -1], "bottom": alpha[-1]}
-    return tuple(name for name, edge in edges.items() if float((edge > 0.5).mean()) > 0.01)
-
-
-def _confidence(alpha: Alpha, agreement: float, undecided: float) -> float:
-    """Return 0–1: the two looks agree, few pixels are undecided, and little of the result is half transparent."""
-    solid = float((alpha > 0.95).sum())
-    half = float(((alpha > 0.05) & (alpha <= 0.95)).sum())
-    firmness = solid / max(1.0, solid + half)
-    return round(float(np.clip((0.5 + 0.5 * agreement) * (1 - undecided) ** 0.5 * (0.4 + 0.6 * firmness), 0, 1)), 3)

@@ -1,14 +1,34 @@
-"""What stands on a polished floor, seen in it upside down."""
+"""What stands on a polished surface, seen in it upside down: the scene's things, and the product."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from pipeline.colour import linear_to_srgb, srgb_to_linear
+from pipeline.foot import contact_line
+from pipeline.image import Placed, Rgb
 from pipeline.layout import Layout
 from pipeline.ray import Field
-from pipeline.resample import resize
+from pipeline.resample import resize, tight_box
 from pipeline.room import Floor
-from pipeline.trace import Geometry
+from pipeline.trace import Geometry, trace
+
+#: Longer side in pixels of the grid that the product is mirrored on.
+GRID = 1024
+#: Rows mixed at a time.
+ROWS = 256
+#: What shines less than this mirrors nothing that is seen.
+LEAST_GLOSS = 0.2
+#: Canvas heights above or below the product's level that are still its surface; its sides are not.
+LEVEL = 0.004
+#: The product's mirror image is so much stronger than the props': it hides theirs and the lights'.
+STRENGTH = 1.6
+#: Canvas heights, and more by gloss, after which a mirror image has faded to 1 / e; its blur over its distance.
+FADE = (0.12, 0.32)
+ROUGH = 0.1
+#: The product's mirror image hides lights so much longer than it is seen itself.
+HIDES = 2.5
 
 
 def mirror(layout: Layout, geometry: Geometry, out: Field) -> None:
@@ -45,8 +65,113 @@ def mirror(layout: Layout, geometry: Geometry, out: Field) -> None:
         # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
         soft = max(0.6, 0.006 * (1.3 - part.gloss) * image.shape[0])
         image = np.stack([gaussian_filter(image[..., c], soft) for c in range(3)], -1)
-        flat = np.abs(down[1]) / np.sqrt(1 + down[1] ** 2)
-        share = part.gloss * (0.06 + 0.5 * (1 - np.broadcast_to(flat, nearest.shape)) ** 5)
+        share = np.broadcast_to(mirrored_share(down[1], part.gloss), nearest.shape)
         where = geometry.part == index
-        mixed = np.where(where, np.clip(resize(share.astype(np.float32), width, height), 0, 1), 0)
+        mixed = np.where(where, np.clip(resize(share, width, height), 0, 1), 0)
         out += (resize(image, width, height, Image.Resampling.BILINEAR) - out) * mixed[..., None]
+
+
+def reflected(background: Rgb, placed: Placed, layout: Layout) -> Rgb:
+    """Return the H×W×3 sRGB background with the product mirrored in the polished surface that it stands on.
+
+    The product is upright at its foot's depth, where the picture plane's scale is 1, so that its mirror image is exact
+    in the picture: each column upside down about its own contact (`contact_line`). What is seen of it is
+    STRENGTH × `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), d canvas heights below the contact, and it is
+    blurred by ROUGH × (1.3 - gloss) × d. The same array where the surface is matt.
+    """
+    index = _under(layout)
+    if index is None:
+        return background
+    gloss = max(layout.parts[index].gloss, layout.parts[index].polish)
+    if gloss < LEAST_GLOSS:
+        return background
+    height, width = placed.alpha.shape
+    scale = min(1.0, GRID / max(height, width))
+    w, h = max(16, round(width * scale)), max(16, round(height * scale))
+    alpha = np.clip(resize(placed.alpha, w, h, Image.Resampling.BOX), 0, 1)
+    box = tight_box(alpha > 0.5)
+    if box is None:
+        return background
+    line = contact_line(alpha, box)
+    top = max(0, int(line[box[0] : box[2]].min()))
+    rows = np.arange(top, h, dtype=np.float32)[:, None] + np.float32(0.5)
+    down = (rows - line[None]).astype(np.float32)
+    light = np.dstack([srgb_to_linear(placed.rgb) * placed.alpha[..., None], placed.alpha])
+    image = _upside_down(np.clip(resize(light, w, h, Image.Resampling.BOX), 0, None), line, rows, down)
+    image = _softer(image, np.maximum(down, 0), ROUGH * (1.3 - gloss))
+    geometry = trace(layout, w, h)
+    on_it = (geometry.part[top:] == index) & (np.abs(geometry.point[1][top:]) < LEVEL)
+    share = STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)
+    near = np.exp(-np.maximum(down, 0) / ((FADE[0] + FADE[1] * gloss) * h)) * on_it * np.clip(down + 0.5, 0, 1)
+    out = background.copy()
+    first = round(top * height / h)
+    if any(part.glow > 0 for part in layout.parts):
+        _hide_lights(out[first:], on_it, near * image[..., 3])
+    image *= (share * near)[..., None]
+    image = np.clip(resize(image, width, height - first, Image.Resampling.BILINEAR), 0, 1)
+    for start in range(0, height - first, ROWS):
+        strip = image[start : start + ROWS]
+        seen = strip[..., 3] > 0
+        pixels = out[first + start : first + start + ROWS]
+        mixed = srgb_to_linear(pixels[seen]) * (1 - strip[seen][:, 3:]) + strip[seen][:, :3]
+        pixels[seen] = linear_to_srgb(mixed)
+    return out
+
+
+def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
+    """Take from an H×W×3 sRGB picture the mirrored lights that the product stands before, by shares `hidden` (h×w).
+
+    What is brighter than the surface is in its row (the median where `on_it`) is a light's mirror image.
+    """
+    h, w = hidden.shape
+    small = srgb_to_linear(resize(picture, w, h, Image.Resampling.BOX))
+    rows = [np.median(small[row][on_it[row]], axis=0) if on_it[row].any() else np.ones(3) for row in range(h)]
+    usual = gaussian_filter(np.asarray(rows, np.float32), (0.01 * w, 0), mode="nearest")
+    over = np.maximum(small - usual[:, None], 0) * np.clip(HIDES * hidden, 0, 1)[..., None]
+    over = np.clip(resize(over, picture.shape[1], picture.shape[0], Image.Resampling.BILINEAR), 0, 1)
+    where = over.max(-1) > 0
+    picture[where] = linear_to_srgb(srgb_to_linear(picture[where]) - over[where])
+
+
+def mirrored_share(slope: Field, gloss: float) -> Field:
+    """Return the share of light, 0–1, that a polished level mirrors along camera rays of that slope (y over depth).
+
+    Schlick's approximation of Fresnel's formula (1994), weakened to what polished stone and wood show.
+    """
+    flat = np.abs(slope) / np.sqrt(1 + slope**2)
+    return np.asarray(gloss * (0.06 + 0.5 * (1 - flat) ** 5), np.float32)
+
+
+def _under(layout: Layout) -> int | None:
+    """Return the index of the part that the product stands on, None where it stands on none."""
+    for role in ("stand", "floor"):
+        for index, part in enumerate(layout.parts):
+            if part.role == role:
+                return index
+    return None
+
+
+def _upside_down(image: Field, line: Field, rows: Field, down: Field) -> Field:
+    """Return for `rows` (n×1) the h×w×C image mirrored about each column's own row `line` (w); 0 above it."""
+    source = np.clip(2 * line[None] - rows - 0.5, 0, image.shape[0] - 1)
+    upper = np.floor(source).astype(np.intp)
+    lower = np.minimum(upper + 1, image.shape[0] - 1)
+    part = (source - upper)[..., None].astype(np.float32)
+    columns = np.arange(image.shape[1])[None]
+    mirrored = image[upper, columns] * (1 - part) + image[lower, columns] * part
+    return np.asarray(np.where((down > 0)[..., None] & (2 * line[None] > rows)[..., None], mirrored, 0), np.float32)
+
+
+def _softer(image: Field, down: Field, rough: float) -> Field:
+    """Blur n×w×C by a Gaussian of `rough` × `down` (n×w) pixels, taller than wide as at flat angles; four steps."""
+    wanted = rough * down
+    steps = [0.0, *(float(wanted.max()) * share for share in (0.12, 0.4, 1.0))]
+    levels = [image] + [
+        np.stack([gaussian_filter(image[..., c], (1.6 * step, step)) for c in range(image.shape[2])], -1)
+        for step in steps[1:]
+    ]
+    out = np.zeros_like(image)
+    for index, level in enumerate(levels):
+        weight = np.interp(wanted, steps, np.eye(len(steps))[index]).astype(np.float32)
+        out += weight[..., None] * level
+    return out

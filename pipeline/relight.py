@@ -4,21 +4,24 @@ Sketch × light. Light is smooth within a surface and jumps between surfaces, an
 interpolated among places of one surface only, and edges stay as sharp as the drawing's.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from pipeline.air import bloom, haze, tube_hue
+from pipeline.bokeh import lights
 from pipeline.colour import linear_to_srgb
 from pipeline.image import Rgb
-from pipeline.layout import Layout
+from pipeline.layout import Colour, Layout
 from pipeline.light import FirstLight
 from pipeline.ray import Field
 from pipeline.reflection import mirror
 from pipeline.sketch import albedo, smoothed
 from pipeline.strips import by_strips
-from pipeline.trace import trace
+from pipeline.trace import Geometry, trace
 
 #: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
 SHOULDER = 0.8
@@ -32,12 +35,45 @@ WHITE_CORE = np.float32(0.45)
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
-def picture(layout: Layout, light: FirstLight, width: int, height: int) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size."""
+@dataclass(frozen=True)
+class Lit:
+    """A layout under its light, as a lens would take it: what `developed` makes a picture of."""
+
+    layout: Layout
+    geometry: Geometry
+    #: H×W×3 linear: albedo with its finish × exposed light.
+    linear: Field
+
+
+def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
+    """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, `exposed` so."""
+    return developed(lit(layout, light, width, height, by_colour=by_colour))
+
+
+def lit(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Lit:
+    """Return a width×height picture's albedo × light; `by_colour` is as in `exposed`."""
     geometry = trace(layout, width, height)
-    lit = exposed(layout, light)
-    out = albedo(layout, geometry, finished=True)
-    out *= spread(lit, light.geometry.surface, geometry.surface)
+    linear = albedo(layout, geometry, finished=True)
+    linear *= spread(exposed(layout, light, by_colour=by_colour), light.geometry.surface, geometry.surface)
+    return Lit(layout, geometry, linear)
+
+
+def repainted(scene: Lit, colours: tuple[Colour, ...]) -> Lit:
+    """Return the same scene under the same light with other albedos; lights out of focus are drawn anew."""
+    layout = replace(scene.layout, colours=colours)
+    pairs = zip(colours, scene.layout.colours, strict=True)
+    ratios = np.stack([np.maximum(new, 1e-4) / np.maximum(old, 1e-4) for new, old in pairs]).astype(np.float32)
+    slots = np.array([part.slot for part in layout.parts])[scene.geometry.part]
+    linear = scene.linear * ratios[slots]
+    if layout.kind == "bokeh":
+        far = np.array([part.role == "far" for part in layout.parts])[scene.geometry.part]
+        linear[far] = lights(layout, *far.shape[::-1])[far]
+    return Lit(layout, scene.geometry, linear)
+
+
+def developed(scene: Lit) -> Rgb:
+    """Return H×W×3 sRGB in [0, 1]: with tubes, mirror images, smooth edges, bloom and haze, tone-mapped."""
+    layout, geometry, out = scene.layout, scene.geometry, scene.linear.copy()
     for index, part in enumerate(layout.parts):
         if part.role == "tube":
             hue = tube_hue(layout, part.slot)
@@ -59,16 +95,22 @@ def tone_mapped(linear: Field) -> Field:
     )
 
 
-def exposed(layout: Layout, light: FirstLight) -> Field:
+def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Field:
     """Return h×w×3 light so scaled, colour by colour, that the lit part of what has it shows that colour itself.
 
     The lit part: what is brighter than half way between the colour's darkest and brightest twentieth. Real light moves
-    colours: path-traced scenes with the asked albedo miss them by a mean ΔE00 of 11.5.
+    colours: path-traced scenes with the asked albedo miss them by a mean ΔE00 of 11.5. Without `by_colour` the light
+    stays as it is but for one gain, which shows the median of all lit places at 1.
     """
     out = light.light.copy()
     part = light.geometry.part
     slots = np.array([thing.slot for thing in layout.parts])
     lit = np.array([thing.glow == 0 for thing in layout.parts])
+    if not by_colour:
+        where = lit[part]
+        level = float(np.median(out[where] @ _LUMINANCE)) if where.any() else 1.0
+        out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MOST_GAIN, MOST_GAIN))
+        return out
     for slot in np.unique(slots):
         where = (slots[part] == slot) & lit[part]
         if where.sum() < 4:

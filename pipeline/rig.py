@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.layout import Gobo, Rig
+from pipeline.sampling import square_to
 from pipeline.spec import Mood, SceneKind
 
 Point = tuple[float, float, float]
@@ -12,6 +13,8 @@ Point = tuple[float, float, float]
 
 def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.Generator) -> Rig:
     """Return the light of a scene whose wall is at z = `wall`; `angle` as `Mood.light_angle`, of this one picture."""
+    if kind == "flatlay":
+        return _raking(mood, angle, rng)
     lean = np.deg2rad(angle)
     rise = {"sand": 0.62, "window": 0.6}.get(kind, 0.78)
     direction = np.array([np.sin(lean), rise + 0.3 * np.cos(lean), 0.62 + 0.2 * rng.random()])
@@ -38,6 +41,68 @@ def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.G
     if kind != "window":
         return found
     return replace(found, half=float(0.02 + 0.09 * mood.softness), gobo=_gobo(found, wall, rng))
+
+
+def shifted(found: Rig, x: float, y: float) -> Rig:
+    """Return the same light moved along the picture's plane by x and y canvas heights."""
+    move = np.array([x, y, 0.0])
+    position, target = (_point(np.asarray(place) + move) for place in (found.position, found.target))
+    return replace(found, position=position, target=target)
+
+
+def _raking(mood: Mood, angle: float, rng: np.random.Generator) -> Rig:
+    """Return a light for what is seen from above: from the side that `angle` says, low over the surface z = 0.
+
+    The harder, the lower: relief shows.
+    """
+    lean = np.deg2rad(angle)
+    rise = np.deg2rad(33 + 20 * mood.softness + float(rng.uniform(-3, 3)))
+    direction = np.array([np.sin(lean) * np.cos(rise), np.cos(lean) * np.cos(rise), np.sin(rise)])
+    return Rig(
+        position=_point((3.4 - 1.3 * mood.contrast) * direction),
+        target=(0.0, 0.0, 0.0),
+        half=float(0.12 + mood.softness**1.3),
+        key=1.0,
+        fill=float(0.5 * (1.12 - 0.95 * mood.contrast)),
+        key_tint=_of_luminance_one(np.array([1 + 0.16 * mood.warmth, 1.0, 1 - 0.22 * mood.warmth], np.float32)),
+        fill_tint=_of_luminance_one(np.array([1 - 0.05 * mood.warmth, 1.0, 1 + 0.08 * mood.warmth], np.float32)),
+    )
+
+
+def through_leaves(
+    found: Rig, softness: float, free: tuple[float, float, float, float], rng: np.random.Generator
+) -> Rig:
+    """Return the light through branches at one side of the picture, smaller, so that the leaves' shadows are seen.
+
+    None of them falls into `free` (left, low, right, high) on the surface z = 0: a product there would have to show
+    it. Where no branch fits, the light stays as it is.
+    """
+    position, target = np.asarray(found.position), np.asarray(found.target)
+    axis = (position - target) / np.linalg.norm(position - target)
+    u, v = (side.astype(np.float64) for side in square_to(axis.astype(np.float32)))
+    centre = target + float(rng.uniform(0.5, 0.75)) * axis
+
+    def falls_free(leaf: tuple[tuple[float, float], ...]) -> bool:
+        at = np.asarray(leaf)
+        place = centre + at[:, :1] * u + at[:, 1:] * v
+        way = place - position
+        x, y = (place - way * (place[:, 2:] / way[:, 2:]))[:, :2].T
+        return bool(((x < free[0]) | (x > free[2]) | (y < free[1]) | (y > free[3])).all())
+
+    leaves: list[tuple[tuple[float, float], ...]] = []
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    for height in rng.uniform(-0.12, 0.12, 8) + np.tile([-0.5, -0.2, 0.12, 0.42], 2):
+        root = (side * float(rng.uniform(0.3, 0.66)), float(height))
+        heading = np.pi / 2 + side * float(rng.uniform(0.0, 2.8))
+        length = float(rng.uniform(0.3, 0.5))
+        stem, *others = sprig(rng, root, heading, length, 9, float(rng.uniform(0.2, 0.34)))
+        if falls_free(stem):
+            leaves += [stem, *filter(falls_free, others)]
+    # The mask ends there; what touches its edge would run on as a streak.
+    whole = tuple(leaf for leaf in leaves if np.abs(np.asarray(leaf)).max() < 0.72)
+    if not whole:
+        return found
+    return replace(found, half=float(0.03 + 0.1 * softness), gobo=Gobo(_point(centre), (), whole))
 
 
 def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:

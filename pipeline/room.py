@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.panel import Opening, arch
-from pipeline.ray import INF, NEAR, ONE_FACE, Bounds, Face, Field, Triple, circle, constant, triple
+from pipeline.ray import INF, NEAR, ONE_FACE, Bounds, Face, Field, Triple, circle, constant, triple, turned
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,16 @@ class Wall:
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         return point[0], point[1]
+
+
+@dataclass(frozen=True)
+class Top(Wall):
+    """A tabletop or a floor seen from straight above: a wall to the camera, whose grain is turned by `turn` radians."""
+
+    turn: float = 0.0
+
+    def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
+        return turned(point[0], point[1], self.turn)
 
 
 @dataclass(frozen=True)

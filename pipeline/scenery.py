@@ -4,11 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.arrangement import Arrangement
 from pipeline.furniture import Furniture
 from pipeline.layout import Layout, Part
 from pipeline.panel import Opening, Panel
 from pipeline.relief import Curtain, Dunes
-from pipeline.room import Floor, Recess, Sweep, Wall
+from pipeline.rig import shifted, through_leaves
+from pipeline.room import Floor, Recess, Sweep, Top, Wall
 from pipeline.spec import SceneKind, Spec
 
 #: Where the wall may be, z in canvas heights, nearest and farthest.
@@ -22,9 +24,12 @@ WALLS: dict[SceneKind, tuple[float, float]] = {
     "bokeh": (-7.0, -7.0),
     "curtain": (-0.75, -1.0),
     "neon": (-0.75, -1.1),
+    "flatlay": (0.0, 0.0),
 }
 #: Finishes that shine, and how much.
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
+#: A stand on a polished floor is lacquered: this gloss for the product's mirror image.
+LACQUER = 0.45
 
 
 @dataclass
@@ -39,7 +44,7 @@ class Scenery:
 
     def sweep(self) -> Layout:
         """Seamless paper; with more than one colour, shapes before it."""
-        radius = min(float(self.rng.uniform(0.35, 0.75)), 0.6 - self.wall * 0.3)
+        radius = min(float(self.rng.uniform(0.35, 0.75)), 0.6 - self.wall * 0.3, -self.wall - 0.9 * self.empty.base)
         ground = Part(Sweep(self.wall, 0.0, radius), 0, "wall", self.spec.scene.wall)
         furniture = self._furniture(level=0.0, used=1, back=self.wall + 0.75 * radius)
         if self.furnished:
@@ -63,7 +68,7 @@ class Scenery:
 
     def tabletop(self) -> Layout:
         """A table before a wall that is farther off."""
-        back = float(self.rng.uniform(-0.75, -0.42))
+        back = min(float(self.rng.uniform(-0.75, -0.42)), -1.15 * self.empty.base - 0.05)
         scene = self.spec.scene
         table = Part(Floor(0.0, back), self._second, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
         wall = Part(Wall(self.wall), 0, "wall", scene.wall)
@@ -72,8 +77,6 @@ class Scenery:
             if furniture.wanted > 1:
                 furniture.panel(back + 0.1)
             furniture.props(extra=int(self.rng.integers(0, 2)))
-            if self.rng.random() < 0.12:
-                furniture.branch()
         return self._with(wall, table, *furniture.parts)
 
     def niche(self) -> Layout:
@@ -123,19 +126,17 @@ class Scenery:
                 level = furniture.stand()
             furniture.props()
         floor = Part(Floor(level, self.wall - 0.06), self._second, "floor", scene.surface, 0.55)
-        return self._with(Part(Curtain(self.wall, waves), 0, "wall", scene.wall), floor, *furniture.parts)
+        return self._with(Part(Curtain(self.wall, waves), 0, "wall", scene.wall), floor, *_lacquered(furniture.parts))
 
     def neon(self) -> Layout:
         """A dark wall with glowing tubes and a floor that mirrors them."""
         furniture = self._furniture(level=0.0, used=2, back=self.wall + 0.1)
-        # The tube burns out to white, so its colour is also given to what stands there.
-        glow = 2
+        # The tube burns out to white, so its colour, the third, is also given to what stands there.
         level = furniture.stand() if self.furnished and (furniture.wanted or self.rng.random() < 0.7) else 0.0
         if self.furnished:
             furniture.props()
-        tubes = self._tubes(glow, level)
         wall, floor = self._room(level)
-        return self._with(wall, replace(floor, gloss=0.7), *tubes, *furniture.parts)
+        return self._with(wall, replace(floor, gloss=0.7), *self._tubes(2, level), *_lacquered(furniture.parts))
 
     def _tubes(self, slot: int, level: float) -> list[Part]:
         left, top, right, bottom = self.empty.product
@@ -206,9 +207,26 @@ class Scenery:
     def bokeh(self) -> Layout:
         """A table before lights that are far out of focus."""
         scene = self.spec.scene
-        back = float(self.rng.uniform(-0.6, -0.35))
+        back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
         table = Part(Floor(0.0, back), self._second, "floor", scene.surface, max(0.4, GLOSS.get(scene.surface, 0.0)))
         return self._with(Part(Wall(self.wall), 0, "far", glow=1.0), table)
+
+    def flatlay(self) -> Layout:
+        """A surface seen from straight above, a second one laid on it, props in the corners."""
+        scene, (left, top, right, bottom) = self.spec.scene, self.empty.product
+        # The camera looks down at the picture's middle, and there the light is aimed.
+        light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.stand[0], bottom - 0.5)
+        # A soft light would leave nothing of leaves' shadows.
+        if self.empty.softness <= 0.6 and self.rng.random() < 0.4:
+            half = (right - left) / 2 + 0.04
+            light = through_leaves(light, self.empty.softness, (-half, -0.04, half, bottom - top + 0.04), self.rng)
+        self.empty = replace(self.empty, eye=0.5, lies=True, rig=light)
+        plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
+        still = Arrangement(self.empty, self.rng)
+        if self.empty.asked > 1 or self.rng.random() < 0.5:
+            still.sheet(scene.wall)
+        still.props()
+        return self._with(Part(plane, 0, "floor", scene.surface, GLOSS.get(scene.surface, 0.0)), *still.parts)
 
     @property
     def _second(self) -> int:
@@ -217,14 +235,15 @@ class Scenery:
 
     def _room(self, level: float) -> tuple[Part, Part]:
         scene = self.spec.scene
-        gloss = GLOSS.get(scene.surface, 0.0)
-        return (
-            Part(Wall(self.wall), 0, "wall", scene.wall),
-            Part(Floor(level, self.wall), self._second, "floor", scene.surface, gloss),
-        )
+        floor = Part(Floor(level, self.wall), 1, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
+        return Part(Wall(self.wall), 0, "wall", scene.wall), floor
 
     def _furniture(self, *, level: float, used: int, back: float, ground: Dunes | None = None) -> Furniture:
         return Furniture(self.empty, self.rng, level=level, used=used, back=back, ground=ground)
 
     def _with(self, *parts: Part) -> Layout:
         return replace(self.empty, parts=tuple(parts))
+
+
+def _lacquered(parts: list[Part]) -> list[Part]:
+    return [replace(part, polish=LACQUER) if part.role == "stand" else part for part in parts]

@@ -11,7 +11,9 @@ Format = Literal["jpeg", "png", "webp", "avif"]
 #: `transparent`: none at all, straight alpha.
 BackgroundRule = Literal["scene", "white", "transparent"]
 #: What stands behind and under the product; each kind is one way to draw the sketch.
-SceneKind = Literal["white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon"]
+SceneKind = Literal[
+    "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
+]
 Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric"]
 
 
@@ -94,6 +96,8 @@ class Preset:
     fill_bounds: tuple[float, float] | None = None
     #: Least side in pixels that the place accepts.
     min_side: int = 1
+    #: Whether a soft shadow may lie on a white background.
+    shadow: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.background import paint_background
 from pipeline.composite import composite, shade
 from pipeline.composition import compose
 from pipeline.decode import decode
 from pipeline.encode import encode
+from pipeline.gate import choose
 from pipeline.image import Cutout, Rgb
 from pipeline.inspect import inspect
-from pipeline.layout import Layout, fit
+from pipeline.layout import LYING, Layout, fit
+from pipeline.marking import Credentials, stronger
+from pipeline.match import lit_from, matched, photo_light
 from pipeline.networks import Networks, Progress
+from pipeline.palette import ALL_STAGES, PaletteControl
 from pipeline.place import place
 from pipeline.refine import refine
+from pipeline.reflection import reflected
 from pipeline.resample import tight_box
 from pipeline.segment import segment
 from pipeline.shadow import cast_shadow, contact_shadow
 from pipeline.spec import Limits, Spec
+from pipeline.stance import stance
+from pipeline.wrap import wrapped
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
@@ -30,8 +36,8 @@ STAGES: Mapping[str, float] = MappingProxyType(
         "decode": 0.01,
         "segment": 0.15,
         "refine": 0.02,
-        "background": 0.44,
         "place": 0.02,
+        "background": 0.44,
         "shadow": 0.29,
         "composite": 0.01,
         "encode": 0.03,
@@ -69,27 +75,37 @@ def swap(
     limits: Limits,
     clock: Callable[[], float],
     progress: Progress = ignore,
+    control: PaletteControl = ALL_STAGES,
+    credentials: Credentials | None = None,
 ) -> Render:
     """Swap the background of a product photo.
 
     `data` is the photo's file. `progress` is called as each stage starts and with each step of the generator; it may
     raise to stop, and what it raises comes out. `clock` gives seconds, as time.perf_counter does, for the report's
-    timings. Raises PipelineError and nothing else of its own.
+    timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
+    file. Raises PipelineError and nothing else of its own.
     """
     stages = _Stages(progress, clock)
     with stages("decode"):
         photo = decode(data, limits)
     with stages("segment"):
-        found = segment(photo, networks.segmenter)
+        found = segment(photo, networks.segmenter, networks.refiner)
     with stages("refine"):
         cutout = refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)
     white = spec.preset.background == "white" or spec.scene.kind == "white"
-    if white and spec.preset.digital_source_type:
+    mark = spec.preset.digital_source_type
+    if white and mark:
         # No pixel is generated: the preset's AI mark would be untrue. IPTC's term for real elements put together.
-        spec = replace(spec, preset=replace(spec.preset, digital_source_type="compositeCapture"))
+        mark = "compositeCapture"
+    # what the photo says of itself stays true of the product in it
+    mark = stronger(mark, photo.digital_source_type)
+    spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
+    with stages("place"):
+        placed, placing_warnings = place(cutout, box, width, height)
+    seed, tried = spec.seed, list[dict[str, Any]]()
     with stages("background"):
         layout: Layout | None = None
         background: Rgb | None = None
@@ -97,25 +113,50 @@ def swap(
             if white:
                 background = np.ones((height, width, 3), np.float32)
             else:
-                layout = compose(spec, width, height, _aspect(cutout), cutout.cut_sides)
-                background = paint_background(spec, layout, width, height, networks.generator, stages.step)
-    with stages("place"):
-        placed, placing_warnings = place(cutout, box, width, height)
+                light = photo_light(photo, cutout)
+                seen = stance(cutout.alpha)
+                chosen = choose(
+                    spec,
+                    lambda one: compose(
+                        one, width, height, _aspect(cutout), cutout.cut_sides, light_side=lit_from(light), seen=seen
+                    ),
+                    placed.alpha,
+                    networks.generator,
+                    stages.step,
+                    control=control,
+                    finish=lambda picture: matched(picture, light, bool(spec.palette)),
+                )
+                layout, background = chosen.layout, chosen.background
+                seed, tried = chosen.seed, chosen.tried
     with stages("shadow"):
         if background is not None and layout is not None:
             # Cut off below its foot isn't seen; cut off above it hangs. Either way it stands on nothing.
-            afloat = "bottom" in cutout.cut_sides or "top" in cutout.cut_sides
+            # What lies is seen whole by the surface wherever the photo cuts it.
+            afloat = not layout.lies and ("bottom" in cutout.cut_sides or "top" in cutout.cut_sides)
             background = shade(background, cast_shadow(placed.alpha, layout, cut_below=afloat))
-        elif background is not None and spec.preset.background == "scene" and "bottom" not in cutout.cut_sides:
+            if not afloat and not layout.lies:
+                background = reflected(background, placed, layout)
+        elif background is not None and spec.preset.shadow and "bottom" not in cutout.cut_sides:
             background = shade(background, contact_shadow(placed.alpha))
     with stages("composite"):
-        picture = composite(placed, background)
+        edged = placed if background is None or layout is None else wrapped(placed, background)
+        picture = composite(edged, background)
     with stages("encode"):
-        encoded = encode(picture, spec.preset)
+        reserve = credentials.reserve if credentials else 0
+        encoded = encode(picture, spec.preset, alpha=placed.alpha, reserve=reserve)
+        if credentials:
+            encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark))
     with stages("inspect"):
-        provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed, "attempts": 1}
+        provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
+        provenance |= {"kept_seed": seed, "attempts": len(tried), "tried": tried}
         report = inspect(
-            encoded.data, spec=spec, placed=placed, background=background, cutout=cutout, provenance=provenance
+            encoded.data,
+            spec=spec,
+            placed=placed,
+            background=background,
+            cutout=cutout,
+            provenance=provenance,
+            credentials=credentials,
         )
     report["provenance"]["timings"] = stages.timings
     return Render(
@@ -139,7 +180,7 @@ def product_box(cutout: Cutout, spec: Spec, width: int, height: int) -> tuple[fl
         tight = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
         x, y = cutout.origin
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
-    return fit(spec.preset, _aspect(cutout), width, height, cutout.cut_sides)
+    return fit(spec.preset, _aspect(cutout), width, height, cutout.cut_sides, lies=spec.scene.kind in LYING)
 
 
 def _aspect(cutout: Cutout) -> float:

@@ -17,6 +17,7 @@ MAX_TEXT = 120
 
 # Words of free text that name a composition outright, looked for in this order; nothing matches: a sweep.
 _KINDS: tuple[tuple[str, SceneKind, Finish], ...] = (
+    ("flat[ -]?lay|top[ -]?down|overhead|from above|bird'?s[ -]eye|knolling", "flatlay", "plain"),
     ("beach|dune|desert|sand", "sand", "sand"),
     ("curtain|drape|silk|velvet", "curtain", "fabric"),
     ("neon|cyberpunk|night ?club", "neon", "plain"),
@@ -49,7 +50,7 @@ class Catalogue:
         words = _free_text(text)
         kind, finish = _composition(words)
         # only a surface that the text names is drawn as one; its colours stay the palette's
-        surface: Finish = finish if kind in ("tabletop", "sand", "curtain", "niche", "podium") else "plain"
+        surface: Finish = finish if kind in ("tabletop", "sand", "curtain", "niche", "podium", "flatlay") else "plain"
         return Scene(
             name=words,
             title=words,
@@ -166,8 +167,16 @@ def _composition(words: str) -> tuple[SceneKind, Finish]:
     text = words.casefold()
     for pattern, kind, finish in _KINDS:
         if re.search(rf"\b(?:{pattern})\b", text):
+            if kind == "flatlay":
+                finish = _material(text)
             return kind, finish
     return "sweep", "plain"
+
+
+def _material(text: str) -> Finish:
+    """Return what the text says that the product lies on."""
+    tables = ((pattern, finish) for pattern, kind, finish in _KINDS if kind == "tabletop")
+    return next((finish for pattern, finish in tables if re.search(rf"\b(?:{pattern})\b", text)), "plain")
 
 
 def _described(record: Scene | Mood | Preset) -> dict[str, Any]:
@@ -189,6 +198,7 @@ def _preset_json(preset: Preset) -> dict[str, Any]:
         "background": preset.background,
         "fill": preset.fill,
         "margins": list(preset.margins),
+        "shadow": preset.shadow,
         "scene_allowed": preset.background == "scene",
         "scene_sibling": preset.scene_sibling,
         "rules": [

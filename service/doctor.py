@@ -5,6 +5,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from rich.console import Console
 
+from service.credentials import open_credentials
 from service.database import create_engine, is_migrated
 from service.objects import ObjectError, open_buckets
 from service.queue import Bell, QueueUnavailable
@@ -28,6 +29,8 @@ def examine(settings: Settings, *, load: bool) -> bool:
         check("queue", lambda: _queue(settings)),
         check("store", lambda: _store(settings)),
     ]
+    if settings.c2pa_certificate or settings.c2pa_key:
+        checks.append(check("signing", lambda: _signing(settings)))
     if load:
         checks.append(check("networks", lambda: _networks(settings)))
     return all(checks)
@@ -68,6 +71,11 @@ def _store(settings: Settings) -> str:
         where = settings.s3_endpoint_url or "AWS"
         return f"S3 at {where}: {settings.s3_source_bucket}, {settings.s3_render_bucket}"
     return f"directory {settings.home / 'objects'}"
+
+
+def _signing(settings: Settings) -> str:
+    credentials = open_credentials(settings)
+    return f"content credentials of {credentials.issuer}" if credentials else "off"
 
 
 def _networks(settings: Settings) -> str:

@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.colour import parse_colour
+from pipeline.marking import Credentials
 from pipeline.spec import Spec
 from pipeline.swap import Render, swap
 from service.catalogue import Catalogue, load_catalogue
+from service.credentials import CredentialsInvalid, open_credentials
 from service.networks import open_networks
 from service.settings import Settings
 from service.specs import resolve_spec, stored_spec
@@ -68,6 +70,7 @@ def swap_file(
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
+        credentials = _credentials(settings)
         networks = open_networks(settings)
         render = swap(
             photo.read_bytes(),
@@ -76,6 +79,7 @@ def swap_file(
             limits=settings.limits,
             progress=lambda stage, fraction: bar.update(task, description=stage, completed=fraction),
             clock=time.perf_counter,
+            credentials=credentials,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -83,3 +87,10 @@ def swap_file(
     report = json.dumps(render.report, indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")
     return render
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    try:
+        return open_credentials(settings)
+    except CredentialsInvalid as error:
+        raise SpecInvalid(str(error)) from error

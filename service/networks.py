@@ -1,5 +1,7 @@
 """Loads the networks that the settings name."""
 
+from pathlib import Path
+
 from models.loading import load_networks
 from pipeline.networks import Networks
 from service.settings import Settings
@@ -10,6 +12,7 @@ def open_networks(settings: Settings) -> Networks:
     return load_networks(
         segmenter=settings.segmenter,
         weights=settings.weights,
+        refiner=Path(settings.refiner) if settings.refiner else None,
         generator=settings.generator,
         generator_class=settings.generator_class,
         device=settings.device,
@@ -18,4 +21,5 @@ def open_networks(settings: Settings) -> Networks:
         strength=settings.strength,
         size=settings.generation_size,
         guidance_scale=settings.guidance_scale,
+        latent_colour=settings.latent_colour,
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ulid import ULID
 
 from pipeline.errors import OutOfMemory, PipelineError, Rejected
+from pipeline.marking import Credentials
 from pipeline.networks import Networks
 from pipeline.spec import Limits
 from pipeline.swap import Render, swap
@@ -53,6 +54,8 @@ class Run:
     stopping: threading.Event
     #: Called when a step has hung past the time limit: no exception can reach a C call, only the process's end.
     on_hang: Callable[[], None]
+    #: What signs the pictures; None: nothing does.
+    credentials: Credentials | None = None
 
     def __call__(self, job_id: str) -> None:
         """Run one attempt of a job. A message that comes late, or twice, does nothing."""
@@ -116,6 +119,7 @@ class Run:
             limits=self.limits,
             progress=lambda stage, fraction: progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
+            credentials=self.credentials,
         )
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
@@ -125,7 +129,7 @@ class Run:
 
     def _finish(self, claim: Claim, render: Render, key: str) -> None:
         report = render.report
-        report["provenance"]["attempts"] = claim.attempt
+        report["provenance"]["job_attempt"] = claim.attempt
         try:
             self.jobs.succeed(
                 claim,

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.spec import Limits
 
+REFINER_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "cutout" / "checkpoint"
 STUDIO_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "studio" / "checkpoint"
 
 
@@ -67,15 +68,26 @@ class Settings(BaseSettings):
 
     #: Name of a rembg model; `backdrop models fetch` brings the default's weights.
     segmenter: str = "u2netp"
+    #: Folder of the network that corrects u2netp's masks; empty: none. Other segmenters go without.
+    refiner: str = str(REFINER_CHECKPOINT)
     #: Where weights lie: beside the installed packages, so that they come and go with the virtual environment.
     weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
     #: A diffusers folder or hub id.
     generator: str = str(STUDIO_CHECKPOINT)
+    #: Whether a hub model's latents are moved to the asked colours while it paints (`models.latent_shift`).
+    latent_colour: bool = False
     #: A pipeline class of diffusers by name; default: what the folder names.
     generator_class: str | None = None
     #: "auto" takes CUDA or MPS where torch finds one.
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    #: PEM files of the certificate (its chain after it) and the key that sign every picture with content credentials
+    #: (C2PA); not set: nothing is signed.
+    c2pa_certificate: Path | None = None
+    c2pa_key: Path | None = None
+    c2pa_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = "es256"
+    #: An RFC 3161 time-stamping authority; without one a signature is good for as long as the certificate is.
+    c2pa_timestamp_url: str | None = None
     #: How the generator is run; default of each: what its family is made for (`models/families.py`), or its own.
     #: Denoising steps that run.
     steps: int | None = Field(None, ge=1)
@@ -85,11 +97,11 @@ class Settings(BaseSettings):
     #: Longer side in pixels of what the generator paints.
     generation_size: int | None = Field(None, ge=64)
 
-    @field_validator("home", "weights")
+    @field_validator("home", "weights", "c2pa_certificate", "c2pa_key")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.
-        return value.expanduser().absolute()
+        return None if value is None else value.expanduser().absolute()
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -80,9 +80,9 @@ class Report(BaseModel):
 
     palette: dict[str, Any] = Field(description="Asked and found colours, with CIEDE2000 and shares.")
     fidelity: dict[str, Any] = Field(description="CIEDE2000 between the product's pixels and the delivered file.")
-    preset: list[dict[str, Any]] = Field(description="Each rule: measured, bound, pass, warn or fail, source.")
+    preset: list[dict[str, Any]] = Field(description="Each rule: measured, bound, status, source.")
     cutout: dict[str, Any] = Field(description="Confidence and warnings of the cut-out.")
-    provenance: dict[str, Any] = Field(description="Networks and versions, seed, attempts, timings.")
+    provenance: dict[str, Any] = Field(description="Networks and versions, seeds tried, attempts, timings.")
 
 
 class RenderView(BaseModel):

@@ -17,8 +17,10 @@ import dramatiq
 from redis.exceptions import RedisError
 from ulid import ULID
 
+from pipeline.marking import Credentials
 from pipeline.networks import Networks
 from service.catalogue import load_catalogue
+from service.credentials import CredentialsInvalid, open_credentials
 from service.database import create_engine
 from service.jobs import Jobs
 from service.logs import configure_logs
@@ -35,7 +37,9 @@ logger = logging.getLogger(__name__)
 CANNOT_START = 78
 
 
-def boot(settings: Settings, networks: Networks, *, stopping: threading.Event) -> tuple[dramatiq.Worker, Any]:
+def boot(
+    settings: Settings, networks: Networks, *, stopping: threading.Event, credentials: Credentials | None = None
+) -> tuple[dramatiq.Worker, Any]:
     """Put the worker together: broker, actor, and everything that a run needs. Returns it with its redis client."""
     engine = create_engine(settings.sqlalchemy_url)
     sources, renders = open_buckets(settings)
@@ -50,6 +54,7 @@ def boot(settings: Settings, networks: Networks, *, stopping: threading.Event) -
         keep_every=settings.lease / 4,
         stopping=stopping,
         on_hang=lambda: os._exit(1),
+        credentials=credentials,
     )
     client = worker_client(settings.queue_url)
     broker = build_broker(client)
@@ -86,6 +91,11 @@ def serve(settings: Settings) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    try:
+        credentials = open_credentials(settings)
+    except CredentialsInvalid as error:
+        logger.error("%s", error)
+        return CANNOT_START
     started = time.perf_counter()
     try:
         networks = open_networks(settings)
@@ -93,7 +103,7 @@ def serve(settings: Settings) -> int:
         logger.exception("the networks can't be loaded")
         return CANNOT_START
     logger.info("networks loaded in %.1f s: %s", time.perf_counter() - started, dict(networks.versions))
-    worker, client = boot(settings, networks, stopping=stopping)
+    worker, client = boot(settings, networks, stopping=stopping, credentials=credentials)
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), **networks.versions}
     presence = Presence(client, name, about)

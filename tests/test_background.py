@@ -3,11 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.background import LIGHT_SIDE, MOST_STOPS, paint_background, prompt
+from pipeline.background import LIGHT_SIDE, MOST_STOPS, paint, paint_background, prompt
 from pipeline.composition import compose
 from pipeline.errors import ModelFailed
+from pipeline.light import first_light
 from pipeline.networks import Conditions
 from pipeline.palette import compare_palette
+from pipeline.relight import exposed
 from tests.still_life import Darkener, preset, spec
 from tests.test_layout import KINDS
 
@@ -109,3 +111,21 @@ def test_the_prompt_holds_scene_mood_colours_and_the_brands_words() -> None:
     side = "left" if layout.light_side < 0 else "right"
     for part in ("podium scene", "a scene", "a mood", "#112233", "hand made", f"light from the {side}"):
         assert part in words
+
+
+def test_a_light_network_is_not_asked_about_what_lies_before_the_camera() -> None:
+    generator, done = Darkener(), list[float]()
+    asked = spec("flatlay")
+    painting = paint(asked, compose(asked, 160, 160, 0.6), 160, 160, generator, done.append)
+    assert generator.calls == 0
+    assert done == [1.0]
+    assert painting.at(160, 160).std() > 0.01
+
+
+def test_without_exposure_by_colour_the_light_has_one_gain() -> None:
+    layout = compose(spec("podium", palette=("#2f5d50", "#e8dcc8")), 96, 96, 0.6)
+    first = first_light(layout, 96, 96)
+    one = exposed(layout, first, by_colour=False) / np.maximum(first.light, 1e-6)
+    many = exposed(layout, first) / np.maximum(first.light, 1e-6)
+    assert np.ptp(one) < 1e-3
+    assert np.ptp(many) > 0.05

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,8 @@ from PIL import Image
 
 from pipeline.colour import srgb_profile
 from pipeline.encode import encode, to_8_bit
-from pipeline.marking import read_digital_source_type, xmp_packet
+from pipeline.fidelity import MEAN, P99, Product
+from pipeline.marking import read_digital_source_type
 from pipeline.spec import Format, Preset
 
 PRESET = Preset(
@@ -167,6 +167,64 @@ def test_the_rows_of_a_tall_picture_do_not_repeat_their_noise() -> None:
     assert (codes[:256] != codes[256:]).any()
 
 
+def test_the_product_is_rounded_and_only_the_background_is_dithered() -> None:
+    picture = gradient(200, 300)
+    product = np.zeros((300, 200), bool)
+    product[60:240, 50:150] = True
+    codes, rounded = to_8_bit(picture, product), np.rint(picture * 255)
+    assert (codes[product] == rounded[product]).all()
+    assert (codes[~product] == to_8_bit(picture)[~product]).all()
+    assert (codes[~product] != rounded[~product]).mean() > 0.3
+
+
+def test_a_photo_s_own_codes_come_out_of_a_lossless_file_as_they_went_in() -> None:
+    own = np.random.default_rng(1).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    image = (own / np.float32(255)).astype(np.float32)
+    data = encode(image, replace(PRESET, formats=("png",)), alpha=np.ones((120, 160), np.float32)).data
+    assert (np.asarray(opened(data)) == own).all()
+
+
+def fine_print() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Dark coloured texture inside a box on white, which a low quality blurs; and the box's alpha."""
+    alpha = np.zeros((120, 160), np.float32)
+    alpha[20:100, 30:130] = 1
+    texture = np.random.default_rng(2).random((120, 160, 3), dtype=np.float32) * np.float32(0.25)
+    return np.where(alpha[..., None] == 1, texture, np.float32(1)), alpha
+
+
+def test_the_quality_rises_until_the_product_s_colours_arrive() -> None:
+    image, alpha = fine_print()
+    low = replace(PRESET, quality=(80, 60))
+    encoded = encode(image, low, alpha=alpha)
+    assert encode(image, low).quality == 80
+    assert encoded.quality is not None
+    assert encoded.quality > 95
+    product = Product(image, alpha, 1_000_000)
+    errors = product.errors(np.asarray(opened(encoded.data)))
+    coarser = product.errors(np.asarray(opened(encode(image, replace(PRESET, quality=(95, 95))).data)))
+    assert (errors.mean() <= MEAN and np.quantile(errors, 0.99) <= P99) or encoded.quality == 100
+    assert coarser.mean() > MEAN
+
+
+def test_an_easy_product_stays_at_the_start() -> None:
+    assert encode(gradient(), PRESET, alpha=np.ones((120, 160), np.float32)).quality == 92
+
+
+def test_the_quality_does_not_rise_beyond_the_weight() -> None:
+    image, alpha = fine_print()
+    low = replace(PRESET, quality=(80, 60))
+    limit = len(encode(image, low).data) + 100
+    encoded = encode(image, replace(low, max_bytes=limit), alpha=alpha)
+    assert encoded.quality == 80
+    assert len(encoded.data) <= limit
+
+
+def test_room_is_left_for_what_is_put_in_later() -> None:
+    whole = encode(noisy(), replace(PRESET, max_bytes=15_000))
+    less = encode(noisy(), replace(PRESET, max_bytes=15_000), reserve=4_000)
+    assert len(less.data) <= 11_000 < len(whole.data) <= 15_000
+
+
 @pytest.mark.parametrize("form", ["png", "webp"])
 def test_a_transparent_preset_keeps_straight_alpha_and_the_colours_under_it(form: Format) -> None:
     preset = replace(PRESET, formats=(form,), background="transparent", digital_source_type=None)
@@ -181,25 +239,3 @@ def test_a_transparent_preset_keeps_straight_alpha_and_the_colours_under_it(form
 def test_alpha_in_a_jpeg_is_refused() -> None:
     with pytest.raises(ValueError, match="no alpha"):
         encode(gradient(channels=4), PRESET)
-
-
-@pytest.mark.parametrize(
-    ("packet", "term"),
-    [
-        (xmp_packet("compositeCapture"), "compositeCapture"),
-        (b"<x/>", None),
-        (b'<d Iptc4xmpExt:DigitalSourceType = "http://example.com/other"/>', "http://example.com/other"),
-        (
-            "<Iptc4xmpExt:DigitalSourceType>\n http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
-            "</Iptc4xmpExt:DigitalSourceType>",
-            "digitalCapture",
-        ),
-    ],
-)
-def test_the_mark_is_read_in_both_of_xmp_s_spellings(packet: Any, term: str | None) -> None:
-    assert read_digital_source_type(packet) == term
-
-
-def test_a_term_that_could_leave_its_attribute_is_refused() -> None:
-    with pytest.raises(ValueError, match="IPTC"):
-        xmp_packet('x" onload="')

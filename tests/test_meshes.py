@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipeline.laid import Pebble, Slab
 from pipeline.layout import Part
 from pipeline.panel import Opening, Panel, Sprig
 from pipeline.relief import Curtain, Dunes
@@ -28,6 +29,8 @@ SOLIDS: dict[str, Solid] = {
     "ring": Panel("disc", -0.1, -0.1, -0.6, 0.4, 0.8, 0.1, 0.74),
     "curtain": Curtain(-0.9, ((0.03, 3.0, 0.4), (0.016, 1.3, 2.0), (0.011, 5.2, 1.0))),
     "dunes": Dunes(0.0, ((0.08, 0.7, 1.4, 1.0), (0.045, -1.0, 2.2, 3.0)), -8.0, 0.0016, 0.05),
+    "slab": Slab(((-0.3, -0.1), (0.2, -0.2), (0.3, 0.2), (-0.2, 0.25)), 0.05, 0.04, 0.3),
+    "pebble": Pebble(0.05, 0.1, 0.03, 0.2, 0.15, 0.05, 0.7),
     "sprig": Sprig(-0.3, tuple(sprig(np.random.default_rng(4), (0.5, 0.1), 2.0, 0.5, 9, 0.2))),
 }
 EYE = np.array([0.05, 0.45, 2.2])

@@ -1,10 +1,8 @@
 import inspect
-import json
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from models import weights
 from models.device import DeviceUnavailable, resolve_device, resolve_dtype
@@ -22,10 +19,11 @@ from models.loading import load_generator
 from models.segmenter import RembgSegmenter, load_segmenter
 from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, fetch, verify
 from pipeline.errors import ModelFailed, NoSubject, OutOfMemory
-from pipeline.networks import Conditions, Segmenter, painting_size, paints
+from pipeline.networks import Segmenter, painting_size, paints
 from pipeline.segment import segment
 from service.settings import STUDIO_CHECKPOINT, Settings
 from tests.still_life import photo, still_life
+from tests.tiny_pipelines import TINY, conditions, paint
 
 CARD = CARDS["u2netp"]
 
@@ -45,24 +43,6 @@ def _segmenter(folder: Path) -> Segmenter:
 @pytest.fixture(scope="module", name="studio")
 def _studio() -> DiffusersGenerator:
     return load_generator(STUDIO_CHECKPOINT)
-
-
-def conditions() -> Conditions:
-    """Return a wall above a floor, 48×64, lit from the left."""
-    height, width = 48, 64
-    sketch = np.empty((height, width, 3), np.float32)
-    sketch[:30], sketch[30:] = [0.85, 0.8, 0.7], [0.3, 0.25, 0.2]
-    normals = np.zeros_like(sketch)
-    normals[:30, :, 2], normals[30:, :, 1] = 1, 1
-    one = np.ones((height, width), np.float32)
-    light = np.repeat(np.linspace(1.2, 0.4, width, dtype=np.float32)[None, :, None], height, 0) * np.ones(3, np.float32)
-    return Conditions(sketch=sketch, light=light, occlusion=one, normals=normals, depth=one * 3, gloss=one * 0, lit=one)
-
-
-def paint(generator: DiffusersGenerator, scene: Conditions | None = None, seed: int = 1) -> NDArray[np.float32]:
-    return generator(
-        prompt="a wall", negative_prompt="text", conditions=scene or conditions(), seed=seed, on_step=lambda done: None
-    )
 
 
 def test_missing_weights_are_told_with_the_remedy(tmp_path: Path) -> None:
@@ -155,143 +135,6 @@ def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: Diffu
 
 def test_the_studio_checkpoint_gives_the_same_for_the_same_seed(studio: DiffusersGenerator) -> None:
     np.testing.assert_array_equal(paint(studio, seed=5), paint(studio, seed=5))
-
-
-def word_tokenizer(folder: Path) -> Any:
-    """Make a real CLIP tokenizer whose vocabulary is single letters."""
-    from transformers import CLIPTokenizer
-
-    letters = [chr(code) for code in range(33, 127)]
-    words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
-
-
-def clip_config() -> Any:
-    from transformers import CLIPTextConfig
-
-    return CLIPTextConfig(
-        vocab_size=190, hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=16, bos_token_id=188, eos_token_id=189, pad_token_id=1, projection_dim=32,
-    )  # fmt: skip
-
-
-def unet(**options: Any) -> Any:
-    from diffusers import UNet2DConditionModel
-
-    return UNet2DConditionModel(
-        block_out_channels=(32, 64), layers_per_block=1, sample_size=8, norm_num_groups=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        **options,
-    )  # fmt: skip
-
-
-def autoencoder(**options: Any) -> Any:
-    from diffusers import AutoencoderKL
-
-    return AutoencoderKL(
-        block_out_channels=[32, 32], latent_channels=4, down_block_types=["DownEncoderBlock2D"] * 2,
-        up_block_types=["UpDecoderBlock2D"] * 2, **options,
-    )  # fmt: skip
-
-
-def chat_tokenizer() -> Any:
-    """Make a real Qwen2 tokenizer with a vocabulary of single bytes and the smallest chat template."""
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import Qwen2TokenizerFast
-
-    vocabulary = {letter: i for i, letter in enumerate(["<|endoftext|>", *sorted(ByteLevel.alphabet())])}
-    tokenizer = Qwen2TokenizerFast(vocab=vocabulary, merges=[])
-    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
-    return tokenizer
-
-
-def qwen(layers: int) -> Any:
-    from transformers import Qwen3Config, Qwen3ForCausalLM
-
-    return Qwen3ForCausalLM(
-        Qwen3Config(
-            vocab_size=257, hidden_size=16, intermediate_size=16, num_hidden_layers=layers, num_attention_heads=2,
-            num_key_value_heads=1, head_dim=8, max_position_embeddings=512,
-        )
-    )  # fmt: skip
-
-
-def stable_diffusion(folder: Path) -> Any:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline
-    from transformers import CLIPTextModel
-
-    return StableDiffusionPipeline(
-        vae=autoencoder(), text_encoder=CLIPTextModel(clip_config()), tokenizer=word_tokenizer(folder),
-        unet=unet(cross_attention_dim=32),
-        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
-
-
-def stable_diffusion_xl(folder: Path) -> Any:
-    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
-    from transformers import CLIPTextModel, CLIPTextModelWithProjection
-
-    return StableDiffusionXLPipeline(
-        vae=autoencoder(), text_encoder=CLIPTextModel(clip_config()), tokenizer=word_tokenizer(folder),
-        text_encoder_2=CLIPTextModelWithProjection(clip_config()), tokenizer_2=word_tokenizer(folder),
-        unet=unet(
-            cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
-            projection_class_embeddings_input_dim=80,
-        ),
-        scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1),
-    )  # fmt: skip
-
-
-def z_image(folder: Path) -> Any:
-    import torch
-    from diffusers import FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
-
-    transformer = ZImageTransformer2DModel(
-        in_channels=4, dim=32, n_layers=1, n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16,
-        axes_dims=[4, 6, 6], axes_lens=[640, 64, 64],
-    )  # fmt: skip
-    # Left as they were allocated, and so not the same from one run to the next.
-    torch.nn.init.zeros_(transformer.x_pad_token)
-    torch.nn.init.zeros_(transformer.cap_pad_token)
-    return ZImagePipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=autoencoder(shift_factor=0.1), text_encoder=qwen(2),
-        tokenizer=chat_tokenizer(), transformer=transformer,
-    )  # fmt: skip
-
-
-def flux2_klein(folder: Path) -> Any:
-    from diffusers import (
-        AutoencoderKLFlux2,
-        FlowMatchEulerDiscreteScheduler,
-        Flux2KleinPipeline,
-        Flux2Transformer2DModel,
-    )
-
-    return Flux2KleinPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
-        vae=AutoencoderKLFlux2(
-            block_out_channels=(8, 8), latent_channels=4, norm_num_groups=4, layers_per_block=1,
-            down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
-        ),
-        # 27 layers: the pipeline reads the text encoder's layers 9, 18 and 27.
-        text_encoder=qwen(27), tokenizer=chat_tokenizer(), is_distilled=True,
-        transformer=Flux2Transformer2DModel(
-            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
-            joint_attention_dim=48, axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
-        ),
-    )  # fmt: skip
-
-
-TINY: dict[str, Callable[[Path], Any]] = {
-    "stable-diffusion-v1-5": stable_diffusion,
-    "sdxl-turbo": stable_diffusion_xl,
-    "sdxl-lightning": stable_diffusion_xl,
-    "Z-Image-Turbo": z_image,
-    "FLUX.2-klein-4B": flux2_klein,
-}
 
 
 #: diffusers' Euler scheduler and NumPy 2.

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from pipeline.refine import foreground_colours, refine
 from tests.still_life import photo, still_life
@@ -44,18 +45,21 @@ def test_specks_are_dropped_and_the_product_is_kept() -> None:
     assert abs(float(cutout.alpha.sum()) - float(alpha.sum())) < 0.01 * float(alpha.sum())
 
 
-def test_a_product_that_the_photo_cuts_is_told_with_its_side() -> None:
-    rgb, alpha = still_life(cut=True)
-    cutout = refine(photo(rgb, alpha), alpha, agreement=1, undecided=0)
-    assert cutout.cut_sides == ("bottom",)
-    assert "subject_touches_edge" in cutout.warnings
-
-
-def test_confidence_falls_with_disagreement_and_warns() -> None:
+@pytest.mark.parametrize("state", ["laid on a photo", "multiplied by alpha"])
+def test_a_files_own_alpha_over_mixed_colours_gets_the_products_own_colours(state: str) -> None:
     rgb, alpha = still_life()
-    sure = refine(photo(rgb), alpha, agreement=1, undecided=0.03)
-    unsure = refine(photo(rgb), alpha, agreement=0.5, undecided=0.6)
-    assert sure.confidence > 0.9
-    assert "low_confidence" not in sure.warnings
-    assert unsure.confidence < 0.6
-    assert "low_confidence" in unsure.warnings
+    red = np.median(rgb[alpha == 1], axis=0) / 255
+    mixed = red * alpha[..., None] if state == "multiplied by alpha" else rgb / 255
+    cutout = refine(photo((mixed * 255).astype(np.uint8), alpha), alpha, agreement=1, undecided=0)
+    soft = (cutout.alpha > 0.3) & (cutout.alpha < 0.9)
+    assert soft.sum() > 100
+    assert np.abs(cutout.rgb[soft] - red).mean() < 0.03
+
+
+def test_a_files_own_alpha_over_the_products_own_colours_is_left_as_it_is() -> None:
+    rgb, alpha = still_life()
+    own = np.broadcast_to(np.array([190, 31, 26], np.uint8), rgb.shape).copy()
+    own[alpha == 0] = 0
+    cutout = refine(photo(own, alpha), alpha, agreement=1, undecided=0)
+    seen = cutout.alpha > 0
+    np.testing.assert_allclose(cutout.rgb[seen] * 255, np.broadcast_to([190, 31, 26], (seen.sum(), 3)), atol=0.01)

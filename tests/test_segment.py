@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, grey_closing
 
 from pipeline.errors import ModelFailed, NoSubject
 from pipeline.segment import segment
@@ -75,3 +75,59 @@ def test_a_second_look_that_disagrees_is_not_taken() -> None:
 def test_a_mask_that_does_not_fit_is_the_models_failure(answer: NDArray[np.float32]) -> None:
     with pytest.raises(ModelFailed):
         segment(photo(still_life()[0]), lambda image: answer)
+
+
+class Opener:
+    """A refiner: what looks like the crop's border is not the product."""
+
+    side = 128
+
+    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        assert photo.shape == (128, 128, 3)
+        assert mask.shape == (128, 128)
+        return np.minimum(mask, by_colour(photo))
+
+
+def test_a_refiner_opens_a_hole_that_the_segmenter_filled() -> None:
+    rgb, _ = still_life()
+    ground = np.median(rgb[:4].reshape(-1, 3), axis=0)
+    holed = rgb.copy()
+    holed[260:340, 200:280] = ground
+
+    def filling(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mask = by_colour(image)
+        solid: NDArray[np.float32] = grey_closing(mask, (121, 121))
+        return solid
+
+    without, refined = (segment(photo(holed), filling, refiner) for refiner in (None, Opener()))
+    assert without.alpha[300, 240] > 0.9
+    # The refiner has half the say.
+    assert refined.alpha[300, 240] < 0.55
+    assert refined.alpha[200, 240] > 0.9
+
+
+def test_what_the_first_look_was_sure_of_is_kept_when_the_second_loses_it() -> None:
+    rgb, alpha = still_life()
+    looks = []
+
+    def losing(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mask = by_colour(image)
+        looks.append(mask)
+        if len(looks) == 2:
+            mask[: round(0.3 * len(mask))] = 0
+        return mask
+
+    found = segment(photo(rgb), losing)
+    assert len(looks) == 2
+    assert ((found.alpha > 0.5) & (alpha > 0.5)).sum() > 0.97 * (alpha > 0.5).sum()
+
+
+def test_a_refiner_whose_answer_is_no_mask_fails_the_job() -> None:
+    rgb, _ = still_life()
+
+    class Broken(Opener):
+        def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.full((128, 128), np.nan, np.float32)
+
+    with pytest.raises(ModelFailed, match="refines"):
+        segment(photo(rgb), by_colour, Broken())

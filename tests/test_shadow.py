@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipeline.composition import compose
+from pipeline.layout import Part
 from pipeline.place import place
+from pipeline.resample import tight_box
+from pipeline.room import Wall
 from pipeline.shadow import cast_shadow, contact_shadow
 from pipeline.swap import product_box
 from tests.still_life import spec
@@ -69,3 +74,34 @@ def test_a_base_that_recedes_in_a_straight_line_touches_the_surface_all_along() 
 
     assert under["block"] > 0.25
     assert under["block"] > 2 * under["bowl"]
+
+
+def test_a_chest_on_two_feet_is_dark_in_the_gap_under_it() -> None:
+    rows, columns = np.mgrid[:400, :400]
+    # Its base rises to the right between a foot at the front and one at the back.
+    base = 340 - 0.4 * (columns - 110)
+    feet = (columns < 150) | (columns > 250)
+    alpha = ((columns >= 110) & (columns < 290) & (rows > 120) & (rows < np.where(feet, base, base - 12))).astype(
+        np.float32
+    )
+    layout = compose(spec("sweep", softness=1.0), 400, 400, 0.8)
+    shadow = cast_shadow(alpha, layout)
+    floor = 340 - 0.4 * (200 - 110)
+    assert shadow[round(floor) - 5, 200] > 0.4
+    assert shadow[round(floor) + 40, 200] < 0.6 * shadow[round(floor) - 5, 200]
+
+
+def test_what_lies_is_dark_all_round(placed: np.ndarray) -> None:
+    layout = replace(compose(spec("flatlay", softness=1.0), 400, 400, 0.53), parts=(Part(Wall(0.0), 0, "floor"),))
+    assert layout.lies
+    shadow = cast_shadow(placed, layout)
+    left, top, right, bottom = tight_box(placed > 0.5) or (0, 0, 0, 0)
+    middle = (left + right) // 2, (top + bottom) // 2
+    sides = (
+        shadow[middle[1], left - 2],
+        shadow[middle[1], right + 1],
+        shadow[top - 2, middle[0]],
+        shadow[bottom + 1, middle[0]],
+    )
+    assert min(sides) > 0.15
+    assert shadow[5:20, 5:20].max() < 0.1

@@ -6,6 +6,7 @@ Every mesh keeps within its solid's outline. What has no end in the scene ends h
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.laid import Pebble, Slab
 from pipeline.layout import Part
 from pipeline.panel import Panel, Sprig
 from pipeline.ray import Triple
@@ -66,6 +67,10 @@ def solid_mesh(solid: Solid) -> Mesh:
             found = _curtain(solid)
         case Dunes():
             found = _dunes(solid)
+        case Slab():
+            found = _slab(solid)
+        case Pebble():
+            found = _pebble(solid)
         case Sprig():
             found = _sprig(solid)
         case _:
@@ -223,6 +228,27 @@ def _sprig(solid: Sprig) -> Mesh:
         )
         for leaf in leaves
     )
+
+
+def _slab(solid: Slab) -> Mesh:
+    line, back = np.asarray(solid.corners), solid.z - solid.thick
+    middle = line.mean(0)
+    pieces = [fan(lift(line, solid.z), (middle[0], middle[1], solid.z), (0, 0, 1))]
+    pieces += [fan(lift(line, back), (middle[0], middle[1], back), (0, 0, -1))]
+    for index, (nx, ny, _) in enumerate(solid.sides):
+        side = line[[index, (index + 1) % len(line)]]
+        pieces.append(strip(lift(side, solid.z), lift(side, back), (nx, ny, 0)))
+    return join(pieces)
+
+
+def _pebble(solid: Pebble) -> Mesh:
+    around = np.linspace(0, 2 * np.pi, 2 * HALF_TURN + 1)
+    down = np.linspace(0, np.pi, HALF_TURN + 1)[:, None]
+    u, v = solid.rx * np.sin(down) * np.cos(around), solid.ry * np.sin(down) * np.sin(around)
+    c, s = np.cos(solid.yaw), np.sin(solid.yaw)
+    points = np.stack([c * u - s * v, s * u + c * v, solid.rz * np.cos(down) * np.ones_like(around)], -1)
+    points = points + np.array([solid.x, solid.y, solid.z])
+    return grid(points, _normals(solid, points))
 
 
 def _normals(solid: Solid, points: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -1,0 +1,139 @@
+"""What is measured: which photo goes with which scene, mood, palette and preset; the same every time."""
+
+import json
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.palette import SWAPS
+from pipeline.spec import Spec
+from scripts.studio.specs import HELD_OUT, held_out_specs
+from service.catalogue import Catalogue, load_catalogue
+from service.local import build_spec
+from service.settings import Settings, load_settings
+
+TABLES = ("cutout", "halo", "fidelity", "palette", "presets", "looks")
+#: How many pictures CPU time is taken on, and how many swaps the lossless check is made on.
+TIMED, EXACT = 5, 12
+
+
+@dataclass(frozen=True)
+class Config:
+    """What every measurement shares; hashable, so that each process opens the networks once."""
+
+    out: Path
+    alpha: Path | None
+    segmenter: str | None
+    #: Longer side in pixels of swaps instead of the preset's, but in the table of presets.
+    side: int | None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the environment with the segmenter asked for."""
+        return load_settings(segmenter=self.segmenter)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One row to measure."""
+
+    table: str
+    #: Names the row within its table; --resume goes by it.
+    key: str
+    photo: Path
+    spec: Spec | None = None
+    timed: bool = False
+
+
+@cache
+def drawn() -> tuple[Spec, ...]:
+    """Return specs with random palettes of 1–5 colours, dark, pale, saturated, near-grey and mixed in turn."""
+    return tuple(held_out_specs())
+
+
+def default_specs(catalogue: Catalogue, count: int) -> list[Spec]:
+    """Return the same `count` specs every time: scenes, moods, palettes and the presets that take scenes, in turn."""
+    scenes = [scene for scene in catalogue.scenes.values() if scene.kind != "white"]
+    presets = [preset for preset in catalogue.presets.values() if preset.background == "scene" and preset.size]
+    moods = list(catalogue.moods.values())
+    return [
+        Spec(
+            scenes[i % len(scenes)],
+            # One further with each round of the scenes, so that pairs don't come again.
+            moods[(i + i // len(scenes)) % len(moods)],
+            drawn()[i % len(drawn())].palette,
+            presets[i % len(presets)],
+            seed=i + 1,
+        )
+        for i in range(count)
+    ]
+
+
+def read_specs(path: Path, catalogue: Catalogue) -> list[Spec]:
+    """Read a TOML file of [[spec]] tables, or a JSON list, with scene, mood, colors, preset, seed.
+
+    Raises ValueError naming what can't be made.
+    """
+    text = path.read_text("utf-8")
+    asked = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)["spec"]
+    return [
+        build_spec(
+            catalogue,
+            scene=one.get("scene", "podium"),
+            mood=one.get("mood", "natural"),
+            colours=one.get("colors", []),
+            preset=one.get("preset", "shopify_product"),
+            seed=one.get("seed", number),
+        )
+        for number, one in enumerate(asked, 1)
+    ]
+
+
+def preset_specs(catalogue: Catalogue, renders: int) -> Iterator[Spec]:
+    """Yield `renders` specs of each preset; where it takes no scene, on white."""
+    for index, preset in enumerate(catalogue.presets.values()):
+        for number, spec in enumerate(default_specs(catalogue, 7 * index + renders)[7 * index :]):
+            chosen = replace(spec, preset=preset, seed=number + 1)
+            yield (
+                chosen if preset.background == "scene" else replace(chosen, scene=catalogue.scene("white"), palette=())
+            )
+
+
+def sized(spec: Spec, side: int | None) -> Spec:
+    """Return the spec on a canvas whose longer side is `side` pixels, where one is asked."""
+    size = spec.preset.size
+    if side is None or size is None:
+        return spec
+    scaled = (round(size[0] * side / max(size)), round(size[1] * side / max(size)))
+    return replace(spec, preset=replace(spec.preset, size=scaled, min_side=1))
+
+
+def listed(
+    photos: Sequence[Path], config: Config, only: Sequence[str], specs: Sequence[Spec], swaps: int | None, renders: int
+) -> list[Work]:
+    """Return every row to measure, those of one photo's cut-out side by side so that it is made once."""
+    works = []
+    if config.alpha is not None:
+        exact = [photo for photo in photos if (config.alpha / f"{photo.stem}.png").is_file()]
+        timed = {photo.stem for photo in exact[:: max(1, len(exact) // TIMED)][:TIMED]}
+        for photo in exact:
+            for table in ("cutout", "halo"):
+                works.append(Work(table, photo.stem, photo, timed=photo.stem in timed))
+    # A stride that shares no divisor with their number brings every photo, and neighbours by name far apart.
+    stride = next((n for n in range(int(0.618 * len(photos)), len(photos)) if np.gcd(n, len(photos)) == 1), 1)
+    turn = [photos[i * stride % len(photos)] for i in range(len(photos))]
+
+    def put(table: str, wanted: Sequence[Spec]) -> None:
+        for i, spec in enumerate(wanted):
+            works.append(Work(table, f"{i + 1:03}", turn[i % len(turn)], sized(spec, config.side)))
+
+    put("fidelity", specs[:EXACT])
+    works += [Work("palette", f"{i:03}", photos[0]) for i in range(min(swaps or SWAPS, HELD_OUT))]
+    for i, spec in enumerate(preset_specs(load_catalogue(), renders)):
+        works.append(Work("presets", f"{spec.preset.name}-{i % renders + 1:02}", turn[i % len(turn)], spec))
+    put("looks", specs)
+    return [work for work in works if work.table in only]

@@ -1,0 +1,190 @@
+"""How well the asked colours are met, and what each stage brings: `python benchmarks/palette.py --help`.
+
+Whole swaps with random palettes of 1–5 colours (dark, pale, saturated, near-grey and mixed in turn) over all scenes and
+moods, measured on the delivered files. The product is drawn with its own alpha, so that no cut-out has a share in the
+figures.
+"""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from models.device import resolve_device
+from models.loading import load_generator
+from pipeline.networks import Networks
+from pipeline.palette import PaletteControl
+from pipeline.spec import Limits, Spec
+from pipeline.swap import swap
+from scripts.studio.specs import HELD_OUT, held_out_tasks
+from service.settings import load_settings
+
+#: Swaps of a run, and the longer side of their canvas in pixels, where nothing else is asked.
+SWAPS, SIDE = 60, 640
+#: What is promised: the bars that the shares are counted against, CIEDE2000.
+BARS = (5.0, 10.0)
+#: Each row of the table of stages: a name and the control of its swaps.
+STAGES: dict[str, PaletteControl] = {
+    "all stages": PaletteControl(),
+    "no words": PaletteControl(words=False),
+    "no sketch": PaletteControl(sketch=False),
+    "no latent shift": PaletteControl(latent=False),
+    "no exposure": PaletteControl(exposure=False),
+    "no transfer": PaletteControl(transfer=False),
+    "no further seeds": PaletteControl(retries=0),
+    "none": PaletteControl(words=False, sketch=False, latent=False, exposure=False, transfer=False, retries=0),
+}
+#: Stages that only a generator which reads words, or shifts its latents, can feel.
+_HUB_ONLY = ("no words", "no latent shift")
+
+
+def orders(numbers: Iterable[int], side: int) -> list[tuple[bytes, Spec]]:
+    """Return the photos and specs of those numbers, 0 to HELD_OUT - 1; the canvas's longer side is `side` pixels."""
+    tasks, found = held_out_tasks(), []
+    for task in (tasks[number] for number in numbers):
+        scale = side / max(task.width, task.height)
+        size = round(task.width * scale), round(task.height * scale)
+        place = replace(task.spec.preset, size=size, formats=("jpeg",), quality=(90, 80))
+        found.append((product(task.product_aspect), replace(task.spec, preset=place)))
+    return found
+
+
+def product(aspect: float) -> bytes:
+    """Return a PNG with alpha of a plain grey product of that width over height, lit from above."""
+    height, width = (640, round(640 * aspect)) if aspect < 1 else (round(640 / aspect), 640)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    edge = np.clip((1 - (np.abs(x) ** 4 + np.abs(y) ** 6)) * 0.1 * min(height, width), 0, 1)
+    shade = 0.62 - 0.12 * y - 0.1 * x**2
+    rgba = np.dstack([shade, shade, shade, edge])
+    file = BytesIO()
+    Image.fromarray((rgba * 255 + 0.5).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def unneeded(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Stand where a segmenter would: the drawn product has its own alpha. Raises RuntimeError."""
+    raise RuntimeError("A photo without alpha is no part of this benchmark.")
+
+
+def measure(networks: Networks, asked: list[tuple[bytes, Spec]], control: PaletteControl, title: str) -> dict[str, Any]:
+    """Swap them all; returns the `figures` of the reports, the attempts and the mean seconds of one swap."""
+    rows, attempts = [], []
+    started = time.perf_counter()
+    for data, spec in track(asked, title, console=Console(stderr=True)):
+        report = swap(data, spec, networks, limits=Limits(), clock=time.perf_counter, control=control).report
+        attempts.append(report["provenance"]["attempts"])
+        rows.append(swap_row(spec, report))
+    seconds = (time.perf_counter() - started) / len(asked)
+    return figures(rows) | {"attempts": round(float(np.mean(attempts)), 3), "seconds": round(seconds, 2), "swaps": rows}
+
+
+def swap_row(spec: Spec, report: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON-ready row of one swap: scene, kind, seed, and `misses`, the ΔE00 of each asked colour."""
+    found = [colour["delta_e00"] for colour in report["palette"]["asked"]]
+    return {"scene": spec.scene.name, "kind": spec.scene.kind, "seed": spec.seed, "misses": found}
+
+
+def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return mean, 95th percentile, worst and the shares within BARS of the `misses` of swaps.
+
+    "colour": over all asked colours; "swap": over each swap's mean; "worst colour": over each swap's worst.
+    """
+    groups = {
+        "colour": np.concatenate([row["misses"] for row in rows]),
+        "swap": np.array([np.mean(row["misses"]) for row in rows]),
+        "worst colour": np.array([np.max(row["misses"]) for row in rows]),
+    }
+    return {
+        name: {
+            "mean": round(float(values.mean()), 2),
+            "p95": round(float(np.percentile(values, 95)), 2),
+            "worst": round(float(values.max()), 2),
+            "within": [round(float((values <= bar).mean()), 4) for bar in BARS],
+        }
+        for name, values in groups.items()
+    }
+
+
+def stage_table(found: dict[str, dict[str, Any]], title: str) -> Table:
+    """Return a row for each control, as `measure` found them."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "by", "mean", "p95", "worst", *(f"≤ {bar:.0f}" for bar in BARS), "tried", "s"):
+        table.add_column(heading, justify="left" if heading in ("", "by") else "right")
+    for name, figure in found.items():
+        for index, group in enumerate(("colour", "swap", "worst colour")):
+            row = figure[group]
+            table.add_row(
+                name if index == 0 else "",
+                group,
+                *(f"{row[key]:.2f}" for key in ("mean", "p95", "worst")),
+                *(f"{share:.0%}" for share in row["within"]),
+                *((f"{figure['attempts']:.2f}", f"{figure['seconds']:.2f}") if index == 0 else ("", "")),
+            )
+        table.add_section()
+    return table
+
+
+def kind_table(swaps: list[dict[str, Any]]) -> Table:
+    """Return a row for each kind of scene, by colour."""
+    table = Table(title="by kind of scene, all stages, by colour", title_justify="left")
+    for heading in ("kind", "swaps", "mean", "p95", "worst"):
+        table.add_column(heading, justify="left" if heading == "kind" else "right")
+    for kind in sorted({row["kind"] for row in swaps}):
+        group = [row for row in swaps if row["kind"] == kind]
+        row = figures(group)["colour"]
+        table.add_row(kind, str(len(group)), *(f"{row[key]:.2f}" for key in ("mean", "p95", "worst")))
+    return table
+
+
+@click.command()
+@click.option("--swaps", default=SWAPS, show_default=True, type=click.IntRange(1, HELD_OUT))
+@click.option("--side", default=SIDE, show_default=True, type=click.IntRange(128, 4096), help="Longer side, pixels.")
+@click.option("--stages", is_flag=True, help="Switch each stage off in turn, too: so many times the swaps.")
+@click.option("--generator", help="A hub model or a folder instead of the setting's.")
+@click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too.")
+def main(swaps: int, side: int, stages: bool, generator: str | None, output: Path | None) -> None:
+    """Measure the asked colours on delivered files."""
+    settings = load_settings()
+    painter = load_generator(
+        generator or settings.generator,
+        pipeline_class=settings.generator_class,
+        device=resolve_device(settings.device),
+        dtype=settings.dtype,
+        steps=settings.steps,
+        strength=settings.strength,
+        size=settings.generation_size,
+        guidance_scale=settings.guidance_scale,
+        weights=settings.weights,
+    )
+    networks = Networks(unneeded, painter, {"generator": painter.version})
+    asked = orders(range(swaps), side)
+    reads = getattr(networks.generator, "paints", "picture") == "picture"
+    names = [name for name in STAGES if stages or name == "all stages"]
+    names = [name for name in names if reads or name not in _HUB_ONLY]
+    console = Console()
+    found = {}
+    for name in names:
+        found[name] = measure(networks, asked, STAGES[name], name)
+        console.print(name, {group: found[name][group] for group in ("colour", "swap", "worst colour")})
+    console.print(stage_table(found, f"ΔE00 of asked colours on {swaps} delivered files, {side} px"))
+    if not reads:
+        console.print("This generator reads no words and has no latents to shift: those two stages change nothing.")
+    console.print(kind_table(found["all stages"]["swaps"]))
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps({"networks": dict(networks.versions), "side": side, "rows": found}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""The picture, proved by numbers: tables over a folder of photos, and a page to look at.
+
+    python benchmarks/quality.py PHOTOS --alpha ALPHAS --out out/quality
+
+PHOTOS with true alpha (ALPHAS/<same stem>.png) are cut out by us and by plain rembg with the same network; swaps over
+all scenes, moods and presets are measured on the delivered files. Writes figures.json, index.html and the pictures into
+the output folder as it goes, so that --resume continues where a run ended.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from benchmarks.orders import TABLES, Config, Work, default_specs, listed, read_specs
+from benchmarks.rivals import Rivals, open_rivals
+from benchmarks.rows import measure
+from benchmarks.sheet import write_sheet
+from benchmarks.tables import Figures, tables_of
+from service.catalogue import load_catalogue
+
+PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"}
+
+
+@cache
+def rivals(config: Config) -> Rivals:
+    """Open the networks of this process."""
+    return open_rivals(config.settings)
+
+
+def measured(work: Work, config: Config) -> dict[str, Any]:
+    """Measure with this process's own networks."""
+    return measure(work, config, rivals(config))
+
+
+def carried_out(
+    works: Sequence[Work], config: Config, jobs: int, both: Rivals | None
+) -> Iterator[tuple[Work, dict[str, Any]]]:
+    """Yield each work with its row as it is done, in this process or in several that open networks of their own."""
+    if jobs == 1:
+        for work in works:
+            yield work, measure(work, config, both or rivals(config))
+        return
+    # Forked processes would share the threads of torch and onnxruntime.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(measured, work, config): work for work in works}
+        for done in as_completed(waiting):
+            yield waiting[done], done.result()
+
+
+@click.command(help=__doc__)
+@click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--alpha", type=click.Path(exists=True, file_okay=False, path_type=Path), help="True alphas, <stem>.png.")
+@click.option("--specs", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML or JSON of specs.")
+@click.option("--out", default="out/quality", show_default=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--only", default=",".join(TABLES), show_default=True, help="Tables, divided by commas.")
+@click.option("--swaps", type=click.IntRange(1), help="Swaps to look at [30], and of the palette's table [60].")
+@click.option("--renders", default=20, show_default=True, type=click.IntRange(1), help="Renders of each preset.")
+@click.option("--side", type=click.IntRange(64, 8192), help="Longer side of swaps, pixels; presets keep their own.")
+@click.option("--segmenter", help="Another network of rembg whose weights are at hand.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
+@click.option("--resume", is_flag=True, help="Keep the rows that are there; measure the rest.")
+def main(
+    photos: Path,
+    alpha: Path | None,
+    specs: Path | None,
+    out: Path,
+    only: str,
+    swaps: int | None,
+    renders: int,
+    side: int | None,
+    segmenter: str | None,
+    jobs: int,
+    resume: bool,
+) -> None:
+    """Measure, print, write."""
+    chosen = only.split(",")
+    if unknown := set(chosen) - set(TABLES):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: known are {', '.join(TABLES)}.", param_hint="--only")
+    found = sorted(path for path in photos.iterdir() if path.suffix.lower() in PHOTOS)
+    if not found:
+        raise click.BadParameter(f"{photos} holds no photo.", param_hint="PHOTOS")
+    catalogue = load_catalogue()
+    try:
+        wanted = read_specs(specs, catalogue) if specs else default_specs(catalogue, swaps or 30)
+    except (ValueError, KeyError, AttributeError) as error:
+        raise click.BadParameter(str(error), param_hint="--specs") from error
+    config = Config(out, alpha, segmenter, side)
+    works = listed(found, config, chosen, wanted[: swaps or None], swaps, renders)
+    run(works, config, chosen, jobs=jobs, resume=resume)
+
+
+def run(
+    works: Sequence[Work],
+    config: Config,
+    only: Sequence[str],
+    *,
+    jobs: int = 1,
+    resume: bool = False,
+    both: Rivals | None = None,
+) -> None:
+    """Carry the works out; figures.json is whole after every row, page and tables at the end, however that comes.
+
+    `both`: networks to use in this process instead of those of the settings.
+    """
+    config.out.mkdir(parents=True, exist_ok=True)
+    record = config.out / "figures.json"
+    rows: dict[str, dict[str, dict[str, Any]]] = json.loads(record.read_text())["rows"] if record.is_file() else {}
+    if not resume:
+        rows = {table: kept for table, kept in rows.items() if table not in only}
+    todo = [work for work in works if work.key not in rows.get(work.table, {})]
+    about = {"segmenter": config.settings.segmenter, "generator": Path(config.settings.generator).name}
+
+    def save(tables: Sequence[Figures]) -> None:
+        content = {"about": about, "tables": [asdict(table) for table in tables], "rows": rows}
+        beside = record.with_suffix(".part")
+        beside.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        beside.replace(record)
+
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task("opening the networks", total=len(todo))
+            for work, row in carried_out(todo, config, jobs, both):
+                rows.setdefault(work.table, {})[work.key] = row
+                save(())
+                bar.update(task, advance=1, description=f"{work.table} {work.photo.stem}")
+    finally:
+        tables = tables_of(rows)
+        save(tables)
+        swapped = [row for table in ("looks", "presets") for _, row in sorted(rows.get(table, {}).items())]
+        write_sheet(config.out / "index.html", tables, swapped, " · ".join(about.values()))
+    # A photo's name may hold what Rich takes for markup.
+    console = Console(markup=False) if sys.stdout.isatty() else Console(width=150, markup=False)
+    for table in tables:
+        printed = Table(title=table.title, title_justify="left", caption=table.note, caption_justify="left")
+        for column, heading in enumerate(table.headings):
+            printed.add_column(heading, justify="right" if column else "left")
+        for line in table.rows:
+            printed.add_row(*line)
+        console.print(printed)
+    console.print(f"{config.out / 'index.html'}: {len(swapped)} swaps to look at", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Two ways to cut out on one session of one network: ours, and `rembg.remove` as it comes."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.device import use_weights_directory
+from models.segmenter import RembgSegmenter
+from pipeline.image import Alpha, Cutout, Photo, Rgb
+from pipeline.networks import Networks
+from pipeline.refine import refine
+from pipeline.segment import segment
+from service.networks import open_networks
+from service.settings import Settings
+
+#: Side in pixels of the square that CPU time is taken at.
+TIMED_SIDE = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Rivals:
+    """Both ways to cut out, on one session of one network and one thread. Hashed by identity."""
+
+    networks: Networks
+    #: The rembg session that `networks.segmenter` wraps.
+    session: Any
+
+
+def open_rivals(settings: Settings) -> Rivals:
+    """Load the networks; the segmenter runs on one thread, so that its CPU time is comparable."""
+    import onnxruntime
+    import torch
+
+    torch.set_num_threads(1)
+    networks = open_networks(settings)
+    import rembg
+
+    use_weights_directory(settings.weights)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = rembg.new_session(settings.segmenter, sess_opts=options, providers=["CPUExecutionProvider"])
+    own = RembgSegmenter(session, networks.versions["segmenter"])
+    return Rivals(replace(networks, segmenter=own), session)
+
+
+def cut_out(photo: Photo, networks: Networks) -> Cutout:
+    """Cut out as `pipeline.swap` does. Raises NoSubject and ModelFailed."""
+    found = segment(photo, networks.segmenter, networks.refiner)
+    return refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
+
+
+def plain_cut_out(photo: Photo, session: Any) -> NDArray[np.uint8]:
+    """Return H×W×4 straight RGBA of `rembg.remove` with nothing but a session: the naive default."""
+    import rembg
+
+    return np.asarray(rembg.remove(Image.fromarray(photo.rgb), session=session), np.uint8)
+
+
+def whole(cutout: Cutout, photo: Photo) -> tuple[Alpha, Rgb]:
+    """Return alpha and colours of a cut-out at the photo's size; outside its crop both are 0."""
+    height, width = photo.rgb.shape[:2]
+    alpha, rgb = np.zeros((height, width), np.float32), np.zeros((height, width, 3), np.float32)
+    left, top = cutout.origin
+    where = (slice(top, top + cutout.alpha.shape[0]), slice(left, left + cutout.alpha.shape[1]))
+    alpha[where], rgb[where] = cutout.alpha, cutout.rgb
+    return alpha, rgb
+
+
+def cpu_seconds(photo: Photo, rivals: Rivals) -> dict[str, float]:
+    """Return CPU seconds of both cut-outs of the photo stretched to 2000×2000, decoded already: the less of two runs.
+
+    In turns, so that whatever else runs on the machine slows both alike.
+    """
+    square = Image.fromarray(photo.rgb).resize((TIMED_SIDE, TIMED_SIDE), Image.Resampling.BICUBIC)
+    large = Photo(np.asarray(square), None, photo.format)
+    ours, plain = [], []
+    for _ in range(2):
+        started = time.process_time()
+        cut_out(large, rivals.networks)
+        between = time.process_time()
+        plain_cut_out(large, rivals.session)
+        ours.append(between - started)
+        plain.append(time.process_time() - between)
+    return {"ours": min(ours), "plain": min(plain)}

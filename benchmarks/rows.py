@@ -1,0 +1,187 @@
+"""The rows of the benchmark: what is measured of one photo, one cut-out, one swap. All are JSON-ready."""
+
+import importlib
+import shutil
+import subprocess
+import time
+from dataclasses import replace
+from functools import cache, lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from benchmarks import mattes, palette
+from benchmarks.orders import Config, Work
+from benchmarks.rivals import Rivals, cpu_seconds, cut_out, plain_cut_out, whole
+from benchmarks.sheet import LARGE, SMALL, thumbnail
+from pipeline.background import paint_background
+from pipeline.composition import compose
+from pipeline.decode import decode
+from pipeline.errors import PipelineError
+from pipeline.fidelity import Product
+from pipeline.image import Alpha, Cutout, Photo, Rgb8
+from pipeline.marking import DIGITAL_SOURCE_TYPES
+from pipeline.place import place
+from pipeline.spec import Limits, Spec
+from pipeline.swap import product_box, swap
+from service.catalogue import load_catalogue
+
+#: Plain backgrounds of the halo's table, sRGB; and scenes of the catalogue that are painted for it.
+PLAIN = ((255, 255, 255), (128, 128, 128), (20, 20, 22), (36, 92, 150), (226, 190, 170))
+PAINTED = ("podium", "marble_tabletop")
+
+
+def measure(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
+    """Return the JSON-ready row; where the photo is refused, why."""
+    about = {"table": work.table, "photo": work.photo.stem}
+    if work.spec is not None:
+        spec = work.spec
+        about |= {"scene": spec.scene.name, "mood": spec.mood.name, "preset": spec.preset.name}
+    kinds = {"cutout": cutout_row, "halo": halo_row, "fidelity": exact_row, "palette": palette_row}
+    try:
+        return about | kinds.get(work.table, swap_row)(work, config, both)
+    except PipelineError as error:
+        return about | {"refused": error.code, "why": str(error)}
+
+
+def cutout_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
+    """Ours and plain against the true alpha, the holes, and CPU time where asked."""
+    photo, truth, cutout, plain = both_cut_outs(config, work.photo, both)
+    ours, theirs = whole(cutout, photo)[0], plain[..., 3].astype(np.float32) / np.float32(255)
+    band, holes = mattes.edge_band(truth), mattes.enclosed_holes(truth)
+    row: dict[str, Any] = {"warnings": list(cutout.warnings), "confidence": cutout.confidence}
+    row |= {"ours": mattes.matte_errors(ours, truth, band), "plain": mattes.matte_errors(theirs, truth, band)}
+    if holes.any():
+        shares = {"ours": mattes.open_share(ours, holes), "plain": mattes.open_share(theirs, holes)}
+        row["holes"] = shares | {"area": float(holes.sum() / (truth > 0.5).sum())}
+    if work.timed:
+        row["cpu"] = cpu_seconds(photo, both)
+    return row
+
+
+def halo_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
+    """Both composites' edges against the true one's."""
+    photo, truth, cutout, plain = both_cut_outs(config, work.photo, both)
+    height, width = truth.shape
+    behind: list[Rgb8] = [np.full((height, width, 3), colour, np.uint8) for colour in PLAIN]
+    behind += [np.asarray(ImageOps.fit(picture, (width, height))) for picture in painted(both)]
+    return mattes.halo(photo, truth, cutout, plain, behind)
+
+
+def exact_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
+    """The product before it is encoded against the product as placed; and the report of the preset's own file.
+
+    What a lossless file holds is what the encoder was given: the opaque product rounded to 8 bits, not dithered. So
+    `largest`, the most that any pixel of the eroded mask (`pipeline.fidelity`) differs by in CIEDE2000, is to be 0.
+    """
+    assert work.spec is not None
+    spec = replace(work.spec, preset=replace(work.spec.preset, formats=("png",), max_bytes=None))
+    networks, limits = both.networks, config.settings.limits
+    data = work.photo.read_bytes()
+    file = swap(data, spec, networks, limits=limits, clock=time.perf_counter)
+    with Image.open(BytesIO(file.data)) as picture:
+        arrived = np.asarray(picture.convert("RGB"), np.uint8)
+    cutout = cut_out(decode(data, limits), networks)
+    placed, _ = place(cutout, product_box(cutout, spec, file.width, file.height), file.width, file.height)
+    rounded = np.rint(np.clip(placed.rgb, 0, 1) * 255).astype(np.float32) / np.float32(255)
+    product = Product(rounded, placed.alpha, placed.alpha.size)
+    exact = {"largest": float(product.errors(arrived).max(initial=0)), "pixels": product.pixels}
+    delivered = swap(data, work.spec, networks, limits=limits, clock=time.perf_counter)
+    return {"exact": exact, "fidelity": delivered.report["fidelity"]}
+
+
+def palette_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
+    """The asked colours of one of the palette benchmark's swaps."""
+    ((data, spec),) = palette.orders([int(work.key)], config.side or palette.SIDE)
+    report = swap(data, spec, both.networks, limits=Limits(), clock=time.perf_counter).report
+    return palette.swap_row(spec, report)
+
+
+def swap_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
+    """One swap with all that its report says, its pictures written beside the page."""
+    assert work.spec is not None
+    networks, limits, data = both.networks, config.settings.limits, work.photo.read_bytes()
+    started = time.perf_counter()
+    render = swap(data, work.spec, networks, limits=limits, clock=time.perf_counter)
+    seconds = time.perf_counter() - started
+    report = render.report
+    file = f"swaps/{work.table}-{work.key}.{render.format}"
+    (config.out / file).parent.mkdir(parents=True, exist_ok=True)
+    (config.out / file).write_bytes(render.data)
+    after = f"thumbnails/{work.table}-{work.key}.jpg"
+    with Image.open(BytesIO(render.data)) as picture:
+        thumbnail(picture, config.out / after, LARGE)
+    before, cutout = photo_pictures(config, work.photo, both)
+    reader, value = read_marking(config.out / file)
+    expected = next((rule["bound"] for rule in report["preset"] if rule["rule"] == "ai_marking"), None)
+    return {
+        "palette": list(work.spec.palette),
+        "seed": render.seed,
+        "seconds": round(seconds, 2),
+        "bytes": len(render.data),
+        "warnings": list(render.warnings),
+        "palette_report": report["palette"],
+        "fidelity": report["fidelity"],
+        "confidence": report["cutout"]["confidence"],
+        "attempts": report["provenance"]["attempts"],
+        "timings": report["provenance"]["timings"],
+        "rules": [{key: rule[key] for key in ("rule", "measured", "bound", "status")} for rule in report["preset"]],
+        "marking": {"reader": reader, "value": value, "expected": expected},
+        "pictures": {"before": before, "cutout": cutout, "after": after, "file": file},
+    }
+
+
+@lru_cache(maxsize=1)
+def both_cut_outs(config: Config, photo: Path, both: Rivals) -> tuple[Photo, Alpha, Cutout, NDArray[np.uint8]]:
+    """Return the photo, its true alpha, our cut-out and the plain one. Raises PipelineError."""
+    picture = decode(photo.read_bytes(), config.settings.limits)
+    assert config.alpha is not None  # such work is listed only with alphas
+    with Image.open(config.alpha / f"{photo.stem}.png") as file:
+        truth = np.asarray(file.convert("L"), np.float32) / np.float32(255)
+    return picture, truth, cut_out(picture, both.networks), plain_cut_out(picture, both.session)
+
+
+@cache
+def painted(both: Rivals) -> tuple[Image.Image, ...]:
+    """Return the painted backgrounds of the halo's table, 1024×1024."""
+    catalogue = load_catalogue()
+    pictures = []
+    for scene in PAINTED:
+        spec = Spec(catalogue.scene(scene), catalogue.mood("natural"), (), catalogue.preset("shopify_product"), 1)
+        layout = compose(spec, 1024, 1024)
+        rgb = paint_background(spec, layout, 1024, 1024, both.networks.generator, lambda done: None)
+        pictures.append(Image.fromarray((rgb * 255 + 0.5).astype(np.uint8)))
+    return tuple(pictures)
+
+
+@cache
+def photo_pictures(config: Config, photo: Path, both: Rivals) -> tuple[str, str]:
+    """Write the small pictures of a photo and of its cut-out; returns their paths from the page."""
+    picture = decode(photo.read_bytes(), config.settings.limits)
+    alpha, rgb = whole(cut_out(picture, both.networks), picture)
+    before, cutout = f"thumbnails/{photo.stem}.jpg", f"thumbnails/{photo.stem}-cutout.jpg"
+    thumbnail(Image.fromarray(picture.rgb), config.out / before, SMALL)
+    thumbnail(Image.fromarray(np.rint(np.dstack([rgb, alpha]) * 255).astype(np.uint8)), config.out / cutout, SMALL)
+    return before, cutout
+
+
+def read_marking(file: Path) -> tuple[str | None, str | None]:
+    """Return which independent reader there is (pyexiv2, exiftool or none), and the IPTC term it finds."""
+    try:
+        reader = importlib.import_module("pyexiv2")
+    except ImportError:
+        tool = shutil.which("exiftool")
+        if tool is None:
+            return None, None
+        command = [tool, "-s3", "-n", "-XMP-iptcExt:DigitalSourceType", str(file)]
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return "exiftool", found.removeprefix(DIGITAL_SOURCE_TYPES) or None
+    if file.suffix == ".avif":
+        reader.enableBMFF()
+    with reader.ImageData(file.read_bytes()) as image:
+        found = image.read_xmp().get("Xmp.iptcExt.DigitalSourceType", "")
+    return "pyexiv2", found.removeprefix(DIGITAL_SOURCE_TYPES) or None
