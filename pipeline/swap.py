@@ -34,12 +34,12 @@ from pipeline.wrap import wrapped
 STAGES: Mapping[str, float] = MappingProxyType(
     {
         "decode": 0.01,
-        "segment": 0.15,
+        "segment": 0.17,
         "refine": 0.02,
         "place": 0.02,
-        "background": 0.44,
-        "shadow": 0.29,
-        "composite": 0.01,
+        "background": 0.52,
+        "shadow": 0.16,
+        "composite": 0.04,
         "encode": 0.03,
         "inspect": 0.03,
     }
