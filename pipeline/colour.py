@@ -12,6 +12,8 @@ from PIL import ImageCms, ImageColor
 _XYZ_FROM_RGB = np.array(
     [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], dtype=np.float64
 )
+#: (3,) weights of linear sRGB whose sum is luminance (Rec. 709): the matrix's own row of Y.
+LUMINANCE = _XYZ_FROM_RGB[1].astype(np.float32)
 #: XYZ of sRGB white (D65). The matrix's own row sums, so that white is exactly L* 100, a* 0, b* 0.
 _WHITE_D65 = _XYZ_FROM_RGB.sum(axis=1)
 _LAB_FROM_RGB = (_XYZ_FROM_RGB / _WHITE_D65[:, None]).T

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from pipeline.colour import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
+from pipeline.colour import LUMINANCE, delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.image import Cutout, Photo, Rgb
 from pipeline.ray import Field
 from pipeline.resample import Box, reduced, resize, tight_box
@@ -32,7 +32,6 @@ LEAST_TINT = 0.1
 LEAST_ROWS = 12
 #: So sure must a side be for the scene to be lit from it; a wrong one is worse than the scene's own.
 SURE_SIDE = 0.45
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def photo_light(photo: Photo, cutout: Cutout) -> PhotoLight:
     if photo.alpha is not None:
         ground = np.zeros_like(ground)
     white, confidence = _illuminant(small, product | ground if ground.any() else product, ground)
-    bright = small[product] @ _LUMINANCE
+    bright = small[product] @ LUMINANCE
     exposure = float(np.log2(max(np.quantile(bright, 0.9), 1e-3) / USUAL)) if bright.size else 0.0
     side, sure = _side(small, product, ground)
     return PhotoLight(white, confidence, float(np.clip(exposure, -2, 2)), side, sure)
@@ -143,7 +142,7 @@ def _side(linear: Field, product: NDArray[np.bool_], ground: NDArray[np.bool_]) 
     if box is None:
         return 0.0, 0.0
     form, form_sure = _form(linear, product, box)
-    shadow, shadow_sure = _foot_shadow(linear @ _LUMINANCE, product, ground, box)
+    shadow, shadow_sure = _foot_shadow(linear @ LUMINANCE, product, ground, box)
     total = form_sure + shadow_sure
     if total == 0:
         return 0.0, 0.0
@@ -169,7 +168,7 @@ def _form(linear: Field, product: NDArray[np.bool_], box: Box) -> tuple[float, f
         two = soft[row, left + wide - far : left + wide - near].mean(0)
         if min(one.min(), two.min()) < 1e-3 or max(one.max(), two.max()) > 0.96:
             continue
-        stops.append(float(np.log2((two @ _LUMINANCE) / (one @ _LUMINANCE))))
+        stops.append(float(np.log2((two @ LUMINANCE) / (one @ LUMINANCE))))
         hue = np.log(two[[0, 2]] / two[1]) - np.log(one[[0, 2]] / one[1])
         alike.append(float(np.exp(-np.sum((hue / 0.2) ** 2))))
     weight = np.array(alike)
@@ -228,4 +227,4 @@ def _saturation(linear: Field) -> float:
 
 
 def _of_luminance_one(tint: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    return np.asarray(tint / (tint @ _LUMINANCE), np.float32)
+    return np.asarray(tint / (tint @ LUMINANCE), np.float32)

@@ -13,7 +13,7 @@ from scipy.ndimage import distance_transform_edt
 
 from pipeline.air import bloom, haze, tube_hue
 from pipeline.bokeh import lights
-from pipeline.colour import linear_to_srgb
+from pipeline.colour import LUMINANCE, linear_to_srgb
 from pipeline.image import Rgb
 from pipeline.layout import Colour, Layout
 from pipeline.light import FirstLight
@@ -31,8 +31,6 @@ MOST_GAIN = 4.0
 NEUTRAL = 0.85
 #: Share of white in a glowing tube.
 WHITE_CORE = np.float32(0.45)
-#: Rec. 709 luminance of linear sRGB.
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
     lit = np.array([thing.glow == 0 for thing in layout.parts])
     if not by_colour:
         where = lit[part]
-        level = float(np.median(out[where] @ _LUMINANCE)) if where.any() else 1.0
+        level = float(np.median(out[where] @ LUMINANCE)) if where.any() else 1.0
         out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MOST_GAIN, MOST_GAIN))
         return out
     for slot in np.unique(slots):
@@ -116,10 +114,10 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
         if where.sum() < 4:
             continue
         found = light.light[where]
-        bright = found @ _LUMINANCE
+        bright = found @ LUMINANCE
         low, high = np.quantile(bright, (0.05, 0.95))
         reference = np.median(found[bright >= low + 0.5 * (high - low)], axis=0)
-        level = float(reference @ _LUMINANCE)
+        level = float(reference @ LUMINANCE)
         neutral = NEUTRAL * (0.3 if layout.kind == "neon" else 1.0)
         colour = level * (reference / max(level, 1e-6)) ** neutral
         out[where] *= np.clip(1 / np.maximum(colour, 1e-4), 1 / MOST_GAIN, MOST_GAIN)

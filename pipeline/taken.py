@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.colour import LUMINANCE
 from pipeline.layout import Layout
 from pipeline.light import DOME_SAMPLES, KEY_SAMPLES, Shade
 from pipeline.ray import Bounds, Field, Triple
@@ -13,8 +14,6 @@ from pipeline.solid import Caster
 from pipeline.strips import THREADS
 from pipeline.trace import Geometry, trace
 
-#: Rec. 709 luminance of linear sRGB.
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 #: Places whose rays are followed together: their arrays stay in the cache.
 _BLOCK = 12000
 
@@ -44,9 +43,9 @@ def taken(layout: Layout, width: int, height: int, caster: Caster, around: Bound
     light, left = key[0] + direct[..., 2:5], key[1] + direct[..., 5:8]
     # Radiance of what a ray of the dome meets; the last is the open dome, which index -1 finds.
     fill = (rig.fill * rig.fill_tint)[None]
-    seen, seen_left = (np.concatenate([shade.given_back(field), fill]) @ _LUMINANCE for field in (light, left))
+    seen, seen_left = (np.concatenate([shade.given_back(field), fill]) @ LUMINANCE for field in (light, left))
     dome = whole(lambda block: past.dome(block, seen, seen_left), 2)
-    light, left = (field @ _LUMINANCE + shade.shared(dome[..., channel]) for channel, field in enumerate((light, left)))
+    light, left = (field @ LUMINANCE + shade.shared(dome[..., channel]) for channel, field in enumerate((light, left)))
     share = np.where(shade.lit, 1 - left / np.maximum(light, 1e-4), 0)
     return geometry, np.clip(share, 0, 1).astype(np.float32)
 

@@ -211,7 +211,9 @@ def test_a_dead_part_takes_the_others_down(tmp_path: Path) -> None:
     assert alive == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a killed parent is noticed by its Valkey on Linux alone")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a child that its parent was killed (README, Limits)"
+)
 def test_killing_up_itself_leaves_no_process(tmp_path: Path) -> None:
     up = Up(tmp_path)
     up.start()
