@@ -21,11 +21,17 @@ _PROVIDERS: dict[Device, list[str]] = {
 }
 
 
+#: Longer side in pixels below which no network is shown a photo; rembg scales it down to 320 for u2netp.
+LEAST_SIDE = 640
+
+
 class RembgSegmenter:
     """A rembg session as a `Segmenter`."""
 
     def __init__(self, session: Any, version: str):
         self._session = session
+        #: Longer side in pixels that photos are to be shown at: what the network takes, or twice the smallest one's.
+        self.side = max([LEAST_SIDE, *_input_sides(session.inner_session)])
         #: Model and package, for the report's provenance.
         self.version = version
 
@@ -49,6 +55,11 @@ class RembgSegmenter:
         if alpha.shape != image.shape[:2] or not np.isfinite(alpha).all():
             raise ModelFailed("The network that cuts the product out gave a mask that doesn't fit the photo.")
         return alpha
+
+
+def _input_sides(session: Any) -> list[int]:
+    """Return the sides in pixels that an onnxruntime session takes; names stand for sides that are free."""
+    return [side for side in session.get_inputs()[0].shape[2:] if isinstance(side, int)]
 
 
 def load_segmenter(name: str = "u2netp", *, weights: Path, device: Device = "cpu") -> tuple[Segmenter, str]:

@@ -17,6 +17,7 @@ from pipeline.image import Alpha, Rgb
 from pipeline.layout import Layout
 from pipeline.networks import Generator
 from pipeline.palette import ALL_STAGES, PaletteControl, meets_bars
+from pipeline.presence import Presence
 from pipeline.relight import Lit, developed, repainted
 from pipeline.resample import resize
 from pipeline.spec import Spec
@@ -46,6 +47,8 @@ class Tried:
 
     seed: int
     painting: Painting
+    #: What the product does to it.
+    presence: Presence
     #: None where nothing was measured: the product leaves nothing free.
     match: Match | None
     #: Albedo factors of parts, or shifts of the colours about `fixed`.
@@ -68,17 +71,28 @@ class Chosen:
     """The background that is kept."""
 
     layout: Layout
-    #: H×W×3 sRGB in [0, 1].
+    #: H×W×3 sRGB in [0, 1], as it is without the product.
     background: Rgb
+    #: What the product does to it; was there when it was judged.
+    presence: Presence
     #: The seed that it was made of.
     seed: int
     #: For the report's provenance, in the order in which they were tried.
     tried: list[dict[str, Any]]
 
 
+#: A product that takes no light and is mirrored nowhere.
+NOTHING = Presence(None, None)
+
+
 def unchanged(picture: Rgb) -> Rgb:
     """Return the picture as it is."""
     return picture
+
+
+def absent(layout: Layout) -> Presence:
+    """Leave the layout as it is without a product."""
+    return NOTHING
 
 
 def choose(
@@ -90,13 +104,14 @@ def choose(
     *,
     control: PaletteControl = ALL_STAGES,
     finish: Callable[[Rgb], Rgb] = unchanged,
+    attend: Callable[[Layout], Presence] = absent,
 ) -> Chosen:
     """Paint backgrounds for a canvas of `alpha`'s size until one meets the bars, and return the best.
 
     `lay` composes a spec. `alpha` is the product's H×W coverage, which is left out of the measure. `finish` is what
-    else is done to a background afterwards, at any size; it is done before the measure. Further seeds come from the
-    spec's own, so that the same spec gives the same picture. `on_step` never goes back. Raises as
-    `pipeline.background.paint` does.
+    else is done to a background afterwards, at any size, and `attend` what the product does to a layout: both are there
+    when it is measured, as they are in the delivered file. Further seeds come from the spec's own, so that the same
+    spec gives the same picture. `on_step` never goes back. Raises as `pipeline.background.paint` does.
     """
     tries: list[Tried] = []
     before = 0.0
@@ -107,14 +122,15 @@ def choose(
         def step(done: float, start: float = start, share: float = share) -> None:
             on_step(start + share * min(1.0, max(0.0, done)))
 
-        tries.append(_try(replace(spec, seed=seed), lay, alpha, generator, step, control, finish))
+        tries.append(_try(replace(spec, seed=seed), lay, alpha, generator, step, control, finish, attend))
         before += share
         match = tries[-1].match
         if match is None or meets_bars(match.deltas):
             break
     best = min(tries, key=lambda one: 0.0 if one.match is None else one.match.score)
     height, width = alpha.shape
-    return Chosen(best.painting.layout, _shown(best, width, height, finish), best.seed, [one.row() for one in tries])
+    background = _shown(best, width, height, finish)
+    return Chosen(best.painting.layout, background, best.presence, best.seed, [one.row() for one in tries])
 
 
 def seeds(asked: int, count: int) -> list[int]:
@@ -131,32 +147,35 @@ def _try(
     on_step: Callable[[float], None],
     control: PaletteControl,
     finish: Callable[[Rgb], Rgb],
+    attend: Callable[[Layout], Presence],
 ) -> Tried:
     height, width = alpha.shape
     layout = lay(spec if control.sketch else replace(spec, palette=()))
     painting = paint(spec, layout, width, height, generator, on_step, control)
+    present = attend(layout)
     scale = min(1.0, JUDGED_SIDE / max(width, height))
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = srgb_to_lab(np.stack([hex_to_rgb(colour) for colour in spec.palette or spec.scene.palette]))
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
+    attended = present.at(*small)
     rounds = ROUNDS if control.transfer else 0
     if painting.light is not None and control.sketch:
         # The parts that have the asked colours are known, and so is their light.
         scene = painting.lit(*small)
 
         def show(factors: Moves) -> Rgb:
-            return finish(developed(_with(scene, factors)))
+            return attended(finish(developed(_with(scene, factors))))
 
         moves, match = settle(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
-        return Tried(spec.seed, painting, match, moves)
+        return Tried(spec.seed, painting, present, match, moves)
     plain = finish(painting.at(*small))
-    first = measure(plain, free, asked)
+    first = measure(attended(plain), free, asked)
     if first is None:
-        return Tried(spec.seed, painting, None, np.zeros(asked.shape))
+        return Tried(spec.seed, painting, present, None, np.zeros(asked.shape))
     fixed = anchors(asked, first.centres)
     start = np.zeros(asked.shape)
-    moves, match = settle(asked, start, lambda some: shifted(plain, fixed, some), more_shift, free, rounds)
-    return Tried(spec.seed, painting, match, moves, fixed)
+    moves, match = settle(asked, start, lambda some: attended(shifted(plain, fixed, some)), more_shift, free, rounds)
+    return Tried(spec.seed, painting, present, match, moves, fixed)
 
 
 def _shown(tried: Tried, width: int, height: int, finish: Callable[[Rgb], Rgb]) -> Rgb:

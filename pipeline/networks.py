@@ -79,6 +79,11 @@ class Networks:
     refiner: Refiner | None = None
 
 
+def looking_side(segmenter: Segmenter) -> int:
+    """Return the longer side in pixels that a segmenter wants photos at: its attribute `side`, or 640."""
+    return int(getattr(segmenter, "side", 640))
+
+
 def paints(generator: Generator) -> Literal["light", "picture"]:
     """Return what a generator's answer is: its attribute `paints`, "picture" where it has none."""
     return "light" if getattr(generator, "paints", "picture") == "light" else "picture"

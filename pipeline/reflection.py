@@ -1,5 +1,7 @@
 """What stands on a polished surface, seen in it upside down: the scene's things, and the product."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -71,27 +73,58 @@ def mirror(layout: Layout, geometry: Geometry, out: Field) -> None:
         out += (resize(image, width, height, Image.Resampling.BILINEAR) - out) * mixed[..., None]
 
 
-def reflected(background: Rgb, placed: Placed, layout: Layout) -> Rgb:
-    """Return the H×W×3 sRGB background with the product mirrored in the polished surface that it stands on.
+@dataclass(frozen=True)
+class MirrorImage:
+    """The product upside down in the polished surface that it stands on, made once; laid on a picture of any size."""
+
+    #: n×w×4: the lowest n rows of an h×w grid, linear colours and coverage, both as much as is seen of them.
+    light: Field
+    #: n×w: how far it hides lights that are mirrored there, 0–1, and where the surface itself is seen.
+    hides: Field
+    on_it: NDArray[np.bool_]
+    #: Rows of the whole grid.
+    rows: int
+    #: Whether the scene has lights of its own.
+    lights: bool
+
+    def on(self, background: Rgb) -> Rgb:
+        """Return an H×W×3 sRGB background with the mirror image in it."""
+        height, width = background.shape[:2]
+        out = background.copy()
+        first = round((self.rows - len(self.light)) * height / self.rows)
+        if self.lights:
+            _hide_lights(out[first:], self.on_it, self.hides)
+        image = np.clip(resize(self.light, width, height - first, Image.Resampling.BILINEAR), 0, 1)
+        for start in range(0, height - first, ROWS):
+            strip = image[start : start + ROWS]
+            seen = strip[..., 3] > 0
+            pixels = out[first + start : first + start + ROWS]
+            mixed = srgb_to_linear(pixels[seen]) * (1 - strip[seen][:, 3:]) + strip[seen][:, :3]
+            pixels[seen] = linear_to_srgb(mixed)
+        return out
+
+
+def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
+    """Return the product's mirror image in the polished surface that it stands on; None where the surface is matt.
 
     The product is upright at its foot's depth, where the picture plane's scale is 1, so that its mirror image is exact
     in the picture: each column upside down about its own contact (`contact_line`). What is seen of it is
     STRENGTH × `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), d canvas heights below the contact, and it is
-    blurred by ROUGH × (1.3 - gloss) × d. The same array where the surface is matt.
+    blurred by ROUGH × (1.3 - gloss) × d.
     """
     index = _under(layout)
     if index is None:
-        return background
+        return None
     gloss = max(layout.parts[index].gloss, layout.parts[index].polish)
     if gloss < LEAST_GLOSS:
-        return background
+        return None
     height, width = placed.alpha.shape
     scale = min(1.0, GRID / max(height, width))
     w, h = max(16, round(width * scale)), max(16, round(height * scale))
     alpha = np.clip(resize(placed.alpha, w, h, Image.Resampling.BOX), 0, 1)
     box = tight_box(alpha > 0.5)
     if box is None:
-        return background
+        return None
     line = contact_line(alpha, box)
     top = max(0, int(line[box[0] : box[2]].min()))
     rows = np.arange(top, h, dtype=np.float32)[:, None] + np.float32(0.5)
@@ -103,19 +136,9 @@ def reflected(background: Rgb, placed: Placed, layout: Layout) -> Rgb:
     on_it = (geometry.part[top:] == index) & (np.abs(geometry.point[1][top:]) < LEVEL)
     share = STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)
     near = np.exp(-np.maximum(down, 0) / ((FADE[0] + FADE[1] * gloss) * h)) * on_it * np.clip(down + 0.5, 0, 1)
-    out = background.copy()
-    first = round(top * height / h)
-    if any(part.glow > 0 for part in layout.parts):
-        _hide_lights(out[first:], on_it, near * image[..., 3])
+    hides = near * image[..., 3]
     image *= (share * near)[..., None]
-    image = np.clip(resize(image, width, height - first, Image.Resampling.BILINEAR), 0, 1)
-    for start in range(0, height - first, ROWS):
-        strip = image[start : start + ROWS]
-        seen = strip[..., 3] > 0
-        pixels = out[first + start : first + start + ROWS]
-        mixed = srgb_to_linear(pixels[seen]) * (1 - strip[seen][:, 3:]) + strip[seen][:, :3]
-        pixels[seen] = linear_to_srgb(mixed)
-    return out
+    return MirrorImage(image, hides, on_it, h, any(part.glow > 0 for part in layout.parts))
 
 
 def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:

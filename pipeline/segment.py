@@ -15,11 +15,9 @@ from scipy.ndimage import label
 from pipeline.errors import ModelFailed, NoSubject
 from pipeline.guided import guided_upsample
 from pipeline.image import Alpha, Photo
-from pipeline.networks import Refiner, Segmenter
+from pipeline.networks import Refiner, Segmenter, looking_side
 from pipeline.resample import Box, grown_box, reduced, resize, tight_box
 
-#: Longer side in pixels that the network is shown.
-WORK_SIDE = 640
 #: The second look takes in the subject's box and this share of its longer side around it.
 MARGIN = 0.12
 #: The second look counts where it agrees this well with the first (intersection over union).
@@ -73,7 +71,9 @@ def segment(photo: Photo, segmenter: Segmenter, refiner: Refiner | None = None) 
         raise NoSubject(_NO_SUBJECT)
     region, seen = _region(photo.rgb, parts)
     crop = photo.rgb[region[1] : region[3], region[0] : region[2]]
-    mask, agreement = _second_look(crop, first[seen[1] : seen[3], seen[0] : seen[2]], segmenter)
+    mask, agreement = first, 1.0
+    if crop.shape != photo.rgb.shape:  # else it would see the same once more
+        mask, agreement = _second_look(crop, first[seen[1] : seen[3], seen[0] : seen[2]], segmenter)
     if refiner is not None:
         mask = _refined(crop, mask, refiner)
     alpha = np.zeros(photo.rgb.shape[:2], np.float32)
@@ -89,7 +89,7 @@ def segment(photo: Photo, segmenter: Segmenter, refiner: Refiner | None = None) 
 
 
 def _look(rgb: NDArray[np.uint8], segmenter: Segmenter) -> Alpha:
-    small = np.ascontiguousarray(reduced(rgb, WORK_SIDE))
+    small = np.ascontiguousarray(reduced(rgb, looking_side(segmenter)))
     mask = np.asarray(segmenter(small), np.float32)
     if mask.shape != small.shape[:2] or not np.isfinite(mask).all():
         raise ModelFailed("The network that cuts the product out gave a mask that doesn't fit the photo.")
@@ -122,7 +122,7 @@ def _region(rgb: NDArray[np.uint8], parts: NDArray[np.bool_]) -> tuple[Box, Box]
 
 
 def _second_look(crop: NDArray[np.uint8], first: Alpha, segmenter: Segmenter) -> tuple[Alpha, float]:
-    """Return the better mask of the crop, at most WORK_SIDE large, and how well the two looks agree.
+    """Return the better mask of the crop, at most `looking_side` large, and how well the two looks agree.
 
     `first` is what the first look saw of the crop.
     """

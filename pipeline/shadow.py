@@ -5,6 +5,8 @@ over the surface, off the podium's rim, up the wall, through the window. On a co
 is lost, and a 4-megapixel canvas costs no more than a small one.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
@@ -19,7 +21,7 @@ from pipeline.resample import Box, resize, tight_box
 from pipeline.solid import Caster
 from pipeline.standee import Standee
 from pipeline.taken import taken
-from pipeline.trace import trace
+from pipeline.trace import Geometry, trace
 
 #: Longer side in pixels of the silhouette's grid, and of the one that light is traced on.
 GRID = 640
@@ -28,11 +30,34 @@ TRACED = 208
 MARGIN = 0.02
 
 
-def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Field:
-    """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it.
+@dataclass(frozen=True)
+class CastShadow:
+    """A product's shadow, traced once on a small grid; brought to a picture of any size."""
 
-    `alpha` is the product's H×W coverage on the canvas. `cut_below`: it stands on nothing that is seen, so nothing is
-    cast on the floor.
+    layout: Layout
+    #: The surfaces of the grid and, h×w, the share of light that is taken from each.
+    geometry: Geometry
+    share: Field
+    #: The occlusion under the foot, on the silhouette's grid.
+    occlusion: Field
+    #: Nothing is cast on the floor.
+    cut_below: bool
+
+    def at(self, width: int, height: int) -> Field:
+        """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it."""
+        full = trace(self.layout, width, height)
+        taken_share = spread(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
+        if self.cut_below:
+            upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
+            return np.where(upright[full.part], taken_share, 0)
+        occluded = np.clip(resize(self.occlusion, width, height), 0, 1)
+        return 1 - (1 - taken_share) * (1 - occluded)
+
+
+def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> CastShadow | None:
+    """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.
+
+    `cut_below`: it stands on nothing that is seen, so nothing is cast on the floor.
     """
     height, width = alpha.shape
     scale = min(1.0, GRID / max(height, width))
@@ -40,19 +65,13 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Fie
     small = np.clip(resize(alpha, *grid, Image.Resampling.BOX), 0, 1)
     box = tight_box(small > 0.5)
     if box is None:
-        return np.zeros_like(alpha)
+        return None
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
     solid: Caster = Lying.of(small, box, layout) if layout.lies else Standee.of(small, box, layout)
     geometry, share = taken(layout, *traced_at, solid, _around(box, grid[1], layout))
-    full = trace(layout, width, height)
-    taken_share = spread(share[..., None], geometry.surface, full.surface)[..., 0]
-    if cut_below:
-        upright = np.array([part.role in ("wall", "panel") for part in layout.parts])
-        return np.where(upright[full.part], taken_share, 0)
     occlusion = _occlusion_around(small, box) if layout.lies else _occlusion(small, box)
-    occluded = np.clip(resize(occlusion, width, height), 0, 1)
-    return 1 - (1 - taken_share) * (1 - occluded)
+    return CastShadow(layout, geometry, share, occlusion, cut_below)
 
 
 def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:

@@ -21,11 +21,11 @@ from pipeline.match import lit_from, matched, photo_light
 from pipeline.networks import Networks, Progress
 from pipeline.palette import ALL_STAGES, PaletteControl
 from pipeline.place import place
+from pipeline.presence import Presence, presence
 from pipeline.refine import refine
-from pipeline.reflection import reflected
 from pipeline.resample import tight_box
 from pipeline.segment import segment
-from pipeline.shadow import cast_shadow, contact_shadow
+from pipeline.shadow import contact_shadow
 from pipeline.spec import Limits, Spec
 from pipeline.stance import stance
 from pipeline.wrap import wrapped
@@ -108,6 +108,7 @@ def swap(
     seed, tried = spec.seed, list[dict[str, Any]]()
     with stages("background"):
         layout: Layout | None = None
+        present: Presence | None = None
         background: Rgb | None = None
         if spec.preset.background != "transparent":
             if white:
@@ -125,17 +126,13 @@ def swap(
                     stages.step,
                     control=control,
                     finish=lambda picture: matched(picture, light, bool(spec.palette)),
+                    attend=lambda layout: presence(placed, layout, cutout.cut_sides),
                 )
-                layout, background = chosen.layout, chosen.background
+                layout, background, present = chosen.layout, chosen.background, chosen.presence
                 seed, tried = chosen.seed, chosen.tried
     with stages("shadow"):
-        if background is not None and layout is not None:
-            # Cut off below its foot isn't seen; cut off above it hangs. Either way it stands on nothing.
-            # What lies is seen whole by the surface wherever the photo cuts it.
-            afloat = not layout.lies and ("bottom" in cutout.cut_sides or "top" in cutout.cut_sides)
-            background = shade(background, cast_shadow(placed.alpha, layout, cut_below=afloat))
-            if not afloat and not layout.lies:
-                background = reflected(background, placed, layout)
+        if background is not None and present is not None:
+            background = present.at(width, height)(background)
         elif background is not None and spec.preset.shadow and "bottom" not in cutout.cut_sides:
             background = shade(background, contact_shadow(placed.alpha))
     with stages("composite"):

@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.image import Photo, Rgb8
+from pipeline.layout import Layout
 from pipeline.networks import Conditions, Networks
+from pipeline.ray import Field
+from pipeline.shadow import cast_shadow
 from pipeline.spec import Mood, Preset, Scene, SceneKind, Spec
 
 
@@ -102,3 +105,10 @@ def spec(
 ) -> Spec:
     scene = Scene("s", "S", "s", "a scene", kind, palette=("#d8c3a5", "#b08968"))
     return Spec(scene, Mood("m", "M", "m", "a mood", softness=softness), palette, place or preset(), seed)
+
+
+def shadow_of(alpha: NDArray[np.float32], layout: Layout, *, cut_below: bool = False) -> Field:
+    """The share of light that a product takes, at the size of its own alpha."""
+    shadow = cast_shadow(alpha, layout, cut_below=cut_below)
+    assert shadow is not None
+    return shadow.at(alpha.shape[1], alpha.shape[0])

@@ -12,10 +12,9 @@ from pipeline.light import first_light
 from pipeline.lying import Lying
 from pipeline.ray import Field, Triple
 from pipeline.relight import picture
-from pipeline.shadow import cast_shadow
 from pipeline.trace import trace
 from service.catalogue import load_catalogue
-from tests.still_life import preset, spec
+from tests.still_life import preset, shadow_of, spec
 
 SIZES = [(240, 240), (320, 180), (180, 320)]
 SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")
@@ -105,7 +104,7 @@ def test_shadows_fall_away_from_the_light(seed: int) -> None:
     alpha = np.zeros((160, 160), np.float32)
     alpha[60:100, 60:100] = 1
     layout = replace(layout, product=(60 / 160, 60 / 160, 100 / 160, 100 / 160))
-    taken = cast_shadow(alpha, layout)
+    taken = shadow_of(alpha, layout)
     ring = np.ones_like(alpha, bool)
     ring[60:100, 60:100] = False
     rows, columns = np.mgrid[:160, :160]
@@ -121,7 +120,7 @@ def test_the_shadow_is_all_round_the_product_and_ends_close_to_it(softness: floa
     layout = replace(layout, parts=layout.parts[:1], rig=replace(layout.rig, gobo=None))
     alpha = np.zeros((160, 160), np.float32)
     alpha[60:100, 50:110] = 1
-    taken = cast_shadow(alpha, replace(layout, product=(50 / 160, 60 / 160, 110 / 160, 100 / 160)))
+    taken = shadow_of(alpha, replace(layout, product=(50 / 160, 60 / 160, 110 / 160, 100 / 160)))
     for side in (taken[58, 70:90], taken[101, 70:90], taken[70:90, 48], taken[70:90, 111]):
         assert side.mean() > 0.04
     far = np.ones_like(alpha, bool)

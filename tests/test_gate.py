@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.composite import shade
 from pipeline.composition import compose
 from pipeline.gate import JUDGED_SIDE, Chosen, choose, seeds
 from pipeline.layout import Layout
 from pipeline.networks import Conditions
 from pipeline.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
+from pipeline.presence import Presence
 from pipeline.spec import Spec
 from tests.still_life import Darkener, preset, spec
 
@@ -144,6 +146,26 @@ def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_swi
     without = chosen(asked, Darkener(), finish=bluer, control=replace(control, transfer=False))
     assert found < 1.5
     assert without.tried[0]["mean_delta_e00"] > found + 2
+
+
+def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
+    class Sunglasses(Presence):
+        """Takes a third of all light, as a wide shadow would."""
+
+        def at(self, width: int, height: int) -> Callable[[np.ndarray], np.ndarray]:
+            return lambda background: shade(background, np.full((height, width), 1 / 3, np.float32))
+
+    present = Sunglasses(None, None)
+    asked, control = spec("sweep", palette=("#6f8898",)), PaletteControl(retries=0)
+    found = chosen(asked, Darkener(), attend=lambda layout: present, control=control)
+    assert found.presence is present
+    delivered = present.at(200, 200)(found.background)
+    pixels = background_pixels((delivered * 255 + 0.5).astype(np.uint8), product(200, 200))
+    judged = found.tried[0]["mean_delta_e00"]
+    assert judged < 1.5
+    assert compare_palette(pixels, asked.palette)["mean_delta_e00"] == pytest.approx(judged, abs=0.5)
+    without = chosen(asked, Darkener(), attend=lambda layout: present, control=replace(control, transfer=False))
+    assert without.tried[0]["mean_delta_e00"] > judged + 4
 
 
 def test_the_light_comes_from_the_side_that_is_given_and_nothing_else_changes() -> None:

@@ -105,8 +105,30 @@ def test_photos_of_nothing_are_no_subject(segmenter: Segmenter, kind: str) -> No
         segment(photo(rgb), segmenter)
 
 
+class Inputs:
+    """What onnxruntime says of a session with one input of that shape."""
+
+    def __init__(self, *shape: int | str):
+        self.shape = shape
+
+    def get_inputs(self) -> list["Inputs"]:
+        return [self]
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"), [((1, 3, 320, 320), 640), (("batch", 3, 1024, 1024), 1024), ((1, 3, "h", "w"), 640)]
+)
+def test_a_segmenter_wants_photos_as_large_as_its_network_takes(shape: tuple[int | str, ...], side: int) -> None:
+    class Session:
+        inner_session = Inputs(*shape)
+
+    assert RembgSegmenter(Session(), "").side == side
+
+
 def test_a_session_that_runs_out_of_memory_or_breaks_is_told_apart() -> None:
     class Session:
+        inner_session = Inputs(1, 3, 320, 320)
+
         def __init__(self, error: Exception):
             self.error = error
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.composition import compose
-from pipeline.image import Placed
+from pipeline.image import Placed, Rgb
 from pipeline.layout import Layout
 from pipeline.light import conditions
-from pipeline.reflection import reflected
+from pipeline.reflection import mirror_image
 from tests.still_life import spec
 
 SIDE = 320
@@ -29,6 +29,12 @@ def box_on(layout: Layout, rise: float = 0.0) -> Placed:
     return Placed(rgb, alpha, (left, top, right, bottom), 1.0)
 
 
+def reflected(background: Rgb, placed: Placed, layout: Layout) -> Rgb:
+    image = mirror_image(placed, layout)
+    assert image is not None
+    return image.on(background)
+
+
 GREY = np.full((SIDE, SIDE, 3), 0.4, np.float32)
 
 
@@ -38,7 +44,7 @@ def redness(picture: np.ndarray, row: float, column: int) -> float:
 
 def test_a_matt_surface_mirrors_nothing() -> None:
     layout = scene(0.0)
-    assert reflected(GREY, box_on(layout), layout) is GREY
+    assert mirror_image(box_on(layout), layout) is None
 
 
 def test_the_product_is_seen_upside_down_below_its_foot_and_fades() -> None:

@@ -71,6 +71,37 @@ def test_a_second_look_that_disagrees_is_not_taken() -> None:
     assert np.abs(found.alpha - alpha).mean() < 0.004
 
 
+def test_a_product_that_fills_the_photo_is_looked_at_once() -> None:
+    rgb, _ = still_life()
+    looks: list[tuple[int, ...]] = []
+
+    def counting(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        looks.append(image.shape)
+        return by_colour(image)
+
+    found = segment(photo(np.ascontiguousarray(rgb[110:490, 135:345])), counting)
+    assert len(looks) == 1
+    assert found.agreement == 1
+    segment(photo(rgb), counting)
+    assert len(looks) == 3
+
+
+def test_a_network_is_shown_as_many_pixels_as_it_takes() -> None:
+    class Fine:
+        def __init__(self, side: int) -> None:
+            self.side, self.seen = side, list[int]()
+
+        def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+            self.seen.append(max(image.shape))
+            return by_colour(image)
+
+    rgb, _ = still_life(1200, 1500)
+    for side in (320, 1024):
+        network = Fine(side)
+        segment(photo(rgb), network)
+        assert network.seen == [side, side]
+
+
 @pytest.mark.parametrize("answer", [np.ones((3, 3), np.float32), np.full((600, 480), np.nan, np.float32)])
 def test_a_mask_that_does_not_fit_is_the_models_failure(answer: NDArray[np.float32]) -> None:
     with pytest.raises(ModelFailed):

@@ -8,9 +8,9 @@ from pipeline.layout import Part
 from pipeline.place import place
 from pipeline.resample import tight_box
 from pipeline.room import Wall
-from pipeline.shadow import cast_shadow, contact_shadow
+from pipeline.shadow import contact_shadow
 from pipeline.swap import product_box
-from tests.still_life import spec
+from tests.still_life import shadow_of, spec
 from tests.test_place import jar
 
 
@@ -21,7 +21,7 @@ def _placed() -> np.ndarray:
 
 
 def test_it_is_darkest_where_the_product_stands(placed: np.ndarray) -> None:
-    shadow = cast_shadow(placed, compose(spec("sweep"), 400, 400, 0.53))
+    shadow = shadow_of(placed, compose(spec("sweep"), 400, 400, 0.53))
     foot = int(np.flatnonzero((placed > 0.5).any(1))[-1])
     seen = shadow * (placed == 0)
     assert seen.max() > 0.3
@@ -32,7 +32,7 @@ def test_it_is_darkest_where_the_product_stands(placed: np.ndarray) -> None:
 def test_it_falls_away_from_the_light(placed: np.ndarray) -> None:
     layout = compose(spec("sweep", softness=0.2), 400, 400, 0.53)
     from_right = layout.light_side > 0
-    shadow = cast_shadow(placed, layout) * (placed == 0)
+    shadow = shadow_of(placed, layout) * (placed == 0)
     foot = int(np.flatnonzero((placed > 0.5).any(1))[-1])
     floor = shadow[foot - 50 : foot - 5]
     left, right = floor[:, :200].sum(), floor[:, 200:].sum()
@@ -42,8 +42,8 @@ def test_it_falls_away_from_the_light(placed: np.ndarray) -> None:
 def test_a_foot_that_the_frame_cuts_casts_nothing_on_the_floor(placed: np.ndarray) -> None:
     layout = compose(spec("tabletop"), 400, 400, 0.53)
     below = int(layout.edge * 400) + 4
-    assert cast_shadow(placed, layout, cut_below=True)[below:].max() == 0
-    assert cast_shadow(placed, layout)[below:].max() > 0.3
+    assert shadow_of(placed, layout, cut_below=True)[below:].max() == 0
+    assert shadow_of(placed, layout)[below:].max() > 0.3
 
 
 def test_on_white_the_border_stays_pure(placed: np.ndarray) -> None:
@@ -67,7 +67,7 @@ def test_a_base_that_recedes_in_a_straight_line_touches_the_surface_all_along() 
     under = {}
     for name, bend in {"block": 0.0, "bowl": 0.9}.items():
         alpha = seen_over_its_corner(bend)
-        shadow = cast_shadow(alpha, layout)
+        shadow = shadow_of(alpha, layout)
         # Three quarters of the way up the base edges, just outside them, on both sides.
         edges = [int(np.flatnonzero(alpha[:, column])[-1]) for column in (125, 275)]
         under[name] = min(float(shadow[edge + 3, column]) for edge, column in zip(edges, (125, 275), strict=True))
@@ -85,7 +85,7 @@ def test_a_chest_on_two_feet_is_dark_in_the_gap_under_it() -> None:
         np.float32
     )
     layout = compose(spec("sweep", softness=1.0), 400, 400, 0.8)
-    shadow = cast_shadow(alpha, layout)
+    shadow = shadow_of(alpha, layout)
     floor = 340 - 0.4 * (200 - 110)
     assert shadow[round(floor) - 5, 200] > 0.4
     assert shadow[round(floor) + 40, 200] < 0.6 * shadow[round(floor) - 5, 200]
@@ -94,7 +94,7 @@ def test_a_chest_on_two_feet_is_dark_in_the_gap_under_it() -> None:
 def test_what_lies_is_dark_all_round(placed: np.ndarray) -> None:
     layout = replace(compose(spec("flatlay", softness=1.0), 400, 400, 0.53), parts=(Part(Wall(0.0), 0, "floor"),))
     assert layout.lies
-    shadow = cast_shadow(placed, layout)
+    shadow = shadow_of(placed, layout)
     left, top, right, bottom = tight_box(placed > 0.5) or (0, 0, 0, 0)
     middle = (left + right) // 2, (top + bottom) // 2
     sides = (

@@ -1,0 +1,40 @@
+"""What a product's being there does to its scene: the light that it takes, and its mirror image."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.composite import shade
+from pipeline.image import Placed, Rgb
+from pipeline.layout import Layout
+from pipeline.reflection import MirrorImage, mirror_image
+from pipeline.shadow import CastShadow, cast_shadow
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A product's shadow and mirror image, each made once for a layout and shown on a picture of any size."""
+
+    #: None where there is none.
+    shadow: CastShadow | None
+    image: MirrorImage | None
+
+    def at(self, width: int, height: int) -> Callable[[Rgb], Rgb]:
+        """Return what lays both on a width×height background, sRGB in [0, 1]."""
+        taken = None if self.shadow is None else self.shadow.at(width, height)
+
+        def shown(background: Rgb) -> Rgb:
+            shaded = background if taken is None else shade(background, taken)
+            return shaded if self.image is None else self.image.on(shaded)
+
+        return shown
+
+
+def presence(placed: Placed, layout: Layout, cut_sides: tuple[str, ...]) -> Presence:
+    """Trace what the placed product does to a layout. `cut_sides`: the sides of the photo that cut it.
+
+    Cut off below, its foot isn't seen; cut off above, it hangs. Either way it stands on nothing: nothing falls on the
+    floor and no polish mirrors it. What lies is seen whole by the surface wherever the photo cuts it.
+    """
+    afloat = not layout.lies and ("bottom" in cut_sides or "top" in cut_sides)
+    shadow = cast_shadow(placed.alpha, layout, cut_below=afloat)
+    return Presence(shadow, None if afloat or layout.lies else mirror_image(placed, layout))
