@@ -14,8 +14,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 
 from pipeline.colour import linear_to_srgb, srgb_to_linear
-from scripts.cutout.drawing import SUPER
-from scripts.cutout.shapes import SHAPES
+from scripts.cutout.shapes import SHAPES, SUPER
 
 Field = NDArray[np.float32]
 

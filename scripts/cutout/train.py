@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from scipy.ndimage import binary_fill_holes, distance_transform_edt, gaussian_filter
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, l1_loss
@@ -38,10 +38,8 @@ SLOPE_SHARE = 0.5
 HELD, HELD_REST = 20, 7
 #: Seconds between validations, each of which saves the state; steps between log lines.
 VALIDATE_EVERY, LOG_STEPS = 120.0, 10
-#: Share of the pictures whose true holes are filled in the mask, and of those whose bays are.
-FILLED, CLOSED = 0.4, 0.2
-#: Half the width of the widest bay that is filled, as a share of the side.
-BAY = (0.03, 0.16)
+#: Share of the pictures whose true holes are filled in the mask.
+FILLED = 0.33
 
 Bytes = NDArray[np.uint8]
 #: rgb S×S×3; mask, alpha and band S×S.
@@ -92,20 +90,10 @@ class Pictures:
 
 
 def _filled(rng: np.random.Generator, rgb: Bytes, mask: Bytes, alpha: Bytes, band: NDArray[np.bool_]) -> Picture:
-    """Fill the true holes in some masks, and the bays in others, as segmenters do: the network is to open them."""
-    drawn = rng.random()
-    if drawn < FILLED + CLOSED:
+    """Fill the true holes in the mask of one picture in three, as segmenters do: the network is to open them."""
+    if rng.random() < FILLED:
         true = alpha > 127
-        if drawn < FILLED:
-            filled = binary_fill_holes(true)
-        else:
-            # Closing by distances: grown by a radius, and back again.
-            radius = rng.uniform(*BAY) * len(true)
-            around = np.pad(true, int(radius) + 2)
-            grown = distance_transform_edt(~around) <= radius
-            inner = slice(int(radius) + 2, -int(radius) - 2)
-            filled = (distance_transform_edt(grown) > radius)[inner, inner] | true
-        holes = filled & ~true
+        holes = binary_fill_holes(true) & ~true
         if holes.any():
             mask = np.maximum(mask, gaussian_filter(holes * np.float32(255), 2.0).astype(np.uint8))
             mask[holes] = 255 - rng.integers(0, 40)
@@ -132,8 +120,8 @@ def _turned(array: NDArray[Any], turns: int, mirror: bool) -> NDArray[Any]:
 class Training:
     """The network, its running mean, its optimizer, and how far they are: everything that a kill must not lose."""
 
-    def __init__(self, state: Path, side: int, rate: float = RATE, weights: Path | None = None):
-        self._state, self._side, self._rate = state, side, rate
+    def __init__(self, state: Path, side: int):
+        self._state, self._side = state, side
         self.network = RefinerNetwork().to(memory_format=torch.channels_last)
         self.mean = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), RATE, weight_decay=0.01)
@@ -144,10 +132,6 @@ class Training:
         self.best = math.inf
         if state.exists():
             self._load()
-        elif weights is not None:
-            loaded = {name: value.float() for name, value in load_file(weights).items()}
-            for network in (self.network, self.mean):
-                network.load_state_dict(loaded)
 
     def _load(self) -> None:
         state = torch.load(self._state, weights_only=True)
@@ -168,7 +152,7 @@ class Training:
     def learn(self, batch: Batch, share: float) -> float:
         """Take one step at `share` of the whole time and return its loss."""
         photo, mask, alpha, band = batch
-        rate = LAST_RATE + (self._rate - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+        rate = LAST_RATE + (RATE - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
         self.optimizer.param_groups[0]["lr"] = rate * min(1.0, (self.step + 1) / WARM_UP_STEPS)
         self.network.train()
         error = loss(self.network(photo.contiguous(memory_format=torch.channels_last), mask), alpha, band)
@@ -228,11 +212,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True, help="of training in all, over all runs")
     parser.add_argument("--side", type=int, default=SIDE, help="pixels, a multiple of 32")
-    parser.add_argument("--weights", type=Path, help="begin with these (refiner.safetensors) instead of nothing")
-    parser.add_argument("--rate", type=float, default=RATE, help="the highest learning rate")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    training = Training(options.out / "state.pt", options.side, options.rate, options.weights)
+    training = Training(options.out / "state.pt", options.side)
     if training.step:
         print(f"resumed at step {training.step}, after {training.seconds / 60:.1f} min", flush=True)
     _train(training, options)
