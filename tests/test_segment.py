@@ -137,6 +137,28 @@ def test_a_refiner_opens_a_hole_that_the_segmenter_filled() -> None:
     assert refined.alpha[200, 240] > 0.9
 
 
+def test_a_refiner_that_follows_a_line_away_from_the_product_is_not_believed() -> None:
+    rgb, alpha = still_life()
+    line = slice(230, 250)
+    lined = rgb.copy()
+    lined[:, line] = np.where(alpha[:, line, None] > 0.5, rgb[:, line], 20)
+
+    def blind(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        ground = np.median(image[:4].reshape(-1, 3), axis=0).astype(np.uint8)
+        return by_colour(np.where(image.max(-1, keepdims=True) < 90, ground, image))
+
+    class Follower(Opener):
+        """Sees the line as well."""
+
+        def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.asarray(np.maximum(mask, photo.max(-1) < 90), np.float32)
+
+    found = segment(photo(lined), blind, Follower()).alpha
+    top = int(np.flatnonzero((alpha > 0.5).any(1))[0])
+    assert found[top - 3, 240] > 0.3
+    assert found[top - 40 : top - 20, 240].max() < 0.05
+
+
 def test_what_the_first_look_was_sure_of_is_kept_when_the_second_loses_it() -> None:
     rgb, alpha = still_life()
     looks = []
