@@ -14,12 +14,13 @@ from service.accounts import Accounts
 from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
 from service.documentation import Documented, close_schemas, openapi_config
+from service.file_routes import files_router
 from service.jobs import Jobs
 from service.objects import Objects, StoreUnavailable, open_buckets
 from service.orders import Orders
 from service.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.queue import Bell, QueueUnavailable
-from service.routes import PRIVATE, PUBLIC, files_router
+from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
 from service.submit import Submit
 from service.wire import Health, MissingPart

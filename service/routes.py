@@ -1,13 +1,11 @@
-"""The routes: parse, ask, answer. No decisions."""
+"""The routes: parse, ask, answer. No decisions. `service.file_routes` has those of the directory store."""
 
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, get, post, put
-from litestar.concurrency import sync_to_thread
+from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, FromQuery, HeaderParameter
+from litestar.params import Body, FromPath, HeaderParameter
 from ulid import ULID
 
 from service.accounts import Accounts
@@ -26,8 +24,8 @@ from service.documentation import (
     Documented,
 )
 from service.jobs import Job, Jobs, JobStatus, Render
-from service.objects import UPLOAD_TYPES, DirectoryObjects, ObjectNotFound, Objects
-from service.problems import not_found, problem, unprocessable
+from service.objects import UPLOAD_TYPES, Objects
+from service.problems import not_found, unprocessable
 from service.submit import SourceNotFound, SourceTooLarge, Submit, upload_prefix
 from service.swap_request import BackgroundSwapWithSpecRequest
 from service.wire import (
@@ -203,56 +201,6 @@ def list_output_presets(state: State) -> CatalogueItems:
     return _items(state, "output_presets")
 
 
-@put("/files/{bucket:str}/{key:path}", include_in_schema=False, status_code=204)
-async def put_file(
-    request: AnyRequest,
-    state: State,
-    bucket: FromPath[str],
-    key: FromPath[str],
-    expires: FromQuery[int],
-    signature: FromQuery[str],
-) -> None:
-    """Take the bytes of a signed upload: the directory store's own half of a presigned PUT."""
-    objects = _signed_bucket(request, state, bucket, expires, signature)
-    data = await request.body()
-    await sync_to_thread(objects.put, key.lstrip("/"), data, request.headers.get("content-type", ""))
-
-
-@get("/files/{bucket:str}/{key:path}", include_in_schema=False, sync_to_thread=True)
-def get_file(
-    request: AnyRequest,
-    state: State,
-    bucket: FromPath[str],
-    key: FromPath[str],
-    expires: FromQuery[int],
-    signature: FromQuery[str],
-) -> Response[bytes]:
-    """Serve the bytes of a signed download."""
-    objects = _signed_bucket(request, state, bucket, expires, signature)
-    try:
-        data = objects.get(key.lstrip("/"), max_bytes=1 << 30)
-    except ObjectNotFound as error:
-        raise not_found("file") from error
-    name = PurePosixPath(key).name
-    types = {extension: content_type for content_type, extension in UPLOAD_TYPES.items()}
-    headers = {
-        "Content-Disposition": f'inline; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, max-age=86400, immutable",  # a key is written once
-    }
-    content_type = types.get(name.rpartition(".")[2], "application/octet-stream")
-    return Response(data, media_type=content_type, headers=headers)
-
-
-def _signed_bucket(request: AnyRequest, state: State, bucket: str, expires: int, signature: str) -> DirectoryObjects:
-    objects = {"sources": state.sources, "renders": state.renders}.get(bucket)
-    if not isinstance(objects, DirectoryObjects):  # S3 serves its own URLs
-        raise not_found("file")
-    if not objects.signer.allows(request.method, request.url.path, expires, signature):
-        raise problem(403, "url_invalid", "This URL has expired or was changed. Ask for a new one.")
-    return objects
-
-
 def _items(state: State, key: str) -> CatalogueItems:
     catalogue: Catalogue = state.catalogue
     return CatalogueItems(items=catalogue.to_json()[key])
@@ -285,8 +233,3 @@ PRIVATE = Router(
 )
 #: Everything under /v1 that is the same for all.
 PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])
-
-
-def files_router(max_photo_bytes: int) -> Router:
-    """Return the signed URLs of the directory store; a PUT takes that many bytes."""
-    return Router("/v1", route_handlers=[put_file, get_file], request_max_body_size=max_photo_bytes)
