@@ -49,6 +49,7 @@ NOT_FOUND = _problem(404, "Not Found", "not_found", "There is no such thing, or 
 CONFLICT = _problem(
     409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
 )
+JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
 TOO_LARGE = _problem(413, "Content Too Large", "body_too_large", "The body is larger than this route takes.")
 UNAVAILABLE = _problem(503, "Service Unavailable", "store_unavailable", "The object store does not answer.")
 

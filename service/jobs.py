@@ -2,9 +2,9 @@
 
     NOT_STARTED ──claim──▶ IN_PROGRESS ──succeed──▶ SUCCESS
          │                   │   ▲  │
-         │                   └───┘  └──fail, sweep──▶ FAILURE + refund
-         │           claim again (lease over)            ▲
-         └───────────── sweep (nobody came) ─────────────┘
+         │                   └───┘  └──fail, cancel, sweep──▶ FAILURE + refund
+         │           claim again (lease over)                    ▲
+         └──────────── cancel, sweep (nobody came) ──────────────┘
 
 A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
 `service.orders` makes them.
@@ -20,7 +20,7 @@ from ulid import ULID
 
 from service.database import reader
 from service.ledger import refund
-from service.tables import db_now, jobs, ledger, renders
+from service.tables import UNFINISHED, db_now, jobs, ledger, renders
 
 
 class JobStatus(StrEnum):
@@ -33,7 +33,15 @@ class JobStatus(StrEnum):
 
 
 class LeaseLost(Exception):
-    """Raised when another attempt, or the sweep, has taken the job over."""
+    """Raised when another attempt, the sweep or the client has taken the job over."""
+
+
+class JobFinished(Exception):
+    """Raised when a job is to be cancelled that is over."""
+
+    def __init__(self, status: "JobStatus") -> None:
+        super().__init__(f"The job is over: {status}.")
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,6 @@ class Job:
     error_message: str | None
 
 
-_UNFINISHED = jobs.c.status.in_([JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS])
 _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
 
 
@@ -141,6 +148,19 @@ class Jobs:
         """Return the client's render; None when there is none of that id, or it is another client's."""
         with self._reader.connect() as connection:
             return _render(connection, renders.c.public_id == public_id, renders.c.client_id == client_id)
+
+    def cancel(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
+        """End the client's unfinished job without a render and refund it, in one transaction; answers as `get` does.
+
+        A worker that runs it notices at its next step. Raises JobFinished.
+        """
+        own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        with self._engine.begin() as connection:
+            ended = _end(connection, own, _failed("cancelled", "The client cancelled this job. The credits are back."))
+        found = self.get(job_id, client_id=client_id)
+        if found is not None and not ended:
+            raise JobFinished(found[0].status)
+        return found
 
     # The worker's side
 
@@ -197,15 +217,15 @@ class Jobs:
     def succeed(self, claim: Claim, render: NewRender) -> None:
         """Store the render and end the job, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            values = {"status": JobStatus.SUCCESS, "progress": 1.0, "stage": None}
-            self._fenced(connection, claim, values | _OVER)
+            if not _end(connection, _held(claim), {"status": JobStatus.SUCCESS, "progress": 1.0}):
+                raise LeaseLost
             connection.execute(renders.insert().values(job_id=claim.job_id, client_id=claim.client_id, **vars(render)))
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
         """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            self._fenced(connection, claim, _failed(code, message))
-            refund(connection, claim.job_id)
+            if not _end(connection, _held(claim), _failed(code, message)):
+                raise LeaseLost
 
     def attempts_left(self, claim: Claim) -> bool:
         """Tell whether the job may be started once more."""
@@ -213,16 +233,7 @@ class Jobs:
 
     @staticmethod
     def _fenced(connection: sa.Connection, claim: Claim, values: dict[str, Any]) -> None:
-        moved = connection.execute(
-            jobs.update()
-            .where(
-                jobs.c.id == claim.job_id,
-                jobs.c.lease_token == claim.token,
-                jobs.c.status == JobStatus.IN_PROGRESS,
-            )
-            .values(**values)
-        )
-        if moved.rowcount != 1:
+        if connection.execute(jobs.update().where(_held(claim)).values(**values)).rowcount != 1:
             raise LeaseLost
 
     # The sweep's side
@@ -236,7 +247,7 @@ class Jobs:
 
     def waiting(self) -> int:
         """Count the jobs whose message should be on the queue or in a worker's hands."""
-        query = sa.select(sa.func.count()).where(_UNFINISHED, jobs.c.sent_at.is_not(None))
+        query = sa.select(sa.func.count()).where(UNFINISHED, jobs.c.sent_at.is_not(None))
         with self._reader.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
@@ -267,30 +278,34 @@ class Jobs:
             (waited, "queue_timeout", "No worker was free in time. The credits are back; try again later."),
         ]
         settled: list[str] = []
-        with self._engine.begin() as connection:
-            for condition, code, message in reasons:
-                ids = list(
-                    connection.execute(
-                        jobs.update().where(condition).values(_failed(code, message)).returning(jobs.c.id)
-                    ).scalars()
-                )
-                for job_id in ids:
-                    refund(connection, job_id)
-                settled += ids
+        for which, code, message in reasons:
+            with self._engine.begin() as connection:
+                settled += _end(connection, which, _failed(code, message))
         return settled
 
 
-#: What is true of every job that is over.
-_OVER: dict[str, Any] = {"finished_at": db_now(), "lease_token": None, "lease_until": None}
+def _held(claim: Claim) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.id == claim.job_id, jobs.c.lease_token == claim.token, jobs.c.status == JobStatus.IN_PROGRESS)
 
 
 def _failed(code: str, message: str) -> dict[str, Any]:
-    return {
-        "status": JobStatus.FAILURE,
-        "stage": None,
-        "error_code": code,
-        "error_message": message,
-    } | _OVER
+    return {"status": JobStatus.FAILURE, "error_code": code, "error_message": message}
+
+
+def _end(connection: sa.Connection, which: sa.ColumnElement[bool], values: dict[str, Any]) -> list[str]:
+    """End those of these jobs that are not over, refund them unless they succeeded, and return their ids.
+
+    The one place where a job ends: whoever comes second finds nothing to end.
+    """
+    over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
+    ended = connection.execute(
+        jobs.update().where(UNFINISHED, which).values(**values, **over).returning(jobs.c.id, jobs.c.client_id)
+    ).all()
+    if values["status"] == JobStatus.FAILURE:
+        # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
+        for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
+            refund(connection, job.id)
+    return sorted(job.id for job in ended)
 
 
 def _render(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Render | None:

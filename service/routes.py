@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, get, post
+from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath, HeaderParameter
@@ -16,6 +16,7 @@ from service.documentation import (
     CONFLICT,
     INSUFFICIENT_CREDITS,
     INVALID,
+    JOB_FINISHED,
     NOT_FOUND,
     SECURED,
     TOO_LARGE,
@@ -151,6 +152,24 @@ def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView
     return _job_view(job, None if render is None else _render_view(request, state, render))
 
 
+@delete(
+    "/jobs/{job_id:str}",
+    status_code=200,
+    operation_id="cancel_job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 409: JOB_FINISHED},
+)
+def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
+    """Cancel a job that is not over: it ends as FAILURE with the error code `cancelled`, and its credits come back."""
+    jobs: Jobs = state.jobs
+    found = jobs.cancel(job_id, client_id=request.state.client.id)
+    if found is None:
+        raise not_found("job")
+    return _job_view(found[0], None)
+
+
 @get(
     "/renders/{public_id:str}",
     operation_id="get_render",
@@ -229,7 +248,7 @@ PRIVATE = Router(
     "/v1",
     guards=[authenticated],
     security=SECURED,
-    route_handlers=[background_swap_with_spec, create_upload, get_job, get_render, get_credits],
+    route_handlers=[background_swap_with_spec, create_upload, get_job, cancel_job, get_render, get_credits],
 )
 #: Everything under /v1 that is the same for all.
 PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])

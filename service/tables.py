@@ -132,6 +132,10 @@ jobs = sa.Table(
         sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
     ),
 )
+#: That a job is not over. Values, not parameters: SQLite uses a partial index only where a query repeats its condition.
+UNFINISHED: sa.ColumnElement[bool] = jobs.c.status.in_(
+    sa.bindparam("unfinished", ["NOT_STARTED", "IN_PROGRESS"], sa.String, expanding=True, literal_execute=True)
+)
 
 renders = sa.Table(
     "renders",
