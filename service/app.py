@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> Litestar:
     bell = Bell(settings.queue_url)
     submit = Submit(
         catalogue=catalogue,
-        orders=Orders(engine),
+        orders=Orders(engine, key_ttl=settings.idempotency_ttl),
         jobs=jobs,
         sources=sources,
         bell=bell,

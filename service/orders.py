@@ -47,11 +47,15 @@ class Accepted:
 
 
 class Orders:
-    """Takes orders into one database. Lives as long as the process; safe in threads."""
+    """Takes orders into one database. Lives as long as the process; safe in threads.
 
-    def __init__(self, engine: sa.Engine) -> None:
+    `key_ttl`: how long an idempotency key is remembered, in seconds.
+    """
+
+    def __init__(self, engine: sa.Engine, *, key_ttl: float = 24 * 3600.0) -> None:
         self._engine = engine
         self._reader = reader(engine)
+        self._key_ttl = key_ttl
 
     def accept(self, order: Order) -> Accepted:
         """Log the request, debit the client and make the job, in one transaction.
@@ -63,9 +67,10 @@ class Orders:
         except sa.exc.IntegrityError:
             # The same key came in twice at once and the other one won.
             key = order.idempotency_key
-            if key and (first := self.first_answer(order.client_id, key, order.body_sha256)):
-                return first
-            raise
+            if key is None:
+                raise
+            # No first answer: the key that was in the way has run out since, and a second try finds it free.
+            return self.first_answer(order.client_id, key, order.body_sha256) or self._accept(order)
         except sa.exc.OperationalError as error:
             if order.idempotency_key and "lock timeout" in str(error):
                 raise IdempotencyInFlight from error
@@ -74,20 +79,7 @@ class Orders:
     def _accept(self, order: Order) -> Accepted:
         accepted = Accepted(order.request_id, str(ULID()), order.credits_cost)
         with self._engine.begin() as connection:
-            if order.idempotency_key and connection.dialect.name == "postgresql":
-                # Behind a first request that hangs in its transaction, answer "in flight" rather than wait.
-                connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
-            connection.execute(
-                request_logs.insert().values(
-                    request_id=accepted.request_id,
-                    client_id=order.client_id,
-                    workflow=order.workflow,
-                    body=order.body,
-                    body_sha256=order.body_sha256,
-                    pilot_brand=order.pilot_brand,
-                    idempotency_key=order.idempotency_key,
-                )
-            )
+            self._log(connection, order)
             connection.execute(
                 jobs.insert().values(
                     id=accepted.job_id,
@@ -106,14 +98,48 @@ class Orders:
             debit(connection, order.client_id, order.credits_cost, accepted.job_id)
         return accepted
 
+    def _log(self, connection: sa.Connection, order: Order) -> None:
+        log = request_logs.insert().values(
+            request_id=order.request_id,
+            client_id=order.client_id,
+            workflow=order.workflow,
+            body=order.body,
+            body_sha256=order.body_sha256,
+            pilot_brand=order.pilot_brand,
+            idempotency_key=order.idempotency_key,
+        )
+        if order.idempotency_key is None:
+            connection.execute(log)
+            return
+        on_postgresql = connection.dialect.name == "postgresql"
+        if on_postgresql:
+            # Behind a first request that hangs in its transaction, answer "in flight" rather than wait.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+        # Here, and not only in the sweep: a key is free when its time is over, whether or not a sweep has run. Of two
+        # requests that free the same one, the second waits for the first, and then meets the first one's log.
+        connection.execute(
+            request_logs.update()
+            .where(
+                request_logs.c.client_id == order.client_id,
+                request_logs.c.idempotency_key == order.idempotency_key,
+                request_logs.c.created_at <= db_now(-self._key_ttl),
+            )
+            .values(idempotency_key=None)
+        )
+        connection.execute(log)
+        if on_postgresql:
+            # What is waited for from here on is a busy client, not the key.
+            connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
+
     def first_answer(self, client_id: str, idempotency_key: str, body_sha256: str) -> Accepted | None:
-        """Return what was answered to this key before; None for a new key. Raises IdempotencyConflict."""
+        """Return what was answered to this key before; None for a new or old key. Raises IdempotencyConflict."""
         query = (
             sa.select(request_logs.c.request_id, request_logs.c.body_sha256, jobs.c.id, jobs.c.credits_cost)
             .join(jobs, jobs.c.request_id == request_logs.c.request_id)
             .where(
                 request_logs.c.client_id == client_id,
                 request_logs.c.idempotency_key == idempotency_key,
+                request_logs.c.created_at > db_now(-self._key_ttl),
             )
         )
         with self._reader.connect() as connection:
@@ -123,3 +149,18 @@ class Orders:
         if row.body_sha256 != body_sha256:
             raise IdempotencyConflict
         return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
+
+    def free_old_keys(self, *, most: int = 1000) -> int:
+        """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""
+        old = (
+            sa.select(request_logs.c.request_id)
+            .where(request_logs.c.idempotency_key.is_not(None), request_logs.c.created_at <= db_now(-self._key_ttl))
+            .order_by(request_logs.c.created_at)
+            .limit(most)
+            .with_for_update(skip_locked=True)  # what another sweep frees is left to it
+        )
+        with self._engine.begin() as connection:
+            freed = connection.execute(
+                request_logs.update().where(request_logs.c.request_id.in_(old)).values(idempotency_key=None)
+            )
+            return freed.rowcount

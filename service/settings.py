@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     #: A job sent this long ago and not started is sent again, when the queue holds fewer messages than jobs wait.
     resend_after: float = 15.0
     sweep_every: float = 2.0
+    #: How long an Idempotency-Key gets its first answer again; then it is free for another request.
+    idempotency_ttl: float = Field(24 * 3600.0, gt=0)
     #: How long a worker may take to hand its job back when it is told to stop.
     stop_grace: float = 20.0
 

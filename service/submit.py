@@ -78,7 +78,7 @@ class Submit:
                 source_key=self._source_key(client, request),
                 credits_cost=self.catalogue.presets[request.output_preset].credits,
                 pilot_brand=request.pilot_brand,
-                idempotency_key=idempotency_key,
+                idempotency_key=idempotency_key or None,  # an empty header is none
             )
         )
         if not accepted.repeated:

@@ -95,7 +95,15 @@ request_logs = sa.Table(
     sa.Column("pilot_brand", sa.String(120)),
     sa.Column("idempotency_key", sa.String(255)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # A key that has run out is set to NULL, and the log stays; NULLs never clash.
     sa.UniqueConstraint("client_id", "idempotency_key", name="idempotency_key_once"),
+    # What the sweep looks through: keys that are not free yet.
+    sa.Index(
+        "taken_idempotency_keys",
+        "created_at",
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+    ),
 )
 
 jobs = sa.Table(
