@@ -263,7 +263,7 @@ class Jobs:
         with self._engine.begin() as connection:
             ids = connection.execute(
                 jobs.update()
-                .where(startable, jobs.c.attempt < self._max_attempts, sa.or_(*due))
+                .where(UNFINISHED, startable, jobs.c.attempt < self._max_attempts, sa.or_(*due))
                 .values(sent_at=db_now())
                 .returning(jobs.c.id)
             ).scalars()

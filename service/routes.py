@@ -9,6 +9,7 @@ from litestar.params import Body, FromPath, HeaderParameter
 from ulid import ULID
 
 from service.accounts import Accounts
+from service.admission import within_rate
 from service.auth import SHOPIFY_HEADER, authenticated, signed_by_shopify
 from service.catalogue import Catalogue
 from service.documentation import (
@@ -20,9 +21,11 @@ from service.documentation import (
     NOT_FOUND,
     SECURED,
     TOO_LARGE,
+    TOO_MANY,
     UNAUTHORIZED,
     UNAVAILABLE,
     Documented,
+    Submitted,
 )
 from service.jobs import Job, Jobs, JobStatus, Render
 from service.objects import UPLOAD_TYPES, Objects
@@ -53,7 +56,7 @@ AnyRequest = Request[Any, Any, Any]
     tags=["workflows"],
     before_request=signed_by_shopify,
     sync_to_thread=True,
-    operation_class=Documented,
+    operation_class=Submitted,
     responses={
         202: ACCEPTED,
         401: UNAUTHORIZED,
@@ -62,6 +65,7 @@ AnyRequest = Request[Any, Any, Any]
         409: CONFLICT,
         413: TOO_LARGE,
         422: INVALID,
+        429: TOO_MANY,
         503: UNAVAILABLE,
     },
 )
@@ -243,12 +247,14 @@ def _job_view(job: Job, render: RenderView | None) -> JobView:
     return JobView(**kept, job_id=job.id, error=error, render=render)
 
 
+#: What makes a job; each is counted against its client's rate before its body is read.
+WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])
 #: Everything under /v1 that belongs to one client.
 PRIVATE = Router(
     "/v1",
     guards=[authenticated],
     security=SECURED,
-    route_handlers=[background_swap_with_spec, create_upload, get_job, cancel_job, get_render, get_credits],
+    route_handlers=[WORKFLOWS, create_upload, get_job, cancel_job, get_render, get_credits],
 )
 #: Everything under /v1 that is the same for all.
 PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])

@@ -139,6 +139,13 @@ jobs = sa.Table(
         postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
         sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
     ),
+    # What admission counts, in a client's transaction.
+    sa.Index(
+        "unfinished_jobs_of_client",
+        "client_id",
+        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+    ),
 )
 #: That a job is not over. Values, not parameters: SQLite uses a partial index only where a query repeats its condition.
 UNFINISHED: sa.ColumnElement[bool] = jobs.c.status.in_(

@@ -1,4 +1,4 @@
-"""Idempotency keys that run out."""
+"""Idempotency keys that run out, and limits on unfinished jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Let the sweep find old keys without reading every log."""
+    """Let the sweep find old keys, and admission count a client's jobs, without reading everything."""
     op.create_index(
         "taken_idempotency_keys",
         "request_logs",
@@ -19,8 +19,17 @@ def upgrade() -> None:
         postgresql_where=sa.text("idempotency_key IS NOT NULL"),
         sqlite_where=sa.text("idempotency_key IS NOT NULL"),
     )
+    op.create_index(
+        "unfinished_jobs_of_client",
+        "jobs",
+        ["client_id"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+    )
 
 
 def downgrade() -> None:
-    """Drop the index."""
+    """Drop the indexes."""
+    op.drop_index("unfinished_jobs_of_client", table_name="jobs")
     op.drop_index("taken_idempotency_keys", table_name="request_logs")
