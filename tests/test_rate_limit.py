@@ -53,12 +53,12 @@ def test_each_client_has_a_quota_of_its_own(valkey_url: str, client: str) -> Non
 
 def test_all_processes_count_together_and_never_let_more_than_the_quota_through(valkey_url: str, client: str) -> None:
     processes = [RateLimit(valkey_url, quota=10, window=60) for _ in range(4)]
-    allowed: list[bool] = []
+    standings: list[Standing] = []
     start = threading.Barrier(40)
 
     def submit(rate: RateLimit) -> None:
         start.wait()
-        allowed.append(hit(rate, client).allowed)
+        standings.append(hit(rate, client))
 
     threads = [threading.Thread(target=submit, args=(processes[number % 4],)) for number in range(40)]
     for thread in threads:
@@ -66,7 +66,10 @@ def test_all_processes_count_together_and_never_let_more_than_the_quota_through(
     for thread in threads:
         thread.join()
 
-    assert (allowed.count(True), allowed.count(False)) == (10, 30)
+    assert sorted((one.allowed, one.remaining) for one in standings) == [
+        *[(False, 0)] * 30,
+        *[(True, remaining) for remaining in range(10)],
+    ]
 
 
 def test_whoever_waits_as_long_as_told_is_let_through_again(valkey_url: str, client: str) -> None:
