@@ -82,6 +82,8 @@ api_keys = sa.Table(
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # When it stops being good, set by a rotation; NULL: never.
+    sa.Column("expires_at", Timestamp),
 )
 
 request_logs = sa.Table(
