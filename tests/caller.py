@@ -19,9 +19,9 @@ class Caller:
     def __init__(self, http: Any, settings: Settings, name: str, credits: int) -> None:
         self.http = http
         self.settings = settings
-        engine = create_engine(settings.sqlalchemy_url)
-        self.accounts = Accounts(engine)
-        self.jobs = Jobs(engine, lease=60, max_attempts=3)
+        self.engine = create_engine(settings.sqlalchemy_url)
+        self.accounts = Accounts(self.engine)
+        self.jobs = Jobs(self.engine, lease=60, max_attempts=3)
         self.client, key = self.accounts.add(name, credits=credits)
         self.headers = {"Authorization": f"Bearer {key}"}
 
