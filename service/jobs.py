@@ -83,6 +83,14 @@ class Render(NewRender):
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why a job ends without a render."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Job:
     """A job as its client sees it."""
 
@@ -101,6 +109,8 @@ class Job:
     error_message: str | None
 
 
+#: What a URL can hold and PostgreSQL refuses to look for.
+_NUL = "\0"
 _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
 
 
@@ -123,6 +133,8 @@ class Jobs:
             .scalar_subquery()
         )
         query = sa.select(jobs, refunded.label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        if _NUL in job_id:
+            return None
         with self._reader.connect() as connection:
             row = connection.execute(query).mappings().first()
             if row is None:
@@ -146,6 +158,8 @@ class Jobs:
 
     def render(self, public_id: str, *, client_id: str) -> Render | None:
         """Return the client's render; None when there is none of that id, or it is another client's."""
+        if _NUL in public_id:
+            return None
         with self._reader.connect() as connection:
             return _render(connection, renders.c.public_id == public_id, renders.c.client_id == client_id)
 
@@ -154,9 +168,11 @@ class Jobs:
 
         A worker that runs it notices at its next step. Raises JobFinished.
         """
+        if _NUL in job_id:
+            return None
         own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._engine.begin() as connection:
-            ended = _end(connection, own, _failed("cancelled", "The client cancelled this job. The credits are back."))
+            ended = _end(connection, own, Failure("cancelled", "The client cancelled it. The credits are back."))
         found = self.get(job_id, client_id=client_id)
         if found is not None and not ended:
             raise JobFinished(found[0].status)
@@ -217,14 +233,13 @@ class Jobs:
     def succeed(self, claim: Claim, render: NewRender) -> None:
         """Store the render and end the job, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            if not _end(connection, _held(claim), {"status": JobStatus.SUCCESS, "progress": 1.0}):
+            if not _end(connection, _held(claim), render):
                 raise LeaseLost
-            connection.execute(renders.insert().values(job_id=claim.job_id, client_id=claim.client_id, **vars(render)))
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
         """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            if not _end(connection, _held(claim), _failed(code, message)):
+            if not _end(connection, _held(claim), Failure(code, message)):
                 raise LeaseLost
 
     def attempts_left(self, claim: Claim) -> bool:
@@ -274,13 +289,13 @@ class Jobs:
         crashed = sa.and_(_LEASE_OVER, jobs.c.attempt >= self._max_attempts)
         waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= db_now(-max_wait))
         reasons = [
-            (crashed, "worker_lost", "The workers that ran this job died. The credits are back; try again."),
-            (waited, "queue_timeout", "No worker was free in time. The credits are back; try again later."),
+            (crashed, Failure("worker_lost", "The workers that ran this job died. The credits are back; try again.")),
+            (waited, Failure("queue_timeout", "No worker was free in time. The credits are back; try again later.")),
         ]
         settled: list[str] = []
-        for which, code, message in reasons:
+        for which, failure in reasons:
             with self._engine.begin() as connection:
-                settled += _end(connection, which, _failed(code, message))
+                settled += _end(connection, which, failure)
         return settled
 
 
@@ -288,23 +303,26 @@ def _held(claim: Claim) -> sa.ColumnElement[bool]:
     return sa.and_(jobs.c.id == claim.job_id, jobs.c.lease_token == claim.token, jobs.c.status == JobStatus.IN_PROGRESS)
 
 
-def _failed(code: str, message: str) -> dict[str, Any]:
-    return {"status": JobStatus.FAILURE, "error_code": code, "error_message": message}
-
-
-def _end(connection: sa.Connection, which: sa.ColumnElement[bool], values: dict[str, Any]) -> list[str]:
-    """End those of these jobs that are not over, refund them unless they succeeded, and return their ids.
+def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewRender | Failure) -> list[str]:
+    """End those of these jobs that are not over, with their render or with a refund, and return their ids.
 
     The one place where a job ends: whoever comes second finds nothing to end.
     """
+    how: dict[str, Any]
+    if isinstance(outcome, Failure):
+        how = {"status": JobStatus.FAILURE, "error_code": outcome.code, "error_message": outcome.message}
+    else:
+        how = {"status": JobStatus.SUCCESS, "progress": 1.0}
     over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
     ended = connection.execute(
-        jobs.update().where(UNFINISHED, which).values(**values, **over).returning(jobs.c.id, jobs.c.client_id)
+        jobs.update().where(UNFINISHED, which).values(**how, **over).returning(jobs.c.id, jobs.c.client_id)
     ).all()
-    if values["status"] == JobStatus.FAILURE:
-        # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
-        for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
+    # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
+    for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
+        if isinstance(outcome, Failure):
             refund(connection, job.id)
+        else:
+            connection.execute(renders.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
     return sorted(job.id for job in ended)
 
 

@@ -90,6 +90,12 @@ def test_a_job_that_is_over_can_not_be_cancelled(
     assert shop.balance == balance
 
 
+def test_an_id_with_a_nul_is_no_job_and_no_render(shop: Shop) -> None:
+    assert shop.jobs.cancel("a\0", client_id=shop.client.id) is None
+    assert shop.jobs.get("a\0", client_id=shop.client.id) is None
+    assert shop.jobs.render("a\0", client_id=shop.client.id) is None
+
+
 def test_only_its_own_client_can_cancel_a_job(engine: sa.Engine) -> None:
     mine, other = Shop(engine), Shop(engine)
     accepted = mine.order()

@@ -47,10 +47,14 @@ def at_once(orders: list[dict[str, Any]], shop: Shop) -> list[Accepted | Excepti
 
     def place(order: dict[str, Any]) -> None:
         start.wait()
-        try:
-            outcomes.append(shop.order(**order))
-        except Exception as error:  # noqa: BLE001  # looked at by the test
-            outcomes.append(error)
+        while True:
+            try:
+                outcomes.append(shop.order(**order))
+            except IdempotencyInFlight:
+                continue  # on a machine so busy that the first takes seconds: again, as the answer says
+            except Exception as error:  # noqa: BLE001  # looked at by the test
+                outcomes.append(error)
+            return
 
     threads = [threading.Thread(target=place, args=(order,)) for order in orders]
     for thread in threads:
