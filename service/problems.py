@@ -15,6 +15,7 @@ from litestar.plugins.pydantic import PydanticInitPlugin
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
 
+from service.jobs import JobFinished
 from service.ledger import InsufficientCredits
 from service.objects import StoreUnavailable
 from service.orders import IdempotencyConflict, IdempotencyInFlight
@@ -141,6 +142,11 @@ def _on_in_flight(request: AnyRequest, _: IdempotencyInFlight) -> Response[Any]:
     return problem(409, "idempotency_in_flight", detail, {"Retry-After": "1"}).to_response(request)
 
 
+def _on_finished(request: AnyRequest, error: JobFinished) -> Response[Any]:
+    detail = f"The job is over ({error.status}): there is nothing to cancel."
+    return problem(409, "job_finished", detail).to_response(request)
+
+
 def _on_store(request: AnyRequest, error: StoreUnavailable) -> Response[Any]:
     logger.error("object store unavailable: %s", error)
     detail = "The object store does not answer. Nothing was charged; try again."
@@ -163,6 +169,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     InsufficientCredits: _on_no_credits,
     IdempotencyConflict: _on_conflict,
     IdempotencyInFlight: _on_in_flight,
+    JobFinished: _on_finished,
     StoreUnavailable: _on_store,
     ProblemDetailsException: lambda request, error: error.to_response(request),
     Exception: _on_unexpected,

@@ -63,6 +63,16 @@ class Settings(BaseSettings):
     #: A job sent this long ago and not started is sent again, when the queue holds fewer messages than jobs wait.
     resend_after: float = 15.0
     sweep_every: float = 2.0
+    #: How long an Idempotency-Key gets its first answer again; then it is free for another request.
+    idempotency_ttl: float = Field(24 * 3600.0, gt=0)
+    #: Submits that one client may send in a window, refused ones included. 0 switches this limit off, as the next two.
+    submit_rate: int = Field(300, ge=0)
+    #: Length of that window, in seconds; it starts with the client's first submit.
+    submit_window: int = Field(60, ge=1)
+    #: Jobs of one client that may be unfinished at once.
+    unfinished_limit: int = Field(500, ge=0)
+    #: Jobs of all clients that may wait for a worker at once; one worker does some 5000 in half a day.
+    queue_limit: int = Field(5000, ge=0)
     #: How long a worker may take to hand its job back when it is told to stop.
     stop_grace: float = 20.0
 
@@ -102,6 +112,12 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("submit_rate", "unfinished_limit", "queue_limit", mode="before")
+    @classmethod
+    def _none_is_no_limit(cls, value: object) -> object:
+        # Not None: a setting that is None is left out of `environment`, and a child would take the default.
+        return 0 if value is None or value == "" else value
 
     @property
     def sqlalchemy_url(self) -> str:

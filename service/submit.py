@@ -55,7 +55,7 @@ class Submit:
         """Resolve every default, price, write ONE transaction, then ring the bell.
 
         Raises SourceNotFound, SourceTooLarge, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
-        IdempotencyInFlight; after each of them nothing is charged.
+        IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is charged.
         """
         body_sha256 = hashlib.sha256(raw_body).hexdigest()
         if idempotency_key and (first := self.orders.first_answer(client.id, idempotency_key, body_sha256)):
@@ -78,7 +78,7 @@ class Submit:
                 source_key=self._source_key(client, request),
                 credits_cost=self.catalogue.presets[request.output_preset].credits,
                 pilot_brand=request.pilot_brand,
-                idempotency_key=idempotency_key,
+                idempotency_key=idempotency_key or None,  # an empty header is none
             )
         )
         if not accepted.repeated:

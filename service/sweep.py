@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from service.database import create_engine
 from service.jobs import Jobs
+from service.orders import Orders
 from service.queue import Bell, QueueUnavailable
 from service.settings import Settings
 
@@ -22,11 +23,14 @@ class Sweep:
     bell: Bell
     resend_after: float
     max_wait: float
+    orders: Orders
 
     def __call__(self) -> None:
         """Look once. Raises SQLAlchemyError; a queue server that is away only postpones the sending."""
         for job_id in self.jobs.settle_lost(max_wait=self.max_wait):
             logger.warning("job %s: FAILURE, refunded by the sweep", job_id)
+        if freed := self.orders.free_old_keys():
+            logger.info("%d idempotency keys are free again", freed)
         try:
             # Fewer messages than waiting jobs: the queue has lost some, perhaps all.
             lost = self.bell.messages() < self.jobs.waiting()
@@ -44,8 +48,10 @@ class Sweep:
 
 def build_sweep(settings: Settings) -> Sweep:
     """Put a sweep together on the settings' database and queue."""
-    jobs = Jobs(create_engine(settings.sqlalchemy_url), lease=settings.lease, max_attempts=settings.max_attempts)
-    return Sweep(jobs, Bell(settings.queue_url), settings.resend_after, settings.max_wait)
+    engine = create_engine(settings.sqlalchemy_url)
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
+    orders = Orders(engine, key_ttl=settings.idempotency_ttl)
+    return Sweep(jobs, Bell(settings.queue_url), settings.resend_after, settings.max_wait, orders)
 
 
 def keep_sweeping(sweep: Sweep, *, every: float, stopping: threading.Event) -> None:

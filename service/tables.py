@@ -82,6 +82,8 @@ api_keys = sa.Table(
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # When it stops being good, set by a rotation; NULL: never.
+    sa.Column("expires_at", Timestamp),
 )
 
 request_logs = sa.Table(
@@ -95,7 +97,15 @@ request_logs = sa.Table(
     sa.Column("pilot_brand", sa.String(120)),
     sa.Column("idempotency_key", sa.String(255)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # A key that has run out is set to NULL, and the log stays; NULLs never clash.
     sa.UniqueConstraint("client_id", "idempotency_key", name="idempotency_key_once"),
+    # What the sweep looks through: keys that are not free yet.
+    sa.Index(
+        "taken_idempotency_keys",
+        "created_at",
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+    ),
 )
 
 jobs = sa.Table(
@@ -131,6 +141,17 @@ jobs = sa.Table(
         postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
         sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
     ),
+    # What admission counts, in a client's transaction.
+    sa.Index(
+        "unfinished_jobs_of_client",
+        "client_id",
+        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+    ),
+)
+#: That a job is not over. Values, not parameters: SQLite uses a partial index only where a query repeats its condition.
+UNFINISHED: sa.ColumnElement[bool] = jobs.c.status.in_(
+    sa.bindparam("unfinished", ["NOT_STARTED", "IN_PROGRESS"], sa.String, expanding=True, literal_execute=True)
 )
 
 renders = sa.Table(

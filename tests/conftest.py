@@ -1,4 +1,4 @@
-"""What many tests stand on: a clean environment, real servers, both databases, both object stores."""
+"""What many tests stand on: a clean environment, real servers, both databases, both object stores, a caller."""
 
 import os
 from collections.abc import Iterator
@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from litestar.testing import TestClient
 
+from service.app import create_app
 from service.database import create_engine, migrate
 from service.embedded import start_valkey
 from service.objects import Objects, open_buckets
 from service.settings import Settings
 from tests import servers
+from tests.caller import Caller
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -89,3 +92,26 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     """An empty bucket of each kind."""
     settings = request.getfixturevalue("s3_settings") if request.param == "s3" else {"store": "directory"}
     return open_buckets(Settings(home=tmp_path, **settings))[0]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Settings:
+    """Those of an API on a migrated SQLite database, one for each file of tests."""
+    settings = Settings(home=tmp_path_factory.mktemp("api"), queue_url=valkey_url)
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
+    return settings
+
+
+@pytest.fixture(scope="module")
+def http(settings: Settings) -> Iterator[Any]:
+    """That API."""
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.fixture
+def caller(http: Any, settings: Settings, request: pytest.FixtureRequest) -> Caller:
+    """A client of that API with 100 credits, named for the test."""
+    return Caller(http, settings, request.node.name[:100], credits=100)

@@ -154,17 +154,22 @@ def s3_server() -> Iterator[str]:
             part.stop(10)
 
 
-def make_buckets(endpoint: str, *names: str) -> None:
-    """Make buckets on the S3 server."""
+def s3_client(endpoint: str) -> Any:
+    """A client of the S3 server."""
     import boto3
 
-    s3 = boto3.client(
+    return boto3.client(
         "s3",
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id=S3_KEY,
         aws_secret_access_key=S3_SECRET,
     )
+
+
+def make_buckets(endpoint: str, *names: str) -> None:
+    """Make buckets on the S3 server."""
+    s3 = s3_client(endpoint)
     for name in names:
         s3.create_bucket(Bucket=name)
     s3.close()

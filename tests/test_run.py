@@ -299,6 +299,62 @@ def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engin
     assert worker.shop.balance == 8
 
 
+def left_over(objects: Path) -> list[str]:
+    """The files of a directory store's renders."""
+    return [str(path) for path in (objects / "objects" / "renders").rglob("*") if path.is_file()]
+
+
+def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves_no_render(
+    engine: sa.Engine, tmp_path: Path, networks: Networks
+) -> None:
+    worker = Worker(engine, tmp_path, networks)
+    accepted = worker.order()
+    painted: list[object] = []
+
+    def segmenter(image: Any) -> Any:
+        worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
+        return networks.segmenter(image)
+
+    def generator(*asked: Any, **how: Any) -> Any:
+        painted.append(asked)
+        return networks.generator(*asked, **how)
+
+    worker.run = replace(worker.run, networks=replace(networks, segmenter=segmenter, generator=generator))
+    worker.run(accepted.job_id)
+
+    assert painted == []
+    assert worker.end(accepted) == ("FAILURE", "cancelled")
+    assert left_over(tmp_path) == []
+    assert worker.shop.balance == 10
+    assert [entry.kind for entry in worker.shop.accounts.credits(worker.shop.client.id, latest=9)[1]] == [
+        *("refund", "debit", "grant")
+    ]
+
+
+class CancellingStore(DirectoryObjects):
+    """A directory store that is asked to keep a render at the moment when its client cancels the job."""
+
+    cancel: Callable[[], object]
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        super().put(key, data, content_type)
+        assert self.size(key) == len(data)
+        self.cancel()
+
+
+def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(worker: Worker, tmp_path: Path) -> None:
+    store = CancellingStore(tmp_path / "objects" / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    worker.run = replace(worker.run, renders=store)
+    accepted = worker.order()
+    store.cancel = lambda: worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
+
+    worker.run(accepted.job_id)
+
+    assert worker.end(accepted) == ("FAILURE", "cancelled")
+    assert left_over(tmp_path) == []
+    assert worker.shop.balance == 10
+
+
 def test_a_message_for_a_job_that_is_over_does_nothing(worker: Worker) -> None:
     accepted = worker.order(b"no picture")
     worker.run(accepted.job_id)
