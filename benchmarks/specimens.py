@@ -83,5 +83,13 @@ def corpus() -> tuple[bytes, ...]:
         lambda: saved(clear, "TIFF", compression="tiff_adobe_deflate"),
         lambda: saved(small, "TIFF", compression="jpeg"),
         lambda: saved(small, "TIFF"),
+        lambda: saved(small, "TIFF", big_tiff=True),
     ]
     return tuple(make() for make in makers)
+
+
+@cache
+def gif() -> bytes:
+    """Return a small moving GIF, which is no photo to us."""
+    small = scene().resize((72, 66))
+    return saved(small, "GIF", save_all=True, append_images=[small.rotate(9)])
