@@ -21,6 +21,7 @@ from service.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.queue import Bell, QueueUnavailable
 from service.routes import PRIVATE, PUBLIC, files_router
 from service.settings import Settings
+from service.stored import Stored
 from service.submit import Submit
 from service.wire import Health, MissingPart
 
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> Litestar:
         "public_url": settings.public_url,
         "renders": renders,
         "sources": sources,
+        "stored": Stored(engine),
         "submit": submit,
         "bell": bell,
     }

@@ -9,6 +9,7 @@ from ulid import ULID
 from service.database import reader
 from service.jobs import JobStatus
 from service.ledger import debit
+from service.stored import use_source
 from service.tables import db_now, jobs, request_logs
 
 
@@ -56,7 +57,7 @@ class Orders:
     def accept(self, order: Order) -> Accepted:
         """Log the request, debit the client and make the job, in one transaction.
 
-        Raises InsufficientCredits, IdempotencyConflict, IdempotencyInFlight; then nothing was written.
+        Raises InsufficientCredits, SourceDoomed, IdempotencyConflict, IdempotencyInFlight; then nothing was written.
         """
         try:
             return self._accept(order)
@@ -104,6 +105,7 @@ class Orders:
                 )
             )
             debit(connection, order.client_id, order.credits_cost, accepted.job_id)
+            use_source(connection, order.client_id, order.source_key)
         return accepted
 
     def first_answer(self, client_id: str, idempotency_key: str, body_sha256: str) -> Accepted | None:
