@@ -24,6 +24,7 @@ from service.queue import Bell, QueueUnavailable
 from service.rate_limit import RateLimit
 from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
+from service.stored import Stored
 from service.submit import Submit
 from service.wire import Health, MissingPart
 
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Litestar:
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,
         "sources": sources,
+        "stored": Stored(engine),
         "submit": submit,
         "bell": bell,
     }

@@ -96,7 +96,10 @@ def worker(home: Path | None) -> None:
 @main.command()
 @home_option
 def sweep(home: Path | None) -> None:
-    """Run the sweep: it sends what was never picked up and settles what crashed."""
+    """Run the sweep: it sends what was never picked up, settles what crashed and deletes what has expired."""
+    import threading
+
+    from service.expiry import build_expiry, keep_expiring
     from service.logs import configure_logs
     from service.processes import die_with_parent
     from service.sweep import build_sweep, keep_sweeping
@@ -104,7 +107,11 @@ def sweep(home: Path | None) -> None:
     configure_logs()
     settings = queue_needed(settings_from(home=home))
     die_with_parent()
-    keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=_stop_event())
+    stopping = _stop_event()
+    # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
+    expiring = {"every": settings.expire_every, "stopping": stopping}
+    threading.Thread(target=keep_expiring, args=[build_expiry(settings)], kwargs=expiring, daemon=True).start()
+    keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=stopping)
 
 
 def _stop_event() -> Any:

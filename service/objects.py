@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -71,6 +72,9 @@ class Objects(Protocol):
     def delete(self, key: str) -> None:
         """Delete an object; none there is no error. Raises StoreUnavailable."""
 
+    def tidy(self) -> None:
+        """Remove what writes that were cut off have left behind. Raises StoreUnavailable."""
+
     def check(self) -> None:
         """Raise StoreUnavailable unless the bucket can be used now."""
 
@@ -86,6 +90,8 @@ class DirectoryObjects:
 
     def __init__(self, root: Path, *, bucket: str, signer: UrlSigner, url_ttl: int) -> None:
         self._root = root.absolute()
+        # On the same file system, so that a rename is enough; no key starts with a dot.
+        self._unfinished = self._root / ".unfinished"
         self._bucket = bucket
         #: Checks the signatures that `upload_url` and `download_url` make.
         self.signer = signer
@@ -112,7 +118,8 @@ class DirectoryObjects:
         path = self._path(key)
         with _os_errors(key):
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+            self._unfinished.mkdir(exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self._unfinished)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
@@ -132,6 +139,14 @@ class DirectoryObjects:
         """Remove the file."""
         with _os_errors(key):
             self._path(key).unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove temporary files whose writers were killed: those that nobody has written to for an hour."""
+        with _os_errors(str(self._unfinished)):
+            for left in self._unfinished.glob("*"):
+                with contextlib.suppress(FileNotFoundError):  # its writer, or another sweep, was quicker
+                    if time.time() - left.stat().st_mtime > 3600:
+                        left.unlink()
 
     def check(self) -> None:
         """Write and remove a small file."""
@@ -221,6 +236,9 @@ class S3Objects:
         """DELETE the object."""
         with self._translated(key):
             self._s3.delete_object(Bucket=self._bucket, Key=_checked(key))
+
+    def tidy(self) -> None:
+        """Do nothing: S3 keeps a PUT whole or not at all."""
 
     def check(self) -> None:
         """HEAD the bucket."""

@@ -9,6 +9,7 @@ from ulid import ULID
 from service.database import reader
 from service.jobs import JobStatus
 from service.ledger import debit
+from service.stored import use_source
 from service.tables import UNFINISHED, db_now, jobs, request_logs
 
 
@@ -82,8 +83,8 @@ class Orders:
     def accept(self, order: Order) -> Accepted:
         """Log the request, debit the client and make the job, in one transaction.
 
-        Raises InsufficientCredits, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; then
-        nothing was written, and the idempotency key is as free as before.
+        Raises InsufficientCredits, SourceDoomed, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
+        QueueFull; then nothing was written, and the idempotency key is as free as before.
         """
         try:
             return self._accept(order)
@@ -122,6 +123,7 @@ class Orders:
             )
             debit(connection, order.client_id, order.credits_cost, accepted.job_id)
             self._check_unfinished(connection, order.client_id)
+            use_source(connection, order.client_id, order.source_key)
         return accepted
 
     def _log(self, connection: sa.Connection, order: Order) -> None:

@@ -30,6 +30,7 @@ from service.documentation import (
 from service.jobs import Job, Jobs, JobStatus, Render
 from service.objects import UPLOAD_TYPES, Objects
 from service.problems import not_found, unprocessable
+from service.stored import Stored
 from service.submit import SourceNotFound, SourceTooLarge, Submit, upload_prefix
 from service.swap_request import BackgroundSwapWithSpecRequest
 from service.wire import (
@@ -134,6 +135,8 @@ def create_upload(
     """Reserve a key of the client's own and say where to PUT the bytes."""
     sources: Objects = state.sources
     key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
+    stored: Stored = state.stored
+    stored.announce("sources", key, client_id=request.state.client.id)
     signed = sources.upload_url(key, data.content_type, _base_url(request))
     return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
 

@@ -22,6 +22,7 @@ from service.catalogue import Catalogue
 from service.jobs import Claim, Jobs, LeaseLost, NewRender
 from service.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
 from service.specs import resolve_spec
+from service.stored import Stored
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Run:
     jobs: Jobs
     sources: Objects
     renders: Objects
+    stored: Stored
     catalogue: Catalogue
     networks: Networks
     limits: Limits
@@ -124,33 +126,31 @@ class Run:
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
+        self.stored.announce("renders", key, client_id=claim.client_id, job_id=claim.job_id)
         self.renders.put(key, render.data, render.content_type)
         return render, key
 
     def _finish(self, claim: Claim, render: Render, key: str) -> None:
         report = render.report
         report["provenance"]["job_attempt"] = claim.attempt
-        try:
-            self.jobs.succeed(
-                claim,
-                NewRender(
-                    public_id=str(ULID()),
-                    key=key,
-                    output_preset=claim.spec["output_preset"],
-                    width=render.width,
-                    height=render.height,
-                    format=render.format,
-                    content_type=render.content_type,
-                    bytes=len(render.data),
-                    sha256=hashlib.sha256(render.data).hexdigest(),
-                    seed=render.seed,
-                    warnings=list(render.warnings),
-                    report=report,
-                ),
-            )
-        except LeaseLost:
-            self.renders.delete(key)
-            raise
+        # Where the lease is lost by now, the expiry finds the picture: no render names it.
+        self.jobs.succeed(
+            claim,
+            NewRender(
+                public_id=str(ULID()),
+                key=key,
+                output_preset=claim.spec["output_preset"],
+                width=render.width,
+                height=render.height,
+                format=render.format,
+                content_type=render.content_type,
+                bytes=len(render.data),
+                sha256=hashlib.sha256(render.data).hexdigest(),
+                seed=render.seed,
+                warnings=list(render.warnings),
+                report=report,
+            ),
+        )
         logger.info("job %s: SUCCESS", claim.job_id)
 
     def _fail(self, claim: Claim, code: str, message: str) -> None:

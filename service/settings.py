@@ -76,6 +76,14 @@ class Settings(BaseSettings):
     #: How long a worker may take to hand its job back when it is told to stop.
     stop_grace: float = 20.0
 
+    #: Days that a photo is kept after it was last submitted, 0: for ever. The caller has the original, and may not
+    #: want it to lie here; a month covers what is made of one photo.
+    source_days: float = Field(30.0, ge=0)
+    #: Days that a render is kept, 0: for ever. It is what the caller paid for: deleting it is the operator's decision.
+    render_days: float = Field(0.0, ge=0)
+    #: How often what has expired is looked for.
+    expire_every: float = 60.0
+
     #: Name of a rembg model; `backdrop models fetch` brings the default's weights.
     segmenter: str = "u2netp"
     #: Folder of the network that corrects u2netp's masks; empty: none. Other segmenters go without.
@@ -132,6 +140,15 @@ class Settings(BaseSettings):
     def limits(self) -> Limits:
         """What a photo may weigh, for the decoder."""
         return Limits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
+
+    @property
+    def attempt_ends(self) -> float:
+        """Seconds after which an attempt has surely ended: killed by its own time limit, or in spite of a lost lease.
+
+        One whose lease was taken over only ends with its upload, which the store's own time-outs (some two minutes)
+        bound.
+        """
+        return max(self.time_limit, 120.0) + self.lease
 
     def environment(self) -> dict[str, str]:
         """Return a whole process environment that makes a child read exactly these settings."""

@@ -12,6 +12,7 @@ from service.objects import ObjectNotFound, Objects
 from service.orders import Accepted, Order, Orders
 from service.queue import Bell, QueueUnavailable
 from service.specs import stored_spec
+from service.stored import SourceDoomed
 from service.swap_request import BackgroundSwapWithSpecRequest
 
 logger = logging.getLogger(__name__)
@@ -61,26 +62,29 @@ class Submit:
         if idempotency_key and (first := self.orders.first_answer(client.id, idempotency_key, body_sha256)):
             return first
         seed = secrets.randbelow(2**31)
-        accepted = self.orders.accept(
-            Order(
-                request_id=request_id,
-                client_id=client.id,
-                workflow=SWAP_WORKFLOW,
-                body=request.model_dump(mode="json"),
-                body_sha256=body_sha256,
-                spec=stored_spec(
-                    scene_type=request.scene_type,
-                    mood=request.mood,
-                    dominant_colors=request.dominant_colors,
-                    output_preset=request.output_preset,
-                    seed=seed,
-                ),
-                source_key=self._source_key(client, request),
-                credits_cost=self.catalogue.presets[request.output_preset].credits,
-                pilot_brand=request.pilot_brand,
-                idempotency_key=idempotency_key or None,  # an empty header is none
+        try:
+            accepted = self.orders.accept(
+                Order(
+                    request_id=request_id,
+                    client_id=client.id,
+                    workflow=SWAP_WORKFLOW,
+                    body=request.model_dump(mode="json"),
+                    body_sha256=body_sha256,
+                    spec=stored_spec(
+                        scene_type=request.scene_type,
+                        mood=request.mood,
+                        dominant_colors=request.dominant_colors,
+                        output_preset=request.output_preset,
+                        seed=seed,
+                    ),
+                    source_key=self._source_key(client, request),
+                    credits_cost=self.catalogue.presets[request.output_preset].credits,
+                    pilot_brand=request.pilot_brand,
+                    idempotency_key=idempotency_key or None,  # an empty header is none
+                )
             )
-        )
+        except SourceDoomed as error:
+            raise SourceNotFound from error
         if not accepted.repeated:
             self._ring(accepted.job_id)
         return accepted

@@ -174,6 +174,28 @@ renders = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
 )
 
+stored_objects = sa.Table(
+    "stored_objects",
+    metadata,
+    # "sources" or "renders".
+    sa.Column("bucket", sa.String(8), primary_key=True),
+    sa.Column("key", sa.String(512), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
+    # Whose attempt stores it; NULL for a photo.
+    sa.Column("job_id", sa.ForeignKey("jobs.id")),
+    # When it was announced, and of a photo: last submitted.
+    sa.Column("used_at", Timestamp, nullable=False, default=db_now()),
+    # Since when it counts as gone; its bytes follow soon.
+    sa.Column("doomed_at", Timestamp),
+    sa.Index("stored_by_age", "bucket", "used_at"),
+    sa.Index(
+        "doomed_objects",
+        "doomed_at",
+        postgresql_where=sa.text("doomed_at IS NOT NULL"),
+        sqlite_where=sa.text("doomed_at IS NOT NULL"),
+    ),
+)
+
 ledger = sa.Table(
     "ledger",
     metadata,

@@ -30,6 +30,7 @@ from service.processes import die_with_parent
 from service.queue import ACTOR, PRESENCE_TTL, QUEUE, announce, build_broker, withdraw, worker_client
 from service.run import Run
 from service.settings import Settings, load_settings
+from service.stored import Stored
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def boot(
         jobs=Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts),
         sources=sources,
         renders=renders,
+        stored=Stored(engine),
         catalogue=load_catalogue(),
         networks=networks,
         limits=settings.limits,

@@ -28,6 +28,7 @@ from service.run import Run
 from service.settings import Settings
 from service.signing import UrlSigner
 from service.specs import stored_spec
+from service.stored import Stored
 from tests.test_jobs import Shop
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
@@ -51,6 +52,7 @@ class Worker:
             jobs=self.shop.jobs,
             sources=self.sources,
             renders=self.renders,
+            stored=Stored(engine),
             catalogue=load_catalogue(),
             networks=networks,
             limits=Limits(),
