@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from service.settings import Settings
 from service.signing import UrlSigner
@@ -71,6 +71,9 @@ class Objects(Protocol):
     def delete(self, key: str) -> None:
         """Delete an object; none there is no error. Raises StoreUnavailable."""
 
+    def keys(self) -> Iterator[str]:
+        """Return what lies in the bucket, in no order, unfinished writes included. Raises StoreUnavailable."""
+
     def check(self) -> None:
         """Raise StoreUnavailable unless the bucket can be used now."""
 
@@ -112,7 +115,7 @@ class DirectoryObjects:
         path = self._path(key)
         with _os_errors(key):
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
@@ -129,9 +132,22 @@ class DirectoryObjects:
             return self._path(key).stat().st_size
 
     def delete(self, key: str) -> None:
-        """Remove the file."""
+        """Remove the file, and what a `put` that was killed left of it."""
+        path = self._path(key)
         with _os_errors(key):
-            self._path(key).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            for unfinished in path.parent.glob(f".{path.name}.*"):
+                unfinished.unlink(missing_ok=True)
+
+    def keys(self) -> Iterator[str]:
+        """Walk through the directory."""
+
+        def refuse(error: OSError) -> NoReturn:
+            raise StoreUnavailable(f"{self._bucket}: {error.strerror or error}") from error
+
+        if self._root.exists():  # the first `put` makes it
+            for folder, _, names in os.walk(self._root, onerror=refuse):
+                yield from ((Path(folder) / name).relative_to(self._root).as_posix() for name in names)
 
     def check(self) -> None:
         """Write and remove a small file."""
@@ -221,6 +237,12 @@ class S3Objects:
         """DELETE the object."""
         with self._translated(key):
             self._s3.delete_object(Bucket=self._bucket, Key=_checked(key))
+
+    def keys(self) -> Iterator[str]:
+        """List the bucket, page by page."""
+        with self._translated(self._bucket):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+                yield from (found["Key"] for found in page.get("Contents", []))
 
     def check(self) -> None:
         """HEAD the bucket."""

@@ -1,7 +1,11 @@
 """One contract for both object stores: a directory, and a real S3 server that checks signatures."""
 
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -61,6 +65,42 @@ def test_deleting_leaves_nothing_and_can_be_repeated(objects: Objects) -> None:
         objects.size("a/b.jpg")
 
 
+def test_a_bucket_lists_what_lies_in_it(objects: Objects) -> None:
+    keys = {f"renders/{folder}/{number}.jpg" for folder in "ab" for number in range(3)} | {"top.jpg"}
+    for key in keys:
+        objects.put(key, b"x", "image/jpeg")
+    objects.delete("renders/a/1.jpg")
+
+    assert set(objects.keys()) == keys - {"renders/a/1.jpg"}
+
+
+def test_a_bucket_of_s3_with_more_than_one_page_is_listed_whole(s3_settings: dict[str, Any], tmp_path: Path) -> None:
+    bucket = open_buckets(Settings(home=tmp_path, **s3_settings))[0]
+    keys = {f"renders/{number}.jpg" for number in range(1010)}
+    for key in keys:
+        bucket.put(key, b"", "image/jpeg")
+
+    assert sorted(bucket.keys()) == sorted(keys)
+
+
+def test_what_a_killed_write_left_is_listed_and_goes_with_its_key(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from service.objects import DirectoryObjects; from service.signing import UrlSigner\n"
+        "bucket = DirectoryObjects(Path(sys.argv[1]), bucket='renders', signer=UrlSigner(b'k'), url_ttl=60)\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "bucket.put('renders/a.jpg', b'x' * 1000, 'image/jpeg')\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    bucket = DirectoryObjects(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    (left,) = bucket.keys()
+
+    assert killed.returncode == -signal.SIGKILL
+    assert left.startswith("renders/.a.jpg.")
+    bucket.delete("renders/a.jpg")
+    assert list(bucket.keys()) == []
+
+
 def test_a_bucket_that_works_passes_its_check(objects: Objects) -> None:
     objects.check()
 
@@ -77,8 +117,6 @@ def test_a_symbolic_link_leads_nowhere(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_the_old_object_whole(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource", reason="file size limits are POSIX")
-    import signal
-
     bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
     bucket.put("a.jpg", b"old", "image/jpeg")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
