@@ -6,6 +6,7 @@ a migration pass constraints by. Each rule's name is stable.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -81,12 +82,9 @@ _rendered = sa.func.coalesce(_RENDERED.c.renders, 0).label("renders")
 _finished = jobs.c.status.in_([JobStatus.SUCCESS, JobStatus.FAILURE])
 
 
-def _rules(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
-    yield from _balances()
-    yield from _credits_of_jobs()
-    yield from _renders_of_jobs(bounds)
-    yield from _states(bounds)
-    yield from _belongings()
+@cache  # SQLAlchemy compiles a query object once
+def _rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
+    return (*_balances(), *_credits_of_jobs(), *_renders_of_jobs(bounds), *_states(bounds), *_belongings())
 
 
 def _balances() -> Iterator[tuple[str, sa.Select[Any]]]:
@@ -236,7 +234,12 @@ def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
     )
 
 
-def _counts() -> Iterator[tuple[str, sa.Select[Any]]]:
+@cache
+def _counts() -> tuple[tuple[str, sa.Select[Any]], ...]:
+    return tuple(_counted())
+
+
+def _counted() -> Iterator[tuple[str, sa.Select[Any]]]:
     for table in (clients, jobs):
         yield table.name, sa.select(sa.func.count()).select_from(table)
     for status in JobStatus:
