@@ -18,8 +18,8 @@ from service.tables import db_now, jobs, renders
 
 #: Rows that one query reads: no transaction stays open while bytes are fetched.
 _PAGE = 500
-#: Whose attempt wrote an object, finished or not: `service.run` makes the keys, and a store the unfinished names.
-_OF_JOB = re.compile(r"renders/[0-9A-Z]{26}/\.?([0-9A-Z]{26})-\d+\..*")
+#: Whose attempt wrote an object: `service.run` makes the keys.
+_OF_JOB = re.compile(r"renders/[0-9A-Z]{26}/([0-9A-Z]{26})-\d+\..*")
 
 
 def audit_objects(engine: sa.Engine, store: Objects, *, leftovers_kept: float = 0.0) -> Audit:

@@ -72,7 +72,7 @@ class Objects(Protocol):
         """Delete an object; none there is no error. Raises StoreUnavailable."""
 
     def keys(self) -> Iterator[str]:
-        """Return what lies in the bucket, in no order, unfinished writes included. Raises StoreUnavailable."""
+        """Return what lies in the bucket, in no order; a cut-off write has left no object. Raises StoreUnavailable."""
 
     def check(self) -> None:
         """Raise StoreUnavailable unless the bucket can be used now."""
@@ -113,9 +113,9 @@ class DirectoryObjects:
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Write a temporary file and rename it, so that a reader never sees half an object."""
         path = self._path(key)
-        with _os_errors(key):
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
@@ -125,6 +125,9 @@ class DirectoryObjects:
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
                 raise
+        except OSError as error:
+            # A folder that is missing here is the store's fault: a reader's "not found" would blame the photo.
+            raise StoreUnavailable(f"{key}: {error.strerror or error}") from error
 
     def size(self, key: str) -> int:
         """Look at the file's size."""
@@ -132,12 +135,9 @@ class DirectoryObjects:
             return self._path(key).stat().st_size
 
     def delete(self, key: str) -> None:
-        """Remove the file, and what a `put` that was killed left of it."""
-        path = self._path(key)
+        """Remove the file."""
         with _os_errors(key):
-            path.unlink(missing_ok=True)
-            for unfinished in path.parent.glob(f".{path.name}.*"):
-                unfinished.unlink(missing_ok=True)
+            self._path(key).unlink(missing_ok=True)
 
     def keys(self) -> Iterator[str]:
         """Walk through the directory."""
@@ -145,17 +145,17 @@ class DirectoryObjects:
         def refuse(error: OSError) -> NoReturn:
             raise StoreUnavailable(f"{self._bucket}: {error.strerror or error}") from error
 
-        if self._root.exists():  # the first `put` makes it
-            for folder, _, names in os.walk(self._root, onerror=refuse):
-                yield from ((Path(folder) / name).relative_to(self._root).as_posix() for name in names)
+        if not self._root.exists():  # the first `put` makes it
+            return
+        for folder, folders, names in os.walk(self._root, onerror=refuse):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            inside = Path(folder).relative_to(self._root)
+            yield from ((inside / name).as_posix() for name in names if not name.startswith("."))
 
     def check(self) -> None:
         """Write and remove a small file."""
-        try:
-            self.put("check", b"", "text/plain")
-            self.delete("check")
-        except ObjectNotFound as error:
-            raise StoreUnavailable(f"{self._root} is no directory that can be written to.") from error
+        self.put("check", b"", "text/plain")
+        self.delete("check")
 
     def upload_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
         """Sign a PUT of the API's own."""
@@ -225,8 +225,12 @@ class S3Objects:
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """PUT the object."""
-        with self._translated(key):
-            self._s3.put_object(Bucket=self._bucket, Key=_checked(key), Body=data, ContentType=content_type)
+        request = {"Bucket": self._bucket, "Key": _checked(key), "Body": data, "ContentType": content_type}
+        try:
+            with self._translated(key):
+                self._s3.put_object(**request)
+        except ObjectNotFound as error:
+            raise StoreUnavailable(f"There is no bucket {self._bucket!r}.") from error
 
     def size(self, key: str) -> int:
         """HEAD the object."""
@@ -273,7 +277,8 @@ class S3Objects:
             yield
         except self._errors as error:
             response: dict[str, Any] = getattr(error, "response", {})
-            if response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            without_bucket = response.get("Error", {}).get("Code") == "NoSuchBucket"
+            if response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404 and not without_bucket:
                 raise ObjectNotFound(key) from error
             raise StoreUnavailable(f"{key}: {error}") from error
 

@@ -83,7 +83,7 @@ def test_a_bucket_of_s3_with_more_than_one_page_is_listed_whole(s3_settings: dic
     assert sorted(bucket.keys()) == sorted(keys)
 
 
-def test_what_a_killed_write_left_is_listed_and_goes_with_its_key(tmp_path: Path) -> None:
+def test_a_write_that_was_killed_is_no_object(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path\n"
         "from service.objects import DirectoryObjects; from service.signing import UrlSigner\n"
@@ -93,11 +93,8 @@ def test_what_a_killed_write_left_is_listed_and_goes_with_its_key(tmp_path: Path
     )
     killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     bucket = DirectoryObjects(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
-    (left,) = bucket.keys()
 
     assert killed.returncode == -signal.SIGKILL
-    assert left.startswith("renders/.a.jpg.")
-    bucket.delete("renders/a.jpg")
     assert list(bucket.keys()) == []
 
 
@@ -143,6 +140,27 @@ def test_an_s3_server_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatc
         bucket.get("a.jpg", max_bytes=1)
     with pytest.raises(StoreUnavailable):
         bucket.check()
+
+
+def test_a_bucket_that_is_gone_is_a_fault_of_the_store_and_of_no_photo(
+    s3_settings: dict[str, Any], tmp_path: Path
+) -> None:
+    bucket = open_buckets(Settings(home=tmp_path, **s3_settings | {"s3_source_bucket": "nobody-made-it"}))[0]
+
+    with pytest.raises(StoreUnavailable):
+        bucket.put("a.jpg", b"x", "image/jpeg")
+    with pytest.raises(StoreUnavailable):
+        bucket.get("a.jpg", max_bytes=1)
+    with pytest.raises(StoreUnavailable):
+        bucket.check()
+
+
+def test_a_folder_that_can_not_be_made_is_a_fault_of_the_store(tmp_path: Path) -> None:
+    (tmp_path / "renders").write_text("a file where a folder should be")
+    bucket = DirectoryObjects(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+
+    with pytest.raises(StoreUnavailable):
+        bucket.put("renders/client/a.jpg", b"x", "image/jpeg")
 
 
 def test_presigned_urls_of_s3_do_what_they_say_and_no_more(s3_settings: dict[str, str], tmp_path: Path) -> None:
