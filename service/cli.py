@@ -1,4 +1,4 @@
-"""The command line: `backdrop up|api|worker|sweep|swap|catalog|clients|models|doctor|bench|migrate`.
+"""The command line: `backdrop up|api|worker|sweep|swap|catalog|clients|ledger|models|doctor|bench|migrate`.
 
 Each command imports what it needs when it runs: `backdrop --help` must not wait for torch.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from service.client_commands import clients
+from service.ledger_commands import ledger
 from service.options import home_option, queue_needed, settings_from
 
 
@@ -201,6 +202,7 @@ def catalog(as_json: bool) -> None:
 
 
 main.add_command(clients)
+main.add_command(ledger)
 
 
 @main.group()

@@ -22,7 +22,7 @@ def run(*arguments: str) -> Result:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "up", "api", "worker", "sweep", "swap", "catalog", "clients", "models", "doctor", "migrate"],
+    ["", "up", "api", "worker", "sweep", "swap", "catalog", "clients", "ledger", "models", "doctor", "migrate"],
 )
 def test_every_command_explains_itself(command: str) -> None:
     result = run(*command.split(), "--help")

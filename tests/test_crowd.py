@@ -10,12 +10,12 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.storm import servers
 from service.catalogue import load_catalogue
 from service.database import create_engine, migrate
 from service.processes import Part
 from service.settings import Settings
 from service.tables import jobs, ledger, request_logs
-from tests import servers
 from tests.caller import SWAP, Caller
 from tests.conftest import new_database
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests import servers
+from benchmarks.storm import servers
 from tests.conftest import new_database
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
