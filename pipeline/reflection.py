@@ -127,6 +127,8 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
         return None
     line = contact_line(alpha, box)
     top = max(0, int(line[box[0] : box[2]].min()))
+    if top >= h:
+        return None  # it stands on the picture's lower edge: no surface is seen before it
     rows = np.arange(top, h, dtype=np.float32)[:, None] + np.float32(0.5)
     down = (rows - line[None]).astype(np.float32)
     light = np.dstack([srgb_to_linear(placed.rgb) * placed.alpha[..., None], placed.alpha])

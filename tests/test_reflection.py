@@ -47,6 +47,15 @@ def test_a_matt_surface_mirrors_nothing() -> None:
     assert mirror_image(box_on(layout), layout) is None
 
 
+def test_before_a_product_on_the_lower_edge_of_the_picture_there_is_nothing_to_mirror_in() -> None:
+    layout = scene(0.75)
+    placed = box_on(layout)
+    bottom = SIDE - placed.box[3]
+    low = Placed(np.roll(placed.rgb, bottom, 0), np.roll(placed.alpha, bottom, 0), placed.box, 1.0)
+    assert low.alpha[-1].any()
+    assert mirror_image(low, layout) is None
+
+
 def test_the_product_is_seen_upside_down_below_its_foot_and_fades() -> None:
     layout = scene(0.75)
     placed = box_on(layout)
