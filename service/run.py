@@ -4,6 +4,7 @@ claim under a lease -> fetch -> pipeline.swap -> put -> finish. Every way out le
 claimable again.
 """
 
+import contextlib
 import hashlib
 import logging
 import threading
@@ -133,24 +134,29 @@ class Run:
     def _finish(self, claim: Claim, render: Render, key: str) -> None:
         report = render.report
         report["provenance"]["job_attempt"] = claim.attempt
-        # Where the lease is lost by now, the expiry finds the picture: no render names it.
-        self.jobs.succeed(
-            claim,
-            NewRender(
-                public_id=str(ULID()),
-                key=key,
-                output_preset=claim.spec["output_preset"],
-                width=render.width,
-                height=render.height,
-                format=render.format,
-                content_type=render.content_type,
-                bytes=len(render.data),
-                sha256=hashlib.sha256(render.data).hexdigest(),
-                seed=render.seed,
-                warnings=list(render.warnings),
-                report=report,
-            ),
-        )
+        try:
+            self.jobs.succeed(
+                claim,
+                NewRender(
+                    public_id=str(ULID()),
+                    key=key,
+                    output_preset=claim.spec["output_preset"],
+                    width=render.width,
+                    height=render.height,
+                    format=render.format,
+                    content_type=render.content_type,
+                    bytes=len(render.data),
+                    sha256=hashlib.sha256(render.data).hexdigest(),
+                    seed=render.seed,
+                    warnings=list(render.warnings),
+                    report=report,
+                ),
+            )
+        except LeaseLost:
+            # What can't be deleted now, the expiry finds: no render names it.
+            with contextlib.suppress(StoreUnavailable):
+                self.renders.delete(key)
+            raise
         logger.info("job %s: SUCCESS", claim.job_id)
 
     def _fail(self, claim: Claim, code: str, message: str) -> None:
