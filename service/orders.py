@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
+from service.doubt import CommitInDoubt, in_transaction, was_written
 from service.jobs import JobStatus
 from service.ledger import debit
 from service.tables import db_now, jobs, request_logs
@@ -56,7 +57,8 @@ class Orders:
     def accept(self, order: Order) -> Accepted:
         """Log the request, debit the client and make the job, in one transaction.
 
-        Raises InsufficientCredits, IdempotencyConflict, IdempotencyInFlight; then nothing was written.
+        Raises InsufficientCredits, IdempotencyConflict, IdempotencyInFlight; then nothing was written. Raises
+        OutcomeUnknown when it can't be told.
         """
         try:
             return self._accept(order)
@@ -73,38 +75,46 @@ class Orders:
 
     def _accept(self, order: Order) -> Accepted:
         accepted = Accepted(order.request_id, str(ULID()), order.credits_cost)
-        with self._engine.begin() as connection:
-            if order.idempotency_key and connection.dialect.name == "postgresql":
-                # Behind a first request that hangs in its transaction, answer "in flight" rather than wait.
-                connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
-            connection.execute(
-                request_logs.insert().values(
-                    request_id=accepted.request_id,
-                    client_id=order.client_id,
-                    workflow=order.workflow,
-                    body=order.body,
-                    body_sha256=order.body_sha256,
-                    pilot_brand=order.pilot_brand,
-                    idempotency_key=order.idempotency_key,
-                )
-            )
-            connection.execute(
-                jobs.insert().values(
-                    id=accepted.job_id,
-                    request_id=accepted.request_id,
-                    client_id=order.client_id,
-                    spec=order.spec,
-                    source_key=order.source_key,
-                    credits_cost=order.credits_cost,
-                    status=JobStatus.NOT_STARTED,
-                    progress=0.0,
-                    attempt=0,
-                    # Its message goes out next. If it does not, the sweep finds the queue too short.
-                    sent_at=db_now(),
-                )
-            )
-            debit(connection, order.client_id, order.credits_cost, accepted.job_id)
+        log = request_logs.insert().values(
+            request_id=accepted.request_id,
+            client_id=order.client_id,
+            workflow=order.workflow,
+            body=order.body,
+            body_sha256=order.body_sha256,
+            pilot_brand=order.pilot_brand,
+            idempotency_key=order.idempotency_key,
+        )
+        try:
+            with in_transaction(self._engine) as connection:
+                if order.idempotency_key and connection.dialect.name == "postgresql":
+                    # Behind a first request that hangs in its transaction, answer "in flight" rather than wait.
+                    connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+                connection.execute(log)
+                self._make_job(connection, order, accepted)
+                debit(connection, order.client_id, order.credits_cost, accepted.job_id)
+        except CommitInDoubt as doubt:
+            # Without the key: another request with the same one may have come since.
+            if not was_written(self._engine, log.values(idempotency_key=None)):
+                raise doubt.__cause__ or doubt from None
         return accepted
+
+    @staticmethod
+    def _make_job(connection: sa.Connection, order: Order, accepted: Accepted) -> None:
+        connection.execute(
+            jobs.insert().values(
+                id=accepted.job_id,
+                request_id=accepted.request_id,
+                client_id=order.client_id,
+                spec=order.spec,
+                source_key=order.source_key,
+                credits_cost=order.credits_cost,
+                status=JobStatus.NOT_STARTED,
+                progress=0.0,
+                attempt=0,
+                # Its message goes out next. If it does not, the sweep finds the queue too short.
+                sent_at=db_now(),
+            )
+        )
 
     def first_answer(self, client_id: str, idempotency_key: str, body_sha256: str) -> Accepted | None:
         """Return what was answered to this key before; None for a new key. Raises IdempotencyConflict."""
