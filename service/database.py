@@ -12,6 +12,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+#: What a statement raises when the database is away, locked, full, shutting down or has no connection free: the same
+#: statement may work later.
+DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 #: Seconds that a transaction on SQLite waits for its turn in this process, and then for those of others.
 _PATIENCE = 10

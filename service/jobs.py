@@ -256,9 +256,7 @@ class Jobs:
     def unsent(self, job_id: str) -> None:
         """Remember that the job's message did not go out."""
         with self._engine.begin() as connection:
-            connection.execute(
-                jobs.update().where(jobs.c.id == job_id, jobs.c.status == JobStatus.NOT_STARTED).values(sent_at=None)
-            )
+            connection.execute(jobs.update().where(jobs.c.id == job_id, UNFINISHED).values(sent_at=None))
 
     def waiting(self) -> int:
         """Count the jobs whose message should be on the queue or in a worker's hands."""

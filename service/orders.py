@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
+from service.doubt import CommitInDoubt, in_transaction, was_written
 from service.jobs import JobStatus
 from service.ledger import debit
 from service.stored import use_source
@@ -84,7 +85,8 @@ class Orders:
         """Log the request, debit the client and make the job, in one transaction.
 
         Raises InsufficientCredits, SourceDoomed, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
-        QueueFull; then nothing was written, and the idempotency key is as free as before.
+        QueueFull; then nothing was written, and the idempotency key is as free as before. Raises OutcomeUnknown when it
+        can't be told.
         """
         try:
             return self._accept(order)
@@ -102,31 +104,6 @@ class Orders:
 
     def _accept(self, order: Order) -> Accepted:
         accepted = Accepted(order.request_id, str(ULID()), order.credits_cost)
-        with self._engine.begin() as connection:
-            # The log first: the repeat of a request meets its key here, and is refused by no limit.
-            self._log(connection, order)
-            self._check_queue(connection)
-            connection.execute(
-                jobs.insert().values(
-                    id=accepted.job_id,
-                    request_id=accepted.request_id,
-                    client_id=order.client_id,
-                    spec=order.spec,
-                    source_key=order.source_key,
-                    credits_cost=order.credits_cost,
-                    status=JobStatus.NOT_STARTED,
-                    progress=0.0,
-                    attempt=0,
-                    # Its message goes out next. If it does not, the sweep finds the queue too short.
-                    sent_at=db_now(),
-                )
-            )
-            debit(connection, order.client_id, order.credits_cost, accepted.job_id)
-            self._check_unfinished(connection, order.client_id)
-            use_source(connection, order.client_id, order.source_key)
-        return accepted
-
-    def _log(self, connection: sa.Connection, order: Order) -> None:
         log = request_logs.insert().values(
             request_id=order.request_id,
             client_id=order.client_id,
@@ -136,6 +113,22 @@ class Orders:
             pilot_brand=order.pilot_brand,
             idempotency_key=order.idempotency_key,
         )
+        try:
+            with in_transaction(self._engine) as connection:
+                # The log first: the repeat of a request meets its key here, and is refused by no limit.
+                self._log(connection, order, log)
+                self._check_queue(connection)
+                self._make_job(connection, order, accepted)
+                debit(connection, order.client_id, order.credits_cost, accepted.job_id)
+                self._check_unfinished(connection, order.client_id)
+                use_source(connection, order.client_id, order.source_key)
+        except CommitInDoubt as doubt:
+            # Without the key: another request with the same one may have come since.
+            if not was_written(self._engine, log.values(idempotency_key=None)):
+                raise doubt.__cause__ or doubt from None
+        return accepted
+
+    def _log(self, connection: sa.Connection, order: Order, log: sa.Insert) -> None:
         if order.idempotency_key is None:
             connection.execute(log)
             return
@@ -174,6 +167,24 @@ class Orders:
         own = sa.and_(UNFINISHED, jobs.c.client_id == client_id)
         if limit and _count(connection, own, most=limit + 1) > limit:
             raise TooManyUnfinishedJobs(limit)
+
+    @staticmethod
+    def _make_job(connection: sa.Connection, order: Order, accepted: Accepted) -> None:
+        connection.execute(
+            jobs.insert().values(
+                id=accepted.job_id,
+                request_id=accepted.request_id,
+                client_id=order.client_id,
+                spec=order.spec,
+                source_key=order.source_key,
+                credits_cost=order.credits_cost,
+                status=JobStatus.NOT_STARTED,
+                progress=0.0,
+                attempt=0,
+                # Its message goes out next. If it does not, the sweep finds the queue too short.
+                sent_at=db_now(),
+            )
+        )
 
     def first_answer(self, client_id: str, idempotency_key: str, body_sha256: str) -> Accepted | None:
         """Return what was answered to this key before; None for a new or old key. Raises IdempotencyConflict."""

@@ -15,6 +15,8 @@ from litestar.plugins.pydantic import PydanticInitPlugin
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
 
+from service.database import DATABASE_AWAY
+from service.doubt import OutcomeUnknown
 from service.jobs import JobFinished
 from service.ledger import InsufficientCredits
 from service.objects import StoreUnavailable
@@ -153,6 +155,21 @@ def _on_store(request: AnyRequest, error: StoreUnavailable) -> Response[Any]:
     return problem(503, "store_unavailable", detail, {"Retry-After": "5"}).to_response(request)
 
 
+def _on_database(request: AnyRequest, error: Exception) -> Response[Any]:
+    logger.error("database unavailable: %s", error)
+    detail = "The database does not answer. Nothing was charged; try again."
+    return problem(503, "database_unavailable", detail, {"Retry-After": "5"}).to_response(request)
+
+
+def _on_doubt(request: AnyRequest, error: OutcomeUnknown) -> Response[Any]:
+    logger.error("an order's outcome is unknown", exc_info=error)
+    detail = (
+        "The database went away while it took this request, which may have been charged. Send it again with the same"
+        " Idempotency-Key; without one, look at GET /v1/credits first."
+    )
+    return problem(500, "outcome_unknown", detail).to_response(request)
+
+
 def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
     logger.error("unexpected error", exc_info=error)
     detail = "Something broke on our side. Nothing was charged unless an answer said so."
@@ -171,6 +188,8 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     IdempotencyInFlight: _on_in_flight,
     JobFinished: _on_finished,
     StoreUnavailable: _on_store,
+    OutcomeUnknown: _on_doubt,
+    **dict.fromkeys(DATABASE_AWAY, _on_database),
     ProblemDetailsException: lambda request, error: error.to_response(request),
     Exception: _on_unexpected,
 }

@@ -1,5 +1,6 @@
 """Submitting: from a valid request to a charged job on the queue."""
 
+import contextlib
 import hashlib
 import logging
 import secrets
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 
 from service.accounts import Client
 from service.catalogue import Catalogue
+from service.database import DATABASE_AWAY
 from service.jobs import Jobs
 from service.objects import ObjectNotFound, Objects
 from service.orders import Accepted, Order, Orders
@@ -114,4 +116,5 @@ class Submit:
         except QueueUnavailable as error:
             # The job is committed and charged: the sweep sends it as soon as the queue is back.
             logger.warning("queue unavailable, job %s waits for the sweep: %s", job_id, error)
-            self.jobs.unsent(job_id)
+            with contextlib.suppress(*DATABASE_AWAY):  # then the sweep finds it missing on the queue, later
+                self.jobs.unsent(job_id)

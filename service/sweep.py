@@ -37,13 +37,17 @@ class Sweep:
         except QueueUnavailable as error:
             logger.warning("queue unavailable, nothing sent: %s", error)
             return
-        for job_id in self.jobs.take_unsent(queue_lost=lost, resend_after=self.resend_after):
-            logger.info("job %s: sent again", job_id)
+        due = self.jobs.take_unsent(queue_lost=lost, resend_after=self.resend_after)
+        while due:
             try:
-                self.bell.ring(job_id)
+                self.bell.ring(due[0])
             except QueueUnavailable as error:
-                logger.warning("job %s: not sent: %s", job_id, error)
-                self.jobs.unsent(job_id)
+                logger.warning("queue unavailable, %d jobs not sent: %s", len(due), error)
+                break
+            logger.info("job %s: sent again", due.pop(0))
+        # The queue went away in between: each further try would take seconds.
+        for job_id in due:
+            self.jobs.unsent(job_id)
 
 
 def build_sweep(settings: Settings) -> Sweep:

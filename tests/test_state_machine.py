@@ -160,7 +160,7 @@ class Shopkeeping(RuleBasedStateMachine):
     def a_message_does_not_go_out(self, which: int) -> None:
         job = self.jobs[which % len(self.jobs)]
         self.moves.unsent(job.id)
-        if job.status == "NOT_STARTED":
+        if job.unfinished:
             job.sent_at = None
 
     # The workers' side
