@@ -7,7 +7,7 @@
          └───────────── sweep (nobody came) ─────────────┘
 
 A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
-`service.orders` makes them.
+`service.orders` makes them. Wherever a job ends, its client's message goes into the outbox (`announce`).
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
-from service.ledger import refund
-from service.tables import db_now, jobs, ledger, renders
+from service.ledger import refund, refunded
+from service.outbox import announce
+from service.tables import db_now, jobs, renders
 
 
 class JobStatus(StrEnum):
@@ -110,12 +111,7 @@ class Jobs:
 
     def get(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
         """Return the client's job with its render; None when there is none of that id, or it is another client's."""
-        refunded = (
-            sa.select(sa.func.coalesce(sa.func.sum(ledger.c.amount), 0))
-            .where(ledger.c.job_id == jobs.c.id, ledger.c.kind == "refund")
-            .scalar_subquery()
-        )
-        query = sa.select(jobs, refunded.label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        query = sa.select(jobs, refunded().label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._reader.connect() as connection:
             row = connection.execute(query).mappings().first()
             if row is None:
@@ -200,12 +196,14 @@ class Jobs:
             values = {"status": JobStatus.SUCCESS, "progress": 1.0, "stage": None}
             self._fenced(connection, claim, values | _OVER)
             connection.execute(renders.insert().values(job_id=claim.job_id, client_id=claim.client_id, **vars(render)))
+            announce(connection, claim.job_id)
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
         """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
             self._fenced(connection, claim, _failed(code, message))
             refund(connection, claim.job_id)
+            announce(connection, claim.job_id)
 
     def attempts_left(self, claim: Claim) -> bool:
         """Tell whether the job may be started once more."""
@@ -276,6 +274,7 @@ class Jobs:
                 )
                 for job_id in ids:
                     refund(connection, job_id)
+                    announce(connection, job_id)
                 settled += ids
         return settled
 
