@@ -15,6 +15,7 @@ import click
 
 from service.client_commands import clients
 from service.options import home_option, queue_needed, settings_from
+from service.webhook_commands import WEBHOOK_COMMANDS
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -96,7 +97,8 @@ def worker(home: Path | None) -> None:
 @main.command()
 @home_option
 def sweep(home: Path | None) -> None:
-    """Run the sweep: it sends what was never picked up and settles what crashed."""
+    """Run the sweep: it sends what was never picked up, settles what crashed and delivers webhooks."""
+    from service.deliver import delivering
     from service.logs import configure_logs
     from service.processes import die_with_parent
     from service.sweep import build_sweep, keep_sweeping
@@ -104,7 +106,9 @@ def sweep(home: Path | None) -> None:
     configure_logs()
     settings = queue_needed(settings_from(home=home))
     die_with_parent()
-    keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=_stop_event())
+    stopping = _stop_event()
+    with delivering(settings, stopping):
+        keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=stopping)
 
 
 def _stop_event() -> Any:
@@ -194,6 +198,8 @@ def catalog(as_json: bool) -> None:
 
 
 main.add_command(clients)
+for command in WEBHOOK_COMMANDS:
+    clients.add_command(command)
 
 
 @main.group()

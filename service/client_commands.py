@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from service.options import home_option, settings_from
+from service.webhook_commands import webhook_states
 
 
 @click.group()
@@ -28,9 +29,10 @@ def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
         raise click.ClickException(str(error.args[0])) from error
 
 
-def _show(client: Any) -> None:
+def _show(client: Any, webhook: str | None = None) -> None:
     state = "disabled" if client.disabled_at else f"{client.balance} credits"
-    click.echo(f"{client.name}  {client.id}  {state}")
+    told = f"  webhook {webhook}" if webhook else ""
+    click.echo(f"{client.name}  {client.id}  {state}{told}")
 
 
 @clients.command("add")
@@ -61,17 +63,24 @@ def grant_credits(name: str, credits: int, home: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @home_option
 def list_clients(as_json: bool, home: Path | None) -> None:
-    """List all clients."""
+    """List all clients, and whether each has a webhook."""
     found = _with_accounts(lambda accounts: accounts.all(), home)
+    webhooks = webhook_states(home)
     if as_json:
         items = [
-            {"client_id": one.id, "name": one.name, "balance": one.balance, "disabled": one.disabled_at is not None}
+            {
+                "client_id": one.id,
+                "name": one.name,
+                "balance": one.balance,
+                "disabled": one.disabled_at is not None,
+                "webhook": webhooks.get(one.id),
+            }
             for one in found
         ]
         click.echo(json.dumps(items))
         return
     for client in found:
-        _show(client)
+        _show(client, webhooks.get(client.id))
 
 
 @clients.command("disable")

@@ -38,7 +38,13 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
 
     (listed,) = json.loads(run("clients", "list", "--json", *home).output)
 
-    assert listed == {"client_id": added["client_id"], "name": "acme", "balance": 12, "disabled": True}
+    assert listed == {
+        "client_id": added["client_id"],
+        "name": "acme",
+        "balance": 12,
+        "disabled": True,
+        "webhook": None,
+    }
 
 
 def test_the_same_client_twice_and_an_unknown_one_are_refused_in_a_sentence(tmp_path: Path) -> None:
