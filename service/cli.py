@@ -16,6 +16,7 @@ import click
 from service.client_commands import clients
 from service.ledger_commands import ledger
 from service.options import home_option, queue_needed, settings_from
+from service.webhook_commands import WEBHOOK_COMMANDS
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -97,9 +98,10 @@ def worker(home: Path | None) -> None:
 @main.command()
 @home_option
 def sweep(home: Path | None) -> None:
-    """Run the sweep: it sends what was never picked up, settles what crashed and deletes what has expired."""
+    """Run the sweep: it sends again, settles what crashed, deletes what has expired and delivers webhooks."""
     import threading
 
+    from service.deliver import delivering
     from service.expiry import build_expiry, keep_expiring
     from service.logs import configure_logs
     from service.processes import die_with_parent
@@ -112,7 +114,8 @@ def sweep(home: Path | None) -> None:
     # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
     expiring = {"every": settings.expire_every, "stopping": stopping}
     threading.Thread(target=keep_expiring, args=[build_expiry(settings)], kwargs=expiring, daemon=True).start()
-    keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=stopping)
+    with delivering(settings, stopping):
+        keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=stopping)
 
 
 def _stop_event() -> Any:
@@ -203,6 +206,8 @@ def catalog(as_json: bool) -> None:
 
 main.add_command(clients)
 main.add_command(ledger)
+for command in WEBHOOK_COMMANDS:
+    clients.add_command(command)
 
 
 @main.group()

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from service.options import home_option, settings_from
+from service.webhook_commands import webhook_states
 
 
 @click.group()
@@ -65,8 +66,9 @@ def grant_credits(name: str, credits: int, home: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @home_option
 def list_clients(as_json: bool, home: Path | None) -> None:
-    """List all clients: balance, state, and how many of their jobs are not over."""
+    """List all clients: balance, state, unfinished jobs, and whether each has a webhook."""
     found, unfinished = _with_accounts(lambda accounts: (accounts.all(), accounts.unfinished_jobs()), home)
+    webhooks = webhook_states(home)
     if as_json:
         items = [
             {
@@ -75,13 +77,16 @@ def list_clients(as_json: bool, home: Path | None) -> None:
                 "balance": one.balance,
                 "disabled": one.disabled_at is not None,
                 "unfinished_jobs": unfinished.get(one.id, 0),
+                "webhook": webhooks.get(one.id),
             }
             for one in found
         ]
         click.echo(json.dumps(items))
         return
     for client in found:
-        _show(client, f"  {unfinished.get(client.id, 0)} unfinished jobs")
+        webhook = webhooks.get(client.id)
+        also = f"  {unfinished.get(client.id, 0)} unfinished jobs"
+        _show(client, also + (f"  webhook {webhook}" if webhook else ""))
 
 
 @clients.command("rotate-key")

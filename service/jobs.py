@@ -7,7 +7,7 @@
          └──────────── cancel, sweep (nobody came) ──────────────┘
 
 A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
-`service.orders` makes them.
+`service.orders` makes them. Wherever a job ends, its client's message goes into the outbox (`announce`).
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
-from service.ledger import refund
-from service.tables import UNFINISHED, db_now, jobs, ledger, renders
+from service.ledger import refund, refunded
+from service.outbox import announce
+from service.tables import UNFINISHED, db_now, jobs, renders
 
 
 class JobStatus(StrEnum):
@@ -127,14 +128,9 @@ class Jobs:
 
     def get(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
         """Return the client's job with its render; None when there is none of that id, or it is another client's."""
-        refunded = (
-            sa.select(sa.func.coalesce(sa.func.sum(ledger.c.amount), 0))
-            .where(ledger.c.job_id == jobs.c.id, ledger.c.kind == "refund")
-            .scalar_subquery()
-        )
-        query = sa.select(jobs, refunded.label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
         if _NUL in job_id:
             return None
+        query = sa.select(jobs, refunded().label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._reader.connect() as connection:
             row = connection.execute(query).mappings().first()
             if row is None:
@@ -302,7 +298,7 @@ def _held(claim: Claim) -> sa.ColumnElement[bool]:
 
 
 def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewRender | Failure) -> list[str]:
-    """End those of these jobs that are not over, with their render or with a refund, and return their ids.
+    """End those of these jobs that are not over, each with its render or refund and its message; return their ids.
 
     The one place where a job ends: whoever comes second finds nothing to end.
     """
@@ -321,6 +317,7 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewR
             refund(connection, job.id)
         else:
             connection.execute(renders.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
+        announce(connection, job.id)
     return sorted(job.id for job in ended)
 
 

@@ -84,6 +84,13 @@ class Settings(BaseSettings):
     #: How often what has expired is looked for.
     expire_every: float = 60.0
 
+    #: An attempt to deliver a webhook may take this long, the receiver's answer included.
+    webhook_timeout: float = Field(20.0, gt=0)
+    #: Messages that ended this many days ago (delivered, failed or dropped) are deleted.
+    webhook_keep_days: float = Field(30.0, ge=0)
+    #: For development only: webhooks may use http, and reach addresses that are not on the public internet.
+    webhook_allow_private: bool = False
+
     #: Name of a rembg model; `backdrop models fetch` brings the default's weights.
     segmenter: str = "u2netp"
     #: Folder of the network that corrects u2netp's masks; empty: none. Other segmenters go without.

@@ -216,3 +216,48 @@ ledger = sa.Table(
         name="ledger_kind_fits",
     ),
 )
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    # One a client: where the messages of its jobs go.
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
+    sa.Column("url", sa.String(2048), nullable=False),
+    sa.Column("secret", sa.String(128), nullable=False),
+    # The secret before the last rotation signs as well, until then.
+    sa.Column("secret_previous", sa.String(128)),
+    sa.Column("previous_until", Timestamp),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # Set when the receiver answered 410 Gone: nothing more is written or sent.
+    sa.Column("disabled_at", Timestamp),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    # The message's id, the same in every attempt: receivers drop what they have seen.
+    sa.Column("id", sa.String(30), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    # JSON, to the letter as it is signed and sent.
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("state", sa.String(12), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    # The fencing token of the attempt that runs. A sweep that sends holds the row until `next_attempt_at`.
+    sa.Column("lease_token", sa.String(26)),
+    sa.Column("next_attempt_at", Timestamp),
+    sa.Column("last_status", sa.Integer),
+    sa.Column("last_error", sa.String(300)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("ended_at", Timestamp),
+    sa.UniqueConstraint("job_id", name="one_message_a_job"),
+    sa.CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="delivery_state_known"),
+    # What the sweep looks through.
+    sa.Index(
+        "waiting_deliveries",
+        "next_attempt_at",
+        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting'"),
+    ),
+)

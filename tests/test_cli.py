@@ -47,6 +47,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
         "balance": 12,
         "disabled": True,
         "unfinished_jobs": 0,
+        "webhook": None,
     }
 
 
