@@ -10,6 +10,7 @@ A claim is a lease with a fencing token: whoever lost it can neither finish nor 
 `service.orders` makes them. Wherever a job ends, its client's message goes into the outbox (`announce`).
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -112,6 +113,8 @@ class Job:
 
 #: What a URL can hold and PostgreSQL refuses to look for.
 _NUL = "\0"
+#: How many jobs one statement names.
+_PAGE = 500
 _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
 
 
@@ -254,29 +257,28 @@ class Jobs:
         with self._engine.begin() as connection:
             connection.execute(jobs.update().where(jobs.c.id == job_id, UNFINISHED).values(sent_at=None))
 
-    def waiting(self) -> int:
-        """Count the jobs whose message should be on the queue or in a worker's hands."""
-        query = sa.select(sa.func.count()).where(UNFINISHED, jobs.c.sent_at.is_not(None))
-        with self._reader.connect() as connection:
-            return int(connection.execute(query).scalar_one())
-
-    def take_unsent(self, *, queue_lost: bool, resend_after: float) -> list[str]:
+    def take_unsent(self, *, waiting: Set[str], resend_after: float) -> list[str]:
         """Mark as sent, and return, the jobs that need a message: never sent, or given up by their worker.
 
-        `queue_lost`: also those sent `resend_after` seconds ago that nobody has started.
+        `waiting`: the jobs whose message waits on the queue. Who is not among them, and was sent `resend_after` seconds
+        ago, needs another one: the queue has lost it, or a worker that fetched it never saw it.
         """
-        due = [jobs.c.sent_at.is_(None), sa.and_(_LEASE_OVER, jobs.c.sent_at <= jobs.c.lease_until)]
-        if queue_lost:
-            due.append(jobs.c.sent_at <= db_now(-resend_after))
+        given_up = sa.or_(jobs.c.sent_at.is_(None), sa.and_(_LEASE_OVER, jobs.c.sent_at <= jobs.c.lease_until))
+        due = sa.or_(given_up, jobs.c.sent_at <= db_now(-resend_after))
         startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
-        with self._engine.begin() as connection:
-            ids = connection.execute(
-                jobs.update()
-                .where(UNFINISHED, startable, jobs.c.attempt < self._max_attempts, sa.or_(*due))
-                .values(sent_at=db_now())
-                .returning(jobs.c.id)
-            ).scalars()
-            return sorted(ids)
+        needed = sa.and_(UNFINISHED, startable, jobs.c.attempt < self._max_attempts, due)
+        with self._reader.connect() as connection:
+            found = connection.execute(sa.select(jobs.c.id, given_up.label("given_up")).where(needed)).all()
+        ids = [row.id for row in found if row.given_up or row.id not in waiting]
+        taken: list[str] = []
+        for start in range(0, len(ids), _PAGE):
+            with self._engine.begin() as connection:
+                these = jobs.c.id.in_(ids[start : start + _PAGE])
+                # Another sweep may have taken some of them since.
+                taken += connection.execute(
+                    jobs.update().where(these, needed).values(sent_at=db_now()).returning(jobs.c.id)
+                ).scalars()
+        return sorted(taken)
 
     def settle_lost(self, *, max_wait: float) -> list[str]:
         """Fail and refund the jobs that killed every worker, and those that nobody started in `max_wait` seconds."""

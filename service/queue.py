@@ -14,6 +14,7 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import current_millis
 from redis import Redis
 from redis.exceptions import RedisError
+from ulid import ULID
 
 logger = logging.getLogger(__name__)
 
@@ -93,16 +94,24 @@ class Bell:
 
     def ring(self, job_id: str) -> None:
         """Send a job's id to the workers. Raises QueueUnavailable."""
+        # Dramatiq's own ids would not say whose message waits.
+        redis_id = f"{job_id}:{ULID()}"
         message: dramatiq.Message[None] = dramatiq.Message(
             queue_name=QUEUE,
             actor_name=ACTOR,
             args=(job_id,),
             kwargs={},
-            options={},
+            options={"redis_message_id": redis_id},
             message_timestamp=current_millis(),
         )
         with _translated():
-            self._broker.enqueue(message)
+            self._broker.do_enqueue(QUEUE, redis_id, message.encode())
+
+    def waiting(self) -> set[str]:
+        """Return the ids of the jobs whose message no worker has fetched yet. Raises QueueUnavailable."""
+        with _translated():
+            ids: list[bytes] = self._redis.lrange(f"dramatiq:{QUEUE}", 0, -1)
+        return {redis_id.decode(errors="replace").partition(":")[0] for redis_id in ids}
 
     def messages(self) -> int:
         """Count the messages that are queued or being worked on. Raises QueueUnavailable."""

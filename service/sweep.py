@@ -32,12 +32,12 @@ class Sweep:
         if freed := self.orders.free_old_keys():
             logger.info("%d idempotency keys are free again", freed)
         try:
-            # Fewer messages than waiting jobs: the queue has lost some, perhaps all.
-            lost = self.bell.messages() < self.jobs.waiting()
+            # Before the rows are read: what is sent after this is not old enough to be missed.
+            waiting = self.bell.waiting()
         except QueueUnavailable as error:
             logger.warning("queue unavailable, nothing sent: %s", error)
             return
-        due = self.jobs.take_unsent(queue_lost=lost, resend_after=self.resend_after)
+        due = self.jobs.take_unsent(waiting=waiting, resend_after=self.resend_after)
         while due:
             try:
                 self.bell.ring(due[0])

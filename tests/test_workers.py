@@ -152,6 +152,17 @@ def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(house
     until(lambda: sum(house.fleet.log(worker.name).read_text().count(said) for worker in house.workers) >= 5)
 
 
+def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(house: House) -> None:
+    """As when the line to the queue breaks under the answer: the server has given the message, and nobody has it."""
+    accepted = house.order(good(), ring=False)
+    redis_id = f"{accepted.job_id}:x"
+    (broker, *_) = house.queue.zrange("dramatiq:__heartbeats__", -1, -1)
+    house.queue.hset(f"dramatiq:{QUEUE}.msgs", redis_id, message(redis_id, args=[accepted.job_id]))
+    house.queue.sadd(f"dramatiq:__acks__.{broker.decode()}.{QUEUE}", redis_id)
+
+    assert house.outcome(accepted, timeout=30) == ("SUCCESS", None)
+
+
 def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(house: House) -> None:
     accepted = house.order(telling(Deed.SLOW))
     house.under_way(accepted)
