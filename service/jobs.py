@@ -116,6 +116,8 @@ class Jobs:
             .scalar_subquery()
         )
         query = sa.select(jobs, refunded.label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        if not _may_be_id(job_id):
+            return None
         with self._reader.connect() as connection:
             row = connection.execute(query).mappings().first()
             if row is None:
@@ -139,6 +141,8 @@ class Jobs:
 
     def render(self, public_id: str, *, client_id: str) -> Render | None:
         """Return the client's render; None when there is none of that id, or it is another client's."""
+        if not _may_be_id(public_id):
+            return None
         with self._reader.connect() as connection:
             return _render(connection, renders.c.public_id == public_id, renders.c.client_id == client_id)
 
@@ -291,6 +295,11 @@ def _failed(code: str, message: str) -> dict[str, Any]:
         "error_code": code,
         "error_message": message,
     } | _OVER
+
+
+def _may_be_id(text: str) -> bool:
+    """Tell whether the databases may be asked for it: PostgreSQL takes no NUL, SQLite no half of a character."""
+    return text.isascii() and text.isalnum()
 
 
 def _render(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Render | None:

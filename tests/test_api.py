@@ -28,9 +28,9 @@ class Caller:
     def __init__(self, http: Any, settings: Settings, name: str, credits: int) -> None:
         self.http = http
         self.settings = settings
-        engine = create_engine(settings.sqlalchemy_url)
-        self.accounts = Accounts(engine)
-        self.jobs = Jobs(engine, lease=60, max_attempts=3)
+        self.engine = create_engine(settings.sqlalchemy_url)
+        self.accounts = Accounts(self.engine)
+        self.jobs = Jobs(self.engine, lease=60, max_attempts=3)
         self.client, key = self.accounts.add(name, credits=credits)
         self.headers = {"Authorization": f"Bearer {key}"}
 
@@ -409,6 +409,13 @@ def test_the_same_request_with_an_idempotency_key_is_charged_once(caller: Caller
     assert second.status_code == 202
     assert second.json() == first.json()
     assert caller.balance == 100 - first.json()["credits_cost"]
+
+
+def test_an_empty_idempotency_key_is_none(caller: Caller) -> None:
+    first, second = (caller.submit(caller.body(), **{"Idempotency-Key": ""}) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["job_id"] != second.json()["job_id"]
 
 
 def test_an_idempotency_key_with_another_body_is_unprocessable(caller: Caller) -> None:
