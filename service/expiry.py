@@ -40,23 +40,16 @@ class Expiry:
         """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
         stored = self.stored
         if self.source_age is not None:
-            self._all("expired photos", stored.doom_sources, self.source_age)
+            _all(stored.doom_sources, self.source_age)
         if self.render_age is not None:
-            self._all("expired renders", stored.doom_renders, self.render_age)
-        self._all("pictures of dead attempts", stored.doom_abandoned, self.attempt_ends)
+            _all(stored.doom_renders, self.render_age)
+        _all(stored.doom_abandoned, self.attempt_ends)
         try:
             self._delete()
             for bucket in self.buckets.values():
                 bucket.tidy()
         except StoreUnavailable as error:
             logger.warning("object store unavailable, the rest is deleted later: %s", error)
-
-    def _all(self, what: str, doom: Callable[..., int], age: float) -> None:
-        total = 0
-        while doomed := doom(older_than=age, most=_BATCH):
-            total += doomed
-        if total:
-            logger.info("%d %s will be deleted", total, what)
 
     def _delete(self) -> None:
         while doomed := self.stored.doomed(since=self.doom, most=_BATCH):
@@ -70,6 +63,11 @@ class Expiry:
                     raise
                 self.stored.forget(gone)
             logger.info("%d objects deleted", len(doomed))
+
+
+def _all(doom: Callable[..., int], age: float) -> None:
+    while doom(older_than=age, most=_BATCH):
+        pass
 
 
 def build_expiry(settings: Settings) -> Expiry:

@@ -111,8 +111,6 @@ class Job:
     error_message: str | None
 
 
-#: What a URL can hold and PostgreSQL refuses to look for.
-_NUL = "\0"
 #: How many jobs one statement names.
 _PAGE = 500
 _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
@@ -131,7 +129,7 @@ class Jobs:
 
     def get(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
         """Return the client's job with its render; None when there is none of that id, or it is another client's."""
-        if _NUL in job_id:
+        if not _may_be_id(job_id):
             return None
         query = sa.select(jobs, refunded().label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._reader.connect() as connection:
@@ -157,7 +155,7 @@ class Jobs:
 
     def render(self, public_id: str, *, client_id: str) -> Render | None:
         """Return the client's render; None when there is none of that id, or it is another client's."""
-        if _NUL in public_id:
+        if not _may_be_id(public_id):
             return None
         with self._reader.connect() as connection:
             return _render(connection, renders.c.public_id == public_id, renders.c.client_id == client_id)
@@ -167,7 +165,7 @@ class Jobs:
 
         A worker that runs it notices at its next step. Raises JobFinished.
         """
-        if _NUL in job_id:
+        if not _may_be_id(job_id):
             return None
         own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._engine.begin() as connection:
@@ -321,6 +319,11 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewR
             connection.execute(renders.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
         announce(connection, job.id)
     return sorted(job.id for job in ended)
+
+
+def _may_be_id(text: str) -> bool:
+    """Tell whether the databases may be asked for it: PostgreSQL takes no NUL, SQLite no half of a character."""
+    return text.isascii() and text.isalnum()
 
 
 def _render(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Render | None:

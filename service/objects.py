@@ -7,6 +7,7 @@ ObjectError
 """
 
 import contextlib
+import errno
 import os
 import re
 import tempfile
@@ -101,9 +102,15 @@ class DirectoryObjects:
         self._url_ttl = url_ttl
 
     def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise ObjectNotFound(key)
         path = self._root / key
-        # The pattern has no `..`; resolving also stops a symbolic link that leads out of the bucket.
-        if not _KEY.fullmatch(key) or not path.resolve().is_relative_to(self._root.resolve()):
+        try:
+            # The pattern has no `..`; resolving also stops a symbolic link that leads out of the bucket.
+            inside = path.resolve().is_relative_to(self._root.resolve())
+        except (OSError, RuntimeError) as error:  # links in a circle, until Python 3.13; a name that is too long
+            raise ObjectNotFound(key) from error
+        if not inside:
             raise ObjectNotFound(key)
         return path
 
@@ -194,6 +201,8 @@ def _os_errors(key: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise ObjectNotFound(key) from error
     except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise ObjectNotFound(key) from error
         raise StoreUnavailable(f"{key}: {error.strerror or error}") from error
 
 

@@ -101,7 +101,7 @@ def background_swap_with_spec(
             data,
             raw_body=request.state.raw_body,
             request_id=request.state.request_id,
-            idempotency_key=idempotency_key,
+            idempotency_key=idempotency_key or None,  # an empty header is none
         )
     except SourceNotFound as error:
         raise not_found("source") from error

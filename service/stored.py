@@ -68,40 +68,40 @@ class Stored:
 
     def doom_renders(self, *, older_than: float, most: int) -> int:
         """Doom renders of that many seconds, and delete their rows: their jobs stay, with no render to show."""
-        query = sa.select(renders.c.key, renders.c.client_id, renders.c.job_id)
+        query = sa.select(renders.c.public_id, renders.c.key, renders.c.client_id).order_by(renders.c.created_at)
         with self._engine.begin() as connection:
-            old = list(
-                connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(most)).mappings()
-            )
+            old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(most)).all()
             for row in old:
-                announced = {"bucket": "renders", "doomed_at": db_now(), **row}
+                announced = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
                 connection.execute(_upsert(connection, announced, {"doomed_at": db_now()}))
-            connection.execute(renders.delete().where(renders.c.key.in_([row["key"] for row in old])))
+            connection.execute(renders.delete().where(renders.c.public_id.in_([row.public_id for row in old])))
             return len(old)
 
     def doom_abandoned(self, *, older_than: float, most: int) -> int:
         """Doom pictures of attempts that died between storing and finishing, once their job is over.
 
-        `older_than`: seconds after which the attempt can't be storing any more.
+        `older_than`: seconds after which an attempt can't be storing any more. Returns how many pictures of finished
+        jobs it looked at: those that a render names are not looked at again.
         """
-        abandoned = (
-            sa.select(stored_objects.c.key)
+        finished = (
+            sa.select(stored_objects.c.key, renders.c.public_id)
             .join(jobs, jobs.c.id == stored_objects.c.job_id)
-            .join(renders, renders.c.key == stored_objects.c.key, isouter=True)
-            .where(
-                stored_objects.c.bucket == "renders",
-                stored_objects.c.doomed_at.is_(None),
-                stored_objects.c.used_at <= db_now(-older_than),
-                ~UNFINISHED,
-                renders.c.key.is_(None),
+            .join(
+                renders,
+                sa.and_(renders.c.job_id == stored_objects.c.job_id, renders.c.key == stored_objects.c.key),
+                isouter=True,
             )
+            .where(stored_objects.c.used_at <= db_now(-older_than), ~UNFINISHED)
             .limit(most)
         )
         with self._engine.begin() as connection:
-            keys = list(connection.execute(abandoned).scalars())
-            doomed = stored_objects.update().where(stored_objects.c.bucket == "renders", stored_objects.c.key.in_(keys))
-            connection.execute(doomed.values(doomed_at=db_now()))
-            return len(keys)
+            found = connection.execute(finished).all()
+            kept = [row.key for row in found if row.public_id is not None]
+            left = [row.key for row in found if row.public_id is None]
+            for keys, values in ((kept, {"job_id": None}), (left, {"job_id": None, "doomed_at": db_now()})):
+                pictures = stored_objects.update().where(stored_objects.c.bucket == "renders")
+                connection.execute(pictures.where(stored_objects.c.key.in_(keys)).values(**values))
+            return len(found)
 
     def doomed(self, *, since: float, most: int) -> list[Doomed]:
         """Return objects that were doomed that many seconds ago, the longest doomed first."""

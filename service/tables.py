@@ -172,6 +172,7 @@ renders = sa.Table(
     sa.Column("warnings", sa.JSON, nullable=False),
     sa.Column("report", sa.JSON, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Index("renders_by_age", "created_at"),
 )
 
 stored_objects = sa.Table(
@@ -181,13 +182,19 @@ stored_objects = sa.Table(
     sa.Column("bucket", sa.String(8), primary_key=True),
     sa.Column("key", sa.String(512), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
-    # Whose attempt stores it; NULL for a photo.
+    # Whose attempt stores it; NULL for a photo, and for a picture that is known to be a render's.
     sa.Column("job_id", sa.ForeignKey("jobs.id")),
     # When it was announced, and of a photo: last submitted.
     sa.Column("used_at", Timestamp, nullable=False, default=db_now()),
     # Since when it counts as gone; its bytes follow soon.
     sa.Column("doomed_at", Timestamp),
     sa.Index("stored_by_age", "bucket", "used_at"),
+    sa.Index(
+        "attempts_pictures",
+        "used_at",
+        postgresql_where=sa.text("job_id IS NOT NULL"),
+        sqlite_where=sa.text("job_id IS NOT NULL"),
+    ),
     sa.Index(
         "doomed_objects",
         "doomed_at",

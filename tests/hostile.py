@@ -137,6 +137,12 @@ def exif_of(size: int) -> bytes:
     return b"Exif\0\0" + (b"II*\0\x08\0\0\0\x02\0" + entries + b"\0\0\0\0").ljust(size, b"\1")
 
 
+def overlapping_exif() -> bytes:
+    """Return less than a megabyte of EXIF whose 3000 fields are all the same 900 kB."""
+    entries = b"".join(struct.pack("<HHII", 0x9000 + number, 7, 900_000, 8) for number in range(3000))
+    return b"Exif\0\0" + (b"II*\0\x08\0\0\0" + struct.pack("<H", 3000) + entries).ljust(950_000, b"\0")
+
+
 def chain_profile(steps: int) -> bytes:
     """Return an ICC v4 profile whose device-to-PCS transform is a chain of that many identity matrices."""
     matrix = b"matf\0\0\0\0" + struct.pack(">HH12f", 3, 3, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
@@ -312,6 +318,7 @@ SENT = [
         BAD,
     ),
     Sent("flood", "TIFF with a deep directory", lambda: deep_tiff(300_000), BAD),
+    Sent("flood", "EXIF whose fields overlap", lambda: png(exif=overlapping_exif()), None),
     Sent("flood", "profile of many steps", lambda: png(icc_profile=chain_profile(10_000)), None),
     Sent("animated", "GIF", lambda: moving("GIF"), BAD),
     Sent("animated", "WebP", lambda: moving("WEBP"), None),

@@ -38,7 +38,7 @@ def test_a_cancelled_job_is_never_started_sent_or_settled(shop: Shop) -> None:
     shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
 
     assert shop.jobs.claim(accepted.job_id) is None
-    assert shop.jobs.take_unsent(queue_lost=True, resend_after=0) == []
+    assert shop.jobs.take_unsent(waiting=frozenset(), resend_after=0) == []
     assert shop.jobs.settle_lost(max_wait=0) == []
     assert shop.job(accepted).error_code == "cancelled"
     assert shop.balance == 10

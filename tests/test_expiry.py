@@ -1,6 +1,7 @@
 """What the store may forget, when, and what must never go with it. Both databases, both object stores."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,16 +13,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from litestar.testing import TestClient
 
+from service.app import create_app
 from service.database import _config, create_engine, migrate
 from service.expiry import DOOM, Expiry, build_expiry
 from service.jobs import JobStatus, NewRender
 from service.objects import DirectoryObjects, ObjectNotFound, Objects, StoreUnavailable, open_buckets
 from service.orders import Accepted
+from service.processes import Part
 from service.settings import Settings
 from service.signing import UrlSigner
 from service.stored import SourceDoomed, Stored
-from service.tables import metadata, stored_objects
+from service.tables import db_now, metadata, stored_objects
+from tests.caller import Caller
 from tests.test_jobs import Shop, render
 
 DAY = 86_400.0
@@ -446,6 +451,38 @@ def write_half(root: Path) -> None:
     fsync: Callable[[int], None] = lambda _: os._exit(9)  # noqa: E731  # one line for one line
     os.fsync = fsync  # type: ignore[assignment]  # the last thing before the rename
     DirectoryObjects(root, bucket="b", signer=UrlSigner(b"k"), url_ttl=60).put("a.jpg", b"whole", "image/jpeg")
+
+
+def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired(
+    tmp_path: Path, valkey_url: str
+) -> None:
+    settings = Settings(home=tmp_path, queue_url=valkey_url, expire_every=0.1, source_days=1)
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    warehouse = Warehouse(engine, *open_buckets(settings))
+    with TestClient(create_app(settings)) as http:
+        caller = Caller(http, settings, "caller", credits=10)
+        old = caller.upload()
+        warehouse.pass_time(2)
+        new = caller.upload()
+        caller.engine.dispose()
+    command_line = [str(Path(sys.executable).with_name("backdrop")), "sweep"]
+    sweep = Part("sweep", command_line, environment=settings.environment(), log=tmp_path / "sweep.log")
+    try:
+        end = time.monotonic() + 60
+        while old in warehouse.known:
+            assert time.monotonic() < end, sweep.last_words()
+            time.sleep(0.2)
+            with engine.begin() as connection:  # the minute between doom and end
+                doomed = stored_objects.update().where(stored_objects.c.doomed_at.is_not(None))
+                connection.execute(doomed.values(doomed_at=db_now(-61)))
+    finally:
+        sweep.stop(10)
+
+    assert (warehouse.lies_in(warehouse.sources, old), warehouse.lies_in(warehouse.sources, new)) == (False, True)
+    assert warehouse.known == {new}
+    assert sweep.exit_status == 0
+    engine.dispose()
 
 
 def test_what_was_stored_before_the_account_counts_as_used_on_the_day_of_the_upgrade(

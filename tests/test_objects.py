@@ -45,7 +45,24 @@ def test_a_missing_object_is_not_found(objects: Objects) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["", "/etc/passwd", "../x.jpg", "a/../../x.jpg", "a//b.jpg", "a/./b", "ключ.jpg", "a\x00b", "a b.jpg", "a\\b"],
+    [
+        *("", "/etc/passwd", "../x.jpg", "a/../../x.jpg", "a//b.jpg", "a/./b", "ключ.jpg", "a\x00b", "a b.jpg", "a\\b"),
+        *(
+            "..",
+            ".",
+            "/",
+            "a/",
+            "a/..",
+            "%2e%2e/x.jpg",
+            "a%2fb.jpg",
+            "a\n",
+            "\u202egpj.exe",
+            "x\uff0ejpg",
+            "a:b",
+            "~/x",
+            "-/\ud800",
+        ),
+    ],
 )
 def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Objects, key: str) -> None:
     with pytest.raises(ObjectNotFound):
@@ -54,6 +71,19 @@ def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Objects, key: str
         objects.size(key)
     with pytest.raises(ObjectNotFound):
         objects.put(key, b"x", "image/jpeg")
+
+
+@pytest.mark.parametrize("key", ["x" * 300 + ".jpg", "/".join(["x" * 200] * 30)], ids=["name", "path"])
+def test_a_key_that_is_too_long_for_the_file_system_is_not_found(tmp_path: Path, key: str) -> None:
+    bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+
+    for look in (
+        bucket.size,
+        lambda key: bucket.get(key, max_bytes=1),
+        lambda key: bucket.put(key, b"x", "image/jpeg"),
+    ):
+        with pytest.raises(ObjectNotFound):
+            look(key)
 
 
 def test_deleting_leaves_nothing_and_can_be_repeated(objects: Objects) -> None:

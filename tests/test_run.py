@@ -30,6 +30,7 @@ from service.settings import Settings
 from service.signing import UrlSigner
 from service.specs import stored_spec
 from service.stored import Stored
+from service.tables import stored_objects
 from tests.test_jobs import Shop
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
@@ -223,6 +224,31 @@ def test_a_store_that_refuses_the_render_is_tried_again_and_then_keeps_it(
     assert worker.end(accepted) == ("SUCCESS", None)
     assert worker.shop.job(accepted).attempt == 2
     assert worker.shop.balance == 8
+
+
+class WatchedStore(DirectoryObjects):
+    """A directory store that looks, before it stores, whether the database knows of it."""
+
+    engine: sa.Engine
+    known: list[bool]
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        found = sa.select(stored_objects.c.job_id).where(stored_objects.c.key == key)
+        with self.engine.connect() as connection:
+            self.known.append(connection.execute(found).scalar_one_or_none() is not None)
+        super().put(key, data, content_type)
+
+
+def test_a_picture_is_written_down_before_it_can_be_there(
+    engine: sa.Engine, tmp_path: Path, networks: Networks
+) -> None:
+    worker = Worker(engine, tmp_path, networks)
+    store = WatchedStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    store.engine, store.known = engine, []
+    worker.run = replace(worker.run, renders=store)
+    worker.run(worker.order().job_id)
+
+    assert store.known == [True]
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> None:

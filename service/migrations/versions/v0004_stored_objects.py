@@ -26,6 +26,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("bucket", "key"),
     )
     op.create_index("stored_by_age", "stored_objects", ["bucket", "used_at"], unique=False)
+    op.create_index("renders_by_age", "renders", ["created_at"], unique=False)
+    op.create_index(
+        "attempts_pictures",
+        "stored_objects",
+        ["used_at"],
+        unique=False,
+        postgresql_where=sa.text("job_id IS NOT NULL"),
+        sqlite_where=sa.text("job_id IS NOT NULL"),
+    )
     op.create_index(
         "doomed_objects",
         "stored_objects",
@@ -35,14 +44,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("doomed_at IS NOT NULL"),
     )
     jobs = sa.table("jobs", *(sa.column(name) for name in ("id", "client_id", "source_key")))
-    renders = sa.table("renders", *(sa.column(name) for name in ("key", "client_id", "job_id")))
+    renders = sa.table("renders", *(sa.column(name) for name in ("key", "client_id")))
     photos = sa.select(sa.literal("sources"), jobs.c.source_key, sa.func.min(jobs.c.client_id), db_now())
-    pictures = sa.select(sa.literal("renders"), renders.c.key, renders.c.client_id, renders.c.job_id, db_now())
-    columns = ["bucket", "key", "client_id"]
-    op.execute(stored.insert().from_select([*columns, "used_at"], photos.group_by(jobs.c.source_key)))
-    op.execute(stored.insert().from_select([*columns, "job_id", "used_at"], pictures))
+    pictures = sa.select(sa.literal("renders"), renders.c.key, renders.c.client_id, db_now())
+    for known in (photos.group_by(jobs.c.source_key), pictures):
+        op.execute(stored.insert().from_select(["bucket", "key", "client_id", "used_at"], known))
 
 
 def downgrade() -> None:
     """Drop the table."""
+    op.drop_index("renders_by_age", "renders")
     op.drop_table("stored_objects")
