@@ -23,7 +23,7 @@ SMOOTH = 0.5
 EXACT, NEAR = 0.6, 1.2
 #: Its rim lies this far from the backdrop over this share of its length.
 SET_OFF, ALL_ROUND = 4.0, 0.6
-#: Least part of the product, and the shares of L* beyond which the backdrop is clipped.
+#: Least part of the product that counts, as a share of it; and the L* below and above which the backdrop is clipped.
 LEAST_PART = 0.002
 CLIPPED = (1.0, 99.6)
 #: Rounds of the fit, and the share of the nearest pixels that each but the first is made on: shadows drop out.
@@ -33,7 +33,10 @@ Mask = NDArray[np.bool_]
 
 
 def seen_through(rgb: Rgb8, mask: Alpha) -> Alpha | None:
-    """Return h×w, 1 where the backdrop is seen through the mask (h×w in [0, 1]) of an H×W×3 photo; None: nowhere."""
+    """Return h×w in [0, 1], 1 where the backdrop is seen through the h×w mask of an H×W×3 sRGB photo; None: nowhere.
+
+    `mask` is the product's alpha in [0, 1], at any size of the photo's shape.
+    """
     small = reduced(rgb, SIDE)
     height, width = small.shape[:2]
     cover = np.clip(resize(mask, width, height), 0, 1)
@@ -64,7 +67,8 @@ def _from_backdrop(lab: NDArray[np.float32], around: Mask) -> NDArray[np.float32
     used = around
     for turn in range(ROUNDS):
         some = terms[used][::2].astype(np.float64)
-        solved = np.linalg.solve(some.T @ some, some.T @ lab[used][::2])
+        # Not `solve`: in a strip of one or two rows some terms are alike, and any of their sums will do.
+        solved = np.linalg.lstsq(some.T @ some, some.T @ lab[used][::2], rcond=None)[0]
         away = np.asarray(np.linalg.norm(lab - terms @ solved.astype(np.float32), axis=-1), np.float32)
         if turn < ROUNDS - 1:
             used = around & (away <= np.quantile(away[around], KEPT))

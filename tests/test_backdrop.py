@@ -71,6 +71,13 @@ def test_a_product_that_fills_the_picture_leaves_no_wall_to_tell_by() -> None:
     assert seen_through(ring(GRADIENT), np.ones((SIDE, SIDE), np.float32)) is None
 
 
+@pytest.mark.parametrize("shape", [(2, 320), (320, 1)])
+def test_a_strip_of_a_photo_tells_nothing_and_breaks_nothing(shape: tuple[int, int]) -> None:
+    mask = np.zeros(shape, np.float32)
+    mask[: shape[0] // 3 + 1, 100 if shape[1] > 1 else 0] = 1
+    assert seen_through(np.full((*shape, 3), 200, np.uint8), mask) is None
+
+
 def test_a_cut_out_has_the_hole_that_its_network_filled() -> None:
     def filling(image: np.ndarray) -> Alpha:
         y, x = np.mgrid[: image.shape[0], : image.shape[1]]
