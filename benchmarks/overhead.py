@@ -24,6 +24,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from service.settings import load_settings
+
 SPEC = {"scene_type": "podium", "mood": "calm", "dominant_colors": ["#e8c7b8"], "output_preset": "shopify_product"}
 BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 
@@ -39,7 +41,9 @@ def main() -> None:
     photo = options.photo.read_bytes() if options.photo else (files("service") / "sample" / "bottle.jpg").read_bytes()
     with tempfile.TemporaryDirectory(prefix="backdrop-") as home:
         up = [BACKDROP, "up", "--home", home, "--port", "0"]
-        service = subprocess.Popen(up, stdout=subprocess.PIPE, text=True)
+        # One caller submits far more than a shop does.
+        unlimited = load_settings(submit_rate=0, unfinished_limit=0, queue_limit=0).environment()
+        service = subprocess.Popen(up, stdout=subprocess.PIPE, text=True, env=unlimited)
         try:
             assert service.stdout is not None
             address = service.stdout.readline().split()[1]

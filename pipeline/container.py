@@ -57,7 +57,7 @@ def canvas_size(data: bytes, kind: str) -> tuple[int, int] | None:
 
     That is WebP (RFC 9649), whose decoder allocates the whole canvas on opening.
     """
-    if kind != "webp":
+    if kind != "webp" or len(data) < 30:
         return None
     match data[12:16]:
         case b"VP8X":

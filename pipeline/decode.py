@@ -9,7 +9,6 @@ from PIL import (
     Image,
     ImageCms,
     ImageFile,
-    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -19,6 +18,7 @@ from PIL import (
 from pipeline.colour import srgb_profile
 from pipeline.container import ACCEPTED, canvas_size, is_cut_short, png_has_all_rows, sniff
 from pipeline.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable, OutOfMemory, Rejected
+from pipeline.flood import EXIF_BYTES, refuse_flood
 from pipeline.image import Alpha, Photo
 from pipeline.marking import read_digital_source_type
 from pipeline.spec import Limits
@@ -40,6 +40,7 @@ def decode(data: bytes, limits: Limits) -> Photo:
         )
     kind = sniff(data)
     try:
+        refuse_flood(data, kind, limits)
         _check_size(canvas_size(data, kind), limits)
         with _open(data, kind) as picture:
             _check_size(picture.size, limits)
@@ -110,14 +111,27 @@ def _ends_empty(picture: Image.Image) -> bool:
     return picture.crop((0, height - 1, width, height)).getbbox(alpha_only=False) is None
 
 
+#: What undoes each EXIF orientation but 1.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
 def _upright(picture: Image.Image) -> Image.Image:
+    if len(picture.info.get("Raw profile type exif", "")) > 2 * EXIF_BYTES:  # hexadecimal, in a PNG's text
+        return picture
     try:
-        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - broken EXIF raises anything, and costs the photo no more than its turn
         return picture
-    if orientation not in range(2, 9):
-        return picture
-    return ImageOps.exif_transpose(picture)
+    # ImageOps.exif_transpose would write the EXIF anew, and fail where some other part of it is broken
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _split_alpha(picture: Image.Image) -> tuple[Image.Image, Alpha | None]:
@@ -132,7 +146,7 @@ def _split_alpha(picture: Image.Image) -> tuple[Image.Image, Alpha | None]:
     elif picture.mode in ("I", "F"):
         raise ImageUnreadable("The photo has 32-bit samples; save it with 8 or 16 bits.")
     elif picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or transparent is not None:
-        straight = picture.convert("RGBA")
+        straight = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         alpha = np.asarray(straight.getchannel("A"), dtype=np.float32) / np.float32(255.0)
         picture = straight.convert("L" if picture.mode in ("LA", "L", "1") else "RGB")
     elif picture.mode == "1":
@@ -142,12 +156,16 @@ def _split_alpha(picture: Image.Image) -> tuple[Image.Image, Alpha | None]:
     return picture, alpha if alpha is not None and float(alpha.min()) < 1.0 else None
 
 
+#: A profile may hold a chain of any number of steps (ICC.1, multiProcessElementsType): 40 MB of them take minutes.
+_CHAIN_BYTES = 32 * 1024
+
+
 def _to_srgb(picture: Image.Image, icc: object) -> Image.Image:
     """Convert to RGB through the embedded profile; without a usable one the numbers count as sRGB already.
 
     Relative colorimetric with black point compensation, so that colours inside sRGB stay what they are.
     """
-    if isinstance(icc, bytes) and icc:
+    if isinstance(icc, bytes) and icc and not (b"mpet" in icc and len(icc) > _CHAIN_BYTES):
         try:
             transform = ImageCms.buildTransform(
                 ImageCms.ImageCmsProfile(BytesIO(icc)),

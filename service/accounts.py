@@ -10,7 +10,7 @@ from ulid import ULID
 
 from service.database import reader
 from service.ledger import grant
-from service.tables import api_keys, clients, db_now, ledger
+from service.tables import UNFINISHED, api_keys, clients, db_now, jobs, ledger
 
 
 class UnknownClient(LookupError):
@@ -72,7 +72,7 @@ class Accounts:
             raise ValueError("A client's name has 1 to 120 characters.")
         if credits < 0:
             raise ValueError("Credits are 0 or more.")
-        client_id, key = str(ULID()), "bd_" + secrets.token_urlsafe(32)
+        client_id, key = str(ULID()), _new_key()
         try:
             with self._engine.begin() as connection:
                 connection.execute(clients.insert().values(id=client_id, name=name, balance=0))
@@ -106,9 +106,41 @@ class Accounts:
             rows = connection.execute(sa.select(clients).order_by(clients.c.name)).mappings()
             return [_client(row) for row in rows]
 
+    def unfinished_jobs(self) -> dict[str, int]:
+        """Return how many jobs of each client are not over, by its id; clients without any are left out."""
+        counted = sa.select(jobs.c.client_id, sa.func.count().label("unfinished"))
+        query = counted.where(UNFINISHED).group_by(jobs.c.client_id)
+        with self._reader.connect() as connection:
+            return {row.client_id: row.unfinished for row in connection.execute(query)}
+
+    def rotate_key(self, name: str, *, keep_old: float = 0.0) -> tuple[Client, str]:
+        """Give a client a new key and return it, this once; those before it stay good for `keep_old` seconds at most.
+
+        Raises UnknownClient.
+        """
+        key = _new_key()
+        with self._engine.begin() as connection:
+            # The client's row is held: of two rotations at once, the second one's key is the one that lasts.
+            client_id = connection.execute(
+                sa.select(clients.c.id).where(clients.c.name == name).with_for_update(key_share=True)
+            ).scalar()
+            if client_id is None:
+                raise UnknownClient(f"There is no client named {name!r}.")
+            ends = db_now(keep_old)
+            lasts_longer = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > ends)
+            connection.execute(
+                api_keys.update().where(api_keys.c.client_id == client_id, lasts_longer).values(expires_at=ends)
+            )
+            connection.execute(api_keys.insert().values(sha256=_hash(key), client_id=client_id))
+        return self.named(name), key
+
     def disable(self, name: str) -> Client:
         """Refuse the client's keys from now on. Raises UnknownClient."""
         return self._change(name, disabled_at=db_now())
+
+    def enable(self, name: str) -> Client:
+        """Take the client's keys again. Raises UnknownClient."""
+        return self._change(name, disabled_at=None)
 
     def set_shopify_secret(self, name: str, secret: str) -> Client:
         """Make `secret` the live one; the one before it stays good until the next rotation. Raises UnknownClient."""
@@ -121,11 +153,15 @@ class Accounts:
         return self.named(name)
 
     def authenticate(self, key: str) -> Client | None:
-        """Return whose key this is; None for an unknown key or a disabled client."""
+        """Return whose key this is; None for an unknown key, one that was rotated away, or a disabled client."""
         query = (
             sa.select(clients)
             .join(api_keys, api_keys.c.client_id == clients.c.id)
-            .where(api_keys.c.sha256 == _hash(key), clients.c.disabled_at.is_(None))
+            .where(
+                api_keys.c.sha256 == _hash(key),
+                clients.c.disabled_at.is_(None),
+                sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()),
+            )
         )
         with self._reader.connect() as connection:
             row = connection.execute(query).mappings().first()
@@ -144,6 +180,10 @@ class Accounts:
             return balance, [
                 Entry(row["id"], row["kind"], row["amount"], row["job_id"], row["created_at"]) for row in rows
             ]
+
+
+def _new_key() -> str:
+    return "bd_" + secrets.token_urlsafe(32)
 
 
 def _hash(key: str) -> str:

@@ -11,16 +11,20 @@ from litestar.types import Message, Scope
 from ulid import ULID
 
 from service.accounts import Accounts
+from service.admission import REFUSALS, tell_rate
 from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
 from service.documentation import Documented, close_schemas, openapi_config
+from service.file_routes import files_router
 from service.jobs import Jobs
 from service.objects import Objects, StoreUnavailable, open_buckets
 from service.orders import Orders
 from service.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.queue import Bell, QueueUnavailable
-from service.routes import PRIVATE, PUBLIC, files_router
+from service.rate_limit import RateLimit
+from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
+from service.stored import Stored
 from service.submit import Submit
 from service.wire import Health, MissingPart
 
@@ -36,7 +40,12 @@ def create_app(settings: Settings) -> Litestar:
     bell = Bell(settings.queue_url)
     submit = Submit(
         catalogue=catalogue,
-        orders=Orders(engine),
+        orders=Orders(
+            engine,
+            key_ttl=settings.idempotency_ttl,
+            unfinished_limit=settings.unfinished_limit,
+            queue_limit=settings.queue_limit,
+        ),
         jobs=jobs,
         sources=sources,
         bell=bell,
@@ -48,16 +57,18 @@ def create_app(settings: Settings) -> Litestar:
         "engine": engine,
         "jobs": jobs,
         "public_url": settings.public_url,
+        "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,
         "sources": sources,
+        "stored": Stored(engine),
         "submit": submit,
         "bell": bell,
     }
     app = Litestar(
         route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), live, ready],
         state=State(state),
-        before_send=[_name_request],
-        exception_handlers=EXCEPTION_HANDLERS,
+        before_send=[_name_request, tell_rate],
+        exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
         plugins=[BodiesInContext({"catalogue": catalogue})],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop")),

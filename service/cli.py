@@ -1,4 +1,4 @@
-"""The command line: `backdrop up|api|worker|sweep|swap|catalog|clients|models|doctor|bench|migrate`.
+"""The command line: `backdrop up|api|worker|sweep|swap|catalog|clients|ledger|models|doctor|bench|migrate`.
 
 Each command imports what it needs when it runs: `backdrop --help` must not wait for torch.
 """
@@ -14,7 +14,9 @@ from typing import Any
 import click
 
 from service.client_commands import clients
+from service.ledger_commands import ledger
 from service.options import home_option, queue_needed, settings_from
+from service.webhook_commands import WEBHOOK_COMMANDS
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -96,7 +98,11 @@ def worker(home: Path | None) -> None:
 @main.command()
 @home_option
 def sweep(home: Path | None) -> None:
-    """Run the sweep: it sends what was never picked up and settles what crashed."""
+    """Run the sweep: it sends again, settles what crashed, deletes what has expired and delivers webhooks."""
+    import threading
+
+    from service.deliver import delivering
+    from service.expiry import build_expiry, keep_expiring
     from service.logs import configure_logs
     from service.processes import die_with_parent
     from service.sweep import build_sweep, keep_sweeping
@@ -104,7 +110,12 @@ def sweep(home: Path | None) -> None:
     configure_logs()
     settings = queue_needed(settings_from(home=home))
     die_with_parent()
-    keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=_stop_event())
+    stopping = _stop_event()
+    # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
+    expiring = {"every": settings.expire_every, "stopping": stopping}
+    threading.Thread(target=keep_expiring, args=[build_expiry(settings)], kwargs=expiring, daemon=True).start()
+    with delivering(settings, stopping):
+        keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=stopping)
 
 
 def _stop_event() -> Any:
@@ -194,6 +205,9 @@ def catalog(as_json: bool) -> None:
 
 
 main.add_command(clients)
+main.add_command(ledger)
+for command in WEBHOOK_COMMANDS:
+    clients.add_command(command)
 
 
 @main.group()

@@ -1,5 +1,7 @@
 """Engines and migrations: what differs between SQLite and PostgreSQL is settled here."""
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
@@ -10,7 +12,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+#: What a statement raises when the database is away, locked, full, shutting down or has no connection free: the same
+#: statement may work later.
+DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
+#: Seconds that a transaction on SQLite waits for its turn in this process, and then for those of others.
+_PATIENCE = 10
 
 
 def create_engine(url: str) -> sa.Engine:
@@ -20,9 +28,9 @@ def create_engine(url: str) -> sa.Engine:
     path = sa.make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 10})
+    engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE})
     sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_immediate)
+    sa.event.listen(engine, "begin", _begin_in_turn())
     return engine
 
 
@@ -39,10 +47,27 @@ def reader(engine: sa.Engine) -> sa.Engine:
     return engine.execution_options(read_only=True)
 
 
-def _begin_immediate(connection: sa.Connection) -> None:
-    # A transaction that reads first and writes later would otherwise fail with SQLITE_BUSY, not wait.
-    read_only = connection.get_execution_options().get("read_only")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+def _begin_in_turn() -> Callable[[sa.Connection], None]:
+    """Return what begins the transactions of one SQLite engine.
+
+    SQLite keeps no queue for its write lock: who waits for it looks again now and then, and of many who do, one can
+    starve until its time is up. So the threads of a process queue here first, and one at a time looks.
+    """
+    turn = threading.Lock()
+
+    def begin(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get("read_only"):
+            connection.exec_driver_sql("BEGIN")
+            return
+        mine = turn.acquire(timeout=_PATIENCE)
+        try:
+            # IMMEDIATE: what reads first and writes later would otherwise fail with SQLITE_BUSY, not wait.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            if mine:
+                turn.release()
+
+    return begin
 
 
 def _config(connection: sa.Connection) -> Config:

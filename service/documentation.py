@@ -6,7 +6,17 @@ from typing import Any
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, Example, OpenAPI, Operation, Schema, SecurityScheme
+from litestar.openapi.spec import (
+    Components,
+    Example,
+    OpenAPI,
+    OpenAPIHeader,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Schema,
+    SecurityScheme,
+)
 
 from service.wire import HTTPValidationError, Problem, WorkflowAcceptedResponse
 
@@ -22,14 +32,43 @@ class Documented(Operation):
         (self.responses or {}).pop("400", None)
 
 
-def _problem(status: int, title: str, code: str, detail: str) -> ResponseSpec:
-    example = {"type": "about:blank", "status": status, "title": title, "detail": detail, "code": code}
+@dataclass
+class Submitted(Documented):
+    """An operation behind admission: its answers say where the client stands, and when to come back."""
+
+    def __post_init__(self) -> None:
+        """Describe the header fields."""
+        super().__post_init__()
+        for status, answer in (self.responses or {}).items():
+            assert isinstance(answer, OpenAPIResponse)
+            names = [*_RATE_FIELDS, "Retry-After"] if status in {"409", "429", "503"} else _RATE_FIELDS
+            answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
+
+
+_RATE_FIELDS = ["RateLimit-Policy", "RateLimit"]
+_FIELDS = {
+    "RateLimit-Policy": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=['"submits";q=300;w=60']),
+        description="Submits (q) that a client may send in a window of so many seconds (w). Absent: not counted.",
+    ),
+    "RateLimit": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=['"submits";r=299;t=60']),
+        description="Submits that are left (r) for so many seconds (t). Absent: not counted.",
+    ),
+    "Retry-After": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.INTEGER, minimum=1), description="Seconds after which to try again."
+    ),
+}
+
+
+def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str, str]) -> ResponseSpec:
+    about = {"type": "about:blank", "status": status, "title": title}
     return ResponseSpec(
         Problem,
         description=title,
         media_type="application/problem+json",
         generate_examples=False,
-        examples=[Example(value=example)],
+        examples=[Example(value={**about, "detail": text, "code": name}) for name, text in ((code, detail), *others)],
     )
 
 
@@ -49,8 +88,22 @@ NOT_FOUND = _problem(404, "Not Found", "not_found", "There is no such thing, or 
 CONFLICT = _problem(
     409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
 )
+JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
 TOO_LARGE = _problem(413, "Content Too Large", "body_too_large", "The body is larger than this route takes.")
-UNAVAILABLE = _problem(503, "Service Unavailable", "store_unavailable", "The object store does not answer.")
+TOO_MANY = _problem(
+    429,
+    "Too Many Requests",
+    "rate_limited",
+    "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
+    ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
+)
+UNAVAILABLE = _problem(
+    503,
+    "Service Unavailable",
+    "store_unavailable",
+    "The object store does not answer.",
+    ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
+)
 
 
 def openapi_config(version: str) -> OpenAPIConfig:

@@ -38,12 +38,16 @@ def _server_binary() -> str:
     )
 
 
-def start_valkey(directory: Path, *, password: str, timeout: float = 10.0) -> Valkey:
-    """Start a server on a free port of the loopback interface and wait until it answers. Raises NoQueueServer."""
+def start_valkey(directory: Path, *, password: str, port: int = 0, timeout: float = 10.0) -> Valkey:
+    """Start a server on a port of the loopback interface and wait until it answers; port 0 takes a free one.
+
+    Raises NoQueueServer.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
     # The configuration goes in by standard input: the password shows in no process list, and a path with a space
     # needs its quotes. The append-only file makes a clean restart keep the waiting messages.
     configuration = f"""

@@ -2,14 +2,15 @@
 
     NOT_STARTED ──claim──▶ IN_PROGRESS ──succeed──▶ SUCCESS
          │                   │   ▲  │
-         │                   └───┘  └──fail, sweep──▶ FAILURE + refund
-         │           claim again (lease over)            ▲
-         └───────────── sweep (nobody came) ─────────────┘
+         │                   └───┘  └──fail, cancel, sweep──▶ FAILURE + refund
+         │           claim again (lease over)                    ▲
+         └──────────── cancel, sweep (nobody came) ──────────────┘
 
 A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
-`service.orders` makes them.
+`service.orders` makes them. Wherever a job ends, its client's message goes into the outbox (`announce`).
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,8 +20,9 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
-from service.ledger import refund
-from service.tables import db_now, jobs, ledger, renders
+from service.ledger import refund, refunded
+from service.outbox import announce
+from service.tables import UNFINISHED, db_now, jobs, renders
 
 
 class JobStatus(StrEnum):
@@ -33,7 +35,15 @@ class JobStatus(StrEnum):
 
 
 class LeaseLost(Exception):
-    """Raised when another attempt, or the sweep, has taken the job over."""
+    """Raised when another attempt, the sweep or the client has taken the job over."""
+
+
+class JobFinished(Exception):
+    """Raised when a job is to be cancelled that is over."""
+
+    def __init__(self, status: "JobStatus") -> None:
+        super().__init__(f"The job is over: {status}.")
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,14 @@ class Render(NewRender):
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why a job ends without a render."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Job:
     """A job as its client sees it."""
 
@@ -93,7 +111,8 @@ class Job:
     error_message: str | None
 
 
-_UNFINISHED = jobs.c.status.in_([JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS])
+#: How many jobs one statement names.
+_PAGE = 500
 _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
 
 
@@ -110,12 +129,9 @@ class Jobs:
 
     def get(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
         """Return the client's job with its render; None when there is none of that id, or it is another client's."""
-        refunded = (
-            sa.select(sa.func.coalesce(sa.func.sum(ledger.c.amount), 0))
-            .where(ledger.c.job_id == jobs.c.id, ledger.c.kind == "refund")
-            .scalar_subquery()
-        )
-        query = sa.select(jobs, refunded.label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        if not _may_be_id(job_id):
+            return None
+        query = sa.select(jobs, refunded().label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._reader.connect() as connection:
             row = connection.execute(query).mappings().first()
             if row is None:
@@ -139,8 +155,25 @@ class Jobs:
 
     def render(self, public_id: str, *, client_id: str) -> Render | None:
         """Return the client's render; None when there is none of that id, or it is another client's."""
+        if not _may_be_id(public_id):
+            return None
         with self._reader.connect() as connection:
             return _render(connection, renders.c.public_id == public_id, renders.c.client_id == client_id)
+
+    def cancel(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
+        """End the client's unfinished job without a render and refund it, in one transaction; answers as `get` does.
+
+        A worker that runs it notices at its next step. Raises JobFinished.
+        """
+        if not _may_be_id(job_id):
+            return None
+        own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        with self._engine.begin() as connection:
+            ended = _end(connection, own, Failure("cancelled", "The client cancelled it. The credits are back."))
+        found = self.get(job_id, client_id=client_id)
+        if found is not None and not ended:
+            raise JobFinished(found[0].status)
+        return found
 
     # The worker's side
 
@@ -197,15 +230,14 @@ class Jobs:
     def succeed(self, claim: Claim, render: NewRender) -> None:
         """Store the render and end the job, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            values = {"status": JobStatus.SUCCESS, "progress": 1.0, "stage": None}
-            self._fenced(connection, claim, values | _OVER)
-            connection.execute(renders.insert().values(job_id=claim.job_id, client_id=claim.client_id, **vars(render)))
+            if not _end(connection, _held(claim), render):
+                raise LeaseLost
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
         """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            self._fenced(connection, claim, _failed(code, message))
-            refund(connection, claim.job_id)
+            if not _end(connection, _held(claim), Failure(code, message)):
+                raise LeaseLost
 
     def attempts_left(self, claim: Claim) -> bool:
         """Tell whether the job may be started once more."""
@@ -213,16 +245,7 @@ class Jobs:
 
     @staticmethod
     def _fenced(connection: sa.Connection, claim: Claim, values: dict[str, Any]) -> None:
-        moved = connection.execute(
-            jobs.update()
-            .where(
-                jobs.c.id == claim.job_id,
-                jobs.c.lease_token == claim.token,
-                jobs.c.status == JobStatus.IN_PROGRESS,
-            )
-            .values(**values)
-        )
-        if moved.rowcount != 1:
+        if connection.execute(jobs.update().where(_held(claim)).values(**values)).rowcount != 1:
             raise LeaseLost
 
     # The sweep's side
@@ -230,67 +253,77 @@ class Jobs:
     def unsent(self, job_id: str) -> None:
         """Remember that the job's message did not go out."""
         with self._engine.begin() as connection:
-            connection.execute(
-                jobs.update().where(jobs.c.id == job_id, jobs.c.status == JobStatus.NOT_STARTED).values(sent_at=None)
-            )
+            connection.execute(jobs.update().where(jobs.c.id == job_id, UNFINISHED).values(sent_at=None))
 
-    def waiting(self) -> int:
-        """Count the jobs whose message should be on the queue or in a worker's hands."""
-        query = sa.select(sa.func.count()).where(_UNFINISHED, jobs.c.sent_at.is_not(None))
-        with self._reader.connect() as connection:
-            return int(connection.execute(query).scalar_one())
-
-    def take_unsent(self, *, queue_lost: bool, resend_after: float) -> list[str]:
+    def take_unsent(self, *, waiting: Set[str], resend_after: float) -> list[str]:
         """Mark as sent, and return, the jobs that need a message: never sent, or given up by their worker.
 
-        `queue_lost`: also those sent `resend_after` seconds ago that nobody has started.
+        `waiting`: the jobs whose message waits on the queue. Who is not among them, and was sent `resend_after` seconds
+        ago, needs another one: the queue has lost it, or a worker that fetched it never saw it.
         """
-        due = [jobs.c.sent_at.is_(None), sa.and_(_LEASE_OVER, jobs.c.sent_at <= jobs.c.lease_until)]
-        if queue_lost:
-            due.append(jobs.c.sent_at <= db_now(-resend_after))
+        given_up = sa.or_(jobs.c.sent_at.is_(None), sa.and_(_LEASE_OVER, jobs.c.sent_at <= jobs.c.lease_until))
+        due = sa.or_(given_up, jobs.c.sent_at <= db_now(-resend_after))
         startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
-        with self._engine.begin() as connection:
-            ids = connection.execute(
-                jobs.update()
-                .where(startable, jobs.c.attempt < self._max_attempts, sa.or_(*due))
-                .values(sent_at=db_now())
-                .returning(jobs.c.id)
-            ).scalars()
-            return sorted(ids)
+        needed = sa.and_(UNFINISHED, startable, jobs.c.attempt < self._max_attempts, due)
+        with self._reader.connect() as connection:
+            found = connection.execute(sa.select(jobs.c.id, given_up.label("given_up")).where(needed)).all()
+        ids = [row.id for row in found if row.given_up or row.id not in waiting]
+        taken: list[str] = []
+        for start in range(0, len(ids), _PAGE):
+            with self._engine.begin() as connection:
+                these = jobs.c.id.in_(ids[start : start + _PAGE])
+                # Another sweep may have taken some of them since.
+                taken += connection.execute(
+                    jobs.update().where(these, needed).values(sent_at=db_now()).returning(jobs.c.id)
+                ).scalars()
+        return sorted(taken)
 
     def settle_lost(self, *, max_wait: float) -> list[str]:
         """Fail and refund the jobs that killed every worker, and those that nobody started in `max_wait` seconds."""
         crashed = sa.and_(_LEASE_OVER, jobs.c.attempt >= self._max_attempts)
         waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= db_now(-max_wait))
         reasons = [
-            (crashed, "worker_lost", "The workers that ran this job died. The credits are back; try again."),
-            (waited, "queue_timeout", "No worker was free in time. The credits are back; try again later."),
+            (crashed, Failure("worker_lost", "The workers that ran this job died. The credits are back; try again.")),
+            (waited, Failure("queue_timeout", "No worker was free in time. The credits are back; try again later.")),
         ]
         settled: list[str] = []
-        with self._engine.begin() as connection:
-            for condition, code, message in reasons:
-                ids = list(
-                    connection.execute(
-                        jobs.update().where(condition).values(_failed(code, message)).returning(jobs.c.id)
-                    ).scalars()
-                )
-                for job_id in ids:
-                    refund(connection, job_id)
-                settled += ids
+        for which, failure in reasons:
+            with self._engine.begin() as connection:
+                settled += _end(connection, which, failure)
         return settled
 
 
-#: What is true of every job that is over.
-_OVER: dict[str, Any] = {"finished_at": db_now(), "lease_token": None, "lease_until": None}
+def _held(claim: Claim) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.id == claim.job_id, jobs.c.lease_token == claim.token, jobs.c.status == JobStatus.IN_PROGRESS)
 
 
-def _failed(code: str, message: str) -> dict[str, Any]:
-    return {
-        "status": JobStatus.FAILURE,
-        "stage": None,
-        "error_code": code,
-        "error_message": message,
-    } | _OVER
+def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewRender | Failure) -> list[str]:
+    """End those of these jobs that are not over, each with its render or refund and its message; return their ids.
+
+    The one place where a job ends: whoever comes second finds nothing to end.
+    """
+    how: dict[str, Any]
+    if isinstance(outcome, Failure):
+        how = {"status": JobStatus.FAILURE, "error_code": outcome.code, "error_message": outcome.message}
+    else:
+        how = {"status": JobStatus.SUCCESS, "progress": 1.0}
+    over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
+    ended = connection.execute(
+        jobs.update().where(UNFINISHED, which).values(**how, **over).returning(jobs.c.id, jobs.c.client_id)
+    ).all()
+    # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
+    for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
+        if isinstance(outcome, Failure):
+            refund(connection, job.id)
+        else:
+            connection.execute(renders.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
+        announce(connection, job.id)
+    return sorted(job.id for job in ended)
+
+
+def _may_be_id(text: str) -> bool:
+    """Tell whether the databases may be asked for it: PostgreSQL takes no NUL, SQLite no half of a character."""
+    return text.isascii() and text.isalnum()
 
 
 def _render(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Render | None:

@@ -26,6 +26,15 @@ def refund(connection: sa.Connection, job_id: str) -> None:
     _move(connection, job.client_id, "refund", job.credits_cost, job_id)
 
 
+def refunded() -> sa.ScalarSelect[int]:
+    """Return, as an expression, the credits that were given back for the job of the statement around it."""
+    return (
+        sa.select(sa.func.coalesce(sa.func.sum(ledger.c.amount), 0))
+        .where(ledger.c.job_id == jobs.c.id, ledger.c.kind == "refund")
+        .scalar_subquery()
+    )
+
+
 def _move(connection: sa.Connection, client_id: str, kind: str, amount: int, job_id: str | None) -> None:
     moved = connection.execute(
         clients.update()

@@ -7,14 +7,16 @@ ObjectError
 """
 
 import contextlib
+import errno
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from service.settings import Settings
 from service.signing import UrlSigner
@@ -71,6 +73,12 @@ class Objects(Protocol):
     def delete(self, key: str) -> None:
         """Delete an object; none there is no error. Raises StoreUnavailable."""
 
+    def tidy(self) -> None:
+        """Remove what writes that were cut off have left behind. Raises StoreUnavailable."""
+
+    def keys(self) -> Iterator[str]:
+        """Return what lies in the bucket, in no order; a cut-off write has left no object. Raises StoreUnavailable."""
+
     def check(self) -> None:
         """Raise StoreUnavailable unless the bucket can be used now."""
 
@@ -86,15 +94,23 @@ class DirectoryObjects:
 
     def __init__(self, root: Path, *, bucket: str, signer: UrlSigner, url_ttl: int) -> None:
         self._root = root.absolute()
+        # On the same file system, so that a rename is enough; no key starts with a dot.
+        self._unfinished = self._root / ".unfinished"
         self._bucket = bucket
         #: Checks the signatures that `upload_url` and `download_url` make.
         self.signer = signer
         self._url_ttl = url_ttl
 
     def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise ObjectNotFound(key)
         path = self._root / key
-        # The pattern has no `..`; resolving also stops a symbolic link that leads out of the bucket.
-        if not _KEY.fullmatch(key) or not path.resolve().is_relative_to(self._root.resolve()):
+        try:
+            # The pattern has no `..`; resolving also stops a symbolic link that leads out of the bucket.
+            inside = path.resolve().is_relative_to(self._root.resolve())
+        except (OSError, RuntimeError) as error:  # links in a circle, until Python 3.13; a name that is too long
+            raise ObjectNotFound(key) from error
+        if not inside:
             raise ObjectNotFound(key)
         return path
 
@@ -110,9 +126,10 @@ class DirectoryObjects:
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Write a temporary file and rename it, so that a reader never sees half an object."""
         path = self._path(key)
-        with _os_errors(key):
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+            self._unfinished.mkdir(exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self._unfinished)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
@@ -122,6 +139,9 @@ class DirectoryObjects:
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
                 raise
+        except OSError as error:
+            # A folder that is missing here is the store's fault: a reader's "not found" would blame the photo.
+            raise StoreUnavailable(f"{key}: {error.strerror or error}") from error
 
     def size(self, key: str) -> int:
         """Look at the file's size."""
@@ -133,13 +153,31 @@ class DirectoryObjects:
         with _os_errors(key):
             self._path(key).unlink(missing_ok=True)
 
+    def tidy(self) -> None:
+        """Remove temporary files whose writers were killed: those that nobody has written to for an hour."""
+        with _os_errors(str(self._unfinished)):
+            for left in self._unfinished.glob("*"):
+                with contextlib.suppress(FileNotFoundError):  # its writer, or another sweep, was quicker
+                    if time.time() - left.stat().st_mtime > 3600:
+                        left.unlink()
+
+    def keys(self) -> Iterator[str]:
+        """Walk through the directory."""
+
+        def refuse(error: OSError) -> NoReturn:
+            raise StoreUnavailable(f"{self._bucket}: {error.strerror or error}") from error
+
+        if not self._root.exists():  # the first `put` makes it
+            return
+        for folder, folders, names in os.walk(self._root, onerror=refuse):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            inside = Path(folder).relative_to(self._root)
+            yield from ((inside / name).as_posix() for name in names if not name.startswith("."))
+
     def check(self) -> None:
         """Write and remove a small file."""
-        try:
-            self.put("check", b"", "text/plain")
-            self.delete("check")
-        except ObjectNotFound as error:
-            raise StoreUnavailable(f"{self._root} is no directory that can be written to.") from error
+        self.put("check", b"", "text/plain")
+        self.delete("check")
 
     def upload_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
         """Sign a PUT of the API's own."""
@@ -163,6 +201,8 @@ def _os_errors(key: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise ObjectNotFound(key) from error
     except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise ObjectNotFound(key) from error
         raise StoreUnavailable(f"{key}: {error.strerror or error}") from error
 
 
@@ -209,8 +249,12 @@ class S3Objects:
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """PUT the object."""
-        with self._translated(key):
-            self._s3.put_object(Bucket=self._bucket, Key=_checked(key), Body=data, ContentType=content_type)
+        request = {"Bucket": self._bucket, "Key": _checked(key), "Body": data, "ContentType": content_type}
+        try:
+            with self._translated(key):
+                self._s3.put_object(**request)
+        except ObjectNotFound as error:
+            raise StoreUnavailable(f"There is no bucket {self._bucket!r}.") from error
 
     def size(self, key: str) -> int:
         """HEAD the object."""
@@ -221,6 +265,15 @@ class S3Objects:
         """DELETE the object."""
         with self._translated(key):
             self._s3.delete_object(Bucket=self._bucket, Key=_checked(key))
+
+    def tidy(self) -> None:
+        """Do nothing: S3 keeps a PUT whole or not at all."""
+
+    def keys(self) -> Iterator[str]:
+        """List the bucket, page by page."""
+        with self._translated(self._bucket):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+                yield from (found["Key"] for found in page.get("Contents", []))
 
     def check(self) -> None:
         """HEAD the bucket."""
@@ -251,7 +304,8 @@ class S3Objects:
             yield
         except self._errors as error:
             response: dict[str, Any] = getattr(error, "response", {})
-            if response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            without_bucket = response.get("Error", {}).get("Code") == "NoSuchBucket"
+            if response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404 and not without_bucket:
                 raise ObjectNotFound(key) from error
             raise StoreUnavailable(f"{key}: {error}") from error
 

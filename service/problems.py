@@ -15,6 +15,9 @@ from litestar.plugins.pydantic import PydanticInitPlugin
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
 
+from service.database import DATABASE_AWAY
+from service.doubt import OutcomeUnknown
+from service.jobs import JobFinished
 from service.ledger import InsufficientCredits
 from service.objects import StoreUnavailable
 from service.orders import IdempotencyConflict, IdempotencyInFlight
@@ -141,10 +144,30 @@ def _on_in_flight(request: AnyRequest, _: IdempotencyInFlight) -> Response[Any]:
     return problem(409, "idempotency_in_flight", detail, {"Retry-After": "1"}).to_response(request)
 
 
+def _on_finished(request: AnyRequest, error: JobFinished) -> Response[Any]:
+    detail = f"The job is over ({error.status}): there is nothing to cancel."
+    return problem(409, "job_finished", detail).to_response(request)
+
+
 def _on_store(request: AnyRequest, error: StoreUnavailable) -> Response[Any]:
     logger.error("object store unavailable: %s", error)
     detail = "The object store does not answer. Nothing was charged; try again."
     return problem(503, "store_unavailable", detail, {"Retry-After": "5"}).to_response(request)
+
+
+def _on_database(request: AnyRequest, error: Exception) -> Response[Any]:
+    logger.error("database unavailable: %s", error)
+    detail = "The database does not answer. Nothing was charged; try again."
+    return problem(503, "database_unavailable", detail, {"Retry-After": "5"}).to_response(request)
+
+
+def _on_doubt(request: AnyRequest, error: OutcomeUnknown) -> Response[Any]:
+    logger.error("an order's outcome is unknown", exc_info=error)
+    detail = (
+        "The database went away while it took this request, which may have been charged. Send it again with the same"
+        " Idempotency-Key; without one, look at GET /v1/credits first."
+    )
+    return problem(500, "outcome_unknown", detail).to_response(request)
 
 
 def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
@@ -163,7 +186,10 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     InsufficientCredits: _on_no_credits,
     IdempotencyConflict: _on_conflict,
     IdempotencyInFlight: _on_in_flight,
+    JobFinished: _on_finished,
     StoreUnavailable: _on_store,
+    OutcomeUnknown: _on_doubt,
+    **dict.fromkeys(DATABASE_AWAY, _on_database),
     ProblemDetailsException: lambda request, error: error.to_response(request),
     Exception: _on_unexpected,
 }

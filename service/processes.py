@@ -123,9 +123,10 @@ def keep_running(
 ) -> int:
     """Run a command, and again whenever it dies, until told to stop. Returns the exit status to end with.
 
-    An exit that another start won't mend (status 78, or the fifth death within a minute) is returned.
+    An exit that another start won't mend is returned: status 78, or the fifth within a minute. A death by a signal is
+    no such exit: a job may have brought it (too little memory), and the next one must not find the worker gone.
     """
-    deaths: list[float] = []
+    exits, deaths = list[float](), list[float]()
     while True:
         part = Part(name, command, environment=environment)
         while (status := part.wait(0.2)) is None:
@@ -134,7 +135,14 @@ def keep_running(
                 return 0
         if stopping.is_set():
             return 0
-        deaths = [moment for moment in deaths if moment > time.monotonic() - 60] + [time.monotonic()]
+        exits, deaths = (
+            [moment for moment in moments if moment > time.monotonic() - 60] for moments in (exits, deaths)
+        )
+        (deaths if status < 0 else exits).append(time.monotonic())
+        if status == os.EX_CONFIG or len(exits) >= 5:
+            logger.error("%s died (status %d)", name, status)
+            return status or 1
         logger.error("%s died (status %d) and is replaced", name, status)
-        if status == os.EX_CONFIG or len(deaths) >= 5:
-            return status if status > 0 else 1
+        # What dies again and again must not keep the machine busy with starting it: 1 s longer each time.
+        if stopping.wait(min(10.0, max(0.0, len(exits) + len(deaths) - 2))):
+            return 0

@@ -1,16 +1,15 @@
-"""The routes: parse, ask, answer. No decisions."""
+"""The routes: parse, ask, answer. No decisions. `service.file_routes` has those of the directory store."""
 
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, get, post, put
-from litestar.concurrency import sync_to_thread
+from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, FromQuery, HeaderParameter
+from litestar.params import Body, FromPath, HeaderParameter
 from ulid import ULID
 
 from service.accounts import Accounts
+from service.admission import within_rate
 from service.auth import SHOPIFY_HEADER, authenticated, signed_by_shopify
 from service.catalogue import Catalogue
 from service.documentation import (
@@ -18,16 +17,20 @@ from service.documentation import (
     CONFLICT,
     INSUFFICIENT_CREDITS,
     INVALID,
+    JOB_FINISHED,
     NOT_FOUND,
     SECURED,
     TOO_LARGE,
+    TOO_MANY,
     UNAUTHORIZED,
     UNAVAILABLE,
     Documented,
+    Submitted,
 )
 from service.jobs import Job, Jobs, JobStatus, Render
-from service.objects import UPLOAD_TYPES, DirectoryObjects, ObjectNotFound, Objects
-from service.problems import not_found, problem, unprocessable
+from service.objects import UPLOAD_TYPES, Objects
+from service.problems import not_found, unprocessable
+from service.stored import Stored
 from service.submit import SourceNotFound, SourceTooLarge, Submit, upload_prefix
 from service.swap_request import BackgroundSwapWithSpecRequest
 from service.wire import (
@@ -54,7 +57,7 @@ AnyRequest = Request[Any, Any, Any]
     tags=["workflows"],
     before_request=signed_by_shopify,
     sync_to_thread=True,
-    operation_class=Documented,
+    operation_class=Submitted,
     responses={
         202: ACCEPTED,
         401: UNAUTHORIZED,
@@ -63,6 +66,7 @@ AnyRequest = Request[Any, Any, Any]
         409: CONFLICT,
         413: TOO_LARGE,
         422: INVALID,
+        429: TOO_MANY,
         503: UNAVAILABLE,
     },
 )
@@ -97,7 +101,7 @@ def background_swap_with_spec(
             data,
             raw_body=request.state.raw_body,
             request_id=request.state.request_id,
-            idempotency_key=idempotency_key,
+            idempotency_key=idempotency_key or None,  # an empty header is none
         )
     except SourceNotFound as error:
         raise not_found("source") from error
@@ -131,6 +135,8 @@ def create_upload(
     """Reserve a key of the client's own and say where to PUT the bytes."""
     sources: Objects = state.sources
     key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
+    stored: Stored = state.stored
+    stored.announce("sources", key, client_id=request.state.client.id)
     signed = sources.upload_url(key, data.content_type, _base_url(request))
     return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
 
@@ -151,6 +157,24 @@ def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView
         raise not_found("job")
     job, render = found
     return _job_view(job, None if render is None else _render_view(request, state, render))
+
+
+@delete(
+    "/jobs/{job_id:str}",
+    status_code=200,
+    operation_id="cancel_job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 409: JOB_FINISHED},
+)
+def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
+    """Cancel a job that is not over: it ends as FAILURE with the error code `cancelled`, and its credits come back."""
+    jobs: Jobs = state.jobs
+    found = jobs.cancel(job_id, client_id=request.state.client.id)
+    if found is None:
+        raise not_found("job")
+    return _job_view(found[0], None)
 
 
 @get(
@@ -203,56 +227,6 @@ def list_output_presets(state: State) -> CatalogueItems:
     return _items(state, "output_presets")
 
 
-@put("/files/{bucket:str}/{key:path}", include_in_schema=False, status_code=204)
-async def put_file(
-    request: AnyRequest,
-    state: State,
-    bucket: FromPath[str],
-    key: FromPath[str],
-    expires: FromQuery[int],
-    signature: FromQuery[str],
-) -> None:
-    """Take the bytes of a signed upload: the directory store's own half of a presigned PUT."""
-    objects = _signed_bucket(request, state, bucket, expires, signature)
-    data = await request.body()
-    await sync_to_thread(objects.put, key.lstrip("/"), data, request.headers.get("content-type", ""))
-
-
-@get("/files/{bucket:str}/{key:path}", include_in_schema=False, sync_to_thread=True)
-def get_file(
-    request: AnyRequest,
-    state: State,
-    bucket: FromPath[str],
-    key: FromPath[str],
-    expires: FromQuery[int],
-    signature: FromQuery[str],
-) -> Response[bytes]:
-    """Serve the bytes of a signed download."""
-    objects = _signed_bucket(request, state, bucket, expires, signature)
-    try:
-        data = objects.get(key.lstrip("/"), max_bytes=1 << 30)
-    except ObjectNotFound as error:
-        raise not_found("file") from error
-    name = PurePosixPath(key).name
-    types = {extension: content_type for content_type, extension in UPLOAD_TYPES.items()}
-    headers = {
-        "Content-Disposition": f'inline; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, max-age=86400, immutable",  # a key is written once
-    }
-    content_type = types.get(name.rpartition(".")[2], "application/octet-stream")
-    return Response(data, media_type=content_type, headers=headers)
-
-
-def _signed_bucket(request: AnyRequest, state: State, bucket: str, expires: int, signature: str) -> DirectoryObjects:
-    objects = {"sources": state.sources, "renders": state.renders}.get(bucket)
-    if not isinstance(objects, DirectoryObjects):  # S3 serves its own URLs
-        raise not_found("file")
-    if not objects.signer.allows(request.method, request.url.path, expires, signature):
-        raise problem(403, "url_invalid", "This URL has expired or was changed. Ask for a new one.")
-    return objects
-
-
 def _items(state: State, key: str) -> CatalogueItems:
     catalogue: Catalogue = state.catalogue
     return CatalogueItems(items=catalogue.to_json()[key])
@@ -276,17 +250,14 @@ def _job_view(job: Job, render: RenderView | None) -> JobView:
     return JobView(**kept, job_id=job.id, error=error, render=render)
 
 
+#: What makes a job; each is counted against its client's rate before its body is read.
+WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])
 #: Everything under /v1 that belongs to one client.
 PRIVATE = Router(
     "/v1",
     guards=[authenticated],
     security=SECURED,
-    route_handlers=[background_swap_with_spec, create_upload, get_job, get_render, get_credits],
+    route_handlers=[WORKFLOWS, create_upload, get_job, cancel_job, get_render, get_credits],
 )
 #: Everything under /v1 that is the same for all.
 PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])
-
-
-def files_router(max_photo_bytes: int) -> Router:
-    """Return the signed URLs of the directory store; a PUT takes that many bytes."""
-    return Router("/v1", route_handlers=[put_file, get_file], request_max_body_size=max_photo_bytes)

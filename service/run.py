@@ -19,14 +19,18 @@ from pipeline.networks import Networks
 from pipeline.spec import Limits
 from pipeline.swap import Render, swap
 from service.catalogue import Catalogue
+from service.database import DATABASE_AWAY
 from service.jobs import Claim, Jobs, LeaseLost, NewRender
 from service.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
 from service.specs import resolve_spec
+from service.stored import Stored
 
 logger = logging.getLogger(__name__)
 
 #: Share of the progress bar before the pipeline starts and after it ends.
 _FETCHED, _RENDERED = 0.02, 0.97
+#: How long, in seconds, what an attempt came to waits for a database that is away.
+_PATIENCE = 120.0
 
 
 class Stopping(Exception):
@@ -44,6 +48,7 @@ class Run:
     jobs: Jobs
     sources: Objects
     renders: Objects
+    stored: Stored
     catalogue: Catalogue
     networks: Networks
     limits: Limits
@@ -52,8 +57,8 @@ class Run:
     keep_every: float
     #: Set when the worker is told to stop.
     stopping: threading.Event
-    #: Called when a step has hung past the time limit: no exception can reach a C call, only the process's end.
-    on_hang: Callable[[], None]
+    #: Ends the process in so many seconds unless told None before: no exception can reach a C call that hangs.
+    end_after: Callable[[float | None], None]
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
 
@@ -67,11 +72,13 @@ class Run:
         over = threading.Event()
         keeper = threading.Thread(target=self._keep_lease, args=(claim, over), daemon=True)
         keeper.start()
+        self.end_after(self.time_limit + 2 * self.keep_every)
         try:
             self._attempt(claim)
         except LeaseLost:
             logger.warning("job %s: lease lost, attempt %d dropped", job_id, claim.attempt)
         finally:
+            self.end_after(None)
             over.set()
             keeper.join()
 
@@ -85,7 +92,7 @@ class Run:
         except TimeIsUp:
             self._fail(claim, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
         except Stopping:
-            self.jobs.hand_back(claim, uncounted=True)
+            self._settle(claim, lambda: self.jobs.hand_back(claim, uncounted=True))
             logger.info("job %s: handed back", claim.job_id)
         except StoreUnavailable as error:
             self._again(claim, "store_unavailable", "The object store did not answer.", error)
@@ -108,7 +115,11 @@ class Run:
                 raise Stopping
             if time.monotonic() > deadline:
                 raise TimeIsUp
-            self.jobs.keep(claim, stage=stage, progress=fraction)
+            try:
+                self.jobs.keep(claim, stage=stage, progress=fraction)
+            except DATABASE_AWAY as error:
+                # Whether the lease is lost meanwhile shows at the next step, or at the end: no step is done in vain.
+                logger.warning("job %s: the database is away, %s not told: %s", claim.job_id, stage, error)
 
         progress("fetch", 0.0)
         data = self.sources.get(claim.source_key, max_bytes=self.limits.max_bytes)
@@ -124,37 +135,33 @@ class Run:
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
+        self.stored.announce("renders", key, client_id=claim.client_id, job_id=claim.job_id)
         self.renders.put(key, render.data, render.content_type)
         return render, key
 
     def _finish(self, claim: Claim, render: Render, key: str) -> None:
         report = render.report
         report["provenance"]["job_attempt"] = claim.attempt
-        try:
-            self.jobs.succeed(
-                claim,
-                NewRender(
-                    public_id=str(ULID()),
-                    key=key,
-                    output_preset=claim.spec["output_preset"],
-                    width=render.width,
-                    height=render.height,
-                    format=render.format,
-                    content_type=render.content_type,
-                    bytes=len(render.data),
-                    sha256=hashlib.sha256(render.data).hexdigest(),
-                    seed=render.seed,
-                    warnings=list(render.warnings),
-                    report=report,
-                ),
-            )
-        except LeaseLost:
-            self.renders.delete(key)
-            raise
+        new = NewRender(
+            public_id=str(ULID()),
+            key=key,
+            output_preset=claim.spec["output_preset"],
+            width=render.width,
+            height=render.height,
+            format=render.format,
+            content_type=render.content_type,
+            bytes=len(render.data),
+            sha256=hashlib.sha256(render.data).hexdigest(),
+            seed=render.seed,
+            warnings=list(render.warnings),
+            report=report,
+        )
+        # Where the lease is lost by now the picture stays: a success whose answer was lost looks the same from here.
+        self._settle(claim, lambda: self.jobs.succeed(claim, new))
         logger.info("job %s: SUCCESS", claim.job_id)
 
     def _fail(self, claim: Claim, code: str, message: str) -> None:
-        self.jobs.fail(claim, code, message)
+        self._settle(claim, lambda: self.jobs.fail(claim, code, message))
         logger.info("job %s: FAILURE %s", claim.job_id, code)
 
     def _again(self, claim: Claim, code: str, message: str, error: BaseException) -> None:
@@ -163,16 +170,27 @@ class Run:
         if not self.jobs.attempts_left(claim):
             self._fail(claim, code, message)
         else:
-            self.jobs.hand_back(claim, after=2.0**claim.attempt)
+            self._settle(claim, lambda: self.jobs.hand_back(claim, after=2.0**claim.attempt))
+
+    def _settle(self, claim: Claim, move: Callable[[], None]) -> None:
+        """Write what the attempt came to; a database that is away is waited for: only it could give the job to others.
+
+        Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
+        """
+        end = time.monotonic() + _PATIENCE
+        self.end_after(_PATIENCE + 2 * self.keep_every)
+        while True:
+            try:
+                return move()
+            except DATABASE_AWAY as error:
+                if self.stopping.is_set() or time.monotonic() > end:
+                    raise
+                logger.warning("job %s: the database is away, the result waits: %s", claim.job_id, error)
+            self.stopping.wait(1.0)
 
     def _keep_lease(self, claim: Claim, over: threading.Event) -> None:
-        """Renew the lease while a step keeps the thread busy, but not past the time limit: then the step hangs."""
-        hung_at = time.monotonic() + self.time_limit + 2 * self.keep_every
+        """Renew the lease while a step keeps the thread busy."""
         while not over.wait(self.keep_every):
-            if time.monotonic() > hung_at:
-                logger.critical("job %s: a step hangs past the time limit", claim.job_id)
-                self.on_hang()
-                return
             try:
                 self.jobs.keep(claim)
             except LeaseLost:

@@ -60,11 +60,36 @@ class Settings(BaseSettings):
     time_limit: float = 300.0
     #: A job that nobody started for this long fails and is refunded.
     max_wait: float = 24 * 3600.0
-    #: A job sent this long ago and not started is sent again, when the queue holds fewer messages than jobs wait.
+    #: A job sent this long ago and not started is sent again, when its message does not wait on the queue.
     resend_after: float = 15.0
     sweep_every: float = 2.0
+    #: How long an Idempotency-Key gets its first answer again; then it is free for another request.
+    idempotency_ttl: float = Field(24 * 3600.0, gt=0)
+    #: Submits that one client may send in a window, refused ones included. 0 switches this limit off, as the next two.
+    submit_rate: int = Field(300, ge=0)
+    #: Length of that window, in seconds; it starts with the client's first submit.
+    submit_window: int = Field(60, ge=1)
+    #: Jobs of one client that may be unfinished at once.
+    unfinished_limit: int = Field(500, ge=0)
+    #: Jobs of all clients that may wait for a worker at once; one worker does some 5000 in half a day.
+    queue_limit: int = Field(5000, ge=0)
     #: How long a worker may take to hand its job back when it is told to stop.
     stop_grace: float = 20.0
+
+    #: Days that a photo is kept after it was last submitted, 0: for ever. The caller has the original, and may not
+    #: want it to lie here; a month covers what is made of one photo.
+    source_days: float = Field(30.0, ge=0)
+    #: Days that a render is kept, 0: for ever. It is what the caller paid for: deleting it is the operator's decision.
+    render_days: float = Field(0.0, ge=0)
+    #: How often what has expired is looked for.
+    expire_every: float = 60.0
+
+    #: An attempt to deliver a webhook may take this long, the receiver's answer included.
+    webhook_timeout: float = Field(20.0, gt=0)
+    #: Messages that ended this many days ago (delivered, failed or dropped) are deleted.
+    webhook_keep_days: float = Field(30.0, ge=0)
+    #: For development only: webhooks may use http, and reach addresses that are not on the public internet.
+    webhook_allow_private: bool = False
 
     #: Name of a rembg model; `backdrop models fetch` brings the default's weights.
     segmenter: str = "u2netp"
@@ -103,6 +128,12 @@ class Settings(BaseSettings):
         # Parts started by `backdrop up` may stand in another folder.
         return None if value is None else value.expanduser().absolute()
 
+    @field_validator("submit_rate", "unfinished_limit", "queue_limit", mode="before")
+    @classmethod
+    def _none_is_no_limit(cls, value: object) -> object:
+        # Not None: a setting that is None is left out of `environment`, and a child would take the default.
+        return 0 if value is None or value == "" else value
+
     @property
     def sqlalchemy_url(self) -> str:
         """The database URL with its driver named."""
@@ -116,6 +147,15 @@ class Settings(BaseSettings):
     def limits(self) -> Limits:
         """What a photo may weigh, for the decoder."""
         return Limits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
+
+    @property
+    def attempt_ends(self) -> float:
+        """Seconds after which an attempt has surely ended: killed by its own time limit, or in spite of a lost lease.
+
+        One whose lease was taken over only ends with its upload, which the store's own time-outs (some two minutes)
+        bound.
+        """
+        return max(self.time_limit, 120.0) + self.lease
 
     def environment(self) -> dict[str, str]:
         """Return a whole process environment that makes a child read exactly these settings."""

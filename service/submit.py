@@ -1,5 +1,6 @@
 """Submitting: from a valid request to a charged job on the queue."""
 
+import contextlib
 import hashlib
 import logging
 import secrets
@@ -7,11 +8,13 @@ from dataclasses import dataclass
 
 from service.accounts import Client
 from service.catalogue import Catalogue
+from service.database import DATABASE_AWAY
 from service.jobs import Jobs
 from service.objects import ObjectNotFound, Objects
 from service.orders import Accepted, Order, Orders
 from service.queue import Bell, QueueUnavailable
 from service.specs import stored_spec
+from service.stored import SourceDoomed
 from service.swap_request import BackgroundSwapWithSpecRequest
 
 logger = logging.getLogger(__name__)
@@ -55,32 +58,35 @@ class Submit:
         """Resolve every default, price, write ONE transaction, then ring the bell.
 
         Raises SourceNotFound, SourceTooLarge, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
-        IdempotencyInFlight; after each of them nothing is charged.
+        IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is charged.
         """
         body_sha256 = hashlib.sha256(raw_body).hexdigest()
         if idempotency_key and (first := self.orders.first_answer(client.id, idempotency_key, body_sha256)):
             return first
         seed = secrets.randbelow(2**31)
-        accepted = self.orders.accept(
-            Order(
-                request_id=request_id,
-                client_id=client.id,
-                workflow=SWAP_WORKFLOW,
-                body=request.model_dump(mode="json"),
-                body_sha256=body_sha256,
-                spec=stored_spec(
-                    scene_type=request.scene_type,
-                    mood=request.mood,
-                    dominant_colors=request.dominant_colors,
-                    output_preset=request.output_preset,
-                    seed=seed,
-                ),
-                source_key=self._source_key(client, request),
-                credits_cost=self.catalogue.presets[request.output_preset].credits,
-                pilot_brand=request.pilot_brand,
-                idempotency_key=idempotency_key,
+        try:
+            accepted = self.orders.accept(
+                Order(
+                    request_id=request_id,
+                    client_id=client.id,
+                    workflow=SWAP_WORKFLOW,
+                    body=request.model_dump(mode="json"),
+                    body_sha256=body_sha256,
+                    spec=stored_spec(
+                        scene_type=request.scene_type,
+                        mood=request.mood,
+                        dominant_colors=request.dominant_colors,
+                        output_preset=request.output_preset,
+                        seed=seed,
+                    ),
+                    source_key=self._source_key(client, request),
+                    credits_cost=self.catalogue.presets[request.output_preset].credits,
+                    pilot_brand=request.pilot_brand,
+                    idempotency_key=idempotency_key or None,  # an empty header is none
+                )
             )
-        )
+        except SourceDoomed as error:
+            raise SourceNotFound from error
         if not accepted.repeated:
             self._ring(accepted.job_id)
         return accepted
@@ -110,4 +116,5 @@ class Submit:
         except QueueUnavailable as error:
             # The job is committed and charged: the sweep sends it as soon as the queue is back.
             logger.warning("queue unavailable, job %s waits for the sweep: %s", job_id, error)
-            self.jobs.unsent(job_id)
+            with contextlib.suppress(*DATABASE_AWAY):  # then the sweep finds it missing on the queue, later
+                self.jobs.unsent(job_id)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from service.database import create_engine
 from service.jobs import Jobs
+from service.orders import Orders
 from service.queue import Bell, QueueUnavailable
 from service.settings import Settings
 
@@ -22,30 +23,39 @@ class Sweep:
     bell: Bell
     resend_after: float
     max_wait: float
+    orders: Orders
 
     def __call__(self) -> None:
         """Look once. Raises SQLAlchemyError; a queue server that is away only postpones the sending."""
         for job_id in self.jobs.settle_lost(max_wait=self.max_wait):
             logger.warning("job %s: FAILURE, refunded by the sweep", job_id)
+        if freed := self.orders.free_old_keys():
+            logger.info("%d idempotency keys are free again", freed)
         try:
-            # Fewer messages than waiting jobs: the queue has lost some, perhaps all.
-            lost = self.bell.messages() < self.jobs.waiting()
+            # Before the rows are read: what is sent after this is not old enough to be missed.
+            waiting = self.bell.waiting()
         except QueueUnavailable as error:
             logger.warning("queue unavailable, nothing sent: %s", error)
             return
-        for job_id in self.jobs.take_unsent(queue_lost=lost, resend_after=self.resend_after):
-            logger.info("job %s: sent again", job_id)
+        due = self.jobs.take_unsent(waiting=waiting, resend_after=self.resend_after)
+        while due:
             try:
-                self.bell.ring(job_id)
+                self.bell.ring(due[0])
             except QueueUnavailable as error:
-                logger.warning("job %s: not sent: %s", job_id, error)
-                self.jobs.unsent(job_id)
+                logger.warning("queue unavailable, %d jobs not sent: %s", len(due), error)
+                break
+            logger.info("job %s: sent again", due.pop(0))
+        # The queue went away in between: each further try would take seconds.
+        for job_id in due:
+            self.jobs.unsent(job_id)
 
 
 def build_sweep(settings: Settings) -> Sweep:
     """Put a sweep together on the settings' database and queue."""
-    jobs = Jobs(create_engine(settings.sqlalchemy_url), lease=settings.lease, max_attempts=settings.max_attempts)
-    return Sweep(jobs, Bell(settings.queue_url), settings.resend_after, settings.max_wait)
+    engine = create_engine(settings.sqlalchemy_url)
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
+    orders = Orders(engine, key_ttl=settings.idempotency_ttl)
+    return Sweep(jobs, Bell(settings.queue_url), settings.resend_after, settings.max_wait, orders)
 
 
 def keep_sweeping(sweep: Sweep, *, every: float, stopping: threading.Event) -> None:

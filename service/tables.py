@@ -82,6 +82,8 @@ api_keys = sa.Table(
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # When it stops being good, set by a rotation; NULL: never.
+    sa.Column("expires_at", Timestamp),
 )
 
 request_logs = sa.Table(
@@ -95,7 +97,15 @@ request_logs = sa.Table(
     sa.Column("pilot_brand", sa.String(120)),
     sa.Column("idempotency_key", sa.String(255)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # A key that has run out is set to NULL, and the log stays; NULLs never clash.
     sa.UniqueConstraint("client_id", "idempotency_key", name="idempotency_key_once"),
+    # What the sweep looks through: keys that are not free yet.
+    sa.Index(
+        "taken_idempotency_keys",
+        "created_at",
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+    ),
 )
 
 jobs = sa.Table(
@@ -131,6 +141,17 @@ jobs = sa.Table(
         postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
         sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
     ),
+    # What admission counts, in a client's transaction.
+    sa.Index(
+        "unfinished_jobs_of_client",
+        "client_id",
+        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+    ),
+)
+#: That a job is not over. Values, not parameters: SQLite uses a partial index only where a query repeats its condition.
+UNFINISHED: sa.ColumnElement[bool] = jobs.c.status.in_(
+    sa.bindparam("unfinished", ["NOT_STARTED", "IN_PROGRESS"], sa.String, expanding=True, literal_execute=True)
 )
 
 renders = sa.Table(
@@ -151,6 +172,35 @@ renders = sa.Table(
     sa.Column("warnings", sa.JSON, nullable=False),
     sa.Column("report", sa.JSON, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Index("renders_by_age", "created_at"),
+)
+
+stored_objects = sa.Table(
+    "stored_objects",
+    metadata,
+    # "sources" or "renders".
+    sa.Column("bucket", sa.String(8), primary_key=True),
+    sa.Column("key", sa.String(512), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
+    # Whose attempt stores it; NULL for a photo, and for a picture that is known to be a render's.
+    sa.Column("job_id", sa.ForeignKey("jobs.id")),
+    # When it was announced, and of a photo: last submitted.
+    sa.Column("used_at", Timestamp, nullable=False, default=db_now()),
+    # Since when it counts as gone; its bytes follow soon.
+    sa.Column("doomed_at", Timestamp),
+    sa.Index("stored_by_age", "bucket", "used_at"),
+    sa.Index(
+        "attempts_pictures",
+        "used_at",
+        postgresql_where=sa.text("job_id IS NOT NULL"),
+        sqlite_where=sa.text("job_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "doomed_objects",
+        "doomed_at",
+        postgresql_where=sa.text("doomed_at IS NOT NULL"),
+        sqlite_where=sa.text("doomed_at IS NOT NULL"),
+    ),
 )
 
 ledger = sa.Table(
@@ -171,5 +221,50 @@ ledger = sa.Table(
         " OR (kind = 'debit' AND job_id IS NOT NULL AND amount <= 0)"
         " OR (kind = 'refund' AND job_id IS NOT NULL AND amount >= 0)",
         name="ledger_kind_fits",
+    ),
+)
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    # One a client: where the messages of its jobs go.
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
+    sa.Column("url", sa.String(2048), nullable=False),
+    sa.Column("secret", sa.String(128), nullable=False),
+    # The secret before the last rotation signs as well, until then.
+    sa.Column("secret_previous", sa.String(128)),
+    sa.Column("previous_until", Timestamp),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # Set when the receiver answered 410 Gone: nothing more is written or sent.
+    sa.Column("disabled_at", Timestamp),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    # The message's id, the same in every attempt: receivers drop what they have seen.
+    sa.Column("id", sa.String(30), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    # JSON, to the letter as it is signed and sent.
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("state", sa.String(12), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    # The fencing token of the attempt that runs. A sweep that sends holds the row until `next_attempt_at`.
+    sa.Column("lease_token", sa.String(26)),
+    sa.Column("next_attempt_at", Timestamp),
+    sa.Column("last_status", sa.Integer),
+    sa.Column("last_error", sa.String(300)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("ended_at", Timestamp),
+    sa.UniqueConstraint("job_id", name="one_message_a_job"),
+    sa.CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="delivery_state_known"),
+    # What the sweep looks through.
+    sa.Index(
+        "waiting_deliveries",
+        "next_attempt_at",
+        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting'"),
     ),
 )

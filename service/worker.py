@@ -3,6 +3,7 @@
 `python -m service.worker` is what `backdrop worker` starts, watches and replaces when it dies.
 """
 
+import faulthandler
 import logging
 import os
 import platform
@@ -10,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +29,10 @@ from service.logs import configure_logs
 from service.networks import open_networks
 from service.objects import open_buckets
 from service.processes import die_with_parent
-from service.queue import ACTOR, PRESENCE_TTL, QUEUE, announce, build_broker, withdraw, worker_client
+from service.queue import ACTOR, PRESENCE_TTL, QUEUE, announce, build_broker, sender_client, withdraw, worker_client
 from service.run import Run
 from service.settings import Settings, load_settings
+from service.stored import Stored
 
 logger = logging.getLogger(__name__)
 
@@ -39,28 +42,39 @@ CANNOT_START = 78
 
 def boot(
     settings: Settings, networks: Networks, *, stopping: threading.Event, credentials: Credentials | None = None
-) -> tuple[dramatiq.Worker, Any]:
-    """Put the worker together: broker, actor, and everything that a run needs. Returns it with its redis client."""
+) -> dramatiq.Worker:
+    """Put the worker together: broker, actor, and everything that a run needs."""
     engine = create_engine(settings.sqlalchemy_url)
     sources, renders = open_buckets(settings)
     run = Run(
         jobs=Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts),
         sources=sources,
         renders=renders,
+        stored=Stored(engine),
         catalogue=load_catalogue(),
         networks=networks,
         limits=settings.limits,
         time_limit=settings.time_limit,
         keep_every=settings.lease / 4,
         stopping=stopping,
-        on_hang=lambda: os._exit(1),
+        end_after=_end_after,
         credentials=credentials,
     )
-    client = worker_client(settings.queue_url)
-    broker = build_broker(client)
+    broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(run.__call__)
     # One thread: a diffusers pipeline is not thread-safe, and one GPU serves one picture at a time.
-    return dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=100), client
+    return dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=100)
+
+
+def _end_after(seconds: float | None) -> None:
+    """End the process, its threads' stacks written to standard error, unless called again with None before that.
+
+    The interpreter's own watchdog needs none of its lock: a C call that hangs may hold it.
+    """
+    if seconds is None:
+        faulthandler.cancel_dump_traceback_later()
+    else:
+        faulthandler.dump_traceback_later(seconds, exit=True)
 
 
 @dataclass(frozen=True)
@@ -86,8 +100,8 @@ class Presence:
             logger.warning("presence not withdrawn: %s", error)
 
 
-def serve(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit status."""
+def serve(settings: Settings, load: Callable[[Settings], Networks] = open_networks) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit status. `load` gives the networks."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -98,23 +112,30 @@ def serve(settings: Settings) -> int:
         return CANNOT_START
     started = time.perf_counter()
     try:
-        networks = open_networks(settings)
+        networks = load(settings)
     except Exception:
         logger.exception("the networks can't be loaded")
         return CANNOT_START
     logger.info("networks loaded in %.1f s: %s", time.perf_counter() - started, dict(networks.versions))
-    worker, client = boot(settings, networks, stopping=stopping, credentials=credentials)
+    worker = boot(settings, networks, stopping=stopping, credentials=credentials)
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), **networks.versions}
-    presence = Presence(client, name, about)
+    presence = Presence(sender_client(settings.queue_url), name, about)
     worker.start()
     presence.announce()
     logger.info("ready for jobs")
     while not stopping.wait(PRESENCE_TTL / 3):
         presence.announce()
-    # The running job sees `stopping` before its next step and hands itself back.
-    worker.stop(timeout=int(settings.stop_grace * 1000))
-    presence.withdraw()
+
+    def wind_down() -> None:
+        # The running job sees `stopping` before its next step and hands itself back.
+        worker.stop(timeout=int(settings.stop_grace * 1000))
+        presence.withdraw()
+
+    # In a thread: a queue server that hangs would keep this one for ever.
+    last = threading.Thread(target=wind_down, daemon=True)
+    last.start()
+    last.join(settings.stop_grace)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What many tests stand on: a clean environment, real servers, both databases, both object stores."""
+"""What many tests stand on: a clean environment, real servers, both databases, both object stores, a caller."""
 
 import os
 from collections.abc import Iterator
@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from litestar.testing import TestClient
 
+from benchmarks.storm import servers
+from service.app import create_app
 from service.database import create_engine, migrate
-from service.embedded import start_valkey
 from service.objects import Objects, open_buckets
 from service.settings import Settings
-from tests import servers
+from tests.caller import Caller
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,21 +29,20 @@ def clean_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    valkey = start_valkey(tmp_path_factory.mktemp("valkey"), password="test")
-    yield valkey.url
-    valkey.part.stop(10)
+    with servers.valkey_server(tmp_path_factory.mktemp("valkey")) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    with servers.postgresql() as url:
-        yield url
+    with servers.public_folder() as folder, servers.postgresql(folder) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    with servers.s3_server() as url:
-        yield url
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -55,12 +56,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def new_database(server: str, name: str) -> str:
     """Make an empty database on a PostgreSQL server and return its URL."""
     name = "test_" + "".join(c if c.isalnum() else "_" for c in name.lower())[-40:]
-    admin = create_engine(server.replace("postgresql://", "postgresql+psycopg://"))
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
-    admin.dispose()
-    return server.rpartition("/")[0] + f"/{name}"
+    return servers.make_database(server, name)
 
 
 @pytest.fixture
@@ -89,3 +85,26 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     """An empty bucket of each kind."""
     settings = request.getfixturevalue("s3_settings") if request.param == "s3" else {"store": "directory"}
     return open_buckets(Settings(home=tmp_path, **settings))[0]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Settings:
+    """Those of an API on a migrated SQLite database, one for each file of tests."""
+    settings = Settings(home=tmp_path_factory.mktemp("api"), queue_url=valkey_url)
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
+    return settings
+
+
+@pytest.fixture(scope="module")
+def http(settings: Settings) -> Iterator[Any]:
+    """That API."""
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.fixture
+def caller(http: Any, settings: Settings, request: pytest.FixtureRequest) -> Caller:
+    """A client of that API with 100 credits, named for the test."""
+    return Caller(http, settings, request.node.name[:100], credits=100)

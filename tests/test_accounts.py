@@ -1,9 +1,13 @@
 """Clients, keys and grants, on both databases."""
 
+import threading
+import time
+
 import pytest
 import sqlalchemy as sa
 
 from service.accounts import Accounts, ClientExists, UnknownClient
+from tests.test_jobs import Shop
 
 
 @pytest.fixture
@@ -30,6 +34,88 @@ def test_an_unknown_key_and_a_disabled_client_are_nobody(accounts: Accounts) -> 
     assert accounts.authenticate(key) is None
     assert accounts.authenticate("bd_wrong") is None
     assert accounts.authenticate("") is None
+
+
+def test_an_enabled_client_is_known_again(accounts: Accounts) -> None:
+    client, key = accounts.add("acme", credits=0)
+    accounts.disable("acme")
+
+    assert accounts.enable("acme").disabled_at is None
+    found = accounts.authenticate(key)
+    assert found is not None
+    assert found.id == client.id
+
+
+def test_a_rotated_key_is_good_and_the_one_before_it_stops_at_once(accounts: Accounts) -> None:
+    client, old = accounts.add("acme", credits=5)
+
+    rotated, new = accounts.rotate_key("acme")
+
+    assert (rotated.id, rotated.balance) == (client.id, 5)
+    assert accounts.authenticate(old) is None
+    found = accounts.authenticate(new)
+    assert found is not None
+    assert found.id == client.id
+
+
+def test_the_key_before_a_rotation_can_be_kept_for_a_while(accounts: Accounts) -> None:
+    _, old = accounts.add("acme", credits=0)
+    _, new = accounts.rotate_key("acme", keep_old=0.5)
+    assert accounts.authenticate(old) is not None
+
+    time.sleep(0.6)
+
+    assert accounts.authenticate(old) is None
+    assert accounts.authenticate(new) is not None
+
+
+def test_no_later_rotation_lengthens_a_keys_life_and_one_at_once_ends_them_all(accounts: Accounts) -> None:
+    _, first = accounts.add("acme", credits=0)
+    _, second = accounts.rotate_key("acme", keep_old=0.5)
+    accounts.rotate_key("acme", keep_old=3600)
+    time.sleep(0.6)
+    assert accounts.authenticate(first) is None
+    assert accounts.authenticate(second) is not None
+
+    _, last = accounts.rotate_key("acme")
+
+    assert accounts.authenticate(second) is None
+    assert accounts.authenticate(last) is not None
+
+
+def test_of_ten_rotations_at_once_one_key_lasts(accounts: Accounts) -> None:
+    _, old = accounts.add("acme", credits=0)
+    keys = [old]
+    threads = [threading.Thread(target=lambda: keys.append(accounts.rotate_key("acme")[1])) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(keys)) == 11
+    assert sum(accounts.authenticate(key) is not None for key in keys) == 1
+
+
+def test_another_clients_keys_outlive_a_rotation(accounts: Accounts) -> None:
+    accounts.add("acme", credits=0)
+    _, key = accounts.add("other", credits=0)
+
+    accounts.rotate_key("acme")
+
+    assert accounts.authenticate(key) is not None
+    with pytest.raises(UnknownClient):
+        accounts.rotate_key("nobody")
+
+
+def test_unfinished_jobs_are_counted_by_client(engine: sa.Engine) -> None:
+    busy, idle = Shop(engine), Shop(engine)
+    waits, runs, over = (busy.order(cost=1) for _ in range(3))
+    busy.claim(runs)
+    busy.jobs.cancel(over.job_id, client_id=busy.client.id)
+    idle.jobs.cancel(idle.order().job_id, client_id=idle.client.id)
+
+    assert busy.job(waits).status == "NOT_STARTED"
+    assert busy.accounts.unfinished_jobs() == {busy.client.id: 2}
 
 
 def test_grants_add_up_and_are_listed_newest_first(accounts: Accounts) -> None:

@@ -8,7 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from service.accounts import Accounts
 from service.cli import main
+from service.database import create_engine
+from service.settings import Settings
 
 BOTTLE = str(files("service") / "sample" / "bottle.jpg")
 
@@ -19,7 +22,7 @@ def run(*arguments: str) -> Result:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "up", "api", "worker", "sweep", "swap", "catalog", "clients", "models", "doctor", "migrate"],
+    ["", "up", "api", "worker", "sweep", "swap", "catalog", "clients", "ledger", "models", "doctor", "migrate"],
 )
 def test_every_command_explains_itself(command: str) -> None:
     result = run(*command.split(), "--help")
@@ -38,7 +41,47 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
 
     (listed,) = json.loads(run("clients", "list", "--json", *home).output)
 
-    assert listed == {"client_id": added["client_id"], "name": "acme", "balance": 12, "disabled": True}
+    assert listed == {
+        "client_id": added["client_id"],
+        "name": "acme",
+        "balance": 12,
+        "disabled": True,
+        "unfinished_jobs": 0,
+        "webhook": None,
+    }
+
+
+def test_the_list_of_clients_says_balance_state_and_unfinished_jobs(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    for name in ("acme", "zenith"):
+        run("clients", "add", name, "--credits", "5", *home)
+    run("clients", "disable", "zenith", *home)
+
+    first, second = run("clients", "list", *home).output.splitlines()
+
+    assert first.startswith("acme  ")
+    assert first.endswith("  5 credits  enabled  0 unfinished jobs")
+    assert second.startswith("zenith  ")
+    assert second.endswith("  5 credits  disabled  0 unfinished jobs")
+    assert "enabled" in run("clients", "enable", "zenith", *home).output
+
+
+def test_a_key_is_rotated_and_the_new_one_printed_once(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    accounts = Accounts(create_engine(Settings(home=tmp_path).sqlalchemy_url))
+    added = json.loads(run("clients", "add", "acme", "--json", *home).output)
+
+    kept = json.loads(run("clients", "rotate-key", "acme", "--keep-old", "24", "--json", *home).output)
+    assert set(kept) == {"client_id", "key"}
+    assert kept["client_id"] == added["client_id"]
+    assert all(accounts.authenticate(one["key"]) for one in (added, kept))
+
+    shown = run("clients", "rotate-key", "acme", *home).output
+    key = shown.rpartition("key (shown this once): ")[2].strip()
+    assert accounts.authenticate(key) is not None
+    assert not any(accounts.authenticate(one["key"]) for one in (added, kept))
+    assert key not in run("clients", "list", *home).output
+    assert "no client named 'nobody'" in run("clients", "rotate-key", "nobody", *home).output
 
 
 def test_the_same_client_twice_and_an_unknown_one_are_refused_in_a_sentence(tmp_path: Path) -> None:

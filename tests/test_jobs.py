@@ -255,8 +255,8 @@ def test_a_job_handed_back_is_sent_again_and_its_attempt_not_counted(shop: Shop)
     accepted = shop.order()
     shop.jobs.hand_back(shop.claim(accepted), uncounted=True)
 
-    assert shop.jobs.take_unsent(queue_lost=False, resend_after=60) == [accepted.job_id]
-    assert shop.jobs.take_unsent(queue_lost=False, resend_after=60) == []
+    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
     assert shop.claim(accepted).attempt == 1
 
 
@@ -264,9 +264,9 @@ def test_a_job_that_waits_for_another_attempt_is_not_sent_too_early(shop: Shop) 
     accepted = shop.order()
     shop.jobs.hand_back(shop.claim(accepted), after=0.3)
 
-    assert shop.jobs.take_unsent(queue_lost=False, resend_after=60) == []
+    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
     time.sleep(0.4)
-    assert shop.jobs.take_unsent(queue_lost=False, resend_after=60) == [accepted.job_id]
+    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
 
 
 def test_a_job_whose_worker_died_is_sent_again(engine: sa.Engine) -> None:
@@ -275,25 +275,45 @@ def test_a_job_whose_worker_died_is_sent_again(engine: sa.Engine) -> None:
     shop.claim(accepted)
     time.sleep(0.1)
 
-    assert shop.jobs.take_unsent(queue_lost=False, resend_after=60) == [accepted.job_id]
-    assert shop.jobs.take_unsent(queue_lost=False, resend_after=60) == []
+    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
 
 
 def test_a_job_whose_message_never_went_out_is_sent(shop: Shop) -> None:
     accepted = shop.order()
-    assert shop.jobs.take_unsent(queue_lost=False, resend_after=0) == []
+    assert shop.jobs.take_unsent(waiting={accepted.job_id}, resend_after=0) == []
     shop.jobs.unsent(accepted.job_id)
 
-    assert shop.jobs.take_unsent(queue_lost=False, resend_after=60) == [accepted.job_id]
+    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
 
 
 def test_every_waiting_job_is_sent_again_when_the_queue_lost_them(shop: Shop) -> None:
     waiting = sorted(shop.order(cost=1).job_id for _ in range(3))
     time.sleep(0.05)
 
-    assert shop.jobs.waiting() == 3
-    assert shop.jobs.take_unsent(queue_lost=True, resend_after=60) == []
-    assert shop.jobs.take_unsent(queue_lost=True, resend_after=0.01) == waiting
+    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
+    assert shop.jobs.take_unsent(waiting=set(waiting[1:]), resend_after=0.01) == waiting[:1]
+    assert shop.jobs.take_unsent(waiting=set(), resend_after=0.01) == waiting[1:]
+
+
+def test_sweeps_that_run_at_once_send_a_job_once(shop: Shop) -> None:
+    waiting = sorted(shop.order(cost=0).job_id for _ in range(5))
+    with shop.engine.begin() as connection:
+        connection.execute(metadata.tables["jobs"].update().values(sent_at=db_now(-100)))
+    sent: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: sent.extend(shop.jobs.take_unsent(waiting=set(), resend_after=60)))
+        for _ in range(4)
+    ]
+    with shop.engine.begin() as connection:  # all of them are to find the jobs before one of them takes any
+        connection.execute(metadata.tables["jobs"].update().values(stage=None))
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+    for thread in threads:
+        thread.join()
+
+    assert sorted(sent) == waiting
 
 
 def test_the_same_idempotency_key_and_body_get_the_first_answer(shop: Shop) -> None:

@@ -1,7 +1,11 @@
 """One contract for both object stores: a directory, and a real S3 server that checks signatures."""
 
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -41,7 +45,24 @@ def test_a_missing_object_is_not_found(objects: Objects) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["", "/etc/passwd", "../x.jpg", "a/../../x.jpg", "a//b.jpg", "a/./b", "ключ.jpg", "a\x00b", "a b.jpg", "a\\b"],
+    [
+        *("", "/etc/passwd", "../x.jpg", "a/../../x.jpg", "a//b.jpg", "a/./b", "ключ.jpg", "a\x00b", "a b.jpg", "a\\b"),
+        *(
+            "..",
+            ".",
+            "/",
+            "a/",
+            "a/..",
+            "%2e%2e/x.jpg",
+            "a%2fb.jpg",
+            "a\n",
+            "\u202egpj.exe",
+            "x\uff0ejpg",
+            "a:b",
+            "~/x",
+            "-/\ud800",
+        ),
+    ],
 )
 def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Objects, key: str) -> None:
     with pytest.raises(ObjectNotFound):
@@ -52,6 +73,19 @@ def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Objects, key: str
         objects.put(key, b"x", "image/jpeg")
 
 
+@pytest.mark.parametrize("key", ["x" * 300 + ".jpg", "/".join(["x" * 200] * 30)], ids=["name", "path"])
+def test_a_key_that_is_too_long_for_the_file_system_is_not_found(tmp_path: Path, key: str) -> None:
+    bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+
+    for look in (
+        bucket.size,
+        lambda key: bucket.get(key, max_bytes=1),
+        lambda key: bucket.put(key, b"x", "image/jpeg"),
+    ):
+        with pytest.raises(ObjectNotFound):
+            look(key)
+
+
 def test_deleting_leaves_nothing_and_can_be_repeated(objects: Objects) -> None:
     objects.put("a/b.jpg", b"x", "image/jpeg")
     objects.delete("a/b.jpg")
@@ -59,6 +93,39 @@ def test_deleting_leaves_nothing_and_can_be_repeated(objects: Objects) -> None:
 
     with pytest.raises(ObjectNotFound):
         objects.size("a/b.jpg")
+
+
+def test_a_bucket_lists_what_lies_in_it(objects: Objects) -> None:
+    keys = {f"renders/{folder}/{number}.jpg" for folder in "ab" for number in range(3)} | {"top.jpg"}
+    for key in keys:
+        objects.put(key, b"x", "image/jpeg")
+    objects.delete("renders/a/1.jpg")
+
+    assert set(objects.keys()) == keys - {"renders/a/1.jpg"}
+
+
+def test_a_bucket_of_s3_with_more_than_one_page_is_listed_whole(s3_settings: dict[str, Any], tmp_path: Path) -> None:
+    bucket = open_buckets(Settings(home=tmp_path, **s3_settings))[0]
+    keys = {f"renders/{number}.jpg" for number in range(1010)}
+    for key in keys:
+        bucket.put(key, b"", "image/jpeg")
+
+    assert sorted(bucket.keys()) == sorted(keys)
+
+
+def test_a_write_that_was_killed_is_no_object(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from service.objects import DirectoryObjects; from service.signing import UrlSigner\n"
+        "bucket = DirectoryObjects(Path(sys.argv[1]), bucket='renders', signer=UrlSigner(b'k'), url_ttl=60)\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "bucket.put('renders/a.jpg', b'x' * 1000, 'image/jpeg')\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    bucket = DirectoryObjects(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert list(bucket.keys()) == []
 
 
 def test_a_bucket_that_works_passes_its_check(objects: Objects) -> None:
@@ -77,8 +144,6 @@ def test_a_symbolic_link_leads_nowhere(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_the_old_object_whole(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource", reason="file size limits are POSIX")
-    import signal
-
     bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
     bucket.put("a.jpg", b"old", "image/jpeg")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -92,7 +157,7 @@ def test_a_full_disk_leaves_the_old_object_whole(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, ignored)
 
     assert bucket.get("a.jpg", max_bytes=100) == b"old"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.jpg"]
 
 
 def test_an_s3_server_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -105,6 +170,27 @@ def test_an_s3_server_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatc
         bucket.get("a.jpg", max_bytes=1)
     with pytest.raises(StoreUnavailable):
         bucket.check()
+
+
+def test_a_bucket_that_is_gone_is_a_fault_of_the_store_and_of_no_photo(
+    s3_settings: dict[str, Any], tmp_path: Path
+) -> None:
+    bucket = open_buckets(Settings(home=tmp_path, **s3_settings | {"s3_source_bucket": "nobody-made-it"}))[0]
+
+    with pytest.raises(StoreUnavailable):
+        bucket.put("a.jpg", b"x", "image/jpeg")
+    with pytest.raises(StoreUnavailable):
+        bucket.get("a.jpg", max_bytes=1)
+    with pytest.raises(StoreUnavailable):
+        bucket.check()
+
+
+def test_a_folder_that_can_not_be_made_is_a_fault_of_the_store(tmp_path: Path) -> None:
+    (tmp_path / "renders").write_text("a file where a folder should be")
+    bucket = DirectoryObjects(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+
+    with pytest.raises(StoreUnavailable):
+        bucket.put("renders/client/a.jpg", b"x", "image/jpeg")
 
 
 def test_presigned_urls_of_s3_do_what_they_say_and_no_more(s3_settings: dict[str, str], tmp_path: Path) -> None:

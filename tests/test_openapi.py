@@ -67,6 +67,31 @@ def test_the_swap_documents_its_answers_its_headers_and_its_security(document: d
     assert document["components"]["securitySchemes"][scheme]["scheme"] == "bearer"
 
 
+def test_whatever_makes_a_job_documents_its_admission(document: dict[str, Any]) -> None:
+    workflows = [operation for _, operation in operations(document) if "202" in operation["responses"]]
+
+    assert workflows
+    for answers in (operation["responses"] for operation in workflows):
+        codes = {
+            example["value"]["code"]
+            for status in ("429", "503")
+            for example in answers[status]["content"]["application/problem+json"]["examples"].values()
+        }
+        assert codes == {"rate_limited", "too_many_unfinished_jobs", "queue_full", "store_unavailable"}
+        assert all({"RateLimit", "RateLimit-Policy"} <= set(answer["headers"]) for answer in answers.values())
+        assert all("Retry-After" in answers[status]["headers"] for status in ("409", "429", "503"))
+
+
+def test_cancelling_a_job_documents_its_answers(document: dict[str, Any]) -> None:
+    answers = document["paths"]["/v1/jobs/{job_id}"]["delete"]["responses"]
+
+    assert {"200", "401", "404", "409"} <= set(answers)
+    same = document["paths"]["/v1/jobs/{job_id}"]["get"]["responses"]["200"]["content"]
+    assert answers["200"]["content"] == same
+    (conflict,) = answers["409"]["content"]["application/problem+json"]["examples"].values()
+    assert conflict["value"]["code"] == "job_finished"
+
+
 def test_every_route_that_wants_a_key_says_so(document: dict[str, Any]) -> None:
     public = {name for name, operation in operations(document) if not any(operation.get("security") or [])}
 

@@ -20,6 +20,7 @@ from pipeline.errors import ModelFailed, OutOfMemory
 from pipeline.networks import Networks
 from pipeline.spec import Limits
 from service.catalogue import load_catalogue
+from service.expiry import Expiry
 from service.jobs import Claim, Jobs, JobStatus
 from service.networks import open_networks
 from service.objects import DirectoryObjects, Objects, StoreUnavailable, open_buckets
@@ -28,6 +29,8 @@ from service.run import Run
 from service.settings import Settings
 from service.signing import UrlSigner
 from service.specs import stored_spec
+from service.stored import Stored
+from service.tables import stored_objects
 from tests.test_jobs import Shop
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
@@ -46,18 +49,18 @@ class Worker:
         sources, self.renders = open_buckets(Settings(home=home, **settings))
         self.sources: Objects = sources
         self.stopping = threading.Event()
-        self.hung = threading.Event()
         self.run = Run(
             jobs=self.shop.jobs,
             sources=self.sources,
             renders=self.renders,
+            stored=Stored(engine),
             catalogue=load_catalogue(),
             networks=networks,
             limits=Limits(),
             time_limit=300,
             keep_every=15,
             stopping=self.stopping,
-            on_hang=self.hung.set,
+            end_after=lambda _: None,
         )
 
     def order(self, data: bytes = BOTTLE, **spec: Any) -> Accepted:
@@ -80,7 +83,7 @@ class Worker:
         """Let the pause before another attempt pass."""
         with self.shop.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE jobs SET lease_until = '2000-01-01 00:00:00.000000'")
-        assert accepted.job_id in self.shop.jobs.take_unsent(queue_lost=False, resend_after=60)
+        assert accepted.job_id in self.shop.jobs.take_unsent(waiting=set(), resend_after=60)
 
 
 def raising(error: BaseException) -> Networks:
@@ -223,6 +226,31 @@ def test_a_store_that_refuses_the_render_is_tried_again_and_then_keeps_it(
     assert worker.shop.balance == 8
 
 
+class WatchedStore(DirectoryObjects):
+    """A directory store that looks, before it stores, whether the database knows of it."""
+
+    engine: sa.Engine
+    known: list[bool]
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        found = sa.select(stored_objects.c.job_id).where(stored_objects.c.key == key)
+        with self.engine.connect() as connection:
+            self.known.append(connection.execute(found).scalar_one_or_none() is not None)
+        super().put(key, data, content_type)
+
+
+def test_a_picture_is_written_down_before_it_can_be_there(
+    engine: sa.Engine, tmp_path: Path, networks: Networks
+) -> None:
+    worker = Worker(engine, tmp_path, networks)
+    store = WatchedStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    store.engine, store.known = engine, []
+    worker.run = replace(worker.run, renders=store)
+    worker.run(worker.order().job_id)
+
+    assert store.known == [True]
+
+
 def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> None:
     accepted = worker.order()
     worker.stopping.set()
@@ -230,7 +258,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> Non
     worker.run(accepted.job_id)
 
     assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.take_unsent(queue_lost=False, resend_after=60) == [accepted.job_id]
+    assert worker.shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
     worker.stopping.clear()
     worker.run(accepted.job_id)
     assert worker.end(accepted) == ("SUCCESS", None)
@@ -273,14 +301,6 @@ def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
     assert worker.end(accepted) == ("FAILURE", "no_subject")
 
 
-def test_a_step_that_hangs_past_the_time_limit_ends_the_process(engine: sa.Engine, tmp_path: Path) -> None:
-    worker = Worker(engine, tmp_path, busy(1.0), lease=60)
-    worker.run = replace(worker.run, keep_every=0.1, time_limit=0.2)
-    worker.run(worker.order().job_id)
-
-    assert worker.hung.is_set()
-
-
 def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engine: sa.Engine, tmp_path: Path) -> None:
     worker = Worker(engine, tmp_path, raising(AssertionError()), lease=0.05)
     accepted = worker.order()
@@ -297,6 +317,66 @@ def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engin
     job = worker.shop.job(accepted)
     assert (job.status, job.attempt) == ("IN_PROGRESS", 2)
     assert worker.shop.balance == 8
+
+
+def left_over(objects: Path) -> list[str]:
+    """The files of a directory store's renders."""
+    return [str(path) for path in (objects / "objects" / "renders").rglob("*") if path.is_file()]
+
+
+def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves_no_render(
+    engine: sa.Engine, tmp_path: Path, networks: Networks
+) -> None:
+    worker = Worker(engine, tmp_path, networks)
+    accepted = worker.order()
+    painted: list[object] = []
+
+    def segmenter(image: Any) -> Any:
+        worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
+        return networks.segmenter(image)
+
+    def generator(*asked: Any, **how: Any) -> Any:
+        painted.append(asked)
+        return networks.generator(*asked, **how)
+
+    worker.run = replace(worker.run, networks=replace(networks, segmenter=segmenter, generator=generator))
+    worker.run(accepted.job_id)
+
+    assert painted == []
+    assert worker.end(accepted) == ("FAILURE", "cancelled")
+    assert left_over(tmp_path) == []
+    assert worker.shop.balance == 10
+    assert [entry.kind for entry in worker.shop.accounts.credits(worker.shop.client.id, latest=9)[1]] == [
+        *("refund", "debit", "grant")
+    ]
+
+
+class CancellingStore(DirectoryObjects):
+    """A directory store that is asked to keep a render at the moment when its client cancels the job."""
+
+    cancel: Callable[[], object]
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        super().put(key, data, content_type)
+        assert self.size(key) == len(data)
+        self.cancel()
+
+
+def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(worker: Worker, tmp_path: Path) -> None:
+    store = CancellingStore(tmp_path / "objects" / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    worker.run = replace(worker.run, renders=store)
+    accepted = worker.order()
+    store.cancel = lambda: worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
+
+    worker.run(accepted.job_id)
+
+    assert worker.end(accepted) == ("FAILURE", "cancelled")
+    assert worker.shop.balance == 10
+    # Its worker can't tell it from a success whose answer was lost; the expiry can.
+    assert len(left_over(tmp_path)) == 1
+    expiry = Expiry(worker.run.stored, {"sources": worker.run.sources, "renders": store}, None, None, 0, doom=0)
+    expiry()
+    assert left_over(tmp_path) == []
 
 
 def test_a_message_for_a_job_that_is_over_does_nothing(worker: Worker) -> None:

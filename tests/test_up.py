@@ -1,5 +1,6 @@
 """The whole service as processes: `backdrop up`, killed and stopped at the worst moments, on both installations."""
 
+import contextlib
 import io
 import json
 import os
@@ -17,7 +18,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests import servers
+from benchmarks.storm import servers
 from tests.conftest import new_database
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
@@ -164,6 +165,38 @@ def test_a_mixed_day_with_a_killed_worker_costs_exactly_the_successes(up: Up) ->
             assert picture.headers["content-type"] == "image/jpeg"
             assert len(picture.content) == job["render"]["bytes"]
             assert Image.open(io.BytesIO(picture.content)).size == (1200, 630)
+
+
+def stored_renders(up: Up, job: str) -> list[str]:
+    """What the bucket of renders holds of a job."""
+    endpoint = up.environment.get("BACKDROP_S3_ENDPOINT_URL")
+    if endpoint is None:
+        return [path.name for path in (up.home / "objects" / "renders").rglob(f"*{job}*")]
+    with contextlib.closing(servers.s3_client(endpoint)) as s3:
+        listed = s3.list_objects_v2(Bucket=up.environment["BACKDROP_S3_RENDER_BUCKET"]).get("Contents", [])
+    return [one["Key"] for one in listed if job in one["Key"]]
+
+
+def test_a_job_cancelled_while_it_runs_is_refunded_once_and_its_worker_takes_the_next(up: Up) -> None:
+    with up.client("canceller", 10) as api:
+        cancelled, waiting, wanted = (job_id(api, BOTTLE) for _ in range(3))
+        under_way(api, cancelled)
+        worker = up.child("service.worker").pid
+
+        answers = [api.delete(f"/v1/jobs/{job}") for job in (cancelled, waiting, cancelled, waiting)]
+
+        assert [answer.status_code for answer in answers] == [200, 200, 409, 409]
+        finished = ended(api, wanted)
+        assert finished["status"] == "SUCCESS"
+        for job in (cancelled, waiting):
+            found = api.get(f"/v1/jobs/{job}").json()
+            assert (found["status"], found["error"]["code"], found["render"]) == ("FAILURE", "cancelled", None)
+            assert stored_renders(up, job) == []
+        assert len(stored_renders(up, wanted)) == 1
+        assert up.child("service.worker").pid == worker, "a cancelled job is no reason to die"
+        credits = api.get("/v1/credits").json()
+        assert credits["balance"] == 10 - finished["credits_cost"]
+        assert sorted(entry["kind"] for entry in credits["entries"]) == ["debit"] * 3 + ["grant"] + ["refund"] * 2
 
 
 def test_ctrl_c_during_a_job_loses_nothing_and_leaves_no_process(up: Up) -> None:

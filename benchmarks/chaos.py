@@ -1,0 +1,201 @@
+"""A seeded storm against the real service: does any job or credit get lost?
+
+    python benchmarks/chaos.py [--minutes 10 | --seconds 60] [--seed 1] [--jobs 360] [--embedded]
+
+Starts PostgreSQL, Valkey and an S3 server (--embedded: SQLite, Valkey and a directory, as `backdrop up` has them), two
+APIs, three workers whose networks cost nothing, and two sweeps, on this machine. Callers order good photos and bad
+ones, repeat themselves, and try what is not theirs, while parts are killed, stopped and frozen and servers are paused,
+killed and emptied. Then it waits for quiet and checks every invariant: rows, ledger, bytes, and each answer that a
+caller got. Prints the counts; exits with status 1 and the findings when an invariant broke.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.storm import installation, verdict
+from benchmarks.storm.callers import Callers, Kind, Shopper, photos_of, upload
+from benchmarks.storm.fleet import Fleet
+from benchmarks.storm.troubles import Troubles
+from service.accounts import Accounts
+from service.database import create_engine
+
+#: Shorter than in production, so that much happens in a storm. Durations are seconds.
+SETTINGS = {
+    "lease": 6.0,
+    "sweep_every": 0.5,
+    "resend_after": 4.0,
+    "time_limit": 12.0,
+    "stop_grace": 6.0,
+    "max_wait": 600.0,
+}
+#: Credits of the clients: one of them runs out soon.
+CREDITS = (100_000, 100_000, 100_000, 8)
+
+
+def main() -> int:
+    """Make the storm, wait for quiet, print the counts, and return the exit status."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    length = arguments.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="how long the storm lasts; default: 1")
+    length.add_argument("--seconds", type=float)
+    arguments.add_argument("--seed", type=int, default=1, help="chooses the orders and the troubles")
+    arguments.add_argument("--jobs", type=int, help="how many orders, spread over the storm; default: 60 a minute")
+    arguments.add_argument("--every", type=float, default=2.0, help="seconds between two troubles, in the mean")
+    arguments.add_argument("--embedded", action="store_true", help="SQLite and a directory")
+    arguments.add_argument("--quiet", type=float, default=180.0, help="how long to wait, at most, until all has ended")
+    arguments.add_argument("--no-orphans", action="store_true", help="objects that no row names break an invariant")
+    arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
+    options = arguments.parse_args()
+    seconds = options.seconds or 60 * (options.minutes or 1)
+    orders = options.jobs or max(1, round(seconds))
+    with tempfile.TemporaryDirectory(prefix="backdrop-storm-") as temporary:
+        home = options.keep or Path(temporary)
+        install = installation.embedded if options.embedded else installation.production
+        with install(home, **SETTINGS) as made, Fleet(made.settings, home / "logs") as fleet:
+            storm = Storm(made, fleet, seed=options.seed, orders=orders, seconds=seconds, every=options.every)
+            storm.rage(seconds)
+            storm.settle(options.quiet)
+            findings = storm.findings(no_orphans=options.no_orphans)
+            storm.show(findings)
+    return 1 if findings else 0
+
+
+class Storm:
+    """One storm, from the first order to the last job's end."""
+
+    def __init__(
+        self,
+        made: installation.Installation,
+        fleet: Fleet,
+        *,
+        seed: int,
+        orders: int,
+        seconds: float,
+        every: float,
+    ) -> None:
+        self._made, self._fleet = made, fleet
+        self._console = Console(stderr=True)
+        self._engine = create_engine(made.settings.sqlalchemy_url)
+        self.addresses = [fleet.api() for _ in range(2)]
+        for _ in range(3):
+            fleet.worker()
+        for _ in range(2):
+            fleet.sweep()
+        self._wait_for_apis()
+        self.callers = Callers(self.addresses, self._shoppers(), seed=seed, orders=orders, seconds=seconds)
+        self.troubles = Troubles(made, fleet, seed=seed, every=every)
+        self.restarts = Counter[str]()
+        self._quiet_after = 0.0
+
+    def _wait_for_apis(self) -> None:
+        end = time.monotonic() + 120
+        for address in self.addresses:
+            while True:
+                try:
+                    if httpx.get(f"{address}/health/ready", timeout=10).status_code == 200:
+                        break
+                except httpx.HTTPError as error:
+                    if time.monotonic() > end:
+                        raise TimeoutError(f"{address} does not come up") from error
+                time.sleep(0.2)
+
+    def _shoppers(self) -> list[Shopper]:
+        accounts = Accounts(self._engine)
+        made = []
+        with httpx.Client(timeout=60) as http:
+            for number, credits in enumerate(CREDITS):
+                client, bearer = accounts.add(f"shopper {number}", credits=credits)
+                headers = {"Authorization": f"Bearer {bearer}"}
+                made.append(Shopper(client.id, bearer, photos_of(partial(upload, http, self.addresses[0], headers))))
+        return made
+
+    def rage(self, seconds: float) -> None:
+        """Order and make trouble for so long."""
+        self.callers.start()
+        started = reported = time.monotonic()
+        while (now := time.monotonic()) < started + seconds:
+            self.troubles.tick(now)
+            self._tend()
+            if now - reported >= 10:
+                reported = now
+                self._say(now - started)
+            time.sleep(0.1)
+        self.troubles.calm()
+
+    def _tend(self) -> None:
+        self.restarts.update(name.partition("-")[0] for name in self._fleet.tend())
+
+    def _say(self, at: float) -> None:
+        tries = [one for submission in list(self.callers.submissions) for one in list(submission.tries)]
+        accepted = sum(one.accepted for one in tries)
+        self._console.print(
+            f"{at:5.0f} s  {len(self.callers.submissions)} orders, {len(tries)} requests, {accepted} accepted,"
+            f" {self.troubles.kills} kills, {sum(self.troubles.made.values())} troubles"
+        )
+
+    def settle(self, patience: float) -> None:
+        """Wait until every job is over, at most so long; nothing helps them but the service itself."""
+        started = time.monotonic()
+        self.callers.stop()
+        while time.monotonic() < started + patience and verdict.unfinished(self._engine):
+            self._tend()
+            time.sleep(0.2)
+        self._wait_for_apis()
+        self._quiet_after = time.monotonic() - started
+
+    def findings(self, *, no_orphans: bool) -> list[str]:
+        """Return every broken invariant in a sentence."""
+        self.rows = verdict.rows_of(self._engine)
+        submissions = self.callers.submissions
+        audited, self.orphans = verdict.audited(self._engine, self._made.settings)
+        return [
+            *audited,
+            *verdict.broken_promises(submissions, self.rows),
+            *verdict.wrong_ends(submissions, self.rows),
+            *verdict.wrong_balances(self._engine, self.rows),
+            *verdict.seen_otherwise(self.addresses[0], self.callers.shoppers, self.rows, downloads=30),
+            *self.callers.violations,
+            *(self.orphans if no_orphans else []),
+        ]
+
+    def show(self, findings: list[str]) -> None:
+        """Print the counts and the findings."""
+        tries = [one for submission in self.callers.submissions for one in submission.tries]
+        groups = {
+            "orders": Counter(str(one.kind) for one in self.callers.submissions),
+            "answers": Counter(
+                {-1: "nobody there", 0: "lost"}.get(one.status, f"{one.status} {one.code}".strip()) for one in tries
+            ),
+            "jobs": Counter(f"{row.status} {row.error_code or ''}".strip() for row in self.rows),
+            "attempts": Counter(f"{row.attempt} attempts" for row in self.rows),
+            "troubles": self.troubles.made,
+            "started again by the fleet": self.restarts,
+        }
+        table = Table("what", "", "count")
+        for title, counts in groups.items():
+            for number, (name, count) in enumerate(sorted(counts.items())):
+                table.add_row(title if number == 0 else "", name, str(count))
+            table.add_row("", "[bold]all[/]", f"[bold]{sum(counts.values())}[/]", end_section=True)
+        table.add_row("kills of the service's parts", "", str(self.troubles.kills))
+        duplicates = 2 * sum(one.kind is Kind.DUPLICATED for one in self.callers.submissions)
+        table.add_row("duplicates, sent at once", "", str(duplicates))
+        table.add_row("requests sent again", "", str(len(tries) - len(self.callers.submissions) - duplicates))
+        table.add_row("objects that no row names", "", str(len(self.orphans)))
+        table.add_row("seconds until all was quiet", "", f"{self._quiet_after:.1f}")
+        Console().print(table)
+        for finding in findings:
+            print(finding)
+        print(f"{len(findings)} invariants broken." if findings else "Every invariant held.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Whether the live service does what its OpenAPI document says: `python benchmarks/conformance.py --examples 2000`.
+
+Starts `backdrop up` in a temporary folder, on the embedded default or on what the environment names (DATABASE_URL,
+BACKDROP_STORE and so on), and lets Schemathesis loose on it with a key, credits, photos, a finished job and its render.
+All checks; nothing may answer 5xx or what the document does not name.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from service.settings import Settings
+
+BIN = Path(sys.executable).parent
+SWAP = "/v1/background-swap-with-spec"
+SPEC = {"scene_type": "white", "mood": "calm", "output_preset": "open_graph"}
+#: Documented fields that random text does not fit: names of the catalogue, and what is there.
+_CONFIG = """
+hooks = "benchmarks.conformance_hooks"
+[dictionaries]
+presets = {{ values = {presets} }}
+scenes = {{ values = ["podium", "white", "Marble tabletop"] }}
+photos = {{ values = {photos} }}
+jobs = {{ values = {jobs} }}
+renders = {{ values = {renders} }}
+[parameters]
+"body.output_preset" = {{ dictionary = "presets", probability = 0.8 }}
+"body.scene_type" = {{ dictionary = "scenes", probability = 0.5 }}
+"body.source_image_s3_key" = {{ dictionary = "photos", probability = 0.6 }}
+"body.source_render_public_id" = {{ dictionary = "renders", probability = 0.3 }}
+"path.job_id" = {{ dictionary = "jobs", probability = 0.5 }}
+"path.public_id" = {{ dictionary = "renders", probability = 0.5 }}
+[checks.positive_data_acceptance]
+# 422: exactly one source, presets that exist, colours, scenes that a preset forbids: no schema says these.
+# 402: the credits may run out.
+expected-statuses = ["2xx", 401, 402, 404, 409, 422]
+"""
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running service, and what one client of it has."""
+
+    address: str
+    key: str
+    photos: list[str]
+    job_id: str
+    public_id: str
+
+    def config(self) -> str:
+        """Return Schemathesis' configuration."""
+        presets = httpx.get(f"{self.address}/v1/output-presets").json()["items"]
+        return _CONFIG.format(
+            presets=json.dumps([preset["name"] for preset in presets]),
+            photos=json.dumps(self.photos),
+            jobs=json.dumps([self.job_id]),
+            renders=json.dumps([self.public_id]),
+        )
+
+
+@contextmanager
+def live(home: Path, **variables: str) -> Iterator[Live]:
+    """Start the service, and make a client with credits, photos and one finished job. Raises RuntimeError.
+
+    Its settings are this process's; `variables` of the environment win over them.
+    """
+    environment = Settings(home=home, port=0).environment() | variables
+    up = [str(BIN / "backdrop"), "up", "--home", str(home), "--port", "0"]
+    with subprocess.Popen(up, env=environment, stdout=subprocess.PIPE, text=True) as service:
+        try:
+            assert service.stdout is not None
+            ready = service.stdout.readline().split()
+            if len(ready) != 2:
+                raise RuntimeError(f"The service did not start; see {home / 'logs'}.")
+            yield _stocked(ready[1], home, environment)
+        finally:
+            service.send_signal(signal.SIGINT)
+
+
+def _stocked(address: str, home: Path, environment: dict[str, str]) -> Live:
+    add = [str(BIN / "backdrop"), "clients", "add", "conformance", "--credits", "1000000", "--json"]
+    added = subprocess.run([*add, "--home", str(home)], env=environment, capture_output=True, check=True)
+    key = json.loads(added.stdout)["key"]
+    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60) as api:
+        bottle = (files("service") / "sample" / "bottle.jpg").read_bytes()
+        job = _finished(api, _uploaded(api, bottle))
+        # No pictures: jobs of these end at once, and leave the machine to the requests.
+        photos = [_uploaded(api, b"no picture") for _ in range(3)]
+    return Live(address, key, photos, job["job_id"], job["render"]["public_id"])
+
+
+def conform(
+    service: Live, folder: Path, *, examples: int, seed: int, document: dict[str, Any] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run all checks with up to `examples` cases of each operation, and return the finished process.
+
+    The service is held against its own document, or against the one given.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    promised = f"{service.address}/schema/openapi.json"
+    if document is not None:
+        promised = str(folder / "openapi.json")
+        Path(promised).write_text(json.dumps(document))
+    (folder / "schemathesis.toml").write_text(service.config())
+    command = [
+        *(str(BIN / "schemathesis"), "run", promised, "--url", service.address),
+        *("--header", f"Authorization: Bearer {service.key}", "--checks", "all", "--continue-on-failure"),
+        *("--max-examples", str(examples), "--seed", str(seed), "--suppress-health-check", "all"),
+    ]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def _uploaded(api: httpx.Client, data: bytes) -> str:
+    reserved = api.post("/v1/uploads", json={"content_type": "image/jpeg"}).raise_for_status().json()
+    httpx.put(reserved["url"], headers=reserved["headers"], content=data, timeout=60).raise_for_status()
+    return str(reserved["key"])
+
+
+def _finished(api: httpx.Client, key: str) -> dict[str, Any]:
+    job_id = api.post(SWAP, json={"source_image_s3_key": key, **SPEC}).raise_for_status().json()["job_id"]
+    job: dict[str, Any] = {"status": "NOT_STARTED"}
+    while job["status"] not in {"SUCCESS", "FAILURE"}:
+        time.sleep(0.25)
+        job = api.get(f"/v1/jobs/{job_id}").json()
+    if job["status"] == "FAILURE":
+        raise RuntimeError(f"The sample's swap failed: {job['error']['message']}")
+    return job
+
+
+@click.command()
+@click.option("--examples", default=2000, show_default=True, help="Most cases of each operation.")
+@click.option("--seed", default=1, show_default=True)
+def main(examples: int, seed: int) -> None:
+    """Hold the live service against its document. Exit status 1 where they differ."""
+    with tempfile.TemporaryDirectory(prefix="backdrop-") as folder, live(Path(folder) / "home") as service:
+        done = conform(service, Path(folder) / "checks", examples=examples, seed=seed)
+        click.echo(done.stdout + done.stderr)
+        ready = httpx.get(f"{service.address}/health/ready", timeout=60)
+        click.echo(f"after it: /health/ready {ready.status_code}")
+        if done.returncode:
+            log = (Path(folder) / "home" / "logs" / "api.log").read_text()
+            click.echo("\n".join(line for line in log.splitlines() if " INFO " not in line)[-20_000:])
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

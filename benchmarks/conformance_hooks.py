@@ -1,0 +1,19 @@
+"""What Schemathesis must be told of this API: a random Shopify signature ends every request at its first check."""
+
+import hashlib
+from typing import Any
+
+import schemathesis
+
+from service.auth import SHOPIFY_HEADER
+
+
+@schemathesis.hook
+def map_headers(_: Any, headers: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Leave the signature in one request of eight, so that most come further than a 401."""
+    if not headers:
+        return headers
+    name = next((name for name in headers if name.lower() == SHOPIFY_HEADER.lower()), None)
+    if name is None or hashlib.sha256(repr(headers[name]).encode()).digest()[0] < 32:
+        return headers
+    return {key: value for key, value in headers.items() if key != name}

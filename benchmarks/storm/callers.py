@@ -1,0 +1,246 @@
+"""The callers of a storm: what they order, how they try again, and what each answer said, for the verdict."""
+
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import httpx
+from ulid import ULID
+
+from benchmarks.storm.photos import Deed, bad, good, telling
+
+_SWAP = "/v1/background-swap-with-spec"
+
+
+class Kind(StrEnum):
+    """What a caller orders. The upper ones are to be accepted, where the credits suffice; the lower ones never."""
+
+    GOOD = "good photo"
+    SLOW = "slow photo"
+    DUPLICATED = "good photo, sent three times at once with one key"
+    BAD = "bad photo"
+    HUNGRY = "photo that takes too much memory"
+    KILLED = "photo that kills its worker"
+    HUNG = "photo that hangs its worker"
+    CONFLICTING = "another body with a used key"
+    MISSING = "key of no photo"
+    FOREIGN = "another client's photo"
+    MALFORMED = "preset that does not exist"
+    STRANGER = "unknown bearer"
+
+
+#: How often each is ordered.
+SHARES = {
+    Kind.GOOD: 44,
+    Kind.SLOW: 16,
+    Kind.DUPLICATED: 14,
+    Kind.BAD: 8,
+    Kind.HUNGRY: 2,
+    Kind.KILLED: 2,
+    Kind.HUNG: 1,
+    Kind.CONFLICTING: 3,
+    Kind.MISSING: 3,
+    Kind.FOREIGN: 3,
+    Kind.MALFORMED: 2,
+    Kind.STRANGER: 2,
+}
+REFUSED = {Kind.CONFLICTING, Kind.MISSING, Kind.FOREIGN, Kind.MALFORMED, Kind.STRANGER}
+
+
+@dataclass(frozen=True)
+class Try:
+    """One request. `status` 0: no answer came; -1: nobody took the connection, so that nothing was sent."""
+
+    status: int
+    code: str = ""
+    #: X-Request-Id of the answer.
+    request_id: str = ""
+    job_id: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the answer says that it was charged."""
+        return self.status == 202
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it may have been charged, for all that the caller knows."""
+        return self.status == 0 or self.code == "outcome_unknown"
+
+    @property
+    def again(self) -> bool:
+        """Whether the caller is to ask again: the service said so, or nobody was there."""
+        return self.status in {-1, 409, 429, 503}
+
+
+@dataclass
+class Submission:
+    """One order as its caller knows it. `marker` goes along as the brand, so that its rows can be found."""
+
+    kind: Kind
+    client: str
+    marker: str
+    key: str | None
+    tries: list[Try] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Shopper:
+    """A client with its bearer and the photos that it has uploaded, by what they are."""
+
+    id: str
+    bearer: str
+    photos: dict[Any, str]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What authenticates it."""
+        return {"Authorization": f"Bearer {self.bearer}"}
+
+
+class Callers:
+    """Threads that order from several APIs, at a steady pace, until told to stop."""
+
+    def __init__(
+        self, addresses: Sequence[str], shoppers: Sequence[Shopper], *, seed: int, orders: int, seconds: float
+    ) -> None:
+        self._addresses = addresses
+        self.shoppers = shoppers
+        self._seed = seed
+        self._pace = seconds / orders
+        self.submissions: list[Submission] = []
+        #: What an answer said that it must never say.
+        self.violations: list[str] = []
+        self._numbers = itertools.count()
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(6)]
+
+    def start(self) -> None:
+        """Start ordering."""
+        self._started = time.monotonic()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Order nothing more, and wait for the answers that are still to come."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, thread: int) -> None:
+        choose = random.Random(f"{self._seed} {thread}")
+        with httpx.Client(timeout=20) as http:
+            while not self._stopping.wait(0):
+                due = self._started + next(self._numbers) * self._pace
+                if self._stopping.wait(max(0.0, due - time.monotonic())):
+                    return
+                self._order(choose, http)
+
+    def _order(self, choose: random.Random, http: httpx.Client) -> None:
+        (kind,) = choose.choices(list(SHARES), list(SHARES.values()))
+        shopper = choose.choice(self.shoppers)
+        key = f"key-{ULID()}" if kind is Kind.DUPLICATED or choose.random() < 0.6 else None
+        submission = Submission(kind, shopper.id, f"storm-{ULID()}", key)
+        headers = shopper.headers
+        body = {"scene_type": "white", "mood": "calm", "output_preset": "transparent_cutout"}
+        body |= {"source_image_s3_key": self._photo(choose, http, kind, shopper), "pilot_brand": submission.marker}
+        if kind is Kind.MALFORMED:
+            body["output_preset"] = "no_such_place"
+        elif kind is Kind.STRANGER:
+            headers = {"Authorization": f"Bearer bd_{ULID()}"}
+        elif kind is Kind.CONFLICTING:
+            used = [one for one in self.submissions if one.client == shopper.id and one.key and one.kind not in REFUSED]
+            accepted = [one for one in used if any(t.accepted for t in one.tries)]
+            if not accepted:
+                return
+            submission.key = choose.choice(accepted).key
+        self.submissions.append(submission)
+        if submission.key:
+            headers = headers | {"Idempotency-Key": submission.key}
+        rounds = 3 if kind is Kind.DUPLICATED else 1
+        with ThreadPoolExecutor(rounds) as pool:
+            seeds = [choose.random() for _ in range(rounds)]
+            list(
+                pool.map(lambda seed: self._until_answered(random.Random(seed), http, submission, body, headers), seeds)
+            )
+        self._look(choose, http, shopper, submission)
+
+    def _photo(self, choose: random.Random, http: httpx.Client, kind: Kind, shopper: Shopper) -> str:
+        """Return the key of a photo of that kind: one that lies there, or now and then a new one."""
+        if kind is Kind.MISSING:
+            return f"uploads/{shopper.id}/{ULID()}.png"
+        if kind is Kind.FOREIGN:
+            return next(other.photos[Kind.GOOD] for other in self.shoppers if other is not shopper)
+        if kind is Kind.BAD:
+            return shopper.photos[choose.choice(list(bad()))]
+        if kind is Kind.GOOD and choose.random() < 0.3:
+            try:
+                return upload(http, choose.choice(self._addresses), shopper.headers, good(choose.randrange(30000)))
+            except (httpx.HTTPError, KeyError):
+                pass  # the one that lies there will do
+        return shopper.photos.get(kind, shopper.photos[Kind.GOOD])
+
+    def _until_answered(
+        self,
+        choose: random.Random,
+        http: httpx.Client,
+        submission: Submission,
+        body: dict[str, Any],
+        headers: dict[str, str],
+    ) -> None:
+        """Try as a careful caller does: again where the service asks for it; after a lost answer only with a key."""
+        for _ in range(10):
+            one = self._try(http, choose.choice(self._addresses), body, headers)
+            submission.tries.append(one)
+            if not (one.again or (one.unknown and submission.key)):
+                return
+            if self._stopping.wait(choose.uniform(0.2, 1.5)):
+                return
+
+    @staticmethod
+    def _try(http: httpx.Client, address: str, body: dict[str, Any], headers: dict[str, str]) -> Try:
+        try:
+            answer = http.post(address + _SWAP, json=body, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            return Try(-1)
+        except httpx.HTTPError:
+            return Try(0)
+        said = answer.json() if answer.headers.get("content-type", "").endswith("json") else {}
+        request_id = said.get("request_id") or answer.headers.get("x-request-id", "")
+        return Try(answer.status_code, said.get("code", ""), request_id, said.get("job_id", ""))
+
+    def _look(self, choose: random.Random, http: httpx.Client, shopper: Shopper, submission: Submission) -> None:
+        """Ask for the job, as its client and as another."""
+        job_id = next((one.job_id for one in submission.tries if one.accepted), None)
+        if job_id is None:
+            return
+        other = next(one for one in self.shoppers if one is not shopper)
+        for who, right in ((shopper, 200), (other, 404)):
+            try:
+                path = f"{choose.choice(self._addresses)}/v1/jobs/{job_id}"
+                status = http.get(path, headers=who.headers).status_code
+            except httpx.HTTPError:
+                continue
+            if status not in {right, 503}:
+                self.violations.append(f"GET job {job_id} by {who.id} was answered {status}, and not {right}")
+
+
+def upload(http: httpx.Client, address: str, headers: dict[str, str], photo: bytes) -> str:
+    """Upload a photo and return its key. Raises HTTPError, or KeyError for an answer without a key."""
+    reserved = http.post(f"{address}/v1/uploads", json={"content_type": "image/png"}, headers=headers).json()
+    http.put(reserved["url"], headers=reserved["headers"], content=photo).raise_for_status()
+    return str(reserved["key"])
+
+
+def photos_of(put: Callable[[bytes], str]) -> dict[Any, str]:
+    """Upload one photo of each kind, by `put`, and return their keys."""
+    deeds = {Kind.SLOW: Deed.SLOW, Kind.HUNGRY: Deed.HUNGRY, Kind.KILLED: Deed.KILLED, Kind.HUNG: Deed.STUCK}
+    keys: dict[Any, str] = {Kind.GOOD: put(good())}
+    keys |= {kind: put(telling(deed)) for kind, deed in deeds.items()}
+    return keys | {code: put(data) for code, data in bad().items()}

@@ -1,0 +1,103 @@
+"""The processes of one installation, each started again when it dies, as an operating system's supervisor would."""
+
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from benchmarks.storm.servers import free_port
+from service.processes import Part
+from service.settings import Settings
+
+
+@dataclass
+class Member:
+    """One process of the fleet; `part` is the one that runs now, or ran last."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    part: Part
+
+    @property
+    def process(self) -> psutil.Process | None:
+        """What does the work, a worker's being its supervisor's child; None while there is none."""
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.part.pid)
+            if not self.name.startswith("worker"):
+                return process
+            return next(iter(process.children()), None)
+        return None
+
+
+class Fleet:
+    """APIs, lean workers and sweeps on the settings of one installation.
+
+    Start and tend it from the main thread: Linux stops a part when the thread that started it ends.
+    """
+
+    def __init__(self, settings: Settings, logs: Path) -> None:
+        self._settings = settings
+        self._logs = logs
+        self.members: list[Member] = []
+
+    def __enter__(self) -> Self:
+        """Stop all at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def api(self, **environment: str) -> str:
+        """Start an API on a port of its own and return its address; it is not there at once."""
+        port = free_port()
+        self._start("api", [sys.executable, "-m", "service.cli", "api", "--port", str(port)], environment)
+        return f"http://127.0.0.1:{port}"
+
+    def worker(self, **environment: str) -> Member:
+        """Start a lean worker with its supervisor; `environment` is added to what the settings say."""
+        return self._start("worker", [sys.executable, "-m", "benchmarks.storm.worker"], environment)
+
+    def sweep(self, **environment: str) -> Member:
+        """Start a sweep."""
+        return self._start("sweep", [sys.executable, "-m", "service.cli", "sweep"], environment)
+
+    def _start(self, kind: str, command: list[str], environment: dict[str, str]) -> Member:
+        name = f"{kind}-{1 + sum(member.name.startswith(kind) for member in self.members)}"
+        environment = {**self._settings.environment(), **environment}
+        member = Member(name, command, environment, self._launch(name, command, environment))
+        self.members.append(member)
+        return member
+
+    def _launch(self, name: str, command: list[str], environment: dict[str, str]) -> Part:
+        return Part(name, command, environment=environment, log=self.log(name))
+
+    def log(self, name: str) -> Path:
+        """Return where a member writes its log."""
+        return self._logs / f"{name}.log"
+
+    def tend(self) -> list[str]:
+        """Start again what has died, and return its names."""
+        dead = [member for member in self.members if member.part.exit_status is not None]
+        for member in dead:
+            member.part = self._launch(member.name, member.command, member.environment)
+        return [member.name for member in dead]
+
+    def stop(self) -> None:
+        """Let every member go on that is paused, and stop: workers first, while the queue is still there."""
+        for member in self.members:
+            with suppress(psutil.NoSuchProcess):
+                process = psutil.Process(member.part.pid)
+                for one in [process, *process.children(recursive=True)]:
+                    with suppress(psutil.NoSuchProcess):
+                        one.send_signal(signal.SIGCONT)
+            member.part.tell_to_stop()
+        for member in self.members:
+            member.part.stop(self._settings.stop_grace + 5)

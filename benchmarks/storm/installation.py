@@ -1,0 +1,89 @@
+"""Two installations with servers of their own: what `backdrop up` makes of an empty folder, and one for production."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.storm import servers
+from benchmarks.storm.servers import Server
+from service.database import create_engine, migrate
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Settings, and the servers that they name."""
+
+    settings: Settings
+    queue: Server
+    #: PostgreSQL; None: SQLite.
+    database: Server | None = None
+    #: The S3 server; None: a directory.
+    store: Server | None = None
+
+    @property
+    def servers(self) -> list[Server]:
+        """All servers."""
+        return [server for server in (self.queue, self.database, self.store) if server is not None]
+
+
+@contextmanager
+def embedded(home: Path, **settings: Any) -> Iterator[Installation]:
+    """Start Valkey; the database is SQLite, and the store a directory, under `home`. The schema is current."""
+    with servers.valkey_server(home) as queue:
+        made = Settings(home=home, queue_url=queue.url, **settings)
+        _migrate(made)
+        yield Installation(made, queue)
+
+
+@contextmanager
+def production(home: Path, **settings: Any) -> Iterator[Installation]:
+    """Start PostgreSQL, Valkey and an S3 server, with an empty database, whose schema is current, and two buckets."""
+    with (
+        servers.public_folder() as folder,
+        servers.postgresql(folder) as database,
+        servers.s3_server(folder) as store,
+        servers.valkey_server(home) as queue,
+        _credentials(),
+    ):
+        made = Settings(
+            home=home,
+            database_url=servers.make_database(database.url, "backdrop"),
+            queue_url=queue.url,
+            store="s3",
+            s3_endpoint_url=store.url,
+            **settings,
+        )
+        servers.make_buckets(store.url, made.s3_source_bucket, made.s3_render_bucket)
+        _migrate(made)
+        yield Installation(made, queue, database, store)
+
+
+def _migrate(settings: Settings) -> None:
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
+
+
+@contextmanager
+def _credentials() -> Iterator[None]:
+    """Let boto3, here and in child processes, find the S3 server's keys where it looks for them."""
+    ours = {
+        "AWS_ACCESS_KEY_ID": servers.S3_KEY,
+        "AWS_SECRET_ACCESS_KEY": servers.S3_SECRET,
+        "AWS_REGION": "us-east-1",
+    }
+    environment = os.environ  # noqa: TID251  # boto3 reads no settings of ours
+    before = {name: environment.get(name) for name in ours}
+    environment.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del environment[name]
+            else:
+                environment[name] = value

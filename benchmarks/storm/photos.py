@@ -1,0 +1,73 @@
+"""Photos made in code: good ones that need no network, bad ones, and ones that tell a lean worker what to do."""
+
+import io
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_WIDTH, _HEIGHT = 200, 240
+
+
+class Deed(Enum):
+    """What `benchmarks.storm.worker` does in its first step: the photo's background has this colour."""
+
+    #: Sleep 1.5 seconds at each of the two looks, as a network that takes its time.
+    SLOW = (10, 200, 10)
+    #: Ask the system for more memory than the process may have.
+    HUNGRY = (200, 200, 10)
+    #: Die as the kernel kills who takes too much memory: by SIGKILL, in the middle of the step.
+    KILLED = (200, 10, 10)
+    #: Hang in a C call that lets other threads run.
+    HUNG = (10, 10, 200)
+    #: Hang in a C call that holds the interpreter's lock: no thread of Python's runs any more.
+    STUCK = (10, 200, 200)
+    #: Break on a mistake of ours.
+    BROKEN = (200, 10, 200)
+
+
+def good(number: int = 0) -> bytes:
+    """Return a PNG with its own cut-out, which is a slightly different one for each number."""
+    picture = np.zeros((_HEIGHT, _WIDTH, 4), np.uint8)
+    picture[_product()] = (60 + number % 180, 30 + number // 180 % 200, 90, 255)
+    return _png(picture)
+
+
+def telling(deed: Deed) -> bytes:
+    """Return a PNG without a cut-out, so that the segmenter is asked, and reads the deed."""
+    picture = np.full((_HEIGHT, _WIDTH, 3), deed.value, np.uint8)
+    picture[_product()] = (90, 90, 90)
+    return _png(picture)
+
+
+def bad() -> dict[str, bytes]:
+    """Return files that are no usable photo, by the code of the error that they end in."""
+    whole = good()
+    return {
+        "image_unreadable": b"<html>not a picture</html>",
+        "image_truncated": whole[: len(whole) // 2],
+        "no_subject": _png(np.zeros((_HEIGHT, _WIDTH, 4), np.uint8)),
+    }
+
+
+def read_deed(picture: NDArray[np.uint8]) -> Deed | None:
+    """Return what an sRGB photo tells to do; None where its corner has no deed's colour."""
+    corner = tuple(int(value) for value in picture[0, 0])
+    return next((deed for deed in Deed if deed.value == corner), None)
+
+
+def outline(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the cut-out of what differs from the photo's corner, H×W in [0, 1]."""
+    differs: NDArray[np.bool_] = np.any(picture != picture[0, 0], axis=2)
+    return differs.astype(np.float32)
+
+
+def _product() -> tuple[slice, slice]:
+    return slice(40, 200), slice(60, 140)
+
+
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()

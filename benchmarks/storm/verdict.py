@@ -1,0 +1,141 @@
+"""The verdict on a storm: what callers were told against what the database and the store hold."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+
+from benchmarks.storm.callers import REFUSED, Kind, Shopper, Submission
+from benchmarks.storm.photos import bad
+from service.audit import Bounds, audit
+from service.jobs import JobStatus
+from service.object_audit import audit_objects
+from service.objects import open_buckets
+from service.settings import Settings
+from service.tables import clients, jobs, ledger, request_logs
+
+#: How a job may end that only the storm kept from its own end.
+_OUR_FAULT = {"worker_lost", "store_unavailable", "time_limit", "queue_timeout"}
+#: How a job ends by itself; None: as a success.
+_ENDS: dict[Kind, set[str | None]] = {
+    Kind.GOOD: {None},
+    Kind.SLOW: {None},
+    Kind.DUPLICATED: {None},
+    Kind.BAD: set(bad()),
+    Kind.HUNGRY: {"out_of_memory"},
+    Kind.KILLED: set(),
+    Kind.HUNG: set(),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job with the marker of the submission that it came from."""
+
+    id: str
+    request_id: str
+    client_id: str
+    marker: str
+    status: str
+    error_code: str | None
+    cost: int
+    attempt: int
+
+
+def rows_of(engine: sa.Engine) -> list[Row]:
+    """Return every job."""
+    columns = (jobs.c.id, jobs.c.request_id, jobs.c.client_id, request_logs.c.pilot_brand)
+    query = sa.select(*columns, jobs.c.status, jobs.c.error_code, jobs.c.credits_cost, jobs.c.attempt).join(
+        request_logs, request_logs.c.request_id == jobs.c.request_id
+    )
+    with engine.connect() as connection:
+        return [Row(*row) for row in connection.execute(query)]
+
+
+def unfinished(engine: sa.Engine) -> int:
+    """Count the jobs that are not over."""
+    waiting = jobs.c.status.in_([JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS])
+    with engine.connect() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).where(waiting)).scalar_one())
+
+
+def broken_promises(submissions: Sequence[Submission], rows: Sequence[Row]) -> Iterator[str]:
+    """Yield, in a sentence each, where the database does not hold what an answer said."""
+    by_id = {row.id: row for row in rows}
+    by_request = {row.request_id: row for row in rows}
+    by_marker = defaultdict(list)
+    for row in rows:
+        by_marker[row.marker].append(row)
+    known = {submission.marker for submission in submissions}
+    for marker in by_marker.keys() - known:
+        yield f"jobs {[row.id for row in by_marker[marker]]} came from no submission ({marker})"
+    for one in submissions:
+        made = by_marker[one.marker]
+        accepted, unknown = [t for t in one.tries if t.accepted], [t for t in one.tries if t.unknown]
+        for told in accepted:
+            found = by_id.get(told.job_id)
+            if found is None or (found.request_id, found.client_id) != (told.request_id, one.client):
+                yield f"{one.marker}: 202 for job {told.job_id}, request {told.request_id}, but there is {found}"
+        for told in one.tries:
+            if told.status > 0 and not told.accepted and not told.unknown and told.request_id in by_request:
+                yield f"{one.marker}: answered {told.status} {told.code}, and charged as {by_request[told.request_id]}"
+        most = min(1, len(accepted) + len(unknown)) if one.key else len(accepted) + len(unknown)
+        if len(made) > most:
+            yield f"{one.marker} (key {one.key}): {len(made)} jobs, and answers for {most}: {[row.id for row in made]}"
+        if one.kind in REFUSED and (made or accepted):
+            yield f"{one.marker}: {one.kind} was accepted: {[row.id for row in made]}"
+
+
+def wrong_ends(submissions: Sequence[Submission], rows: Sequence[Row]) -> Iterator[str]:
+    """Yield, in a sentence each, the jobs that ended otherwise than their photo, or a trouble, can explain."""
+    kinds = {submission.marker: submission.kind for submission in submissions}
+    for row in rows:
+        kind = kinds.get(row.marker)
+        if row.status not in {JobStatus.SUCCESS, JobStatus.FAILURE}:
+            yield f"job {row.id} ({kind}) did not end: {row.status}, attempt {row.attempt}"
+        elif kind is not None and row.error_code not in _ENDS.get(kind, set()) | _OUR_FAULT:
+            yield f"job {row.id} ({kind}) ended as {row.status} {row.error_code}"
+
+
+def wrong_balances(engine: sa.Engine, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the clients whose balance is not what they were granted, less what their successes cost."""
+    kept = Counter[str]()
+    for row in rows:
+        kept[row.client_id] += row.cost if row.status == JobStatus.SUCCESS else 0
+    granted = sa.select(ledger.c.client_id, sa.func.sum(ledger.c.amount)).where(ledger.c.kind == "grant")
+    with engine.connect() as connection:
+        grants = {row[0]: int(row[1]) for row in connection.execute(granted.group_by(ledger.c.client_id))}
+        for client in connection.execute(sa.select(clients.c.id, clients.c.balance)):
+            granted_to = grants.get(client.id, 0)
+            if client.balance != granted_to - kept[client.id]:
+                yield f"client {client.id}: granted {granted_to}, kept {kept[client.id]}, balance {client.balance}"
+
+
+def seen_otherwise(address: str, shoppers: Sequence[Shopper], rows: Sequence[Row], *, downloads: int) -> Iterator[str]:
+    """Yield the jobs that the API shows otherwise than they are; so many pictures are downloaded and hashed."""
+    bearers = {shopper.id: shopper.headers for shopper in shoppers}
+    with httpx.Client(base_url=address, timeout=30) as http:
+        for row in rows:
+            answer = http.get(f"/v1/jobs/{row.id}", headers=bearers[row.client_id])
+            job: dict[str, Any] = answer.json()
+            refunded = row.cost if row.status == JobStatus.FAILURE else 0
+            expected = (row.status, refunded, row.status == JobStatus.SUCCESS)
+            if (job.get("status"), job.get("credits_refunded"), bool(job.get("render"))) != expected:
+                yield f"job {row.id} is {expected}, and the API answers {answer.status_code} {answer.text[:200]}"
+            elif job["render"] and downloads:
+                downloads -= 1
+                data = http.get(job["render"]["url"]).content
+                if hashlib.sha256(data).hexdigest() != job["render"]["sha256"]:
+                    yield f"job {row.id}: the picture at its URL has another hash ({len(data)} bytes)"
+
+
+def audited(engine: sa.Engine, settings: Settings) -> tuple[list[str], list[str]]:
+    """Return what the audit finds, a sentence each, and the objects that no row names."""
+    found = audit(engine, Bounds(max_attempts=settings.max_attempts)).findings
+    found += audit_objects(engine, open_buckets(settings)[1]).findings
+    orphans = [str(one.found["key"]) for one in found if one.rule == "object_has_its_render"]
+    return [f"{one.rule}: {one.found}" for one in found if one.rule != "object_has_its_render"], orphans

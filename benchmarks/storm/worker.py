@@ -1,0 +1,88 @@
+"""A worker whose networks cost nothing, for tests and storms: the real process, pipeline and signals, ready in seconds.
+
+`python -m benchmarks.storm.worker` runs it as `backdrop worker` runs the real one: watched, and replaced when it dies.
+Photos that carry their own cut-out, on white, need no network at all; others tell the segmenter what to do to the
+process (`benchmarks.storm.photos`).
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.storm.photos import Deed, outline, read_deed
+from pipeline.networks import Networks
+from service.logs import configure_logs
+from service.processes import die_with_parent, keep_running
+from service.settings import Settings, load_settings
+from service.worker import serve
+
+_MODULE = "benchmarks.storm.worker"
+_VERSIONS = {"segmenter": "lean", "segmenter_device": "cpu", "generator": "lean", "generator_device": "cpu"}
+
+
+def obedient_segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Do what the photo tells, then find what differs from its background."""
+    match read_deed(image):
+        case Deed.SLOW:
+            time.sleep(1.5)
+        case Deed.HUNGRY:
+            _take_too_much_memory()
+        case Deed.KILLED:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case Deed.HUNG:
+            time.sleep(3600)
+        case Deed.STUCK:
+            ctypes.PyDLL(None).sleep(3600)  # PyDLL keeps the interpreter's lock while it calls
+        case Deed.BROKEN:
+            raise ZeroDivisionError("a mistake of ours")
+    return outline(image)
+
+
+def _take_too_much_memory() -> None:
+    """Raise the MemoryError of an allocation that the system refuses."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as statm:  # noqa: PTH123  # no file of ours
+        taken = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (64 << 20), hard))
+    try:
+        np.ones(1 << 30, np.uint8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def no_generator(**_asked: object) -> NoReturn:
+    """Refuse: what a storm orders is on white, which nobody paints."""
+    raise NotImplementedError("A lean worker paints no background.")
+
+
+def lean_networks(_settings: Settings) -> Networks:
+    """Return networks that load at once."""
+    return Networks(obedient_segmenter, no_generator, _VERSIONS)
+
+
+def main() -> int:
+    """Run one worker, or the process that watches one."""
+    configure_logs()
+    die_with_parent()
+    settings = load_settings()
+    if sys.argv[1:] == ["--one"]:
+        return serve(settings, lean_networks)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    command = [sys.executable, "-m", _MODULE, "--one"]
+    return keep_running(
+        "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

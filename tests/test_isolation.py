@@ -1,0 +1,337 @@
+"""Two clients, every route, every foreign id and key: what is another's looks exactly like what does not exist."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+import httpx
+import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+from litestar.testing import TestClient
+from ulid import ULID
+
+from service.app import create_app
+from service.database import create_engine, migrate
+from service.expiry import Expiry
+from service.jobs import NewRender
+from service.objects import Objects, open_buckets
+from service.settings import Settings
+from service.stored import Bucket, Stored
+from service.tables import db_now, renders
+from tests.caller import SWAP, Caller
+from tests.conftest import new_database
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class Owner(Caller):
+    """A client that has something of everything."""
+
+    def __init__(self, http: Any, settings: Settings, name: str) -> None:
+        super().__init__(http, settings, name, credits=100)
+        self.upload_answer = http.post("/v1/uploads", json={"content_type": "image/png"}, headers=self.headers).json()
+        self.photo = self.upload()
+        self.waiting = self._job()
+        self.done, self.failed = self._job(), self._job()
+        self.render_key = f"renders/{self.client.id}/{self.done}-1.png"
+        self.public_id = str(ULID())
+        open_buckets(settings)[1].put(self.render_key, b"picture", "image/png")
+        claim, other = self.jobs.claim(self.done), self.jobs.claim(self.failed)
+        assert claim is not None
+        assert other is not None
+        self.jobs.fail(other, "no_subject", "No product stands out.")
+        self.jobs.succeed(
+            claim,
+            NewRender(
+                public_id=self.public_id,
+                key=self.render_key,
+                output_preset="shopify_product",
+                width=2,
+                height=3,
+                format="png",
+                content_type="image/png",
+                bytes=7,
+                sha256=hashlib.sha256(b"picture").hexdigest(),
+                seed=5,
+                warnings=[],
+                report={name: {} for name in ("palette", "fidelity", "cutout", "provenance")} | {"preset": []},
+            ),
+        )
+        self.download = self.get(f"/v1/renders/{self.public_id}").json()["url"]
+        self.once = {"Idempotency-Key": "owner-1"}
+        self.once_body = self.body(source_image_s3_key=self.photo)
+        assert self.submit(self.once_body, **self.once).status_code == 202
+
+    def _job(self) -> str:
+        answer = self.submit(self.body(source_image_s3_key=self.photo))
+        assert answer.status_code == 202
+        return str(answer.json()["job_id"])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything of the owner's that no answer to another may hold."""
+        return (self.client.id, self.photo, self.waiting, self.done, self.failed, self.public_id, self.render_key)
+
+
+class World:
+    """The API, the owner, and the one who tries."""
+
+    def __init__(self, app: Litestar, http: Any, settings: Settings) -> None:
+        self.app, self.http = app, http
+        self.owner = Owner(http, settings, f"owner-{ULID()}")
+        self.nosy = Caller(http, settings, f"nosy-{ULID()}", credits=100)
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        answer = self.http.request(method, path, headers=self.nosy.headers | options.pop("headers", {}), **options)
+        assert isinstance(answer, httpx.Response)
+        return answer
+
+    def routes(self) -> set[str]:
+        """Every method and path that the app answers, but those of its own description."""
+        found = set()
+        for route in self.app.routes:
+            if isinstance(route, HTTPRoute) and not route.path.startswith("/schema"):
+                path = re.sub(r":\w+}", "}", route.path)
+                found |= {f"{method} {path}" for method in set(route.methods) - {"OPTIONS"}}
+        return found
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[World]:
+    home: Path = tmp_path_factory.mktemp("isolation")
+    url = ""
+    if request.param == "postgresql":
+        url = new_database(request.getfixturevalue("postgresql_server"), home.name)
+    settings = Settings(home=home, database_url=url, queue_url=valkey_url)
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
+    app = create_app(settings)
+    with TestClient(app) as http:
+        world = World(app, http, settings)
+        yield world
+        for client in (world.owner, world.nosy):
+            client.engine.dispose()
+
+
+def told(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
+    """All that an answer tells, but the request's own id and the clock's time."""
+    headers = {name: value for name, value in answer.headers.items() if name not in {"x-request-id", "date"}}
+    return answer.status_code, answer.content, headers
+
+
+def assert_same(answers: list[httpx.Response], status: int = 404) -> None:
+    first = told(answers[0])
+    assert first[0] == status, answers[0].text
+    for number, answer in enumerate(answers):
+        assert told(answer) == first, f"answer {number}, to {answer.request.url!r:.200}"
+
+
+#: Ids that nobody has: one as ours are made, and what people try.
+MISSING = [
+    str(ULID()),
+    "none",
+    "1",
+    "...",
+    "%00",
+    "%252e%252e%252f",
+    "%F0%9F%92%A5",
+    "a" * 5000,
+    "' OR 1=1 --",
+    "%ff%fe",
+]
+
+
+def jobs_of_others(world: World) -> None:
+    foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
+    assert_same([world.ask("GET", f"/v1/jobs/{name}") for name in [*foreign, *MISSING]])
+
+
+def renders_of_others(world: World) -> None:
+    foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
+    assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
+
+
+def sources_of_others(world: World) -> None:
+    owner, nosy = world.owner, world.nosy
+    folder = f"uploads/{nosy.client.id}"
+    keys = [
+        owner.photo,
+        owner.upload_answer["key"],
+        f"uploads/{owner.client.id}/none.jpg",
+        f"uploads/{ULID()}/none.jpg",
+        f"{folder}/none.jpg",
+        f"{folder}/../{owner.client.id}/{owner.photo.rpartition('/')[2]}",
+        f"{folder}/%2e%2e/{owner.client.id}/{owner.photo.rpartition('/')[2]}",
+        f"/{owner.photo}",
+        f"./{owner.photo}",
+        owner.photo.upper(),
+        owner.render_key,
+        f"{folder}/",
+        f"{folder}/a\u0000b.jpg",
+        f"{folder}/\u202egpj.exe",
+        f"{folder}/фото.jpg",
+        f"{folder}/{'x' * 400}.jpg",
+        "/etc/passwd",
+        "file:///etc/passwd",
+    ]
+    answers = [nosy.submit(nosy.body(source_image_s3_key=key)) for key in keys]
+    names = [owner.public_id, owner.done, str(ULID()), "none", "\u0000", "\U0001f4a5"]
+    answers += [nosy.submit(nosy.body(source_image_s3_key=None, source_render_public_id=name)) for name in names]
+    # the owner's Idempotency-Key with the owner's own body
+    answers += [nosy.submit(owner.once_body, **owner.once), nosy.submit(owner.once_body)]
+
+    assert_same(answers)
+    assert nosy.balance == 100
+
+
+def keys_of_ones_own(world: World) -> None:
+    answer = world.ask("POST", "/v1/uploads", json={"content_type": "image/jpeg"})
+    assert answer.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
+    assert not any(name in answer.text for name in world.owner.names)
+
+
+def credits_of_ones_own(world: World) -> None:
+    answer = world.ask("GET", "/v1/credits")
+    assert [entry["kind"] for entry in answer.json()["entries"]] == ["grant"]
+    assert not any(name in answer.text for name in world.owner.names)
+
+
+def signed(url: str, *, path: str | None = None, **query: str) -> str:
+    """Return the path and query of a signed URL, changed."""
+    parts = urlsplit(url)
+    kept = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    return f"{path or parts.path}?{urlencode(kept | query)}"
+
+
+def signed_urls_of_others(method: str) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        owner, nosy = world.owner, world.nosy
+        mine = world.ask("POST", "/v1/uploads", json={"content_type": "image/png"}).json()["url"]
+        own = urlsplit(mine).path
+        theirs = [f"/v1/files/sources/{owner.photo}", f"/v1/files/renders/{owner.render_key}"]
+        nobody = [f"/v1/files/{bucket}/uploads/{ULID()}/none.png" for bucket in ("sources", "renders")]
+        odd = [f"{own}%00", own.replace(nosy.client.id, "%2e%2e/x")]
+        later = str(int(parse_qs(urlsplit(mine).query)["expires"][0]) + 3600)
+        answers = [
+            *(world.ask(method, signed(mine, path=path), content=b"") for path in [*theirs, *nobody, *odd]),
+            *(world.ask(method, signed(owner.download, path=path), content=b"") for path in [theirs[0], *nobody]),
+            world.ask(method, signed(mine, expires=later), content=b""),
+            world.ask(method, signed(mine, expires="1"), content=b""),
+            world.ask(method, signed(mine, expires=str(2**70)), content=b""),
+            *(
+                world.ask(method, signed(mine, signature=wrong), content=b"")
+                for wrong in ("", "0" * 64, "\u00e9", "\x00")
+            ),
+            # a good signature, of the other method
+            world.ask(method, signed(mine if method == "GET" else owner.download), content=b""),
+        ]
+        assert_same(answers, 403)
+        assert_same(
+            [world.ask(method, f"/v1/files/{name}/{owner.photo}?{urlsplit(mine).query}") for name in ("x", "..x")]
+        )
+
+    return check
+
+
+#: How each route is tried with what is another's; a route without a case fails the first test.
+CASES: dict[str, Callable[[World], None]] = {
+    "POST /v1/background-swap-with-spec": sources_of_others,
+    "POST /v1/uploads": keys_of_ones_own,
+    "GET /v1/jobs/{job_id}": jobs_of_others,
+    "GET /v1/renders/{public_id}": renders_of_others,
+    "GET /v1/credits": credits_of_ones_own,
+    "GET /v1/files/{bucket}/{key}": signed_urls_of_others("GET"),
+    "PUT /v1/files/{bucket}/{key}": signed_urls_of_others("PUT"),
+}
+#: The same for all, and nothing of anyone's in it.
+PUBLIC = (
+    *("GET /v1/scene-types", "GET /v1/moods", "GET /v1/output-presets"),
+    *("GET /health/live", "GET /health/ready"),
+)
+
+
+def test_every_route_has_a_case(world: World) -> None:
+    assert world.routes() == {*CASES, *PUBLIC}
+
+
+@pytest.mark.parametrize("route", CASES)
+def test_what_is_another_s_looks_like_what_does_not_exist(world: World, route: str) -> None:
+    CASES[route](world)
+
+
+@pytest.mark.parametrize("route", PUBLIC)
+def test_what_is_public_tells_of_no_client(world: World, route: str) -> None:
+    answer = world.ask("GET", route.partition(" ")[2])
+
+    assert answer.status_code == 200
+    assert not any(name in answer.text for name in (*world.owner.names, world.nosy.client.id))
+    assert told(answer) == told(world.http.get(route.partition(" ")[2]))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("path", ["/v1/jobs/", "/v1/renders/"])
+def test_every_method_answers_foreign_and_missing_ids_alike(world: World, path: str, method: str) -> None:
+    foreign = {"/v1/jobs/": world.owner.done, "/v1/renders/": world.owner.public_id}[path]
+    tried, missing = (world.ask(method, path + name) for name in (foreign, str(ULID())))
+
+    assert told(tried) == told(missing)
+    assert tried.status_code in {404, 405} or method == "OPTIONS"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}], ids=["no key", "wrong key"])
+def test_without_a_key_what_exists_looks_like_what_does_not(world: World, headers: dict[str, str]) -> None:
+    for path, name in (("/v1/jobs/", world.owner.done), ("/v1/renders/", world.owner.public_id)):
+        assert_same([world.http.get(path + one, headers=headers) for one in (name, str(ULID()), "none")], 401)
+    bodies = [world.nosy.body(source_image_s3_key=key) for key in (world.owner.photo, "uploads/none.jpg")]
+    assert_same([world.http.post(SWAP, json=body, headers=headers) for body in bodies], 401)
+
+
+def test_an_idempotency_key_of_another_gets_an_answer_of_its_own(world: World) -> None:
+    body = world.nosy.body()
+    answer = world.nosy.submit(body, **world.owner.once)
+
+    assert answer.status_code == 202
+    assert not any(name in answer.text for name in world.owner.names)
+    assert world.nosy.submit(body, **world.owner.once).json() == answer.json()
+
+
+def test_a_signed_url_is_all_that_its_holder_needs_and_all_that_it_gives(world: World) -> None:
+    given = signed(world.owner.download)
+
+    assert world.http.get(given).content == b"picture"
+    path = quote(f"/v1/files/renders/renders/{world.owner.client.id}/none.png")
+    assert world.http.get(signed(world.owner.download, path=path)).status_code == 403
+
+
+def test_an_expired_render_looks_like_none_and_its_job_has_none_to_show(world: World) -> None:
+    owner = Owner(world.http, world.owner.settings, f"late-{ULID()}")
+    with owner.engine.begin() as connection:
+        old = renders.c.public_id == owner.public_id
+        connection.execute(renders.update().where(old).values(created_at=db_now(-8 * 86_400)))
+    sources, pictures = open_buckets(owner.settings)
+    buckets: dict[Bucket, Objects] = {"sources": sources, "renders": pictures}
+    Expiry(Stored(owner.engine), buckets, source_age=None, render_age=7 * 86_400.0, attempt_ends=320.0, doom=0.0)()
+
+    assert_same([owner.get(f"/v1/renders/{name}") for name in (owner.public_id, str(ULID()))])
+    bodies = [
+        owner.body(source_image_s3_key=None, source_render_public_id=name) for name in (owner.public_id, str(ULID()))
+    ]
+    assert_same([owner.submit(body) for body in bodies])
+    job = owner.get(f"/v1/jobs/{owner.done}").json()
+    assert (job["status"], job["render"], job["error"], job["credits_refunded"]) == ("SUCCESS", None, None, 0)
+    assert owner.http.get(signed(owner.download)).status_code == 404
+    owner.engine.dispose()
+
+
+def test_the_owner_meets_no_such_wall(world: World) -> None:
+    owner = world.owner
+
+    assert owner.get(f"/v1/jobs/{owner.done}").json()["render"]["public_id"] == owner.public_id
+    assert owner.get(f"/v1/renders/{owner.public_id}").status_code == 200
+    again = owner.body(source_image_s3_key=None, source_render_public_id=owner.public_id)
+    assert owner.submit(again).status_code == 202
