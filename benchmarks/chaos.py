@@ -85,6 +85,7 @@ class Storm:
         self._made, self._fleet = made, fleet
         self._console = Console(stderr=True)
         self._engine = create_engine(made.settings.sqlalchemy_url)
+        self.restarts = Counter[str]()
         self.addresses = [fleet.api() for _ in range(2)]
         for _ in range(3):
             fleet.worker()
@@ -93,20 +94,15 @@ class Storm:
         self._wait_for_apis()
         self.callers = Callers(self.addresses, self._shoppers(), seed=seed, orders=orders, seconds=seconds)
         self.troubles = Troubles(made, fleet, seed=seed, every=every)
-        self.restarts = Counter[str]()
         self._quiet_after = 0.0
 
     def _wait_for_apis(self) -> None:
         end = time.monotonic() + 120
-        for address in self.addresses:
-            while True:
-                try:
-                    if httpx.get(f"{address}/health/ready", timeout=10).status_code == 200:
-                        break
-                except httpx.HTTPError as error:
-                    if time.monotonic() > end:
-                        raise TimeoutError(f"{address} does not come up") from error
-                time.sleep(0.2)
+        while not all(_is_ready(address) for address in self.addresses):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.addresses} do not come up")
+            self._tend()
+            time.sleep(0.2)
 
     def _shoppers(self) -> list[Shopper]:
         accounts = Accounts(self._engine)
@@ -195,6 +191,13 @@ class Storm:
         for finding in findings:
             print(finding)
         print(f"{len(findings)} invariants broken." if findings else "Every invariant held.")
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health/ready", timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 if __name__ == "__main__":
