@@ -10,11 +10,15 @@ caller got. Prints the counts; exits with status 1 and the findings when an inva
 """
 
 import argparse
+import random
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
@@ -24,9 +28,12 @@ from rich.table import Table
 from benchmarks.storm import installation, verdict
 from benchmarks.storm.callers import Callers, Kind, Shopper, photos_of, upload
 from benchmarks.storm.fleet import Fleet
+from benchmarks.storm.receiver import Receiver, answer, receiving
 from benchmarks.storm.troubles import Troubles
 from service.accounts import Accounts
 from service.database import create_engine
+from service.expiry import build_expiry
+from service.webhooks import Webhooks
 
 #: Shorter than in production, so that much happens in a storm. Durations are seconds.
 SETTINGS = {
@@ -36,6 +43,8 @@ SETTINGS = {
     "time_limit": 12.0,
     "stop_grace": 6.0,
     "max_wait": 600.0,
+    "expire_every": 5.0,
+    "webhook_allow_private": True,
 }
 #: Credits of the clients: one of them runs out soon.
 CREDITS = (100_000, 100_000, 100_000, 8)
@@ -52,7 +61,6 @@ def main() -> int:
     arguments.add_argument("--every", type=float, default=2.0, help="seconds between two troubles, in the mean")
     arguments.add_argument("--embedded", action="store_true", help="SQLite and a directory")
     arguments.add_argument("--quiet", type=float, default=180.0, help="how long to wait, at most, until all has ended")
-    arguments.add_argument("--no-orphans", action="store_true", help="objects that no row names break an invariant")
     arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
     options = arguments.parse_args()
     seconds = options.seconds or 60 * (options.minutes or 1)
@@ -60,11 +68,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="backdrop-storm-") as temporary:
         home = options.keep or Path(temporary)
         install = installation.embedded if options.embedded else installation.production
-        with install(home, **SETTINGS) as made, Fleet(made.settings, home / "logs") as fleet:
-            storm = Storm(made, fleet, seed=options.seed, orders=orders, seconds=seconds, every=options.every)
+        with (
+            receiving(moody(options.seed)) as receiver,
+            install(home, **SETTINGS) as made,
+            Fleet(made.settings, home / "logs") as fleet,
+        ):
+            storm = Storm(made, fleet, receiver, seed=options.seed, orders=orders, seconds=seconds, every=options.every)
             storm.rage(seconds)
             storm.settle(options.quiet)
-            findings = storm.findings(no_orphans=options.no_orphans)
+            findings = storm.findings()
             storm.show(findings)
     return 1 if findings else 0
 
@@ -76,13 +88,14 @@ class Storm:
         self,
         made: installation.Installation,
         fleet: Fleet,
+        receiver: Receiver,
         *,
         seed: int,
         orders: int,
         seconds: float,
         every: float,
     ) -> None:
-        self._made, self._fleet = made, fleet
+        self._made, self._fleet, self._receiver = made, fleet, receiver
         self._console = Console(stderr=True)
         self._engine = create_engine(made.settings.sqlalchemy_url)
         self.restarts = Counter[str]()
@@ -110,6 +123,8 @@ class Storm:
         with httpx.Client(timeout=60) as http:
             for number, credits in enumerate(CREDITS):
                 client, bearer = accounts.add(f"shopper {number}", credits=credits)
+                if number == 0:
+                    Webhooks(self._engine, allow_private=True).register(client.name, self._receiver.url)
                 headers = {"Authorization": f"Bearer {bearer}"}
                 made.append(Shopper(client.id, bearer, photos_of(partial(upload, http, self.addresses[0], headers))))
         return made
@@ -148,19 +163,25 @@ class Storm:
         self._wait_for_apis()
         self._quiet_after = time.monotonic() - started
 
-    def findings(self, *, no_orphans: bool) -> list[str]:
-        """Return every broken invariant in a sentence."""
+    def findings(self) -> list[str]:
+        """Clear away what dead attempts left, and return every broken invariant in a sentence.
+
+        The sweep clears it away as well, some minutes later: once an attempt has surely ended. Here the workers stop.
+        """
+        self._fleet.stop("worker")
+        self.leftovers = verdict.leftovers(self._engine, self._made.settings)
+        replace(build_expiry(self._made.settings), attempt_ends=0.0, doom=0.0)()
         self.rows = verdict.rows_of(self._engine)
         submissions = self.callers.submissions
-        audited, self.orphans = verdict.audited(self._engine, self._made.settings)
         return [
-            *audited,
+            *verdict.audited(self._engine, self._made.settings),
             *verdict.broken_promises(submissions, self.rows),
             *verdict.wrong_ends(submissions, self.rows),
+            *verdict.wrong_cancels(submissions, self.rows),
+            *verdict.wrong_messages(self._engine, self.rows, self.callers.shoppers[0].id, self._receiver.received),
             *verdict.wrong_balances(self._engine, self.rows),
             *verdict.seen_otherwise(self.addresses[0], self.callers.shoppers, self.rows, downloads=30),
             *self.callers.violations,
-            *(self.orphans if no_orphans else []),
         ]
 
     def show(self, findings: list[str]) -> None:
@@ -170,6 +191,11 @@ class Storm:
             "orders": Counter(str(one.kind) for one in self.callers.submissions),
             "answers": Counter(
                 {-1: "nobody there", 0: "lost"}.get(one.status, f"{one.status} {one.code}".strip()) for one in tries
+            ),
+            "cancels": Counter(
+                {-1: "nobody there", 0: "lost"}.get(one.status, f"{one.status} {one.code}".strip())
+                for submission in self.callers.submissions
+                for one in submission.cancels
             ),
             "jobs": Counter(f"{row.status} {row.error_code or ''}".strip() for row in self.rows),
             "attempts": Counter(f"{row.attempt} attempts" for row in self.rows),
@@ -185,12 +211,23 @@ class Storm:
         duplicates = 2 * sum(one.kind is Kind.DUPLICATED for one in self.callers.submissions)
         table.add_row("duplicates, sent at once", "", str(duplicates))
         table.add_row("requests sent again", "", str(len(tries) - len(self.callers.submissions) - duplicates))
-        table.add_row("objects that no row names", "", str(len(self.orphans)))
+        table.add_row("messages of one client that came in", "", str(len({one.id for one in self._receiver.received})))
+        table.add_row("attempts' leftovers, cleared away", "", str(self.leftovers))
         table.add_row("seconds until all was quiet", "", f"{self._quiet_after:.1f}")
         Console().print(table)
         for finding in findings:
             print(finding)
         print(f"{len(findings)} invariants broken." if findings else "Every invariant held.")
+
+
+def moody(seed: int) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Return a webhook receiver that fails now and then."""
+    choose = random.Random(f"{seed} receiver")
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        answer(handler, choose.choices([204, 500, 503], [8, 1, 1])[0])
+
+    return respond
 
 
 def _is_ready(address: str) -> bool:

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from service.database import reader
 from service.jobs import JobStatus
-from service.tables import clients, db_now, jobs, ledger, renders, request_logs
+from service.outbox import DeliveryState
+from service.tables import clients, db_now, deliveries, jobs, ledger, renders, request_logs
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,14 @@ _finished = jobs.c.status.in_([JobStatus.SUCCESS, JobStatus.FAILURE])
 
 @cache  # SQLAlchemy compiles a query object once
 def _rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
-    return (*_balances(), *_credits_of_jobs(), *_renders_of_jobs(bounds), *_states(bounds), *_belongings())
+    return (
+        *_balances(),
+        *_credits_of_jobs(),
+        *_renders_of_jobs(bounds),
+        *_states(bounds),
+        *_messages(),
+        *_belongings(),
+    )
 
 
 def _balances() -> Iterator[tuple[str, sa.Select[Any]]]:
@@ -193,6 +201,45 @@ def _states(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
     )
 
 
+def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
+    """Yield what a message must be: of a job that is over, as it ended, once, and on its way or over."""
+    kind, state = deliveries.c.type, deliveries.c.state
+    one = sa.select(deliveries.c.id.label("message_id"), deliveries.c.job_id, kind, state)
+    told = sa.case(
+        (jobs.c.status == JobStatus.SUCCESS, "job.succeeded"), (jobs.c.status == JobStatus.FAILURE, "job.failed")
+    )
+    yield (
+        "message_tells_how_its_job_ended",
+        one.add_columns(jobs.c.status)
+        .outerjoin(jobs, jobs.c.id == deliveries.c.job_id)
+        .where(sa.or_(told.is_(None), kind != told)),
+    )
+    yield (
+        "message_is_of_the_jobs_client",
+        one.add_columns(jobs.c.client_id, deliveries.c.client_id.label("message_client_id"))
+        .join(jobs, jobs.c.id == deliveries.c.job_id)
+        .where(jobs.c.client_id != deliveries.c.client_id),
+    )
+    yield (
+        "a_job_has_one_message",
+        sa.select(deliveries.c.job_id, sa.func.count().label("messages"))
+        .group_by(deliveries.c.job_id)
+        .having(sa.func.count() > 1),
+    )
+    waits = state == DeliveryState.WAITING
+    yield (
+        # Without its next attempt's time no sweep would ever send it.
+        "message_waits_or_is_over",
+        one.where(
+            sa.or_(
+                state.not_in(list(DeliveryState)),
+                sa.and_(waits, sa.or_(deliveries.c.next_attempt_at.is_(None), deliveries.c.ended_at.is_not(None))),
+                sa.and_(sa.not_(waits), deliveries.c.ended_at.is_(None)),
+            )
+        ),
+    )
+
+
 def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
     """Yield what ties rows together: all of a job is one client's, and nothing belongs to nobody."""
     one = sa.select(jobs.c.id.label("job_id"), jobs.c.client_id, jobs.c.request_id)
@@ -245,6 +292,8 @@ def _counted() -> Iterator[tuple[str, sa.Select[Any]]]:
     for status in JobStatus:
         yield f"jobs {status}", sa.select(sa.func.count()).where(jobs.c.status == status)
     yield "renders", sa.select(sa.func.count()).select_from(renders)
+    for state in DeliveryState:
+        yield f"messages {state}", sa.select(sa.func.count()).where(deliveries.c.state == state)
     for kind, sign in (("grant", 1), ("debit", -1), ("refund", 1)):
         amount = sign * sa.func.coalesce(sa.func.sum(ledger.c.amount), 0)
         yield f"credits {kind}ed", sa.select(sa.cast(amount, sa.BigInteger)).where(ledger.c.kind == kind)

@@ -25,11 +25,14 @@ SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
 @dataclass
 class Documented(Operation):
-    """An operation without the 400 that litestar always adds: this API never answers it."""
+    """An operation without the 400 that litestar adds and this API never answers. A 503 says when to try again."""
 
     def __post_init__(self) -> None:
-        """Drop the answer."""
+        """Drop the answer, and describe the header field."""
         (self.responses or {}).pop("400", None)
+        if away := (self.responses or {}).get("503"):
+            assert isinstance(away, OpenAPIResponse)
+            away.headers = {**(away.headers or {}), "Retry-After": _FIELDS["Retry-After"]}
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Submitted(Documented):
         super().__post_init__()
         for status, answer in (self.responses or {}).items():
             assert isinstance(answer, OpenAPIResponse)
-            names = [*_RATE_FIELDS, "Retry-After"] if status in {"409", "429", "503"} else _RATE_FIELDS
+            names = [*_RATE_FIELDS, "Retry-After"] if status in {"409", "429"} else _RATE_FIELDS
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
 
 
@@ -102,7 +105,18 @@ UNAVAILABLE = _problem(
     "Service Unavailable",
     "store_unavailable",
     "The object store does not answer.",
+    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
     ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
+)
+DATABASE_AWAY = _problem(
+    503, "Service Unavailable", "database_unavailable", "The database does not answer. Nothing was charged; try again."
+)
+IN_DOUBT = _problem(
+    500,
+    "Internal Server Error",
+    "outcome_unknown",
+    "The database went away while it took this request, which may have been charged. Send it again with the same"
+    " Idempotency-Key; without one, look at GET /v1/credits first.",
 )
 
 

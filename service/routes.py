@@ -15,6 +15,8 @@ from service.catalogue import Catalogue
 from service.documentation import (
     ACCEPTED,
     CONFLICT,
+    DATABASE_AWAY,
+    IN_DOUBT,
     INSUFFICIENT_CREDITS,
     INVALID,
     JOB_FINISHED,
@@ -67,6 +69,7 @@ AnyRequest = Request[Any, Any, Any]
         413: TOO_LARGE,
         422: INVALID,
         429: TOO_MANY,
+        500: IN_DOUBT,
         503: UNAVAILABLE,
     },
 )
@@ -125,7 +128,7 @@ def background_swap_with_spec(
     tags=["photos"],
     sync_to_thread=True,
     operation_class=Documented,
-    responses={401: UNAUTHORIZED, 413: TOO_LARGE, 422: INVALID},
+    responses={401: UNAUTHORIZED, 413: TOO_LARGE, 422: INVALID, 503: DATABASE_AWAY},
 )
 def create_upload(
     request: AnyRequest,
@@ -147,7 +150,7 @@ def create_upload(
     tags=["jobs"],
     sync_to_thread=True,
     operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND},
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
 )
 def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
     """Tell where a job stands, and on SUCCESS what came of it."""
@@ -166,7 +169,7 @@ def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView
     tags=["jobs"],
     sync_to_thread=True,
     operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 409: JOB_FINISHED},
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 409: JOB_FINISHED, 503: DATABASE_AWAY},
 )
 def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
     """Cancel a job that is not over: it ends as FAILURE with the error code `cancelled`, and its credits come back."""
@@ -183,7 +186,7 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
     tags=["renders"],
     sync_to_thread=True,
     operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND},
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
 )
 def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> RenderView:
     """Return a render's measurements and a short-lived download URL."""
@@ -200,7 +203,7 @@ def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> R
     tags=["credits"],
     sync_to_thread=True,
     operation_class=Documented,
-    responses={401: UNAUTHORIZED},
+    responses={401: UNAUTHORIZED, 503: DATABASE_AWAY},
 )
 def get_credits(request: AnyRequest, state: State) -> Credits:
     """Return the balance and the latest 100 ledger entries, newest first."""

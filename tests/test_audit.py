@@ -18,7 +18,8 @@ from service.jobs import NewRender
 from service.object_audit import audit_objects
 from service.objects import Objects
 from service.settings import Settings
-from service.tables import clients, db_now, jobs, ledger, metadata, renders, request_logs
+from service.tables import clients, db_now, deliveries, jobs, ledger, metadata, renders, request_logs
+from service.webhooks import Webhooks
 from tests.conftest import new_database
 from tests.test_jobs import Shop, render
 
@@ -32,6 +33,7 @@ class Books:
         self.engine = engine
         self.shop = Shop(engine, credits=100)
         self.other = Shop(engine, credits=5)
+        Webhooks(engine, allow_private=True).register(self.shop.client.name, "http://127.0.0.1:9/")
         self.waiting, self.running, self.success, self.failure, self.handed_back = (
             self.shop.order(cost=3, idempotency_key=f"k{number}").job_id for number in range(5)
         )
@@ -100,6 +102,10 @@ def made_books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def books(made_books: Books) -> Books:
     made_books.put_right()
     return made_books
+
+
+def message_of(job_id: str) -> sa.ColumnElement[bool]:
+    return deliveries.c.job_id == job_id
 
 
 def debit_of(job_id: str) -> sa.ColumnElement[bool]:
@@ -193,6 +199,54 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
     ("attempts_are_within_bounds", "unstarted", lambda b: b.change_job(b.waiting, attempt=1), lambda b: b.waiting),
     ("attempts_are_within_bounds", "none ran", lambda b: b.change_job(b.success, attempt=0), lambda b: b.success),
     ("what_ran_has_its_start", "none", lambda b: b.change_job(b.handed_back, started_at=None), lambda b: b.handed_back),
+    (
+        "message_tells_how_its_job_ended",
+        "otherwise",
+        lambda b: b.change(deliveries, message_of(b.success), type="job.failed"),
+        lambda b: b.success,
+    ),
+    (
+        "message_tells_how_its_job_ended",
+        "too early",
+        lambda b: b.change(deliveries, message_of(b.success), job_id=b.running),
+        lambda b: b.running,
+    ),
+    (
+        "message_tells_how_its_job_ended",
+        "no job",
+        lambda b: b.remove(jobs, jobs.c.id == b.failure),
+        lambda b: b.failure,
+    ),
+    (
+        "message_is_of_the_jobs_client",
+        "another",
+        lambda b: b.change(deliveries, message_of(b.failure), client_id=b.other.client.id),
+        lambda b: b.failure,
+    ),
+    (
+        "a_job_has_one_message",
+        "two",
+        lambda b: b.change(deliveries, message_of(b.failure), job_id=b.success),
+        lambda b: b.success,
+    ),
+    (
+        "message_waits_or_is_over",
+        "never sent",
+        lambda b: b.change(deliveries, message_of(b.success), next_attempt_at=None),
+        lambda b: b.success,
+    ),
+    (
+        "message_waits_or_is_over",
+        "over at no time",
+        lambda b: b.change(deliveries, message_of(b.failure), state="delivered"),
+        lambda b: b.failure,
+    ),
+    (
+        "message_waits_or_is_over",
+        "a state",
+        lambda b: b.change(deliveries, message_of(b.failure), state="paused"),
+        lambda b: b.failure,
+    ),
     ("job_has_its_request_log", "none", lambda b: b.remove(request_logs, log_of(b.running)), lambda b: b.running),
     (
         "request_log_is_of_the_jobs_client",
@@ -276,6 +330,10 @@ def test_the_counts_are_the_databases(books: Books) -> None:
         "jobs SUCCESS": 1,
         "jobs FAILURE": 1,
         "renders": 1,
+        "messages waiting": 2,
+        "messages delivered": 0,
+        "messages failed": 0,
+        "messages dropped": 0,
         "credits granted": 105,
         "credits debited": 15,
         "credits refunded": 3,

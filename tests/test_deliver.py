@@ -12,13 +12,13 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.storm.receiver import answer, receiving
 from service.database import create_engine
 from service.deliver import DELAYS, Deliver, judge, keep_delivering
 from service.outbox import DeliveryState, Outbox, Verdict
 from service.post import Answer, Post
 from service.tables import db_now, deliveries
 from service.webhooks import Webhooks
-from tests.receiver import answer, receiving
 from tests.test_jobs import Shop, render
 
 WAITING, DELIVERED, FAILED, DROPPED = DeliveryState

@@ -151,6 +151,16 @@ def jobs_of_others(world: World) -> None:
     assert_same([world.ask("GET", f"/v1/jobs/{name}") for name in [*foreign, *MISSING]])
 
 
+def jobs_of_others_to_cancel(world: World) -> None:
+    foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
+    before = [world.owner.get(f"/v1/jobs/{name}").json() for name in foreign[:3]]
+
+    assert_same([world.ask("DELETE", f"/v1/jobs/{name}") for name in [*foreign, *MISSING]])
+    assert [world.owner.get(f"/v1/jobs/{name}").json()["status"] for name in foreign[:3]] == [
+        job["status"] for job in before
+    ]
+
+
 def renders_of_others(world: World) -> None:
     foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
     assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
@@ -243,6 +253,7 @@ CASES: dict[str, Callable[[World], None]] = {
     "POST /v1/background-swap-with-spec": sources_of_others,
     "POST /v1/uploads": keys_of_ones_own,
     "GET /v1/jobs/{job_id}": jobs_of_others,
+    "DELETE /v1/jobs/{job_id}": jobs_of_others_to_cancel,
     "GET /v1/renders/{public_id}": renders_of_others,
     "GET /v1/credits": credits_of_ones_own,
     "GET /v1/files/{bucket}/{key}": signed_urls_of_others("GET"),

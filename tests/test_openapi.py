@@ -77,9 +77,23 @@ def test_whatever_makes_a_job_documents_its_admission(document: dict[str, Any]) 
             for status in ("429", "503")
             for example in answers[status]["content"]["application/problem+json"]["examples"].values()
         }
-        assert codes == {"rate_limited", "too_many_unfinished_jobs", "queue_full", "store_unavailable"}
+        assert codes == {
+            *("rate_limited", "too_many_unfinished_jobs"),
+            *("queue_full", "store_unavailable", "database_unavailable"),
+        }
         assert all({"RateLimit", "RateLimit-Policy"} <= set(answer["headers"]) for answer in answers.values())
         assert all("Retry-After" in answers[status]["headers"] for status in ("409", "429", "503"))
+
+
+def test_whatever_needs_the_database_documents_that_it_may_be_away(document: dict[str, Any]) -> None:
+    private = [(name, operation) for name, operation in operations(document) if operation.get("security")]
+
+    assert private
+    for name, operation in private:
+        away = operation["responses"]["503"]
+        examples = away["content"]["application/problem+json"]["examples"].values()
+        assert "database_unavailable" in {one["value"]["code"] for one in examples}, name
+        assert "Retry-After" in away["headers"], name
 
 
 def test_cancelling_a_job_documents_its_answers(document: dict[str, Any]) -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from benchmarks.storm.receiver import Receiver, answer, receiving
 from benchmarks.storm.servers import free_port
 from service.addresses import resolve
 from service.connection import Resolve
 from service.outbox import Delivery
 from service.post import MAX_ANSWER_BYTES, Answer, Post
-from tests.receiver import Receiver, answer, receiving
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_" + base64.b64encode(b"o" * 32).decode()

@@ -16,10 +16,10 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.storm.receiver import answer, receiving
 from service.database import create_engine, migrate, reader
 from service.tables import db_now, deliveries, webhooks
 from service.webhooks import Webhooks
-from tests.receiver import answer, receiving
 from tests.test_cli import run
 from tests.test_jobs import Shop, render
 from tests.test_post import make_server_context

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     HUNGRY = "photo that takes too much memory"
     KILLED = "photo that kills its worker"
     HUNG = "photo that hangs its worker"
+    CANCELLED = "slow photo, cancelled by its client"
     CONFLICTING = "another body with a used key"
     MISSING = "key of no photo"
     FOREIGN = "another client's photo"
@@ -37,13 +38,14 @@ class Kind(StrEnum):
 
 #: How often each is ordered.
 SHARES = {
-    Kind.GOOD: 44,
-    Kind.SLOW: 16,
+    Kind.GOOD: 38,
+    Kind.SLOW: 12,
     Kind.DUPLICATED: 14,
     Kind.BAD: 8,
     Kind.HUNGRY: 2,
     Kind.KILLED: 2,
     Kind.HUNG: 1,
+    Kind.CANCELLED: 10,
     Kind.CONFLICTING: 3,
     Kind.MISSING: 3,
     Kind.FOREIGN: 3,
@@ -88,6 +90,13 @@ class Submission:
     marker: str
     key: str | None
     tries: list[Try] = field(default_factory=list)
+    #: What was answered to its cancelling.
+    cancels: list[Try] = field(default_factory=list)
+
+    @property
+    def job_id(self) -> str | None:
+        """The job that an answer told of."""
+        return next((one.job_id for one in self.tries if one.accepted), None)
 
 
 @dataclass(frozen=True)
@@ -196,7 +205,7 @@ class Callers:
     ) -> None:
         """Try as a careful caller does: again where the service asks for it; after a lost answer only with a key."""
         for _ in range(10):
-            one = self._try(http, choose.choice(self._addresses), body, headers)
+            one = self._try(http, "POST", choose.choice(self._addresses) + _SWAP, headers, body)
             submission.tries.append(one)
             if not (one.again or (one.unknown and submission.key)):
                 return
@@ -204,9 +213,11 @@ class Callers:
                 return
 
     @staticmethod
-    def _try(http: httpx.Client, address: str, body: dict[str, Any], headers: dict[str, str]) -> Try:
+    def _try(
+        http: httpx.Client, method: str, url: str, headers: dict[str, str], body: dict[str, Any] | None = None
+    ) -> Try:
         try:
-            answer = http.post(address + _SWAP, json=body, headers=headers)
+            answer = http.request(method, url, json=body, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout):
             return Try(-1)
         except httpx.HTTPError:
@@ -216,19 +227,30 @@ class Callers:
         return Try(answer.status_code, said.get("code", ""), request_id, said.get("job_id", ""))
 
     def _look(self, choose: random.Random, http: httpx.Client, shopper: Shopper, submission: Submission) -> None:
-        """Ask for the job, as its client and as another."""
-        job_id = next((one.job_id for one in submission.tries if one.accepted), None)
+        """Ask for the job, as its client and as another, who also tries to cancel it; perhaps cancel it."""
+        job_id = submission.job_id
         if job_id is None:
             return
         other = next(one for one in self.shoppers if one is not shopper)
-        for who, right in ((shopper, 200), (other, 404)):
-            try:
-                path = f"{choose.choice(self._addresses)}/v1/jobs/{job_id}"
-                status = http.get(path, headers=who.headers).status_code
-            except httpx.HTTPError:
-                continue
-            if status not in {right, 503}:
-                self.violations.append(f"GET job {job_id} by {who.id} was answered {status}, and not {right}")
+        for method, who, right in (("GET", shopper, 200), ("GET", other, 404), ("DELETE", other, 404)):
+            url = f"{choose.choice(self._addresses)}/v1/jobs/{job_id}"
+            status = self._try(http, method, url, who.headers).status
+            if status not in {right, 503, 0, -1}:
+                self.violations.append(f"{method} job {job_id} by {who.id} was answered {status}, and not {right}")
+        if submission.kind is Kind.CANCELLED:
+            self._cancel(choose, http, shopper, submission)
+
+    def _cancel(self, choose: random.Random, http: httpx.Client, shopper: Shopper, submission: Submission) -> None:
+        self._stopping.wait(choose.uniform(0, 3))
+        for _ in range(10):
+            url = f"{choose.choice(self._addresses)}/v1/jobs/{submission.job_id}"
+            submission.cancels.append(one := self._try(http, "DELETE", url, shopper.headers))
+            if one.status in {200, 409}:
+                return
+            if one.status not in {503, 0, -1}:
+                self.violations.append(f"DELETE job {submission.job_id} was answered {one.status} {one.code}")
+            if self._stopping.wait(choose.uniform(0.2, 1.5)):
+                return
 
 
 def upload(http: httpx.Client, address: str, headers: dict[str, str], photo: bytes) -> str:
@@ -240,7 +262,8 @@ def upload(http: httpx.Client, address: str, headers: dict[str, str], photo: byt
 
 def photos_of(put: Callable[[bytes], str]) -> dict[Any, str]:
     """Upload one photo of each kind, by `put`, and return their keys."""
-    deeds = {Kind.SLOW: Deed.SLOW, Kind.HUNGRY: Deed.HUNGRY, Kind.KILLED: Deed.KILLED, Kind.HUNG: Deed.STUCK}
+    deeds = {Kind.SLOW: Deed.SLOW, Kind.CANCELLED: Deed.SLOW}
+    deeds |= {Kind.HUNGRY: Deed.HUNGRY, Kind.KILLED: Deed.KILLED, Kind.HUNG: Deed.STUCK}
     keys: dict[Any, str] = {Kind.GOOD: put(good())}
     keys |= {kind: put(telling(deed)) for kind, deed in deeds.items()}
     return keys | {code: put(data) for code, data in bad().items()}

@@ -90,14 +90,15 @@ class Fleet:
             member.part = self._launch(member.name, member.command, member.environment)
         return [member.name for member in dead]
 
-    def stop(self) -> None:
-        """Let every member go on that is paused, and stop: workers first, while the queue is still there."""
-        for member in self.members:
+    def stop(self, kind: str = "") -> None:
+        """Let every member of a kind, or of all, go on that is paused, and stop: while the queue is still there."""
+        members = [member for member in self.members if member.name.startswith(kind)]
+        for member in members:
             with suppress(psutil.NoSuchProcess):
                 process = psutil.Process(member.part.pid)
                 for one in [process, *process.children(recursive=True)]:
                     with suppress(psutil.NoSuchProcess):
                         one.send_signal(signal.SIGCONT)
             member.part.tell_to_stop()
-        for member in self.members:
+        for member in members:
             member.part.stop(self._settings.stop_grace + 5)

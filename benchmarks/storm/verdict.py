@@ -1,6 +1,7 @@
 """The verdict on a storm: what callers were told against what the database and the store hold."""
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ import sqlalchemy as sa
 
 from benchmarks.storm.callers import REFUSED, Kind, Shopper, Submission
 from benchmarks.storm.photos import bad
+from benchmarks.storm.receiver import Received
 from service.audit import Bounds, audit
 from service.jobs import JobStatus
 from service.object_audit import audit_objects
 from service.objects import open_buckets
 from service.settings import Settings
-from service.tables import clients, jobs, ledger, request_logs
+from service.tables import clients, deliveries, jobs, ledger, request_logs
 
 #: How a job may end that only the storm kept from its own end.
 _OUR_FAULT = {"worker_lost", "store_unavailable", "time_limit", "queue_timeout"}
@@ -29,6 +31,7 @@ _ENDS: dict[Kind, set[str | None]] = {
     Kind.HUNGRY: {"out_of_memory"},
     Kind.KILLED: set(),
     Kind.HUNG: set(),
+    Kind.CANCELLED: {None, "cancelled"},
 }
 
 
@@ -101,6 +104,46 @@ def wrong_ends(submissions: Sequence[Submission], rows: Sequence[Row]) -> Iterat
             yield f"job {row.id} ({kind}) ended as {row.status} {row.error_code}"
 
 
+def wrong_cancels(submissions: Sequence[Submission], rows: Sequence[Row]) -> Iterator[str]:
+    """Yield, in a sentence each, the jobs that are not what the answers to their cancelling said."""
+    codes = {row.id: row.error_code for row in rows}
+    for one in submissions:
+        if one.job_id not in codes:
+            continue
+        told = {cancel.status for cancel in one.cancels}
+        cancelled = codes[one.job_id] == "cancelled"
+        if 200 in told and not cancelled:
+            yield f"job {one.job_id} was answered to be cancelled, and ended as {codes[one.job_id]}"
+        # 0, 503: the answer was lost, the request perhaps not.
+        elif cancelled and not told & {200, 0, 503}:
+            yield f"job {one.job_id} was cancelled, and nobody was told so: {sorted(told)}"
+
+
+def wrong_messages(
+    engine: sa.Engine, rows: Sequence[Row], client_id: str, received: Sequence[Received]
+) -> Iterator[str]:
+    """Yield the ended jobs of a client whose webhook was there all along that have not their one message.
+
+    A message that counts as delivered must have come in; one that came in may not be marked yet.
+    """
+    kept = sa.select(deliveries.c.id, deliveries.c.job_id, deliveries.c.type, deliveries.c.state)
+    with engine.connect() as connection:
+        messages = {row.job_id: row for row in connection.execute(kept.where(deliveries.c.client_id == client_id))}
+    came = {one.id: json.loads(one.body)["data"]["job_id"] for one in received}
+    for row in rows:
+        message = messages.pop(row.id, None)
+        if row.client_id != client_id:
+            continue
+        if message is None:
+            yield f"job {row.id} ended as {row.status}, and there is no message"
+        elif message.type != {"SUCCESS": "job.succeeded", "FAILURE": "job.failed"}.get(row.status):
+            yield f"job {row.id} ended as {row.status}, and its message is {message.type}"
+        elif message.state == "delivered" and came.get(message.id) != row.id:
+            yield f"message {message.id} of job {row.id} counts as delivered, and never came in"
+    for job_id in messages:
+        yield f"message {messages[job_id].id} is of job {job_id}, which there is not"
+
+
 def wrong_balances(engine: sa.Engine, rows: Sequence[Row]) -> Iterator[str]:
     """Yield the clients whose balance is not what they were granted, less what their successes cost."""
     kept = Counter[str]()
@@ -133,9 +176,14 @@ def seen_otherwise(address: str, shoppers: Sequence[Shopper], rows: Sequence[Row
                     yield f"job {row.id}: the picture at its URL has another hash ({len(data)} bytes)"
 
 
-def audited(engine: sa.Engine, settings: Settings) -> tuple[list[str], list[str]]:
-    """Return what the audit finds, a sentence each, and the objects that no row names."""
+def audited(engine: sa.Engine, settings: Settings) -> list[str]:
+    """Return what the audits of rows and objects find, a sentence each."""
     found = audit(engine, Bounds(max_attempts=settings.max_attempts)).findings
     found += audit_objects(engine, open_buckets(settings)[1]).findings
-    orphans = [str(one.found["key"]) for one in found if one.rule == "object_has_its_render"]
-    return [f"{one.rule}: {one.found}" for one in found if one.rule != "object_has_its_render"], orphans
+    return [f"{one.rule}: {one.found}" for one in found]
+
+
+def leftovers(engine: sa.Engine, settings: Settings) -> int:
+    """Count the pictures that no render names: of attempts that died between storing and finishing."""
+    found = audit_objects(engine, open_buckets(settings)[1]).findings
+    return sum(one.rule == "object_has_its_render" for one in found)

@@ -1,4 +1,4 @@
-"""A receiver of webhooks: a real HTTP server in a thread, which answers as a test wants."""
+"""A receiver of webhooks: a real HTTP server in a thread, which answers as a test or a storm wants."""
 
 import contextlib
 import ssl
@@ -21,6 +21,7 @@ class Received:
 
     @property
     def id(self) -> str:
+        """The message's id, the same in every attempt."""
         return self.headers["webhook-id"]
 
     def verified(self, secret: str) -> Any:
@@ -37,6 +38,7 @@ class Receiver:
     url: str = ""
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
+        """Keep what came in, and answer it."""
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         self.received.append(Received(handler.path, headers, body))
