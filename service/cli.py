@@ -115,7 +115,7 @@ def sweep(home: Path | None) -> None:
     expiring = {"every": settings.expire_every, "stopping": stopping}
     threading.Thread(target=keep_expiring, args=[build_expiry(settings)], kwargs=expiring, daemon=True).start()
     with delivering(settings, stopping):
-        keep_sweeping(build_sweep(settings), every=settings.sweep_every, stopping=stopping)
+        keep_sweeping(build_sweep(settings), every=settings.sweep_every, grace=settings.lease, stopping=stopping)
 
 
 def _stop_event() -> Any:

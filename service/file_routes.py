@@ -10,8 +10,10 @@ from litestar.params import FromPath, FromQuery
 
 from service.objects import UPLOAD_TYPES, DirectoryObjects, ObjectNotFound
 from service.problems import not_found, problem
+from service.routes import options
 
 AnyRequest = Request[Any, Any, Any]
+FILE_OPTIONS = options("/files/{bucket:str}/{key:path}", "GET", "PUT")
 
 
 @put("/files/{bucket:str}/{key:path}", include_in_schema=False, status_code=204)
@@ -66,4 +68,8 @@ def _signed_bucket(request: AnyRequest, state: State, bucket: str, expires: int,
 
 def files_router(max_photo_bytes: int) -> Router:
     """Return the routes; a PUT takes that many bytes."""
-    return Router("/v1", route_handlers=[put_file, get_file], request_max_body_size=max_photo_bytes)
+    return Router(
+        "/v1",
+        route_handlers=[FILE_OPTIONS, put_file, get_file],
+        request_max_body_size=max_photo_bytes,
+    )

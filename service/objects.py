@@ -140,6 +140,8 @@ class DirectoryObjects:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # no file can lie there, whoever asks
+                raise ObjectNotFound(key) from error
             # A folder that is missing here is the store's fault: a reader's "not found" would blame the photo.
             raise StoreUnavailable(f"{key}: {error.strerror or error}") from error
 

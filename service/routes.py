@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath, HeaderParameter
 from ulid import ULID
@@ -49,6 +50,19 @@ from service.wire import (
 )
 
 AnyRequest = Request[Any, Any, Any]
+
+
+def options(path: str, *methods: str) -> HTTPRouteHandler:
+    """Return the answer to OPTIONS of a path whose methods have a handler each; to be registered before them.
+
+    Litestar's own answer is made with the first of them, and names no other.
+    """
+
+    def options_of_path() -> Response[None]:
+        return Response(None, status_code=204, headers={"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
+
+    made = HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False, sync_to_thread=False)
+    return made(options_of_path)
 
 
 @post(
@@ -253,6 +267,7 @@ def _job_view(job: Job, render: RenderView | None) -> JobView:
     return JobView(**kept, job_id=job.id, error=error, render=render)
 
 
+JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
 #: What makes a job; each is counted against its client's rate before its body is read.
 WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])
 #: Everything under /v1 that belongs to one client.
@@ -260,7 +275,7 @@ PRIVATE = Router(
     "/v1",
     guards=[authenticated],
     security=SECURED,
-    route_handlers=[WORKFLOWS, create_upload, get_job, cancel_job, get_render, get_credits],
+    route_handlers=[WORKFLOWS, create_upload, JOB_OPTIONS, get_job, cancel_job, get_render, get_credits],
 )
 #: Everything under /v1 that is the same for all.
 PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])

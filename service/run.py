@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ulid import ULID
 
@@ -135,7 +136,8 @@ class Run:
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
-        self.stored.announce("renders", key, client_id=claim.client_id, job_id=claim.job_id)
+        announced = partial(self.stored.announce, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
+        self._settle(claim, announced)
         self.renders.put(key, render.data, render.content_type)
         return render, key
 
@@ -173,7 +175,7 @@ class Run:
             self._settle(claim, lambda: self.jobs.hand_back(claim, after=2.0**claim.attempt))
 
     def _settle(self, claim: Claim, move: Callable[[], None]) -> None:
-        """Write what the attempt came to; a database that is away is waited for: only it could give the job to others.
+        """Write what the attempt came to; a database that is away is waited for, as nobody else can have the job then.
 
         Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
         """

@@ -58,12 +58,23 @@ def build_sweep(settings: Settings) -> Sweep:
     return Sweep(jobs, Bell(settings.queue_url), settings.resend_after, settings.max_wait, orders)
 
 
-def keep_sweeping(sweep: Sweep, *, every: float, stopping: threading.Event) -> None:
-    """Sweep until told to stop. A database that is away is waited for."""
+def keep_sweeping(sweep: Sweep, *, every: float, grace: float, stopping: threading.Event) -> None:
+    """Sweep until told to stop. A database that is away is waited for, and `grace` seconds more.
+
+    It was away from the workers as well: their leases ran out with nobody dead, and they need that long to renew them.
+    """
+    away = False
     while True:
         try:
+            if away:
+                sweep.orders.free_old_keys()  # takes nothing from anyone; tells whether the database can write again
+                away = False
+                logger.info("the database is back; looking again in %.0f s", grace)
+                if stopping.wait(grace):
+                    return
             sweep()
         except sa.exc.SQLAlchemyError:
+            away = True
             logger.exception("sweep failed; it will look again")
         if stopping.wait(every):
             return

@@ -236,6 +236,14 @@ def test_every_answer_has_a_request_id_of_its_own(http: Any, caller: Caller) -> 
     assert_problem(answers[2], 405, "method_not_allowed")
 
 
+def test_a_path_tells_every_method_that_it_takes(http: Any, caller: Caller) -> None:
+    paths = {"/v1/jobs/x": "DELETE, GET, OPTIONS", "/v1/credits": "GET, OPTIONS", "/v1/uploads": "OPTIONS, POST"}
+
+    for path, methods in paths.items():
+        answer = http.options(path, headers=caller.headers)
+        assert (answer.status_code, answer.headers["allow"]) == (204, methods)
+
+
 def test_a_submit_while_the_queue_is_away_is_accepted_and_left_to_the_sweep(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0")
     migrate(create_engine(settings.sqlalchemy_url))
