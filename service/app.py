@@ -12,12 +12,13 @@ from ulid import ULID
 
 from service.accounts import Accounts
 from service.admission import REFUSALS, tell_rate
+from service.buckets import open_buckets
 from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
 from service.documentation import Documented, close_schemas, openapi_config
 from service.file_routes import files_router
 from service.jobs import Jobs
-from service.objects import Objects, StoreUnavailable, open_buckets
+from service.objects import Objects, StoreUnavailable
 from service.orders import Orders
 from service.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.queue import Bell, QueueUnavailable

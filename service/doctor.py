@@ -5,9 +5,10 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from rich.console import Console
 
+from service.buckets import open_buckets
 from service.credentials import open_credentials
 from service.database import create_engine, is_migrated
-from service.objects import ObjectError, open_buckets
+from service.objects import ObjectError
 from service.queue import Bell, QueueUnavailable
 from service.settings import Settings
 

@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.buckets import open_buckets
 from service.database import create_engine
-from service.objects import ObjectNotFound, Objects, StoreUnavailable, open_buckets
+from service.objects import ObjectNotFound, Objects, StoreUnavailable
 from service.settings import Settings
 from service.stored import Bucket, Stored
 

@@ -8,7 +8,8 @@ from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
 
-from service.objects import UPLOAD_TYPES, DirectoryObjects, ObjectNotFound
+from service.directory_objects import DirectoryObjects
+from service.objects import UPLOAD_TYPES, ObjectNotFound
 from service.problems import not_found, problem
 from service.routes import options
 

@@ -55,10 +55,12 @@ def check(
 def _look(settings: Any, with_objects: bool, renders_kept: float | None, leftovers_kept: float) -> tuple[Any, Any]:
     import sqlalchemy as sa
 
-    from service.audit import Bounds, audit
+    from service.audit import audit
+    from service.audit_rules import Bounds
+    from service.buckets import open_buckets
     from service.database import create_engine, is_migrated
     from service.object_audit import audit_objects
-    from service.objects import StoreUnavailable, open_buckets
+    from service.objects import StoreUnavailable
 
     engine = create_engine(settings.sqlalchemy_url)
     try:

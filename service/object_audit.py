@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from service.audit import Audit, Finding
 from service.database import reader
-from service.jobs import JobStatus
+from service.job import JobStatus
 from service.objects import ObjectNotFound, Objects, ObjectTooLarge
 from service.tables import db_now, jobs, renders
 

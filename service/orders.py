@@ -8,7 +8,7 @@ from ulid import ULID
 
 from service.database import reader
 from service.doubt import CommitInDoubt, in_transaction, was_written
-from service.jobs import JobStatus
+from service.job import JobStatus
 from service.ledger import debit
 from service.stored import use_source
 from service.tables import UNFINISHED, db_now, jobs, request_logs

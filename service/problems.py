@@ -17,7 +17,7 @@ from pydantic import ValidationError as PydanticValidationError
 
 from service.database import DATABASE_AWAY
 from service.doubt import OutcomeUnknown
-from service.jobs import JobFinished
+from service.job import JobFinished
 from service.ledger import InsufficientCredits
 from service.objects import StoreUnavailable
 from service.orders import IdempotencyConflict, IdempotencyInFlight

@@ -30,7 +30,8 @@ from service.documentation import (
     Documented,
     Submitted,
 )
-from service.jobs import Job, Jobs, JobStatus, Render
+from service.job import Job, JobStatus, Render
+from service.jobs import Jobs
 from service.objects import UPLOAD_TYPES, Objects
 from service.problems import not_found, unprocessable
 from service.stored import Stored

@@ -21,7 +21,8 @@ from pipeline.spec import Limits
 from pipeline.swap import Render, swap
 from service.catalogue import Catalogue
 from service.database import DATABASE_AWAY
-from service.jobs import Claim, Jobs, LeaseLost, NewRender
+from service.job import Claim, LeaseLost, NewRender
+from service.jobs import Jobs
 from service.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
 from service.specs import resolve_spec
 from service.stored import Stored

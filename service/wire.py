@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-from service.jobs import JobStatus
+from service.job import JobStatus
 from service.objects import UPLOAD_TYPES
 
 #: RFC 3339 in UTC.

@@ -21,13 +21,13 @@ from ulid import ULID
 
 from pipeline.marking import Credentials
 from pipeline.networks import Networks
+from service.buckets import open_buckets
 from service.catalogue import load_catalogue
 from service.credentials import CredentialsInvalid, open_credentials
 from service.database import create_engine
 from service.jobs import Jobs
 from service.logs import configure_logs
 from service.networks import open_networks
-from service.objects import open_buckets
 from service.processes import die_with_parent
 from service.queue import ACTOR, PRESENCE_TTL, QUEUE, announce, build_broker, sender_client, withdraw, worker_client
 from service.run import Run

@@ -11,8 +11,9 @@ from litestar.testing import TestClient
 
 from benchmarks.storm import servers
 from service.app import create_app
+from service.buckets import open_buckets
 from service.database import create_engine, migrate
-from service.objects import Objects, open_buckets
+from service.objects import Objects
 from service.settings import Settings
 from tests.caller import Caller
 

@@ -16,11 +16,13 @@ from benchmarks.storm import installation
 from benchmarks.storm.fleet import Fleet, Member
 from benchmarks.storm.installation import Installation
 from service.accounts import Accounts, Client
-from service.audit import Bounds, Finding, audit
+from service.audit import Finding, audit
+from service.audit_rules import Bounds
+from service.buckets import open_buckets
 from service.database import create_engine
-from service.jobs import Job, Jobs, Render
+from service.job import Job, Render
+from service.jobs import Jobs
 from service.object_audit import audit_objects
-from service.objects import open_buckets
 from service.orders import Accepted, Order, Orders
 from service.queue import Bell, QueueUnavailable
 from service.specs import stored_spec

@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.database import create_engine, migrate
-from service.jobs import NewRender
+from service.job import NewRender
 from service.settings import Settings
 from tests.caller import Caller, assert_problem, located
 

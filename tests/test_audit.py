@@ -11,10 +11,11 @@ from click.testing import CliRunner
 from ulid import ULID
 
 from service import object_audit
-from service.audit import Bounds, Finding, _rules, audit
+from service.audit import Finding, audit
+from service.audit_rules import Bounds, rules
 from service.cli import main
 from service.database import create_engine, migrate
-from service.jobs import NewRender
+from service.job import NewRender
 from service.object_audit import audit_objects
 from service.objects import Objects
 from service.settings import Settings
@@ -305,7 +306,7 @@ def test_a_broken_rule_is_named_with_its_ids(
 
 
 def test_every_rule_is_broken_by_a_test() -> None:
-    assert {rule for rule, *_ in BREAKS} == {rule for rule, _ in _rules(BOUNDS)}
+    assert {rule for rule, *_ in BREAKS} == {rule for rule, _ in rules(BOUNDS)}
 
 
 def test_an_old_success_may_have_lost_its_render_where_renders_expire(books: Books) -> None:

@@ -15,11 +15,11 @@ from PIL import Image
 from benchmarks.specimens import png16, saved, swapped_profile
 from pipeline.networks import Networks
 from service.app import create_app
+from service.buckets import open_buckets
 from service.catalogue import load_catalogue
 from service.database import create_engine, migrate
 from service.jobs import Jobs
 from service.networks import open_networks
-from service.objects import open_buckets
 from service.run import Run
 from service.settings import Settings
 from service.stored import Stored

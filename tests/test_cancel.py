@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.jobs import Claim, JobFinished, Jobs, JobStatus, LeaseLost
+from service.job import Claim, JobFinished, JobStatus, LeaseLost
+from service.jobs import Jobs
 from service.settings import Settings
 from service.tables import jobs, ledger, renders
 from tests.caller import Caller, assert_problem

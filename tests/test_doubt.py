@@ -14,10 +14,11 @@ from ulid import ULID
 
 from service.accounts import Accounts
 from service.app import create_app
-from service.audit import Bounds, audit
+from service.audit import audit
+from service.audit_rules import Bounds
+from service.buckets import open_buckets
 from service.database import create_engine, migrate
 from service.doubt import OutcomeUnknown, in_transaction, was_written
-from service.objects import open_buckets
 from service.settings import Settings
 from service.tables import clients, jobs
 from tests.conftest import new_database

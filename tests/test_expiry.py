@@ -16,10 +16,12 @@ from alembic import command
 from litestar.testing import TestClient
 
 from service.app import create_app
+from service.buckets import open_buckets
 from service.database import _config, create_engine, migrate
+from service.directory_objects import DirectoryObjects
 from service.expiry import DOOM, Expiry, build_expiry
-from service.jobs import JobStatus, NewRender
-from service.objects import DirectoryObjects, ObjectNotFound, Objects, StoreUnavailable, open_buckets
+from service.job import JobStatus, NewRender
+from service.objects import ObjectNotFound, Objects, StoreUnavailable
 from service.orders import Accepted
 from service.processes import Part
 from service.settings import Settings

@@ -15,10 +15,11 @@ from litestar.testing import TestClient
 from ulid import ULID
 
 from service.app import create_app
+from service.buckets import open_buckets
 from service.database import create_engine, migrate
 from service.expiry import Expiry
-from service.jobs import NewRender
-from service.objects import Objects, open_buckets
+from service.job import NewRender
+from service.objects import Objects
 from service.settings import Settings
 from service.stored import Bucket, Stored
 from service.tables import db_now, renders

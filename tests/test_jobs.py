@@ -11,7 +11,8 @@ from ulid import ULID
 
 from service.accounts import Accounts, Client
 from service.database import create_engine, is_migrated, migrate
-from service.jobs import Claim, Job, Jobs, JobStatus, LeaseLost, NewRender
+from service.job import Claim, Job, JobStatus, LeaseLost, NewRender
+from service.jobs import Jobs
 from service.ledger import InsufficientCredits, refund
 from service.orders import Accepted, IdempotencyConflict, Order, Orders
 from service.settings import Settings

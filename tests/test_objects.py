@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.objects import DirectoryObjects, ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable, open_buckets
+from service.buckets import open_buckets
+from service.directory_objects import DirectoryObjects
+from service.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
 from service.settings import Settings
 from service.signing import UrlSigner
 
@@ -116,7 +118,7 @@ def test_a_bucket_of_s3_with_more_than_one_page_is_listed_whole(s3_settings: dic
 def test_a_write_that_was_killed_is_no_object(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from service.objects import DirectoryObjects; from service.signing import UrlSigner\n"
+        "from service.directory_objects import DirectoryObjects; from service.signing import UrlSigner\n"
         "bucket = DirectoryObjects(Path(sys.argv[1]), bucket='renders', signer=UrlSigner(b'k'), url_ttl=60)\n"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "bucket.put('renders/a.jpg', b'x' * 1000, 'image/jpeg')\n"

@@ -19,11 +19,14 @@ from pipeline.decode import decode
 from pipeline.errors import ModelFailed, OutOfMemory
 from pipeline.networks import Networks
 from pipeline.spec import Limits
+from service.buckets import open_buckets
 from service.catalogue import load_catalogue
+from service.directory_objects import DirectoryObjects
 from service.expiry import Expiry
-from service.jobs import Claim, Jobs, JobStatus
+from service.job import Claim, JobStatus
+from service.jobs import Jobs
 from service.networks import open_networks
-from service.objects import DirectoryObjects, Objects, StoreUnavailable, open_buckets
+from service.objects import Objects, StoreUnavailable
 from service.orders import Accepted
 from service.run import Run
 from service.settings import Settings

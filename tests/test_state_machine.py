@@ -23,9 +23,11 @@ from hypothesis.stateful import (
 from ulid import ULID
 
 from service.accounts import Accounts
-from service.audit import Bounds, audit
+from service.audit import audit
+from service.audit_rules import Bounds
 from service.database import create_engine, migrate
-from service.jobs import Claim, Jobs, LeaseLost
+from service.job import Claim, LeaseLost
+from service.jobs import Jobs
 from service.ledger import InsufficientCredits
 from service.orders import Accepted, IdempotencyConflict, Order, Orders
 from service.settings import Settings

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.accounts import UnknownClient
-from service.jobs import Claim, JobStatus, LeaseLost
+from service.job import Claim, JobStatus, LeaseLost
 from service.outbox import Outbox
 from service.tables import db_now, deliveries
 from service.webhooks import NoWebhook, UnknownDelivery, UrlInvalid, Webhooks

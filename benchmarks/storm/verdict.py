@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from benchmarks.storm.callers import REFUSED, Kind, Shopper, Submission
 from benchmarks.storm.photos import bad
 from benchmarks.storm.receiver import Received
-from service.audit import Bounds, audit
-from service.jobs import JobStatus
+from service.audit import audit
+from service.audit_rules import Bounds
+from service.buckets import open_buckets
+from service.job import JobStatus
 from service.object_audit import audit_objects
-from service.objects import open_buckets
 from service.settings import Settings
 from service.tables import clients, deliveries, jobs, ledger, request_logs
 

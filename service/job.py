@@ -1,0 +1,92 @@
+"""A job as its callers, its workers and its client see it: records, and what can go wrong with one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    NOT_STARTED = "NOT_STARTED"  #: Charged; waits for a worker.
+    IN_PROGRESS = "IN_PROGRESS"  #: A worker holds it, or held it and died.
+    SUCCESS = "SUCCESS"  #: Rendered; the credits are kept.
+    FAILURE = "FAILURE"  #: Over without a render; the credits are back.
+
+
+class LeaseLost(Exception):
+    """Raised when another attempt, the sweep or the client has taken the job over."""
+
+
+class JobFinished(Exception):
+    """Raised when a job is to be cancelled that is over."""
+
+    def __init__(self, status: "JobStatus") -> None:
+        super().__init__(f"The job is over: {status}.")
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run one attempt of a job, until the lease is over."""
+
+    job_id: str
+    client_id: str
+    token: str
+    attempt: int
+    spec: dict[str, Any]
+    source_key: str
+
+
+@dataclass(frozen=True)
+class NewRender:
+    """What a successful attempt stored."""
+
+    public_id: str
+    key: str
+    output_preset: str
+    width: int
+    height: int
+    format: str
+    content_type: str
+    bytes: int
+    sha256: str
+    seed: int
+    warnings: list[str]
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Render(NewRender):
+    """A render as it is kept."""
+
+    job_id: str
+    source_key: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job ends without a render."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as its client sees it."""
+
+    id: str
+    request_id: str
+    status: JobStatus
+    stage: str | None
+    progress: float
+    attempt: int
+    credits_cost: int
+    credits_refunded: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error_code: str | None
+    error_message: str | None
