@@ -2,7 +2,7 @@
 
 Starts `backdrop up` in a temporary folder, on the embedded default or on what the environment names (DATABASE_URL,
 BACKDROP_STORE and so on), and lets Schemathesis loose on it with a key, credits, photos, a finished job and its render.
-All checks but one that does not fit (a cancelled job is still there), and without admission's limits; nothing may answer
+All checks but one that does not fit (a cancelled job is still there), without admission's limits. Nothing may answer
 5xx or what the document does not name.
 """
 
