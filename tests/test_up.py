@@ -215,21 +215,6 @@ def test_ctrl_c_during_a_job_loses_nothing_and_leaves_no_process(up: Up) -> None
         assert api.get("/v1/credits").json()["balance"] == 10 - found["credits_cost"]
 
 
-def test_a_queue_that_lost_everything_loses_no_job(up: Up) -> None:
-    url = up.environment.get("VALKEY_URL")
-    if url is None:
-        # The embedded server's password is known to its parts alone.
-        environment = up.child("service.worker").environ()
-        url = environment["BACKDROP_QUEUE_URL"]
-    import redis
-
-    with up.client("flushed", 10) as api, redis.Redis.from_url(url) as queue:
-        jobs = [job_id(api, BOTTLE) for _ in range(2)]
-        queue.flushall()
-
-        assert [ended(api, job)["status"] for job in jobs] == ["SUCCESS", "SUCCESS"]
-
-
 def test_a_dead_part_takes_the_others_down(tmp_path: Path) -> None:
     up = Up(tmp_path)
     up.start()
