@@ -18,6 +18,7 @@ from service.database import create_engine, is_migrated
 from service.documentation import Documented, close_schemas, openapi_config
 from service.file_routes import files_router
 from service.jobs import Jobs
+from service.listings import Listings
 from service.objects import Objects, StoreUnavailable
 from service.orders import Orders
 from service.problems import EXCEPTION_HANDLERS, BodiesInContext
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> Litestar:
         "catalogue": catalogue,
         "engine": engine,
         "jobs": jobs,
+        "listings": Listings(engine),
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,

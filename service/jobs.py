@@ -18,7 +18,8 @@ from ulid import ULID
 
 from service.database import reader
 from service.job import Claim, Failure, Job, JobFinished, JobStatus, LeaseLost, NewRender, Render
-from service.ledger import refund, refunded
+from service.job_rows import JOBS, RENDERS, job_of, render_of
+from service.ledger import refund
 from service.outbox import announce
 from service.tables import UNFINISHED, db_now, jobs, renders
 
@@ -42,34 +43,19 @@ class Jobs:
         """Return the client's job with its render; None when there is none of that id, or it is another client's."""
         if not _may_be_id(job_id):
             return None
-        query = sa.select(jobs, refunded().label("refunded")).where(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        query = JOBS.where(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._reader.connect() as connection:
             row = connection.execute(query).mappings().first()
-            if row is None:
-                return None
-            job = Job(
-                id=row["id"],
-                request_id=row["request_id"],
-                status=JobStatus(row["status"]),
-                stage=row["stage"],
-                progress=row["progress"],
-                attempt=row["attempt"],
-                credits_cost=row["credits_cost"],
-                credits_refunded=row["refunded"],
-                created_at=row["created_at"],
-                started_at=row["started_at"],
-                finished_at=row["finished_at"],
-                error_code=row["error_code"],
-                error_message=row["error_message"],
-            )
-            return job, _render(connection, renders.c.job_id == job_id)
+        return None if row is None else job_of(row)
 
     def render(self, public_id: str, *, client_id: str) -> Render | None:
         """Return the client's render; None when there is none of that id, or it is another client's."""
         if not _may_be_id(public_id):
             return None
+        query = RENDERS.where(renders.c.public_id == public_id, renders.c.client_id == client_id)
         with self._reader.connect() as connection:
-            return _render(connection, renders.c.public_id == public_id, renders.c.client_id == client_id)
+            row = connection.execute(query).mappings().first()
+        return None if row is None else render_of(row)
 
     def cancel(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
         """End the client's unfinished job without a render and refund it, in one transaction; answers as `get` does.
@@ -235,11 +221,3 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewR
 def _may_be_id(text: str) -> bool:
     """Tell whether the databases may be asked for it: PostgreSQL takes no NUL, SQLite no half of a character."""
     return text.isascii() and text.isalnum()
-
-
-def _render(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Render | None:
-    query = sa.select(renders, jobs.c.source_key).join(jobs, jobs.c.id == renders.c.job_id).where(*where)
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        return None
-    return Render(**{name: row[name] for name in Render.__dataclass_fields__})

@@ -1,4 +1,4 @@
-"""The routes: parse, ask, answer. No decisions. `service.file_routes` has those of the directory store."""
+"""The routes: parse, ask, answer. No decisions. `service.list_routes` and `service.file_routes` have more."""
 
 from typing import Annotated, Any
 
@@ -30,21 +30,21 @@ from service.documentation import (
     Documented,
     Submitted,
 )
-from service.job import Job, JobStatus, Render
+from service.job import JobStatus
 from service.jobs import Jobs
+from service.list_routes import list_jobs, list_renders
 from service.objects import UPLOAD_TYPES, Objects
 from service.problems import not_found, unprocessable
 from service.stored import Stored
 from service.submit import SourceNotFound, SourceTooLarge, Submit, upload_prefix
 from service.swap_request import BackgroundSwapWithSpecRequest
+from service.views import base_url, job_view, render_view
 from service.wire import (
     CatalogueItems,
     CreditEntry,
     Credits,
-    JobError,
     JobView,
     RenderView,
-    Report,
     Upload,
     UploadRequest,
     WorkflowAcceptedResponse,
@@ -155,7 +155,7 @@ def create_upload(
     key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
     stored: Stored = state.stored
     stored.announce("sources", key, client_id=request.state.client.id)
-    signed = sources.upload_url(key, data.content_type, _base_url(request))
+    signed = sources.upload_url(key, data.content_type, base_url(request))
     return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
 
 
@@ -173,8 +173,7 @@ def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView
     found = jobs.get(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
-    job, render = found
-    return _job_view(job, None if render is None else _render_view(request, state, render))
+    return job_view(request, state, *found)
 
 
 @delete(
@@ -192,7 +191,7 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
     found = jobs.cancel(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
-    return _job_view(found[0], None)
+    return job_view(request, state, *found)
 
 
 @get(
@@ -209,7 +208,7 @@ def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> R
     render = jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
         raise not_found("render")
-    return _render_view(request, state, render)
+    return render_view(request, state, render)
 
 
 @get(
@@ -250,24 +249,6 @@ def _items(state: State, key: str) -> CatalogueItems:
     return CatalogueItems(items=catalogue.to_json()[key])
 
 
-def _base_url(request: AnyRequest) -> str:
-    return request.app.state.public_url or str(request.base_url)
-
-
-def _render_view(request: AnyRequest, state: State, render: Render) -> RenderView:
-    objects: Objects = state.renders
-    signed = objects.download_url(render.key, render.content_type, _base_url(request))
-    kept = {name: getattr(render, name) for name in RenderView.model_fields if hasattr(render, name)}
-    kept["report"] = Report.model_validate(render.report)
-    return RenderView(**kept, url=signed.url, url_expires_at=signed.expires_at)
-
-
-def _job_view(job: Job, render: RenderView | None) -> JobView:
-    error = JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None
-    kept = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
-    return JobView(**kept, job_id=job.id, error=error, render=render)
-
-
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
 #: What makes a job; each is counted against its client's rate before its body is read.
 WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])
@@ -276,7 +257,11 @@ PRIVATE = Router(
     "/v1",
     guards=[authenticated],
     security=SECURED,
-    route_handlers=[WORKFLOWS, create_upload, JOB_OPTIONS, get_job, cancel_job, get_render, get_credits],
+    route_handlers=[
+        *(WORKFLOWS, create_upload, get_credits),
+        *(list_jobs, JOB_OPTIONS, get_job, cancel_job),
+        *(list_renders, get_render),
+    ],
 )
 #: Everything under /v1 that is the same for all.
 PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])

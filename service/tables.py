@@ -113,7 +113,7 @@ jobs = sa.Table(
     metadata,
     sa.Column("id", sa.String(26), primary_key=True),
     sa.Column("request_id", sa.ForeignKey("request_logs.request_id"), nullable=False, unique=True),
-    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
     # The resolved spec: scene, mood, palette, preset, seed. The worker adds nothing of its own.
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("source_key", sa.String(512), nullable=False),
@@ -133,6 +133,9 @@ jobs = sa.Table(
     sa.Column("started_at", Timestamp),
     sa.Column("finished_at", Timestamp),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
+    # What is listed, in its order.
+    sa.Index("jobs_of_client", "client_id", "id"),
+    sa.Index("jobs_of_client_by_status", "client_id", "status", "id"),
     # What the sweep looks through: unfinished jobs only.
     sa.Index(
         "unfinished_jobs",
@@ -159,7 +162,7 @@ renders = sa.Table(
     metadata,
     sa.Column("public_id", sa.String(26), primary_key=True),
     sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, unique=True),
-    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
     sa.Column("output_preset", sa.String(64), nullable=False),
     sa.Column("key", sa.String(512), nullable=False),
     sa.Column("width", sa.Integer, nullable=False),
@@ -173,6 +176,8 @@ renders = sa.Table(
     sa.Column("report", sa.JSON, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Index("renders_by_age", "created_at"),
+    # What is listed, in its order.
+    sa.Index("renders_of_client", "client_id", "public_id"),
 )
 
 stored_objects = sa.Table(

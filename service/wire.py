@@ -31,7 +31,7 @@ class WorkflowAcceptedResponse(BaseModel):
 class ValidationError(BaseModel):
     """One thing wrong with a request."""
 
-    loc: list[str | int] = Field(description="Where: body, header or path, then the field, then the index.")
+    loc: list[str | int] = Field(description="Where: body, header, query or path, then the field, then the index.")
     msg: str = Field(description="What is wrong and what would be right.")
     type: str = Field(description="Stable name of the error.")
 
@@ -127,6 +127,20 @@ class JobView(BaseModel):
     finished_at: Time | None
     error: JobError | None
     render: RenderView | None
+
+
+class JobPage(BaseModel):
+    """Jobs, newest first."""
+
+    items: list[JobView]
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+
+
+class RenderPage(BaseModel):
+    """Renders, newest first."""
+
+    items: list[RenderView]
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
 
 
 class CreditEntry(BaseModel):

@@ -64,7 +64,7 @@ def located(answer: httpx.Response) -> set[tuple[Any, ...]]:
     assert list(answer.json()) == ["detail"]
     for one in answer.json()["detail"]:
         assert set(one) == {"loc", "msg", "type"}
-        assert one["loc"][0] in {"body", "header"}
+        assert one["loc"][0] in {"body", "header", "query"}
         assert one["msg"]
     return {tuple(one["loc"]) for one in answer.json()["detail"]}
 

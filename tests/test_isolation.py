@@ -168,6 +168,21 @@ def renders_of_others(world: World) -> None:
     assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
 
 
+def listed_of_ones_own(path: str, *filters: str) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        everything = world.ask("GET", path)
+        assert everything.status_code == 200
+        assert not any(name in everything.text for name in world.owner.names)
+        # a foreign id for a cursor is a place in the order, as one that nobody has
+        cursors = [world.owner.waiting, world.owner.done, world.owner.public_id]
+        for query in [f"cursor={cursor}" for cursor in cursors] + list(filters):
+            answer = world.ask("GET", f"{path}?{query}")
+            assert answer.status_code == 200, answer.text
+            assert not any(name in answer.text for name in set(world.owner.names) - {query.partition("=")[2]})
+
+    return check
+
+
 def sources_of_others(world: World) -> None:
     owner, nosy = world.owner, world.nosy
     folder = f"uploads/{nosy.client.id}"
@@ -254,6 +269,8 @@ def signed_urls_of_others(method: str) -> Callable[[World], None]:
 CASES: dict[str, Callable[[World], None]] = {
     "POST /v1/background-swap-with-spec": sources_of_others,
     "POST /v1/uploads": keys_of_ones_own,
+    "GET /v1/jobs": listed_of_ones_own("/v1/jobs", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED"),
+    "GET /v1/renders": listed_of_ones_own("/v1/renders", "output_preset=shopify_product"),
     "GET /v1/jobs/{job_id}": jobs_of_others,
     "DELETE /v1/jobs/{job_id}": jobs_of_others_to_cancel,
     "GET /v1/renders/{public_id}": renders_of_others,

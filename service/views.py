@@ -1,0 +1,34 @@
+"""Jobs and renders as the API shows them, download URLs and all."""
+
+from typing import Any
+
+from litestar import Request
+from litestar.datastructures import State
+
+from service.job import Job, Render
+from service.objects import Objects
+from service.wire import JobError, JobView, RenderView, Report
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def base_url(request: AnyRequest) -> str:
+    """Return where the API is reached from outside."""
+    return request.app.state.public_url or str(request.base_url)
+
+
+def render_view(request: AnyRequest, state: State, render: Render) -> RenderView:
+    """Show a render, with a download URL made for this answer."""
+    objects: Objects = state.renders
+    signed = objects.download_url(render.key, render.content_type, base_url(request))
+    kept = {name: getattr(render, name) for name in RenderView.model_fields if hasattr(render, name)}
+    kept["report"] = Report.model_validate(render.report)
+    return RenderView(**kept, url=signed.url, url_expires_at=signed.expires_at)
+
+
+def job_view(request: AnyRequest, state: State, job: Job, render: Render | None) -> JobView:
+    """Show a job, with its render where it has one."""
+    error = JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None
+    kept = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
+    shown = None if render is None else render_view(request, state, render)
+    return JobView(**kept, job_id=job.id, error=error, render=shown)
