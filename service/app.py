@@ -27,6 +27,8 @@ from service.rate_limit import RateLimit
 from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
 from service.stored import Stored
+from service.studio_page import StudioPage
+from service.studio_routes import STUDIO
 from service.submit import Submit
 from service.wire import Health, MissingPart
 
@@ -64,11 +66,12 @@ def create_app(settings: Settings) -> Litestar:
         "renders": renders,
         "sources": sources,
         "stored": Stored(engine),
+        "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "bell": bell,
     }
     app = Litestar(
-        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), live, ready],
+        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), STUDIO, live, ready],
         state=State(state),
         before_send=[_name_request, tell_rate],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
