@@ -18,21 +18,22 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
-from service.wire import HTTPValidationError, Problem, SwapPlan, WorkflowAcceptedResponse
+from service.wire import HTTPValidationError, JobMessage, Problem, SwapPlan, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
 
 @dataclass
 class Documented(Operation):
-    """An operation without the 400 that litestar adds and this API never answers. A 503 says when to try again."""
+    """An operation without the 400 that litestar adds and this API never answers. 429 and 503 say when to try again."""
 
     def __post_init__(self) -> None:
         """Drop the answer, and describe the header field."""
-        (self.responses or {}).pop("400", None)
-        if away := (self.responses or {}).get("503"):
-            assert isinstance(away, OpenAPIResponse)
-            away.headers = {**(away.headers or {}), "Retry-After": _FIELDS["Retry-After"]}
+        answers = self.responses or {}
+        answers.pop("400", None)
+        for later in [answers[status] for status in ("429", "503") if status in answers]:
+            assert isinstance(later, OpenAPIResponse)
+            later.headers = {**(later.headers or {}), "Retry-After": _FIELDS["Retry-After"]}
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Submitted(Documented):
         super().__post_init__()
         for status, answer in (self.responses or {}).items():
             assert isinstance(answer, OpenAPIResponse)
-            names = [*_RATE_FIELDS, "Retry-After"] if status in {"409", "429"} else _RATE_FIELDS
+            names = [*_RATE_FIELDS, "Retry-After"] if status == "409" else _RATE_FIELDS
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
 
 
@@ -100,6 +101,20 @@ TOO_MANY = _problem(
     "rate_limited",
     "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
     ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
+)
+STREAM = ResponseSpec(
+    JobMessage,
+    description="Server-Sent Events. Lines that begin with a colon only say that the stream is there.",
+    media_type="text/event-stream",
+    generate_examples=False,
+    examples=[Example(value=JobMessage.EXAMPLE)],
+)
+NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
+TOO_MANY_STREAMS = _problem(
+    429,
+    "Too Many Requests",
+    "too_many_streams",
+    "You hold 100 streams of events, and no more may be open at once. Close one, or ask GET /v1/jobs/{job_id}.",
 )
 UNAVAILABLE = _problem(
     503,

@@ -182,6 +182,39 @@ class JobView(BaseModel):
     render: RenderView | None
 
 
+class JobEvent(BaseModel):
+    """Where a job stands now: the data of an event."""
+
+    job_id: str
+    status: JobStatus
+    stage: str | None
+    progress: float = Field(ge=0, le=1)
+    attempt: int
+    queue_position: int | None = Field(
+        description="Jobs that wait before it: 0 for the next one, 1000 for that many or more; null: it was started."
+    )
+    error: JobError | None
+    credits_refunded: int
+
+
+class JobMessage(BaseModel):
+    """An event of a stream, its fields by name."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": "59998",
+        "event": "job",
+        "data": '{"job_id":"01J9ZC6M8J5X7Z9Q1W3R5T7Y9V","status":"IN_PROGRESS","stage":"background","progress":0.23,'
+        '"attempt":1,"queue_position":null,"error":null,"credits_refunded":0}',
+    }
+
+    id: str = Field(description="A number that grows, for `Last-Event-ID`.", pattern="^[0-9]+$")
+    event: Literal["job"]
+    data: str = Field(
+        description="JSON: job_id, status, stage, progress (0 to 1), attempt, queue_position (jobs that wait before "
+        "it; 1000: that many or more; null: it was started), error (null, or code and message) and credits_refunded."
+    )
+
+
 class JobPage(BaseModel):
     """Jobs, newest first."""
 
