@@ -182,6 +182,22 @@ class JobView(BaseModel):
     render: RenderView | None
 
 
+class SourceView(BaseModel):
+    """The photo behind a job."""
+
+    url: str = Field(description="Download URL, good until `url_expires_at`.")
+    url_expires_at: Time
+    content_type: str
+
+
+class JobRequestView(BaseModel):
+    """What was asked of a job."""
+
+    request: dict[str, Any] = Field(description="The body of its request, with everything resolved.")
+    seed: int = Field(description="The seed that was asked for, or drawn.")
+    source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
+
+
 class JobEvent(BaseModel):
     """Where a job stands now: the data of an event."""
 
