@@ -25,7 +25,10 @@ class WorkflowAcceptedResponse(BaseModel):
 
     request_id: str = Field(description="26-character ULID of the request.", min_length=26, max_length=26)
     job_id: str | None = Field(description="The job to follow.")
-    status: JobStatus = Field(JobStatus.NOT_STARTED, description="The job's status when it was submitted.")
+    status: JobStatus = Field(
+        JobStatus.NOT_STARTED,
+        description="The job's status when it was submitted; with `Prefer: wait`, after the wait.",
+    )
     credits_cost: int = Field(description="Credits deducted; refunded automatically on any failure path.")
 
 
@@ -180,6 +183,22 @@ class JobView(BaseModel):
     finished_at: Time | None
     error: JobError | None
     render: RenderView | None
+
+
+class SourceView(BaseModel):
+    """The photo behind a job."""
+
+    url: str = Field(description="Download URL, good until `url_expires_at`.")
+    url_expires_at: Time
+    content_type: str
+
+
+class JobRequestView(BaseModel):
+    """What was asked of a job."""
+
+    request: dict[str, Any] = Field(description="The body of its request, with everything resolved.")
+    seed: int = Field(description="The seed that was asked for, or drawn.")
+    source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
 
 
 class JobEvent(BaseModel):
