@@ -16,6 +16,7 @@ from service.buckets import open_buckets
 from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
 from service.documentation import Documented, close_schemas, openapi_config
+from service.examples import add_examples, load_examples
 from service.file_routes import files_router
 from service.jobs import Jobs
 from service.listings import Listings
@@ -24,6 +25,7 @@ from service.orders import Orders
 from service.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.queue import Bell, QueueUnavailable
 from service.rate_limit import RateLimit
+from service.reference_routes import REFERENCE
 from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
 from service.stored import Stored
@@ -68,7 +70,7 @@ def create_app(settings: Settings) -> Litestar:
         "bell": bell,
     }
     app = Litestar(
-        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), live, ready],
+        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, live, ready],
         state=State(state),
         before_send=[_name_request, tell_rate],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
@@ -79,6 +81,7 @@ def create_app(settings: Settings) -> Litestar:
         logging_config=None,
     )
     close_schemas(app.openapi_schema)
+    add_examples(app.openapi_schema, load_examples())
     return app
 
 
