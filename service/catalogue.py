@@ -91,7 +91,7 @@ class Catalogue:
         return {
             "scene_types": [_described(scene) | _scene_json(scene) for scene in self.scenes.values()],
             "moods": [_described(mood) for mood in self.moods.values()],
-            "output_presets": [_described(preset) | _preset_json(preset) for preset in self.presets.values()],
+            "output_presets": [preset_json(preset) for preset in self.presets.values()],
         }
 
 
@@ -187,9 +187,10 @@ def _scene_json(scene: Scene) -> dict[str, Any]:
     return {"kind": scene.kind, "palette": list(scene.palette)}
 
 
-def _preset_json(preset: Preset) -> dict[str, Any]:
+def preset_json(preset: Preset) -> dict[str, Any]:
+    """Return a preset as the API publishes it."""
     width, height = preset.size or (None, None)
-    return {
+    return _described(preset) | {
         "width": width,
         "height": height,
         "formats": list(preset.formats),

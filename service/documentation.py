@@ -18,7 +18,7 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
-from service.wire import HTTPValidationError, Problem, WorkflowAcceptedResponse
+from service.wire import HTTPValidationError, Problem, SwapPlan, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
@@ -81,6 +81,7 @@ def _example(model: Any, description: str) -> ResponseSpec:
     )
 
 
+PLANNED = _example(SwapPlan, "Only looked at, as `dry_run` asks: nothing was charged, stored or queued")
 ACCEPTED = _example(WorkflowAcceptedResponse, "Accepted: charged and queued; follow the job")
 INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
 UNAUTHORIZED = _problem(401, "Unauthorized", "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")

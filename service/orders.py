@@ -10,8 +10,8 @@ from service.database import reader
 from service.doubt import CommitInDoubt, in_transaction, was_written
 from service.job import JobStatus
 from service.ledger import debit
-from service.stored import use_source
-from service.tables import UNFINISHED, db_now, jobs, request_logs
+from service.stored import check_source, use_source
+from service.tables import UNFINISHED, clients, db_now, jobs, request_logs
 
 
 class IdempotencyConflict(Exception):
@@ -60,6 +60,15 @@ class Accepted:
     repeated: bool = False
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What an order would meet at this moment; another one may come first."""
+
+    balance: int
+    #: The limits that refuse it.
+    refused_by: tuple[TooManyUnfinishedJobs | QueueFull, ...]
+
+
 class Orders:
     """Takes orders into one database. Lives as long as the process; safe in threads.
 
@@ -101,6 +110,19 @@ class Orders:
             if order.idempotency_key and "lock timeout" in str(error):
                 raise IdempotencyInFlight from error
             raise
+
+    def foresee(self, client_id: str, source_key: str) -> Outlook:
+        """Return what an order for that photo would meet; nothing is written, nor waited for. Raises SourceDoomed."""
+        refused_by: list[TooManyUnfinishedJobs | QueueFull] = []
+        with self._reader.connect() as connection:
+            check_source(connection, source_key)
+            balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
+            for check in (self._check_queue, lambda one: self._check_unfinished(one, client_id, coming=1)):
+                try:
+                    check(connection)
+                except (TooManyUnfinishedJobs, QueueFull) as refusal:
+                    refused_by.append(refusal)
+        return Outlook(balance, tuple(refused_by))
 
     def _accept(self, order: Order) -> Accepted:
         accepted = Accepted(order.request_id, str(ULID()), order.credits_cost)
@@ -158,14 +180,14 @@ class Orders:
         if self._queue_limit and _count(connection, waiting, most=self._queue_limit) == self._queue_limit:
             raise QueueFull
 
-    def _check_unfinished(self, connection: sa.Connection, client_id: str) -> None:
-        """Raise TooManyUnfinishedJobs when the job just made is one too many.
+    def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
+        """Raise TooManyUnfinishedJobs when the client has too many jobs, `coming` counted in.
 
         Exact, because the debit before it locked the client's row: a client's orders are counted one after the other.
         """
         limit = self._unfinished_limit
         own = sa.and_(UNFINISHED, jobs.c.client_id == client_id)
-        if limit and _count(connection, own, most=limit + 1) > limit:
+        if limit and _count(connection, own, most=limit + 1) + coming > limit:
             raise TooManyUnfinishedJobs(limit)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The routes: parse, ask, answer. No decisions. `service.list_routes` and `service.file_routes` have more."""
+"""The routes: parse, ask, answer. No decisions. `service.workflow_routes`, `.list_routes`, `.file_routes` have more."""
 
 from typing import Annotated, Any
 
@@ -6,38 +6,28 @@ from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, HeaderParameter
+from litestar.params import Body, FromPath
 from ulid import ULID
 
 from service.accounts import Accounts
-from service.admission import within_rate
-from service.auth import SHOPIFY_HEADER, authenticated, signed_by_shopify
+from service.auth import authenticated
 from service.catalogue import Catalogue
 from service.documentation import (
-    ACCEPTED,
-    CONFLICT,
     DATABASE_AWAY,
-    IN_DOUBT,
-    INSUFFICIENT_CREDITS,
     INVALID,
     JOB_FINISHED,
     NOT_FOUND,
     SECURED,
     TOO_LARGE,
-    TOO_MANY,
     UNAUTHORIZED,
-    UNAVAILABLE,
     Documented,
-    Submitted,
 )
-from service.job import JobStatus
 from service.jobs import Jobs
 from service.list_routes import list_jobs, list_renders
 from service.objects import UPLOAD_TYPES, Objects
-from service.problems import not_found, unprocessable
+from service.problems import not_found
 from service.stored import Stored
-from service.submit import SourceNotFound, SourceTooLarge, Submit, upload_prefix
-from service.swap_request import BackgroundSwapWithSpecRequest
+from service.submit import upload_prefix
 from service.views import base_url, job_view, render_view
 from service.wire import (
     CatalogueItems,
@@ -47,8 +37,8 @@ from service.wire import (
     RenderView,
     Upload,
     UploadRequest,
-    WorkflowAcceptedResponse,
 )
+from service.workflow_routes import WORKFLOWS
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -64,76 +54,6 @@ def options(path: str, *methods: str) -> HTTPRouteHandler:
 
     made = HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False, sync_to_thread=False)
     return made(options_of_path)
-
-
-@post(
-    "/background-swap-with-spec",
-    status_code=202,
-    operation_id="background_swap_with_spec",
-    summary="Swap a product photo's background to an inline background spec",
-    tags=["workflows"],
-    before_request=signed_by_shopify,
-    sync_to_thread=True,
-    operation_class=Submitted,
-    responses={
-        202: ACCEPTED,
-        401: UNAUTHORIZED,
-        402: INSUFFICIENT_CREDITS,
-        404: NOT_FOUND,
-        409: CONFLICT,
-        413: TOO_LARGE,
-        422: INVALID,
-        429: TOO_MANY,
-        500: IN_DOUBT,
-        503: UNAVAILABLE,
-    },
-)
-def background_swap_with_spec(
-    request: AnyRequest,
-    state: State,
-    data: Annotated[
-        BackgroundSwapWithSpecRequest,
-        Body(examples=[Example(summary="A cream jar on a podium", value=BackgroundSwapWithSpecRequest.EXAMPLE)]),
-    ],
-    idempotency_key: Annotated[
-        str | None,
-        HeaderParameter(
-            name="Idempotency-Key",
-            max_length=255,
-            description="The same key and body get the first answer again, and nothing is charged twice.",
-        ),
-    ] = None,
-    shopify_signature: Annotated[
-        str | None,
-        HeaderParameter(
-            name=SHOPIFY_HEADER,
-            description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret; checked when present.",
-        ),
-    ] = None,
-) -> Response[Any]:
-    """Accept a swap, charge its credits and queue its job."""
-    submit: Submit = state.submit
-    try:
-        accepted = submit.swap(
-            request.state.client,
-            data,
-            raw_body=request.state.raw_body,
-            request_id=request.state.request_id,
-            idempotency_key=idempotency_key or None,  # an empty header is none
-        )
-    except SourceNotFound as error:
-        raise not_found("source") from error
-    except SourceTooLarge:
-        text = f"The photo weighs more than {submit.max_photo_bytes} bytes. Upload a smaller one."
-        loc = ["body", "source_image_s3_key"]
-        return unprocessable([{"loc": loc, "msg": text, "type": "photo_too_large"}])
-    answer = WorkflowAcceptedResponse(
-        request_id=accepted.request_id,
-        job_id=accepted.job_id,
-        status=JobStatus.NOT_STARTED,
-        credits_cost=accepted.credits_cost,
-    )
-    return Response(answer, status_code=202, headers={"Location": f"/v1/jobs/{accepted.job_id}"})
 
 
 @post(
@@ -250,8 +170,6 @@ def _items(state: State, key: str) -> CatalogueItems:
 
 
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
-#: What makes a job; each is counted against its client's rate before its body is read.
-WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])
 #: Everything under /v1 that belongs to one client.
 PRIVATE = Router(
     "/v1",

@@ -39,6 +39,15 @@ def use_source(connection: sa.Connection, client_id: str, key: str) -> None:
         raise SourceDoomed(key)
 
 
+def check_source(connection: sa.Connection, key: str) -> None:
+    """Look whether a photo may be needed, as `use_source` would, and note nothing. Raises SourceDoomed."""
+    doomed = sa.select(stored_objects.c.key).where(
+        stored_objects.c.bucket == "sources", stored_objects.c.key == key, stored_objects.c.doomed_at.is_not(None)
+    )
+    if connection.execute(doomed).first() is not None:
+        raise SourceDoomed(key)
+
+
 class Stored:
     """The account of one database. Lives as long as the process; safe in threads."""
 

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import logging
-import secrets
 from dataclasses import dataclass
 
 from service.accounts import Client
@@ -12,8 +11,8 @@ from service.database import DATABASE_AWAY
 from service.jobs import Jobs
 from service.objects import ObjectNotFound, Objects
 from service.orders import Accepted, Order, Orders
+from service.plan import Plan, Resolved, plan
 from service.queue import Bell, QueueUnavailable
-from service.specs import stored_spec
 from service.stored import SourceDoomed
 from service.swap_request import BackgroundSwapWithSpecRequest
 
@@ -51,6 +50,7 @@ class Submit:
         client: Client,
         request: BackgroundSwapWithSpecRequest,
         *,
+        seed: int | None,
         raw_body: bytes,
         request_id: str,
         idempotency_key: str | None,
@@ -60,36 +60,50 @@ class Submit:
         Raises SourceNotFound, SourceTooLarge, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
         IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is charged.
         """
-        body_sha256 = hashlib.sha256(raw_body).hexdigest()
+        body_sha256 = _digest(raw_body, seed)
         if idempotency_key and (first := self.orders.first_answer(client.id, idempotency_key, body_sha256)):
             return first
-        seed = secrets.randbelow(2**31)
+        resolved = self._resolve(client, request, seed)
+        order = Order(
+            request_id=request_id,
+            client_id=client.id,
+            workflow=SWAP_WORKFLOW,
+            body=resolved.request.model_dump(mode="json"),
+            body_sha256=body_sha256,
+            spec=resolved.spec(),
+            source_key=resolved.source_key,
+            credits_cost=resolved.preset.credits,
+            pilot_brand=request.pilot_brand,
+            idempotency_key=idempotency_key or None,  # an empty header is none
+        )
         try:
-            accepted = self.orders.accept(
-                Order(
-                    request_id=request_id,
-                    client_id=client.id,
-                    workflow=SWAP_WORKFLOW,
-                    body=request.model_dump(mode="json"),
-                    body_sha256=body_sha256,
-                    spec=stored_spec(
-                        scene_type=request.scene_type,
-                        mood=request.mood,
-                        dominant_colors=request.dominant_colors,
-                        output_preset=request.output_preset,
-                        seed=seed,
-                    ),
-                    source_key=self._source_key(client, request),
-                    credits_cost=self.catalogue.presets[request.output_preset].credits,
-                    pilot_brand=request.pilot_brand,
-                    idempotency_key=idempotency_key or None,  # an empty header is none
-                )
-            )
+            accepted = self.orders.accept(order)
         except SourceDoomed as error:
             raise SourceNotFound from error
         if not accepted.repeated:
             self._ring(accepted.job_id)
         return accepted
+
+    def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, *, seed: int | None) -> Plan:
+        """Tell what `swap` would do and cost, and write nothing.
+
+        Raises SourceNotFound, SourceTooLarge, StoreUnavailable; what else would refuse the swap is a caution.
+        """
+        resolved = self._resolve(client, request, seed)
+        try:
+            outlook = self.orders.foresee(client.id, resolved.source_key)
+        except SourceDoomed as error:
+            raise SourceNotFound from error
+        return plan(resolved, outlook, self.catalogue)
+
+    def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, seed: int | None) -> Resolved:
+        return Resolved(
+            request=request,
+            seed=seed,
+            brand=None,
+            source_key=self._source_key(client, request),
+            preset=self.catalogue.presets[request.output_preset],
+        )
 
     def _source_key(self, client: Client, request: BackgroundSwapWithSpecRequest) -> str:
         if request.source_render_public_id:
@@ -118,3 +132,9 @@ class Submit:
             logger.warning("queue unavailable, job %s waits for the sweep: %s", job_id, error)
             with contextlib.suppress(*DATABASE_AWAY):  # then the sweep finds it missing on the queue, later
                 self.jobs.unsent(job_id)
+
+
+def _digest(raw_body: bytes, seed: int | None) -> str:
+    """Return what an idempotency key stands for: a request is its body and, where one is asked for, its seed."""
+    asked = b"" if seed is None else f"?seed={seed}".encode()
+    return hashlib.sha256(raw_body + asked).hexdigest()

@@ -1,13 +1,15 @@
-"""Jobs and renders as the API shows them, download URLs and all."""
+"""Plans, jobs and renders as the API shows them, download URLs and all."""
 
 from typing import Any
 
 from litestar import Request
 from litestar.datastructures import State
 
+from service.catalogue import preset_json
 from service.job import Job, Render
 from service.objects import Objects
-from service.wire import JobError, JobView, RenderView, Report
+from service.plan import Plan
+from service.wire import JobError, JobView, PlanWarning, RenderView, Report, SwapPlan
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -32,3 +34,18 @@ def job_view(request: AnyRequest, state: State, job: Job, render: Render | None)
     kept = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
     shown = None if render is None else render_view(request, state, render)
     return JobView(**kept, job_id=job.id, error=error, render=shown)
+
+
+def plan_view(plan: Plan) -> SwapPlan:
+    """Show what a submit would do."""
+    resolved = plan.resolved
+    return SwapPlan(
+        credits_cost=resolved.preset.credits,
+        balance=plan.balance,
+        affordable=plan.affordable,
+        request=resolved.request,
+        seed=resolved.seed,
+        brand=resolved.brand,
+        preset=preset_json(resolved.preset),
+        warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
+    )

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from service.job import JobStatus
 from service.objects import UPLOAD_TYPES
+from service.swap_request import BackgroundSwapWithSpecRequest
 
 #: RFC 3339 in UTC.
 Time = Annotated[datetime, PlainSerializer(lambda time: time.astimezone(UTC).isoformat().replace("+00:00", "Z"))]
@@ -26,6 +27,58 @@ class WorkflowAcceptedResponse(BaseModel):
     job_id: str | None = Field(description="The job to follow.")
     status: JobStatus = Field(JobStatus.NOT_STARTED, description="The job's status when it was submitted.")
     credits_cost: int = Field(description="Credits deducted; refunded automatically on any failure path.")
+
+
+class PlanWarning(BaseModel):
+    """Something to hear before paying."""
+
+    code: str = Field(
+        description="Stable name. The submit would be refused: insufficient_credits, too_many_unfinished_jobs, "
+        "queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, brand_unknown."
+    )
+    message: str = Field(description="A sentence for a person.")
+
+
+class SwapPlan(BaseModel):
+    """What a submit would do and cost at this moment; nothing was charged or stored."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "credits_cost": 2,
+        "balance": 1,
+        "affordable": False,
+        "request": {
+            **BackgroundSwapWithSpecRequest.EXAMPLE,
+            "dominant_colors": ["#e8c7b8", "#fffff0"],
+            "pilot_brand": "spring",
+        },
+        "seed": 7,
+        "brand": "spring",
+        "preset": {
+            "name": "shopify_product",
+            "title": "Shopify product media",
+            "width": 2048,
+            "height": 2048,
+            "formats": ["jpeg", "webp", "png"],
+            "credits": 2,
+        },
+        "warnings": [
+            {
+                "code": "insufficient_credits",
+                "message": "The balance of 1 does not cover the cost of 2; ask for a grant of credits.",
+            }
+        ],
+    }
+
+    credits_cost: int = Field(description="Credits that the submit would deduct.")
+    balance: int = Field(description="Credits that the client has now.")
+    affordable: bool = Field(description="Whether the balance covers the cost.")
+    request: BackgroundSwapWithSpecRequest = Field(
+        description="The body with everything resolved: names of the catalogue, colours as #rrggbb, what a brand gives."
+    )
+    seed: int | None = Field(description="The seed of the swap; null: one is drawn.")
+    brand: str | None = Field(description="The client's brand that is used.")
+    preset: dict[str, Any] = Field(description="The preset as GET /v1/output-presets lists it.")
+    warnings: list[PlanWarning]
 
 
 class ValidationError(BaseModel):

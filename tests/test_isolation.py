@@ -209,6 +209,7 @@ def sources_of_others(world: World) -> None:
     answers = [nosy.submit(nosy.body(source_image_s3_key=key)) for key in keys]
     names = [owner.public_id, owner.done, str(ULID()), "none", "\u0000", "\U0001f4a5"]
     answers += [nosy.submit(nosy.body(source_image_s3_key=None, source_render_public_id=name)) for name in names]
+    answers += [nosy.http.post(f"{SWAP}?dry_run=1", json=nosy.body(source_image_s3_key=keys[0]), headers=nosy.headers)]
     # the owner's Idempotency-Key with the owner's own body
     answers += [nosy.submit(owner.once_body, **owner.once), nosy.submit(owner.once_body)]
 

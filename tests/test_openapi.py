@@ -58,8 +58,11 @@ def test_the_job_status_has_the_contracts_values(document: dict[str, Any]) -> No
 def test_the_swap_documents_its_answers_its_headers_and_its_security(document: dict[str, Any]) -> None:
     swap = document["paths"]["/v1/background-swap-with-spec"]["post"]
 
-    assert {"202", "401", "402", "404", "413", "422"} <= set(swap["responses"])
+    assert {"200", "202", "401", "402", "404", "413", "422"} <= set(swap["responses"])
     assert "400" not in swap["responses"]
+    planned = swap["responses"]["200"]["content"]["application/json"]["schema"]
+    assert planned == {"$ref": "#/components/schemas/SwapPlan"}
+    assert {one["name"] for one in swap["parameters"] if one["in"] == "query"} == {"dry_run", "seed"}
     headers = {one["name"]: one for one in swap["parameters"] if one["in"] == "header"}
     assert headers["X-Shopify-Hmac-Sha256"]["required"] is False
     assert headers["Idempotency-Key"]["required"] is False
