@@ -18,6 +18,7 @@ from service.database import create_engine, is_migrated
 from service.documentation import Documented, close_schemas, openapi_config
 from service.examples import add_examples, load_examples
 from service.file_routes import files_router
+from service.job_states import JobStates
 from service.jobs import Jobs
 from service.listings import Listings
 from service.objects import Objects, StoreUnavailable
@@ -30,6 +31,7 @@ from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
 from service.stored import Stored
 from service.submit import Submit
+from service.watch import Watch
 from service.wire import Health, MissingPart
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ def create_app(settings: Settings) -> Litestar:
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     sources, renders = open_buckets(settings)
     bell = Bell(settings.queue_url)
+    job_states = JobStates(engine)
+    watch = Watch(job_states.of, stream_limit=settings.stream_limit)
     submit = Submit(
         catalogue=catalogue,
         orders=Orders(
@@ -59,6 +63,7 @@ def create_app(settings: Settings) -> Litestar:
         "accounts": Accounts(engine),
         "catalogue": catalogue,
         "engine": engine,
+        "job_states": job_states,
         "jobs": jobs,
         "listings": Listings(engine),
         "public_url": settings.public_url,
@@ -66,8 +71,11 @@ def create_app(settings: Settings) -> Litestar:
         "renders": renders,
         "sources": sources,
         "stored": Stored(engine),
+        "stream_heartbeat": settings.stream_heartbeat,
+        "stream_seconds": settings.stream_seconds,
         "submit": submit,
         "bell": bell,
+        "watch": watch,
     }
     app = Litestar(
         route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, live, ready],
@@ -77,7 +85,7 @@ def create_app(settings: Settings) -> Litestar:
         plugins=[BodiesInContext({"catalogue": catalogue})],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop")),
-        on_shutdown=[engine.dispose],
+        on_shutdown=[watch.end, engine.dispose],
         logging_config=None,
     )
     close_schemas(app.openapi_schema)
