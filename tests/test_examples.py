@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backdrop_client import Backdrop
 
+from backdrop_client import Backdrop
 from service.examples import load_examples
 from tests.test_up import BOTTLE, Up, ended, job_id, upload
 

@@ -291,6 +291,7 @@ CASES: dict[str, Callable[[World], None]] = {
 PUBLIC = (
     *("GET /v1/scene-types", "GET /v1/moods", "GET /v1/output-presets"),
     *("GET /health/live", "GET /health/ready"),
+    *("GET /reference", "GET /reference/{name}"),
 )
 
 
