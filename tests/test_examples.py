@@ -78,8 +78,10 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 
 @pytest.fixture(scope="module")
-def desk(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return Desk(up, tmp_path_factory.mktemp("desk"))
+def desk(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    desk = Desk(up, tmp_path_factory.mktemp("desk"))
+    yield desk
+    desk.api.close()
 
 
 @pytest.fixture(autouse=True)
