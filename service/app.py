@@ -46,14 +46,15 @@ def create_app(settings: Settings) -> Litestar:
     bell = Bell(settings.queue_url)
     job_states = JobStates(engine)
     watch = Watch(job_states.of, stream_limit=settings.stream_limit)
+    orders = Orders(
+        engine,
+        key_ttl=settings.idempotency_ttl,
+        unfinished_limit=settings.unfinished_limit,
+        queue_limit=settings.queue_limit,
+    )
     submit = Submit(
         catalogue=catalogue,
-        orders=Orders(
-            engine,
-            key_ttl=settings.idempotency_ttl,
-            unfinished_limit=settings.unfinished_limit,
-            queue_limit=settings.queue_limit,
-        ),
+        orders=orders,
         jobs=jobs,
         sources=sources,
         bell=bell,
@@ -66,6 +67,7 @@ def create_app(settings: Settings) -> Litestar:
         "job_states": job_states,
         "jobs": jobs,
         "listings": Listings(engine),
+        "orders": orders,
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,

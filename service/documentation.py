@@ -1,6 +1,5 @@
 """What the OpenAPI document says beside the types: answers, examples, security."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
-from service.wire import HTTPValidationError, JobEvent, Problem, SwapPlan, WorkflowAcceptedResponse
+from service.wire import HTTPValidationError, JobMessage, Problem, SwapPlan, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
@@ -104,14 +103,11 @@ TOO_MANY = _problem(
     ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
 )
 STREAM = ResponseSpec(
-    str,
-    description="Events named `job`. The data of each is JSON: `job_id`, `status`, `stage`, `progress` (0 to 1),"
-    " `attempt`, `queue_position` (jobs that wait before it: 0 for the next one, 1000 for that many or more; null:"
-    " it was started), `error` (null, or `code` and `message`) and `credits_refunded`. Lines that begin with a colon"
-    " say that the stream is there.",
+    JobMessage,
+    description="Server-Sent Events. Lines that begin with a colon only say that the stream is there.",
     media_type="text/event-stream",
     generate_examples=False,
-    examples=[Example(value=f"id: 59998\r\nevent: job\r\ndata: {json.dumps(JobEvent.EXAMPLE)}\r\n\r\n")],
+    examples=[Example(value=JobMessage.EXAMPLE)],
 )
 NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
 TOO_MANY_STREAMS = _problem(

@@ -182,19 +182,24 @@ class JobView(BaseModel):
     render: RenderView | None
 
 
+class SourceView(BaseModel):
+    """The photo behind a job."""
+
+    url: str = Field(description="Download URL, good until `url_expires_at`.")
+    url_expires_at: Time
+    content_type: str
+
+
+class JobRequestView(BaseModel):
+    """What was asked of a job."""
+
+    request: dict[str, Any] = Field(description="The body of its request, with everything resolved.")
+    seed: int = Field(description="The seed that was asked for, or drawn.")
+    source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
+
+
 class JobEvent(BaseModel):
     """Where a job stands now: the data of an event."""
-
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "job_id": "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
-        "status": "IN_PROGRESS",
-        "stage": "background",
-        "progress": 0.23,
-        "attempt": 1,
-        "queue_position": None,
-        "error": None,
-        "credits_refunded": 0,
-    }
 
     job_id: str
     status: JobStatus
@@ -206,6 +211,24 @@ class JobEvent(BaseModel):
     )
     error: JobError | None
     credits_refunded: int
+
+
+class JobMessage(BaseModel):
+    """An event of a stream, its fields by name."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": "59998",
+        "event": "job",
+        "data": '{"job_id":"01J9ZC6M8J5X7Z9Q1W3R5T7Y9V","status":"IN_PROGRESS","stage":"background","progress":0.23,'
+        '"attempt":1,"queue_position":null,"error":null,"credits_refunded":0}',
+    }
+
+    id: str = Field(description="A number that grows, for `Last-Event-ID`.", pattern="^[0-9]+$")
+    event: Literal["job"]
+    data: str = Field(
+        description="JSON: job_id, status, stage, progress (0 to 1), attempt, queue_position (jobs that wait before "
+        "it; 1000: that many or more; null: it was started), error (null, or code and message) and credits_refunded."
+    )
 
 
 class JobPage(BaseModel):

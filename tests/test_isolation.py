@@ -153,6 +153,11 @@ def jobs_of_others(world: World) -> None:
     assert_same([world.ask("GET", f"/v1/jobs/{name}") for name in [*foreign, *MISSING]])
 
 
+def requests_of_others(world: World) -> None:
+    foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
+    assert_same([world.ask("GET", f"/v1/jobs/{name}/request") for name in [*foreign, *MISSING]])
+
+
 def events_of_others(world: World) -> None:
     foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
     paths = [f"/v1/jobs/{name}/events" for name in [*foreign, *MISSING]]
@@ -282,6 +287,7 @@ CASES: dict[str, Callable[[World], None]] = {
     "GET /v1/jobs/{job_id}": jobs_of_others,
     "DELETE /v1/jobs/{job_id}": jobs_of_others_to_cancel,
     "GET /v1/jobs/{job_id}/events": events_of_others,
+    "GET /v1/jobs/{job_id}/request": requests_of_others,
     "GET /v1/renders/{public_id}": renders_of_others,
     "GET /v1/credits": credits_of_ones_own,
     "GET /v1/files/{bucket}/{key}": signed_urls_of_others("GET"),
@@ -373,6 +379,7 @@ def test_the_owner_meets_no_such_wall(world: World) -> None:
 
     assert owner.get(f"/v1/jobs/{owner.done}").json()["render"]["public_id"] == owner.public_id
     assert owner.get(f"/v1/renders/{owner.public_id}").status_code == 200
+    assert owner.get(f"/v1/jobs/{owner.done}/request").json()["request"]["source_image_s3_key"] == owner.photo
     assert '"status":"SUCCESS"' in owner.get(f"/v1/jobs/{owner.done}/events").text
     again = owner.body(source_image_s3_key=None, source_render_public_id=owner.public_id)
     assert owner.submit(again).status_code == 202
