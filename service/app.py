@@ -12,6 +12,7 @@ from ulid import ULID
 
 from service.accounts import Accounts
 from service.admission import REFUSALS, tell_rate
+from service.brands import Brands
 from service.buckets import open_buckets
 from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
@@ -40,6 +41,7 @@ def create_app(settings: Settings) -> Litestar:
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     sources, renders = open_buckets(settings)
     bell = Bell(settings.queue_url)
+    brands = Brands(engine)
     submit = Submit(
         catalogue=catalogue,
         orders=Orders(
@@ -49,12 +51,14 @@ def create_app(settings: Settings) -> Litestar:
             queue_limit=settings.queue_limit,
         ),
         jobs=jobs,
+        brands=brands,
         sources=sources,
         bell=bell,
         max_photo_bytes=settings.max_photo_bytes,
     )
     state = {
         "accounts": Accounts(engine),
+        "brands": brands,
         "catalogue": catalogue,
         "engine": engine,
         "jobs": jobs,

@@ -12,6 +12,7 @@ from ulid import ULID
 from service.accounts import Accounts
 from service.admission import within_rate
 from service.auth import SHOPIFY_HEADER, authenticated, signed_by_shopify
+from service.brand_routes import delete_brand, get_brand, list_brands, put_brand
 from service.catalogue import Catalogue
 from service.documentation import (
     ACCEPTED,
@@ -250,6 +251,7 @@ def _items(state: State, key: str) -> CatalogueItems:
 
 
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
+BRAND_OPTIONS = options("/brands/{name:str}", "GET", "PUT", "DELETE")
 #: What makes a job; each is counted against its client's rate before its body is read.
 WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])
 #: Everything under /v1 that belongs to one client.
@@ -261,6 +263,7 @@ PRIVATE = Router(
         *(WORKFLOWS, create_upload, get_credits),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job),
         *(list_renders, get_render),
+        *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
     ],
 )
 #: Everything under /v1 that is the same for all.

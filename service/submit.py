@@ -5,8 +5,10 @@ import hashlib
 import logging
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from service.accounts import Client
+from service.brands import Brands
 from service.catalogue import Catalogue
 from service.database import DATABASE_AWAY
 from service.jobs import Jobs
@@ -42,6 +44,7 @@ class Submit:
     catalogue: Catalogue
     orders: Orders
     jobs: Jobs
+    brands: Brands
     sources: Objects
     bell: Bell
     max_photo_bytes: int
@@ -63,7 +66,7 @@ class Submit:
         body_sha256 = hashlib.sha256(raw_body).hexdigest()
         if idempotency_key and (first := self.orders.first_answer(client.id, idempotency_key, body_sha256)):
             return first
-        seed = secrets.randbelow(2**31)
+        spec = self._spec(client, request)
         try:
             accepted = self.orders.accept(
                 Order(
@@ -72,13 +75,7 @@ class Submit:
                     workflow=SWAP_WORKFLOW,
                     body=request.model_dump(mode="json"),
                     body_sha256=body_sha256,
-                    spec=stored_spec(
-                        scene_type=request.scene_type,
-                        mood=request.mood,
-                        dominant_colors=request.dominant_colors,
-                        output_preset=request.output_preset,
-                        seed=seed,
-                    ),
+                    spec=spec,
                     source_key=self._source_key(client, request),
                     credits_cost=self.catalogue.presets[request.output_preset].credits,
                     pilot_brand=request.pilot_brand,
@@ -90,6 +87,21 @@ class Submit:
         if not accepted.repeated:
             self._ring(accepted.job_id)
         return accepted
+
+    def _spec(self, client: Client, request: BackgroundSwapWithSpecRequest) -> dict[str, Any]:
+        """Return what is asked, with all that the client's brand of that name fills in."""
+        name = request.pilot_brand
+        brand = self.brands.get(name, client_id=client.id) if name else None
+        seed = secrets.randbelow(2**31) if brand is None or brand.seed is None else brand.seed
+        return stored_spec(
+            scene_type=request.scene_type,
+            mood=request.mood,
+            dominant_colors=request.dominant_colors or (brand.palette if brand else ()),
+            output_preset=request.output_preset,
+            seed=seed,
+            style_words=brand.style_words if brand else (),
+            pinned=brand is not None and brand.pinned,
+        )
 
     def _source_key(self, client: Client, request: BackgroundSwapWithSpecRequest) -> str:
         if request.source_render_public_id:
