@@ -12,6 +12,7 @@ from ulid import ULID
 
 from service.accounts import Accounts
 from service.admission import REFUSALS, tell_rate
+from service.brands import Brands
 from service.buckets import open_buckets
 from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
@@ -52,16 +53,19 @@ def create_app(settings: Settings) -> Litestar:
         unfinished_limit=settings.unfinished_limit,
         queue_limit=settings.queue_limit,
     )
+    brands = Brands(engine)
     submit = Submit(
         catalogue=catalogue,
         orders=orders,
         jobs=jobs,
+        brands=brands,
         sources=sources,
         bell=bell,
         max_photo_bytes=settings.max_photo_bytes,
     )
     state = {
         "accounts": Accounts(engine),
+        "brands": brands,
         "catalogue": catalogue,
         "engine": engine,
         "job_states": job_states,

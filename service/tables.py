@@ -217,6 +217,25 @@ stored_objects = sa.Table(
     ),
 )
 
+brands = sa.Table(
+    "brands",
+    metadata,
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
+    sa.Column("name", sa.String(120), primary_key=True),
+    # #rrggbb; words.
+    sa.Column("palette", sa.JSON, nullable=False),
+    sa.Column("style_words", sa.JSON, nullable=False),
+    sa.Column("seed_policy", sa.String(8), nullable=False),
+    sa.Column("seed", sa.BigInteger),
+    sa.Column("default_preset", sa.String(64)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("updated_at", Timestamp, nullable=False, default=db_now()),
+    sa.CheckConstraint(
+        "(seed_policy = 'pinned' AND seed IS NOT NULL) OR (seed_policy = 'free' AND seed IS NULL)",
+        name="only_a_pinned_brand_has_a_seed",
+    ),
+)
+
 ledger = sa.Table(
     "ledger",
     metadata,
