@@ -163,6 +163,7 @@ def swap(
             cutout=cutout,
             provenance=provenance,
             credentials=credentials,
+            photo_size=(source_width, source_height),
         )
     report["provenance"]["timings"] = stages.timings
     return Render(

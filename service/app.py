@@ -31,6 +31,8 @@ from service.reference_routes import REFERENCE
 from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
 from service.stored import Stored
+from service.studio_page import StudioPage
+from service.studio_routes import STUDIO
 from service.submit import Submit
 from service.watch import Watch
 from service.wire import Health, MissingPart
@@ -79,12 +81,13 @@ def create_app(settings: Settings) -> Litestar:
         "stored": Stored(engine),
         "stream_heartbeat": settings.stream_heartbeat,
         "stream_seconds": settings.stream_seconds,
+        "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "bell": bell,
         "watch": watch,
     }
     app = Litestar(
-        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, live, ready],
+        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
         state=State(state),
         before_send=[_name_request, tell_rate],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS,

@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     refiner: str = str(REFINER_CHECKPOINT)
     #: Where weights lie: beside the installed packages, so that they come and go with the virtual environment.
     weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
+    #: Where the studio page's thumbnails lie; `backdrop thumbnails` makes them.
+    thumbnails: Path = Path(sys.prefix) / "share" / "backdrop" / "thumbnails"
     #: A diffusers folder or hub id.
     generator: str = str(STUDIO_CHECKPOINT)
     #: Whether a hub model's latents are moved to the asked colours while it paints (`models.latent_shift`).
@@ -130,7 +132,7 @@ class Settings(BaseSettings):
     #: Longer side in pixels of what the generator paints.
     generation_size: int | None = Field(None, ge=64)
 
-    @field_validator("home", "weights", "c2pa_certificate", "c2pa_key")
+    @field_validator("home", "weights", "thumbnails", "c2pa_certificate", "c2pa_key")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.
