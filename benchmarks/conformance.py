@@ -44,7 +44,8 @@ renders = {{ values = {renders} }}
 "path.job_id" = {{ dictionary = "jobs", probability = 0.5 }}
 "path.public_id" = {{ dictionary = "renders", probability = 0.5 }}
 [checks.positive_data_acceptance]
-# 422: exactly one source, presets that exist, colours, scenes that a preset forbids: no schema says these.
+# 422: exactly one source, presets that exist, colours, scenes that a preset forbids, names of brands: no schema says
+# these.
 # 402: the credits may run out.
 expected-statuses = ["2xx", 401, 402, 404, 409, 422]
 """

@@ -12,10 +12,12 @@ from ulid import ULID
 
 from service.accounts import Accounts
 from service.admission import REFUSALS, tell_rate
+from service.brands import Brands
 from service.buckets import open_buckets
 from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
 from service.documentation import Documented, close_schemas, openapi_config
+from service.examples import add_examples, load_examples
 from service.file_routes import files_router
 from service.job_states import JobStates
 from service.jobs import Jobs
@@ -25,6 +27,7 @@ from service.orders import Orders
 from service.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.queue import Bell, QueueUnavailable
 from service.rate_limit import RateLimit
+from service.reference_routes import REFERENCE
 from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
 from service.stored import Stored
@@ -52,16 +55,19 @@ def create_app(settings: Settings) -> Litestar:
         unfinished_limit=settings.unfinished_limit,
         queue_limit=settings.queue_limit,
     )
+    brands = Brands(engine)
     submit = Submit(
         catalogue=catalogue,
         orders=orders,
         jobs=jobs,
+        brands=brands,
         sources=sources,
         bell=bell,
         max_photo_bytes=settings.max_photo_bytes,
     )
     state = {
         "accounts": Accounts(engine),
+        "brands": brands,
         "catalogue": catalogue,
         "engine": engine,
         "job_states": job_states,
@@ -82,7 +88,7 @@ def create_app(settings: Settings) -> Litestar:
         "watch": watch,
     }
     app = Litestar(
-        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), STUDIO, live, ready],
+        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
         state=State(state),
         before_send=[_name_request, tell_rate],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
@@ -93,6 +99,7 @@ def create_app(settings: Settings) -> Litestar:
         logging_config=None,
     )
     close_schemas(app.openapi_schema)
+    add_examples(app.openapi_schema, load_examples())
     return app
 
 

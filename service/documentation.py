@@ -98,6 +98,7 @@ CONFLICT = _problem(
     409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
 )
 JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
+TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
 TOO_LARGE = _problem(413, "Content Too Large", "body_too_large", "The body is larger than this route takes.")
 TOO_MANY = _problem(
     429,
@@ -158,7 +159,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
 
 def close_schemas(document: OpenAPI) -> None:
     """Say of the bodies that refuse unknown fields that they do: litestar drops that part of a pydantic model."""
-    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest"):
+    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest"):
         schema = document.components.schemas[name]
         assert isinstance(schema, Schema)
         schema.additional_properties = False

@@ -11,6 +11,7 @@ from ulid import ULID
 
 from service.accounts import Accounts
 from service.auth import authenticated
+from service.brand_routes import delete_brand, get_brand, list_brands, put_brand
 from service.catalogue import Catalogue
 from service.documentation import (
     DATABASE_AWAY,
@@ -190,6 +191,7 @@ def _items(state: State, key: str) -> CatalogueItems:
 
 
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
+BRAND_OPTIONS = options("/brands/{name:str}", "GET", "PUT", "DELETE")
 #: Everything under /v1 that belongs to one client.
 PRIVATE = Router(
     "/v1",
@@ -199,6 +201,7 @@ PRIVATE = Router(
         *(WORKFLOWS, create_upload, get_credits),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
         *(list_renders, get_render),
+        *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
     ],
 )
 #: Everything under /v1 that is the same for all.

@@ -75,7 +75,7 @@ def plan_view(plan: Plan) -> SwapPlan:
         affordable=plan.affordable,
         request=resolved.request,
         seed=resolved.seed,
-        brand=resolved.brand,
+        brand=resolved.brand.name if resolved.brand else None,
         preset=preset_json(resolved.preset),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from service.brands import SeedPolicy
 from service.job import JobStatus
 from service.objects import UPLOAD_TYPES
 from service.swap_request import BackgroundSwapWithSpecRequest
@@ -246,6 +247,25 @@ class RenderPage(BaseModel):
 
     items: list[RenderView]
     next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+
+
+class BrandView(BaseModel):
+    """A brand: what it fills in where a request names it and leaves it out."""
+
+    name: str
+    palette: list[str] = Field(description="#rrggbb, the first the most present.")
+    style_words: list[str]
+    seed_policy: SeedPolicy
+    seed: int | None = Field(description="Of a pinned brand.")
+    default_preset: str | None
+    created_at: Time
+    updated_at: Time
+
+
+class BrandItems(BaseModel):
+    """A client's brands, by name."""
+
+    items: list[BrandView]
 
 
 class CreditEntry(BaseModel):

@@ -1,0 +1,87 @@
+"""A client of Backdrop: a product photo and a spec in, the picture and its measurements out.
+
+`Backdrop` blocks, `AsyncBackdrop` awaits; both have the same methods.
+"""
+
+from backdrop_client.async_client import AsyncBackdrop
+from backdrop_client.client import Backdrop
+from backdrop_client.errors import (
+    BackdropError,
+    Conflict,
+    DownloadCorrupt,
+    FieldError,
+    Forbidden,
+    InsufficientCredits,
+    Invalid,
+    JobFailed,
+    NotFound,
+    PhotoUnknown,
+    Refused,
+    ServerError,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+    UnexpectedAnswer,
+    Unreachable,
+    WaitTimeout,
+    WebhookInvalid,
+)
+from backdrop_client.progress import Progress
+from backdrop_client.results import (
+    Accepted,
+    Brand,
+    CatalogueItem,
+    CreditEntry,
+    Credits,
+    Job,
+    JobError,
+    JobStatus,
+    Notice,
+    Plan,
+    Render,
+)
+from backdrop_client.retries import Retries
+from backdrop_client.spec import Spec
+from backdrop_client.webhook import WebhookEvent, WebhookJob, WebhookRender, verify_webhook
+
+__all__ = [
+    "Accepted",
+    "AsyncBackdrop",
+    "Backdrop",
+    "BackdropError",
+    "Brand",
+    "CatalogueItem",
+    "Conflict",
+    "CreditEntry",
+    "Credits",
+    "DownloadCorrupt",
+    "FieldError",
+    "Forbidden",
+    "InsufficientCredits",
+    "Invalid",
+    "Job",
+    "JobError",
+    "JobFailed",
+    "JobStatus",
+    "NotFound",
+    "Notice",
+    "PhotoUnknown",
+    "Plan",
+    "Progress",
+    "Refused",
+    "Render",
+    "Retries",
+    "ServerError",
+    "Spec",
+    "TooLarge",
+    "TooManyRequests",
+    "Unauthorized",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "WaitTimeout",
+    "WebhookEvent",
+    "WebhookInvalid",
+    "WebhookJob",
+    "WebhookRender",
+    "verify_webhook",
+]

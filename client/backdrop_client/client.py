@@ -1,0 +1,167 @@
+"""The client that blocks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from backdrop_client.api import Api
+from backdrop_client.connection import Connection
+from backdrop_client.photo import Photo
+from backdrop_client.results import Accepted, Brand, CatalogueItem, Credits, Job, JobStatus, Plan, Render
+from backdrop_client.retries import DEFAULT, Retries
+from backdrop_client.running import Runner
+from backdrop_client.spec import Spec
+from backdrop_client.waiting import OnProgress
+
+
+class Backdrop:
+    """A Backdrop server, as one of its clients sees it. Safe in threads; close it, or use it in a `with` block.
+
+    Every method raises Refused where the server says no, Unreachable where it is away, and UnexpectedAnswer where it is
+    none, after what can pass was waited for as `retries` says. Durations are seconds.
+    """
+
+    def __init__(self, url: str, key: str, *, timeout: float = 30.0, retries: Retries = DEFAULT) -> None:
+        self._run = Runner(Connection(url, key, timeout))
+        self._api = Api(retries)
+
+    def __enter__(self) -> Self:
+        """Close it at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._run.http.close()
+
+    def upload(self, photo: Photo) -> str:
+        """Send a photo and return the key that names it. Raises PhotoUnknown and OSError."""
+        return self._run(self._api.upload(photo))
+
+    def swap(
+        self,
+        spec: Spec,
+        *,
+        source_key: str | None = None,
+        source_render: str | None = None,
+        idempotency_key: str | None = None,
+        wait: int | None = None,
+    ) -> Accepted:
+        """Submit a swap of an uploaded photo, or of the photo behind an earlier render; it is charged once.
+
+        `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
+        default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers.
+        """
+        return self._run(
+            self._api.swap(
+                spec,
+                source_key=source_key,
+                source_render=source_render,
+                idempotency_key=idempotency_key,
+                wait=wait,
+            )
+        )
+
+    def plan(self, spec: Spec, *, source_key: str | None = None, source_render: str | None = None) -> Plan:
+        """Return what a swap would be and cost, its doubts as warnings; nothing is charged. Raises Invalid."""
+        return self._run(self._api.plan(spec, source_key=source_key, source_render=source_render))
+
+    def job(self, job_id: str) -> Job:
+        """Return where a job stands."""
+        return self._run(self._api.job(job_id))
+
+    def wait(
+        self, job: Accepted | Job | str, *, on_progress: OnProgress | None = None, timeout: float | None = None
+    ) -> Job:
+        """Return a job when it is over, well or not: `expect_render()` of it gives the render or raises JobFailed.
+
+        `on_progress` is called with each change. Raises WaitTimeout; without a `timeout` the server's own limits end
+        the job.
+        """
+        return self._run(self._api.wait(job, on_progress=on_progress, timeout=timeout))
+
+    def cancel(self, job: Accepted | Job | str) -> Job:
+        """Cancel a job that is not over; its credits come back. Raises Conflict for one that is."""
+        return self._run(self._api.cancel(job))
+
+    def swap_file(
+        self,
+        photo: Photo,
+        output: str | Path,
+        spec: Spec,
+        *,
+        idempotency_key: str | None = None,
+        on_progress: OnProgress | None = None,
+        timeout: float | None = None,
+    ) -> Render:
+        """Upload a photo, swap its background, wait, and write the picture to `output`.
+
+        Raises JobFailed, WaitTimeout, DownloadCorrupt, PhotoUnknown and OSError.
+        """
+        return self._run(
+            self._api.swap_file(
+                photo, output, spec, idempotency_key=idempotency_key, on_progress=on_progress, timeout=timeout
+            )
+        )
+
+    def iter_jobs(self, *, status: JobStatus | None = None) -> Iterator[Job]:
+        """Give all jobs, newest first, asking for each page when it is needed."""
+        cursor = None
+        while True:
+            page = self._run(self._api.jobs(status=status, cursor=cursor))
+            yield from page.items
+            if (cursor := page.next_cursor) is None:
+                return
+
+    def iter_renders(self, *, preset: str | None = None) -> Iterator[Render]:
+        """Give all renders, newest first, asking for each page when it is needed."""
+        cursor = None
+        while True:
+            page = self._run(self._api.renders(preset=preset, cursor=cursor))
+            yield from page.items
+            if (cursor := page.next_cursor) is None:
+                return
+
+    def render(self, public_id: str) -> Render:
+        """Return a render's measurements and a fresh download URL."""
+        return self._run(self._api.render(public_id))
+
+    def download(self, render: Render | str, path: str | Path) -> Path:
+        """Write a render, or the one of a public id, to `path`: whole and checked, or not at all.
+
+        Raises DownloadCorrupt and OSError.
+        """
+        return self._run(self._api.download(render, path))
+
+    def credits(self) -> Credits:
+        """Return the balance and the latest entries of the ledger."""
+        return self._run(self._api.credits())
+
+    def scene_types(self) -> list[CatalogueItem]:
+        """Return the scenes that have a name."""
+        return self._run(self._api.catalogue("scene-types"))
+
+    def moods(self) -> list[CatalogueItem]:
+        """Return the moods that have a name."""
+        return self._run(self._api.catalogue("moods"))
+
+    def output_presets(self) -> list[CatalogueItem]:
+        """Return the places of publication with their size, formats, credits and rules."""
+        return self._run(self._api.catalogue("output-presets"))
+
+    def brands(self) -> list[Brand]:
+        """Return all brands."""
+        return self._run(self._api.brands())
+
+    def brand(self, name: str) -> Brand:
+        """Return a brand. Raises NotFound."""
+        return self._run(self._api.brand(name))
+
+    def save_brand(self, brand: Brand) -> Brand:
+        """Make a brand, or put it in the place of the one of its name, and return it as it is kept."""
+        return self._run(self._api.save_brand(brand))

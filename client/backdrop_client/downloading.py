@@ -1,0 +1,75 @@
+"""Downloading a render: checked against its size and SHA-256 while it arrives, and there whole or not at all."""
+
+import hashlib
+import itertools
+import secrets
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from backdrop_client.errors import BackdropError, DownloadCorrupt, Refused, refusal
+from backdrop_client.flow import Call, Chunk, Close, Flow, Open, Pause, Work
+from backdrop_client.results import Render
+from backdrop_client.retries import Retries, unreachable
+
+#: So often are bytes that arrive wrong fetched: what is wrong each time is wrong where it lies.
+_WRONG = 3
+
+
+def download(render: Render, path: Path, *, again: Callable[[str], Flow[Render]], retries: Retries) -> Flow[Path]:
+    """Write a render's bytes to `path`, making its folders. `again` asks for a render: its URL lives for minutes only.
+
+    Raises DownloadCorrupt, Refused, Unreachable and OSError; then nothing lies at `path` that did not before.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    waited, renewed = 0.0, False
+    try:
+        yield Work(partial(path.parent.mkdir, parents=True, exist_ok=True))
+        for attempt in itertools.count(1):
+            try:
+                yield from _fetch(render, part)
+                yield Work(partial(part.replace, path))
+                return path
+            except Refused as error:
+                if error.status in {401, 403, 404} and not renewed:
+                    renewed = True
+                    render = yield from again(render.public_id)
+                    continue
+                failure: BackdropError = error
+            except httpx.HTTPError as error:
+                failure = unreachable(Call("GET", render.url), error)
+                failure.__cause__ = error
+            except DownloadCorrupt as error:
+                if attempt >= _WRONG:
+                    raise
+                failure = error
+            pause = retries.pause(attempt, failure, waited)
+            if pause is None:
+                raise failure
+            waited += pause
+            yield Pause(pause)
+    finally:
+        part.unlink(missing_ok=True)
+    raise AssertionError("unreachable")
+
+
+def _fetch(render: Render, part: Path) -> Flow[None]:
+    answer: httpx.Response = yield Open(Call("GET", render.url, with_key=False))
+    if not answer.is_success:
+        raise refusal(answer)
+    digest, count = hashlib.sha256(), 0
+    with part.open("wb") as file:
+        while chunk := (yield Chunk()):
+            count += len(chunk)
+            if count > render.bytes:
+                break
+            digest.update(chunk)
+            yield Work(partial(file.write, chunk))
+    yield Close()
+    if (count, digest.hexdigest()) != (render.bytes, render.sha256):
+        raise DownloadCorrupt(
+            f"The bytes of render {render.public_id} arrived wrong: {count} of {render.bytes}, SHA-256 "
+            f"{digest.hexdigest()} for {render.sha256}."
+        )

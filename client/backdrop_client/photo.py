@@ -1,0 +1,44 @@
+"""Photos to upload: read from wherever they are, and named by what their bytes say."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+from backdrop_client.errors import PhotoUnknown
+
+#: A path, the file's bytes, or a file opened for reading in binary.
+Photo = str | Path | bytes | BinaryIO
+
+_AVIF = {b"avif", b"avis"}
+_HEIC = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}
+
+
+def read_photo(photo: Photo) -> bytes:
+    """Return a photo's bytes. Raises OSError."""
+    if isinstance(photo, bytes):
+        return photo
+    if isinstance(photo, str | Path):
+        return Path(photo).read_bytes()
+    return photo.read()
+
+
+def content_type(data: bytes) -> str:
+    """Return the content type that the bytes begin as. Raises PhotoUnknown."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[:4] in {b"II*\x00", b"MM\x00*"}:
+        return "image/tiff"
+    if data[4:8] == b"ftyp":
+        # The major brand, then a version, then the compatible ones, within the box.
+        size = min(int.from_bytes(data[:4], "big"), 256)
+        brands = {data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))}
+        if brands & _AVIF:
+            return "image/avif"
+        if brands & _HEIC:
+            raise PhotoUnknown("The photo is HEIC, which is not taken. Save it as JPEG, PNG, WebP, AVIF or TIFF.")
+    if not data:
+        raise PhotoUnknown("The photo is empty.")
+    raise PhotoUnknown("The file is no photo that is taken: JPEG, PNG, WebP, AVIF or TIFF.")

@@ -1,0 +1,217 @@
+"""What the server answers, typed. Fields that a newer server adds are ignored; times are aware, in UTC."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+import httpx
+import msgspec
+
+from backdrop_client.errors import JobFailed, UnexpectedAnswer
+
+T = TypeVar("T")
+JobStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A request was accepted and charged; follow its job."""
+
+    request_id: str
+    job_id: str
+    #: Where the job stood when the answer was sent.
+    status: JobStatus
+    #: Credits deducted; they come back by themselves if the job fails.
+    credits_cost: int
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that a plan warns of."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a swap would be and cost: nothing was charged or stored."""
+
+    credits_cost: int
+    balance: int
+    affordable: bool
+    #: The request's body with every default resolved.
+    request: dict[str, Any]
+    #: The preset: name, title, width, height, formats and more.
+    preset: dict[str, Any]
+    #: None: one would be drawn.
+    seed: int | None = None
+    brand: str | None = None
+    warnings: list[Notice] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Render:
+    """A finished picture and its measurements."""
+
+    public_id: str
+    job_id: str
+    output_preset: str
+    #: Pixels.
+    width: int
+    height: int
+    format: str
+    content_type: str
+    bytes: int
+    sha256: str
+    #: Where to download it, until `url_expires_at`; `download` asks for a new one where it is too late.
+    url: str
+    url_expires_at: datetime
+    seed: int
+    warnings: list[str]
+    #: palette, fidelity, preset, cutout and provenance, as the server's README describes them.
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed."""
+
+    #: Stable name, e.g. `no_subject`.
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where a job stands, what it cost, what came of it."""
+
+    job_id: str
+    request_id: str
+    status: JobStatus
+    stage: str | None
+    #: 0 to 1.
+    progress: float
+    attempt: int
+    credits_cost: int
+    credits_refunded: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: JobError | None
+    render: Render | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over, well or not."""
+        return self.status in {"SUCCESS", "FAILURE"}
+
+    def expect_render(self) -> Render:
+        """Return the render of a job that is over. Raises JobFailed, and ValueError for one that is not over."""
+        if self.status == "FAILURE":
+            raise JobFailed(self)
+        if self.render is None:
+            raise ValueError(f"The job {self.job_id} has no render: it is {self.status}.")
+        return self.render
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """Some jobs, newest first; `next_cursor` leads to the next page."""
+
+    items: list[Job]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class RenderPage:
+    """Some renders, newest first; `next_cursor` leads to the next page."""
+
+    items: list[Render]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class CreditEntry:
+    """One line of the ledger; a debit's amount is negative."""
+
+    id: str
+    kind: str
+    amount: int
+    job_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Credits:
+    """What the client has, and its latest entries, newest first."""
+
+    balance: int
+    entries: list[CreditEntry]
+
+
+@dataclass(frozen=True)
+class CatalogueItem:
+    """A scene, a mood or a preset; `about` is all that the catalogue says of it."""
+
+    name: str
+    title: str
+    description: str
+    about: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Brand:
+    """A brand: what its swaps have in common."""
+
+    name: str
+    #: #rrggbb, up to six, the most present first.
+    palette: list[str] = field(default_factory=list)
+    style_words: list[str] = field(default_factory=list)
+    #: "pinned": the same spec gives the same background for every product of the brand.
+    seed_policy: Literal["pinned", "free"] = "free"
+    #: None in a new pinned brand: the server draws one and keeps it.
+    seed: int | None = None
+    default_preset: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class BrandItems:
+    """All brands of the client."""
+
+    items: list[Brand]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Where to send a photo's bytes, and the key that names it then."""
+
+    key: str
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Items:
+    """One of the catalogues, as it came."""
+
+    items: list[dict[str, Any]]
+
+    def typed(self) -> list[CatalogueItem]:
+        """Return the items with the fields that all have."""
+        return [
+            CatalogueItem(str(one["name"]), str(one.get("title", "")), str(one.get("description", "")), one)
+            for one in self.items
+        ]
+
+
+def decoded(answer: httpx.Response, kind: type[T]) -> T:
+    """Return an answer as a type of this file. Raises UnexpectedAnswer."""
+    try:
+        return msgspec.json.decode(answer.content, type=kind)
+    except msgspec.DecodeError as error:
+        path = answer.request.url.path
+        raise UnexpectedAnswer(f"{path} answered what this client can't read ({error}). Is it a Backdrop?") from error

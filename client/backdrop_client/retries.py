@@ -1,0 +1,65 @@
+"""Trying again: when, how often, and how long to wait before."""
+
+import itertools
+import random
+from dataclasses import dataclass
+
+import httpx
+
+from backdrop_client.errors import BackdropError, Unreachable, refusal
+from backdrop_client.flow import Call, Flow, Pause, Send
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often a call is tried when the server is busy, away or asks to come back. Durations are seconds."""
+
+    #: Requests for one call, the first included; 1: none is repeated.
+    attempts: int = 8
+    #: The first pause; each next one is twice as long, with a random share off so that callers part.
+    first: float = 0.5
+    #: The longest pause, unless the server's Retry-After asks for more.
+    longest: float = 20.0
+    #: What all pauses of one call may come to. A server that asks for more is not asked again: the error is raised.
+    patience: float = 180.0
+
+    def pause(self, attempt: int, error: BackdropError, waited: float) -> float | None:
+        """Return how long to wait before the next try; None: give up. `attempt` counts from 1."""
+        if not error.again or attempt >= self.attempts:
+            return None
+        share = random.uniform(0.5, 1.0)
+        pause = min(self.longest, self.first * 2.0 ** (attempt - 1)) * share
+        if error.retry_after is not None:
+            # Never sooner than asked, and not all at the same moment.
+            pause = max(pause, error.retry_after + self.first * share)
+        return pause if waited + pause <= self.patience else None
+
+
+#: Some three minutes.
+DEFAULT = Retries()
+
+
+def exchange(call: Call, retries: Retries) -> Flow[httpx.Response]:
+    """Send a request until it succeeds; returns an answer of 2xx. Raises Refused and Unreachable."""
+    waited = 0.0
+    for attempt in itertools.count(1):
+        try:
+            answer: httpx.Response = yield Send(call)
+            if answer.is_success:
+                return answer
+            error: BackdropError = refusal(answer)
+        except httpx.HTTPError as failure:
+            error = unreachable(call, failure)
+            error.__cause__ = failure
+        pause = retries.pause(attempt, error, waited)
+        if pause is None:
+            raise error
+        waited += pause
+        yield Pause(pause)
+    raise AssertionError("unreachable")
+
+
+def unreachable(call: Call, failure: httpx.HTTPError) -> Unreachable:
+    """Return the error for a request without an answer."""
+    words = str(failure) or type(failure).__name__
+    return Unreachable(f"{call.method} {call.url.partition('?')[0]}: no answer ({words}).")

@@ -1,0 +1,39 @@
+"""What a swap is asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The place where the product is to stand, and the place where the picture will be published.
+
+    The server checks it: `plan` says what is wrong or doubtful, and what it costs, before anything is charged.
+    """
+
+    #: A scene of `scene_types()`, or free text.
+    scene: str
+    #: A mood of `moods()`, or free text.
+    mood: str
+    #: A preset of `output_presets()`.
+    preset: str
+    #: Up to six, the most present first: #rrggbb, a CSS name or rgb(r, g, b).
+    colors: Sequence[str] = ()
+    #: A brand of `brands()` fills in what is left out; another name is only recorded.
+    brand: str | None = None
+    #: 0 to 2**31 - 1: the same seed and spec give the same background. None: the server draws one.
+    seed: int | None = None
+
+    def body(self, *, source_key: str | None, source_render: str | None) -> dict[str, Any]:
+        """Return the request's JSON. What is not given is left out, so that an older server is asked nothing new."""
+        body: dict[str, Any] = {
+            "source_image_s3_key": source_key,
+            "source_render_public_id": source_render,
+            "scene_type": self.scene,
+            "mood": self.mood,
+            "dominant_colors": list(self.colors),
+            "output_preset": self.preset,
+            "pilot_brand": self.brand,
+        }
+        return {name: value for name, value in body.items() if value is not None}

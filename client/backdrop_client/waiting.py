@@ -1,0 +1,122 @@
+"""Waiting for a job to end: told by the server where it tells, asked for by polling where it does not."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+
+from backdrop_client.errors import WaitTimeout
+from backdrop_client.flow import Call, Chunk, Close, Flow, Open, Pause
+from backdrop_client.progress import EventDecoder, Progress, of_job, progress_of
+from backdrop_client.results import Job
+
+OnProgress = Callable[[Progress], None]
+
+#: Seconds in which a stream that works says something: the server sends a comment every 15.
+_SILENCE = 20.0
+#: A stream that told something and broke is opened again, so often.
+_REOPENED = 5
+#: Pauses between two looks at a job, seconds: the first, by how much each next one is longer, the longest.
+_FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 0.25, 1.5, 5.0
+
+
+@dataclass
+class Streams:
+    """Whether the server's streams reach this client; learned once, for all its jobs."""
+
+    arrive: bool = True
+
+
+@dataclass
+class Wait:
+    """One job that is waited for. `look` asks the server for it. Durations are seconds."""
+
+    job_id: str
+    look: Callable[[], Flow[Job]]
+    streams: Streams
+    on_progress: OnProgress | None = None
+    timeout: float | None = None
+    _started: float = field(default_factory=time.monotonic)
+    _told: Progress | None = None
+    _event_id: str = ""
+
+    def __call__(self) -> Flow[Job]:
+        """Return the job when it is over, well or not. Raises WaitTimeout, Refused and Unreachable."""
+        if self.streams.arrive:
+            yield from self._follow()
+        pause = _FIRST_LOOK
+        while True:
+            job = yield from self.look()
+            # An event knows more than a job does, so one that says the same is not told again.
+            self._tell(of_job(job))
+            if job.ended:
+                return job
+            yield Pause(min(pause, self._left()))
+            self._left()
+            pause = min(pause * _GROWTH, _LONGEST_LOOK)
+
+    def _follow(self) -> Flow[None]:
+        """Read the job's stream until it is over, or until the stream is of no more use."""
+        silence = _SILENCE if self.timeout is None else min(_SILENCE, max(1.0, self.timeout / 3))
+        for _ in range(_REOPENED):
+            headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+            if self._event_id:
+                headers["Last-Event-ID"] = self._event_id
+            before = self._told
+            try:
+                answer: httpx.Response = yield Open(
+                    Call("GET", f"/v1/jobs/{self.job_id}/events", headers=headers), silence
+                )
+                if answer.is_server_error or answer.status_code in {401, 429}:
+                    return  # what looks at the job knows what to do about that
+                if answer.status_code != 200 or "text/event-stream" not in answer.headers.get("content-type", ""):
+                    self.streams.arrive = False  # an older server
+                    return
+                if (yield from self._read(silence)):
+                    return
+            except httpx.HTTPError:
+                pass
+            if self._told == before:
+                # Not even the present state came through: something on the way keeps it back.
+                self.streams.arrive = False
+                return
+            yield Pause(min(_FIRST_LOOK, self._left()))
+
+    def _read(self, silence: float) -> Flow[bool]:
+        """Read an open stream; True where nothing more is to be read: the job is over, or the time nearly so."""
+        decoder = EventDecoder()
+        while chunk := (yield Chunk()):
+            for event in decoder.feed(chunk):
+                self._event_id = event.id or self._event_id
+                progress = progress_of(event)
+                if progress is not None:
+                    self._tell(progress)
+                    if progress.ended:
+                        yield Close()
+                        return True
+            if self._left() < silence:
+                # The next read could take longer than there is time: look at the job instead.
+                yield Close()
+                return True
+        return False
+
+    def _tell(self, progress: Progress) -> None:
+        if self._told is not None and _seen(progress) == _seen(self._told):
+            return
+        self._told = progress
+        if self.on_progress is not None:
+            self.on_progress(progress)
+
+    def _left(self) -> float:
+        """Return how many seconds are left. Raises WaitTimeout."""
+        if self.timeout is None:
+            return float("inf")
+        left = self._started + self.timeout - time.monotonic()
+        if left <= 0:
+            raise WaitTimeout(self.job_id, self.timeout)
+        return left
+
+
+def _seen(progress: Progress) -> tuple[object, ...]:
+    return progress.status, progress.stage, progress.progress, progress.attempt, progress.queue_position

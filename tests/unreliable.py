@@ -1,0 +1,143 @@
+"""What lies between a client and a real API: it hands everything on, and does to chosen requests what networks do."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+
+#: Headers of an answer that this server says anew: it ends each by closing the connection.
+_OWN = {"transfer-encoding", "connection", "content-length", "date", "server"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request that came by."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    at: float
+
+
+@dataclass
+class Way:
+    """A way to the API, with faults to come."""
+
+    target: str
+    url: str = ""
+    seen: list[Seen] = field(default_factory=list)
+    _faults: list[tuple[str, str, Callable[["_Handler", httpx.Client], None]]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fault(self, method: str, path: str, act: Callable[["_Handler", httpx.Client], None], times: int = 1) -> None:
+        """Let the next requests of a method, whose path holds `path`, meet what `act` does."""
+        self._faults += [(method, path, act)] * times
+
+    def paths(self, method: str, path: str) -> list[Seen]:
+        """The requests of a method whose path holds `path`."""
+        return [one for one in self.seen if one.method == method and path in one.path]
+
+    def take(self, method: str, path: str) -> Callable[["_Handler", httpx.Client], None]:
+        """Return what happens to a request."""
+        with self._lock:
+            for index, (of_method, of_path, act) in enumerate(self._faults):
+                if method == of_method and of_path in path:
+                    del self._faults[index]
+                    return act
+        return hand_on
+
+
+class _Handler(BaseHTTPRequestHandler):
+    way: Way
+
+    def handle_any(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.way.seen.append(Seen(self.command, self.path, headers, time.monotonic()))
+        self.body = self.rfile.read(int(headers.get("content-length", 0)))
+        self.close_connection = True
+        with suppress(OSError), httpx.Client(base_url=self.way.target, timeout=30) as api:
+            self.way.take(self.command, self.path)(self, api)
+
+    do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815  # the library's names
+
+    def asked(self, api: httpx.Client) -> httpx.Response:
+        """What the API answers, its body not read yet."""
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+        request = api.build_request(self.command, self.path, headers=headers, content=self.body)
+        return api.send(request, stream=True)
+
+    def say(self, answer: httpx.Response) -> None:
+        """Send the status and headers of an answer."""
+        self.send_response(answer.status_code)
+        for name, value in answer.headers.multi_items():
+            if name not in _OWN:
+                self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def hand_on(handler: _Handler, api: httpx.Client) -> None:
+    answer = handler.asked(api)
+    handler.say(answer)
+    for chunk in answer.iter_raw():
+        handler.wfile.write(chunk)
+
+
+def lose(handler: _Handler, api: httpx.Client) -> None:
+    """The API has done it, but its answer never arrives."""
+    handler.asked(api).read()
+
+
+def spoil(handler: _Handler, api: httpx.Client) -> None:
+    """A byte arrives changed."""
+    answer = handler.asked(api)
+    data = answer.read()
+    handler.say(answer)
+    handler.wfile.write(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def cut(handler: _Handler, api: httpx.Client) -> None:
+    """The connection ends in the middle: after the first bytes of a stream, before the last of a file."""
+    answer = handler.asked(api)
+    handler.say(answer)
+    for chunk in answer.iter_raw():
+        handler.wfile.write(chunk[:-1] if "text/event-stream" not in answer.headers["content-type"] else chunk)
+        return
+
+
+def keep_back(handler: _Handler, _: httpx.Client) -> None:
+    """A proxy that waits for the end of an answer which has none."""
+    time.sleep(8)
+
+
+def refuse(status: int, json: Any = None, **headers: str) -> Callable[[_Handler, httpx.Client], None]:
+    """Something on the way answers in place of the API."""
+
+    def act(handler: _Handler, _: httpx.Client) -> None:
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = httpx.Response(status, json={} if json is None else json, headers=fields)
+        handler.say(answer)
+        handler.wfile.write(answer.content)
+
+    return act
+
+
+@contextmanager
+def way_to(target: str) -> Iterator[Way]:
+    """Open a way to the API at `target`."""
+    way = Way(target)
+    handler = type("Handler", (_Handler,), {"way": way})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        way.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield way
+        server.shutdown()
