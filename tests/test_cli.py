@@ -22,7 +22,21 @@ def run(*arguments: str) -> Result:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "up", "api", "worker", "sweep", "swap", "catalog", "clients", "ledger", "models", "doctor", "migrate"],
+    [
+        "",
+        "up",
+        "api",
+        "worker",
+        "sweep",
+        "swap",
+        "catalog",
+        "clients",
+        "ledger",
+        "models",
+        "thumbnails",
+        "doctor",
+        "migrate",
+    ],
 )
 def test_every_command_explains_itself(command: str) -> None:
     result = run(*command.split(), "--help")

@@ -64,6 +64,14 @@ def guest(up: Up, request: pytest.FixtureRequest) -> Iterator[Guest]:
     guest.api.close()
 
 
+@pytest.fixture(scope="module")
+def finished(up: Up) -> Iterator[tuple[Guest, dict[str, Any]]]:
+    """A client with a picture that is made, and its job."""
+    guest = Guest(up, "finished", 10)
+    yield guest, ended(guest.api, job_id(guest.api, BOTTLE))
+    guest.api.close()
+
+
 @pytest.fixture
 def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
     """Open a window; at the end nothing in it may have gone wrong, and nobody else may have been asked."""
@@ -196,9 +204,11 @@ def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> Non
     assert_accessible(page)
 
 
-def test_the_photos_product_lies_under_the_pictures(visit: Callable[..., Visit], guest: Guest) -> None:
+def test_the_photos_product_lies_under_the_pictures(
+    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
+) -> None:
     tab = visit()
-    job = ended(guest.api, job_id(guest.api, BOTTLE))
+    guest, job = finished
     tab.sign_in(guest.key, f"jobs/{job['job_id']}")
     page = tab.page
     page.locator(".before-photo[style*=width]").wait_for()
@@ -275,8 +285,10 @@ def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callabl
     assert_accessible(page)
 
 
-def test_the_same_background_for_another_place_and_another_seed(visit: Callable[..., Visit], guest: Guest) -> None:
-    first = ended(guest.api, job_id(guest.api, BOTTLE))
+def test_the_same_background_for_another_place_and_another_seed(
+    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
+) -> None:
+    guest, first = finished
     tab = visit()
     tab.sign_in(guest.key, f"jobs/{first['job_id']}")
     page = tab.page

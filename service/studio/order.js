@@ -9,6 +9,11 @@ const SUBMIT = "/v1/background-swap-with-spec";
 const PENDING = "backdrop-pending";
 /** Typing and clicking go on: ask when they pause. */
 const PAUSE = 250;
+/** After this, what did not get through is asked again. */
+const AGAIN = 3000;
+
+/** Whether a refusal may be over in a moment: no answer, too many at once, or trouble on the other side. */
+const passing = ({ status }) => status === 0 || status === 409 || status === 429 || status >= 500;
 
 /** Fires `told` when the service has said what it makes of the draft. */
 export class Order extends EventTarget {
@@ -64,8 +69,10 @@ export class Order extends EventTarget {
     } catch (error) {
       if (error.name === "AbortError") return;
       this.refusal = error;
+      if (passing(error) && !signal.aborted) this.#timer = setTimeout(() => this.#ask(), AGAIN);
     }
     if (signal.aborted) return;
+    if (this.plan) this.refusal = null;
     this.#tell();
   }
 
@@ -105,7 +112,7 @@ export class Order extends EventTarget {
       !draft.source ||
       draft.forbidden ||
       (this.plan && !this.plan.affordable) ||
-      (this.refusal && this.refusal.status !== 0);
+      (this.refusal && !passing(this.refusal));
     button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));
     button.textContent = this.#busy ? "Sending …" : "Make the picture";
     notice.replaceChildren(...this.#notices());
@@ -163,7 +170,7 @@ export async function submitted(body, seed) {
     return accepted;
   } catch (error) {
     // Without an answer, or with an unsure one, the same key is sent again; a refusal charged nothing.
-    if (error.status && error.status < 500 && error.status !== 409) keep(PENDING, null);
+    if (!passing(error)) keep(PENDING, null);
     throw error;
   }
 }
