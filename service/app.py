@@ -17,6 +17,7 @@ from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
 from service.documentation import Documented, close_schemas, openapi_config
 from service.file_routes import files_router
+from service.job_states import JobStates
 from service.jobs import Jobs
 from service.listings import Listings
 from service.objects import Objects, StoreUnavailable
@@ -28,6 +29,7 @@ from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
 from service.stored import Stored
 from service.submit import Submit
+from service.watch import Watch
 from service.wire import Health, MissingPart
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ def create_app(settings: Settings) -> Litestar:
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     sources, renders = open_buckets(settings)
     bell = Bell(settings.queue_url)
+    job_states = JobStates(engine)
+    watch = Watch(job_states.of, stream_limit=settings.stream_limit)
     submit = Submit(
         catalogue=catalogue,
         orders=Orders(
@@ -57,6 +61,7 @@ def create_app(settings: Settings) -> Litestar:
         "accounts": Accounts(engine),
         "catalogue": catalogue,
         "engine": engine,
+        "job_states": job_states,
         "jobs": jobs,
         "listings": Listings(engine),
         "public_url": settings.public_url,
@@ -64,8 +69,11 @@ def create_app(settings: Settings) -> Litestar:
         "renders": renders,
         "sources": sources,
         "stored": Stored(engine),
+        "stream_heartbeat": settings.stream_heartbeat,
+        "stream_seconds": settings.stream_seconds,
         "submit": submit,
         "bell": bell,
+        "watch": watch,
     }
     app = Litestar(
         route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), live, ready],
@@ -75,7 +83,7 @@ def create_app(settings: Settings) -> Litestar:
         plugins=[BodiesInContext({"catalogue": catalogue})],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop")),
-        on_shutdown=[engine.dispose],
+        on_shutdown=[watch.end, engine.dispose],
         logging_config=None,
     )
     close_schemas(app.openapi_schema)

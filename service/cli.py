@@ -51,29 +51,17 @@ def up(home: Path | None, port: int | None, host: str | None) -> None:
 @click.option("--fd", type=int, hidden=True, help="A socket that is bound already.")
 def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -> None:
     """Run the API alone."""
-    import uvicorn
-
-    from service.app import create_app
     from service.logs import configure_logs
     from service.processes import die_with_parent
+    from service.server import Server
 
     configure_logs()
-    settings = queue_needed(settings_from(home=home, port=port, host=host))
-    config = uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=10,
-        server_header=False,
-        proxy_headers=False,
-    )
+    server = Server(queue_needed(settings_from(home=home, port=port, host=host)))
     if fd is None:
-        uvicorn.Server(config).run()
+        server.run()
     else:
         die_with_parent()
-        uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
+        server.run(sockets=[socket.socket(fileno=fd)])
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """What the OpenAPI document says beside the types: answers, examples, security."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,21 +19,22 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
-from service.wire import HTTPValidationError, Problem, SwapPlan, WorkflowAcceptedResponse
+from service.wire import HTTPValidationError, JobEvent, Problem, SwapPlan, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
 
 @dataclass
 class Documented(Operation):
-    """An operation without the 400 that litestar adds and this API never answers. A 503 says when to try again."""
+    """An operation without the 400 that litestar adds and this API never answers. 429 and 503 say when to try again."""
 
     def __post_init__(self) -> None:
         """Drop the answer, and describe the header field."""
-        (self.responses or {}).pop("400", None)
-        if away := (self.responses or {}).get("503"):
-            assert isinstance(away, OpenAPIResponse)
-            away.headers = {**(away.headers or {}), "Retry-After": _FIELDS["Retry-After"]}
+        answers = self.responses or {}
+        answers.pop("400", None)
+        for later in [answers[status] for status in ("429", "503") if status in answers]:
+            assert isinstance(later, OpenAPIResponse)
+            later.headers = {**(later.headers or {}), "Retry-After": _FIELDS["Retry-After"]}
 
 
 @dataclass
@@ -44,7 +46,7 @@ class Submitted(Documented):
         super().__post_init__()
         for status, answer in (self.responses or {}).items():
             assert isinstance(answer, OpenAPIResponse)
-            names = [*_RATE_FIELDS, "Retry-After"] if status in {"409", "429"} else _RATE_FIELDS
+            names = [*_RATE_FIELDS, "Retry-After"] if status == "409" else _RATE_FIELDS
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
 
 
@@ -100,6 +102,23 @@ TOO_MANY = _problem(
     "rate_limited",
     "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
     ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
+)
+STREAM = ResponseSpec(
+    str,
+    description="Events named `job`. The data of each is JSON: `job_id`, `status`, `stage`, `progress` (0 to 1),"
+    " `attempt`, `queue_position` (jobs that wait before it: 0 for the next one, 1000 for that many or more; null:"
+    " it was started), `error` (null, or `code` and `message`) and `credits_refunded`. Lines that begin with a colon"
+    " say that the stream is there.",
+    media_type="text/event-stream",
+    generate_examples=False,
+    examples=[Example(value=f"id: 59998\r\nevent: job\r\ndata: {json.dumps(JobEvent.EXAMPLE)}\r\n\r\n")],
+)
+NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
+TOO_MANY_STREAMS = _problem(
+    429,
+    "Too Many Requests",
+    "too_many_streams",
+    "You hold 100 streams of events, and no more may be open at once. Close one, or ask GET /v1/jobs/{job_id}.",
 )
 UNAVAILABLE = _problem(
     503,

@@ -90,3 +90,8 @@ class Job:
     finished_at: datetime | None
     error_code: str | None
     error_message: str | None
+
+
+def may_be_id(text: str) -> bool:
+    """Tell whether the databases may be asked for it: PostgreSQL takes no NUL, SQLite no half of a character."""
+    return text.isascii() and text.isalnum()

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
-from service.job import Claim, Failure, Job, JobFinished, JobStatus, LeaseLost, NewRender, Render
+from service.job import Claim, Failure, Job, JobFinished, JobStatus, LeaseLost, NewRender, Render, may_be_id
 from service.job_rows import JOBS, RENDERS, job_of, render_of
 from service.ledger import refund
 from service.outbox import announce
@@ -41,7 +41,7 @@ class Jobs:
 
     def get(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
         """Return the client's job with its render; None when there is none of that id, or it is another client's."""
-        if not _may_be_id(job_id):
+        if not may_be_id(job_id):
             return None
         query = JOBS.where(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._reader.connect() as connection:
@@ -50,7 +50,7 @@ class Jobs:
 
     def render(self, public_id: str, *, client_id: str) -> Render | None:
         """Return the client's render; None when there is none of that id, or it is another client's."""
-        if not _may_be_id(public_id):
+        if not may_be_id(public_id):
             return None
         query = RENDERS.where(renders.c.public_id == public_id, renders.c.client_id == client_id)
         with self._reader.connect() as connection:
@@ -62,7 +62,7 @@ class Jobs:
 
         A worker that runs it notices at its next step. Raises JobFinished.
         """
-        if not _may_be_id(job_id):
+        if not may_be_id(job_id):
             return None
         own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._engine.begin() as connection:
@@ -216,8 +216,3 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewR
             connection.execute(renders.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
         announce(connection, job.id)
     return sorted(job.id for job in ended)
-
-
-def _may_be_id(text: str) -> bool:
-    """Tell whether the databases may be asked for it: PostgreSQL takes no NUL, SQLite no half of a character."""
-    return text.isascii() and text.isalnum()

@@ -22,6 +22,7 @@ from service.documentation import (
     UNAUTHORIZED,
     Documented,
 )
+from service.event_routes import follow_job
 from service.jobs import Jobs
 from service.list_routes import list_jobs, list_renders
 from service.objects import UPLOAD_TYPES, Objects
@@ -177,7 +178,7 @@ PRIVATE = Router(
     security=SECURED,
     route_handlers=[
         *(WORKFLOWS, create_upload, get_credits),
-        *(list_jobs, JOB_OPTIONS, get_job, cancel_job),
+        *(list_jobs, JOB_OPTIONS, get_job, cancel_job, follow_job),
         *(list_renders, get_render),
     ],
 )

@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     unfinished_limit: int = Field(500, ge=0)
     #: Jobs of all clients that may wait for a worker at once; one worker does some 5000 in half a day.
     queue_limit: int = Field(5000, ge=0)
+    #: Streams of events that one client may hold open at once, at each API process. 0: any number.
+    stream_limit: int = Field(100, ge=0)
+    #: A stream ends after so long, and its client connects again: a key that is no longer good is noticed then.
+    stream_seconds: float = Field(3600.0, gt=0)
+    #: A stream on which nothing happens says that it is there.
+    stream_heartbeat: float = Field(15.0, gt=0)
     #: How long a worker may take to hand its job back when it is told to stop.
     stop_grace: float = 20.0
 
@@ -128,7 +134,7 @@ class Settings(BaseSettings):
         # Parts started by `backdrop up` may stand in another folder.
         return None if value is None else value.expanduser().absolute()
 
-    @field_validator("submit_rate", "unfinished_limit", "queue_limit", mode="before")
+    @field_validator("submit_rate", "unfinished_limit", "queue_limit", "stream_limit", mode="before")
     @classmethod
     def _none_is_no_limit(cls, value: object) -> object:
         # Not None: a setting that is None is left out of `environment`, and a child would take the default.

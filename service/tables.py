@@ -132,6 +132,15 @@ jobs = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Column("started_at", Timestamp),
     sa.Column("finished_at", Timestamp),
+    # Counts the writes of this row.
+    sa.Column(
+        "revision",
+        sa.BigInteger,
+        nullable=False,
+        default=0,
+        server_default="0",
+        onupdate=sa.literal_column("revision", sa.BigInteger) + 1,
+    ),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),

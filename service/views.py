@@ -7,9 +7,10 @@ from litestar.datastructures import State
 
 from service.catalogue import preset_json
 from service.job import Job, Render
+from service.job_states import JobState
 from service.objects import Objects
 from service.plan import Plan
-from service.wire import JobError, JobView, PlanWarning, RenderView, Report, SwapPlan
+from service.wire import JobError, JobEvent, JobView, PlanWarning, RenderView, Report, SwapPlan
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -34,6 +35,13 @@ def job_view(request: AnyRequest, state: State, job: Job, render: Render | None)
     kept = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
     shown = None if render is None else render_view(request, state, render)
     return JobView(**kept, job_id=job.id, error=error, render=shown)
+
+
+def event_view(state: JobState) -> JobEvent:
+    """Show where a job stands."""
+    error = JobError(code=state.error_code, message=state.error_message or "") if state.error_code else None
+    kept = {name: getattr(state, name) for name in JobEvent.model_fields if hasattr(state, name)}
+    return JobEvent(**kept, error=error)
 
 
 def plan_view(plan: Plan) -> SwapPlan:

@@ -182,6 +182,32 @@ class JobView(BaseModel):
     render: RenderView | None
 
 
+class JobEvent(BaseModel):
+    """Where a job stands now: the data of an event."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "job_id": "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
+        "status": "IN_PROGRESS",
+        "stage": "background",
+        "progress": 0.23,
+        "attempt": 1,
+        "queue_position": None,
+        "error": None,
+        "credits_refunded": 0,
+    }
+
+    job_id: str
+    status: JobStatus
+    stage: str | None
+    progress: float = Field(ge=0, le=1)
+    attempt: int
+    queue_position: int | None = Field(
+        description="Jobs that wait before it: 0 for the next one, 1000 for that many or more; null: it was started."
+    )
+    error: JobError | None
+    credits_refunded: int
+
+
 class JobPage(BaseModel):
     """Jobs, newest first."""
 

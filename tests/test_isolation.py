@@ -153,6 +153,13 @@ def jobs_of_others(world: World) -> None:
     assert_same([world.ask("GET", f"/v1/jobs/{name}") for name in [*foreign, *MISSING]])
 
 
+def events_of_others(world: World) -> None:
+    foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
+    paths = [f"/v1/jobs/{name}/events" for name in [*foreign, *MISSING]]
+    seen = [{}, {"Last-Event-ID": "9999"}, {"Last-Event-ID": "x"}]
+    assert_same([world.ask("GET", path, headers=headers) for path in paths for headers in seen])
+
+
 def jobs_of_others_to_cancel(world: World) -> None:
     foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
     before = [world.owner.get(f"/v1/jobs/{name}").json() for name in foreign[:3]]
@@ -274,6 +281,7 @@ CASES: dict[str, Callable[[World], None]] = {
     "GET /v1/renders": listed_of_ones_own("/v1/renders", "output_preset=shopify_product"),
     "GET /v1/jobs/{job_id}": jobs_of_others,
     "DELETE /v1/jobs/{job_id}": jobs_of_others_to_cancel,
+    "GET /v1/jobs/{job_id}/events": events_of_others,
     "GET /v1/renders/{public_id}": renders_of_others,
     "GET /v1/credits": credits_of_ones_own,
     "GET /v1/files/{bucket}/{key}": signed_urls_of_others("GET"),
@@ -364,5 +372,6 @@ def test_the_owner_meets_no_such_wall(world: World) -> None:
 
     assert owner.get(f"/v1/jobs/{owner.done}").json()["render"]["public_id"] == owner.public_id
     assert owner.get(f"/v1/renders/{owner.public_id}").status_code == 200
+    assert '"status":"SUCCESS"' in owner.get(f"/v1/jobs/{owner.done}/events").text
     again = owner.body(source_image_s3_key=None, source_render_public_id=owner.public_id)
     assert owner.submit(again).status_code == 202

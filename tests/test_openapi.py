@@ -109,6 +109,17 @@ def test_cancelling_a_job_documents_its_answers(document: dict[str, Any]) -> Non
     assert conflict["value"]["code"] == "job_finished"
 
 
+def test_following_a_job_documents_its_stream_and_its_limit(document: dict[str, Any]) -> None:
+    follow = document["paths"]["/v1/jobs/{job_id}/events"]["get"]
+    answers = follow["responses"]
+
+    assert {"200", "204", "401", "404", "429", "503"} <= set(answers)
+    assert list(answers["200"]["content"]) == ["text/event-stream"]
+    assert "content" not in answers["204"]
+    assert "Retry-After" in answers["429"]["headers"]
+    assert [one["name"] for one in follow["parameters"] if one["in"] == "header"] == ["Last-Event-ID"]
+
+
 def test_every_route_that_wants_a_key_says_so(document: dict[str, Any]) -> None:
     public = {name for name, operation in operations(document) if not any(operation.get("security") or [])}
 
