@@ -79,6 +79,14 @@ class Networks:
     refiner: Refiner | None = None
 
 
+def cutting(networks: Networks) -> dict[str, str] | None:
+    """Return the versions of what cuts out, and where it runs; None where one of them has no version."""
+    needed = {"segmenter"} if networks.refiner is None else {"segmenter", "refiner"}
+    if not needed <= networks.versions.keys():
+        return None
+    return {name: version for name, version in networks.versions.items() if name.partition("_")[0] in needed}
+
+
 def looking_side(segmenter: Segmenter) -> int:
     """Return the longer side in pixels that a segmenter wants photos at: its attribute `side`, or 640."""
     return int(getattr(segmenter, "side", 640))

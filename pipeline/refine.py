@@ -39,10 +39,17 @@ def refine(photo: Photo, alpha: Alpha, *, agreement: float, undecided: float) ->
     doubt = doubts(photo.rgb, alpha, agreement=agreement, undecided=undecided, own=photo.alpha is not None)
     left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
     alpha = np.ascontiguousarray(alpha[top:bottom, left:right])
-    rgb = photo.rgb[top:bottom, left:right].astype(np.float32) * np.float32(1 / 255)
-    if photo.alpha is None or holds_old_background(rgb, alpha):
-        rgb = foreground_colours(rgb, alpha, max(height, width))
+    rgb = own_colours(photo, alpha, (left, top))
     return Cutout(rgb, alpha, doubt.confidence, doubt.warnings, doubt.cut_sides, (left, top), doubt.enclosed)
+
+
+def own_colours(photo: Photo, alpha: Alpha, origin: tuple[int, int]) -> Rgb:
+    """Return the product's own colours, h×w×3 sRGB in [0, 1], for its h×w alpha, whose corner is at `origin` (x, y)."""
+    (left, top), (height, width) = origin, alpha.shape
+    rgb = photo.rgb[top : top + height, left : left + width].astype(np.float32) * np.float32(1 / 255)
+    if photo.alpha is None or holds_old_background(rgb, alpha):
+        rgb = foreground_colours(rgb, alpha, max(photo.rgb.shape[:2]))
+    return rgb
 
 
 def holds_old_background(rgb: Rgb, alpha: Alpha) -> bool:

@@ -15,6 +15,7 @@ from pipeline.encode import encode
 from pipeline.gate import choose
 from pipeline.image import Cutout, Rgb
 from pipeline.inspect import inspect
+from pipeline.kept import Keeping, KeptCutout
 from pipeline.layout import LYING, Layout, fit
 from pipeline.marking import Credentials, stronger
 from pipeline.match import lit_from, matched, photo_light
@@ -77,21 +78,28 @@ def swap(
     progress: Progress = ignore,
     control: PaletteControl = ALL_STAGES,
     credentials: Credentials | None = None,
+    kept: Keeping | None = None,
 ) -> Render:
     """Swap the background of a product photo.
 
     `data` is the photo's file. `progress` is called as each stage starts and with each step of the generator; it may
     raise to stop, and what it raises comes out. `clock` gives seconds, as time.perf_counter does, for the report's
     timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
-    file. Raises PipelineError and nothing else of its own.
+    file. `kept`, where given, has what earlier swaps made, and gets what this one makes. Raises PipelineError and
+    nothing else of its own.
     """
     stages = _Stages(progress, clock)
+    known = KeptCutout(kept, data, networks)
     with stages("decode"):
         photo = decode(data, limits)
     with stages("segment"):
-        found = segment(photo, networks.segmenter, networks.refiner)
+        found = known.recall(photo) or segment(photo, networks.segmenter, networks.refiner)
     with stages("refine"):
-        cutout = refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
+        if isinstance(found, Cutout):
+            cutout = found
+        else:
+            cutout = refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
+            known.keep(cutout)
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)
@@ -146,6 +154,7 @@ def swap(
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": seed, "attempts": len(tried), "tried": tried}
+        provenance |= {"cutout": known.came, "background": "computed"}
         report = inspect(
             encoded.data,
             spec=spec,

@@ -136,6 +136,11 @@ def migrate(home: Path | None) -> None:
 @click.option("--preset", required=True, help="An output preset of `backdrop catalog`.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="The same seed and spec give the same background.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder where the cut-out is kept, and found by the next swap of the same photo.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
 def swap(
     photo: Path,
@@ -145,10 +150,12 @@ def swap(
     preset: str,
     seed: int | None,
     output: Path,
+    keep: Path | None,
     quiet: bool,
 ) -> None:
     """Swap one photo's background on this machine; needs no server. Writes the picture and its report."""
     from pipeline.errors import PipelineError
+    from service.kept import kept_in
     from service.local import SpecInvalid, swap_file
 
     try:
@@ -162,6 +169,7 @@ def swap(
             preset=preset,
             seed=seed,
             show_progress=not quiet,
+            kept=None if keep is None else kept_in(keep),
         )
     except SpecInvalid as error:
         raise click.UsageError(str(error)) from error

@@ -1,4 +1,4 @@
-"""The expiry: deletes photos and renders that are older than the settings let them be, and what dead attempts left.
+"""The expiry: deletes photos, renders and cut-outs older than the settings let them be, and what dead attempts left.
 
 First the bytes, then the row that says that they are there: a crash between the two is repaired by the next look, and
 any number may look at once. Jobs, request logs and the ledger are never touched.
@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from service.buckets import open_buckets
 from service.database import create_engine
@@ -36,6 +37,7 @@ class Expiry:
     #: After that long an attempt can't be storing its picture any more.
     attempt_ends: float
     doom: float = DOOM
+    cutout_age: float | None = None
 
     def __call__(self) -> None:
         """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
@@ -44,10 +46,12 @@ class Expiry:
             _all(stored.doom_sources, self.source_age)
         if self.render_age is not None:
             _all(stored.doom_renders, self.render_age)
+        if self.cutout_age is not None:
+            _all(partial(stored.doom_kept, "cutouts"), self.cutout_age)
         _all(stored.doom_abandoned, self.attempt_ends)
         try:
             self._delete()
-            for bucket in self.buckets.values():
+            for bucket in {id(bucket): bucket for bucket in self.buckets.values()}.values():
                 bucket.tidy()
         except StoreUnavailable as error:
             logger.warning("object store unavailable, the rest is deleted later: %s", error)
@@ -77,12 +81,16 @@ def build_expiry(settings: Settings) -> Expiry:
     days = settings.source_days, settings.render_days
     # A key can be uploaded to until its URL expires: it is as old as that.
     source_age, render_age = (_DAY * kept or None for kept in days)
+    # No cut-out outlives the photo; none is deleted under an attempt that stores it.
+    cutout_days = min(settings.cutout_days, settings.source_days or settings.cutout_days)
+    buckets: dict[Bucket, Objects] = {"sources": sources, "renders": renders, "cutouts": renders}
     return Expiry(
         Stored(create_engine(settings.sqlalchemy_url)),
-        {"sources": sources, "renders": renders},
+        buckets,
         source_age=None if source_age is None else source_age + settings.url_ttl,
         render_age=render_age,
         attempt_ends=settings.attempt_ends,
+        cutout_age=max(_DAY * cutout_days, settings.attempt_ends),
     )
 
 

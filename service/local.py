@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.colour import parse_colour
+from pipeline.kept import Keeping
 from pipeline.marking import Credentials
 from pipeline.spec import Spec
 from pipeline.swap import Render, swap
@@ -61,10 +62,12 @@ def swap_file(
     preset: str,
     seed: int | None,
     show_progress: bool,
+    kept: Keeping | None = None,
 ) -> Render:
     """Read a photo, write the picture to `output` and its report to `output`.json.
 
-    Raises SpecInvalid and PipelineError; then nothing is written.
+    `kept`, where given (`service.kept.kept_in`), has the cut-outs of earlier swaps. Raises SpecInvalid and
+    PipelineError; then nothing is written.
     """
     spec = build_spec(load_catalogue(), scene=scene, mood=mood, colours=colours, preset=preset, seed=seed)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
@@ -80,6 +83,7 @@ def swap_file(
             progress=lambda stage, fraction: bar.update(task, description=stage, completed=fraction),
             clock=time.perf_counter,
             credentials=credentials,
+            kept=kept,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The audit of the render bucket: each render's bytes are there and as they were measured, and nothing else is.
+"""The audit of the render bucket: each render's bytes are there and as they were measured; what else is, is accounted.
 
 Reads every render's bytes, and changes nothing. Parts may write meanwhile: what looks wrong is looked at again.
 """
@@ -14,7 +14,8 @@ from service.audit import Audit, Finding
 from service.database import reader
 from service.job import JobStatus
 from service.objects import ObjectNotFound, Objects, ObjectTooLarge
-from service.tables import db_now, jobs, renders
+from service.stored import KEPT
+from service.tables import db_now, jobs, renders, stored_objects
 
 #: Rows that one query reads: no transaction stays open while bytes are fetched.
 _PAGE = 500
@@ -25,12 +26,15 @@ _OF_JOB = re.compile(r"renders/[0-9A-Z]{26}/([0-9A-Z]{26})-\d+\..*")
 def audit_objects(engine: sa.Engine, store: Objects, *, leftovers_kept: float = 0.0) -> Audit:
     """Compare the render bucket with the rows.
 
-    An object that no row names is right while its job runs, and for `leftovers_kept` seconds after the job's end: what
-    a killed attempt left behind is cleared away later. Raises SQLAlchemyError, StoreUnavailable.
+    What is kept for later swaps has its row, or it would never go. Another object that no row names is right while its
+    job runs, and for `leftovers_kept` seconds after the job's end: what a killed attempt left behind is cleared away
+    later. Raises SQLAlchemyError, StoreUnavailable.
     """
     engine = reader(engine)
     unnamed = set(store.keys())
     listed, checked = len(unnamed), 0
+    kept = {key for key in unnamed if key.startswith(tuple(f"{bucket}/" for bucket in KEPT))}
+    unnamed -= kept
     findings = []
     for row in _render_rows(engine):
         unnamed.discard(row["key"])
@@ -38,10 +42,14 @@ def audit_objects(engine: sa.Engine, store: Objects, *, leftovers_kept: float = 
         if (wrong := _wrong(store, row)) and _is_kept(engine, row["public_id"]):
             findings.append(wrong)
     left = set(_leftovers(engine, sorted(unnamed), leftovers_kept))
-    if left:
-        left &= set(store.keys())
+    unknown = set(_unknown(engine, sorted(kept)))
+    if left or unknown:
+        there = set(store.keys())
+        left, unknown = left & there, unknown & there
     findings += [Finding("object_has_its_render", {"key": key}) for key in sorted(left)]
-    return Audit(findings, {"objects": listed, "objects without a render": len(unnamed), "bytes checked": checked})
+    findings += [Finding("kept_object_has_its_row", {"key": key}) for key in sorted(unknown)]
+    counts = {"objects": listed, "objects without a render": len(unnamed), "objects kept for later": len(kept)}
+    return Audit(findings, counts | {"bytes checked": checked})
 
 
 def _render_rows(engine: sa.Engine) -> Iterator[sa.RowMapping]:
@@ -95,3 +103,13 @@ def _leftovers(engine: sa.Engine, keys: list[str], kept: float) -> Iterator[str]
             excused = set(connection.execute(running).scalars())
             named = set(connection.execute(sa.select(renders.c.key).where(renders.c.key.in_(page))).scalars())
         yield from (key for key in page if key not in named and jobs_of.get(key) not in excused)
+
+
+def _unknown(engine: sa.Engine, keys: list[str]) -> Iterator[str]:
+    """Yield the keys of what is kept that the account doesn't know."""
+    for start in range(0, len(keys), _PAGE):
+        page = keys[start : start + _PAGE]
+        query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket.in_(KEPT), stored_objects.c.key.in_(page))
+        with engine.begin() as connection:
+            known = set(connection.execute(query).scalars())
+        yield from (key for key in page if key not in known)

@@ -15,6 +15,7 @@ from functools import partial
 from ulid import ULID
 
 from pipeline.errors import OutOfMemory, PipelineError, Rejected
+from pipeline.kept import Keeping
 from pipeline.marking import Credentials
 from pipeline.networks import Networks
 from pipeline.spec import Limits
@@ -63,6 +64,8 @@ class Run:
     end_after: Callable[[float | None], None]
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
+    #: Gives what a client's swaps keep for later ones; None: nothing is kept.
+    kept_of: Callable[[str], Keeping] | None = None
 
     def __call__(self, job_id: str) -> None:
         """Run one attempt of a job. A message that comes late, or twice, does nothing."""
@@ -133,6 +136,7 @@ class Run:
             progress=lambda stage, fraction: progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
             credentials=self.credentials,
+            kept=self.kept_of(claim.client_id) if self.kept_of else None,
         )
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.

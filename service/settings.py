@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     source_days: float = Field(30.0, ge=0)
     #: Days that a render is kept, 0: for ever. It is what the caller paid for: deleting it is the operator's decision.
     render_days: float = Field(0.0, ge=0)
+    #: Days that a cut-out is kept after a job last used it, 0: none is kept. Never longer than photos are.
+    cutout_days: float = Field(30.0, ge=0)
     #: How often what has expired is looked for.
     expire_every: float = 60.0
 

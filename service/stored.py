@@ -13,7 +13,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.tables import UNFINISHED, db_now, jobs, renders, stored_objects
 
-Bucket = Literal["sources", "renders"]
+#: What is counted apart. "cutouts" lie in the bucket of renders, under their own name.
+Bucket = Literal["sources", "renders", "cutouts"]
+#: Those that can be made again.
+KEPT: tuple[Bucket, ...] = ("cutouts",)
 
 
 class SourceDoomed(LookupError):
@@ -75,6 +78,18 @@ class Stored:
             doomed = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
             return connection.execute(doomed).rowcount if keys else 0
 
+    def doom_kept(self, bucket: Bucket, *, older_than: float, most: int) -> int:
+        """Doom what can be made again and no job has used in that many seconds."""
+        unused = [
+            stored_objects.c.bucket == bucket,
+            stored_objects.c.doomed_at.is_(None),
+            stored_objects.c.used_at <= db_now(-older_than),
+        ]
+        keys = sa.select(stored_objects.c.key).where(*unused).limit(most)
+        with self._engine.begin() as connection:
+            doomed = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
+            return connection.execute(doomed).rowcount
+
     def doom_renders(self, *, older_than: float, most: int) -> int:
         """Doom renders of that many seconds, and delete their rows: their jobs stay, with no render to show."""
         query = sa.select(renders.c.public_id, renders.c.key, renders.c.client_id).order_by(renders.c.created_at)
@@ -124,14 +139,15 @@ class Stored:
             return [Doomed(row.bucket, row.key) for row in connection.execute(query)]
 
     def forget(self, gone: Doomed) -> None:
-        """Delete the row of an object that is deleted."""
+        """Delete the row of an object that is deleted; what was announced again since may be there again."""
         with self._engine.begin() as connection:
-            connection.execute(stored_objects.delete().where(_is(gone)))
+            connection.execute(stored_objects.delete().where(_is(gone), stored_objects.c.doomed_at.is_not(None)))
 
     def postpone(self, kept: Doomed) -> None:
         """Put an object that could not be deleted behind all others."""
         with self._engine.begin() as connection:
-            connection.execute(stored_objects.update().where(_is(kept)).values(doomed_at=db_now()))
+            still = stored_objects.c.doomed_at.is_not(None)
+            connection.execute(stored_objects.update().where(_is(kept), still).values(doomed_at=db_now()))
 
 
 def _is(stored: Doomed) -> sa.ColumnElement[bool]:

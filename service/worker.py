@@ -26,6 +26,7 @@ from service.catalogue import load_catalogue
 from service.credentials import CredentialsInvalid, open_credentials
 from service.database import create_engine
 from service.jobs import Jobs
+from service.kept import keeper
 from service.logs import configure_logs
 from service.networks import open_networks
 from service.processes import die_with_parent
@@ -46,11 +47,12 @@ def boot(
     """Put the worker together: broker, actor, and everything that a run needs."""
     engine = create_engine(settings.sqlalchemy_url)
     sources, renders = open_buckets(settings)
+    stored = Stored(engine)
     run = Run(
         jobs=Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts),
         sources=sources,
         renders=renders,
-        stored=Stored(engine),
+        stored=stored,
         catalogue=load_catalogue(),
         networks=networks,
         limits=settings.limits,
@@ -59,6 +61,7 @@ def boot(
         stopping=stopping,
         end_after=_end_after,
         credentials=credentials,
+        kept_of=keeper(settings, renders, stored),
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(run.__call__)

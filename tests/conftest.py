@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from litestar.testing import TestClient
 
 from benchmarks.storm import servers
+from pipeline.networks import Networks
 from service.app import create_app
 from service.buckets import open_buckets
 from service.database import create_engine, migrate
@@ -86,6 +87,14 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     """An empty bucket of each kind."""
     settings = request.getfixturevalue("s3_settings") if request.param == "s3" else {"store": "directory"}
     return open_buckets(Settings(home=tmp_path, **settings))[0]
+
+
+@pytest.fixture(scope="session")
+def networks() -> Networks:
+    """The default networks, loaded once."""
+    from service.networks import open_networks  # which imports torch: seconds that most tests need not wait
+
+    return open_networks(Settings())
 
 
 @pytest.fixture(scope="module")

@@ -375,6 +375,7 @@ def test_a_bucket_that_holds_each_render_and_nothing_else_is_right(gallery: Gall
     assert audit_objects(gallery.engine, gallery.bucket).counts == {
         "objects": 1,
         "objects without a render": 0,
+        "objects kept for later": 0,
         "bytes checked": 10,
     }
 

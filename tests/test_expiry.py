@@ -408,20 +408,22 @@ def test_more_than_one_batch_goes_in_one_look(engine: sa.Engine, tmp_path: Path)
 @pytest.mark.parametrize(
     ("settings", "ages"),
     [
-        ({}, (30 * DAY + 900, None)),
-        ({"source_days": 0, "render_days": 0}, (None, None)),
-        ({"source_days": 1, "render_days": 7, "url_ttl": 60}, (DAY + 60, 7 * DAY)),
+        ({}, (30 * DAY + 900, None, 30 * DAY)),
+        ({"source_days": 0, "render_days": 0}, (None, None, 30 * DAY)),
+        ({"source_days": 1, "render_days": 7, "url_ttl": 60}, (DAY + 60, 7 * DAY, DAY)),
+        ({"cutout_days": 2}, (30 * DAY + 900, None, 2 * DAY)),
+        ({"cutout_days": 0}, (30 * DAY + 900, None, 320)),
     ],
-    ids=["default", "for ever", "set"],
+    ids=["default", "for ever", "set", "cut-outs sooner than photos", "no cut-outs"],
 )
 def test_ages_follow_the_settings(
-    settings: dict[str, Any], ages: tuple[float | None, float | None], tmp_path: Path
+    settings: dict[str, Any], ages: tuple[float | None, float | None, float], tmp_path: Path
 ) -> None:
     expiry = build_expiry(Settings(home=tmp_path, **settings))
 
-    assert (expiry.source_age, expiry.render_age) == ages
+    assert (expiry.source_age, expiry.render_age, expiry.cutout_age) == ages
     assert expiry.attempt_ends == 320
-    assert set(expiry.buckets) == {"sources", "renders"}
+    assert set(expiry.buckets) == {"sources", "renders", "cutouts"}
 
 
 def test_a_temporary_file_goes_when_its_writer_must_be_dead(tmp_path: Path) -> None:
@@ -498,7 +500,7 @@ def test_what_was_stored_before_the_account_counts_as_used_on_the_day_of_the_upg
         _, made = warehouse.delivered(photo)
     warehouse.pass_time(50)
     with engine.begin() as connection:
-        command.downgrade(_config(connection), "-1")
+        command.downgrade(_config(connection), "0003")
     migrate(engine)
 
     assert {photo, made.key} <= warehouse.known

@@ -25,7 +25,6 @@ from service.directory_objects import DirectoryObjects
 from service.expiry import Expiry
 from service.job import Claim, JobStatus
 from service.jobs import Jobs
-from service.networks import open_networks
 from service.objects import Objects, StoreUnavailable
 from service.orders import Accepted
 from service.run import Run
@@ -37,11 +36,6 @@ from service.tables import stored_objects
 from tests.test_jobs import Shop
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
-
-
-@pytest.fixture(scope="session")
-def networks() -> Networks:
-    return open_networks(Settings())
 
 
 class Worker:

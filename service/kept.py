@@ -1,0 +1,135 @@
+"""What swaps keep for later ones in the object store, by content: nothing stale, broken or another's is ever used.
+
+A key is made of the client, what the thing was made from, and a digest of the code and the libraries that made it; the
+object begins with a seal over key and bytes. Whatever breaks here costs time and no job.
+"""
+
+import hashlib
+import importlib.metadata
+import logging
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from pipeline.kept import Kind
+from service.database import DATABASE_AWAY
+from service.directory_objects import DirectoryObjects
+from service.objects import ObjectError, ObjectNotFound, Objects
+from service.settings import Settings
+from service.signing import UrlSigner
+from service.stored import Stored
+
+logger = logging.getLogger(__name__)
+
+#: The heaviest thing that is kept or fetched.
+MOST_BYTES = 64 * 1024 * 1024
+_SEAL = hashlib.sha256().digest_size
+#: Libraries whose arithmetic or decoding is in what is kept.
+_LIBRARIES = ("numpy", "pillow", "scipy", "onnxruntime", "onnxruntime-gpu", "torch", "diffusers", "transformers")
+
+
+def unannounced(kind: Kind, key: str) -> None:
+    """Tell nobody that something is kept."""
+
+
+class Kept:
+    """What one client's swaps keep, in one bucket; for one thread, and as long as one job.
+
+    `announce` is called with the account's name of the kind and the key before an object is stored, and when it is used
+    again. `kinds`: what is kept at all. A store or a database that is away is not asked again.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        client: str,
+        *,
+        announce: Callable[[Kind, str], None] = unannounced,
+        kinds: frozenset[Kind] = frozenset({"cutouts"}),
+    ) -> None:
+        self._objects = objects
+        self._client = client
+        self._announce = announce
+        self._kinds = kinds
+        self._away = False
+
+    def recall(self, kind: Kind, name: str) -> bytes | None:
+        """Return what was kept under that name, whole and unaltered; None where there is none."""
+        key = self.key(kind, name)
+        if self._away or kind not in self._kinds:
+            return None
+        try:
+            sealed = self._objects.get(key, max_bytes=MOST_BYTES)
+        except ObjectNotFound:
+            return None
+        except ObjectError as error:
+            self._give_up(key, error)
+            return None
+        if sealed[:_SEAL] != _seal(key, sealed[_SEAL:]):
+            logger.warning("%s: not what was kept there; it is made anew", key)
+            return None
+        try:
+            self._announce(kind, key)
+        except DATABASE_AWAY as error:
+            self._give_up(key, error)
+        return sealed[_SEAL:]
+
+    def keep(self, kind: Kind, name: str, data: bytes) -> None:
+        """Keep bytes under a name, in place of what is there."""
+        key = self.key(kind, name)
+        if self._away or kind not in self._kinds or len(data) > MOST_BYTES - _SEAL:
+            return
+        try:
+            self._announce(kind, key)
+            self._objects.put(key, _seal(key, data) + data, "application/octet-stream")
+        except (ObjectError, *DATABASE_AWAY) as error:
+            self._give_up(key, error)
+
+    def key(self, kind: Kind, name: str) -> str:
+        """Return where a thing of that name lies."""
+        digest = hashlib.sha256(f"{made_by()}\n{name}".encode()).hexdigest()
+        return f"{kind}/{self._client}/{digest}"
+
+    def _give_up(self, key: str, error: BaseException) -> None:
+        logger.warning("%s: nothing is kept now: %s", key, error)
+        self._away = True
+
+
+def keeper(settings: Settings, objects: Objects, stored: Stored) -> Callable[[str], Kept]:
+    """Return what gives a client's `Kept` in the bucket of renders, with a row for all that it keeps."""
+    kinds = frozenset[Kind]({"cutouts"} if settings.cutout_days else ())
+
+    def kept_of(client_id: str) -> Kept:
+        def announce(kind: Kind, key: str) -> None:
+            stored.announce(kind, key, client_id=client_id)
+
+        return Kept(objects, client_id, announce=announce, kinds=kinds)
+
+    return kept_of
+
+
+def kept_in(folder: Path) -> Kept:
+    """Return what is kept in a folder of this machine, without a service; it grows until the folder is deleted."""
+    # Its URLs are never asked for.
+    return Kept(DirectoryObjects(folder, bucket="kept", signer=UrlSigner(b""), url_ttl=0), "local")
+
+
+@cache
+def made_by() -> str:
+    """Return a digest of all code that makes what is kept, ours and the libraries' versions."""
+    digest = hashlib.sha256()
+    for package in ("pipeline", "models"):
+        for file in sorted(files(package).iterdir(), key=lambda one: one.name):
+            if file.name.endswith(".py"):
+                digest.update(f"{package}/{file.name}\n".encode() + file.read_bytes())
+    for name in _LIBRARIES:
+        try:
+            digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return digest.hexdigest()
+
+
+def _seal(key: str, data: bytes) -> bytes:
+    return hashlib.sha256(hashlib.sha256(data).digest() + key.encode()).digest()
