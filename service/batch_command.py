@@ -189,7 +189,7 @@ def _run(batch: "Batch", run: Callable[[Any], Coroutine[Any, Any, None]], out: P
     click.echo(", ".join(parts) + ".")
     if failed:
         click.echo(
-            f"{failed} failed, and cost nothing: {out / 'results.csv'} says why. Run it again to try them again."
+            f"{failed} failed and cost nothing; {out / 'results.csv'} says why. The same command tries them again."
         )
     if stopped:
         click.echo("Stopped. What was sent goes on at the server. The same command goes on from here.")
