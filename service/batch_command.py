@@ -4,19 +4,21 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.options import settings_from
-from service.remote import option_of, remote, remote_options
+from service.remote import remote, remote_options
 from service.settings import load_remote
 
 if TYPE_CHECKING:
     from service.batch.batch import Batch
-    from service.batch.order import Order, Wish
+    from service.batch.check import Wrong
+    from service.batch.order import Order
+    from service.batch.pairs import Pair
     from service.batch.photos import Photo
     from service.batch.state import State
 
@@ -52,7 +54,7 @@ def batch(
         colors = ["#cfe3d4", "ivory"]     # brand and seed, where you want them
         [[photo]]
         name = "lamps/*"                  # what these photos have otherwise
-        scene = "dark_studio"
+        scene = "neon"
     """
     from service.batch.order import OrderInvalid, read_order
     from service.batch.photos import find_photos
@@ -88,45 +90,45 @@ class Asked:
     presets: list[str]
     out: Path
 
-    def batch(self, state: "State", presets: list[str], wrong: list[str]) -> "Batch":
-        """Return the batch. Raises OrderInvalid with all that is wrong: what was found before, and the names."""
+    def batch(self, state: "State", scene_allowed: dict[str, bool], check: "Callable[[Pair], list[Wrong]]") -> "Batch":
+        """Return the batch. Raises OrderInvalid with all that is wrong."""
         from service.batch.batch import Batch
+        from service.batch.check import wrong_with
         from service.batch.order import OrderInvalid, unmatched
         from service.batch.pairs import pair_up
 
-        wrong = wrong + unmatched(self.order, [photo.name for photo in self.photos])
+        plain = [preset for preset in self.presets if not scene_allowed.get(preset, True)]
+        groups = pair_up(self.photos, self.presets, self.order, plain=plain)
+        wrong = wrong_with((pair for group in groups for pair in group), self.order, check)
+        wrong += unmatched(self.order, [photo.name for photo in self.photos])
         if wrong:
             raise OrderInvalid(wrong)
-        return Batch(pair_up(self.photos, presets, self.order), state, self.out)
-
-    def wishes(self) -> "list[Wish]":
-        """Return the wishes that differ."""
-        return list(dict.fromkeys(self.order.of(photo.name) for photo in self.photos))
+        for preset in plain:
+            click.echo(f"{preset} takes no scene: its pictures have none, whatever the spec says.", err=True)
+        return Batch(groups, state, self.out)
 
 
 def _at_server(asked: Asked, state: "State", at_once: int, quiet: bool, url: str | None, key: str | None) -> int:
-    from backdrop_client import AsyncBackdrop, Invalid, Retries, Spec
-    from service.batch.at_server import AtServer
+    from backdrop_client import AsyncBackdrop, Invalid, Retries
+    from service.batch.at_server import AtServer, spec_of
 
     with remote(url, key) as backdrop:
-        presets, wrong = asked.presets, list[str]()
-        brand = asked.order.base.brand
-        if not presets:
+        if not asked.presets:
+            brand = asked.order.base.brand
             default = backdrop.brand(brand).default_preset if brand else None
-            if default is None:
-                raise click.UsageError("--presets is missing: `backdrop catalog` lists them.")
-            presets = [default]
-        for wish in asked.wishes():
-            for preset in presets:
-                try:
-                    backdrop.plan(Spec(wish.scene, wish.mood, preset, wish.colors, wish.brand, wish.seed))
-                except Invalid as error:
-                    # No photo was named, which is told as well.
-                    fields = [one for one in error.fields if not any("source_" in str(part) for part in one.loc)]
-                    wrong += [f"{option_of(one.field)}: {one.msg}." for one in fields]
-        batch = asked.batch(state, presets, list(dict.fromkeys(wrong)))
-        credits = {preset.name: int(preset.about.get("credits", 0)) for preset in backdrop.output_presets()}
-        cost, balance = sum(credits.get(pair.preset, 0) for pair in batch.left), backdrop.credits().balance
+            asked = replace(asked, presets=[_needed(default)])
+        presets = {preset.name: preset.about for preset in backdrop.output_presets()}
+
+        def check(pair: "Pair") -> "list[Wrong]":
+            try:
+                backdrop.plan(spec_of(pair))
+            except Invalid as error:
+                return [(one.loc[1:] or one.loc, one.msg) for one in error.fields]
+            return []
+
+        batch = asked.batch(state, {name: about.get("scene_allowed", True) for name, about in presets.items()}, check)
+        cost = sum(int(presets[pair.preset].get("credits", 0)) for pair in batch.left if not pair.photo.trouble)
+        balance = backdrop.credits().balance
     if cost > balance:
         click.echo(f"What is left costs {cost} credits, and {balance} are there: some will fail for that.", err=True)
     server = load_remote(url=url, key=key)
@@ -142,30 +144,27 @@ def _at_server(asked: Asked, state: "State", at_once: int, quiet: bool, url: str
 
 
 def _here(asked: Asked, state: "State", at_once: int, quiet: bool) -> int:
+    from service.batch.check import checked_here
     from service.batch.here import Here
     from service.catalogue import load_catalogue
-    from service.local import SpecInvalid, build_spec
+    from service.local import SpecInvalid
 
-    if not asked.presets:
-        raise click.UsageError("--presets is missing: `backdrop catalog` lists them.")
-    wrong, catalogue = list[str](), load_catalogue()
-    for wish in asked.wishes():
-        if wish.brand is not None:
-            wrong.append("brand: a server keeps the brands; name it with --url.")
-        for preset in asked.presets:
-            try:
-                build_spec(
-                    catalogue, scene=wish.scene, mood=wish.mood, colours=wish.colors, preset=preset, seed=wish.seed
-                )
-            except SpecInvalid as error:
-                wrong.append(str(error))
-    batch = asked.batch(state, asked.presets, list(dict.fromkeys(wrong)))
+    asked = replace(asked, presets=asked.presets or [_needed(None)])
+    catalogue = load_catalogue()
+    allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
+    batch = asked.batch(state, allowed, checked_here(catalogue))
     try:
         maker = Here(settings_from(), asked.out, at_once=at_once)
     except SpecInvalid as error:
         raise click.ClickException(str(error)) from error
     with maker:
         return _run(batch, lambda watcher: batch.run(maker, watcher, at_once=at_once), asked.out, quiet)
+
+
+def _needed(preset: str | None) -> str:
+    if preset is None:
+        raise click.UsageError("--presets is missing: `backdrop catalog` lists them.")
+    return preset
 
 
 def _run(batch: "Batch", run: Callable[[Any], Coroutine[Any, Any, None]], out: Path, quiet: bool) -> int:

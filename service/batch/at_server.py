@@ -89,11 +89,11 @@ class AtServer:
         return await self._backdrop.wait(accepted, on_progress=hear)
 
     async def _submit(self, pair: Pair, source_key: str) -> Accepted:
-        wish, attempt = pair.wish, self._state.entry(pair.key).attempt
+        attempt = self._state.entry(pair.key).attempt
         # The same after a crash, so that what was accepted then is not accepted again.
         made_of = f"{self._state.run_id} {pair.id} {source_key} {attempt}"
         return await self._backdrop.swap(
-            Spec(wish.scene, wish.mood, pair.preset, wish.colors, wish.brand, wish.seed),
+            spec_of(pair),
             source_key=source_key,
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
         )
@@ -108,6 +108,12 @@ class AtServer:
             key = await self._backdrop.upload(data)
             self._state.uploaded(self._url, photo.sha256, key)
             return key
+
+
+def spec_of(pair: Pair) -> Spec:
+    """Return what a server is asked for."""
+    wish = pair.wish
+    return Spec(wish.scene, wish.mood, pair.preset, wish.colors, wish.brand, wish.seed)
 
 
 def read_unchanged(photo: Photo) -> bytes:

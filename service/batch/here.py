@@ -81,9 +81,9 @@ class Here:
             raise
 
     def _make(self, pair: Pair, tell: Tell) -> Made:
-        started, wish = time.perf_counter(), pair.wish
         tell("networks", 0.0)
         networks = self._open_networks()
+        started, wish = time.perf_counter(), pair.wish
         data = read_unchanged(pair.photo)
         try:
             spec = build_spec(

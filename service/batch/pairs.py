@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -39,14 +39,21 @@ class Pair:
         return f"{self.photo.name} → {self.preset}"
 
 
-def pair_up(photos: Sequence[Photo], presets: Sequence[str], order: Order) -> list[list[Pair]]:
-    """Return each photo's pairs. Files that differ in their extension alone keep it, so that no picture hides one."""
+def pair_up(
+    photos: Sequence[Photo], presets: Sequence[str], order: Order, *, plain: Collection[str] = ()
+) -> list[list[Pair]]:
+    """Return each photo's pairs; those for a preset of `plain` have no scene.
+
+    Files that differ in their extension alone keep it, so that no picture hides another.
+    """
     stems = Counter(_stem(photo.name).lower() for photo in photos)
     groups = []
     for photo in photos:
         stem = _stem(photo.name)
         name = stem if stems[stem.lower()] == 1 else photo.name
-        groups.append([Pair(photo, preset, order.of(photo.name), f"{preset}/{name}") for preset in presets])
+        wish = order.of(photo.name)
+        bare = replace(wish, scene="white", colors=())
+        groups.append([Pair(photo, one, bare if one in plain else wish, f"{one}/{name}") for one in presets])
     return groups
 
 

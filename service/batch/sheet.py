@@ -11,7 +11,7 @@ from service.batch.files import write_whole
 from service.batch.outcome import Failed, Made, Outcome
 from service.batch.pairs import Pair
 from service.batch.photos import Photo
-from service.batch.thumbnails import thumbnail
+from service.batch.thumbnails import Thumbnail, thumbnail
 
 _FOLDER = "thumbnails"
 
@@ -29,15 +29,12 @@ _RULES = {
     "bytes": "file size",
     "colour_profile": "colour profile",
     "camera_metadata": "camera metadata",
-    "enlargement": "enlargement",
     "white_border": "white at the border",
     "white_background": "white background",
     "white_edge": "white beside the product",
     "ai_marking": "AI marking",
     "content_credentials": "content credentials",
 }
-#: Told by the warning `upscaled` as well.
-_TOLD = {"enlargement"}
 
 
 def write_sheet(out: Path, groups: Sequence[Sequence[Pair]], outcomes: Mapping[str, Outcome]) -> None:
@@ -76,10 +73,11 @@ below 5 it is the same colour to most.</footer>
 
 
 def _asked(pairs: Sequence[Pair]) -> str:
-    wishes = list(dict.fromkeys(pair.wish for pair in pairs))
-    presets = list(dict.fromkeys(pair.preset for pair in pairs))
-    what = f"{wishes[0].scene}, {wishes[0].mood}" if len(wishes) == 1 else f"{len(wishes)} different specs"
-    return f'<p class="asked">{escape(what)}, for {escape(", ".join(presets))}.</p>'
+    looks = dict.fromkeys(f"{pair.wish.scene}, {pair.wish.mood}" for pair in pairs)
+    scenes = [look for look in looks if not look.startswith("white,")] or list(looks)
+    what = "; ".join(scenes) if len(scenes) <= 3 else f"{len(scenes)} scenes"
+    presets = dict.fromkeys(pair.preset for pair in pairs)
+    return f'<p class="asked">{escape(what)}. For {escape(", ".join(presets))}.</p>'
 
 
 def _sums(pairs: Sequence[Pair], made: Sequence[Made], failed: Sequence[Any]) -> str:
@@ -129,11 +127,15 @@ def _row(out: Path, number: int, group: Sequence[Pair], outcomes: Mapping[str, O
 
 def _before(out: Path, photo: Photo) -> str:
     small = f"{_FOLDER}/{photo.sha256[:24]}.webp"
-    if photo.sha256 and thumbnail(photo.path, out / small):
-        shown = f'<img src="{small}" alt="{escape(photo.name)}, the photo" loading="lazy">'
-    else:
-        shown = '<div class="gone">No preview of this file.</div>'
+    size = thumbnail(photo.path, out / small) if photo.sha256 else None
+    shown = _image(small, size, f"{photo.name}, the photo") if size else '<div class="gone">No preview.</div>'
     return f'<figure class="before">{shown}<figcaption class="quiet">the photo</figcaption></figure>'
+
+
+def _image(source: str, size: Thumbnail, alt: str) -> str:
+    clear = ' class="clear"' if size.clear else ""
+    shape = f'style="aspect-ratio:{size.width}/{size.height}"'
+    return f'<img src="{source}" alt="{escape(alt)}"{clear} {shape} loading="lazy">'
 
 
 def _cell(out: Path, pair: Pair, outcome: Outcome | None) -> str:
@@ -150,7 +152,8 @@ def _cell(out: Path, pair: Pair, outcome: Outcome | None) -> str:
 
 def _picture(out: Path, pair: Pair, made: Made) -> str:
     small = f"{_FOLDER}/{made.sha256[:24]}.webp"
-    source = small if thumbnail(out / made.file, out / small) else quote(made.file)
+    size = thumbnail(out / made.file, out / small)
+    source, size = (small, size) if size else (quote(made.file), Thumbnail(made.width, made.height, clear=False))
     colours = "".join(
         f'<li title="asked {escape(one["colour"])}, found {escape(one["nearest"])}"><span class="pair">'
         f'<i style="background:{escape(one["colour"])}"></i><i style="background:{escape(one["nearest"])}"></i></span>'
@@ -159,23 +162,26 @@ def _picture(out: Path, pair: Pair, made: Made) -> str:
     )
     notes = [("doubt", _WARNINGS.get(code, code)) for code in made.warnings]
     for rule in made.rules:
-        if rule["rule"] not in _TOLD or "upscaled" not in made.warnings:
+        if rule["rule"] != "enlargement" or "upscaled" not in made.warnings:
             notes.append(("bad-note" if rule["status"] == "fail" else "doubt", _rule(rule)))
     listed = "".join(f'<li class="{kind}">{escape(text)}</li>' for kind, text in notes)
-    product = "" if made.fidelity is None else f"product ΔE {made.fidelity:.2f} · "
-    kept = f'<span class="kept">{made.rules_kept} rules kept</span> · ' if made.rules_kept else ""
+    facts = [f'<span class="whole">product ΔE {made.fidelity:.2f}</span>'] if made.fidelity is not None else []
+    facts += [f'<span class="kept whole">{made.rules_kept} rules kept</span>'] if made.rules_kept else []
+    facts.append(f'<span class="whole">seed {made.seed}</span>')
+    image = _image(source, size, f"{pair.photo.name} for {pair.preset}")
     return (
-        f'<figure><a href="{quote(made.file)}"><img src="{source}" alt="{escape(pair.photo.name)} for '
-        f'{escape(pair.preset)}" style="aspect-ratio:{made.width}/{made.height}" loading="lazy"></a>'
-        f'<figcaption><b>{escape(pair.preset)}</b> <span class="quiet">{made.width} &times; {made.height}</span>'
+        f'<figure><a href="{quote(made.file)}">{image}</a><figcaption><b>{escape(pair.preset)}</b> '
+        f'<span class="quiet whole">{made.width} &times; {made.height}</span>'
         + (f'<ul class="colours" aria-label="colours, asked and found">{colours}</ul>' if colours else "<br>")
-        + f'<span class="quiet">{product}{kept}seed {made.seed}</span>'
+        + f'<span class="quiet">{" · ".join(facts)}</span>'
         + (f'<ul class="notes">{listed}</ul>' if listed else "")
         + "</figcaption></figure>"
     )
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
+    if rule["rule"] == "enlargement":
+        return f"The photo was enlarged {rule['measured']:.2f} times; a larger one would be sharper."
     name = _RULES.get(rule["rule"], str(rule["rule"]).replace("_", " "))
     return f"{name}: {_value(rule['measured'])}, asked {_value(rule['bound'])}"
 

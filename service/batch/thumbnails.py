@@ -2,9 +2,10 @@
 
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from service.batch.files import write_whole
 
@@ -13,24 +14,34 @@ SIDE = 640
 _MOST_PIXELS = 120_000_000
 
 
-def thumbnail(source: Path, target: Path) -> bool:
-    """Write a small WebP of a picture, unless it is there; False where the picture can't be read."""
-    if target.exists():
-        return True
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture. `clear`: something may be seen through it."""
+
+    width: int
+    height: int
+    clear: bool
+
+
+def thumbnail(source: Path, target: Path) -> Thumbnail | None:
+    """Write a small WebP of a picture, unless it is there; None where the picture can't be read."""
     try:
+        if target.exists():
+            with Image.open(target) as there:
+                return Thumbnail(there.width, there.height, there.mode == "RGBA")
         with warnings.catch_warnings(), Image.open(source) as opened:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             if opened.width * opened.height > _MOST_PIXELS:
-                return False
+                return None
             opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a large JPEG is read small
             picture = ImageOps.exif_transpose(opened)
             clear = picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info
             picture = picture.convert("RGBA" if clear else "RGB")
             picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
             write_whole(target, _webp(picture))
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
-        return False
-    return True
+            return Thumbnail(picture.width, picture.height, clear)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def _webp(picture: Image.Image) -> bytes:
