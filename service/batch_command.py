@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -175,10 +176,17 @@ def _run(batch: "Batch", run: Callable[[Any], Coroutine[Any, Any, None]], out: P
 
     before, stopped = len(batch.made), False
     display = Display(Console(stderr=True), total=len(batch.pairs), done=before, quiet=quiet)
+
+    async def until_told() -> None:
+        told = asyncio.current_task()
+        assert told is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.cancel)
+        await run(display)
+
     try:
         with display:
-            asyncio.run(run(display))
-    except KeyboardInterrupt:
+            asyncio.run(until_told())
+    except (KeyboardInterrupt, asyncio.CancelledError):
         stopped = True
     batch.write()
     made, failed, total = len(batch.made), len(batch.failed), len(batch.pairs)

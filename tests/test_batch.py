@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,10 @@ class Shoot:
 
     def start(self, *more: str) -> "subprocess.Popen[str]":
         command = [BACKDROP, *self.arguments(*more)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        # A shell that runs the tests in the background has its children ignore Ctrl-C.
+        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, preexec_fn=heed)
 
     def rows(self) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO((self.out / "results.csv").read_text())))
@@ -88,6 +92,10 @@ class Shoot:
         """What lies in the folders of the presets."""
         files = [path for preset in PRESETS for path in (self.out / preset).rglob("*") if path.is_file()]
         return sorted(path.relative_to(self.out).as_posix() for path in files)
+
+    def has(self, enough: int) -> None:
+        """Wait until so many pictures are there."""
+        until(lambda: len(self.pictures()) >= enough, timeout=300)
 
     def entries(self) -> "Counter[str]":
         """How many debits and refunds the ledger holds."""
@@ -117,7 +125,7 @@ def test_a_batch_that_was_killed_half_way_goes_on_and_pays_nothing_twice(served:
         shoot.add(f"{'ab'[number % 2]}/{number}.png", photo(number))
 
     process = shoot.start("--jobs", "6")
-    until(lambda: len(shoot.pictures()) >= 40, timeout=300)
+    shoot.has(40)
     process.kill()
     process.communicate()
     assert len(shoot.pictures()) < 80
@@ -133,22 +141,23 @@ def test_a_batch_that_was_killed_half_way_goes_on_and_pays_nothing_twice(served:
     assert served.house.wrong() == []
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(shoot: Shoot) -> None:
+def test_ctrl_c_and_sigterm_keep_what_is_done_and_say_how_to_go_on(shoot: Shoot) -> None:
     for number in range(12):
         shoot.add(f"{number}.png", photo(100 + number))
 
-    process = shoot.start("--jobs", "2")
-    until(lambda: len(shoot.pictures()) >= 3, timeout=300)
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=120)
+    for number, enough in ((signal.SIGINT, 3), (signal.SIGTERM, 8)):
+        process = shoot.start("--jobs", "2")
+        shoot.has(enough)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=120)
 
-    assert process.returncode == 130, said
-    assert "The same command goes on from here." in said
-    assert "Traceback" not in said
-    done = [row for row in shoot.rows() if row["status"] == "SUCCESS"]
-    assert 3 <= len(done) < 24
-    assert not [name for name in shoot.pictures() if name.endswith(".part")]
-    assert "To be made" in (shoot.out / "index.html").read_text()
+        assert process.returncode == 130, said
+        assert "The same command goes on from here." in said
+        assert "Traceback" not in said
+        done = [row for row in shoot.rows() if row["status"] == "SUCCESS"]
+        assert enough <= len(done) < 24
+        assert not [name for name in shoot.pictures() if name.endswith(".part")]
+        assert "To be made" in (shoot.out / "index.html").read_text()
     assert shoot.run().exit_code == 0
     assert len(shoot.pictures()) == 24
     assert shoot.entries() == {"grant": 1, "debit": 24}
