@@ -18,7 +18,7 @@ from backdrop_client import (
     Unauthorized,
 )
 from service.batch.maker import Tell
-from service.batch.outcome import EXTENSIONS, Failure, Made, measurements
+from service.batch.outcome import EXTENSIONS, Failed, Failure, Made, measurements
 from service.batch.pairs import Pair
 from service.batch.photos import Photo
 from service.batch.state import State
@@ -73,9 +73,14 @@ class AtServer:
         entry = self._state.entry(pair.key)
         if entry.job_id is not None and entry.url == self._url:
             try:
-                return await self._backdrop.wait(entry.job_id, on_progress=hear)
+                job = await self._backdrop.wait(entry.job_id, on_progress=hear)
             except NotFound:
                 pass  # another client's: with this key it is another order
+            else:
+                if job.error is not None or job.render is not None:
+                    return job
+                gone = Failed("render_gone", "The server keeps this picture no longer.", job_id=job.job_id)
+                self._state.ended(pair.key, gone, job_over=True)
         if self._refused is not None:
             raise self._refused
         tell("upload", 0.0)

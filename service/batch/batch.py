@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from service.batch.files import tidy
 from service.batch.maker import Maker
 from service.batch.outcome import Failed, Made, Outcome
 from service.batch.pairs import Pair
@@ -38,6 +39,8 @@ class Batch:
 
     async def run(self, maker: Maker, watcher: Watcher, *, at_once: int) -> None:
         """Make what is left."""
+        for folder in {(self._out / pair.stem).parent for pair in self.pairs}:
+            tidy(folder)  # a batch that was killed is no reason to deliver halves
         groups = [[pair for pair in group if pair.key not in self.outcomes] for group in self._groups]
         await run_batch(groups, maker, self._state, watcher, at_once=at_once, keep=self._keep)
 

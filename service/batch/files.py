@@ -13,3 +13,9 @@ def write_whole(path: Path, data: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what writes and downloads that were cut off have left in a folder. Nobody writes there meanwhile."""
+    for part in folder.glob(".*.part"):
+        part.unlink(missing_ok=True)
