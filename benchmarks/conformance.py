@@ -2,8 +2,8 @@
 
 Starts `backdrop up` in a temporary folder, on the embedded default or on what the environment names (DATABASE_URL,
 BACKDROP_STORE and so on), and lets Schemathesis loose on it with a key, credits, photos, a finished job and its render.
-All checks but one that does not fit (a cancelled job is still there), without admission's limits, and with streams that
-end after a second. Nothing may answer 5xx or what the document does not name.
+All checks but one that does not fit (a cancelled job is still there), without admission's limits, and with streams and
+submits that wait a second at most. Nothing may answer 5xx or what the document does not name.
 """
 
 import json
@@ -51,7 +51,7 @@ expected-statuses = ["2xx", 401, 402, 404, 409, 422]
 """
 #: Else most requests would be answered by admission, and come no further; or wait for jobs that wait.
 _LIMITS = {f"BACKDROP_{name}": "0" for name in ("SUBMIT_RATE", "UNFINISHED_LIMIT", "QUEUE_LIMIT", "STREAM_LIMIT")}
-_LIMITS |= {"BACKDROP_STREAM_SECONDS": "1"}
+_LIMITS |= {"BACKDROP_STREAM_SECONDS": "1", "BACKDROP_PREFER_WAIT": "1"}
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def create_app(settings: Settings) -> Litestar:
         "jobs": jobs,
         "listings": Listings(engine),
         "orders": orders,
+        "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,

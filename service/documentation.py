@@ -45,7 +45,7 @@ class Submitted(Documented):
         super().__post_init__()
         for status, answer in (self.responses or {}).items():
             assert isinstance(answer, OpenAPIResponse)
-            names = [*_RATE_FIELDS, "Retry-After"] if status == "409" else _RATE_FIELDS
+            names = _RATE_FIELDS + {"202": ["Preference-Applied"], "409": ["Retry-After"]}.get(status, [])
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
 
 
@@ -58,6 +58,10 @@ _FIELDS = {
     "RateLimit": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=['"submits";r=299;t=60']),
         description="Submits that are left (r) for so many seconds (t). Absent: not counted.",
+    ),
+    "Preference-Applied": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=["wait=20"]),
+        description="For how many seconds the answer was to wait for the job's end. Absent: it did not.",
     ),
     "Retry-After": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.INTEGER, minimum=1), description="Seconds after which to try again."

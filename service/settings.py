@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     stream_seconds: float = Field(3600.0, gt=0)
     #: A stream on which nothing happens says that it is there.
     stream_heartbeat: float = Field(15.0, gt=0)
+    #: The longest that a submit waits for its job's end when its caller prefers to. 0: it never waits.
+    prefer_wait: int = Field(30, ge=0)
     #: How long a worker may take to hand its job back when it is told to stop.
     stop_grace: float = 20.0
 

@@ -26,7 +26,10 @@ class WorkflowAcceptedResponse(BaseModel):
 
     request_id: str = Field(description="26-character ULID of the request.", min_length=26, max_length=26)
     job_id: str | None = Field(description="The job to follow.")
-    status: JobStatus = Field(JobStatus.NOT_STARTED, description="The job's status when it was submitted.")
+    status: JobStatus = Field(
+        JobStatus.NOT_STARTED,
+        description="The job's status when it was submitted; with `Prefer: wait`, after the wait.",
+    )
     credits_cost: int = Field(description="Credits deducted; refunded automatically on any failure path.")
 
 

@@ -46,6 +46,12 @@ class Api:
         watch: Watch = self.server.config.app.state.watch  # type: ignore[union-attr]  # litestar's app has one
         return watch
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The server's own."""
+        engine: sa.Engine = self.server.config.app.state.engine  # type: ignore[union-attr]  # litestar's app has one
+        return engine
+
     def new_job(self) -> str:
         answer = self.caller.submit(self.caller.body())
         assert answer.status_code == 202, answer.text
