@@ -82,7 +82,8 @@ def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
 
 def _picture(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings) -> bytes:
     spec = Spec(wanted.scene, wanted.mood, (), _preset(), _SEED)
-    control = PaletteControl(retries=0)
+    # The scene's own colours, nearly, are enough here; bringing them nearer takes most of the time.
+    control = PaletteControl(transfer=False, retries=0)
     return swap(sample, spec, networks, limits=settings.limits, clock=time.perf_counter, control=control).data
 
 

@@ -67,7 +67,7 @@ async function stream(jobId, last, signal, seen) {
       }
     }
   } catch (error) {
-    if ([404, 405, 406].includes(error.status)) return "none"; // asking tells whether it is the stream or the job that is missing
+    if ([404, 405, 406, 429].includes(error.status)) return "none"; // asking tells whether it is the stream or the job that is missing
     throw error;
   } finally {
     clearTimeout(timer);

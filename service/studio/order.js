@@ -95,7 +95,7 @@ export class Order extends EventTarget {
     const { draft } = this.#studio;
     const { notice, price, button } = this.#parts;
     const cost = this.plan?.credits_cost ?? draft.preset.credits;
-    const left = this.plan ? `${credits(this.plan.balance)} in your account` : draft.preset.title;
+    const left = this.plan ? `${credits(this.plan.balance)} left` : draft.preset.title;
     price.replaceChildren(h("strong", {}, credits(cost)), h("span", {}, left));
     const blocked = !draft.source || draft.forbidden || (this.plan && !this.plan.affordable) || (this.refusal && this.refusal.status !== 0);
     button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));

@@ -7,10 +7,8 @@ import { h, icon, styled } from "./dom.js";
 export function beforeAfter(render, source) {
   const after = h("img", { class: "after", src: render.url, alt: "The finished picture", width: render.width, height: render.height });
   after.addEventListener("error", async () => (after.src = (await ask(`/v1/renders/${render.public_id}`)).url), { once: true });
-  const sheet = styled(h("div", { class: `sheet ${render.report.preset && render.output_preset.includes("transparent") ? "see-through" : ""}` }, after), {
-    "--ratio": render.width / render.height, "--at": 0.5,
-  });
-  const figure = h("figure", { class: "compare" }, sheet);
+  const sheet = styled(h("div", { class: `sheet ${/^(png|webp)$/.test(render.format) ? "see-through" : ""}` }, after), { "--at": 0.5 });
+  const figure = styled(h("figure", { class: "compare" }, sheet), { "--ratio": render.width / render.height });
   if (!source || source.content_type === "image/tiff") return figure;
   const before = h("img", { class: "before-photo", src: source.url, alt: "" });
   const window_ = h("div", { class: "before" }, before);

@@ -33,7 +33,7 @@ export const REMEDIES = {
   image_truncated: "The file ends early, as a download or a copy that broke off does. Export or copy the photo again.",
   image_too_large: "Make the photo smaller: 6000 pixels on the longer side are more than enough.",
   image_too_small: "Send a larger photo; 1500 pixels or more on the longer side are a good start.",
-  no_subject: "Take a photo where the product stands out: near, whole, and apart from what is behind it.",
+  no_subject: "Near, whole, and apart from what is behind it: so a product is found best.",
   source_gone: "The photo has expired here. Drop it again.",
   model_failed: "Try again; if it fails twice, tell whoever runs this Backdrop.",
   out_of_memory: "Try again, or choose a smaller place of publication.",

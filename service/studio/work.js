@@ -1,7 +1,7 @@
 /** One picture: on its way, finished, or failed and paid back. */
 
 import { ask } from "./api.js";
-import { h, say, styled } from "./dom.js";
+import { fill, h, say, styled } from "./dom.js";
 import { follow, over } from "./events.js";
 import { submitted } from "./order.js";
 import { presetCards } from "./presets.js";
@@ -40,7 +40,8 @@ function run(work) {
   const words = h("p", { class: "notice bad", role: "alert", hidden: true });
   const cancel = h("button", { class: "button", id: "cancel", onclick: stop }, "Stop it and get the credits back");
   const away = h("p", { class: "notice", role: "status", hidden: true }, "The service is away for a moment. Nothing is lost; this page goes on by itself.");
-  panel.replaceChildren(
+  fill(
+    panel,
     h("h1", {}, named(work)),
     h("p", { class: "lead" }, asked ? titled(catalogue.output_presets, asked.request.output_preset) : "Being made"),
     progress.element, away, words,
@@ -87,7 +88,8 @@ function succeed(work) {
   const preset = titled(studio.catalogue.output_presets, render.output_preset);
   stage.replaceChildren(beforeAfter(render, asked?.source ?? null));
   const failed = h("p", { class: "error", role: "alert" });
-  panel.replaceChildren(
+  fill(
+    panel,
     h("h1", { tabindex: "-1" }, named(work)),
     h("p", { class: "lead" }, preset, h("br"), h("span", { class: "hint" }, `${size(render.width, render.height)}  ·  ${FORMATS[render.format] ?? render.format}  ·  ${weight(render.bytes)}`)),
     h("a", { class: "button primary wide", id: "download", href: render.url, download: fileName(render), onclick: (event) => download(event, render, failed) }, "Download"),
@@ -185,7 +187,8 @@ function fail(work) {
     ? h("figure", { class: "print failed" }, h("img", { class: "photo", src: url, alt: "The photo of this picture", onerror: (event) => event.target.closest("figure").classList.add("blank") }))
     : h("figure", { class: "print failed blank" })));
   const photoAtFault = /^image_|no_subject|source_gone/.test(error.code);
-  panel.replaceChildren(
+  fill(
+    panel,
     h("h1", { tabindex: "-1" }, stopped ? "You stopped this picture" : "This picture could not be made"),
     h("div", { class: `notice ${stopped ? "" : "bad"}`, role: "alert", "data-code": error.code }, h("p", {}, error.message), h("p", {}, REMEDIES[error.code] ?? REMEDIES.internal_error)),
     h("p", { class: "refund", id: "refund" }, h("strong", {}, credits(job.credits_refunded)), " came back."),
