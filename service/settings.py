@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     render_days: float = Field(0.0, ge=0)
     #: Days that a cut-out is kept after a job last used it, 0: none is kept. Never longer than photos are.
     cutout_days: float = Field(30.0, ge=0)
+    #: Days that a pinned background is kept after a job last used it, 0: none is kept.
+    background_days: float = Field(90.0, ge=0)
     #: How often what has expired is looked for.
     expire_every: float = 60.0
 
