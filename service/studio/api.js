@@ -35,7 +35,13 @@ export async function send(path, { method = "GET", body, headers = {}, signal } 
   if (body !== undefined) sent["Content-Type"] = "application/json";
   let answer;
   try {
-    answer = await fetch(path, { method, headers: sent, body: body && JSON.stringify(body), signal, cache: "no-store" });
+    answer = await fetch(path, {
+      method,
+      headers: sent,
+      body: body && JSON.stringify(body),
+      signal,
+      cache: "no-store",
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, "unreachable", AWAY);
@@ -52,7 +58,12 @@ async function refusal(answer) {
     // a proxy's page, or nothing
   }
   const refused = Array.isArray(told.detail)
-    ? new Refusal(answer.status, told.detail[0]?.type ?? "invalid", told.detail.map((one) => sentence(one.msg)).join(" "), told.detail)
+    ? new Refusal(
+        answer.status,
+        told.detail[0]?.type ?? "invalid",
+        told.detail.map((one) => sentence(one.msg)).join(" "),
+        told.detail,
+      )
     : new Refusal(answer.status, told.code ?? "refused", told.detail ?? `The service answered ${answer.status}.`);
   if (answer.status === 401) document.dispatchEvent(new CustomEvent("unknown-key"));
   return refused;
@@ -64,13 +75,19 @@ export function put(upload, file, onShare) {
     const request = new XMLHttpRequest(); // fetch does not tell how far an upload is
     request.open(upload.method, upload.url);
     for (const [name, value] of Object.entries(upload.headers)) request.setRequestHeader(name, value);
-    request.upload.addEventListener("progress", (event) => event.lengthComputable && onShare(event.loaded / event.total));
+    request.upload.addEventListener(
+      "progress",
+      (event) => event.lengthComputable && onShare(event.loaded / event.total),
+    );
     request.addEventListener("load", () => {
       if (request.status < 300) return resolve();
-      const words = request.status === 413 ? "The photo weighs more than is taken here." : `The store answered ${request.status}.`;
+      const words =
+        request.status === 413 ? "The photo weighs more than is taken here." : `The store answered ${request.status}.`;
       return reject(new Refusal(request.status, "upload_refused", `${words} The photo was not uploaded.`));
     });
-    request.addEventListener("error", () => reject(new Refusal(0, "unreachable", "The store does not answer. The photo was not uploaded.")));
+    request.addEventListener("error", () =>
+      reject(new Refusal(0, "unreachable", "The store does not answer. The photo was not uploaded.")),
+    );
     request.send(file);
   });
 }

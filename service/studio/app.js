@@ -41,7 +41,7 @@ async function show() {
   leaving = new AbortController();
   const { signal } = leaving;
   const [, place, ...rest] = location.hash.replace(/\?.*/, "").split("/");
-  const name = session.key ? (place in VIEWS ? place : "") : "sign";
+  const name = session.key ? (Object.hasOwn(VIEWS, place ?? "") ? (place ?? "") : "") : "sign";
   document.title = `${TITLES[name]} – Backdrop`;
   studio.header.show(session.key ? name : null);
   try {
@@ -96,7 +96,8 @@ function trouble(error) {
   console.info(error);
   const again = h("button", { class: "button", onclick: show }, "Try again");
   return h(
-    "section", { class: "trouble" },
+    "section",
+    { class: "trouble" },
     h("h1", {}, error.status === 404 ? "There is nothing here" : "This did not work"),
     h("p", { role: "alert" }, error.message),
     h("p", {}, error.status === 404 ? h("a", { class: "button", href: "#/" }, "To the studio") : again),

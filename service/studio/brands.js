@@ -5,7 +5,8 @@ import { h } from "./dom.js";
 export function brandChoice({ brands, draft }) {
   if (!brands.length) return null;
   const select = h(
-    "select", { id: "brand", class: "text", onchange: chosen },
+    "select",
+    { id: "brand", class: "text", onchange: chosen },
     h("option", { value: "" }, "None"),
     brands.map((brand) => h("option", { value: brand.name, selected: brand.name === draft.brand }, brand.name)),
   );
@@ -14,7 +15,10 @@ export function brandChoice({ brands, draft }) {
 
   function chosen() {
     const brand = brands.find((one) => one.name === select.value);
-    draft.change({ brand: brand?.name ?? null, ...(brand?.default_preset ? { output_preset: brand.default_preset } : {}) });
+    draft.change({
+      brand: brand?.name ?? null,
+      ...(brand?.default_preset ? { output_preset: brand.default_preset } : {}),
+    });
     words.textContent = told();
   }
 
@@ -22,7 +26,8 @@ export function brandChoice({ brands, draft }) {
     const brand = brands.find((one) => one.name === draft.brand);
     if (!brand) return "";
     const colours = brand.palette.length ? "Its colours are used where you choose none." : "";
-    const seed = brand.seed_policy === "pinned" ? " The same spec gives the same background for each of its products." : "";
+    const seed =
+      brand.seed_policy === "pinned" ? " The same spec gives the same background for each of its products." : "";
     return `${colours}${seed}`.trim();
   }
 }

@@ -17,22 +17,36 @@ export function choicesOf({ draft }, order, { field, title, items, picture, own,
     h("input", { type: "radio", name: field, value: item.name, onchange: () => draft.change({ [field]: item.name }) }),
   );
   const words = h("input", {
-    id: `${field}-own`, class: "text", type: "text", maxlength: LONGEST, placeholder: own, autocomplete: "off",
+    id: `${field}-own`,
+    class: "text",
+    type: "text",
+    maxlength: LONGEST,
+    placeholder: own,
+    autocomplete: "off",
     "aria-describedby": `${field}-error`,
     oninput: () => words.value.trim() && draft.change({ [field]: words.value }),
     onchange: () => words.value.trim() || show(),
   });
   const peek = h("span", { class: "peek" });
   const element = h(
-    "details", { class: "choice", name: "choice", "data-choice": field, open },
+    "details",
+    { class: "choice", name: "choice", "data-choice": field, open },
     h("summary", {}, peek, h("span", { class: "choice-name" }, title), value),
     h(
-      "div", { class: "choice-body" },
+      "div",
+      { class: "choice-body" },
       h(
-        "fieldset", { class: "cards" },
+        "fieldset",
+        { class: "cards" },
         h("legend", { class: "unseen" }, title),
         items.map((item, i) =>
-          h("label", { class: "card", title: item.description }, radios[i], pictureOf(item, picture(item)), h("span", { class: "card-title" }, item.title)),
+          h(
+            "label",
+            { class: "card", title: item.description },
+            radios[i],
+            pictureOf(item, picture(item)),
+            h("span", { class: "card-title" }, item.title),
+          ),
         ),
       ),
       about,

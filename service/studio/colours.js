@@ -11,23 +11,44 @@ export function colourChoice({ draft, catalogue }, order) {
   const found = h("div", { class: "found" });
   const error = h("p", { class: "error", id: "colour-error", role: "alert" });
   const text = h("input", {
-    id: "colour-text", class: "text", type: "text", placeholder: "#e8c7b8, ivory, rgb(20, 80, 60)", autocomplete: "off", spellcheck: "false",
-    "aria-describedby": "colour-error", onkeydown: (event) => event.key === "Enter" && addText(),
+    id: "colour-text",
+    class: "text",
+    type: "text",
+    placeholder: "#e8c7b8, ivory, rgb(20, 80, 60)",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "colour-error",
+    onkeydown: (event) => event.key === "Enter" && addText(),
   });
   const add = h("button", { class: "button", onclick: addText }, "Add");
-  const pick = h("input", { type: "color", id: "colour-pick", value: "#c9a58f", "aria-label": "Pick a colour to add", title: "Pick a colour to add", onchange: () => push(pick.value) });
+  const pick = h("input", {
+    type: "color",
+    id: "colour-pick",
+    value: "#c9a58f",
+    "aria-label": "Pick a colour to add",
+    title: "Pick a colour to add",
+    onchange: () => push(pick.value),
+  });
   const logo = h("input", { type: "file", id: "logo", class: "unseen", accept: "image/*", onchange: fromLogo });
   const fromPhoto = h("button", { class: "button small", onclick: takeFromPhoto }, "Take from my photo");
   const element = h(
-    "details", { class: "choice", name: "choice", "data-choice": "colours" },
+    "details",
+    { class: "choice", name: "choice", "data-choice": "colours" },
     h("summary", {}, peek, h("span", { class: "choice-name" }, "Colours"), value),
     h(
-      "div", { class: "choice-body" },
+      "div",
+      { class: "choice-body" },
       rows,
       h("label", { class: "label", for: "colour-text" }, "Add a colour"),
       h("div", { class: "row" }, pick, text, add),
       error,
-      h("div", { class: "row" }, fromPhoto, logo, h("label", { class: "button small", for: "logo" }, "Take from a logo …")),
+      h(
+        "div",
+        { class: "row" },
+        fromPhoto,
+        logo,
+        h("label", { class: "button small", for: "logo" }, "Take from a logo …"),
+      ),
       found,
       h("p", { class: "hint" }, "The first is the most present. Without any, the scene has its own."),
     ),
@@ -48,8 +69,12 @@ export function colourChoice({ draft, catalogue }, order) {
   function show(focused = null) {
     const { colours } = draft;
     rows.replaceChildren(...colours.map(row));
-    value.textContent = colours.length ? `${colours.length} of ${MOST_COLOURS}` : order.plan?.request.dominant_colors.length ? "The brand's" : "The scene's own";
-    const shown = colours.length ? colours : order.plan?.request.dominant_colors ?? [];
+    value.textContent = colours.length
+      ? `${colours.length} of ${MOST_COLOURS}`
+      : order.plan?.request.dominant_colors.length
+        ? "The brand's"
+        : "The scene's own";
+    const shown = colours.length ? colours : (order.plan?.request.dominant_colors ?? []);
     const own = catalogue.scene_types.find((item) => item.name === draft.scene_type)?.palette ?? [];
     peek.replaceChildren(...(shown.length ? shown : own).slice(0, 6).map(swatch));
     text.disabled = add.disabled = pick.disabled = colours.length >= MOST_COLOURS;
@@ -67,12 +92,32 @@ export function colourChoice({ draft, catalogue }, order) {
       say(`${colour} is now number ${i + by + 1} of ${count}.`);
     };
     const button = (name, words, onclick, disabled = false) =>
-      h("button", { class: `quiet round ${name === "cross" ? "" : "move"}`, "aria-label": words, title: words, onclick, disabled }, icon(name));
+      h(
+        "button",
+        {
+          class: `quiet round ${name === "cross" ? "" : "move"}`,
+          "aria-label": words,
+          title: words,
+          onclick,
+          disabled,
+        },
+        icon(name),
+      );
     return h(
-      "li", { class: "colour" },
-      h("input", { type: "color", value: colour, "aria-label": `Colour ${i + 1}`, onchange: (event) => change(event.target.value) }),
+      "li",
+      { class: "colour" },
       h("input", {
-        class: "text", type: "text", value: colour, "aria-label": `Colour ${i + 1} as text`, spellcheck: "false",
+        type: "color",
+        value: colour,
+        "aria-label": `Colour ${i + 1}`,
+        onchange: (event) => change(event.target.value),
+      }),
+      h("input", {
+        class: "text",
+        type: "text",
+        value: colour,
+        "aria-label": `Colour ${i + 1} as text`,
+        spellcheck: "false",
         onchange: (event) => {
           const read = toHex(event.target.value);
           error.textContent = read ? "" : unreadable(event.target.value);
@@ -133,10 +178,25 @@ export function colourChoice({ draft, catalogue }, order) {
       error.textContent = `The colours of ${name} can't be read here.`;
       return;
     }
-    const all = h("button", { class: "button small", onclick: () => (draft.change({ colours }), found.replaceChildren()) }, "Take all");
+    const all = h(
+      "button",
+      { class: "button small", onclick: () => (draft.change({ colours }), found.replaceChildren()) },
+      "Take all",
+    );
     found.replaceChildren(
       h("p", { class: "label" }, `Found in ${name}`),
-      h("div", { class: "row" }, colours.map((colour) => h("button", { class: "chip", "aria-label": `Add ${colour}`, title: colour, onclick: () => push(colour) }, swatch(colour))), all),
+      h(
+        "div",
+        { class: "row" },
+        colours.map((colour) =>
+          h(
+            "button",
+            { class: "chip", "aria-label": `Add ${colour}`, title: colour, onclick: () => push(colour) },
+            swatch(colour),
+          ),
+        ),
+        all,
+      ),
     );
     say(`${colours.length} colours found in ${name}.`);
   }
@@ -148,7 +208,11 @@ const unreadable = (text) => `“${text}” is no colour we know. Write #rrggbb,
 /** Return what CSS calls a colour as #rrggbb, or null: for what is none, and for one that is see-through. */
 export function toHex(text) {
   const given = text.trim();
-  if (!CSS.supports("color", given) || /^(currentcolor|inherit|initial|unset|revert|revert-layer|transparent)$|var\(/i.test(given)) return null;
+  if (
+    !CSS.supports("color", given) ||
+    /^(currentcolor|inherit|initial|unset|revert|revert-layer|transparent)$|var\(/i.test(given)
+  )
+    return null;
   const context = document.createElement("canvas").getContext("2d");
   context.fillStyle = given;
   if (/^#[0-9a-f]{6}$/.test(context.fillStyle)) return context.fillStyle;

@@ -13,18 +13,27 @@ export async function composeView(studio, _, signal) {
   const order = new Order(studio, signal);
   const { catalogue, thumbnails } = studio;
   const scene = choicesOf(studio, order, {
-    field: "scene_type", title: "Scene", items: catalogue.scene_types, open: true,
-    picture: (item) => thumbnails[`scene-${item.name}`], own: "a mossy stone by a waterfall",
+    field: "scene_type",
+    title: "Scene",
+    items: catalogue.scene_types,
+    open: true,
+    picture: (item) => thumbnails[`scene-${item.name}`],
+    own: "a mossy stone by a waterfall",
   });
   const mood = choicesOf(studio, order, {
-    field: "mood", title: "Mood", items: catalogue.moods,
-    picture: (item) => thumbnails[`mood-${item.name}`], own: "the last warm day of autumn",
+    field: "mood",
+    title: "Mood",
+    items: catalogue.moods,
+    picture: (item) => thumbnails[`mood-${item.name}`],
+    own: "the last warm day of autumn",
   });
   const view = h(
-    "div", { class: "studio" },
+    "div",
+    { class: "studio" },
     photoStage(studio, order, signal),
     h(
-      "section", { class: "panel", "aria-label": "What to make" },
+      "section",
+      { class: "panel", "aria-label": "What to make" },
       h("h1", { class: "unseen" }, "A new picture"),
       tray(studio, signal),
       brandChoice(studio),

@@ -1,4 +1,4 @@
-/** A job's life as it happens: the event stream, read with fetch since EventSource sends no key; else asked again and again. */
+/** A job's life as it happens, by the event stream; EventSource sends no key, so it is read with fetch. */
 
 import { ask, send } from "./api.js";
 
@@ -67,7 +67,7 @@ async function stream(jobId, last, signal, seen) {
       }
     }
   } catch (error) {
-    if ([404, 405, 406, 429].includes(error.status)) return "none"; // asking tells whether it is the stream or the job that is missing
+    if ([404, 405, 406, 429].includes(error.status)) return "none"; // asking tells what is missing
     throw error;
   } finally {
     clearTimeout(timer);

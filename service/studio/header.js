@@ -3,7 +3,11 @@
 import { h, icon, svg } from "./dom.js";
 import { credits } from "./words.js";
 
-const PLACES = [["", "Studio"], ["gallery", "Gallery"], ["credits", "Credits"]];
+const PLACES = [
+  ["", "Studio"],
+  ["gallery", "Gallery"],
+  ["credits", "Credits"],
+];
 
 export class Header {
   #element;
@@ -33,7 +37,8 @@ export class Header {
       h("a", { class: "wordmark", href: "#/", "aria-label": "Backdrop, to the studio" }, mark(), "Backdrop"),
       place === null ? "" : h("nav", { "aria-label": "Places" }, h("ul", {}, links)),
       h(
-        "div", { class: "header-end" },
+        "div",
+        { class: "header-end" },
         place === null ? null : this.#balance,
         themeButton(),
         place === null ? null : h("button", { class: "quiet", onclick: this.#signOut }, "Sign out"),
@@ -44,7 +49,8 @@ export class Header {
 
 function mark() {
   return svg(
-    "svg", { class: "mark", viewBox: "0 0 32 32", "aria-hidden": "true" },
+    "svg",
+    { class: "mark", viewBox: "0 0 32 32", "aria-hidden": "true" },
     svg("path", { d: "M5 4v13c0 6.500 4 10.500 10.500 10.500H28" }),
     svg("circle", { cx: "20", cy: "15", r: "5.500" }),
   );

@@ -55,7 +55,11 @@ export class Order extends EventTarget {
     this.#asking = new AbortController();
     const { signal } = this.#asking;
     try {
-      this.plan = await ask(`${SUBMIT}?dry_run=true${this.#seed("&")}`, { method: "POST", body: this.#studio.draft.body(), signal });
+      this.plan = await ask(`${SUBMIT}?dry_run=true${this.#seed("&")}`, {
+        method: "POST",
+        body: this.#studio.draft.body(),
+        signal,
+      });
       this.#studio.header.balance = this.plan.balance;
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -97,7 +101,11 @@ export class Order extends EventTarget {
     const cost = this.plan?.credits_cost ?? draft.preset.credits;
     const left = this.plan ? `${credits(this.plan.balance)} left` : draft.preset.title;
     price.replaceChildren(h("strong", {}, credits(cost)), h("span", {}, left));
-    const blocked = !draft.source || draft.forbidden || (this.plan && !this.plan.affordable) || (this.refusal && this.refusal.status !== 0);
+    const blocked =
+      !draft.source ||
+      draft.forbidden ||
+      (this.plan && !this.plan.affordable) ||
+      (this.refusal && this.refusal.status !== 0);
     button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));
     button.textContent = this.#busy ? "Sending …" : "Make the picture";
     notice.replaceChildren(...this.#notices());
@@ -110,13 +118,24 @@ export class Order extends EventTarget {
     if (this.refusal) return [h("p", { class: "notice bad", role: "alert" }, this.#refused())];
     const told = (this.plan?.warnings ?? []).map(({ code, message }) =>
       code === "insufficient_credits"
-        ? h("p", { class: "notice bad", role: "alert" }, `This costs ${credits(this.plan.credits_cost)}, and you have ${credits(this.plan.balance)}. Ask whoever runs this Backdrop for more; your settings stay here.`)
+        ? h(
+            "p",
+            { class: "notice bad", role: "alert" },
+            `This costs ${credits(this.plan.credits_cost)}, and you have ${credits(this.plan.balance)}. Ask whoever runs this Backdrop for more; your settings stay here.`,
+          )
         : h("p", { class: "notice", "data-code": code }, message),
     );
     const seed = draft.seed ?? (this.plan?.brand ? this.plan.seed : null);
     if (seed !== null) {
       const free = h("button", { class: "link", onclick: () => draft.change({ seed: null }) }, "Use a new one");
-      told.push(h("p", { class: "notice hint" }, `The background of seed ${seed} is made again. `, draft.seed === null ? "" : free));
+      told.push(
+        h(
+          "p",
+          { class: "notice hint" },
+          `The background of seed ${seed} is made again. `,
+          draft.seed === null ? "" : free,
+        ),
+      );
     }
     return told;
   }
@@ -152,14 +171,30 @@ export async function submitted(body, seed) {
 /** What a place forbids, and the two ways out. */
 function forbidden({ draft, catalogue }) {
   const sibling = catalogue.output_presets.find((item) => item.name === draft.preset.scene_sibling);
-  const rule = draft.preset.background === "transparent" ? "has no background at all, so no scene" : "takes nothing but pure white behind the product";
+  const rule =
+    draft.preset.background === "transparent"
+      ? "has no background at all, so no scene"
+      : "takes nothing but pure white behind the product";
   return h(
-    "div", { class: "notice bad", role: "alert" },
-    h("p", {}, h("strong", {}, draft.preset.title), ` ${rule}. “${titled(catalogue.scene_types, draft.scene_type)}” can't be used there.`),
+    "div",
+    { class: "notice bad", role: "alert" },
     h(
-      "p", { class: "row" },
+      "p",
+      {},
+      h("strong", {}, draft.preset.title),
+      ` ${rule}. “${titled(catalogue.scene_types, draft.scene_type)}” can't be used there.`,
+    ),
+    h(
+      "p",
+      { class: "row" },
       h("button", { class: "button small", onclick: () => draft.change({ scene_type: "white" }) }, "Use pure white"),
-      sibling ? h("button", { class: "button small", onclick: () => draft.change({ output_preset: sibling.name }) }, `Use ${sibling.title}`) : null,
+      sibling
+        ? h(
+            "button",
+            { class: "button small", onclick: () => draft.change({ output_preset: sibling.name }) },
+            `Use ${sibling.title}`,
+          )
+        : null,
     ),
   );
 }

@@ -15,8 +15,10 @@ const PLAIN_SHARE = 0.6;
 export function coloursOf(image, most) {
   const pixels = sampled(image);
   const backdrop = backdropOf(pixels);
-  let kept = pixels.filter(({ lab, alpha }) => alpha && !(backdrop && distance(lab, backdrop) < 0.09)).map(({ lab }) => lab);
-  if (kept.length < 40) kept = pixels.filter(({ alpha }) => alpha).map(({ lab }) => lab); // all of it is backdrop: then that is it
+  let kept = pixels
+    .filter(({ lab, alpha }) => alpha && !(backdrop && distance(lab, backdrop) < 0.09))
+    .map(({ lab }) => lab);
+  if (kept.length < 40) kept = pixels.filter(({ alpha }) => alpha).map(({ lab }) => lab);
   const found = clusters(kept, most + 3);
   const chosen = [];
   for (const one of found) {
@@ -53,7 +55,7 @@ function backdropOf(pixels) {
 }
 
 function clusters(labs, count) {
-  // The first centre is the middle, each further one is what lies farthest from all: the same picture, the same colours.
+  // First the middle, then what lies farthest from all so far: the same picture gives the same colours.
   const centres = [mean(labs)];
   while (centres.length < Math.min(count, labs.length)) {
     let [best, far] = [labs[0], -1];
@@ -77,16 +79,16 @@ function clusters(labs, count) {
     }
     groups.forEach((group, i) => group.length && (centres[i] = mean(group)));
   }
-  return centres
-    .map((lab, i) => ({ lab, share: groups[i].length / labs.length }))
-    .sort((a, b) => b.share - a.share);
+  return centres.map((lab, i) => ({ lab, share: groups[i].length / labs.length })).sort((a, b) => b.share - a.share);
 }
 
 const mean = (labs) => [0, 1, 2].map((axis) => labs.reduce((sum, lab) => sum + lab[axis], 0) / labs.length);
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 
 function toLab(...bytes) {
-  const [r, g, b] = bytes.map((byte) => (byte / 255 <= 0.04045 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4));
+  const [r, g, b] = bytes.map((byte) =>
+    byte / 255 <= 0.04045 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4,
+  );
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
   const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
@@ -109,6 +111,10 @@ function toHex([lightness, a, b]) {
   return `#${linear
     .map((value) => Math.min(1, Math.max(0, value)))
     .map((value) => (value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055))
-    .map((value) => Math.round(255 * value).toString(16).padStart(2, "0"))
+    .map((value) =>
+      Math.round(255 * value)
+        .toString(16)
+        .padStart(2, "0"),
+    )
     .join("")}`;
 }

@@ -4,9 +4,18 @@ import { ask, put } from "./api.js";
 import { weight } from "./words.js";
 
 const TYPES = {
-  "image/jpeg": ["jpg", "jpeg"], "image/png": ["png"], "image/webp": ["webp"], "image/avif": ["avif"], "image/tiff": ["tif", "tiff"],
+  "image/jpeg": ["jpg", "jpeg"],
+  "image/png": ["png"],
+  "image/webp": ["webp"],
+  "image/avif": ["avif"],
+  "image/tiff": ["tif", "tiff"],
 };
-export const ACCEPTED = [...Object.keys(TYPES), ...Object.values(TYPES).flat().map((end) => `.${end}`)].join(",");
+export const ACCEPTED = [
+  ...Object.keys(TYPES),
+  ...Object.values(TYPES)
+    .flat()
+    .map((end) => `.${end}`),
+].join(",");
 /** What the service takes unless its operator says otherwise; it has the last word. */
 const MOST_BYTES = 40 * 1024 * 1024;
 const MOST_PIXELS = 50_000_000;
@@ -36,7 +45,9 @@ async function typeOf(file) {
 export async function inspected(file) {
   if (file.size === 0) throw new Unusable(`${file.name} is empty. Copy or export the photo again.`);
   if (file.size > MOST_BYTES) {
-    throw new Unusable(`${file.name} weighs ${weight(file.size)}; at most ${weight(MOST_BYTES)} are taken. Save it as a smaller JPEG.`);
+    throw new Unusable(
+      `${file.name} weighs ${weight(file.size)}; at most ${weight(MOST_BYTES)} are taken. Save it as a smaller JPEG.`,
+    );
   }
   const type = await typeOf(file);
   let bitmap;
@@ -44,14 +55,18 @@ export async function inspected(file) {
     bitmap = await createImageBitmap(file);
   } catch {
     if (type === "image/tiff") return { type, width: null, height: null, preview: null };
-    throw new Unusable(`${file.name} can't be opened: the file is damaged or ends early. Copy or export the photo again.`);
+    throw new Unusable(
+      `${file.name} can't be opened: the file is damaged or ends early. Copy or export the photo again.`,
+    );
   }
   const { width, height } = bitmap;
   if (Math.min(width, height) < LEAST_SIDE) {
     throw new Unusable(`${file.name} has only ${width} × ${height} pixels. Send a larger photo.`);
   }
   if (width * height > MOST_PIXELS) {
-    throw new Unusable(`${file.name} has ${Math.round((width * height) / 1e6)} megapixels; at most ${MOST_PIXELS / 1e6} are taken.`);
+    throw new Unusable(
+      `${file.name} has ${Math.round((width * height) / 1e6)} megapixels; at most ${MOST_PIXELS / 1e6} are taken.`,
+    );
   }
   const preview = reduced(bitmap, PREVIEW_SIDE, type === "image/jpeg" ? "image/jpeg" : "image/webp");
   bitmap.close();

@@ -8,13 +8,27 @@ const PLACES = ["next", "second", "third", "fourth", "fifth"];
 export class Progress {
   #onShare;
   #words = h("p", { class: "progress-words", id: "stage-words" });
-  #bar = h("div", { class: "line", role: "progressbar", "aria-label": "Progress", "aria-valuemin": 0, "aria-valuemax": 100 });
-  #rows = new Map(STAGES.map(([name, words]) => [name, h("li", { "data-stage": name }, h("span", { class: "step" }), words)]));
+  #bar = h("div", {
+    class: "line",
+    role: "progressbar",
+    "aria-label": "Progress",
+    "aria-valuemin": 0,
+    "aria-valuemax": 100,
+  });
+  #rows = new Map(
+    STAGES.map(([name, words]) => [name, h("li", { "data-stage": name }, h("span", { class: "step" }), words)]),
+  );
 
   /** `onShare` hears the progress as 0 to 1. */
   constructor(onShare) {
     this.#onShare = onShare;
-    this.element = h("div", { class: "progress", id: "progress" }, this.#words, this.#bar, h("ol", { class: "stages" }, [...this.#rows.values()]));
+    this.element = h(
+      "div",
+      { class: "progress", id: "progress" },
+      this.#words,
+      this.#bar,
+      h("ol", { class: "stages" }, [...this.#rows.values()]),
+    );
   }
 
   /** Show a state of the job. */
@@ -35,7 +49,8 @@ export class Progress {
       const state = i < at || status === "SUCCESS" ? "done" : i === at ? "now" : "later";
       if (row.dataset.state === state) return;
       row.dataset.state = state;
-      row.toggleAttribute("aria-current", state === "now");
+      if (state === "now") row.setAttribute("aria-current", "step");
+      else row.removeAttribute("aria-current");
       row.firstChild.replaceChildren(state === "done" ? icon("check") : "");
     });
   }
@@ -43,5 +58,7 @@ export class Progress {
 
 function waiting(position) {
   if (position === null || position === undefined) return "Waiting for its turn";
-  return position < PLACES.length ? `Waiting: ${PLACES[position]} in the queue` : `Waiting: ${position} pictures are before it`;
+  return position < PLACES.length
+    ? `Waiting: ${PLACES[position]} in the queue`
+    : `Waiting: ${position} pictures are before it`;
 }

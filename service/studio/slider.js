@@ -5,22 +5,43 @@ import { h, icon, styled } from "./dom.js";
 
 /** `source` is the photo behind the render, {url, content_type}; null: it is gone, and the render stands alone. */
 export function beforeAfter(render, source) {
-  const after = h("img", { class: "after", src: render.url, alt: "The finished picture", width: render.width, height: render.height });
-  after.addEventListener("error", async () => (after.src = (await ask(`/v1/renders/${render.public_id}`)).url), { once: true });
-  const sheet = styled(h("div", { class: `sheet ${/^(png|webp)$/.test(render.format) ? "see-through" : ""}` }, after), { "--at": 0.5 });
+  const after = h("img", {
+    class: "after",
+    src: render.url,
+    alt: "The finished picture",
+    width: render.width,
+    height: render.height,
+  });
+  after.addEventListener("error", async () => (after.src = (await ask(`/v1/renders/${render.public_id}`)).url), {
+    once: true,
+  });
+  const sheet = styled(h("div", { class: `sheet ${/^(png|webp)$/.test(render.format) ? "see-through" : ""}` }, after), {
+    "--at": 0.5,
+  });
   const figure = styled(h("figure", { class: "compare" }, sheet), { "--ratio": render.width / render.height });
   if (!source || source.content_type === "image/tiff") return figure;
   const before = h("img", { class: "before-photo", src: source.url, alt: "" });
   const window_ = h("div", { class: "before" }, before);
   before.addEventListener("load", () => lay(before, render));
   const range = h("input", {
-    class: "range", type: "range", min: 0, max: 100, step: 1, value: 50, "aria-label": "Before and after", "aria-valuetext": told(50),
+    class: "range",
+    type: "range",
+    min: 0,
+    max: 100,
+    step: 1,
+    value: 50,
+    "aria-label": "Before and after",
+    "aria-valuetext": told(50),
     oninput: () => {
       styled(sheet, { "--at": range.value / 100 });
       range.setAttribute("aria-valuetext", told(range.value));
     },
   });
-  sheet.append(window_, h("span", { class: "divider", "aria-hidden": "true" }, h("span", { class: "knob" }, icon("sides"))), range);
+  sheet.append(
+    window_,
+    h("span", { class: "divider", "aria-hidden": "true" }, h("span", { class: "knob" }, icon("sides"))),
+    range,
+  );
   figure.append(h("figcaption", { class: "caption" }, h("span", {}, "Before"), h("span", {}, "After")));
   return figure;
 }

@@ -8,7 +8,14 @@ import { size, titled, weight, when } from "./words.js";
 export function photoStage(studio, order, signal) {
   const { draft } = studio;
   const error = h("p", { class: "error", id: "photo-error", role: "alert" });
-  const input = h("input", { type: "file", id: "photo", class: "unseen", accept: ACCEPTED, "aria-describedby": "photo-help photo-error", onchange: () => take(input.files[0]) });
+  const input = h("input", {
+    type: "file",
+    id: "photo",
+    class: "unseen",
+    accept: ACCEPTED,
+    "aria-describedby": "photo-help photo-error",
+    onchange: () => take(input.files[0]),
+  });
   const place = h("div", { class: "stage-place" });
   const element = h("section", { class: "stage", "aria-label": "Photo" }, input, place, error);
   let busy = null;
@@ -71,14 +78,25 @@ export function photoStage(studio, order, signal) {
   }
 
   function stand(source, line = null) {
+    const unseen = h("p", { class: "no-preview" }, "This photo can't be shown here. It will be used as it is.");
     const picture = source.preview
-      ? h("img", { class: "photo", src: source.preview, alt: `Your photo, ${source.name}` })
-      : h("p", { class: "no-preview" }, "Browsers don't show this kind of file. It will be used as it is.");
-    const facts = [source.name, source.width && size(source.width, source.height), source.bytes && weight(source.bytes)];
+      ? h("img", {
+          class: "photo",
+          src: source.preview,
+          alt: `Your photo, ${source.name}`,
+          onerror: () => picture.replaceWith(unseen),
+        })
+      : unseen;
+    const facts = [
+      source.name,
+      source.width && size(source.width, source.height),
+      source.bytes && weight(source.bytes),
+    ];
     place.replaceChildren(
       h("figure", { class: "print" }, picture, line),
       h(
-        "div", { class: "caption" },
+        "div",
+        { class: "caption" },
         h("span", { class: "facts" }, facts.filter(Boolean).join("  ·  ")),
         h("label", { class: "button small", for: "photo" }, "Another photo"),
         h("button", { class: "button small", onclick: remove }, "Remove"),
@@ -95,15 +113,22 @@ export function photoStage(studio, order, signal) {
     const recent = h("div", { class: "recent" });
     recentRenders(studio, recent).catch((refused) => console.info(refused));
     return h(
-      "div", { class: "empty" },
+      "div",
+      { class: "empty" },
       h(
-        "label", { class: "drop", for: "photo" },
+        "label",
+        { class: "drop", for: "photo" },
         h("span", { class: "drop-mark" }, icon("plus")),
         h("span", { class: "drop-title" }, "Drop a product photo"),
         h("span", { class: "drop-words" }, "or click to choose one, or paste it"),
         h("span", { class: "hint", id: "photo-help" }, "JPEG, PNG, WebP, AVIF or TIFF, up to 40 MB"),
       ),
-      h("p", { class: "hint" }, "No photo at hand? ", h("button", { class: "link", onclick: sample }, "Use our sample bottle")),
+      h(
+        "p",
+        { class: "hint" },
+        "No photo at hand? ",
+        h("button", { class: "link", onclick: sample }, "Use our sample bottle"),
+      ),
       recent,
     );
   }
@@ -120,14 +145,23 @@ async function recentRenders(studio, place) {
   place.append(
     h("h2", { class: "label" }, "Or start from an earlier picture"),
     h(
-      "ul", { class: "strip" },
-      items.map((render) => h(
-        "li", {},
+      "ul",
+      { class: "strip" },
+      items.map((render) =>
         h(
-          "button", { class: "tile", "aria-label": `Start from ${pictureName(studio, render)}`, onclick: () => startFrom(studio, render) },
-          h("img", { src: render.url, alt: "", loading: "lazy" }),
+          "li",
+          {},
+          h(
+            "button",
+            {
+              class: "tile",
+              "aria-label": `Start from ${pictureName(studio, render)}`,
+              onclick: () => startFrom(studio, render),
+            },
+            h("img", { src: render.url, alt: "", loading: "lazy" }),
+          ),
         ),
-      )),
+      ),
     ),
   );
 }
@@ -135,7 +169,7 @@ async function recentRenders(studio, place) {
 /** Put the photo behind a render on the stage: the next picture starts from it, never from the flattened one. */
 export async function startFrom(studio, render) {
   const behind = await ask(`/v1/jobs/${render.job_id}/request`).catch(() => null);
-  const preview = behind?.source?.content_type === "image/tiff" ? render.url : behind?.source?.url ?? render.url;
+  const preview = behind?.source?.content_type === "image/tiff" ? render.url : (behind?.source?.url ?? render.url);
   const name = `the photo of ${pictureName(studio, render)}`;
   studio.draft.change({ source: { render: render.public_id, name, preview, width: null, height: null, bytes: null } });
   studio.go("");
@@ -146,5 +180,8 @@ const pictureName = (studio, render) =>
 
 /** Return when a ULID was made, in milliseconds. */
 export function madeAt(ulid) {
-  return [...ulid.slice(0, 10)].reduce((time, letter) => time * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(letter), 0);
+  return [...ulid.slice(0, 10)].reduce(
+    (time, letter) => time * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(letter),
+    0,
+  );
 }

@@ -19,12 +19,30 @@ export const stageWords = (stage) => STAGES.find(([name]) => name === stage)?.[1
 
 /** What a warning means, and the remedy. */
 export const WARNINGS = {
-  low_confidence: ["We are not sure of the cut-out.", "Look at the outline. A plainer backdrop, or more light between product and backdrop, helps."],
-  enclosed_background_suspected: ["A hole may have stayed filled.", "Look through handles and rings: the old background may still show there."],
-  transparent_material_suspected: ["This looks like glass or another see-through material.", "The old background may shimmer through. Photograph it before a light, even grey."],
-  several_subjects: ["There seems to be more than one thing in the photo.", "All of it was kept. Crop the photo to the product if that was not meant."],
-  subject_touches_edge: ["The photo cuts the product.", "It stays at that edge of the picture. Step back a little for the next photo."],
-  upscaled: ["The photo is smaller than this place asks for.", "The product was enlarged and looks softer than it could. Send a larger photo."],
+  low_confidence: [
+    "We are not sure of the cut-out.",
+    "Look at the outline. A plainer backdrop, or more light between product and backdrop, helps.",
+  ],
+  enclosed_background_suspected: [
+    "A hole may have stayed filled.",
+    "Look through handles and rings: the old background may still show there.",
+  ],
+  transparent_material_suspected: [
+    "This looks like glass or another see-through material.",
+    "The old background may shimmer through. Photograph it before a light, even grey.",
+  ],
+  several_subjects: [
+    "There seems to be more than one thing in the photo.",
+    "All of it was kept. Crop the photo to the product if that was not meant.",
+  ],
+  subject_touches_edge: [
+    "The photo cuts the product.",
+    "It stays at that edge of the picture. Step back a little for the next photo.",
+  ],
+  upscaled: [
+    "The photo is smaller than this place asks for.",
+    "The product was enlarged and looks softer than it could. Send a larger photo.",
+  ],
 };
 
 /** What to do about a job that failed. */
@@ -60,7 +78,13 @@ export const size = (width, height) => (width ? `${width} × ${height}` : "The p
 export const FORMATS = { jpeg: "JPEG", png: "PNG", webp: "WebP", avif: "AVIF" };
 
 export function when(time) {
-  return new Date(time).toLocaleString("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+  return new Date(time).toLocaleString("en", {
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    hour12: false,
+  });
 }
 
 /** A name of the catalogue as its title, free text as it is. */
@@ -84,16 +108,30 @@ export function fidelityWords({ mean, p99 }) {
 }
 
 const RULES = {
-  size: "Size", min_side: "Shortest side", format: "Format", bytes: "Weight", colour_profile: "Colour profile",
-  camera_metadata: "Camera data", fill: "Product in the frame", margins: "Free margins", enlargement: "Not enlarged",
-  white_border: "White border", white_background: "White background", white_edge: "White beside the product",
-  shadow: "Shadow", ai_marking: "Marked as made with AI", content_credentials: "Content credentials", content: "Nothing but the product",
+  size: "Size",
+  min_side: "Shortest side",
+  format: "Format",
+  bytes: "Weight",
+  colour_profile: "Colour profile",
+  camera_metadata: "Camera data",
+  fill: "Product in the frame",
+  margins: "Free margins",
+  enlargement: "Not enlarged",
+  white_border: "White border",
+  white_background: "White background",
+  white_edge: "White beside the product",
+  shadow: "Shadow",
+  ai_marking: "Marked as made with AI",
+  content_credentials: "Content credentials",
+  content: "Nothing but the product",
 };
-export const ruleTitle = (rule) => RULES[rule] ?? rule.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
+export const ruleTitle = (rule) =>
+  RULES[rule] ?? rule.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
 
 const percent = (share) => `${(share * 100).toFixed(share > 0.999 && share < 1 ? 2 : 0)} %`;
 const SOURCES = {
-  compositeWithTrainedAlgorithmicMedia: "photo with a generated part", trainedAlgorithmicMedia: "generated",
+  compositeWithTrainedAlgorithmicMedia: "photo with a generated part",
+  trainedAlgorithmicMedia: "generated",
   compositeCapture: "put together from photographs",
 };
 
@@ -101,19 +139,34 @@ const SOURCES = {
 export function measuredWords({ rule, measured, bound, status }) {
   if (status === "unchecked") return `${bound} A person has to look.`;
   switch (rule) {
-    case "size": return `${measured.join(" × ")} px`;
-    case "min_side": return `${measured} px, at least ${bound}`;
-    case "format": return `${FORMATS[measured] ?? measured}; taken: ${bound.map((one) => FORMATS[one] ?? one).join(", ")}`;
-    case "bytes": return `${weight(measured)} of ${weight(bound)}`;
-    case "colour_profile": return measured ?? "none";
-    case "camera_metadata": return measured ? `${measured} fields left` : "none left in the file";
-    case "fill": return `${percent(measured)}, ${percent(bound[0])} to ${percent(bound[1])} asked`;
-    case "margins": return measured.map(percent).join(", ");
-    case "enlargement": return measured > 1.001 ? `enlarged ${measured.toFixed(2)} times` : `shown at ${percent(measured)} of its pixels`;
-    case "white_border": case "white_background": return `${percent(measured)} pure white`;
-    case "white_edge": return `darkest ${measured} of 255`;
-    case "shadow": return bound === "soft" ? "a soft one" : measured === 255 ? "none" : `darkest ${measured} of 255`;
-    case "ai_marking": return SOURCES[measured] ?? measured ?? "not needed";
-    default: return Array.isArray(measured) ? measured.join(", ") : String(measured ?? "–");
+    case "size":
+      return `${measured.join(" × ")} px`;
+    case "min_side":
+      return `${measured} px, at least ${bound}`;
+    case "format":
+      return `${FORMATS[measured] ?? measured}; taken: ${bound.map((one) => FORMATS[one] ?? one).join(", ")}`;
+    case "bytes":
+      return `${weight(measured)} of ${weight(bound)}`;
+    case "colour_profile":
+      return measured ?? "none";
+    case "camera_metadata":
+      return measured ? `${measured} fields left` : "none left in the file";
+    case "fill":
+      return `${percent(measured)}, ${percent(bound[0])} to ${percent(bound[1])} asked`;
+    case "margins":
+      return measured.map(percent).join(", ");
+    case "enlargement":
+      return measured > 1.001 ? `enlarged ${measured.toFixed(2)} times` : `shown at ${percent(measured)} of its pixels`;
+    case "white_border":
+    case "white_background":
+      return `${percent(measured)} pure white`;
+    case "white_edge":
+      return `darkest ${measured} of 255`;
+    case "shadow":
+      return bound === "soft" ? "a soft one" : measured === 255 ? "none" : `darkest ${measured} of 255`;
+    case "ai_marking":
+      return SOURCES[measured] ?? measured ?? "not needed";
+    default:
+      return Array.isArray(measured) ? measured.join(", ") : String(measured ?? "–");
   }
 }
