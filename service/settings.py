@@ -197,6 +197,23 @@ class Settings(BaseSettings):
         return path.read_bytes()
 
 
+class Remote(BaseSettings):
+    """The server that the command line's remote commands talk to: `BACKDROP_URL` and `BACKDROP_KEY`."""
+
+    model_config = SettingsConfigDict(env_prefix="BACKDROP_", frozen=True, extra="ignore")
+
+    #: Base URL, e.g. https://backdrop.example; empty: `backdrop swap` and `backdrop batch` run on this machine.
+    url: str = ""
+    #: A client's key, as `backdrop clients add` printed it.
+    key: str = ""
+
+
+def load_remote(*, url: str | None, key: str | None) -> Remote:
+    """Read the environment; what the command line gives wins where it is not None."""
+    given: dict[str, object] = {"url": url, "key": key}
+    return Remote(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the environment; `overrides` (from the command line) win where they are not None.
 
