@@ -1,4 +1,4 @@
-"""The command line: `backdrop up|api|worker|sweep|swap|batch|catalog|jobs|renders|brands|clients|ledger|models|doctor|…`.
+"""The command line: `backdrop up|api|worker|sweep|swap|batch|catalog|jobs|renders|brands|clients|ledger|doctor|…`.
 
 Each command imports what it needs when it runs: `backdrop --help` must not wait for torch.
 """
