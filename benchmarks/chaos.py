@@ -160,6 +160,8 @@ class Storm:
         while time.monotonic() < started + patience and verdict.unfinished(self._engine):
             self._tend()
             time.sleep(0.2)
+        for line in verdict.stuck(self._engine):
+            self._console.print(line, markup=False)
         self._wait_for_apis()
         self._quiet_after = time.monotonic() - started
 

@@ -2,8 +2,8 @@
 
 Starts `backdrop up` in a temporary folder, on the embedded default or on what the environment names (DATABASE_URL,
 BACKDROP_STORE and so on), and lets Schemathesis loose on it with a key, credits, photos, a finished job and its render.
-All checks but one that does not fit (a cancelled job is still there), without admission's limits. Nothing may answer
-5xx or what the document does not name.
+All checks but one that does not fit (a cancelled job is still there), without admission's limits, and with streams and
+submits that wait a second at most. Nothing may answer 5xx or what the document does not name.
 """
 
 import json
@@ -44,12 +44,14 @@ renders = {{ values = {renders} }}
 "path.job_id" = {{ dictionary = "jobs", probability = 0.5 }}
 "path.public_id" = {{ dictionary = "renders", probability = 0.5 }}
 [checks.positive_data_acceptance]
-# 422: exactly one source, presets that exist, colours, scenes that a preset forbids: no schema says these.
+# 422: exactly one source, presets that exist, colours, scenes that a preset forbids, names of brands: no schema says
+# these.
 # 402: the credits may run out.
 expected-statuses = ["2xx", 401, 402, 404, 409, 422]
 """
-#: Else most requests would be answered by admission, and come no further.
-_NO_LIMITS = {f"BACKDROP_{name}": "0" for name in ("SUBMIT_RATE", "UNFINISHED_LIMIT", "QUEUE_LIMIT")}
+#: Else most requests would be answered by admission, and come no further; or wait for jobs that wait.
+_LIMITS = {f"BACKDROP_{name}": "0" for name in ("SUBMIT_RATE", "UNFINISHED_LIMIT", "QUEUE_LIMIT", "STREAM_LIMIT")}
+_LIMITS |= {"BACKDROP_STREAM_SECONDS": "1", "BACKDROP_PREFER_WAIT": "1"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def live(home: Path, **variables: str) -> Iterator[Live]:
 
     Its settings are this process's; `variables` of the environment win over them.
     """
-    environment = Settings(home=home, port=0).environment() | _NO_LIMITS | variables
+    environment = Settings(home=home, port=0).environment() | _LIMITS | variables
     up = [str(BIN / "backdrop"), "up", "--home", str(home), "--port", "0"]
     with subprocess.Popen(up, env=environment, stdout=subprocess.PIPE, text=True) as service:
         try:

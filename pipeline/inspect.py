@@ -9,6 +9,7 @@ from pipeline.fidelity import Product
 from pipeline.image import Cutout, Placed, Rgb
 from pipeline.marking import Credentials
 from pipeline.palette import MEAN_BAR, WORST_BAR, background_pixels, compare_palette, meets_bars
+from pipeline.resample import tight_box
 from pipeline.rules import check_rules, reopen
 from pipeline.spec import Spec
 
@@ -25,12 +26,14 @@ def inspect(
     cutout: Cutout,
     provenance: dict[str, Any],
     credentials: Credentials | None = None,
+    photo_size: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Measure a delivered file and return the JSON-ready report: palette, fidelity, preset, cutout, provenance.
 
     `placed` is the product as it was laid on the canvas; `background` what was painted behind it, shadow included
     (H×W×3 sRGB in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so the
     encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
+    With `photo_size`, the photo's width and height in pixels, `cutout` tells where the product was and where it is now.
 
     Raises ValueError where the file's size is not the canvas's.
     """
@@ -48,9 +51,22 @@ def inspect(
             "warnings": list(cutout.warnings),
             "cut_sides": list(cutout.cut_sides),
             "enclosed_share": cutout.enclosed,
-        },
+        }
+        | ({} if photo_size is None else _boxes(cutout, placed, photo_size)),
         "provenance": dict(provenance),
     }
+
+
+def _boxes(cutout: Cutout, placed: Placed, photo_size: tuple[int, int]) -> dict[str, list[float]]:
+    """Return the product's box in the photo and on the canvas: left, top, right, bottom as shares 0–1 of each."""
+    left, top, right, bottom = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
+    x, y = cutout.origin
+    height, width = placed.alpha.shape
+    boxes = {
+        "source_box": ((left + x, top + y, right + x, bottom + y), photo_size),
+        "placed_box": (placed.box, (width, height)),
+    }
+    return {name: [round(at / size[i % 2], 5) for i, at in enumerate(box)] for name, (box, size) in boxes.items()}
 
 
 def _palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> dict[str, Any]:

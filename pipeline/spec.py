@@ -113,6 +113,8 @@ class Spec:
     seed: int
     #: Words of the brand's style, for the prompt only.
     style_words: str = ""
+    #: The background is made without the product, the same for all.
+    pinned: bool = False
 
 
 @dataclass(frozen=True)

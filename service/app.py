@@ -12,10 +12,12 @@ from ulid import ULID
 
 from service.accounts import Accounts
 from service.admission import REFUSALS, tell_rate
+from service.brands import Brands
 from service.buckets import open_buckets
 from service.catalogue import load_catalogue
 from service.database import create_engine, is_migrated
 from service.documentation import Documented, close_schemas, openapi_config
+from service.examples import add_examples, load_examples
 from service.file_routes import files_router
 from service.job_states import JobStates
 from service.jobs import Jobs
@@ -25,9 +27,12 @@ from service.orders import Orders
 from service.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.queue import Bell, QueueUnavailable
 from service.rate_limit import RateLimit
+from service.reference_routes import REFERENCE
 from service.routes import PRIVATE, PUBLIC
 from service.settings import Settings
 from service.stored import Stored
+from service.studio_page import StudioPage
+from service.studio_routes import STUDIO
 from service.submit import Submit
 from service.watch import Watch
 from service.wire import Health, MissingPart
@@ -44,26 +49,32 @@ def create_app(settings: Settings) -> Litestar:
     bell = Bell(settings.queue_url)
     job_states = JobStates(engine)
     watch = Watch(job_states.of, stream_limit=settings.stream_limit)
+    orders = Orders(
+        engine,
+        key_ttl=settings.idempotency_ttl,
+        unfinished_limit=settings.unfinished_limit,
+        queue_limit=settings.queue_limit,
+    )
+    brands = Brands(engine)
     submit = Submit(
         catalogue=catalogue,
-        orders=Orders(
-            engine,
-            key_ttl=settings.idempotency_ttl,
-            unfinished_limit=settings.unfinished_limit,
-            queue_limit=settings.queue_limit,
-        ),
+        orders=orders,
         jobs=jobs,
+        brands=brands,
         sources=sources,
         bell=bell,
         max_photo_bytes=settings.max_photo_bytes,
     )
     state = {
         "accounts": Accounts(engine),
+        "brands": brands,
         "catalogue": catalogue,
         "engine": engine,
         "job_states": job_states,
         "jobs": jobs,
         "listings": Listings(engine),
+        "orders": orders,
+        "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,
@@ -71,12 +82,13 @@ def create_app(settings: Settings) -> Litestar:
         "stored": Stored(engine),
         "stream_heartbeat": settings.stream_heartbeat,
         "stream_seconds": settings.stream_seconds,
+        "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "bell": bell,
         "watch": watch,
     }
     app = Litestar(
-        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), live, ready],
+        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
         state=State(state),
         before_send=[_name_request, tell_rate],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
@@ -87,6 +99,7 @@ def create_app(settings: Settings) -> Litestar:
         logging_config=None,
     )
     close_schemas(app.openapi_schema)
+    add_examples(app.openapi_schema, load_examples())
     return app
 
 

@@ -55,7 +55,7 @@ class Catalogue:
             name=words,
             title=words,
             description="A scene in the caller's own words.",
-            prompt=f'a setting for a product photograph that fits the description "{_quotable(words)}"',
+            prompt=f'a setting for a product photograph that fits the description "{quotable(words)}"',
             kind=kind,
             surface=surface,
         )
@@ -70,7 +70,7 @@ class Catalogue:
             name=words,
             title=words,
             description="A mood in the caller's own words.",
-            prompt=f'an atmosphere that fits the description "{_quotable(words)}"',
+            prompt=f'an atmosphere that fits the description "{quotable(words)}"',
         )
 
     def preset(self, name: str) -> Preset:
@@ -151,14 +151,14 @@ def _free_text(text: str) -> str:
     # control, format and surrogate characters, line and paragraph separators: nothing that a description needs
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in words):
         raise ValueError("Control characters are not accepted; write one line of plain text.")
-    if not _quotable(words):
+    if not quotable(words):
         raise ValueError("Name an entry of the catalogue, or describe it in 1 to 120 characters.")
     if len(words) > MAX_TEXT:
         raise ValueError(f"A description has at most {MAX_TEXT} characters; this one has {len(words)}.")
     return words
 
 
-def _quotable(words: str) -> str:
+def quotable(words: str) -> str:
     """Remove every kind of double quotation mark, so that the text cannot end its own quotation."""
     return re.sub(r"[\"\u201c-\u201f\u00ab\u00bb\u2033\u275d\u275e\u300c-\u300f\uff02`]", "", words).strip()
 

@@ -1,4 +1,4 @@
-"""The command line: `backdrop up|api|worker|sweep|swap|catalog|jobs|renders|brands|clients|ledger|models|doctor|…`.
+"""The command line: `backdrop up|api|worker|sweep|swap|batch|catalog|jobs|renders|brands|clients|ledger|doctor|…`.
 
 Each command imports what it needs when it runs: `backdrop --help` must not wait for torch.
 """
@@ -188,6 +188,16 @@ def list_models() -> None:
             state = str(error)
         click.echo(f"{card.name}  {card.licence}  {card.bytes / 1e6:.1f} MB  {card.source}\n  {state}")
     click.echo(f"generator  {settings.generator}")
+
+
+@main.command()
+def thumbnails() -> None:
+    """Make the studio page's pictures of scenes and moods; only what has changed since the last time."""
+    from service.thumbnails import make_thumbnails
+
+    settings = settings_from()
+    count = make_thumbnails(settings, lambda line: click.echo(line, err=True))
+    click.echo(f"{settings.thumbnails}: {f'{count} made' if count else 'up to date'}")
 
 
 @main.command()

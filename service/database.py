@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
@@ -17,14 +18,29 @@ from alembic.script import ScriptDirectory
 DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+#: A server that left without a word is noticed within half a minute (libpq's parameters: seconds, milliseconds).
+_POSTGRESQL = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 #: Seconds that a transaction on SQLite waits for its turn in this process, and then for those of others.
 _PATIENCE = 10
 
 
-def create_engine(url: str) -> sa.Engine:
-    """Return an engine for a `sqlite:///` or `postgresql+psycopg://` URL. Connects to nothing yet."""
+def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
+    """Return an engine for a `sqlite:///` or `postgresql+psycopg://` URL. Connects to nothing yet.
+
+    `hold`: seconds for which PostgreSQL lets a transaction do nothing. A host that froze or left the network in the
+    middle of one would keep its locks, and a sweep that wants one of them, for hours.
+    """
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
+        sa.event.listen(engine, "connect", partial(_prepare_postgresql, hold))
+        sa.event.listen(engine, "handle_error", _tell_of_lost_locks)
+        return engine
     path = sa.make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +48,23 @@ def create_engine(url: str) -> sa.Engine:
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_in_turn())
     return engine
+
+
+def _prepare_postgresql(hold: float, connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {round(1000 * hold)}")
+    connection.commit()
+
+
+def _tell_of_lost_locks(context: sa.engine.ExceptionContext) -> None:
+    """Tell of a transaction that was ended because it did nothing as of any lost connection: PostgreSQL does not.
+
+    Raises OperationalError, which is among DATABASE_AWAY.
+    """
+    error = context.original_exception
+    if getattr(error, "sqlstate", None) == "25P03" and isinstance(error, Exception):
+        context.is_disconnect = True
+        raise sa.exc.OperationalError(context.statement, None, error, connection_invalidated=True)
 
 
 def _prepare_sqlite(connection: SqliteConnection, _record: Any) -> None:

@@ -1,6 +1,5 @@
 """What the OpenAPI document says beside the types: answers, examples, security."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
-from service.wire import HTTPValidationError, JobEvent, Problem, SwapPlan, WorkflowAcceptedResponse
+from service.wire import HTTPValidationError, JobMessage, Problem, SwapPlan, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
@@ -46,7 +45,7 @@ class Submitted(Documented):
         super().__post_init__()
         for status, answer in (self.responses or {}).items():
             assert isinstance(answer, OpenAPIResponse)
-            names = [*_RATE_FIELDS, "Retry-After"] if status == "409" else _RATE_FIELDS
+            names = _RATE_FIELDS + {"202": ["Preference-Applied"], "409": ["Retry-After"]}.get(status, [])
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
 
 
@@ -59,6 +58,10 @@ _FIELDS = {
     "RateLimit": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=['"submits";r=299;t=60']),
         description="Submits that are left (r) for so many seconds (t). Absent: not counted.",
+    ),
+    "Preference-Applied": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=["wait=20"]),
+        description="For how many seconds the answer was to wait for the job's end. Absent: it did not.",
     ),
     "Retry-After": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.INTEGER, minimum=1), description="Seconds after which to try again."
@@ -95,6 +98,7 @@ CONFLICT = _problem(
     409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
 )
 JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
+TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
 TOO_LARGE = _problem(413, "Content Too Large", "body_too_large", "The body is larger than this route takes.")
 TOO_MANY = _problem(
     429,
@@ -104,14 +108,11 @@ TOO_MANY = _problem(
     ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
 )
 STREAM = ResponseSpec(
-    str,
-    description="Events named `job`. The data of each is JSON: `job_id`, `status`, `stage`, `progress` (0 to 1),"
-    " `attempt`, `queue_position` (jobs that wait before it: 0 for the next one, 1000 for that many or more; null:"
-    " it was started), `error` (null, or `code` and `message`) and `credits_refunded`. Lines that begin with a colon"
-    " say that the stream is there.",
+    JobMessage,
+    description="Server-Sent Events. Lines that begin with a colon only say that the stream is there.",
     media_type="text/event-stream",
     generate_examples=False,
-    examples=[Example(value=f"id: 59998\r\nevent: job\r\ndata: {json.dumps(JobEvent.EXAMPLE)}\r\n\r\n")],
+    examples=[Example(value=JobMessage.EXAMPLE)],
 )
 NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
 TOO_MANY_STREAMS = _problem(
@@ -158,7 +159,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
 
 def close_schemas(document: OpenAPI) -> None:
     """Say of the bodies that refuse unknown fields that they do: litestar drops that part of a pydantic model."""
-    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest"):
+    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest"):
         schema = document.components.schemas[name]
         assert isinstance(schema, Schema)
         schema.additional_properties = False

@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
 
 from service.directory_objects import DirectoryObjects
-from service.objects import UPLOAD_TYPES, ObjectNotFound
+from service.objects import ObjectNotFound, content_type_of
 from service.problems import not_found, problem
 from service.routes import options
 
@@ -48,14 +48,12 @@ def get_file(
     except ObjectNotFound as error:
         raise not_found("file") from error
     name = PurePosixPath(key).name
-    types = {extension: content_type for content_type, extension in UPLOAD_TYPES.items()}
     headers = {
         "Content-Disposition": f'inline; filename="{name}"',
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, max-age=86400, immutable",  # a key is written once
     }
-    content_type = types.get(name.rpartition(".")[2], "application/octet-stream")
-    return Response(data, media_type=content_type, headers=headers)
+    return Response(data, media_type=content_type_of(name), headers=headers)
 
 
 def _signed_bucket(request: AnyRequest, state: State, bucket: str, expires: int, signature: str) -> DirectoryObjects:

@@ -80,6 +80,12 @@ class Objects(Protocol):
         """Return where to GET an object."""
 
 
+def content_type_of(key: str) -> str:
+    """Return the content type that the key's extension stands for."""
+    types = {extension: content_type for content_type, extension in UPLOAD_TYPES.items()}
+    return types.get(key.rpartition(".")[2], "application/octet-stream")
+
+
 def checked(key: str) -> str:
     """Return the key. Raises ObjectNotFound for what is none, so that no store is asked for it."""
     if not _KEY.fullmatch(key):

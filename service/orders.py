@@ -8,10 +8,10 @@ from ulid import ULID
 
 from service.database import reader
 from service.doubt import CommitInDoubt, in_transaction, was_written
-from service.job import JobStatus
+from service.job import JobStatus, may_be_id
 from service.ledger import debit
 from service.stored import check_source, use_source
-from service.tables import UNFINISHED, clients, db_now, jobs, request_logs
+from service.tables import UNFINISHED, clients, db_now, jobs, request_logs, stored_objects
 
 
 class IdempotencyConflict(Exception):
@@ -58,6 +58,16 @@ class Accepted:
     job_id: str
     credits_cost: int
     repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a job was made of."""
+
+    body: dict[str, Any]
+    seed: int
+    #: The photo; None: it is kept no longer.
+    source_key: str | None
 
 
 @dataclass(frozen=True)
@@ -226,6 +236,28 @@ class Orders:
         if row.body_sha256 != body_sha256:
             raise IdempotencyConflict
         return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
+
+    def asked(self, job_id: str, *, client_id: str) -> Asked | None:
+        """Return what the client's job was made of; None when there is none of that id, or it is another client's."""
+        if not may_be_id(job_id):
+            return None
+        kept = sa.and_(
+            stored_objects.c.bucket == "sources",
+            stored_objects.c.key == jobs.c.source_key,
+            stored_objects.c.doomed_at.is_(None),
+        )
+        query = (
+            sa.select(request_logs.c.body, jobs.c.spec, stored_objects.c.key)
+            .join_from(jobs, request_logs, request_logs.c.request_id == jobs.c.request_id)
+            .join(stored_objects, kept, isouter=True)
+            .where(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        )
+        with self._reader.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        # The colours as the job has them: a brand may have given them, and have others by now.
+        return Asked(row.body | {"dominant_colors": row.spec["dominant_colors"]}, row.spec["seed"], row.key)
 
     def free_old_keys(self, *, most: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.spec import Preset
+from service.brands import Brand
 from service.catalogue import Catalogue
 from service.orders import Outlook, QueueFull, TooManyUnfinishedJobs
 from service.specs import stored_spec
@@ -20,7 +21,7 @@ class Resolved:
     #: 0 to 2**31 - 1; None: one is drawn when the job is made.
     seed: int | None
     #: The client's brand that `pilot_brand` names; None: it names none.
-    brand: str | None
+    brand: Brand | None
     source_key: str
     preset: Preset
 
@@ -32,6 +33,8 @@ class Resolved:
             dominant_colors=self.request.dominant_colors,
             output_preset=self.preset.name,
             seed=secrets.randbelow(2**31) if self.seed is None else self.seed,
+            style_words=self.brand.style_words if self.brand else (),
+            pinned=self.brand is not None and self.brand.pinned,
         )
 
 

@@ -11,6 +11,7 @@ from ulid import ULID
 
 from service.accounts import Accounts
 from service.auth import authenticated
+from service.brand_routes import delete_brand, get_brand, list_brands, put_brand
 from service.catalogue import Catalogue
 from service.documentation import (
     DATABASE_AWAY,
@@ -26,14 +27,16 @@ from service.event_routes import follow_job
 from service.jobs import Jobs
 from service.list_routes import list_jobs, list_renders
 from service.objects import UPLOAD_TYPES, Objects
+from service.orders import Orders
 from service.problems import not_found
 from service.stored import Stored
 from service.submit import upload_prefix
-from service.views import base_url, job_view, render_view
+from service.views import asked_view, base_url, job_view, render_view
 from service.wire import (
     CatalogueItems,
     CreditEntry,
     Credits,
+    JobRequestView,
     JobView,
     RenderView,
     Upload,
@@ -95,6 +98,23 @@ def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView
     if found is None:
         raise not_found("job")
     return job_view(request, state, *found)
+
+
+@get(
+    "/jobs/{job_id:str}/request",
+    operation_id="get_job_request",
+    tags=["jobs"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
+)
+def get_job_request(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobRequestView:
+    """Return what was asked of a job, and the photo behind it for as long as it is kept."""
+    orders: Orders = state.orders
+    asked = orders.asked(job_id, client_id=request.state.client.id)
+    if asked is None:
+        raise not_found("job")
+    return asked_view(request, state, asked)
 
 
 @delete(
@@ -171,6 +191,7 @@ def _items(state: State, key: str) -> CatalogueItems:
 
 
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
+BRAND_OPTIONS = options("/brands/{name:str}", "GET", "PUT", "DELETE")
 #: Everything under /v1 that belongs to one client.
 PRIVATE = Router(
     "/v1",
@@ -178,8 +199,9 @@ PRIVATE = Router(
     security=SECURED,
     route_handlers=[
         *(WORKFLOWS, create_upload, get_credits),
-        *(list_jobs, JOB_OPTIONS, get_job, cancel_job, follow_job),
+        *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
         *(list_renders, get_render),
+        *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
     ],
 )
 #: Everything under /v1 that is the same for all.

@@ -97,7 +97,8 @@ class S3Objects:
 
     def _presigned(self, method: str, call: str, params: dict[str, str], headers: dict[str, str]) -> SignedUrl:
         expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=self._url_ttl)
-        url = self._public.generate_presigned_url(call, Params=params, ExpiresIn=self._url_ttl)
+        with self._translated(params["Key"]):
+            url = self._public.generate_presigned_url(call, Params=params, ExpiresIn=self._url_ttl)
         return SignedUrl(method, url, headers, expires_at)
 
     @contextlib.contextmanager

@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     stream_seconds: float = Field(3600.0, gt=0)
     #: A stream on which nothing happens says that it is there.
     stream_heartbeat: float = Field(15.0, gt=0)
+    #: The longest that a submit waits for its job's end when its caller prefers to. 0: it never waits.
+    prefer_wait: int = Field(30, ge=0)
     #: How long a worker may take to hand its job back when it is told to stop.
     stop_grace: float = 20.0
 
@@ -89,6 +91,8 @@ class Settings(BaseSettings):
     render_days: float = Field(0.0, ge=0)
     #: Days that a cut-out is kept after a job last used it, 0: none is kept. Never longer than photos are.
     cutout_days: float = Field(30.0, ge=0)
+    #: Days that a pinned background is kept after a job last used it, 0: none is kept.
+    background_days: float = Field(90.0, ge=0)
     #: How often what has expired is looked for.
     expire_every: float = 60.0
 
@@ -105,6 +109,8 @@ class Settings(BaseSettings):
     refiner: str = str(REFINER_CHECKPOINT)
     #: Where weights lie: beside the installed packages, so that they come and go with the virtual environment.
     weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
+    #: Where the studio page's thumbnails lie; `backdrop thumbnails` makes them.
+    thumbnails: Path = Path(sys.prefix) / "share" / "backdrop" / "thumbnails"
     #: A diffusers folder or hub id.
     generator: str = str(STUDIO_CHECKPOINT)
     #: Whether a hub model's latents are moved to the asked colours while it paints (`models.latent_shift`).
@@ -130,7 +136,7 @@ class Settings(BaseSettings):
     #: Longer side in pixels of what the generator paints.
     generation_size: int | None = Field(None, ge=64)
 
-    @field_validator("home", "weights", "c2pa_certificate", "c2pa_key")
+    @field_validator("home", "weights", "thumbnails", "c2pa_certificate", "c2pa_key")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from service.accounts import Client
+from service.brands import Brands
 from service.catalogue import Catalogue
 from service.database import DATABASE_AWAY
 from service.jobs import Jobs
@@ -41,6 +42,7 @@ class Submit:
     catalogue: Catalogue
     orders: Orders
     jobs: Jobs
+    brands: Brands
     sources: Objects
     bell: Bell
     max_photo_bytes: int
@@ -68,7 +70,7 @@ class Submit:
             request_id=request_id,
             client_id=client.id,
             workflow=SWAP_WORKFLOW,
-            body=resolved.request.model_dump(mode="json"),
+            body=request.model_dump(mode="json"),
             body_sha256=body_sha256,
             spec=resolved.spec(),
             source_key=resolved.source_key,
@@ -97,10 +99,16 @@ class Submit:
         return plan(resolved, outlook, self.catalogue)
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, seed: int | None) -> Resolved:
+        """Return what is asked, with all that the client's brand of that name fills in."""
+        name = request.pilot_brand
+        brand = self.brands.get(name, client_id=client.id) if name else None
+        if brand is not None:
+            request = request.model_copy(update={"dominant_colors": request.dominant_colors or list(brand.palette)})
+            seed = brand.seed if seed is None else seed
         return Resolved(
             request=request,
             seed=seed,
-            brand=None,
+            brand=brand,
             source_key=self._source_key(client, request),
             preset=self.catalogue.presets[request.output_preset],
         )

@@ -192,7 +192,7 @@ renders = sa.Table(
 stored_objects = sa.Table(
     "stored_objects",
     metadata,
-    # "sources", "renders", or what lies in the bucket of renders and can be made again: "cutouts".
+    # "sources", "renders", or what lies in the bucket of renders and can be made again: "cutouts", "scenes".
     sa.Column("bucket", sa.String(8), primary_key=True),
     sa.Column("key", sa.String(512), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
@@ -214,6 +214,25 @@ stored_objects = sa.Table(
         "doomed_at",
         postgresql_where=sa.text("doomed_at IS NOT NULL"),
         sqlite_where=sa.text("doomed_at IS NOT NULL"),
+    ),
+)
+
+brands = sa.Table(
+    "brands",
+    metadata,
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
+    sa.Column("name", sa.String(120), primary_key=True),
+    # #rrggbb; words.
+    sa.Column("palette", sa.JSON, nullable=False),
+    sa.Column("style_words", sa.JSON, nullable=False),
+    sa.Column("seed_policy", sa.String(8), nullable=False),
+    sa.Column("seed", sa.BigInteger),
+    sa.Column("default_preset", sa.String(64)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("updated_at", Timestamp, nullable=False, default=db_now()),
+    sa.CheckConstraint(
+        "(seed_policy = 'pinned' AND seed IS NOT NULL) OR (seed_policy = 'free' AND seed IS NULL)",
+        name="only_a_pinned_brand_has_a_seed",
     ),
 )
 

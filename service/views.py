@@ -8,9 +8,20 @@ from litestar.datastructures import State
 from service.catalogue import preset_json
 from service.job import Job, Render
 from service.job_states import JobState
-from service.objects import Objects
+from service.objects import Objects, content_type_of
+from service.orders import Asked
 from service.plan import Plan
-from service.wire import JobError, JobEvent, JobView, PlanWarning, RenderView, Report, SwapPlan
+from service.wire import (
+    JobError,
+    JobEvent,
+    JobRequestView,
+    JobView,
+    PlanWarning,
+    RenderView,
+    Report,
+    SourceView,
+    SwapPlan,
+)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -37,6 +48,17 @@ def job_view(request: AnyRequest, state: State, job: Job, render: Render | None)
     return JobView(**kept, job_id=job.id, error=error, render=shown)
 
 
+def asked_view(request: AnyRequest, state: State, asked: Asked) -> JobRequestView:
+    """Show what was asked of a job, with a download URL of its photo made for this answer."""
+    source = None
+    if asked.source_key is not None:
+        objects: Objects = state.sources
+        content_type = content_type_of(asked.source_key)
+        signed = objects.download_url(asked.source_key, content_type, base_url(request))
+        source = SourceView(url=signed.url, url_expires_at=signed.expires_at, content_type=content_type)
+    return JobRequestView(request=asked.body, seed=asked.seed, source=source)
+
+
 def event_view(state: JobState) -> JobEvent:
     """Show where a job stands."""
     error = JobError(code=state.error_code, message=state.error_message or "") if state.error_code else None
@@ -53,7 +75,7 @@ def plan_view(plan: Plan) -> SwapPlan:
         affordable=plan.affordable,
         request=resolved.request,
         seed=resolved.seed,
-        brand=resolved.brand,
+        brand=resolved.brand.name if resolved.brand else None,
         preset=preset_json(resolved.preset),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
     )

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 
 from service.job_states import JobState
@@ -97,6 +98,22 @@ class Watch:
                 self._thread.start()
             self._changed.notify()
         return watcher
+
+    async def ended(self, job_id: str, seconds: float) -> JobState | None:
+        """Wait for a job's end; return the last state that is known after so many seconds, None where none is.
+
+        Waiting takes no thread, and no connection of the database's.
+        """
+        end, last = time.monotonic() + seconds, None
+        watcher = self.open(job_id)
+        try:
+            while (left := end - time.monotonic()) > 0 and not watcher.stopped:
+                last = await watcher.news(left) or last
+                if last is not None and last.over:
+                    break
+        finally:
+            watcher.close()
+        return last
 
     def leave(self, watcher: Watcher) -> None:
         """Take a watcher off; none there is no error."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from service.brands import SeedPolicy
 from service.job import JobStatus
 from service.objects import UPLOAD_TYPES
 from service.swap_request import BackgroundSwapWithSpecRequest
@@ -25,7 +26,10 @@ class WorkflowAcceptedResponse(BaseModel):
 
     request_id: str = Field(description="26-character ULID of the request.", min_length=26, max_length=26)
     job_id: str | None = Field(description="The job to follow.")
-    status: JobStatus = Field(JobStatus.NOT_STARTED, description="The job's status when it was submitted.")
+    status: JobStatus = Field(
+        JobStatus.NOT_STARTED,
+        description="The job's status when it was submitted; with `Prefer: wait`, after the wait.",
+    )
     credits_cost: int = Field(description="Credits deducted; refunded automatically on any failure path.")
 
 
@@ -182,19 +186,24 @@ class JobView(BaseModel):
     render: RenderView | None
 
 
+class SourceView(BaseModel):
+    """The photo behind a job."""
+
+    url: str = Field(description="Download URL, good until `url_expires_at`.")
+    url_expires_at: Time
+    content_type: str
+
+
+class JobRequestView(BaseModel):
+    """What was asked of a job."""
+
+    request: dict[str, Any] = Field(description="The body of its request, with everything resolved.")
+    seed: int = Field(description="The seed that was asked for, or drawn.")
+    source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
+
+
 class JobEvent(BaseModel):
     """Where a job stands now: the data of an event."""
-
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "job_id": "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
-        "status": "IN_PROGRESS",
-        "stage": "background",
-        "progress": 0.23,
-        "attempt": 1,
-        "queue_position": None,
-        "error": None,
-        "credits_refunded": 0,
-    }
 
     job_id: str
     status: JobStatus
@@ -206,6 +215,24 @@ class JobEvent(BaseModel):
     )
     error: JobError | None
     credits_refunded: int
+
+
+class JobMessage(BaseModel):
+    """An event of a stream, its fields by name."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": "59998",
+        "event": "job",
+        "data": '{"job_id":"01J9ZC6M8J5X7Z9Q1W3R5T7Y9V","status":"IN_PROGRESS","stage":"background","progress":0.23,'
+        '"attempt":1,"queue_position":null,"error":null,"credits_refunded":0}',
+    }
+
+    id: str = Field(description="A number that grows, for `Last-Event-ID`.", pattern="^[0-9]+$")
+    event: Literal["job"]
+    data: str = Field(
+        description="JSON: job_id, status, stage, progress (0 to 1), attempt, queue_position (jobs that wait before "
+        "it; 1000: that many or more; null: it was started), error (null, or code and message) and credits_refunded."
+    )
 
 
 class JobPage(BaseModel):
@@ -220,6 +247,25 @@ class RenderPage(BaseModel):
 
     items: list[RenderView]
     next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+
+
+class BrandView(BaseModel):
+    """A brand: what it fills in where a request names it and leaves it out."""
+
+    name: str
+    palette: list[str] = Field(description="#rrggbb, the first the most present.")
+    style_words: list[str]
+    seed_policy: SeedPolicy
+    seed: int | None = Field(description="Of a pinned brand.")
+    default_preset: str | None
+    created_at: Time
+    updated_at: Time
+
+
+class BrandItems(BaseModel):
+    """A client's brands, by name."""
+
+    items: list[BrandView]
 
 
 class CreditEntry(BaseModel):

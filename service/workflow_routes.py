@@ -25,10 +25,12 @@ from service.documentation import (
     Submitted,
 )
 from service.job import JobStatus
+from service.preferences import preferred_wait
 from service.problems import not_found, unprocessable
 from service.submit import SourceNotFound, SourceTooLarge, Submit
 from service.swap_request import BackgroundSwapWithSpecRequest
 from service.views import plan_view
+from service.watch import Watch
 from service.wire import WorkflowAcceptedResponse
 
 AnyRequest = Request[Any, Any, Any]
@@ -79,6 +81,15 @@ async def background_swap_with_spec(
             examples=[Example(value=7)],
         ),
     ] = None,
+    prefer: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Prefer",
+            description="RFC 7240: with `wait=N` the answer comes when the job is over or after N seconds, 30 at most,"
+            " with the status that the job has then. Other preferences are ignored.",
+            examples=[Example(value="wait=20")],
+        ),
+    ] = None,
     idempotency_key: Annotated[
         str | None,
         HeaderParameter(
@@ -95,7 +106,7 @@ async def background_swap_with_spec(
         ),
     ] = None,
 ) -> Response[Any]:
-    """Accept a swap, charge its credits and queue its job."""
+    """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
     submit: Submit = state.submit
     client = request.state.client
     try:
@@ -116,13 +127,20 @@ async def background_swap_with_spec(
         text = f"The photo weighs more than {submit.max_photo_bytes} bytes. Upload a smaller one."
         loc = ["body", "source_image_s3_key"]
         return unprocessable([{"loc": loc, "msg": text, "type": "photo_too_large"}])
+    status, headers = JobStatus.NOT_STARTED, {"Location": f"/v1/jobs/{accepted.job_id}"}
+    wait = preferred_wait(request.headers.getall("prefer", []), most=state.prefer_wait)
+    if wait is not None and state.prefer_wait:
+        watch: Watch = state.watch
+        known = await watch.ended(accepted.job_id, wait)
+        status = known.status if known is not None else status
+        headers["Preference-Applied"] = f"wait={wait}"
     answer = WorkflowAcceptedResponse(
         request_id=accepted.request_id,
         job_id=accepted.job_id,
-        status=JobStatus.NOT_STARTED,
+        status=status,
         credits_cost=accepted.credits_cost,
     )
-    return Response(answer, status_code=202, headers={"Location": f"/v1/jobs/{accepted.job_id}"})
+    return Response(answer, status_code=202, headers=headers)
 
 
 WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])

@@ -102,6 +102,21 @@ def test_the_report_has_the_promised_keys_and_is_json() -> None:
     assert told["provenance"] == {"seed": 1}
 
 
+def test_with_the_photos_size_it_tells_where_the_product_was_and_where_it_is() -> None:
+    placed = disc()
+    cutout = Cutout(rgb=placed.rgb, alpha=placed.alpha, confidence=1.0, warnings=(), origin=(320, 160))
+    spec = Spec(SCENE, MOOD, (), PRESET, 1)
+    data = encode(laid(painted("#336699"), placed), PRESET).data
+
+    told = inspect(
+        data, spec=spec, placed=placed, background=None, cutout=cutout, provenance={}, photo_size=(1280, 960)
+    )
+
+    # The disc covers 80 to 240 of the crop, which begins at 320, 160 of the photo.
+    assert told["cutout"]["source_box"] == pytest.approx([400 / 1280, 240 / 960, 560 / 1280, 400 / 960], abs=1e-5)
+    assert told["cutout"]["placed_box"] == [0.25, 0.25, 0.75, 0.75]
+
+
 def test_a_good_picture_passes_every_rule_with_its_source() -> None:
     checked = rules(report())
     assert {row["status"] for row in checked.values()} == {"pass"}

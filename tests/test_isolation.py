@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
@@ -22,7 +23,7 @@ from service.job import NewRender
 from service.objects import Objects
 from service.settings import Settings
 from service.stored import Bucket, Stored
-from service.tables import db_now, renders
+from service.tables import db_now, jobs, renders
 from tests.caller import SWAP, Caller
 from tests.conftest import new_database
 
@@ -62,6 +63,9 @@ class Owner(Caller):
                 report={name: {} for name in ("palette", "fidelity", "cutout", "provenance")} | {"preset": []},
             ),
         )
+        self.brand = f"brand-{ULID()}"
+        made = http.put(f"/v1/brands/{self.brand}", json={"palette": ["#123456"]}, headers=self.headers)
+        assert made.status_code == 201
         self.download = self.get(f"/v1/renders/{self.public_id}").json()["url"]
         self.once = {"Idempotency-Key": "owner-1"}
         self.once_body = self.body(source_image_s3_key=self.photo)
@@ -75,7 +79,8 @@ class Owner(Caller):
     @property
     def names(self) -> tuple[str, ...]:
         """Everything of the owner's that no answer to another may hold."""
-        return (self.client.id, self.photo, self.waiting, self.done, self.failed, self.public_id, self.render_key)
+        jobs = (self.waiting, self.done, self.failed)
+        return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand)
 
 
 class World:
@@ -90,6 +95,11 @@ class World:
         answer = self.http.request(method, path, headers=self.nosy.headers | options.pop("headers", {}), **options)
         assert isinstance(answer, httpx.Response)
         return answer
+
+    def spec_of(self, job_id: str) -> dict[str, Any]:
+        with self.nosy.engine.connect() as connection:
+            spec: dict[str, Any] = connection.execute(sa.select(jobs.c.spec).where(jobs.c.id == job_id)).scalar_one()
+        return spec
 
     def routes(self) -> set[str]:
         """Every method and path that the app answers, but those of its own description."""
@@ -151,6 +161,11 @@ MISSING = [
 def jobs_of_others(world: World) -> None:
     foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
     assert_same([world.ask("GET", f"/v1/jobs/{name}") for name in [*foreign, *MISSING]])
+
+
+def requests_of_others(world: World) -> None:
+    foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
+    assert_same([world.ask("GET", f"/v1/jobs/{name}/request") for name in [*foreign, *MISSING]])
 
 
 def events_of_others(world: World) -> None:
@@ -236,6 +251,36 @@ def credits_of_ones_own(world: World) -> None:
     assert not any(name in answer.text for name in world.owner.names)
 
 
+def brands_of_others(method: str) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        before = world.owner.get(f"/v1/brands/{world.owner.brand}").json()
+        names = [world.owner.brand, world.owner.brand.lower(), *MISSING]
+        assert_same([world.ask(method, f"/v1/brands/{name}") for name in names])
+        assert world.owner.get(f"/v1/brands/{world.owner.brand}").json() == before
+
+    return check
+
+
+def brands_of_ones_own(world: World) -> None:
+    path = f"/v1/brands/{world.owner.brand}"
+    before = world.owner.get(path).json()
+    # under a name that another has, as under one that nobody has
+    answers = [world.ask("PUT", one, json={"palette": ["teal"]}) for one in (path, "/v1/brands/nobodys")]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert world.owner.get(path).json() == before
+    assert [world.ask("DELETE", one).status_code for one in (path, "/v1/brands/nobodys")] == [204, 204]
+    assert world.owner.get(path).json() == before
+    # nor does naming it in a request tell, or take, anything of it
+    bodies = [world.nosy.body(pilot_brand=name, dominant_colors=[]) for name in (world.owner.brand, "nobodys")]
+    specs = [world.spec_of(world.nosy.submit(body).json()["job_id"]) for body in bodies]
+    assert [{**spec, "seed": 0} for spec in specs] == [{**specs[0], "seed": 0}] * 2
+    assert specs[0]["dominant_colors"] == []
+
+
+def brands_listed_of_ones_own(world: World) -> None:
+    assert world.ask("GET", "/v1/brands").json() == {"items": []}
+
+
 def signed(url: str, *, path: str | None = None, **query: str) -> str:
     """Return the path and query of a signed URL, changed."""
     parts = urlsplit(url)
@@ -282,8 +327,13 @@ CASES: dict[str, Callable[[World], None]] = {
     "GET /v1/jobs/{job_id}": jobs_of_others,
     "DELETE /v1/jobs/{job_id}": jobs_of_others_to_cancel,
     "GET /v1/jobs/{job_id}/events": events_of_others,
+    "GET /v1/jobs/{job_id}/request": requests_of_others,
     "GET /v1/renders/{public_id}": renders_of_others,
     "GET /v1/credits": credits_of_ones_own,
+    "GET /v1/brands": brands_listed_of_ones_own,
+    "GET /v1/brands/{name}": brands_of_others("GET"),
+    "PUT /v1/brands/{name}": brands_of_ones_own,
+    "DELETE /v1/brands/{name}": brands_of_others("DELETE"),
     "GET /v1/files/{bucket}/{key}": signed_urls_of_others("GET"),
     "PUT /v1/files/{bucket}/{key}": signed_urls_of_others("PUT"),
 }
@@ -291,11 +341,15 @@ CASES: dict[str, Callable[[World], None]] = {
 PUBLIC = (
     *("GET /v1/scene-types", "GET /v1/moods", "GET /v1/output-presets"),
     *("GET /health/live", "GET /health/ready"),
+    "GET /reference",
 )
+#: Files of the two pages for browsers.
+PAGES = ("/", "/reference/{name}", "/studio/{name}", "/studio/thumbnails", "/studio/thumbnails/{name}")
 
 
 def test_every_route_has_a_case(world: World) -> None:
-    assert world.routes() == {*CASES, *PUBLIC}
+    files = {f"{method} {path}" for path in PAGES for method in ("GET", "HEAD")}
+    assert world.routes() - files == {*CASES, *PUBLIC}
 
 
 @pytest.mark.parametrize("route", CASES)
@@ -372,6 +426,7 @@ def test_the_owner_meets_no_such_wall(world: World) -> None:
 
     assert owner.get(f"/v1/jobs/{owner.done}").json()["render"]["public_id"] == owner.public_id
     assert owner.get(f"/v1/renders/{owner.public_id}").status_code == 200
+    assert owner.get(f"/v1/jobs/{owner.done}/request").json()["request"]["source_image_s3_key"] == owner.photo
     assert '"status":"SUCCESS"' in owner.get(f"/v1/jobs/{owner.done}/events").text
     again = owner.body(source_image_s3_key=None, source_render_public_id=owner.public_id)
     assert owner.submit(again).status_code == 202

@@ -67,6 +67,19 @@ def unfinished(engine: sa.Engine) -> int:
         return int(connection.execute(sa.select(sa.func.count()).where(waiting)).scalar_one())
 
 
+def stuck(engine: sa.Engine) -> Iterator[str]:
+    """Yield, for a person, the rows of the jobs that are not over, and who waits for whom in PostgreSQL."""
+    waiting = jobs.c.status.in_([JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS])
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(jobs, sa.func.current_timestamp().label("now")).where(waiting)).mappings()
+        left = [str({name: str(row[name]) for name in row if name not in {"spec", "source_key"}}) for row in rows]
+        if left and connection.dialect.name == "postgresql":
+            columns = "pid, state, wait_event_type, wait_event, pg_blocking_pids(pid), xact_start, query"
+            sessions = connection.exec_driver_sql(f"SELECT {columns} FROM pg_stat_activity WHERE state IS NOT NULL")  # noqa: S608  # our own words
+            left += [str(tuple(map(str, session))) for session in sessions]
+    yield from left
+
+
 def broken_promises(submissions: Sequence[Submission], rows: Sequence[Row]) -> Iterator[str]:
     """Yield, in a sentence each, where the database does not hold what an answer said."""
     by_id = {row.id: row for row in rows}

@@ -1,0 +1,132 @@
+"""Every state of the studio page as a picture, at a desk and on a phone, light and dark: for eyes to judge.
+
+python -m scripts.screenshots -o out/studio [PHOTO]
+"""
+
+import argparse
+import io
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tests.browser import REMEDY, Visit, find_browser, open_browser
+from tests.test_up import Up
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": PHONE | {"color_scheme": "light"},
+    "phone-dark": PHONE | {"color_scheme": "dark"},
+}
+
+
+def main() -> int:
+    """Write the pictures; returns the exit status: 1 where there is no browser."""
+    parser = argparse.ArgumentParser(description="Every state of the studio page as a picture.")
+    parser.add_argument("photo", nargs="?", type=Path, help="a product photo; default: the sample")
+    parser.add_argument("-o", "--output", type=Path, default=Path("out/studio"))
+    options = parser.parse_args()
+    photo = options.photo.read_bytes() if options.photo else (files("service") / "sample" / "bottle.jpg").read_bytes()
+    program = find_browser()
+    if program is None:
+        sys.exit(REMEDY)
+    options.output.mkdir(parents=True, exist_ok=True)
+    with _service() as up, open_browser(program) as browser:
+        keys = {name: _key(up, name, credits) for name, credits in (("guest", 100), ("poor", 1))}
+        for look, settings in LOOKS.items():
+            _walk(Visit(browser, up.address, **settings), keys, photo, options.output, look)
+    return 0
+
+
+@contextmanager
+def _service() -> Iterator[Up]:
+    with tempfile.TemporaryDirectory(prefix="backdrop-") as home:
+        up = Up(Path(home))
+        up.start()
+        try:
+            yield up
+        finally:
+            up.stop()
+
+
+def _key(up: Up, name: str, credits: int) -> str:
+    with up.client(name, credits) as api:
+        return str(api.headers["Authorization"]).removeprefix("Bearer ")
+
+
+def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: str) -> None:
+    """Go through the page as a person does, and keep what is seen on the way."""
+    page, taken = visit.page, iter(range(1, 100))
+
+    def keep(name: str, *, whole: bool = False) -> None:
+        page.wait_for_timeout(600)  # pictures come and lines move
+        path = output / f"{look}-{next(taken):02}-{name}.png"
+        page.screenshot(path=str(path), full_page=whole)
+        print(path, flush=True)
+
+    def stage(data: bytes, name: str) -> None:
+        page.locator("#photo").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
+        page.get_by_role("button", name="Remove").wait_for()
+
+    visit.open()
+    page.get_by_label("Your key").wait_for()
+    keep("signed-out")
+    page.get_by_label("Your key").fill("not-a-key")
+    page.keyboard.press("Enter")
+    page.get_by_text("not known here").wait_for()
+    keep("bad-key")
+    visit.sign_in(keys["poor"])
+    stage(photo, "photo.jpg")
+    page.get_by_text("This costs 2 credits").wait_for()
+    keep("no-credits")
+    page.get_by_role("button", name="Sign out").click()
+    visit.sign_in(keys["guest"])
+    keep("empty")
+    stage(photo, "photo.jpg")
+    page.get_by_role("radio", name="Arch niche").check(force=True)
+    keep("scene")
+    for choice in ("mood", "colours", "output_preset"):
+        page.locator(f"[data-choice={choice}] > summary").click()
+        if choice == "colours":
+            for colour in ("#d8b49a", "#7a4b3a", "ivory"):
+                page.get_by_label("Add a colour").fill(colour)
+                page.get_by_label("Add a colour").press("Enter")
+        keep(choice)
+    page.get_by_role("radio", name="Amazon main image").check(force=True)
+    keep("forbidden")
+    page.get_by_role("radio", name="Instagram portrait post").check(force=True)
+    page.locator("#make[aria-disabled=false]").click()
+    page.locator("#progress[data-stage=background]").wait_for()
+    keep("running")
+    page.locator("#download").wait_for(timeout=120_000)
+    keep("done")
+    keep("report", whole=True)
+    visit.open()
+    page.get_by_role("button", name="Remove").click()
+    stage(_wall(), "wall.jpg")
+    page.locator("#make[aria-disabled=false]").click()
+    page.get_by_text("came back. You have").wait_for()
+    keep("failed")
+    for place in ("gallery", "credits"):
+        visit.open(place)
+        page.get_by_role("heading", name=place.title()).wait_for()
+        keep(place)
+    visit.close()
+
+
+def _wall() -> bytes:
+    """Return a photo with nothing in it."""
+    written = io.BytesIO()
+    Image.new("RGB", (900, 700), (127, 127, 127)).save(written, "JPEG")
+    return written.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

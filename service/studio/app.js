@@ -1,0 +1,111 @@
+/** The page: which view is shown, and what all of them share. */
+
+import { ask } from "./api.js";
+import { h, say } from "./dom.js";
+import { Draft } from "./draft.js";
+import { composeView } from "./compose.js";
+import { galleryView } from "./gallery.js";
+import { Header } from "./header.js";
+import { ledgerView } from "./ledger.js";
+import { session } from "./session.js";
+import { signInView } from "./signin.js";
+import { workView } from "./work.js";
+
+const TITLES = { "": "Studio", gallery: "Gallery", credits: "Credits", jobs: "Picture", sign: "Sign in" };
+const VIEWS = { "": composeView, gallery: galleryView, credits: ledgerView, jobs: workView };
+
+/** What the views are given: catalogue, thumbnails, draft, header, and ways to go elsewhere. */
+const studio = {
+  header: new Header(document.getElementById("header"), { signOut }),
+  catalogue: null,
+  thumbnails: {},
+  brands: [],
+  draft: null,
+  go(place) {
+    if (location.hash === `#/${place}`) show();
+    else location.hash = `#/${place}`;
+  },
+  /** Read the balance again, and show it. */
+  async counted() {
+    const { balance } = await ask("/v1/credits");
+    studio.header.balance = balance;
+    return balance;
+  },
+};
+
+const main = document.getElementById("main");
+let leaving = new AbortController();
+
+async function show() {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const [, place, ...rest] = location.hash.replace(/\?.*/, "").split("/");
+  const name = session.key ? (Object.hasOwn(VIEWS, place ?? "") ? (place ?? "") : "") : "sign";
+  document.title = `${TITLES[name]} – Backdrop`;
+  studio.header.show(session.key ? name : null);
+  try {
+    const view = session.key ? await opened(name, rest[0], signal) : await signInView(studio, signedIn);
+    if (signal.aborted) return;
+    main.replaceChildren(view);
+    main.dataset.view = name || "studio";
+    scrollTo(0, 0);
+  } catch (error) {
+    if (signal.aborted || error.name === "AbortError") return;
+    if (error.status === 401) return; // the sign-in comes up by itself
+    main.replaceChildren(trouble(error));
+  }
+}
+
+async function opened(name, argument, signal) {
+  if (!studio.draft) await load();
+  return VIEWS[name](studio, argument, signal);
+}
+
+/** Read what all views need; the brands only where this service has them. */
+async function load() {
+  const items = async (path) => (await ask(path)).items;
+  const [scene_types, moods, output_presets, thumbnails, brands] = await Promise.all([
+    items("/v1/scene-types"),
+    items("/v1/moods"),
+    items("/v1/output-presets"),
+    ask("/studio/thumbnails").catch(() => ({})),
+    items("/v1/brands").catch((error) => (error.status === 401 ? Promise.reject(error) : [])),
+    studio.counted(),
+  ]);
+  Object.assign(studio, { catalogue: { scene_types, moods, output_presets }, thumbnails, brands });
+  studio.draft = new Draft(studio.catalogue);
+}
+
+async function signedIn() {
+  await show();
+  main.focus({ preventScroll: true });
+  say("You are signed in.");
+}
+
+function signOut(words) {
+  session.close();
+  studio.draft = null;
+  studio.header.balance = null;
+  studio.notice = typeof words === "string" ? words : null;
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  show();
+}
+
+function trouble(error) {
+  console.info(error);
+  const again = h("button", { class: "button", onclick: show }, "Try again");
+  return h(
+    "section",
+    { class: "trouble" },
+    h("h1", {}, error.status === 404 ? "There is nothing here" : "This did not work"),
+    h("p", { role: "alert" }, error.message),
+    h("p", {}, error.status === 404 ? h("a", { class: "button", href: "#/" }, "To the studio") : again),
+  );
+}
+
+addEventListener("hashchange", show);
+document.addEventListener("unknown-key", () => {
+  if (session.key && studio.draft) signOut("Your key is no longer good. Sign in with the new one.");
+});
+show();

@@ -1,0 +1,222 @@
+/** Up to six colours for the background; the first is the most present. */
+
+import { h, icon, say, styled } from "./dom.js";
+import { MOST_COLOURS } from "./draft.js";
+import { coloursOf } from "./palette.js";
+
+export function colourChoice({ draft, catalogue }, order) {
+  const value = h("span", { class: "choice-value" });
+  const peek = h("span", { class: "peek swatches" });
+  const rows = h("ol", { class: "colours" });
+  const found = h("div", { class: "found" });
+  const error = h("p", { class: "error", id: "colour-error", role: "alert" });
+  const text = h("input", {
+    id: "colour-text",
+    class: "text",
+    type: "text",
+    placeholder: "#e8c7b8, ivory, rgb(20, 80, 60)",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "colour-error",
+    onkeydown: (event) => event.key === "Enter" && addText(),
+  });
+  const add = h("button", { class: "button", onclick: addText }, "Add");
+  const pick = h("input", {
+    type: "color",
+    id: "colour-pick",
+    value: "#c9a58f",
+    "aria-label": "Pick a colour to add",
+    title: "Pick a colour to add",
+    onchange: () => push(pick.value),
+  });
+  const logo = h("input", { type: "file", id: "logo", class: "unseen", accept: "image/*", onchange: fromLogo });
+  const fromPhoto = h("button", { class: "button small", onclick: takeFromPhoto }, "Take from my photo");
+  const element = h(
+    "details",
+    { class: "choice", name: "choice", "data-choice": "colours" },
+    h("summary", {}, peek, h("span", { class: "choice-name" }, "Colours"), value),
+    h(
+      "div",
+      { class: "choice-body" },
+      rows,
+      h("label", { class: "label", for: "colour-text" }, "Add a colour"),
+      h("div", { class: "row" }, pick, text, add),
+      error,
+      h(
+        "div",
+        { class: "row" },
+        fromPhoto,
+        logo,
+        h("label", { class: "button small", for: "logo" }, "Take from a logo …"),
+      ),
+      found,
+      h("p", { class: "hint" }, "The first is the most present. Without any, the scene has its own."),
+    ),
+  );
+  draft.addEventListener("change", ({ detail }) => {
+    if ("colours" in detail || "scene_type" in detail || "brand" in detail) show();
+    if ("source" in detail) fromPhoto.disabled = !draft.source?.preview;
+  });
+  order.addEventListener("told", () => {
+    const told = order.refusal?.about("dominant_colors");
+    if (told) error.textContent = told;
+    if (!draft.colours.length) show();
+  });
+  fromPhoto.disabled = !draft.source?.preview;
+  show();
+  return element;
+
+  function show(focused = null) {
+    const { colours } = draft;
+    rows.replaceChildren(...colours.map(row));
+    value.textContent = colours.length
+      ? `${colours.length} of ${MOST_COLOURS}`
+      : order.plan?.request.dominant_colors.length
+        ? "The brand's"
+        : "The scene's own";
+    const shown = colours.length ? colours : (order.plan?.request.dominant_colors ?? []);
+    const own = catalogue.scene_types.find((item) => item.name === draft.scene_type)?.palette ?? [];
+    peek.replaceChildren(...(shown.length ? shown : own).slice(0, 6).map(swatch));
+    text.disabled = add.disabled = pick.disabled = colours.length >= MOST_COLOURS;
+    text.placeholder = text.disabled ? "Six are the most" : "#e8c7b8, ivory, rgb(20, 80, 60)";
+    if (focused) rows.querySelector(focused)?.focus();
+  }
+
+  function row(colour, i) {
+    const count = draft.colours.length;
+    const change = (to) => draft.change({ colours: draft.colours.with(i, to) });
+    const move = (by) => {
+      const colours = draft.colours.toSpliced(i, 1).toSpliced(i + by, 0, colour);
+      draft.change({ colours });
+      show(`li:nth-child(${i + by + 1}) .move:not(:disabled)`);
+      say(`${colour} is now number ${i + by + 1} of ${count}.`);
+    };
+    const button = (name, words, onclick, disabled = false) =>
+      h(
+        "button",
+        {
+          class: `quiet round ${name === "cross" ? "" : "move"}`,
+          "aria-label": words,
+          title: words,
+          onclick,
+          disabled,
+        },
+        icon(name),
+      );
+    return h(
+      "li",
+      { class: "colour" },
+      h("input", {
+        type: "color",
+        value: colour,
+        "aria-label": `Colour ${i + 1}`,
+        onchange: (event) => change(event.target.value),
+      }),
+      h("input", {
+        class: "text",
+        type: "text",
+        value: colour,
+        "aria-label": `Colour ${i + 1} as text`,
+        spellcheck: "false",
+        onchange: (event) => {
+          const read = toHex(event.target.value);
+          error.textContent = read ? "" : unreadable(event.target.value);
+          if (read) change(read);
+          else event.target.value = colour;
+        },
+      }),
+      button("arrow_up", `More of ${colour}`, () => move(-1), i === 0),
+      button("arrow_down", `Less of ${colour}`, () => move(1), i === count - 1),
+      button("cross", `Remove ${colour}`, () => {
+        draft.change({ colours: draft.colours.toSpliced(i, 1) });
+        (rows.querySelectorAll("li input[type=text]")[Math.min(i, count - 2)] ?? text).focus();
+      }),
+    );
+  }
+
+  function addText() {
+    const given = text.value.trim();
+    if (!given) return;
+    const read = toHex(given);
+    error.textContent = read ? "" : unreadable(given);
+    text.toggleAttribute("aria-invalid", !read);
+    if (!read) return;
+    push(read);
+    text.value = "";
+    text.focus();
+  }
+
+  function push(...more) {
+    const fresh = more.filter((one) => !draft.colours.includes(one));
+    draft.change({ colours: [...draft.colours, ...fresh].slice(0, MOST_COLOURS) });
+  }
+
+  async function takeFromPhoto() {
+    const image = new Image();
+    image.crossOrigin = "anonymous";
+    image.src = draft.source.preview;
+    await offer(image, "your photo");
+  }
+
+  async function fromLogo() {
+    const [file] = logo.files;
+    if (!file) return;
+    const image = new Image();
+    image.src = URL.createObjectURL(file);
+    await offer(image, file.name);
+    URL.revokeObjectURL(image.src);
+    logo.value = "";
+  }
+
+  async function offer(image, name) {
+    error.textContent = "";
+    let colours;
+    try {
+      await image.decode();
+      colours = coloursOf(image, MOST_COLOURS);
+    } catch {
+      error.textContent = `The colours of ${name} can't be read here.`;
+      return;
+    }
+    const all = h(
+      "button",
+      { class: "button small", onclick: () => (draft.change({ colours }), found.replaceChildren()) },
+      "Take all",
+    );
+    found.replaceChildren(
+      h("p", { class: "label" }, `Found in ${name}`),
+      h(
+        "div",
+        { class: "row" },
+        colours.map((colour) =>
+          h(
+            "button",
+            { class: "chip", "aria-label": `Add ${colour}`, title: colour, onclick: () => push(colour) },
+            swatch(colour),
+          ),
+        ),
+        all,
+      ),
+    );
+    say(`${colours.length} colours found in ${name}.`);
+  }
+}
+
+const swatch = (colour) => styled(h("span", { class: "swatch" }), { "--colour": colour });
+const unreadable = (text) => `“${text}” is no colour we know. Write #rrggbb, a CSS name, or rgb(r, g, b).`;
+
+/** Return what CSS calls a colour as #rrggbb, or null: for what is none, and for one that is see-through. */
+export function toHex(text) {
+  const given = text.trim();
+  if (
+    !CSS.supports("color", given) ||
+    /^(currentcolor|inherit|initial|unset|revert|revert-layer|transparent)$|var\(/i.test(given)
+  )
+    return null;
+  const context = document.createElement("canvas").getContext("2d");
+  context.fillStyle = given;
+  if (/^#[0-9a-f]{6}$/.test(context.fillStyle)) return context.fillStyle;
+  context.fillRect(0, 0, 1, 1);
+  const [r, g, b, alpha] = context.getImageData(0, 0, 1, 1).data;
+  return alpha === 255 ? `#${[r, g, b].map((byte) => byte.toString(16).padStart(2, "0")).join("")}` : null;
+}

@@ -1,0 +1,46 @@
+/** The studio: a photo on the stage, what is to be made of it beside. */
+
+import { brandChoice } from "./brands.js";
+import { choicesOf } from "./choices.js";
+import { colourChoice } from "./colours.js";
+import { h } from "./dom.js";
+import { Order } from "./order.js";
+import { photoStage } from "./stage.js";
+import { presetChoice } from "./presets.js";
+import { tray } from "./tray.js";
+
+export async function composeView(studio, _, signal) {
+  const order = new Order(studio, signal);
+  const { catalogue, thumbnails } = studio;
+  const scene = choicesOf(studio, order, {
+    field: "scene_type",
+    title: "Scene",
+    items: catalogue.scene_types,
+    open: true,
+    picture: (item) => thumbnails[`scene-${item.name}`],
+    own: "a mossy stone by a waterfall",
+  });
+  const mood = choicesOf(studio, order, {
+    field: "mood",
+    title: "Mood",
+    items: catalogue.moods,
+    picture: (item) => thumbnails[`mood-${item.name}`],
+    own: "the last warm day of autumn",
+  });
+  const view = h(
+    "div",
+    { class: "studio" },
+    photoStage(studio, order, signal),
+    h(
+      "section",
+      { class: "panel", "aria-label": "What to make" },
+      h("h1", { class: "unseen" }, "A new picture"),
+      tray(studio, signal),
+      brandChoice(studio),
+      h("div", { class: "choices" }, scene, mood, colourChoice(studio, order), presetChoice(studio, order)),
+      order.element,
+    ),
+  );
+  order.start();
+  return view;
+}

@@ -1,0 +1,61 @@
+/** Makes elements. Text goes in as text, so nothing that anyone wrote is ever read as markup. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Return an element: attributes by name, `on…` listeners, `data-…`; false, null and undefined leave one out. */
+export function h(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+/** The same for SVG. */
+export function svg(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** Put these into an element, in place of what is there; null and false are nothing. */
+export function fill(element, ...children) {
+  element.replaceChildren(...present(children));
+}
+
+const present = (children) =>
+  children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "value" || name === "checked" || name === "disabled" || name === "open") element[name] = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...present(children));
+  return element;
+}
+
+/** Return the elements with a variable of theirs set: a policy that forbids inline styles lets scripts do that. */
+export function styled(element, variables) {
+  for (const [name, value] of Object.entries(variables)) element.style.setProperty(name, value);
+  return element;
+}
+
+/** Say something to those who listen instead of looking. */
+export function say(words) {
+  const place = document.getElementById("said");
+  if (place.textContent !== words) place.textContent = words;
+}
+
+const ICONS = {
+  arrow_down: "M8 3v10M4 9l4 4 4-4",
+  arrow_up: "M8 13V3M4 7l4-4 4 4",
+  check: "M3 8.5l3.2 3.2L13 4.8",
+  cross: "M4 4l8 8M12 4l-8 8",
+  dash: "M4 8h8",
+  doubt: "M8 3v6M8 12.4v.2",
+  moon: "M13 9.5A5.5 5.5 0 0 1 6.5 3 5.5 5.5 0 1 0 13 9.5z",
+  plus: "M8 3v10M3 8h10",
+  sides: "M6 4L2.5 8 6 12M10 4l3.500 4L10 12",
+};
+
+/** Return a line drawing of 16 by 16, hidden from those who listen: words stand beside each. */
+export function icon(name) {
+  return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
+}

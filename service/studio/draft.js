@@ -1,0 +1,78 @@
+/** What is being put together: photo, scene, mood, colours, place. Kept in the tab, so a reload loses nothing. */
+
+import { keep, kept } from "./session.js";
+
+const DRAFT = "backdrop-draft";
+export const MOST_COLOURS = 6;
+
+/** Asked for where nothing was chosen yet, as far as the catalogue has it. */
+const FIRST = { scene_type: "podium", mood: "natural", output_preset: "shopify_product" };
+
+/** Fires `change` with what has changed in `detail`. */
+export class Draft extends EventTarget {
+  /** @param {object} catalogue scene_types, moods and output_presets as the API lists them */
+  constructor(catalogue) {
+    super();
+    this.catalogue = catalogue;
+    const first = (list, name) => (list.find((item) => item.name === name) ?? list[0])?.name;
+    Object.assign(this, {
+      /** {key} or {render}, with {name, preview, width, height, bytes}; null: none yet. */
+      source: null,
+      scene_type: first(catalogue.scene_types, FIRST.scene_type),
+      mood: first(catalogue.moods, FIRST.mood),
+      colours: [],
+      output_preset: first(catalogue.output_presets, FIRST.output_preset),
+      brand: null,
+      /** The seed that is kept for "same background"; null: a new one. */
+      seed: null,
+      ...kept(DRAFT),
+    });
+    if (!this.preset) this.output_preset = first(catalogue.output_presets, FIRST.output_preset);
+  }
+
+  get preset() {
+    return this.catalogue.output_presets.find((item) => item.name === this.output_preset);
+  }
+
+  /** Whether the place allows no scene but white, and another was chosen. */
+  get forbidden() {
+    return !this.preset.scene_allowed && this.scene_type !== "white";
+  }
+
+  change(changes) {
+    Object.assign(this, changes);
+    this.#keep();
+    this.dispatchEvent(new CustomEvent("change", { detail: changes }));
+  }
+
+  /** Return the body of a request for it. */
+  body() {
+    const { source, brand } = this;
+    return {
+      ...(source?.render ? { source_render_public_id: source.render } : { source_image_s3_key: source?.key ?? null }),
+      scene_type: this.scene_type.trim(),
+      mood: this.mood.trim(),
+      dominant_colors: this.colours,
+      output_preset: this.output_preset,
+      ...(brand ? { pilot_brand: brand } : {}),
+    };
+  }
+
+  /** Take over what an earlier request asked. */
+  from(request) {
+    this.change({
+      scene_type: request.scene_type,
+      mood: request.mood,
+      colours: [...request.dominant_colors],
+      output_preset: request.output_preset,
+      brand: request.pilot_brand ?? null,
+    });
+  }
+
+  #keep() {
+    const { source, scene_type, mood, colours, output_preset, brand, seed } = this;
+    const whole = { source, scene_type, mood, colours, output_preset, brand, seed };
+    // A preview that finds no room is left out; the photo itself lies in the store.
+    if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: source && { ...source, preview: null } });
+  }
+}

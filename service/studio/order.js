@@ -1,0 +1,200 @@
+/** The price, what stands in the way, and the button: the plan of a picture before it is paid for. */
+
+import { ask, requestKey } from "./api.js";
+import { h, say } from "./dom.js";
+import { keep, kept } from "./session.js";
+import { credits, titled } from "./words.js";
+
+const SUBMIT = "/v1/background-swap-with-spec";
+const PENDING = "backdrop-pending";
+/** Typing and clicking go on: ask when they pause. */
+const PAUSE = 250;
+
+/** Fires `told` when the service has said what it makes of the draft. */
+export class Order extends EventTarget {
+  /** What the service would do; null: not asked, or refused. */
+  plan = null;
+  /** Why it would refuse; null: it would not. */
+  refusal = null;
+  #studio;
+  #signal;
+  #asking = new AbortController();
+  #timer;
+  #busy = false;
+  #parts;
+
+  constructor(studio, signal) {
+    super();
+    this.#studio = studio;
+    this.#signal = signal;
+    this.#parts = {
+      notice: h("div", { class: "notices", "aria-live": "polite" }),
+      price: h("p", { class: "price", id: "price" }),
+      button: h("button", { class: "button primary", id: "make", onclick: () => this.#submit() }, "Make the picture"),
+    };
+    const { notice, price, button } = this.#parts;
+    this.element = h("div", { class: "order" }, notice, h("div", { class: "order-row" }, price, button));
+  }
+
+  start() {
+    const changed = () => this.#changed();
+    this.#studio.draft.addEventListener("change", changed, { signal: this.#signal });
+    this.#signal.addEventListener("abort", () => (clearTimeout(this.#timer), this.#asking.abort()));
+    changed();
+  }
+
+  #changed() {
+    clearTimeout(this.#timer);
+    this.#asking.abort();
+    this.plan = this.refusal = null;
+    this.#show();
+    if (this.#studio.draft.source && !this.#studio.draft.forbidden) this.#timer = setTimeout(() => this.#ask(), PAUSE);
+  }
+
+  async #ask() {
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    try {
+      this.plan = await ask(`${SUBMIT}?dry_run=true${this.#seed("&")}`, {
+        method: "POST",
+        body: this.#studio.draft.body(),
+        signal,
+      });
+      this.#studio.header.balance = this.plan.balance;
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.refusal = error;
+    }
+    if (signal.aborted) return;
+    this.#tell();
+  }
+
+  #tell() {
+    this.#show();
+    this.dispatchEvent(new Event("told"));
+  }
+
+  #seed(sign) {
+    return this.#studio.draft.seed === null ? "" : `${sign}seed=${this.#studio.draft.seed}`;
+  }
+
+  async #submit() {
+    const { draft } = this.#studio;
+    if (this.#busy || this.#parts.button.getAttribute("aria-disabled") === "true") return;
+    this.#busy = true;
+    this.#show();
+    try {
+      const accepted = await submitted(draft.body(), draft.seed);
+      say("Accepted. Your picture is being made.");
+      this.#studio.counted().catch(() => {});
+      this.#studio.go(`jobs/${accepted.job_id}`);
+    } catch (error) {
+      this.refusal = error;
+      this.#busy = false;
+      this.#tell();
+    }
+  }
+
+  #show() {
+    const { draft } = this.#studio;
+    const { notice, price, button } = this.#parts;
+    const cost = this.plan?.credits_cost ?? draft.preset.credits;
+    const left = this.plan ? `${credits(this.plan.balance)} left` : draft.preset.title;
+    price.replaceChildren(h("strong", {}, credits(cost)), h("span", {}, left));
+    const blocked =
+      !draft.source ||
+      draft.forbidden ||
+      (this.plan && !this.plan.affordable) ||
+      (this.refusal && this.refusal.status !== 0);
+    button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));
+    button.textContent = this.#busy ? "Sending …" : "Make the picture";
+    notice.replaceChildren(...this.#notices());
+  }
+
+  #notices() {
+    const { draft } = this.#studio;
+    if (draft.forbidden) return [forbidden(this.#studio)];
+    if (!draft.source) return [h("p", { class: "notice hint" }, "Put a photo on the stage to go on.")];
+    if (this.refusal) return [h("p", { class: "notice bad", role: "alert" }, this.#refused())];
+    const told = (this.plan?.warnings ?? []).map(({ code, message }) =>
+      code === "insufficient_credits"
+        ? h(
+            "p",
+            { class: "notice bad", role: "alert" },
+            `This costs ${credits(this.plan.credits_cost)}, and you have ${credits(this.plan.balance)}. Ask whoever runs this Backdrop for more; your settings stay here.`,
+          )
+        : h("p", { class: "notice", "data-code": code }, message),
+    );
+    const seed = draft.seed ?? (this.plan?.brand ? this.plan.seed : null);
+    if (seed !== null) {
+      const free = h("button", { class: "link", onclick: () => draft.change({ seed: null }) }, "Use a new one");
+      told.push(
+        h(
+          "p",
+          { class: "notice hint" },
+          `The background of seed ${seed} is made again. `,
+          draft.seed === null ? "" : free,
+        ),
+      );
+    }
+    return told;
+  }
+
+  #refused() {
+    const { refusal } = this;
+    if (refusal.status === 404) return "The photo is no longer there. Drop it again.";
+    if (refusal.status === 422 && ["scene_type", "mood", "dominant_colors"].some((field) => refusal.about(field))) {
+      return "Something above can't be used: it says there what.";
+    }
+    return refusal.message;
+  }
+}
+
+/** Send a request once, however often the line breaks. Returns the answer; throws Refusal. */
+export async function submitted(body, seed) {
+  const asked = JSON.stringify([body, seed]);
+  const before = kept(PENDING);
+  const key = before?.asked === asked ? before.key : requestKey();
+  keep(PENDING, { asked, key });
+  try {
+    const query = seed === null || seed === undefined ? "" : `?seed=${seed}`;
+    const accepted = await ask(`${SUBMIT}${query}`, { method: "POST", body, headers: { "Idempotency-Key": key } });
+    keep(PENDING, null);
+    return accepted;
+  } catch (error) {
+    // Without an answer, or with an unsure one, the same key is sent again; a refusal charged nothing.
+    if (error.status && error.status < 500 && error.status !== 409) keep(PENDING, null);
+    throw error;
+  }
+}
+
+/** What a place forbids, and the two ways out. */
+function forbidden({ draft, catalogue }) {
+  const sibling = catalogue.output_presets.find((item) => item.name === draft.preset.scene_sibling);
+  const rule =
+    draft.preset.background === "transparent"
+      ? "has no background at all, so no scene"
+      : "takes nothing but pure white behind the product";
+  return h(
+    "div",
+    { class: "notice bad", role: "alert" },
+    h(
+      "p",
+      {},
+      h("strong", {}, draft.preset.title),
+      ` ${rule}. “${titled(catalogue.scene_types, draft.scene_type)}” can't be used there.`,
+    ),
+    h(
+      "p",
+      { class: "row" },
+      h("button", { class: "button small", onclick: () => draft.change({ scene_type: "white" }) }, "Use pure white"),
+      sibling
+        ? h(
+            "button",
+            { class: "button small", onclick: () => draft.change({ output_preset: sibling.name }) },
+            `Use ${sibling.title}`,
+          )
+        : null,
+    ),
+  );
+}

@@ -1,0 +1,93 @@
+/** A photo before it is sent: whether it can be one, how it looks, and where it goes. */
+
+import { ask, put } from "./api.js";
+import { weight } from "./words.js";
+
+const TYPES = {
+  "image/jpeg": ["jpg", "jpeg"],
+  "image/png": ["png"],
+  "image/webp": ["webp"],
+  "image/avif": ["avif"],
+  "image/tiff": ["tif", "tiff"],
+};
+export const ACCEPTED = [
+  ...Object.keys(TYPES),
+  ...Object.values(TYPES)
+    .flat()
+    .map((end) => `.${end}`),
+].join(",");
+/** What the service takes unless its operator says otherwise; it has the last word. */
+const MOST_BYTES = 40 * 1024 * 1024;
+const MOST_PIXELS = 50_000_000;
+const LEAST_SIDE = 64;
+/** Longer side of what is kept to look at. */
+const PREVIEW_SIDE = 1400;
+
+/** Says why a file can't be used, and what would. */
+export class Unusable extends Error {}
+
+/** Return the content type of a file by its first bytes, which do not lie as names do. Throws Unusable. */
+async function typeOf(file) {
+  const bytes = new Uint8Array(await file.slice(0, 16).arrayBuffer());
+  const text = String.fromCharCode(...bytes);
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return "image/jpeg";
+  if (text.startsWith("\x89PNG")) return "image/png";
+  if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "image/webp";
+  if (["avif", "avis"].includes(text.slice(8, 12))) return "image/avif";
+  if (text.startsWith("II*\0") || text.startsWith("MM\0*")) return "image/tiff";
+  if (/^ftyp(heic|heix|mif1|hevc)/.test(text.slice(4))) {
+    throw new Unusable(`${file.name} is a HEIC photo, which is not taken here. Export it as JPEG.`);
+  }
+  throw new Unusable(`${file.name} is not a photo that is taken here. Use JPEG, PNG, WebP, AVIF or TIFF.`);
+}
+
+/** Look at a file: {type, width, height, preview}. TIFF has no preview in most browsers. Throws Unusable. */
+export async function inspected(file) {
+  if (file.size === 0) throw new Unusable(`${file.name} is empty. Copy or export the photo again.`);
+  if (file.size > MOST_BYTES) {
+    throw new Unusable(
+      `${file.name} weighs ${weight(file.size)}; at most ${weight(MOST_BYTES)} are taken. Save it as a smaller JPEG.`,
+    );
+  }
+  const type = await typeOf(file);
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file);
+  } catch {
+    if (type === "image/tiff") return { type, width: null, height: null, preview: null };
+    throw new Unusable(
+      `${file.name} can't be opened: the file is damaged or ends early. Copy or export the photo again.`,
+    );
+  }
+  const { width, height } = bitmap;
+  if (Math.min(width, height) < LEAST_SIDE) {
+    throw new Unusable(`${file.name} has only ${width} × ${height} pixels. Send a larger photo.`);
+  }
+  if (width * height > MOST_PIXELS) {
+    throw new Unusable(
+      `${file.name} has ${Math.round((width * height) / 1e6)} megapixels; at most ${MOST_PIXELS / 1e6} are taken.`,
+    );
+  }
+  const preview = reduced(bitmap, PREVIEW_SIDE, type === "image/jpeg" ? "image/jpeg" : "image/webp");
+  bitmap.close();
+  return { type, width, height, preview };
+}
+
+/** Return a picture as a small data URL. */
+function reduced(bitmap, side, type) {
+  const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(bitmap.width * scale);
+  canvas.height = Math.round(bitmap.height * scale);
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas.toDataURL(type, 0.86);
+}
+
+/** Upload a file and return its key. Throws Refusal. */
+export async function uploaded(file, type, onShare) {
+  const upload = await ask("/v1/uploads", { method: "POST", body: { content_type: type } });
+  await put(upload, file, onShare);
+  return upload.key;
+}

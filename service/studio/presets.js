@@ -1,0 +1,129 @@
+/** The places of publication: their frames, what they cost and what they forbid. */
+
+import { h, svg } from "./dom.js";
+import { credits, FORMATS, ruleTitle, size, weight } from "./words.js";
+
+export function presetChoice({ draft, catalogue }, order) {
+  const value = h("span", { class: "choice-value" });
+  const peek = h("span", { class: "peek frame-peek" });
+  const about = h("div", { class: "place" });
+  const error = h("p", { class: "error", role: "alert" });
+  const { radios, element: cards } = presetCards(catalogue.output_presets, "output_preset", (name) =>
+    draft.change({ output_preset: name }),
+  );
+  const element = h(
+    "details",
+    { class: "choice", name: "choice", "data-choice": "output_preset" },
+    h("summary", {}, peek, h("span", { class: "choice-name" }, "Place"), value),
+    h("div", { class: "choice-body" }, cards, error, about),
+  );
+  draft.addEventListener("change", ({ detail }) => "output_preset" in detail && show());
+  order.addEventListener("told", () => (error.textContent = order.refusal?.about("output_preset") ?? ""));
+  show();
+  return element;
+
+  function show() {
+    const { preset } = draft;
+    for (const radio of radios) radio.checked = radio.value === preset.name;
+    value.textContent = preset.title;
+    peek.replaceChildren(frame(preset));
+    about.replaceChildren(...placeWords(preset));
+  }
+}
+
+/** Return radio buttons that look like frames; `off` says why one can't be chosen, or null. */
+export function presetCards(presets, group, chosen, off = () => null) {
+  const radios = presets.map((preset) =>
+    h("input", {
+      type: "radio",
+      name: group,
+      value: preset.name,
+      disabled: Boolean(off(preset)),
+      onchange: () => chosen(preset.name),
+    }),
+  );
+  const element = h(
+    "fieldset",
+    { class: "cards frames" },
+    h("legend", { class: "unseen" }, "Place of publication"),
+    presets.map((preset, i) =>
+      h(
+        "label",
+        { class: "card", title: off(preset) ?? preset.description },
+        radios[i],
+        frame(preset),
+        h("span", { class: "card-title" }, preset.title),
+        h("span", { class: "card-fact" }, size(preset.width, preset.height)),
+        h("span", { class: "card-fact" }, `${credits(preset.credits)}${forbids(preset)}`),
+      ),
+    ),
+  );
+  return { radios, element };
+}
+
+const forbids = ({ background }) => ({ white: " · white only", transparent: " · no background" })[background] ?? "";
+
+function placeWords(preset) {
+  const limit = preset.max_bytes ? `, up to ${weight(preset.max_bytes)}` : "";
+  const formats = preset.formats.map((one) => FORMATS[one]).join(", ");
+  const scene = {
+    white: "Nothing but pure white behind the product; no scene.",
+    transparent: "No background: the product alone.",
+    scene: "Scenes are welcome.",
+  };
+  return [
+    h("p", {}, preset.description),
+    h("p", { class: "hint" }, `${scene[preset.background]} ${size(preset.width, preset.height)}, ${formats}${limit}.`),
+    h(
+      "ul",
+      { class: "rules" },
+      preset.rules.map((rule) =>
+        h(
+          "li",
+          {},
+          h("strong", {}, ruleTitle(rule.name)),
+          ` ${rule.text} `,
+          h(
+            "a",
+            {
+              href: rule.source_url,
+              target: "_blank",
+              rel: "noreferrer noopener",
+              "aria-label": `Source of the rule on ${ruleTitle(rule.name)}, opens elsewhere`,
+            },
+            "Source",
+          ),
+          h("span", { class: "hint" }, `, ${rule.checked_on}`),
+        ),
+      ),
+    ),
+  ];
+}
+
+/** Draw a place to scale: its frame, the margins that stay free, and the product in it. */
+function frame({ width, height, margins, fill, background }) {
+  const ratio = (width ?? 4) / (height ?? 5);
+  const [w, h_] = ratio >= 1 ? [56, 56 / ratio] : [56 * ratio, 56];
+  const [x, y] = [(64 - w) / 2, (64 - h_) / 2];
+  const [left, top, right, bottom] = margins;
+  const [roomW, roomH] = [w * (1 - left - right), h_ * (1 - top - bottom)];
+  const tall = Math.min(roomH, h_ * fill, roomW / 0.4);
+  const wide = tall * 0.4;
+  const base = y + h_ * (1 - Math.max(bottom, 0.06));
+  return svg(
+    "svg",
+    { class: `frame ${background}`, viewBox: "0 0 64 64", "aria-hidden": "true" },
+    svg("rect", { class: "frame-sheet", x, y, width: w, height: h_ }),
+    background === "scene" ? svg("rect", { class: "frame-floor", x, y: y + h_ * 0.7, width: w, height: h_ * 0.3 }) : "",
+    svg("rect", { class: "frame-margin", x: x + w * left, y: y + h_ * top, width: roomW, height: roomH }),
+    svg("rect", {
+      class: "frame-product",
+      x: 32 - wide / 2,
+      y: base - tall,
+      width: wide,
+      height: tall,
+      rx: wide * 0.18,
+    }),
+    svg("rect", { class: "frame-edge", x, y, width: w, height: h_ }),
+  );
+}

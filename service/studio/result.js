@@ -1,0 +1,166 @@
+/** A finished picture: to look at, to download, and to go on from. */
+
+import { ask } from "./api.js";
+import { fill, h, say } from "./dom.js";
+import { named } from "./names.js";
+import { submitted } from "./order.js";
+import { presetCards } from "./presets.js";
+import { reportCard } from "./report.js";
+import { beforeAfter } from "./slider.js";
+import { startFrom } from "./stage.js";
+import { FORMATS, credits, size, titled, weight } from "./words.js";
+
+/** Show a finished picture beside its report, and what can be made next. */
+export function succeed(work) {
+  const {
+    studio,
+    job: { render },
+    asked,
+    stage,
+    panel,
+  } = work;
+  const preset = titled(studio.catalogue.output_presets, render.output_preset);
+  stage.replaceChildren(beforeAfter(render, asked?.source ?? null));
+  const failed = h("p", { class: "error", role: "alert" });
+  fill(
+    panel,
+    h("h1", { tabindex: "-1" }, named(work)),
+    h(
+      "p",
+      { class: "lead" },
+      preset,
+      h("br"),
+      h(
+        "span",
+        { class: "hint" },
+        `${size(render.width, render.height)}  ·  ${FORMATS[render.format] ?? render.format}  ·  ${weight(render.bytes)}`,
+      ),
+    ),
+    h(
+      "a",
+      {
+        class: "button primary wide",
+        id: "download",
+        href: render.url,
+        download: fileName(render),
+        onclick: (event) => download(event, render, failed),
+      },
+      "Download",
+    ),
+    asked ? furtherPictures(work, failed) : null,
+    failed,
+    reportCard(render, work.job),
+  );
+  say("Your picture is ready.");
+}
+
+const fileName = (render) =>
+  `backdrop-${render.output_preset}-${render.public_id.slice(-6).toLowerCase()}.${render.format === "jpeg" ? "jpg" : render.format}`;
+
+/** Save the file under a name that says what it is; the browser opens it where the store forbids reading it from here. */
+async function download(event, render, failed) {
+  event.preventDefault();
+  failed.textContent = "";
+  try {
+    const { url } = await ask(`/v1/renders/${render.public_id}`); // the old address may have expired
+    const bytes = await fetch(url).then(
+      (answer) => (answer.ok ? answer.blob() : Promise.reject(new Error())),
+      () => null,
+    );
+    const link = h("a", {
+      href: bytes ? URL.createObjectURL(bytes) : url,
+      download: fileName(render),
+      target: bytes ? null : "_blank",
+      rel: "noreferrer",
+    });
+    link.click();
+    if (bytes) setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  } catch {
+    failed.textContent = "The picture can't be fetched now. Try again in a moment.";
+  }
+}
+
+/** What can be made next from the same photo. */
+function furtherPictures(work, failed) {
+  const {
+    studio,
+    job: { render },
+    asked,
+  } = work;
+  const { output_presets } = studio.catalogue;
+  const cost = output_presets.find((item) => item.name === render.output_preset)?.credits ?? 0;
+  const white = asked.request.scene_type === "white";
+  const off = (preset) =>
+    !preset.scene_allowed && !white ? "Takes no scene, so nothing of this background would be left." : null;
+  const make = h(
+    "button",
+    { class: "button wide", id: "make-place", disabled: true, onclick: () => elsewhere() },
+    "Choose a place",
+  );
+  let place = null;
+  const others = output_presets.filter((item) => item.name !== render.output_preset);
+  const { element: cards } = presetCards(
+    others,
+    "other_preset",
+    (name) => {
+      place = others.find((item) => item.name === name);
+      make.disabled = false;
+      make.textContent = `Make it for ${credits(place.credits)}`;
+    },
+    off,
+  );
+  return h(
+    "div",
+    { class: "further" },
+    h(
+      "div",
+      { class: "row" },
+      h("button", { class: "button", id: "another", onclick: another }, `Another seed · ${credits(cost)}`),
+      h("button", { class: "button", onclick: change }, "Change something"),
+    ),
+    h(
+      "details",
+      { class: "choice" },
+      h("summary", {}, h("span", { class: "choice-name" }, "Same background, other place")),
+      h("div", { class: "choice-body" }, cards, make),
+    ),
+  );
+
+  function from() {
+    const { source_image_s3_key: _, ...body } = asked.request;
+    return { ...body, source_render_public_id: render.public_id };
+  }
+
+  function another() {
+    const [drawn] = crypto.getRandomValues(new Uint32Array(1));
+    return order(from(), drawn >>> 1); // named, since a brand may have pinned its own
+  }
+
+  function elsewhere() {
+    return order({ ...from(), output_preset: place.name }, render.report.provenance.kept_seed ?? render.seed);
+  }
+
+  async function order(body, seed) {
+    failed.textContent = "";
+    try {
+      const { job_id } = await submitted(tidy(body), seed);
+      say("Accepted. Your picture is being made.");
+      studio.counted().catch(() => {});
+      studio.go(`jobs/${job_id}`);
+    } catch (error) {
+      failed.textContent =
+        error.code === "insufficient_credits"
+          ? "You have too few credits for this. Ask whoever runs this Backdrop for more."
+          : error.message;
+    }
+  }
+
+  function change() {
+    studio.draft.from(asked.request);
+    studio.draft.change({ seed: null });
+    startFrom(studio, render);
+  }
+}
+
+/** Leave out what was left out: an empty brand is none. */
+const tidy = (body) => Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));

@@ -1,0 +1,187 @@
+/** The stage: where a photo is dropped, pasted, chosen or picked, and then stands. */
+
+import { ask } from "./api.js";
+import { h, icon, say, styled } from "./dom.js";
+import { ACCEPTED, inspected, Unusable, uploaded } from "./photo.js";
+import { size, titled, weight, when } from "./words.js";
+
+export function photoStage(studio, order, signal) {
+  const { draft } = studio;
+  const error = h("p", { class: "error", id: "photo-error", role: "alert" });
+  const input = h("input", {
+    type: "file",
+    id: "photo",
+    class: "unseen",
+    accept: ACCEPTED,
+    "aria-describedby": "photo-help photo-error",
+    onchange: () => take(input.files[0]),
+  });
+  const place = h("div", { class: "stage-place" });
+  const element = h("section", { class: "stage", "aria-label": "Photo" }, input, place, error);
+  let busy = null;
+
+  const listen = (name, heard) => addEventListener(name, heard, { signal });
+  listen("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    element.classList.add("over");
+  });
+  listen("dragleave", (event) => event.relatedTarget || element.classList.remove("over"));
+  listen("drop", (event) => {
+    element.classList.remove("over");
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    take(event.dataTransfer.files[0]);
+  });
+  listen("paste", (event) => {
+    const file = [...(event.clipboardData?.files ?? [])][0];
+    if (!file) return;
+    event.preventDefault();
+    take(file);
+  });
+  draft.addEventListener("change", ({ detail }) => "source" in detail && show(), { signal });
+  order.addEventListener("told", () => {
+    const told = order.refusal?.about("source_image_s3_key") ?? order.refusal?.about("source_render_public_id");
+    if (told) error.textContent = told;
+  });
+  show();
+  return element;
+
+  async function take(file) {
+    if (!file) return;
+    input.value = "";
+    error.textContent = "";
+    const mine = (busy = Symbol("photo"));
+    try {
+      const seen = await inspected(file);
+      if (busy !== mine) return;
+      const line = h("span", { class: "upload-line" });
+      stand({ name: file.name, bytes: file.size, ...seen }, line);
+      say(`Uploading ${file.name}.`);
+      const key = await uploaded(file, seen.type, (share) => styled(line, { "--share": share }));
+      if (busy !== mine) return;
+      draft.change({ source: { key, name: file.name, bytes: file.size, ...seen } });
+      say(`${file.name} is on the stage.`);
+    } catch (refused) {
+      if (busy !== mine) return;
+      show();
+      error.textContent = refused.message;
+      if (!(refused instanceof Unusable)) console.info(refused);
+    }
+  }
+
+  function show() {
+    busy = null;
+    error.textContent = "";
+    if (draft.source) stand(draft.source);
+    else place.replaceChildren(empty());
+  }
+
+  function stand(source, line = null) {
+    const unseen = h("p", { class: "no-preview" }, "This photo can't be shown here. It will be used as it is.");
+    const picture = source.preview
+      ? h("img", {
+          class: "photo",
+          src: source.preview,
+          alt: `Your photo, ${source.name}`,
+          onerror: () => picture.replaceWith(unseen),
+        })
+      : unseen;
+    const facts = [
+      source.name,
+      source.width && size(source.width, source.height),
+      source.bytes && weight(source.bytes),
+    ];
+    place.replaceChildren(
+      h("figure", { class: "print" }, picture, line),
+      h(
+        "div",
+        { class: "caption" },
+        h("span", { class: "facts" }, facts.filter(Boolean).join("  ·  ")),
+        h("label", { class: "button small", for: "photo" }, "Another photo"),
+        h("button", { class: "button small", onclick: remove }, "Remove"),
+      ),
+    );
+  }
+
+  function remove() {
+    draft.change({ source: null, seed: null });
+    element.querySelector("input")?.focus();
+  }
+
+  function empty() {
+    const recent = h("div", { class: "recent" });
+    recentRenders(studio, recent).catch((refused) => console.info(refused));
+    return h(
+      "div",
+      { class: "empty" },
+      h(
+        "label",
+        { class: "drop", for: "photo" },
+        h("span", { class: "drop-mark" }, icon("plus")),
+        h("span", { class: "drop-title" }, "Drop a product photo"),
+        h("span", { class: "drop-words" }, "or click to choose one, or paste it"),
+        h("span", { class: "hint", id: "photo-help" }, "JPEG, PNG, WebP, AVIF or TIFF, up to 40 MB"),
+      ),
+      h(
+        "p",
+        { class: "hint" },
+        "No photo at hand? ",
+        h("button", { class: "link", onclick: sample }, "Use our sample bottle"),
+      ),
+      recent,
+    );
+  }
+
+  async function sample() {
+    const answer = await fetch("/studio/sample.jpg");
+    take(new File([await answer.blob()], "bottle.jpg", { type: "image/jpeg" }));
+  }
+}
+
+async function recentRenders(studio, place) {
+  const { items } = await ask("/v1/renders?limit=6");
+  if (!items.length) return;
+  place.append(
+    h("h2", { class: "label" }, "Or start from an earlier picture"),
+    h(
+      "ul",
+      { class: "strip" },
+      items.map((render) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              class: "tile",
+              "aria-label": `Start from ${pictureName(studio, render)}`,
+              onclick: () => startFrom(studio, render),
+            },
+            h("img", { src: render.url, alt: "", loading: "lazy" }),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Put the photo behind a render on the stage: the next picture starts from it, never from the flattened one. */
+export async function startFrom(studio, render) {
+  const behind = await ask(`/v1/jobs/${render.job_id}/request`).catch(() => null);
+  const preview = behind?.source?.content_type === "image/tiff" ? render.url : (behind?.source?.url ?? render.url);
+  const name = `the photo of ${pictureName(studio, render)}`;
+  studio.draft.change({ source: { render: render.public_id, name, preview, width: null, height: null, bytes: null } });
+  studio.go("");
+}
+
+const pictureName = (studio, render) =>
+  `${titled(studio.catalogue.output_presets, render.output_preset)}, ${when(madeAt(render.public_id))}`;
+
+/** Return when a ULID was made, in milliseconds. */
+export function madeAt(ulid) {
+  return [...ulid.slice(0, 10)].reduce(
+    (time, letter) => time * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".indexOf(letter),
+    0,
+  );
+}

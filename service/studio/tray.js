@@ -1,0 +1,63 @@
+/** What is being made now: comes back after a reload, and after the tab was closed. */
+
+import { ask } from "./api.js";
+import { h, styled } from "./dom.js";
+import { spoken } from "./names.js";
+import { stageWords } from "./words.js";
+
+const ASK_EVERY = 1000;
+
+export function tray(studio, signal) {
+  const list = h("ul", {});
+  const element = h(
+    "section",
+    { class: "tray", "aria-label": "Being made", hidden: true },
+    h("h2", { class: "label" }, "Being made"),
+    list,
+  );
+  const names = new Map();
+  let timer;
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  look();
+  return element;
+
+  async function look() {
+    try {
+      const pages = await Promise.all(
+        ["IN_PROGRESS", "NOT_STARTED"].map((status) => ask(`/v1/jobs?status=${status}&limit=5`, { signal })),
+      );
+      const jobs = pages.flatMap((page) => page.items);
+      element.hidden = !jobs.length;
+      for (const job of jobs) if (!names.has(job.job_id)) names.set(job.job_id, await nameOf(studio, job));
+      list.replaceChildren(
+        ...jobs.map((job) =>
+          h(
+            "li",
+            {},
+            h(
+              "a",
+              { href: `#/jobs/${job.job_id}` },
+              h("span", { class: "tray-name" }, names.get(job.job_id)),
+              h(
+                "span",
+                { class: "hint" },
+                job.status === "NOT_STARTED" ? "Waiting for its turn" : stageWords(job.stage),
+              ),
+              styled(h("span", { class: "line" }), { "--share": job.progress }),
+            ),
+          ),
+        ),
+      );
+      if (jobs.length) timer = setTimeout(look, ASK_EVERY);
+    } catch {
+      if (!signal.aborted) timer = setTimeout(look, 5 * ASK_EVERY);
+    }
+  }
+}
+
+/** Return what a job is making, in a few words. */
+async function nameOf({ catalogue }, job) {
+  const told = await ask(`/v1/jobs/${job.job_id}/request`).catch(() => null);
+  if (!told) return "A picture";
+  return spoken(catalogue, told.request);
+}

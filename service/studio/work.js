@@ -1,0 +1,91 @@
+/** One picture, wherever it stands: on its way here, finished or failed next door. */
+
+import { ask } from "./api.js";
+import { fill, h, say, styled } from "./dom.js";
+import { follow, over } from "./events.js";
+import { fail } from "./failure.js";
+import { named } from "./names.js";
+import { Progress } from "./progress.js";
+import { succeed } from "./result.js";
+import { titled } from "./words.js";
+
+export async function workView(studio, jobId, signal) {
+  const [job, asked] = await Promise.all([
+    ask(`/v1/jobs/${jobId}`),
+    ask(`/v1/jobs/${jobId}/request`).catch(() => null),
+  ]);
+  const stage = h("section", { class: "stage", "aria-label": "Picture" });
+  const panel = h("section", { class: "panel", "aria-label": "About this picture" });
+  const work = { studio, job, asked, stage, panel, signal };
+  if (over(job)) finish(work);
+  else run(work);
+  return h("div", { class: "studio" }, stage, panel);
+}
+
+function run(work) {
+  const { studio, job, asked, stage, panel, signal } = work;
+  const { catalogue } = studio;
+  const url = asked?.source?.content_type === "image/tiff" ? null : asked?.source?.url;
+  const developing = url
+    ? h(
+        "figure",
+        { class: "print developing" },
+        h("img", { class: "photo", src: url, alt: "Your photo" }),
+        h("img", { class: "photo developed", src: url, alt: "" }),
+      )
+    : h("figure", { class: "print developing blank" });
+  stage.replaceChildren(h("div", { class: "stage-place" }, developing));
+  const progress = new Progress((share) => styled(developing, { "--share": share }));
+  const words = h("p", { class: "notice bad", role: "alert", hidden: true });
+  const cancel = h("button", { class: "button", id: "cancel", onclick: stop }, "Stop it and get the credits back");
+  const away = h(
+    "p",
+    { class: "notice", role: "status", hidden: true },
+    "The service is away for a moment. Nothing is lost; this page goes on by itself.",
+  );
+  fill(
+    panel,
+    h("h1", {}, named(work)),
+    h("p", { class: "lead" }, asked ? titled(catalogue.output_presets, asked.request.output_preset) : "Being made"),
+    progress.element,
+    away,
+    words,
+    h("p", { class: "row" }, cancel),
+    h("p", { class: "hint" }, "You can close this page: the picture is made all the same, and waits for you here."),
+  );
+  progress.show({ queue_position: null, ...job });
+  const told = { signal, lost: (is) => (away.hidden = !is) };
+  follow(job.job_id, (state) => progress.show(state), told)
+    .then(async () => {
+      if (signal.aborted) return;
+      work.job = await ask(`/v1/jobs/${job.job_id}`, { signal });
+      finish(work);
+      studio.counted().catch(() => {});
+      panel.querySelector("h1").focus({ preventScroll: true });
+    })
+    .catch((error) => {
+      if (signal.aborted) return;
+      words.textContent = error.message;
+      words.hidden = false;
+    });
+
+  async function stop() {
+    cancel.disabled = true;
+    try {
+      await ask(`/v1/jobs/${job.job_id}`, { method: "DELETE" });
+      say("Stopped. The credits are back.");
+    } catch (error) {
+      // 409: it was over a moment before; its end is on the way to this page
+      if (error.status !== 409) {
+        words.textContent = error.message;
+        words.hidden = false;
+        cancel.disabled = false;
+      }
+    }
+  }
+}
+
+function finish(work) {
+  if (work.job.status === "SUCCESS" && work.job.render) succeed(work);
+  else fail(work);
+}
