@@ -1,4 +1,5 @@
-"""What a swap keeps for later ones, so that it is made once: cut-outs, by the photo and what cut it.
+"""What a swap keeps for later ones, so that it is made once: cut-outs, by the photo and what cut it. Pinned backgrounds
+are kept in the same way by `pipeline.pinned`.
 
 The pipeline knows names and bytes; where they lie, and for how long, is its caller's business (`service.kept`).
 """
@@ -14,7 +15,8 @@ from pipeline.image import Cutout, Photo
 from pipeline.networks import Networks, cutting
 from pipeline.refine import own_colours
 
-Kind = Literal["cutouts"]
+#: Cut-outs, and pinned backgrounds.
+Kind = Literal["cutouts", "scenes"]
 
 
 class Keeping(Protocol):

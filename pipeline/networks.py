@@ -87,6 +87,12 @@ def cutting(networks: Networks) -> dict[str, str] | None:
     return {name: version for name, version in networks.versions.items() if name.partition("_")[0] in needed}
 
 
+def painting(networks: Networks) -> dict[str, str] | None:
+    """Return the version of what paints, wherever it runs; None where it has none."""
+    version = networks.versions.get("generator")
+    return None if version is None else {"generator": version}
+
+
 def looking_side(segmenter: Segmenter) -> int:
     """Return the longer side in pixels that a segmenter wants photos at: its attribute `side`, or 640."""
     return int(getattr(segmenter, "side", 640))

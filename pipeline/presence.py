@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipeline.composite import shade
 from pipeline.image import Placed, Rgb
 from pipeline.layout import Layout
+from pipeline.ray import Field
 from pipeline.reflection import MirrorImage, mirror_image
 from pipeline.shadow import CastShadow, cast_shadow
 
@@ -20,11 +23,24 @@ class Presence:
 
     def at(self, width: int, height: int) -> Callable[[Rgb], Rgb]:
         """Return what lays both on a width×height background, sRGB in [0, 1]."""
-        taken = None if self.shadow is None else self.shadow.at(width, height)
+        return self._shown(None if self.shadow is None else self.shadow.at(width, height), 0.0)
 
+    def near(self, width: int, height: int, *, least_shadow: float, least_mirrored: float) -> Callable[[Rgb], Rgb]:
+        """Return what `at` does, kept to where it is seen: the rest of the background stays as it is, to the bit.
+
+        A product takes light from all of a scene, if little. Where that is less than the share `least_shadow`, nothing
+        is taken, and from there on the shadow begins at nothing. Where the mirror image covers less than
+        `least_mirrored` of the surface, there is none.
+        """
+        taken = None if self.shadow is None else self.shadow.at(width, height)
+        if taken is not None:
+            taken = np.maximum((taken - np.float32(least_shadow)) / np.float32(1 - least_shadow), 0)
+        return self._shown(taken, least_mirrored)
+
+    def _shown(self, taken: Field | None, least_mirrored: float) -> Callable[[Rgb], Rgb]:
         def shown(background: Rgb) -> Rgb:
             shaded = background if taken is None else shade(background, taken)
-            return shaded if self.image is None else self.image.on(shaded)
+            return shaded if self.image is None else self.image.on(shaded, least_mirrored)
 
         return shown
 

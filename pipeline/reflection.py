@@ -87,8 +87,8 @@ class MirrorImage:
     #: Whether the scene has lights of its own.
     lights: bool
 
-    def on(self, background: Rgb) -> Rgb:
-        """Return an H×W×3 sRGB background with the mirror image in it."""
+    def on(self, background: Rgb, least: float = 0.0) -> Rgb:
+        """Return an H×W×3 sRGB background with the mirror image in it, where that covers more than `least` of it."""
         height, width = background.shape[:2]
         out = background.copy()
         first = round((self.rows - len(self.light)) * height / self.rows)
@@ -97,7 +97,7 @@ class MirrorImage:
         image = np.clip(resize(self.light, width, height - first, Image.Resampling.BILINEAR), 0, 1)
         for start in range(0, height - first, ROWS):
             strip = image[start : start + ROWS]
-            seen = strip[..., 3] > 0
+            seen = strip[..., 3] > least
             pixels = out[first + start : first + start + ROWS]
             mixed = srgb_to_linear(pixels[seen]) * (1 - strip[seen][:, 3:]) + strip[seen][:, :3]
             pixels[seen] = linear_to_srgb(mixed)

@@ -21,6 +21,7 @@ from pipeline.marking import Credentials, stronger
 from pipeline.match import lit_from, matched, photo_light
 from pipeline.networks import Networks, Progress
 from pipeline.palette import ALL_STAGES, PaletteControl
+from pipeline.pinned import LEAST_MIRRORED, LEAST_SHADOW, box_in, pinned
 from pipeline.place import place
 from pipeline.presence import Presence, presence
 from pipeline.refine import refine
@@ -103,6 +104,7 @@ def swap(
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)
+    shared = shares(spec, cutout)
     white = spec.preset.background == "white" or spec.scene.kind == "white"
     mark = spec.preset.digital_source_type
     if white and mark:
@@ -113,34 +115,43 @@ def swap(
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     with stages("place"):
         placed, placing_warnings = place(cutout, box, width, height)
-    seed, tried = spec.seed, list[dict[str, Any]]()
+    seed, tried, came = spec.seed, list[dict[str, Any]](), "computed"
     with stages("background"):
         layout: Layout | None = None
         present: Presence | None = None
         background: Rgb | None = None
-        if spec.preset.background != "transparent":
-            if white:
-                background = np.ones((height, width, 3), np.float32)
-            else:
-                light = photo_light(photo, cutout)
-                seen = stance(cutout.alpha)
-                chosen = choose(
-                    spec,
-                    lambda one: compose(
-                        one, width, height, _aspect(cutout), cutout.cut_sides, light_side=lit_from(light), seen=seen
-                    ),
-                    placed.alpha,
-                    networks.generator,
-                    stages.step,
-                    control=control,
-                    finish=lambda picture: matched(picture, light, bool(spec.palette)),
-                    attend=lambda layout: presence(placed, layout, cutout.cut_sides),
-                )
-                layout, background, present = chosen.layout, chosen.background, chosen.presence
-                seed, tried = chosen.seed, chosen.tried
+        if spec.preset.background == "transparent":
+            pass
+        elif white:
+            background = np.ones((height, width, 3), np.float32)
+        elif shared:
+            one = pinned(spec, width, height, networks, stages.step, control=control, kept=kept)
+            layout, background, seed, tried, came = one.layout, one.background, one.seed, one.tried, one.came
+            present = presence(placed, layout, ())
+        else:
+            light = photo_light(photo, cutout)
+            seen = stance(cutout.alpha)
+            chosen = choose(
+                spec,
+                lambda one: compose(
+                    one, width, height, _aspect(cutout), cutout.cut_sides, light_side=lit_from(light), seen=seen
+                ),
+                placed.alpha,
+                networks.generator,
+                stages.step,
+                control=control,
+                finish=lambda picture: matched(picture, light, bool(spec.palette)),
+                attend=lambda layout: presence(placed, layout, cutout.cut_sides),
+            )
+            layout, background, present = chosen.layout, chosen.background, chosen.presence
+            seed, tried = chosen.seed, chosen.tried
     with stages("shadow"):
         if background is not None and present is not None:
-            background = present.at(width, height)(background)
+            if shared:
+                lay = present.near(width, height, least_shadow=LEAST_SHADOW, least_mirrored=LEAST_MIRRORED)
+            else:
+                lay = present.at(width, height)
+            background = lay(background)
         elif background is not None and spec.preset.shadow and "bottom" not in cutout.cut_sides:
             background = shade(background, contact_shadow(placed.alpha))
     with stages("composite"):
@@ -154,7 +165,7 @@ def swap(
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": seed, "attempts": len(tried), "tried": tried}
-        provenance |= {"cutout": known.came, "background": "computed"}
+        provenance |= {"cutout": known.came, "background": came, "pinned": shared}
         report = inspect(
             encoded.data,
             spec=spec,
@@ -187,7 +198,18 @@ def product_box(cutout: Cutout, spec: Spec, width: int, height: int) -> tuple[fl
         tight = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
         x, y = cutout.origin
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
+    if shares(spec, cutout):
+        return box_in(spec, _aspect(cutout), width, height)
     return fit(spec.preset, _aspect(cutout), width, height, cutout.cut_sides, lies=spec.scene.kind in LYING)
+
+
+def shares(spec: Spec, cutout: Cutout) -> bool:
+    """Tell whether the product gets the spec's pinned background.
+
+    One that its photo cuts does not: it goes to the canvas's side, where the cut is not seen, and no pinned place is.
+    """
+    scene = spec.preset.background == "scene" and spec.scene.kind != "white"
+    return spec.pinned and scene and not cutout.cut_sides
 
 
 def _aspect(cutout: Cutout) -> float:

@@ -1,4 +1,4 @@
-"""The command line: `backdrop up|api|worker|sweep|swap|catalog|clients|ledger|models|thumbnails|doctor|bench|migrate`.
+"""The command line: `backdrop up|api|worker|sweep|swap|batch|catalog|jobs|renders|brands|clients|ledger|doctor|…`.
 
 Each command imports what it needs when it runs: `backdrop --help` must not wait for torch.
 """
@@ -13,9 +13,12 @@ from typing import Any
 
 import click
 
+from service.batch_command import batch
 from service.client_commands import clients
 from service.ledger_commands import ledger
 from service.options import home_option, queue_needed, settings_from
+from service.remote_commands import brands, jobs, renders
+from service.swap_command import swap
 from service.webhook_commands import WEBHOOK_COMMANDS
 
 
@@ -129,58 +132,6 @@ def migrate(home: Path | None) -> None:
 
 
 @main.command()
-@click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--scene", required=True, help="A scene of `backdrop catalog`, or free text.")
-@click.option("--mood", required=True, help="A mood of `backdrop catalog`, or free text.")
-@click.option("--color", "colors", multiple=True, help="Up to six, the most present first: #rrggbb, a CSS name, rgb().")
-@click.option("--preset", required=True, help="An output preset of `backdrop catalog`.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="The same seed and spec give the same background.")
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--keep",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="A folder where the cut-out is kept, and found by the next swap of the same photo.",
-)
-@click.option("--quiet", is_flag=True, help="Show no progress bar.")
-def swap(
-    photo: Path,
-    scene: str,
-    mood: str,
-    colors: tuple[str, ...],
-    preset: str,
-    seed: int | None,
-    output: Path,
-    keep: Path | None,
-    quiet: bool,
-) -> None:
-    """Swap one photo's background on this machine; needs no server. Writes the picture and its report."""
-    from pipeline.errors import PipelineError
-    from service.kept import kept_in
-    from service.local import SpecInvalid, swap_file
-
-    try:
-        render = swap_file(
-            photo,
-            output,
-            settings=settings_from(),
-            scene=scene,
-            mood=mood,
-            colours=colors,
-            preset=preset,
-            seed=seed,
-            show_progress=not quiet,
-            kept=None if keep is None else kept_in(keep),
-        )
-    except SpecInvalid as error:
-        raise click.UsageError(str(error)) from error
-    except PipelineError as error:
-        raise click.ClickException(f"{error} ({error.code})") from error
-    for warning in render.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    click.echo(f"{output}  {render.width}x{render.height}  {len(render.data):,} bytes  seed {render.seed}")
-
-
-@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print what the API lists.")
 def catalog(as_json: bool) -> None:
     """List scene types, moods and output presets."""
@@ -200,8 +151,8 @@ def catalog(as_json: bool) -> None:
         Console().print(table)
 
 
-main.add_command(clients)
-main.add_command(ledger)
+for group in (swap, batch, jobs, renders, brands, clients, ledger):
+    main.add_command(group)
 for command in WEBHOOK_COMMANDS:
     clients.add_command(command)
 

@@ -38,6 +38,8 @@ class Expiry:
     attempt_ends: float
     doom: float = DOOM
     cutout_age: float | None = None
+    #: Of pinned backgrounds.
+    scene_age: float | None = None
 
     def __call__(self) -> None:
         """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
@@ -46,13 +48,15 @@ class Expiry:
             _all(stored.doom_sources, self.source_age)
         if self.render_age is not None:
             _all(stored.doom_renders, self.render_age)
-        if self.cutout_age is not None:
-            _all(partial(stored.doom_kept, "cutouts"), self.cutout_age)
+        kept: tuple[tuple[Bucket, float | None], ...] = (("cutouts", self.cutout_age), ("scenes", self.scene_age))
+        for bucket, age in kept:
+            if age is not None:
+                _all(partial(stored.doom_kept, bucket), age)
         _all(stored.doom_abandoned, self.attempt_ends)
         try:
             self._delete()
-            for bucket in {id(bucket): bucket for bucket in self.buckets.values()}.values():
-                bucket.tidy()
+            for objects in {id(objects): objects for objects in self.buckets.values()}.values():
+                objects.tidy()
         except StoreUnavailable as error:
             logger.warning("object store unavailable, the rest is deleted later: %s", error)
 
@@ -81,16 +85,20 @@ def build_expiry(settings: Settings) -> Expiry:
     days = settings.source_days, settings.render_days
     # A key can be uploaded to until its URL expires: it is as old as that.
     source_age, render_age = (_DAY * kept or None for kept in days)
-    # No cut-out outlives the photo; none is deleted under an attempt that stores it.
+    # No cut-out outlives the photo; nothing is deleted under an attempt that stores it.
     cutout_days = min(settings.cutout_days, settings.source_days or settings.cutout_days)
-    buckets: dict[Bucket, Objects] = {"sources": sources, "renders": renders, "cutouts": renders}
+    cutout_age, scene_age = (
+        max(_DAY * kept, settings.attempt_ends) for kept in (cutout_days, settings.background_days)
+    )
+    buckets: dict[Bucket, Objects] = {"sources": sources, "renders": renders, "cutouts": renders, "scenes": renders}
     return Expiry(
         Stored(create_engine(settings.sqlalchemy_url)),
         buckets,
         source_age=None if source_age is None else source_age + settings.url_ttl,
         render_age=render_age,
         attempt_ends=settings.attempt_ends,
-        cutout_age=max(_DAY * cutout_days, settings.attempt_ends),
+        cutout_age=cutout_age,
+        scene_age=scene_age,
     )
 
 

@@ -46,7 +46,7 @@ class Kept:
         client: str,
         *,
         announce: Callable[[Kind, str], None] = unannounced,
-        kinds: frozenset[Kind] = frozenset({"cutouts"}),
+        kinds: frozenset[Kind] = frozenset({"cutouts", "scenes"}),
     ) -> None:
         self._objects = objects
         self._client = client
@@ -98,7 +98,8 @@ class Kept:
 
 def keeper(settings: Settings, objects: Objects, stored: Stored) -> Callable[[str], Kept]:
     """Return what gives a client's `Kept` in the bucket of renders, with a row for all that it keeps."""
-    kinds = frozenset[Kind]({"cutouts"} if settings.cutout_days else ())
+    days: dict[Kind, float] = {"cutouts": settings.cutout_days, "scenes": settings.background_days}
+    kinds = frozenset(kind for kind, kept in days.items() if kept)
 
     def kept_of(client_id: str) -> Kept:
         def announce(kind: Kind, key: str) -> None:

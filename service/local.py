@@ -73,7 +73,7 @@ def swap_file(
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
-        credentials = _credentials(settings)
+        credentials = open_signer(settings)
         networks = open_networks(settings)
         render = swap(
             photo.read_bytes(),
@@ -93,7 +93,8 @@ def swap_file(
     return render
 
 
-def _credentials(settings: Settings) -> Credentials | None:
+def open_signer(settings: Settings) -> Credentials | None:
+    """Return what signs the pictures, where the settings name it. Raises SpecInvalid."""
     try:
         return open_credentials(settings)
     except CredentialsInvalid as error:

@@ -254,7 +254,10 @@ class Orders:
         )
         with self._reader.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else Asked(row.body, row.spec["seed"], row.key)
+        if row is None:
+            return None
+        # The colours as the job has them: a brand may have given them, and have others by now.
+        return Asked(row.body | {"dominant_colors": row.spec["dominant_colors"]}, row.spec["seed"], row.key)
 
     def free_old_keys(self, *, most: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""

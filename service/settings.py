@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     render_days: float = Field(0.0, ge=0)
     #: Days that a cut-out is kept after a job last used it, 0: none is kept. Never longer than photos are.
     cutout_days: float = Field(30.0, ge=0)
+    #: Days that a pinned background is kept after a job last used it, 0: none is kept.
+    background_days: float = Field(90.0, ge=0)
     #: How often what has expired is looked for.
     expire_every: float = 60.0
 
@@ -193,6 +195,23 @@ class Settings(BaseSettings):
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_hex(32).encode())
         return path.read_bytes()
+
+
+class Remote(BaseSettings):
+    """The server that the command line's remote commands talk to: `BACKDROP_URL` and `BACKDROP_KEY`."""
+
+    model_config = SettingsConfigDict(env_prefix="BACKDROP_", frozen=True, extra="ignore")
+
+    #: Base URL, e.g. https://backdrop.example; empty: `backdrop swap` and `backdrop batch` run on this machine.
+    url: str = ""
+    #: A client's key, as `backdrop clients add` printed it.
+    key: str = ""
+
+
+def load_remote(*, url: str | None, key: str | None) -> Remote:
+    """Read the environment; what the command line gives wins where it is not None."""
+    given: dict[str, object] = {"url": url, "key": key}
+    return Remote(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -13,10 +13,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.tables import UNFINISHED, db_now, jobs, renders, stored_objects
 
-#: What is counted apart. "cutouts" lie in the bucket of renders, under their own name.
-Bucket = Literal["sources", "renders", "cutouts"]
+#: What is counted apart. Cut-outs and pinned backgrounds ("scenes") lie in the bucket of renders, by their own names.
+Bucket = Literal["sources", "renders", "cutouts", "scenes"]
 #: Those that can be made again.
-KEPT: tuple[Bucket, ...] = ("cutouts",)
+KEPT: tuple[Bucket, ...] = ("cutouts", "scenes")
 
 
 class SourceDoomed(LookupError):

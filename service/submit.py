@@ -70,7 +70,7 @@ class Submit:
             request_id=request_id,
             client_id=client.id,
             workflow=SWAP_WORKFLOW,
-            body=resolved.request.model_dump(mode="json"),
+            body=request.model_dump(mode="json"),
             body_sha256=body_sha256,
             spec=resolved.spec(),
             source_key=resolved.source_key,

@@ -192,7 +192,7 @@ renders = sa.Table(
 stored_objects = sa.Table(
     "stored_objects",
     metadata,
-    # "sources", "renders", or what lies in the bucket of renders and can be made again: "cutouts".
+    # "sources", "renders", or what lies in the bucket of renders and can be made again: "cutouts", "scenes".
     sa.Column("bucket", sa.String(8), primary_key=True),
     sa.Column("key", sa.String(512), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,9 @@ from backdrop_client.results import decoded
 from benchmarks.storm.photos import Deed, bad, good, telling
 from benchmarks.storm.receiver import receiving
 from benchmarks.storm.servers import free_port
-from service.accounts import Accounts
 from service.webhooks import Webhooks
-from tests.house import House, open_house, until
+from tests.house import until
+from tests.served import Served, serve
 from tests.unreliable import Way, cut, keep_back, lose, refuse, spoil, way_to
 
 #: What a lean worker can make: the photo's own cut-out, on nothing.
@@ -59,31 +59,10 @@ QUICK = Retries(first=0.01)
 CLIENT = Path(__file__).parent.parent / "client"
 
 
-@dataclass(frozen=True)
-class Served:
-    """An installation that is reached over HTTP."""
-
-    house: House
-    url: str
-
-    def register(self, name: str, credits: int = 100) -> str:
-        return Accounts(self.house.engine).add(name, credits=credits)[1]
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with open_house("embedded", tmp_path_factory.mktemp("served"), webhook_allow_private=True) as house:
-        url = house.fleet.api()
-        until(lambda: _ready(url))
-        house.all_ready()
-        yield Served(house, url)
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/ready").status_code == 200
-    except httpx.HTTPError:
-        return False
+    with serve(tmp_path_factory.mktemp("served")) as served:
+        yield served
 
 
 @pytest.fixture
@@ -363,13 +342,16 @@ def test_an_upload_whose_connection_breaks_is_made_again(unlucky: Backdrop, way:
     [None, refuse(404), refuse(406), cut, keep_back],
     ids=["they come", "older server", "other proxy", "cut", "kept back"],
 )
-def test_a_job_is_waited_for_whatever_becomes_of_its_events(unlucky: Backdrop, way: Way, fault: Any) -> None:
+def test_a_job_is_waited_for_whatever_becomes_of_its_events(
+    unlucky: Backdrop, way: Way, fault: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backdrop_client.waiting._SILENCE", 1.0)
     if fault:
         way.fault("GET", "/events", fault, times=20)
     accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW)))
     told: list[Progress] = []
 
-    job = unlucky.wait(accepted, on_progress=told.append, timeout=30 if fault is not keep_back else 6)
+    job = unlucky.wait(accepted, on_progress=told.append, timeout=60)
 
     assert job.status == "SUCCESS"
     assert told[-1].ended

@@ -271,9 +271,10 @@ class Bench(Worker):
             connection.execute(stored_objects.update().values(used_at=db_now(-days * DAY)))
 
     def expire(self, **changes: Any) -> None:
-        buckets: Any = {"sources": self.sources, "renders": self.renders, "cutouts": self.renders}
+        kept = {"cutouts": self.renders, "scenes": self.renders}
+        buckets: Any = {"sources": self.sources, "renders": self.renders} | kept
         expiry = Expiry(self.stored, buckets, source_age=None, render_age=None, attempt_ends=320.0, doom=0.0)
-        replace(expiry, cutout_age=DAY, **changes)()
+        replace(expiry, **{"cutout_age": DAY} | changes)()
 
     def wrong(self) -> list[Finding]:
         return audit_objects(self.engine, self.renders).findings

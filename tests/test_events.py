@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -393,7 +392,7 @@ def test_while_the_database_is_away_the_stream_lives_and_then_tells_what_has_cha
     tmp_path: Path, valkey_url: str
 ) -> None:
     with servers.public_folder() as folder, servers.postgresql(folder) as database:
-        url = until(lambda: made_database(database.url))
+        url = servers.make_database(database.url, "away")
         with serve(tmp_path, valkey_url, database_url=url, stream_heartbeat=0.6) as api:
             job_id = api.new_job()
             with api.follow(job_id) as stream:
@@ -409,14 +408,6 @@ def test_while_the_database_is_away_the_stream_lives_and_then_tells_what_has_cha
                 cancel(api, job_id)
                 assert [one["status"] for one in stream.rest()] == ["FAILURE"]
             api.caller.engine.dispose()
-
-
-def made_database(server: str) -> str | None:
-    """None: it answers, and does not take anything yet."""
-    try:
-        return servers.make_database(server, "away")
-    except psycopg.OperationalError:
-        return None
 
 
 def test_an_api_that_is_told_to_stop_ends_its_streams_at_once(tmp_path: Path, valkey_url: str) -> None:

@@ -41,11 +41,14 @@ class Desk:
         self.known = {
             "source_key": upload(self.api, BOTTLE),
             "job_id": done,
+            "brand_name": "autumn",
             "render_id": ended(self.api, done)["render"]["public_id"],
         }
 
     def has(self, **more: str) -> dict[str, str]:
         (self.folder / "photo.jpg").write_bytes(BOTTLE)
+        brand = {"palette": ["#8a4b2f"], "seed_policy": "free"}
+        self.api.put(f"/v1/brands/{self.known['brand_name']}", json=brand).raise_for_status()
         return self.known | more
 
     def shell(self, script: str, **more: str) -> str:

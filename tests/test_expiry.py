@@ -423,7 +423,7 @@ def test_ages_follow_the_settings(
 
     assert (expiry.source_age, expiry.render_age, expiry.cutout_age) == ages
     assert expiry.attempt_ends == 320
-    assert set(expiry.buckets) == {"sources", "renders", "cutouts"}
+    assert (expiry.scene_age, set(expiry.buckets)) == (90 * DAY, {"sources", "renders", "cutouts", "scenes"})
 
 
 def test_a_temporary_file_goes_when_its_writer_must_be_dead(tmp_path: Path) -> None:

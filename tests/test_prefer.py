@@ -15,7 +15,7 @@ from service.preferences import preferred_wait
 from tests.caller import SWAP, located
 from tests.conftest import new_database
 from tests.house import until
-from tests.test_events import Api, made_database, serve
+from tests.test_events import Api, serve
 from tests.test_jobs import render
 
 
@@ -185,7 +185,7 @@ def test_where_waiting_is_switched_off_nobody_waits(tmp_path: Path, valkey_url: 
 
 def test_a_database_that_goes_away_meanwhile_makes_no_error(tmp_path: Path, valkey_url: str) -> None:
     with servers.public_folder() as folder, servers.postgresql(folder) as database:
-        url = until(lambda: made_database(database.url))
+        url = servers.make_database(database.url, "away")
         with serve(tmp_path, valkey_url, database_url=url) as api:
             body = api.caller.body()
 

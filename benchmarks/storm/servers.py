@@ -160,9 +160,26 @@ def postgresql(folder: Path) -> Server:
             stop_signal=signal.SIGINT,  # fast shutdown
             user=user,
         )
-        return wait_for_port(part, port)
+        return _wait_until_it_takes_clients(wait_for_port(part, port), url)
 
-    return Server("postgresql", f"postgresql://postgres@127.0.0.1:{port}/postgres", launch)
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    return Server("postgresql", url, launch)
+
+
+def _wait_until_it_takes_clients(part: Part, url: str, timeout: float = 30.0) -> Part:
+    """Return the part once a client gets in: the port is open before that, and long before after a crash."""
+    import psycopg
+
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > end or part.exit_status is not None:
+                raise
+            time.sleep(0.05)
+        else:
+            return part
 
 
 def s3_server(folder: Path) -> Server:

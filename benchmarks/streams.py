@@ -1,0 +1,124 @@
+"""How soon a change of a job reaches those who follow it: `python benchmarks/streams.py [--streams 200]`.
+
+Starts an API as a process, on the embedded default and on PostgreSQL and S3, with as many jobs as streams; changes one
+job after the other, and takes the time from the commit to the event. The transactions are those that PostgreSQL counts
+while nothing changes.
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+from ulid import ULID
+
+from benchmarks.storm import installation
+from benchmarks.storm.fleet import Fleet
+from service.accounts import Accounts
+from service.database import create_engine
+from service.job import Claim
+from service.jobs import Jobs
+from service.orders import Order, Orders
+from service.specs import stored_spec
+
+SPEC = stored_spec(scene_type="podium", mood="calm", dominant_colors=[], output_preset="open_graph", seed=1)
+#: Seconds in which nothing changes, and transactions are counted.
+QUIET = 10.0
+
+
+def main() -> None:
+    """Measure both installations and print a table."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--streams", type=int, default=200)
+    arguments.add_argument("--changes", type=int, default=100)
+    options = arguments.parse_args()
+    table = Table("installation", "commit to event: median", "worst", "transactions a second")
+    for kind in (installation.embedded, installation.production):
+        with tempfile.TemporaryDirectory(prefix="backdrop-") as folder, kind(Path(folder), stream_limit=0) as made:
+            engine = create_engine(made.settings.sqlalchemy_url)
+            client, key = Accounts(engine).add("streams", credits=options.streams)
+            jobs = Jobs(engine, lease=3600, max_attempts=3)
+            claims = []
+            for _ in range(options.streams):
+                order = Order(str(ULID()), client.id, "background-swap-with-spec", {}, "", SPEC, "x.jpg", 1)
+                claims.append(jobs.claim(Orders(engine).accept(order).job_id))
+            with Fleet(made.settings, Path(folder) / "logs") as fleet:
+                address = fleet.api()
+                headers = {"Authorization": f"Bearer {key}"}
+                follow = Following(address, headers, engine, jobs, [claim for claim in claims if claim])
+                delays, rate = asyncio.run(follow(options.changes))
+            engine.dispose()
+        median, worst = (f"{1000 * value:.0f} ms" for value in (statistics.median(delays), max(delays)))
+        table.add_row(kind.__name__, median, worst, "not counted" if rate is None else f"{rate:.1f}")
+    Console().print(table)
+
+
+class Following:
+    """A stream for each job, all open at once."""
+
+    def __init__(self, address: str, headers: dict[str, str], engine: sa.Engine, jobs: Jobs, claims: list[Claim]):
+        self._address, self._headers = address, headers
+        self._engine, self._jobs, self._claims = engine, jobs, claims
+        self._arrived: dict[str, float] = {}
+        self._open = 0
+
+    async def __call__(self, changes: int) -> tuple[list[float], float | None]:
+        """Return the seconds from each change to its event, and PostgreSQL's transactions a second without any."""
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=self._address, headers=self._headers, limits=limits, timeout=60) as http:
+            while not await self._is_ready(http):
+                await asyncio.sleep(0.1)
+            streams = [asyncio.create_task(self._follow(http, claim.job_id)) for claim in self._claims]
+            while self._open < len(streams):
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(QUIET)  # PostgreSQL counts late what its connections did before they went idle
+            before = self._transactions()
+            await asyncio.sleep(QUIET)
+            after = self._transactions()
+            delays = [await self._change(claim) for claim in self._claims[:changes]]
+            for stream in streams:
+                stream.cancel()
+            await asyncio.gather(*streams, return_exceptions=True)
+        # The first count is a transaction of its own.
+        return delays, None if before is None or after is None else (after - before - 1) / QUIET
+
+    async def _is_ready(self, http: httpx.AsyncClient) -> bool:
+        try:
+            return (await http.get("/health/ready")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def _follow(self, http: httpx.AsyncClient, job_id: str) -> None:
+        async with http.stream("GET", f"/v1/jobs/{job_id}/events") as answer:
+            answer.raise_for_status()
+            self._open += 1
+            async for line in answer.aiter_lines():
+                if line.startswith("data:"):
+                    self._arrived[job_id] = time.monotonic()
+
+    async def _change(self, claim: Claim) -> float:
+        self._arrived.pop(claim.job_id, None)
+        await asyncio.to_thread(self._jobs.keep, claim, stage="background", progress=0.5)
+        changed = time.monotonic()
+        while claim.job_id not in self._arrived:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(random.random())  # the next one comes at any moment between two looks
+        return max(0.0, self._arrived[claim.job_id] - changed)
+
+    def _transactions(self) -> int | None:
+        if self._engine.dialect.name != "postgresql":
+            return None
+        with self._engine.connect() as connection:
+            query = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+            return int(connection.exec_driver_sql(query).scalar_one())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""A batch on this machine: the networks load once, and a photo's cut-out is kept for its other pictures."""
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from pipeline.errors import PipelineError
+from pipeline.networks import Networks
+from pipeline.swap import swap
+from service.batch.at_server import read_unchanged
+from service.batch.files import write_whole
+from service.batch.maker import Tell
+from service.batch.outcome import EXTENSIONS, Failure, Made, measurements
+from service.batch.pairs import Pair
+from service.batch.state import FOLDER
+from service.catalogue import load_catalogue
+from service.kept import kept_in
+from service.local import SpecInvalid, build_spec, open_signer
+from service.settings import Settings
+
+
+class Stopped(Exception):
+    """Raised between the steps of a swap when the batch is stopped."""
+
+
+class OneAtATime:
+    """A network that several threads share: pipelines of diffusers are not made for that."""
+
+    def __init__(self, network: Any, lock: threading.Lock) -> None:
+        self._network, self._lock = network, lock
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the network when nobody else does."""
+        with self._lock:
+            return self._network(*arguments, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._network, name)
+
+
+class Here:
+    """Makes pictures in threads of this process. Lives as long as the batch."""
+
+    def __init__(
+        self, settings: Settings, out: Path, *, at_once: int, load: Callable[[Settings], Networks] | None = None
+    ) -> None:
+        self._settings, self._out, self._load = settings, out, load
+        self._catalogue = load_catalogue()
+        self._credentials = open_signer(settings)
+        self._networks: Networks | None = None
+        self._loading = threading.Lock()
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(at_once)
+
+    def __enter__(self) -> Self:
+        """Wait for what runs at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    async def make(self, pair: Pair, tell: Tell) -> Made:
+        """Swap in a thread. Raises Failure; a batch that is stopped stops it at its next step."""
+        loop = asyncio.get_running_loop()
+
+        def tell_loop(stage: str, fraction: float) -> None:
+            if self._stopping.is_set():
+                raise Stopped
+            loop.call_soon_threadsafe(tell, stage, fraction)
+
+        try:
+            return await loop.run_in_executor(self._pool, self._make, pair, tell_loop)
+        except asyncio.CancelledError:
+            self._stopping.set()
+            raise
+
+    def _make(self, pair: Pair, tell: Tell) -> Made:
+        tell("networks", 0.0)
+        networks = self._open_networks()
+        started, wish = time.perf_counter(), pair.wish
+        data = read_unchanged(pair.photo)
+        try:
+            spec = build_spec(
+                self._catalogue,
+                scene=wish.scene,
+                mood=wish.mood,
+                colours=wish.colors,
+                preset=pair.preset,
+                seed=wish.seed,
+            )
+            render = swap(
+                data,
+                spec,
+                networks,
+                limits=self._settings.limits,
+                clock=time.perf_counter,
+                progress=tell,
+                credentials=self._credentials,
+                kept=kept_in(self._out / FOLDER / "kept"),
+            )
+        except SpecInvalid as error:
+            raise Failure("spec_invalid", str(error)) from error
+        except PipelineError as error:
+            raise Failure(error.code, str(error)) from error
+        file = f"{pair.stem}.{EXTENSIONS.get(render.format, render.format)}"
+        write_whole(self._out / file, render.data)
+        return Made(
+            file=file,
+            sha256=hashlib.sha256(render.data).hexdigest(),
+            width=render.width,
+            height=render.height,
+            seed=render.seed,
+            credits=0,
+            seconds=round(time.perf_counter() - started, 2),
+            warnings=list(render.warnings),
+            **measurements(render.report),
+        )
+
+    def _open_networks(self) -> Networks:
+        with self._loading:
+            if self._networks is None:
+                load = self._load or _open_networks
+                networks, lock = load(self._settings), threading.Lock()
+                refiner = networks.refiner and OneAtATime(networks.refiner, lock)
+                self._networks = replace(
+                    networks,
+                    segmenter=OneAtATime(networks.segmenter, lock),
+                    generator=OneAtATime(networks.generator, lock),
+                    refiner=refiner,
+                )
+            return self._networks
+
+
+def _open_networks(settings: Settings) -> Networks:
+    from service.networks import open_networks
+
+    return open_networks(settings)

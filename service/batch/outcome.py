@@ -1,0 +1,69 @@
+"""What became of a pair: a picture with the measurements that people ask for, or a reason."""
+
+from dataclasses import dataclass
+from typing import Any
+
+EXTENSIONS = {"jpeg": "jpg"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A picture that lies in the output folder."""
+
+    #: Its path from the output folder, with `/`.
+    file: str
+    sha256: str
+    width: int
+    height: int
+    seed: int
+    credits: int
+    #: From sending the pair, or starting it here, to its file.
+    seconds: float
+    warnings: list[str]
+    #: Each asked colour: colour, nearest, delta_e00, share.
+    palette: list[dict[str, Any]]
+    #: Mean ΔE00 over the asked colours, and between the product and the file.
+    delta_e00: float | None
+    fidelity: float | None
+    #: The rules of the place that are not kept: rule, status, measured, bound.
+    rules: list[dict[str, Any]]
+    rules_kept: int
+    #: "computed" or "cached", where it is known.
+    cutout: str | None = None
+    job_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A pair without a picture. What it cost has come back."""
+
+    code: str
+    message: str
+    seconds: float = 0.0
+    job_id: str | None = None
+
+
+Outcome = Made | Failed
+
+
+class Failure(Exception):
+    """Raised when a pair can't be made; the others can."""
+
+    def __init__(self, code: str, message: str, *, job_id: str | None = None, job_over: bool = False) -> None:
+        super().__init__(message)
+        self.code, self.message, self.job_id = code, message, job_id
+        #: Whether its job ended as FAILURE, so that another try is another job.
+        self.job_over = job_over
+
+
+def measurements(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of `Made` that come from a report."""
+    rules = report["preset"]
+    return {
+        "palette": report["palette"].get("asked", []),
+        "delta_e00": report["palette"].get("mean_delta_e00"),
+        "fidelity": report["fidelity"].get("mean"),
+        "rules": [rule for rule in rules if rule["status"] in {"fail", "warn"}],
+        "rules_kept": sum(rule["status"] == "pass" for rule in rules),
+        "cutout": report["provenance"].get("cutout"),
+    }

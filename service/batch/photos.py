@@ -1,0 +1,72 @@
+"""The photos of a batch: what lies in the folder, known by name and by content."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from backdrop_client import PhotoUnknown
+from backdrop_client.photo import content_type
+
+#: Files that someone may have meant as a photo: those that are none are told as failures, not passed over.
+_PICTURES = {
+    *(".jpg", ".jpeg", ".jpe", ".png", ".webp", ".avif", ".tif", ".tiff"),
+    *(".heic", ".heif", ".gif", ".bmp", ".jxl", ".jp2"),
+}
+_HEAD = 256
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo of the folder. Its content names it: one that has changed is another one."""
+
+    #: Its path from the folder, with `/`.
+    name: str
+    path: Path
+    #: Of its bytes; empty where it can't be used.
+    sha256: str = ""
+    #: Why it can't be used.
+    trouble: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies in a folder, by name."""
+
+    photos: list[Photo]
+    #: Files that are no pictures.
+    skipped: list[str]
+
+
+def find_photos(folder: Path, *, but: Path) -> Found:
+    """Look through a folder and the folders in it, hidden ones and `but` left out."""
+    photos, skipped = list[Photo](), list[str]()
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (here / name).resolve() != but.resolve()
+        )
+        for file in sorted(files):
+            path = here / file
+            if file.startswith("."):
+                continue
+            name = path.relative_to(folder).as_posix()
+            photo = _look(name, path)
+            if photo is None:
+                skipped.append(name)
+            else:
+                photos.append(photo)
+    return Found(sorted(photos, key=lambda photo: photo.name), skipped)
+
+
+def _look(name: str, path: Path) -> Photo | None:
+    meant = path.suffix.lower() in _PICTURES
+    try:
+        with path.open("rb") as file:
+            content_type(file.read(_HEAD))
+            file.seek(0)
+            return Photo(name, path, hashlib.file_digest(file, "sha256").hexdigest())
+    except PhotoUnknown as error:
+        return Photo(name, path, trouble=str(error)) if meant else None
+    except OSError as error:
+        return Photo(name, path, trouble=f"The file can't be read: {error.strerror}.") if meant else None

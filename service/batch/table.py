@@ -1,0 +1,56 @@
+"""The table of a batch: a line for each pair, for a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from service.batch.files import write_whole
+from service.batch.outcome import Failed, Made, Outcome
+from service.batch.pairs import Pair
+
+COLUMNS = (
+    *("photo", "preset", "status", "error_code", "error_message", "file", "seconds", "credits", "delta_e00"),
+    *("fidelity", "warnings", "job_id", "seed"),
+)
+
+
+def write_table(path: Path, rows: Iterable[tuple[Pair, Outcome | None]]) -> None:
+    """Write the table; a pair without an outcome has not been made yet."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for pair, outcome in rows:
+        table.writerow({"photo": _harmless(pair.photo.name), "preset": pair.preset, **_line(outcome)})
+    write_whole(path, text.getvalue().encode())
+
+
+def _line(outcome: Outcome | None) -> dict[str, object]:
+    match outcome:
+        case Made():
+            return {
+                "status": "SUCCESS",
+                "file": _harmless(outcome.file),
+                "seconds": outcome.seconds,
+                "credits": outcome.credits,
+                "delta_e00": outcome.delta_e00,
+                "fidelity": outcome.fidelity,
+                "warnings": " ".join(outcome.warnings),
+                "job_id": outcome.job_id,
+                "seed": outcome.seed,
+            }
+        case Failed():
+            return {
+                "status": "FAILURE",
+                "error_code": outcome.code,
+                "error_message": _harmless(outcome.message),
+                "seconds": outcome.seconds,
+                "credits": 0,
+                "job_id": outcome.job_id,
+            }
+    return {"status": "NOT_STARTED"}
+
+
+def _harmless(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,0 +1,59 @@
+"""Talking to a server from the command line: how it is named, and how its errors are told."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.settings import load_remote
+
+if TYPE_CHECKING:  # it takes a moment, which `--help` must not
+    from backdrop_client import Backdrop
+
+#: The options that stand for fields of a request.
+_OPTIONS = {
+    "scene_type": "--scene",
+    "mood": "--mood",
+    "dominant_colors": "--color",
+    "output_preset": "--preset",
+    "pilot_brand": "--brand",
+    "seed": "--seed",
+}
+
+
+def remote_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options --url and --key."""
+    key = click.option("--key", help="A client's key; default: BACKDROP_KEY.")
+    url = click.option("--url", help="The server's base URL; default: BACKDROP_URL.")
+    return url(key(command))
+
+
+@contextmanager
+def remote(url: str | None, key: str | None) -> Iterator["Backdrop"]:
+    """Open a server; its errors come out as click's, in a sentence with the remedy."""
+    from backdrop_client import Backdrop, BackdropError, Invalid
+
+    found = load_remote(url=url, key=key)
+    if not found.url:
+        raise click.UsageError("Name the server: --url https://… or BACKDROP_URL.")
+    if not found.key:
+        raise click.UsageError("Give the key that `backdrop clients add` printed: --key bd_… or BACKDROP_KEY.")
+    try:
+        backdrop = Backdrop(found.url, found.key)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    with backdrop:
+        try:
+            yield backdrop
+        except Invalid as error:
+            wrong = [f"{option_of(one.field)}: {one.msg}" for one in error.fields] or [error.detail]
+            raise click.UsageError("\n".join(wrong)) from error
+        except BackdropError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def option_of(field: str) -> str:
+    """Return the option that stands for a request's field; the field itself where there is none."""
+    name, bracket, index = field.partition("[")
+    return _OPTIONS.get(name, name) + bracket + index
