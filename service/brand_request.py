@@ -58,6 +58,7 @@ class BrandRequest(BaseModel):
         None,
         ge=0,
         lt=2**31,
+        strict=True,
         description="Of a pinned brand. Left out: the one that it has, or one is drawn.",
     )
     default_preset: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(

@@ -110,7 +110,8 @@ def test_all_that_is_wrong_with_a_brand_is_told_at_once(caller: Caller) -> None:
         ("body", "style_words"),
         ("body", "seed_policy"),
     }
-    assert located(put(caller, "wrong", seed_policy="pinned", seed=2**31)) == {("body", "seed")}
+    for seed in (2**31, -1, True, "7", 1.5):
+        assert located(put(caller, "wrong", seed_policy="pinned", seed=seed)) == {("body", "seed")}
 
 
 @pytest.mark.parametrize("name", ["a", "x" * 120, "Ünïcode 店", "50% & more?#", "..", "~", "\u202eright to left"])

@@ -168,10 +168,11 @@ def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
 
     result = run(
         *("swap", BOTTLE, "--scene", "marble_tabletop", "--mood", "fresh", "--color", "#cfe3d4"),
-        *("--preset", "open_graph", "--seed", "4", "-o", str(output), "--quiet"),
+        *("--preset", "open_graph", "--seed", "4", "-o", str(output), "--keep", str(tmp_path / "kept"), "--quiet"),
     )
 
     assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "kept" / "cutouts" / "local").iterdir())) == 1
     with Image.open(output) as picture:
         assert (picture.size, picture.format) == ((1200, 630), "JPEG")
     report = json.loads((tmp_path / "deep" / "out.jpg.json").read_text())
