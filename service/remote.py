@@ -16,7 +16,10 @@ _OPTIONS = {
     "scene_type": "--scene",
     "mood": "--mood",
     "dominant_colors": "--color",
+    "palette": "--color",
+    "style_words": "--word",
     "output_preset": "--preset",
+    "default_preset": "--preset",
     "pilot_brand": "--brand",
     "seed": "--seed",
 }

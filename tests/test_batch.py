@@ -44,7 +44,7 @@ PRESETS = ("transparent_cutout", "instagram_landscape")
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serve(tmp_path_factory.mktemp("served"), lease=20.0, max_attempts=5) as served:
+    with serve(tmp_path_factory.mktemp("served")) as served:
         yield served
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from backdrop_client import (
     AsyncBackdrop,
     Backdrop,
+    Brand,
     Conflict,
     DownloadCorrupt,
     InsufficientCredits,
@@ -140,6 +141,21 @@ def test_step_by_step_a_photo_comes_from_bytes_a_path_or_an_open_file(backdrop: 
 
     assert (job.status, job.expect_render().seed, again.status) == ("SUCCESS", 5, "SUCCESS")
     assert backdrop.download(again.expect_render().public_id, tmp_path / "again.png").stat().st_size > 0
+
+
+def test_a_submit_can_wait_for_the_end(backdrop: Backdrop) -> None:
+    source = backdrop.upload(good())
+
+    assert backdrop.swap(SPEC, source_key=source, wait=25).status == "SUCCESS"
+
+
+def test_a_brand_is_made_changed_and_listed(backdrop: Backdrop) -> None:
+    made = backdrop.save_brand(Brand("acme & cö", ["#e8c7b8"], ["linen"], "pinned", default_preset="open_graph"))
+
+    assert made.seed is not None
+    assert backdrop.brand("acme & cö") == made
+    assert backdrop.save_brand(replace(made, palette=[])).seed == made.seed
+    assert [brand.name for brand in backdrop.brands()] == ["acme & cö"]
 
 
 def test_lists_are_followed_from_page_to_page(backdrop: Backdrop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +367,7 @@ def test_a_job_is_waited_for_whatever_becomes_of_its_events(
     accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW)))
     told: list[Progress] = []
 
-    job = unlucky.wait(accepted, on_progress=told.append, timeout=60)
+    job = unlucky.wait(accepted, on_progress=told.append, timeout=120)
 
     assert job.status == "SUCCESS"
     assert told[-1].ended
@@ -375,7 +391,7 @@ def test_waiting_ends_when_it_is_told_to_and_the_job_goes_on(backdrop: Backdrop)
     with pytest.raises(WaitTimeout, match=accepted.job_id):
         backdrop.wait(accepted, timeout=0.5)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
     assert backdrop.wait(accepted).status == "SUCCESS"
 
 

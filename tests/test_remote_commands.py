@@ -80,6 +80,24 @@ def test_a_job_is_cancelled_and_says_what_came_back(command: Command, served: Se
     assert "FAILURE  cancelled" in again.output
 
 
+def test_a_brand_is_kept_at_the_server_and_gives_its_preset_and_seed(
+    command: Command, photo: str, tmp_path: Path
+) -> None:
+    options = ("--color", "#e8c7b8", "--color", "ivory", "--word", "linen", "--pinned", "--seed", "7")
+    made = command("brands", "set", "acme", *options, "--preset", "transparent_cutout")
+    assert made.output == "acme  #e8c7b8 #fffff0  linen  pinned, seed 7  preset transparent_cutout\n"
+    assert command("brands", "show", "acme").output == command("brands", "list").output == made.output
+
+    swapped = command("swap", photo, *SPEC[:4], "--brand", "acme", "-o", str(tmp_path / "out.png"))
+    assert "200x240" in swapped.output
+    assert "seed 7" in swapped.output
+    assert command("brands", "set", "acme").output == "acme  no palette  no style words  a new seed each time\n"
+    without = command("swap", photo, *SPEC[:4], "--brand", "acme", "-o", str(tmp_path / "out.png"))
+    assert (without.exit_code, "the brand 'acme' names none" in without.output) == (2, True)
+    assert "There is no such brand" in command("brands", "show", "nobody").output
+    assert "--color[0]" in command("brands", "set", "acme", "--color", "reddish").output
+
+
 def test_what_the_server_refuses_is_told_with_the_option_and_the_remedy(
     command: Command, photo: str, tmp_path: Path
 ) -> None:
