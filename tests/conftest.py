@@ -17,6 +17,7 @@ from service.database import create_engine, migrate
 from service.objects import Objects
 from service.settings import Settings
 from tests.caller import Caller
+from tests.served import Served, serve
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -112,6 +113,13 @@ def http(settings: Settings) -> Iterator[Any]:
     """That API."""
     with TestClient(create_app(settings)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An installation of real processes, one for all files of tests that only call it."""
+    with serve(tmp_path_factory.mktemp("served")) as served:
+        yield served
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ class Served:
 def serve(home: Path, **settings: Any) -> Iterator[Served]:
     """Run API, worker and sweep on the embedded default, each a process of its own."""
     # Nothing here is about limits: a busy machine must not run into them.
-    patient = {"lease": 20.0, "time_limit": 120.0, "max_attempts": 5, "webhook_allow_private": True}
+    patient = {"lease": 20.0, "time_limit": 120.0, "max_attempts": 5, "sweep_every": 1.0, "webhook_allow_private": True}
     with open_house("embedded", home, **patient | settings) as house:
         url = house.fleet.api()
         until(lambda: _ready(url), timeout=300)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
@@ -35,17 +34,11 @@ from service.batch.state import BatchRuns, State
 from service.settings import Settings
 from service.tables import renders
 from tests.house import until
-from tests.served import Served, serve
+from tests.served import Served
 from tests.test_cli import run
 
 BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 PRESETS = ("transparent_cutout", "instagram_landscape")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serve(tmp_path_factory.mktemp("served")) as served:
-        yield served
 
 
 def photo(number: int = 0) -> bytes:

@@ -50,7 +50,7 @@ from benchmarks.storm.receiver import receiving
 from benchmarks.storm.servers import free_port
 from service.webhooks import Webhooks
 from tests.house import until
-from tests.served import Served, serve
+from tests.served import Served
 from tests.unreliable import Way, cut, keep_back, lose, refuse, spoil, way_to
 
 #: What a lean worker can make: the photo's own cut-out, on nothing.
@@ -58,12 +58,6 @@ SPEC = Spec(scene="white", mood="calm", preset="transparent_cutout")
 #: Tries again at once: what is on trial is whether, not when.
 QUICK = Retries(first=0.01)
 CLIENT = Path(__file__).parent.parent / "client"
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serve(tmp_path_factory.mktemp("served")) as served:
-        yield served
 
 
 @pytest.fixture

@@ -2,25 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 from benchmarks.storm.photos import Deed, bad, good, telling
-from tests.served import Served, serve
+from tests.served import Served
 from tests.test_cli import run
 
 Command = Callable[..., Result]
 #: What a lean worker can make.
 SPEC = ("--scene", "white", "--mood", "calm", "--preset", "transparent_cutout")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serve(tmp_path_factory.mktemp("served")) as served:
-        yield served
 
 
 @pytest.fixture
