@@ -51,9 +51,9 @@ def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
 
 
 def _prepare_postgresql(hold: float, connection: Any, _record: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {round(1000 * hold)}")
-    connection.commit()
+    connection.autocommit = True  # a setting made in a transaction goes with its rollback
+    connection.execute(f"SET idle_in_transaction_session_timeout = {round(1000 * hold)}")
+    connection.autocommit = False
 
 
 def _tell_of_lost_locks(context: sa.engine.ExceptionContext) -> None:

@@ -112,12 +112,15 @@ def test_what_is_no_job_of_ones_own_is_not_told(caller: Caller) -> None:
 
 def test_asking_is_one_statement_on_both_databases(engine: sa.Engine) -> None:
     shop = Shop(engine)
-    accepted = shop.order(body={"mood": "calm"}, spec={"seed": 3}, source_key="uploads/x.jpg")
+    accepted = shop.order(
+        body={"mood": "calm"}, spec={"seed": 3, "dominant_colors": ["#aabbcc"]}, source_key="uploads/x.jpg"
+    )
 
     found = shop.orders.asked(accepted.job_id, client_id=shop.client.id)
 
     assert found is not None
-    assert (found.body, found.seed, found.source_key) == ({"mood": "calm"}, 3, "uploads/x.jpg")
+    assert found.body == {"mood": "calm", "dominant_colors": ["#aabbcc"]}, "the colours that a brand gave, too"
+    assert (found.seed, found.source_key) == (3, "uploads/x.jpg")
     assert shop.orders.asked(accepted.job_id, client_id=str(ULID())) is None
     shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
     Stored(engine).doom_sources(older_than=-1.0, most=9)

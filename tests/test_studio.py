@@ -270,6 +270,16 @@ def test_progress_moves_within_a_second_and_a_closed_tab_loses_nothing(
     again.locator("#download").wait_for(timeout=90 * SECONDS)
 
 
+@pytest.fixture
+def busy(up: Up) -> Iterator[None]:
+    """No job ends while a test looks at it."""
+    worker = up.child("service.worker")
+    worker.suspend()
+    yield
+    worker.resume()
+
+
+@pytest.mark.usefixtures("busy")
 def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callable[..., Visit], guest: Guest) -> None:
     running = job_id(guest.api, BOTTLE)
     tab = visit()
