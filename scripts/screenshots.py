@@ -32,6 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Every state of the studio page as a picture.")
     parser.add_argument("photo", nargs="?", type=Path, help="a product photo; default: the sample")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/studio"))
+    parser.add_argument("--look", action="append", choices=LOOKS, help="only this one; may be given again")
     options = parser.parse_args()
     photo = options.photo.read_bytes() if options.photo else (files("service") / "sample" / "bottle.jpg").read_bytes()
     program = find_browser()
@@ -40,8 +41,8 @@ def main() -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     with _service() as up, open_browser(program) as browser:
         keys = {name: _key(up, name, credits) for name, credits in (("guest", 100), ("poor", 1))}
-        for look, settings in LOOKS.items():
-            _walk(Visit(browser, up.address, **settings), keys, photo, options.output, look)
+        for look in options.look or LOOKS:
+            _walk(Visit(browser, up.address, **LOOKS[look]), keys, photo, options.output, look)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The studio page's pictures of scenes and moods: the sample product, swapped by the real pipeline, small.
+"""The studio page's pictures of scenes, moods and places: the sample product, swapped by the real pipeline, small.
 
 Made at set-up with the checkpoint that ships, and again only where what they show has changed.
 """
@@ -21,13 +21,15 @@ from pipeline.swap import swap
 from service.catalogue import Catalogue, load_catalogue
 from service.settings import STUDIO_CHECKPOINT, Settings
 
-#: Width and height in pixels: twice what the page shows.
+#: Width and height of a scene's and a mood's in pixels: twice what the page shows.
 SIZE = (256, 320)
-#: What all of them have in common besides their scene and mood; another number here makes them all anew.
+#: The longer side of a place's in pixels: a banner's shorter side is little more than half of it.
+PLACE_SIDE = 320
+#: What all of them have in common besides scene, mood and place; another number here makes them all anew.
 _RECIPE = 1
 _SEED = 3
-#: Under which the scenes are shown, and the scene that the moods light.
-_MOOD, _SCENE = "natural", "podium"
+#: Under which scenes and places are shown, the scene that the moods light, and the one that the places show.
+_MOOD, _SCENE, _PLACE_SCENE = "natural", "podium", "window_light"
 #: The sample's longer side in pixels: it fills less than that of a thumbnail.
 _SAMPLE_SIDE = 450
 _STAMPS = "stamps.json"
@@ -38,6 +40,7 @@ class _Wanted:
     name: str
     scene: Scene
     mood: Mood
+    preset: Preset
     stamp: str
 
 
@@ -72,24 +75,32 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
 
 
 def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
-    mood, scene = catalogue.mood(_MOOD), catalogue.scene(_SCENE)
-    shown = [(f"scene-{one.name}", one, mood) for one in catalogue.scenes.values()]
-    shown += [(f"mood-{one.name}", scene, one) for one in catalogue.moods.values()]
-    for name, one_scene, one_mood in shown:
-        what = repr((_RECIPE, _SEED, SIZE, checkpoint, one_scene, one_mood))
-        yield _Wanted(name, one_scene, one_mood, hashlib.sha256(what.encode()).hexdigest())
+    mood, scene, preset = catalogue.mood(_MOOD), catalogue.scene(_SCENE), catalogue.preset("instagram_portrait")
+    preset = replace(_small(preset), size=SIZE, fill=0.62)
+    shown = [(f"scene-{one.name}", one, mood, preset) for one in catalogue.scenes.values()]
+    shown += [(f"mood-{one.name}", scene, one, preset) for one in catalogue.moods.values()]
+    # What takes no scene comes out white or without a background whatever is asked.
+    scene = catalogue.scene(_PLACE_SCENE)
+    shown += [(f"preset-{one.name}", scene, mood, _small(one)) for one in catalogue.presets.values()]
+    for name, one_scene, one_mood, one_preset in shown:
+        what = repr((_RECIPE, _SEED, checkpoint, one_scene, one_mood, one_preset))
+        yield _Wanted(name, one_scene, one_mood, one_preset, hashlib.sha256(what.encode()).hexdigest())
 
 
 def _picture(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings) -> bytes:
-    spec = Spec(wanted.scene, wanted.mood, (), _preset(), _SEED)
+    spec = Spec(wanted.scene, wanted.mood, (), wanted.preset, _SEED)
     # The scene's own colours, nearly, are enough here; bringing them nearer takes most of the time.
     control = PaletteControl(transfer=False, retries=0)
     return swap(sample, spec, networks, limits=settings.limits, clock=time.perf_counter, control=control).data
 
 
-def _preset() -> Preset:
-    base = load_catalogue().preset("instagram_portrait")
-    return replace(base, size=SIZE, formats=("webp",), max_bytes=None, quality=(86, 70), fill=0.62)
+def _small(preset: Preset) -> Preset:
+    """Return the place as it is, but small and light. One that takes the photo's own size takes the sample's."""
+    size = preset.size and (
+        max(1, round(preset.size[0] * PLACE_SIDE / max(preset.size))),
+        max(1, round(preset.size[1] * PLACE_SIDE / max(preset.size))),
+    )
+    return replace(preset, size=size, formats=("webp",), max_bytes=None, quality=(86, 70))
 
 
 def _sample() -> bytes:

@@ -344,6 +344,34 @@ def test_a_key_that_is_not_known_is_told_in_words(visit: Callable[..., Visit], g
     assert guest.key not in page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
 
 
+def test_a_key_that_is_being_typed_stays_when_the_address_changes(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Your key").fill(guest.key)
+    tab.open("gallery")
+
+    page.get_by_role("button", name="Sign in").click()
+
+    page.get_by_role("heading", name="Gallery").wait_for()
+
+
+def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    made = set(guest.api.get("/studio/thumbnails").json().values())
+
+    shown = tab.page.locator(".card :is(img, image)").evaluate_all(
+        "all => all.map(one => one.getAttribute('src') ?? one.getAttribute('href'))"
+    )
+
+    assert len(shown) == tab.page.locator(".card").count()
+    assert set(shown) == made
+
+
 @pytest.mark.parametrize(
     ("name", "data", "told"),
     [

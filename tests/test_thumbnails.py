@@ -19,9 +19,10 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, thumbnails=tmp_path / "thumbnails")
 
 
-def test_set_up_made_one_for_each_scene_and_each_mood(settings: Settings) -> None:
+def test_set_up_made_one_for_each_scene_mood_and_place(settings: Settings) -> None:
     catalogue = load_catalogue()
-    wanted = {f"scene-{name}" for name in catalogue.scenes} | {f"mood-{name}" for name in catalogue.moods}
+    shown = {"scene": catalogue.scenes, "mood": catalogue.moods, "preset": catalogue.presets}
+    wanted = {f"{kind}-{name}" for kind, names in shown.items() for name in names}
 
     assert {path.stem for path in settings.thumbnails.glob("*.webp")} == wanted
     weights = [path.stat().st_size for path in settings.thumbnails.glob("*.webp")]

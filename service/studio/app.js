@@ -37,11 +37,12 @@ const main = document.getElementById("main");
 let leaving = new AbortController();
 
 async function show() {
+  const [, place, ...rest] = location.hash.replace(/\?.*/, "").split("/");
+  const name = session.key ? (Object.hasOwn(VIEWS, place ?? "") ? (place ?? "") : "") : "sign";
+  if (name === "sign" && main.dataset.view === name) return; // a key that is being typed stays
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
-  const [, place, ...rest] = location.hash.replace(/\?.*/, "").split("/");
-  const name = session.key ? (Object.hasOwn(VIEWS, place ?? "") ? (place ?? "") : "") : "sign";
   document.title = `${TITLES[name]} – Backdrop`;
   studio.header.show(session.key ? name : null);
   try {

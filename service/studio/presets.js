@@ -1,14 +1,15 @@
-/** The places of publication: their frames, what they cost and what they forbid. */
+/** The places of publication: how a picture looks there, what it costs and what the place forbids. */
 
 import { h, svg } from "./dom.js";
 import { credits, FORMATS, ruleTitle, size, weight } from "./words.js";
 
-export function presetChoice({ draft, catalogue }, order) {
+export function presetChoice(studio, order) {
+  const { draft, catalogue, thumbnails } = studio;
   const value = h("span", { class: "choice-value" });
   const peek = h("span", { class: "peek frame-peek" });
   const about = h("div", { class: "place" });
   const error = h("p", { class: "error", role: "alert" });
-  const { radios, element: cards } = presetCards(catalogue.output_presets, "output_preset", (name) =>
+  const { radios, element: cards } = presetCards(studio, catalogue.output_presets, "output_preset", (name) =>
     draft.change({ output_preset: name }),
   );
   const element = h(
@@ -26,13 +27,13 @@ export function presetChoice({ draft, catalogue }, order) {
     const { preset } = draft;
     for (const radio of radios) radio.checked = radio.value === preset.name;
     value.textContent = preset.title;
-    peek.replaceChildren(frame(preset));
+    peek.replaceChildren(frame(preset, thumbnails[`preset-${preset.name}`]));
     about.replaceChildren(...placeWords(preset));
   }
 }
 
-/** Return radio buttons that look like frames; `off` says why one can't be chosen, or null. */
-export function presetCards(presets, group, chosen, off = () => null) {
+/** Return radio buttons that look like the places; `off` says why one can't be chosen, or null. */
+export function presetCards({ thumbnails }, presets, group, chosen, off = () => null) {
   const radios = presets.map((preset) =>
     h("input", {
       type: "radio",
@@ -51,7 +52,7 @@ export function presetCards(presets, group, chosen, off = () => null) {
         "label",
         { class: "card", title: off(preset) ?? preset.description },
         radios[i],
-        frame(preset),
+        frame(preset, thumbnails[`preset-${preset.name}`]),
         h("span", { class: "card-title" }, preset.title),
         h("span", { class: "card-fact" }, size(preset.width, preset.height)),
         h("span", { class: "card-fact" }, `${credits(preset.credits)}${forbids(preset)}`),
@@ -100,30 +101,31 @@ function placeWords(preset) {
   ];
 }
 
-/** Draw a place to scale: its frame, the margins that stay free, and the product in it. */
-function frame({ width, height, margins, fill, background }) {
+/** Show a place to scale: a picture made for it, or a drawing where there is none, and the margins that stay free. */
+function frame({ width, height, margins, fill, background }, picture) {
   const ratio = (width ?? 4) / (height ?? 5);
   const [w, h_] = ratio >= 1 ? [56, 56 / ratio] : [56 * ratio, 56];
   const [x, y] = [(64 - w) / 2, (64 - h_) / 2];
   const [left, top, right, bottom] = margins;
   const [roomW, roomH] = [w * (1 - left - right), h_ * (1 - top - bottom)];
-  const tall = Math.min(roomH, h_ * fill, roomW / 0.4);
-  const wide = tall * 0.4;
-  const base = y + h_ * (1 - Math.max(bottom, 0.06));
+  const sheet = { x, y, width: w, height: h_ };
   return svg(
     "svg",
     { class: `frame ${background}`, viewBox: "0 0 64 64", "aria-hidden": "true" },
-    svg("rect", { class: "frame-sheet", x, y, width: w, height: h_ }),
-    background === "scene" ? svg("rect", { class: "frame-floor", x, y: y + h_ * 0.7, width: w, height: h_ * 0.3 }) : "",
+    picture ? svg("image", { href: picture, ...sheet, preserveAspectRatio: "xMidYMid slice" }) : drawn(),
     svg("rect", { class: "frame-margin", x: x + w * left, y: y + h_ * top, width: roomW, height: roomH }),
-    svg("rect", {
-      class: "frame-product",
-      x: 32 - wide / 2,
-      y: base - tall,
-      width: wide,
-      height: tall,
-      rx: wide * 0.18,
-    }),
-    svg("rect", { class: "frame-edge", x, y, width: w, height: h_ }),
+    svg("rect", { class: "frame-edge", ...sheet }),
   );
+
+  function drawn() {
+    const tall = Math.min(roomH, h_ * fill, roomW / 0.4);
+    const wide = tall * 0.4;
+    const base = y + h_ * (1 - Math.max(bottom, 0.06));
+    return svg(
+      "g",
+      {},
+      svg("rect", { class: "frame-sheet", ...sheet }),
+      svg("rect", { class: "frame-product", x: 32 - wide / 2, y: base - tall, width: wide, height: tall }),
+    );
+  }
 }

@@ -100,6 +100,7 @@ function furtherPictures(work, failed) {
   let place = null;
   const others = output_presets.filter((item) => item.name !== render.output_preset);
   const { element: cards } = presetCards(
+    studio,
     others,
     "other_preset",
     (name) => {

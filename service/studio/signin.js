@@ -7,7 +7,7 @@ import { session } from "./session.js";
 export async function signInView(studio, signedIn) {
   const thumbnails = await ask("/studio/thumbnails").catch(() => ({}));
   const pictures = Object.entries(thumbnails)
-    .filter(([name]) => name !== "scene-white")
+    .filter(([name]) => /^(scene|mood)-/.test(name) && name !== "scene-white")
     .sort(([a], [b]) => b.localeCompare(a));
   const words = h("p", { id: "key-error", class: "error", role: "alert" }, studio.notice ?? "");
   const key = h("input", {
