@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
+from service.database_clock import db_now
 from service.ledger import grant
-from service.tables import UNFINISHED, api_keys, clients, db_now, jobs, ledger
+from service.tables import UNFINISHED, api_keys, clients, jobs, ledger
 
 
 class UnknownClient(LookupError):

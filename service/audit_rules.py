@@ -11,9 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from service.database_clock import db_now
 from service.job import JobStatus
 from service.outbox import DeliveryState
-from service.tables import clients, db_now, deliveries, jobs, ledger, renders, request_logs
+from service.tables import clients, deliveries, jobs, ledger, renders, request_logs
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.database import reader
-from service.tables import brands, db_now
+from service.database_clock import db_now
+from service.tables import brands
 
 #: Brands that one client may have.
 MOST = 500

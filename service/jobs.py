@@ -17,11 +17,12 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
+from service.database_clock import db_now
 from service.job import Claim, Failure, Job, JobFinished, JobStatus, LeaseLost, NewRender, Render, may_be_id
 from service.job_rows import JOBS, RENDERS, job_of, render_of
 from service.ledger import refund
 from service.outbox import announce
-from service.tables import UNFINISHED, db_now, jobs, renders
+from service.tables import UNFINISHED, jobs, renders
 
 #: How many jobs one statement names.
 _PAGE = 500

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from service.audit import Audit, Finding
 from service.database import reader
+from service.database_clock import db_now
 from service.job import JobStatus
 from service.objects import ObjectNotFound, Objects, ObjectTooLarge
 from service.stored import KEPT
-from service.tables import db_now, jobs, renders, stored_objects
+from service.tables import jobs, renders, stored_objects
 
 #: Rows that one query reads: no transaction stays open while bytes are fetched.
 _PAGE = 500

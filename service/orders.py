@@ -7,11 +7,12 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
+from service.database_clock import db_now
 from service.doubt import CommitInDoubt, in_transaction, was_written
 from service.job import JobStatus, may_be_id
 from service.ledger import debit
 from service.stored import check_source, use_source
-from service.tables import UNFINISHED, clients, db_now, jobs, request_logs, stored_objects
+from service.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 
 
 class IdempotencyConflict(Exception):

@@ -20,8 +20,9 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database import reader
+from service.database_clock import db_now
 from service.ledger import refunded
-from service.tables import db_now, deliveries, jobs, renders, webhooks
+from service.tables import deliveries, jobs, renders, webhooks
 
 
 class DeliveryState(StrEnum):

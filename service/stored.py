@@ -11,7 +11,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.tables import UNFINISHED, db_now, jobs, renders, stored_objects
+from service.database_clock import db_now
+from service.tables import UNFINISHED, jobs, renders, stored_objects
 
 #: What is counted apart. Cut-outs and pinned backgrounds ("scenes") lie in the bucket of renders, by their own names.
 Bucket = Literal["sources", "renders", "cutouts", "scenes"]

@@ -50,6 +50,8 @@ def swap(
     if load_remote(url=url, key=key).url:
         from backdrop_client import Spec
 
+        if keep is not None:
+            raise click.UsageError("--keep is for swaps on this machine; a server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
             spec = Spec(scene, mood, preset_of(backdrop, preset, brand), colors, brand, seed)
             render = swap_remotely(backdrop, photo, output, spec, show_progress=not quiet)

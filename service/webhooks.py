@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from service.accounts import Accounts
 from service.addresses import is_public
 from service.database import reader
+from service.database_clock import db_now
 from service.outbox import DeliveryState, drop_waiting
-from service.tables import db_now, deliveries, webhooks
+from service.tables import deliveries, webhooks
 
 
 class UrlInvalid(ValueError):

@@ -15,11 +15,12 @@ from service.audit import Finding, audit
 from service.audit_rules import Bounds, rules
 from service.cli import main
 from service.database import create_engine, migrate
+from service.database_clock import db_now
 from service.job import NewRender
 from service.object_audit import audit_objects
 from service.objects import Objects
 from service.settings import Settings
-from service.tables import clients, db_now, deliveries, jobs, ledger, metadata, renders, request_logs
+from service.tables import clients, deliveries, jobs, ledger, metadata, renders, request_logs
 from service.webhooks import Webhooks
 from tests.conftest import new_database
 from tests.test_jobs import Shop, render

@@ -23,6 +23,7 @@ from service import kept as kept_module
 from service.audit import Finding
 from service.buckets import open_buckets
 from service.catalogue import Catalogue, load_catalogue
+from service.database_clock import db_now
 from service.directory_objects import DirectoryObjects
 from service.expiry import Expiry
 from service.kept import Kept, keeper, kept_in
@@ -31,7 +32,7 @@ from service.objects import Objects, StoreUnavailable
 from service.settings import Settings
 from service.signing import UrlSigner
 from service.stored import Doomed, Stored
-from service.tables import db_now, stored_objects
+from service.tables import stored_objects
 from tests.caller import Caller
 from tests.still_life import Darkener, by_colour, jpeg, preset, spec, still_life
 from tests.test_run import Worker

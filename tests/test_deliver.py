@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from benchmarks.storm.receiver import answer, receiving
 from service.database import create_engine
+from service.database_clock import db_now
 from service.deliver import DELAYS, Deliver, judge, keep_delivering
 from service.outbox import DeliveryState, Outbox, Verdict
 from service.post import Answer, Post
-from service.tables import db_now, deliveries
+from service.tables import deliveries
 from service.webhooks import Webhooks
 from tests.test_jobs import Shop, render
 

@@ -7,10 +7,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from service.database_clock import db_now
 from service.orders import Orders, QueueFull, TooManyUnfinishedJobs
 from service.settings import Settings
 from service.stored import SourceDoomed, Stored
-from service.tables import db_now, jobs, request_logs, stored_objects
+from service.tables import jobs, request_logs, stored_objects
 from tests.caller import SWAP, Caller, assert_problem, located
 from tests.test_admission import Api, api, standing  # noqa: F401  # api: a fixture
 from tests.test_jobs import Shop

@@ -18,6 +18,7 @@ from litestar.testing import TestClient
 from service.app import create_app
 from service.buckets import open_buckets
 from service.database import _config, create_engine, migrate
+from service.database_clock import db_now
 from service.directory_objects import DirectoryObjects
 from service.expiry import DOOM, Expiry, build_expiry
 from service.job import JobStatus, NewRender
@@ -27,7 +28,7 @@ from service.processes import Part
 from service.settings import Settings
 from service.signing import UrlSigner
 from service.stored import SourceDoomed, Stored
-from service.tables import db_now, metadata, stored_objects
+from service.tables import metadata, stored_objects
 from tests.caller import Caller
 from tests.test_jobs import Shop, render
 

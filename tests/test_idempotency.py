@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from service.database import create_engine, migrate
+from service.database_clock import db_now
 from service.ledger import InsufficientCredits
 from service.orders import Accepted, IdempotencyConflict, IdempotencyInFlight, Orders
 from service.settings import Settings
 from service.sweep import build_sweep
-from service.tables import clients, db_now, request_logs
+from service.tables import clients, request_logs
 from tests.caller import Caller
 from tests.conftest import new_database
 from tests.test_jobs import Shop

@@ -18,12 +18,13 @@ from ulid import ULID
 from service.app import create_app
 from service.buckets import open_buckets
 from service.database import create_engine, migrate
+from service.database_clock import db_now
 from service.expiry import Expiry
 from service.job import NewRender
 from service.objects import Objects
 from service.settings import Settings
 from service.stored import Bucket, Stored
-from service.tables import db_now, jobs, renders
+from service.tables import jobs, renders
 from tests.caller import SWAP, Caller
 from tests.conftest import new_database
 

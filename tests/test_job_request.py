@@ -14,10 +14,11 @@ from ulid import ULID
 
 from service.app import create_app
 from service.database import create_engine, migrate
+from service.database_clock import db_now
 from service.expiry import DOOM, build_expiry
 from service.settings import Settings
 from service.stored import Stored
-from service.tables import db_now, stored_objects
+from service.tables import stored_objects
 from tests.caller import SWAP, Caller, assert_problem
 from tests.conftest import new_database
 from tests.test_jobs import Shop

@@ -11,12 +11,13 @@ from ulid import ULID
 
 from service.accounts import Accounts, Client
 from service.database import create_engine, is_migrated, migrate
+from service.database_clock import db_now
 from service.job import Claim, Job, JobStatus, LeaseLost, NewRender
 from service.jobs import Jobs
 from service.ledger import InsufficientCredits, refund
 from service.orders import Accepted, IdempotencyConflict, Order, Orders
 from service.settings import Settings
-from service.tables import db_now, jobs, metadata
+from service.tables import jobs, metadata
 
 RENDER = NewRender(
     public_id="",

@@ -38,9 +38,10 @@ from pipeline.segment import segment
 from pipeline.spec import Limits, SceneKind, Spec
 from pipeline.swap import Render, product_box, swap
 from service.catalogue import load_catalogue
+from service.database_clock import db_now
 from service.kept import keeper, kept_in
 from service.settings import Settings
-from service.tables import db_now, stored_objects
+from service.tables import stored_objects
 from tests.caller import Caller
 from tests.still_life import Darkener, by_colour, preset, spec
 from tests.test_cutouts import Bench, small

@@ -122,10 +122,16 @@ def test_an_address_and_a_key_are_asked_for_in_words(photo: str, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("options", "remedy"),
-    [(("--brand", "acme"), "--url"), ((), "--preset is missing")],
-    ids=["a brand without a server", "no preset"],
+    [
+        (("--brand", "acme"), "--url"),
+        ((), "--preset is missing"),
+        (("--url", "http://127.0.0.1:9", "--key", "bd_1", "--keep", "cutouts"), "a server keeps each cut-out itself"),
+    ],
+    ids=["a brand without a server", "no preset", "a folder for cut-outs at a server"],
 )
-def test_a_swap_here_says_what_is_missing(photo: str, tmp_path: Path, options: tuple[str, ...], remedy: str) -> None:
+def test_a_swap_says_what_is_missing_or_of_no_use(
+    photo: str, tmp_path: Path, options: tuple[str, ...], remedy: str
+) -> None:
     result = run("swap", photo, "--scene", "white", "--mood", "calm", *options, "-o", str(tmp_path / "out.jpg"))
 
     assert result.exit_code == 2

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from benchmarks.storm.receiver import answer, receiving
 from service.database import create_engine, migrate, reader
-from service.tables import db_now, deliveries, webhooks
+from service.database_clock import db_now
+from service.tables import deliveries, webhooks
 from service.webhooks import Webhooks
 from tests.test_cli import run
 from tests.test_jobs import Shop, render

@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from service.accounts import UnknownClient
+from service.database_clock import db_now
 from service.job import Claim, JobStatus, LeaseLost
 from service.outbox import Outbox
-from service.tables import db_now, deliveries
+from service.tables import deliveries
 from service.webhooks import NoWebhook, UnknownDelivery, UrlInvalid, Webhooks
 from tests.test_jobs import Shop, render
 

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from benchmarks.storm.photos import Deed, bad, good, telling
+from service.database_clock import db_now
 from service.queue import ACTOR, QUEUE
 from service.settings import Settings
-from service.tables import db_now
 from tests.house import QUICK, House, clock_off_by, open_house, process_of, until
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service.tables import Timestamp, db_now
+from service.database_clock import Timestamp, db_now
 
 revision = "0004"
 down_revision = "0003"

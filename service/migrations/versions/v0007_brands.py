@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service.tables import Timestamp
+from service.database_clock import Timestamp
 
 revision = "0007"
 down_revision = "0006"
