@@ -51,7 +51,7 @@ from benchmarks.storm.servers import free_port
 from service.webhooks import Webhooks
 from tests.house import until
 from tests.served import Served
-from tests.unreliable import Way, cut, keep_back, lose, refuse, spoil, way_to
+from tests.unreliable import Way, cut, hang_up, keep_back, lose, refuse, spoil, way_to
 
 #: What a lean worker can make: the photo's own cut-out, on nothing.
 SPEC = Spec(scene="white", mood="calm", preset="transparent_cutout")
@@ -376,6 +376,15 @@ def test_a_server_without_events_is_asked_for_them_once(unlucky: Backdrop, way: 
         unlucky.wait(unlucky.swap(SPEC, source_key=source))
 
     assert len(way.paths("GET", "/events")) == 1
+
+
+def test_a_server_that_was_away_for_a_moment_is_asked_for_its_events_again(unlucky: Backdrop, way: Way) -> None:
+    way.fault("GET", "/events", hang_up, times=2)
+
+    unlucky.wait(unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW))))
+
+    assert len(way.paths("GET", "/events")) == 3
+    assert len([one for one in way.paths("GET", "/v1/jobs/") if not one.path.endswith("/events")]) == 1
 
 
 def test_waiting_ends_when_it_is_told_to_and_the_job_goes_on(backdrop: Backdrop) -> None:

@@ -325,6 +325,35 @@ def test_the_same_background_for_another_place_and_another_seed(
     assert asked[third]["seed"] != asked[first["job_id"]]["seed"]
 
 
+def test_a_double_click_and_a_second_try_after_no_answer_order_one_picture(visit: Callable[..., Visit], up: Up) -> None:
+    guest = Guest(up, "twice", 10)
+    first = ended(guest.api, job_id(guest.api, BOTTLE))
+    tab = visit()
+    tab.sign_in(guest.key, f"jobs/{first['job_id']}")
+    page = tab.page
+    answers: list[int] = []
+
+    def lose_the_first(route: Any) -> None:
+        answer = route.fetch()
+        answers.append(answer.status)
+        if len(answers) == 1:
+            route.abort()
+        else:
+            route.fulfill(response=answer)
+
+    page.route("**/v1/background-swap-with-spec**", lose_the_first)
+    another = page.get_by_role("button", name="Another seed")
+    another.dblclick()
+    page.get_by_role("alert").get_by_text("does not answer").wait_for()
+    tab.errors.clear()
+    another.dblclick()
+    page.wait_for_url(lambda url: not url.endswith(first["job_id"]))
+
+    assert answers == [202, 202]
+    assert guest.balance() == 10 - 2 * first["credits_cost"]
+    guest.api.close()
+
+
 def test_a_key_that_is_not_known_is_told_in_words(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.open()

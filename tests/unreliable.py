@@ -112,6 +112,10 @@ def cut(handler: _Handler, api: httpx.Client) -> None:
         return
 
 
+def hang_up(handler: _Handler, _: httpx.Client) -> None:
+    """Nobody answers: the API is being started anew."""
+
+
 def keep_back(handler: _Handler, _: httpx.Client) -> None:
     """A proxy that waits for the end of an answer which has none."""
     time.sleep(8)

@@ -63,7 +63,6 @@ class Wait:
             headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
             if self._event_id:
                 headers["Last-Event-ID"] = self._event_id
-            before = self._told
             try:
                 answer: httpx.Response = yield Open(
                     Call("GET", f"/v1/jobs/{self.job_id}/events", headers=headers), silence
@@ -75,12 +74,12 @@ class Wait:
                     return
                 if (yield from self._read(silence)):
                     return
-            except httpx.HTTPError:
-                pass
-            if self._told == before:
-                # Not even the present state came through: something on the way keeps it back.
-                self.streams.arrive = False
+            except httpx.ReadTimeout:
+                # Where not even the present state came through, something on the way keeps it back.
+                self.streams.arrive = self._told is not None
                 return
+            except httpx.HTTPError:
+                pass  # cut, or nobody was there for a moment
             yield Pause(min(_FIRST_LOOK, self._left()))
 
     def _read(self, silence: float) -> Flow[bool]:

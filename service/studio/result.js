@@ -98,6 +98,9 @@ function furtherPictures(work, failed) {
     "Choose a place",
   );
   let place = null;
+  let busy = false;
+  /** Drawn once: a second try, after no answer came, is the same request and paid once. */
+  let drawn = null;
   const others = output_presets.filter((item) => item.name !== render.output_preset);
   const { element: cards } = presetCards(
     studio,
@@ -133,8 +136,8 @@ function furtherPictures(work, failed) {
   }
 
   function another() {
-    const [drawn] = crypto.getRandomValues(new Uint32Array(1));
-    return order(from(), drawn >>> 1); // named, since a brand may have pinned its own
+    drawn ??= crypto.getRandomValues(new Uint32Array(1))[0] >>> 1; // named, since a brand may have pinned its own
+    return order(from(), drawn);
   }
 
   function elsewhere() {
@@ -142,6 +145,8 @@ function furtherPictures(work, failed) {
   }
 
   async function order(body, seed) {
+    if (busy) return; // a double click is one order
+    busy = true;
     failed.textContent = "";
     try {
       const { job_id } = await submitted(tidy(body), seed);
@@ -153,6 +158,8 @@ function furtherPictures(work, failed) {
         error.code === "insufficient_credits"
           ? "You have too few credits for this. Ask whoever runs this Backdrop for more."
           : error.message;
+    } finally {
+      busy = false;
     }
   }
 

@@ -134,7 +134,8 @@ export function photoStage(studio, order, signal) {
   }
 
   async function sample() {
-    const answer = await fetch("/studio/sample.jpg");
+    const answer = await fetch("/studio/sample.jpg").catch(() => null);
+    if (!answer?.ok) return (error.textContent = "The sample can't be fetched now. Try again in a moment.");
     take(new File([await answer.blob()], "bottle.jpg", { type: "image/jpeg" }));
   }
 }
