@@ -31,21 +31,29 @@ class Result:
 
 
 def watched(
-    numbers: Iterable[int], make: Maker, judge: Judge, *, workers: int, seconds: float, mebibytes: int
+    numbers: Iterable[int],
+    make: Maker,
+    judge: Judge,
+    *,
+    workers: int,
+    seconds: float,
+    mebibytes: int,
+    waits: float | None = None,
 ) -> Iterator[Result]:
     """Judge inputs in several processes and yield what came of each, in the order in which they end.
 
-    The outcome is the judge's, or "hang" after `seconds` of processor time (or sixty times that by the clock: it waits
-    for something that does not come), "over memory" above `mebibytes`, "killed by signal N", "ended with status N".
-    Such a process is replaced. Raises RuntimeError when one does not start.
+    The outcome is the judge's, or "hang" after `seconds` of processor time, or after `waits` by the clock (sixty
+    times `seconds`, unless told: it waits for something that does not come), "over memory" above `mebibytes`, "killed
+    by signal N", "ended with status N". Such a process is replaced. Raises RuntimeError when one does not start.
     """
     todo = iter(numbers)
+    waits = 60 * seconds if waits is None else waits
     crew = [_Process(make, judge, mebibytes) for _ in range(workers)]
     try:
         while crew:
             heard = wait([process.connection for process in crew], timeout=0.1)
             for place, process in enumerate(crew):
-                result = process.hear() if process.connection in heard else process.hurry(seconds)
+                result = process.hear() if process.connection in heard else process.hurry(seconds, waits)
                 if result is not None:
                     yield result
                 if process.gone:
@@ -105,12 +113,12 @@ class _Process:
             outcome = "over memory"
         return self._done(outcome, seconds, peak)
 
-    def hurry(self, seconds: float) -> Result | None:
+    def hurry(self, seconds: float, waits: float) -> Result | None:
         """Kill it when its input takes too long."""
         if self._number is None:
             return None
         used = self._processor_time() - self._used
-        if used < seconds and time.monotonic() - self._since < 60 * seconds:
+        if used < seconds and time.monotonic() - self._since < waits:
             return None
         self.end()
         return self._done("hang", used)
