@@ -42,9 +42,9 @@ def watched(
 ) -> Iterator[Result]:
     """Judge inputs in several processes and yield what came of each, in the order in which they end.
 
-    The outcome is the judge's, or "hang" after `seconds` of processor time, or after `waits` by the clock (sixty
-    times `seconds`, unless told: it waits for something that does not come), "over memory" above `mebibytes`, "killed
-    by signal N", "ended with status N". Such a process is replaced. Raises RuntimeError when one does not start.
+    The outcome is the judge's, or "hang" after `seconds` of processor time or `waits` seconds by the clock (None: sixty
+    times `seconds`; it waits for something that does not come), "over memory" above `mebibytes`, "killed by signal N",
+    "ended with status N". Such a process is replaced. Raises RuntimeError when one does not start.
     """
     todo = iter(numbers)
     waits = 60 * seconds if waits is None else waits

@@ -80,8 +80,8 @@ def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
     shown = [(f"scene-{one.name}", one, mood, preset) for one in catalogue.scenes.values()]
     shown += [(f"mood-{one.name}", scene, one, preset) for one in catalogue.moods.values()]
     # What takes no scene comes out white or without a background whatever is asked.
-    scene = catalogue.scene(_PLACE_SCENE)
-    shown += [(f"preset-{one.name}", scene, mood, _small(one)) for one in catalogue.presets.values()]
+    behind = catalogue.scene(_PLACE_SCENE)
+    shown += [(f"preset-{one.name}", behind, mood, _small(one)) for one in catalogue.presets.values()]
     for name, one_scene, one_mood, one_preset in shown:
         what = repr((_RECIPE, _SEED, checkpoint, one_scene, one_mood, one_preset))
         yield _Wanted(name, one_scene, one_mood, one_preset, hashlib.sha256(what.encode()).hexdigest())
@@ -97,8 +97,8 @@ def _picture(wanted: _Wanted, sample: bytes, networks: Networks, settings: Setti
 def _small(preset: Preset) -> Preset:
     """Return the place as it is, but small and light. One that takes the photo's own size takes the sample's."""
     size = preset.size and (
-        max(1, round(preset.size[0] * PLACE_SIDE / max(preset.size))),
-        max(1, round(preset.size[1] * PLACE_SIDE / max(preset.size))),
+        round(preset.size[0] * PLACE_SIDE / max(preset.size)),
+        round(preset.size[1] * PLACE_SIDE / max(preset.size)),
     )
     return replace(preset, size=size, formats=("webp",), max_bytes=None, quality=(86, 70))
 

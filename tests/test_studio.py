@@ -386,6 +386,19 @@ def test_a_key_that_is_being_typed_stays_when_the_address_changes(visit: Callabl
     page.get_by_role("heading", name="Gallery").wait_for()
 
 
+def test_a_page_that_could_not_be_loaded_can_be_signed_out_of(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit()
+    page = tab.page
+    page.route("**/v1/moods", lambda route: route.abort())
+    tab.sign_in(guest.key)
+    page.get_by_role("heading", name="This did not work").wait_for()
+    tab.errors.clear()
+
+    page.get_by_role("button", name="Sign out").click()
+
+    page.get_by_label("Your key").wait_for()
+
+
 def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made(
     visit: Callable[..., Visit], guest: Guest
 ) -> None:

@@ -60,7 +60,7 @@ def _take_too_much_memory() -> None:
 
 def no_generator(**_asked: object) -> NoReturn:
     """Refuse: what a storm orders is on white, which nobody paints."""
-    raise NotImplementedError("A lean worker paints no background.")
+    raise RuntimeError("A lean worker paints no background: order the scene white, or a place without one.")
 
 
 def lean_networks(_settings: Settings) -> Networks:

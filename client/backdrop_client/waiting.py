@@ -15,7 +15,7 @@ OnProgress = Callable[[Progress], None]
 
 #: Seconds in which a stream that works says something: the server sends a comment every 15.
 _SILENCE = 20.0
-#: A stream that told something and broke is opened again, so often.
+#: A stream that broke, or that nobody answered for, is opened again; this often in all.
 _REOPENED = 5
 #: Pauses between two looks at a job, seconds: the first, by how much each next one is longer, the longest.
 _FIRST_LOOK, _GROWTH, _LONGEST_LOOK = 0.25, 1.5, 5.0

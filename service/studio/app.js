@@ -55,6 +55,7 @@ async function show() {
     if (signal.aborted || error.name === "AbortError") return;
     if (error.status === 401) return; // the sign-in comes up by itself
     main.replaceChildren(trouble(error));
+    main.dataset.view = "trouble"; // or the way back to the sign-in would take it for shown
   }
 }
 

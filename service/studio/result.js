@@ -100,7 +100,7 @@ function furtherPictures(work, failed) {
   let place = null;
   let busy = false;
   /** Drawn once: a second try, after no answer came, is the same request and paid once. */
-  let drawn = null;
+  let nextSeed = null;
   const others = output_presets.filter((item) => item.name !== render.output_preset);
   const { element: cards } = presetCards(
     studio,
@@ -136,8 +136,8 @@ function furtherPictures(work, failed) {
   }
 
   function another() {
-    drawn ??= crypto.getRandomValues(new Uint32Array(1))[0] >>> 1; // named, since a brand may have pinned its own
-    return order(from(), drawn);
+    nextSeed ??= crypto.getRandomValues(new Uint32Array(1))[0] >>> 1; // named, since a brand may have pinned its own
+    return order(from(), nextSeed);
   }
 
   function elsewhere() {

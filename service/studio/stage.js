@@ -135,7 +135,10 @@ export function photoStage(studio, order, signal) {
 
   async function sample() {
     const answer = await fetch("/studio/sample.jpg").catch(() => null);
-    if (!answer?.ok) return (error.textContent = "The sample can't be fetched now. Try again in a moment.");
+    if (!answer?.ok) {
+      error.textContent = "The sample can't be fetched now. Try again in a moment.";
+      return;
+    }
     take(new File([await answer.blob()], "bottle.jpg", { type: "image/jpeg" }));
   }
 }

@@ -1,0 +1,75 @@
+"""The parts of the client that need no server: what a photo is, how events are cut, what is loaded."""
+
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backdrop_client import (
+    AsyncBackdrop,
+    Backdrop,
+    PhotoUnknown,
+)
+from backdrop_client.photo import content_type
+from backdrop_client.progress import Event, EventDecoder
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (b"MM\0*\0\0", "image/tiff"),
+        (b"II*\0\0\0", "image/tiff"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "image/avif"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "image/avif"),
+    ],
+)
+def test_a_photo_is_what_its_first_bytes_say(data: bytes, kind: str) -> None:
+    assert content_type(data) == kind
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [(b"", "empty"), (b"<html>", "JPEG"), (b"GIF89a", "JPEG"), (b"\0\0\0\x14ftypheic\0\0\0\0heic", "HEIC")],
+)
+def test_a_file_that_is_no_photo_is_refused_before_it_is_sent(data: bytes, word: str) -> None:
+    with pytest.raises(PhotoUnknown, match=word):
+        content_type(data)
+
+
+@given(st.data())
+def test_events_are_the_same_however_their_bytes_are_cut(data: st.DataObject) -> None:
+    stream = ': hello\n\nevent: job\nid: 7\ndata: {"stage":\ndata:"é"}\n\nretry: 5\r\ndata: x\r\n\r\n\ndata\n'.encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
+    decoder = EventDecoder()
+
+    events = [
+        event
+        for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)
+        for event in decoder.feed(stream[start:end])
+    ]
+
+    assert events == [Event("job", '{"stage":\n"é"}', "7"), Event("message", "x", "7")]
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    def shape(client: type) -> dict[str, Any]:
+        methods = {name: one for name, one in vars(client).items() if inspect.isfunction(one) and name[0] != "_"}
+        return {name: (inspect.signature(one).parameters, inspect.getdoc(one)) for name, one in methods.items()}
+
+    assert shape(Backdrop) == shape(AsyncBackdrop)
+
+
+def test_the_client_alone_loads_nothing_of_the_server() -> None:
+    heavy = ("service", "models", "pipeline", "litestar", "pydantic", "numpy", "torch", "sqlalchemy")
+    program = f"import sys, backdrop_client; print([name for name in {heavy!r} if name in sys.modules])"
+
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert loaded.stdout.strip() == "[]"
