@@ -1,14 +1,13 @@
 """Two ways to cut out on one session of one network: ours, and `rembg.remove` as it comes."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.device import use_weights_directory
 from models.segmenter import RembgSegmenter
 from pipeline.image import Alpha, Cutout, Photo, Rgb
 from pipeline.networks import Networks
@@ -31,25 +30,18 @@ class Rivals:
 
 
 def open_rivals(settings: Settings) -> Rivals:
-    """Load the networks; the segmenter runs on one thread, so that its CPU time is comparable."""
-    import onnxruntime
+    """Load the networks; the segmenters run on one thread, so that their CPU time is comparable."""
     import torch
 
     torch.set_num_threads(1)
     networks = open_networks(settings)
-    import rembg
-
-    use_weights_directory(settings.weights)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = rembg.new_session(settings.segmenter, sess_opts=options, providers=["CPUExecutionProvider"])
-    own = RembgSegmenter(session, networks.versions["segmenter"])
-    return Rivals(replace(networks, segmenter=own), session)
+    assert isinstance(networks.segmenter, RembgSegmenter)
+    return Rivals(networks, networks.segmenter.session)
 
 
 def cut_out(photo: Photo, networks: Networks) -> Cutout:
     """Cut out as `pipeline.swap` does. Raises NoSubject and ModelFailed."""
-    found = segment(photo, networks.segmenter, networks.refiner)
+    found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
     return refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
 
 

@@ -71,6 +71,9 @@ def cutout_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
         means = [f"{value:.3f}" for value in (ours.mean(), np.median(ours), plain.mean(), np.median(plain))]
         verdict = ("", "") if bar is None else (f"≤ {bar:.0f} %", _verdict(change <= bar))
         lines.append((figure, *means, f"{change:+.1f} %", worse, *verdict))
+    for bound in (0.8, 0.9):
+        failed = [100 * np.mean([row[who]["iou"] < bound for row in met.values()]) for who in ("ours", "plain")]
+        lines.append((f"iou < {bound}", f"{failed[0]:.1f} %", "", f"{failed[1]:.1f} %", "", "", "", "", ""))
     worst = max(sum(r["ours"][f] > 1.05 * r["plain"][f] for r in met.values()) for f in ("madb", "sad"))
     share = 100 * worst / len(met)
     lines.append(("worse pictures", *[""] * 4, f"{share:.1f} %", str(worst), "≤ 10 %", _verdict(share <= 10)))

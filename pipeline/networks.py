@@ -77,14 +77,19 @@ class Networks:
     versions: Mapping[str, str] = field(default_factory=dict)
     #: None: the segmenter's mask is sharpened by the photo's edges alone.
     refiner: Refiner | None = None
+    #: The other half of an ensemble; None: the segmenter looks twice.
+    second_segmenter: Segmenter | None = None
 
 
 def cutting(networks: Networks) -> dict[str, str] | None:
     """Return the versions of what cuts out, and where it runs; None where one of them has no version."""
-    needed = {"segmenter"} if networks.refiner is None else {"segmenter", "refiner"}
+    needed = {"segmenter"}
+    needed |= {"second_segmenter"} if networks.second_segmenter is not None else set()
+    needed |= {"refiner"} if networks.refiner is not None else set()
     if not needed <= networks.versions.keys():
         return None
-    return {name: version for name, version in networks.versions.items() if name.partition("_")[0] in needed}
+    named = needed | {"segmenter_device"}
+    return {name: version for name, version in networks.versions.items() if name in named}
 
 
 def painting(networks: Networks) -> dict[str, str] | None:

