@@ -17,13 +17,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.background import paint_background
-from pipeline.composition import compose
-from pipeline.light import conditions, first_light
-from pipeline.relight import picture
-from service.catalogue import load_catalogue
-from service.local import build_spec
+from pipeline.background.paint import paint_background
+from pipeline.light.first_light import conditions, first_light
+from pipeline.light.relight import picture
+from pipeline.scene.composition import compose
+from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings
+from service.worker.local import build_spec
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

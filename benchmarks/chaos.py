@@ -30,10 +30,10 @@ from benchmarks.storm.callers import Callers, Kind, Shopper, photos_of, upload
 from benchmarks.storm.fleet import Fleet
 from benchmarks.storm.receiver import Receiver, answer, receiving
 from benchmarks.storm.troubles import Troubles
-from service.accounts import Accounts
-from service.database import create_engine
-from service.expiry import build_expiry
-from service.webhooks import Webhooks
+from service.accounts.clients import Accounts
+from service.database.engine import create_engine
+from service.storage.expiry import build_expiry
+from service.webhooks.endpoints import Webhooks
 
 #: Shorter than in production, so that much happens in a storm. Durations are seconds.
 SETTINGS = {

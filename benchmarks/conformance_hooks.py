@@ -5,7 +5,7 @@ from typing import Any
 
 import schemathesis
 
-from service.auth import SHOPIFY_HEADER
+from service.api.auth import SHOPIFY_HEADER
 
 
 @schemathesis.hook

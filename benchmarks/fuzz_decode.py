@@ -18,9 +18,9 @@ from rich.table import Table
 from benchmarks.mutations import mutated
 from benchmarks.specimens import corpus, gif
 from benchmarks.watched import Result, watched
-from pipeline.decode import decode
-from pipeline.errors import OutOfMemory, PipelineError, Rejected
-from pipeline.spec import Limits
+from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
+from pipeline.core.spec import Limits
+from pipeline.photo.decode import decode
 
 #: Seconds of processor time and MiB that no input may take.
 SECONDS, MEBIBYTES = 10.0, 2048

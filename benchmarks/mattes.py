@@ -11,9 +11,9 @@ from PIL import Image
 from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from benchmarks.rivals import whole
-from pipeline.colour import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
-from pipeline.composite import composite
-from pipeline.image import Alpha, Cutout, Photo, Placed, Rgb, Rgb8
+from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
+from pipeline.compositing.composite import composite
+from pipeline.core.types import Alpha, Cutout, Photo, Placed, Rgb, Rgb8
 
 #: Half the width of the band around the true edge, as a share of the longer side.
 BAND = 0.01
@@ -81,9 +81,9 @@ def halo(
 ) -> dict[str, float]:
     """Return mean CIEDE2000 against the true composite: ours and plain, at the soft edge and in the 1 % band.
 
-    True and ours are composited in linear light by `pipeline.composite`; plain is Pillow's paste with the cut-out as
-    its own mask. The soft edge is the true alpha in (0.02, 0.98), grown by 2 pixels. `backgrounds` have the photo's
-    size; the figures are means over them.
+    True and ours are composited in linear light by `pipeline.compositing.composite`; plain is Pillow's paste
+    with the cut-out as its own mask. The soft edge is the true alpha in (0.02, 0.98), grown by 2 pixels. `backgrounds`
+    have the photo's size; the figures are means over them.
     """
     soft = binary_dilation((truth > 0.02) & (truth < 0.98), iterations=2)
     band = edge_band(truth)

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.palette import SWAPS
-from pipeline.spec import Spec
+from pipeline.core.spec import Spec
 from scripts.studio.specs import HELD_OUT, held_out_specs
-from service.catalogue import Catalogue, load_catalogue
-from service.local import build_spec
+from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import Settings, load_settings
+from service.worker.local import build_spec
 
 TABLES = ("cutout", "halo", "fidelity", "palette", "presets", "looks")
 #: How many pictures CPU time is taken on, and how many swaps the lossless check is made on.

@@ -23,9 +23,9 @@ from rich.table import Table
 
 from models.device import resolve_device
 from models.loading import load_generator
-from pipeline.networks import Networks
-from pipeline.palette import PaletteControl
-from pipeline.spec import Limits, Spec
+from pipeline.colour.palette import PaletteControl
+from pipeline.core.networks import Networks
+from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
 from scripts.studio.specs import HELD_OUT, held_out_tasks
 from service.settings import load_settings

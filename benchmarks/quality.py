@@ -27,7 +27,7 @@ from benchmarks.rivals import Rivals, open_rivals
 from benchmarks.rows import measure
 from benchmarks.sheet import write_sheet
 from benchmarks.tables import Figures, tables_of
-from service.catalogue import load_catalogue
+from service.catalogue.catalogue import load_catalogue
 
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"}
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.segmenter import RembgSegmenter
-from pipeline.image import Alpha, Cutout, Photo, Rgb
-from pipeline.networks import Networks
-from pipeline.refine import refine
-from pipeline.segment import segment
-from service.networks import open_networks
+from pipeline.core.networks import Networks
+from pipeline.core.types import Alpha, Cutout, Photo, Rgb
+from pipeline.cutout.foreground import refine
+from pipeline.cutout.segment import segment
 from service.settings import Settings
+from service.worker.networks import open_networks
 
 #: Side in pixels of the square that CPU time is taken at.
 TIMED_SIDE = 2000

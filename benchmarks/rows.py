@@ -18,17 +18,17 @@ from benchmarks import mattes, palette
 from benchmarks.orders import Config, Work
 from benchmarks.rivals import Rivals, cpu_seconds, cut_out, plain_cut_out, whole
 from benchmarks.sheet import LARGE, SMALL, thumbnail
-from pipeline.background import paint_background
-from pipeline.composition import compose
-from pipeline.decode import decode
-from pipeline.errors import PipelineError
-from pipeline.fidelity import Product
-from pipeline.image import Alpha, Cutout, Photo, Rgb8
-from pipeline.marking import DIGITAL_SOURCE_TYPES
-from pipeline.place import place
-from pipeline.spec import Limits, Spec
+from pipeline.background.paint import paint_background
+from pipeline.compositing.place import place
+from pipeline.core.errors import PipelineError
+from pipeline.core.provenance import DIGITAL_SOURCE_TYPES
+from pipeline.core.spec import Limits, Spec
+from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
+from pipeline.delivery.fidelity import Product
+from pipeline.photo.decode import decode
+from pipeline.scene.composition import compose
 from pipeline.swap import product_box, swap
-from service.catalogue import load_catalogue
+from service.catalogue.catalogue import load_catalogue
 
 #: Plain backgrounds of the halo's table, sRGB; and scenes of the catalogue that are painted for it.
 PLAIN = ((255, 255, 255), (128, 128, 128), (20, 20, 22), (36, 92, 150), (226, 190, 170))
@@ -76,7 +76,8 @@ def exact_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     """The product before it is encoded against the product as placed; and the report of the preset's own file.
 
     What a lossless file holds is what the encoder was given: the opaque product rounded to 8 bits, not dithered. So
-    `largest`, the most that any pixel of the eroded mask (`pipeline.fidelity`) differs by in CIEDE2000, is to be 0.
+    `largest`, the most that any pixel of the eroded mask (`pipeline.delivery.fidelity`) differs by in CIEDE2000, is to
+    be 0.
     """
     assert work.spec is not None
     spec = replace(work.spec, preset=replace(work.spec.preset, formats=("png",), max_bytes=None))

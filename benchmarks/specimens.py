@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.colour import srgb_profile
+from pipeline.colour.spaces import srgb_profile
 
 WIDTH, HEIGHT = 96, 80
 

@@ -19,13 +19,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.networks import Networks
-from pipeline.spec import Limits, Spec
+from pipeline.core.networks import Networks
+from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
-from service.catalogue import load_catalogue
-from service.local import SpecInvalid, build_spec
-from service.networks import open_networks
+from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings
+from service.worker.local import SpecInvalid, build_spec
+from service.worker.networks import open_networks
 
 SAMPLE = Path(__file__).resolve().parent.parent / "service" / "sample" / "bottle.jpg"
 PACKAGES = ("numpy", "pillow", "scipy", "pymatting", "rembg", "onnxruntime", "torch", "diffusers")

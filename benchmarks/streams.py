@@ -21,12 +21,12 @@ from ulid import ULID
 
 from benchmarks.storm import installation
 from benchmarks.storm.fleet import Fleet
-from service.accounts import Accounts
-from service.database import create_engine
-from service.job import Claim
-from service.jobs import Jobs
-from service.orders import Order, Orders
-from service.specs import stored_spec
+from service.accounts.clients import Accounts
+from service.catalogue.specs import stored_spec
+from service.database.engine import create_engine
+from service.jobs.intake import Order, Orders
+from service.jobs.records import Claim
+from service.jobs.transitions import Jobs
 
 SPEC = stored_spec(scene_type="podium", mood="calm", dominant_colors=[], output_preset="open_graph", seed=1)
 #: Seconds in which nothing changes, and transactions are counted.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import palette
-from pipeline.fidelity import MEAN, P99
+from pipeline.delivery.fidelity import MEAN, P99
 
 #: What becomes of a rule; unchecked: it takes a person.
 STATUSES = ("pass", "warn", "fail", "unchecked")

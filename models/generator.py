@@ -16,9 +16,9 @@ from PIL import Image
 from models.device import DtypeName
 from models.latent_colour import ColourMap, colour_map
 from models.latent_shift import LatentShift, Packing
-from pipeline.colour import linear_to_srgb, srgb_to_linear
-from pipeline.errors import ModelFailed, OutOfMemory
-from pipeline.networks import Conditions
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
+from pipeline.core.errors import ModelFailed, OutOfMemory
+from pipeline.core.networks import Conditions
 
 
 class DiffusersGenerator:

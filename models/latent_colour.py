@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from pipeline.colour import delta_e00, lab_to_srgb, srgb_to_lab, srgb_to_linear
+from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab, srgb_to_linear
 
 Array = NDArray[np.float64]
 

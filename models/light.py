@@ -13,7 +13,7 @@ import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ImagePipelineOutput, UNet2DModel
 from numpy.typing import NDArray
 
-from pipeline.layout import FOCAL
+from pipeline.scene.layout import FOCAL
 
 #: Added to linear light before the logarithm, so that darkness stays finite.
 EPS = 0.02
@@ -55,7 +55,7 @@ def new_unet(
 def planes(conditions: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Return what the network is told of a scene, B×13×H×W, of the fields of `Conditions` as B×C×H×W tensors."""
     sketch = conditions["sketch"]
-    # IEC 61966-2-1, as in `pipeline.colour`.
+    # IEC 61966-2-1, as in `pipeline.colour.spaces`.
     albedo = torch.where(sketch <= 0.04045, sketch / 12.92, ((sketch.clamp(min=0) + 0.055) / 1.055) ** 2.4)
     nearness = FOCAL / conditions["depth"].clamp(min=0.1)
     singles = [conditions[name] for name in SINGLES[1:]]

@@ -10,7 +10,7 @@ from models.device import Device, DeviceChoice, DtypeChoice, DtypeName, resolve_
 from models.families import Family, family_of
 from models.generator import DiffusersGenerator
 from models.segmenter import load_segmenter
-from pipeline.networks import Networks
+from pipeline.core.networks import Networks
 
 #: Class in model_index.json of our own network (`models.light`).
 LIGHT_CLASS = "LightPipeline"

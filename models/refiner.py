@@ -95,7 +95,7 @@ class RefinerNetwork(nn.Module):  # type: ignore[misc]  # torch's types are not 
 
 
 class TorchRefiner:
-    """The network as a `pipeline.networks.Refiner`."""
+    """The network as a `pipeline.core.networks.Refiner`."""
 
     def __init__(self, network: RefinerNetwork, device: str):
         self._network, self._device = network, device

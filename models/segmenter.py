@@ -11,8 +11,8 @@ from PIL import Image
 
 from models.device import Device, DeviceUnavailable, use_weights_directory
 from models.weights import CARDS, verify
-from pipeline.errors import ModelFailed, OutOfMemory
-from pipeline.networks import Segmenter
+from pipeline.core.errors import ModelFailed, OutOfMemory
+from pipeline.core.networks import Segmenter
 
 _PROVIDERS: dict[Device, list[str]] = {
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],

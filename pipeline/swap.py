@@ -8,29 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.composite import composite, shade
-from pipeline.composition import compose
-from pipeline.decode import decode
-from pipeline.encode import encode
-from pipeline.gate import choose
-from pipeline.image import Cutout, Rgb
-from pipeline.inspect import inspect
-from pipeline.kept import Keeping, KeptCutout
-from pipeline.layout import LYING, Layout, fit
-from pipeline.marking import Credentials, stronger
-from pipeline.match import lit_from, matched, photo_light
-from pipeline.networks import Networks, Progress
-from pipeline.palette import ALL_STAGES, PaletteControl
-from pipeline.pinned import LEAST_MIRRORED, LEAST_SHADOW, box_in, pinned
-from pipeline.place import place
-from pipeline.presence import Presence, presence
-from pipeline.refine import refine
-from pipeline.resample import tight_box
-from pipeline.segment import segment
-from pipeline.shadow import contact_shadow
-from pipeline.spec import Limits, Spec
-from pipeline.stance import stance
-from pipeline.wrap import wrapped
+from pipeline.background.best_of import choose
+from pipeline.background.pinned import LEAST_MIRRORED, LEAST_SHADOW, box_in, pinned
+from pipeline.colour.palette import ALL_STAGES, PaletteControl
+from pipeline.colour.photo_light import lit_from, matched, photo_light
+from pipeline.compositing.composite import composite, shade
+from pipeline.compositing.effects import Presence, presence
+from pipeline.compositing.light_wrap import wrapped
+from pipeline.compositing.place import place
+from pipeline.compositing.shadow import contact_shadow
+from pipeline.core.networks import Networks, Progress
+from pipeline.core.provenance import Credentials, stronger
+from pipeline.core.resample import tight_box
+from pipeline.core.spec import Limits, Spec
+from pipeline.core.types import Cutout, Rgb
+from pipeline.cutout.cache import Keeping, KeptCutout
+from pipeline.cutout.camera_pose import stance
+from pipeline.cutout.foreground import refine
+from pipeline.cutout.segment import segment
+from pipeline.delivery.encode import encode
+from pipeline.delivery.report import inspect
+from pipeline.photo.decode import decode
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import LYING, Layout, fit
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(

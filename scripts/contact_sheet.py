@@ -13,10 +13,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageOps
 
 from models.loading import load_networks
-from pipeline.errors import PipelineError
-from pipeline.spec import Limits, Spec
+from pipeline.core.errors import PipelineError
+from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
-from service.catalogue import load_catalogue
+from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from pipeline.spec import Limits
+from pipeline.core.spec import Limits
 
 REFINER_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "cutout" / "checkpoint"
 STUDIO_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "studio" / "checkpoint"

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from litestar.testing import TestClient
 
 from benchmarks.storm import servers
-from pipeline.networks import Networks
-from service.app import create_app
-from service.buckets import open_buckets
-from service.database import create_engine, migrate
-from service.objects import Objects
+from pipeline.core.networks import Networks
+from service.api.app import create_app
+from service.database.engine import create_engine, migrate
 from service.settings import Settings
-from tests.caller import Caller
-from tests.served import Served, serve
+from service.storage.buckets import open_buckets
+from service.storage.objects import Objects
+from tests.support.caller import Caller
+from tests.support.served import Served, serve
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -95,7 +95,7 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
 @pytest.fixture(scope="session")
 def networks() -> Networks:
     """The networks of a default installation but for the small segmenter, loaded once."""
-    from service.networks import open_networks  # which imports torch: seconds that most tests need not wait
+    from service.worker.networks import open_networks  # which imports torch: seconds that most tests need not wait
 
     return open_networks(Settings())
 

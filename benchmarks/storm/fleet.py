@@ -11,8 +11,8 @@ from typing import Self
 import psutil
 
 from benchmarks.storm.servers import free_port
-from service.processes import Part
 from service.settings import Settings
+from service.supervisor.processes import Part
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Fleet:
     def api(self, **environment: str) -> str:
         """Start an API on a port of its own and return its address; it is not there at once."""
         port = free_port()
-        self._start("api", [sys.executable, "-m", "service.cli", "api", "--port", str(port)], environment)
+        self._start("api", [sys.executable, "-m", "service.cli.main", "api", "--port", str(port)], environment)
         return f"http://127.0.0.1:{port}"
 
     def worker(self, **environment: str) -> Member:
@@ -67,7 +67,7 @@ class Fleet:
 
     def sweep(self, **environment: str) -> Member:
         """Start a sweep."""
-        return self._start("sweep", [sys.executable, "-m", "service.cli", "sweep"], environment)
+        return self._start("sweep", [sys.executable, "-m", "service.cli.main", "sweep"], environment)
 
     def _start(self, kind: str, command: list[str], environment: dict[str, str]) -> Member:
         name = f"{kind}-{1 + sum(member.name.startswith(kind) for member in self.members)}"

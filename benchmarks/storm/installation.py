@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.storm import servers
 from benchmarks.storm.servers import Server
-from service.database import create_engine, migrate
+from service.database.engine import create_engine, migrate
 from service.settings import Settings
 
 

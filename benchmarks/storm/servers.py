@@ -18,8 +18,8 @@ from typing import Any, Self
 
 import psutil
 
-from service.embedded import start_valkey
-from service.processes import Part
+from service.supervisor.processes import Part
+from service.supervisor.valkey import start_valkey
 
 #: They open a server of our own on the loopback interface.
 S3_KEY, S3_SECRET = "test-key", "test-secret"

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from benchmarks.storm.callers import REFUSED, Kind, Shopper, Submission
 from benchmarks.storm.photos import bad
 from benchmarks.storm.receiver import Received
-from service.audit import audit
-from service.audit_rules import Bounds
-from service.buckets import open_buckets
-from service.job import JobStatus
-from service.object_audit import audit_objects
+from service.database.tables import clients, deliveries, jobs, ledger, request_logs
+from service.diagnostics.audit import audit
+from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.object_audit import audit_objects
+from service.jobs.records import JobStatus
 from service.settings import Settings
-from service.tables import clients, deliveries, jobs, ledger, request_logs
+from service.storage.buckets import open_buckets
 
 #: How a job may end that only the storm kept from its own end.
 _OUR_FAULT = {"worker_lost", "store_unavailable", "time_limit", "queue_timeout"}

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.storm.photos import Deed, outline, read_deed
-from pipeline.networks import Networks
-from service.logs import configure_logs
-from service.processes import die_with_parent, keep_running
+from pipeline.core.networks import Networks
 from service.settings import Settings, load_settings
-from service.worker import serve
+from service.supervisor.logs import configure_logs
+from service.supervisor.processes import die_with_parent, keep_running
+from service.worker.main import serve
 
 _MODULE = "benchmarks.storm.worker"
 _VERSIONS = {"segmenter": "lean", "segmenter_device": "cpu", "generator": "lean", "generator_device": "cpu"}

@@ -15,9 +15,9 @@ from PIL import Image
 
 from models.refiner import SIDE
 from models.segmenter import load_segmenter
-from pipeline.networks import Segmenter
-from pipeline.resample import grown_box, tight_box
-from pipeline.segment import MARGIN
+from pipeline.core.networks import Segmenter
+from pipeline.core.resample import grown_box, tight_box
+from pipeline.cutout.segment import MARGIN
 from scripts.cutout.pictures import Patches, picture
 
 #: Pixels of the square that a picture is made on.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 
-from pipeline.colour import linear_to_srgb, srgb_to_linear
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from scripts.cutout.shapes import SHAPES, SUPER
 
 Field = NDArray[np.float32]

@@ -19,16 +19,16 @@ import numpy as np
 from PIL import Image
 
 from models.loading import load_generator
-from pipeline.background import corrected, paint_background
-from pipeline.colour import delta_e00, linear_to_srgb, srgb_to_lab
-from pipeline.image import Rgb
-from pipeline.layout import Layout
-from pipeline.light import FirstLight, conditions, first_light
-from pipeline.networks import Conditions, Generator, painting_size, paints
-from pipeline.ray import Field
-from pipeline.relight import picture, spread, tone_mapped
-from pipeline.sketch import albedo, draw, smoothed
-from pipeline.trace import trace
+from pipeline.background.paint import corrected, paint_background
+from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
+from pipeline.core.networks import Conditions, Generator, painting_size, paints
+from pipeline.core.types import Rgb
+from pipeline.geometry.ray import Field
+from pipeline.light.first_light import FirstLight, conditions, first_light
+from pipeline.light.relight import picture, spread, tone_mapped
+from pipeline.materials.albedo import albedo, draw, smoothed
+from pipeline.scene.layout import Layout
+from pipeline.scene.trace import trace
 from scripts.studio.figures import (
     best_gain,
     exposure,
@@ -55,7 +55,7 @@ from scripts.studio.truth import (
 
 #: The network that ships.
 MODEL = Path(__file__).resolve().parents[2] / "models" / "studio" / "checkpoint"
-#: Longer side in pixels of the pictures whose colours are judged, as of the grid of `pipeline.background`.
+#: Longer side in pixels of the pictures whose colours are judged, as of the grid of `pipeline.background.paint`.
 PICTURE = 384
 #: Seeds that are compared.
 SEEDS = 4

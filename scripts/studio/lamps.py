@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
-from pipeline.layout import Gobo, Layout, Rig
-from pipeline.panel import Panel
+from pipeline.geometry.panels import Panel
+from pipeline.scene.layout import Gobo, Layout, Rig
 from scripts.studio.meshes import Mesh, tube_line
 
 # Before any type of Mitsuba is named; `scripts.studio.tracer` imports this file first.

@@ -1,4 +1,4 @@
-"""The shapes of `pipeline.solid` as triangle meshes, for a renderer that takes nothing else.
+"""The shapes of `pipeline.geometry.solids` as triangle meshes, for a renderer that takes nothing else.
 
 Every mesh keeps within its solid's outline. What has no end in the scene ends here outside every picture.
 """
@@ -6,13 +6,13 @@ Every mesh keeps within its solid's outline. What has no end in the scene ends h
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.laid import Pebble, Slab
-from pipeline.layout import Part
-from pipeline.panel import Panel, Sprig
-from pipeline.ray import Triple
-from pipeline.relief import Curtain, Dunes
-from pipeline.room import Floor, Recess, Sweep, Wall
-from pipeline.solid import Ball, Block, Drum, Solid
+from pipeline.geometry.heightfields import Curtain, Dunes
+from pipeline.geometry.panels import Panel, Sprig
+from pipeline.geometry.ray import Triple
+from pipeline.geometry.slabs import Pebble, Slab
+from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
+from pipeline.scene.layout import Part
 from scripts.studio.triangles import (
     HALF_TURN,
     Mesh,

@@ -5,7 +5,7 @@ python -m scripts.studio.render --sheet FILE.png
 
 Each scene becomes DIR/NNNNNN.npz, float16 at h×w (`scripts.studio.specs` says which size an index has):
 
-- sketch, light, occlusion, normals, depth, gloss, lit: `pipeline.networks.Conditions`;
+- sketch, light, occlusion, normals, depth, gloss, lit: `pipeline.core.networks.Conditions`;
 - truth: h×w×3 linear radiance, path-traced and denoised, without exposure and without finishes;
 - albedo: h×w×3 linear, the sketch smoothed over 4×4 rays a pixel;
 - weight: h×w, 0 where those rays meet more than one surface, else 1;
@@ -26,12 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.colour import linear_to_srgb
-from pipeline.composition import compose
-from pipeline.layout import Layout
-from pipeline.light import conditions
-from pipeline.networks import Conditions
-from pipeline.trace import FACES, trace
+from pipeline.colour.spaces import linear_to_srgb
+from pipeline.core.networks import Conditions
+from pipeline.light.first_light import conditions
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import Layout
+from pipeline.scene.trace import FACES, trace
 from scripts.studio.specs import Task, training_task
 from scripts.studio.tracer import Tracer
 

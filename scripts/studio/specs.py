@@ -10,9 +10,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour import lab_to_srgb, rgb_to_hex
-from pipeline.spec import Mood, Preset, Scene, SceneKind, Spec
-from service.catalogue import load_catalogue
+from pipeline.colour.spaces import lab_to_srgb, rgb_to_hex
+from pipeline.core.spec import Mood, Preset, Scene, SceneKind, Spec
+from service.catalogue.catalogue import load_catalogue
 
 #: Kinds that the shipped network was neither trained nor measured on: the truths at hand are of the others.
 UNSEEN: frozenset[SceneKind] = frozenset({"white", "flatlay"})

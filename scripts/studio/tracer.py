@@ -15,7 +15,7 @@ import numpy as np
 import pyoidn
 from numpy.typing import NDArray
 
-from pipeline.layout import FOCAL, Layout
+from pipeline.scene.layout import FOCAL, Layout
 from scripts.studio.lamps import Glow, Key, opaque
 from scripts.studio.meshes import Mesh, join, mesh
 

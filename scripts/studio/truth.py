@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.composition import compose
-from pipeline.layout import Layout
-from pipeline.light import conditions
-from pipeline.networks import Conditions
-from pipeline.ray import Field
-from pipeline.sketch import albedo, smoothed
-from pipeline.trace import trace
+from pipeline.core.networks import Conditions
+from pipeline.geometry.ray import Field
+from pipeline.light.first_light import conditions
+from pipeline.materials.albedo import albedo, smoothed
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import Layout
+from pipeline.scene.trace import trace
 from scripts.studio.figures import Mask
 from scripts.studio.specs import Task, held_out_tasks
 

@@ -18,10 +18,10 @@ from backdrop_client import (
     Unauthorized,
 )
 from service.batch.maker import Tell
-from service.batch.outcome import EXTENSIONS, Failed, Failure, Made, measurements
-from service.batch.pairs import Pair
-from service.batch.photos import Photo
-from service.batch.state import State
+from service.batch.manifest.outcome import EXTENSIONS, Failed, Failure, Made, measurements
+from service.batch.manifest.pairs import Pair
+from service.batch.manifest.photos import Photo
+from service.batch.manifest.state import State
 
 
 class AtServer:

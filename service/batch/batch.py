@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.batch.files import tidy
 from service.batch.maker import Maker
-from service.batch.outcome import Failed, Made, Outcome
-from service.batch.pairs import Pair
+from service.batch.manifest.files import tidy
+from service.batch.manifest.outcome import Failed, Made, Outcome
+from service.batch.manifest.pairs import Pair
+from service.batch.manifest.state import State, whole
 from service.batch.run import Watcher, run_batch
 from service.batch.sheet import write_sheet
-from service.batch.state import State, whole
 from service.batch.table import write_table
 
 

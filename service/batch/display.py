@@ -8,8 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.progress import Task as Line
 from rich.text import Text
 
-from service.batch.outcome import Made, Outcome
-from service.batch.pairs import Pair
+from service.batch.manifest.outcome import Made, Outcome
+from service.batch.manifest.pairs import Pair
 
 #: Pairs that are shown at once; the others run unseen.
 _LINES = 12

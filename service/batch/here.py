@@ -10,19 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.errors import PipelineError
-from pipeline.networks import Networks
+from pipeline.core.errors import PipelineError
+from pipeline.core.networks import Networks
 from pipeline.swap import swap
 from service.batch.at_server import read_unchanged
-from service.batch.files import write_whole
 from service.batch.maker import Tell
-from service.batch.outcome import EXTENSIONS, Failure, Made, measurements
-from service.batch.pairs import Pair
-from service.batch.state import FOLDER
-from service.catalogue import load_catalogue
-from service.kept import kept_in
-from service.local import SpecInvalid, build_spec, open_signer
+from service.batch.manifest.files import write_whole
+from service.batch.manifest.outcome import EXTENSIONS, Failure, Made, measurements
+from service.batch.manifest.pairs import Pair
+from service.batch.manifest.state import FOLDER
+from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
+from service.storage.cache import kept_in
+from service.worker.local import SpecInvalid, build_spec, open_signer
 
 
 class Stopped(Exception):
@@ -138,6 +138,6 @@ class Here:
 
 
 def _open_networks(settings: Settings) -> Networks:
-    from service.networks import open_networks
+    from service.worker.networks import open_networks
 
     return open_networks(settings)

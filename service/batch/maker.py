@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from service.batch.outcome import Made
-from service.batch.pairs import Pair
+from service.batch.manifest.outcome import Made
+from service.batch.manifest.pairs import Pair
 
 #: Called as tell(where the pair stands in a word or three, fraction 0–1).
 Tell = Callable[[str, float], None]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from service.batch.maker import BEFORE_CUTOUT, Maker
-from service.batch.outcome import Failed, Failure, Outcome
-from service.batch.pairs import Pair
-from service.batch.state import State
+from service.batch.manifest.outcome import Failed, Failure, Outcome
+from service.batch.manifest.pairs import Pair
+from service.batch.manifest.state import State
 
 logger = logging.getLogger(__name__)
 

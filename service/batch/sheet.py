@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from service.batch.files import write_whole
-from service.batch.outcome import Failed, Made, Outcome
-from service.batch.pairs import Pair
-from service.batch.photos import Photo
+from service.batch.manifest.files import write_whole
+from service.batch.manifest.outcome import Failed, Made, Outcome
+from service.batch.manifest.pairs import Pair
+from service.batch.manifest.photos import Photo
 from service.batch.thumbnails import Thumbnail, thumbnail
 
 _FOLDER = "thumbnails"

@@ -5,9 +5,9 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from service.batch.files import write_whole
-from service.batch.outcome import Failed, Made, Outcome
-from service.batch.pairs import Pair
+from service.batch.manifest.files import write_whole
+from service.batch.manifest.outcome import Failed, Made, Outcome
+from service.batch.manifest.pairs import Pair
 
 COLUMNS = (
     *("photo", "preset", "status", "error_code", "error_message", "file", "seconds", "credits", "delta_e00"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from service.batch.files import write_whole
+from service.batch.manifest.files import write_whole
 
 #: Longest side in pixels: sharp at the size of a cell on a dense screen.
 SIDE = 640

@@ -1,0 +1,1 @@
+"""A background for a spec: painted, corrected towards the asked colours, the best of several kept."""

@@ -1,0 +1,183 @@
+"""A pinned background: made without the product, so that one spec has one background, whatever stands in it.
+
+It is composed for a place that every product finds room in, has the light that mood and seed give it, and is measured
+around that place. Then a product is stood, or laid, there: only its shadow and its mirror image change what is around.
+"""
+
+import json
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from io import BytesIO
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.background.best_of import choose
+from pipeline.colour.palette import PaletteControl
+from pipeline.core.networks import Networks, painting
+from pipeline.core.spec import Spec
+from pipeline.core.types import Rgb
+from pipeline.cutout.cache import Keeping
+from pipeline.cutout.camera_pose import Stance
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import LYING, Layout, fit
+
+Box = tuple[float, float, float, float]
+
+#: Width over height of the place where things stand, on a square canvas; a wide one has a wider place. On a tall one it
+#: takes this share of what the preset fills, so that its stand leaves room at both sides.
+PLACE = 0.8
+#: The camera looks down as product photos do at their mean, and the surface reaches behind the foot as far as the base
+#: of a box seen over its corner: level photos bear that, and photos from above don't float.
+SEEN = Stance(rise=0.15, slope=0.25)
+#: The least share of a surface's light that counts as a product's shadow, some three of 255 codes, and the least of the
+#: surface that its mirror image must cover. What is less changes nothing.
+LEAST_SHADOW = 0.03
+LEAST_MIRRORED = 0.004
+#: Of every pinned background, so that a kept one is the same: 16 for each step of a file's 255.
+LEVELS = 4095
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A background that does not depend on the product."""
+
+    layout: Layout
+    #: H×W×3 sRGB in [0, 1].
+    background: Rgb
+    #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Chosen` has them.
+    seed: int
+    tried: list[dict[str, Any]]
+    came: Literal["computed", "cached"]
+
+
+def place_of(spec: Spec, width: int, height: int) -> Box:
+    """Return the place of the product on a width×height canvas, pixels: left, top, right, bottom."""
+    preset, lies = _roomy(spec, width, height).preset, spec.scene.kind in LYING
+    return fit(preset, _aspect(spec, width, height), width, height, lies=lies)
+
+
+def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
+    """Return where a product of that width over height goes, pixels: left, top, right, bottom.
+
+    No wider than its place, whose stand and props were made for that; as high as the preset lets it be. It stands in
+    the middle of the place's lower edge, or lies in the place's middle.
+    """
+    left, top, right, bottom = place_of(spec, width, height)
+    x = (left + right) / 2
+    fill = spec.preset.fill
+    if spec.scene.kind in LYING:
+        h = min(bottom - top, (right - left) / product_aspect)
+        y = (top + bottom + h) / 2
+    else:
+        h = min(fill * height, bottom - spec.preset.margins[1] * height, (right - left) / product_aspect)
+        y = bottom
+    w = h * product_aspect
+    return x - w / 2, y - h, x + w / 2, y
+
+
+def pinned(
+    spec: Spec,
+    width: int,
+    height: int,
+    networks: Networks,
+    on_step: Callable[[float], None],
+    *,
+    control: PaletteControl,
+    kept: Keeping | None = None,
+) -> Pinned:
+    """Return the spec's background for a width×height canvas: the kept one, else a new one, which is then kept.
+
+    Raises as `pipeline.background.paint.paint` does.
+    """
+    by = painting(networks)
+    name = _name(spec, width, height, by, control)
+    kept = None if by is None else kept
+
+    def lay(one: Spec) -> Layout:
+        return composed(one, width, height)
+
+    def recalled() -> Pinned | None:
+        data = None if kept is None else kept.recall("scenes", name)
+        if data is None:
+            return None
+        background, seed, tried = unpacked(data)
+        layout = lay(replace(spec, seed=seed, palette=spec.palette if control.sketch else ()))
+        return Pinned(layout, background, seed, tried, "cached")
+
+    found = recalled()
+    if found is not None:
+        return found
+    left, top, right, bottom = (round(side) for side in place_of(spec, width, height))
+    product = np.zeros((height, width), np.float32)
+    product[max(0, top) : bottom, max(0, left) : right] = 1
+    chosen = choose(spec, lay, product, networks.generator, on_step, control=control)
+    # Another worker may have made it meanwhile: the first one is the brand's.
+    found = recalled()
+    if found is not None:
+        return found
+    data = packed(chosen.background, chosen.seed, chosen.tried)
+    if kept is not None:
+        kept.keep("scenes", name, data)
+    background, seed, tried = unpacked(data)
+    return Pinned(chosen.layout, background, seed, tried, "computed")
+
+
+def composed(spec: Spec, width: int, height: int) -> Layout:
+    """Lay the scene out for a width×height canvas and whatever will stand in it."""
+    return compose(_roomy(spec, width, height), width, height, _aspect(spec, width, height), seen=SEEN)
+
+
+def packed(background: Rgb, seed: int, tried: list[dict[str, Any]]) -> bytes:
+    """Return an H×W×3 sRGB background, rounded to LEVELS, and what the report says of it: some 2 MB a megapixel."""
+    codes = (background * LEVELS + 0.5).astype(np.int16)
+    # Neighbours differ by little, so their steps, the small ones first (0, -1, 1, -2 …), have few high bits.
+    steps = np.diff(codes, axis=1, prepend=np.zeros_like(codes[:, :1]))
+    steps = (steps << 1) ^ (steps >> 15)
+    facts = json.dumps({"shape": codes.shape, "seed": seed, "tried": tried}).encode()
+    planes = (steps >> 8).astype(np.uint8), steps.astype(np.uint8)
+    parts = (facts, *(zlib.compress(plane.tobytes(), 1) for plane in planes))
+    file = BytesIO()
+    np.savez(file, *(np.frombuffer(part, np.uint8) for part in parts))
+    return file.getvalue()
+
+
+def unpacked(data: bytes) -> tuple[Rgb, int, list[dict[str, Any]]]:
+    """Return what `packed` was given, the background as multiples of 1 / LEVELS."""
+    with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        facts, high, low = (arrays[name].tobytes() for name in arrays.files)
+    about = json.loads(facts)
+    planes = (np.frombuffer(zlib.decompress(plane), np.uint8).reshape(about["shape"]) for plane in (high, low))
+    upper, lower = (plane.astype(np.int16) for plane in planes)
+    steps = (upper << 8) | lower
+    codes = np.cumsum((steps >> 1) ^ -(steps & 1), axis=1, dtype=np.int16)
+    return codes.astype(np.float32) / np.float32(LEVELS), about["seed"], about["tried"]
+
+
+def _roomy(spec: Spec, width: int, height: int) -> Spec:
+    if spec.scene.kind in LYING or height <= width:
+        return spec
+    return replace(spec, preset=replace(spec.preset, fill=PLACE * spec.preset.fill))
+
+
+def _aspect(spec: Spec, width: int, height: int) -> float:
+    if spec.scene.kind in LYING:
+        return width / height
+    return PLACE * float(np.sqrt(max(1.0, width / height)))
+
+
+def _name(spec: Spec, width: int, height: int, by: dict[str, str] | None, control: PaletteControl) -> str:
+    """Return all that a background is made of, so that no other has the name. What the file will be is not in it."""
+    made_of = {
+        "scene": asdict(spec.scene),
+        "mood": asdict(spec.mood),
+        "palette": spec.palette,
+        "style_words": spec.style_words,
+        "seed": spec.seed,
+        "canvas": (width, height),
+        "place": place_of(spec, width, height),
+        "control": asdict(control),
+        "by": by,
+    }
+    return json.dumps(made_of, sort_keys=True)

@@ -1,0 +1,152 @@
+"""The colours that a background is made of: found by clustering, compared with those that were asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.cluster.vq import kmeans, vq
+from scipy.ndimage import binary_dilation
+
+from pipeline.colour.spaces import delta_e00, hex_to_rgb, lab_to_srgb, rgb_to_hex, srgb_to_lab
+
+#: More than the six that may be asked, so that shade and highlight of a colour need not share one cluster.
+CLUSTERS = 8
+#: Clusters nearer to each other than this (CIEDE2000) are one colour to the eye in a backdrop, and are merged.
+MERGE_BELOW = 3.0
+#: A colour on less than this share of the background is not called dominant.
+LEAST_SHARE = 0.005
+#: Longest side of the reduced picture on which colours are clustered, pixels.
+MEASURED_SIDE = 192
+#: What the background should meet, CIEDE2000: what the service promises. Any single colour may miss by twice the mean,
+#: since one that lies in shade is judged with its shade.
+MEAN_BAR = 5.0
+WORST_BAR = 10.0
+
+
+@dataclass(frozen=True)
+class PaletteControl:
+    """Which stages may act for the asked colours; each switch takes its stage out altogether."""
+
+    #: The prompt names them.
+    words: bool = True
+    #: The layout is composed in them; without, in the scene's own.
+    sketch: bool = True
+    #: A generator that can shifts its latents towards them.
+    latent: bool = True
+    #: Each colour's light is exposed for itself; without, one gain for the whole picture.
+    exposure: bool = True
+    #: The finished background is moved towards them.
+    transfer: bool = True
+    #: Further seeds that are tried while the background misses the bars.
+    retries: int = 2
+
+
+ALL_STAGES = PaletteControl()
+
+
+def meets_bars(deltas: Sequence[float]) -> bool:
+    """Tell whether the CIEDE2000 of the asked colours meet MEAN_BAR and WORST_BAR; no colours do."""
+    return not len(deltas) or (float(np.mean(deltas)) <= MEAN_BAR and max(deltas) <= WORST_BAR)
+
+
+def background_pixels(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return N×3 sRGB in [0, 1]: H×W×3 bytes where the product (H×W alpha) does not cover them, reduced.
+
+    Means of blocks and not single pixels: grain is not a colour of the background.
+    """
+    free, step = free_blocks(alpha)
+    rows, columns = free.shape
+    means = Image.fromarray(rgb[: rows * step, : columns * step]).reduce(step)
+    pixels: NDArray[np.float32] = np.asarray(means, dtype=np.float32)[free] / np.float32(255.0)
+    return pixels
+
+
+def free_blocks(alpha: NDArray[np.float32]) -> tuple[NDArray[np.bool_], int]:
+    """Return which square blocks of the picture the product (H×W alpha) neither covers nor touches, and their side."""
+    height, width = alpha.shape
+    step = max(1, -(-max(height, width) // MEASURED_SIDE))
+    rows, columns = height // step, width // step
+    covered = alpha[: rows * step, : columns * step].reshape(rows, step, columns, step).max(axis=(1, 3))
+    return np.asarray(~binary_dilation(covered >= 0.01)), step
+
+
+def dominant_colours(
+    lab: NDArray[np.float32], count: int = CLUSTERS
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return up to `count` dominant colours of N×3 Lab pixels: K×3 Lab float32, and their shares, largest first.
+
+    k-means in Lab (Euclidean, SciPy) from k-means++ seeds of a fixed random stream, so that equal pixels give equal
+    answers; then near clusters are merged and tiny ones dropped (their pixels count for no other). Empty for no pixel.
+    """
+    if len(lab) == 0:
+        return np.empty((0, 3), np.float32), np.empty(0)
+    pixels = lab.astype(np.float64)
+    # given seeds, kmeans drops a cluster that runs empty, where kmeans2 would warn
+    centres, _ = kmeans(pixels, _seeds(pixels, count), thresh=1e-3)
+    labels, _ = vq(pixels, centres)
+    weights = np.bincount(labels, minlength=len(centres)).astype(np.float64)
+    centres, weights = _merged(centres[weights > 0], weights[weights > 0])
+    shares = weights / len(pixels)
+    order = [index for index in np.argsort(-shares, kind="stable") if shares[index] >= LEAST_SHARE]
+    return centres[order].astype(np.float32), shares[order]
+
+
+def compare_palette(pixels: NDArray[np.float32], asked: Sequence[str]) -> dict[str, Any]:
+    """Compare N×3 sRGB background pixels in [0, 1] with the colours asked, as #rrggbb.
+
+    `asked`: for each colour the nearest dominant one, their CIEDE2000, and the share of pixels that are nearer to it
+    than to any other asked. `found`: the dominant colours. `mean_delta_e00`: the plain mean over `asked`, None where
+    there is nothing to compare.
+    """
+    lab = srgb_to_lab(pixels)
+    centres, shares = dominant_colours(lab)
+    names = [rgb_to_hex(lab_to_srgb(centre)) for centre in centres]
+    found = [{"colour": name, "share": round(float(s), 4)} for name, s in zip(names, shares, strict=True)]
+    rows: list[dict[str, Any]] = []
+    if found and asked:
+        wanted = srgb_to_lab(np.stack([hex_to_rgb(colour) for colour in asked]))
+        to_found = delta_e00(wanted[:, None], centres[None])
+        owners = np.argmin(delta_e00(lab[:, None], wanted[None]), axis=1)
+        owned = np.bincount(owners, minlength=len(asked)) / len(lab)
+        for index, colour in enumerate(asked):
+            nearest = int(np.argmin(to_found[index]))
+            rows.append(
+                {
+                    "colour": colour,
+                    "nearest": names[nearest],
+                    "delta_e00": round(float(to_found[index, nearest]), 2),
+                    "share": round(float(owned[index]), 4),
+                }
+            )
+    mean = round(float(np.mean([row["delta_e00"] for row in rows])), 2) if rows else None
+    return {"asked": rows, "found": found, "mean_delta_e00": mean}
+
+
+def _seeds(pixels: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Choose up to `count` distinct pixels by k-means++ (Arthur and Vassilvitskii 2007): far ones likelier."""
+    rng = np.random.default_rng(0)
+    chosen = [pixels[rng.integers(len(pixels))]]
+    distance = ((pixels - chosen[0]) ** 2).sum(axis=1)
+    while len(chosen) < count and distance.max() > 1e-6:
+        chosen.append(pixels[rng.choice(len(pixels), p=distance / distance.sum())])
+        distance = np.minimum(distance, ((pixels - chosen[-1]) ** 2).sum(axis=1))
+    return np.stack(chosen)
+
+
+def _merged(
+    centres: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Merge the nearest two clusters, weighted, until none are within MERGE_BELOW."""
+    while len(centres) > 1:
+        apart = delta_e00(centres[:, None], centres[None]) + np.diag(np.full(len(centres), np.inf))
+        one, two = np.unravel_index(int(np.argmin(apart)), apart.shape)
+        if apart[one, two] >= MERGE_BELOW:
+            break
+        total = weights[one] + weights[two]
+        centres[one] = (centres[one] * weights[one] + centres[two] * weights[two]) / total
+        weights[one] = total
+        centres, weights = np.delete(centres, two, axis=0), np.delete(weights, two)
+    return centres, weights

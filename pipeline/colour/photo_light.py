@@ -1,0 +1,230 @@
+"""The photo's own light, as far as one picture tells it, and a background that meets it; never the reverse."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from pipeline.colour.spaces import LUMINANCE, delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
+from pipeline.core.resample import Box, reduced, resize, tight_box
+from pipeline.core.types import Cutout, Photo, Rgb
+from pipeline.geometry.ray import Field
+
+#: Longer side in pixels of the photo that is looked at.
+SIDE = 256
+#: Minkowski norm of shades of grey: between the mean, grey world, and the maximum, white patch.
+NORM = 6
+#: sRGB values outside tell nothing of the light's colour: noise and clipping.
+DARKEST, BRIGHTEST = 0.03, 0.98
+#: Degrees between the estimates with and without the product at which they hardly agree.
+AGREEMENT = 6.0
+#: Linear luminance of the bright parts of a product that is exposed as usual.
+USUAL = 0.5
+#: The background takes this share of the photo's tint and exposure, and so much at most: CIEDE2000, stops.
+SHARE = 0.5
+MOST_TINT = 1.5
+MOST_STOPS = 0.25
+#: What moves colours less is left out; CIEDE2000.
+LEAST_TINT = 0.1
+#: Least rows of the product, of the looked-at photo, that can tell a side.
+LEAST_ROWS = 12
+#: So sure must a side be for the scene to be lit from it; a wrong one is worse than the scene's own.
+SURE_SIDE = 0.45
+
+
+@dataclass(frozen=True)
+class PhotoLight:
+    """What light a photo was taken in."""
+
+    #: (3,) linear RGB of the illuminant, of luminance 1.
+    white: NDArray[np.float32]
+    #: 0–1, how sure `white` is.
+    confidence: float
+    #: Stops by which the product's bright parts are brighter than usual.
+    exposure: float
+    #: -1 lit from the left, 1 from the right.
+    side: float
+    side_confidence: float
+
+
+def photo_light(photo: Photo, cutout: Cutout) -> PhotoLight:
+    """Estimate the light of a photo from all of it and from the product in it.
+
+    `white` by shades of grey (Finlayson and Trezzi 2004, Minkowski norm 6) without clipped pixels. `side` from the
+    luminance along both upright edges of the product, row by row, where both have one colour, and from a shadow beside
+    its foot. A photo that came with alpha has no ground that could tell more than the product.
+    """
+    small = srgb_to_linear(reduced(photo.rgb, SIDE) / np.float32(255))
+    alpha = _whole_alpha(photo, cutout, small.shape[1], small.shape[0])
+    product, ground = alpha > 0.95, alpha < 0.05
+    if photo.alpha is not None:
+        ground = np.zeros_like(ground)
+    white, confidence = _illuminant(small, product | ground if ground.any() else product, ground)
+    bright = small[product] @ LUMINANCE
+    exposure = float(np.log2(max(np.quantile(bright, 0.9), 1e-3) / USUAL)) if bright.size else 0.0
+    side, sure = _side(small, product, ground)
+    return PhotoLight(white, confidence, float(np.clip(exposure, -2, 2)), side, sure)
+
+
+def lit_from(light: PhotoLight) -> float | None:
+    """Return the side that the scene should be lit from, as `PhotoLight.side`; None where the photo doesn't tell."""
+    return light.side if light.side_confidence >= SURE_SIDE else None
+
+
+def matched(background: Rgb, light: PhotoLight, asked: bool) -> Rgb:
+    """Return the H×W×3 sRGB background a little in the photo's light; the same array where there is nothing to do.
+
+    In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴), which multiplies by g below the highlights and keeps
+    0 and 1. g is `white` to a power of at most SHARE × confidence, which moves no grey by more than MOST_TINT, and
+    unless colours are `asked`, 2 to the power SHARE × exposure of at most ±MOST_STOPS.
+    """
+    gain = _tint(light)
+    if not asked:
+        gain = gain * np.float32(2 ** float(np.clip(SHARE * light.exposure, -MOST_STOPS, MOST_STOPS)))
+    if (gain == 1).all():
+        return background
+    out = np.empty_like(background)
+    for top in range(0, background.shape[0], 256):
+        linear = srgb_to_linear(background[top : top + 256])
+        out[top : top + 256] = linear_to_srgb(gain * linear / (1 + (gain - 1) * linear**4))
+    return out
+
+
+def _tint(light: PhotoLight) -> NDArray[np.float32]:
+    """Return (3,) channel gains of luminance 1: all 1 where they would not be seen."""
+    greys = np.repeat(np.array([0.05, 0.2, 0.5, 0.8], np.float32)[:, None], 3, 1)
+    power = SHARE * light.confidence
+    one = np.ones(3, np.float32)
+    # The difference grows with the power almost in proportion; a second round settles it.
+    for _ in range(3):
+        gain = _of_luminance_one(light.white**power)
+        moved = float(delta_e00(srgb_to_lab(linear_to_srgb(greys * gain)), srgb_to_lab(linear_to_srgb(greys))).max())
+        if moved <= MOST_TINT:
+            return one if moved < LEAST_TINT else gain
+        power *= 0.98 * MOST_TINT / moved
+    return gain
+
+
+def _illuminant(linear: Field, told: NDArray[np.bool_], ground: NDArray[np.bool_]) -> tuple[NDArray[np.float32], float]:
+    """Return shades of grey over the pixels `told`, and how sure it is."""
+    srgb = linear_to_srgb(linear)
+    useful = told & (srgb.max(-1) < BRIGHTEST) & (srgb.min(-1) > DARKEST)
+    if useful.sum() < 64:
+        return np.ones(3, np.float32), 0.0
+    white = _shades_of_grey(linear[useful])
+    # Lamps are not saturated: tungsten after a camera's own balance has some 0.35.
+    plausible = np.clip((0.5 - _saturation(white)) / 0.25, 0, 1)
+    enough = np.clip(useful.sum() / (0.25 * max(1, told.sum())), 0, 1)
+    seen = useful & ground
+    if seen.sum() < 64:
+        return white, float(0.3 * plausible * enough)
+    alone = _shades_of_grey(linear[seen])
+    angle = np.arccos(np.clip(white @ alone / np.linalg.norm(white) / np.linalg.norm(alone), -1, 1))
+    # A vivid product draws the estimate to its own colour; the ground alone then says otherwise.
+    agreed = np.exp(-((np.rad2deg(angle) / AGREEMENT) ** 2))
+    mean = linear[seen].mean(0)
+    ratio = np.log(linear[seen][:, [0, 2]] / linear[seen][:, [1]])
+    # One even colour all around is paint as likely as light.
+    coloured = np.clip((_saturation(mean) - 0.12) / 0.25, 0, 1) * np.clip(1 - ratio.std(0).max() / 0.25, 0, 1)
+    return white, float(plausible * enough * agreed * (1 - coloured))
+
+
+def _shades_of_grey(linear: Field) -> NDArray[np.float32]:
+    """Return the Minkowski mean of N×3 pixels, of luminance 1."""
+    return _of_luminance_one(np.mean(linear.astype(np.float64) ** NORM, axis=0) ** (1 / NORM))
+
+
+def _side(linear: Field, product: NDArray[np.bool_], ground: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return -1 to 1 and a confidence of 0–1: from which side the product is lit."""
+    box = tight_box(product)
+    if box is None:
+        return 0.0, 0.0
+    form, form_sure = _form(linear, product, box)
+    shadow, shadow_sure = _foot_shadow(linear @ LUMINANCE, product, ground, box)
+    total = form_sure + shadow_sure
+    if total == 0:
+        return 0.0, 0.0
+    side = (form * form_sure + shadow * shadow_sure) / total
+    # Where they contradict each other neither is believed.
+    agreement = abs(form * form_sure + shadow * shadow_sure) / (
+        abs(form) * form_sure + abs(shadow) * shadow_sure + 1e-9
+    )
+    return float(np.clip(side, -1, 1)), float(max(form_sure, shadow_sure) * agreement)
+
+
+def _form(linear: Field, product: NDArray[np.bool_], box: Box) -> tuple[float, float]:
+    """Compare the product's left and right edge, row by row; labels differ in colour, light alone does not."""
+    soft = np.stack([gaussian_filter(linear[..., c], 1.5) for c in range(3)], -1)
+    stops, alike = [], []
+    for row in range(box[1], box[3]):
+        found = np.flatnonzero(product[row])
+        if found.size < 16:
+            continue
+        left, wide = found[0], found[-1] + 1 - found[0]
+        near, far = int(0.05 * wide) + 1, int(0.2 * wide) + 2
+        one = soft[row, left + near : left + far].mean(0)
+        two = soft[row, left + wide - far : left + wide - near].mean(0)
+        if min(one.min(), two.min()) < 1e-3 or max(one.max(), two.max()) > 0.96:
+            continue
+        stops.append(float(np.log2((two @ LUMINANCE) / (one @ LUMINANCE))))
+        hue = np.log(two[[0, 2]] / two[1]) - np.log(one[[0, 2]] / one[1])
+        alike.append(float(np.exp(-np.sum((hue / 0.2) ** 2))))
+    weight = np.array(alike)
+    if weight.sum() < LEAST_ROWS or weight.mean() < 0.25:
+        return 0.0, 0.0
+    slope = np.array(stops)
+    middle = float(np.average(slope, weights=weight))
+    same = float(np.average(np.sign(slope) == np.sign(middle), weights=weight))
+    sure = np.clip((abs(middle) - 0.1) / 0.5, 0, 1) * np.clip((same - 0.65) / 0.25, 0, 1) * np.sqrt(weight.mean())
+    return float(np.tanh(middle / 0.7)), float(sure)
+
+
+def _foot_shadow(
+    luminance: Field, product: NDArray[np.bool_], ground: NDArray[np.bool_], box: Box
+) -> tuple[float, float]:
+    """Compare the ground right beside the foot with the ground farther off, on both sides; the darker is unlit.
+
+    A ground whose own pattern differs as much tells nothing.
+    """
+    tall = box[3] - box[1]
+    rows = slice(max(0, int(box[3] - 0.14 * tall)), min(ground.shape[0], int(box[3] + 0.03 * tall)))
+    foot = np.flatnonzero(product[rows].any(0))
+    if foot.size == 0:
+        return 0.0, 0.0
+    wide = foot[-1] + 1 - foot[0]
+    dark, rough = [], []
+    for start, step in ((foot[0], -1), (foot[-1] + 1, 1)):
+        levels = []
+        for near, far in ((0.04, 0.4), (0.7, 1.2)):
+            a, b = sorted((start + step * int(near * wide), start + step * int(far * wide)))
+            columns = slice(max(0, a), min(ground.shape[1], max(0, b)))
+            seen = luminance[rows, columns][ground[rows, columns]]
+            if seen.size < 12 or np.median(seen) < 1e-3:
+                return 0.0, 0.0
+            low, middle, high = np.log2(np.maximum(np.quantile(seen, (0.25, 0.5, 0.75)), 1e-4))
+            levels.append(float(middle))
+            rough.append(float(high - low))
+        dark.append(levels[1] - levels[0])
+    more = dark[0] - dark[1]
+    sure = np.clip((abs(more) - 0.08) / 0.3, 0, 1) * (max(dark) > 0.1)
+    sure *= np.clip(2 - 2 * float(np.mean(rough)) / max(abs(more), 1e-6), 0, 1)
+    return float(np.tanh(more / 0.5)), float(sure)
+
+
+def _whole_alpha(photo: Photo, cutout: Cutout, width: int, height: int) -> Field:
+    """Return the cut-out's coverage on the whole photo, height×width."""
+    full = np.zeros(photo.rgb.shape[:2], np.float32)
+    x, y = cutout.origin
+    h, w = cutout.alpha.shape
+    full[y : y + h, x : x + w] = cutout.alpha
+    return np.clip(resize(full, width, height), 0, 1)
+
+
+def _saturation(linear: Field) -> float:
+    return float(1 - linear.min() / max(float(linear.max()), 1e-6))
+
+
+def _of_luminance_one(tint: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    return np.asarray(tint / (tint @ LUMINANCE), np.float32)

@@ -1,0 +1,1 @@
+"""The product into its scene: placed, its shadow and mirror image, laid over the background."""

@@ -1,0 +1,56 @@
+"""What a product's being there does to its scene: the light that it takes, and its mirror image."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.compositing.composite import shade
+from pipeline.compositing.shadow import CastShadow, cast_shadow
+from pipeline.core.types import Placed, Rgb
+from pipeline.geometry.ray import Field
+from pipeline.light.reflection import MirrorImage, mirror_image
+from pipeline.scene.layout import Layout
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A product's shadow and mirror image, each made once for a layout and shown on a picture of any size."""
+
+    #: None where there is none.
+    shadow: CastShadow | None
+    image: MirrorImage | None
+
+    def at(self, width: int, height: int) -> Callable[[Rgb], Rgb]:
+        """Return what lays both on a width×height background, sRGB in [0, 1]."""
+        return self._shown(None if self.shadow is None else self.shadow.at(width, height), 0.0)
+
+    def near(self, width: int, height: int, *, least_shadow: float, least_mirrored: float) -> Callable[[Rgb], Rgb]:
+        """Return what `at` does, kept to where it is seen: the rest of the background stays as it is, to the bit.
+
+        A product takes light from all of a scene, if little. Where that is less than the share `least_shadow`, nothing
+        is taken, and from there on the shadow begins at nothing. Where the mirror image covers less than
+        `least_mirrored` of the surface, there is none.
+        """
+        taken = None if self.shadow is None else self.shadow.at(width, height)
+        if taken is not None:
+            taken = np.maximum((taken - np.float32(least_shadow)) / np.float32(1 - least_shadow), 0)
+        return self._shown(taken, least_mirrored)
+
+    def _shown(self, taken: Field | None, least_mirrored: float) -> Callable[[Rgb], Rgb]:
+        def shown(background: Rgb) -> Rgb:
+            shaded = background if taken is None else shade(background, taken)
+            return shaded if self.image is None else self.image.on(shaded, least_mirrored)
+
+        return shown
+
+
+def presence(placed: Placed, layout: Layout, cut_sides: tuple[str, ...]) -> Presence:
+    """Trace what the placed product does to a layout. `cut_sides`: the sides of the photo that cut it.
+
+    Cut off below, its foot isn't seen; cut off above, it hangs. Either way it stands on nothing: nothing falls on the
+    floor and no polish mirrors it. What lies is seen whole by the surface wherever the photo cuts it.
+    """
+    afloat = not layout.lies and ("bottom" in cut_sides or "top" in cut_sides)
+    shadow = cast_shadow(placed.alpha, layout, cut_below=afloat)
+    return Presence(shadow, None if afloat or layout.lies else mirror_image(placed, layout))

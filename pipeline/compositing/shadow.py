@@ -1,0 +1,125 @@
+"""The product's shadow: what it takes of the scene's own lights, and the occlusion right where it stands.
+
+The silhouette stands in the layout as a solid of a few slices, and the lights that lit the scene are traced past it:
+over the surface, off the podium's rim, up the wall, through the window. On a coarse grid; shadows are soft, so nothing
+is lost, and a 4-megapixel canvas costs no more than a small one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from pipeline.compositing.blocked_light import taken
+from pipeline.compositing.lying import Lying
+from pipeline.compositing.standing import Standee
+from pipeline.core.resample import Box, resize, tight_box
+from pipeline.core.types import Alpha
+from pipeline.cutout.contact import lower_contour
+from pipeline.geometry.ray import Bounds, Field
+from pipeline.geometry.solids import Caster
+from pipeline.light.relight import spread
+from pipeline.scene.layout import Layout
+from pipeline.scene.trace import Geometry, trace
+
+#: Longer side in pixels of the silhouette's grid, and of the one that light is traced on.
+GRID = 640
+TRACED = 208
+#: Canvas heights by which the box around a solid is larger than it.
+MARGIN = 0.02
+
+
+@dataclass(frozen=True)
+class CastShadow:
+    """A product's shadow, traced once on a small grid; brought to a picture of any size."""
+
+    layout: Layout
+    #: The surfaces of the grid and, h×w, the share of light that is taken from each.
+    geometry: Geometry
+    share: Field
+    #: The occlusion under the foot, on the silhouette's grid.
+    occlusion: Field
+    #: Nothing is cast on the floor.
+    cut_below: bool
+
+    def at(self, width: int, height: int) -> Field:
+        """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it."""
+        full = trace(self.layout, width, height)
+        taken_share = spread(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
+        if self.cut_below:
+            upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
+            return np.where(upright[full.part], taken_share, 0)
+        occluded = np.clip(resize(self.occlusion, width, height), 0, 1)
+        return 1 - (1 - taken_share) * (1 - occluded)
+
+
+def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> CastShadow | None:
+    """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.
+
+    `cut_below`: it stands on nothing that is seen, so nothing is cast on the floor.
+    """
+    height, width = alpha.shape
+    scale = min(1.0, GRID / max(height, width))
+    grid = (max(2, round(width * scale)), max(2, round(height * scale)))
+    small = np.clip(resize(alpha, *grid, Image.Resampling.BOX), 0, 1)
+    box = tight_box(small > 0.5)
+    if box is None:
+        return None
+    longest = max(height, width)
+    traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
+    solid: Caster = Lying.of(small, box, layout) if layout.lies else Standee.of(small, box, layout)
+    geometry, share = taken(layout, *traced_at, solid, _around(box, grid[1], layout))
+    occlusion = _occlusion_around(small, box) if layout.lies else _occlusion(small, box)
+    return CastShadow(layout, geometry, share, occlusion, cut_below)
+
+
+def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
+    """Return H×W: a faint shadow right under the product for a white backdrop; exactly 0 along the canvas's border."""
+    height, width = alpha.shape
+    scale = min(1.0, GRID / max(height, width))
+    grid = (max(2, round(width * scale)), max(2, round(height * scale)))
+    small = np.clip(resize(alpha, *grid, Image.Resampling.BOX), 0, 1)
+    box = tight_box(small > 0.5)
+    if box is None:
+        return np.zeros_like(alpha)
+    wide = box[2] - box[0]
+    band = lower_contour(small, box, 0.012 * wide)
+    shadow = strength * np.maximum(gaussian_filter(band, 0.012 * wide), 0.6 * gaussian_filter(band, 0.035 * wide))
+    rows, columns = np.arange(grid[1])[:, None], np.arange(grid[0])[None]
+    border = np.minimum(
+        np.minimum(rows, grid[1] - 1 - rows) / (0.03 * grid[1]),
+        np.minimum(columns, grid[0] - 1 - columns) / (0.03 * grid[0]),
+    )
+    faded = shadow * np.clip(border - 0.7, 0, 1)
+    # Below a quarter of an 8-bit step it is nothing.
+    faded = np.clip((faded - 0.004) / 0.996, 0, 1).astype(np.float32)
+    return np.clip(resize(faded, width, height, Image.Resampling.BILINEAR), 0, 1)
+
+
+def _around(box: Box, height: int, layout: Layout) -> Bounds:
+    """Return a box around the solid that the silhouette becomes: never deeper than two thirds of its width."""
+    x, y = layout.stand
+    left, top, right, bottom = (side / height for side in box)
+    deep = 0.67 * (right - left) + MARGIN
+    return left - x - MARGIN, y - bottom - MARGIN, -deep, right - x + MARGIN, y - top + MARGIN, deep * layout.lies
+
+
+def _occlusion_around(alpha: Field, box: Box) -> Field:
+    """Return h×w: what lies is dark all round its contour, finer than the traced light can tell."""
+    narrow = min(box[2] - box[0], box[3] - box[1])
+    tight = gaussian_filter(alpha, max(0.7, 0.008 * narrow))
+    near = gaussian_filter(alpha, max(1.0, 0.025 * narrow))
+    return np.asarray(np.clip(0.6 * tight + 0.3 * near, 0, 0.8), np.float32)
+
+
+def _occlusion(alpha: Field, box: Box) -> Field:
+    """Return h×w: dark and tight under the foot, finer than the traced light can tell."""
+    wide = box[2] - box[0]
+    band = lower_contour(alpha, box, 0.016 * wide)
+    tight = gaussian_filter(band, max(0.7, 0.01 * wide))
+    near = gaussian_filter(band, 0.03 * wide)
+    around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))
+    peak = max(float(band.max()), 1e-6)
+    shade = 0.55 * np.clip(1.5 * tight / peak, 0, 1) + 0.35 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
+    return np.asarray(np.clip(shade, 0, 0.8), np.float32)

@@ -1,0 +1,121 @@
+"""The networks as the pipeline sees them: plain callables, so that it never imports one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Called as progress(stage, fraction of the whole swap 0–1). It may raise to stop the swap between steps.
+Progress = Callable[[str, float], None]
+
+
+class Segmenter(Protocol):
+    """Finds the product in a photo."""
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return H×W alpha in [0, 1] for an H×W×3 sRGB photo."""
+
+
+class Refiner(Protocol):
+    """Corrects a segmenter's mask at the edge and in holes."""
+
+    #: Side in pixels of the square that it sees.
+    side: int
+
+    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return S×S alpha in [0, 1] for the S×S×3 sRGB bytes of the product's box and the S×S mask of it."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a generator is given of the layout besides words: float32 arrays, all of one h×w."""
+
+    #: h×w×3 sRGB in [0, 1]: flat albedo, without finishes and light.
+    sketch: NDArray[np.float32]
+    #: h×w×3 linear, at least 0: the analytic light, so that albedo × light is radiance (`pipeline.light.first_light`).
+    light: NDArray[np.float32]
+    #: h×w in [0, 1]: the share of the fill light that reaches each place.
+    occlusion: NDArray[np.float32]
+    #: h×w×3 unit normals in [-1, 1]: x right, y up, z towards the camera.
+    normals: NDArray[np.float32]
+    #: h×w canvas heights along the view axis; the product stands at `pipeline.scene.layout.FOCAL`.
+    depth: NDArray[np.float32]
+    #: h×w in [0, 1]: 0 matt, 1 polished.
+    gloss: NDArray[np.float32]
+    #: h×w 0 or 1: 1 where light falls on a surface, 0 where what is seen shines itself (tubes, lights out of focus).
+    lit: NDArray[np.float32]
+
+
+class Generator(Protocol):
+    """Paints a background."""
+
+    def __call__(
+        self,
+        *,
+        prompt: str,
+        negative_prompt: str,
+        conditions: Conditions,
+        seed: int,
+        on_step: Callable[[float], None],
+    ) -> NDArray[np.float32]:
+        """Paint what the conditions describe, h×w×3 of their size.
+
+        One that `paints` "picture" answers sRGB in [0, 1]; one that paints "light" answers linear light ≥ 0, to be
+        multiplied onto the albedo. `on_step` takes the share of steps done, 0–1, and may raise to stop. One that
+        `shifts_colour` also takes the keyword `shift_colour`, which switches that off.
+        """
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of one process. `versions` goes into the report's provenance."""
+
+    segmenter: Segmenter
+    generator: Generator
+    versions: Mapping[str, str] = field(default_factory=dict)
+    #: None: the segmenter's mask is sharpened by the photo's edges alone.
+    refiner: Refiner | None = None
+    #: The other half of an ensemble; None: the segmenter looks twice.
+    second_segmenter: Segmenter | None = None
+
+
+def cutting(networks: Networks) -> dict[str, str] | None:
+    """Return the versions of what cuts out, and where it runs; None where one of them has no version."""
+    needed = {"segmenter"}
+    needed |= {"second_segmenter"} if networks.second_segmenter is not None else set()
+    needed |= {"refiner"} if networks.refiner is not None else set()
+    if not needed <= networks.versions.keys():
+        return None
+    named = needed | {"segmenter_device"}
+    return {name: version for name, version in networks.versions.items() if name in named}
+
+
+def painting(networks: Networks) -> dict[str, str] | None:
+    """Return the version of what paints, wherever it runs; None where it has none."""
+    version = networks.versions.get("generator")
+    return None if version is None else {"generator": version}
+
+
+def looking_side(segmenter: Segmenter) -> int:
+    """Return the longer side in pixels that a segmenter wants photos at: its attribute `side`, or 640."""
+    return int(getattr(segmenter, "side", 640))
+
+
+def paints(generator: Generator) -> Literal["light", "picture"]:
+    """Return what a generator's answer is: its attribute `paints`, "picture" where it has none."""
+    return "light" if getattr(generator, "paints", "picture") == "light" else "picture"
+
+
+def painting_size(generator: Generator) -> int:
+    """Return the longer side in pixels that a generator wants its conditions at: its attribute `size`, or 512."""
+    return int(getattr(generator, "size", 512))
+
+
+def shifts_colour(generator: Generator) -> bool:
+    """Tell whether a generator can shift its latents towards the sketch's colours: its attribute `shifts_colour`.
+
+    One that does takes the keyword `shift_colour`, a bool.
+    """
+    return bool(getattr(generator, "shifts_colour", False))

@@ -1,0 +1,126 @@
+"""What is asked of one swap, with every default resolved: scene, mood, palette, preset, seed.
+
+All records are frozen. The catalogue (`service/catalogue/catalogue`) makes the named ones from its TOML files.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["jpeg", "png", "webp", "avif"]
+#: How a preset wants the canvas behind the product. `white`: pure 255, 255, 255. `scene`: generated.
+#: `transparent`: none at all, straight alpha.
+BackgroundRule = Literal["scene", "white", "transparent"]
+#: What stands behind and under the product; each kind is one way to draw the sketch.
+SceneKind = Literal[
+    "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
+]
+Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the place is. `kind` decides the sketch's composition, `prompt` the words for the network."""
+
+    name: str
+    title: str
+    description: str
+    prompt: str
+    kind: SceneKind
+    wall: Finish = "plain"
+    surface: Finish = "plain"
+    #: Colours used where the caller asks for none: wall, surface, accents, as #rrggbb.
+    palette: tuple[str, ...] = ("#e9e4dc",)
+
+
+@dataclass(frozen=True)
+class Mood:
+    """How the place feels: the light, and words for the network."""
+
+    name: str
+    title: str
+    description: str
+    prompt: str
+    #: Where the key light comes from, degrees: 0 is straight above the product, -90 from the left, 90 from the right.
+    light_angle: float = -35.0
+    #: 0 is a bare bulb (hard shadows), 1 an overcast sky (hardly any).
+    softness: float = 0.6
+    #: Stops of exposure added to the background; negative is darker.
+    exposure: float = 0.0
+    #: Strength of the falloff of light over the wall, 0 flat to 1 dramatic.
+    contrast: float = 0.3
+    #: Colour of the key light: -1 cold, 0 neutral, 1 warm.
+    warmth: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a place of publication, as the catalogue lists it."""
+
+    name: str
+    text: str
+    source_url: str
+    checked_on: str
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Where the picture is published: size, fill, format, weight and rules. Lengths are pixels, shares are 0–1."""
+
+    name: str
+    title: str
+    description: str
+    credits: int
+    #: Width and height of the delivered picture; None: the source's own size.
+    size: tuple[int, int] | None
+    #: First is the one delivered, the rest are also accepted by the place.
+    formats: tuple[Format, ...]
+    #: Most bytes of the delivered file; None: no limit known.
+    max_bytes: int | None
+    #: Quality that the search starts from and the floor that it never goes below, 1–100.
+    quality: tuple[int, int]
+    background: BackgroundRule
+    #: Share of the canvas (the tighter of width and height) that the product's box fills.
+    fill: float
+    #: Least free margin on each side as a share of that side: left, top, right, bottom.
+    margins: tuple[float, float, float, float]
+    #: Where the product's centre goes horizontally, 0 left edge to 1 right edge.
+    centre_x: float
+    #: IPTC DigitalSourceType term, e.g. compositeWithTrainedAlgorithmicMedia; None: unmarked.
+    digital_source_type: str | None
+    #: The preset to offer when this one forbids a scene.
+    scene_sibling: str | None
+    source_url: str
+    checked_on: str
+    rules: tuple[Rule, ...] = ()
+    #: Bounds of the product's share of the frame that the report checks, least and most; None: not checked.
+    fill_bounds: tuple[float, float] | None = None
+    #: Least side in pixels that the place accepts.
+    min_side: int = 1
+    #: Whether a soft shadow may lie on a white background.
+    shadow: bool = True
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One swap, nothing left open. Free-text scenes and moods arrive as records whose `prompt` quotes the text."""
+
+    scene: Scene
+    mood: Mood
+    #: #rrggbb, the first the most present; empty: the scene's own palette.
+    palette: tuple[str, ...]
+    preset: Preset
+    #: 0 to 2**31 - 1. The same seed and spec give the same background.
+    seed: int
+    #: Words of the brand's style, for the prompt only.
+    style_words: str = ""
+    #: The background is made without the product, the same for all.
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a photo may weigh."""
+
+    max_bytes: int = 40 * 1024 * 1024
+    max_pixels: int = 50_000_000
+    min_side: int = 64

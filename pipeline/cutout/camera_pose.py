@@ -1,0 +1,82 @@
+"""From how high a photo looks down on its product, as far as the base tells it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from pipeline.core.resample import resize, tight_box
+from pipeline.core.types import Alpha
+from pipeline.cutout.contact import long_edges, lowest_points
+from pipeline.geometry.ray import Field
+
+#: Longer side in pixels of the silhouette that is looked at.
+SIDE = 512
+#: An edge of the base is so long and starts so near to the foot, in product widths. A round base has only short ones.
+LONG_EDGE = 0.18
+ROUND_CORNER = 0.1
+#: The flatter edge's slope at least; below it a photo is taken from about level with the product.
+LEAST_SLOPE = 0.06
+#: The steepest that an edge of a base is seen, rise over run; sides are steeper.
+STEEPEST = 1.3
+#: How far a straight edge may bend: a share of its length, and pixels. A ball's side bends more, a can's rim less.
+BEND, GRAIN = 0.025, 0.4
+
+
+@dataclass(frozen=True)
+class Stance:
+    """How the photo sees the ground that the product stands on; all 0 where it doesn't tell."""
+
+    #: Product widths in the picture from the foot up to the hidden far corner of its base.
+    rise: float = 0.0
+    #: The camera's height above the foot over its distance.
+    slope: float = 0.0
+
+
+UNTOLD = Stance()
+
+
+def stance(alpha: Alpha) -> Stance:
+    """Read the stance off a cut-out's H×W alpha; UNTOLD where no two edges of a base recede from the foot.
+
+    The edges are those of the silhouette's lower hull, so that feet and bumpers count as the corners that they are.
+    Edges of a rectangular base are square to each other, so the product of their slopes in the picture is the square
+    of the camera's (weak perspective). The far corner, which the product hides, is as high as both ends together.
+    """
+    height, width = alpha.shape
+    scale = min(1.0, SIDE / max(height, width))
+    grid = max(2, round(width * scale)), max(2, round(height * scale))
+    small = np.clip(resize(alpha, *grid, Image.Resampling.BOX), 0, 1)
+    box = tight_box(small > 0.5)
+    if box is None:
+        return UNTOLD
+    wide = box[2] - box[0]
+    lowest, columns = lowest_points(small)
+    foot = np.flatnonzero(columns & (lowest >= lowest[columns].max() - 0.5))
+    rises, slopes = [], []
+    for reach in (np.arange(foot[-1], box[2]), np.arange(foot[0], box[0] - 1, -1)):
+        rise = np.where(columns[reach], lowest[foot[0]] - lowest[reach], np.inf).astype(np.float32)
+        near, far = _straight(rise, wide)
+        if far - near < LONG_EDGE * wide:
+            return UNTOLD
+        rises.append(float(rise[far]) / wide)
+        slopes.append(float(rise[far] - rise[near]) / (far - near))
+    if min(slopes) < LEAST_SLOPE:
+        return UNTOLD
+    return Stance(sum(rises), float(np.sqrt(slopes[0] * slopes[1])))
+
+
+def _straight(rise: Field, wide: int) -> tuple[int, int]:
+    """Return the ends of the longest straight run of the lower hull of `rise` that starts near its beginning."""
+    edges = long_edges(rise, 1, STEEPEST)
+    best = 0, 0
+    for first, (near, _) in enumerate(edges):
+        if near > ROUND_CORNER * wide:
+            break
+        for _, far in edges[first:]:
+            joints = np.array([edge[1] for edge in edges if near < edge[1] < far], np.intp)
+            line = rise[near] + (rise[far] - rise[near]) * (joints - near) / (far - near)
+            straight = joints.size == 0 or float(np.abs(rise[joints] - line).max()) <= BEND * (far - near) + GRAIN
+            if straight and far - near > best[1] - best[0]:
+                best = near, far
+    return best

@@ -1,0 +1,126 @@
+"""Where a silhouette touches what it stands on: its lower contour, column by column."""
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from pipeline.core.resample import Box
+from pipeline.geometry.ray import Field
+
+#: Columns whose lowest point is this far (in product widths) above the foot are not seen to touch the surface.
+TOUCH = 0.16
+#: A base edge that recedes: its rise for each pixel across, its length and its bend in product widths.
+STEEPEST_BASE = 0.95
+SHORTEST_BASE = 0.12
+STRAIGHT_BASE = 0.015
+#: A base on feet: an edge of the silhouette's lower hull so long, and the gap under it that is still dark, in product
+#: widths. A bowl's hull has many short edges.
+LONGEST_ROUND = 0.25
+DARK_GAP = 0.1
+#: The rise of a round base's rim over its half width, as photos see it from above at the steepest.
+STEEPEST_RIM = 0.3
+#: Share of the product's height, from below, whose width is the foot's.
+FOOT = 0.12
+
+
+def lower_contour(alpha: Field, box: Box, thick: float) -> Field:
+    """Return a band along the silhouette's lowest points, fading where they rise from the foot.
+
+    Under a base that stands on feet the whole gap down to the surface belongs to it.
+    """
+    h = alpha.shape[0]
+    lowest, columns = lowest_points(alpha)
+    rise = (box[3] - lowest) / max(1.0, TOUCH * (box[2] - box[0]))
+    touching = np.where(columns, np.clip(1 - rise, 0, 1), 0).astype(np.float32)
+    receding, ground = receding_base(lowest, columns, box)
+    touching = np.maximum(touching, receding)
+    rows = np.arange(h, dtype=np.float32)[:, None] + 0.5
+    thick = max(1.0, thick)
+    away = np.maximum(np.maximum(lowest[None] - rows, rows - ground[None]), 0)
+    return np.asarray(np.clip(1 - away / thick, 0, 1) * touching[None], np.float32)
+
+
+def receding_base(lowest: Field, columns: NDArray[np.bool_], box: Box) -> tuple[Field, Field]:
+    """Return how far, 0–1, each column stands on a base that recedes from the foot, and the surface's row under it.
+
+    A box seen over its corner touches the surface all along both base edges, high as they rise in the picture; on feet
+    it touches it at both ends of an edge of its lower hull. A bowl's side rises in a curve and touches nothing. The
+    surface's row is `lowest` itself where there is no gap.
+    """
+    touching = np.zeros(len(lowest), np.float32)
+    ground = lowest.copy()
+    wide = box[2] - box[0]
+    found = np.flatnonzero(columns)
+    foot = np.flatnonzero(columns & (lowest >= lowest[found].max() - 0.5))
+    for start, end in ((foot[-1], box[2] - 1), (foot[0], box[0])):
+        step = 1 if end >= start else -1
+        reach = np.arange(start, end + step, step)
+        rise = lowest[start] - lowest[reach]
+        for length in range(len(reach) - 1, int(SHORTEST_BASE * wide), -1):
+            slope = rise[length] / length
+            off = np.abs(rise[: length + 1] - slope * np.arange(length + 1)).max()
+            if columns[reach[: length + 1]].all() and slope <= STEEPEST_BASE and off <= STRAIGHT_BASE * wide:
+                fade = np.clip((length - np.arange(length + 1)) / max(1.0, 0.15 * length), 0, 1)
+                touching[reach[: length + 1]] = np.maximum(touching[reach[: length + 1]], fade)
+                break
+        for near, far in long_edges(np.where(columns[reach], rise, np.inf), LONGEST_ROUND * wide):
+            edge = reach[near : far + 1]
+            line = lowest[edge[0]] + (lowest[edge[-1]] - lowest[edge[0]]) * np.linspace(0, 1, edge.size)
+            gap = np.where(columns[edge], line - lowest[edge], np.inf)
+            dark = np.clip(1.5 - 1.5 * gap / (DARK_GAP * wide), 0, 1).astype(np.float32)
+            touching[edge] = np.maximum(touching[edge], dark)
+            ground[edge] = np.where(dark > 0, line, ground[edge])
+    return touching, ground
+
+
+def long_edges(rise: Field, least: float, steepest: float = STEEPEST_BASE) -> list[tuple[int, int]]:
+    """Return the ends of the edges of the lower hull of `rise` that are `least` long and no steeper than that."""
+    hull: list[int] = []
+    for at in np.flatnonzero(np.isfinite(rise)):
+        while len(hull) > 1 and (rise[at] - rise[hull[-2]]) * (hull[-1] - hull[-2]) <= (
+            rise[hull[-1]] - rise[hull[-2]]
+        ) * (at - hull[-2]):
+            hull.pop()
+        hull.append(int(at))
+    return [
+        (near, far)
+        for near, far in itertools.pairwise(hull)
+        if far - near >= least and rise[far] - rise[near] <= steepest * (far - near)
+    ]
+
+
+def lowest_points(alpha: Field) -> tuple[Field, NDArray[np.bool_]]:
+    """Return the row under the silhouette's lowest pixel for each column of h×w alpha, and which columns have any."""
+    solid = alpha > 0.5
+    return alpha.shape[0] - np.argmax(solid[::-1], axis=0).astype(np.float32), np.asarray(solid.any(axis=0))
+
+
+def contact_line(alpha: Field, box: Box) -> Field:
+    """Return for each column of h×w alpha the row at which the product would touch the surface there.
+
+    The surface under a base that recedes; else its lowest point where a round base's rim may be. What rises higher than
+    such a rim overhangs, and is taken to stand over the rim.
+    """
+    lowest, columns = lowest_points(alpha)
+    start = round(box[3] - FOOT * (box[3] - box[1]))
+    below = np.flatnonzero((alpha[start : box[3]] > 0.5).any(axis=0))
+    left, right = (below[0], below[-1] + 1) if below.size else (box[0], box[2])
+    half = max(1.0, (right - left) / 2)
+    across = np.clip(np.abs(np.arange(len(lowest)) + 0.5 - (left + right) / 2) / half, 0, 1)
+    rim = box[3] - STEEPEST_RIM * half * (1 - np.sqrt(1 - across**2))
+    line = np.maximum(lowest, rim)
+    touching, ground = receding_base(lowest, columns, box)
+    foot = int(np.argmax(np.where(columns, lowest, -1)))
+    recedes = np.flatnonzero(touching > 0)
+    nearest = np.arange(len(lowest))
+    # Beyond a base's end the surface goes on at its height.
+    if recedes.size and recedes[-1] > foot:
+        nearest = np.minimum(nearest, recedes[-1])
+    if recedes.size and recedes[0] < foot:
+        nearest = np.maximum(nearest, recedes[0])
+    line = np.where(touching[nearest] > 0, ground[nearest], line)
+    found = np.flatnonzero(columns)
+    line = np.interp(np.arange(len(lowest)), found, line[found])
+    return np.asarray(gaussian_filter(line, 0.008 * (box[2] - box[0]), mode="nearest"), np.float32)

@@ -1,0 +1,153 @@
+"""From a mask to the product alone: specks dropped, the old background taken out of the edge's colours."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import label, uniform_filter
+
+from pipeline.core.errors import NoSubject
+from pipeline.core.resample import grown_box, resize, tight_box
+from pipeline.core.types import Alpha, Cutout, Photo, Rgb
+from pipeline.cutout.warnings import doubts
+
+#: Parts smaller than this share of the largest are specks.
+SPECK = 0.01
+#: Alpha below this is nothing, above 1 minus this everything: the guided filter leaves a veil of 1–2 %.
+VEIL = 0.02
+#: Pixels kept around the product's box.
+BORDER = 8
+#: Where alpha is below this, colours are estimated instead of taken.
+OPAQUE = 0.995
+#: The mixture must explain a file's own soft edge this much better than the product's colours alone.
+MIXED = 0.8
+#: Longer side in pixels that the local means of colours are taken at.
+FUSION_SIDE = 640
+
+
+def refine(photo: Photo, alpha: Alpha, *, agreement: float, undecided: float) -> Cutout:
+    """Make the cut-out from the photo and its H×W alpha.
+
+    `agreement` and `undecided` come from the segmentation; what may be wrong is said by `pipeline.cutout.warnings`.
+    Raises NoSubject where nothing is left.
+    """
+    alpha = np.clip((alpha - VEIL) / (1 - 2 * VEIL), 0, 1) if photo.alpha is None else alpha
+    alpha = _without_specks(alpha)
+    box = tight_box(alpha > 0.5)
+    if box is None:
+        raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
+    height, width = alpha.shape
+    doubt = doubts(photo.rgb, alpha, agreement=agreement, undecided=undecided, own=photo.alpha is not None)
+    left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
+    alpha = np.ascontiguousarray(alpha[top:bottom, left:right])
+    rgb = own_colours(photo, alpha, (left, top))
+    return Cutout(rgb, alpha, doubt.confidence, doubt.warnings, doubt.cut_sides, (left, top), doubt.enclosed)
+
+
+def own_colours(photo: Photo, alpha: Alpha, origin: tuple[int, int]) -> Rgb:
+    """Return the product's own colours, h×w×3 sRGB in [0, 1], for its h×w alpha, whose corner is at `origin` (x, y)."""
+    (left, top), (height, width) = origin, alpha.shape
+    rgb = photo.rgb[top : top + height, left : left + width].astype(np.float32) * np.float32(1 / 255)
+    if photo.alpha is None or holds_old_background(rgb, alpha):
+        rgb = foreground_colours(rgb, alpha, max(photo.rgb.shape[:2]))
+    return rgb
+
+
+def holds_old_background(rgb: Rgb, alpha: Alpha) -> bool:
+    """Whether the colours under a file's own soft edge (h×w×3 sRGB, h×w) are still mixed with what was behind.
+
+    Editors that cut out write the product's own colours there; a mask that was laid on a photo leaves the photo's, and
+    some tools multiply by alpha, which mixes with black. Told by which explains the soft pixels better: the product's
+    colours near by, or their mixture with the hidden ones.
+    """
+    soft = (alpha > 0.2) & (alpha < 0.8)
+    window = max(5, round(0.012 * max(alpha.shape)) | 1)
+    weights = [np.asarray(alpha > 0.98, np.float32), np.asarray(alpha < 0.02, np.float32)]
+    near = [uniform_filter(weight, window, mode="nearest") for weight in weights]
+    soft &= (near[0] > 1e-3) & (near[1] > 1e-3)
+    if not soft.any():
+        return False
+    errors = np.zeros(2)
+    for c in range(3):
+        front, back = (
+            uniform_filter(rgb[..., c] * weight, window, mode="nearest")[soft] / mean[soft]
+            for weight, mean in zip(weights, near, strict=True)
+        )
+        seen, cover = rgb[..., c][soft], alpha[soft]
+        errors += [np.abs(seen - front).mean(), np.abs(seen - cover * front - (1 - cover) * back).mean()]
+    return bool(errors[1] < MIXED * errors[0])
+
+
+def foreground_colours(rgb: Rgb, alpha: Alpha, side: int) -> Rgb:
+    """Put the product's own colours under the soft edge (h×w×3 sRGB in [0, 1], changed in place and returned).
+
+    Opaque pixels stay as they are. Blur fusion in two rounds, a wide and a narrow one: Forte, "Approximate Fast
+    Foreground Colour Estimation", ICIP 2021. The local means are taken at no more than FUSION_SIDE pixels, which bounds
+    time and memory on large photos; the formula itself runs at full size on the soft pixels. `side` is the
+    photo's longer side in pixels, which the radii scale with.
+    """
+    soft = (alpha < OPAQUE) & (alpha > 0)
+    if not soft.any():
+        return rgb
+    height, width = alpha.shape
+    scale = min(1.0, FUSION_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small, small_alpha = (resize(array, *size, Image.Resampling.BOX) for array in (rgb, alpha))
+    unit = side * scale / 1600
+    wide = _fusion_means(small, small, small_alpha, max(3, round(40 * unit)), sure=8)
+    near = _fusion_means(_own_colour(small, small_alpha, wide), wide[..., 3:], small_alpha, max(3, round(6 * unit)))
+    full = np.stack([resize(near[..., c], width, height, Image.Resampling.BILINEAR)[soft] for c in range(6)], -1)
+    rgb[soft] = _own_colour(rgb[soft], alpha[soft], full)
+    # A picture with alpha is filtered by whoever scales it: the old background must not lie beside the edge.
+    outside = alpha == 0
+    for c in range(3):
+        rgb[..., c][outside] = resize(wide[..., c], width, height, Image.Resampling.BILINEAR)[outside]
+    return rgb
+
+
+def _own_colour(
+    seen: NDArray[np.float32], alpha: NDArray[np.float32], means: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Solve seen = alpha·front + (1 - alpha)·back for the front near its local mean; …×3, clipped to [0, 1]."""
+    weight = alpha[..., None]
+    front, back = means[..., :3], means[..., 3:]
+    return np.asarray(np.clip(front + weight * (seen - weight * front - (1 - weight) * back), 0, 1), np.float32)
+
+
+def _fusion_means(front: Rgb, back: Rgb, alpha: Alpha, window: int, sure: int = 1) -> NDArray[np.float32]:
+    """Return h×w×6: local means of the front colours weighted by alpha and of the back's weighted by 1 - alpha.
+
+    Both weights are raised to the power `sure`: in the first round the mixed pixels must count for little, or the old
+    background comes along with them.
+    """
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        out: NDArray[np.float32] = uniform_filter(values, window, output=np.float32, mode="nearest")
+        return out
+
+    # A thousandth of the plain weight decides where nothing near is sure.
+    rest = (1 - alpha) ** sure + 1e-3 * (1 - alpha)
+    alpha = alpha**sure + 1e-3 * alpha
+    front_weight, back_weight = mean(alpha) + 1e-5, mean(rest) + 1e-5
+    out = np.empty((*alpha.shape, 6), np.float32)
+    for c in range(3):
+        out[..., c] = mean(front[..., c] * alpha) / front_weight
+        out[..., 3 + c] = mean(back[..., c] * rest) / back_weight
+    return out
+
+
+def _without_specks(alpha: Alpha) -> Alpha:
+    """Zero every part of alpha > .05 that is small against the largest."""
+    # Labelling at 500 px finds the same parts and takes milliseconds at 40 megapixels.
+    scale = min(1.0, 500 / max(alpha.shape))
+    size = (max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale)))
+    small = np.asarray(Image.fromarray((alpha * 255).astype(np.uint8)).resize(size, reducing_gap=2.0))
+    labels, count = label(small > 12, np.ones((3, 3), bool))
+    if count < 2:
+        return alpha
+    areas = np.bincount(labels.ravel(), weights=small.ravel().astype(np.float64), minlength=count + 1)
+    areas[0] = 0
+    dropped = ((areas < SPECK * areas.max()) & (np.arange(count + 1) > 0))[labels]
+    if not dropped.any():
+        return alpha
+    keep = resize(1 - dropped.astype(np.float32), alpha.shape[1], alpha.shape[0])
+    return alpha * np.clip(keep, 0, 1)

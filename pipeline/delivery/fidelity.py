@@ -1,0 +1,49 @@
+"""What a file must keep of the canvas: the product's colours, and the white that touches the product."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
+
+from pipeline.colour.spaces import delta_e00, srgb_to_lab
+from pipeline.core.resample import tight_box
+from pipeline.core.types import Alpha, Rgb, Rgb8
+
+#: Most that the product's colours may differ by in a delivered file, CIEDE2000: on average, and in 99 % of its pixels.
+MEAN, P99 = 1.0, 3.0
+#: Lowest code of white that counts as white where a block of the encoder holds product too: CIEDE2000 of grey 250
+#: to white is 1.0, the least difference that eyes see.
+SEEN_AS_WHITE = 250
+#: The mask is eroded by this many pixels: nearer the edge the colour is blended with the background by design.
+_EDGE = 2
+
+
+class Product:
+    """The product's pixels as they were laid on the canvas, away from its edge.
+
+    `rgb` is H×W×3 sRGB in [0, 1], `alpha` H×W coverage. Of more than `most` pixels an even sample is kept.
+    """
+
+    def __init__(self, rgb: Rgb, alpha: Alpha, most: int):
+        box = tight_box(alpha > 0.5) or (0, 0, 0, 0)
+        left, top, right, bottom = box
+        opaque = (alpha[top:bottom, left:right] >= 0.999).astype(np.uint8)
+        inside = np.zeros(0, np.intp)
+        if opaque.size:
+            inside = np.flatnonzero(minimum_filter(opaque, size=2 * _EDGE + 1, mode="constant", cval=0))
+        #: How many pixels lie inside, and how many of them are kept.
+        self.of_pixels = len(inside)
+        chosen = inside[:: max(1, -(-len(inside) // most))]
+        self.pixels = len(chosen)
+        rows, columns = np.divmod(chosen, max(1, right - left))
+        self._where = rows + top, columns + left
+        self._lab = srgb_to_lab(rgb[self._where])
+
+    def errors(self, arrived: Rgb8) -> NDArray[np.float32]:
+        """Return the CIEDE2000 of each kept pixel of a delivered H×W×3 picture."""
+        codes = arrived[self._where].astype(np.float32) / np.float32(255.0)
+        return np.asarray(delta_e00(self._lab, srgb_to_lab(codes)), np.float32)
+
+
+def holds(errors: NDArray[np.float32]) -> bool:
+    """Whether errors in CIEDE2000 stay within MEAN and P99; no pixels at all do."""
+    return not errors.size or (float(errors.mean()) <= MEAN and float(np.quantile(errors, 0.99)) <= P99)

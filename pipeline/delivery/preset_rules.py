@@ -1,0 +1,219 @@
+"""A delivered file against the rules of its place of publication: pass, warn or fail, each with its source.
+
+What a place asks and no file can prove (no text, no logo, no prop) is listed as unchecked, in the place's words.
+"""
+
+import math
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from pipeline.core.provenance import Credentials, read_digital_source_type
+from pipeline.core.spec import Preset
+from pipeline.core.types import Placed
+from pipeline.delivery.fidelity import SEEN_AS_WHITE
+
+Status = Literal["pass", "warn", "fail", "unchecked"]
+
+#: Rules that are part of another one: where a preset lists only that, its source and date count.
+_PART_OF = {"min_side": "size", "white_border": "white_background", "white_edge": "white_background"}
+#: Source and date of rules that no place of publication makes.
+_GENERAL = {
+    "ai_marking": ("https://eur-lex.europa.eu/eli/reg/2024/1689/oj", "2026-11-24"),
+    "content_credentials": (
+        "https://c2pa.org/specifications/specifications/2.1/specs/C2PA_Specification.html",
+        "2026-11-24",
+    ),
+}
+#: JPEG's largest block with chroma at half resolution, 16 pixels: an edge can ring as far as that and no further.
+_BLOCK = 16
+#: A background this white but not wholly is a warning, not a failure: a reviewer won't see it, a checker may.
+_NEARLY_WHITE = 0.999
+#: Below this code the white beside the product is grey to the eye (CIEDE2000 to white 2.6), not only to a checker.
+_GREY = 243
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A delivered file, decoded again."""
+
+    rgb: NDArray[np.uint8]
+    #: "jpeg", "png", …
+    format: str
+    #: Bytes of the file.
+    weight: int
+    icc: bytes | None
+    exif_tags: tuple[int, ...]
+    digital_source_type: str | None
+    #: Who signed it; None where nobody did, or where what was signed has been changed since.
+    issuer: str | None = None
+
+
+def reopen(data: bytes, credentials: Credentials | None = None) -> Delivered:
+    """Decode a file that `pipeline.delivery.encode` made. Pillow's errors pass: such a file is a bug, not the caller's.
+
+    `credentials` reads the signature; without it none is looked for.
+    """
+    with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP", "AVIF")) as picture:
+        picture.load()
+        info = picture.info
+        return Delivered(
+            rgb=np.asarray(picture.convert("RGB"), dtype=np.uint8),
+            format=str(picture.format).lower(),
+            weight=len(data),
+            icc=info.get("icc_profile"),
+            exif_tags=tuple(picture.getexif()),
+            digital_source_type=read_digital_source_type(info.get("xmp") or b""),
+            issuer=credentials.read(data, picture.get_format_mimetype() or "") if credentials else None,
+        )
+
+
+def check_rules(
+    file: Delivered,
+    preset: Preset,
+    placed: Placed,
+    background: NDArray[np.float32] | None,
+    *,
+    issuer: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return one JSON-ready row a rule: rule, measured, bound, status, source_url, checked_on.
+
+    Source and date are those of the preset's own rule of that name, else the preset's. `background` is what lies
+    behind the product, shadow included, H×W×3 sRGB in [0, 1]; only white presets look at it. `issuer` is who must have
+    signed the file, None where files are not signed.
+    """
+    sources = _GENERAL | {rule.name: (rule.source_url, rule.checked_on) for rule in preset.rules}
+    rows: list[dict[str, Any]] = []
+
+    def add(rule: str, measured: Any, bound: Any, status: Status) -> None:
+        own = sources.get(_PART_OF.get(rule, rule), (preset.source_url, preset.checked_on))
+        url, checked_on = sources.get(rule, own)
+        row = {"rule": rule, "measured": measured, "bound": bound, "status": status}
+        rows.append(row | {"source_url": url, "checked_on": checked_on})
+
+    height, width = file.rgb.shape[:2]
+    if preset.size is not None:
+        add("size", [width, height], list(preset.size), _passed((width, height) == preset.size))
+    add("min_side", min(width, height), preset.min_side, _passed(min(width, height) >= preset.min_side))
+    add("format", file.format, list(preset.formats), _passed(file.format in preset.formats))
+    if preset.max_bytes is not None:
+        add("bytes", file.weight, preset.max_bytes, _passed(file.weight <= preset.max_bytes))
+    profile = _profile_name(file.icc)
+    add("colour_profile", profile, "sRGB", _passed(profile is not None and "sRGB" in profile))
+    add("camera_metadata", len(file.exif_tags), 0, _passed(not file.exif_tags))
+    if preset.fill_bounds is not None:
+        least, most = preset.fill_bounds
+        fill = _fill(placed, width, height)
+        # half a pixel of rounding on each edge of the box is no breach
+        slack = 1.0 / min(width, height)
+        add("fill", round(fill, 4), [least, most], _passed(least - slack <= fill <= most + slack))
+    if any(rule.name == "margins" for rule in preset.rules):
+        add("margins", *_margins(placed, preset, width, height))
+    enlarged = placed.scale > 1.0 + 1e-3
+    add("enlargement", round(placed.scale, 3), 1.0, "warn" if enlarged else "pass")
+    if preset.background == "white":
+        for white, share in _white_shares(file.rgb, placed.alpha, background).items():
+            status: Status = "pass" if share == 1.0 else "warn" if share >= _NEARLY_WHITE else "fail"
+            # floored, so that a share below 1 never reads as 1
+            add(white, math.floor(share * 1e6) / 1e6, 1.0, status)
+        least_white, darkest = _darkest(file.rgb, placed.alpha, background)
+        seen: Status = "pass" if least_white >= SEEN_AS_WHITE else "warn" if least_white >= _GREY else "fail"
+        add("white_edge", least_white, SEEN_AS_WHITE, seen)
+        if preset.shadow:
+            add("shadow", darkest, "soft", "pass")
+        else:
+            add("shadow", darkest, 255, _passed(darkest == 255))
+    mark = file.digital_source_type
+    add("ai_marking", mark, preset.digital_source_type, _passed(mark == preset.digital_source_type))
+    if issuer is not None:
+        add("content_credentials", file.issuer, issuer, _passed(file.issuer == issuer))
+    measured = {row["rule"] for row in rows}
+    for rule in preset.rules:
+        if rule.name not in measured:
+            add(rule.name, None, rule.text, "unchecked")
+    return rows
+
+
+def _passed(holds: bool) -> Status:
+    return "pass" if holds else "fail"
+
+
+def _fill(placed: Placed, width: int, height: int) -> float:
+    left, top, right, bottom = placed.box
+    return max((right - left) / width, (bottom - top) / height)
+
+
+def _margins(placed: Placed, preset: Preset, width: int, height: int) -> tuple[list[float], list[float], Status]:
+    """Return the free shares at the left, top, right and bottom, the least that are asked, and whether they are kept.
+
+    A product that its photo cut touches the edge by intention: a warning.
+    """
+    left, top, right, bottom = placed.box
+    free = (left / width, top / height, (width - right) / width, (height - bottom) / height)
+    pixel = 1.0 / min(width, height)
+    kept = all(there >= least - pixel for there, least in zip(free, preset.margins, strict=True))
+    status: Status = "pass" if kept else "warn" if 0.0 in free else "fail"
+    return [round(there, 4) for there in free], list(preset.margins), status
+
+
+def _profile_name(icc: bytes | None) -> str | None:
+    if not icc:
+        return None
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(icc))).strip()
+    except (ImageCms.PyCMSError, OSError):
+        return "unreadable"
+
+
+def _white_shares(
+    rgb: NDArray[np.uint8], alpha: NDArray[np.float32], background: NDArray[np.float32] | None
+) -> dict[str, float]:
+    """Return the share of pixels that are exactly 255, 255, 255 in the border and in the whole clean background.
+
+    Clean is what lies outside the 16-pixel blocks that hold product or shadow.
+    """
+    # channel by channel: NumPy is slow at reducing a last axis of three
+    white = (rgb[..., 0] == 255) & (rgb[..., 1] == 255) & (rgb[..., 2] == 255)
+    clean = ~_near_blocks((alpha > 0.0) | _shaded(background, alpha))
+    height, width = white.shape
+    band = max(1, round(0.01 * min(height, width)))
+    border = np.ones_like(white)
+    border[band : height - band, band : width - band] = False
+    # the border is held to white under a shadow too: a picture must melt into a white page
+    border &= ~_near_blocks(alpha > 0.0)
+    return {
+        "white_border": float(white[border].mean()) if border.any() else 0.0,
+        "white_background": float(white[clean].mean()) if clean.any() else 0.0,
+    }
+
+
+def _darkest(
+    rgb: NDArray[np.uint8], alpha: NDArray[np.float32], background: NDArray[np.float32] | None
+) -> tuple[int, int]:
+    """Return the lowest code of pure white in blocks that the product touches, and that of all other background.
+
+    The first is what the encoder's blocks carry over from the product's edge; the second holds the shadow.
+    """
+    near = _near_blocks(alpha > 0.0)
+    beside = near & (alpha <= 0.0) & ~_shaded(background, alpha)
+    return (int(rgb[beside].min()) if beside.any() else 255), (int(rgb[~near].min()) if not near.all() else 255)
+
+
+def _shaded(background: NDArray[np.float32] | None, alpha: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return H×W: where what was painted behind the product is not pure white."""
+    if background is None:
+        return np.zeros(alpha.shape, bool)
+    return (background[..., 0] < 1) | (background[..., 1] < 1) | (background[..., 2] < 1)
+
+
+def _near_blocks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Grow a mask to the 16-pixel blocks that it touches."""
+    height, width = mask.shape
+    padded = np.pad(mask, ((0, -height % _BLOCK), (0, -width % _BLOCK)))
+    rows, columns = padded.shape[0] // _BLOCK, padded.shape[1] // _BLOCK
+    blocks = padded.reshape(rows, _BLOCK, columns, _BLOCK).any(axis=(1, 3))
+    return blocks.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)[:height, :width]

@@ -1,0 +1,94 @@
+"""The report that goes with every picture: what was asked, measured on the delivered file itself."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.colour.palette import MEAN_BAR, WORST_BAR, background_pixels, compare_palette, meets_bars
+from pipeline.core.provenance import Credentials
+from pipeline.core.resample import tight_box
+from pipeline.core.spec import Spec
+from pipeline.core.types import Cutout, Placed, Rgb
+from pipeline.delivery.fidelity import Product
+from pipeline.delivery.preset_rules import check_rules, reopen
+
+#: Most pixels whose fidelity is computed; above, an even sample of the mask stands for it.
+_FIDELITY_PIXELS = 400_000
+
+
+def inspect(
+    delivered: bytes,
+    *,
+    spec: Spec,
+    placed: Placed,
+    background: Rgb | None,
+    cutout: Cutout,
+    provenance: dict[str, Any],
+    credentials: Credentials | None = None,
+    photo_size: tuple[int, int] | None = None,
+) -> dict[str, Any]:
+    """Measure a delivered file and return the JSON-ready report: palette, fidelity, preset, cutout, provenance.
+
+    `placed` is the product as it was laid on the canvas; `background` what was painted behind it, shadow included
+    (H×W×3 sRGB in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so the
+    encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
+    With `photo_size`, the photo's width and height in pixels, `cutout` tells where the product was and where it is now.
+
+    Raises ValueError where the file's size is not the canvas's.
+    """
+    file = reopen(delivered, credentials)
+    if file.rgb.shape[:2] != placed.alpha.shape:
+        raise ValueError(f"The file is {file.rgb.shape[:2]}, the canvas {placed.alpha.shape} (rows, columns).")
+    return {
+        "palette": _palette(file.rgb, spec, placed),
+        "fidelity": _fidelity(file.rgb, placed),
+        "preset": check_rules(
+            file, spec.preset, placed, background, issuer=credentials.issuer if credentials else None
+        ),
+        "cutout": {
+            "confidence": round(float(cutout.confidence), 4),
+            "warnings": list(cutout.warnings),
+            "cut_sides": list(cutout.cut_sides),
+            "enclosed_share": cutout.enclosed,
+        }
+        | ({} if photo_size is None else _boxes(cutout, placed, photo_size)),
+        "provenance": dict(provenance),
+    }
+
+
+def _boxes(cutout: Cutout, placed: Placed, photo_size: tuple[int, int]) -> dict[str, list[float]]:
+    """Return the product's box in the photo and on the canvas: left, top, right, bottom as shares 0–1 of each."""
+    left, top, right, bottom = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
+    x, y = cutout.origin
+    height, width = placed.alpha.shape
+    boxes = {
+        "source_box": ((left + x, top + y, right + x, bottom + y), photo_size),
+        "placed_box": (placed.box, (width, height)),
+    }
+    return {name: [round(at / size[i % 2], 5) for i, at in enumerate(box)] for name, (box, size) in boxes.items()}
+
+
+def _palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> dict[str, Any]:
+    """Compare the background's colours with the spec's, else with the scene's own; white presets ask for white."""
+    if spec.preset.background == "transparent":
+        return {"asked": [], "found": [], "mean_delta_e00": None}
+    own = ("#ffffff",) if spec.preset.background == "white" else spec.palette or spec.scene.palette
+    found = compare_palette(background_pixels(rgb, placed.alpha), own)
+    met = meets_bars([row["delta_e00"] for row in found["asked"]])
+    return found | {"bar": {"mean": MEAN_BAR, "worst": WORST_BAR, "met": met}}
+
+
+def _fidelity(rgb: NDArray[np.uint8], placed: Placed) -> dict[str, Any]:
+    """Compare the product inside its eroded mask with what was laid on the canvas.
+
+    `pixels` is how many were compared and `of_pixels` how many the mask holds: above 400 000 an even sample is taken.
+    """
+    product = Product(placed.rgb, placed.alpha, _FIDELITY_PIXELS)
+    report: dict[str, Any] = {"mean": None, "p99": None, "max": None, "unit": "CIEDE2000"}
+    if product.pixels:
+        error = product.errors(rgb)
+        report["mean"] = round(float(error.mean()), 3)
+        report["p99"] = round(float(np.quantile(error, 0.99)), 3)
+        report["max"] = round(float(error.max()), 3)
+    return report | {"pixels": product.pixels, "of_pixels": product.of_pixels}

@@ -1,0 +1,1 @@
+"""Rays and the shapes that they meet; knows no scene."""

@@ -1,0 +1,52 @@
+"""Directions and places that light is sampled at: few, even, and the same for the same pixel."""
+
+import numpy as np
+
+from pipeline.geometry.ray import Field, Triple
+
+
+def square_to(axis: Field) -> tuple[Field, Field]:
+    """Return the level and the upward unit vector square to a unit axis."""
+    u = np.cross(np.array([0, 1, 0], np.float32), axis)
+    u = u / np.linalg.norm(u)
+    return u.astype(np.float32), np.cross(axis, u).astype(np.float32)
+
+
+def frame(normal: Triple) -> tuple[Triple, Triple]:
+    """Return two unit vectors square to unit normals and to each other (Duff et al., JCGT 6(1), 2017)."""
+    sign = np.where(normal[2] >= 0, np.float32(1), np.float32(-1))
+    a = np.asarray(-1 / (sign + normal[2]), np.float32)
+    b = normal[0] * normal[1] * a
+    return (
+        (1 + sign * normal[0] ** 2 * a, sign * b, -sign * normal[0]),
+        (b, sign + normal[1] ** 2 * a, -normal[1]),
+    )
+
+
+def unit(way: Triple) -> Triple:
+    """Return vectors of length 1."""
+    length = np.sqrt(way[0] ** 2 + way[1] ** 2 + way[2] ** 2)
+    return way[0] / length, way[1] / length, way[2] / length
+
+
+def plane_samples(count: int) -> Field:
+    """Return 9×count×2 in [0, 1): one low-discrepancy set (R2: Roberts, 2018), dealt to the nine patterns in turn."""
+    n = np.arange(9 * count)
+    # The plastic number's powers.
+    points = np.stack([(0.5 + n * 0.7548776662466927) % 1, (0.5 + n * 0.5698402909980532) % 1], 1)
+    order = np.array([0, 5, 7, 3, 8, 1, 6, 2, 4])
+    return np.asarray(points.reshape(count, 9, 2).transpose(1, 0, 2)[order], np.float32)
+
+
+def square_samples(count: int) -> Field:
+    """Return 9×count×2 places of a square of side 1 about the origin."""
+    return plane_samples(count) - np.float32(0.5)
+
+
+def cosine_samples(count: int) -> Field:
+    """Return 9×count×3 directions about +z, as likely as their cosine (Malley's method)."""
+    points = plane_samples(count)
+    radius, angle = np.sqrt(points[..., 0]), 2 * np.pi * points[..., 1]
+    return np.stack(
+        [radius * np.cos(angle), radius * np.sin(angle), np.sqrt(np.maximum(1 - points[..., 0], 0))], -1
+    ).astype(np.float32)

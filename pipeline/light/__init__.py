@@ -1,0 +1,1 @@
+"""Light on a scene: traced, exposed, mirrored, toned."""

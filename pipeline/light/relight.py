@@ -1,0 +1,175 @@
+"""Light laid on a drawing: from the small grid it was traced on to any size, exposed so that the asked colours show.
+
+Sketch × light. Light is smooth within a surface and jumps between surfaces, and the geometry knows where; so it is
+interpolated among places of one surface only, and edges stay as sharp as the drawing's.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+from pipeline.colour.spaces import LUMINANCE, linear_to_srgb
+from pipeline.core.parallel import by_strips
+from pipeline.core.types import Rgb
+from pipeline.geometry.ray import Field
+from pipeline.light.bloom import bloom, haze, tube_hue
+from pipeline.light.first_light import FirstLight
+from pipeline.light.reflection import mirror
+from pipeline.materials.albedo import albedo, smoothed
+from pipeline.materials.bokeh import lights
+from pipeline.scene.layout import Colour, Layout
+from pipeline.scene.trace import Geometry, trace
+
+#: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
+SHOULDER = 0.8
+#: A surface's exposure is moved by at most this factor to show its colour.
+MOST_GAIN = 4.0
+#: Share of the light's own colour that its exposure takes out; the rest stays as the mood's warmth.
+NEUTRAL = 0.85
+#: Share of white in a glowing tube.
+WHITE_CORE = np.float32(0.45)
+
+
+@dataclass(frozen=True)
+class Lit:
+    """A layout under its light, as a lens would take it: what `developed` makes a picture of."""
+
+    layout: Layout
+    geometry: Geometry
+    #: H×W×3 linear: albedo with its finish × exposed light.
+    linear: Field
+
+
+def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
+    """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, `exposed` so."""
+    return developed(lit(layout, light, width, height, by_colour=by_colour))
+
+
+def lit(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Lit:
+    """Return a width×height picture's albedo × light; `by_colour` is as in `exposed`."""
+    geometry = trace(layout, width, height)
+    linear = albedo(layout, geometry, finished=True)
+    linear *= spread(exposed(layout, light, by_colour=by_colour), light.geometry.surface, geometry.surface)
+    return Lit(layout, geometry, linear)
+
+
+def repainted(scene: Lit, colours: tuple[Colour, ...]) -> Lit:
+    """Return the same scene under the same light with other albedos; lights out of focus are drawn anew."""
+    layout = replace(scene.layout, colours=colours)
+    pairs = zip(colours, scene.layout.colours, strict=True)
+    ratios = np.stack([np.maximum(new, 1e-4) / np.maximum(old, 1e-4) for new, old in pairs]).astype(np.float32)
+    slots = np.array([part.slot for part in layout.parts])[scene.geometry.part]
+    linear = scene.linear * ratios[slots]
+    if layout.kind == "bokeh":
+        far = np.array([part.role == "far" for part in layout.parts])[scene.geometry.part]
+        linear[far] = lights(layout, *far.shape[::-1])[far]
+    return Lit(layout, scene.geometry, linear)
+
+
+def developed(scene: Lit) -> Rgb:
+    """Return H×W×3 sRGB in [0, 1]: with tubes, mirror images, smooth edges, bloom and haze, tone-mapped."""
+    layout, geometry, out = scene.layout, scene.geometry, scene.linear.copy()
+    for index, part in enumerate(layout.parts):
+        if part.role == "tube":
+            hue = tube_hue(layout, part.slot)
+            out[geometry.part == index] = WHITE_CORE + (1 - WHITE_CORE) * hue
+    mirror(layout, geometry, out)
+    out = smoothed(layout, geometry, out)
+    bloom(layout, geometry, out)
+    haze(layout, geometry, out)
+    by_strips(lambda strip: linear_to_srgb(tone_mapped(strip)), out)
+    return out
+
+
+def tone_mapped(linear: Field) -> Field:
+    """Return linear light rolled off above SHOULDER to at most 1: the usual exponential shoulder."""
+    room = np.float32(1 - SHOULDER)
+    over = np.maximum(linear - np.float32(SHOULDER), 0)
+    return np.where(linear > SHOULDER, SHOULDER + room * (1 - np.exp(-over / room)), np.maximum(linear, 0)).astype(
+        np.float32
+    )
+
+
+def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Field:
+    """Return h×w×3 light so scaled, colour by colour, that the lit part of what has it shows that colour itself.
+
+    The lit part: what is brighter than half way between the colour's darkest and brightest twentieth. Real light moves
+    colours: path-traced scenes with the asked albedo miss them by a mean ΔE00 of 11.5. Without `by_colour` the light
+    stays as it is but for one gain, which shows the median of all lit places at 1.
+    """
+    out = light.light.copy()
+    part = light.geometry.part
+    slots = np.array([thing.slot for thing in layout.parts])
+    lit = np.array([thing.glow == 0 for thing in layout.parts])
+    if not by_colour:
+        where = lit[part]
+        level = float(np.median(out[where] @ LUMINANCE)) if where.any() else 1.0
+        out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MOST_GAIN, MOST_GAIN))
+        return out
+    for slot in np.unique(slots):
+        where = (slots[part] == slot) & lit[part]
+        if where.sum() < 4:
+            continue
+        found = light.light[where]
+        bright = found @ LUMINANCE
+        low, high = np.quantile(bright, (0.05, 0.95))
+        reference = np.median(found[bright >= low + 0.5 * (high - low)], axis=0)
+        level = float(reference @ LUMINANCE)
+        neutral = NEUTRAL * (0.3 if layout.kind == "neon" else 1.0)
+        colour = level * (reference / max(level, 1e-6)) ** neutral
+        out[where] *= np.clip(1 / np.maximum(colour, 1e-4), 1 / MOST_GAIN, MOST_GAIN)
+    return out
+
+
+def spread(values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16]) -> Field:
+    """Bring h×w×C `values` on the surfaces `low` (h×w) to the surfaces `high` (H×W): H×W×C.
+
+    Bilinear among values of the same surface; where the four neighbours have none, the nearest of that surface.
+    """
+    height, width = high.shape
+    h, w = low.shape
+    plain = np.stack(
+        [
+            np.asarray(
+                Image.fromarray(np.ascontiguousarray(values[..., c])).resize((width, height), Image.Resampling.BILINEAR)
+            )
+            for c in range(values.shape[2])
+        ],
+        -1,
+    )
+    y = (np.arange(height, dtype=np.float32) + 0.5) * (h / height) - 0.5
+    x = (np.arange(width, dtype=np.float32) + 0.5) * (w / width) - 0.5
+    y0, x0 = np.clip(np.floor(y).astype(int), 0, h - 1), np.clip(np.floor(x).astype(int), 0, w - 1)
+    y1, x1 = np.minimum(y0 + 1, h - 1), np.minimum(x0 + 1, w - 1)
+    # Where all four neighbours are of the pixel's own surface plain interpolation was right.
+    same = (low[y0[:, None], x0] == high) & (low[y0[:, None], x1] == high)
+    same &= (low[y1[:, None], x0] == high) & (low[y1[:, None], x1] == high)
+    rows, columns = np.nonzero(~same)
+    if rows.size == 0:
+        return plain
+    wanted = high[rows, columns]
+    fy = np.clip(y[rows] - y0[rows], 0, 1)
+    fx = np.clip(x[columns] - x0[columns], 0, 1)
+    total, weight = np.zeros((rows.size, values.shape[2]), np.float32), np.zeros(rows.size, np.float32)
+    for r, wy in ((y0[rows], 1 - fy), (y1[rows], fy)):
+        for c, wx in ((x0[columns], 1 - fx), (x1[columns], fx)):
+            share = np.where(low[r, c] == wanted, wy * wx + np.float32(1e-3), 0).astype(np.float32)
+            total += share[:, None] * values[r, c]
+            weight += share
+    lost = weight == 0
+    filled = total / np.maximum(weight, 1e-9)[:, None]
+    for surface in np.unique(wanted[lost]):
+        mask = low == surface
+        which = np.flatnonzero(lost & (wanted == surface))
+        if not mask.any():
+            # Too thin for the small grid: the light of what is there.
+            filled[which] = plain[rows[which], columns[which]]
+            continue
+        nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
+        r, c = y0[rows[which]], x0[columns[which]]
+        filled[which] = values[nearest[0][r, c], nearest[1][r, c]]
+    plain[rows, columns] = filled
+    return plain

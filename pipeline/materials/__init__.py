@@ -1,0 +1,1 @@
+"""What surfaces look like before light falls on them: albedo, textures, lights out of focus."""

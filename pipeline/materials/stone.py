@@ -1,0 +1,159 @@
+"""Stone: marble, terrazzo and concrete, as albedo around 1. Lengths in canvas heights, frequencies in cycles a tile."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy.spatial import cKDTree
+
+from pipeline.materials.noise import TILE, Field, cracks, grown, noise, ramp
+
+#: N×2, and N.
+Places = NDArray[np.float64]
+Lengths = NDArray[np.float64]
+
+#: Terrazzo's classes of chip: radius, and how many places are tried.
+CHIPS = ((0.034, 110), (0.019, 700), (0.0095, 4200), (0.0045, 9000))
+#: Binder in the 8-bit picture that chips are drawn into; factors up to 2.5 fit.
+_BINDER = 100
+
+
+def marble(rng: np.random.Generator, n: int, dark: bool) -> Field:
+    """Return n×n×3 (dark: n×n): clouds, a net of strong veins that come and go, smears beside them, hairlines."""
+    small = max(n // 4, 64)
+    angle = float(rng.uniform(0.5, 0.9)) * float(rng.choice([-1, 1]))
+    clouds = noise(rng, small, 1.9, 2, stretch=2.2, angle=angle, grid=512)
+    drift = noise(rng, small, 2.6, 2, stretch=1.5, angle=angle, grid=256)
+    jag = noise(rng, n, 1.6, 40)
+    jag *= np.float32(0.012)
+    strong = cracks(rng, n, 2.5, 2.0, 3.4, angle)
+    hair = cracks(rng, n, 2.7, 5, 2.4, angle + 0.25)
+    hair += jag
+    cross = noise(rng, n, 2.6, 4, stretch=2.0, angle=angle - 0.9, grid=512)
+    # Wide and soft things are worked out on a small grid.
+    step = n // small
+    smear = np.exp(strong[step // 2 :: step, step // 2 :: step] / np.float32(-0.22))
+    smear *= ramp(drift + np.float32(0.5) * clouds, -0.6, 1.8)
+    jag *= np.float32(0.5)
+    strong += jag
+    force = grown(ramp(drift, -0.6, 1.4), n)
+    # The enlargement rings a little below 0.
+    np.maximum(force, 0, out=force)
+    core = np.abs(strong, out=strong)
+    core /= np.float32(-0.042) * force - np.float32(0.009)
+    np.exp(core, out=core)
+    core *= force
+    lines = _line(hair, 0.033) * grown(ramp(clouds - np.float32(0.4) * drift, -0.5, 1.4), n)
+    lines += _line(cross, 0.02) * grown(np.float32(0.7) * ramp(-clouds, 0, 1.5), n)
+    if dark:
+        white = np.square(core, out=core)
+        white *= np.float32(5)
+        white += np.float32(2.2) * lines
+        white += grown(1 + np.float32(0.3) * smear + np.float32(0.06) * clouds, n)
+        return white
+    core *= np.float32(-0.32)
+    core -= np.float32(0.14) * lines
+    core -= grown(np.float32(0.10) * smear + np.float32(0.012) * clouds, n)
+    level = np.exp(core, out=core)
+    # Smears of iron are warm; grey stone beside them is a little cool.
+    warm = grown(np.float32(0.016) * smear * ramp(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds, n)
+    out = np.empty((n, n, 3), np.float32)
+    out[..., 0] = level * (1 + np.float32(0.6) * warm)
+    out[..., 1] = level
+    out[..., 2] = level * (1 - warm)
+    return out
+
+
+def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Field:
+    """Return n×n×3: chips of stone of four sizes, ground flat, in a binder full of their dust."""
+    middles, radii = _scattered(rng)
+    count = radii.size
+    angles = (np.arange(7) + rng.uniform(-0.44, 0.44, (count, 7))) * 2 * np.pi / 7 + rng.uniform(0, 7, (count, 1))
+    ring = np.stack([np.cos(angles), np.sin(angles)], -1) * rng.uniform(0.72, 1.0, (count, 7, 1))
+    ring *= np.stack([np.ones(count), rng.uniform(0.72, 1, count)], -1)[:, None]
+    # Corner cutting (Chaikin, 1974), once: broken stone, worn by grinding.
+    after = np.roll(ring, -1, 1)
+    ring = np.stack([0.82 * ring + 0.18 * after, 0.18 * ring + 0.82 * after], 2).reshape(count, 14, 2)
+    turn = rng.uniform(0, 2 * np.pi, count)
+    spin = np.stack([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)], -1).reshape(count, 2, 2)
+    ring = ring @ spin * radii[:, None, None]
+    levels = np.array([0.7, 1.3, 1.8, 2.5]) if dark else np.array([0.74, 0.84, 0.92, 1.08, 1.15])
+    level = rng.choice(levels, (count, 1)) * rng.normal(1, 0.03, (count, 1))
+    hue = rng.normal(0, 0.016, (count, 1)) * [1, 0.15, -1.2] + rng.normal(0, 0.005, (count, 3))
+    fills = np.clip(_BINDER * level * (1 + hue), 1, 254).astype(int)
+    size = 2 * n
+    picture = Image.new("RGB", (size, size), (_BINDER,) * 3)
+    draw = ImageDraw.Draw(picture)
+    for dx in (-TILE, 0, TILE):
+        for dy in (-TILE, 0, TILE):
+            at = middles + np.array([dx, dy])
+            seen = np.flatnonzero(((at > -0.05) & (at < TILE + 0.05)).all(1))
+            corners = (ring[seen] + at[seen, None]) * (size / TILE) - 0.5
+            for places, fill in zip(corners.reshape(-1, 28).tolist(), fills[seen].tolist(), strict=True):
+                draw.polygon(places, fill=tuple(fill))
+    bands = [np.asarray(band) for band in picture.reduce(2).split()]
+    dust = noise(rng, n, 1.6, 260, grid=2048)
+    veil = grown(1 + np.float32(0.016) * noise(rng, n // 2, 1.0, 12, grid=512), n)
+    veil += np.float32(0.01) * dust
+    specks = np.clip(np.abs(dust) - np.float32(1.4), 0, 2)
+    specks *= np.sign(dust) * (bands[1] == _BINDER)
+    veil += np.float32(0.09) * specks
+    veil *= np.float32(1 / _BINDER)
+    out = np.empty((n, n, 3), np.float32)
+    for channel, band in enumerate(bands):
+        np.multiply(band, veil, out=out[..., channel])
+    return out
+
+
+def concrete(rng: np.random.Generator, n: int) -> Field:
+    """Return n×n: stains, runs, grain, the holes that air left, and the faint seams of four boards of formwork."""
+    clouds = noise(rng, n // 2, 1.7, 1.5, grid=512)
+    runs = noise(rng, n // 2, 1.4, 4, stretch=4, angle=np.pi / 2, grid=512)
+    soft = grown(np.float32(0.028) * clouds + np.float32(0.013) * runs, n)
+    mottle = noise(rng, n, 1.1, 25)
+    grain = noise(rng, n, 0.6, 300, grid=2048)
+    pitted = np.clip(noise(rng, n, 4.0, 85) - np.float32(2.75), 0, 0.4) * np.float32(2.5)
+    pitted += np.clip(noise(rng, n, 3.0, 170) - np.float32(2.9), 0, 0.7)
+    # Rows run up a wall: light from above catches the lower edge of a hole.
+    lip = np.maximum(pitted - np.roll(pitted, max(1, n // 800), 0), 0)
+    y = (np.arange(n, dtype=np.float32) + np.float32(0.5)) / np.float32(n) * 4
+    seam = np.exp(-(((y - np.round(y)) / np.float32(0.0035)) ** 2))[:, None]
+    panels = rng.normal(0, 0.008, 4).astype(np.float32)[np.round(y).astype(np.int32) % 4][:, None]
+    soft += np.float32(0.014) * mottle + np.float32(0.019) * grain + panels
+    soft -= seam * (np.float32(0.03) + np.float32(0.02) * mottle)
+    soft -= np.float32(0.26) * pitted - np.float32(0.16) * lip
+    return np.exp(soft, out=soft)
+
+
+def _line(value: Field, width: float) -> Field:
+    """Return a soft line along the zeros of a field, which is used up."""
+    value *= np.float32(1 / width)
+    np.square(value, out=value)
+    np.negative(value, out=value)
+    return np.exp(value, out=value)
+
+
+def _scattered(rng: np.random.Generator) -> tuple[Places, Lengths]:
+    """Return middles (N×2) and radii of discs that hardly touch, large ones first; the tile wraps."""
+    middles, radii = np.empty((0, 2)), np.empty(0)
+    largest = 1.15 * CHIPS[0][0]
+    for radius, tries in CHIPS:
+        spots, sizes = rng.uniform(0, TILE, (tries, 2)), radius * rng.uniform(0.6, 1.15, tries)
+        spots, sizes = _apart(spots, sizes, middles, radii, largest)
+        spots, sizes = _apart(spots, sizes, spots, sizes, 1.15 * radius)
+        middles, radii = np.concatenate([middles, spots]), np.concatenate([radii, sizes])
+    return middles, radii
+
+
+def _apart(spots: Places, sizes: Lengths, there: Places, reach: Lengths, largest: float) -> tuple[Places, Lengths]:
+    """Leave out the discs that lie over those `there`, or over an earlier one if `there` are they themselves."""
+    if there.size == 0:
+        return spots, sizes
+    one, other = cKDTree(spots, boxsize=TILE), cKDTree(there, boxsize=TILE)
+    pairs = one.sparse_distance_matrix(other, float(sizes.max()) + largest, output_type="ndarray")
+    i, j = pairs["i"], pairs["j"]
+    close = pairs["v"] < 0.92 * (sizes[i] + reach[j])
+    if there is spots:
+        close &= i > j
+    keep = np.ones(len(spots), bool)
+    keep[i[close]] = False
+    return spots[keep], sizes[keep]

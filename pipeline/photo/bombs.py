@@ -1,0 +1,159 @@
+"""Floods: files of a few megabytes that are built to take minutes, or all of the memory, to read.
+
+Their sizes in pixels are modest and their pixels few; the harm is in how many parts they are made of. So the parts are
+counted here, in linear time, before a decoder sees the file. Each bound is far above what cameras and programs write,
+and far below what costs a second.
+"""
+
+import re
+import struct
+
+from pipeline.core.errors import ImageTooLarge, ImageUnreadable
+from pipeline.core.spec import Limits
+from pipeline.photo import avif
+from pipeline.photo.container import ACCEPTED
+
+#: Segments, chunks or values of a directory. Pillow takes up to 7 µs for each, and 40 MB hold ten million.
+_PARTS = 250_000
+#: Scans of a JPEG, each of which passes over the whole picture. Encoders write 3 to 20, whatever its size.
+_SCANS = 64
+#: Bytes of EXIF. A JPEG's segment holds 64 KiB; Pillow joins any number of them and unpacks all their values.
+EXIF_BYTES = 1 << 20
+#: Bytes of an AVIF's item tables, ICC profile not counted: libavif searches them once for each entry in them.
+_TABLES = 128 * 1024
+
+# JPEG, ITU-T T.81 section B.1.1: fill bytes (FF FF), stuffed zeros (FF 00) and restart markers are part of the data.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_END, _SCAN, _APP1 = 0xD9, 0xDA, 0xE1
+#: Markers without a length after them: TEM, SOI, EOI, and those that Pillow gives no meaning (JPG, JPG0 to JPG13).
+_BARE = frozenset([0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)])
+
+#: TIFF types whose values stay one string of bytes: BYTE, ASCII, UNDEFINED.
+_BYTE_TYPES = (1, 2, 7)
+_SHORT = 3
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
+#: Directories under a page's: EXIF, GPS, interoperability. Pillow unpacks all of them.
+_DIRECTORIES = (34665, 34853, 40965)
+
+
+def refuse_flood(data: bytes, kind: str, limits: Limits) -> None:
+    """Pass, or raise ImageUnreadable for more parts than a photo has, ImageTooLarge for pixels that the header hides.
+
+    `kind` is what `container.sniff` says.
+    """
+    match kind:
+        case "jpeg":
+            _check_jpeg(data)
+        case "png":
+            _check_png(data)
+        case "webp":
+            _check_webp(data)
+        case "avif":
+            _check_avif(data, limits)
+        case _:
+            _check_tiff(data, limits)
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Follow the segments of the first picture to its end."""
+    at, parts, scans, exif = 2, 0, 0, 0
+    while found := _MARKER.search(data, at):
+        code = found[0][1]
+        # before the pixels, Pillow goes over what lies between two segments byte by byte
+        parts += 1 if scans else 1 + found.start() - at
+        at = found.end()
+        if code == _END and scans:
+            break
+        scans += code == _SCAN
+        if code not in _BARE:
+            if code == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0":
+                exif += int.from_bytes(data[at : at + 2], "big")
+            at += int.from_bytes(data[at : at + 2], "big")
+        _bound(parts, scans, exif)
+    if not scans:
+        _bound(parts + len(data) - at)
+
+
+def _check_png(data: bytes) -> None:
+    at, parts, exif = 8, 0, 0
+    while at + 8 <= len(data):
+        size, name = struct.unpack(">I4s", data[at : at + 8])
+        if name == b"IEND":
+            break
+        parts += 1
+        exif += size if name == b"eXIf" else 0
+        at += 12 + size
+        _bound(parts, exif=exif)
+
+
+def _check_webp(data: bytes) -> None:
+    at, parts, exif = 12, 0, 0
+    while at + 8 <= len(data):
+        name, size = struct.unpack("<4sI", data[at : at + 8])
+        parts += 1
+        exif += size if name == b"EXIF" else 0
+        at += 8 + size + size % 2
+        _bound(parts, exif=exif)
+
+
+def _check_avif(data: bytes, limits: Limits) -> None:
+    if avif.tables_exceed(data, _TABLES):
+        raise _flood()
+    held = list(avif.items(data))
+    # libavif joins the pieces of each item in memory, and they may overlap
+    if sum(item.size for item in held) > 4 * len(data):
+        raise _flood()
+    parts = 0
+    for item in held:
+        _bound(exif=item.size if item.kind == b"Exif" else 0)
+        for width, height in avif.frame_sizes(data, item):
+            parts += 1
+            _bound(parts)
+            if width * height > limits.max_pixels:
+                raise ImageTooLarge(
+                    f"The photo holds {width} by {height} pixels, whatever its header says; "
+                    f"{limits.max_pixels / 1e6:g} megapixels is the most."
+                )
+
+
+def _check_tiff(data: bytes, limits: Limits) -> None:
+    """Count the values of the first page's directory and those under it, and look at the size of its tiles."""
+    order = "<" if data[:1] == b"I" else ">"
+    big = data[2:4] in (b"+\0", b"\0+")
+    start, count, entry = (order + form for form in (("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")))
+    values, sides = 0, {}
+    try:
+        pending = list(struct.unpack_from(start, data, 8 if big else 4))
+        while pending:
+            at = pending.pop()
+            (entries,) = struct.unpack_from(count, data, at)
+            _bound(values + entries)
+            for index in range(entries):
+                place = at + struct.calcsize(count) + index * struct.calcsize(entry)
+                tag, kind, number, field = struct.unpack_from(entry, data, place)
+                values += 1 if kind in _BYTE_TYPES else 1 + number
+                if tag in _DIRECTORIES:
+                    pending.append(field)
+                elif tag in (_TILE_WIDTH, _TILE_LENGTH):
+                    sides[tag] = _inline(field, kind, order, big)
+            _bound(values)
+    except (struct.error, OverflowError):
+        return  # a directory beyond the end of the file: the decoder says so, and reads no more of it
+    if sides.get(_TILE_WIDTH, 0) * sides.get(_TILE_LENGTH, 0) > limits.max_pixels:
+        raise ImageTooLarge(f"The photo's tiles are larger than {limits.max_pixels / 1e6:g} megapixels, the most.")
+
+
+def _inline(field: int, kind: int, order: str, big: bool) -> int:
+    """Return the number in an entry's value field: a SHORT fills the front of it only."""
+    if kind != _SHORT:
+        return field
+    return field & 0xFFFF if order == "<" else field >> (48 if big else 16)
+
+
+def _bound(parts: int = 0, scans: int = 0, exif: int = 0) -> None:
+    if parts > _PARTS or scans > _SCANS or exif > EXIF_BYTES:
+        raise _flood()
+
+
+def _flood() -> ImageUnreadable:
+    return ImageUnreadable(f"The photo's file is made of more parts than any photo needs; save it again as {ACCEPTED}.")

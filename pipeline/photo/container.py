@@ -1,0 +1,136 @@
+"""File formats by their own bytes: which one it is, how large its canvas, and whether the end is missing."""
+
+import struct
+import zlib
+from io import BytesIO
+
+from PIL import TiffImagePlugin
+
+from pipeline.core.errors import ImageUnreadable
+
+#: What `sniff` takes, in words.
+ACCEPTED = "JPEG, PNG, WebP, AVIF or TIFF"
+#: First bytes of what people send by mistake, so that the sentence can name it.
+_NOT_ACCEPTED = {
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"%PDF": "a PDF",
+    b"8BPS": "a Photoshop document",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\xff\x0a": "a JPEG XL picture",
+    b"<": "HTML, XML or SVG text",
+    b"{": "JSON text",
+}
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def sniff(data: bytes) -> str:
+    """Tell the format by the first bytes: "jpeg" (MPO too), "png", "webp", "avif" or "tiff".
+
+    Raises ImageUnreadable, naming what is accepted, for anything else.
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[:4] in _TIFF_STARTS:
+        return "tiff"
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    if brand in (b"avif", b"avis") or (brand in _HEIC_BRANDS and b"avif" in data[12:64]):
+        return "avif"
+    if not data:
+        raise ImageUnreadable(f"The photo is an empty file; send {ACCEPTED}.")
+    if brand in _HEIC_BRANDS:
+        raise ImageUnreadable(f"The photo is an HEIC picture, which is not accepted; send {ACCEPTED}.")
+    text = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+    for start, name in _NOT_ACCEPTED.items():
+        if text.startswith(start):
+            raise ImageUnreadable(f"The file is {name}, which is not accepted as a photo; send {ACCEPTED}.")
+    raise ImageUnreadable(f"The file is no picture of a format accepted here; send {ACCEPTED}.")
+
+
+def canvas_size(data: bytes, kind: str) -> tuple[int, int] | None:
+    """Return width and height in pixels where they must be known before the file is opened, else None.
+
+    That is WebP (RFC 9649), whose decoder allocates the whole canvas on opening.
+    """
+    if kind != "webp" or len(data) < 30:
+        return None
+    match data[12:16]:
+        case b"VP8X":
+            wide, high = data[24:27], data[27:30]
+            return int.from_bytes(wide, "little") + 1, int.from_bytes(high, "little") + 1
+        case b"VP8L":
+            bits = int.from_bytes(data[21:25], "little")
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case b"VP8 ":
+            wide, high = data[26:28], data[28:30]
+            return int.from_bytes(wide, "little") & 0x3FFF, int.from_bytes(high, "little") & 0x3FFF
+    return None
+
+
+def is_cut_short(data: bytes, kind: str) -> bool:
+    """Whether a file that failed to decode promises more bytes than there are."""
+    match kind:
+        case "webp":
+            return int.from_bytes(data[4:8], "little") + 8 > len(data)
+        case "png":
+            return b"IEND" not in data
+        case "jpeg":
+            return not data.rstrip(b"\0").endswith(b"\xff\xd9")
+        case "avif":
+            return _boxes_end(data) > len(data)
+        case _:
+            return _tiff_end(data) > len(data)
+
+
+def png_has_all_rows(data: bytes) -> bool:
+    """Whether a PNG's compressed stream is as long as its header says (PNG third edition, sections 7.2 and 8.1).
+
+    Pillow takes a stream that ends early for a whole picture and leaves the rest black.
+    """
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    if interlaced:
+        return True  # Pillow counts the rows of these itself
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    due = height * (1 + (width * bits + 7) // 8)
+    inflate, at = zlib.decompressobj(), 8
+    while due > 0 and at + 8 <= len(data):
+        size, name = struct.unpack(">I4s", data[at : at + 8])
+        pending = data[at + 8 : at + 8 + size] if name == b"IDAT" else b""
+        while pending and due > 0 and not inflate.eof:
+            due -= len(inflate.decompress(pending, 1 << 20))
+            pending = inflate.unconsumed_tail
+        at += 12 + size
+    return bool(due <= 0)
+
+
+def _boxes_end(data: bytes) -> int:
+    """Return where the last top-level ISO BMFF box (ISO/IEC 14496-12) says that it ends."""
+    end = 0
+    while end + 8 <= len(data):
+        size = int.from_bytes(data[end : end + 4], "big")
+        if size == 1:
+            size = int.from_bytes(data[end + 8 : end + 16], "big")
+        if size < 8:
+            # 0 means "to the end of the file"; less than a header is a lie
+            return max(end, len(data))
+        end += size
+    return end if end >= len(data) else len(data) + 1
+
+
+def _tiff_end(data: bytes) -> int:
+    """Return the end of the furthest strip or tile of a TIFF's first page, or of a directory beyond the file."""
+    directory = int.from_bytes(data[4:8], "little" if data[:1] == b"I" else "big")
+    if directory + 2 > len(data):
+        return directory + 2
+    try:
+        tags = TiffImagePlugin.TiffImageFile(BytesIO(data)).tag_v2
+        starts = tags.get(TiffImagePlugin.STRIPOFFSETS) or tags.get(TiffImagePlugin.TILEOFFSETS) or ()
+        counts = tags.get(TiffImagePlugin.STRIPBYTECOUNTS) or tags.get(TiffImagePlugin.TILEBYTECOUNTS) or ()
+        return max((int(start) + int(count) for start, count in zip(starts, counts, strict=False)), default=0)
+    except Exception:  # noqa: BLE001 - the directory itself is broken, which is no missing end
+        return 0

@@ -1,0 +1,129 @@
+"""Scenes composed: a spec becomes a layout, one short method for each kind of place.
+
+The asked colours fill wall, surface, stand, panel and props in their order, each on enough of the picture to be seen;
+what is left takes tones of them (`pipeline.colour.harmony`). The seed chooses among a designer's variants: which stand,
+which panel, which props and where, how far the wall, how high the camera, the light's exact direction.
+"""
+
+import numpy as np
+
+from pipeline.colour.harmony import complete, to_oklab, tone
+from pipeline.colour.spaces import hex_to_rgb, srgb_to_linear
+from pipeline.core.spec import SceneKind, Spec
+from pipeline.cutout.camera_pose import UNTOLD, Stance
+from pipeline.scene.layout import FOCAL, LYING, Layout, fit
+from pipeline.scene.rig import rig
+from pipeline.scene.scenery import WALLS, Scenery
+from pipeline.scene.trace import trace
+
+#: An asked colour's least share of the picture around the product, how many compositions are tried for it, and the
+#: pixels across that they are looked at with.
+LEAST_SHARE = 0.028
+TRIES = 8
+SAMPLE = 96
+#: The highest that a camera is raised to meet the photo's, canvas heights above the foot; where the horizon is to be
+#: seen, it must stay in the picture.
+HIGHEST = 1.2
+HIGHEST_OUTDOORS: dict[SceneKind, float] = {"sand": 0.62, "bokeh": 0.7}
+
+
+def compose(
+    spec: Spec,
+    width: int,
+    height: int,
+    product_aspect: float = 1.0,
+    cut_sides: tuple[str, ...] = (),
+    *,
+    light_side: float | None = None,
+    seen: Stance = UNTOLD,
+) -> Layout:
+    """Lay the scene out for a canvas of width×height pixels and a product of that width over height.
+
+    `cut_sides`: where the photo cuts the product off. One that is cut below stands on nothing that is seen, so nothing
+    is put around its foot. `light_side`: negative, the key light comes from the left, positive from the right; None
+    leaves it to the seed. `seen`: how the photo sees the product's base; the camera is raised to meet it.
+
+    Where an asked colour has too little of the picture that the product leaves free, the next of the seed's
+    compositions is tried; of TRIES the best is taken.
+    """
+    best, most = None, -1.0
+    for attempt in range(TRIES):
+        rng = np.random.default_rng([spec.seed, attempt])
+        layout = _composed(spec, width, height, product_aspect, cut_sides, light_side, seen, rng)
+        share = least_share(layout)
+        if share > most:
+            best, most = layout, share
+        if share >= LEAST_SHARE:
+            break
+    assert best is not None, "TRIES is at least 1"
+    return best
+
+
+def least_share(layout: Layout) -> float:
+    """Return the share, 0–1, that the least present asked colour has of the picture around the product's box."""
+    if layout.kind == "bokeh":
+        # Its lights are drawn, on as much of the picture as they need.
+        return 1.0
+    width = max(16, round(SAMPLE * min(1.0, layout.aspect)))
+    height = max(16, round(width / layout.aspect))
+    part = trace(layout, width, height).part
+    left, top, right, bottom = layout.product
+    x = (np.arange(width) + 0.5) * (layout.aspect / width)
+    y = (np.arange(height) + 0.5) / height
+    free = (x < left) | (x > right) | ((y < top) | (y > bottom))[:, None]
+    if not free.any():
+        return 0.0
+    # A glowing tube is seen white, so it shows none of the colours.
+    slots = np.array([len(layout.colours) if thing.role == "tube" else thing.slot for thing in layout.parts])
+    shares = np.bincount(slots[part][free], minlength=layout.asked)
+    return float(shares[: layout.asked].min() / free.sum())
+
+
+def _composed(
+    spec: Spec,
+    width: int,
+    height: int,
+    product_aspect: float,
+    cut_sides: tuple[str, ...],
+    light_side: float | None,
+    seen: Stance,
+    rng: np.random.Generator,
+) -> Layout:
+    aspect = width / height
+    kind = spec.scene.kind
+    box = fit(spec.preset, product_aspect, width, height, cut_sides, lies=kind in LYING)
+    left, top, right, bottom = (side / height for side in box)
+    colours = [srgb_to_linear(hex_to_rgb(colour)) for colour in (spec.palette or spec.scene.palette)]
+    nearest, farthest = WALLS[kind]
+    wall = float(rng.uniform(farthest, nearest))
+    angle = spec.mood.light_angle * (1 if rng.random() < 0.6 else -1) + float(rng.uniform(-9, 9))
+    if light_side is not None:
+        # Only the sign: the seed's other choices stay what they were.
+        angle = abs(angle) if light_side > 0 else -abs(angle)
+    # The higher the camera, the more of the surface is seen; a tall canvas has room for it below.
+    high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
+    base = 0.0
+    if seen.slope > 0 and kind not in LYING and "bottom" not in cut_sides:
+        high = max(high, min(HIGHEST_OUTDOORS.get(kind, HIGHEST), seen.slope * FOCAL))
+        rise = min(seen.rise * (right - left), 0.55 * high)
+        base = FOCAL * rise / (high - rise)
+        wall = min(wall, -(base + 0.55 * (right - left) + 0.15))
+    empty = Layout(
+        kind=kind,
+        aspect=aspect,
+        eye=bottom - high,
+        product=(left, top, right, bottom),
+        colours=(*complete(colours, 6), tone(colours[0], -2.6 if to_oklab(colours[0])[0] > 0.5 else 2.2)),
+        asked=len(colours),
+        parts=(),
+        rig=rig(kind, spec.mood, wall, angle, rng),
+        light_side=float(np.sin(np.deg2rad(angle))),
+        softness=spec.mood.softness,
+        contrast=spec.mood.contrast,
+        exposure=spec.mood.exposure,
+        warmth=spec.mood.warmth,
+        seed=spec.seed,
+        base=base,
+    )
+    place = Scenery(spec, empty, wall, rng, furnished="bottom" not in cut_sides)
+    return getattr(place, kind)()  # type: ignore[no-any-return]  # one method for each SceneKind but white

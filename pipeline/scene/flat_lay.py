@@ -1,0 +1,215 @@
+"""What lies round a product that is seen from straight above: a second surface, and props in the corners.
+
+A designer's rules: things belong to the corners and the frame crops them; the middle and one side stay empty; nothing
+comes under the product or throws its shadow over it; sizes differ.
+"""
+
+import numpy as np
+
+from pipeline.core.spec import Finish
+from pipeline.geometry.slabs import Fronds
+from pipeline.scene.flat_lay_props import BOARD, PAPER, Mask, Point, Prop, arch, ball, disc, pebbles, rectangle, tray
+from pipeline.scene.layout import Layout, Part, Role
+from pipeline.scene.rig import sprig
+
+#: An asked colour's prop covers this share of the surface that is seen beside the product, at least and at most.
+SHARES = (0.04, 0.075)
+#: And the second surface; the first keeps the most.
+SHEET_SHARES = (0.2, 0.42)
+#: Free way between a prop and the product's box, canvas heights.
+GAP = 0.014
+#: Cells of the plan to a canvas height.
+CELLS = 88
+TRIES = 140
+
+
+class Arrangement:
+    """Lays things on the surface z = 0 of a layout that is seen from above."""
+
+    def __init__(self, layout: Layout, rng: np.random.Generator):
+        self._layout, self._rng = layout, rng
+        left, top, right, bottom = layout.product
+        x, y = layout.stand
+        self._left, self._right, self._low, self._high = -x, layout.aspect - x, y - 1, y
+        wide, tall = max(8, round(CELLS * layout.aspect)), CELLS
+        self._x = (self._left + (np.arange(wide, dtype=np.float32) + 0.5) * np.float32(layout.aspect / wide))[None]
+        self._y = (self._high - (np.arange(tall, dtype=np.float32) + 0.5) / np.float32(tall))[:, None]
+        half = (right - left) / 2
+        #: The product's box, with a margin: what lies higher than the surface is seen a little farther out.
+        self._product = self._box(half, bottom - top, 0.0)
+        self._kept = self._box(half, bottom - top, GAP)
+        self._half, self._tall = half, bottom - top
+        self._taken = np.zeros((tall, wide), bool)
+        self._free = max(1, int((~self._product).sum()))
+        self._slots = list(range(1, layout.asked))
+        self._tones = list(range(max(1, layout.asked), len(layout.colours) - 1))
+        self.parts: list[Part] = []
+
+    def sheet(self, finish: Finish) -> None:
+        """Lay the second colour as a sheet: half the picture, a corner, a band, a mat or a round board."""
+        rng = self._rng
+        slot = self._next()
+        wanted = float(rng.uniform(*SHEET_SHARES))
+        # In turn, so that the next seed is sure to look different.
+        shape = ("half", "mat", "corner", "round", "band")[self._layout.seed % 5]
+        best: tuple[float, Prop] | None = None
+        for _ in range(TRIES):
+            thing = self._sheet(shape)
+            share = float((thing.covers(self._x, self._y) & ~self._product).sum() / self._free)
+            cost = abs(share - wanted)
+            if best is None or cost < best[0]:
+                best = cost, thing
+        assert best is not None, "TRIES is at least 1"
+        self._lay(best[1], slot, "panel", finish)
+
+    def props(self) -> None:
+        """Put a prop for every asked colour that has no place yet, some in tones, and now and then a branch."""
+        rng = self._rng
+        asked = len(self._slots)
+        extra = int(rng.integers(1, 4)) if asked == 0 else int(rng.integers(0, 2 if asked > 2 else 3))
+        shapes = ["disc", "tray", "pebbles", "ball", "block", "stack", "arch"]
+        rng.shuffle(shapes)
+        for index in range(asked + extra):
+            self._place(self._next(), shapes[index % len(shapes)] if index < asked else "", index < asked)
+        if rng.random() < (0.5 if self._layout.rig.gobo is None else 0.15):
+            self._branch()
+
+    def _next(self) -> int:
+        if self._slots:
+            return self._slots.pop(0)
+        return self._tones[int(self._rng.integers(len(self._tones)))] if self._tones else 0
+
+    def _place(self, slot: int, shape: str, asked: bool) -> None:
+        rng = self._rng
+        wanted = float(rng.uniform(*SHARES)) if asked else float(rng.uniform(0.012, 0.03))
+        best: tuple[float, Prop] | None = None
+        for _ in range(TRIES):
+            kind = shape or ("pebbles", "pebbles", "ball", "disc")[int(rng.integers(4))]
+            thing = self._thing(kind, wanted)
+            cost = self._cost(thing, wanted)
+            if best is None or cost < best[0]:
+                best = cost, thing
+        if best is None or (best[0] > 1.0 and not asked):
+            return
+        self._lay(best[1], slot, "prop", best[1].finish)
+        self._taken |= best[1].covers(self._x, self._y)
+
+    def _cost(self, thing: Prop, wanted: float) -> float:
+        """Return how badly a thing lies: under the product, on others, too little seen, far from the corners."""
+        mask = thing.covers(self._x, self._y)
+        seen = int(mask.sum())
+        if seen == 0:
+            return 99.0
+        shown = float((mask & ~self._kept & ~self._taken).sum() / self._free)
+        under = int((mask & self._kept).sum())
+        cost = 20.0 * (under > 0) + 30.0 * under / seen + 6.0 * float((mask & self._taken).sum() / seen)
+        cost += 4.0 * max(0.0, 1 - shown / wanted) + 0.7 * max(0.0, shown / wanted - 1.4)
+        # Its shadow falls away from the light, as far as it is high.
+        away, reach = self._shadow(thing.height)
+        fallen = thing.covers(self._x - np.float32(away[0] * reach), self._y - np.float32(away[1] * reach))
+        cost += 2.0 * float((fallen & self._product).sum() / seen)
+        rows, columns = np.nonzero(mask)
+        x, y = float(self._x[0, columns].mean()), float(self._y[rows, 0].mean())
+        near = np.hypot(min(x - self._left, self._right - x), min(y - self._low, self._high - y))
+        return float(cost + 1.3 * near)
+
+    def _shadow(self, height: float) -> tuple[Point, float]:
+        way = np.asarray(self._layout.rig.position) - np.asarray(self._layout.rig.target)
+        flat = float(np.hypot(way[0], way[1])) + 1e-6
+        return (-float(way[0]) / flat, -float(way[1]) / flat), height * flat / float(way[2])
+
+    def _sheet(self, shape: str) -> Prop:
+        rng = self._rng
+        turn = float(rng.uniform(-1, 1))
+        middle = (self._left + self._right) / 2, (self._low + self._high) / 2
+        long = 3.0 * max(1.0, self._layout.aspect)
+        if shape == "half":
+            angle = float(rng.choice([0.0, np.pi / 2, np.pi, -np.pi / 2])) + (turn * 0.5 if rng.random() < 0.6 else 0)
+            far = float(rng.uniform(-0.3, 0.3)) * max(1.0, self._layout.aspect)
+            return self._board(middle, angle, (long, long), far + long, PAPER)
+        if shape == "corner":
+            corner = rng.choice([-1.0, 1.0]), rng.choice([-1.0, 1.0])
+            angle = float(np.arctan2(corner[1], corner[0] * self._layout.aspect)) + 0.35 * turn
+            return self._board(middle, angle, (long, long), float(rng.uniform(0.02, 0.55)) + long, PAPER)
+        if shape == "band":
+            angle = float(rng.choice([0.0, np.pi / 2])) + (0.5 * turn if rng.random() < 0.5 else 0)
+            thick = float(rng.uniform(0.14, 0.4))
+            return self._board(middle, angle, (thick, long), float(rng.uniform(-0.25, 0.25)), PAPER)
+        here = float(rng.uniform(-0.12, 0.12)), self._tall / 2 + float(rng.uniform(-0.12, 0.12))
+        if shape == "mat":
+            size = self._half + float(rng.uniform(0.02, 0.2)), self._tall / 2 + float(rng.uniform(0.02, 0.2))
+            return self._board(here, 0.4 * turn, size, 0.0, PAPER)
+        radius = float(np.hypot(self._half, self._tall / 2) * rng.uniform(0.7, 1.25))
+        here = here[0] + float(rng.uniform(-0.2, 0.2)), here[1] + float(rng.uniform(-0.2, 0.2))
+        return disc(here, radius, BOARD)
+
+    def _board(self, middle: Point, angle: float, half: Point, along: float, thick: float) -> Prop:
+        """Return a rectangle whose middle is `along` from `middle` in the direction `angle` and which is turned so."""
+        c, s = float(np.cos(angle)), float(np.sin(angle))
+        x, y = middle[0] + along * c, middle[1] + along * s
+        return rectangle((x, y), half, angle, thick, thick)
+
+    def _spot(self, size: float) -> Point:
+        """Return a place near a border, now and then a little outside."""
+        rng = self._rng
+        x = float(rng.uniform(self._left - 0.7 * size, self._right + 0.7 * size))
+        y = float(rng.uniform(self._low - 0.7 * size, self._high + 0.7 * size))
+        return x, y
+
+    def _thing(self, shape: str, wanted: float) -> Prop:
+        """Return a prop of about the size that shows `wanted` of the free surface, whole or cropped."""
+        rng = self._rng
+        area = wanted * self._free / CELLS**2 * float(rng.uniform(1.0, 2.6))
+        radius = float(np.sqrt(area / np.pi))
+        at = self._spot(radius)
+        if shape == "disc":
+            return disc(at, radius, float(rng.uniform(0.026, 0.055)), self._material())
+        if shape == "tray":
+            return tray(at, radius, float(rng.uniform(0.05, 0.08)))
+        if shape == "ball":
+            # A large ball would be a tower from above.
+            radius = min(radius, 0.1)
+            return ball(at, radius)
+        if shape == "pebbles":
+            return pebbles(at, radius, rng)
+        if shape == "arch":
+            half = float(np.sqrt(area / 2.3))
+            return arch((at[0], at[1] - half), half, float(rng.uniform(0.025, 0.05)))
+        ratio = float(rng.uniform(1.0, 1.9))
+        half_x, half_y = float(np.sqrt(area / ratio)) / 2, float(np.sqrt(area * ratio)) / 2
+        turn = float(rng.uniform(-0.6, 0.6)) + float(rng.choice([0.0, np.pi / 2]))
+        thick = float(rng.uniform(0.025, 0.07))
+        under = rectangle(at, (half_x, half_y), turn, thick, thick)
+        if shape != "stack":
+            return Prop(under.solids, under.covers, thick, self._material())
+        over = rectangle(at, (0.72 * half_x, 0.72 * half_y), turn + float(rng.uniform(0.15, 0.5)), 1.6 * thick, thick)
+        return Prop((*under.solids, (over.solids[0][0], True)), under.covers, 1.6 * thick)
+
+    def _material(self) -> Finish:
+        choices: tuple[Finish, ...] = ("plain", "plain", "plaster", "concrete")
+        return choices[int(self._rng.integers(4))]
+
+    def _branch(self) -> None:
+        """Let a branch reach in from a corner, over the props; it takes the layout's last colour."""
+        rng = self._rng
+        for _ in range(30):
+            side, up = float(rng.choice([-1, 1])), float(rng.choice([-1, 1]))
+            edge = self._right if side > 0 else self._left
+            root = edge + 0.03 * side, (self._high if up > 0 else self._low) - up * float(rng.uniform(-0.02, 0.3))
+            heading = float(np.arctan2(-up * rng.uniform(0.2, 1.2), -side))
+            broad = float(rng.uniform(0.22, 0.36))
+            leaves = tuple(sprig(rng, root, heading, float(rng.uniform(0.26, 0.44)), 8, broad))
+            # Leaves on one side of the stem lie over those on the other.
+            low, high = Fronds(0.024, leaves[::2]), Fronds(0.04, (leaves[0], *leaves[1::2]))
+            x, y = (np.ascontiguousarray(axis).ravel() for axis in np.broadcast_arrays(self._x, self._y))
+            if not any((one._holds(x, y).reshape(self._kept.shape) & self._kept).any() for one in (low, high)):
+                self.parts += [Part(one, len(self._layout.colours) - 1, "prop") for one in (low, high)]
+                return
+
+    def _lay(self, thing: Prop, slot: int, role: Role, finish: Finish) -> None:
+        for solid, other in thing.solids:
+            tone = self._tones[0] if other and self._tones else slot
+            self.parts.append(Part(solid, tone, role, finish))
+
+    def _box(self, half: float, tall: float, gap: float) -> Mask:
+        return np.asarray((np.abs(self._x) < half + gap) & (self._y > -gap) & (self._y < tall + gap))

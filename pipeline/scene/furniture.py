@@ -1,0 +1,239 @@
+"""The things that stand in a scene: the stand under the product, the panel behind it, the props beside it."""
+
+import numpy as np
+
+from pipeline.geometry.heightfields import Dunes
+from pipeline.geometry.panels import Panel
+from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.scene.layout import FOCAL, Layout, Part
+
+#: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
+LEAST_AREA = 0.04
+#: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
+Rectangle = tuple[float, float, float, float]
+
+
+class Furniture:
+    """Puts things into a layout's room, each where it covers the product and the others least."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        rng: np.random.Generator,
+        *,
+        level: float,
+        used: int,
+        back: float,
+        ground: Dunes | None = None,
+    ):
+        self._layout, self._rng, self._level, self._back, self._ground = layout, rng, level, back, ground
+        left, top, right, bottom = layout.product
+        self._wide, self._tall = right - left, bottom - top
+        self._short = min(1.0, layout.aspect)
+        self._slots = list(range(used, layout.asked))
+        self._tones = list(range(max(used, layout.asked), len(layout.colours) - 1))
+        self.parts: list[Part] = []
+        #: Footprints (x, z, radius) and pictures of what stands already.
+        self._feet = [(0.0, -0.2 * self._wide, 0.55 * self._wide)]
+        self._seen: list[Rectangle] = []
+
+    @property
+    def wanted(self) -> int:
+        """How many asked colours are not placed yet."""
+        return len(self._slots)
+
+    def next_slot(self) -> int:
+        """Return the next asked colour, or a tone where all are placed."""
+        if self._slots:
+            return self._slots.pop(0)
+        return self._tones[int(self._rng.integers(len(self._tones)))] if self._tones else 0
+
+    def stand(self) -> float:
+        """Put a stand under the product and return the floor's level, which is then below 0."""
+        rng, wide = self._rng, self._wide
+        slot = self.next_slot()
+        high = float(rng.uniform(0.1, 0.2))
+        radius = float(max(0.6 * wide + 0.05, 0.19 * self._short))
+        shape = ("drum", "tiers", "block", "steps", "twin")[int(rng.integers(5))]
+        behind = min(-0.22 * radius, -0.5 * self._layout.base)
+        if shape in ("drum", "tiers", "twin"):
+            self._put(Drum(0, -high, behind, radius, high), slot, "stand")
+            if shape == "tiers":
+                low = 0.45 * high
+                self.parts[-1] = Part(Drum(0, -high + low, behind, radius, high - low), slot, "stand")
+                self._put(Drum(0, -high, behind, 1.32 * radius, low), self._tone(slot), "prop")
+            if shape == "twin":
+                side = self._open_side()
+                tall = high + float(rng.uniform(0.1, 0.3))
+                size = float(rng.uniform(0.45, 0.62)) * radius
+                spot = side * (0.78 * radius + size)
+                self._put(Drum(spot, -high, behind - 0.75 * radius, size, tall), self.next_slot(), "prop")
+        else:
+            deep = float(np.clip(0.62 * radius, 0.16, 0.32))
+            deep = max(deep, 0.5 * self._layout.base + 0.06)
+            self._put(Block(0, -high, min(-0.3 * deep, -0.5 * self._layout.base), radius, high, deep), slot, "stand")
+            if shape == "steps":
+                side = self._open_side()
+                low = float(rng.uniform(0.4, 0.65)) * high
+                wing = 0.6 * radius
+                self._put(
+                    Block(side * (radius + wing), -high, -0.5 * deep, wing, low, 0.9 * deep), self.next_slot(), "prop"
+                )
+        self._feet[0] = (0.0, behind, 1.05 * radius)
+        self._level = -high
+        return -high
+
+    def panel(self, z: float) -> None:
+        """Put a round board or a pair of them behind the product."""
+        rng = self._rng
+        slot = self.next_slot()
+        scale = (FOCAL - z) / FOCAL
+        eye_x, eye_y = float(self._layout.camera[0]), float(self._layout.camera[1])
+        half = float(np.clip(0.5 * max(self._wide, 0.62 * self._tall) + 0.06, 0.2, 0.4 * self._layout.aspect)) * scale
+        shift = float(rng.choice([0.0, rng.uniform(0.15, 0.6), -rng.uniform(0.15, 0.6)])) * half
+        x = eye_x * (1 - scale) + shift
+        # A little over the product's top as the camera sees it.
+        top = eye_y + (self._tall * float(rng.uniform(0.82, 1.12)) - eye_y) * scale
+        tall = float(np.clip(top - self._level, 1.25 * half, 1.6))
+        thick = 0.05
+        shape = ("arch", "arch", "disc", "half_disc", "ring", "portal", "pair")[int(rng.integers(7))]
+        if shape == "disc":
+            half = min(half, 0.6 * tall)
+            self._put(Panel("disc", x, self._level, z + thick, half, 2 * half, thick), slot, "panel")
+        elif shape == "half_disc":
+            half = float(np.clip(0.8 * tall, half, 0.42 * self._layout.aspect * scale + 0.1))
+            self._put(Panel("half_disc", x, self._level, z + thick, half, half, thick), slot, "panel")
+        elif shape == "ring":
+            half = max(half, 0.55 * tall)
+            self._put(Panel("disc", x, self._level, z + 2 * thick, half, 2 * half, 2 * thick, 0.74), slot, "panel")
+        elif shape == "portal":
+            self._put(
+                Panel("arch", x, self._level, z + 2.6 * thick, 1.12 * half, 1.1 * tall, 2.6 * thick, 0.74),
+                slot,
+                "panel",
+            )
+        else:
+            self._put(Panel("arch", x, self._level, z + thick, half, tall, thick), slot, "panel")
+            if shape == "pair":
+                side = 1.0 if shift <= 0 else -1.0
+                self._put(
+                    Panel("arch", x + side * 1.05 * half, self._level, z + 2.4 * thick, 0.6 * half, 0.62 * tall, thick),
+                    self.next_slot(),
+                    "panel",
+                )
+
+    def props(self, extra: int = 0, natural: bool = False) -> None:
+        """Put a prop for every asked colour that has no place yet, and `extra` in tones of the others."""
+        count = self.wanted + extra
+        for index in range(count):
+            asked = self.wanted > 0
+            slot = self.next_slot()
+            self._place(slot, asked, natural, small=not asked and index > 0)
+
+    def _place(self, slot: int, asked: bool, natural: bool, small: bool) -> None:
+        rng = self._rng
+        area = LEAST_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.4)
+        best: tuple[float, Solid, Rectangle, tuple[float, float, float]] | None = None
+        for _ in range(60):
+            z = float(rng.uniform(max(self._back + 0.16, -1.1), 0.02 if small else -0.12))
+            scale = (FOCAL - z) / FOCAL
+            x = float(rng.uniform(*self._sides(scale)))
+            solid, radius = self._prop(x, z, area * scale * scale, natural)
+            seen = self._picture(solid)
+            cost = self._cost(seen, (x, z, radius), asked)
+            if best is None or cost < best[0]:
+                best = cost, solid, seen, (x, z, radius)
+        if best is None or (best[0] > 1.2 and not asked):
+            return
+        self._put(best[1], slot, "prop")
+
+    def _prop(self, x: float, z: float, area: float, natural: bool) -> tuple[Solid, float]:
+        """Return a thing whose picture has `area` (square canvas heights at its own depth), and its foot's radius."""
+        rng = self._rng
+        level = self._level if self._ground is None else float(self._ground.height(_one(x), _one(z)).item())
+        shape = "ball" if natural else ("ball", "ball", "column", "block", "drum", "half_disc")[int(rng.integers(6))]
+        if shape == "ball":
+            squash = float(rng.uniform(0.6, 0.8)) if natural else 1.0
+            radius = float(np.sqrt(area / (np.pi * squash)))
+            sunk = 0.25 * radius if natural else 0.0
+            return Ball(x, level + radius * squash - sunk, z, radius, squash), radius
+        if shape == "half_disc":
+            half = float(np.sqrt(2 * area / np.pi))
+            return Panel("half_disc", x, level, z + 0.06, half, half, 0.12), half
+        if shape == "column":
+            radius = float(np.sqrt(area / (2 * rng.uniform(3.0, 5.5))))
+            return Drum(x, level, z, radius, area / (2 * radius)), radius
+        if shape == "drum":
+            radius = float(np.sqrt(area / (2 * rng.uniform(0.9, 1.8))))
+            return Drum(x, level, z, radius, area / (2 * radius)), radius
+        half = float(np.sqrt(area / (2.4 * rng.uniform(1.0, 2.6))))
+        yaw = float(rng.uniform(-0.5, 0.5))
+        return Block(x, level, z, half, area / (2.4 * half), half, yaw), 1.3 * half
+
+    def _cost(self, seen: Rectangle, foot: tuple[float, float, float], asked: bool) -> float:
+        """Return how badly a place suits: hidden behind the product or others, out of the picture, in one another."""
+        size = max((seen[2] - seen[0]) * (seen[3] - seen[1]), 1e-6)
+        left, right = -self._layout.stand[0], self._layout.aspect - self._layout.stand[0]
+        inside = _overlap(seen, (left, seen[1], right, seen[3])) / size
+        product = (-self._wide / 2, 0.0, self._wide / 2, self._tall)
+        cost = 2.5 * _overlap(seen, product) / size + 6 * max(0.0, 0.85 - inside) * (1.5 if asked else 1.0)
+        for other in self._seen:
+            least = min(size, (other[2] - other[0]) * (other[3] - other[1]))
+            cost += 1.2 * _overlap(seen, other) / max(least, 1e-6)
+        x, z, radius = foot
+        for other_x, other_z, other_radius in self._feet:
+            gap = float(np.hypot(x - other_x, z - other_z)) - radius - other_radius
+            cost += 8.0 * max(0.0, 0.015 - gap) / max(radius, 1e-3)
+        # Behind the wall, or before the product.
+        cost += 20.0 * max(0.0, self._back + 0.02 + radius - z) + 3.0 * max(0.0, seen[3] - 0.75 * self._tall - 0.1)
+        return cost
+
+    def _sides(self, scale: float) -> tuple[float, float]:
+        """Return the least and greatest x of the picture at a depth that the camera sees at 1 / scale."""
+        eye = float(self._layout.camera[0])
+        return eye - scale * self._layout.aspect / 2, eye + scale * self._layout.aspect / 2
+
+    def _open_side(self) -> float:
+        """Return 1 where the picture has more room to the right of the product, -1 where to the left; else either."""
+        x = self._layout.stand[0]
+        if abs(x - self._layout.aspect / 2) > 0.05:
+            return 1.0 if x < self._layout.aspect / 2 else -1.0
+        return 1.0 if self._rng.random() < 0.5 else -1.0
+
+    def _tone(self, slot: int) -> int:
+        """Return another colour than `slot` for what belongs to it, without using up an asked one."""
+        return self._tones[0] if self._tones else slot
+
+    def _picture(self, solid: Solid) -> Rectangle:
+        bounds = solid.bounds
+        assert bounds is not None, "all furniture has an end"
+        x = np.array([bounds[0], bounds[3]] * 4, np.float32)
+        y = np.repeat(np.array([bounds[1], bounds[4]], np.float32), 4)
+        z = np.array([bounds[2], bounds[2], bounds[5], bounds[5]] * 2, np.float32)
+        px, py = self._layout.project((x, y, z))
+        stand_x, stand_y = self._layout.stand
+        return (
+            float(px.min() - stand_x),
+            float(stand_y - py.max()),
+            float(px.max() - stand_x),
+            float(stand_y - py.min()),
+        )
+
+    def _put(self, solid: Solid, slot: int, role: str) -> None:
+        self.parts.append(Part(solid, slot, role))  # type: ignore[arg-type]  # a Role
+        bounds = solid.bounds
+        if bounds is not None and role != "panel":
+            left, _, back, right, _, front = bounds
+            self._feet.append(((left + right) / 2, (back + front) / 2, (right - left) / 2))
+        if role != "stand":
+            self._seen.append(self._picture(solid))
+
+
+def _one(value: float) -> np.ndarray:
+    return np.array([value], np.float32)
+
+
+def _overlap(one: Rectangle, two: Rectangle) -> float:
+    width = min(one[2], two[2]) - max(one[0], two[0])
+    height = min(one[3], two[3]) - max(one[1], two[1])
+    return max(0.0, width) * max(0.0, height)

@@ -1,0 +1,228 @@
+"""Where things are, before anything is drawn: camera, parts and light of a scene, frozen.
+
+The camera's picture plane is upright, as a view camera's, so that uprights stay parallel; its vanishing line is
+shifted to where the composition wants it. World coordinates are those of `pipeline.geometry.ray`: the product stands at
+the origin, and there one unit is one canvas height. In the picture, y runs from 0 at the top to 1 at the bottom, x
+from 0 to the aspect.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.spec import Finish, Preset, SceneKind
+from pipeline.geometry.ray import Field, Triple
+from pipeline.geometry.solids import Drum, Solid
+from pipeline.geometry.walls import Floor, Sweep
+
+#: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
+LYING: frozenset[SceneKind] = frozenset({"flatlay"})
+#: In canvas heights, and so far from the product is the camera; a lens of some 80 mm on full frame, as product
+#: photographers use.
+FOCAL = 2.2
+
+Colour = NDArray[np.float32]
+Role = Literal["floor", "wall", "stand", "panel", "prop", "tube", "far"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A solid with its colour (an index into the layout's colours) and its finish."""
+
+    solid: Solid
+    slot: int
+    role: Role
+    finish: Finish = "plain"
+    #: 0 matt to 1 polished.
+    gloss: float = 0.0
+    #: Radiance over albedo of what shines itself; 0 for what is lit.
+    glow: float = 0.0
+    #: Gloss for the product's mirror image alone, where the part's own light is a matt one's.
+    polish: float = 0.0
+
+
+@dataclass(frozen=True)
+class Gobo:
+    """What stands between the sun and the scene: opaque rectangles (u0, v0, u1, v1) and leaves (polygons of u, v).
+
+    Its plane is square to the line from `centre` to the key light; u runs level, v up, in canvas heights.
+    """
+
+    centre: tuple[float, float, float]
+    bars: tuple[tuple[float, float, float, float], ...]
+    leaves: tuple[tuple[tuple[float, float], ...], ...]
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The light: a square key light that faces its target, and a dome of fill all round.
+
+    `key` is such that a white matt surface that faces the light at its target has radiance 1 × `key`; a white matt
+    surface in the open under the dome has radiance `fill`.
+    """
+
+    position: tuple[float, float, float]
+    target: tuple[float, float, float]
+    #: Half the key light's side, in canvas heights.
+    half: float
+    key: float
+    fill: float
+    #: (3,) linear, of luminance 1.
+    key_tint: Colour
+    fill_tint: Colour
+    gobo: Gobo | None = None
+
+
+@dataclass(frozen=True)
+class Podium:
+    """The stand in the picture: its top ellipse's centre and half axes, and how far its side goes down."""
+
+    x: float
+    y: float
+    rx: float
+    ry: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A composed place."""
+
+    kind: SceneKind
+    aspect: float
+    #: The floor's vanishing line, canvas heights from the top.
+    eye: float
+    #: The product's box in the picture: left, top, right, bottom. It stands with its lowest contour on `bottom`.
+    product: tuple[float, float, float, float]
+    #: (3,) linear albedo each: first the asked colours in their order, then tones of them; the last is a deep one of
+    #: the first, for leaves.
+    colours: tuple[Colour, ...]
+    #: How many of `colours` were asked.
+    asked: int
+    parts: tuple[Part, ...]
+    rig: Rig
+    #: -1 the key light comes from the left, 1 from the right.
+    light_side: float
+    softness: float
+    contrast: float
+    exposure: float
+    warmth: float
+    seed: int
+    #: The product lies on a surface that faces the camera instead of standing.
+    lies: bool = False
+    #: How far the product's base reaches behind its foot, canvas heights; 0 where the photo doesn't tell.
+    base: float = 0.0
+
+    @property
+    def stand(self) -> tuple[float, float]:
+        """The point of the picture where the product stands."""
+        left, _, right, bottom = self.product
+        return (left + right) / 2, bottom
+
+    @property
+    def camera(self) -> Triple:
+        """The camera's place in the world; it looks along -z."""
+        x, bottom = self.stand
+        return np.float32(self.aspect / 2 - x), np.float32(bottom - self.eye), np.float32(FOCAL)  # type: ignore[return-value]  # 0-d
+
+    def rays(self, width: int, height: int) -> Triple:
+        """Return the ways of the camera's rays through pixel centres: 1×W, H×1 and -1, so that distance is depth."""
+        x = (np.arange(width, dtype=np.float32) + 0.5) * np.float32(self.aspect / width)
+        y = (np.arange(height, dtype=np.float32) + 0.5) / np.float32(height)
+        return (
+            ((x - np.float32(self.aspect / 2)) / np.float32(FOCAL))[None],
+            ((np.float32(self.eye) - y) / np.float32(FOCAL))[:, None],
+            np.full((1, 1), -1, np.float32),
+        )
+
+    def project(self, point: Triple) -> tuple[Field, Field]:
+        """Return where world points are in the picture, x and y in canvas heights."""
+        cx, cy, cz = self.camera
+        scale = np.float32(FOCAL) / (cz - point[2])
+        return (
+            np.asarray(self.aspect / 2 + (point[0] - cx) * scale, np.float32),
+            np.asarray(self.eye - (point[1] - cy) * scale, np.float32),
+        )
+
+    @property
+    def edge(self) -> float:
+        """Where the floor ends in the picture, behind the product: at the wall, the table's back or the horizon."""
+        for part in self.parts:
+            if part.role == "floor" and isinstance(part.solid, Floor):
+                return self._height(part.solid.level, part.solid.back)
+            if isinstance(part.solid, Sweep):
+                return self._height(part.solid.level, part.solid.z + 0.5 * part.solid.radius)
+        return self.eye + 0.04
+
+    def _height(self, level: float, z: float) -> float:
+        zero = np.zeros((), np.float32)
+        return float(self.project((zero, np.asarray(level, np.float32), np.asarray(z, np.float32)))[1])
+
+    @property
+    def podium(self) -> Podium | None:
+        """What the product stands on above the floor, as an ellipse; None where it stands on the floor itself."""
+        stand = next((part.solid for part in self.parts if part.role == "stand"), None)
+        if stand is None or stand.bounds is None:
+            return None
+        left, low, back, right, top, front = stand.bounds
+        round_it = 1.0 if isinstance(stand, Drum) else 1.25
+        x, near = (left + right) / 2, self._height(top, front)
+        far = self._height(top, back)
+        middle = np.asarray(x, np.float32), np.asarray(top, np.float32), np.asarray((back + front) / 2, np.float32)
+        centre = float(self.project(middle)[0])
+        scale = FOCAL / (FOCAL - float(middle[2]))
+        ry = round_it * (near - far) / 2
+        return Podium(centre, (near + far) / 2, round_it * (right - left) / 2 * scale, ry, (top - low) * scale)
+
+    def radiance(self, part: Part) -> Colour:
+        """Return the (3,) linear light that a part sends out itself: a tube's in its colour at full brightness."""
+        colour = self.colours[part.slot]
+        if part.role == "tube":
+            colour = colour / max(float(colour.max()), 1e-3)
+        return np.asarray(colour * np.float32(part.glow), np.float32)
+
+
+def fit(
+    preset: Preset,
+    product_aspect: float,
+    width: int,
+    height: int,
+    cut_sides: tuple[str, ...] = (),
+    *,
+    lies: bool = False,
+) -> tuple[float, float, float, float]:
+    """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
+
+    `product_aspect` is its width over height. The preset's fill is reached on the tighter side and its margins are
+    kept; on a scene the product sits a little below the middle, the way it is hung in a frame, and in the middle where
+    it `lies` and is seen from above. A side that the photo cuts the product at (`cut_sides`) goes to the same side of
+    the canvas, or the cut would show.
+    """
+    cuts = set(cut_sides)
+    left, top, right, bottom = (
+        0.0 if side in cuts else margin
+        for side, margin in zip(("left", "top", "right", "bottom"), preset.margins, strict=True)
+    )
+    room_x, room_y = width * max(0.05, 1 - left - right), height * max(0.05, 1 - top - bottom)
+    h = min(preset.fill * height, preset.fill * width / product_aspect, room_y, room_x / product_aspect)
+    if cuts >= {"left", "right"}:
+        h = width / product_aspect
+    elif cuts >= {"top", "bottom"}:
+        h = float(height)
+    w = h * product_aspect
+    x = float(np.clip(preset.centre_x * width - w / 2, left * width, max(left * width, (1 - right) * width - w)))
+    free = height - h
+    # A flat product would otherwise float in the middle of the wall.
+    below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and not lies else free / 2
+    y = float(np.clip(height - below - h, top * height, max(top * height, (1 - bottom) * height - h)))
+    if "left" in cuts:
+        x = 0.0
+    elif "right" in cuts:
+        x = width - w
+    if "bottom" in cuts:
+        y = height - h
+    elif "top" in cuts:
+        y = 0.0
+    return x, y, x + w, y + h

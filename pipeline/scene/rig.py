@@ -1,0 +1,177 @@
+"""The light of a mood: where the key light stands, how large it is, what it shines through, how much fills in."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.core.spec import Mood, SceneKind
+from pipeline.geometry.sampling import square_to
+from pipeline.scene.layout import Gobo, Rig
+
+Point = tuple[float, float, float]
+
+
+def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.Generator) -> Rig:
+    """Return the light of a scene whose wall is at z = `wall`; `angle` as `Mood.light_angle`, of this one picture."""
+    if kind == "flatlay":
+        return _raking(mood, angle, rng)
+    lean = np.deg2rad(angle)
+    rise = {"sand": 0.62, "window": 0.6}.get(kind, 0.78)
+    direction = np.array([np.sin(lean), rise + 0.3 * np.cos(lean), 0.62 + 0.2 * rng.random()])
+    direction /= np.linalg.norm(direction)
+    # A near light falls off over the wall, as a dramatic one should; a far one is even.
+    far = 3.4 - 1.5 * mood.contrast
+    target = np.array([0.0, 0.22, 0.3 * wall])
+    sun = kind in ("window", "sand")
+    if sun:
+        far = 6.0
+    half = 0.05 + 0.16 * mood.softness if sun else 0.12 + 1.0 * mood.softness**1.3
+    warm = np.array([1 + 0.16 * mood.warmth, 1.0, 1 - 0.22 * mood.warmth], np.float32)
+    cool = np.array([1 - 0.05 * mood.warmth, 1.0, 1 + 0.08 * mood.warmth], np.float32)
+    fill = {"neon": 0.17, "window": 0.36, "bokeh": 0.3}.get(kind, 0.5) * (1.12 - 0.95 * mood.contrast)
+    found = Rig(
+        position=_point(target + far * direction),
+        target=_point(target),
+        half=float(half),
+        key={"neon": 0.22, "bokeh": 0.6}.get(kind, 1.0),
+        fill=float(fill),
+        key_tint=_of_luminance_one(warm),
+        fill_tint=_of_luminance_one(cool),
+    )
+    if kind != "window":
+        return found
+    return replace(found, half=float(0.02 + 0.09 * mood.softness), gobo=_gobo(found, wall, rng))
+
+
+def shifted(found: Rig, x: float, y: float) -> Rig:
+    """Return the same light moved along the picture's plane by x and y canvas heights."""
+    move = np.array([x, y, 0.0])
+    position, target = (_point(np.asarray(place) + move) for place in (found.position, found.target))
+    return replace(found, position=position, target=target)
+
+
+def _raking(mood: Mood, angle: float, rng: np.random.Generator) -> Rig:
+    """Return a light for what is seen from above: from the side that `angle` says, low over the surface z = 0.
+
+    The harder, the lower: relief shows.
+    """
+    lean = np.deg2rad(angle)
+    rise = np.deg2rad(33 + 20 * mood.softness + float(rng.uniform(-3, 3)))
+    direction = np.array([np.sin(lean) * np.cos(rise), np.cos(lean) * np.cos(rise), np.sin(rise)])
+    return Rig(
+        position=_point((3.4 - 1.3 * mood.contrast) * direction),
+        target=(0.0, 0.0, 0.0),
+        half=float(0.12 + mood.softness**1.3),
+        key=1.0,
+        fill=float(0.5 * (1.12 - 0.95 * mood.contrast)),
+        key_tint=_of_luminance_one(np.array([1 + 0.16 * mood.warmth, 1.0, 1 - 0.22 * mood.warmth], np.float32)),
+        fill_tint=_of_luminance_one(np.array([1 - 0.05 * mood.warmth, 1.0, 1 + 0.08 * mood.warmth], np.float32)),
+    )
+
+
+def through_leaves(
+    found: Rig, softness: float, free: tuple[float, float, float, float], rng: np.random.Generator
+) -> Rig:
+    """Return the light through branches at one side of the picture, smaller, so that the leaves' shadows are seen.
+
+    None of them falls into `free` (left, low, right, high) on the surface z = 0: a product there would have to show
+    it. Where no branch fits, the light stays as it is.
+    """
+    position, target = np.asarray(found.position), np.asarray(found.target)
+    axis = (position - target) / np.linalg.norm(position - target)
+    u, v = (side.astype(np.float64) for side in square_to(axis.astype(np.float32)))
+    centre = target + float(rng.uniform(0.5, 0.75)) * axis
+
+    def falls_free(leaf: tuple[tuple[float, float], ...]) -> bool:
+        at = np.asarray(leaf)
+        place = centre + at[:, :1] * u + at[:, 1:] * v
+        way = place - position
+        x, y = (place - way * (place[:, 2:] / way[:, 2:]))[:, :2].T
+        return bool(((x < free[0]) | (x > free[2]) | (y < free[1]) | (y > free[3])).all())
+
+    leaves: list[tuple[tuple[float, float], ...]] = []
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    for height in rng.uniform(-0.12, 0.12, 8) + np.tile([-0.5, -0.2, 0.12, 0.42], 2):
+        root = (side * float(rng.uniform(0.3, 0.66)), float(height))
+        heading = np.pi / 2 + side * float(rng.uniform(0.0, 2.8))
+        length = float(rng.uniform(0.3, 0.5))
+        stem, *others = sprig(rng, root, heading, length, 9, float(rng.uniform(0.2, 0.34)))
+        if falls_free(stem):
+            leaves += [stem, *filter(falls_free, others)]
+    # The mask ends there; what touches its edge would run on as a streak.
+    whole = tuple(leaf for leaf in leaves if np.abs(np.asarray(leaf)).max() < 0.72)
+    if not whole:
+        return found
+    return replace(found, half=float(0.03 + 0.1 * softness), gobo=Gobo(_point(centre), (), whole))
+
+
+def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:
+    """A window of panes, blinds or a plant's leaves, so placed that its sun falls beside and behind the product."""
+    target = np.array([float(rng.uniform(-0.12, 0.12)), 0.3, 0.75 * wall])
+    towards = np.asarray(found.position) - target
+    centre = target + towards / np.linalg.norm(towards) * 1.3
+    pattern = ("panes", "panes_leaves", "leaves", "blinds")[int(rng.integers(4))]
+    bars: list[tuple[float, float, float, float]] = []
+    half_u, half_v = float(rng.uniform(0.3, 0.42)), float(rng.uniform(0.42, 0.6))
+    if pattern != "leaves":
+        wide = 6.0
+        bars += [(-wide, half_v, wide, wide), (-wide, -wide, wide, -half_v)]
+        bars += [(-wide, -half_v, -half_u, half_v), (half_u, -half_v, wide, half_v)]
+    if pattern.startswith("panes"):
+        thick = float(rng.uniform(0.012, 0.022))
+        for column in np.linspace(-half_u, half_u, int(rng.integers(3, 5)))[1:-1]:
+            bars.append((float(column) - thick, -half_v, float(column) + thick, half_v))
+        for row in np.linspace(-half_v, half_v, int(rng.integers(3, 5)))[1:-1]:
+            bars.append((-half_u, float(row) - thick, half_u, float(row) + thick))
+    if pattern == "blinds":
+        count = int(rng.integers(8, 13))
+        pitch = 2 * half_v / count
+        for index in range(count):
+            bars.append((-half_u, -half_v + index * pitch, half_u, -half_v + (index + 0.46) * pitch))
+    leaves: list[tuple[tuple[float, float], ...]] = []
+    if "leaves" in pattern:
+        for _ in range(3 if pattern == "panes_leaves" else 6):
+            leaves += _branch(rng, 1.15 * half_u, 1.15 * half_v)
+    return Gobo(_point(centre), tuple(bars), tuple(leaves))
+
+
+def _branch(rng: np.random.Generator, reach_u: float, reach_v: float) -> list[tuple[tuple[float, float], ...]]:
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    root = np.array([side * reach_u * rng.uniform(0.5, 1.2), reach_v * rng.uniform(-0.9, 0.9)])
+    heading = np.pi / 2 - side * rng.uniform(-0.3, 1.6)
+    length = rng.uniform(0.35, 0.6)
+    return sprig(rng, (float(root[0]), float(root[1])), float(heading), float(length), 9, 0.2)
+
+
+def sprig(
+    rng: np.random.Generator, root: tuple[float, float], heading: float, length: float, count: int, broad: float
+) -> list[tuple[tuple[float, float], ...]]:
+    """Return a stem with leaves on both sides as polygons: `heading` in radians from +x, lengths in canvas heights.
+
+    `broad` is a leaf's width over its length.
+    """
+    turn = float(rng.uniform(-0.7, 0.7))
+    share = np.linspace(0, 1, 14)
+    bend = heading + turn * share
+    stem = np.asarray(root) + length / 13 * np.stack([np.cumsum(np.cos(bend)), np.cumsum(np.sin(bend))], 1)
+    across = 0.006 * np.stack([-np.sin(bend), np.cos(bend)], 1) * (1 - 0.8 * share[:, None])
+    shapes = [np.concatenate([stem + across, (stem - across)[::-1]])]
+    along = np.linspace(0, 1, 9)
+    for index in range(count):
+        at = (index + 1.4) / (count + 0.6)
+        spot = round(at * 13)
+        way = float(bend[spot]) + (1 if index % 2 else -1) * float(rng.uniform(0.55, 1.0)) * (1.1 - 0.8 * at)
+        size = length * float(rng.uniform(0.24, 0.34)) * (1.15 - 0.5 * at)
+        axis, normal = np.array([np.cos(way), np.sin(way)]), np.array([-np.sin(way), np.cos(way)])
+        width = broad * size * np.sin(np.pi * along**0.75)
+        middle = stem[spot] + size * along[:, None] * axis
+        shapes.append(np.concatenate([middle + width[:, None] * normal, (middle - width[:, None] * normal)[::-1]]))
+    return [tuple((float(x), float(y)) for x, y in shape) for shape in shapes]
+
+
+def _of_luminance_one(tint: np.ndarray) -> np.ndarray:
+    return np.asarray(tint / (tint @ np.array([0.2126, 0.7152, 0.0722])), np.float32)
+
+
+def _point(values: np.ndarray) -> Point:
+    return float(values[0]), float(values[1]), float(values[2])

@@ -1,0 +1,249 @@
+"""The kinds of place, each built of its own walls, ground and furniture."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.core.spec import SceneKind, Spec
+from pipeline.geometry.heightfields import Curtain, Dunes
+from pipeline.geometry.panels import Opening, Panel
+from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
+from pipeline.scene.flat_lay import Arrangement
+from pipeline.scene.furniture import Furniture
+from pipeline.scene.layout import Layout, Part
+from pipeline.scene.rig import shifted, through_leaves
+
+#: Where the wall may be, z in canvas heights, nearest and farthest.
+WALLS: dict[SceneKind, tuple[float, float]] = {
+    "sweep": (-0.85, -1.35),
+    "podium": (-0.85, -1.35),
+    "tabletop": (-1.1, -1.8),
+    "niche": (-0.62, -0.85),
+    "window": (-0.62, -0.95),
+    "sand": (-2.0, -2.0),
+    "bokeh": (-7.0, -7.0),
+    "curtain": (-0.75, -1.0),
+    "neon": (-0.75, -1.1),
+    "flatlay": (0.0, 0.0),
+}
+#: Finishes that shine, and how much.
+GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
+#: A stand on a polished floor is lacquered: this gloss for the product's mirror image.
+LACQUER = 0.45
+
+
+@dataclass
+class Scenery:
+    """The kinds of place; each method returns the finished layout."""
+
+    spec: Spec
+    empty: Layout
+    wall: float
+    rng: np.random.Generator
+    furnished: bool
+
+    def sweep(self) -> Layout:
+        """Seamless paper; with more than one colour, shapes before it."""
+        radius = min(float(self.rng.uniform(0.35, 0.75)), 0.6 - self.wall * 0.3, -self.wall - 0.9 * self.empty.base)
+        ground = Part(Sweep(self.wall, 0.0, radius), 0, "wall", self.spec.scene.wall)
+        furniture = self._furniture(level=0.0, used=1, back=self.wall + 0.75 * radius)
+        if self.furnished:
+            if self.rng.random() < 0.3 and furniture.wanted > 1:
+                level = furniture.stand()
+                ground = replace(ground, solid=Sweep(self.wall, level, radius))
+            if furniture.wanted:
+                furniture.panel(self.wall + 0.8 * radius)
+            furniture.props()
+        return self._with(ground, *furniture.parts)
+
+    def podium(self) -> Layout:
+        """A stand before a wall, with a panel and props."""
+        furniture = self._furniture(level=0.0, used=2, back=self.wall)
+        level = furniture.stand() if self.furnished else 0.0
+        if self.furnished:
+            if furniture.wanted or self.rng.random() < 0.55:
+                furniture.panel(self.wall + 0.03)
+            furniture.props(extra=int(self.rng.integers(0, 2)))
+        return self._with(*self._room(level), *furniture.parts)
+
+    def tabletop(self) -> Layout:
+        """A table before a wall that is farther off."""
+        back = min(float(self.rng.uniform(-0.75, -0.42)), -1.15 * self.empty.base - 0.05)
+        scene = self.spec.scene
+        table = Part(Floor(0.0, back), self._second, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
+        wall = Part(Wall(self.wall), 0, "wall", scene.wall)
+        furniture = self._furniture(level=0.0, used=2, back=back)
+        if self.furnished:
+            if furniture.wanted > 1:
+                furniture.panel(back + 0.1)
+            furniture.props(extra=int(self.rng.integers(0, 2)))
+        return self._with(wall, table, *furniture.parts)
+
+    def niche(self) -> Layout:
+        """A stand before an arched recess in the wall, whose inside has the second colour; the floor has the third."""
+        left, top, right, bottom = self.empty.product
+        scale = (2.2 - self.wall) / 2.2
+        furniture = self._furniture(level=0.0, used=3, back=self.wall)
+        level = furniture.stand() if self.furnished else 0.0
+        half = float(np.clip(0.56 * (right - left) + 0.1, 0.24, 0.4 * self.empty.aspect)) * scale
+        tall = float(np.clip((bottom - top) * scale + 0.16 - level, 1.3 * half, 1.15 * scale))
+        x = float(self.empty.camera[0]) * (1 - scale)
+        opening = Opening(x, level, half, tall)
+        scene = self.spec.scene
+        parts = (
+            Part(Wall(self.wall, opening), 0, "wall", scene.wall),
+            Part(Recess(self.wall, opening, float(self.rng.uniform(0.18, 0.3))), self._second, "wall", scene.wall),
+            Part(Floor(level, self.wall), 2, "floor", scene.surface),
+        )
+        if self.furnished:
+            furniture.props()
+        return self._with(*parts, *furniture.parts)
+
+    def window(self) -> Layout:
+        """A wall in the sun of a window."""
+        furniture = self._furniture(level=0.0, used=2, back=self.wall)
+        level = 0.0
+        if self.furnished:
+            if furniture.wanted or self.rng.random() < 0.35:
+                level = furniture.stand()
+            if furniture.wanted:
+                furniture.panel(self.wall + 0.03)
+            furniture.props()
+        return self._with(*self._room(level), *furniture.parts)
+
+    def curtain(self) -> Layout:
+        """Hanging folds behind a floor."""
+        cycles = float(self.rng.uniform(2.6, 4.2))
+        waves = tuple(
+            (float(a), float(cycles * k), float(self.rng.uniform(0, 6.28)))
+            for a, k in ((0.03, 1.0), (0.016, 0.43), (0.011, 1.73))
+        )
+        scene = self.spec.scene
+        furniture = self._furniture(level=0.0, used=2, back=self.wall + 0.1)
+        level = 0.0
+        if self.furnished:
+            if furniture.wanted or self.rng.random() < 0.4:
+                level = furniture.stand()
+            furniture.props()
+        floor = Part(Floor(level, self.wall - 0.06), self._second, "floor", scene.surface, 0.55)
+        return self._with(Part(Curtain(self.wall, waves), 0, "wall", scene.wall), floor, *_lacquered(furniture.parts))
+
+    def neon(self) -> Layout:
+        """A dark wall with glowing tubes and a floor that mirrors them."""
+        furniture = self._furniture(level=0.0, used=2, back=self.wall + 0.1)
+        # The tube burns out to white, so its colour, the third, is also given to what stands there.
+        level = furniture.stand() if self.furnished and (furniture.wanted or self.rng.random() < 0.7) else 0.0
+        if self.furnished:
+            furniture.props()
+        wall, floor = self._room(level)
+        return self._with(wall, replace(floor, gloss=0.7), *self._tubes(2, level), *_lacquered(furniture.parts))
+
+    def _tubes(self, slot: int, level: float) -> list[Part]:
+        left, top, right, bottom = self.empty.product
+        z = self.wall + 0.09
+        scale = (2.2 - z) / 2.2
+        half = (
+            float(np.clip(0.66 * max(right - left, 0.7 * (bottom - top)), 0.2, min(0.42 * self.empty.aspect, 0.45)))
+            * scale
+        )
+        x, eye = float(self.empty.camera[0]) * (1 - scale), float(self.empty.camera[1])
+        # Half of the product's height, seen from the camera, at the tube's depth.
+        middle = eye + ((bottom - top) / 2 - eye) * scale
+        radius = 0.011
+        thin = 1 - 2 * radius / half
+        low = max(min(middle, eye + (self.empty.eye - 0.04) * scale - half) - half, level + 0.04)
+        choice = int(self.rng.integers(4))
+        if choice == 0:
+            return [Part(Panel("disc", x, low, z, half, 2 * half, 0.02, thin), slot, "tube", glow=14.0)]
+        if choice == 1:
+            tall = max(2.2 * half, middle - level + half)
+            return [Part(Panel("arch", x, level, z, half, tall, 0.02, thin), slot, "tube", glow=14.0)]
+        if choice == 2:
+            inner = 0.72 * half
+            return [
+                Part(Panel("disc", x, low, z, half, 2 * half, 0.02, thin), slot, "tube", glow=14.0),
+                Part(
+                    Panel("disc", x, low + half - inner, z, inner, 2 * inner, 0.02, 1 - 2 * radius / inner),
+                    slot,
+                    "tube",
+                    glow=14.0,
+                ),
+            ]
+        shift = float(self.rng.choice([-0.55, 0.55])) * half
+        tall = max(2.0 * half, middle - level + 0.7 * half)
+        return [
+            Part(Panel("arch", x + shift, level, z, half, tall, 0.02, thin), slot, "tube", glow=14.0),
+            Part(Panel("disc", x - shift, low, z + 0.05, 0.8 * half, 1.6 * half, 0.02, thin), slot, "tube", glow=14.0),
+        ]
+
+    def sand(self) -> Layout:
+        """Dunes under a sky; a third colour is a low sun's disc, more are boulders."""
+        ridges = tuple(
+            (float(a), float(kx), float(kz), float(self.rng.uniform(0, 6.28)))
+            for a, kx, kz in (
+                (0.08, self.rng.uniform(0.5, 0.9), self.rng.uniform(1.1, 1.7)),
+                (0.045, self.rng.uniform(-1.4, -0.6), self.rng.uniform(1.8, 2.6)),
+                (0.02, self.rng.uniform(1.2, 2.2), self.rng.uniform(2.5, 3.5)),
+            )
+        )
+        scene = self.spec.scene
+        dunes = Dunes(0.0, ridges, -8.0, ripple=0.0016, rise=float(self.rng.uniform(0.045, 0.065)))
+        parts = [
+            Part(Wall(-8.5), 0, "far", glow=1.0),
+            Part(dunes, self._second, "floor", scene.surface),
+        ]
+        furniture = self._furniture(level=0.0, used=2, back=-1.4, ground=dunes)
+        if self.furnished:
+            if furniture.wanted:
+                half = float(np.sqrt(0.06 * self.empty.aspect / np.pi)) * (2.2 + 8.2) / 2.2
+                side = float(self.rng.uniform(-0.3, 0.3)) * self.empty.aspect * 4.7
+                y = float(self.empty.camera[1]) + 0.02 * half
+                parts.append(
+                    Part(Panel("disc", side, y, -8.2, half, 2 * half, 0.02), furniture.next_slot(), "far", glow=1.0)
+                )
+            furniture.props(natural=True, extra=int(self.rng.integers(0, 2)))
+        return self._with(*parts, *furniture.parts)
+
+    def bokeh(self) -> Layout:
+        """A table before lights that are far out of focus."""
+        scene = self.spec.scene
+        back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
+        table = Part(Floor(0.0, back), self._second, "floor", scene.surface, max(0.4, GLOSS.get(scene.surface, 0.0)))
+        return self._with(Part(Wall(self.wall), 0, "far", glow=1.0), table)
+
+    def flatlay(self) -> Layout:
+        """A surface seen from straight above, a second one laid on it, props in the corners."""
+        scene, (left, top, right, bottom) = self.spec.scene, self.empty.product
+        # The camera looks down at the picture's middle, and there the light is aimed.
+        light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.stand[0], bottom - 0.5)
+        # A soft light would leave nothing of leaves' shadows.
+        if self.empty.softness <= 0.6 and self.rng.random() < 0.4:
+            half = (right - left) / 2 + 0.04
+            light = through_leaves(light, self.empty.softness, (-half, -0.04, half, bottom - top + 0.04), self.rng)
+        self.empty = replace(self.empty, eye=0.5, lies=True, rig=light)
+        plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
+        still = Arrangement(self.empty, self.rng)
+        if self.empty.asked > 1 or self.rng.random() < 0.5:
+            still.sheet(scene.wall)
+        still.props()
+        return self._with(Part(plane, 0, "floor", scene.surface, GLOSS.get(scene.surface, 0.0)), *still.parts)
+
+    @property
+    def _second(self) -> int:
+        """The surface's colour: the second asked, or a tone of the only one."""
+        return 1
+
+    def _room(self, level: float) -> tuple[Part, Part]:
+        scene = self.spec.scene
+        floor = Part(Floor(level, self.wall), 1, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
+        return Part(Wall(self.wall), 0, "wall", scene.wall), floor
+
+    def _furniture(self, *, level: float, used: int, back: float, ground: Dunes | None = None) -> Furniture:
+        return Furniture(self.empty, self.rng, level=level, used=used, back=back, ground=ground)
+
+    def _with(self, *parts: Part) -> Layout:
+        return replace(self.empty, parts=tuple(parts))
+
+
+def _lacquered(parts: list[Part]) -> list[Part]:
+    return [replace(part, polish=LACQUER) if part.role == "stand" else part for part in parts]

@@ -1,0 +1,1 @@
+"""Clients, their keys, credits, brands and rate limits."""

@@ -1,0 +1,160 @@
+"""Brands: a client's own palette, style words, seed policy and default preset, by name.
+
+A brand fills in what a request that names it leaves out, at the moment of the submit: a job keeps what was resolved.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.database.clock import db_now
+from service.database.engine import reader
+from service.database.tables import brands
+
+#: Brands that one client may have.
+MOST = 500
+#: Longest name in characters, as of the contract's `pilot_brand`.
+LONGEST_NAME = 120
+
+
+class SeedPolicy(StrEnum):
+    """Where the seeds of a brand's swaps come from."""
+
+    PINNED = "pinned"  #: One seed: the same spec gives the same background for every product.
+    FREE = "free"  #: Each swap has its own.
+
+
+class TooManyBrands(Exception):
+    """Raised when a client has as many brands as it may."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a brand is, as its client sets it."""
+
+    #: #rrggbb, the first the most present.
+    palette: tuple[str, ...] = ()
+    style_words: tuple[str, ...] = ()
+    seed_policy: SeedPolicy = SeedPolicy.FREE
+    #: Of a pinned brand; None: the one that it has, or one is drawn.
+    seed: int | None = None
+    #: For clients that send no preset themselves; nothing here uses it.
+    default_preset: str | None = None
+
+
+@dataclass(frozen=True)
+class Brand:
+    """A brand as it is kept. A pinned one has a seed, a free one none."""
+
+    name: str
+    palette: tuple[str, ...]
+    style_words: tuple[str, ...]
+    seed_policy: SeedPolicy
+    seed: int | None
+    default_preset: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def pinned(self) -> bool:
+        """Whether its swaps share their backgrounds."""
+        return self.seed_policy is SeedPolicy.PINNED
+
+
+class Brands:
+    """The brands of one database. Lives as long as the process; safe in threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+
+    def list(self, client_id: str) -> list[Brand]:
+        """Return a client's brands by name."""
+        query = sa.select(brands).where(brands.c.client_id == client_id)
+        with self._reader.connect() as connection:
+            return sorted((_brand(row) for row in connection.execute(query).mappings()), key=lambda brand: brand.name)
+
+    def get(self, name: str, *, client_id: str) -> Brand | None:
+        """Return the client's brand of exactly that name; None where there is none."""
+        if not may_be_name(name):
+            return None
+        with self._reader.connect() as connection:
+            row = connection.execute(sa.select(brands).where(_is(client_id, name))).mappings().first()
+        return None if row is None else _brand(row)
+
+    def put(self, name: str, profile: Profile, *, client_id: str) -> tuple[Brand, bool]:
+        """Make or replace a client's brand, and tell whether it is new. `name` is one (`may_be_name`).
+
+        A pinned brand keeps its seed until another is given. Raises TooManyBrands.
+        """
+        drawn = profile.seed if profile.seed is not None else secrets.randbelow(2**31)
+        pinned = profile.seed_policy is SeedPolicy.PINNED
+        values: dict[str, Any] = {
+            "palette": list(profile.palette),
+            "style_words": list(profile.style_words),
+            "seed_policy": str(profile.seed_policy),
+            "default_preset": profile.default_preset,
+        }
+        kept = drawn if profile.seed is not None else sa.func.coalesce(brands.c.seed, drawn)
+        again = brands.update().where(_is(client_id, name)).returning(*brands.c)
+        again = again.values(**values, seed=kept if pinned else None, updated_at=db_now())
+        with self._engine.begin() as connection:
+            row = connection.execute(again).mappings().first()
+            if row is not None:
+                return _brand(row), False
+            self._check_room(connection, client_id)
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            new = dialect.insert(brands).values(
+                client_id=client_id, name=name, **values, seed=drawn if pinned else None, updated_at=db_now()
+            )
+            row = connection.execute(new.on_conflict_do_nothing().returning(*brands.c)).mappings().first()
+            if row is not None:
+                return _brand(row), True
+            # Another request made it in between.
+            return _brand(connection.execute(again).mappings().one()), False
+
+    def delete(self, name: str, *, client_id: str) -> bool:
+        """Delete a client's brand, and tell whether there was one. Its jobs keep what they were made of."""
+        if not may_be_name(name):
+            return False
+        with self._engine.begin() as connection:
+            return connection.execute(brands.delete().where(_is(client_id, name))).rowcount == 1
+
+    @staticmethod
+    def _check_room(connection: sa.Connection, client_id: str) -> None:
+        own = sa.select(sa.func.count()).where(brands.c.client_id == client_id)
+        if connection.execute(own).scalar_one() >= MOST:
+            raise TooManyBrands
+
+
+def may_be_name(name: str) -> bool:
+    """Tell whether a brand can have that name: 1 to 120 characters, none of them a control character or a slash."""
+    return 1 <= len(name) <= LONGEST_NAME and not any(
+        ord(character) < 0x20
+        or 0x7F <= ord(character) <= 0x9F
+        or 0xD800 <= ord(character) <= 0xDFFF
+        or character == "/"
+        for character in name
+    )
+
+
+def _is(client_id: str, name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(brands.c.client_id == client_id, brands.c.name == name)
+
+
+def _brand(row: sa.RowMapping) -> Brand:
+    return Brand(
+        name=row["name"],
+        palette=tuple(row["palette"]),
+        style_words=tuple(row["style_words"]),
+        seed_policy=SeedPolicy(row["seed_policy"]),
+        seed=row["seed"],
+        default_preset=row["default_preset"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,191 @@
+"""Clients, their keys and their credits: every statement that touches them but a job's own debit and refund."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from ulid import ULID
+
+from service.accounts.ledger import grant
+from service.database.clock import db_now
+from service.database.engine import reader
+from service.database.tables import UNFINISHED, api_keys, clients, jobs, ledger
+
+
+class UnknownClient(LookupError):
+    """Raised when no client has the name that was given."""
+
+
+class ClientExists(ValueError):
+    """Raised when a client of that name is there already."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who calls. The secrets verify Shopify's signature; both are good during a rotation."""
+
+    id: str
+    name: str
+    balance: int
+    shopify_secrets: tuple[str, ...]
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger; `amount` is signed."""
+
+    id: str
+    kind: str
+    amount: int
+    job_id: str | None
+    created_at: datetime
+
+
+def _client(row: sa.RowMapping) -> Client:
+    live = (row["shopify_secret"], row["shopify_secret_previous"])
+    return Client(
+        id=row["id"],
+        name=row["name"],
+        balance=row["balance"],
+        shopify_secrets=tuple(secret for secret in live if secret),
+        created_at=row["created_at"],
+        disabled_at=row["disabled_at"],
+    )
+
+
+class Accounts:
+    """The clients of one database. Lives as long as the process; safe in threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+
+    def add(self, name: str, *, credits: int) -> tuple[Client, str]:
+        """Register a client and return it with its key, which is shown this once and stored hashed.
+
+        Raises ClientExists, and ValueError for an empty name or negative credits.
+        """
+        if not name.strip() or len(name) > 120:
+            raise ValueError("A client's name has 1 to 120 characters.")
+        if credits < 0:
+            raise ValueError("Credits are 0 or more.")
+        client_id, key = str(ULID()), _new_key()
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(clients.insert().values(id=client_id, name=name, balance=0))
+                connection.execute(api_keys.insert().values(sha256=_hash(key), client_id=client_id))
+                if credits:
+                    grant(connection, client_id, credits)
+        except sa.exc.IntegrityError as error:
+            raise ClientExists(f"A client named {name!r} exists already.") from error
+        return self.named(name), key
+
+    def grant(self, name: str, credits: int) -> Client:
+        """Add credits to a client. Raises UnknownClient, and ValueError unless credits > 0."""
+        if credits <= 0:
+            raise ValueError("A grant is 1 credit or more.")
+        client = self.named(name)
+        with self._engine.begin() as connection:
+            grant(connection, client.id, credits)
+        return self.named(name)
+
+    def named(self, name: str) -> Client:
+        """Return the client of that name. Raises UnknownClient."""
+        with self._reader.connect() as connection:
+            row = connection.execute(sa.select(clients).where(clients.c.name == name)).mappings().first()
+        if row is None:
+            raise UnknownClient(f"There is no client named {name!r}.")
+        return _client(row)
+
+    def all(self) -> list[Client]:
+        """Return every client, by name."""
+        with self._reader.connect() as connection:
+            rows = connection.execute(sa.select(clients).order_by(clients.c.name)).mappings()
+            return [_client(row) for row in rows]
+
+    def unfinished_jobs(self) -> dict[str, int]:
+        """Return how many jobs of each client are not over, by its id; clients without any are left out."""
+        counted = sa.select(jobs.c.client_id, sa.func.count().label("unfinished"))
+        query = counted.where(UNFINISHED).group_by(jobs.c.client_id)
+        with self._reader.connect() as connection:
+            return {row.client_id: row.unfinished for row in connection.execute(query)}
+
+    def rotate_key(self, name: str, *, keep_old: float = 0.0) -> tuple[Client, str]:
+        """Give a client a new key and return it, this once; those before it stay good for `keep_old` seconds at most.
+
+        Raises UnknownClient.
+        """
+        key = _new_key()
+        with self._engine.begin() as connection:
+            # The client's row is held: of two rotations at once, the second one's key is the one that lasts.
+            client_id = connection.execute(
+                sa.select(clients.c.id).where(clients.c.name == name).with_for_update(key_share=True)
+            ).scalar()
+            if client_id is None:
+                raise UnknownClient(f"There is no client named {name!r}.")
+            ends = db_now(keep_old)
+            lasts_longer = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > ends)
+            connection.execute(
+                api_keys.update().where(api_keys.c.client_id == client_id, lasts_longer).values(expires_at=ends)
+            )
+            connection.execute(api_keys.insert().values(sha256=_hash(key), client_id=client_id))
+        return self.named(name), key
+
+    def disable(self, name: str) -> Client:
+        """Refuse the client's keys from now on. Raises UnknownClient."""
+        return self._change(name, disabled_at=db_now())
+
+    def enable(self, name: str) -> Client:
+        """Take the client's keys again. Raises UnknownClient."""
+        return self._change(name, disabled_at=None)
+
+    def set_shopify_secret(self, name: str, secret: str) -> Client:
+        """Make `secret` the live one; the one before it stays good until the next rotation. Raises UnknownClient."""
+        return self._change(name, shopify_secret_previous=clients.c.shopify_secret, shopify_secret=secret)
+
+    def _change(self, name: str, **values: object) -> Client:
+        self.named(name)
+        with self._engine.begin() as connection:
+            connection.execute(clients.update().where(clients.c.name == name).values(**values))
+        return self.named(name)
+
+    def authenticate(self, key: str) -> Client | None:
+        """Return whose key this is; None for an unknown key, one that was rotated away, or a disabled client."""
+        query = (
+            sa.select(clients)
+            .join(api_keys, api_keys.c.client_id == clients.c.id)
+            .where(
+                api_keys.c.sha256 == _hash(key),
+                clients.c.disabled_at.is_(None),
+                sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()),
+            )
+        )
+        with self._reader.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else _client(row)
+
+    def credits(self, client_id: str, *, latest: int) -> tuple[int, list[Entry]]:
+        """Return the balance and the latest entries of the ledger, newest first."""
+        with self._reader.connect() as connection:
+            balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
+            rows = connection.execute(
+                sa.select(ledger)
+                .where(ledger.c.client_id == client_id)
+                .order_by(ledger.c.created_at.desc(), ledger.c.id.desc())
+                .limit(latest)
+            ).mappings()
+            return balance, [
+                Entry(row["id"], row["kind"], row["amount"], row["job_id"], row["created_at"]) for row in rows
+            ]
+
+
+def _new_key() -> str:
+    return "bd_" + secrets.token_urlsafe(32)
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The API process: the app, its guards and its routes."""

@@ -1,0 +1,149 @@
+"""The API process, put together: the one place that builds what its routes use."""
+
+import logging
+from importlib.metadata import version
+
+import sqlalchemy as sa
+from litestar import Litestar, Response, get
+from litestar.datastructures import State
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import Message, Scope
+from ulid import ULID
+
+from service.accounts.brands import Brands
+from service.accounts.clients import Accounts
+from service.accounts.rate_limit import RateLimit
+from service.api.admission import REFUSALS, tell_rate
+from service.api.files import files_router
+from service.api.reference import REFERENCE
+from service.api.routes import PRIVATE, PUBLIC
+from service.api.studio import STUDIO
+from service.api.studio_page import StudioPage
+from service.catalogue.catalogue import load_catalogue
+from service.database.engine import create_engine, is_migrated
+from service.jobs.intake import Orders
+from service.jobs.listing import Listings
+from service.jobs.notifier import Watch
+from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.states import JobStates
+from service.jobs.submit import Submit
+from service.jobs.transitions import Jobs
+from service.schemas.openapi import Documented, close_schemas, openapi_config
+from service.schemas.openapi_samples import add_examples, load_examples
+from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
+from service.schemas.responses import Health, MissingPart
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.objects import Objects, StoreUnavailable
+from service.storage.registry import Stored
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> Litestar:
+    """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
+    engine = create_engine(settings.sqlalchemy_url)
+    catalogue = load_catalogue()
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
+    sources, renders = open_buckets(settings)
+    bell = Bell(settings.queue_url)
+    job_states = JobStates(engine)
+    watch = Watch(job_states.of, stream_limit=settings.stream_limit)
+    orders = Orders(
+        engine,
+        key_ttl=settings.idempotency_ttl,
+        unfinished_limit=settings.unfinished_limit,
+        queue_limit=settings.queue_limit,
+    )
+    brands = Brands(engine)
+    submit = Submit(
+        catalogue=catalogue,
+        orders=orders,
+        jobs=jobs,
+        brands=brands,
+        sources=sources,
+        bell=bell,
+        max_photo_bytes=settings.max_photo_bytes,
+    )
+    state = {
+        "accounts": Accounts(engine),
+        "brands": brands,
+        "catalogue": catalogue,
+        "engine": engine,
+        "job_states": job_states,
+        "jobs": jobs,
+        "listings": Listings(engine),
+        "orders": orders,
+        "prefer_wait": settings.prefer_wait,
+        "public_url": settings.public_url,
+        "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
+        "renders": renders,
+        "sources": sources,
+        "stored": Stored(engine),
+        "stream_heartbeat": settings.stream_heartbeat,
+        "stream_seconds": settings.stream_seconds,
+        "studio": StudioPage(settings.thumbnails, (sources, renders)),
+        "submit": submit,
+        "bell": bell,
+        "watch": watch,
+    }
+    app = Litestar(
+        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
+        state=State(state),
+        before_send=[_name_request, tell_rate],
+        exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
+        plugins=[BodiesInContext({"catalogue": catalogue})],
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=openapi_config(version("backdrop")),
+        on_shutdown=[watch.end, engine.dispose],
+        logging_config=None,
+    )
+    close_schemas(app.openapi_schema)
+    add_examples(app.openapi_schema, load_examples())
+    return app
+
+
+@get("/health/live", operation_id="live", tags=["health"], sync_to_thread=False)
+def live() -> Health:
+    """Tell that the process answers."""
+    return Health(status="ok")
+
+
+@get(
+    "/health/ready",
+    operation_id="ready",
+    tags=["health"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={503: ResponseSpec(Health, description="What is missing", generate_examples=False)},
+)
+def ready(state: State) -> Response[Health]:
+    """Tell whether requests can be taken: 503 with what is missing where they can't."""
+    engine: sa.Engine = state.engine
+    bell: Bell = state.bell
+    buckets: tuple[Objects, Objects] = (state.sources, state.renders)
+    missing = []
+    try:
+        if not is_migrated(engine):
+            missing.append(MissingPart(part="database", detail="The schema is not current. Run `backdrop migrate`."))
+    except sa.exc.SQLAlchemyError:
+        logger.exception("database unreachable")
+        missing.append(MissingPart(part="database", detail="The database does not answer."))
+    try:
+        bell.check()
+    except QueueUnavailable:
+        missing.append(MissingPart(part="queue", detail="The queue server does not answer."))
+    try:
+        for bucket in buckets:
+            bucket.check()
+    except StoreUnavailable as error:
+        missing.append(MissingPart(part="store", detail=str(error)))
+    health = Health(status="unavailable" if missing else "ok", missing=missing)
+    return Response(health, status_code=503 if missing else 200)
+
+
+async def _name_request(message: Message, scope: Scope) -> None:
+    """Put X-Request-Id on every answer; on a submit it is the key of the request's log."""
+    if message["type"] == "http.response.start":
+        request_id = scope["state"].setdefault("request_id", str(ULID()))
+        message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]

@@ -1,0 +1,119 @@
+"""Following a job: a stream of Server-Sent Events, https://html.spec.whatwg.org/multipage/server-sent-events.html."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+from litestar.params import FromPath, HeaderParameter
+from litestar.response import ServerSentEvent
+from litestar.response.sse import ServerSentEventMessage
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from service.jobs.notifier import TooManyStreams, Watch, Watcher
+from service.jobs.states import JobState, JobStates
+from service.schemas.openapi import (
+    DATABASE_AWAY,
+    NO_NEWS,
+    NOT_FOUND,
+    STREAM,
+    TOO_MANY_STREAMS,
+    UNAUTHORIZED,
+    Documented,
+)
+from service.schemas.problems import not_found, problem
+from service.schemas.serialize import event_view
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def _letting_go(app: ASGIApp) -> ASGIApp:
+    """Close the request's watcher when the request is over, however it ends: a stream may never have been begun."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        finally:
+            watcher: Watcher | None = scope["state"].pop("watcher", None)
+            if watcher is not None:
+                watcher.close()
+
+    return call
+
+
+@get(
+    "/jobs/{job_id:str}/events",
+    operation_id="follow_job",
+    tags=["jobs"],
+    middleware=[_letting_go],
+    operation_class=Documented,
+    responses={
+        200: STREAM,
+        204: NO_NEWS,
+        401: UNAUTHORIZED,
+        404: NOT_FOUND,
+        429: TOO_MANY_STREAMS,
+        503: DATABASE_AWAY,
+    },
+)
+async def follow_job(
+    request: AnyRequest,
+    state: State,
+    job_id: FromPath[str],
+    last_event_id: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID",
+            description="The id of the last event that came: the stream goes on with what is newer than it.",
+        ),
+    ] = None,
+) -> Response[Any]:
+    """Follow a job: where it stands now, then each change, until it is over and the stream ends.
+
+    Whoever is cut off connects again with `Last-Event-ID`. States that came and went meanwhile are left out.
+    """
+    states: JobStates = state.job_states
+    first = await sync_to_thread(states.of_client, job_id, request.state.client.id)
+    if first is None:
+        raise not_found("job")
+    seen = last_event_id == str(first.event_id)
+    if seen and first.over:
+        return Response(None, status_code=204)
+    watch: Watch = state.watch
+    try:
+        watcher = request.state.watcher = watch.open(job_id, holder=request.state.client.id)
+    except TooManyStreams as error:
+        detail = (
+            f"You hold {error.limit} streams of events, and no more may be open at once. Close one, or ask"
+            f" GET /v1/jobs/{{job_id}}."
+        )
+        raise problem(429, "too_many_streams", detail, {"Retry-After": "10"}) from error
+    told = _told(watcher, first, seen=seen, heartbeat=state.stream_heartbeat, ends_after=state.stream_seconds)
+    return ServerSentEvent(told, headers={"Cache-Control": "no-store"})
+
+
+async def _told(
+    watcher: Watcher, first: JobState, *, seen: bool, heartbeat: float, ends_after: float
+) -> AsyncIterator[ServerSentEventMessage]:
+    """Tell the first state unless it was seen, and then each newer one, until the job, the time or the API is over."""
+    end, last = time.monotonic() + ends_after, first
+    if not seen:
+        yield _event(first)
+    while not last.over:
+        left = end - time.monotonic()
+        if left <= 0:
+            return
+        news = await watcher.news(min(heartbeat, left))
+        if news is None:
+            if watcher.stopped:
+                return
+            yield ServerSentEventMessage(data=None, comment="here")
+        elif news.event_id > last.event_id and news != last:
+            last = news
+            yield _event(news)
+
+
+def _event(state: JobState) -> ServerSentEventMessage:
+    return ServerSentEventMessage(event="job", id=str(state.event_id), data=event_view(state).model_dump_json())

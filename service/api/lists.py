@@ -1,0 +1,84 @@
+"""The routes that list what a client has."""
+
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.openapi.spec import Example
+from litestar.params import QueryParameter
+
+from service.jobs.listing import Listings
+from service.jobs.records import JobStatus
+from service.schemas.openapi import DATABASE_AWAY, INVALID, UNAUTHORIZED, Documented
+from service.schemas.responses import JobPage, RenderPage
+from service.schemas.serialize import job_view, render_view
+
+AnyRequest = Request[Any, Any, Any]
+
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.", examples=[Example(value=20)])]
+#: To callers it means nothing, but what can't be a ULID is a mistake and told as one.
+Cursor = Annotated[
+    str | None,
+    QueryParameter(
+        pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$",
+        max_length=26,  # "$" lets a line break by
+        description="The `next_cursor` of the page before; leave it out for the first page.",
+        examples=[Example(value="01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")],
+    ),
+]
+
+
+@get(
+    "/jobs",
+    operation_id="list_jobs",
+    tags=["jobs"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 422: INVALID, 503: DATABASE_AWAY},
+)
+def list_jobs(
+    request: AnyRequest,
+    state: State,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    status: Annotated[
+        JobStatus | None, QueryParameter(description="Only jobs that stand there.", examples=[Example(value="FAILURE")])
+    ] = None,
+) -> JobPage:
+    """List the client's jobs, newest first, each as GET /v1/jobs/{job_id} shows it."""
+    listings: Listings = state.listings
+    page = listings.jobs(request.state.client.id, limit=limit, cursor=cursor, status=status)
+    items = [job_view(request, state, job, render) for job, render in page.items]
+    return JobPage(items=items, next_cursor=page.next_cursor)
+
+
+@get(
+    "/renders",
+    operation_id="list_renders",
+    tags=["renders"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 422: INVALID, 503: DATABASE_AWAY},
+)
+def list_renders(
+    request: AnyRequest,
+    state: State,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    output_preset: Annotated[
+        str | None,
+        QueryParameter(
+            pattern="^[a-z][a-z0-9_]*$",
+            max_length=64,
+            # One that has left the catalogue may still have renders: it need not be in it.
+            description="Only renders for that place: a name of GET /v1/output-presets, or one that was there once.",
+            examples=[Example(value="shopify_product")],
+        ),
+    ] = None,
+) -> RenderPage:
+    """List the client's renders, newest first, each as GET /v1/renders/{public_id} shows it."""
+    listings: Listings = state.listings
+    page = listings.renders(request.state.client.id, limit=limit, cursor=cursor, output_preset=output_preset)
+    return RenderPage(
+        items=[render_view(request, state, render) for render in page.items], next_cursor=page.next_cursor
+    )

@@ -1,0 +1,208 @@
+"""The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.list_routes`, `.file_routes` have more."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, delete, get, post
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import Example
+from litestar.params import Body, FromPath
+from ulid import ULID
+
+from service.accounts.clients import Accounts
+from service.api.auth import authenticated
+from service.api.brands import delete_brand, get_brand, list_brands, put_brand
+from service.api.events import follow_job
+from service.api.lists import list_jobs, list_renders
+from service.api.workflows import WORKFLOWS
+from service.catalogue.catalogue import Catalogue
+from service.jobs.intake import Orders
+from service.jobs.submit import upload_prefix
+from service.jobs.transitions import Jobs
+from service.schemas.openapi import (
+    DATABASE_AWAY,
+    INVALID,
+    JOB_FINISHED,
+    NOT_FOUND,
+    SECURED,
+    TOO_LARGE,
+    UNAUTHORIZED,
+    Documented,
+)
+from service.schemas.problems import not_found
+from service.schemas.responses import (
+    CatalogueItems,
+    CreditEntry,
+    Credits,
+    JobRequestView,
+    JobView,
+    RenderView,
+    Upload,
+    UploadRequest,
+)
+from service.schemas.serialize import asked_view, base_url, job_view, render_view
+from service.storage.objects import UPLOAD_TYPES, Objects
+from service.storage.registry import Stored
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def options(path: str, *methods: str) -> HTTPRouteHandler:
+    """Return the answer to OPTIONS of a path whose methods have a handler each; to be registered before them.
+
+    Litestar's own answer is made with the first of them, and names no other.
+    """
+
+    def options_of_path() -> Response[None]:
+        return Response(None, status_code=204, headers={"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
+
+    made = HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False, sync_to_thread=False)
+    return made(options_of_path)
+
+
+@post(
+    "/uploads",
+    status_code=201,
+    operation_id="create_upload",
+    tags=["photos"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 413: TOO_LARGE, 422: INVALID, 503: DATABASE_AWAY},
+)
+def create_upload(
+    request: AnyRequest,
+    state: State,
+    data: Annotated[UploadRequest, Body(examples=[Example(value={"content_type": "image/jpeg"})])],
+) -> Upload:
+    """Reserve a key of the client's own and say where to PUT the bytes."""
+    sources: Objects = state.sources
+    key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
+    stored: Stored = state.stored
+    stored.announce("sources", key, client_id=request.state.client.id)
+    signed = sources.upload_url(key, data.content_type, base_url(request))
+    return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
+
+
+@get(
+    "/jobs/{job_id:str}",
+    operation_id="get_job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
+)
+def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
+    """Tell where a job stands, and on SUCCESS what came of it."""
+    jobs: Jobs = state.jobs
+    found = jobs.get(job_id, client_id=request.state.client.id)
+    if found is None:
+        raise not_found("job")
+    return job_view(request, state, *found)
+
+
+@get(
+    "/jobs/{job_id:str}/request",
+    operation_id="get_job_request",
+    tags=["jobs"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
+)
+def get_job_request(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobRequestView:
+    """Return what was asked of a job, and the photo behind it for as long as it is kept."""
+    orders: Orders = state.orders
+    asked = orders.asked(job_id, client_id=request.state.client.id)
+    if asked is None:
+        raise not_found("job")
+    return asked_view(request, state, asked)
+
+
+@delete(
+    "/jobs/{job_id:str}",
+    status_code=200,
+    operation_id="cancel_job",
+    tags=["jobs"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 409: JOB_FINISHED, 503: DATABASE_AWAY},
+)
+def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
+    """Cancel a job that is not over: it ends as FAILURE with the error code `cancelled`, and its credits come back."""
+    jobs: Jobs = state.jobs
+    found = jobs.cancel(job_id, client_id=request.state.client.id)
+    if found is None:
+        raise not_found("job")
+    return job_view(request, state, *found)
+
+
+@get(
+    "/renders/{public_id:str}",
+    operation_id="get_render",
+    tags=["renders"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
+)
+def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> RenderView:
+    """Return a render's measurements and a short-lived download URL."""
+    jobs: Jobs = state.jobs
+    render = jobs.render(public_id, client_id=request.state.client.id)
+    if render is None:
+        raise not_found("render")
+    return render_view(request, state, render)
+
+
+@get(
+    "/credits",
+    operation_id="get_credits",
+    tags=["credits"],
+    sync_to_thread=True,
+    operation_class=Documented,
+    responses={401: UNAUTHORIZED, 503: DATABASE_AWAY},
+)
+def get_credits(request: AnyRequest, state: State) -> Credits:
+    """Return the balance and the latest 100 ledger entries, newest first."""
+    accounts: Accounts = state.accounts
+    balance, entries = accounts.credits(request.state.client.id, latest=100)
+    return Credits(balance=balance, entries=[CreditEntry.model_validate(vars(entry)) for entry in entries])
+
+
+@get("/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False)
+def list_scene_types(state: State) -> CatalogueItems:
+    """List the scenes that have a name; `scene_type` also takes free text."""
+    return _items(state, "scene_types")
+
+
+@get("/moods", operation_id="list_moods", tags=["catalogues"], sync_to_thread=False)
+def list_moods(state: State) -> CatalogueItems:
+    """List the moods that have a name; `mood` also takes free text."""
+    return _items(state, "moods")
+
+
+@get("/output-presets", operation_id="list_output_presets", tags=["catalogues"], sync_to_thread=False)
+def list_output_presets(state: State) -> CatalogueItems:
+    """List the places of publication with their size, formats, credits and rules."""
+    return _items(state, "output_presets")
+
+
+def _items(state: State, key: str) -> CatalogueItems:
+    catalogue: Catalogue = state.catalogue
+    return CatalogueItems(items=catalogue.to_json()[key])
+
+
+JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
+BRAND_OPTIONS = options("/brands/{name:str}", "GET", "PUT", "DELETE")
+#: Everything under /v1 that belongs to one client.
+PRIVATE = Router(
+    "/v1",
+    guards=[authenticated],
+    security=SECURED,
+    route_handlers=[
+        *(WORKFLOWS, create_upload, get_credits),
+        *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
+        *(list_renders, get_render),
+        *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
+    ],
+)
+#: Everything under /v1 that is the same for all.
+PUBLIC = Router("/v1", route_handlers=[list_scene_types, list_moods, list_output_presets])

@@ -1,0 +1,146 @@
+"""The routes that make jobs; each is counted against its client's rate before its body is read."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, post
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+from litestar.openapi.spec import Example
+from litestar.params import Body, HeaderParameter, QueryParameter
+
+from service.api.admission import within_rate
+from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.jobs.notifier import Watch
+from service.jobs.records import JobStatus
+from service.jobs.submit import SourceNotFound, SourceTooLarge, Submit
+from service.schemas.openapi import (
+    ACCEPTED,
+    CONFLICT,
+    IN_DOUBT,
+    INSUFFICIENT_CREDITS,
+    INVALID,
+    NOT_FOUND,
+    PLANNED,
+    TOO_LARGE,
+    TOO_MANY,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    Submitted,
+)
+from service.schemas.prefer import preferred_wait
+from service.schemas.problems import not_found, unprocessable
+from service.schemas.responses import WorkflowAcceptedResponse
+from service.schemas.serialize import plan_view
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@post(
+    "/background-swap-with-spec",
+    status_code=202,
+    operation_id="background_swap_with_spec",
+    summary="Swap a product photo's background to an inline background spec",
+    tags=["workflows"],
+    before_request=signed_by_shopify,
+    operation_class=Submitted,
+    responses={
+        200: PLANNED,
+        202: ACCEPTED,
+        401: UNAUTHORIZED,
+        402: INSUFFICIENT_CREDITS,
+        404: NOT_FOUND,
+        409: CONFLICT,
+        413: TOO_LARGE,
+        422: INVALID,
+        429: TOO_MANY,
+        500: IN_DOUBT,
+        503: UNAVAILABLE,
+    },
+)
+async def background_swap_with_spec(
+    request: AnyRequest,
+    state: State,
+    data: Annotated[
+        BackgroundSwapWithSpecRequest,
+        Body(examples=[Example(summary="A cream jar on a podium", value=BackgroundSwapWithSpecRequest.EXAMPLE)]),
+    ],
+    dry_run: Annotated[
+        bool,
+        QueryParameter(
+            description="Only validate, price and warn: the answer is 200 with a SwapPlan. Nothing is charged, stored"
+            " or queued, and `Idempotency-Key` is not looked at; the submit is counted all the same."
+        ),
+    ] = False,
+    seed: Annotated[
+        int | None,
+        QueryParameter(
+            ge=0,
+            le=2**31 - 1,
+            description="The same seed and spec give the same background. Left out: one is drawn.",
+            examples=[Example(value=7)],
+        ),
+    ] = None,
+    prefer: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Prefer",
+            description="RFC 7240: with `wait=N` the answer comes when the job is over or after N seconds, 30 at most,"
+            " with the status that the job has then. Other preferences are ignored.",
+            examples=[Example(value="wait=20")],
+        ),
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Idempotency-Key",
+            max_length=255,
+            description="The same key, body and seed get the first answer again, and nothing is charged twice.",
+        ),
+    ] = None,
+    shopify_signature: Annotated[
+        str | None,
+        HeaderParameter(
+            name=SHOPIFY_HEADER,
+            description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret; checked when present.",
+        ),
+    ] = None,
+) -> Response[Any]:
+    """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
+    submit: Submit = state.submit
+    client = request.state.client
+    try:
+        if dry_run:
+            return Response(plan_view(await sync_to_thread(submit.plan, client, data, seed=seed)), status_code=200)
+        accepted = await sync_to_thread(
+            submit.swap,
+            client,
+            data,
+            seed=seed,
+            raw_body=request.state.raw_body,
+            request_id=request.state.request_id,
+            idempotency_key=idempotency_key or None,  # an empty header is none
+        )
+    except SourceNotFound as error:
+        raise not_found("source") from error
+    except SourceTooLarge:
+        text = f"The photo weighs more than {submit.max_photo_bytes} bytes. Upload a smaller one."
+        loc = ["body", "source_image_s3_key"]
+        return unprocessable([{"loc": loc, "msg": text, "type": "photo_too_large"}])
+    status, headers = JobStatus.NOT_STARTED, {"Location": f"/v1/jobs/{accepted.job_id}"}
+    wait = preferred_wait(request.headers.getall("prefer", []), most=state.prefer_wait)
+    if wait is not None and state.prefer_wait:
+        watch: Watch = state.watch
+        known = await watch.ended(accepted.job_id, wait)
+        status = known.status if known is not None else status
+        headers["Preference-Applied"] = f"wait={wait}"
+    answer = WorkflowAcceptedResponse(
+        request_id=accepted.request_id,
+        job_id=accepted.job_id,
+        status=status,
+        credits_cost=accepted.credits_cost,
+    )
+    return Response(answer, status_code=202, headers=headers)
+
+
+WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])

@@ -1,0 +1,1 @@
+"""What a batch is to make: spec file, photos, pairs, state, outcomes."""

@@ -1,0 +1,134 @@
+"""What a batch remembers, so that the same command goes on where it stopped, wherever that was.
+
+A line of JSON for each event, written through to the disk before the next step; the newest line of a kind counts. A
+line that was cut off is none.
+"""
+
+import fcntl
+import hashlib
+import os
+import threading
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from service.batch.manifest.outcome import Made, Outcome
+
+FOLDER = ".backdrop-batch"
+
+
+class BatchRuns(RuntimeError):
+    """Raised when another batch writes to the same folder."""
+
+
+@dataclass
+class Entry:
+    """How far a pair has come."""
+
+    #: Counts jobs that ended as FAILURE: the next one is another request.
+    attempt: int = 0
+    #: The server that it was sent to, and the job there.
+    url: str = ""
+    job_id: str | None = None
+    made: Made | None = None
+
+
+class State:
+    """The memory of one output folder; one batch at a time has it. Safe in threads."""
+
+    def __init__(self, out: Path) -> None:
+        folder = out / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock_file = (folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock_file.close()
+            raise BatchRuns(f"Another batch writes to {out}. Wait for it, or choose another -o.") from error
+        self._lock = threading.Lock()
+        #: In every Idempotency-Key of this folder, so that another folder's batch is another order.
+        self.run_id = ""
+        self._uploads: dict[tuple[str, str], str] = {}
+        self._entries: dict[str, Entry] = {}
+        path = folder / "state.jsonl"
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._load(path)
+        if not self.run_id:
+            self._note("run", id=str(uuid.uuid4()))
+
+    def __enter__(self) -> Self:
+        """Give the folder back at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the folder back."""
+        os.close(self._handle)
+        self._lock_file.close()
+
+    def entry(self, pair_key: str) -> Entry:
+        """Return how far a pair has come."""
+        return self._entries.setdefault(pair_key, Entry())
+
+    def upload(self, url: str, sha256: str) -> str | None:
+        """Return the key of a photo that a server has."""
+        return self._uploads.get((url, sha256))
+
+    def uploaded(self, url: str, sha256: str, key: str) -> None:
+        """Remember the key of a photo, in the place of an older one."""
+        self._note("uploaded", url=url, sha256=sha256, key=key)
+
+    def submitted(self, pair_key: str, url: str, job_id: str) -> None:
+        """Remember the job of a pair."""
+        self._note("submitted", pair=pair_key, url=url, job_id=job_id)
+
+    def ended(self, pair_key: str, outcome: Outcome, *, job_over: bool) -> None:
+        """Remember what became of a pair. `job_over`: its job failed, so that another try is another job."""
+        kind = "made" if isinstance(outcome, Made) else "failed"
+        self._note(kind, pair=pair_key, job_over=job_over, outcome=asdict(outcome))
+
+    def _load(self, path: Path) -> None:
+        data = path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            os.ftruncate(self._handle, whole)  # written when the machine went down: it did not happen
+        for line in data[:whole].splitlines():
+            self._take(msgspec.json.decode(line))
+
+    def _note(self, kind: str, **what: Any) -> None:
+        event = {"is": kind, **what}
+        with self._lock:
+            os.write(self._handle, msgspec.json.encode(event) + b"\n")
+            os.fsync(self._handle)
+            self._take(event)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        match event["is"]:
+            case "run":
+                self.run_id = event["id"]
+            case "uploaded":
+                self._uploads[event["url"], event["sha256"]] = event["key"]
+            case "submitted":
+                entry = self.entry(event["pair"])
+                entry.url, entry.job_id = event["url"], event["job_id"]
+            case "made":
+                self.entry(event["pair"]).made = msgspec.convert(event["outcome"], Made)
+            case "failed" if event["job_over"]:
+                entry = self.entry(event["pair"])
+                entry.attempt, entry.job_id = entry.attempt + 1, None
+
+
+def whole(out: Path, made: Made | None) -> bool:
+    """Tell whether a picture still lies where it was put, unchanged."""
+    if made is None:
+        return False
+    try:
+        with (out / made.file).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == made.sha256
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""What may be asked: scenes, moods and presets as data, and the request that names them."""

@@ -1,0 +1,212 @@
+"""The named scenes, moods and output presets, read from the TOML files in `service/catalogues`."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.core.spec import Finish, Mood, Preset, Scene, SceneKind
+from service.catalogue.toml_records import Record, read_records
+
+#: Longest free text of a scene or mood, characters.
+MAX_TEXT = 120
+
+# Words of free text that name a composition outright, looked for in this order; nothing matches: a sweep.
+_KINDS: tuple[tuple[str, SceneKind, Finish], ...] = (
+    ("flat[ -]?lay|top[ -]?down|overhead|from above|bird'?s[ -]eye|knolling", "flatlay", "plain"),
+    ("beach|dune|desert|sand", "sand", "sand"),
+    ("curtain|drape|silk|velvet", "curtain", "fabric"),
+    ("neon|cyberpunk|night ?club", "neon", "plain"),
+    ("window|sill", "window", "plain"),
+    ("niche|arch|alcove", "niche", "plaster"),
+    ("podium|pedestal|plinth", "podium", "plaster"),
+    ("bokeh|blurred|forest|garden|park|street|outdoors?", "bokeh", "plain"),
+    ("marble", "tabletop", "marble"),
+    ("terrazzo", "tabletop", "terrazzo"),
+    ("concrete|cement|stone", "tabletop", "concrete"),
+    ("wood|wooden|oak|walnut|pine", "tabletop", "wood"),
+    ("linen|fabric|cloth", "tabletop", "fabric"),
+    ("table|tabletop|counter|countertop|desk|kitchen|shelf", "tabletop", "plain"),
+)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that a request may name. Keys are the names as published."""
+
+    scenes: Mapping[str, Scene]
+    moods: Mapping[str, Mood]
+    presets: Mapping[str, Preset]
+
+    def scene(self, text: str) -> Scene:
+        """Return the named scene, else a scene made of free text. Raises ValueError for text that can't be one."""
+        named = _named(self.scenes, text)
+        if named is not None:
+            return named
+        words = _free_text(text)
+        kind, finish = _composition(words)
+        # only a surface that the text names is drawn as one; its colours stay the palette's
+        surface: Finish = finish if kind in ("tabletop", "sand", "curtain", "niche", "podium", "flatlay") else "plain"
+        return Scene(
+            name=words,
+            title=words,
+            description="A scene in the caller's own words.",
+            prompt=f'a setting for a product photograph that fits the description "{quotable(words)}"',
+            kind=kind,
+            surface=surface,
+        )
+
+    def mood(self, text: str) -> Mood:
+        """Return the named mood, else a mood made of free text. Raises ValueError for text that can't be one."""
+        named = _named(self.moods, text)
+        if named is not None:
+            return named
+        words = _free_text(text)
+        return Mood(
+            name=words,
+            title=words,
+            description="A mood in the caller's own words.",
+            prompt=f'an atmosphere that fits the description "{quotable(words)}"',
+        )
+
+    def preset(self, name: str) -> Preset:
+        """Return the named preset. Raises KeyError; `nearest_presets` tells what may have been meant."""
+        found = _named(self.presets, name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def nearest_presets(self, name: str, n: int = 3) -> list[str]:
+        """Return the `n` preset names most like `name`, the likeliest first; always `n` of them where there are."""
+        asked = fold(name[:MAX_TEXT])
+        scores = {key: difflib.SequenceMatcher(None, asked, fold(key)).ratio() for key in self.presets}
+        return sorted(scores, key=lambda key: (-scores[key], key))[:n]
+
+    def to_json(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the catalogue as the API publishes it: scene_types, moods, output_presets."""
+        return {
+            "scene_types": [_described(scene) | _scene_json(scene) for scene in self.scenes.values()],
+            "moods": [_described(mood) for mood in self.moods.values()],
+            "output_presets": [preset_json(preset) for preset in self.presets.values()],
+        }
+
+
+def load_catalogue() -> Catalogue:
+    """Read and validate the catalogue. Raises ValueError naming the file, the entry and the key at fault."""
+    folder = files("service.catalogue")
+    scenes, moods, presets = (
+        (folder / name).read_text("utf-8") for name in ("scenes.toml", "moods.toml", "presets.toml")
+    )
+    return parse_catalogue(scenes=scenes, moods=moods, presets=presets)
+
+
+def parse_catalogue(*, scenes: str, moods: str, presets: str) -> Catalogue:
+    """Make a catalogue of three TOML texts, of `[[scene]]`, `[[mood]]` and `[[preset]]` tables. Raises ValueError."""
+    read = Catalogue(
+        scenes=_by_name("scenes.toml", read_records("scenes.toml", scenes, "scene", Scene)),
+        moods=_by_name("moods.toml", read_records("moods.toml", moods, "mood", Mood)),
+        presets=_by_name("presets.toml", read_records("presets.toml", presets, "preset", Preset)),
+    )
+    for preset in read.presets.values():
+        sibling = preset.scene_sibling
+        if sibling is None:
+            continue
+        if sibling not in read.presets or read.presets[sibling].background != "scene":
+            raise ValueError(
+                f"presets.toml: preset {preset.name!r}: scene_sibling {sibling!r} is no preset that allows scenes."
+            )
+    return read
+
+
+def fold(name: str) -> str:
+    """Return a name as names are compared: without case, spaces, '-' and '_'."""
+    return re.sub(r"[\s_-]+", "", name).casefold()
+
+
+def _by_name(file: str, records: list[Record]) -> Mapping[str, Record]:
+    named: dict[str, Record] = {}
+    folded: dict[str, str] = {}
+    for record in records:
+        twin = folded.setdefault(fold(record.name), record.name)
+        if record.name in named or twin != record.name:
+            raise ValueError(f"{file}: {record.name!r}: name is taken by {twin!r}.")
+        named[record.name] = record
+    return MappingProxyType(named)
+
+
+def _named(records: Mapping[str, Record], text: str) -> Record | None:
+    if text in records:
+        return records[text]
+    wanted = fold(text[: MAX_TEXT + 1])
+    return next((record for name, record in records.items() if fold(name) == wanted), None)
+
+
+def _free_text(text: str) -> str:
+    """Return the stripped text. Raises ValueError, with a sentence, for text that can't describe anything."""
+    words = text.strip()
+    # control, format and surrogate characters, line and paragraph separators: nothing that a description needs
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in words):
+        raise ValueError("Control characters are not accepted; write one line of plain text.")
+    if not quotable(words):
+        raise ValueError("Name an entry of the catalogue, or describe it in 1 to 120 characters.")
+    if len(words) > MAX_TEXT:
+        raise ValueError(f"A description has at most {MAX_TEXT} characters; this one has {len(words)}.")
+    return words
+
+
+def quotable(words: str) -> str:
+    """Remove every kind of double quotation mark, so that the text cannot end its own quotation."""
+    return re.sub(r"[\"\u201c-\u201f\u00ab\u00bb\u2033\u275d\u275e\u300c-\u300f\uff02`]", "", words).strip()
+
+
+def _composition(words: str) -> tuple[SceneKind, Finish]:
+    text = words.casefold()
+    for pattern, kind, finish in _KINDS:
+        if re.search(rf"\b(?:{pattern})\b", text):
+            if kind == "flatlay":
+                finish = _material(text)
+            return kind, finish
+    return "sweep", "plain"
+
+
+def _material(text: str) -> Finish:
+    """Return what the text says that the product lies on."""
+    tables = ((pattern, finish) for pattern, kind, finish in _KINDS if kind == "tabletop")
+    return next((finish for pattern, finish in tables if re.search(rf"\b(?:{pattern})\b", text)), "plain")
+
+
+def _described(record: Scene | Mood | Preset) -> dict[str, Any]:
+    return {"name": record.name, "title": record.title, "description": record.description}
+
+
+def _scene_json(scene: Scene) -> dict[str, Any]:
+    return {"kind": scene.kind, "palette": list(scene.palette)}
+
+
+def preset_json(preset: Preset) -> dict[str, Any]:
+    """Return a preset as the API publishes it."""
+    width, height = preset.size or (None, None)
+    return _described(preset) | {
+        "width": width,
+        "height": height,
+        "formats": list(preset.formats),
+        "credits": preset.credits,
+        "max_bytes": preset.max_bytes,
+        "background": preset.background,
+        "fill": preset.fill,
+        "margins": list(preset.margins),
+        "shadow": preset.shadow,
+        "scene_allowed": preset.background == "scene",
+        "scene_sibling": preset.scene_sibling,
+        "rules": [
+            {"name": r.name, "text": r.text, "source_url": r.source_url, "checked_on": r.checked_on}
+            for r in preset.rules
+        ],
+        "source_url": preset.source_url,
+        "checked_on": preset.checked_on,
+        "digital_source_type": preset.digital_source_type,
+    }

@@ -1,0 +1,165 @@
+"""The body of a swap request, validated with the catalogue as context, so that one answer holds every error of it:
+types, lengths, colours, unknown presets and presets that forbid the scene.
+"""
+
+import re
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic import ValidationError as PydanticValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from pipeline.colour.spaces import parse_colour
+from service.catalogue.catalogue import Catalogue
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def _no_control_characters(text: str) -> str:
+    if _CONTROL.search(text):
+        raise PydanticCustomError("control_character", "String should have no control characters")
+    return text
+
+
+ShortText = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_no_control_characters)]
+
+
+def _catalogue(info: ValidationInfo) -> Catalogue:
+    return cast(dict[str, Catalogue], info.context)["catalogue"]
+
+
+class BackgroundSwapWithSpecRequest(BaseModel):
+    """A product photo and what its new background must be. Exactly one of the two sources is given."""
+
+    model_config = ConfigDict(extra="forbid")
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "source_image_s3_key": "uploads/01J9ZC4T7M3X6V2Q8R5N1B0KAD/01J9ZC5A1GZ7W6Y4T3S2R1Q0PN.jpg",
+        "scene_type": "podium",
+        "mood": "calm",
+        "dominant_colors": ["#e8c7b8", "ivory"],
+        "output_preset": "shopify_product",
+    }
+
+    source_image_s3_key: str | None = Field(
+        None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads gave it."
+    )
+    source_render_public_id: str | None = Field(
+        None, max_length=64, description="Public id of an earlier render to start from."
+    )
+    scene_type: ShortText = Field(
+        description="What the place is: a name of GET /v1/scene-types, or free text of 1 to 120 characters."
+    )
+    mood: ShortText = Field(description="How it feels: a name of GET /v1/moods, or free text of 1 to 120 characters.")
+    dominant_colors: list[str] = Field(
+        default_factory=list,
+        max_length=6,
+        description="Colours that the background must be made of, the most present first: "
+        "#rgb, #rrggbb, a CSS name or rgb(r, g, b).",
+    )
+    output_preset: ShortText = Field(
+        description="Where the picture will be published: a name of GET /v1/output-presets."
+    )
+    pilot_brand: ShortText | None = Field(None, description="The brand this request belongs to.")
+
+    @field_validator("scene_type")
+    @classmethod
+    def _scene(cls, text: str, info: ValidationInfo) -> str:
+        return _catalogue(info).scene(text).name
+
+    @field_validator("mood")
+    @classmethod
+    def _mood(cls, text: str, info: ValidationInfo) -> str:
+        return _catalogue(info).mood(text).name
+
+    @field_validator("output_preset")
+    @classmethod
+    def _preset(cls, name: str, info: ValidationInfo) -> str:
+        catalogue = _catalogue(info)
+        if name not in catalogue.presets:
+            nearest = ", ".join(catalogue.nearest_presets(name))
+            raise PydanticCustomError(
+                "unknown_preset", "There is no such output preset. The nearest are: {nearest}", {"nearest": nearest}
+            )
+        return name
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_errors_at_once(
+        cls, data: Any, handler: ModelWrapValidatorHandler["BackgroundSwapWithSpecRequest"], info: ValidationInfo
+    ) -> "BackgroundSwapWithSpecRequest":
+        """Add the errors that concern several fields to those of single fields."""
+        errors: list[InitErrorDetails] = []
+        request = None
+        try:
+            request = handler(data)
+        except PydanticValidationError as error:
+            errors = [
+                InitErrorDetails(
+                    type=PydanticCustomError(cast(Any, one["type"]), cast(Any, one["msg"].replace("{", "{{"))),
+                    loc=one["loc"],
+                    input=one["input"],
+                )
+                for one in error.errors()
+            ]
+        if isinstance(data, dict):
+            errors += _source_errors(data) + _colour_errors(data) + _scene_errors(data, _catalogue(info))
+        if errors or request is None:
+            raise PydanticValidationError.from_exception_data(cls.__name__, errors)
+        request.dominant_colors = [parse_colour(colour) for colour in request.dominant_colors]
+        return request
+
+
+def _source_errors(data: dict[str, Any]) -> list[InitErrorDetails]:
+    names = ("source_image_s3_key", "source_render_public_id")
+    values = [data.get(name) for name in names]
+    if any(value is not None and not isinstance(value, str) for value in values):
+        return []  # told already, by type
+    given = sum(bool(value) for value in values)
+    if given == 1:
+        return []
+    kind, text = (
+        ("source_ambiguous", "Give source_image_s3_key or source_render_public_id, not both")
+        if given
+        else ("source_missing", "Give exactly one source: source_image_s3_key or source_render_public_id")
+    )
+    return [InitErrorDetails(type=PydanticCustomError(cast(Any, kind), cast(Any, text)), loc=names, input=values)]
+
+
+def _colour_errors(data: dict[str, Any]) -> list[InitErrorDetails]:
+    colours = data.get("dominant_colors")
+    if not isinstance(colours, list):
+        return []
+    errors = []
+    for index, colour in enumerate(colours[:100]):
+        if isinstance(colour, str):
+            try:
+                parse_colour(colour)
+            except ValueError as error:
+                kind = PydanticCustomError("colour_invalid", "{reason}", {"reason": str(error)})
+                errors.append(InitErrorDetails(type=kind, loc=("dominant_colors", index), input=colour))
+    return errors
+
+
+def _scene_errors(data: dict[str, Any], catalogue: Catalogue) -> list[InitErrorDetails]:
+    preset = catalogue.presets.get(str(data.get("output_preset")))
+    try:
+        scene = catalogue.scene(data.get("scene_type") or "")
+    except (ValueError, TypeError, AttributeError):
+        return []  # told already, as the field's own error
+    if preset is None or preset.background == "scene" or scene.name == "white":
+        return []
+    kind = PydanticCustomError(
+        "scene_forbidden",
+        "{preset} allows no scene but white. Send scene_type white, or output_preset {sibling} to keep the scene",
+        {"preset": preset.name, "sibling": preset.scene_sibling or "shopify_product"},
+    )
+    return [InitErrorDetails(type=kind, loc=("scene_type",), input=data.get("scene_type"))]

@@ -1,0 +1,204 @@
+"""`backdrop batch`: a folder of photos to every place of publication, with a table and a contact sheet."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.cli.options import settings_from
+from service.cli.remote import remote, remote_options
+from service.settings import load_remote
+
+if TYPE_CHECKING:
+    from service.batch.batch import Batch
+    from service.batch.manifest.check import Wrong
+    from service.batch.manifest.pairs import Pair
+    from service.batch.manifest.photos import Photo
+    from service.batch.manifest.spec_file import Order
+    from service.batch.manifest.state import State
+
+
+@click.command()
+@click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--spec", "spec_file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="spec.toml.")
+@click.option("--presets", help="Output presets of `backdrop catalog`, with commas; default: the brand's.")
+@click.option("-o", "--output", "out", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--jobs", "at_once", type=click.IntRange(1, 64), help="Pictures at once; default: 8 at a server, else 1.")
+@click.option("--brand", help="A brand of yours at the server; before the one in the spec.")
+@click.option("--quiet", is_flag=True, help="Show no progress, only failures and the sum.")
+@remote_options
+def batch(
+    photos: Path,
+    spec_file: Path,
+    presets: str | None,
+    out: Path,
+    at_once: int | None,
+    brand: str | None,
+    quiet: bool,
+    url: str | None,
+    key: str | None,
+) -> None:
+    """Swap every photo of a folder for every preset, on this machine or, with --url, at a server.
+
+    The same command goes on where it stopped: what is done is not done again, and nothing is paid twice.
+
+    \b
+    spec.toml:
+        scene = "marble_tabletop"
+        mood = "fresh"
+        colors = ["#cfe3d4", "ivory"]     # brand and seed, where you want them
+        [[photo]]
+        name = "lamps/*"                  # what these photos have otherwise
+        scene = "neon"
+    """
+    from service.batch.manifest.photos import find_photos
+    from service.batch.manifest.spec_file import OrderInvalid, read_order
+    from service.batch.manifest.state import BatchRuns, State
+
+    try:
+        order = read_order(spec_file, brand=brand)
+        found = find_photos(photos, but=out)
+        for name in found.skipped:
+            click.echo(f"skipped  {name}: no picture", err=True)
+        if not found.photos:
+            raise OrderInvalid([f"There is no photo in {photos}."])
+        named = [name.strip() for name in presets.split(",") if name.strip()] if presets else []
+        asked = Asked(order, found.photos, list(dict.fromkeys(named)), out)
+        with State(out) as state:
+            if load_remote(url=url, key=key).url:
+                finished = _at_server(asked, state, at_once or 8, quiet, url, key)
+            else:
+                finished = _here(asked, state, at_once or max(1, (os.cpu_count() or 1) // 4), quiet)
+    except OrderInvalid as error:
+        raise click.UsageError(str(error)) from error
+    except BatchRuns as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(finished)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for."""
+
+    order: "Order"
+    photos: "list[Photo]"
+    presets: list[str]
+    out: Path
+
+    def batch(self, state: "State", scene_allowed: dict[str, bool], check: "Callable[[Pair], list[Wrong]]") -> "Batch":
+        """Return the batch. Raises OrderInvalid with all that is wrong."""
+        from service.batch.batch import Batch
+        from service.batch.manifest.check import wrong_with
+        from service.batch.manifest.pairs import pair_up
+        from service.batch.manifest.spec_file import OrderInvalid, unmatched
+
+        plain = [preset for preset in self.presets if not scene_allowed.get(preset, True)]
+        groups = pair_up(self.photos, self.presets, self.order, plain=plain)
+        wrong = wrong_with((pair for group in groups for pair in group), self.order, check)
+        wrong += unmatched(self.order, [photo.name for photo in self.photos])
+        if wrong:
+            raise OrderInvalid(wrong)
+        for preset in plain:
+            click.echo(f"{preset} takes no scene: its pictures have none, whatever the spec says.", err=True)
+        return Batch(groups, state, self.out)
+
+
+def _at_server(asked: Asked, state: "State", at_once: int, quiet: bool, url: str | None, key: str | None) -> int:
+    from backdrop_client import AsyncBackdrop, Invalid, Retries
+    from service.batch.at_server import AtServer, spec_of
+
+    with remote(url, key) as backdrop:
+        if not asked.presets:
+            brand = asked.order.base.brand
+            default = backdrop.brand(brand).default_preset if brand else None
+            asked = replace(asked, presets=[_needed(default)])
+        presets = {preset.name: preset.about for preset in backdrop.output_presets()}
+
+        def check(pair: "Pair") -> "list[Wrong]":
+            try:
+                backdrop.plan(spec_of(pair))
+            except Invalid as error:
+                return [(one.loc[1:] or one.loc, one.msg) for one in error.fields]
+            return []
+
+        batch = asked.batch(state, {name: about.get("scene_allowed", True) for name, about in presets.items()}, check)
+        cost = sum(int(presets[pair.preset].get("credits", 0)) for pair in batch.left if not pair.photo.trouble)
+        balance = backdrop.credits().balance
+    if cost > balance:
+        click.echo(f"What is left costs {cost} credits, and {balance} are there: some will fail for that.", err=True)
+    server = load_remote(url=url, key=key)
+    # A queue that is full for a quarter of an hour is no reason to give a photo up.
+    patient = Retries(attempts=60, patience=900.0)
+
+    async def run(watcher: Any) -> None:
+        async with AsyncBackdrop(server.url, server.key, retries=patient) as backdrop:
+            maker = AtServer(backdrop, server.url, state, asked.out)
+            await batch.run(maker, watcher, at_once=at_once)
+
+    return _run(batch, run, asked.out, quiet)
+
+
+def _here(asked: Asked, state: "State", at_once: int, quiet: bool) -> int:
+    from service.batch.here import Here
+    from service.batch.manifest.check import checked_here
+    from service.catalogue.catalogue import load_catalogue
+    from service.worker.local import SpecInvalid
+
+    asked = replace(asked, presets=asked.presets or [_needed(None)])
+    catalogue = load_catalogue()
+    allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
+    batch = asked.batch(state, allowed, checked_here(catalogue))
+    try:
+        maker = Here(settings_from(), asked.out, at_once=at_once)
+    except SpecInvalid as error:
+        raise click.ClickException(str(error)) from error
+    with maker:
+        return _run(batch, lambda watcher: batch.run(maker, watcher, at_once=at_once), asked.out, quiet)
+
+
+def _needed(preset: str | None) -> str:
+    if preset is None:
+        raise click.UsageError("--presets is missing: `backdrop catalog` lists them.")
+    return preset
+
+
+def _run(batch: "Batch", run: Callable[[Any], Coroutine[Any, Any, None]], out: Path, quiet: bool) -> int:
+    """Make what is left, write what came of all, say it; returns the exit status."""
+    from rich.console import Console
+
+    from service.batch.display import Display
+
+    before, stopped = len(batch.made), False
+    display = Display(Console(stderr=True), total=len(batch.pairs), done=before, quiet=quiet)
+
+    async def until_told() -> None:
+        told = asyncio.current_task()
+        assert told is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.cancel)
+        await run(display)
+
+    try:
+        with display:
+            asyncio.run(until_told())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        stopped = True
+    batch.write()
+    made, failed, total = len(batch.made), len(batch.failed), len(batch.pairs)
+    parts = [f"{made} of {total} pictures are in {out}"]
+    parts += [f"{before} of them from before"] * bool(before)
+    parts += [f"{sum(one.credits for one in batch.made)} credits in all"] * any(one.credits for one in batch.made)
+    click.echo(", ".join(parts) + ".")
+    if failed:
+        click.echo(
+            f"{failed} failed and cost nothing; {out / 'results.csv'} says why. The same command tries them again."
+        )
+    if stopped:
+        click.echo("Stopped. What was sent goes on at the server. The same command goes on from here.")
+    click.echo(f"contact sheet  {out / 'index.html'}")
+    return 130 if stopped else 1 if failed else 0

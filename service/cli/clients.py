@@ -1,0 +1,132 @@
+"""`backdrop clients`: register, grant, list, rotate keys, disable and enable, set Shopify secrets."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.cli.options import home_option, settings_from
+from service.cli.webhooks import webhook_states
+
+
+@click.group()
+def clients() -> None:
+    """Register clients, grant credits, rotate keys, disable and enable, set Shopify secrets."""
+
+
+def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
+    from service.accounts.clients import Accounts, ClientExists, UnknownClient
+    from service.database.engine import create_engine
+    from service.database.engine import migrate as bring_up_to_date
+
+    engine = create_engine(settings_from(home=home).sqlalchemy_url)
+    bring_up_to_date(engine)
+    try:
+        return action(Accounts(engine))
+    except (ClientExists, UnknownClient, ValueError) as error:
+        raise click.ClickException(str(error.args[0])) from error
+
+
+def _show(client: Any, also: str = "") -> None:
+    state = "disabled" if client.disabled_at else "enabled"
+    click.echo(f"{client.name}  {client.id}  {client.balance} credits  {state}" + also)
+
+
+def _show_key(client: Any, key: str, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"client_id": client.id, "key": key}))
+    else:
+        _show(client)
+        click.echo(f"key (shown this once): {key}")
+
+
+@clients.command("add")
+@click.argument("name")
+@click.option("--credits", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "key"}.')
+@home_option
+def add_client(name: str, credits: int, as_json: bool, home: Path | None) -> None:
+    """Register a client and print its key, once."""
+    client, key = _with_accounts(lambda accounts: accounts.add(name, credits=credits), home)
+    _show_key(client, key, as_json)
+
+
+@clients.command("grant")
+@click.argument("name")
+@click.argument("credits", type=click.IntRange(1))
+@home_option
+def grant_credits(name: str, credits: int, home: Path | None) -> None:
+    """Add credits to a client."""
+    _show(_with_accounts(lambda accounts: accounts.grant(name, credits), home))
+
+
+@clients.command("list")
+@click.option("--json", "as_json", is_flag=True)
+@home_option
+def list_clients(as_json: bool, home: Path | None) -> None:
+    """List all clients: balance, state, unfinished jobs, and whether each has a webhook."""
+    found, unfinished = _with_accounts(lambda accounts: (accounts.all(), accounts.unfinished_jobs()), home)
+    webhooks = webhook_states(home)
+    if as_json:
+        items = [
+            {
+                "client_id": one.id,
+                "name": one.name,
+                "balance": one.balance,
+                "disabled": one.disabled_at is not None,
+                "unfinished_jobs": unfinished.get(one.id, 0),
+                "webhook": webhooks.get(one.id),
+            }
+            for one in found
+        ]
+        click.echo(json.dumps(items))
+        return
+    for client in found:
+        webhook = webhooks.get(client.id)
+        also = f"  {unfinished.get(client.id, 0)} unfinished jobs"
+        _show(client, also + (f"  webhook {webhook}" if webhook else ""))
+
+
+@clients.command("rotate-key")
+@click.argument("name")
+@click.option(
+    "--keep-old",
+    "hours",
+    type=click.IntRange(0, 24 * 365),
+    default=0,
+    show_default=True,
+    help="Hours for which the key before it stays good.",
+)
+@click.option("--json", "as_json", is_flag=True, help='Print {"client_id", "key"}.')
+@home_option
+def rotate_key(name: str, hours: int, as_json: bool, home: Path | None) -> None:
+    """Give a client a new key and print it, once; the old one stops at once, or after --keep-old hours."""
+    client, key = _with_accounts(lambda accounts: accounts.rotate_key(name, keep_old=hours * 3600.0), home)
+    _show_key(client, key, as_json)
+
+
+@clients.command("disable")
+@click.argument("name")
+@home_option
+def disable_client(name: str, home: Path | None) -> None:
+    """Refuse a client's keys from now on."""
+    _show(_with_accounts(lambda accounts: accounts.disable(name), home))
+
+
+@clients.command("enable")
+@click.argument("name")
+@home_option
+def enable_client(name: str, home: Path | None) -> None:
+    """Take a disabled client's keys again."""
+    _show(_with_accounts(lambda accounts: accounts.enable(name), home))
+
+
+@clients.command("set-shopify-secret")
+@click.argument("name")
+@click.option("--secret", prompt=True, hide_input=True, help="Asked for when not given, so that no history keeps it.")
+@home_option
+def set_shopify_secret(name: str, secret: str, home: Path | None) -> None:
+    """Set the secret that signs this client's requests; the one before it stays good until the next change."""
+    _show(_with_accounts(lambda accounts: accounts.set_shopify_secret(name, secret), home))

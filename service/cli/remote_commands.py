@@ -1,0 +1,190 @@
+"""`backdrop jobs`, `backdrop renders` and `backdrop brands`: what a client of a server has there.
+
+`service.cli.clients` is the operator's side: it registers clients in the database of an installation.
+"""
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.cli.remote import remote, remote_options
+
+if TYPE_CHECKING:
+    from backdrop_client import Brand, Job, Render
+
+_EXTENSIONS = {"jpeg": "jpg"}
+
+limit_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
+
+
+@click.group()
+def jobs() -> None:
+    """Your jobs at a server."""
+
+
+@jobs.command("list")
+@click.option("--status", type=click.Choice(["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]))
+@limit_option
+@json_option
+@remote_options
+def list_jobs(status: Any, limit: int, as_json: bool, url: str | None, key: str | None) -> None:
+    """List the latest jobs, newest first."""
+    with remote(url, key) as backdrop:
+        found = list(islice(backdrop.iter_jobs(status=status), limit))
+    if as_json:
+        _print_json(found)
+        return
+    for job in found:
+        click.echo(f"{job.job_id}  {job.created_at:%Y-%m-%d %H:%M}  {_state(job)}")
+
+
+@jobs.command("show")
+@click.argument("job_id")
+@json_option
+@remote_options
+def show_job(job_id: str, as_json: bool, url: str | None, key: str | None) -> None:
+    """Say where a job stands, what it cost and what came of it."""
+    with remote(url, key) as backdrop:
+        job = backdrop.job(job_id)
+    if as_json:
+        _print_json(job)
+        return
+    click.echo(f"{job.job_id}  {_state(job)}")
+    click.echo(f"  asked {job.created_at:%Y-%m-%d %H:%M:%S} UTC, attempt {job.attempt}")
+    click.echo(f"  {job.credits_cost} credits" + (f", {job.credits_refunded} came back" * bool(job.credits_refunded)))
+    if job.error is not None:
+        click.echo(f"  {job.error.message}")
+    if job.render is not None:
+        click.echo(f"  {_picture(job.render)}")
+
+
+@jobs.command("cancel")
+@click.argument("job_id")
+@remote_options
+def cancel_job(job_id: str, url: str | None, key: str | None) -> None:
+    """Cancel a job that is not over; its credits come back."""
+    with remote(url, key) as backdrop:
+        job = backdrop.cancel(job_id)
+    click.echo(f"{job.job_id}  {_state(job)}  {job.credits_refunded} credits came back")
+
+
+@click.group()
+def renders() -> None:
+    """Your finished pictures at a server."""
+
+
+@renders.command("list")
+@click.option("--preset", help="Only those for this place.")
+@limit_option
+@json_option
+@remote_options
+def list_renders(preset: str | None, limit: int, as_json: bool, url: str | None, key: str | None) -> None:
+    """List the latest renders, newest first."""
+    with remote(url, key) as backdrop:
+        found = list(islice(backdrop.iter_renders(preset=preset), limit))
+    if as_json:
+        _print_json(found)
+        return
+    for render in found:
+        click.echo(_picture(render))
+
+
+@renders.command("download")
+@click.argument("public_id")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: named by the id.")
+@remote_options
+def download_render(public_id: str, output: Path | None, url: str | None, key: str | None) -> None:
+    """Write a render to a file, checked against its SHA-256."""
+    with remote(url, key) as backdrop:
+        render = backdrop.render(public_id)
+        output = output or Path(f"{render.public_id}.{_EXTENSIONS.get(render.format, render.format)}")
+        backdrop.download(render, output)
+    click.echo(f"{output}  {render.width}x{render.height}  {render.bytes:,} bytes  seed {render.seed}")
+
+
+@click.group()
+def brands() -> None:
+    """Your brands at a server: palette, style words, seed and preset that their swaps have in common."""
+
+
+@brands.command("list")
+@json_option
+@remote_options
+def list_brands(as_json: bool, url: str | None, key: str | None) -> None:
+    """List the brands."""
+    with remote(url, key) as backdrop:
+        found = backdrop.brands()
+    if as_json:
+        _print_json(found)
+        return
+    for brand in found:
+        _show(brand)
+
+
+@brands.command("show")
+@click.argument("name")
+@json_option
+@remote_options
+def show_brand(name: str, as_json: bool, url: str | None, key: str | None) -> None:
+    """Show a brand."""
+    with remote(url, key) as backdrop:
+        brand = backdrop.brand(name)
+    if as_json:
+        _print_json(brand)
+    else:
+        _show(brand)
+
+
+@brands.command("set")
+@click.argument("name")
+@click.option("--color", "colors", multiple=True, help="Up to six, the most present first.")
+@click.option("--word", "words", multiple=True, help="Up to twelve words or short texts of style.")
+@click.option("--pinned/--free", default=False, help="Pinned: the same spec gives the same background each time.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of a pinned brand; drawn once where it is left out.")
+@click.option("--preset", help="Taken where a swap names none.")
+@remote_options
+def set_brand(
+    name: str,
+    colors: tuple[str, ...],
+    words: tuple[str, ...],
+    pinned: bool,
+    seed: int | None,
+    preset: str | None,
+    url: str | None,
+    key: str | None,
+) -> None:
+    """Make a brand, or put it whole in the place of the one of its name."""
+    with remote(url, key) as backdrop:
+        from backdrop_client import Brand
+
+        policy: Any = "pinned" if pinned else "free"
+        _show(backdrop.save_brand(Brand(name, list(colors), list(words), policy, seed, preset)))
+
+
+def _state(job: "Job") -> str:
+    if job.error is not None:
+        return f"{job.status}  {job.error.code}"
+    if job.render is not None:
+        return f"{job.status}  {job.render.output_preset}  render {job.render.public_id}"
+    return f"{job.status}  {job.stage or ''} {job.progress:.0%}"
+
+
+def _picture(render: "Render") -> str:
+    size = f"{render.width}x{render.height} {render.format}, {render.bytes:,} bytes"
+    warnings = "".join(f"  warning: {code}" for code in render.warnings)
+    return f"{render.public_id}  {render.output_preset}  {size}  seed {render.seed}{warnings}"
+
+
+def _show(brand: "Brand") -> None:
+    seed = f"pinned, seed {brand.seed}" if brand.seed_policy == "pinned" else "a new seed each time"
+    parts = [" ".join(brand.palette) or "no palette", ", ".join(brand.style_words) or "no style words", seed]
+    click.echo("  ".join([brand.name, *parts, f"preset {brand.default_preset}" * bool(brand.default_preset)]).rstrip())
+
+
+def _print_json(what: Any) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(what), indent=2).decode())

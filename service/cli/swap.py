@@ -1,0 +1,140 @@
+"""`backdrop swap`: one photo, on this machine or at a server."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.cli.options import settings_from
+from service.cli.remote import remote, remote_options
+from service.settings import load_remote
+
+if TYPE_CHECKING:
+    from backdrop_client import Backdrop, Render, Spec
+    from backdrop_client import Progress as JobProgress
+
+
+@click.command()
+@click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--scene", required=True, help="A scene of `backdrop catalog`, or free text.")
+@click.option("--mood", required=True, help="A mood of `backdrop catalog`, or free text.")
+@click.option("--color", "colors", multiple=True, help="Up to six, the most present first: #rrggbb, a CSS name, rgb().")
+@click.option("--preset", help="An output preset of `backdrop catalog`; default: the brand's.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="The same seed and spec give the same background.")
+@click.option("--brand", help="A brand of yours at the server.")
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder where the cut-out is kept, and found by the next swap of the same photo; servers have their own.",
+)
+@click.option("--quiet", is_flag=True, help="Show no progress bar.")
+@remote_options
+def swap(
+    photo: Path,
+    scene: str,
+    mood: str,
+    colors: tuple[str, ...],
+    preset: str | None,
+    seed: int | None,
+    brand: str | None,
+    output: Path,
+    keep: Path | None,
+    quiet: bool,
+    url: str | None,
+    key: str | None,
+) -> None:
+    """Swap one photo's background, on this machine or, with --url, at a server. Writes the picture and its report."""
+    render: Any
+    if load_remote(url=url, key=key).url:
+        from backdrop_client import Spec
+
+        if keep is not None:
+            raise click.UsageError("--keep is for swaps on this machine; a server keeps each cut-out itself.")
+        with remote(url, key) as backdrop:
+            spec = Spec(scene, mood, preset_of(backdrop, preset, brand), colors, brand, seed)
+            render = swap_remotely(backdrop, photo, output, spec, show_progress=not quiet)
+        weight = render.bytes
+    else:
+        if brand is not None:
+            raise click.UsageError("--brand needs a server, which keeps the brands: name it with --url.")
+        if preset is None:
+            raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
+        render = _swap_here(photo, output, scene, mood, colors, preset, seed, keep, quiet)
+        weight = len(render.data)
+    for warning in render.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"{output}  {render.width}x{render.height}  {weight:,} bytes  seed {render.seed}")
+
+
+def _swap_here(
+    photo: Path,
+    output: Path,
+    scene: str,
+    mood: str,
+    colours: tuple[str, ...],
+    preset: str,
+    seed: int | None,
+    keep: Path | None,
+    quiet: bool,
+) -> Any:
+    from pipeline.core.errors import PipelineError
+    from service.storage.cache import kept_in
+    from service.worker.local import SpecInvalid, swap_file
+
+    try:
+        return swap_file(
+            photo,
+            output,
+            settings=settings_from(),
+            scene=scene,
+            mood=mood,
+            colours=colours,
+            preset=preset,
+            seed=seed,
+            show_progress=not quiet,
+            kept=None if keep is None else kept_in(keep),
+        )
+    except SpecInvalid as error:
+        raise click.UsageError(str(error)) from error
+    except PipelineError as error:
+        raise click.ClickException(f"{error} ({error.code})") from error
+
+
+def preset_of(backdrop: "Backdrop", preset: str | None, brand: str | None) -> str:
+    """Return the preset that was given, or the brand's. Raises click.UsageError."""
+    if preset:
+        return preset
+    if brand is None:
+        raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
+    found = backdrop.brand(brand).default_preset
+    if not found:
+        raise click.UsageError(f"--preset is missing, and the brand {brand!r} names none.")
+    return found
+
+
+def swap_remotely(backdrop: "Backdrop", photo: Path, output: Path, spec: "Spec", *, show_progress: bool) -> "Render":
+    """Swap a photo at a server; write the picture to `output` and its report to `output`.json."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
+        task = bar.add_task("upload", total=1.0)
+
+        def tell(now: "JobProgress") -> None:
+            bar.update(task, description=stage_of(now), completed=now.progress)
+
+        render = backdrop.swap_file(photo, output, spec, on_progress=tell)
+        bar.update(task, description="done", completed=1.0)
+    report = json.dumps(render.report, indent=2, ensure_ascii=False)
+    output.with_name(output.name + ".json").write_text(report + "\n")
+    return render
+
+
+def stage_of(now: "JobProgress") -> str:
+    """Say where a job stands, in a word or three."""
+    if now.status == "NOT_STARTED":
+        return f"queued, {now.queue_position} before" if now.queue_position else "queued"
+    return now.stage or "started"

@@ -1,0 +1,252 @@
+"""The tables.
+
+The rules that must never break are the database's: a balance can't go below zero, a job is debited once and
+refunded at most once, an idempotency key belongs to one request.
+"""
+
+import sqlalchemy as sa
+
+from service.database.clock import Timestamp, db_now
+
+metadata = sa.MetaData()
+
+clients = sa.Table(
+    "clients",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("name", sa.String(120), nullable=False, unique=True),
+    sa.Column("balance", sa.BigInteger, nullable=False),
+    sa.Column("shopify_secret", sa.String(255)),
+    # The secret before the last rotation: both are good.
+    sa.Column("shopify_secret_previous", sa.String(255)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("disabled_at", Timestamp),
+    sa.CheckConstraint("balance >= 0", name="balance_not_negative"),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    # SHA-256 of the key, hex: the key has 256 random bits, so a slow hash would protect nothing more.
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # When it stops being good, set by a rotation; NULL: never.
+    sa.Column("expires_at", Timestamp),
+)
+
+request_logs = sa.Table(
+    "request_logs",
+    metadata,
+    sa.Column("request_id", sa.String(26), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
+    sa.Column("workflow", sa.String(64), nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("body_sha256", sa.String(64), nullable=False),
+    sa.Column("pilot_brand", sa.String(120)),
+    sa.Column("idempotency_key", sa.String(255)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # A key that has run out is set to NULL, and the log stays; NULLs never clash.
+    sa.UniqueConstraint("client_id", "idempotency_key", name="idempotency_key_once"),
+    # What the sweep looks through: keys that are not free yet.
+    sa.Index(
+        "taken_idempotency_keys",
+        "created_at",
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+    ),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("request_id", sa.ForeignKey("request_logs.request_id"), nullable=False, unique=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
+    # The resolved spec: scene, mood, palette, preset, seed. The worker adds nothing of its own.
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("source_key", sa.String(512), nullable=False),
+    sa.Column("credits_cost", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("stage", sa.String(32)),
+    sa.Column("progress", sa.Float, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    # The fencing token of the attempt that runs; whoever holds another one changes nothing.
+    sa.Column("lease_token", sa.String(26)),
+    sa.Column("lease_until", Timestamp),
+    # When its message was last sent; NULL: not on the queue.
+    sa.Column("sent_at", Timestamp),
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_message", sa.Text),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("started_at", Timestamp),
+    sa.Column("finished_at", Timestamp),
+    # Counts the writes of this row.
+    sa.Column(
+        "revision",
+        sa.BigInteger,
+        nullable=False,
+        default=0,
+        server_default="0",
+        onupdate=sa.literal_column("revision", sa.BigInteger) + 1,
+    ),
+    sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
+    # What is listed, in its order.
+    sa.Index("jobs_of_client", "client_id", "id"),
+    sa.Index("jobs_of_client_by_status", "client_id", "status", "id"),
+    # What the sweep looks through: unfinished jobs only.
+    sa.Index(
+        "unfinished_jobs",
+        "status",
+        "created_at",
+        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+    ),
+    # What admission counts, in a client's transaction.
+    sa.Index(
+        "unfinished_jobs_of_client",
+        "client_id",
+        postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+        sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+    ),
+)
+#: That a job is not over. Values, not parameters: SQLite uses a partial index only where a query repeats its condition.
+UNFINISHED: sa.ColumnElement[bool] = jobs.c.status.in_(
+    sa.bindparam("unfinished", ["NOT_STARTED", "IN_PROGRESS"], sa.String, expanding=True, literal_execute=True)
+)
+
+renders = sa.Table(
+    "renders",
+    metadata,
+    sa.Column("public_id", sa.String(26), primary_key=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, unique=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
+    sa.Column("output_preset", sa.String(64), nullable=False),
+    sa.Column("key", sa.String(512), nullable=False),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("format", sa.String(8), nullable=False),
+    sa.Column("content_type", sa.String(64), nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("warnings", sa.JSON, nullable=False),
+    sa.Column("report", sa.JSON, nullable=False),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Index("renders_by_age", "created_at"),
+    # What is listed, in its order.
+    sa.Index("renders_of_client", "client_id", "public_id"),
+)
+
+stored_objects = sa.Table(
+    "stored_objects",
+    metadata,
+    # "sources", "renders", or what lies in the bucket of renders and can be made again: "cutouts", "scenes".
+    sa.Column("bucket", sa.String(8), primary_key=True),
+    sa.Column("key", sa.String(512), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
+    # Whose attempt stores it; NULL for a photo, and for a picture that is known to be a render's.
+    sa.Column("job_id", sa.ForeignKey("jobs.id")),
+    # When it was announced, and of a photo: last submitted.
+    sa.Column("used_at", Timestamp, nullable=False, default=db_now()),
+    # Since when it counts as gone; its bytes follow soon.
+    sa.Column("doomed_at", Timestamp),
+    sa.Index("stored_by_age", "bucket", "used_at"),
+    sa.Index(
+        "attempts_pictures",
+        "used_at",
+        postgresql_where=sa.text("job_id IS NOT NULL"),
+        sqlite_where=sa.text("job_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "doomed_objects",
+        "doomed_at",
+        postgresql_where=sa.text("doomed_at IS NOT NULL"),
+        sqlite_where=sa.text("doomed_at IS NOT NULL"),
+    ),
+)
+
+brands = sa.Table(
+    "brands",
+    metadata,
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
+    sa.Column("name", sa.String(120), primary_key=True),
+    # #rrggbb; words.
+    sa.Column("palette", sa.JSON, nullable=False),
+    sa.Column("style_words", sa.JSON, nullable=False),
+    sa.Column("seed_policy", sa.String(8), nullable=False),
+    sa.Column("seed", sa.BigInteger),
+    sa.Column("default_preset", sa.String(64)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("updated_at", Timestamp, nullable=False, default=db_now()),
+    sa.CheckConstraint(
+        "(seed_policy = 'pinned' AND seed IS NOT NULL) OR (seed_policy = 'free' AND seed IS NULL)",
+        name="only_a_pinned_brand_has_a_seed",
+    ),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("id", sa.String(26), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    # grant: credits bought, no job; debit: a job was accepted; refund: it failed.
+    sa.Column("kind", sa.String(8), nullable=False),
+    # Signed: a client's amounts sum to its balance.
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("job_id", sa.ForeignKey("jobs.id")),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # One debit and at most one refund a job; grants have no job, and NULLs never clash.
+    sa.UniqueConstraint("job_id", "kind", name="ledger_once"),
+    sa.CheckConstraint(
+        "(kind = 'grant' AND job_id IS NULL AND amount > 0)"
+        " OR (kind = 'debit' AND job_id IS NOT NULL AND amount <= 0)"
+        " OR (kind = 'refund' AND job_id IS NOT NULL AND amount >= 0)",
+        name="ledger_kind_fits",
+    ),
+)
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    # One a client: where the messages of its jobs go.
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
+    sa.Column("url", sa.String(2048), nullable=False),
+    sa.Column("secret", sa.String(128), nullable=False),
+    # The secret before the last rotation signs as well, until then.
+    sa.Column("secret_previous", sa.String(128)),
+    sa.Column("previous_until", Timestamp),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # Set when the receiver answered 410 Gone: nothing more is written or sent.
+    sa.Column("disabled_at", Timestamp),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    # The message's id, the same in every attempt: receivers drop what they have seen.
+    sa.Column("id", sa.String(30), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False, index=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    # JSON, to the letter as it is signed and sent.
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("state", sa.String(12), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    # The fencing token of the attempt that runs. A sweep that sends holds the row until `next_attempt_at`.
+    sa.Column("lease_token", sa.String(26)),
+    sa.Column("next_attempt_at", Timestamp),
+    sa.Column("last_status", sa.Integer),
+    sa.Column("last_error", sa.String(300)),
+    sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    sa.Column("ended_at", Timestamp),
+    sa.UniqueConstraint("job_id", name="one_message_a_job"),
+    sa.CheckConstraint("state IN ('waiting', 'delivered', 'failed', 'dropped')", name="delivery_state_known"),
+    # What the sweep looks through.
+    sa.Index(
+        "waiting_deliveries",
+        "next_attempt_at",
+        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting'"),
+    ),
+)

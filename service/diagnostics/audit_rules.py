@@ -1,0 +1,267 @@
+"""The rules of jobs, credits, renders and messages, each as a query that finds what breaks it.
+
+What a constraint of the database forbids is looked for all the same: a restored backup, a repair by hand or a bug in
+a migration pass constraints by. Each rule's name is stable.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.tables import clients, deliveries, jobs, ledger, renders, request_logs
+from service.jobs.records import JobStatus
+from service.webhooks.outbox import DeliveryState
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the installation allows. Durations are seconds."""
+
+    #: A job is started at most this often.
+    max_attempts: int
+    #: A success that ended this long ago may have lost its render to expiry; None: renders are kept for ever.
+    renders_kept: float | None = None
+
+
+#: The ledger and the renders of each job: how many rows, and the credits that they move.
+_MOVED = (
+    sa.select(
+        ledger.c.job_id,
+        *(sa.func.count().filter(ledger.c.kind == kind).label(f"{kind}s") for kind in ("debit", "refund")),
+        *(
+            sa.func.coalesce(sa.func.sum(ledger.c.amount).filter(ledger.c.kind == kind), 0).label(f"{kind}_amount")
+            for kind in ("debit", "refund")
+        ),
+    )
+    .where(ledger.c.job_id.is_not(None))
+    .group_by(ledger.c.job_id)
+    .subquery()
+)
+_RENDERED = sa.select(renders.c.job_id, sa.func.count().label("renders")).group_by(renders.c.job_id).subquery()
+_debits, _refunds = (sa.func.coalesce(_MOVED.c[name], 0).label(name) for name in ("debits", "refunds"))
+_rendered = sa.func.coalesce(_RENDERED.c.renders, 0).label("renders")
+_finished = jobs.c.status.in_([JobStatus.SUCCESS, JobStatus.FAILURE])
+
+
+@cache  # SQLAlchemy compiles a query object once
+def rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
+    """Return each rule's name with the query that finds what breaks it."""
+    return (
+        *_balances(),
+        *_credits_of_jobs(),
+        *_renders_of_jobs(bounds),
+        *_states(bounds),
+        *_messages(),
+        *_belongings(),
+    )
+
+
+def _balances() -> Iterator[tuple[str, sa.Select[Any]]]:
+    summed = (
+        sa.select(ledger.c.client_id, sa.func.sum(ledger.c.amount).label("amount"))
+        .group_by(ledger.c.client_id)
+        .subquery()
+    )
+    amount = sa.func.coalesce(summed.c.amount, 0)
+    one = sa.select(clients.c.id.label("client_id"), clients.c.balance, amount.label("ledger"))
+    yield (
+        "balance_is_the_ledgers_sum",
+        one.outerjoin(summed, summed.c.client_id == clients.c.id).where(clients.c.balance != amount),
+    )
+    yield (
+        "balance_is_not_negative",
+        sa.select(clients.c.id.label("client_id"), clients.c.balance).where(clients.c.balance < 0),
+    )
+    fits = sa.or_(
+        sa.and_(ledger.c.kind == "grant", ledger.c.job_id.is_(None), ledger.c.amount > 0),
+        sa.and_(ledger.c.kind == "debit", ledger.c.job_id.is_not(None), ledger.c.amount <= 0),
+        sa.and_(ledger.c.kind == "refund", ledger.c.job_id.is_not(None), ledger.c.amount >= 0),
+    )
+    entry = sa.select(ledger.c.id.label("entry_id"), ledger.c.kind, ledger.c.amount, ledger.c.job_id)
+    yield "ledger_kind_fits", entry.where(sa.not_(fits))
+
+
+def _job(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Begin a query on jobs, each with its ledger and its renders."""
+    return (
+        sa.select(jobs.c.id.label("job_id"), jobs.c.client_id, jobs.c.status, *columns)
+        .outerjoin(_MOVED, _MOVED.c.job_id == jobs.c.id)
+        .outerjoin(_RENDERED, _RENDERED.c.job_id == jobs.c.id)
+    )
+
+
+def _credits_of_jobs() -> Iterator[tuple[str, sa.Select[Any]]]:
+    cost, debited, refunded = jobs.c.credits_cost, _MOVED.c.debit_amount, _MOVED.c.refund_amount
+    yield (
+        "job_is_debited_once",
+        _job(cost, _debits, debited).where(sa.or_(_debits != 1, debited != -cost)),
+    )
+    yield (
+        "failure_is_refunded_once",
+        _job(cost, _refunds, refunded).where(
+            jobs.c.status == JobStatus.FAILURE, sa.or_(_refunds != 1, refunded != cost)
+        ),
+    )
+    yield (
+        "only_a_failure_is_refunded",
+        _job(cost, _refunds, refunded).where(jobs.c.status != JobStatus.FAILURE, _refunds > 0),
+    )
+
+
+def _renders_of_jobs(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
+    expired: sa.ColumnElement[bool] = sa.false()
+    if bounds.renders_kept is not None:
+        expired = sa.and_(_rendered == 0, jobs.c.finished_at <= db_now(-bounds.renders_kept))
+    yield (
+        "success_has_one_render",
+        _job(_rendered, jobs.c.finished_at).where(jobs.c.status == JobStatus.SUCCESS, _rendered != 1, sa.not_(expired)),
+    )
+    yield "only_a_success_has_a_render", _job(_rendered).where(jobs.c.status != JobStatus.SUCCESS, _rendered > 0)
+
+
+def _states(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
+    status, attempt = jobs.c.status, jobs.c.attempt
+    begun = status != JobStatus.NOT_STARTED
+    held = sa.or_(jobs.c.lease_token.is_not(None), jobs.c.lease_until.is_not(None))
+    yield "status_is_known", _job().where(status.not_in(list(JobStatus)))
+    yield "finished_has_its_time", _job().where(_finished, jobs.c.finished_at.is_(None))
+    yield (
+        "only_finished_has_its_time",
+        _job(jobs.c.finished_at).where(sa.not_(_finished), jobs.c.finished_at.is_not(None)),
+    )
+    yield (
+        "only_a_running_job_is_leased",
+        _job(jobs.c.lease_token, jobs.c.lease_until).where(status != JobStatus.IN_PROGRESS, held),
+    )
+    # Without it no sweep would ever look at the job again.
+    yield (
+        "a_running_job_has_a_lease_that_ends",
+        _job().where(status == JobStatus.IN_PROGRESS, jobs.c.lease_until.is_(None)),
+    )
+    yield "failure_has_a_code", _job().where(status == JobStatus.FAILURE, jobs.c.error_code.is_(None))
+    yield (
+        "only_a_failure_has_a_code",
+        _job(jobs.c.error_code).where(status != JobStatus.FAILURE, jobs.c.error_code.is_not(None)),
+    )
+    yield (
+        "attempts_are_within_bounds",
+        _job(attempt).where(
+            sa.or_(
+                attempt < 0,
+                attempt > bounds.max_attempts,
+                sa.and_(sa.not_(begun), attempt > 0),
+                sa.and_(status == JobStatus.SUCCESS, attempt < 1),
+            )
+        ),
+    )
+    yield (
+        "what_ran_has_its_start",
+        _job(attempt).where(
+            sa.or_(attempt > 0, status.in_([JobStatus.IN_PROGRESS, JobStatus.SUCCESS])), jobs.c.started_at.is_(None)
+        ),
+    )
+
+
+def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
+    """Yield what a message must be: of a job that is over, as it ended, once, and on its way or over."""
+    kind, state = deliveries.c.type, deliveries.c.state
+    one = sa.select(deliveries.c.id.label("message_id"), deliveries.c.job_id, kind, state)
+    told = sa.case(
+        (jobs.c.status == JobStatus.SUCCESS, "job.succeeded"), (jobs.c.status == JobStatus.FAILURE, "job.failed")
+    )
+    yield (
+        "message_tells_how_its_job_ended",
+        one.add_columns(jobs.c.status)
+        .outerjoin(jobs, jobs.c.id == deliveries.c.job_id)
+        .where(sa.or_(told.is_(None), kind != told)),
+    )
+    yield (
+        "message_is_of_the_jobs_client",
+        one.add_columns(jobs.c.client_id, deliveries.c.client_id.label("message_client_id"))
+        .join(jobs, jobs.c.id == deliveries.c.job_id)
+        .where(jobs.c.client_id != deliveries.c.client_id),
+    )
+    yield (
+        "a_job_has_one_message",
+        sa.select(deliveries.c.job_id, sa.func.count().label("messages"))
+        .group_by(deliveries.c.job_id)
+        .having(sa.func.count() > 1),
+    )
+    waits = state == DeliveryState.WAITING
+    yield (
+        # Without its next attempt's time no sweep would ever send it.
+        "message_waits_or_is_over",
+        one.where(
+            sa.or_(
+                state.not_in(list(DeliveryState)),
+                sa.and_(waits, sa.or_(deliveries.c.next_attempt_at.is_(None), deliveries.c.ended_at.is_not(None))),
+                sa.and_(sa.not_(waits), deliveries.c.ended_at.is_(None)),
+            )
+        ),
+    )
+
+
+def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
+    """Yield what ties rows together: all of a job is one client's, and nothing belongs to nobody."""
+    one = sa.select(jobs.c.id.label("job_id"), jobs.c.client_id, jobs.c.request_id)
+    yield (
+        "job_has_its_request_log",
+        one.outerjoin(request_logs, request_logs.c.request_id == jobs.c.request_id).where(
+            request_logs.c.request_id.is_(None)
+        ),
+    )
+    others = {"request_log": (request_logs, request_logs.c.request_id == jobs.c.request_id)}
+    others |= {table.name.rstrip("s"): (table, table.c.job_id == jobs.c.id) for table in (ledger, renders)}
+    for name, (table, joined) in others.items():
+        whose = table.c.client_id.label(f"{name}_client_id")
+        yield (
+            f"{name}_is_of_the_jobs_client",
+            one.add_columns(whose).join(table, joined).where(table.c.client_id != jobs.c.client_id),
+        )
+    for table, key in ((ledger, ledger.c.id), (renders, renders.c.public_id)):
+        name = table.name.rstrip("s")
+        row = sa.select(key.label(f"{name}_id"), table.c.job_id)
+        yield (
+            f"{name}_has_its_job",
+            row.outerjoin(jobs, jobs.c.id == table.c.job_id).where(table.c.job_id.is_not(None), jobs.c.id.is_(None)),
+        )
+    for table, key in ((jobs, jobs.c.id), (ledger, ledger.c.id)):
+        name = table.name.rstrip("s")
+        row = sa.select(key.label(f"{name}_id"), table.c.client_id)
+        yield (
+            f"{name}_has_its_client",
+            row.outerjoin(clients, clients.c.id == table.c.client_id).where(clients.c.id.is_(None)),
+        )
+    key = request_logs.c.idempotency_key
+    yield (
+        "idempotency_key_is_one_requests",
+        sa.select(request_logs.c.client_id, key, sa.func.count().label("requests"))
+        .where(key.is_not(None))
+        .group_by(request_logs.c.client_id, key)
+        .having(sa.func.count() > 1),
+    )
+
+
+@cache
+def counts() -> tuple[tuple[str, sa.Select[Any]], ...]:
+    """Return what is counted, each with its query."""
+    return tuple(_counted())
+
+
+def _counted() -> Iterator[tuple[str, sa.Select[Any]]]:
+    for table in (clients, jobs):
+        yield table.name, sa.select(sa.func.count()).select_from(table)
+    for status in JobStatus:
+        yield f"jobs {status}", sa.select(sa.func.count()).where(jobs.c.status == status)
+    yield "renders", sa.select(sa.func.count()).select_from(renders)
+    for state in DeliveryState:
+        yield f"messages {state}", sa.select(sa.func.count()).where(deliveries.c.state == state)
+    for kind, sign in (("grant", 1), ("debit", -1), ("refund", 1)):
+        amount = sign * sa.func.coalesce(sa.func.sum(ledger.c.amount), 0)
+        yield f"credits {kind}ed", sa.select(sa.cast(amount, sa.BigInteger)).where(ledger.c.kind == kind)
+    balances = sa.func.coalesce(sa.func.sum(clients.c.balance), 0)
+    yield "credits in balances", sa.select(sa.cast(balances, sa.BigInteger))

@@ -1,0 +1,90 @@
+"""`backdrop doctor`: what is configured, what is reachable, and where each network really runs."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from rich.console import Console
+
+from service.database.engine import create_engine, is_migrated
+from service.jobs.queue import Bell, QueueUnavailable
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.objects import ObjectError
+from service.worker.c2pa import open_credentials
+
+
+def examine(settings: Settings, *, load: bool) -> bool:
+    """Print one line for each part and return whether all are well. Passwords are not printed."""
+    console = Console(soft_wrap=True)
+
+    def check(part: str, look: Callable[[], str]) -> bool:
+        try:
+            console.print(f"[green]ok[/]    {part:<10} {look()}", highlight=False)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with one part, the others are still looked at
+            console.print(f"[red]wrong[/] {part:<10} {error}", highlight=False)
+            return False
+        return True
+
+    checks = [
+        check("database", lambda: _database(settings)),
+        check("queue", lambda: _queue(settings)),
+        check("store", lambda: _store(settings)),
+    ]
+    if settings.c2pa_certificate or settings.c2pa_key:
+        checks.append(check("signing", lambda: _signing(settings)))
+    if load:
+        checks.append(check("networks", lambda: _networks(settings)))
+    return all(checks)
+
+
+def _database(settings: Settings) -> str:
+    url = sa.make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
+    if not is_migrated(create_engine(settings.sqlalchemy_url)):
+        raise RuntimeError(f"{url}: the schema is not current; run `backdrop migrate`")
+    return url
+
+
+def _queue(settings: Settings) -> str:
+    if not settings.queue_url:
+        return "embedded Valkey, started by `backdrop up`"
+    bell = Bell(settings.queue_url)
+    try:
+        workers = bell.workers()
+        waiting = bell.messages()
+    except QueueUnavailable as error:
+        raise RuntimeError(f"does not answer: {error}") from error
+    lines = [f"answers; {waiting} messages, {len(workers)} workers"]
+    for worker in workers:
+        lines.append(
+            f"      worker {worker['host']}:{worker['pid']}: segmenter on {worker['segmenter_device']},"
+            f" generator on {worker['generator_device']}"
+        )
+    return "\n".join(lines)
+
+
+def _store(settings: Settings) -> str:
+    try:
+        for bucket in open_buckets(settings):
+            bucket.check()
+    except ObjectError as error:
+        raise RuntimeError(str(error)) from error
+    if settings.store == "s3":
+        where = settings.s3_endpoint_url or "AWS"
+        return f"S3 at {where}: {settings.s3_source_bucket}, {settings.s3_render_bucket}"
+    return f"directory {settings.home / 'objects'}"
+
+
+def _signing(settings: Settings) -> str:
+    credentials = open_credentials(settings)
+    return f"content credentials of {credentials.issuer}" if credentials else "off"
+
+
+def _networks(settings: Settings) -> str:
+    from service.worker.networks import open_networks
+
+    networks = open_networks(settings)
+    versions = networks.versions
+    lines = [f"{versions['segmenter']} on {versions['segmenter_device']}"]
+    lines += [f"with {versions[name]}" for name in ("second_segmenter", "refiner") if name in versions]
+    lines.append(f"{versions['generator']} on {versions['generator_device']}")
+    return f"\n      {'':<10} ".join(lines)

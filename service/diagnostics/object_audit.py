@@ -1,0 +1,116 @@
+"""The audit of the render bucket: each render's bytes are there and as they were measured; what else is, is accounted.
+
+Reads every render's bytes, and changes nothing. Parts may write meanwhile: what looks wrong is looked at again.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.engine import reader
+from service.database.tables import jobs, renders, stored_objects
+from service.diagnostics.audit import Audit, Finding
+from service.jobs.records import JobStatus
+from service.storage.objects import ObjectNotFound, Objects, ObjectTooLarge
+from service.storage.registry import KEPT
+
+#: Rows that one query reads: no transaction stays open while bytes are fetched.
+_PAGE = 500
+#: Whose attempt wrote an object: `service.worker.run` makes the keys.
+_OF_JOB = re.compile(r"renders/[0-9A-Z]{26}/([0-9A-Z]{26})-\d+\..*")
+
+
+def audit_objects(engine: sa.Engine, store: Objects, *, leftovers_kept: float = 0.0) -> Audit:
+    """Compare the render bucket with the rows.
+
+    What is kept for later swaps has its row, or it would never go. Another object that no row names is right while its
+    job runs, and for `leftovers_kept` seconds after the job's end: what a killed attempt left behind is cleared away
+    later. Raises SQLAlchemyError, StoreUnavailable.
+    """
+    engine = reader(engine)
+    unnamed = set(store.keys())
+    listed, checked = len(unnamed), 0
+    kept = {key for key in unnamed if key.startswith(tuple(f"{bucket}/" for bucket in KEPT))}
+    unnamed -= kept
+    findings = []
+    for row in _render_rows(engine):
+        unnamed.discard(row["key"])
+        checked += row["bytes"]
+        if (wrong := _wrong(store, row)) and _is_kept(engine, row["public_id"]):
+            findings.append(wrong)
+    left = set(_leftovers(engine, sorted(unnamed), leftovers_kept))
+    unknown = set(_unknown(engine, sorted(kept)))
+    if left or unknown:
+        there = set(store.keys())
+        left, unknown = left & there, unknown & there
+    findings += [Finding("object_has_its_render", {"key": key}) for key in sorted(left)]
+    findings += [Finding("kept_object_has_its_row", {"key": key}) for key in sorted(unknown)]
+    counts = {"objects": listed, "objects without a render": len(unnamed), "objects kept for later": len(kept)}
+    return Audit(findings, counts | {"bytes checked": checked})
+
+
+def _render_rows(engine: sa.Engine) -> Iterator[sa.RowMapping]:
+    columns = [renders.c[name] for name in ("public_id", "job_id", "key", "bytes", "sha256")]
+    query = sa.select(*columns).order_by(renders.c.public_id).limit(_PAGE)
+    after = ""
+    while True:
+        with engine.begin() as connection:
+            rows = connection.execute(query.where(renders.c.public_id > after)).mappings().all()
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1]["public_id"]
+
+
+def _wrong(store: Objects, row: sa.RowMapping) -> Finding | None:
+    found: dict[str, Any] = {name: row[name] for name in ("public_id", "job_id", "key")}
+    try:
+        data = store.get(row["key"], max_bytes=row["bytes"])
+    except ObjectNotFound:
+        return Finding("render_has_its_bytes", found)
+    except ObjectTooLarge:
+        return Finding("render_has_its_size", found | {"bytes": row["bytes"], "stored": store.size(row["key"])})
+    if len(data) != row["bytes"]:
+        return Finding("render_has_its_size", found | {"bytes": row["bytes"], "stored": len(data)})
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != row["sha256"]:
+        return Finding("render_has_its_sha256", found | {"sha256": row["sha256"], "stored": sha256})
+    return None
+
+
+def _is_kept(engine: sa.Engine, public_id: str) -> bool:
+    with engine.begin() as connection:
+        query = sa.select(renders.c.public_id).where(renders.c.public_id == public_id)
+        return connection.execute(query).first() is not None
+
+
+def _leftovers(engine: sa.Engine, keys: list[str], kept: float) -> Iterator[str]:
+    """Yield the keys that no row names now, and whose job is none of ours or has been over for `kept` seconds."""
+    for start in range(0, len(keys), _PAGE):
+        page = keys[start : start + _PAGE]
+        jobs_of = {key: match[1] for key in page if (match := _OF_JOB.fullmatch(key))}
+        running = sa.select(jobs.c.id).where(
+            jobs.c.id.in_(jobs_of.values()),
+            sa.or_(
+                jobs.c.status.in_([JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS]),
+                jobs.c.finished_at > db_now(-kept),
+            ),
+        )
+        with engine.begin() as connection:
+            excused = set(connection.execute(running).scalars())
+            named = set(connection.execute(sa.select(renders.c.key).where(renders.c.key.in_(page))).scalars())
+        yield from (key for key in page if key not in named and jobs_of.get(key) not in excused)
+
+
+def _unknown(engine: sa.Engine, keys: list[str]) -> Iterator[str]:
+    """Yield the keys of what is kept that the account doesn't know."""
+    for start in range(0, len(keys), _PAGE):
+        page = keys[start : start + _PAGE]
+        query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket.in_(KEPT), stored_objects.c.key.in_(page))
+        with engine.begin() as connection:
+            known = set(connection.execute(query).scalars())
+        yield from (key for key in page if key not in known)

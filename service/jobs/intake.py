@@ -1,0 +1,282 @@
+"""Orders: how a request becomes a job. Request log, debit and job are written in one transaction."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from ulid import ULID
+
+from service.accounts.ledger import debit
+from service.database.clock import db_now
+from service.database.commit import CommitInDoubt, in_transaction, was_written
+from service.database.engine import reader
+from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
+from service.jobs.records import JobStatus, may_be_id
+from service.storage.registry import check_source, use_source
+
+
+class IdempotencyConflict(Exception):
+    """Raised when an idempotency key comes again with another body."""
+
+
+class IdempotencyInFlight(Exception):
+    """Raised when the first request with this idempotency key is still being answered."""
+
+
+class TooManyUnfinishedJobs(Exception):
+    """Raised when a client has as many unfinished jobs as it may; nothing was charged."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} unfinished jobs")
+        self.limit = limit
+
+
+class QueueFull(Exception):
+    """Raised when as many jobs wait for a worker as may; nothing was charged."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One accepted request, everything resolved."""
+
+    request_id: str
+    client_id: str
+    workflow: str
+    body: dict[str, Any]
+    body_sha256: str
+    spec: dict[str, Any]
+    source_key: str
+    credits_cost: int
+    pilot_brand: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The answer to a submit. `repeated`: it was given before, for the same idempotency key."""
+
+    request_id: str
+    job_id: str
+    credits_cost: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a job was made of."""
+
+    body: dict[str, Any]
+    seed: int
+    #: The photo; None: it is kept no longer.
+    source_key: str | None
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What an order would meet at this moment; another one may come first."""
+
+    balance: int
+    #: The limits that refuse it.
+    refused_by: tuple[TooManyUnfinishedJobs | QueueFull, ...]
+
+
+class Orders:
+    """Takes orders into one database. Lives as long as the process; safe in threads.
+
+    `key_ttl`: how long an idempotency key is remembered, in seconds. `unfinished_limit`: jobs of one client that may
+    be unfinished at once; `queue_limit`: jobs of all clients that may wait for a worker; 0: any number.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        key_ttl: float = 24 * 3600.0,
+        unfinished_limit: int = 0,
+        queue_limit: int = 0,
+    ) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._key_ttl = key_ttl
+        self._unfinished_limit = unfinished_limit
+        self._queue_limit = queue_limit
+
+    def accept(self, order: Order) -> Accepted:
+        """Log the request, debit the client and make the job, in one transaction.
+
+        Raises InsufficientCredits, SourceDoomed, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
+        QueueFull; then nothing was written, and the idempotency key is as free as before. Raises OutcomeUnknown when it
+        can't be told.
+        """
+        try:
+            return self._accept(order)
+        except sa.exc.IntegrityError:
+            # The same key came in twice at once and the other one won.
+            key = order.idempotency_key
+            if key is None:
+                raise
+            # No first answer: the key that was in the way has run out since, and a second try finds it free.
+            return self.first_answer(order.client_id, key, order.body_sha256) or self._accept(order)
+        except sa.exc.OperationalError as error:
+            if order.idempotency_key and "lock timeout" in str(error):
+                raise IdempotencyInFlight from error
+            raise
+
+    def foresee(self, client_id: str, source_key: str) -> Outlook:
+        """Return what an order for that photo would meet; nothing is written, nor waited for. Raises SourceDoomed."""
+        refused_by: list[TooManyUnfinishedJobs | QueueFull] = []
+        with self._reader.connect() as connection:
+            check_source(connection, source_key)
+            balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
+            for check in (self._check_queue, lambda one: self._check_unfinished(one, client_id, coming=1)):
+                try:
+                    check(connection)
+                except (TooManyUnfinishedJobs, QueueFull) as refusal:
+                    refused_by.append(refusal)
+        return Outlook(balance, tuple(refused_by))
+
+    def _accept(self, order: Order) -> Accepted:
+        accepted = Accepted(order.request_id, str(ULID()), order.credits_cost)
+        log = request_logs.insert().values(
+            request_id=order.request_id,
+            client_id=order.client_id,
+            workflow=order.workflow,
+            body=order.body,
+            body_sha256=order.body_sha256,
+            pilot_brand=order.pilot_brand,
+            idempotency_key=order.idempotency_key,
+        )
+        try:
+            with in_transaction(self._engine) as connection:
+                # The log first: the repeat of a request meets its key here, and is refused by no limit.
+                self._log(connection, order, log)
+                self._check_queue(connection)
+                self._make_job(connection, order, accepted)
+                debit(connection, order.client_id, order.credits_cost, accepted.job_id)
+                self._check_unfinished(connection, order.client_id)
+                use_source(connection, order.client_id, order.source_key)
+        except CommitInDoubt as doubt:
+            # Without the key: another request with the same one may have come since.
+            if not was_written(self._engine, log.values(idempotency_key=None)):
+                raise doubt.__cause__ or doubt from None
+        return accepted
+
+    def _log(self, connection: sa.Connection, order: Order, log: sa.Insert) -> None:
+        if order.idempotency_key is None:
+            connection.execute(log)
+            return
+        on_postgresql = connection.dialect.name == "postgresql"
+        if on_postgresql:
+            # Behind a first request that hangs in its transaction, answer "in flight" rather than wait.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+        # Here, and not only in the sweep: a key is free when its time is over, whether or not a sweep has run. Of two
+        # requests that free the same one, the second waits for the first, and then meets the first one's log.
+        connection.execute(
+            request_logs.update()
+            .where(
+                request_logs.c.client_id == order.client_id,
+                request_logs.c.idempotency_key == order.idempotency_key,
+                request_logs.c.created_at <= db_now(-self._key_ttl),
+            )
+            .values(idempotency_key=None)
+        )
+        connection.execute(log)
+        if on_postgresql:
+            # What is waited for from here on is a busy client, not the key.
+            connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
+
+    def _check_queue(self, connection: sa.Connection) -> None:
+        """Raise QueueFull when too many jobs wait; orders that come at once may pass it by as many as they are."""
+        waiting = sa.and_(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
+        if self._queue_limit and _count(connection, waiting, most=self._queue_limit) == self._queue_limit:
+            raise QueueFull
+
+    def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
+        """Raise TooManyUnfinishedJobs when the client has too many jobs, `coming` counted in.
+
+        Exact, because the debit before it locked the client's row: a client's orders are counted one after the other.
+        """
+        limit = self._unfinished_limit
+        own = sa.and_(UNFINISHED, jobs.c.client_id == client_id)
+        if limit and _count(connection, own, most=limit + 1) + coming > limit:
+            raise TooManyUnfinishedJobs(limit)
+
+    @staticmethod
+    def _make_job(connection: sa.Connection, order: Order, accepted: Accepted) -> None:
+        connection.execute(
+            jobs.insert().values(
+                id=accepted.job_id,
+                request_id=accepted.request_id,
+                client_id=order.client_id,
+                spec=order.spec,
+                source_key=order.source_key,
+                credits_cost=order.credits_cost,
+                status=JobStatus.NOT_STARTED,
+                progress=0.0,
+                attempt=0,
+                # Its message goes out next. If it does not, the sweep finds the queue too short.
+                sent_at=db_now(),
+            )
+        )
+
+    def first_answer(self, client_id: str, idempotency_key: str, body_sha256: str) -> Accepted | None:
+        """Return what was answered to this key before; None for a new or old key. Raises IdempotencyConflict."""
+        query = (
+            sa.select(request_logs.c.request_id, request_logs.c.body_sha256, jobs.c.id, jobs.c.credits_cost)
+            .join(jobs, jobs.c.request_id == request_logs.c.request_id)
+            .where(
+                request_logs.c.client_id == client_id,
+                request_logs.c.idempotency_key == idempotency_key,
+                request_logs.c.created_at > db_now(-self._key_ttl),
+            )
+        )
+        with self._reader.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        if row.body_sha256 != body_sha256:
+            raise IdempotencyConflict
+        return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
+
+    def asked(self, job_id: str, *, client_id: str) -> Asked | None:
+        """Return what the client's job was made of; None when there is none of that id, or it is another client's."""
+        if not may_be_id(job_id):
+            return None
+        kept = sa.and_(
+            stored_objects.c.bucket == "sources",
+            stored_objects.c.key == jobs.c.source_key,
+            stored_objects.c.doomed_at.is_(None),
+        )
+        query = (
+            sa.select(request_logs.c.body, jobs.c.spec, stored_objects.c.key)
+            .join_from(jobs, request_logs, request_logs.c.request_id == jobs.c.request_id)
+            .join(stored_objects, kept, isouter=True)
+            .where(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        )
+        with self._reader.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        # The colours as the job has them: a brand may have given them, and have others by now.
+        return Asked(row.body | {"dominant_colors": row.spec["dominant_colors"]}, row.spec["seed"], row.key)
+
+    def free_old_keys(self, *, most: int = 1000) -> int:
+        """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""
+        old = (
+            sa.select(request_logs.c.request_id)
+            .where(request_logs.c.idempotency_key.is_not(None), request_logs.c.created_at <= db_now(-self._key_ttl))
+            .order_by(request_logs.c.created_at)
+            .limit(most)
+            .with_for_update(skip_locked=True)  # what another sweep frees is left to it
+        )
+        with self._engine.begin() as connection:
+            freed = connection.execute(
+                request_logs.update().where(request_logs.c.request_id.in_(old)).values(idempotency_key=None)
+            )
+            return freed.rowcount
+
+
+def _count(connection: sa.Connection, which: sa.ColumnElement[bool], *, most: int) -> int:
+    """Count these jobs, and stop at so many: a limit costs no more than itself, however long the queue is."""
+    found = sa.select(jobs.c.id).where(which).limit(most).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())

@@ -1,0 +1,68 @@
+"""Listings: what a client has, newest first, a page at a time. One statement a page, however many things are on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from service.database.engine import reader
+from service.database.tables import jobs, renders
+from service.jobs.records import Job, JobStatus, Render
+from service.jobs.rows import JOBS, RENDERS, job_of, render_of
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Item]):
+    """Some things in their order. `next_cursor`: where the page after it begins; None: there is nothing more."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+class Listings:
+    """The listings of one database. Lives as long as the process; safe in threads.
+
+    A cursor is the id of the last thing on a page. Ids are ULIDs, so their order is that of time, and a page stays what
+    it is while new things come before it. The id need not exist any more, nor be the client's: it is only a place.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._reader = reader(engine)
+
+    def jobs(
+        self, client_id: str, *, limit: int, cursor: str | None = None, status: JobStatus | None = None
+    ) -> Page[tuple[Job, Render | None]]:
+        """Return a page of a client's jobs as `Jobs.get` returns each: at most `limit`, those before the cursor."""
+        query = JOBS.where(jobs.c.client_id == client_id)
+        if status is not None:
+            query = query.where(jobs.c.status == status)
+        return self._page(query, jobs.c.id, job_of, limit, cursor)
+
+    def renders(
+        self, client_id: str, *, limit: int, cursor: str | None = None, output_preset: str | None = None
+    ) -> Page[Render]:
+        """Return a page of a client's renders: at most `limit`, those before the cursor."""
+        query = RENDERS.where(renders.c.client_id == client_id)
+        if output_preset is not None:
+            query = query.where(renders.c.output_preset == output_preset)
+        return self._page(query, renders.c.public_id, render_of, limit, cursor)
+
+    def _page(
+        self,
+        query: sa.Select[Any],
+        ids: sa.Column[str],
+        read: Callable[[sa.RowMapping], Item],
+        limit: int,
+        cursor: str | None,
+    ) -> Page[Item]:
+        if cursor is not None:
+            query = query.where(ids < cursor)
+        # One more than asked for, and not shown: whether there is a next page.
+        query = query.add_columns(ids.label("place")).order_by(ids.desc()).limit(limit + 1)
+        with self._reader.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        shown = rows[:limit]
+        return Page([read(row) for row in shown], shown[-1]["place"] if len(rows) > limit else None)

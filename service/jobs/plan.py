@@ -1,0 +1,99 @@
+"""The plan of a swap: the request with nothing left open, and what its caller should hear before paying."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core.spec import Preset
+from service.accounts.brands import Brand
+from service.catalogue.catalogue import Catalogue
+from service.catalogue.specs import stored_spec
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.jobs.intake import Outlook, QueueFull, TooManyUnfinishedJobs
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A valid request whose photo is there. What a brand gives is filled in."""
+
+    request: BackgroundSwapWithSpecRequest
+    #: 0 to 2**31 - 1; None: one is drawn when the job is made.
+    seed: int | None
+    #: The client's brand that `pilot_brand` names; None: it names none.
+    brand: Brand | None
+    source_key: str
+    preset: Preset
+
+    def spec(self) -> dict[str, Any]:
+        """Return the spec as the jobs table keeps it, with a seed."""
+        return stored_spec(
+            scene_type=self.request.scene_type,
+            mood=self.request.mood,
+            dominant_colors=self.request.dominant_colors,
+            output_preset=self.preset.name,
+            seed=secrets.randbelow(2**31) if self.seed is None else self.seed,
+            style_words=self.brand.style_words if self.brand else (),
+            pinned=self.brand is not None and self.brand.pinned,
+        )
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One thing to hear before paying: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a submit would do at this moment."""
+
+    resolved: Resolved
+    balance: int
+    cautions: list[Caution]
+
+    @property
+    def affordable(self) -> bool:
+        """Whether the balance covers the cost."""
+        return self.balance >= self.resolved.preset.credits
+
+
+def plan(resolved: Resolved, outlook: Outlook, catalogue: Catalogue) -> Plan:
+    """Return the plan, with first what would refuse the submit, then what may not be what was meant."""
+    cautions = [*_refusals(resolved, outlook), *_surprises(resolved, catalogue)]
+    return Plan(resolved, outlook.balance, cautions)
+
+
+def _refusals(resolved: Resolved, outlook: Outlook) -> Iterator[Caution]:
+    cost = resolved.preset.credits
+    if outlook.balance < cost:
+        text = f"The balance of {outlook.balance} does not cover the cost of {cost}; ask for a grant of credits."
+        yield Caution("insufficient_credits", text)
+    for refusal in outlook.refused_by:
+        match refusal:
+            case TooManyUnfinishedJobs():
+                text = f"{refusal.limit} of your jobs are not over, and no more may be at once; wait for one to end."
+                yield Caution("too_many_unfinished_jobs", text)
+            case QueueFull():
+                yield Caution("queue_full", "Too many jobs of all clients wait for a worker now; submit later.")
+
+
+def _surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
+    request, preset = resolved.request, resolved.preset
+    scene = catalogue.scene(request.scene_type)
+    if scene.name not in catalogue.scenes:
+        drawn = scene.kind if scene.surface == "plain" else f"{scene.kind} of {scene.surface}"
+        text = f"The scene is described in words: the studio draws the nearest of its kinds, a {drawn}."
+        yield Caution("scene_in_words", text)
+    if request.mood not in catalogue.moods:
+        text = (
+            "The mood is described in words: a network that reads prompts follows them; the light is an ordinary one."
+        )
+        yield Caution("mood_in_words", text)
+    if request.dominant_colors and (preset.background != "scene" or scene.kind == "white"):
+        rule = "transparent" if preset.background == "transparent" else "white"
+        yield Caution("colors_unused", f"The background will be {rule}: the colours asked for are not used.")
+    if request.pilot_brand is not None and resolved.brand is None:
+        yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")

@@ -1,0 +1,154 @@
+"""The queue: a bell, not a truth. One kind of message crosses it, and it holds a job's id.
+
+The API sends by name and imports no actor; the worker (`service.worker.main`) declares the actor.
+"""
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.common import current_millis
+from redis import Redis
+from redis.exceptions import RedisError
+from ulid import ULID
+
+logger = logging.getLogger(__name__)
+
+QUEUE = "swaps"
+ACTOR = "swap"
+
+
+class QueueUnavailable(Exception):
+    """Raised when the queue server does not answer. The job is safe in the database; the sweep sends it later."""
+
+
+class _Broker(RedisBroker):
+    """Dramatiq's broker, which puts aside what is no message of ours before it can stop a consumer or a worker.
+
+    What can't be decoded would make a consumer start anew every three seconds; a message of another queue would end
+    the thread that works; and either would be counted as waiting for ever.
+    """
+
+    def do_fetch(self, queue_name: str, prefetch: int) -> list[bytes]:
+        """Fetch messages, all of them ours."""
+        fetched = self._dispatch("fetch")(queue_name, prefetch)  # type: ignore[no-untyped-call]  # dramatiq's own
+        ours = [data for data in fetched if _is_ours(data)]
+        for data in fetched:
+            if data is not None and not _is_ours(data):
+                self._put_aside(queue_name, data)
+        return ours
+
+    def _put_aside(self, queue_name: str, data: bytes) -> None:
+        logger.error("no message of ours is put aside (dramatiq:%s.XQ): %.200r", queue_name, data)
+        for redis_id, stored in self.client.hscan_iter(f"dramatiq:{queue_name}.msgs"):
+            if stored == data:
+                self._dispatch("nack")(queue_name, redis_id)  # type: ignore[no-untyped-call]  # dramatiq's own
+
+
+def _is_ours(data: bytes | None) -> bool:
+    """Tell whether the bytes are a message as `Bell.ring` sends it."""
+    try:
+        message: dramatiq.Message[None] = dramatiq.Message.decode(data or b"")
+    except dramatiq.DecodeError:
+        return False
+    if not isinstance(message.options, dict) or len(message.args) != 1:
+        return False
+    texts = (message.args[0], message.message_id, message.options.get("redis_message_id"))
+    named = (message.queue_name, message.actor_name, message.kwargs) == (QUEUE, ACTOR, {})
+    return named and all(isinstance(text, str) for text in texts)
+
+
+def build_broker(client: Any) -> RedisBroker:
+    """Return a broker on a redis client."""
+    return _Broker(  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
+        client=client,
+        # A job whose worker died is found again at once, not by chance (the default draws 1 in 1000 polls).
+        maintenance_chance=1_000_000,
+        # Below a minute, a long C call that holds the GIL looks like a death.
+        heartbeat_timeout=60_000,
+        # None: attempts are counted in the jobs table, and time limits are checked between steps.
+        middleware=[],
+    )
+
+
+def worker_client(url: str) -> Any:
+    """Return a redis client for a worker. No socket timeout: an acknowledgement that timed out is lost for good."""
+    return Redis.from_url(url)
+
+
+def sender_client(url: str) -> Any:
+    """Return a redis client for everybody else: a server that hangs holds nobody up for more than a few seconds."""
+    return Redis.from_url(url, socket_timeout=3, socket_connect_timeout=2)
+
+
+class Bell:
+    """The sender's side of the queue: API and sweep. Never blocks for more than a few seconds."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = sender_client(url)
+        self._broker = build_broker(self._redis)
+
+    def ring(self, job_id: str) -> None:
+        """Send a job's id to the workers. Raises QueueUnavailable."""
+        # Dramatiq's own ids would not say whose message waits.
+        redis_id = f"{job_id}:{ULID()}"
+        message: dramatiq.Message[None] = dramatiq.Message(
+            queue_name=QUEUE,
+            actor_name=ACTOR,
+            args=(job_id,),
+            kwargs={},
+            options={"redis_message_id": redis_id},
+            message_timestamp=current_millis(),
+        )
+        with _translated():
+            self._broker.do_enqueue(QUEUE, redis_id, message.encode())
+
+    def waiting(self) -> set[str]:
+        """Return the ids of the jobs whose message no worker has fetched yet. Raises QueueUnavailable."""
+        with _translated():
+            ids: list[bytes] = self._redis.lrange(f"dramatiq:{QUEUE}", 0, -1)
+        return {redis_id.decode(errors="replace").partition(":")[0] for redis_id in ids}
+
+    def messages(self) -> int:
+        """Count the messages that are queued or being worked on. Raises QueueUnavailable."""
+        with _translated():
+            return int(self._redis.hlen(f"dramatiq:{QUEUE}.msgs"))
+
+    def check(self) -> None:
+        """Raise QueueUnavailable unless the server answers."""
+        with _translated():
+            self._redis.ping()
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Return what each live worker said of itself. Raises QueueUnavailable."""
+        with _translated():
+            keys = sorted(self._redis.scan_iter(match=f"{_PRESENCE}*"))
+            said = self._redis.mget(keys) if keys else []
+        return [json.loads(text) for text in said if text]
+
+
+_PRESENCE = "backdrop:worker:"
+#: A worker that has been silent this long, in seconds, is no longer listed.
+PRESENCE_TTL = 30
+
+
+def announce(client: Any, name: str, about: dict[str, Any]) -> None:
+    """List a worker, with its device and networks, for PRESENCE_TTL seconds. Raises RedisError."""
+    client.set(f"{_PRESENCE}{name}", json.dumps(about), ex=PRESENCE_TTL)
+
+
+def withdraw(client: Any, name: str) -> None:
+    """Take a worker off the list. Raises RedisError."""
+    client.delete(f"{_PRESENCE}{name}")
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise QueueUnavailable(str(error)) from error

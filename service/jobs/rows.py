@@ -1,0 +1,39 @@
+"""How rows become jobs and renders: one statement reads any number of them, each job with its refund and its render."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.accounts.ledger import refunded
+from service.database.tables import jobs, renders
+from service.jobs.records import Job, JobStatus, Render
+
+_OF_RENDER = [name for name in Render.__dataclass_fields__ if name != "source_key"]
+
+#: What `render_of` reads; to be narrowed by its user.
+RENDERS = sa.select(*(renders.c[name] for name in _OF_RENDER), jobs.c.source_key).join_from(
+    renders, jobs, jobs.c.id == renders.c.job_id
+)
+#: What `job_of` reads; to be narrowed by its user.
+JOBS = sa.select(
+    *(jobs.c[name] for name in ("id", "request_id", "status", "stage", "progress", "attempt", "credits_cost")),
+    *(jobs.c[name] for name in ("created_at", "started_at", "finished_at", "error_code", "error_message")),
+    jobs.c.source_key,
+    refunded().label("refunded"),
+    *(renders.c[name].label(f"render_{name}") for name in _OF_RENDER),
+).join_from(jobs, renders, renders.c.job_id == jobs.c.id, isouter=True)
+
+
+def render_of(row: sa.RowMapping) -> Render:
+    """Return the render of a row of `RENDERS`."""
+    return Render(**{name: row[name] for name in Render.__dataclass_fields__})
+
+
+def job_of(row: sa.RowMapping) -> tuple[Job, Render | None]:
+    """Return the job of a row of `JOBS`, and its render if it has one."""
+    kept: dict[str, Any] = {name: row[name] for name in Job.__dataclass_fields__ if name in row}
+    job = Job(**kept | {"status": JobStatus(row["status"])}, credits_refunded=row["refunded"])
+    if row["render_public_id"] is None:
+        return job, None
+    render = {name: row[f"render_{name}"] for name in _OF_RENDER}
+    return job, Render(**render, source_key=row["source_key"])

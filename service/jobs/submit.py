@@ -1,0 +1,148 @@
+"""Submitting: from a valid request to a charged job on the queue."""
+
+import contextlib
+import hashlib
+import logging
+from dataclasses import dataclass
+
+from service.accounts.brands import Brands
+from service.accounts.clients import Client
+from service.catalogue.catalogue import Catalogue
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.database.engine import DATABASE_AWAY
+from service.jobs.intake import Accepted, Order, Orders
+from service.jobs.plan import Plan, Resolved, plan
+from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.transitions import Jobs
+from service.storage.objects import ObjectNotFound, Objects
+from service.storage.registry import SourceDoomed
+
+logger = logging.getLogger(__name__)
+
+SWAP_WORKFLOW = "background-swap-with-spec"
+
+
+class SourceNotFound(LookupError):
+    """Raised when the source does not exist or belongs to another client: the caller can't tell which."""
+
+
+class SourceTooLarge(ValueError):
+    """Raised when the uploaded photo weighs more than is taken."""
+
+
+def upload_prefix(client: Client) -> str:
+    """Return the namespace of a client's uploads; it reaches no key outside."""
+    return f"uploads/{client.id}/"
+
+
+@dataclass(frozen=True)
+class Submit:
+    """The use case, with what it needs. Lives as long as the process; safe in threads."""
+
+    catalogue: Catalogue
+    orders: Orders
+    jobs: Jobs
+    brands: Brands
+    sources: Objects
+    bell: Bell
+    max_photo_bytes: int
+
+    def swap(
+        self,
+        client: Client,
+        request: BackgroundSwapWithSpecRequest,
+        *,
+        seed: int | None,
+        raw_body: bytes,
+        request_id: str,
+        idempotency_key: str | None,
+    ) -> Accepted:
+        """Resolve every default, price, write ONE transaction, then ring the bell.
+
+        Raises SourceNotFound, SourceTooLarge, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
+        IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is charged.
+        """
+        body_sha256 = _digest(raw_body, seed)
+        if idempotency_key and (first := self.orders.first_answer(client.id, idempotency_key, body_sha256)):
+            return first
+        resolved = self._resolve(client, request, seed)
+        order = Order(
+            request_id=request_id,
+            client_id=client.id,
+            workflow=SWAP_WORKFLOW,
+            body=request.model_dump(mode="json"),
+            body_sha256=body_sha256,
+            spec=resolved.spec(),
+            source_key=resolved.source_key,
+            credits_cost=resolved.preset.credits,
+            pilot_brand=request.pilot_brand,
+            idempotency_key=idempotency_key or None,  # an empty header is none
+        )
+        try:
+            accepted = self.orders.accept(order)
+        except SourceDoomed as error:
+            raise SourceNotFound from error
+        if not accepted.repeated:
+            self._ring(accepted.job_id)
+        return accepted
+
+    def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, *, seed: int | None) -> Plan:
+        """Tell what `swap` would do and cost, and write nothing.
+
+        Raises SourceNotFound, SourceTooLarge, StoreUnavailable; what else would refuse the swap is a caution.
+        """
+        resolved = self._resolve(client, request, seed)
+        try:
+            outlook = self.orders.foresee(client.id, resolved.source_key)
+        except SourceDoomed as error:
+            raise SourceNotFound from error
+        return plan(resolved, outlook, self.catalogue)
+
+    def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, seed: int | None) -> Resolved:
+        """Return what is asked, with all that the client's brand of that name fills in."""
+        name = request.pilot_brand
+        brand = self.brands.get(name, client_id=client.id) if name else None
+        if brand is not None:
+            request = request.model_copy(update={"dominant_colors": request.dominant_colors or list(brand.palette)})
+            seed = brand.seed if seed is None else seed
+        return Resolved(
+            request=request,
+            seed=seed,
+            brand=brand,
+            source_key=self._source_key(client, request),
+            preset=self.catalogue.presets[request.output_preset],
+        )
+
+    def _source_key(self, client: Client, request: BackgroundSwapWithSpecRequest) -> str:
+        if request.source_render_public_id:
+            render = self.jobs.render(request.source_render_public_id, client_id=client.id)
+            if render is None:
+                raise SourceNotFound
+            # From the photo behind that render, never from the flattened picture: quality survives any chain.
+            key = render.source_key
+        else:
+            key = request.source_image_s3_key or ""
+            if not key.startswith(upload_prefix(client)):
+                raise SourceNotFound
+        try:
+            size = self.sources.size(key)
+        except ObjectNotFound as error:
+            raise SourceNotFound from error
+        if size > self.max_photo_bytes:
+            raise SourceTooLarge
+        return key
+
+    def _ring(self, job_id: str) -> None:
+        try:
+            self.bell.ring(job_id)
+        except QueueUnavailable as error:
+            # The job is committed and charged: the sweep sends it as soon as the queue is back.
+            logger.warning("queue unavailable, job %s waits for the sweep: %s", job_id, error)
+            with contextlib.suppress(*DATABASE_AWAY):  # then the sweep finds it missing on the queue, later
+                self.jobs.unsent(job_id)
+
+
+def _digest(raw_body: bytes, seed: int | None) -> str:
+    """Return what an idempotency key stands for: a request is its body and, where one is asked for, its seed."""
+    asked = b"" if seed is None else f"?seed={seed}".encode()
+    return hashlib.sha256(raw_body + asked).hexdigest()

@@ -1,0 +1,219 @@
+"""Jobs: the one table that decides what has happened. Every move of a job and of its credits is here.
+
+    NOT_STARTED ──claim──▶ IN_PROGRESS ──succeed──▶ SUCCESS
+         │                   │   ▲  │
+         │                   └───┘  └──fail, cancel, sweep──▶ FAILURE + refund
+         │           claim again (lease over)                    ▲
+         └──────────── cancel, sweep (nobody came) ──────────────┘
+
+A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
+`service.jobs.intake` makes them. Wherever a job ends, its client's message goes into the outbox (`announce`).
+"""
+
+from collections.abc import Set
+from typing import Any
+
+import sqlalchemy as sa
+from ulid import ULID
+
+from service.accounts.ledger import refund
+from service.database.clock import db_now
+from service.database.engine import reader
+from service.database.tables import UNFINISHED, jobs, renders
+from service.jobs.records import Claim, Failure, Job, JobFinished, JobStatus, LeaseLost, NewRender, Render, may_be_id
+from service.jobs.rows import JOBS, RENDERS, job_of, render_of
+from service.webhooks.outbox import announce
+
+#: How many jobs one statement names.
+_PAGE = 500
+_LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
+
+
+class Jobs:
+    """The jobs of one database. Lives as long as the process; safe in threads."""
+
+    def __init__(self, engine: sa.Engine, *, lease: float, max_attempts: int) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._lease = lease
+        self._max_attempts = max_attempts
+
+    # The caller's side
+
+    def get(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
+        """Return the client's job with its render; None when there is none of that id, or it is another client's."""
+        if not may_be_id(job_id):
+            return None
+        query = JOBS.where(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        with self._reader.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else job_of(row)
+
+    def render(self, public_id: str, *, client_id: str) -> Render | None:
+        """Return the client's render; None when there is none of that id, or it is another client's."""
+        if not may_be_id(public_id):
+            return None
+        query = RENDERS.where(renders.c.public_id == public_id, renders.c.client_id == client_id)
+        with self._reader.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else render_of(row)
+
+    def cancel(self, job_id: str, *, client_id: str) -> tuple[Job, Render | None] | None:
+        """End the client's unfinished job without a render and refund it, in one transaction; answers as `get` does.
+
+        A worker that runs it notices at its next step. Raises JobFinished.
+        """
+        if not may_be_id(job_id):
+            return None
+        own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
+        with self._engine.begin() as connection:
+            ended = _end(connection, own, Failure("cancelled", "The client cancelled it. The credits are back."))
+        found = self.get(job_id, client_id=client_id)
+        if found is not None and not ended:
+            raise JobFinished(found[0].status)
+        return found
+
+    # The worker's side
+
+    def claim(self, job_id: str) -> Claim | None:
+        """Start an attempt; None when the job is over, runs elsewhere, or has used up its attempts."""
+        token = str(ULID())
+        with self._engine.begin() as connection:
+            row = connection.execute(
+                jobs.update()
+                .where(
+                    jobs.c.id == job_id,
+                    jobs.c.attempt < self._max_attempts,
+                    sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER),
+                )
+                .values(
+                    status=JobStatus.IN_PROGRESS,
+                    attempt=jobs.c.attempt + 1,
+                    lease_token=token,
+                    lease_until=db_now(self._lease),
+                    started_at=sa.func.coalesce(jobs.c.started_at, db_now()),
+                    stage=None,
+                    progress=0.0,
+                )
+                .returning(jobs.c.client_id, jobs.c.attempt, jobs.c.spec, jobs.c.source_key)
+            ).first()
+        if row is None:
+            return None
+        return Claim(job_id, row.client_id, token, row.attempt, row.spec, row.source_key)
+
+    def keep(self, claim: Claim, *, stage: str | None = None, progress: float | None = None) -> None:
+        """Renew the lease, and say how far the job is. Raises LeaseLost."""
+        values: dict[str, Any] = {"lease_until": db_now(self._lease)}
+        if stage is not None:
+            values |= {"stage": stage, "progress": progress}
+        with self._engine.begin() as connection:
+            self._fenced(connection, claim, values)
+
+    def hand_back(self, claim: Claim, *, after: float = 0.0, uncounted: bool = False) -> None:
+        """End the attempt without a result; the sweep sends the job again after that many seconds.
+
+        `uncounted`: the attempt was not the job's fault (the worker was told to stop). Raises LeaseLost.
+        """
+        attempt = jobs.c.attempt - 1 if uncounted else jobs.c.attempt
+        values = {
+            "lease_until": db_now(after),
+            "lease_token": None,
+            "sent_at": None,
+            "stage": None,
+            "attempt": attempt,
+        }
+        with self._engine.begin() as connection:
+            self._fenced(connection, claim, values)
+
+    def succeed(self, claim: Claim, render: NewRender) -> None:
+        """Store the render and end the job, in one transaction. Raises LeaseLost."""
+        with self._engine.begin() as connection:
+            if not _end(connection, _held(claim), render):
+                raise LeaseLost
+
+    def fail(self, claim: Claim, code: str, message: str) -> None:
+        """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
+        with self._engine.begin() as connection:
+            if not _end(connection, _held(claim), Failure(code, message)):
+                raise LeaseLost
+
+    def attempts_left(self, claim: Claim) -> bool:
+        """Tell whether the job may be started once more."""
+        return claim.attempt < self._max_attempts
+
+    @staticmethod
+    def _fenced(connection: sa.Connection, claim: Claim, values: dict[str, Any]) -> None:
+        if connection.execute(jobs.update().where(_held(claim)).values(**values)).rowcount != 1:
+            raise LeaseLost
+
+    # The sweep's side
+
+    def unsent(self, job_id: str) -> None:
+        """Remember that the job's message did not go out."""
+        with self._engine.begin() as connection:
+            connection.execute(jobs.update().where(jobs.c.id == job_id, UNFINISHED).values(sent_at=None))
+
+    def take_unsent(self, *, waiting: Set[str], resend_after: float) -> list[str]:
+        """Mark as sent, and return, the jobs that need a message: never sent, or given up by their worker.
+
+        `waiting`: the jobs whose message waits on the queue. Who is not among them, and was sent `resend_after` seconds
+        ago, needs another one: the queue has lost it, or a worker that fetched it never saw it.
+        """
+        given_up = sa.or_(jobs.c.sent_at.is_(None), sa.and_(_LEASE_OVER, jobs.c.sent_at <= jobs.c.lease_until))
+        due = sa.or_(given_up, jobs.c.sent_at <= db_now(-resend_after))
+        startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
+        needed = sa.and_(UNFINISHED, startable, jobs.c.attempt < self._max_attempts, due)
+        with self._reader.connect() as connection:
+            found = connection.execute(sa.select(jobs.c.id, given_up.label("given_up")).where(needed)).all()
+        ids = [row.id for row in found if row.given_up or row.id not in waiting]
+        taken: list[str] = []
+        for start in range(0, len(ids), _PAGE):
+            with self._engine.begin() as connection:
+                these = jobs.c.id.in_(ids[start : start + _PAGE])
+                # Another sweep may have taken some of them since.
+                taken += connection.execute(
+                    jobs.update().where(these, needed).values(sent_at=db_now()).returning(jobs.c.id)
+                ).scalars()
+        return sorted(taken)
+
+    def settle_lost(self, *, max_wait: float) -> list[str]:
+        """Fail and refund the jobs that killed every worker, and those that nobody started in `max_wait` seconds."""
+        crashed = sa.and_(_LEASE_OVER, jobs.c.attempt >= self._max_attempts)
+        waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= db_now(-max_wait))
+        reasons = [
+            (crashed, Failure("worker_lost", "The workers that ran this job died. The credits are back; try again.")),
+            (waited, Failure("queue_timeout", "No worker was free in time. The credits are back; try again later.")),
+        ]
+        settled: list[str] = []
+        for which, failure in reasons:
+            with self._engine.begin() as connection:
+                settled += _end(connection, which, failure)
+        return settled
+
+
+def _held(claim: Claim) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.id == claim.job_id, jobs.c.lease_token == claim.token, jobs.c.status == JobStatus.IN_PROGRESS)
+
+
+def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewRender | Failure) -> list[str]:
+    """End those of these jobs that are not over, each with its render or refund and its message; return their ids.
+
+    The one place where a job ends: whoever comes second finds nothing to end.
+    """
+    how: dict[str, Any]
+    if isinstance(outcome, Failure):
+        how = {"status": JobStatus.FAILURE, "error_code": outcome.code, "error_message": outcome.message}
+    else:
+        how = {"status": JobStatus.SUCCESS, "progress": 1.0}
+    over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
+    ended = connection.execute(
+        jobs.update().where(UNFINISHED, which).values(**how, **over).returning(jobs.c.id, jobs.c.client_id)
+    ).all()
+    # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
+    for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
+        if isinstance(outcome, Failure):
+            refund(connection, job.id)
+        else:
+            connection.execute(renders.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
+        announce(connection, job.id)
+    return sorted(job.id for job in ended)

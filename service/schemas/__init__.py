@@ -1,0 +1,1 @@
+"""The API's contract: bodies, answers, problems, OpenAPI."""

@@ -1,0 +1,89 @@
+"""The body that makes a brand, validated with the catalogue as context: one answer holds every error of it."""
+
+import unicodedata
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from pipeline.colour.spaces import parse_colour
+from service.accounts.brands import Profile, SeedPolicy
+from service.catalogue.catalogue import Catalogue
+
+
+def _colour(text: str) -> str:
+    try:
+        return parse_colour(text)
+    except ValueError as error:
+        raise PydanticCustomError("colour_invalid", "{reason}", {"reason": str(error)}) from error
+
+
+def _one_line(text: str) -> str:
+    # control, format and surrogate characters, line and paragraph separators: nothing that a style needs
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text):
+        raise PydanticCustomError("control_character", "String should have no control characters")
+    words = text.strip()
+    if not words:
+        raise PydanticCustomError("style_empty", "String should have a word")
+    return words
+
+
+class BrandRequest(BaseModel):
+    """What a brand is to be. What is left out takes its default; nothing of the brand before stays but a seed."""
+
+    model_config = ConfigDict(extra="forbid")
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "palette": ["#e8c7b8", "ivory"],
+        "style_words": ["linen", "soft daylight", "airy"],
+        "seed_policy": "pinned",
+        "default_preset": "shopify_product",
+    }
+
+    palette: list[Annotated[str, AfterValidator(_colour)]] = Field(
+        default_factory=list,
+        max_length=6,
+        description="Colours of its backgrounds where a request asks for none, the most present first: "
+        "#rgb, #rrggbb, a CSS name or rgb(r, g, b).",
+    )
+    style_words: list[Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_one_line)]] = Field(
+        default_factory=list,
+        max_length=12,
+        description="Words for the generator's prompt. The one that ships reads none.",
+    )
+    seed_policy: SeedPolicy = Field(
+        SeedPolicy.FREE,
+        description="pinned: the same spec gives the same background for every product; free: each swap has its own.",
+    )
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        strict=True,
+        description="Of a pinned brand. Left out: the one that it has, or one is drawn.",
+    )
+    default_preset: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="For clients that give no preset themselves: a name of GET /v1/output-presets."
+    )
+
+    @field_validator("seed")
+    @classmethod
+    def _of_a_pinned_brand(cls, seed: int | None, info: ValidationInfo) -> int | None:
+        if seed is not None and info.data.get("seed_policy") is SeedPolicy.FREE:
+            raise PydanticCustomError("seed_without_policy", "A seed belongs to the seed_policy pinned: set that too")
+        return seed
+
+    @field_validator("default_preset")
+    @classmethod
+    def _preset(cls, name: str | None, info: ValidationInfo) -> str | None:
+        catalogue = cast(dict[str, Catalogue], info.context)["catalogue"]
+        if name is not None and name not in catalogue.presets:
+            nearest = ", ".join(catalogue.nearest_presets(name))
+            raise PydanticCustomError(
+                "unknown_preset", "There is no such output preset. The nearest are: {nearest}", {"nearest": nearest}
+            )
+        return name
+
+    @property
+    def profile(self) -> Profile:
+        """What was asked, as `service.accounts.brands` takes it."""
+        return Profile(tuple(self.palette), tuple(self.style_words), self.seed_policy, self.seed, self.default_preset)

@@ -1,0 +1,165 @@
+"""What the OpenAPI document says beside the types: answers, examples, security."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import (
+    Components,
+    Example,
+    OpenAPI,
+    OpenAPIHeader,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Schema,
+    SecurityScheme,
+)
+
+from service.schemas.responses import HTTPValidationError, JobMessage, Problem, SwapPlan, WorkflowAcceptedResponse
+
+SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
+
+
+@dataclass
+class Documented(Operation):
+    """An operation without the 400 that litestar adds and this API never answers. 429 and 503 say when to try again."""
+
+    def __post_init__(self) -> None:
+        """Drop the answer, and describe the header field."""
+        answers = self.responses or {}
+        answers.pop("400", None)
+        for later in [answers[status] for status in ("429", "503") if status in answers]:
+            assert isinstance(later, OpenAPIResponse)
+            later.headers = {**(later.headers or {}), "Retry-After": _FIELDS["Retry-After"]}
+
+
+@dataclass
+class Submitted(Documented):
+    """An operation behind admission: its answers say where the client stands, and when to come back."""
+
+    def __post_init__(self) -> None:
+        """Describe the header fields."""
+        super().__post_init__()
+        for status, answer in (self.responses or {}).items():
+            assert isinstance(answer, OpenAPIResponse)
+            names = _RATE_FIELDS + {"202": ["Preference-Applied"], "409": ["Retry-After"]}.get(status, [])
+            answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
+
+
+_RATE_FIELDS = ["RateLimit-Policy", "RateLimit"]
+_FIELDS = {
+    "RateLimit-Policy": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=['"submits";q=300;w=60']),
+        description="Submits (q) that a client may send in a window of so many seconds (w). Absent: not counted.",
+    ),
+    "RateLimit": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=['"submits";r=299;t=60']),
+        description="Submits that are left (r) for so many seconds (t). Absent: not counted.",
+    ),
+    "Preference-Applied": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=["wait=20"]),
+        description="For how many seconds the answer was to wait for the job's end. Absent: it did not.",
+    ),
+    "Retry-After": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.INTEGER, minimum=1), description="Seconds after which to try again."
+    ),
+}
+
+
+def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str, str]) -> ResponseSpec:
+    about = {"type": "about:blank", "status": status, "title": title}
+    return ResponseSpec(
+        Problem,
+        description=title,
+        media_type="application/problem+json",
+        generate_examples=False,
+        examples=[Example(value={**about, "detail": text, "code": name}) for name, text in ((code, detail), *others)],
+    )
+
+
+def _example(model: Any, description: str) -> ResponseSpec:
+    return ResponseSpec(
+        model, description=description, generate_examples=False, examples=[Example(value=model.EXAMPLE)]
+    )
+
+
+PLANNED = _example(SwapPlan, "Only looked at, as `dry_run` asks: nothing was charged, stored or queued")
+ACCEPTED = _example(WorkflowAcceptedResponse, "Accepted: charged and queued; follow the job")
+INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
+UNAUTHORIZED = _problem(401, "Unauthorized", "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
+INSUFFICIENT_CREDITS = _problem(
+    402, "Payment Required", "insufficient_credits", "The balance does not cover this request. Nothing was charged."
+)
+NOT_FOUND = _problem(404, "Not Found", "not_found", "There is no such thing, or it is not yours.")
+CONFLICT = _problem(
+    409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
+)
+JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
+TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
+TOO_LARGE = _problem(413, "Content Too Large", "body_too_large", "The body is larger than this route takes.")
+TOO_MANY = _problem(
+    429,
+    "Too Many Requests",
+    "rate_limited",
+    "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
+    ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
+)
+STREAM = ResponseSpec(
+    JobMessage,
+    description="Server-Sent Events. Lines that begin with a colon only say that the stream is there.",
+    media_type="text/event-stream",
+    generate_examples=False,
+    examples=[Example(value=JobMessage.EXAMPLE)],
+)
+NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
+TOO_MANY_STREAMS = _problem(
+    429,
+    "Too Many Requests",
+    "too_many_streams",
+    "You hold 100 streams of events, and no more may be open at once. Close one, or ask GET /v1/jobs/{job_id}.",
+)
+UNAVAILABLE = _problem(
+    503,
+    "Service Unavailable",
+    "store_unavailable",
+    "The object store does not answer.",
+    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
+    ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
+)
+DATABASE_AWAY = _problem(
+    503, "Service Unavailable", "database_unavailable", "The database does not answer. Nothing was charged; try again."
+)
+IN_DOUBT = _problem(
+    500,
+    "Internal Server Error",
+    "outcome_unknown",
+    "The database went away while it took this request, which may have been charged. Send it again with the same"
+    " Idempotency-Key; without one, look at GET /v1/credits first.",
+)
+
+
+def openapi_config(version: str) -> OpenAPIConfig:
+    """Return how the document is made. It is served at /schema/openapi.json; no page loads anything from elsewhere."""
+    return OpenAPIConfig(
+        title="Backdrop",
+        version=version,
+        description="A product photo and a spec in; the product, untouched, on a generated background out.",
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(type="http", scheme="bearer", description="The key of `backdrop clients add`.")
+            }
+        ),
+        render_plugins=[JsonRenderPlugin()],
+        use_handler_docstrings=True,
+    )
+
+
+def close_schemas(document: OpenAPI) -> None:
+    """Say of the bodies that refuse unknown fields that they do: litestar drops that part of a pydantic model."""
+    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest"):
+        schema = document.components.schemas[name]
+        assert isinstance(schema, Schema)
+        schema.additional_properties = False

@@ -1,0 +1,195 @@
+"""Errors as the API tells them: 422 in the contract's shape, everything else as RFC 9457 problem details."""
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.config.app import AppConfig
+from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions.http_exceptions import ClientException
+from litestar.plugins.problem_details import ProblemDetailsException
+from litestar.plugins.pydantic import PydanticInitPlugin
+from pydantic import BaseModel
+from pydantic import ValidationError as PydanticValidationError
+
+from service.accounts.ledger import InsufficientCredits
+from service.database.commit import OutcomeUnknown
+from service.database.engine import DATABASE_AWAY
+from service.jobs.intake import IdempotencyConflict, IdempotencyInFlight
+from service.jobs.records import JobFinished
+from service.storage.objects import StoreUnavailable
+
+logger = logging.getLogger(__name__)
+AnyRequest = Request[Any, Any, Any]
+
+#: Codes of what the framework itself refuses.
+_CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> ProblemDetailsException:
+    """Return an exception that is answered as `application/problem+json`."""
+    title = HTTPStatus(status).phrase
+    return ProblemDetailsException(
+        status_code=status, type_="about:blank", title=title, detail=detail, extra={"code": code}, headers=headers
+    )
+
+
+def not_found(what: str) -> ProblemDetailsException:
+    """Return the one 404 for things that don't exist and things that are another client's."""
+    return problem(404, "not_found", f"There is no such {what}, or it is not yours.")
+
+
+class BodyInvalid(msgspec.ValidationError):
+    """Raised by the decoder of a body; holds every error of it."""
+
+    def __init__(self, error: PydanticValidationError) -> None:
+        super().__init__(str(error))
+        self.errors = error.errors(include_url=False, include_context=False, include_input=False)
+
+
+class BodiesInContext(PydanticInitPlugin):
+    """Validates request bodies with a context, which litestar's own decoder does not take. Raises BodyInvalid."""
+
+    def __init__(self, context: dict[str, Any]) -> None:
+        super().__init__()
+        self._context = context
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Put our decoder ahead of litestar's."""
+        config = super().on_app_init(app_config)
+        ours = (lambda kind: isinstance(kind, type) and issubclass(kind, BaseModel), self._decode)
+        config.type_decoders = [ours, *(config.type_decoders or [])]
+        return config
+
+    def _decode(self, model: type[BaseModel], value: Any) -> Any:
+        try:
+            return model.model_validate(value, context=self._context)
+        except PydanticValidationError as error:
+            raise BodyInvalid(error) from error
+
+
+def unprocessable(errors: list[dict[str, Any]]) -> Response[Any]:
+    """Return a 422 in the contract's shape."""
+    return Response({"detail": errors}, status_code=422, media_type="application/json")
+
+
+def _on_validation(_: AnyRequest, error: ValidationException) -> Response[Any]:
+    cause = error.__cause__
+    if isinstance(cause, BodyInvalid):
+        return unprocessable(
+            [{"loc": ["body", *one["loc"]], "msg": one["msg"], "type": one["type"]} for one in cause.errors]
+        )
+    found = []
+    for one in error.extra if isinstance(error.extra, list) else []:
+        source, key = one.get("source", "body"), one.get("key", "")
+        source = getattr(source, "value", source)
+        if source == "body" and key == "data":  # no body at all
+            found.append({"loc": ["body"], "msg": "Field required", "type": "missing"})
+        else:
+            found.append({"loc": [source, key], "msg": one.get("message", ""), "type": "value_error"})
+    return unprocessable(found or [{"loc": ["body"], "msg": error.detail, "type": "value_error"}])
+
+
+def _is_undecodable(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, msgspec.DecodeError | SerializationException):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _on_client(request: AnyRequest, error: ClientException) -> Response[Any]:
+    if type(error) is ClientException and _is_undecodable(error):
+        return on_undecodable(request, error)
+    return _on_http(request, error)
+
+
+def on_undecodable(request: AnyRequest, _: Exception) -> Response[Any]:
+    """Answer a body that is no JSON, with the position where it stops being it."""
+    position, reason = 0, "invalid JSON"
+    try:
+        json.loads(request.state.get("raw_body", b""))
+    except json.JSONDecodeError as error:
+        position, reason = error.pos, error.msg
+    except UnicodeDecodeError as error:
+        position, reason = error.start, "invalid UTF-8"
+    except RecursionError:
+        reason = "nested too deeply"
+    return unprocessable([{"loc": ["body", position], "msg": f"JSON decode error: {reason}", "type": "json_invalid"}])
+
+
+def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    code = _CODES.get(error.status_code, "refused")
+    detail = error.detail
+    if error.status_code == 413:
+        detail = "The body is larger than this route takes."
+    return problem(error.status_code, code, detail, error.headers).to_response(request)
+
+
+def _on_no_credits(request: AnyRequest, _: InsufficientCredits) -> Response[Any]:
+    detail = "The balance does not cover this request. Nothing was charged; ask for a grant of credits."
+    return problem(402, "insufficient_credits", detail).to_response(request)
+
+
+def _on_conflict(_: AnyRequest, __: IdempotencyConflict) -> Response[Any]:
+    text = "This Idempotency-Key was used with another body. Send a new key."
+    return unprocessable([{"loc": ["header", "Idempotency-Key"], "msg": text, "type": "idempotency_conflict"}])
+
+
+def _on_in_flight(request: AnyRequest, _: IdempotencyInFlight) -> Response[Any]:
+    detail = "The first request with this Idempotency-Key is still being answered. Try again in a second."
+    return problem(409, "idempotency_in_flight", detail, {"Retry-After": "1"}).to_response(request)
+
+
+def _on_finished(request: AnyRequest, error: JobFinished) -> Response[Any]:
+    detail = f"The job is over ({error.status}): there is nothing to cancel."
+    return problem(409, "job_finished", detail).to_response(request)
+
+
+def _on_store(request: AnyRequest, error: StoreUnavailable) -> Response[Any]:
+    logger.error("object store unavailable: %s", error)
+    detail = "The object store does not answer. Nothing was charged; try again."
+    return problem(503, "store_unavailable", detail, {"Retry-After": "5"}).to_response(request)
+
+
+def _on_database(request: AnyRequest, error: Exception) -> Response[Any]:
+    logger.error("database unavailable: %s", error)
+    detail = "The database does not answer. Nothing was charged; try again."
+    return problem(503, "database_unavailable", detail, {"Retry-After": "5"}).to_response(request)
+
+
+def _on_doubt(request: AnyRequest, error: OutcomeUnknown) -> Response[Any]:
+    logger.error("an order's outcome is unknown", exc_info=error)
+    detail = (
+        "The database went away while it took this request, which may have been charged. Send it again with the same"
+        " Idempotency-Key; without one, look at GET /v1/credits first."
+    )
+    return problem(500, "outcome_unknown", detail).to_response(request)
+
+
+def _on_unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
+    logger.error("unexpected error", exc_info=error)
+    detail = "Something broke on our side. Nothing was charged unless an answer said so."
+    return problem(500, "internal_error", detail).to_response(request)
+
+
+#: Which answer each exception gets. All plain functions: litestar answers 500 for an async handler.
+EXCEPTION_HANDLERS: dict[Any, Any] = {
+    ValidationException: _on_validation,
+    ClientException: _on_client,
+    HTTPException: _on_http,
+    UnicodeDecodeError: on_undecodable,
+    RecursionError: on_undecodable,
+    InsufficientCredits: _on_no_credits,
+    IdempotencyConflict: _on_conflict,
+    IdempotencyInFlight: _on_in_flight,
+    JobFinished: _on_finished,
+    StoreUnavailable: _on_store,
+    OutcomeUnknown: _on_doubt,
+    **dict.fromkeys(DATABASE_AWAY, _on_database),
+    ProblemDetailsException: lambda request, error: error.to_response(request),
+    Exception: _on_unexpected,
+}

@@ -1,0 +1,305 @@
+"""What the API answers, and its small bodies, as the contract names them; the large one is `catalogue.swap_request`."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from service.accounts.brands import SeedPolicy
+from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.jobs.records import JobStatus
+from service.storage.objects import UPLOAD_TYPES
+
+#: RFC 3339 in UTC.
+Time = Annotated[datetime, PlainSerializer(lambda time: time.astimezone(UTC).isoformat().replace("+00:00", "Z"))]
+
+
+class WorkflowAcceptedResponse(BaseModel):
+    """A request was accepted and charged; follow its job."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K",
+        "job_id": "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
+        "status": "NOT_STARTED",
+        "credits_cost": 2,
+    }
+
+    request_id: str = Field(description="26-character ULID of the request.", min_length=26, max_length=26)
+    job_id: str | None = Field(description="The job to follow.")
+    status: JobStatus = Field(
+        JobStatus.NOT_STARTED,
+        description="The job's status when it was submitted; with `Prefer: wait`, after the wait.",
+    )
+    credits_cost: int = Field(description="Credits deducted; refunded automatically on any failure path.")
+
+
+class PlanWarning(BaseModel):
+    """Something to hear before paying."""
+
+    code: str = Field(
+        description="Stable name. The submit would be refused: insufficient_credits, too_many_unfinished_jobs, "
+        "queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, brand_unknown."
+    )
+    message: str = Field(description="A sentence for a person.")
+
+
+class SwapPlan(BaseModel):
+    """What a submit would do and cost at this moment; nothing was charged or stored."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "credits_cost": 2,
+        "balance": 1,
+        "affordable": False,
+        "request": {
+            **BackgroundSwapWithSpecRequest.EXAMPLE,
+            "dominant_colors": ["#e8c7b8", "#fffff0"],
+            "pilot_brand": "spring",
+        },
+        "seed": 7,
+        "brand": "spring",
+        "preset": {
+            "name": "shopify_product",
+            "title": "Shopify product media",
+            "width": 2048,
+            "height": 2048,
+            "formats": ["jpeg", "webp", "png"],
+            "credits": 2,
+        },
+        "warnings": [
+            {
+                "code": "insufficient_credits",
+                "message": "The balance of 1 does not cover the cost of 2; ask for a grant of credits.",
+            }
+        ],
+    }
+
+    credits_cost: int = Field(description="Credits that the submit would deduct.")
+    balance: int = Field(description="Credits that the client has now.")
+    affordable: bool = Field(description="Whether the balance covers the cost.")
+    request: BackgroundSwapWithSpecRequest = Field(
+        description="The body with everything resolved: names of the catalogue, colours as #rrggbb, what a brand gives."
+    )
+    seed: int | None = Field(description="The seed of the swap; null: one is drawn.")
+    brand: str | None = Field(description="The client's brand that is used.")
+    preset: dict[str, Any] = Field(description="The preset as GET /v1/output-presets lists it.")
+    warnings: list[PlanWarning]
+
+
+class ValidationError(BaseModel):
+    """One thing wrong with a request."""
+
+    loc: list[str | int] = Field(description="Where: body, header, query or path, then the field, then the index.")
+    msg: str = Field(description="What is wrong and what would be right.")
+    type: str = Field(description="Stable name of the error.")
+
+
+class HTTPValidationError(BaseModel):
+    """Everything wrong with a request, at once."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "detail": [{"loc": ["body", "scene_type"], "msg": "Field required", "type": "missing"}]
+    }
+
+    detail: list[ValidationError]
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    status: int = Field(description="The HTTP status code.")
+    title: str
+    detail: str = Field(description="A sentence for a person, with the remedy.")
+    code: str = Field(description="Stable name of the problem.")
+    type: str = "about:blank"
+
+
+class UploadRequest(BaseModel):
+    """What is going to be uploaded."""
+
+    model_config = ConfigDict(extra="forbid")
+    content_type: Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/tiff"] = Field(
+        description=f"One of {', '.join(UPLOAD_TYPES)}."
+    )
+
+
+class Upload(BaseModel):
+    """Where to send the bytes: `method` to `url` with `headers`; then use `key`."""
+
+    key: str
+    method: Literal["PUT"]
+    url: str
+    headers: dict[str, str]
+    expires_at: Time
+
+
+class Report(BaseModel):
+    """The measurements of a render."""
+
+    palette: dict[str, Any] = Field(description="Asked and found colours, with CIEDE2000 and shares.")
+    fidelity: dict[str, Any] = Field(description="CIEDE2000 between the product's pixels and the delivered file.")
+    preset: list[dict[str, Any]] = Field(description="Each rule: measured, bound, status, source.")
+    cutout: dict[str, Any] = Field(description="Confidence and warnings of the cut-out.")
+    provenance: dict[str, Any] = Field(description="Networks and versions, seeds tried, attempts, timings.")
+
+
+class RenderView(BaseModel):
+    """A finished render."""
+
+    public_id: str
+    job_id: str
+    output_preset: str
+    width: int
+    height: int
+    format: str
+    content_type: str
+    bytes: int
+    sha256: str
+    url: str = Field(description="Download URL, good until `url_expires_at`.")
+    url_expires_at: Time
+    seed: int
+    warnings: list[str]
+    report: Report
+
+
+class JobError(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class JobView(BaseModel):
+    """A job: where it stands, what it cost, what came of it."""
+
+    job_id: str
+    request_id: str
+    status: JobStatus
+    stage: str | None
+    progress: float = Field(ge=0, le=1)
+    attempt: int
+    credits_cost: int
+    credits_refunded: int
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    error: JobError | None
+    render: RenderView | None
+
+
+class SourceView(BaseModel):
+    """The photo behind a job."""
+
+    url: str = Field(description="Download URL, good until `url_expires_at`.")
+    url_expires_at: Time
+    content_type: str
+
+
+class JobRequestView(BaseModel):
+    """What was asked of a job."""
+
+    request: dict[str, Any] = Field(description="The body of its request, with everything resolved.")
+    seed: int = Field(description="The seed that was asked for, or drawn.")
+    source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
+
+
+class JobEvent(BaseModel):
+    """Where a job stands now: the data of an event."""
+
+    job_id: str
+    status: JobStatus
+    stage: str | None
+    progress: float = Field(ge=0, le=1)
+    attempt: int
+    queue_position: int | None = Field(
+        description="Jobs that wait before it: 0 for the next one, 1000 for that many or more; null: it was started."
+    )
+    error: JobError | None
+    credits_refunded: int
+
+
+class JobMessage(BaseModel):
+    """An event of a stream, its fields by name."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": "59998",
+        "event": "job",
+        "data": '{"job_id":"01J9ZC6M8J5X7Z9Q1W3R5T7Y9V","status":"IN_PROGRESS","stage":"background","progress":0.23,'
+        '"attempt":1,"queue_position":null,"error":null,"credits_refunded":0}',
+    }
+
+    id: str = Field(description="A number that grows, for `Last-Event-ID`.", pattern="^[0-9]+$")
+    event: Literal["job"]
+    data: str = Field(
+        description="JSON: job_id, status, stage, progress (0 to 1), attempt, queue_position (jobs that wait before "
+        "it; 1000: that many or more; null: it was started), error (null, or code and message) and credits_refunded."
+    )
+
+
+class JobPage(BaseModel):
+    """Jobs, newest first."""
+
+    items: list[JobView]
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+
+
+class RenderPage(BaseModel):
+    """Renders, newest first."""
+
+    items: list[RenderView]
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+
+
+class BrandView(BaseModel):
+    """A brand: what it fills in where a request names it and leaves it out."""
+
+    name: str
+    palette: list[str] = Field(description="#rrggbb, the first the most present.")
+    style_words: list[str]
+    seed_policy: SeedPolicy
+    seed: int | None = Field(description="Of a pinned brand.")
+    default_preset: str | None
+    created_at: Time
+    updated_at: Time
+
+
+class BrandItems(BaseModel):
+    """A client's brands, by name."""
+
+    items: list[BrandView]
+
+
+class CreditEntry(BaseModel):
+    """One line of the ledger."""
+
+    id: str
+    kind: Literal["grant", "debit", "refund"]
+    amount: int = Field(description="Signed; all amounts of a client sum to its balance.")
+    job_id: str | None
+    created_at: Time
+
+
+class Credits(BaseModel):
+    """What a client has, and the latest entries, newest first."""
+
+    balance: int
+    entries: list[CreditEntry]
+
+
+class CatalogueItems(BaseModel):
+    """One of the catalogues."""
+
+    items: list[dict[str, Any]]
+
+
+class MissingPart(BaseModel):
+    """A part that the service needs and cannot use now."""
+
+    part: str
+    detail: str
+
+
+class Health(BaseModel):
+    """Whether the service can take requests."""
+
+    status: Literal["ok", "unavailable"]
+    missing: list[MissingPart] = Field(default_factory=list)

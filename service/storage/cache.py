@@ -1,0 +1,142 @@
+"""What swaps keep for later ones in the object store, by content: nothing stale, broken or another's is ever used.
+
+A key is made of the client, what the thing was made from, and a digest of the code and the libraries that made it; the
+object begins with a seal over key and bytes. Whatever breaks here costs time and no job.
+"""
+
+import hashlib
+import importlib.metadata
+import logging
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from pipeline.cutout.cache import Kind
+from service.database.engine import DATABASE_AWAY
+from service.settings import Settings
+from service.storage.directory import DirectoryObjects
+from service.storage.objects import ObjectError, ObjectNotFound, Objects
+from service.storage.registry import Stored
+from service.storage.signing import UrlSigner
+
+logger = logging.getLogger(__name__)
+
+#: The heaviest thing that is kept or fetched.
+MOST_BYTES = 64 * 1024 * 1024
+_SEAL = hashlib.sha256().digest_size
+#: Libraries whose arithmetic or decoding is in what is kept.
+_LIBRARIES = ("numpy", "pillow", "scipy", "onnxruntime", "onnxruntime-gpu", "torch", "diffusers", "transformers")
+
+
+def unannounced(kind: Kind, key: str) -> None:
+    """Tell nobody that something is kept."""
+
+
+class Kept:
+    """What one client's swaps keep, in one bucket; for one thread, and as long as one job.
+
+    `announce` is called with the account's name of the kind and the key before an object is stored, and when it is used
+    again. `kinds`: what is kept at all. A store or a database that is away is not asked again.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        client: str,
+        *,
+        announce: Callable[[Kind, str], None] = unannounced,
+        kinds: frozenset[Kind] = frozenset({"cutouts", "scenes"}),
+    ) -> None:
+        self._objects = objects
+        self._client = client
+        self._announce = announce
+        self._kinds = kinds
+        self._away = False
+
+    def recall(self, kind: Kind, name: str) -> bytes | None:
+        """Return what was kept under that name, whole and unaltered; None where there is none."""
+        key = self.key(kind, name)
+        if self._away or kind not in self._kinds:
+            return None
+        try:
+            sealed = self._objects.get(key, max_bytes=MOST_BYTES)
+        except ObjectNotFound:
+            return None
+        except ObjectError as error:
+            self._give_up(key, error)
+            return None
+        if sealed[:_SEAL] != _seal(key, sealed[_SEAL:]):
+            logger.warning("%s: not what was kept there; it is made anew", key)
+            return None
+        try:
+            self._announce(kind, key)
+        except DATABASE_AWAY as error:
+            self._give_up(key, error)
+        return sealed[_SEAL:]
+
+    def keep(self, kind: Kind, name: str, data: bytes) -> None:
+        """Keep bytes under a name, in place of what is there."""
+        key = self.key(kind, name)
+        if self._away or kind not in self._kinds or len(data) > MOST_BYTES - _SEAL:
+            return
+        try:
+            self._announce(kind, key)
+            self._objects.put(key, _seal(key, data) + data, "application/octet-stream")
+        except (ObjectError, *DATABASE_AWAY) as error:
+            self._give_up(key, error)
+
+    def key(self, kind: Kind, name: str) -> str:
+        """Return where a thing of that name lies."""
+        digest = hashlib.sha256(f"{made_by()}\n{name}".encode()).hexdigest()
+        return f"{kind}/{self._client}/{digest}"
+
+    def _give_up(self, key: str, error: BaseException) -> None:
+        logger.warning("%s: nothing is kept now: %s", key, error)
+        self._away = True
+
+
+def keeper(settings: Settings, objects: Objects, stored: Stored) -> Callable[[str], Kept]:
+    """Return what gives a client's `Kept` in the bucket of renders, with a row for all that it keeps."""
+    days: dict[Kind, float] = {"cutouts": settings.cutout_days, "scenes": settings.background_days}
+    kinds = frozenset(kind for kind, kept in days.items() if kept)
+
+    def kept_of(client_id: str) -> Kept:
+        def announce(kind: Kind, key: str) -> None:
+            stored.announce(kind, key, client_id=client_id)
+
+        return Kept(objects, client_id, announce=announce, kinds=kinds)
+
+    return kept_of
+
+
+def kept_in(folder: Path) -> Kept:
+    """Return what is kept in a folder of this machine, without a service; it grows until the folder is deleted."""
+    # Its URLs are never asked for.
+    return Kept(DirectoryObjects(folder, bucket="kept", signer=UrlSigner(b""), url_ttl=0), "local")
+
+
+@cache
+def made_by() -> str:
+    """Return a digest of all code that makes what is kept, ours and the libraries' versions."""
+    digest = hashlib.sha256()
+    for package in ("pipeline", "models"):
+        for name, text in code_files(package):
+            digest.update(f"{package}/{name}\n".encode() + text)
+    for name in _LIBRARIES:
+        try:
+            digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return digest.hexdigest()
+
+
+def code_files(package: str) -> Iterator[tuple[str, bytes]]:
+    """Give the path and the bytes of each Python file of a package, those of its sub-packages as well."""
+    root = Path(str(files(package)))
+    for path in sorted(root.rglob("*.py")):
+        yield path.relative_to(root).as_posix(), path.read_bytes()
+
+
+def _seal(key: str, data: bytes) -> bytes:
+    return hashlib.sha256(hashlib.sha256(data).digest() + key.encode()).digest()

@@ -1,0 +1,131 @@
+"""A directory as an object store, for one machine: files written whole, and URLs that the API signs and serves."""
+
+import contextlib
+import errno
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
+from service.storage.signing import UrlSigner
+
+
+class DirectoryObjects:
+    """A directory as a bucket; the API itself takes and serves the bytes under `/v1/files/<bucket>/`."""
+
+    def __init__(self, root: Path, *, bucket: str, signer: UrlSigner, url_ttl: int) -> None:
+        self._root = root.absolute()
+        # On the same file system, so that a rename is enough; no key starts with a dot.
+        self._unfinished = self._root / ".unfinished"
+        self._bucket = bucket
+        #: Checks the signatures that `upload_url` and `download_url` make.
+        self.signer = signer
+        self._url_ttl = url_ttl
+
+    def _path(self, key: str) -> Path:
+        path = self._root / checked(key)
+        try:
+            # The pattern has no `..`; resolving also stops a symbolic link that leads out of the bucket.
+            inside = path.resolve().is_relative_to(self._root.resolve())
+        except (OSError, RuntimeError) as error:  # links in a circle, until Python 3.13; a name that is too long
+            raise ObjectNotFound(key) from error
+        if not inside:
+            raise ObjectNotFound(key)
+        return path
+
+    def get(self, key: str, *, max_bytes: int) -> bytes:
+        """Read the file."""
+        with _os_errors(key):
+            with self._path(key).open("rb") as file:
+                data = file.read(max_bytes + 1)
+            if len(data) > max_bytes:
+                raise ObjectTooLarge(key)
+            return data
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Write a temporary file and rename it, so that a reader never sees half an object."""
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._unfinished.mkdir(exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self._unfinished)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(temporary).replace(path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # no file can lie there, whoever asks
+                raise ObjectNotFound(key) from error
+            # A folder that is missing here is the store's fault: a reader's "not found" would blame the photo.
+            raise StoreUnavailable(f"{key}: {error.strerror or error}") from error
+
+    def size(self, key: str) -> int:
+        """Look at the file's size."""
+        with _os_errors(key):
+            return self._path(key).stat().st_size
+
+    def delete(self, key: str) -> None:
+        """Remove the file."""
+        with _os_errors(key):
+            self._path(key).unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove temporary files whose writers were killed: those that nobody has written to for an hour."""
+        with _os_errors(str(self._unfinished)):
+            for left in self._unfinished.glob("*"):
+                with contextlib.suppress(FileNotFoundError):  # its writer, or another sweep, was quicker
+                    if time.time() - left.stat().st_mtime > 3600:
+                        left.unlink()
+
+    def keys(self) -> Iterator[str]:
+        """Walk through the directory."""
+
+        def refuse(error: OSError) -> NoReturn:
+            raise StoreUnavailable(f"{self._bucket}: {error.strerror or error}") from error
+
+        if not self._root.exists():  # the first `put` makes it
+            return
+        for folder, folders, names in os.walk(self._root, onerror=refuse):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            inside = Path(folder).relative_to(self._root)
+            yield from ((inside / name).as_posix() for name in names if not name.startswith("."))
+
+    def check(self) -> None:
+        """Write and remove a small file."""
+        self.put("check", b"", "text/plain")
+        self.delete("check")
+
+    def upload_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
+        """Sign a PUT of the API's own."""
+        return self._signed("PUT", key, base_url, {"Content-Type": content_type})
+
+    def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
+        """Sign a GET of the API's own."""
+        return self._signed("GET", key, base_url, {})
+
+    def _signed(self, method: str, key: str, base_url: str, headers: dict[str, str]) -> SignedUrl:
+        expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=self._url_ttl)
+        path = f"/v1/files/{self._bucket}/{key}"
+        query = self.signer.query(method, path, expires_at)
+        return SignedUrl(method, f"{base_url.rstrip('/')}{path}?{query}", headers, expires_at)
+
+
+@contextlib.contextmanager
+def _os_errors(key: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise ObjectNotFound(key) from error
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise ObjectNotFound(key) from error
+        raise StoreUnavailable(f"{key}: {error.strerror or error}") from error

@@ -1,0 +1,168 @@
+"""What lies in the object store, by the database's account.
+
+A row is written before its object can exist and goes after it, so no crash leaves an object that nobody knows of. An
+object is doomed first: from then on nothing new may need it, and `service.storage.expiry` deletes it. Times are the
+database's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.database.clock import db_now
+from service.database.tables import UNFINISHED, jobs, renders, stored_objects
+
+#: What is counted apart. Cut-outs and pinned backgrounds ("scenes") lie in the bucket of renders, by their own names.
+Bucket = Literal["sources", "renders", "cutouts", "scenes"]
+#: Those that can be made again.
+KEPT: tuple[Bucket, ...] = ("cutouts", "scenes")
+
+
+class SourceDoomed(LookupError):
+    """Raised when a photo has expired, though its bytes may still be there."""
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """An object that must go."""
+
+    bucket: Bucket
+    key: str
+
+
+def use_source(connection: sa.Connection, client_id: str, key: str) -> None:
+    """Note in a submit's own transaction that a photo is needed. Raises SourceDoomed.
+
+    A photo that came into the bucket another way is known from here on.
+    """
+    row = {"bucket": "sources", "key": key, "client_id": client_id}
+    used = _upsert(connection, row, {"used_at": db_now()}, stored_objects.c.doomed_at.is_(None))
+    if connection.execute(used.returning(stored_objects.c.key)).first() is None:
+        raise SourceDoomed(key)
+
+
+def check_source(connection: sa.Connection, key: str) -> None:
+    """Look whether a photo may be needed, as `use_source` would, and note nothing. Raises SourceDoomed."""
+    doomed = sa.select(stored_objects.c.key).where(
+        stored_objects.c.bucket == "sources", stored_objects.c.key == key, stored_objects.c.doomed_at.is_not(None)
+    )
+    if connection.execute(doomed).first() is not None:
+        raise SourceDoomed(key)
+
+
+class Stored:
+    """The account of one database. Lives as long as the process; safe in threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def announce(self, bucket: Bucket, key: str, *, client_id: str, job_id: str | None = None) -> None:
+        """Write down an object that is about to be stored, for the first time or again."""
+        row = {"bucket": bucket, "key": key, "client_id": client_id, "job_id": job_id}
+        with self._engine.begin() as connection:
+            connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
+
+    def doom_sources(self, *, older_than: float, most: int) -> int:
+        """Doom photos that no job has asked for in that many seconds, and that no unfinished job needs."""
+        needed = sa.select(jobs.c.source_key).where(UNFINISHED)
+        unused = [
+            stored_objects.c.bucket == "sources",
+            stored_objects.c.doomed_at.is_(None),
+            stored_objects.c.used_at <= db_now(-older_than),
+        ]
+        query = sa.select(stored_objects.c.key).where(*unused, stored_objects.c.key.not_in(needed)).limit(most)
+        with self._engine.begin() as connection:
+            keys = list(connection.execute(query).scalars())
+            # Asked again: a submit that committed since has made it younger, and one that comes now waits for this.
+            doomed = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
+            return connection.execute(doomed).rowcount if keys else 0
+
+    def doom_kept(self, bucket: Bucket, *, older_than: float, most: int) -> int:
+        """Doom what can be made again and no job has used in that many seconds."""
+        unused = [
+            stored_objects.c.bucket == bucket,
+            stored_objects.c.doomed_at.is_(None),
+            stored_objects.c.used_at <= db_now(-older_than),
+        ]
+        keys = sa.select(stored_objects.c.key).where(*unused).limit(most)
+        with self._engine.begin() as connection:
+            doomed = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
+            return connection.execute(doomed).rowcount
+
+    def doom_renders(self, *, older_than: float, most: int) -> int:
+        """Doom renders of that many seconds, and delete their rows: their jobs stay, with no render to show."""
+        query = sa.select(renders.c.public_id, renders.c.key, renders.c.client_id).order_by(renders.c.created_at)
+        with self._engine.begin() as connection:
+            old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(most)).all()
+            for row in old:
+                announced = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
+                connection.execute(_upsert(connection, announced, {"doomed_at": db_now()}))
+            connection.execute(renders.delete().where(renders.c.public_id.in_([row.public_id for row in old])))
+            return len(old)
+
+    def doom_abandoned(self, *, older_than: float, most: int) -> int:
+        """Doom pictures of attempts that died between storing and finishing, once their job is over.
+
+        `older_than`: seconds after which an attempt can't be storing any more. Returns how many pictures of finished
+        jobs it looked at: those that a render names are not looked at again.
+        """
+        finished = (
+            sa.select(stored_objects.c.key, renders.c.public_id)
+            .join(jobs, jobs.c.id == stored_objects.c.job_id)
+            .join(
+                renders,
+                sa.and_(renders.c.job_id == stored_objects.c.job_id, renders.c.key == stored_objects.c.key),
+                isouter=True,
+            )
+            .where(stored_objects.c.used_at <= db_now(-older_than), ~UNFINISHED)
+            .limit(most)
+        )
+        with self._engine.begin() as connection:
+            found = connection.execute(finished).all()
+            kept = [row.key for row in found if row.public_id is not None]
+            left = [row.key for row in found if row.public_id is None]
+            for keys, values in ((kept, {"job_id": None}), (left, {"job_id": None, "doomed_at": db_now()})):
+                pictures = stored_objects.update().where(stored_objects.c.bucket == "renders")
+                connection.execute(pictures.where(stored_objects.c.key.in_(keys)).values(**values))
+            return len(found)
+
+    def doomed(self, *, since: float, most: int) -> list[Doomed]:
+        """Return objects that were doomed that many seconds ago, the longest doomed first."""
+        query = (
+            sa.select(stored_objects.c.bucket, stored_objects.c.key)
+            .where(stored_objects.c.doomed_at <= db_now(-since))
+            .order_by(stored_objects.c.doomed_at)
+            .limit(most)
+        )
+        with self._engine.connect() as connection:
+            return [Doomed(row.bucket, row.key) for row in connection.execute(query)]
+
+    def forget(self, gone: Doomed) -> None:
+        """Delete the row of an object that is deleted; what was announced again since may be there again."""
+        with self._engine.begin() as connection:
+            connection.execute(stored_objects.delete().where(_is(gone), stored_objects.c.doomed_at.is_not(None)))
+
+    def postpone(self, kept: Doomed) -> None:
+        """Put an object that could not be deleted behind all others."""
+        with self._engine.begin() as connection:
+            still = stored_objects.c.doomed_at.is_not(None)
+            connection.execute(stored_objects.update().where(_is(kept), still).values(doomed_at=db_now()))
+
+
+def _is(stored: Doomed) -> sa.ColumnElement[bool]:
+    return sa.and_(stored_objects.c.bucket == stored.bucket, stored_objects.c.key == stored.key)
+
+
+def _upsert(
+    connection: sa.Connection,
+    row: Mapping[str, Any],
+    again: Mapping[str, Any],
+    where: sa.ColumnElement[bool] | None = None,
+) -> Any:
+    """Return the statement that inserts a row, or sets `again` on the one that is there, where it fits `where`."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(stored_objects).values(**row)
+    return insert.on_conflict_do_update(index_elements=["bucket", "key"], set_=dict(again), where=where)

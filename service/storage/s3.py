@@ -1,0 +1,113 @@
+"""S3, or a server that speaks its protocol, as the object store."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
+
+
+class S3Objects:
+    """A bucket of S3 or of a server that speaks its protocol, through boto3."""
+
+    def __init__(self, bucket: str, *, endpoint_url: str | None, public_endpoint_url: str | None, url_ttl: int) -> None:
+        import boto3  # half a second, and the directory store needs none of it
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        self._errors = (BotoCoreError, ClientError)
+        self._bucket = bucket
+        self._url_ttl = url_ttl
+        config = Config(
+            signature_version="s3v4",
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"max_attempts": 3, "mode": "standard"},
+            # Servers that are not AWS know hosts without the bucket's name, and not boto3's newer checksums.
+            s3={"addressing_style": "path" if endpoint_url else "auto"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        session = boto3.session.Session()
+        region = session.region_name or "us-east-1"
+        self._s3 = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+        # A presigned URL holds its host in the signature, so callers' URLs need a client of their own.
+        self._public = (
+            session.client("s3", endpoint_url=public_endpoint_url, region_name=region, config=config)
+            if public_endpoint_url
+            else self._s3
+        )
+
+    def get(self, key: str, *, max_bytes: int) -> bytes:
+        """GET the object, reading no more than allowed."""
+        with self._translated(key):
+            body = self._s3.get_object(Bucket=self._bucket, Key=checked(key))["Body"]
+            with contextlib.closing(body):
+                data: bytes = body.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise ObjectTooLarge(key)
+        return data
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """PUT the object."""
+        request = {"Bucket": self._bucket, "Key": checked(key), "Body": data, "ContentType": content_type}
+        try:
+            with self._translated(key):
+                self._s3.put_object(**request)
+        except ObjectNotFound as error:
+            raise StoreUnavailable(f"There is no bucket {self._bucket!r}.") from error
+
+    def size(self, key: str) -> int:
+        """HEAD the object."""
+        with self._translated(key):
+            return int(self._s3.head_object(Bucket=self._bucket, Key=checked(key))["ContentLength"])
+
+    def delete(self, key: str) -> None:
+        """DELETE the object."""
+        with self._translated(key):
+            self._s3.delete_object(Bucket=self._bucket, Key=checked(key))
+
+    def tidy(self) -> None:
+        """Do nothing: S3 keeps a PUT whole or not at all."""
+
+    def keys(self) -> Iterator[str]:
+        """List the bucket, page by page."""
+        with self._translated(self._bucket):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+                yield from (found["Key"] for found in page.get("Contents", []))
+
+    def check(self) -> None:
+        """HEAD the bucket."""
+        try:
+            with self._translated(self._bucket):
+                self._s3.head_bucket(Bucket=self._bucket)
+        except ObjectNotFound as error:
+            raise StoreUnavailable(f"There is no bucket {self._bucket!r}.") from error
+
+    def upload_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
+        """Presign a PUT that holds the content type."""
+        params = {"Bucket": self._bucket, "Key": checked(key), "ContentType": content_type}
+        return self._presigned("PUT", "put_object", params, {"Content-Type": content_type})
+
+    def download_url(self, key: str, content_type: str, base_url: str) -> SignedUrl:
+        """Presign a GET that answers with our content type, whatever the server remembers of it."""
+        params = {"Bucket": self._bucket, "Key": checked(key), "ResponseContentType": content_type}
+        return self._presigned("GET", "get_object", params, {})
+
+    def _presigned(self, method: str, call: str, params: dict[str, str], headers: dict[str, str]) -> SignedUrl:
+        expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=self._url_ttl)
+        with self._translated(params["Key"]):
+            url = self._public.generate_presigned_url(call, Params=params, ExpiresIn=self._url_ttl)
+        return SignedUrl(method, url, headers, expires_at)
+
+    @contextlib.contextmanager
+    def _translated(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            response: dict[str, Any] = getattr(error, "response", {})
+            without_bucket = response.get("Error", {}).get("Code") == "NoSuchBucket"
+            if response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404 and not without_bucket:
+                raise ObjectNotFound(key) from error
+            raise StoreUnavailable(f"{key}: {error}") from error

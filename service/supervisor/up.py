@@ -1,0 +1,122 @@
+"""`backdrop up`: the whole service on one machine, started together and stopped together."""
+
+import fcntl
+import logging
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from service.database.engine import create_engine, migrate
+from service.jobs.queue import Bell, QueueUnavailable
+from service.settings import Settings
+from service.supervisor.processes import Part
+from service.supervisor.valkey import NoQueueServer, start_valkey
+
+logger = logging.getLogger(__name__)
+
+
+class CannotStart(RuntimeError):
+    """Raised when a part does not come up; the message says which and why."""
+
+
+def run_all(settings: Settings, *, announce: Callable[[str], None], start_timeout: float = 180.0) -> int:
+    """Start Valkey, API, worker and sweep; announce the address; stop all on SIGINT, SIGTERM or a part's death.
+
+    Returns the exit status: 0 when told to stop, 1 when a part died. Raises CannotStart.
+    """
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CannotStart(f"Another `backdrop up` runs on {settings.home}.") from error
+        parts: list[Part] = []
+        try:
+            return _run(settings, parts, stopping, announce, start_timeout)
+        finally:
+            # Last started, first stopped: the worker hands its job back while the queue is still there.
+            for part in reversed(parts):
+                part.stop(settings.stop_grace + 5)
+
+
+def _run(
+    settings: Settings,
+    parts: list[Part],
+    stopping: threading.Event,
+    announce: Callable[[str], None],
+    start_timeout: float,
+) -> int:
+    logs = settings.home / "logs"
+    if not settings.queue_url:
+        try:
+            valkey = start_valkey(settings.home / "valkey", password=secrets.token_hex(16))
+        except NoQueueServer as error:
+            raise CannotStart(str(error)) from error
+        parts.append(valkey.part)
+        settings = settings.model_copy(update={"queue_url": valkey.url})
+    migrate(create_engine(settings.sqlalchemy_url))
+    with _listen(settings.host, settings.port) as listener:
+        address = f"http://{settings.host}:{listener.getsockname()[1]}"
+        environment = settings.environment()
+        program = [sys.executable, "-m", "service.cli.main"]
+        for name, arguments in {
+            "api": ["api", "--fd", str(listener.fileno())],
+            "worker": ["worker"],
+            "sweep": ["sweep"],
+        }.items():
+            fds = [listener.fileno()] if name == "api" else []
+            log = logs / f"{name}.log"
+            parts.append(Part(name, program + arguments, environment=environment, log=log, pass_fds=fds))
+    _wait_until_ready(settings, address, parts, stopping, start_timeout)
+    if not stopping.is_set():
+        announce(address)
+    while not stopping.wait(0.2):
+        if died := next((part for part in parts if part.exit_status is not None), None):
+            logger.error(
+                "%s died (status %s); stopping all. Its last words:\n%s", died.name, died.exit_status, died.last_words()
+            )
+            return 1
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind the API's address here, so that a free port stays ours until the API has it."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CannotStart(f"Can't listen on {host}:{port}: {error.strerror}. Choose another --port.") from error
+    return listener
+
+
+def _wait_until_ready(
+    settings: Settings, address: str, parts: list[Part], stopping: threading.Event, timeout: float
+) -> None:
+    """Return once the API takes requests and a worker has loaded its networks. Raises CannotStart."""
+    import httpx
+
+    bell = Bell(settings.queue_url)
+    end = time.monotonic() + timeout
+    known = {worker["name"] for worker in bell.workers()}  # left over from a run that was killed
+    while not stopping.wait(0.1):
+        for part in parts:
+            if part.exit_status is not None:
+                raise CannotStart(f"{part.name} stopped with status {part.exit_status}:\n{part.last_words()}")
+        try:
+            ready = httpx.get(f"{address}/health/ready", timeout=5).status_code == 200
+            working = any(worker["name"] not in known for worker in bell.workers())
+        except (httpx.HTTPError, QueueUnavailable):
+            continue
+        if ready and working:
+            return
+        if time.monotonic() > end:
+            raise CannotStart(f"Not ready after {timeout:.0f} s; see {settings.home / 'logs'}.")

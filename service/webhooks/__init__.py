@@ -1,0 +1,1 @@
+"""Messages to clients: outbox, endpoints, delivery, and which addresses may be reached."""

@@ -1,0 +1,120 @@
+"""The checked connection: httpcore's sockets, kept out of the operator's own network and within bounds.
+
+The host is resolved once, every address of it is checked, and the connection goes to one that was checked: a name that
+answers otherwise a moment later changes nothing. TLS still verifies the host's name.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Iterable
+
+import httpcore
+
+from service.webhooks.addresses import is_public
+
+#: Host and port to addresses: the system's resolver, or a test's. Raises OSError.
+Resolve = Callable[[str, int], list[str]]
+
+
+class AddressForbidden(Exception):
+    """Raised when a host is, or resolves to, an address that is not on the public internet."""
+
+
+class Bounds:
+    """What one exchange may take: seconds until it is over, and bytes that come in."""
+
+    def __init__(self, seconds: float, max_bytes: int) -> None:
+        self._end = time.monotonic() + seconds
+        self._bytes_left = max_bytes
+
+    def seconds_left(self, timeout: float | None) -> float:
+        """Return how long the next step may take, in seconds. Raises httpcore.ReadTimeout when the time is up."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the answer took too long")
+        return left if timeout is None else min(left, timeout)
+
+    def bytes_left(self) -> int:
+        """Return how many bytes the next read may bring. Raises httpcore.ReadError when that is none."""
+        if self._bytes_left <= 0:
+            raise httpcore.ReadError("the answer is too long")
+        return self._bytes_left
+
+    def count(self, data: bytes) -> bytes:
+        """Return the data that came in, counted."""
+        self._bytes_left -= len(data)
+        return data
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection within bounds: a byte now and then does not prolong it."""
+
+    def __init__(self, stream: httpcore.NetworkStream, bounds: Bounds) -> None:
+        self._stream = stream
+        self._bounds = bounds
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        size = min(max_bytes, self._bounds.bytes_left())
+        return self._bounds.count(self._stream.read(size, self._bounds.seconds_left(timeout)))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._bounds.seconds_left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        inner = self._stream.start_tls(ssl_context, server_hostname, self._bounds.seconds_left(timeout))
+        return _Stream(inner, self._bounds)
+
+    def get_extra_info(self, info: str) -> object:
+        return self._stream.get_extra_info(info)
+
+
+class CheckedBackend(httpcore.NetworkBackend):
+    """Connects to checked addresses only. One for each exchange."""
+
+    def __init__(self, bounds: Bounds, *, allow_private: bool, resolve: Resolve) -> None:
+        self._bounds = bounds
+        self._allow_private = allow_private
+        self._resolve = resolve
+        self._sockets = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of the host that answers.
+
+        Raises AddressForbidden where any of them is not public, and httpcore's ConnectError and ConnectTimeout.
+        """
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in self._addresses(host, port):
+            try:
+                # An address in digits is not resolved again.
+                stream = self._sockets.connect_tcp(
+                    address, port, self._bounds.seconds_left(timeout), local_address, socket_options or ()
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Stream(stream, self._bounds)
+        raise failure
+
+    def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            addresses = self._resolve(host, port)
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host} does not resolve: {error}") from error
+        if not self._allow_private:
+            # One bad address spoils the host: which of them is tried must not be left to chance.
+            for address in addresses:
+                if not is_public(address):
+                    raise AddressForbidden(f"{host} leads to {address}, which is not on the public internet")
+        return addresses

@@ -1,0 +1,203 @@
+"""Delivering: the sweep's second thread. It claims messages that are due, posts them, and writes what came of it.
+
+Each message is posted by a thread of its own; this one alone talks to the database. A slow receiver holds no
+connection, and an answer outlives a database that is away for a moment.
+"""
+
+import contextlib
+import logging
+import queue
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import sqlalchemy as sa
+
+from service.database.engine import create_engine
+from service.settings import Settings
+from service.webhooks.outbox import Delivery, DeliveryState, Outbox, Verdict
+from service.webhooks.sender import Answer, Post
+
+logger = logging.getLogger(__name__)
+
+#: Seconds from each failed attempt to the next one: the schedule of the Standard Webhooks specification, three days.
+DELAYS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+#: Each delay is longer by a random share of itself, up to this one, so that messages that failed together part.
+SPREAD = 0.2
+#: A receiver can put the next attempt off by its Retry-After, but no further than this many seconds.
+MAX_RETRY_AFTER = 86_400.0
+#: Seconds on top of an attempt's own until another sweep may make it again: for the name server, and the answer's way.
+LEASE_MARGIN = 60.0
+#: Seconds between two looks for messages that ended long ago.
+PRUNE_EVERY = 3600.0
+#: Seconds that a sweep which is told to stop waits for receivers that have not answered.
+STOP_GRACE = 5.0
+
+
+def judge(answer: Answer, *, attempt: int, spread: float) -> Verdict:
+    """Say what an answer means for its message. `spread`: a random number from 0 to 1."""
+    status, error = answer.status, answer.error
+    if status is not None and 200 <= status < 300:
+        return Verdict(DeliveryState.DELIVERED, status)
+    if status == 410:
+        return Verdict(DeliveryState.DROPPED, status)
+    if attempt > len(DELAYS):
+        return Verdict(DeliveryState.FAILED, status, error)
+    after = DELAYS[attempt - 1] * (1 + SPREAD * spread)
+    if status in {429, 503} and answer.retry_after is not None:
+        # Later than planned if the receiver asks for it, never sooner: the attempts are meant to last for days.
+        after = max(after, min(answer.retry_after, MAX_RETRY_AFTER))
+    return Verdict(DeliveryState.WAITING, status, error, after)
+
+
+@dataclass
+class Deliver:
+    """The use case, with what it needs. One thread calls it. Durations are seconds."""
+
+    outbox: Outbox
+    post: Post
+    #: Messages that ended this long ago are deleted.
+    keep: float
+    #: Attempts at once, in all and for one client.
+    slots: int = 16
+    slots_a_client: int = 4
+    #: What came back; None only ends the waiting.
+    _answers: queue.SimpleQueue[tuple[Delivery, Answer] | None] = field(default_factory=queue.SimpleQueue, init=False)
+    _under_way: Counter[str] = field(default_factory=Counter, init=False)
+    #: Clients whose last attempt got no 2xx.
+    _troubled: set[str] = field(default_factory=set, init=False)
+    _prune_at: float = field(default=0.0, init=False)
+
+    def __call__(self, *, wait: float) -> None:
+        """Look once: start what is due, then wait up to `wait` seconds for an answer and write it.
+
+        Raises SQLAlchemyError; what was sent and not written is sent again when its lease is over.
+        """
+        self._prune()
+        while self._under_way.total() < self.slots:
+            delivery = self.outbox.claim(passing_over=self._passed_over())
+            if delivery is None:
+                break
+            # A daemon: the process may end before a receiver has answered. The lease covers that.
+            threading.Thread(target=self._send, args=(delivery,), daemon=True).start()
+            self._under_way[delivery.client_id] += 1
+        self.settle(wait=wait)
+
+    def _passed_over(self) -> set[str]:
+        """Return the clients whose share of the slots is taken.
+
+        Where the last attempt failed, the next may hang until its time is up: one at a time, and half of the slots for
+        all such clients together. So dead receivers, once known, hold up nobody, however many they are.
+        """
+        full = {
+            client
+            for client, attempts in self._under_way.items()
+            if attempts >= (1 if client in self._troubled else self.slots_a_client)
+        }
+        troubled = sum(self._under_way[client] for client in self._troubled)
+        return full | self._troubled if troubled >= max(1, self.slots // 2) else full
+
+    def _send(self, delivery: Delivery) -> None:
+        self._answers.put((delivery, self.post(delivery)))
+
+    def settle(self, *, wait: float) -> None:
+        """Write one answer, if one comes within `wait` seconds. Raises SQLAlchemyError."""
+        try:
+            answered = self._answers.get(timeout=wait)
+        except queue.Empty:
+            return
+        if answered is None:
+            return
+        delivery, answer = answered
+        client = delivery.client_id
+        self._under_way[client] -= 1
+        verdict = judge(answer, attempt=delivery.attempt, spread=random.random())
+        if verdict.state == DeliveryState.DELIVERED:
+            self._troubled.discard(client)
+        else:
+            self._troubled.add(client)
+        try:
+            self._write(delivery, verdict)
+        except sa.exc.OperationalError:
+            # The database is away: the answer is kept until it is back. If that takes longer than the lease, the
+            # message is sent again.
+            self._under_way[client] += 1
+            self._answers.put(answered)
+            raise
+
+    def _write(self, delivery: Delivery, verdict: Verdict) -> None:
+        if verdict.state == DeliveryState.DROPPED:
+            if self.outbox.disable(delivery, verdict):
+                logger.warning("client %s: its webhook answered 410 and is disabled", delivery.client_id)
+                return
+            # Another URL has been registered since: the message goes there.
+            verdict = Verdict(DeliveryState.WAITING, verdict.status, after=DELAYS[0])
+        said = verdict.error or f"HTTP {verdict.status}"
+        if self.outbox.record(delivery, verdict):
+            logger.info("message %s: attempt %d, %s: %s", delivery.id, delivery.attempt, said, verdict.state)
+        else:
+            logger.warning("message %s: lease lost, attempt %d (%s) not counted", delivery.id, delivery.attempt, said)
+
+    def _prune(self) -> None:
+        if time.monotonic() < self._prune_at:
+            return
+        if pruned := self.outbox.prune(after=self.keep):
+            logger.info("%d messages that ended long ago are deleted", pruned)
+        self._prune_at = time.monotonic() + PRUNE_EVERY
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether every attempt that was started is written."""
+        return self._under_way.total() == 0
+
+    def wake(self) -> None:
+        """End the waiting for an answer. Any thread may call it."""
+        self._answers.put(None)
+
+
+def build_deliver(settings: Settings) -> Deliver:
+    """Put the deliveries together on the settings' database."""
+    outbox = Outbox(create_engine(settings.sqlalchemy_url), lease=settings.webhook_timeout + LEASE_MARGIN)
+    # As in any client of httpx: the authorities of certifi, or of SSL_CERT_FILE.
+    post = Post(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
+    return Deliver(outbox, post, keep=settings.webhook_keep_days * 86_400)
+
+
+def keep_delivering(deliver: Deliver, *, every: float, stopping: threading.Event) -> None:
+    """Deliver until told to stop, then write the answers that still come within STOP_GRACE.
+
+    A database that is away is waited for, and whatever else breaks is logged: messages wait, they are not lost.
+    """
+    while not stopping.is_set():
+        try:
+            deliver(wait=every)
+        except Exception:
+            logger.exception("delivering failed; it will be tried again")
+            stopping.wait(every)
+    end = time.monotonic() + STOP_GRACE
+    while not deliver.idle and (left := end - time.monotonic()) > 0:
+        try:
+            deliver.settle(wait=left)
+        except Exception:
+            logger.exception("an answer was not written; its message may be sent again")
+            time.sleep(min(left, 0.5))
+
+
+@contextlib.contextmanager
+def delivering(settings: Settings, stopping: threading.Event) -> Iterator[None]:
+    """Deliver in a thread while the body runs."""
+    deliver = build_deliver(settings)
+    arguments = {"every": settings.sweep_every, "stopping": stopping}
+    thread = threading.Thread(target=keep_delivering, args=(deliver,), kwargs=arguments, daemon=True)
+    thread.start()
+    logger.info("webhooks are delivered")
+    try:
+        yield
+    finally:
+        stopping.set()
+        deliver.wake()
+        thread.join(STOP_GRACE + 1)

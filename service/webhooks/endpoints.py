@@ -1,0 +1,206 @@
+"""Webhooks: where a client's messages go, what signs them, and what became of the latest."""
+
+import base64
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+import sqlalchemy as sa
+
+from service.accounts.clients import Accounts
+from service.database.clock import db_now
+from service.database.engine import reader
+from service.database.tables import deliveries, webhooks
+from service.webhooks.addresses import is_public
+from service.webhooks.outbox import DeliveryState, drop_waiting
+
+
+class UrlInvalid(ValueError):
+    """Raised when a URL can't be a webhook's; the message says why and what would do."""
+
+
+class NoWebhook(LookupError):
+    """Raised when the client has no webhook, or only a disabled one where an enabled one is needed."""
+
+
+class UnknownDelivery(LookupError):
+    """Raised when the client has no message of that id."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A client's webhook, without its secrets."""
+
+    client_id: str
+    url: str
+    created_at: datetime
+    #: When the receiver answered 410 Gone.
+    disabled_at: datetime | None
+    #: Until when the secret before the last rotation signs as well.
+    previous_until: datetime | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message as the operator sees it."""
+
+    id: str
+    type: str
+    job_id: str
+    state: str
+    attempts: int
+    last_status: int | None
+    last_error: str | None
+    next_attempt_at: datetime | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+def check_url(text: str, *, allow_private: bool) -> httpx.URL:
+    """Return the URL of a webhook, parsed. Raises UrlInvalid.
+
+    `allow_private`: http will do, and so will addresses that are not public. A host's name is looked up when it is
+    connected to, not here.
+    """
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise UrlInvalid(f"{text!r} is no URL: {error}.") from error
+    if url.scheme != "https" and not (allow_private and url.scheme == "http"):
+        raise UrlInvalid("A webhook's URL starts with https://.")
+    if not url.host:
+        raise UrlInvalid("A webhook's URL names a host: https://example.com/hooks.")
+    if url.userinfo:
+        raise UrlInvalid("A webhook's URL holds no user or password: its receiver checks the signature instead.")
+    if url.fragment:
+        raise UrlInvalid("A webhook's URL has no #fragment: it would not be sent.")
+    if len(text) > 2048:
+        raise UrlInvalid("A webhook's URL has 2048 characters or less.")
+    if not allow_private and _is_private(url.host):
+        raise UrlInvalid(f"{url.host} is not on the public internet; a webhook's host is.")
+    return url
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not is_public(host)
+    except ValueError:  # a name, not an address
+        return False
+
+
+class Webhooks:
+    """The webhooks of one database. Lives as long as the process; safe in threads."""
+
+    def __init__(self, engine: sa.Engine, *, allow_private: bool = False) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._accounts = Accounts(engine)
+        self._allow_private = allow_private
+
+    def register(self, name: str, url: str) -> tuple[Endpoint, str]:
+        """Send the client's messages to `url` from now on, those that wait as well; return it with its new secret.
+
+        Raises UnknownClient and UrlInvalid.
+        """
+        check_url(url, allow_private=self._allow_private)
+        client, secret = self._accounts.named(name), _new_secret()
+        fresh = {
+            "url": url,
+            "secret": secret,
+            # Another receiver must not be able to sign as this one.
+            "secret_previous": None,
+            "previous_until": None,
+            "created_at": db_now(),
+            "disabled_at": None,
+        }
+        with self._engine.begin() as connection:
+            of_client = webhooks.c.client_id == client.id
+            if connection.execute(webhooks.update().where(of_client).values(**fresh)).rowcount == 0:
+                connection.execute(webhooks.insert().values(client_id=client.id, **fresh))
+        return self.all()[client.id], secret
+
+    def clear(self, name: str) -> int:
+        """Forget the client's webhook and drop the messages that wait for it; returns how many those were.
+
+        Raises UnknownClient and NoWebhook.
+        """
+        client = self._accounts.named(name)
+        with self._engine.begin() as connection:
+            cleared = connection.execute(webhooks.delete().where(webhooks.c.client_id == client.id))
+            if cleared.rowcount == 0:
+                raise _no_webhook(name)
+            return drop_waiting(connection, client.id)
+
+    def rotate(self, name: str, *, grace: float) -> tuple[Endpoint, str]:
+        """Return the webhook with a new secret; the one before signs as well for `grace` seconds.
+
+        Raises UnknownClient and NoWebhook.
+        """
+        client, secret = self._accounts.named(name), _new_secret()
+        with self._engine.begin() as connection:
+            rotated = connection.execute(
+                webhooks.update()
+                .where(webhooks.c.client_id == client.id)
+                .values(secret=secret, secret_previous=webhooks.c.secret, previous_until=db_now(grace))
+            )
+        if rotated.rowcount == 0:
+            raise _no_webhook(name)
+        return self.all()[client.id], secret
+
+    def find(self, name: str) -> Endpoint | None:
+        """Return the client's webhook; None where it has none. Raises UnknownClient."""
+        return self.all().get(self._accounts.named(name).id)
+
+    def all(self) -> dict[str, Endpoint]:
+        """Return every webhook by its client's id."""
+        with self._reader.connect() as connection:
+            rows = connection.execute(sa.select(*(webhooks.c[field] for field in Endpoint.__dataclass_fields__)))
+            return {row.client_id: Endpoint(*row) for row in rows}
+
+    def latest(self, name: str, *, limit: int) -> list[Sent]:
+        """Return the client's latest messages, newest first. Raises UnknownClient."""
+        query = (
+            sa.select(*(deliveries.c[field] for field in Sent.__dataclass_fields__))
+            .where(deliveries.c.client_id == self._accounts.named(name).id)
+            .order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc())
+            .limit(limit)
+        )
+        with self._reader.connect() as connection:
+            return [Sent(*row) for row in connection.execute(query)]
+
+    def resend(self, name: str, delivery_id: str) -> None:
+        """Send a message again, under the same id, with all its attempts before it.
+
+        Raises UnknownClient, NoWebhook (or it is disabled), UnknownDelivery.
+        """
+        client = self._accounts.named(name)
+        with self._engine.begin() as connection:
+            enabled = sa.select(webhooks.c.client_id).where(
+                webhooks.c.client_id == client.id, webhooks.c.disabled_at.is_(None)
+            )
+            # Locked as by `outbox.announce`: no message may come to wait for a webhook that has just gone.
+            if connection.execute(enabled.with_for_update(read=True)).first() is None:
+                raise _no_webhook(name)
+            sent = connection.execute(
+                deliveries.update()
+                .where(deliveries.c.id == delivery_id, deliveries.c.client_id == client.id)
+                .values(
+                    state=DeliveryState.WAITING,
+                    attempts=0,
+                    lease_token=None,
+                    next_attempt_at=db_now(),
+                    ended_at=None,
+                )
+            )
+        if sent.rowcount == 0:
+            raise UnknownDelivery(f"{name!r} has no message {delivery_id!r}.")
+
+
+def _new_secret() -> str:
+    """Return a Standard Webhooks secret: 256 random bits."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _no_webhook(name: str) -> NoWebhook:
+    return NoWebhook(f"{name!r} has no enabled webhook. Set one with `backdrop clients set-webhook`.")

@@ -1,0 +1,228 @@
+"""The outbox: messages that are written with a job's end, and held here until their receiver has them.
+
+    waiting ──2xx──▶ delivered
+       │ ├─────────▶ failed     the last attempt did not get through
+       │ └─────────▶ dropped    the receiver said 410, or its webhook was cleared
+       └──▶ waiting             any other answer, or none: again, later
+
+A message is claimed as a job is: under a lease with a fencing token, by any number of sweeps. An attempt whose sweep
+died is made again when its lease is over, so a receiver can see a message twice, but never not at all.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from ulid import ULID
+
+from service.accounts.ledger import refunded
+from service.database.clock import db_now
+from service.database.engine import reader
+from service.database.tables import deliveries, jobs, renders, webhooks
+
+
+class DeliveryState(StrEnum):
+    """Where a message stands."""
+
+    WAITING = "waiting"  #: To be sent when its next attempt is due; being sent, while it is claimed.
+    DELIVERED = "delivered"  #: The receiver answered 2xx.
+    FAILED = "failed"  #: Every attempt failed. Kept for inspection.
+    DROPPED = "dropped"  #: Its receiver wants nothing more.
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The right to make one attempt at a message, until the lease is over."""
+
+    id: str
+    client_id: str
+    url: str
+    #: Each of them signs; the newest first.
+    secrets: tuple[str, ...]
+    body: str
+    token: str
+    attempt: int
+    #: The attempt's time, by the database's clock.
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an attempt came to. `after`: seconds until the next one, of a message that still waits."""
+
+    state: DeliveryState
+    status: int | None
+    error: str | None = None
+    after: float | None = None
+
+
+_WAITING = deliveries.c.state == DeliveryState.WAITING
+_ENABLED = webhooks.c.disabled_at.is_(None)
+_DUE = sa.and_(_WAITING, _ENABLED, deliveries.c.next_attempt_at <= db_now())
+#: What is true of every message that is over.
+_OVER: dict[str, Any] = {"ended_at": db_now(), "lease_token": None, "next_attempt_at": None}
+#: What a receiver is told of a render: nothing that expires.
+_RENDER = ("public_id", "output_preset", "width", "height", "format", "bytes", "sha256")
+
+
+def announce(connection: sa.Connection, job_id: str) -> None:
+    """Write the message of a job that has just ended, in the transaction that ends it.
+
+    Nothing is written for a client without a webhook. A second message of the same job breaks the unique constraint,
+    and the transaction.
+    """
+    job = (
+        connection.execute(
+            sa.select(
+                *(jobs.c[name] for name in ("client_id", "request_id", "status", "credits_cost", "finished_at")),
+                *(jobs.c[name] for name in ("error_code", "error_message")),
+                *(renders.c[name] for name in _RENDER),
+                refunded().label("credits_refunded"),
+            )
+            .join(webhooks, sa.and_(webhooks.c.client_id == jobs.c.client_id, _ENABLED))
+            .outerjoin(renders, renders.c.job_id == jobs.c.id)
+            .where(jobs.c.id == job_id)
+            # Against whoever disables or clears the webhook at this moment: either the message is there to be dropped,
+            # or it is not written.
+            .with_for_update(read=True, of=webhooks)
+        )
+        .mappings()
+        .first()
+    )
+    if job is None:
+        return
+    kind = "job.succeeded" if job["status"] == "SUCCESS" else "job.failed"
+    connection.execute(
+        deliveries.insert().values(
+            id=f"msg_{ULID()}",
+            client_id=job["client_id"],
+            job_id=job_id,
+            type=kind,
+            body=json.dumps(_message(kind, job_id, job), separators=(",", ":")),
+            state=DeliveryState.WAITING,
+            attempts=0,
+            next_attempt_at=db_now(),
+        )
+    )
+
+
+def _message(kind: str, job_id: str, job: sa.RowMapping) -> dict[str, Any]:
+    finished: datetime = job["finished_at"]
+    code, text = job["error_code"], job["error_message"]
+    return {
+        "type": kind,
+        "timestamp": finished.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "data": {
+            "job_id": job_id,
+            "request_id": job["request_id"],
+            "status": job["status"],
+            "credits_cost": job["credits_cost"],
+            "credits_refunded": int(job["credits_refunded"]),  # PostgreSQL's sum is a Decimal
+            "error": None if code is None else {"code": code, "message": text},
+            "render": None if job["public_id"] is None else {name: job[name] for name in _RENDER},
+        },
+    }
+
+
+def drop_waiting(connection: sa.Connection, client_id: str) -> int:
+    """End what still waits for a client whose webhook is gone; returns how many messages those were.
+
+    The caller has changed the webhook's row in the same transaction: `announce` waits for it.
+    """
+    dropped = connection.execute(
+        deliveries.update()
+        .where(deliveries.c.client_id == client_id, _WAITING)
+        .values(state=DeliveryState.DROPPED, **_OVER)
+    )
+    return dropped.rowcount
+
+
+class Outbox:
+    """The sender's side. Lives as long as the process; safe in threads."""
+
+    def __init__(self, engine: sa.Engine, *, lease: float) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+        self._lease = lease
+
+    def claim(self, *, passing_over: Collection[str] = ()) -> Delivery | None:
+        """Take the message that has been due for longest, of no client in `passing_over`; None when none is due."""
+        query = (
+            sa.select(
+                *(deliveries.c[name] for name in ("id", "client_id", "body", "attempts")),
+                *(webhooks.c[name] for name in ("url", "secret", "secret_previous", "previous_until")),
+                db_now().label("now"),
+            )
+            .join(webhooks, webhooks.c.client_id == deliveries.c.client_id)
+            .where(_DUE, deliveries.c.client_id.not_in(passing_over))
+            .order_by(deliveries.c.next_attempt_at)
+            .limit(1)
+        )
+        with self._reader.connect() as connection:
+            # On SQLite the claim below is a write, even where it finds nothing.
+            if connection.execute(query.with_only_columns(deliveries.c.id)).first() is None:
+                return None
+        token = str(ULID())
+        with self._engine.begin() as connection:
+            row = connection.execute(query.with_for_update(of=deliveries, skip_locked=True)).first()
+            if row is None:
+                return None
+            connection.execute(
+                deliveries.update()
+                .where(deliveries.c.id == row.id)
+                .values(
+                    attempts=deliveries.c.attempts + 1,
+                    lease_token=token,
+                    next_attempt_at=db_now(self._lease),
+                )
+            )
+        rotating = row.previous_until is not None and row.previous_until > row.now
+        secrets = (row.secret, row.secret_previous) if rotating else (row.secret,)
+        return Delivery(row.id, row.client_id, row.url, secrets, row.body, token, row.attempts + 1, row.now)
+
+    def record(self, delivery: Delivery, verdict: Verdict) -> bool:
+        """Write what an attempt came to; False when the lease was lost, and nothing was written."""
+        with self._engine.begin() as connection:
+            return _record(connection, delivery, verdict)
+
+    def disable(self, delivery: Delivery, verdict: Verdict) -> bool:
+        """Disable the webhook that wants nothing more, and drop this message and all that wait, in one transaction.
+
+        False, and nothing is written, when the webhook is another by now, or disabled already.
+        """
+        with self._engine.begin() as connection:
+            # First the webhook's row, then the messages': two refusals at once must not wait for each other.
+            disabled = connection.execute(
+                webhooks.update()
+                .where(webhooks.c.client_id == delivery.client_id, webhooks.c.url == delivery.url, _ENABLED)
+                .values(disabled_at=db_now())
+            )
+            if disabled.rowcount != 1:
+                return False
+            _record(connection, delivery, verdict)
+            drop_waiting(connection, delivery.client_id)
+            return True
+
+    def prune(self, *, after: float) -> int:
+        """Delete the messages that ended `after` seconds ago or earlier; returns how many those were."""
+        with self._engine.begin() as connection:
+            return connection.execute(deliveries.delete().where(deliveries.c.ended_at <= db_now(-after))).rowcount
+
+
+def _record(connection: sa.Connection, delivery: Delivery, verdict: Verdict) -> bool:
+    values: dict[str, Any] = {
+        "state": verdict.state,
+        "last_status": verdict.status,
+        "last_error": None if verdict.error is None else verdict.error[:300],
+    }
+    waits = {"lease_token": None, "next_attempt_at": db_now(verdict.after or 0.0)}
+    recorded = connection.execute(
+        deliveries.update()
+        .where(deliveries.c.id == delivery.id, deliveries.c.lease_token == delivery.token, _WAITING)
+        .values(**values | (waits if verdict.state == DeliveryState.WAITING else _OVER))
+    )
+    return recorded.rowcount == 1

@@ -1,0 +1,94 @@
+"""One message, signed and posted: one request, no redirects, no proxy, no cookie, and little of the answer read."""
+
+import contextlib
+import ssl
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+import httpcore
+from standardwebhooks import Webhook
+
+from service.webhooks import addresses
+from service.webhooks.connection import Bounds, CheckedBackend, Resolve
+from service.webhooks.endpoints import check_url
+from service.webhooks.outbox import Delivery
+
+#: Seconds that a receiver may take to accept a connection, at each of its addresses.
+CONNECT_TIMEOUT = 5.0
+#: Bytes of the answer that are read, headers included.
+MAX_ANSWER_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: a status, or an error that says why none did."""
+
+    status: int | None = None
+    error: str | None = None
+    #: Seconds until the receiver wants to be asked again, if it says so.
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Post:
+    """Posts messages. Lives as long as the process; safe in threads. Durations are seconds."""
+
+    tls: ssl.SSLContext
+    #: From looking up the host to the last byte that is read. Only the look-up itself can take longer.
+    timeout: float
+    allow_private: bool = False
+    resolve: Resolve = addresses.resolve
+
+    def __call__(self, delivery: Delivery) -> Answer:
+        """Make one attempt. Never raises: whatever went wrong is the answer."""
+        try:
+            return self._exchange(delivery)
+        except Exception as error:  # noqa: BLE001  # what a stranger's server can make go wrong has no list
+            text = f"{type(error).__name__}: {error}".rstrip(": ")
+            # It can quote the receiver, and goes into the database and to a terminal.
+            return Answer(error="".join(letter if letter.isprintable() else "?" for letter in text))
+
+    def _exchange(self, delivery: Delivery) -> Answer:
+        url = check_url(delivery.url, allow_private=self.allow_private)
+        bounds = Bounds(self.timeout, MAX_ANSWER_BYTES)
+        backend = CheckedBackend(bounds, allow_private=self.allow_private, resolve=self.resolve)
+        with (
+            httpcore.ConnectionPool(ssl_context=self.tls, network_backend=backend) as pool,
+            pool.stream(
+                "POST",
+                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=[("Host", url.netloc), *_headers(delivery)],
+                content=delivery.body.encode(),
+                extensions={"timeout": {"connect": CONNECT_TIMEOUT}},
+            ) as response,
+        ):
+            answer = Answer(response.status, retry_after=_retry_after(response))
+            # The status has been said. The rest is read only so that a receiver can end its work undisturbed.
+            with contextlib.suppress(httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+                for _ in response.iter_stream():
+                    pass
+            return answer
+
+
+def _headers(delivery: Delivery) -> list[tuple[str, str]]:
+    signatures = (Webhook(secret).sign(delivery.id, delivery.started_at, delivery.body) for secret in delivery.secrets)
+    return [
+        ("Content-Type", "application/json"),
+        ("User-Agent", "Backdrop-Webhooks"),
+        ("Connection", "close"),
+        ("webhook-id", delivery.id),
+        ("webhook-timestamp", str(int(delivery.started_at.timestamp()))),
+        ("webhook-signature", " ".join(signatures)),
+    ]
+
+
+def _retry_after(response: httpcore.Response) -> float | None:
+    """Return what Retry-After says, in seconds. A date is taken against the receiver's own Date: no clock of ours."""
+    headers = {name.lower(): value.decode("latin-1").strip() for name, value in response.headers}
+    value = headers.get(b"retry-after", "")
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return (parsedate_to_datetime(value) - parsedate_to_datetime(headers.get(b"date", ""))).total_seconds()
+    except (ValueError, OverflowError, TypeError):  # TypeError: one of them has no zone
+        return None

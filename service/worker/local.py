@@ -1,0 +1,101 @@
+"""One swap in this process: no server, no queue, no credits."""
+
+import json
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pipeline.colour.spaces import parse_colour
+from pipeline.core.provenance import Credentials
+from pipeline.core.spec import Spec
+from pipeline.cutout.cache import Keeping
+from pipeline.swap import Render, swap
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.specs import resolve_spec, stored_spec
+from service.settings import Settings
+from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.networks import open_networks
+
+
+class SpecInvalid(ValueError):
+    """Raised when what is asked can't be made; the message names the option and the remedy."""
+
+
+def build_spec(
+    catalogue: Catalogue, *, scene: str, mood: str, colours: Sequence[str], preset: str, seed: int | None
+) -> Spec:
+    """Return the spec that the options ask for, by the API's own rules. Raises SpecInvalid."""
+    if preset not in catalogue.presets:
+        nearest = ", ".join(catalogue.nearest_presets(preset))
+        raise SpecInvalid(f"--preset {preset!r} does not exist. The nearest are: {nearest}.")
+    if len(colours) > 6:
+        raise SpecInvalid("--color: at most six colours.")
+    try:
+        stored = stored_spec(
+            scene_type=catalogue.scene(scene).name,
+            mood=catalogue.mood(mood).name,
+            dominant_colors=[parse_colour(colour) for colour in colours],
+            output_preset=preset,
+            seed=secrets.randbelow(2**31) if seed is None else seed,
+        )
+    except ValueError as error:
+        raise SpecInvalid(str(error)) from error
+    spec = resolve_spec(stored, catalogue)
+    if spec.preset.background != "scene" and spec.scene.name != "white":
+        sibling = spec.preset.scene_sibling or "shopify_product"
+        raise SpecInvalid(f"--preset {preset} allows only --scene white. {sibling} allows scenes.")
+    return spec
+
+
+def swap_file(
+    photo: Path,
+    output: Path,
+    *,
+    settings: Settings,
+    scene: str,
+    mood: str,
+    colours: Sequence[str],
+    preset: str,
+    seed: int | None,
+    show_progress: bool,
+    kept: Keeping | None = None,
+) -> Render:
+    """Read a photo, write the picture to `output` and its report to `output`.json.
+
+    `kept`, where given (`service.storage.cache.kept_in`), has the cut-outs of earlier swaps. Raises SpecInvalid and
+    PipelineError; then nothing is written.
+    """
+    spec = build_spec(load_catalogue(), scene=scene, mood=mood, colours=colours, preset=preset, seed=seed)
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
+        task = bar.add_task("networks", total=1.0)
+        credentials = open_signer(settings)
+        networks = open_networks(settings)
+        render = swap(
+            photo.read_bytes(),
+            spec,
+            networks,
+            limits=settings.limits,
+            progress=lambda stage, fraction: bar.update(task, description=stage, completed=fraction),
+            clock=time.perf_counter,
+            credentials=credentials,
+            kept=kept,
+        )
+        bar.update(task, description="done", completed=1.0)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(render.data)
+    report = json.dumps(render.report, indent=2, ensure_ascii=False)
+    output.with_name(output.name + ".json").write_text(report + "\n")
+    return render
+
+
+def open_signer(settings: Settings) -> Credentials | None:
+    """Return what signs the pictures, where the settings name it. Raises SpecInvalid."""
+    try:
+        return open_credentials(settings)
+    except CredentialsInvalid as error:
+        raise SpecInvalid(str(error)) from error

@@ -1,0 +1,209 @@
+"""Carries out one job: the only file where the world meets the pipeline.
+
+claim under a lease -> fetch -> pipeline.swap -> put -> finish. Every way out leaves the job finished, refunded, or
+claimable again.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from ulid import ULID
+
+from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
+from pipeline.core.networks import Networks
+from pipeline.core.provenance import Credentials
+from pipeline.core.spec import Limits
+from pipeline.cutout.cache import Keeping
+from pipeline.swap import Render, swap
+from service.catalogue.catalogue import Catalogue
+from service.catalogue.specs import resolve_spec
+from service.database.engine import DATABASE_AWAY
+from service.jobs.records import Claim, LeaseLost, NewRender
+from service.jobs.transitions import Jobs
+from service.storage.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
+from service.storage.registry import Stored
+
+logger = logging.getLogger(__name__)
+
+#: Share of the progress bar before the pipeline starts and after it ends.
+_FETCHED, _RENDERED = 0.02, 0.97
+#: How long, in seconds, what an attempt came to waits for a database that is away.
+_PATIENCE = 120.0
+
+
+class Stopping(Exception):
+    """Raised between steps when the worker was told to stop."""
+
+
+class TimeIsUp(Exception):
+    """Raised between steps when the job has run for longer than it may."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What carrying out a job needs. Lives as long as the worker."""
+
+    jobs: Jobs
+    sources: Objects
+    renders: Objects
+    stored: Stored
+    catalogue: Catalogue
+    networks: Networks
+    limits: Limits
+    time_limit: float
+    #: Seconds between renewals of the lease while a step keeps the thread busy.
+    keep_every: float
+    #: Set when the worker is told to stop.
+    stopping: threading.Event
+    #: Ends the process in so many seconds unless told None before: no exception can reach a C call that hangs.
+    end_after: Callable[[float | None], None]
+    #: What signs the pictures; None: nothing does.
+    credentials: Credentials | None = None
+    #: Gives what a client's swaps keep for later ones; None: nothing is kept.
+    kept_of: Callable[[str], Keeping] | None = None
+
+    def __call__(self, job_id: str) -> None:
+        """Run one attempt of a job. A message that comes late, or twice, does nothing."""
+        claim = self.jobs.claim(job_id)
+        if claim is None:
+            logger.info("job %s: nothing to do", job_id)
+            return
+        logger.info("job %s: attempt %d", job_id, claim.attempt)
+        over = threading.Event()
+        keeper = threading.Thread(target=self._keep_lease, args=(claim, over), daemon=True)
+        keeper.start()
+        self.end_after(self.time_limit + 2 * self.keep_every)
+        try:
+            self._attempt(claim)
+        except LeaseLost:
+            logger.warning("job %s: lease lost, attempt %d dropped", job_id, claim.attempt)
+        finally:
+            self.end_after(None)
+            over.set()
+            keeper.join()
+
+    def _attempt(self, claim: Claim) -> None:
+        try:
+            render = self._render(claim)
+        except Rejected as error:
+            self._fail(claim, error.code, str(error))
+        except (ObjectNotFound, ObjectTooLarge):
+            self._fail(claim, "source_gone", "The photo is no longer in the store. Upload it again.")
+        except TimeIsUp:
+            self._fail(claim, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
+        except Stopping:
+            self._settle(claim, lambda: self.jobs.hand_back(claim, uncounted=True))
+            logger.info("job %s: handed back", claim.job_id)
+        except StoreUnavailable as error:
+            self._again(claim, "store_unavailable", "The object store did not answer.", error)
+        except (MemoryError, OutOfMemory) as error:
+            self._again(claim, OutOfMemory.code, "There was too little memory for this picture.", error)
+        except PipelineError as error:
+            self._again(claim, error.code, str(error), error)
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever broke, the credits must not be kept
+            self._again(claim, "internal_error", "Something broke on our side.", error)
+        else:
+            self._finish(claim, *render)
+
+    def _render(self, claim: Claim) -> tuple[Render, str]:
+        deadline = time.monotonic() + self.time_limit
+
+        def progress(stage: str, fraction: float) -> None:
+            if self.stopping.is_set():
+                raise Stopping
+            if time.monotonic() > deadline:
+                raise TimeIsUp
+            try:
+                self.jobs.keep(claim, stage=stage, progress=fraction)
+            except DATABASE_AWAY as error:
+                # Whether the lease is lost meanwhile shows at the next step, or at the end: no step is done in vain.
+                logger.warning("job %s: the database is away, %s not told: %s", claim.job_id, stage, error)
+
+        progress("fetch", 0.0)
+        data = self.sources.get(claim.source_key, max_bytes=self.limits.max_bytes)
+        render = swap(
+            data,
+            resolve_spec(claim.spec, self.catalogue),
+            self.networks,
+            limits=self.limits,
+            progress=lambda stage, fraction: progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
+            clock=time.perf_counter,
+            credentials=self.credentials,
+            kept=self.kept_of(claim.client_id) if self.kept_of else None,
+        )
+        progress("store", _RENDERED)
+        # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
+        key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
+        announced = partial(self.stored.announce, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
+        self._settle(claim, announced)
+        self.renders.put(key, render.data, render.content_type)
+        return render, key
+
+    def _finish(self, claim: Claim, render: Render, key: str) -> None:
+        report = render.report
+        report["provenance"]["job_attempt"] = claim.attempt
+        new = NewRender(
+            public_id=str(ULID()),
+            key=key,
+            output_preset=claim.spec["output_preset"],
+            width=render.width,
+            height=render.height,
+            format=render.format,
+            content_type=render.content_type,
+            bytes=len(render.data),
+            sha256=hashlib.sha256(render.data).hexdigest(),
+            seed=render.seed,
+            warnings=list(render.warnings),
+            report=report,
+        )
+        # Where the lease is lost by now the picture stays: a success whose answer was lost looks the same from here.
+        self._settle(claim, lambda: self.jobs.succeed(claim, new))
+        logger.info("job %s: SUCCESS", claim.job_id)
+
+    def _fail(self, claim: Claim, code: str, message: str) -> None:
+        self._settle(claim, lambda: self.jobs.fail(claim, code, message))
+        logger.info("job %s: FAILURE %s", claim.job_id, code)
+
+    def _again(self, claim: Claim, code: str, message: str, error: BaseException) -> None:
+        """Hand the job back for another attempt, or fail it when it has had them all."""
+        logger.error("job %s: attempt %d broke", claim.job_id, claim.attempt, exc_info=error)
+        if not self.jobs.attempts_left(claim):
+            self._fail(claim, code, message)
+        else:
+            self._settle(claim, lambda: self.jobs.hand_back(claim, after=2.0**claim.attempt))
+
+    def _settle(self, claim: Claim, move: Callable[[], None]) -> None:
+        """Write what the attempt came to; a database that is away is waited for, as nobody else can have the job then.
+
+        Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
+        """
+        end = time.monotonic() + _PATIENCE
+        self.end_after(_PATIENCE + 2 * self.keep_every)
+        while True:
+            try:
+                return move()
+            except DATABASE_AWAY as error:
+                if self.stopping.is_set() or time.monotonic() > end:
+                    raise
+                logger.warning("job %s: the database is away, the result waits: %s", claim.job_id, error)
+            self.stopping.wait(1.0)
+
+    def _keep_lease(self, claim: Claim, over: threading.Event) -> None:
+        """Renew the lease while a step keeps the thread busy."""
+        while not over.wait(self.keep_every):
+            try:
+                self.jobs.keep(claim)
+            except LeaseLost:
+                return  # the next step's progress says so to the thread that works
+            except Exception:
+                logger.exception("job %s: lease not renewed", claim.job_id)
+
+
+_EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}

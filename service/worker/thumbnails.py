@@ -1,0 +1,138 @@
+"""The studio page's pictures of scenes, moods and places: the sample product, swapped by the real pipeline, small.
+
+Made at set-up with the checkpoint that ships, and again only where what they show has changed.
+"""
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+from PIL import Image
+
+from pipeline.colour.palette import PaletteControl
+from pipeline.core.networks import Networks
+from pipeline.core.spec import Mood, Preset, Scene, Spec
+from pipeline.swap import swap
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.settings import STUDIO_CHECKPOINT, Settings
+
+#: Width and height of a scene's and a mood's in pixels: twice what the page shows.
+SIZE = (256, 320)
+#: The longer side of a place's in pixels: a banner's shorter side is little more than half of it.
+PLACE_SIDE = 320
+#: What all of them have in common besides scene, mood and place; another number here makes them all anew.
+_RECIPE = 1
+_SEED = 3
+#: Under which scenes and places are shown, the scene that the moods light, and the one that the places show.
+_MOOD, _SCENE, _PLACE_SCENE = "natural", "podium", "window_light"
+#: The sample's longer side in pixels: it fills less than that of a thumbnail.
+_SAMPLE_SIDE = 450
+_STAMPS = "stamps.json"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    name: str
+    scene: Scene
+    mood: Mood
+    preset: Preset
+    stamp: str
+
+
+def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
+    """Make what is missing or out of date in the settings' folder, drop what is of no use, and count what was made.
+
+    `told` hears a line for each. The networks are loaded only where something is to be made. Raises what loading them
+    and the pipeline raise; what was made until then is kept.
+    """
+    folder = settings.thumbnails
+    folder.mkdir(parents=True, exist_ok=True)
+    stamps = _read_stamps(folder)
+    wanted = list(_all_wanted(load_catalogue(), _digest(STUDIO_CHECKPOINT)))
+    for path in folder.glob("*.webp"):
+        if path.stem not in {one.name for one in wanted}:
+            path.unlink()
+    due = [one for one in wanted if stamps.get(one.name) != one.stamp or not (folder / f"{one.name}.webp").is_file()]
+    if not due:
+        return 0
+    from service.worker.networks import open_networks  # torch, which takes seconds
+
+    # Whatever generator the operator chose: set-up must not wait for a large model.
+    shipped = {"generator": str(STUDIO_CHECKPOINT), "generator_class": None, "generation_size": None, "steps": None}
+    networks, sample = open_networks(settings.model_copy(update=shipped)), _sample()
+    for one in due:
+        started = time.perf_counter()
+        _replace(folder / f"{one.name}.webp", _picture(one, sample, networks, settings))
+        stamps[one.name] = one.stamp
+        _replace(folder / _STAMPS, json.dumps(stamps, indent=1).encode())
+        told(f"{one.name}  {time.perf_counter() - started:.1f} s")
+    return len(due)
+
+
+def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
+    mood, scene, preset = catalogue.mood(_MOOD), catalogue.scene(_SCENE), catalogue.preset("instagram_portrait")
+    preset = replace(_small(preset), size=SIZE, fill=0.62)
+    shown = [(f"scene-{one.name}", one, mood, preset) for one in catalogue.scenes.values()]
+    shown += [(f"mood-{one.name}", scene, one, preset) for one in catalogue.moods.values()]
+    # What takes no scene comes out white or without a background whatever is asked.
+    behind = catalogue.scene(_PLACE_SCENE)
+    shown += [(f"preset-{one.name}", behind, mood, _small(one)) for one in catalogue.presets.values()]
+    for name, one_scene, one_mood, one_preset in shown:
+        what = repr((_RECIPE, _SEED, checkpoint, one_scene, one_mood, one_preset))
+        yield _Wanted(name, one_scene, one_mood, one_preset, hashlib.sha256(what.encode()).hexdigest())
+
+
+def _picture(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings) -> bytes:
+    spec = Spec(wanted.scene, wanted.mood, (), wanted.preset, _SEED)
+    # The scene's own colours, nearly, are enough here; bringing them nearer takes most of the time.
+    control = PaletteControl(transfer=False, retries=0)
+    return swap(sample, spec, networks, limits=settings.limits, clock=time.perf_counter, control=control).data
+
+
+def _small(preset: Preset) -> Preset:
+    """Return the place as it is, but small and light. One that takes the photo's own size takes the sample's."""
+    size = preset.size and (
+        round(preset.size[0] * PLACE_SIDE / max(preset.size)),
+        round(preset.size[1] * PLACE_SIDE / max(preset.size)),
+    )
+    return replace(preset, size=size, formats=("webp",), max_bytes=None, quality=(86, 70))
+
+
+def _sample() -> bytes:
+    """Return the sample product small and with its exact alpha: there is nothing to cut out."""
+    folder = files("service") / "sample"
+    photo = Image.open(io.BytesIO((folder / "bottle.jpg").read_bytes()))
+    photo.putalpha(Image.open(io.BytesIO((folder / "bottle-alpha.png").read_bytes())))
+    photo.thumbnail((_SAMPLE_SIDE, _SAMPLE_SIDE), Image.Resampling.LANCZOS)
+    written = io.BytesIO()
+    photo.save(written, "PNG")
+    return written.getvalue()
+
+
+def _digest(checkpoint: Path) -> str:
+    """Return what changes with a folder's files."""
+    digest = hashlib.sha256()
+    for path in sorted(checkpoint.rglob("*")):
+        if path.is_file():
+            digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _read_stamps(folder: Path) -> dict[str, str]:
+    try:
+        stamps: dict[str, str] = json.loads((folder / _STAMPS).read_text())
+    except (OSError, ValueError):
+        return {}
+    return stamps
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a service may be serving the folder."""
+    new = path.with_name(f".{path.name}")
+    new.write_bytes(data)
+    new.replace(path)

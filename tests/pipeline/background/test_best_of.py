@@ -1,0 +1,176 @@
+"""The measured gate: other seeds only where the colours are missed, the best one kept, the same again every time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.background.best_of import JUDGED_SIDE, Chosen, choose, seeds
+from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
+from pipeline.compositing.composite import shade
+from pipeline.compositing.effects import Presence
+from pipeline.core.networks import Conditions
+from pipeline.core.spec import Spec
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import Layout
+from tests.support.still_life import Darkener, preset, spec
+
+ASKED = ("#2f5d50", "#e8dcc8", "#c96f4a")
+
+
+class Painter(Darkener):
+    """Paints one flat colour, another one at each call, whatever is asked, and remembers what it was told."""
+
+    def __init__(self, *colours: tuple[float, float, float]) -> None:
+        super().__init__("picture", size=96)
+        self.colours = colours
+        self.told: list[dict[str, Any]] = []
+
+    def __call__(self, **asked: Any) -> np.ndarray:
+        self.told.append(asked)
+        given: Conditions = asked["conditions"]
+        for done in (0.5, 1.0):
+            asked["on_step"](done)
+        colour = self.colours[min(len(self.told), len(self.colours)) - 1]
+        return np.broadcast_to(np.asarray(colour, np.float32), given.sketch.shape).copy()
+
+
+def product(width: int, height: int) -> np.ndarray:
+    alpha = np.zeros((height, width), np.float32)
+    alpha[int(0.3 * height) : int(0.85 * height), int(0.35 * width) : int(0.65 * width)] = 1
+    return alpha
+
+
+def chosen(
+    asked: Spec,
+    generator: Darkener,
+    side: int = 200,
+    on_step: Callable[[float], None] = lambda done: None,
+    **options: Any,
+) -> Chosen:
+    def lay(one: Spec) -> Layout:
+        return compose(one, side, side, 0.55)
+
+    return choose(asked, lay, product(side, side), generator, on_step, **options)
+
+
+def test_a_background_that_meets_the_bars_is_the_only_one() -> None:
+    found = chosen(spec("podium", palette=ASKED), Darkener())
+    assert [row["seed"] for row in found.tried] == [1]
+    assert found.tried[0]["mean_delta_e00"] <= MEAN_BAR
+    assert found.seed == 1
+
+
+def test_of_three_that_miss_the_best_is_kept_and_shown() -> None:
+    painter = Painter((0.9, 0.1, 0.9), (0.25, 0.3, 0.9), (1.0, 1.0, 0.0))
+    asked = spec("podium", palette=("#3050d0", "#2f5d50"))
+    found = chosen(asked, painter)
+    assert [row["seed"] for row in found.tried] == seeds(1, 3)
+    means = [row["mean_delta_e00"] for row in found.tried]
+    assert found.seed == found.tried[int(np.argmin(means))]["seed"] == seeds(1, 3)[1]
+    assert found.background[0, 0, 2] > 0.7 > found.background[0, 0, 0]
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_no_more_seeds_are_tried_than_allowed(retries: int) -> None:
+    painter = Painter((0.9, 0.1, 0.9))
+    found = chosen(spec("podium", palette=("#2f5d50",)), painter, control=PaletteControl(retries=retries))
+    assert len(painter.told) == len(found.tried) == 1 + retries
+
+
+def test_colours_that_nobody_asked_for_cost_no_further_seed() -> None:
+    painter = Painter((0.9, 0.1, 0.9))
+    chosen(spec("podium"), painter)
+    assert len(painter.told) == 1
+
+
+def test_progress_never_goes_back_however_many_are_tried() -> None:
+    told: list[float] = []
+    chosen(spec("podium", palette=("#2f5d50",)), Painter((0.9, 0.1, 0.9)), on_step=told.append)
+    assert len(told) == 6
+    assert told == sorted(told)
+    assert told[-1] < 1
+
+
+def test_the_same_spec_gives_the_same_bytes_and_seeds() -> None:
+    asked = spec("tabletop", palette=ASKED)
+    one, two = (chosen(asked, Darkener()) for _ in range(2))
+    np.testing.assert_array_equal(one.background, two.background)
+    assert one.tried == two.tried
+    assert seeds(7, 3) == seeds(7, 3) != seeds(8, 3)
+    assert len(set(seeds(7, 3))) == 3
+
+
+@pytest.mark.parametrize("kind", ["podium", "bokeh", "sand"])
+def test_what_is_judged_small_is_delivered_large(kind: str) -> None:
+    side = 2 * JUDGED_SIDE
+    asked = spec(kind, palette=ASKED, place=preset((side, side)))  # type: ignore[arg-type]  # a SceneKind
+    found = chosen(asked, Darkener(), side, control=PaletteControl(retries=0))
+    pixels = background_pixels((found.background * 255 + 0.5).astype(np.uint8), product(side, side))
+    large = compare_palette(pixels, ASKED)["mean_delta_e00"]
+    assert large == pytest.approx(found.tried[0]["mean_delta_e00"], abs=1.0)
+
+
+def test_without_the_sketch_the_scene_keeps_its_own_colours() -> None:
+    asked = spec("podium", palette=("#3030d0",))
+    off = PaletteControl(sketch=False, transfer=False, retries=0)
+    own = chosen(spec("podium"), Darkener(), control=off)
+    found = chosen(asked, Darkener(), control=off)
+    np.testing.assert_array_equal(found.background, own.background)
+    assert found.tried[0]["mean_delta_e00"] > 20
+
+
+def test_each_switch_of_the_generator_reaches_it_and_only_one_that_has_it() -> None:
+    class Shifter(Painter):
+        shifts_colour = True
+
+    asked = spec("podium", palette=("#2f5d50",))
+    shifter, plain = Shifter((0.2, 0.4, 0.3)), Painter((0.2, 0.4, 0.3))
+    chosen(asked, shifter, control=PaletteControl(words=False, latent=False, retries=0))
+    chosen(asked, plain, control=PaletteControl(retries=0))
+    assert shifter.told[0]["shift_colour"] is False
+    assert "shift_colour" not in plain.told[0]
+    assert "#2f5d50" in plain.told[0]["prompt"]
+    assert "#2f5d50" not in shifter.told[0]["prompt"]
+
+
+def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_switched_off() -> None:
+    def bluer(picture: np.ndarray) -> np.ndarray:
+        return picture * np.array([0.9, 0.93, 1], np.float32)
+
+    asked = spec("sweep", palette=("#9fb8c8",))
+    control = PaletteControl(retries=0)
+    found = chosen(asked, Darkener(), finish=bluer, control=control).tried[0]["mean_delta_e00"]
+    without = chosen(asked, Darkener(), finish=bluer, control=replace(control, transfer=False))
+    assert found < 1.5
+    assert without.tried[0]["mean_delta_e00"] > found + 2
+
+
+def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
+    class Sunglasses(Presence):
+        """Takes a third of all light, as a wide shadow would."""
+
+        def at(self, width: int, height: int) -> Callable[[np.ndarray], np.ndarray]:
+            return lambda background: shade(background, np.full((height, width), 1 / 3, np.float32))
+
+    present = Sunglasses(None, None)
+    asked, control = spec("sweep", palette=("#6f8898",)), PaletteControl(retries=0)
+    found = chosen(asked, Darkener(), attend=lambda layout: present, control=control)
+    assert found.presence is present
+    delivered = present.at(200, 200)(found.background)
+    pixels = background_pixels((delivered * 255 + 0.5).astype(np.uint8), product(200, 200))
+    judged = found.tried[0]["mean_delta_e00"]
+    assert judged < 1.5
+    assert compare_palette(pixels, asked.palette)["mean_delta_e00"] == pytest.approx(judged, abs=0.5)
+    without = chosen(asked, Darkener(), attend=lambda layout: present, control=replace(control, transfer=False))
+    assert without.tried[0]["mean_delta_e00"] > judged + 4
+
+
+def test_the_light_comes_from_the_side_that_is_given_and_nothing_else_changes() -> None:
+    asked = spec("podium", palette=ASKED)
+    free, left, right = (compose(asked, 160, 160, 0.6, light_side=side) for side in (None, -0.2, 1.0))
+    assert left.light_side < 0 < right.light_side
+    assert free.light_side == (left if free.light_side < 0 else right).light_side
+    assert left.parts == right.parts

@@ -1,0 +1,115 @@
+"""The gentle transfer: nearer to what was asked, bounded, and no gradient or neighbour harmed."""
+
+import numpy as np
+import pytest
+
+from pipeline.background.colour_transfer import (
+    MOST_LOWERED,
+    MOST_MOVED,
+    MOST_RAISED,
+    REACH,
+    anchors,
+    measure,
+    more_paint,
+    more_shift,
+    settle,
+    shifted,
+)
+from pipeline.colour.spaces import delta_e00, hex_to_rgb, lab_to_srgb, srgb_to_lab
+
+FREE = np.zeros((96, 96), np.float32)
+
+
+def lab(*colours: str) -> np.ndarray:
+    return srgb_to_lab(np.stack([hex_to_rgb(colour) for colour in colours]))
+
+
+def halves(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """A picture of two Lab colours, each under a soft gradient of ±3 L*."""
+    out = np.empty((96, 96, 3), np.float32)
+    out[:, :48], out[:, 48:] = left, right
+    out[..., 0] += np.linspace(-3, 3, 96)[:, None]
+    return lab_to_srgb(out)
+
+
+def settled(picture: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Return the transferred picture, and its mean miss before and after."""
+    before = measure(picture, FREE, asked)
+    assert before is not None
+    fixed = anchors(asked, before.centres)
+    moves, after = settle(asked, np.zeros(asked.shape), lambda some: shifted(picture, fixed, some), more_shift, FREE)
+    assert after is not None
+    return shifted(picture, fixed, moves), before.mean, after.mean
+
+
+def test_a_picture_that_misses_both_colours_a_little_meets_them() -> None:
+    asked = lab("#2f5d50", "#e8dcc8")
+    _, before, after = settled(halves(asked[0] + [5, -4, 3], asked[1] + [-6, 2, 5]), asked)
+    assert before > 4
+    assert after < 1.2
+
+
+def test_a_colour_that_was_not_asked_stays() -> None:
+    asked = lab("#2f5d50")
+    other = lab("#c96f4a")[0]
+    picture = halves(asked[0] + [6, 0, 0], other)
+    moved, _, _ = settled(picture, asked)
+    assert delta_e00(srgb_to_lab(moved[:, 50:]), srgb_to_lab(picture[:, 50:])).max() < 0.5
+    assert delta_e00(srgb_to_lab(moved[:, :46]), srgb_to_lab(picture[:, :46])).min() > 2
+
+
+@pytest.mark.parametrize("miss", [60.0, -35.0])
+def test_no_colour_is_moved_past_the_bound(miss: float) -> None:
+    asked = lab("#808080", "#2f5d50")
+    found = asked + np.array([[miss, 0, 0], [0, 0, 0]], np.float32)
+    shifts = np.zeros(asked.shape)
+    factors = np.ones(asked.shape)
+    for _ in range(6):
+        shifts, factors = more_shift(asked, shifts, found), more_paint(asked, factors, found)
+    assert float(delta_e00(asked[0], (asked[0] + shifts[0]).astype(np.float32))) < 1.5 * MOST_MOVED
+    assert float(delta_e00(asked[0], (asked[0] - shifts[0]).astype(np.float32))) <= MOST_MOVED + 0.1
+    assert factors.max() <= MOST_RAISED + 1e-9
+    assert factors.min() >= 1 / MOST_LOWERED - 1e-9
+    np.testing.assert_allclose(factors[1], 1, atol=0.02)
+
+
+def test_the_strongest_move_turns_no_gradient_round_and_makes_no_steps() -> None:
+    ramp = np.zeros((8, 512, 3), np.float32)
+    ramp[..., 0] = np.linspace(20, 90, 512)
+    picture = lab_to_srgb(ramp)
+    anchor = np.array([[55, 0, 0], [55 + 1.5 * REACH, 0, 0]], np.float32)
+    for move in (-MOST_MOVED, MOST_MOVED):
+        light = srgb_to_lab(shifted(picture, anchor, np.array([[move, 0.0, 0.0]])))[0, :, 0]
+        slope = np.diff(light) / np.diff(ramp[0, :, 0])
+        assert slope.min() > 0
+        assert slope.max() < 2.5
+        assert np.abs(light - ramp[0, :, 0]).max() > 0.6 * MOST_MOVED
+
+
+def test_no_move_leaves_the_picture_to_the_bit() -> None:
+    picture = halves(lab("#2f5d50")[0], lab("#c96f4a")[0])
+    assert shifted(picture, lab("#2f5d50"), np.zeros((1, 3))) is picture
+
+
+def test_two_asked_colours_never_pull_at_the_same_found_one() -> None:
+    asked = lab("#c03030", "#b04040")
+    fixed = anchors(asked, lab("#bb3838", "#305090", "#e0e0e0"))
+    assert len(fixed) == 3
+    assert np.abs(fixed[0] - fixed[1]).max() > 10
+
+
+def test_paint_is_moved_by_what_the_light_took() -> None:
+    asked = lab("#6a8caf")
+    linear = np.array([0.7, 0.8, 0.9])
+    factors = np.ones(asked.shape)
+    rgb = hex_to_rgb("#6a8caf").astype(np.float64)
+    albedo = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    for _ in range(4):
+        seen = albedo * linear * factors[0]
+        shown = np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
+        factors = more_paint(asked, factors, srgb_to_lab(shown[None]))
+    np.testing.assert_allclose(factors[0] * linear, 1, atol=0.01)
+
+
+def test_what_the_product_hides_altogether_is_not_measured() -> None:
+    assert measure(halves(lab("#2f5d50")[0], lab("#c96f4a")[0]), np.ones((96, 96), np.float32), lab("#2f5d50")) is None

@@ -1,0 +1,131 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.background.paint import LIGHT_SIDE, MOST_STOPS, paint, paint_background, prompt
+from pipeline.colour.palette import compare_palette
+from pipeline.core.errors import ModelFailed
+from pipeline.core.networks import Conditions
+from pipeline.light.first_light import first_light
+from pipeline.light.relight import exposed
+from pipeline.scene.composition import compose
+from tests.pipeline.scene.test_layout import KINDS
+from tests.support.still_life import Darkener, preset, spec
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("neon", "bokeh")])
+def test_the_asked_colours_are_the_backgrounds(kind: str) -> None:
+    asked = spec(kind, palette=("#2f5d50", "#e8dcc8"))  # type: ignore[arg-type]  # a SceneKind
+    picture = paint_background(asked, compose(asked, 300, 300, 0.6), 300, 300, Darkener(), lambda done: None)
+    found = compare_palette(picture.reshape(-1, 3), asked.palette)
+    assert found["mean_delta_e00"] < 6
+
+
+def test_the_same_seed_gives_the_same_background_and_another_one_another() -> None:
+    def paint(seed: int) -> np.ndarray:
+        asked = spec("podium", seed=seed)
+        return paint_background(asked, compose(asked, 200, 200), 200, 200, Darkener(), lambda done: None)
+
+    np.testing.assert_array_equal(paint(3), paint(3))
+    assert np.abs(paint(3) - paint(4)).max() > 0.02
+
+
+def test_light_that_the_network_took_away_is_gone_from_the_picture() -> None:
+    class Night(Darkener):
+        def __call__(self, **asked: object) -> np.ndarray:
+            given = asked["conditions"]
+            assert isinstance(given, Conditions)
+            light = given.light.copy()
+            light[:, : light.shape[1] // 2] *= 0.5
+            return light
+
+    class Day(Darkener):
+        def __call__(self, **asked: object) -> np.ndarray:
+            given = asked["conditions"]
+            assert isinstance(given, Conditions)
+            return given.light
+
+    asked = spec("sweep")
+    layout = compose(asked, 240, 240)
+    day, night = (paint_background(asked, layout, 240, 240, network, lambda done: None) for network in (Day(), Night()))
+    left, right = slice(20, 100), slice(140, 220)
+    gone = (day[:, left].mean() / day[:, right].mean()) / (night[:, left].mean() / night[:, right].mean())
+    assert gone > 1.15
+
+
+def test_a_network_gone_wild_is_held_within_its_stops() -> None:
+    class Wild(Darkener):
+        def __call__(self, **asked: object) -> np.ndarray:
+            given = asked["conditions"]
+            assert isinstance(given, Conditions)
+            return given.light * 1e6
+
+    asked = spec("podium")
+    layout = compose(asked, 160, 160)
+    picture = paint_background(asked, layout, 160, 160, Wild(), lambda done: None)
+    assert np.isfinite(picture).all()
+    assert 2**MOST_STOPS < 1e6
+    assert compare_palette(picture.reshape(-1, 3), asked.scene.palette)["mean_delta_e00"] < 8
+
+
+def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown_as_it_is() -> None:
+    class Green(Darkener):
+        def __call__(self, **asked: object) -> np.ndarray:
+            given = asked["conditions"]
+            assert isinstance(given, Conditions)
+            self.given = given
+            return np.broadcast_to(np.array([0.1, 0.8, 0.2], np.float32), given.sketch.shape).copy()
+
+    asked, green = spec("podium"), Green("picture", size=LIGHT_SIDE)
+    picture = paint_background(asked, compose(asked, 200, 160), 200, 160, green, lambda done: None)
+    np.testing.assert_allclose(picture, np.broadcast_to([0.1, 0.8, 0.2], (160, 200, 3)), atol=1e-3)
+    assert green.given.sketch.shape == (160, 200, 3)
+    assert green.given.light.max() > 1.05 * green.given.light.min()
+
+
+@pytest.mark.parametrize("answer", [np.full((128, 128, 3), np.nan, np.float32), np.zeros((7, 7, 3), np.float32)])
+def test_an_answer_that_is_no_light_is_the_models_failure(answer: np.ndarray) -> None:
+    class Broken(Darkener):
+        def __call__(self, **asked: object) -> np.ndarray:
+            return answer
+
+    asked = spec()
+    with pytest.raises(ModelFailed):
+        paint_background(asked, compose(asked, 200, 200), 200, 200, Broken(), lambda done: None)
+
+
+@pytest.mark.parametrize("size", [(240, 240), (320, 180), (180, 320)])
+@pytest.mark.parametrize("paints", ["light", "picture"])
+def test_the_background_is_of_the_size_asked(size: tuple[int, int], paints: str) -> None:
+    asked = spec("window", place=preset(size))
+    picture = paint_background(asked, compose(asked, *size), *size, Darkener(paints), lambda done: None)
+    assert picture.shape == (size[1], size[0], 3)
+    assert picture.dtype == np.float32
+
+
+def test_the_prompt_holds_scene_mood_colours_and_the_brands_words() -> None:
+    asked = replace(spec(palette=("#112233",)), style_words="hand made")
+    layout = compose(asked, 200, 200)
+    words = prompt(asked, layout)
+    side = "left" if layout.light_side < 0 else "right"
+    for part in ("podium scene", "a scene", "a mood", "#112233", "hand made", f"light from the {side}"):
+        assert part in words
+
+
+def test_a_light_network_is_not_asked_about_what_lies_before_the_camera() -> None:
+    generator, done = Darkener(), list[float]()
+    asked = spec("flatlay")
+    painting = paint(asked, compose(asked, 160, 160, 0.6), 160, 160, generator, done.append)
+    assert generator.calls == 0
+    assert done == [1.0]
+    assert painting.at(160, 160).std() > 0.01
+
+
+def test_without_exposure_by_colour_the_light_has_one_gain() -> None:
+    layout = compose(spec("podium", palette=("#2f5d50", "#e8dcc8")), 96, 96, 0.6)
+    first = first_light(layout, 96, 96)
+    one = exposed(layout, first, by_colour=False) / np.maximum(first.light, 1e-6)
+    many = exposed(layout, first) / np.maximum(first.light, 1e-6)
+    assert np.ptp(one) < 1e-3
+    assert np.ptp(many) > 0.05

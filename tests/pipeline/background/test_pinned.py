@@ -1,0 +1,345 @@
+"""A pinned background is one for every product: the same to the byte but for the product, its shadow and its mirror."""
+
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import maximum_filter
+
+from pipeline.background.pinned import (
+    LEAST_MIRRORED,
+    LEAST_SHADOW,
+    LEVELS,
+    Pinned,
+    box_in,
+    composed,
+    packed,
+    pinned,
+    place_of,
+    unpacked,
+)
+from pipeline.colour.palette import ALL_STAGES
+from pipeline.compositing.effects import presence
+from pipeline.compositing.place import place
+from pipeline.core.networks import Networks
+from pipeline.core.resample import resize
+from pipeline.core.spec import Limits, SceneKind, Spec
+from pipeline.core.types import Placed
+from pipeline.cutout.cache import Keeping, Kind
+from pipeline.cutout.foreground import refine
+from pipeline.cutout.segment import segment
+from pipeline.delivery.encode import to_8_bit
+from pipeline.photo.decode import decode
+from pipeline.swap import Render, product_box, swap
+from service.catalogue.catalogue import load_catalogue
+from service.database.clock import db_now
+from service.database.tables import stored_objects
+from service.settings import Settings
+from service.storage.cache import keeper, kept_in
+from tests.service.storage.test_cache import Bench, small
+from tests.service.worker.test_run import Worker
+from tests.support.caller import Caller
+from tests.support.still_life import Darkener, by_colour, preset, spec
+
+SIDE = 200
+PALETTE = ("#e8d5c4", "#c96f4a", "#2f5d50")
+
+
+def product(wide: int, tall: int, *, cut: bool = False) -> bytes:
+    """A PNG with a cut-out of its own: an ellipse of that size in a photo's middle, or cut by its left side."""
+    y, x = np.mgrid[:240, :240]
+    middle = 0 if cut else 120
+    alpha = np.clip((1 - ((x - middle) / wide) ** 2 - ((y - 120) / tall) ** 2) * 20, 0, 1)
+    colour = np.array([40 + wide, 30 + tall, 120])
+    file = BytesIO()
+    Image.fromarray(np.dstack([np.broadcast_to(colour, (240, 240, 3)), alpha * 255]).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+#: From a pencil to a plate.
+PRODUCTS = [product(wide, tall) for wide, tall in [(12, 110), (30, 110), (45, 90), (60, 100), (80, 80)]]
+PRODUCTS += [product(wide, tall) for wide, tall in [(50, 40), (90, 60), (110, 50), (110, 25), (110, 12)]]
+
+
+class Brand:
+    """A pinned spec, networks that count, and a folder where things are kept."""
+
+    def __init__(self, folder: Path, kind: SceneKind = "podium", **place: Any) -> None:
+        self.painter = Darkener()
+        self.versions = {"segmenter": "by_colour", "generator": "darkener 1", "generator_device": "cpu"}
+        self.kept: Keeping | None = kept_in(folder)
+        self.spec = replace(spec(kind, palette=PALETTE, place=preset(**{"size": (SIDE, SIDE)} | place)), pinned=True)
+
+    @property
+    def networks(self) -> Networks:
+        return Networks(by_colour, self.painter, self.versions)
+
+    def swap(self, data: bytes) -> Render:
+        return swap(data, self.spec, self.networks, limits=Limits(), clock=lambda: 0.0, kept=self.kept)
+
+    def bare(self, asked: Spec | None = None, width: int = SIDE, height: int = SIDE) -> Pinned:
+        one = asked or self.spec
+        return pinned(one, width, height, self.networks, lambda done: None, control=ALL_STAGES, kept=self.kept)
+
+
+@pytest.fixture
+def brand(tmp_path: Path) -> Brand:
+    return Brand(tmp_path)
+
+
+def pixels(render: Render) -> NDArray[np.int64]:
+    with Image.open(BytesIO(render.data)) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def codes(background: NDArray[np.float32]) -> NDArray[np.int64]:
+    return to_8_bit(background).astype(int)
+
+
+# One background
+
+
+def test_ten_products_have_one_background_to_the_byte_outside_themselves_and_their_shadows(brand: Brand) -> None:
+    renders = [brand.swap(data) for data in PRODUCTS]
+
+    came = [render.report["provenance"]["background"] for render in renders]
+    assert came == ["computed"] + 9 * ["cached"]
+    assert brand.painter.calls == renders[0].report["provenance"]["attempts"]
+    assert len({render.data for render in renders}) == 10
+    bare = codes(brand.bare().background)
+    untouched = np.ones((SIDE, SIDE), bool)
+    for render in renders:
+        picture = pixels(render)
+        changed = (picture != bare).any(axis=2)
+        assert 0.02 < changed.mean() < 0.5
+        untouched &= ~changed
+        provenance = render.report["provenance"]
+        assert (provenance["pinned"], provenance["kept_seed"]) == (True, brand.bare().seed)
+    assert untouched.mean() > 0.3
+    assert untouched[:20].all(), "nothing reaches the top"
+
+
+@pytest.mark.parametrize("kind", ["podium", "tabletop", "flatlay"])
+def test_what_changes_is_the_product_its_shadow_and_its_mirror_image_and_nothing_else(
+    kind: SceneKind, tmp_path: Path
+) -> None:
+    brand = Brand(tmp_path, kind)
+    brand.spec = replace(brand.spec, scene=replace(brand.spec.scene, surface="marble"))
+    made = brand.bare()
+    bare = codes(made.background)
+    for data in (PRODUCTS[1], PRODUCTS[8]):
+        picture = pixels(brand.swap(data))
+        placed = placed_of(data, brand.spec)
+        there = presence(placed, made.layout, ())
+        assert there.shadow is not None
+        region = there.shadow.at(SIDE, SIDE) > LEAST_SHADOW
+        if there.image is not None:
+            first = SIDE - round(len(there.image.light) * SIDE / there.image.rows)
+            region[first - 1 :] |= mirrored(there.image.light, SIDE - first + 1) > LEAST_MIRRORED / 4
+        outside = ~region & (placed.alpha == 0)
+        assert outside.mean() > 0.2
+        assert (picture[outside] == bare[outside]).all()
+        if there.image is None:
+            ground = region & (placed.alpha == 0)
+            assert (picture[ground] <= bare[ground]).all(), "a shadow only darkens"
+            assert (picture[ground] < bare[ground] - 15).any(), "and is seen"
+
+
+def mirrored(light: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+    """How much a mirror image covers, on so many of the canvas's lowest rows, and a pixel around."""
+    return np.asarray(maximum_filter(resize(light[..., 3], SIDE, rows), 5), np.float32)
+
+
+def placed_of(data: bytes, asked: Spec) -> Placed:
+    """The product as a swap lays it on the canvas."""
+    photo = decode(data, Limits())
+    found = segment(photo, by_colour)
+    cutout = refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
+    return place(cutout, product_box(cutout, asked, SIDE, SIDE), SIDE, SIDE)[0]
+
+
+def test_a_kept_background_gives_the_same_file_as_a_new_one(brand: Brand) -> None:
+    new, kept = brand.swap(PRODUCTS[2]), brand.swap(PRODUCTS[2])
+    brand.kept = None
+    alone = brand.swap(PRODUCTS[2])
+
+    assert [one.report["provenance"]["background"] for one in (new, kept, alone)] == ["computed", "cached", "computed"]
+    assert new.data == kept.data == alone.data
+    assert [one.report["provenance"]["tried"] for one in (kept, alone)] == 2 * [new.report["provenance"]["tried"]]
+
+
+def test_a_background_is_kept_by_all_that_it_is_made_of_and_by_nothing_else(brand: Brand) -> None:
+    one = brand.spec
+
+    def came(asked: Spec = one, width: int = 72) -> str:
+        return brand.bare(asked, width, 72).came
+
+    came()
+    other_place = replace(one, preset=replace(one.preset, fill=0.5))
+    others = [
+        replace(one, seed=2),
+        replace(one, palette=("#112233",)),
+        replace(one, style_words='in a style that fits the words "linen"'),
+        replace(one, scene=replace(one.scene, surface="marble")),
+        replace(one, mood=replace(one.mood, warmth=0.5)),
+        other_place,
+    ]
+    assert [came(asked) for asked in others] == 6 * ["computed"]
+    assert came(width=80) == "computed"
+    file = replace(one.preset, name="else", formats=("jpeg",), max_bytes=10_000, quality=(70, 60), credits=9)
+    assert came(replace(one, preset=file)) == "cached"
+
+    brand.versions |= {"generator_device": "cuda"}
+    assert came() == "cached", "one brand, one background, whichever worker"
+    brand.versions |= {"generator": "darkener 2"}
+    assert came() == "computed"
+    del brand.versions["generator"]
+    assert [came(), came()] == ["computed", "computed"]
+
+
+def test_of_two_workers_that_paint_at_once_the_first_one_s_background_is_taken(brand: Brand, tmp_path: Path) -> None:
+    class Late:
+        """A store in which another worker's background appears while this one paints."""
+
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def recall(self, kind: Kind, name: str) -> bytes | None:
+            self.asked += 1
+            return None if self.asked == 1 else packed(np.full((SIDE, SIDE, 3), 0.5, np.float32), 77, [])
+
+        def keep(self, kind: Kind, name: str, data: bytes) -> None:
+            raise AssertionError("it is there already")
+
+    brand.kept = Late()
+
+    made = brand.bare()
+
+    assert (made.seed, made.came, float(made.background.std())) == (77, "cached", 0.0)
+    assert brand.painter.calls > 0
+
+
+def test_what_is_kept_of_a_background_is_finer_than_any_file_and_the_same_each_time() -> None:
+    background = np.random.default_rng(1).random((30, 40, 3), np.float32)
+    background[0, :2] = [[0, 0, 0], [1, 1, 1]]
+    tried = [{"seed": 5, "mean_delta_e00": None, "worst_delta_e00": 2.5}]
+
+    kept, seed, rows = unpacked(packed(background, 5, tried))
+
+    assert np.abs(kept - background).max() <= 0.51 / LEVELS < 1 / (2 * 255 * 8)
+    assert (seed, rows, str(kept.dtype)) == (5, tried, "float32")
+    assert unpacked(packed(kept, 5, tried))[0].tobytes() == kept.tobytes()
+
+
+# Where things stand
+
+
+@pytest.mark.parametrize("size", [(200, 200), (300, 150), (150, 260)])
+@pytest.mark.parametrize("kind", ["podium", "flatlay"])
+def test_every_product_stands_in_one_place_or_lies_in_its_middle(kind: SceneKind, size: tuple[int, int]) -> None:
+    asked = spec(kind, place=preset(size=size))
+    left, top, right, bottom = place_of(asked, *size)
+    for aspect in (0.1, 0.5, 1.0, 2.0, 8.0):
+        box = box_in(asked, aspect, *size)
+        assert (box[2] - box[0]) / (box[3] - box[1]) == pytest.approx(aspect)
+        assert (box[0] + box[2]) / 2 == pytest.approx((left + right) / 2)
+        assert left - 1e-6 <= box[0] <= box[2] <= right + 1e-6
+        assert box[1] >= 0.08 * size[1] - 1e-6, "the preset's margin"
+        if kind == "podium":
+            assert box[3] == bottom
+        else:
+            assert (box[1] + box[3]) / 2 == pytest.approx((top + bottom) / 2)
+
+
+def test_the_stand_is_wider_than_the_widest_product_and_within_the_picture(brand: Brand) -> None:
+    for width, height in ((200, 200), (300, 150), (150, 260)):
+        for seed in range(4):
+            podium = composed(replace(brand.spec, seed=seed), width, height).podium
+            assert podium is not None
+            left, _, right, _ = box_in(brand.spec, 8.0, width, height)
+            assert 2 * podium.rx > 1.05 * (right - left) / height
+
+
+def test_a_product_that_its_photo_cuts_is_composed_for_alone_and_the_report_says_so(brand: Brand) -> None:
+    whole, cut = brand.swap(PRODUCTS[3]), brand.swap(product(60, 80, cut=True))
+
+    assert "subject_touches_edge" in cut.warnings
+    told = [(one.report["provenance"]["pinned"], one.report["provenance"]["background"]) for one in (whole, cut)]
+    assert told == [(True, "computed"), (False, "computed")]
+    assert (pixels(cut)[:, 0] != codes(brand.bare().background)[:, 0]).any()
+
+
+@pytest.mark.parametrize("background", ["white", "transparent"])
+def test_where_nothing_is_painted_nothing_is_pinned(background: str, tmp_path: Path) -> None:
+    brand = Brand(tmp_path, background=background)
+    free = replace(brand.spec, pinned=False)
+
+    render = brand.swap(PRODUCTS[3])
+
+    assert render.report["provenance"]["pinned"] is False
+    assert render.data == swap(PRODUCTS[3], free, brand.networks, limits=Limits(), clock=lambda: 0.0).data
+    assert brand.painter.calls == 0
+
+
+# In the service
+
+
+def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
+    caller: Caller, settings: Settings, http: Any
+) -> None:
+    other = Caller(http, settings, f"{caller.client.name}-other"[:100], credits=10)
+    painter = Darkener()
+    worker = Worker(caller.engine, settings.home, Networks(by_colour, painter, {"segmenter": "1", "generator": "1"}))
+    kept_of = keeper(settings, worker.renders, worker.run.stored)
+    run = replace(worker.run, kept_of=kept_of, catalogue=small(load_catalogue()))
+    came = []
+    for client, data in ((caller, PRODUCTS[0]), (caller, PRODUCTS[5]), (other, PRODUCTS[0])):
+        profile = {"palette": list(PALETTE), "seed_policy": "pinned", "seed": 4}
+        assert http.put("/v1/brands/b", json=profile, headers=client.headers).status_code in {200, 201}
+        body = client.body(
+            source_image_s3_key=client.upload(data, "image/png"), pilot_brand="b", dominant_colors=[], mood="calm"
+        )
+        job = client.submit(body).json()["job_id"]
+        run(job)
+        render = client.get(f"/v1/jobs/{job}").json()["render"]
+        came.append((render["report"]["provenance"]["background"], render["seed"]))
+
+    assert came == [("computed", 4), ("cached", 4), ("computed", 4)]
+    query = sa.select(stored_objects.c.client_id).where(stored_objects.c.bucket == "scenes")
+    with caller.engine.connect() as connection:
+        assert {caller.client.id, other.client.id} <= set(connection.execute(query).scalars())
+
+
+def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: sa.Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+    kept = bench.run.kept_of
+    assert kept is not None
+    kept(bench.shop.client.id).keep("scenes", "one", b"background")
+    bench.cut()
+    with engine.begin() as connection:
+        connection.execute(stored_objects.update().values(used_at=db_now(-2 * 86_400)))
+
+    bench.expire(cutout_age=None, scene_age=3 * 86_400.0)
+    assert bench.wrong() == []
+    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} >= {"cutouts", "scenes"}
+
+    bench.expire(cutout_age=None, scene_age=86_400.0)
+    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} == {"renders", "cutouts"}
+    assert bench.wrong() == []
+
+
+def test_with_no_days_for_backgrounds_only_cut_outs_are_kept(engine: sa.Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path, background_days=0)
+    kept = bench.run.kept_of
+    assert kept is not None
+    one = kept(bench.shop.client.id)
+    one.keep("scenes", "one", b"background")
+    one.keep("cutouts", "one", b"cut-out")
+
+    assert (one.recall("scenes", "one"), one.recall("cutouts", "one")) == (None, b"cut-out")

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from pipeline.compositing.place import place
+from pipeline.core.types import Cutout
+from pipeline.cutout.foreground import refine
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import fit
+from tests.support.still_life import photo, preset, spec, still_life
+
+
+def jar() -> Cutout:
+    rgb, alpha = still_life()
+    return refine(photo(rgb, alpha), alpha, agreement=1, undecided=0)
+
+
+@pytest.mark.parametrize("size", [(400, 400), (640, 360), (360, 640)])
+def test_the_product_fills_what_the_preset_asks_on_the_tighter_side(size: tuple[int, int]) -> None:
+    box = fit(preset(size), 192 / 360, *size)
+    placed, warnings = place(jar(), box, *size)
+    left, top, right, bottom = placed.box
+    assert max((right - left) / size[0], (bottom - top) / size[1]) == pytest.approx(0.6, abs=0.01)
+    assert warnings == ()
+    assert min(left, top, size[0] - right, size[1] - bottom) >= 0.08 * min(size) - 1
+
+
+def test_its_foot_stands_on_the_layouts_surface() -> None:
+    asked = spec("podium")
+    layout = compose(asked, 400, 400, 192 / 360)
+    placed, _ = place(jar(), fit(asked.preset, 192 / 360, 400, 400), 400, 400)
+    assert abs(placed.box[3] - layout.stand[1] * 400) <= 1
+    assert layout.podium is not None
+    front = layout.podium.y + layout.podium.ry
+    assert layout.podium.y - layout.podium.ry < layout.stand[1] < front
+
+
+def test_a_product_cut_by_the_photo_touches_the_same_edge_of_the_canvas() -> None:
+    rgb, alpha = still_life(cut=True)
+    cutout = refine(photo(rgb, alpha), alpha, agreement=1, undecided=0)
+    box = fit(preset(), 0.6, 400, 400, cutout.cut_sides)
+    placed, _ = place(cutout, box, 400, 400)
+    assert placed.box[3] == 400
+    assert placed.alpha[-1].max() == 1
+
+
+def test_at_scale_one_the_pixels_are_the_cut_outs_own() -> None:
+    cutout = jar()
+    placed, _ = place(cutout, (100, 50, 292, 410), 400, 500)
+    assert placed.scale == 1
+    opaque = placed.alpha == 1
+    np.testing.assert_array_equal(
+        np.unique(placed.rgb[opaque], axis=0), np.unique(cutout.rgb[cutout.alpha == 1], axis=0)
+    )
+
+
+def test_resampling_is_done_in_linear_light() -> None:
+    stripes = np.zeros((400, 400, 3), np.float32)
+    stripes[:, ::2] = 1
+    placed, _ = place(Cutout(stripes, np.ones((400, 400), np.float32), 1, ()), (0, 0, 100, 100), 100, 100)
+    # Half the light of white is sRGB .735; a mean of the encoded values would be .5.
+    assert placed.rgb[20:80, 20:80].mean() == pytest.approx(0.735, abs=0.01)
+
+
+def test_enlarging_much_is_told() -> None:
+    _, warnings = place(jar(), (0, 0, 384, 720), 800, 800)
+    assert warnings == ("upscaled",)
+
+
+def test_the_centre_follows_the_preset() -> None:
+    box = fit(preset((800, 400), centre_x=0.7), 1.0, 800, 400)
+    assert (box[0] + box[2]) / 2 == pytest.approx(560)

@@ -1,0 +1,107 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.compositing.place import place
+from pipeline.compositing.shadow import contact_shadow
+from pipeline.core.resample import tight_box
+from pipeline.geometry.walls import Wall
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import Part
+from pipeline.swap import product_box
+from tests.pipeline.compositing.test_place import jar
+from tests.support.still_life import shadow_of, spec
+
+
+@pytest.fixture(name="placed")
+def _placed() -> np.ndarray:
+    cutout, asked = jar(), spec()
+    return place(cutout, product_box(cutout, asked, 400, 400), 400, 400)[0].alpha
+
+
+def test_it_is_darkest_where_the_product_stands(placed: np.ndarray) -> None:
+    shadow = shadow_of(placed, compose(spec("sweep"), 400, 400, 0.53))
+    foot = int(np.flatnonzero((placed > 0.5).any(1))[-1])
+    seen = shadow * (placed == 0)
+    assert seen.max() > 0.3
+    assert abs(int(np.unravel_index(seen.argmax(), seen.shape)[0]) - foot) < 20
+    assert shadow[:40].max() < 0.15
+
+
+def test_it_falls_away_from_the_light(placed: np.ndarray) -> None:
+    layout = compose(spec("sweep", softness=0.2), 400, 400, 0.53)
+    from_right = layout.light_side > 0
+    shadow = shadow_of(placed, layout) * (placed == 0)
+    foot = int(np.flatnonzero((placed > 0.5).any(1))[-1])
+    floor = shadow[foot - 50 : foot - 5]
+    left, right = floor[:, :200].sum(), floor[:, 200:].sum()
+    assert (left > 2 * right) if from_right else (right > 2 * left)
+
+
+def test_a_foot_that_the_frame_cuts_casts_nothing_on_the_floor(placed: np.ndarray) -> None:
+    layout = compose(spec("tabletop"), 400, 400, 0.53)
+    below = int(layout.edge * 400) + 4
+    assert shadow_of(placed, layout, cut_below=True)[below:].max() == 0
+    assert shadow_of(placed, layout)[below:].max() > 0.3
+
+
+def test_on_white_the_border_stays_pure(placed: np.ndarray) -> None:
+    shadow = contact_shadow(placed)
+    assert shadow.max() > 0.05
+    border = np.ones_like(shadow, bool)
+    border[8:-8, 8:-8] = False
+    assert shadow[border].max() == 0
+
+
+def seen_over_its_corner(bend: float) -> np.ndarray:
+    """A block whose corner is the foot at column 200: its base rises to both sides, straight or, with `bend`, bowed."""
+    across = np.abs(np.arange(400) - 200) / 100
+    rise = np.where(across <= 1, 60 * (across + bend * across * (across - 1)), np.inf)
+    rows = np.arange(400)[:, None]
+    return ((rows < 340 - rise[None]) & (rows > 120) & (across <= 1)[None]).astype(np.float32)
+
+
+def test_a_base_that_recedes_in_a_straight_line_touches_the_surface_all_along() -> None:
+    layout = compose(spec("sweep", softness=1.0), 400, 400, 0.9)
+    under = {}
+    for name, bend in {"block": 0.0, "bowl": 0.9}.items():
+        alpha = seen_over_its_corner(bend)
+        shadow = shadow_of(alpha, layout)
+        # Three quarters of the way up the base edges, just outside them, on both sides.
+        edges = [int(np.flatnonzero(alpha[:, column])[-1]) for column in (125, 275)]
+        under[name] = min(float(shadow[edge + 3, column]) for edge, column in zip(edges, (125, 275), strict=True))
+
+    assert under["block"] > 0.25
+    assert under["block"] > 2 * under["bowl"]
+
+
+def test_a_chest_on_two_feet_is_dark_in_the_gap_under_it() -> None:
+    rows, columns = np.mgrid[:400, :400]
+    # Its base rises to the right between a foot at the front and one at the back.
+    base = 340 - 0.4 * (columns - 110)
+    feet = (columns < 150) | (columns > 250)
+    alpha = ((columns >= 110) & (columns < 290) & (rows > 120) & (rows < np.where(feet, base, base - 12))).astype(
+        np.float32
+    )
+    layout = compose(spec("sweep", softness=1.0), 400, 400, 0.8)
+    shadow = shadow_of(alpha, layout)
+    floor = 340 - 0.4 * (200 - 110)
+    assert shadow[round(floor) - 5, 200] > 0.4
+    assert shadow[round(floor) + 40, 200] < 0.6 * shadow[round(floor) - 5, 200]
+
+
+def test_what_lies_is_dark_all_round(placed: np.ndarray) -> None:
+    layout = replace(compose(spec("flatlay", softness=1.0), 400, 400, 0.53), parts=(Part(Wall(0.0), 0, "floor"),))
+    assert layout.lies
+    shadow = shadow_of(placed, layout)
+    left, top, right, bottom = tight_box(placed > 0.5) or (0, 0, 0, 0)
+    middle = (left + right) // 2, (top + bottom) // 2
+    sides = (
+        shadow[middle[1], left - 2],
+        shadow[middle[1], right + 1],
+        shadow[top - 2, middle[0]],
+        shadow[bottom + 1, middle[0]],
+    )
+    assert min(sides) > 0.15
+    assert shadow[5:20, 5:20].max() < 0.1

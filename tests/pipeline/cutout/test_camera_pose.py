@@ -1,0 +1,70 @@
+"""How high a photo looks down on its product, and a scene whose camera and furniture meet it."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from scipy.spatial import ConvexHull
+
+from pipeline.core.spec import SceneKind
+from pipeline.cutout.camera_pose import UNTOLD, Stance, stance
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import FOCAL
+from pipeline.scene.trace import trace
+from tests.support.still_life import spec
+
+SIDE = 400
+
+
+def box_seen(height: float, turn: float, size: tuple[float, float, float] = (0.3, 0.3, 0.25)) -> np.ndarray:
+    """The silhouette of a box turned by `turn` degrees, from so high and FOCAL away: width, height, depth."""
+    wide, tall, deep = size
+    c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+    corners = np.meshgrid([-wide / 2, wide / 2], [0, tall], [-deep / 2, deep / 2])
+    across, y, along = (axis.ravel() for axis in corners)
+    x, z = c * across + s * along, c * along - s * across
+    scale = FOCAL / (FOCAL - z + z.max())
+    points = np.stack([SIDE * (0.5 + x * scale), SIDE * (0.8 - height + (height - y) * scale)], 1)
+    picture = Image.new("L", (SIDE, SIDE))
+    ImageDraw.Draw(picture).polygon([(float(u), float(v)) for u, v in points[ConvexHull(points).vertices]], fill=255)
+    return np.asarray(picture, np.float32) / 255
+
+
+@pytest.mark.parametrize("height", [0.35, 0.6, 1.0])
+@pytest.mark.parametrize("turn", [25, 45, -35])
+def test_a_box_over_its_corner_tells_how_high_the_camera_was(height: float, turn: float) -> None:
+    found = stance(box_seen(height, turn))
+    assert found.slope * FOCAL == pytest.approx(height, rel=0.2)
+
+
+def test_a_box_from_its_front_and_an_empty_picture_tell_nothing() -> None:
+    assert stance(box_seen(0.6, 0)) == UNTOLD
+    assert stance(np.zeros((60, 80), np.float32)) == UNTOLD
+
+
+def test_a_ball_tells_nothing() -> None:
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    assert stance((np.hypot(x, y) < 0.3).astype(np.float32)) == UNTOLD
+
+
+@pytest.mark.parametrize("kind", ["tabletop", "bokeh", "podium", "niche", "curtain", "sweep", "window", "neon"])
+def test_what_a_product_stands_on_reaches_behind_its_base(kind: SceneKind) -> None:
+    seen = Stance(rise=0.45, slope=0.5)
+    for seed in range(3):
+        layout = compose(spec(kind, seed=seed), SIDE, SIDE, 1.1, seen=seen)
+        left, _, right, bottom = layout.product
+        geometry = trace(layout, SIDE, SIDE)
+        for share, up in ((0.5, 0.9), (0.12, 0.42), (0.88, 0.42)):
+            column = int((left + share * (right - left)) * SIDE)
+            row = int((bottom - up * seen.rise * (right - left)) * SIDE)
+            floor_or_stand = layout.parts[geometry.part[row, column]].role in ("floor", "stand", "wall")
+            assert floor_or_stand, (seed, share)
+            # On one level with the foot, and no upright wall.
+            assert geometry.point[1][row, column] < 0.08, (seed, share)
+
+
+def test_without_a_stance_a_seed_is_composed_as_before() -> None:
+    one, other = (compose(spec("tabletop"), SIDE, SIDE, 0.6, seen=seen) for seen in (UNTOLD, Stance(0.4, 0.5)))
+    again = compose(spec("tabletop"), SIDE, SIDE, 0.6)
+    assert (one.parts, one.eye, one.base) == (again.parts, again.eye, 0.0)
+    assert other.eye < one.eye - 0.2
+    assert other.product == one.product

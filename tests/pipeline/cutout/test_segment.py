@@ -1,0 +1,297 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, grey_closing
+
+from pipeline.core.errors import ModelFailed, NoSubject
+from pipeline.cutout.segment import segment
+from tests.support.still_life import by_colour, photo, still_life
+
+
+def test_the_mask_finds_the_product_within_a_pixel_of_its_edge() -> None:
+    rgb, alpha = still_life()
+    found = segment(photo(rgb), by_colour)
+    assert np.abs(found.alpha - alpha).mean() < 0.004
+    assert found.agreement > 0.95
+
+
+def test_a_real_alpha_channel_is_taken_and_the_network_is_not_asked() -> None:
+    rgb, alpha = still_life()
+
+    def never(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise AssertionError("asked")
+
+    assert segment(photo(rgb, alpha), never).alpha is alpha
+
+
+def test_a_coarse_mask_gets_the_photos_own_edges() -> None:
+    rgb, alpha = still_life()
+
+    def coarse(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        blurred: NDArray[np.float32] = gaussian_filter(by_colour(image), 3)
+        return blurred
+
+    before = np.abs(coarse(rgb) - alpha).mean()
+    assert np.abs(segment(photo(rgb), coarse).alpha - alpha).mean() < 0.6 * before
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3])
+def test_a_mask_without_a_sure_part_is_no_subject(level: float) -> None:
+    def unsure(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mask = np.full(image.shape[:2], level, np.float32)
+        mask[5, 5] = 1.0  # what min-max normalisation makes of nothing
+        return mask
+
+    with pytest.raises(NoSubject):
+        segment(photo(np.full((300, 300, 3), 128, np.uint8)), unsure)
+
+
+def test_a_texture_over_the_whole_frame_is_no_subject() -> None:
+    def speckled(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.random.default_rng(0).choice([0.0, 0.6, 1.0], image.shape[:2], p=[0.4, 0.4, 0.2]).astype(np.float32)
+
+    with pytest.raises(NoSubject):
+        segment(photo(np.full((300, 300, 3), 128, np.uint8)), speckled)
+
+
+def test_a_second_look_that_disagrees_is_not_taken() -> None:
+    rgb, alpha = still_life()
+    looks: list[int] = []
+
+    def fickle(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        looks.append(1)
+        mask = by_colour(image)
+        if len(looks) > 1:
+            mask[: mask.shape[0] // 2] = 0
+        return mask
+
+    found = segment(photo(rgb), fickle)
+    assert len(looks) == 2
+    assert found.agreement < 0.7
+    assert np.abs(found.alpha - alpha).mean() < 0.004
+
+
+def test_a_product_that_fills_the_photo_is_looked_at_once() -> None:
+    rgb, _ = still_life()
+    looks: list[tuple[int, ...]] = []
+
+    def counting(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        looks.append(image.shape)
+        return by_colour(image)
+
+    found = segment(photo(np.ascontiguousarray(rgb[110:490, 135:345])), counting)
+    assert len(looks) == 1
+    assert found.agreement == 1
+    segment(photo(rgb), counting)
+    assert len(looks) == 3
+
+
+def test_a_network_is_shown_as_many_pixels_as_it_takes() -> None:
+    class Fine:
+        def __init__(self, side: int) -> None:
+            self.side, self.seen = side, list[int]()
+
+        def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+            self.seen.append(max(image.shape))
+            return by_colour(image)
+
+    rgb, _ = still_life(1200, 1500)
+    for side in (320, 1024):
+        network = Fine(side)
+        segment(photo(rgb), network)
+        assert network.seen == [side, side]
+
+
+@pytest.mark.parametrize("answer", [np.ones((3, 3), np.float32), np.full((600, 480), np.nan, np.float32)])
+def test_a_mask_that_does_not_fit_is_the_models_failure(answer: NDArray[np.float32]) -> None:
+    with pytest.raises(ModelFailed):
+        segment(photo(still_life()[0]), lambda image: answer)
+
+
+class Opener:
+    """A refiner: what looks like the crop's border is not the product."""
+
+    side = 128
+
+    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        assert photo.shape == (128, 128, 3)
+        assert mask.shape == (128, 128)
+        return np.minimum(mask, by_colour(photo))
+
+
+def test_a_refiner_opens_a_hole_that_the_segmenter_filled() -> None:
+    rgb, _ = still_life()
+    ground = np.median(rgb[:4].reshape(-1, 3), axis=0)
+    holed = rgb.copy()
+    holed[260:340, 200:280] = ground
+
+    def filling(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mask = by_colour(image)
+        solid: NDArray[np.float32] = grey_closing(mask, (121, 121))
+        return solid
+
+    without, refined = (segment(photo(holed), filling, refiner) for refiner in (None, Opener()))
+    assert without.alpha[300, 240] > 0.9
+    # The refiner has half the say.
+    assert refined.alpha[300, 240] < 0.55
+    assert refined.alpha[200, 240] > 0.9
+
+
+def test_a_refiner_that_follows_a_line_away_from_the_product_is_not_believed() -> None:
+    rgb, alpha = still_life()
+    line = slice(230, 250)
+    lined = rgb.copy()
+    lined[:, line] = np.where(alpha[:, line, None] > 0.5, rgb[:, line], 20)
+
+    def blind(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        ground = np.median(image[:4].reshape(-1, 3), axis=0).astype(np.uint8)
+        return by_colour(np.where(image.max(-1, keepdims=True) < 90, ground, image))
+
+    class Follower(Opener):
+        """Sees the line as well."""
+
+        def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.asarray(np.maximum(mask, photo.max(-1) < 90), np.float32)
+
+    found = segment(photo(lined), blind, Follower()).alpha
+    top = int(np.flatnonzero((alpha > 0.5).any(1))[0])
+    assert found[top - 3, 240] > 0.3
+    assert found[top - 40 : top - 20, 240].max() < 0.05
+
+
+def test_what_the_first_look_was_sure_of_is_kept_when_the_second_loses_it() -> None:
+    rgb, alpha = still_life()
+    looks = []
+
+    def losing(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        mask = by_colour(image)
+        looks.append(mask)
+        if len(looks) == 2:
+            mask[: round(0.3 * len(mask))] = 0
+        return mask
+
+    found = segment(photo(rgb), losing)
+    assert len(looks) == 2
+    assert ((found.alpha > 0.5) & (alpha > 0.5)).sum() > 0.97 * (alpha > 0.5).sum()
+
+
+class Looks:
+    """A segmenter that answers each look in turn, and the last of its answers for ever; it keeps what it was shown."""
+
+    side = 640
+
+    def __init__(self, *answers: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> None:
+        self.answers, self.seen = answers, list[NDArray[np.uint8]]()
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.seen.append(image)
+        return self.answers[min(len(self.seen), len(self.answers)) - 1](image)
+
+
+def upper(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The product's upper half alone."""
+    mask = by_colour(image)
+    rows = np.flatnonzero((mask > 0.5).any(1))
+    mask[(rows[0] + rows[-1]) // 2 :] = 0
+    return mask
+
+
+def hazy(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Hardly sure of anything but the product's upper half."""
+    return np.asarray(np.maximum(upper(image), 0.6 * by_colour(image)), np.float32)
+
+
+def overlap(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:
+    return float(((one > 0.5) & (two > 0.5)).sum() / ((one > 0.5) | (two > 0.5)).sum())
+
+
+def shorter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The product but for a twentieth of its height."""
+    mask = by_colour(image)
+    rows = np.flatnonzero((mask > 0.5).any(1))
+    mask[rows[-1] - len(rows) // 20 :] = 0
+    return mask
+
+
+def test_an_ensemble_that_sees_the_same_looks_once_each() -> None:
+    rgb, alpha = still_life()
+    one, two = Looks(by_colour), Looks(by_colour)
+    found = segment(photo(rgb), one, second=two)
+    assert (len(one.seen), len(two.seen)) == (1, 1)
+    assert np.abs(found.alpha - alpha).mean() < 0.004
+    assert found.agreement > 0.99
+
+
+def test_an_ensemble_that_sees_nearly_the_same_has_the_first_look_at_the_products_box() -> None:
+    rgb, alpha = still_life()
+    one, two = Looks(shorter, by_colour), Looks(by_colour)
+    found = segment(photo(rgb), one, second=two)
+    assert (len(one.seen), len(two.seen)) == (2, 1)
+    assert one.seen[1].shape < rgb.shape
+    assert np.abs(found.alpha - alpha).mean() < 0.004
+    assert 0.9 < found.agreement < 0.97
+
+
+def test_the_second_segmenters_second_look_is_at_its_products_box_mirrored() -> None:
+    rgb, _ = still_life()
+    two = Looks(by_colour)
+    segment(photo(rgb), upper, second=two)
+    mirrored = two.seen[1]
+    assert mirrored.shape < rgb.shape
+    top, left = ((whole - part) // 2 for whole, part in zip(rgb.shape[:2], mirrored.shape[:2], strict=True))
+    box = rgb[top : top + mirrored.shape[0], left : left + mirrored.shape[1]]
+    assert np.abs(box[:, ::-1].astype(int) - mirrored).mean() < 1
+
+
+def test_a_second_segmenter_that_contradicts_is_believed_where_it_is_sure() -> None:
+    rgb, alpha = still_life()
+    found = segment(photo(rgb), upper, second=Looks(by_colour, upper))
+    assert overlap(found.alpha, alpha) > 0.97
+    assert found.agreement < 0.6
+
+
+def test_a_second_segmenter_that_contradicts_is_believed_where_it_says_the_same_of_the_mirrored_box() -> None:
+    rgb, alpha = still_life()
+    assert overlap(segment(photo(rgb), upper, second=Looks(hazy, hazy)).alpha, alpha) > 0.9
+
+
+def test_a_second_segmenter_that_contradicts_itself_as_well_is_not_believed() -> None:
+    rgb, _ = still_life()
+    two = Looks(hazy, upper)
+    found = segment(photo(rgb), upper, second=two)
+    assert len(two.seen) == 2
+    assert overlap(found.alpha, upper(rgb)) > 0.97
+
+
+def test_whether_there_is_a_product_is_the_first_segmenters_to_say() -> None:
+    rgb, alpha = still_life()
+
+    def nothing(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.full(image.shape[:2], 0.3, np.float32)
+
+    with pytest.raises(NoSubject):
+        segment(photo(rgb), nothing, second=by_colour)
+    assert overlap(segment(photo(rgb), by_colour, second=nothing).alpha, alpha) > 0.97
+
+
+def test_the_second_segmenter_may_want_photos_of_another_size() -> None:
+    class Coarse(Looks):
+        side = 200
+
+    rgb, alpha = still_life(900, 1200)
+    two = Coarse(by_colour)
+    assert overlap(segment(photo(rgb), upper, second=two).alpha, alpha) > 0.97
+    assert [max(image.shape) for image in two.seen] == [200, 200]
+
+
+def test_a_refiner_whose_answer_is_no_mask_fails_the_job() -> None:
+    rgb, _ = still_life()
+
+    class Broken(Opener):
+        def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.full((128, 128), np.nan, np.float32)
+
+    with pytest.raises(ModelFailed, match="refines"):
+        segment(photo(rgb), by_colour, Broken())

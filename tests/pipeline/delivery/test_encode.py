@@ -1,0 +1,241 @@
+"""What leaves the house: exact size, exact white, within weight, sRGB, marked, and nothing else about it."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.colour.spaces import srgb_profile
+from pipeline.core.provenance import read_digital_source_type
+from pipeline.core.spec import Format, Preset
+from pipeline.delivery.encode import encode, to_8_bit
+from pipeline.delivery.fidelity import MEAN, P99, Product
+
+PRESET = Preset(
+    name="test",
+    title="Test",
+    description="For tests.",
+    credits=1,
+    size=(160, 120),
+    formats=("jpeg",),
+    max_bytes=None,
+    quality=(92, 40),
+    background="scene",
+    fill=0.8,
+    margins=(0.05, 0.05, 0.05, 0.05),
+    centre_x=0.5,
+    digital_source_type="compositeWithTrainedAlgorithmicMedia",
+    scene_sibling=None,
+    source_url="https://example.com/",
+    checked_on="2026-11-24",
+)
+FORMATS: tuple[Format, ...] = ("jpeg", "png", "webp", "avif")
+
+
+def gradient(width: int = 160, height: int = 120, channels: int = 3) -> NDArray[np.float32]:
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    planes = [0.2 + 0.5 * x / width, 0.3 + 0.4 * y / height, 0.5 + 0.2 * np.sin(x / 11), x / (width - 1)]
+    return np.stack(planes[:channels], axis=-1).astype(np.float32)
+
+
+def noisy(width: int = 160, height: int = 120) -> NDArray[np.float32]:
+    return np.random.default_rng(3).random((height, width, 3), dtype=np.float32)
+
+
+def opened(data: bytes) -> Image.Image:
+    picture = Image.open(io.BytesIO(data))
+    picture.load()
+    return picture
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_file_is_of_the_format_size_and_type_that_it_says(form: Format) -> None:
+    encoded = encode(gradient(), replace(PRESET, formats=(form, "png")))
+    picture = opened(encoded.data)
+    assert picture.format == form.upper()
+    assert picture.size == (encoded.width, encoded.height) == (160, 120)
+    assert encoded.content_type == f"image/{form}"
+    assert encoded.format == form
+    assert encoded.quality == (None if form == "png" else 92)
+    difference = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255 - gradient()
+    assert np.abs(difference).mean() < 0.01
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_file_carries_the_mark_and_the_srgb_profile_and_no_exif(form: Format) -> None:
+    picture = opened(encode(gradient(), replace(PRESET, formats=(form,))).data)
+    assert read_digital_source_type(picture.info["xmp"]) == "compositeWithTrainedAlgorithmicMedia"
+    assert picture.info["icc_profile"] == srgb_profile()
+    assert dict(picture.getexif()) == {}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_without_a_source_type_nothing_is_marked(form: Format) -> None:
+    picture = opened(encode(gradient(), replace(PRESET, formats=(form,), digital_source_type=None)).data)
+    assert not picture.info.get("xmp")
+    assert picture.info["icc_profile"] == srgb_profile()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_picture_is_the_same_file(form: Format) -> None:
+    preset = replace(PRESET, formats=(form,))
+    assert encode(gradient(), preset).data == encode(gradient(), preset).data
+
+
+def test_another_size_than_the_preset_s_is_refused() -> None:
+    with pytest.raises(ValueError, match="161x120"):
+        encode(gradient(161), PRESET)
+
+
+def test_a_preset_without_a_size_takes_any() -> None:
+    assert encode(gradient(90, 70), replace(PRESET, size=None)).width == 90
+
+
+@pytest.mark.parametrize("form", ["jpeg", "webp", "avif"])
+def test_the_quality_is_the_highest_that_fits(form: Format) -> None:
+    free = replace(PRESET, formats=(form,))
+    sizes = {quality: len(encode(noisy(), replace(free, quality=(quality, 40))).data) for quality in (92, 70, 40)}
+    assert sizes[92] > sizes[70] > sizes[40]
+    limit = sizes[70]
+    fitted = encode(noisy(), replace(free, max_bytes=limit))
+    assert fitted.quality is not None
+    assert 70 <= fitted.quality < 92
+    assert len(fitted.data) <= limit
+    above = encode(noisy(), replace(free, quality=(fitted.quality + 1, 40)))
+    assert len(above.data) > limit
+
+
+def test_a_file_too_heavy_at_the_floor_is_delivered_at_the_floor() -> None:
+    encoded = encode(noisy(), replace(PRESET, max_bytes=100))
+    assert encoded.quality == 40
+    assert len(encoded.data) > 100
+
+
+def test_colour_is_full_resolution_at_high_quality_only() -> None:
+    layers = {q: opened(encode(gradient(), replace(PRESET, quality=(q, q))).data) for q in (92, 60)}
+    sampling = {q: [layer[1:3] for layer in vars(picture)["layer"]] for q, picture in layers.items()}
+    assert sampling[92] == [(1, 1)] * 3
+    assert sampling[60][0] == (2, 2)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_pure_white_arrives_pure_and_pure_black_too(form: Format) -> None:
+    picture = np.ones((120, 160, 3), np.float32)
+    picture[:, 96:] = 0
+    arrived = np.asarray(opened(encode(picture, replace(PRESET, formats=(form,))).data).convert("RGB"))
+    # the seam itself may ring in a lossy file; one 16-pixel block of it is left out on each side
+    assert arrived[:, :80].min() == 255
+    assert arrived[:, 112:].max() <= (1 if form == "avif" else 0)
+
+
+def test_dither_leaves_exact_black_and_white_alone_and_nothing_else_overflows() -> None:
+    picture = np.zeros((300, 40, 3), np.float32)
+    picture[:, 10:20] = 1
+    picture[:, 20:30] = 1.5
+    picture[:, 30:40] = -0.5
+    codes = to_8_bit(picture)
+    assert set(np.unique(codes[:, 10:30])) == {255}
+    assert set(np.unique(codes[:, :10])) == {0}
+    assert set(np.unique(codes[:, 30:])) == {0}
+    near = to_8_bit(np.full((300, 40, 3), 254.9 / 255, np.float32))
+    assert near.min() >= 253
+
+
+def test_dither_keeps_the_mean_between_two_codes() -> None:
+    for value in (100.25, 100.5, 100.75):
+        codes = to_8_bit(np.full((400, 400, 3), value / 255, np.float32))
+        assert codes.mean() == pytest.approx(value, abs=0.01)
+        assert codes.min() >= 99
+        assert codes.max() <= 102
+
+
+def test_dither_breaks_the_bands_of_a_slow_gradient() -> None:
+    # four codes over 800 columns: rounded, each code is a flat band 200 wide
+    ramp = np.tile(np.linspace(100 / 255, 104 / 255, 800, dtype=np.float32)[None, :, None], (256, 1, 3))
+    columns = to_8_bit(ramp)[..., 0].mean(axis=0)
+    error = np.abs(columns - ramp[0, :, 0] * 255)
+    banded = np.abs(np.rint(ramp[0, :, 0] * 255) - ramp[0, :, 0] * 255)
+    assert error.mean() < 0.06
+    assert banded.mean() > 0.2
+
+
+def test_the_rows_of_a_tall_picture_do_not_repeat_their_noise() -> None:
+    codes = to_8_bit(np.full((512, 64, 3), 100.5 / 255, np.float32))
+    assert (codes[:256] != codes[256:]).any()
+
+
+def test_the_product_is_rounded_and_only_the_background_is_dithered() -> None:
+    picture = gradient(200, 300)
+    product = np.zeros((300, 200), bool)
+    product[60:240, 50:150] = True
+    codes, rounded = to_8_bit(picture, product), np.rint(picture * 255)
+    assert (codes[product] == rounded[product]).all()
+    assert (codes[~product] == to_8_bit(picture)[~product]).all()
+    assert (codes[~product] != rounded[~product]).mean() > 0.3
+
+
+def test_a_photo_s_own_codes_come_out_of_a_lossless_file_as_they_went_in() -> None:
+    own = np.random.default_rng(1).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    image = (own / np.float32(255)).astype(np.float32)
+    data = encode(image, replace(PRESET, formats=("png",)), alpha=np.ones((120, 160), np.float32)).data
+    assert (np.asarray(opened(data)) == own).all()
+
+
+def fine_print() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Dark coloured texture inside a box on white, which a low quality blurs; and the box's alpha."""
+    alpha = np.zeros((120, 160), np.float32)
+    alpha[20:100, 30:130] = 1
+    texture = np.random.default_rng(2).random((120, 160, 3), dtype=np.float32) * np.float32(0.25)
+    return np.where(alpha[..., None] == 1, texture, np.float32(1)), alpha
+
+
+def test_the_quality_rises_until_the_product_s_colours_arrive() -> None:
+    image, alpha = fine_print()
+    low = replace(PRESET, quality=(80, 60))
+    encoded = encode(image, low, alpha=alpha)
+    assert encode(image, low).quality == 80
+    assert encoded.quality is not None
+    assert encoded.quality > 95
+    product = Product(image, alpha, 1_000_000)
+    errors = product.errors(np.asarray(opened(encoded.data)))
+    coarser = product.errors(np.asarray(opened(encode(image, replace(PRESET, quality=(95, 95))).data)))
+    assert (errors.mean() <= MEAN and np.quantile(errors, 0.99) <= P99) or encoded.quality == 100
+    assert coarser.mean() > MEAN
+
+
+def test_an_easy_product_stays_at_the_start() -> None:
+    assert encode(gradient(), PRESET, alpha=np.ones((120, 160), np.float32)).quality == 92
+
+
+def test_the_quality_does_not_rise_beyond_the_weight() -> None:
+    image, alpha = fine_print()
+    low = replace(PRESET, quality=(80, 60))
+    limit = len(encode(image, low).data) + 100
+    encoded = encode(image, replace(low, max_bytes=limit), alpha=alpha)
+    assert encoded.quality == 80
+    assert len(encoded.data) <= limit
+
+
+def test_room_is_left_for_what_is_put_in_later() -> None:
+    whole = encode(noisy(), replace(PRESET, max_bytes=15_000))
+    less = encode(noisy(), replace(PRESET, max_bytes=15_000), reserve=4_000)
+    assert len(less.data) <= 11_000 < len(whole.data) <= 15_000
+
+
+@pytest.mark.parametrize("form", ["png", "webp"])
+def test_a_transparent_preset_keeps_straight_alpha_and_the_colours_under_it(form: Format) -> None:
+    preset = replace(PRESET, formats=(form,), background="transparent", digital_source_type=None)
+    image = gradient(channels=4)
+    encoded = encode(image, preset)
+    arrived = np.asarray(opened(encoded.data).convert("RGBA"))
+    assert encoded.quality is None
+    np.testing.assert_array_equal(arrived[..., 3], np.rint(image[..., 3] * 255))
+    assert np.abs(arrived[..., :3] / 255 - image[..., :3]).max() < 2 / 255
+
+
+def test_alpha_in_a_jpeg_is_refused() -> None:
+    with pytest.raises(ValueError, match="no alpha"):
+        encode(gradient(channels=4), PRESET)

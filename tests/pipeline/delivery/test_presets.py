@@ -1,0 +1,147 @@
+"""Every preset at its real size: the delivered bytes against the place's rules, by readers that are not ours."""
+
+import io
+import itertools
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pyexiv2
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from pipeline.core.spec import Limits, Preset, Spec
+from pipeline.swap import Render, swap
+from service.catalogue.catalogue import load_catalogue
+from tests.support.still_life import networks
+
+CATALOGUE = load_catalogue()
+NAMES = list(CATALOGUE.presets)
+WHITE = [name for name, preset in CATALOGUE.presets.items() if preset.background == "white"]
+SCHEME = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+
+@cache
+def photo() -> bytes:
+    """A tall flask with a fine dark label, larger than any preset lays it, cut out already: a PNG with alpha."""
+    height, width = 2600, 1300
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    half = np.where(y < 700, 200 + 320 * np.clip((y - 400) / 300, 0, 1) ** 2, 520)
+    alpha = np.clip(half - np.abs(x - width / 2) + 0.5, 0, 1) * np.clip(y - 90, 0, 1) * np.clip(2510 - y, 0, 1)
+    round_ = 0.35 + 0.65 * np.sqrt(np.clip(1 - ((x - width / 2) / 540) ** 2, 0, 1))
+    colour = np.stack([0.18 * round_, 0.42 * round_, 0.38 * round_], axis=-1)
+    label = (np.abs(y - 1600) < 450) & (np.abs(x - width / 2) < 400)
+    ink = 0.5 + 0.5 * np.sin(x / 14) * np.cos(y / 19)
+    colour[label] = np.stack([0.15 + 0.7 * ink, 0.1 + 0.5 * ink, 0.08 + 0.2 * ink], axis=-1)[label]
+    codes = np.rint(np.dstack([colour, alpha]) * 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(codes).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+@cache
+def rendered(name: str) -> Render:
+    preset = CATALOGUE.presets[name]
+    scene = CATALOGUE.scenes["studio_sweep" if preset.background == "scene" else "white"]
+    spec = Spec(scene, next(iter(CATALOGUE.moods.values())), (), preset, 7)
+    clock = itertools.count()
+    return swap(photo(), spec, networks(), limits=Limits(), clock=lambda: float(next(clock)))
+
+
+def rows(name: str) -> dict[str, dict[str, Any]]:
+    return {row["rule"]: row for row in rendered(name).report["preset"]}
+
+
+def delivered(name: str) -> Image.Image:
+    picture = Image.open(io.BytesIO(rendered(name).data))
+    picture.load()
+    return picture
+
+
+def codes(name: str) -> NDArray[np.uint8]:
+    return np.asarray(delivered(name).convert("RGB"))
+
+
+def touched(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Grow a mask by the 16 pixels that an encoder's block can carry an edge."""
+    grown = mask.copy()
+    for axis in (0, 1):
+        whole = grown.copy()
+        for shift in range(1, 17):
+            for way in (shift, -shift):
+                moved = np.roll(whole, way, axis)
+                edge = slice(0, way) if way > 0 else slice(way, None)
+                moved[(edge, slice(None)) if axis == 0 else (slice(None), edge)] = False
+                grown |= moved
+    return grown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_rule_of_the_place_passes_or_is_said_to_be_unchecked(name: str) -> None:
+    preset, checked = CATALOGUE.presets[name], rows(name)
+    assert {rule.name for rule in preset.rules} <= set(checked)
+    for rule, row in checked.items():
+        assert set(row) == {"rule", "measured", "bound", "status", "source_url", "checked_on"}
+        assert row["source_url"].startswith("https://")
+        assert row["checked_on"]
+        # what no file can prove is in the place's own words, and only that
+        assert row["status"] == ("unchecked" if rule == "content" else "pass"), row
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_readers_find_the_size_format_weight_and_profile_and_nothing_of_the_camera(name: str) -> None:
+    preset, picture, data = CATALOGUE.presets[name], delivered(name), rendered(name).data
+    assert str(picture.format).lower() == preset.formats[0]
+    assert picture.size == (preset.size or (1300, 2600))
+    assert len(data) <= (preset.max_bytes or len(data))
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"]))
+    assert "sRGB" in ImageCms.getProfileDescription(profile)
+    with pyexiv2.ImageData(data) as file:
+        assert file.read_exif() == {}
+        assert file.read_iptc() == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exiv2_finds_the_mark_of_the_preset(name: str) -> None:
+    term = CATALOGUE.presets[name].digital_source_type
+    with pyexiv2.ImageData(rendered(name).data) as file:
+        assert file.read_xmp() == ({"Xmp.iptcExt.DigitalSourceType": SCHEME + term} if term else {})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_product_s_colours_arrive(name: str) -> None:
+    fidelity = rendered(name).report["fidelity"]
+    assert fidelity["pixels"] > 20_000
+    assert fidelity["mean"] <= 1.0
+    assert fidelity["p99"] <= 3.0
+
+
+@pytest.mark.parametrize("name", WHITE)
+def test_white_is_pure_but_for_blocks_that_hold_product_and_there_it_looks_white(name: str) -> None:
+    rgb = codes(name)
+    product = rgb.min(axis=2) < 250
+    assert (rgb[~touched(product)] == 255).all()
+    assert not CATALOGUE.presets[name].shadow
+    edge = rows(name)["white_edge"]
+    assert edge["measured"] >= edge["bound"] == 250
+    assert rows(name)["shadow"]["measured"] == 255
+
+
+@pytest.mark.parametrize("name", WHITE)
+def test_the_product_on_white_fills_what_the_place_asks(name: str) -> None:
+    preset: Preset = CATALOGUE.presets[name]
+    product = codes(name).min(axis=2) < 200
+    height, width = product.shape
+    down, across = np.flatnonzero(product.any(axis=1)), np.flatnonzero(product.any(axis=0))
+    fill = max((down[-1] - down[0] + 1) / height, (across[-1] - across[0] + 1) / width)
+    assert fill == pytest.approx(preset.fill, abs=0.005)
+    least, most = preset.fill_bounds or (0.0, 1.0)
+    assert least <= fill <= most
+
+
+def test_a_product_that_is_not_resampled_comes_out_with_its_own_codes() -> None:
+    arrived = np.asarray(delivered("transparent_cutout"))
+    laid = np.asarray(Image.open(io.BytesIO(photo())))
+    inside = laid[..., 3] == 255
+    assert (arrived[inside] == laid[inside]).all()

@@ -1,0 +1,1 @@
+"""Tests of pipeline/light/first_light."""

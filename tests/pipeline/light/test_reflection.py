@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.core.types import Placed, Rgb
+from pipeline.light.first_light import conditions
+from pipeline.light.reflection import mirror_image
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import Layout
+from tests.support.still_life import spec
+
+SIDE = 320
+
+
+def scene(gloss: float) -> Layout:
+    """A table as polished as asked, nothing on it, and its wall."""
+    layout = compose(spec("tabletop"), SIDE, SIDE, 0.6)
+    parts = [replace(part, gloss=gloss) if part.role == "floor" else part for part in layout.parts]
+    return replace(layout, parts=tuple(part for part in parts if part.role in ("floor", "wall")))
+
+
+def box_on(layout: Layout, rise: float = 0.0) -> Placed:
+    """A red box over blue where the layout has its product; its base rises to the right by `rise` pixels each."""
+    left, top, right, bottom = (round(side * SIDE) for side in layout.product)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    base = bottom - rise * (columns - left)
+    alpha = ((columns >= left) & (columns < right) & (rows >= top) & (rows < base)).astype(np.float32)
+    rgb = np.where((base - rows < 20)[..., None], [0.9, 0.1, 0.1], [0.1, 0.1, 0.9]).astype(np.float32)
+    return Placed(rgb, alpha, (left, top, right, bottom), 1.0)
+
+
+def reflected(background: Rgb, placed: Placed, layout: Layout) -> Rgb:
+    image = mirror_image(placed, layout)
+    assert image is not None
+    return image.on(background)
+
+
+GREY = np.full((SIDE, SIDE, 3), 0.4, np.float32)
+
+
+def redness(picture: np.ndarray, row: float, column: int) -> float:
+    return float(picture[round(row), column, 0] - picture[round(row), column, 2])
+
+
+def test_a_matt_surface_mirrors_nothing() -> None:
+    layout = scene(0.0)
+    assert mirror_image(box_on(layout), layout) is None
+
+
+def test_before_a_product_on_the_lower_edge_of_the_picture_there_is_nothing_to_mirror_in() -> None:
+    layout = scene(0.75)
+    placed = box_on(layout)
+    bottom = SIDE - placed.box[3]
+    low = Placed(np.roll(placed.rgb, bottom, 0), np.roll(placed.alpha, bottom, 0), placed.box, 1.0)
+    assert low.alpha[-1].any()
+    assert mirror_image(low, layout) is None
+
+
+def test_the_product_is_seen_upside_down_below_its_foot_and_fades() -> None:
+    layout = scene(0.75)
+    placed = box_on(layout)
+    out = reflected(GREY, placed, layout)
+    left, _, right, bottom = placed.box
+    middle = (left + right) // 2
+    # What is lowest in the product is nearest in the mirror: red, then blue.
+    assert redness(out, bottom + 8, middle) > 0.05
+    assert redness(out, bottom + 34, middle) < -0.02
+    change = np.abs(out - GREY).max(-1)
+    assert change[bottom + 50, middle] < 0.7 * change[bottom + 4, middle]
+    assert change[:bottom].max() == 0
+    assert change[bottom:, : left - 12].max() < 0.01
+
+
+def test_the_more_polished_the_surface_the_more_is_seen() -> None:
+    seen = []
+    for gloss in (0.3, 0.75):
+        layout = scene(gloss)
+        placed = box_on(layout)
+        seen.append(np.abs(reflected(GREY, placed, layout) - GREY).sum())
+    assert seen[1] > 2 * seen[0]
+
+
+def test_a_base_that_recedes_is_mirrored_about_itself() -> None:
+    layout = scene(0.75)
+    placed = box_on(layout, rise=0.4)
+    out = reflected(GREY, placed, layout)
+    left, _, right, bottom = placed.box
+    for column in (left + 20, (left + right) // 2, right - 20):
+        assert redness(out, bottom - 0.4 * (column - left) + 7, column) > 0.04
+
+
+def test_it_is_seen_on_the_stand_alone() -> None:
+    layout = compose(spec("podium", palette=("#c96f4a", "#2f5d50", "#e8d5c4")), SIDE, SIDE, 0.6)
+    parts = tuple(replace(part, gloss=0.75) if part.role == "stand" else part for part in layout.parts)
+    layout = replace(layout, parts=parts)
+    podium = layout.podium
+    assert podium is not None
+    placed = box_on(layout)
+    changed = np.abs(reflected(GREY, placed, layout) - GREY).max(-1) > 0.01
+    lowest = int(np.flatnonzero(changed.any(1))[-1])
+    assert changed.any()
+    assert lowest <= (podium.y + podium.ry) * SIDE + 3
+
+
+def test_a_lacquered_stand_mirrors_the_product_though_its_light_is_a_matt_ones() -> None:
+    layout = scene(0.0)
+    parts = tuple(replace(part, polish=0.6) if part.role == "floor" else part for part in layout.parts)
+    lacquered = replace(layout, parts=parts)
+    placed = box_on(layout)
+    np.testing.assert_array_equal(conditions(lacquered, 64, 64).gloss, 0)
+    assert np.abs(reflected(GREY, placed, lacquered) - GREY).max() > 0.05

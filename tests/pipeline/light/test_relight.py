@@ -1,0 +1,88 @@
+"""Light on a drawing: sharp edges, asked colours, smooth gradients."""
+
+import numpy as np
+import pytest
+
+from pipeline.colour.spaces import delta_e00, hex_to_rgb, linear_to_srgb, srgb_to_lab
+from pipeline.core.spec import SceneKind
+from pipeline.light.first_light import first_light
+from pipeline.light.relight import SHOULDER, exposed, picture, spread, tone_mapped
+from pipeline.materials.albedo import albedo, smoothed
+from pipeline.scene.composition import compose
+from pipeline.scene.trace import trace
+from tests.pipeline.scene.test_layout import KINDS, SIX
+from tests.support.still_life import preset, spec
+
+
+def test_light_is_not_smeared_over_the_edge_of_a_surface() -> None:
+    low = np.zeros((16, 16), np.uint16)
+    low[:, 8:] = 1
+    high = np.zeros((128, 128), np.uint16)
+    # The edge is not where the small grid has it.
+    high[:, 67:] = 1
+    light = np.where(low[..., None] == 1, 2.0, 0.5).astype(np.float32) * np.ones(3, np.float32)
+    out = spread(light, low, high)
+    np.testing.assert_allclose(out[:, :67], 0.5, atol=1e-6)
+    np.testing.assert_allclose(out[:, 67:], 2.0, atol=1e-6)
+
+
+def test_a_surface_too_thin_for_the_small_grid_takes_the_light_of_its_place() -> None:
+    low = np.zeros((16, 16), np.uint16)
+    high = np.zeros((128, 128), np.uint16)
+    high[64, :] = 5
+    light = np.full((16, 16, 3), 0.7, np.float32)
+    np.testing.assert_allclose(spread(light, low, high), 0.7, atol=1e-6)
+
+
+def test_within_a_surface_light_is_interpolated() -> None:
+    low, high = np.zeros((16, 16), np.uint16), np.zeros((128, 128), np.uint16)
+    light = np.linspace(0, 1, 16, dtype=np.float32)[None, :, None] * np.ones((16, 1, 3), np.float32)
+    out = spread(light, low, high)[64, 8:-8, 0]
+    assert (np.diff(out) >= 0).all()
+    assert np.diff(out).max() < 0.02
+
+
+def test_the_tone_curve_leaves_asked_colours_alone_and_never_reaches_past_white() -> None:
+    linear = np.linspace(0, 8, 500, dtype=np.float32)
+    shown = tone_mapped(linear)
+    np.testing.assert_allclose(shown[linear <= SHOULDER], linear[linear <= SHOULDER], atol=1e-6)
+    assert (np.diff(shown) >= 0).all()
+    assert shown.max() <= 1
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("bokeh", "neon")])
+def test_the_lit_part_of_every_colour_shows_that_colour(kind: SceneKind) -> None:
+    layout = compose(spec(kind, palette=SIX[:3]), 128, 128, 0.6)
+    first = first_light(layout, 128, 128)
+    light = exposed(layout, first)
+    geometry = first.geometry
+    shown = linear_to_srgb(tone_mapped(albedo(layout, geometry, finished=False) * light))
+    slots = np.array([part.slot for part in layout.parts])[geometry.part]
+    for slot, colour in enumerate(SIX[:3]):
+        lab = srgb_to_lab(shown[slots == slot])
+        distance = delta_e00(lab, srgb_to_lab(hex_to_rgb(colour)[None]))
+        # A fifth of what has the colour is as near as a careful eye would ask.
+        assert np.quantile(distance, 0.2) < 6, colour
+
+
+def test_edges_are_covered_in_proportion() -> None:
+    layout = compose(spec("podium", palette=SIX[:3]), 120, 120, 0.6)
+    geometry = trace(layout, 120, 120)
+    fine = trace(layout, 960, 960)
+    flat = albedo(layout, fine, finished=False).reshape(120, 8, 120, 8, 3).mean((1, 3))
+    smooth = smoothed(layout, geometry, albedo(layout, geometry, finished=False))
+    stairs = albedo(layout, geometry, finished=False)
+    assert np.abs(smooth - flat).mean() < 0.35 * np.abs(stairs - flat).mean()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [(240, 240), (320, 180), (180, 320)])
+def test_every_kind_is_painted_at_every_shape_in_range_and_not_flat(kind: SceneKind, size: tuple[int, int]) -> None:
+    layout = compose(spec(kind, palette=SIX[:3], place=preset(size)), *size, 0.6)
+    painted = picture(layout, first_light(layout, size[0] // 2, size[1] // 2), *size)
+    assert painted.shape == (size[1], size[0], 3)
+    assert painted.dtype == np.float32
+    assert np.isfinite(painted).all()
+    assert painted.min() >= 0
+    assert painted.max() <= 1
+    assert painted.std() > 0.01

@@ -1,0 +1,166 @@
+"""Finishes: they tile, keep the colour asked for, repeat with their seed, and do not shimmer from afar."""
+
+from functools import cache
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from pipeline.core.spec import Finish
+from pipeline.materials.noise import TILE, Field, grown, noise
+from pipeline.materials.textures import mapped, swatch
+
+TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish != "plain"]
+STONE: list[Finish] = ["marble", "terrazzo"]
+
+
+@cache
+def made(finish: Finish, n: int = 512, seed: int = 1, *, dark: bool = False) -> Field:
+    texture = swatch(finish, np.random.default_rng(seed), n, dark=dark)
+    assert texture is not None
+    texture.flags.writeable = False
+    return texture
+
+
+def halved(texture: Field, times: int) -> Field:
+    for _ in range(times):
+        n = texture.shape[0] // 2
+        texture = texture.reshape(n, 2, n, 2, *texture.shape[2:]).mean((1, 3))
+    return texture
+
+
+def test_plain_has_no_texture() -> None:
+    assert swatch("plain", np.random.default_rng(0), 64) is None
+
+
+@pytest.mark.parametrize("finish", TEXTURED)
+def test_a_swatch_is_one_factor_or_three_a_texel(finish: Finish) -> None:
+    texture = made(finish)
+    assert texture.shape in {(512, 512), (512, 512, 3)}
+    assert texture.dtype == np.float32
+    assert np.isfinite(texture).all()
+    assert texture.min() > 0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("finish", TEXTURED)
+def test_a_finish_keeps_the_colour_asked_for(finish: Finish, seed: int) -> None:
+    flat = made(finish, seed=seed).reshape(512 * 512, -1)
+    np.testing.assert_allclose(flat.mean(0), 1, atol=0.01)
+    np.testing.assert_allclose(np.median(flat, 0), 1, atol=0.03)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("finish", TEXTURED)
+def test_a_finish_does_not_compete_with_the_product(finish: Finish, seed: int) -> None:
+    spread = made(finish, seed=seed).std((0, 1))
+    assert np.all(spread > 0.01)
+    assert np.all(spread < 0.11)
+
+
+@pytest.mark.parametrize("finish", STONE)
+def test_dark_stone_has_lighter_veins_and_chips_and_keeps_its_mean(finish: Finish) -> None:
+    dark, light = made(finish, dark=True), made(finish)
+    np.testing.assert_allclose(dark.mean((0, 1)), 1, atol=0.01)
+    assert dark.max() > 2
+    assert light.max() < 1.5
+
+
+@pytest.mark.parametrize("finish", TEXTURED)
+def test_a_swatch_tiles(finish: Finish) -> None:
+    texture = made(finish)
+    for axis in (0, 1):
+        # Neighbours differ as much across the edge as they do beside it.
+        around = np.roll(texture, 4, axis)
+        steps = [float(np.abs(np.take(around, i, axis) - np.take(around, i + 1, axis)).mean()) for i in range(7)]
+        assert steps[3] < 1.5 * np.mean(steps[:3] + steps[4:])
+
+
+@pytest.mark.parametrize("finish", TEXTURED)
+def test_the_same_seed_makes_the_same_swatch_and_another_another(finish: Finish) -> None:
+    again = swatch(finish, np.random.default_rng(1), 512)
+    assert again is not None
+    assert np.array_equal(made(finish), again)
+    assert not np.allclose(made(finish), made(finish, seed=2), atol=0.005)
+
+
+def test_every_finish_and_size_takes_as_much_from_the_generator() -> None:
+    after = set()
+    for finish in get_args(Finish):
+        for n in (128, 256):
+            rng = np.random.default_rng(3)
+            swatch(finish, rng, n)
+            after.add(int(rng.integers(1 << 30)))
+    assert len(after) == 1
+
+
+@pytest.mark.parametrize("finish", TEXTURED)
+def test_a_larger_swatch_shows_the_same_pattern_finer(finish: Finish) -> None:
+    # Their means over 1/64 tile: finer things may be sampled differently.
+    small, large = halved(made(finish), 3), halved(made(finish, 1024), 4)
+    assert np.corrcoef(small.ravel(), large.ravel())[0, 1] > 0.9
+
+
+def test_noise_has_unit_variance_and_no_mean() -> None:
+    for stretch, lit in ((1.0, None), (8.0, None), (3.0, 1.0)):
+        field = noise(np.random.default_rng(2), 512, 1.5, 4, stretch=stretch, angle=0.4, lit=lit, grid=512)
+        assert field.std() == pytest.approx(1, abs=0.01)
+        assert field.mean() == pytest.approx(0, abs=1e-3)
+
+
+def test_noise_is_drawn_out_along_its_angle() -> None:
+    field = noise(np.random.default_rng(2), 256, 2, 8, stretch=6, grid=256)
+    assert np.abs(np.diff(field, axis=1)).mean() < 0.4 * np.abs(np.diff(field, axis=0)).mean()
+
+
+def test_a_tile_enlarged_still_tiles() -> None:
+    field = grown(noise(np.random.default_rng(2), 64, 2, 4, grid=64), 256)
+    assert np.abs(field[0] - field[-1]).max() < 2 * np.abs(np.diff(field, axis=0)).max()
+
+
+def test_texels_are_read_at_their_centres_and_again_a_tile_further() -> None:
+    texture = np.random.default_rng(1).random((32, 32)).astype(np.float32)
+    centres = (np.arange(32, dtype=np.float32) + 0.5) * np.float32(TILE / 32)
+    v, u = np.meshgrid(centres, centres, indexing="ij")
+    np.testing.assert_allclose(mapped(texture, u, v), texture, atol=1e-4)
+    np.testing.assert_allclose(mapped(texture, u - np.float32(TILE), v + np.float32(TILE)), texture, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (64, 64, 3)])
+def test_a_small_footprint_reads_the_texture_itself(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    texture = rng.random(shape).astype(np.float32)
+    u, v = rng.uniform(-3, 3, (2, 500)).astype(np.float32)
+    assert np.array_equal(mapped(texture, u, v, 0.5 * TILE / 64), mapped(texture, u, v))
+
+
+def test_a_footprint_of_two_texels_reads_the_means_of_four() -> None:
+    texture = np.random.default_rng(1).random((64, 64, 3)).astype(np.float32)
+    u, v = np.random.default_rng(2).uniform(-3, 3, (2, 500)).astype(np.float32)
+    expected = mapped(halved(texture, 1), u, v)
+    np.testing.assert_allclose(mapped(texture, u, v, 2 * TILE / 64), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("finish", TEXTURED)
+def test_the_larger_the_footprint_the_calmer_the_surface(finish: Finish) -> None:
+    texture = made(finish)
+    u, v = np.random.default_rng(2).uniform(0, TILE, (2, 40_000)).astype(np.float32)
+    spreads = [float(mapped(texture, u, v, texels * TILE / 512).std()) for texels in (1, 2, 4, 8, 16)]
+    assert spreads == sorted(spreads, reverse=True)
+    assert spreads[-1] < 0.9 * spreads[0]
+
+
+def test_each_point_is_read_at_its_own_footprint() -> None:
+    texture = made("sand", 256)
+    u, v = np.random.default_rng(2).uniform(0, TILE, (2, 300_000)).astype(np.float32)
+    sizes = np.random.default_rng(3).uniform(0.2, 9, u.size).astype(np.float32) * np.float32(TILE / 256)
+    whole = mapped(texture, u, v, sizes)
+    for index in (0, 1, 150_000, 299_999):
+        part = slice(index, index + 1)
+        np.testing.assert_allclose(whole[part], mapped(texture, u[part], v[part], float(sizes[index])), atol=1e-5)
+
+
+def test_a_footprint_beyond_the_tile_reads_its_mean() -> None:
+    texture = made("terrazzo", 64)
+    u = np.linspace(0, 5, 50, dtype=np.float32)
+    np.testing.assert_allclose(mapped(texture, u, u, 100.0), 1, atol=1e-4)

@@ -1,0 +1,176 @@
+"""Every way in which a photo's bytes may lie, and what else is sent in place of one."""
+
+import struct
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from benchmarks.specimens import HEIGHT, WIDTH, corpus, png_chunk, saved, scene
+from pipeline.core.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable, Rejected
+from pipeline.core.spec import Limits
+from pipeline.photo.decode import decode
+
+LIMITS = Limits()
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"", "empty"),
+        (b"<!doctype html><html></html>", "HTML"),
+        (b"  \n<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b'{"error": "not found"}', "JSON"),
+        (saved(scene(), "GIF"), "GIF"),
+        (saved(scene(), "BMP"), "BMP"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0heicmif1", "HEIC"),
+        (b"hello", "no picture"),
+        (bytes(range(256)) * 20, "no picture"),
+    ],
+)
+def test_anything_else_is_refused_by_name_with_what_is_accepted(data: bytes, named: str) -> None:
+    with pytest.raises(ImageUnreadable, match="JPEG, PNG, WebP, AVIF or TIFF") as refused:
+        decode(data, LIMITS)
+    assert named in str(refused.value)
+    assert refused.value.code == "image_unreadable"
+
+
+FORMATS: list[tuple[str, dict[str, Any]]] = [
+    ("JPEG", {"quality": 90}),
+    ("PNG", {}),
+    ("WEBP", {"quality": 90}),
+    ("WEBP", {"lossless": True}),
+    ("AVIF", {"quality": 80}),
+    ("TIFF", {}),
+    ("TIFF", {"compression": "tiff_lzw"}),
+]
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of cut TIFF directories, as it would in service
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize(("format", "options"), FORMATS)
+def test_a_file_cut_short_is_called_truncated(format: str, options: dict[str, Any], share: float) -> None:
+    whole = saved(scene().resize((400, 300)), format, **options)
+    with pytest.raises(ImageTruncated, match="upload the whole file") as refused:
+        decode(whole[: int(len(whole) * share)], LIMITS)
+    assert refused.value.code == "image_truncated"
+
+
+@pytest.mark.parametrize(("format", "options"), FORMATS)
+def test_the_pixel_limit_is_read_from_the_header(format: str, options: dict[str, Any]) -> None:
+    data = saved(scene(), format, **options)
+    pixels = WIDTH * HEIGHT
+    assert decode(data, Limits(max_pixels=pixels)).rgb.shape == (HEIGHT, WIDTH, 3)
+    with pytest.raises(ImageTooLarge, match="96 by 80"):
+        decode(data, Limits(max_pixels=pixels - 1))
+
+
+def test_a_bomb_is_refused_before_its_pixels_are_decoded() -> None:
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    # no pixel data at all: had any been asked for, the answer would be that the file is truncated
+    bomb = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
+    with pytest.raises(ImageTooLarge, match="30000 by 30000"):
+        decode(bomb, LIMITS)
+
+
+def test_a_webp_bomb_is_refused_before_its_canvas_is_allocated() -> None:
+    side = (16_383).to_bytes(3, "little")
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + side + side
+    with pytest.raises(ImageTooLarge, match="16384 by 16384"):
+        decode(b"RIFF" + struct.pack("<I", len(body)) + body, LIMITS)
+
+
+def test_pillow_s_own_bomb_limit_does_not_apply() -> None:
+    # one more pixel than Pillow's global warning allows; grey and flat, so that it costs little
+    side = 9_500
+    assert side * side > (Image.MAX_IMAGE_PIXELS or 0)
+    data = saved(Image.new("1", (side, side)), "PNG")
+    with pytest.raises(ImageTooLarge):
+        decode(data, LIMITS)
+
+
+def test_a_png_header_that_promises_more_rows_is_refused() -> None:
+    data = bytearray(saved(scene(), "PNG"))
+    data[20:24] = (HEIGHT * 50).to_bytes(4, "big")
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    with pytest.raises(ImageTruncated, match="last rows"):
+        decode(bytes(data), LIMITS)
+
+
+def test_an_interlaced_black_png_needs_all_of_its_seven_passes() -> None:
+    # columns × rows of the passes of 64×64, each row with its filter byte
+    passes = [(8, 8), (8, 8), (16, 8), (16, 16), (32, 16), (32, 32), (64, 32)]
+    pixels = bytes(sum(rows * (columns + 1) for columns, rows in passes))
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 0, 0, 0, 1))
+    start, end = b"\x89PNG\r\n\x1a\n" + header, png_chunk(b"IEND", b"")
+    whole = start + png_chunk(b"IDAT", zlib.compress(pixels)) + end
+    assert decode(whole, LIMITS).rgb.shape == (64, 64, 3)
+    with pytest.raises(Rejected):
+        decode(start + png_chunk(b"IDAT", zlib.compress(pixels[:-100])) + end, LIMITS)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA"])
+def test_a_png_whose_last_rows_are_truly_black_is_whole(mode: str) -> None:
+    picture = scene().copy()
+    picture.paste((0, 0, 0), (0, HEIGHT - 30, WIDTH, HEIGHT))
+    photo = decode(saved(picture.convert(mode), "PNG"), LIMITS)
+    assert photo.rgb[-30:].max() == 0
+    assert photo.rgb[:30].max() > 0
+
+
+def test_the_byte_limit_counts_the_file_itself() -> None:
+    data = saved(scene(), "PNG")
+    assert decode(data, Limits(max_bytes=len(data))).format == "png"
+    with pytest.raises(ImageTooLarge, match="MiB"):
+        decode(data, Limits(max_bytes=len(data) - 1))
+
+
+def test_a_picture_too_small_to_show_a_product_is_refused() -> None:
+    with pytest.raises(ImageTooSmall, match="63 by 200"):
+        decode(saved(Image.new("RGB", (63, 200)), "PNG"), LIMITS)
+    assert decode(saved(Image.new("RGB", (64, 64)), "PNG"), LIMITS).rgb.shape == (64, 64, 3)
+
+
+def test_the_corpus_itself_is_valid() -> None:
+    assert {decode(data, LIMITS).format for data in corpus()} == {"jpeg", "mpo", "png", "webp", "avif", "tiff"}
+
+
+@pytest.mark.filterwarnings("ignore")  # in service Pillow's warnings pass by, and so they do here
+@settings(max_examples=600, deadline=None)
+@given(data=st.data())
+def test_damaged_files_give_a_photo_or_a_refusal_and_nothing_else(data: st.DataObject) -> None:
+    damaged = bytearray(data.draw(st.sampled_from(corpus()), label="file"))
+    for _ in range(data.draw(st.integers(1, 8), label="mutations")):
+        # half of the mutations hit the head, where the structure is
+        reach = min(len(damaged), 600) if data.draw(st.booleans()) else len(damaged)
+        at = data.draw(st.integers(0, max(0, reach - 1)), label="at")
+        match data.draw(st.sampled_from(["set", "insert", "delete", "cut"]), label="how"):
+            case "set":
+                piece = data.draw(st.binary(min_size=1, max_size=4))
+                damaged[at : at + len(piece)] = piece
+            case "insert":
+                damaged[at:at] = data.draw(st.binary(min_size=1, max_size=8))
+            case "delete":
+                del damaged[at : at + data.draw(st.integers(1, 16))]
+            case _:
+                del damaged[max(at, 4) :]
+    try:
+        photo = decode(bytes(damaged), Limits(max_pixels=2_000_000))
+    except Rejected:
+        return
+    height, width, channels = photo.rgb.shape
+    assert channels == 3
+    assert min(height, width) >= LIMITS.min_side
+    if photo.alpha is not None:
+        assert photo.alpha.shape == (height, width)
+        assert photo.alpha.min() < 1
+
+
+@given(st.binary(max_size=400))
+def test_random_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(Rejected):
+        decode(data, LIMITS)

@@ -1,0 +1,259 @@
+"""Flat lays: the surface faces the camera, the product lies in the middle, things lie round it and none under it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.compositing.lying import Lying
+from pipeline.geometry.ray import Field, Triple
+from pipeline.geometry.slabs import Fronds, Pebble, Slab
+from pipeline.light.first_light import first_light
+from pipeline.light.relight import picture
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import FOCAL, Layout, fit
+from pipeline.scene.trace import trace
+from service.catalogue.catalogue import load_catalogue
+from tests.support.still_life import preset, shadow_of, spec
+
+SIZES = [(240, 240), (320, 180), (180, 320)]
+SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")
+
+
+def laid_out(
+    size: tuple[int, int] = (240, 240), colours: int = 3, seed: int = 1, aspect: float = 0.8, softness: float = 0.5
+) -> Layout:
+    asked = spec("flatlay", palette=SIX[:colours], place=preset(size), seed=seed, softness=softness)
+    return compose(asked, *size, aspect)
+
+
+def product_of(layout: Layout, width: int, height: int) -> tuple[slice, slice]:
+    left, top, right, bottom = layout.product
+    return slice(round(top * height), round(bottom * height)), slice(round(left * height), round(right * height))
+
+
+def rays(*values: tuple[float, float, float]) -> Triple:
+    x, y, z = (np.array(axis, np.float32) for axis in zip(*values, strict=True))
+    return x, y, z
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_camera_looks_straight_down_at_a_surface_that_fills_the_frame(size: tuple[int, int], seed: int) -> None:
+    layout = laid_out(size, seed=seed)
+    geometry = trace(layout, *size)
+    ground = geometry.part == 0
+    assert layout.lies
+    assert ground.mean() > 0.2
+    assert geometry.normals(layout)[2][ground].min() == 1
+    assert geometry.depth[ground] == pytest.approx(FOCAL, abs=1e-4)
+    assert geometry.depth.max() == pytest.approx(FOCAL, abs=1e-4)
+
+
+@pytest.mark.parametrize("aspect", [0.4, 1.0, 2.2])
+def test_a_lying_product_is_in_the_middle_of_the_canvas(aspect: float) -> None:
+    left, top, right, bottom = fit(preset(), aspect, 400, 300, lies=True)
+    assert (left + right) / 2 == pytest.approx(200)
+    assert (top + bottom) / 2 == pytest.approx(150)
+    assert (right - left) / (bottom - top) == pytest.approx(aspect)
+    low = fit(preset(), aspect, 400, 300)
+    assert low[1] > top or aspect == 0.4
+
+
+def test_a_lying_product_that_the_photo_cuts_keeps_to_its_side() -> None:
+    assert fit(preset(), 0.8, 400, 300, ("bottom",), lies=True)[3] == 300
+    assert fit(preset(), 0.8, 400, 300, ("top",), lies=True)[1] == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("seed", range(4))
+def test_no_prop_comes_under_the_product(size: tuple[int, int], seed: int) -> None:
+    layout = laid_out(size, 6, seed)
+    geometry = trace(layout, *size)
+    props = np.array([part.role == "prop" for part in layout.parts])[geometry.part]
+    assert props.any()
+    assert not props[product_of(layout, *size)].any()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("colours", [2, 4, 6])
+@pytest.mark.parametrize("seed", [4, 5])
+def test_every_asked_colour_is_seen_beside_the_product(size: tuple[int, int], colours: int, seed: int) -> None:
+    layout = laid_out(size, colours, seed)
+    geometry = trace(layout, *size)
+    beside = np.ones(geometry.part.shape, bool)
+    beside[product_of(layout, *size)] = False
+    slots = np.array([part.slot for part in layout.parts])[geometry.part][beside]
+    shares = [float((slots == slot).mean()) for slot in range(colours)]
+    assert min(shares) >= 0.028
+    assert shares[0] > 0.25
+
+
+def test_four_seeds_are_four_arrangements_and_one_seed_is_one() -> None:
+    seen = [trace(laid_out(seed=seed), 120, 120).part > 0 for seed in range(4)]
+    for one in range(4):
+        for other in range(one):
+            assert (seen[one] != seen[other]).mean() > 0.08
+    assert laid_out(seed=2).parts == laid_out(seed=2).parts
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shadows_fall_away_from_the_light(seed: int) -> None:
+    layout = laid_out((160, 160), 1, seed, softness=0.2)
+    layout = replace(layout, parts=layout.parts[:1], rig=replace(layout.rig, gobo=None))
+    alpha = np.zeros((160, 160), np.float32)
+    alpha[60:100, 60:100] = 1
+    layout = replace(layout, product=(60 / 160, 60 / 160, 100 / 160, 100 / 160))
+    taken = shadow_of(alpha, layout)
+    ring = np.ones_like(alpha, bool)
+    ring[60:100, 60:100] = False
+    rows, columns = np.mgrid[:160, :160]
+    weight = np.where(ring, taken, 0)
+    middle = np.array([(columns * weight).sum(), -(rows * weight).sum()]) / weight.sum() - (79.5, -79.5)
+    towards = np.subtract(layout.rig.position, layout.rig.target)[:2]
+    assert middle @ towards / np.linalg.norm(towards) < -0.5
+
+
+@pytest.mark.parametrize("softness", [0.1, 0.9])
+def test_the_shadow_is_all_round_the_product_and_ends_close_to_it(softness: float) -> None:
+    layout = laid_out((160, 160), 1, 3, softness=softness)
+    layout = replace(layout, parts=layout.parts[:1], rig=replace(layout.rig, gobo=None))
+    alpha = np.zeros((160, 160), np.float32)
+    alpha[60:100, 50:110] = 1
+    taken = shadow_of(alpha, replace(layout, product=(50 / 160, 60 / 160, 110 / 160, 100 / 160)))
+    for side in (taken[58, 70:90], taken[101, 70:90], taken[70:90, 48], taken[70:90, 111]):
+        assert side.mean() > 0.04
+    far = np.ones_like(alpha, bool)
+    far[40:120, 30:130] = False
+    assert taken[far].max() < 0.02
+
+
+def test_a_lying_product_is_low_and_as_wide_as_its_picture() -> None:
+    layout = replace(laid_out(), parts=laid_out().parts[:1])
+    alpha = np.zeros((240, 240), np.float32)
+    left, top, right, bottom = (round(240 * side) for side in layout.product)
+    alpha[top:bottom, left:right] = 1
+    lying = Lying.of(alpha, (left, top, right, bottom), layout)
+    narrow = min(right - left, bottom - top) / 240
+    assert 0.02 * narrow < lying.thick <= 0.08 * narrow
+    half = (right - left) / 480
+    height = (bottom - top) / 480
+    up = rays((0, height, 0.0), (half - 0.01, height, 0.0), (half + 0.01, height, 0.0), (0, -0.01, 0.0))
+    away = rays((0, 0, 1), (0, 0, 1), (0, 0, 1), (0, 0, 1))
+    distance, _ = lying.meet(up, away)
+    assert np.isfinite(distance).tolist() == [True, True, False, False]
+    assert distance[0] < lying.thick
+    # From its top nothing of it is met.
+    over, _ = lying.meet(rays((0, height, lying.thick + 0.002)), rays((0.3, 0.1, 1)))
+    assert np.isinf(over).all()
+
+
+def test_a_slim_thing_is_no_thicker_than_its_width_allows() -> None:
+    layout = laid_out()
+    alpha = np.zeros((240, 240), np.float32)
+    alpha[40:200, 40:200] = 1
+    alpha[43:197, 43:197] = 0
+    ring = Lying.of(alpha, (40, 40, 200, 200), layout)
+    whole = Lying.of(np.pad(np.ones((160, 160), np.float32), 40), (40, 40, 200, 200), layout)
+    assert ring.thick < 0.5 * whole.thick
+
+
+def test_what_lies_on_a_board_lies_on_its_top() -> None:
+    layout = replace(laid_out(), parts=laid_out().parts[:1])
+    board = Slab(((-2, -2), (2, -2), (2, 2), (-2, 2)), 0.02, 0.02)
+    raised = replace(layout, parts=(layout.parts[0], replace(layout.parts[0], solid=board)))
+    alpha = np.zeros((240, 240), np.float32)
+    alpha[60:180, 60:180] = 1
+    assert Lying.of(alpha, (60, 60, 180, 180), layout).base == pytest.approx(0, abs=1e-5)
+    assert Lying.of(alpha, (60, 60, 180, 180), raised).base == pytest.approx(0.02, abs=1e-5)
+
+
+def walked(solid: Slab | Pebble, origin: Field, ways: Field) -> Field:
+    """Return where a slow walk along n×3 ways first comes inside, inf where it never does."""
+    steps = np.arange(0, 3, 0.0005)
+    at = origin + ways[:, None] * steps[None, :, None]
+    x, y, z = (at[..., axis] for axis in range(3))
+    if isinstance(solid, Pebble):
+        c, s = np.cos(solid.yaw), np.sin(solid.yaw)
+        dx, dy = x - solid.x, y - solid.y
+        u, v, w = (c * dx + s * dy) / solid.rx, (c * dy - s * dx) / solid.ry, (z - solid.z) / solid.rz
+        inside = u * u + v * v + w * w < 1
+    else:
+        inside = (z < solid.z) & (z > solid.z - solid.thick)
+        for (x0, y0), (x1, y1) in zip(solid.corners, np.roll(solid.corners, -1, axis=0), strict=True):
+            inside &= (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0
+    return np.where(inside.any(1), steps[inside.argmax(1)], np.inf)
+
+
+@pytest.mark.parametrize(
+    "solid",
+    [
+        Slab(((-0.2, -0.1), (0.25, -0.15), (0.1, 0.2)), 0.1, 0.1),
+        Slab(((-0.2, -0.1), (0.2, -0.1), (0.2, 0.1), (-0.2, 0.1)), 0.05, 0.02, 0.4),
+        Pebble(0.05, -0.02, 0.06, 0.2, 0.12, 0.08, 0.6),
+    ],
+    ids=["triangle", "board", "pebble"],
+)
+def test_rays_meet_slabs_and_pebbles_where_a_slow_walk_finds_them(solid: Slab | Pebble) -> None:
+    rng = np.random.default_rng(1)
+    ways = np.stack([rng.uniform(-0.6, 0.1, 300), rng.uniform(-0.4, 0.4, 300), -np.ones(300)], 1).astype(np.float32)
+    origin = np.array([0.2, 0.05, 0.6], np.float32)
+    found, face = solid.meet(
+        (np.full(300, 0.2, np.float32), np.full(300, 0.05, np.float32), np.full(300, 0.6, np.float32)),
+        (ways[:, 0], ways[:, 1], ways[:, 2]),
+    )
+    slow = walked(solid, origin, ways)
+    both = np.isfinite(found) & np.isfinite(slow)
+    assert both.sum() > 30
+    assert (np.isfinite(found) != np.isfinite(slow)).mean() < 0.01
+    assert np.abs(found[both] - slow[both]).max() < 0.002
+    point = tuple((origin[axis] + found[both] * ways[both, axis]).astype(np.float32) for axis in range(3))
+    normal = np.stack(solid.normal((point[0], point[1], point[2]), np.broadcast_to(face, 300)[both]), -1)
+    assert np.allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-4)
+    # A side that is seen looks towards the eye.
+    assert ((normal * ways[both]).sum(1) < 0).all()
+
+
+def test_a_leaf_is_bent_about_its_rib() -> None:
+    leaf = ((0.0, 0.0), (0.1, -0.04), (0.2, 0.0), (0.2, 0.0), (0.1, 0.04), (0.0, 0.0))
+    fronds = Fronds(0.03, (leaf,))
+    at = rays((0.1, 0.004, 0.03), (0.1, -0.004, 0.03))
+    t, face = fronds.meet(rays((0.1, 0.004, 1), (0.1, -0.004, 1)), rays((0, 0, -1), (0, 0, -1)))
+    assert t == pytest.approx(0.97)
+    assert face[0] != face[1]
+    normal = fronds.normal(at, face)
+    # A valley along the rib: each half looks over it to the other.
+    assert normal[1][0] < 0 < normal[1][1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_lit_surface_shows_its_colour(seed: int) -> None:
+    layout = laid_out((160, 160), 2, seed)
+    painted = picture(layout, first_light(layout, 96, 96), 160, 160)
+    assert painted.shape == (160, 160, 3)
+    assert np.isfinite(painted).all()
+    assert painted.std() > 0.02
+    ground = trace(layout, 160, 160).part == 0
+    asked = np.array([0xE8, 0xD5, 0xC4]) / 255
+    assert np.abs(painted[ground] - asked).max(-1).min() < 0.03
+
+
+def test_the_catalogue_has_five_flat_lays_whose_prompt_says_so() -> None:
+    found = [scene for scene in load_catalogue().scenes.values() if scene.kind == "flatlay"]
+    assert len(found) >= 5
+    assert all("top-down flat lay" in scene.prompt for scene in found)
+    assert len({scene.surface for scene in found}) >= 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_leaf_throws_its_shadow_where_the_product_lies(seed: int) -> None:
+    layouts = [laid_out(seed=seed + 3 * again, softness=0.3) for again in range(8)]
+    leafy = [layout for layout in layouts if layout.rig.gobo is not None]
+    assert 0 < len(leafy) < len(layouts)
+    for layout in leafy[:2]:
+        bare = replace(layout, parts=layout.parts[:1])
+        light = first_light(bare, 96, 96).light[..., 1]
+        full = replace(bare, rig=replace(bare.rig, gobo=None))
+        share = light / first_light(full, 96, 96).light[..., 1]
+        assert share[product_of(layout, 96, 96)].min() > 0.95
+        assert share.min() < 0.9

@@ -1,0 +1,118 @@
+"""Layouts: what is composed, where the product stands, which colours are on enough of the picture."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.colour.harmony import complete, to_oklab, tone
+from pipeline.colour.spaces import hex_to_rgb, srgb_to_linear
+from pipeline.core.spec import SceneKind
+from pipeline.materials.albedo import draw
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import FOCAL
+from pipeline.scene.trace import trace
+from tests.support.still_life import preset, spec
+
+KINDS: tuple[SceneKind, ...] = (
+    "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon",
+)  # fmt: skip
+SIZES = [(240, 240), (320, 180), (180, 320)]
+SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_product_stands_on_a_level_surface_at_its_own_depth(
+    kind: SceneKind, size: tuple[int, int], seed: int
+) -> None:
+    layout = compose(spec(kind, place=preset(size), seed=seed), *size, 0.6)
+    geometry = trace(layout, *size)
+    x, y = layout.stand
+    # A little before the foot, which stands on the very point.
+    row, column = min(size[1] - 1, int(y * size[1]) + 1), int(x * size[1])
+    assert geometry.depth[row, column] == pytest.approx(FOCAL, abs=0.05)
+    assert geometry.point[1][row, column] == pytest.approx(0, abs=0.02)
+    assert geometry.normals(layout)[1][row, column] > 0.95
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [2, 4, 6])
+@pytest.mark.parametrize("seed", [4, 5])
+def test_every_asked_colour_is_on_two_hundredths_of_the_picture_or_more(kind: SceneKind, count: int, seed: int) -> None:
+    asked = spec(kind, palette=SIX[:count], place=preset((256, 256)), seed=seed)
+    layout = compose(asked, 256, 256, 0.5)
+    if kind == "bokeh":
+        # Its lights are in the drawing, not parts.
+        return
+    geometry = trace(layout, 256, 256)
+    slots = np.array([part.slot for part in layout.parts])[geometry.part]
+    for slot in range(count):
+        assert (slots == slot).mean() >= 0.02, f"colour {slot + 1} of {count}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_seed_is_another_composition_and_the_same_seed_the_same(kind: SceneKind) -> None:
+    one, again, other = (compose(spec(kind, palette=SIX[:3], seed=seed), 300, 300, 0.6) for seed in (1, 1, 2))
+    assert one.parts == again.parts
+    assert one.parts != other.parts
+
+
+def test_nothing_stands_before_the_product() -> None:
+    for seed in range(12):
+        layout = compose(spec("podium", palette=SIX, seed=seed), 300, 300, 0.6)
+        geometry = trace(layout, 300, 300)
+        left, top, right, bottom = (int(side * 300) for side in layout.product)
+        ahead = geometry.depth[top : bottom - 6, left:right] < FOCAL - 0.1
+        assert ahead.mean() < 0.02
+
+
+def test_a_product_that_the_frame_cuts_off_below_stands_on_no_stand() -> None:
+    layout = compose(spec("podium"), 300, 300, 0.6, ("bottom",))
+    assert layout.podium is None
+    assert not [part for part in layout.parts if part.role in ("stand", "prop")]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_drawing_is_the_asked_colours_with_smooth_edges(size: tuple[int, int]) -> None:
+    asked = spec("podium", palette=SIX[:4], place=preset(size))
+    picture = draw(compose(asked, *size, 0.6), *size)
+    assert picture.shape == (size[1], size[0], 3)
+    assert picture.dtype == np.float32
+    flat = np.stack([hex_to_rgb(colour) for colour in SIX[:4]])
+    distance = np.abs(picture[:, :, None] - flat).max(-1).min(-1)
+    exact = distance < 1e-3
+    assert exact.mean() > 0.6
+    between = ~exact & (np.abs(np.diff(picture, axis=1, append=0)).max(-1) > 0.01)
+    assert between.any()
+
+
+def test_a_missing_colour_is_a_tone_of_an_asked_one() -> None:
+    asked = srgb_to_linear(hex_to_rgb("#2f5d50"))
+    colours = complete([asked], 4)
+    assert len(colours) == 4
+    hue = np.arctan2(*to_oklab(asked)[:0:-1])
+    for colour in colours[1:]:
+        lab = to_oklab(colour)
+        assert abs(np.arctan2(lab[2], lab[1]) - hue) < 0.05
+        assert abs(lab[0] - to_oklab(asked)[0]) > 0.05
+        assert colour.min() >= 0
+        assert colour.max() <= 1
+
+
+def test_a_tone_of_white_is_darker_and_of_black_lighter() -> None:
+    white, black = np.ones(3, np.float32), np.zeros(3, np.float32)
+    assert complete([white], 2)[1].max() < 1
+    assert complete([black], 2)[1].min() > 0
+    assert tone(white, 5.0).max() <= 1
+
+
+def test_the_light_comes_from_where_the_mood_says_give_or_take_its_side() -> None:
+    for seed in range(8):
+        asked = spec("podium", seed=seed)
+        asked = replace(asked, mood=replace(asked.mood, light_angle=-60.0))
+        layout = compose(asked, 300, 300)
+        assert 0.7 < abs(layout.light_side) <= 1
+        assert np.sign(layout.rig.position[0]) == np.sign(layout.light_side)
+        assert layout.rig.position[1] > 0.5

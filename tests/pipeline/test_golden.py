@@ -1,0 +1,73 @@
+"""Pictures that were looked at and found good: what the shipped checkpoint paints today still looks like them.
+
+`python -m tests.pipeline.test_golden` paints them anew; look at them before they are committed.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.generator import DiffusersGenerator
+from models.loading import load_generator
+from pipeline.background.paint import paint_background
+from pipeline.colour.spaces import delta_e00, srgb_to_lab
+from pipeline.scene.composition import compose
+from service.catalogue.catalogue import load_catalogue
+from service.settings import load_settings
+from service.worker.local import build_spec
+
+FOLDER = Path(__file__).parent / "golden"
+#: Scene, mood, colours, width and height.
+PICTURES: dict[str, tuple[str, str, tuple[str, ...], int, int]] = {
+    "podium": ("podium", "calm", ("#e8d5c4", "#c96f4a", "#2f5d50"), 192, 192),
+    "niche": ("arch_niche", "warm", (), 144, 256),
+    "window": ("window_light", "natural", (), 256, 144),
+    "neon": ("neon", "moody", (), 192, 192),
+    "sand": ("sand_dunes", "warm", (), 256, 144),
+    "curtain": ("velvet_curtain", "dramatic", (), 144, 256),
+}
+#: Mean CIEDE2000 of a picture to its golden one: what another processor's arithmetic may move, and no eye sees.
+CLOSE = 1.0
+
+
+def painted(name: str, generator: DiffusersGenerator) -> np.ndarray:
+    scene, mood, colours, width, height = PICTURES[name]
+    spec = build_spec(load_catalogue(), scene=scene, mood=mood, colours=colours, preset="shopify_product", seed=11)
+    spec = replace(spec, preset=replace(spec.preset, size=(width, height)))
+    layout = compose(spec, width, height, 0.6)
+    return paint_background(spec, layout, width, height, generator, lambda done: None)
+
+
+@pytest.fixture(scope="module", name="generator")
+def _generator() -> DiffusersGenerator:
+    return load_generator(load_settings().generator)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_scene_looks_as_it_did_when_it_was_found_good(name: str, generator: DiffusersGenerator) -> None:
+    golden = np.asarray(Image.open(FOLDER / f"{name}.png"), np.float32) / 255
+    now = painted(name, generator)
+    assert now.shape == golden.shape
+    distance = delta_e00(srgb_to_lab(now), srgb_to_lab(golden))
+    assert distance.mean() < CLOSE
+
+
+def test_another_scene_would_not_pass_for_a_golden_picture(generator: DiffusersGenerator) -> None:
+    golden = np.asarray(Image.open(FOLDER / "neon.png"), np.float32) / 255
+    distance = delta_e00(srgb_to_lab(painted("podium", generator)), srgb_to_lab(golden))
+    assert distance.mean() > 5 * CLOSE
+
+
+def main() -> None:
+    """Paint the golden pictures anew."""
+    generator = load_generator(load_settings().generator)
+    FOLDER.mkdir(exist_ok=True)
+    for name in PICTURES:
+        Image.fromarray((painted(name, generator) * 255 + 0.5).astype(np.uint8)).save(FOLDER / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+import itertools
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.core.errors import NoSubject
+from pipeline.core.provenance import read_digital_source_type
+from pipeline.core.spec import Limits
+from pipeline.swap import STAGES, swap
+from tests.support.still_life import Darkener, jpeg, networks, preset, spec, still_life
+
+LIMITS = Limits()
+
+
+def clock() -> float:
+    return float(next(_ticks))
+
+
+_ticks = itertools.count()
+
+
+def test_a_swap_delivers_the_product_on_a_new_background_with_its_report() -> None:
+    rgb, _ = still_life()
+    render = swap(jpeg(rgb), spec("podium", palette=("#2f5d50", "#e8dcc8")), networks(), limits=LIMITS, clock=clock)
+    picture = np.asarray(Image.open(BytesIO(render.data)).convert("RGB")).astype(int)
+    assert (render.width, render.height, render.format) == (400, 400, "png")
+    assert np.abs(picture[200, 200] - [191, 31, 26]).max() < 6  # the jar's red
+    assert np.abs(picture[20, 20] - [0x2F, 0x5D, 0x50]).max() < 40  # the wall asked
+    assert render.report["fidelity"]["p99"] < 1.5
+    assert render.report["palette"]["mean_delta_e00"] < 6
+    assert render.report["provenance"]["networks"]["generator"] == "darkener"
+    assert list(render.report["provenance"]["timings"]) == list(STAGES)
+
+
+def test_progress_tells_every_stage_in_order_and_never_falls() -> None:
+    told: list[tuple[str, float]] = []
+    swap(
+        jpeg(still_life()[0]),
+        spec(),
+        networks(),
+        limits=LIMITS,
+        clock=clock,
+        progress=lambda stage, fraction: told.append((stage, fraction)),
+    )
+    assert list(dict.fromkeys(stage for stage, _ in told)) == list(STAGES)
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] < 1
+    assert sum(stage == "background" for stage, _ in told) == 5  # its start and four steps
+    assert sum(STAGES.values()) == pytest.approx(1)
+
+
+def test_what_progress_raises_between_denoising_steps_stops_the_swap() -> None:
+    class Cancelled(Exception):
+        pass
+
+    generator = Darkener()
+
+    def progress(stage: str, fraction: float) -> None:
+        if stage == "background" and generator.calls:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        swap(jpeg(still_life()[0]), spec(), networks(generator), limits=LIMITS, clock=clock, progress=progress)
+
+
+@pytest.mark.parametrize("background", ["white", "transparent"])
+def test_no_network_paints_where_no_scene_is_asked(background: str) -> None:
+    generator = Darkener()
+    render = swap(
+        jpeg(still_life()[0]),
+        spec(place=preset(background=background)),
+        networks(generator),
+        limits=LIMITS,
+        clock=clock,
+    )
+    assert generator.calls == 0
+    picture = np.asarray(Image.open(BytesIO(render.data)))
+    if background == "white":
+        assert (picture[:30, :, :3] == 255).all()
+    else:
+        assert picture[0, 0, 3] == 0
+        assert picture[200, 200, 3] == 255
+
+
+def test_the_scene_white_on_a_free_preset_has_a_faint_shadow_and_a_pure_border() -> None:
+    generator = Darkener()
+    render = swap(jpeg(still_life()[0]), spec("white"), networks(generator), limits=LIMITS, clock=clock)
+    picture = np.asarray(Image.open(BytesIO(render.data)).convert("L"))
+    assert generator.calls == 0
+    assert (picture[:8] == 255).all()
+    assert (picture[-8:] == 255).all()
+    foot = picture[325:345, 150:250]
+    assert (foot < 250).any()
+
+
+def test_only_a_generated_background_is_marked_as_generated() -> None:
+    for kind, term in {"podium": "compositeWithTrainedAlgorithmicMedia", "white": "compositeCapture"}.items():
+        place = replace(preset(form="jpeg"), digital_source_type="compositeWithTrainedAlgorithmicMedia")
+        asked = spec(kind, place=place)  # type: ignore[arg-type]  # both are scene kinds
+        render = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock)
+        with Image.open(BytesIO(render.data)) as picture:
+            assert read_digital_source_type(picture.info["xmp"]) == term
+        marks = [rule for rule in render.report["preset"] if rule["rule"] == "ai_marking"]
+        assert [rule["status"] for rule in marks] == ["pass"]
+
+
+def test_a_transparent_cutout_keeps_the_photos_size_and_the_products_place() -> None:
+    rgb, alpha = still_life()
+    asked = spec(place=preset(size=None, background="transparent"))
+    render = swap(jpeg(rgb), asked, networks(), limits=LIMITS, clock=clock)
+    cut = np.asarray(Image.open(BytesIO(render.data)))[..., 3] / 255
+    assert (render.width, render.height) == (480, 600)
+    assert np.abs(cut - alpha).mean() < 0.01
+
+
+def test_a_photo_of_nothing_is_refused() -> None:
+    with pytest.raises(NoSubject):
+        swap(jpeg(np.full((300, 300, 3), 140, np.uint8)), spec(), networks(), limits=LIMITS, clock=clock)
+
+
+def test_the_same_seed_and_spec_give_the_same_file() -> None:
+    first, second = (swap(jpeg(still_life()[0]), spec(), networks(), limits=LIMITS, clock=clock) for _ in range(2))
+    assert first.data == second.data

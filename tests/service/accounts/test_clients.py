@@ -1,0 +1,161 @@
+"""Clients, keys and grants, on both databases."""
+
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from service.accounts.clients import Accounts, ClientExists, UnknownClient
+from tests.service.jobs.test_transitions import Shop
+
+
+@pytest.fixture
+def accounts(engine: sa.Engine) -> Accounts:
+    return Accounts(engine)
+
+
+def test_a_key_is_shown_once_and_stored_hashed(accounts: Accounts, engine: sa.Engine) -> None:
+    client, key = accounts.add("acme", credits=5)
+
+    found = accounts.authenticate(key)
+    assert found is not None
+    assert found.id == client.id
+    with engine.connect() as connection:
+        stored = connection.exec_driver_sql("SELECT sha256 FROM api_keys").scalar_one()
+    assert key not in stored
+    assert len(stored) == 64
+
+
+def test_an_unknown_key_and_a_disabled_client_are_nobody(accounts: Accounts) -> None:
+    _, key = accounts.add("acme", credits=0)
+    accounts.disable("acme")
+
+    assert accounts.authenticate(key) is None
+    assert accounts.authenticate("bd_wrong") is None
+    assert accounts.authenticate("") is None
+
+
+def test_an_enabled_client_is_known_again(accounts: Accounts) -> None:
+    client, key = accounts.add("acme", credits=0)
+    accounts.disable("acme")
+
+    assert accounts.enable("acme").disabled_at is None
+    found = accounts.authenticate(key)
+    assert found is not None
+    assert found.id == client.id
+
+
+def test_a_rotated_key_is_good_and_the_one_before_it_stops_at_once(accounts: Accounts) -> None:
+    client, old = accounts.add("acme", credits=5)
+
+    rotated, new = accounts.rotate_key("acme")
+
+    assert (rotated.id, rotated.balance) == (client.id, 5)
+    assert accounts.authenticate(old) is None
+    found = accounts.authenticate(new)
+    assert found is not None
+    assert found.id == client.id
+
+
+def test_the_key_before_a_rotation_can_be_kept_for_a_while(accounts: Accounts) -> None:
+    _, old = accounts.add("acme", credits=0)
+    _, new = accounts.rotate_key("acme", keep_old=0.5)
+    assert accounts.authenticate(old) is not None
+
+    time.sleep(0.6)
+
+    assert accounts.authenticate(old) is None
+    assert accounts.authenticate(new) is not None
+
+
+def test_no_later_rotation_lengthens_a_keys_life_and_one_at_once_ends_them_all(accounts: Accounts) -> None:
+    _, first = accounts.add("acme", credits=0)
+    _, second = accounts.rotate_key("acme", keep_old=0.5)
+    accounts.rotate_key("acme", keep_old=3600)
+    time.sleep(0.6)
+    assert accounts.authenticate(first) is None
+    assert accounts.authenticate(second) is not None
+
+    _, last = accounts.rotate_key("acme")
+
+    assert accounts.authenticate(second) is None
+    assert accounts.authenticate(last) is not None
+
+
+def test_of_ten_rotations_at_once_one_key_lasts(accounts: Accounts) -> None:
+    _, old = accounts.add("acme", credits=0)
+    keys = [old]
+    threads = [threading.Thread(target=lambda: keys.append(accounts.rotate_key("acme")[1])) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(keys)) == 11
+    assert sum(accounts.authenticate(key) is not None for key in keys) == 1
+
+
+def test_another_clients_keys_outlive_a_rotation(accounts: Accounts) -> None:
+    accounts.add("acme", credits=0)
+    _, key = accounts.add("other", credits=0)
+
+    accounts.rotate_key("acme")
+
+    assert accounts.authenticate(key) is not None
+    with pytest.raises(UnknownClient):
+        accounts.rotate_key("nobody")
+
+
+def test_unfinished_jobs_are_counted_by_client(engine: sa.Engine) -> None:
+    busy, idle = Shop(engine), Shop(engine)
+    waits, runs, over = (busy.order(cost=1) for _ in range(3))
+    busy.claim(runs)
+    busy.jobs.cancel(over.job_id, client_id=busy.client.id)
+    idle.jobs.cancel(idle.order().job_id, client_id=idle.client.id)
+
+    assert busy.job(waits).status == "NOT_STARTED"
+    assert busy.accounts.unfinished_jobs() == {busy.client.id: 2}
+
+
+def test_grants_add_up_and_are_listed_newest_first(accounts: Accounts) -> None:
+    client, _ = accounts.add("acme", credits=5)
+    accounts.grant("acme", 3)
+
+    balance, entries = accounts.credits(client.id, latest=10)
+
+    assert balance == 8
+    assert [(entry.kind, entry.amount) for entry in entries] == [("grant", 3), ("grant", 5)]
+
+
+def test_a_name_belongs_to_one_client(accounts: Accounts) -> None:
+    accounts.add("acme", credits=0)
+
+    with pytest.raises(ClientExists):
+        accounts.add("acme", credits=0)
+    assert [client.name for client in accounts.all()] == ["acme"]
+
+
+@pytest.mark.parametrize(("name", "credits"), [("", 1), ("  ", 1), ("x" * 121, 1), ("acme", -1)])
+def test_a_client_needs_a_name_and_no_debts(accounts: Accounts, name: str, credits: int) -> None:
+    with pytest.raises(ValueError, match=r"1 to 120|0 or more"):
+        accounts.add(name, credits=credits)
+
+
+def test_a_grant_goes_to_a_known_client_and_is_positive(accounts: Accounts) -> None:
+    accounts.add("acme", credits=0)
+
+    with pytest.raises(UnknownClient):
+        accounts.grant("nobody", 5)
+    with pytest.raises(ValueError, match="1 credit or more"):
+        accounts.grant("acme", 0)
+
+
+def test_a_new_shopify_secret_leaves_the_one_before_it_good(accounts: Accounts) -> None:
+    accounts.add("acme", credits=0)
+    accounts.set_shopify_secret("acme", "first")
+    accounts.set_shopify_secret("acme", "second")
+    assert accounts.named("acme").shopify_secrets == ("second", "first")
+
+    accounts.set_shopify_secret("acme", "third")
+    assert accounts.named("acme").shopify_secrets == ("third", "second")

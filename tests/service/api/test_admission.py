@@ -1,0 +1,185 @@
+"""What is refused for being too much: nothing is charged, nothing is written, and no idempotency key is used up."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar.testing import TestClient
+
+from service.api.app import create_app
+from service.database.engine import create_engine, migrate
+from service.settings import Settings
+from tests.service.jobs.test_limits import written
+from tests.support.caller import SWAP, Caller, assert_problem, located
+
+
+class Api:
+    """An API with limits of its own, on the database and the queue of the test's."""
+
+    def __init__(self, home: Path, queue_url: str, **limits: Any) -> None:
+        self.settings = Settings(home=home, queue_url=queue_url, **limits)
+        self.engine = create_engine(self.settings.sqlalchemy_url)
+        migrate(self.engine)
+        self.http = TestClient(create_app(self.settings))
+
+    def caller(self, name: str, credits: int = 100) -> Caller:
+        return Caller(self.http, self.settings, name, credits)
+
+
+@pytest.fixture
+def api(tmp_path: Path, valkey_url: str) -> Iterator[Callable[..., Api]]:
+    """Makes APIs on one database and one queue."""
+    made: list[Api] = []
+
+    def make(queue_url: str = valkey_url, **limits: Any) -> Api:
+        made.append(Api(tmp_path, queue_url, **limits))
+        made[-1].http.__enter__()
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.http.__exit__(None, None, None)
+        one.engine.dispose()
+
+
+def standing(answer: httpx.Response) -> tuple[int, int]:
+    """What is left, and for how long, after checking both fields."""
+    assert re.fullmatch(r'"submits";q=\d+;w=\d+', answer.headers["ratelimit-policy"])
+    found = re.fullmatch(r'"submits";r=(\d+);t=(\d+)', answer.headers["ratelimit"])
+    assert found is not None
+    return int(found[1]), int(found[2])
+
+
+def assert_refused(answer: httpx.Response, status: int, code: str, *, at_least: int) -> None:
+    assert_problem(answer, status, code)
+    assert int(answer.headers["retry-after"]) >= max(1, at_least)
+    assert int(answer.headers["retry-after"]) >= standing(answer)[1], "the draft: not before the window's end"
+
+
+def test_every_answer_to_a_submit_that_was_counted_says_where_the_client_stands(api: Callable[..., Api]) -> None:
+    caller, poor = api(submit_rate=10).caller("counted"), api(submit_rate=10).caller("poor", credits=0)
+    body = caller.body()
+
+    answers = [
+        caller.submit(body),
+        caller.submit({}),
+        caller.submit(body | {"source_image_s3_key": "uploads/none.jpg"}),
+        caller.submit(body, **{"X-Shopify-Hmac-Sha256": "wrong"}),
+        caller.http.post(SWAP, content=b"{", headers=caller.headers),
+        caller.submit(body | {"pilot_brand": "x" * 70_000}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [202, 422, 404, 401, 422, 413]
+    assert [standing(answer)[0] for answer in answers] == [9, 8, 7, 6, 5, 4]
+    assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"submits";q=10;w=60'}
+    broke = poor.submit(poor.body())
+    assert (broke.status_code, standing(broke)[0]) == (402, 9)
+
+
+def test_what_is_no_submit_of_a_known_client_is_not_counted(api: Callable[..., Api]) -> None:
+    caller = api(submit_rate=3).caller("reader")
+    stranger = caller.http.post(SWAP, json={}, headers={"Authorization": "Bearer wrong"})
+    others = [caller.get("/v1/credits"), caller.get("/v1/jobs/none"), caller.http.get("/v1/moods"), stranger]
+    caller.upload()
+
+    assert all("ratelimit" not in answer.headers for answer in others)
+    assert standing(caller.submit({}))[0] == 2
+
+
+def test_one_submit_too_many_is_refused_before_its_body_is_read(api: Callable[..., Api]) -> None:
+    one = api(submit_rate=2)
+    caller = one.caller("hasty")
+    body = caller.body()
+    caller.submit(body)
+    caller.submit(body)
+    before = written(one.engine)
+
+    for answer in (caller.submit(body), caller.http.post(SWAP, content=b"{", headers=caller.headers)):
+        assert_refused(answer, 429, "rate_limited", at_least=1)
+        assert answer.headers["retry-after"] == str(standing(answer)[1])
+        assert standing(answer)[0] == 0
+    assert written(one.engine) == before
+    assert one.caller("patient").submit(body | {"source_image_s3_key": None}).status_code == 422
+
+
+def test_two_apis_count_a_client_together(api: Callable[..., Api]) -> None:
+    first, second = api(submit_rate=4), api(submit_rate=4)
+    caller = first.caller("spread")
+
+    answers = [http.post(SWAP, json={}, headers=caller.headers) for http in (first.http, second.http) * 3]
+
+    assert [answer.status_code for answer in answers] == [422] * 4 + [429] * 2
+
+
+def test_a_submit_refused_for_its_rate_leaves_its_idempotency_key_free(api: Callable[..., Api]) -> None:
+    caller = api(submit_rate=1, submit_window=4).caller("late")
+    body = caller.body()
+    caller.submit({})
+    refused = caller.submit(body, **{"Idempotency-Key": "k"})
+    assert_refused(refused, 429, "rate_limited", at_least=1)
+
+    time.sleep(int(refused.headers["retry-after"]))
+
+    assert caller.submit(body | {"mood": "fresh"}, **{"Idempotency-Key": "k"}).status_code == 202
+
+
+def test_one_unfinished_job_too_many_is_refused_until_one_has_ended(api: Callable[..., Api]) -> None:
+    one = api(unfinished_limit=2)
+    caller = one.caller("busy")
+    body = caller.body()
+    accepted = [caller.submit(body, **{"Idempotency-Key": key}).json() for key in ("a", "b")]
+    before, balance = written(one.engine), caller.balance
+
+    refused = caller.submit(body, **{"Idempotency-Key": "c"})
+
+    assert_refused(refused, 429, "too_many_unfinished_jobs", at_least=10)
+    assert (written(one.engine), caller.balance) == (before, balance)
+    assert caller.submit(body, **{"Idempotency-Key": "a"}).json() == accepted[0], "a repeat is no new job"
+    assert one.caller("idle").submit({}).status_code == 422
+    caller.http.delete(f"/v1/jobs/{accepted[0]['job_id']}", headers=caller.headers)
+    assert caller.submit(body | {"mood": "fresh"}, **{"Idempotency-Key": "c"}).status_code == 202
+
+
+def test_a_full_queue_refuses_everyones_submits_until_a_job_is_started(api: Callable[..., Api]) -> None:
+    one = api(queue_limit=2)
+    caller, other = one.caller("filler"), one.caller("unlucky")
+    body = caller.body()
+    accepted = [caller.submit(body, **{"Idempotency-Key": key}).json() for key in ("a", "b")]
+    before = written(one.engine)
+
+    refused = other.submit(other.body(), **{"Idempotency-Key": "k"})
+
+    assert_refused(refused, 503, "queue_full", at_least=30)
+    assert (written(one.engine), other.balance) == (before, 100)
+    assert caller.submit(body, **{"Idempotency-Key": "b"}).json() == accepted[1], "a repeat is no new job"
+    assert located(caller.submit(body | {"mood": "fresh"}, **{"Idempotency-Key": "b"})) == {
+        ("header", "Idempotency-Key")
+    }
+    assert caller.jobs.claim(accepted[0]["job_id"]) is not None
+    assert other.submit(other.body(), **{"Idempotency-Key": "k"}).status_code == 202
+
+
+def test_without_limits_nothing_is_refused_or_told(api: Callable[..., Api]) -> None:
+    caller = api(submit_rate=0, unfinished_limit=0, queue_limit=0).caller("free")
+    body = caller.body()
+
+    answers = [caller.submit(body) for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [202] * 5
+    assert all("ratelimit" not in answer.headers for answer in answers)
+
+
+def test_while_the_queue_server_is_away_the_rate_is_not_counted_but_the_jobs_are(api: Callable[..., Api]) -> None:
+    caller = api("redis://127.0.0.1:9/0", submit_rate=1, unfinished_limit=2).caller("lucky")
+    body = caller.body()
+
+    answers = [caller.submit(body) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert_problem(answers[2], 429, "too_many_unfinished_jobs")
+    assert answers[2].headers["retry-after"] == "10"
+    assert all("ratelimit" not in answer.headers for answer in answers)

@@ -1,0 +1,255 @@
+"""The API as a caller meets it: the contract's answers, letter by letter. Real database, queue and store."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from litestar.testing import TestClient
+
+from service.api.app import create_app
+from service.database.engine import create_engine, migrate
+from service.jobs.records import NewRender
+from service.settings import Settings
+from tests.support.caller import Caller, assert_problem, located
+
+# Accepted
+
+
+def test_a_good_request_is_accepted_and_charged(caller: Caller) -> None:
+    answer = caller.submit(caller.body())
+
+    assert answer.status_code == 202
+    accepted = answer.json()
+    assert set(accepted) == {"request_id", "job_id", "status", "credits_cost"}
+    assert len(accepted["request_id"]) == len(accepted["job_id"]) == 26
+    assert accepted["status"] == "NOT_STARTED"
+    assert answer.headers["x-request-id"] == accepted["request_id"]
+    assert answer.headers["location"] == f"/v1/jobs/{accepted['job_id']}"
+    assert caller.balance == 100 - accepted["credits_cost"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source_render_public_id": None, "pilot_brand": None},
+        {"pilot_brand": "acme"},
+        {"dominant_colors": []},
+        {"dominant_colors": ...},
+        {"dominant_colors": ["#abc", "#AABBCC", "Teal", "rgb(1, 2, 3)", "rgb(255,255,255)", "navy"]},
+        {"scene_type": "PO-di um"},
+        {"scene_type": "a mossy rock in morning fog", "mood": "quiet"},
+        {"scene_type": "x" * 120},
+        {"source_render_public_id": ""},
+        {"scene_type": "white", "output_preset": "amazon_main"},
+    ],
+    ids=lambda changes: next(iter(changes)) + "=" + str(next(iter(changes.values())))[:20],
+)
+def test_what_the_contract_allows_is_accepted(caller: Caller, changes: dict[str, Any]) -> None:
+    assert caller.submit(caller.body(**changes)).status_code == 202
+
+
+def test_the_job_can_be_followed_by_its_client(caller: Caller) -> None:
+    accepted = caller.submit(caller.body()).json()
+
+    job = caller.get(f"/v1/jobs/{accepted['job_id']}").json()
+
+    assert set(job) == {
+        *("job_id", "request_id", "status", "stage", "progress", "attempt", "credits_cost", "credits_refunded"),
+        *("created_at", "started_at", "finished_at", "error", "render"),
+    }
+    assert job["request_id"] == accepted["request_id"]
+    assert (job["status"], job["progress"], job["error"], job["render"]) == ("NOT_STARTED", 0, None, None)
+    assert job["created_at"].endswith("Z")
+
+
+def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Caller) -> None:
+    accepted = caller.submit(caller.body()).json()
+    claim = caller.jobs.claim(accepted["job_id"])
+    assert claim is not None
+    stored = caller.settings.home / "objects" / "renders" / "renders" / "done.png"
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    stored.write_bytes(b"picture")
+    parts: dict[str, Any] = {name: {} for name in ("palette", "fidelity", "cutout", "provenance")} | {"preset": []}
+    public_id = accepted["job_id"][::-1]
+    caller.jobs.succeed(
+        claim,
+        NewRender(
+            public_id=public_id,
+            key="renders/done.png",
+            output_preset="shopify_product",
+            width=2,
+            height=3,
+            format="png",
+            content_type="image/png",
+            bytes=7,
+            sha256=hashlib.sha256(b"picture").hexdigest(),
+            seed=5,
+            warnings=["upscaled"],
+            report=parts,
+        ),
+    )
+
+    render = caller.get(f"/v1/renders/{public_id}").json()
+
+    assert set(render) == {
+        *("public_id", "job_id", "output_preset", "width", "height", "format", "content_type", "bytes", "sha256"),
+        *("url", "url_expires_at", "seed", "warnings", "report"),
+    }
+    shown = caller.get(f"/v1/jobs/{accepted['job_id']}").json()["render"]
+    assert {name: shown[name] for name in render if "url" not in name} == {
+        name: render[name] for name in render if "url" not in name
+    }
+    url = urlsplit(render["url"])
+    download = caller.http.get(f"{url.path}?{url.query}")
+    assert (download.content, download.headers["content-type"]) == (b"picture", "image/png")
+    assert_problem(caller.http.get(f"{url.path}?{url.query}0"), 403, "url_invalid")
+    # From that render, another swap: the source is the first photo.
+    again = caller.body(source_image_s3_key=None, source_render_public_id=public_id)
+    assert caller.submit(again).status_code == 202
+
+
+# Refused
+
+
+def test_too_few_credits_is_402_and_charges_nothing(http: Any, settings: Settings) -> None:
+    poor = Caller(http, settings, "poor", credits=1)
+
+    assert_problem(poor.submit(poor.body()), 402, "insufficient_credits")
+    assert poor.balance == 1
+
+
+def test_a_foreign_or_missing_source_is_the_same_404(caller: Caller, http: Any, settings: Settings) -> None:
+    other = Caller(http, settings, "other", credits=10)
+    foreign = caller.submit(caller.body(source_image_s3_key=other.upload()))
+    missing = caller.submit(caller.body(source_image_s3_key=f"uploads/{caller.client.id}/none.jpg"))
+    escaping = caller.submit(caller.body(source_image_s3_key=f"uploads/{caller.client.id}/../x.jpg"))
+    nothing = caller.submit(caller.body(source_image_s3_key=None, source_render_public_id="none"))
+
+    for answer in (foreign, missing, escaping, nothing):
+        assert_problem(answer, 404, "not_found")
+    assert foreign.json() == missing.json() == escaping.json() == nothing.json()
+    assert caller.balance == 100
+
+
+def test_another_clients_job_is_the_same_404_as_none(caller: Caller, http: Any, settings: Settings) -> None:
+    accepted = caller.submit(caller.body()).json()
+    other = Caller(http, settings, "nosy", credits=10)
+
+    foreign = other.get(f"/v1/jobs/{accepted['job_id']}")
+    assert_problem(foreign, 404, "not_found")
+    assert foreign.json() == other.get("/v1/jobs/none").json()
+
+
+# Twice
+
+
+def test_the_same_request_with_an_idempotency_key_is_charged_once(caller: Caller) -> None:
+    body = caller.body()
+    first = caller.submit(body, **{"Idempotency-Key": "once"})
+    second = caller.submit(body, **{"Idempotency-Key": "once"})
+
+    assert second.status_code == 202
+    assert second.json() == first.json()
+    assert caller.balance == 100 - first.json()["credits_cost"]
+
+
+def test_an_idempotency_key_with_another_body_is_unprocessable(caller: Caller) -> None:
+    body = caller.body()
+    caller.submit(body, **{"Idempotency-Key": "once"})
+
+    assert located(caller.submit(body | {"mood": "fresh"}, **{"Idempotency-Key": "once"})) == {
+        ("header", "Idempotency-Key")
+    }
+
+
+# Around
+
+
+def test_an_upload_takes_only_photo_types(caller: Caller) -> None:
+    answer = caller.http.post("/v1/uploads", json={"content_type": "text/html"}, headers=caller.headers)
+
+    assert located(answer) == {("body", "content_type")}
+
+
+def test_an_upload_url_is_good_for_its_key_alone(caller: Caller) -> None:
+    answer = caller.http.post("/v1/uploads", json={"content_type": "image/png"}, headers=caller.headers).json()
+    url = urlsplit(answer["url"])
+
+    assert answer["key"].startswith(f"uploads/{caller.client.id}/")
+    assert answer["key"].endswith(".png")
+    other = url.path.replace(caller.client.id, "01J9ZC4T7M3X6V2Q8R5N1B0KAD")
+    assert_problem(caller.http.put(f"{other}?{url.query}", content=b"x"), 403, "url_invalid")
+    assert_problem(caller.http.get(f"{url.path}?{url.query}"), 403, "url_invalid")
+
+
+def test_the_catalogues_are_listed(http: Any) -> None:
+    scenes = http.get("/v1/scene-types").json()["items"]
+    moods = http.get("/v1/moods").json()["items"]
+    presets = http.get("/v1/output-presets").json()["items"]
+
+    assert len(scenes) >= 10
+    assert "white" in {scene["name"] for scene in scenes}
+    assert len(moods) >= 10
+    for item in scenes + moods + presets:
+        assert {"name", "title", "description"} <= set(item)
+    for preset in presets:
+        assert preset["credits"] >= 1
+        assert preset["source_url"]
+
+
+def test_the_ledger_explains_the_balance(caller: Caller) -> None:
+    caller.submit(caller.body())
+
+    credits = caller.get("/v1/credits").json()
+
+    assert credits["balance"] == sum(entry["amount"] for entry in credits["entries"])
+    assert [entry["kind"] for entry in credits["entries"]] == ["debit", "grant"]
+    assert set(credits["entries"][0]) == {"id", "kind", "amount", "job_id", "created_at"}
+
+
+def test_health_says_what_is_missing(tmp_path: Path, valkey_url: str) -> None:
+    (tmp_path / "objects").write_text("a file where the store's folder should be")
+    settings = Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0")
+    with TestClient(create_app(settings)) as http:
+        assert http.get("/health/live").status_code == 200
+        answer = http.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert {part["part"] for part in answer.json()["missing"]} == {"database", "queue", "store"}
+
+
+def test_health_is_ready_when_all_is_there(http: Any) -> None:
+    answer = http.get("/health/ready")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "missing": []})
+
+
+def test_every_answer_has_a_request_id_of_its_own(http: Any, caller: Caller) -> None:
+    answers = [http.get("/health/live"), http.get("/nowhere"), http.delete("/v1/credits"), caller.submit({})]
+
+    ids = [answer.headers["x-request-id"] for answer in answers]
+    assert all(len(one) == 26 for one in ids)
+    assert len(set(ids)) == 4
+    assert_problem(answers[1], 404, "not_found")
+    assert_problem(answers[2], 405, "method_not_allowed")
+
+
+def test_a_path_tells_every_method_that_it_takes(http: Any, caller: Caller) -> None:
+    paths = {"/v1/jobs/x": "DELETE, GET, OPTIONS", "/v1/credits": "GET, OPTIONS", "/v1/uploads": "OPTIONS, POST"}
+
+    for path, methods in paths.items():
+        answer = http.options(path, headers=caller.headers)
+        assert (answer.status_code, answer.headers["allow"]) == (204, methods)
+
+
+def test_a_submit_while_the_queue_is_away_is_accepted_and_left_to_the_sweep(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0")
+    migrate(create_engine(settings.sqlalchemy_url))
+    with TestClient(create_app(settings)) as http:
+        caller = Caller(http, settings, "patient", credits=10)
+        accepted = caller.submit(caller.body())
+
+        assert accepted.status_code == 202
+        assert caller.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.json()["job_id"]]

@@ -1,0 +1,157 @@
+"""Bad input from the caller's side: uploaded, submitted and worked on, it ends by a code, and costs nothing."""
+
+import threading
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from litestar.testing import TestClient
+from PIL import Image
+
+from benchmarks.specimens import png16, saved, swapped_profile
+from pipeline.core.networks import Networks
+from service.api.app import create_app
+from service.catalogue.catalogue import load_catalogue
+from service.database.engine import create_engine, migrate
+from service.jobs.transitions import Jobs
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.registry import Stored
+from service.worker.networks import open_networks
+from service.worker.run import Run
+from tests.support.caller import Caller, assert_problem
+from tests.support.hostile import SENT, Sent
+
+BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
+#: One of each group.
+FIRST = list({one.group: one for one in reversed(SENT)}.values())
+
+
+class Bench:
+    """The API, and a worker's hands without its process."""
+
+    def __init__(self, http: Any, settings: Settings, networks: Networks) -> None:
+        self.caller = Caller(http, settings, "bench", credits=1000)
+        self.settings = settings
+        engine = create_engine(settings.sqlalchemy_url)
+        sources, renders = open_buckets(settings)
+        self.run = Run(
+            jobs=Jobs(engine, lease=60, max_attempts=3),
+            sources=sources,
+            renders=renders,
+            stored=Stored(engine),
+            catalogue=load_catalogue(),
+            networks=networks,
+            limits=settings.limits,
+            time_limit=300,
+            keep_every=15,
+            stopping=threading.Event(),
+            end_after=lambda seconds: None,
+        )
+
+    def end(self, data: bytes) -> dict[str, Any]:
+        """Upload, submit and carry out; return the job as its caller sees it."""
+        body = self.caller.body(source_image_s3_key=self.caller.upload(data), output_preset="open_graph")
+        accepted = self.caller.submit(body)
+        assert accepted.status_code == 202, accepted.text
+        self.run(accepted.json()["job_id"])
+        job: dict[str, Any] = self.caller.get(f"/v1/jobs/{accepted.json()['job_id']}").json()
+        return job
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Bench]:
+    settings = Settings(home=tmp_path_factory.mktemp("bad"), queue_url=valkey_url)
+    migrate(create_engine(settings.sqlalchemy_url))
+    with TestClient(create_app(settings)) as http:
+        yield Bench(http, settings, open_networks(settings))
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of some, as it would in service
+@pytest.mark.parametrize("sent", FIRST, ids=[str(one) for one in FIRST])
+def test_one_of_each_group_ends_by_its_code_and_is_refunded(bench: Bench, sent: Sent) -> None:
+    before = bench.caller.balance
+
+    job = bench.end(sent.make())
+
+    code = job["error"] and job["error"]["code"]
+    if sent.end is None:
+        # a photo after all, of coloured waves: no product, but where its own alpha says so
+        assert code == (None if "transparen" in str(sent) else "no_subject")
+    else:
+        assert code == sent.end
+    assert job["status"] == ("FAILURE" if code else "SUCCESS")
+    assert job["attempt"] == 1, "another attempt would give the same answer"
+    assert job["credits_refunded"] == (job["credits_cost"] if code else 0)
+    assert bench.caller.balance == before - job["credits_cost"] + job["credits_refunded"]
+
+
+def bottle() -> Image.Image:
+    return Image.open(BytesIO(BOTTLE)).convert("RGB").resize((480, 480))
+
+
+def tagged(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return saved(bottle().rotate(90), "JPEG", quality=92, exif=exif.tobytes())
+
+
+PRODUCTS: dict[str, Callable[[], bytes]] = {
+    "CMYK JPEG": lambda: saved(bottle().convert("CMYK"), "JPEG", quality=92),
+    "16-bit PNG": lambda: png16(np.asarray(bottle(), dtype=np.uint16) * 257),
+    "palette PNG": lambda: saved(bottle().quantize(200), "PNG"),
+    "turned JPEG": lambda: tagged(6),
+    "moving WebP": lambda: saved(bottle(), "WEBP", save_all=True, append_images=[bottle().rotate(5)]),
+    "moving PNG": lambda: saved(bottle(), "PNG", save_all=True, append_images=[bottle().rotate(5)]),
+    "JPEG with a broken profile": lambda: saved(bottle(), "JPEG", icc_profile=swapped_profile()[:300]),
+    "JPEG with a ZIP behind it": lambda: saved(bottle(), "JPEG") + b"PK\x05\x06" + bytes(18),
+}
+
+
+@pytest.mark.parametrize("kind", PRODUCTS)
+def test_an_unusual_photo_of_a_product_is_swapped(bench: Bench, kind: str) -> None:
+    job = bench.end(PRODUCTS[kind]())
+
+    assert (job["status"], job["error"], job["credits_refunded"]) == ("SUCCESS", None, 0)
+    assert (job["render"]["width"], job["render"]["height"]) == (1200, 630)
+
+
+def test_an_upload_over_the_limit_is_refused_and_a_photo_that_is_too_heavy_costs_nothing(
+    tmp_path: Path, valkey_url: str
+) -> None:
+    settings = Settings(home=tmp_path, queue_url=valkey_url, max_photo_bytes=1000)
+    migrate(create_engine(settings.sqlalchemy_url))
+    with TestClient(create_app(settings)) as http:
+        caller = Caller(http, settings, "heavy", credits=10)
+        reserved = http.post("/v1/uploads", json={"content_type": "image/jpeg"}, headers=caller.headers).json()
+        assert_problem(http.put(reserved["url"], content=b"x" * 1001), 413, "body_too_large")
+        # S3 takes what the bucket allows: the submit looks at what lies there
+        open_buckets(settings)[0].put(reserved["key"], b"x" * 1001, "image/jpeg")
+        answer = caller.submit(caller.body(source_image_s3_key=reserved["key"]))
+
+        assert (answer.status_code, answer.json()["detail"][0]["type"]) == (422, "photo_too_large")
+        assert caller.balance == 10
+
+
+@pytest.mark.parametrize("leads", ["file", "folder", "nowhere", "itself"])
+def test_a_link_in_the_stores_folder_that_leads_out_of_it_is_no_photo(bench: Bench, tmp_path: Path, leads: str) -> None:
+    (tmp_path / "secret.jpg").write_bytes(BOTTLE)
+    folder = bench.settings.home / "objects" / "sources" / "uploads" / bench.caller.client.id
+    folder.mkdir(parents=True, exist_ok=True)
+    target = {"file": tmp_path / "secret.jpg", "folder": tmp_path, "nowhere": tmp_path / "none"}
+    link = folder / f"link-{leads}"
+    link.symlink_to(target.get(leads, link))
+    key = f"uploads/{bench.caller.client.id}/link-{leads}" + ("/secret.jpg" if leads == "folder" else "")
+    before = bench.caller.balance
+
+    submitted = bench.caller.submit(bench.caller.body(source_image_s3_key=key))
+    sources = open_buckets(bench.settings)[0]
+    fetched = bench.caller.http.get(sources.download_url(key, "image/jpeg", "http://testserver.local").url)
+
+    assert_problem(submitted, 404, "not_found")
+    assert_problem(fetched, 404, "not_found")
+    assert bench.caller.balance == before

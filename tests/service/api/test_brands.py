@@ -1,0 +1,257 @@
+"""Brands: what they take and refuse, whose they are, and what a request that names one gets from it."""
+
+import threading
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from pipeline.background.paint import prompt
+from pipeline.scene.composition import compose
+from service.accounts import brands as brands_module
+from service.accounts.brands import Brands, Profile, SeedPolicy
+from service.accounts.clients import Accounts
+from service.catalogue.catalogue import load_catalogue
+from service.catalogue.specs import resolve_spec
+from service.database.tables import jobs, request_logs
+from tests.support.caller import Caller, assert_problem, located
+
+PINNED = {
+    "palette": ["ivory", "#2F5D50", "rgb(232, 199, 184)"],
+    "style_words": [" linen ", "soft daylight"],
+    "seed_policy": "pinned",
+    "default_preset": "shopify_product",
+}
+
+
+def put(caller: Caller, name: str, /, **body: Any) -> httpx.Response:
+    answer = caller.http.put(f"/v1/brands/{quote(name, safe='')}", json=body, headers=caller.headers)
+    assert isinstance(answer, httpx.Response)
+    return answer
+
+
+def get(caller: Caller, name: str) -> httpx.Response:
+    return caller.get(f"/v1/brands/{quote(name, safe='')}")
+
+
+def job_of(caller: Caller, answer: httpx.Response) -> tuple[dict[str, Any], sa.Row[Any]]:
+    """The spec of an accepted job, and its request's log."""
+    assert answer.status_code == 202, answer.text
+    query = sa.select(jobs.c.spec, request_logs).join(request_logs, request_logs.c.request_id == jobs.c.request_id)
+    with caller.engine.connect() as connection:
+        row = connection.execute(query.where(jobs.c.id == answer.json()["job_id"])).one()
+    return row.spec, row
+
+
+# The routes
+
+
+def test_a_brand_is_made_replaced_listed_and_deleted(caller: Caller) -> None:
+    made = put(caller, "Lumen & Öl", **PINNED)
+    brand = made.json()
+    assert made.status_code == 201
+    assert brand["name"] == "Lumen & Öl"
+    assert brand["palette"] == ["#fffff0", "#2f5d50", "#e8c7b8"]
+    assert brand["style_words"] == ["linen", "soft daylight"]
+    assert (brand["seed_policy"], brand["default_preset"]) == ("pinned", "shopify_product")
+    assert 0 <= brand["seed"] < 2**31
+    assert get(caller, "Lumen & Öl").json() == brand
+
+    replaced = put(caller, "Lumen & Öl", seed_policy="pinned", palette=["teal"])
+    assert replaced.status_code == 200
+    assert replaced.json()["palette"] == ["#008080"]
+    assert (replaced.json()["style_words"], replaced.json()["default_preset"]) == ([], None)
+    assert (replaced.json()["seed"], replaced.json()["created_at"]) == (brand["seed"], brand["created_at"])
+    assert replaced.json()["updated_at"] >= brand["updated_at"]
+
+    put(caller, "Acme")
+    assert [one["name"] for one in caller.get("/v1/brands").json()["items"]] == ["Acme", "Lumen & Öl"]
+
+    gone = caller.http.delete("/v1/brands/Acme", headers=caller.headers)
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert_problem(get(caller, "Acme"), 404, "not_found")
+    assert_problem(caller.http.delete("/v1/brands/Acme", headers=caller.headers), 404, "not_found")
+
+
+def test_a_pinned_brand_has_a_seed_and_a_free_one_has_none(caller: Caller) -> None:
+    assert put(caller, "b").json()["seed"] is None
+    assert put(caller, "b", seed_policy="pinned", seed=7).json()["seed"] == 7
+    assert put(caller, "b", seed_policy="pinned", seed=None).json()["seed"] == 7
+    assert put(caller, "b", seed_policy="pinned", seed=0).json()["seed"] == 0
+    assert put(caller, "b", seed_policy="free").json()["seed"] is None
+
+
+def test_all_that_is_wrong_with_a_brand_is_told_at_once(caller: Caller) -> None:
+    answer = put(
+        caller,
+        "wrong",
+        palette=["teal", "no colour", "#12"],
+        style_words=["fine", "", "x" * 61, "two\nlines", "   ", "\u202eevil"],
+        seed_policy="free",
+        seed=5,
+        default_preset="shopify",
+        name="b",
+    )
+
+    assert located(answer) == {
+        ("body", "palette", 1),
+        ("body", "palette", 2),
+        *(("body", "style_words", index) for index in (1, 2, 3, 4, 5)),
+        ("body", "seed"),
+        ("body", "default_preset"),
+        ("body", "name"),
+    }
+    assert "shopify_product" in answer.text
+    assert get(caller, "wrong").status_code == 404
+    assert located(put(caller, "wrong", palette=["teal"] * 7, style_words=["a"] * 13, seed_policy="often")) == {
+        ("body", "palette"),
+        ("body", "style_words"),
+        ("body", "seed_policy"),
+    }
+    for seed in (2**31, -1, True, "7", 1.5):
+        assert located(put(caller, "wrong", seed_policy="pinned", seed=seed)) == {("body", "seed")}
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 120, "Ünïcode 店", "50% & more?#", "..", "~", "\u202eright to left"])
+def test_a_name_may_be_anything_that_a_request_can_say(caller: Caller, name: str) -> None:
+    encoded = name.replace(".", "%2E") if name == ".." else None
+    path = f"/v1/brands/{encoded or quote(name, safe='')}"
+    assert caller.http.put(path, json={}, headers=caller.headers).status_code == 201
+    assert caller.http.get(path, headers=caller.headers).json()["name"] == name
+    assert caller.submit(caller.body(pilot_brand=name)).status_code == 202
+
+
+@pytest.mark.parametrize("name", ["x" * 121, "two\nlines", "\x00", "\x9f"])
+def test_what_no_request_can_name_is_no_name(caller: Caller, name: str) -> None:
+    told = put(caller, name).json()["detail"]
+    assert [(one["loc"], one["type"]) for one in told] == [(["path", "name"], "brand_name")]
+    assert_problem(get(caller, name), 404, "not_found")
+
+
+def test_a_name_with_a_slash_has_no_route(caller: Caller) -> None:
+    assert put(caller, "a/b").status_code == 404
+    assert caller.submit(caller.body(pilot_brand="a/b")).status_code == 202, "it is only recorded"
+
+
+def test_a_client_has_so_many_brands_and_no_more(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brands_module, "MOST", 2)
+    assert [put(caller, name).status_code for name in "aba"] == [201, 201, 200]
+    assert_problem(put(caller, "c"), 409, "too_many_brands")
+
+
+# What a request gets
+
+
+def test_a_known_brand_fills_in_what_the_request_leaves_out(caller: Caller) -> None:
+    seed = put(caller, "b", **PINNED).json()["seed"]
+
+    spec, log = job_of(caller, caller.submit(caller.body(pilot_brand="b", dominant_colors=[])))
+
+    assert spec["dominant_colors"] == ["#fffff0", "#2f5d50", "#e8c7b8"]
+    assert (spec["style_words"], spec["seed"], spec["pinned"]) == (["linen", "soft daylight"], seed, True)
+    assert (log.pilot_brand, log.body["dominant_colors"]) == ("b", []), "the log has the request as it came"
+
+
+def test_what_the_request_says_wins(caller: Caller) -> None:
+    put(caller, "b", **PINNED)
+    spec, _ = job_of(caller, caller.submit(caller.body(pilot_brand="b", dominant_colors=["teal"])))
+    assert spec["dominant_colors"] == ["#008080"]
+
+
+def test_a_free_brand_draws_a_seed_for_each_swap(caller: Caller) -> None:
+    put(caller, "b", **PINNED | {"seed_policy": "free"})
+    specs = [job_of(caller, caller.submit(caller.body(pilot_brand="b")))[0] for _ in range(2)]
+    assert [spec["pinned"] for spec in specs] == [False, False]
+    assert specs[0]["seed"] != specs[1]["seed"]
+    assert specs[0]["style_words"] == ["linen", "soft daylight"]
+
+
+@pytest.mark.parametrize("name", ["B", "b ", "none"])
+def test_a_brand_that_is_not_known_by_exactly_that_name_is_only_recorded(caller: Caller, name: str) -> None:
+    put(caller, "b", **PINNED)
+    spec, log = job_of(caller, caller.submit(caller.body(pilot_brand=name, dominant_colors=[])))
+    assert (spec["dominant_colors"], spec["style_words"], spec["pinned"]) == ([], [], False)
+    assert log.pilot_brand == name
+
+
+def test_a_job_keeps_what_it_was_made_of_whatever_becomes_of_the_brand(caller: Caller) -> None:
+    put(caller, "b", **PINNED)
+    answer = caller.submit(caller.body(pilot_brand="b", dominant_colors=[]))
+    before, _ = job_of(caller, answer)
+
+    put(caller, "b", palette=["black"])
+    caller.http.delete("/v1/brands/b", headers=caller.headers)
+
+    assert job_of(caller, answer)[0] == before
+
+
+def test_a_repeated_request_gets_its_first_answer_though_the_brand_has_changed(caller: Caller) -> None:
+    put(caller, "b", **PINNED)
+    body = caller.body(pilot_brand="b", dominant_colors=[])
+    once = {"Idempotency-Key": "once"}
+    first = caller.submit(body, **once)
+
+    put(caller, "b", palette=["black"])
+
+    assert caller.submit(body, **once).json() == first.json()
+
+
+def test_style_words_reach_the_prompt_and_stay_within_their_quotes() -> None:
+    stored = {
+        "scene_type": "podium",
+        "mood": "calm",
+        "dominant_colors": [],
+        "output_preset": "shopify_product",
+        "seed": 1,
+        "style_words": ["linen", 'say "nothing" else', "«»"],
+    }
+    spec = resolve_spec(stored, load_catalogue())
+
+    words = prompt(spec, compose(spec, 64, 64))
+
+    assert 'in a style that fits the words "linen, say nothing else"' in words
+    # a job from before there were brands
+    old = {name: value for name, value in stored.items() if name != "style_words"}
+    assert resolve_spec(old, load_catalogue()).style_words == ""
+
+
+# The database
+
+
+def test_puts_of_one_brand_at_once_make_it_once_with_one_seed(engine: sa.Engine) -> None:
+    client, _ = Accounts(engine).add("shop", credits=0)
+    brands = Brands(engine)
+    start = threading.Barrier(6)
+    seeds: list[int | None] = []
+    new: list[bool] = []
+
+    def race() -> None:
+        start.wait()
+        brand, made = brands.put("b", Profile(seed_policy=SeedPolicy.PINNED), client_id=client.id)
+        seeds.append(brand.seed)
+        new.append(made)
+
+    threads = [threading.Thread(target=race) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (sorted(new), len(set(seeds))) == ([False] * 5 + [True], 1)
+    kept = brands.get("b", client_id=client.id)
+    assert kept is not None
+    assert kept.seed == seeds[0]
+
+
+def test_clients_have_brands_of_the_same_name_and_each_its_own(engine: sa.Engine) -> None:
+    accounts, brands = Accounts(engine), Brands(engine)
+    one, two = (accounts.add(name, credits=0)[0] for name in ("one", "two"))
+    brands.put("b", Profile(palette=("#111111",)), client_id=one.id)
+    brands.put("b", Profile(palette=("#222222",)), client_id=two.id)
+
+    assert brands.delete("b", client_id=two.id)
+
+    assert [brand.palette for brand in brands.list(one.id)] == [("#111111",)]
+    assert (brands.list(two.id), brands.get("b", client_id=two.id)) == ([], None)

@@ -1,0 +1,233 @@
+"""A dry run says what a submit would do, to the letter, and does nothing; a seed that is asked for is the job's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.tables import jobs, request_logs, stored_objects
+from service.jobs.intake import Orders, QueueFull, TooManyUnfinishedJobs
+from service.settings import Settings
+from service.storage.registry import SourceDoomed, Stored
+from tests.service.api.test_admission import Api, api, standing  # noqa: F401  # api: a fixture
+from tests.service.jobs.test_transitions import Shop
+from tests.support.caller import SWAP, Caller, assert_problem, located
+
+
+def dry(caller: Caller, body: Any, query: str = "dry_run=true", **headers: str) -> httpx.Response:
+    answer = caller.http.post(f"{SWAP}?{query}", json=body, headers=caller.headers | headers)
+    assert isinstance(answer, httpx.Response)
+    return answer
+
+
+def codes(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    for one in answer.json()["warnings"]:
+        assert one["message"].endswith("."), one
+    return [one["code"] for one in answer.json()["warnings"]]
+
+
+def everything(engine: sa.Engine) -> list[Any]:
+    """Every row of every table that a submit writes to."""
+    with engine.connect() as connection:
+        tables = ("request_logs", "jobs", "ledger", "stored_objects", "clients")
+        return [connection.exec_driver_sql(f"SELECT * FROM {name}").all() for name in tables]
+
+
+def test_the_plan_is_what_the_submit_then_does(caller: Caller) -> None:
+    body = caller.body(scene_type="Marble Tabletop", mood="CALM", dominant_colors=["ivory", "#ABC"])
+
+    plan = dry(caller, body, "dry_run=true&seed=11").json()
+    accepted = caller.http.post(f"{SWAP}?seed=11", json=body, headers=caller.headers).json()
+
+    with caller.engine.connect() as connection:
+        log = connection.execute(sa.select(request_logs).filter_by(request_id=accepted["request_id"])).one()
+        job = connection.execute(sa.select(jobs).filter_by(id=accepted["job_id"])).one()
+    assert plan["request"] == log.body
+    assert {name: plan["request"][name] for name in ("scene_type", "mood", "dominant_colors")} == {
+        "scene_type": "marble_tabletop",
+        "mood": "calm",
+        "dominant_colors": ["#fffff0", "#aabbcc"],
+    }
+    assert job.spec.items() >= {name: plan["request"][name] for name in job.spec.keys() & plan["request"]}.items()
+    assert job.spec["seed"] == plan["seed"]
+    assert (plan["seed"], plan["brand"], plan["warnings"]) == (11, None, [])
+    assert (plan["credits_cost"], plan["balance"], plan["affordable"]) == (accepted["credits_cost"], 100, True)
+    presets = caller.get("/v1/output-presets").json()["items"]
+    assert plan["preset"] == next(one for one in presets if one["name"] == "shopify_product")
+
+
+def test_nothing_is_charged_stored_queued_or_remembered(caller: Caller) -> None:
+    body, once = caller.body(), {"Idempotency-Key": "once"}
+    before, waiting = everything(caller.engine), caller.http.app.state.bell.messages()
+
+    first = dry(caller, body, **once)
+    second = dry(caller, body | {"mood": "fresh"}, **once)
+
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert "location" not in first.headers
+    assert everything(caller.engine) == before
+    assert caller.http.app.state.bell.messages() == waiting
+    accepted = caller.submit(body, **once)
+    assert dry(caller, body | {"mood": "fresh"}, **once).status_code == 200, "the key is not looked at"
+    assert caller.submit(body, **once).json() == accepted.json()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scene_type": ...},
+        {"dominant_colors": ["#12", "red", "nope"], "mood": ""},
+        {"output_preset": "shopify"},
+        {"output_preset": "amazon_main"},
+        {"surprise": 1},
+        {"source_image_s3_key": None},
+        {"source_image_s3_key": "uploads/none.jpg"},
+        {"source_image_s3_key": None, "source_render_public_id": "none"},
+    ],
+)
+def test_what_is_wrong_is_told_as_a_submit_tells_it(caller: Caller, wrong: dict[str, Any]) -> None:
+    body = caller.body(**wrong)
+
+    tried, real = dry(caller, body), caller.submit(body)
+
+    assert tried.status_code in {404, 422}
+    assert (tried.status_code, tried.json()) == (real.status_code, real.json())
+
+
+def test_a_photo_that_is_doomed_too_large_or_another_s_is_refused_as_ever(caller: Caller, settings: Settings) -> None:
+    doomed, other = caller.body(), Caller(caller.http, settings, "other-of-dry-run", credits=1)
+    with caller.engine.begin() as connection:
+        photo = stored_objects.c.key == doomed["source_image_s3_key"]
+        connection.execute(stored_objects.update().where(photo).values(doomed_at=db_now()))
+    heavy = caller.body(source_image_s3_key=caller.upload(b"x" * (settings.max_photo_bytes // 2)))
+    caller.http.app.state.sources.put(heavy["source_image_s3_key"], b"x" * (settings.max_photo_bytes + 1), "")
+
+    for body in (doomed, other.body()):
+        assert_problem(dry(caller, body), 404, "not_found")
+        assert dry(caller, body).json() == caller.submit(body).json()
+    assert located(dry(caller, heavy)) == {("body", "source_image_s3_key")}
+    assert dry(caller, heavy).json() == caller.submit(heavy).json()
+
+
+def test_what_would_refuse_the_submit_is_a_warning(api: Callable[..., Api]) -> None:  # noqa: F811
+    one = api(unfinished_limit=1, queue_limit=1)
+    caller, poor = one.caller("rich"), one.caller("poor", credits=1)
+    body = caller.body()
+
+    assert codes(dry(poor, poor.body())) == ["insufficient_credits"]
+    assert dry(poor, poor.body()).json()["affordable"] is False
+    assert codes(dry(caller, body)) == []
+    job_id = caller.submit(body).json()["job_id"]
+    assert codes(dry(caller, body)) == ["queue_full", "too_many_unfinished_jobs"]
+    assert codes(dry(poor, poor.body())) == ["insufficient_credits", "queue_full"]
+    assert caller.jobs.claim(job_id) is not None
+    assert codes(dry(caller, body)) == ["too_many_unfinished_jobs"]
+    assert dry(caller, body).json()["balance"] == 98
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "said"),
+    [
+        ({"scene_type": "an old oak desk"}, ["scene_in_words"], "a tabletop of wood"),
+        ({"scene_type": "somewhere nice"}, ["scene_in_words"], "a sweep"),
+        ({"mood": "like a rainy sunday"}, ["mood_in_words"], "words"),
+        ({"pilot_brand": "nobody"}, ["brand_unknown"], "recorded"),
+        ({"scene_type": "white"}, ["colors_unused"], "white"),
+        ({"scene_type": "white", "output_preset": "amazon_main"}, ["colors_unused"], "white"),
+        ({"scene_type": "white", "output_preset": "transparent_cutout"}, ["colors_unused"], "transparent"),
+        ({"scene_type": "white", "dominant_colors": []}, [], ""),
+        ({"scene_type": "Podium", "mood": "calm"}, [], ""),
+    ],
+)
+def test_what_may_not_be_meant_is_a_warning(
+    caller: Caller, changes: dict[str, Any], expected: list[str], said: str
+) -> None:
+    answer = dry(caller, caller.body(**changes))
+
+    assert codes(answer) == expected
+    assert all(said in one["message"] for one in answer.json()["warnings"])
+
+
+def test_a_dry_run_is_counted_and_refused_as_a_submit_is(api: Callable[..., Api]) -> None:  # noqa: F811
+    caller = api(submit_rate=2).caller("curious")
+    body = caller.body()
+
+    assert [standing(dry(caller, body))[0] for _ in range(2)] == [1, 0]
+    assert_problem(dry(caller, body), 429, "rate_limited")
+
+
+def test_a_signature_that_does_not_fit_is_refused(caller: Caller) -> None:
+    assert_problem(dry(caller, caller.body(), **{"X-Shopify-Hmac-Sha256": "wrong"}), 401, "signature_invalid")
+
+
+@pytest.mark.parametrize("query", ["seed=0", f"seed={2**31 - 1}"])
+def test_a_seed_that_is_asked_for_is_the_job_s(caller: Caller, query: str) -> None:
+    job_id = caller.http.post(f"{SWAP}?{query}", json=caller.body(), headers=caller.headers).json()["job_id"]
+
+    claim = caller.jobs.claim(job_id)
+    assert claim is not None
+    assert claim.spec["seed"] == int(query.partition("=")[2])
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        *((f"seed={seed}", "seed") for seed in ("-1", 2**31, "x", "1.5", "")),
+        *((f"dry_run={word}", "dry_run") for word in ("maybe", "", "2")),
+    ],
+)
+def test_a_query_that_can_not_be_meant_is_named(caller: Caller, query: str, name: str) -> None:
+    before = everything(caller.engine)
+    assert located(dry(caller, {**caller.body(), "source_image_s3_key": "uploads/x.jpg"}, query)) == {("query", name)}
+    assert everything(caller.engine)[:3] == before[:3]
+
+
+def test_another_seed_is_another_request(caller: Caller) -> None:
+    body, once = caller.body(), {"Idempotency-Key": "seeded"}
+
+    def submit(query: str) -> httpx.Response:
+        return dry(caller, body, query, **once)
+
+    first = submit("seed=1")
+    assert submit("seed=1").json() == first.json()
+    assert located(submit("seed=2")) == {("header", "Idempotency-Key")}
+    assert located(submit("")) == {("header", "Idempotency-Key")}
+
+
+def test_an_outlook_is_what_accepting_would_meet(engine: sa.Engine) -> None:
+    shop = Shop(engine)
+    shop.orders = Orders(engine, unfinished_limit=2, queue_limit=2)
+    shop.order(cost=3)
+    assert shop.orders.foresee(shop.client.id, "uploads/x.jpg").refused_by == ()
+    claim = shop.jobs.claim(shop.order(cost=3).job_id)
+    assert claim is not None
+    shop.orders.foresee(shop.client.id, "uploads/new.jpg")
+
+    outlook = shop.orders.foresee(shop.client.id, "uploads/x.jpg")
+
+    assert outlook.balance == 4
+    assert [type(one) for one in outlook.refused_by] == [TooManyUnfinishedJobs]
+    with pytest.raises(TooManyUnfinishedJobs):
+        shop.order(cost=1)
+    rival = Shop(engine)
+    rival.order()
+    rival.orders = shop.orders
+    assert [type(one) for one in rival.orders.foresee(rival.client.id, "x").refused_by] == [QueueFull]
+    with pytest.raises(QueueFull):
+        rival.order()
+
+
+def test_an_outlook_refuses_a_doomed_photo_and_notes_no_use(engine: sa.Engine) -> None:
+    shop = Shop(engine)
+    Stored(engine).announce("sources", "uploads/old.jpg", client_id=shop.client.id)
+    assert Stored(engine).doom_sources(older_than=-1.0, most=9) == 1
+
+    with pytest.raises(SourceDoomed):
+        shop.orders.foresee(shop.client.id, "uploads/old.jpg")
+    shop.orders.foresee(shop.client.id, "uploads/unknown.jpg")
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(stored_objects.c.key)).scalars().all() == ["uploads/old.jpg"]

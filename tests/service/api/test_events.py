@@ -1,0 +1,456 @@
+"""Following a job: what stands now, each change soon after it, the end for certain, and nothing left behind."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from benchmarks.storm import servers
+from benchmarks.storm.servers import free_port
+from service.api.server import Server
+from service.database.engine import create_engine, migrate
+from service.database.tables import jobs, request_logs
+from service.jobs.notifier import Watch
+from service.jobs.records import JobStatus
+from service.jobs.states import FARTHEST, JobStates
+from service.settings import Settings
+from tests.conftest import new_database
+from tests.service.jobs.test_transitions import Shop, render
+from tests.support.caller import Caller, assert_problem
+from tests.support.installation import until
+
+
+@dataclass
+class Api:
+    """A server that runs in a thread, and one client of it."""
+
+    server: Server
+    caller: Caller
+
+    @property
+    def watch(self) -> Watch:
+        watch: Watch = self.server.config.app.state.watch  # type: ignore[union-attr]  # litestar's app has one
+        return watch
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The server's own."""
+        engine: sa.Engine = self.server.config.app.state.engine  # type: ignore[union-attr]  # litestar's app has one
+        return engine
+
+    def new_job(self) -> str:
+        answer = self.caller.submit(self.caller.body())
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["job_id"])
+
+    def follow(self, job_id: str, **headers: str) -> "Stream":
+        return Stream(self.caller, job_id, headers)
+
+    def let_go(self) -> None:
+        until(lambda: self.watch.streams() == 0, timeout=5)
+
+
+class Stream:
+    """An open stream, read line by line."""
+
+    def __init__(self, caller: Caller, job_id: str, headers: dict[str, str]) -> None:
+        self._opened = caller.http.stream("GET", f"/v1/jobs/{job_id}/events", headers=caller.headers | headers)
+        self.answer: httpx.Response = self._opened.__enter__()
+        assert self.answer.status_code == 200, self.answer.read()
+        self._lines = self.answer.iter_lines()
+        self.ids: list[int] = []
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.__exit__(None, None, None)
+
+    def block(self) -> list[str]:
+        """The lines up to the next empty one; none: the stream has ended."""
+        found: list[str] = []
+        for line in self._lines:
+            if not line:
+                return found
+            found.append(line)
+        assert found == []
+        return found
+
+    def event(self) -> dict[str, Any]:
+        """The next event, heartbeats left out."""
+        while (block := self.block())[0].startswith(":"):
+            pass
+        fields = dict(line.split(": ", 1) for line in block)
+        assert set(fields) == {"id", "event", "data"}
+        assert fields["event"] == "job"
+        self.ids.append(int(fields["id"]))
+        assert self.ids == sorted(set(self.ids)), "ids grow"
+        found: dict[str, Any] = json.loads(fields["data"])
+        return found
+
+    def rest(self) -> list[dict[str, Any]]:
+        """All events until the stream ends."""
+        found = []
+        while True:
+            try:
+                found.append(self.event())
+            except IndexError:
+                return found
+
+
+@contextmanager
+def serve(home: Path, queue_url: str, **changes: Any) -> Iterator[Api]:
+    settings = Settings(home=home, queue_url=queue_url, port=free_port(), **changes)
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
+    server = Server(settings)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    try:
+        until(lambda: server.started)
+        address = f"http://127.0.0.1:{settings.port}"
+        with httpx.Client(base_url=address, timeout=30, limits=httpx.Limits(max_connections=None)) as http:
+            yield Api(server, Caller(http, settings, "follower", credits=1000))
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Api]:
+    home = tmp_path_factory.mktemp("events")
+    url = ""
+    if request.param == "postgresql":
+        url = new_database(request.getfixturevalue("postgresql_server"), home.name)
+    with serve(home, valkey_url, database_url=url, stream_heartbeat=0.6, stream_limit=5) as one:
+        yield one
+        one.caller.engine.dispose()
+
+
+def cancel(api: Api, job_id: str) -> None:
+    assert api.caller.http.delete(f"/v1/jobs/{job_id}", headers=api.caller.headers).status_code == 200
+
+
+def test_a_job_is_told_at_once_at_each_change_and_to_its_end(api: Api) -> None:
+    job_id, moves = api.new_job(), api.caller.jobs
+    with api.follow(job_id) as stream:
+        first = stream.event()
+        assert first == {
+            "job_id": job_id,
+            "status": "NOT_STARTED",
+            "stage": None,
+            "progress": 0.0,
+            "attempt": 0,
+            "queue_position": first["queue_position"],
+            "error": None,
+            "credits_refunded": 0,
+        }
+        claim = moves.claim(job_id)
+        assert claim is not None
+        seen = [stream.event()]
+        delays = []
+        for stage, progress in (("fetch", 0.0), ("segment", 0.1), ("background", 0.3)):
+            moves.keep(claim, stage=stage, progress=progress)
+            moves.keep(claim)  # a lease renewed is no news
+            changed = time.monotonic()
+            seen.append(stream.event())
+            delays.append(time.monotonic() - changed)
+        moves.succeed(claim, render())
+        last = stream.rest()
+
+    assert [(one["status"], one["stage"], one["progress"], one["attempt"]) for one in [*seen, *last]] == [
+        ("IN_PROGRESS", None, 0.0, 1),
+        ("IN_PROGRESS", "fetch", 0.0, 1),
+        ("IN_PROGRESS", "segment", 0.1, 1),
+        ("IN_PROGRESS", "background", 0.3, 1),
+        ("SUCCESS", None, 1.0, 1),
+    ]
+    assert {one["queue_position"] for one in [*seen, *last]} == {None}
+    assert sorted(delays)[1] < 0.5
+    api.let_go()
+
+
+def test_a_failure_comes_with_its_error_and_its_refund(api: Api) -> None:
+    job_id = api.new_job()
+    with api.follow(job_id) as stream:
+        stream.event()
+        cancel(api, job_id)
+        (last,) = stream.rest()
+
+    assert (last["status"], last["credits_refunded"], last["error"]["code"]) == ("FAILURE", 2, "cancelled")
+
+
+def test_the_place_in_the_queue_moves_up(api: Api) -> None:
+    before, between, mine = api.new_job(), api.new_job(), api.new_job()
+    with api.follow(mine) as stream:
+        place = stream.event()["queue_position"]
+        cancel(api, between)
+        behind_one = stream.event()["queue_position"]
+        api.caller.jobs.claim(before)
+        next_one = stream.event()["queue_position"]
+        cancel(api, mine)
+
+    assert (place - behind_one, behind_one - next_one) == (1, 1)
+    with api.caller.engine.connect() as connection:
+        waiting = connection.execute(sa.select(sa.func.count()).where(jobs.c.status == "NOT_STARTED")).scalar_one()
+    assert next_one == waiting, "its own place is free now"
+
+
+def test_a_finished_job_is_one_event_and_the_end(api: Api) -> None:
+    job_id = api.new_job()
+    cancel(api, job_id)
+
+    with api.follow(job_id) as stream:
+        assert [one["status"] for one in stream.rest()] == ["FAILURE"]
+        assert stream.answer.headers["content-type"].startswith("text/event-stream")
+        assert stream.answer.headers["cache-control"] == "no-store"
+        assert stream.answer.headers["x-accel-buffering"] == "no"
+    path, seen = f"/v1/jobs/{job_id}/events", {"Last-Event-ID": str(stream.ids[0])}
+    again = api.caller.http.get(path, headers=api.caller.headers | seen)
+    assert (again.status_code, again.content) == (204, b"")
+    api.let_go()
+
+
+def test_whoever_comes_back_hears_only_what_is_newer(api: Api) -> None:
+    job_id = api.new_job()
+    with api.follow(job_id) as stream:
+        stream.event()
+    with api.follow(job_id, **{"Last-Event-ID": str(stream.ids[0])}) as same:
+        assert same.block() == [": here"], "nothing is newer"
+    claim = api.caller.jobs.claim(job_id)
+    assert claim is not None
+    api.caller.jobs.keep(claim, stage="segment", progress=0.1)
+    with api.follow(job_id, **{"Last-Event-ID": str(stream.ids[0])}) as newer:
+        assert newer.event()["stage"] == "segment"
+    assert newer.ids[0] > stream.ids[0]
+    for nonsense in ("", "x", "-1", "9" * 5000, "99999999999999999999"):
+        with api.follow(job_id, **{"Last-Event-ID": nonsense}) as other:
+            assert other.event()["stage"] == "segment"
+    cancel(api, job_id)
+    with api.follow(job_id, **{"Last-Event-ID": str(newer.ids[0])}) as end:
+        assert [one["status"] for one in end.rest()] == ["FAILURE"]
+
+
+def test_a_job_that_is_handed_back_and_started_again_still_has_growing_ids(api: Api) -> None:
+    job_id, moves = api.new_job(), api.caller.jobs
+    with api.follow(job_id) as stream:
+        stream.event()
+        for _ in range(2):
+            claim = moves.claim(job_id)
+            assert claim is not None
+            assert (one := stream.event())["attempt"] == 1, one
+            moves.keep(claim, stage="segment", progress=0.1)
+            assert (one := stream.event())["stage"] == "segment", one
+            moves.hand_back(claim, uncounted=True)
+            assert ((one := stream.event())["status"], one["stage"], one["attempt"]) == ("IN_PROGRESS", None, 0)
+        cancel(api, job_id)
+        assert stream.rest()[-1]["status"] == "FAILURE"
+
+
+def test_a_stream_on_which_nothing_happens_says_that_it_is_there(api: Api) -> None:
+    job_id = api.new_job()
+    with api.follow(job_id) as stream:
+        stream.event()
+        start = time.monotonic()
+        assert [stream.block() for _ in range(3)] == [[": here"]] * 3
+        assert 1.0 < time.monotonic() - start < 6.0
+    cancel(api, job_id)
+
+
+def test_clients_that_leave_leave_nothing_behind(api: Api) -> None:
+    job_id = api.new_job()
+    for _ in range(3):
+        streams = [api.follow(job_id) for _ in range(5)]
+        for stream in streams:
+            stream.event()
+        assert api.watch.streams() == 5
+        for stream in streams:
+            stream.__exit__(None, None, None)
+        api.let_go()
+    address = httpx.URL(str(api.caller.http.base_url))
+    for words in ("", "\r\n"):  # gone before the answer, with half a request and with a whole one
+        with socket.create_connection((address.host, address.port or 0)) as half:
+            key = api.caller.headers["Authorization"]
+            half.sendall(
+                f"GET /v1/jobs/{job_id}/events HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\n{words}".encode()
+            )
+    time.sleep(0.3)
+    api.let_go()
+    cancel(api, job_id)
+
+
+def test_one_stream_too_many_is_refused_until_one_is_closed(api: Api) -> None:
+    job_id = api.new_job()
+    streams = [api.follow(job_id) for _ in range(5)]
+    refused = api.caller.get(f"/v1/jobs/{job_id}/events")
+
+    assert_problem(refused, 429, "too_many_streams")
+    assert refused.headers["retry-after"] == "10"
+    other = Caller(api.caller.http, api.caller.settings, f"other-{job_id}", credits=1)
+    assert_problem(other.get(f"/v1/jobs/{job_id}/events"), 404, "not_found")
+    other.engine.dispose()
+    streams.pop().__exit__(None, None, None)
+    until(lambda: api.watch.streams() == 4, timeout=5)
+    with api.follow(job_id) as one_more:
+        assert one_more.event()["status"] == "NOT_STARTED"
+    for stream in streams:
+        stream.__exit__(None, None, None)
+    cancel(api, job_id)
+    api.let_go()
+
+
+def test_however_many_watch_the_database_is_asked_once(engine: sa.Engine) -> None:
+    shop = Shop(engine, credits=100)
+    ids = [shop.order(cost=1).job_id for _ in range(20)]
+    statements: list[str] = []
+    states = JobStates(engine)
+
+    def see(_: Any, __: Any, statement: str, *___: Any) -> None:
+        statements.extend([statement] if statement.startswith("SELECT") else [])
+
+    sa.event.listen(engine, "before_cursor_execute", see)
+
+    async def watch() -> int:
+        one = Watch(states.of, every=0.1)
+        watchers = [one.open(job_id) for job_id in ids for _ in range(5)]
+        news = await asyncio.gather(*(watcher.news(5) for watcher in watchers))
+        assert [state.queue_position for state in news if state is not None][::5] == list(range(20))
+        statements.clear()
+        await asyncio.sleep(1.05)
+        asked = len(statements)
+        for watcher in watchers:
+            watcher.close()
+        await asyncio.sleep(0.25)
+        statements.clear()
+        await asyncio.sleep(0.5)
+        assert statements == [], "nobody watches"
+        one.close()
+        return asked
+
+    assert 1 <= asyncio.run(watch()) <= 11
+
+
+def test_whoever_stands_far_back_is_told_so_and_nobody_counts_further(engine: sa.Engine) -> None:
+    shop = Shop(engine)
+    last = shop.order(cost=1)
+    names = [f"{number:026d}" for number in range(FARTHEST + 1)]  # made at the same moment: their ids decide
+    with engine.begin() as connection:
+        log = dict(connection.execute(sa.select(request_logs)).mappings().one())
+        job = dict(connection.execute(sa.select(jobs)).mappings().one())
+        connection.execute(request_logs.insert(), [log | {"request_id": name} for name in names])
+        connection.execute(jobs.insert(), [job | {"id": name, "request_id": name} for name in names])
+
+    states = JobStates(engine).of([*(names[place] for place in (0, 7, 999, 1000)), last.job_id])
+
+    places = [states[name].queue_position for name in sorted(states)]
+    assert places == [0, 7, 999, FARTHEST, FARTHEST]
+
+
+def test_every_write_of_a_job_s_row_is_counted(engine: sa.Engine) -> None:
+    shop = Shop(engine)
+    job_id = shop.order().job_id
+    seen: list[int] = []
+
+    def look() -> None:
+        state = JobStates(engine).of_client(job_id, shop.client.id)
+        assert state is not None
+        seen.append(state.event_id)
+
+    moves: list[Callable[[], Any]] = [lambda: shop.jobs.unsent(job_id), lambda: shop.jobs.claim(job_id)]
+    for move in (lambda: None, *moves):
+        move()
+        look()
+    claim = shop.jobs.cancel(job_id, client_id=shop.client.id)
+    assert claim is not None
+    look()
+
+    assert seen == sorted(set(seen))
+    state = JobStates(engine).of_client(job_id, shop.client.id)
+    assert state is not None
+    assert (state.status, state.over, state.credits_refunded) == (JobStatus.FAILURE, True, 2)
+
+
+# Outages
+
+
+def test_while_the_database_is_away_the_stream_lives_and_then_tells_what_has_changed(
+    tmp_path: Path, valkey_url: str
+) -> None:
+    with servers.public_folder() as folder, servers.postgresql(folder) as database:
+        url = servers.make_database(database.url, "away")
+        with serve(tmp_path, valkey_url, database_url=url, stream_heartbeat=0.6) as api:
+            job_id = api.new_job()
+            with api.follow(job_id) as stream:
+                stream.event()
+                for leave, come_back in ((database.pause, database.go_on), (database.kill, database.start)):
+                    leave()
+                    assert [stream.block() for _ in range(3)] == [[": here"]] * 3
+                    come_back()
+                    if database.pause is leave:
+                        assert api.caller.jobs.claim(job_id) is not None
+                        assert stream.event()["status"] == "IN_PROGRESS"
+                until(lambda: api.caller.http.get("/health/ready").status_code == 200)
+                cancel(api, job_id)
+                assert [one["status"] for one in stream.rest()] == ["FAILURE"]
+            api.caller.engine.dispose()
+
+
+def test_an_api_that_is_told_to_stop_ends_its_streams_at_once(tmp_path: Path, valkey_url: str) -> None:
+    settings = Settings(home=tmp_path, queue_url=valkey_url, port=free_port())
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
+    command = [sys.executable, "-m", "service.cli.main", "api", "--port", str(settings.port)]
+    with subprocess.Popen(command, env=settings.environment()) as process:
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", timeout=30) as http:
+                until(lambda: answers(http))
+                caller = Caller(http, settings, "cut-off", credits=10)
+                api = Api(None, caller)  # type: ignore[arg-type]  # it runs elsewhere
+                job_id = api.new_job()
+                streams = [api.follow(job_id) for _ in range(20)]
+                for stream in streams:
+                    stream.event()
+
+                process.send_signal(signal.SIGTERM)
+                start = time.monotonic()
+
+                assert [stream.rest() for stream in streams] == [[]] * 20
+                process.wait(20)
+                assert time.monotonic() - start < 3
+                caller.engine.dispose()
+        finally:
+            process.kill()
+
+
+def answers(http: httpx.Client) -> bool:
+    try:
+        return http.get("/health/live").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_a_stream_that_has_been_open_for_long_ends_and_can_be_gone_on_with(tmp_path: Path, valkey_url: str) -> None:
+    with serve(tmp_path, valkey_url, stream_seconds=0.5) as api:
+        job_id = api.new_job()
+        with api.follow(job_id) as stream:
+            assert [one["status"] for one in stream.rest()] == ["NOT_STARTED"]
+        cancel(api, job_id)
+        with api.follow(job_id, **{"Last-Event-ID": str(stream.ids[0])}) as again:
+            assert [one["status"] for one in again.rest()] == ["FAILURE"]
+        api.caller.engine.dispose()

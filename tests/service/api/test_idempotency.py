@@ -1,0 +1,235 @@
+"""Idempotency keys: the first answer again for a day, a free key after it, and never two charges."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.accounts.ledger import InsufficientCredits
+from service.database.clock import db_now
+from service.database.engine import create_engine, migrate
+from service.database.tables import clients, request_logs
+from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlight, Orders
+from service.jobs.sweep import build_sweep
+from service.settings import Settings
+from tests.conftest import new_database
+from tests.service.jobs.test_transitions import Shop
+from tests.support.caller import Caller
+
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+def shop(engine: sa.Engine) -> Shop:
+    return Shop(engine)
+
+
+def age(engine: sa.Engine, seconds: float) -> None:
+    """Make every request so much older than it is."""
+    with engine.begin() as connection:
+        connection.execute(request_logs.update().values(created_at=db_now(-seconds)))
+
+
+def logs(engine: sa.Engine) -> list[tuple[str, str | None]]:
+    """Body hash and idempotency key of every request, in their order."""
+    with engine.connect() as connection:
+        query = sa.select(request_logs.c.body_sha256, request_logs.c.idempotency_key)
+        return [tuple(row) for row in connection.execute(query.order_by(request_logs.c.created_at))]
+
+
+def at_once(orders: list[dict[str, Any]], shop: Shop) -> list[Accepted | Exception]:
+    """Place all these orders at the same moment and return what came of each."""
+    outcomes: list[Accepted | Exception] = []
+    start = threading.Barrier(len(orders))
+
+    def place(order: dict[str, Any]) -> None:
+        start.wait()
+        while True:
+            try:
+                outcomes.append(shop.order(**order))
+            except IdempotencyInFlight:
+                continue  # on a machine so busy that the first takes seconds: again, as the answer says
+            except Exception as error:  # noqa: BLE001  # looked at by the test
+                outcomes.append(error)
+            return
+
+    threads = [threading.Thread(target=place, args=(order,)) for order in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+def test_a_key_is_free_for_another_body_after_a_day_and_both_logs_stay(shop: Shop) -> None:
+    first = shop.order(idempotency_key="k", body_sha256="one")
+    age(shop.engine, DAY + 1)
+
+    second = shop.order(idempotency_key="k", body_sha256="two")
+
+    assert not second.repeated
+    assert second.job_id != first.job_id
+    assert logs(shop.engine) == [("one", None), ("two", "k")]
+    assert shop.balance == 6
+
+
+def test_the_same_request_after_a_day_is_a_new_one(shop: Shop) -> None:
+    first = shop.order(idempotency_key="k")
+    age(shop.engine, DAY + 1)
+
+    assert shop.orders.first_answer(shop.client.id, "k", "same") is None
+    second = shop.order(idempotency_key="k")
+    third = shop.order(idempotency_key="k")
+
+    assert len({first.job_id, second.job_id}) == 2
+    assert (third.job_id, third.repeated) == (second.job_id, True)
+    assert shop.balance == 6
+
+
+def test_a_key_is_remembered_for_its_whole_day_however_often_the_sweep_runs(shop: Shop) -> None:
+    first = shop.order(idempotency_key="k")
+    age(shop.engine, DAY - 60)
+
+    assert shop.orders.free_old_keys() == 0
+    assert shop.order(idempotency_key="k").job_id == first.job_id
+    with pytest.raises(IdempotencyConflict):
+        shop.order(idempotency_key="k", body_sha256="other")
+    assert shop.balance == 8
+
+
+def test_the_sweep_frees_old_keys_some_at_a_time_and_keeps_their_logs(shop: Shop) -> None:
+    for number in range(3):
+        shop.order(cost=1, idempotency_key=f"old-{number}", body_sha256=f"old-{number}")
+    age(shop.engine, DAY + 1)
+    shop.order(cost=1, idempotency_key="new", body_sha256="new")
+
+    assert [shop.orders.free_old_keys(most=2) for _ in range(3)] == [2, 1, 0]
+    assert sorted(logs(shop.engine)) == [("new", "new"), ("old-0", None), ("old-1", None), ("old-2", None)]
+
+
+def test_two_sweeps_at_once_free_every_old_key_once(shop: Shop) -> None:
+    for number in range(9):
+        shop.order(cost=1, idempotency_key=str(number))
+    age(shop.engine, DAY + 1)
+    freed: list[int] = []
+    threads = [threading.Thread(target=lambda: freed.append(shop.orders.free_old_keys(most=5))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    freed.append(shop.orders.free_old_keys())
+    assert sum(freed) == 9
+
+
+def test_the_same_request_ten_times_at_once_under_an_old_key_is_charged_once(shop: Shop) -> None:
+    shop.order(idempotency_key="k")
+    age(shop.engine, DAY + 1)
+
+    outcomes = at_once([{"idempotency_key": "k"}] * 10, shop)
+
+    answers = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+    assert len(answers) == 10, outcomes
+    assert len({answer.job_id for answer in answers}) == 1
+    assert [answer.repeated for answer in answers].count(False) == 1
+    assert shop.balance == 6
+
+
+def test_of_two_bodies_at_once_under_an_old_key_one_is_accepted_and_one_refused(shop: Shop) -> None:
+    shop.order(idempotency_key="k")
+    age(shop.engine, DAY + 1)
+
+    outcomes = at_once([{"idempotency_key": "k", "body_sha256": body} for body in ("one", "two")], shop)
+
+    assert {type(outcome) for outcome in outcomes} == {Accepted, IdempotencyConflict}, outcomes
+    assert shop.balance == 6
+
+
+def test_a_key_that_runs_out_while_a_second_request_waits_for_it_is_free_for_it(shop: Shop) -> None:
+    shop.orders = Orders(shop.engine, key_ttl=0.2)
+    second: list[Accepted] = []
+    waits = threading.Thread(target=lambda: second.append(shop.order(idempotency_key="k", body_sha256="two")))
+    with shop.engine.begin() as connection:
+        first = {"request_id": "first", "client_id": shop.client.id, "workflow": "x", "body": {}}
+        connection.execute(request_logs.insert().values(**first, body_sha256="one", idempotency_key="k"))
+        waits.start()
+        time.sleep(0.5)
+    waits.join()
+
+    assert [answer.repeated for answer in second] == [False]
+    assert logs(shop.engine) == [("one", None), ("two", "k")]
+    assert shop.balance == 8
+
+
+def test_a_request_that_was_refused_leaves_its_key_free(shop: Shop) -> None:
+    with pytest.raises(InsufficientCredits):
+        shop.order(cost=11, idempotency_key="k", body_sha256="dear")
+
+    assert logs(shop.engine) == []
+    assert not shop.order(cost=1, idempotency_key="k", body_sha256="cheap").repeated
+
+
+@pytest.fixture
+def busy_shop(postgresql_server: str, tmp_path: Path) -> Iterator[Shop]:
+    """On PostgreSQL alone: SQLite has one writer, and nothing is in flight beside it."""
+    engine = create_engine(Settings(database_url=new_database(postgresql_server, tmp_path.name)).sqlalchemy_url)
+    migrate(engine)
+    yield Shop(engine)
+    engine.dispose()
+
+
+def test_behind_a_first_request_that_hangs_the_second_is_told_so(busy_shop: Shop) -> None:
+    shop = busy_shop
+    with shop.engine.begin() as connection:
+        first = {"request_id": "first", "client_id": shop.client.id, "workflow": "x", "body": {}}
+        connection.execute(request_logs.insert().values(**first, body_sha256="same", idempotency_key="k"))
+        with pytest.raises(IdempotencyInFlight):
+            shop.order(idempotency_key="k")
+
+    assert shop.balance == 10
+
+
+def test_a_client_that_is_busy_for_long_is_no_request_in_flight(busy_shop: Shop) -> None:
+    shop = busy_shop
+    outcomes: list[Accepted] = []
+    waits = threading.Thread(target=lambda: outcomes.append(shop.order(idempotency_key="k")))
+    with shop.engine.begin() as connection:
+        connection.execute(clients.update().where(clients.c.id == shop.client.id).values(balance=9))
+        waits.start()
+        time.sleep(2.5)
+        connection.execute(clients.update().where(clients.c.id == shop.client.id).values(balance=10))
+    waits.join()
+
+    assert len(outcomes) == 1
+    assert shop.balance == 8
+
+
+# At the API
+
+
+def test_a_days_old_key_is_a_new_request_and_is_charged(caller: Caller, settings: Settings) -> None:
+    body = caller.body()
+    first = caller.submit(body, **{"Idempotency-Key": "daily"})
+    engine = sa.create_engine(settings.sqlalchemy_url)
+    age(engine, settings.idempotency_ttl + 1)
+    build_sweep(settings)()
+    assert "daily" not in [key for _, key in logs(engine)]
+    engine.dispose()
+
+    second = caller.submit(body | {"mood": "fresh"}, **{"Idempotency-Key": "daily"})
+
+    assert second.status_code == 202
+    assert second.json()["job_id"] != first.json()["job_id"]
+    assert caller.balance == 100 - first.json()["credits_cost"] - second.json()["credits_cost"]
+
+
+def test_an_empty_idempotency_key_is_none(caller: Caller) -> None:
+    body = caller.body()
+    answers = [caller.submit(body, **{"Idempotency-Key": ""}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len({answer.json()["job_id"] for answer in answers}) == 2

@@ -1,0 +1,433 @@
+"""Two clients, every route, every foreign id and key: what is another's looks exactly like what does not exist."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+from litestar.testing import TestClient
+from ulid import ULID
+
+from service.api.app import create_app
+from service.database.clock import db_now
+from service.database.engine import create_engine, migrate
+from service.database.tables import jobs, renders
+from service.jobs.records import NewRender
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.expiry import Expiry
+from service.storage.objects import Objects
+from service.storage.registry import Bucket, Stored
+from tests.conftest import new_database
+from tests.support.caller import SWAP, Caller
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class Owner(Caller):
+    """A client that has something of everything."""
+
+    def __init__(self, http: Any, settings: Settings, name: str) -> None:
+        super().__init__(http, settings, name, credits=100)
+        self.upload_answer = http.post("/v1/uploads", json={"content_type": "image/png"}, headers=self.headers).json()
+        self.photo = self.upload()
+        self.waiting = self._job()
+        self.done, self.failed = self._job(), self._job()
+        self.render_key = f"renders/{self.client.id}/{self.done}-1.png"
+        self.public_id = str(ULID())
+        open_buckets(settings)[1].put(self.render_key, b"picture", "image/png")
+        claim, other = self.jobs.claim(self.done), self.jobs.claim(self.failed)
+        assert claim is not None
+        assert other is not None
+        self.jobs.fail(other, "no_subject", "No product stands out.")
+        self.jobs.succeed(
+            claim,
+            NewRender(
+                public_id=self.public_id,
+                key=self.render_key,
+                output_preset="shopify_product",
+                width=2,
+                height=3,
+                format="png",
+                content_type="image/png",
+                bytes=7,
+                sha256=hashlib.sha256(b"picture").hexdigest(),
+                seed=5,
+                warnings=[],
+                report={name: {} for name in ("palette", "fidelity", "cutout", "provenance")} | {"preset": []},
+            ),
+        )
+        self.brand = f"brand-{ULID()}"
+        made = http.put(f"/v1/brands/{self.brand}", json={"palette": ["#123456"]}, headers=self.headers)
+        assert made.status_code == 201
+        self.download = self.get(f"/v1/renders/{self.public_id}").json()["url"]
+        self.once = {"Idempotency-Key": "owner-1"}
+        self.once_body = self.body(source_image_s3_key=self.photo)
+        assert self.submit(self.once_body, **self.once).status_code == 202
+
+    def _job(self) -> str:
+        answer = self.submit(self.body(source_image_s3_key=self.photo))
+        assert answer.status_code == 202
+        return str(answer.json()["job_id"])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything of the owner's that no answer to another may hold."""
+        jobs = (self.waiting, self.done, self.failed)
+        return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand)
+
+
+class World:
+    """The API, the owner, and the one who tries."""
+
+    def __init__(self, app: Litestar, http: Any, settings: Settings) -> None:
+        self.app, self.http = app, http
+        self.owner = Owner(http, settings, f"owner-{ULID()}")
+        self.nosy = Caller(http, settings, f"nosy-{ULID()}", credits=100)
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        answer = self.http.request(method, path, headers=self.nosy.headers | options.pop("headers", {}), **options)
+        assert isinstance(answer, httpx.Response)
+        return answer
+
+    def spec_of(self, job_id: str) -> dict[str, Any]:
+        with self.nosy.engine.connect() as connection:
+            spec: dict[str, Any] = connection.execute(sa.select(jobs.c.spec).where(jobs.c.id == job_id)).scalar_one()
+        return spec
+
+    def routes(self) -> set[str]:
+        """Every method and path that the app answers, but those of its own description."""
+        found = set()
+        for route in self.app.routes:
+            if isinstance(route, HTTPRoute) and not route.path.startswith("/schema"):
+                path = re.sub(r":\w+}", "}", route.path)
+                found |= {f"{method} {path}" for method in set(route.methods) - {"OPTIONS"}}
+        return found
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[World]:
+    home: Path = tmp_path_factory.mktemp("isolation")
+    url = ""
+    if request.param == "postgresql":
+        url = new_database(request.getfixturevalue("postgresql_server"), home.name)
+    settings = Settings(home=home, database_url=url, queue_url=valkey_url)
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
+    app = create_app(settings)
+    with TestClient(app) as http:
+        world = World(app, http, settings)
+        yield world
+        for client in (world.owner, world.nosy):
+            client.engine.dispose()
+
+
+def told(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
+    """All that an answer tells, but the request's own id, the clock's time and how many submits the asker has left."""
+    varying = {"x-request-id", "date", "ratelimit"}
+    headers = {name: value for name, value in answer.headers.items() if name not in varying}
+    return answer.status_code, answer.content, headers
+
+
+def assert_same(answers: list[httpx.Response], status: int = 404) -> None:
+    first = told(answers[0])
+    assert first[0] == status, answers[0].text
+    for number, answer in enumerate(answers):
+        assert told(answer) == first, f"answer {number}, to {answer.request.url!r:.200}"
+
+
+#: Ids that nobody has: one as ours are made, and what people try.
+MISSING = [
+    str(ULID()),
+    "none",
+    "1",
+    "...",
+    "%00",
+    "%252e%252e%252f",
+    "%F0%9F%92%A5",
+    "a" * 5000,
+    "' OR 1=1 --",
+    "%ff%fe",
+]
+
+
+def jobs_of_others(world: World) -> None:
+    foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
+    assert_same([world.ask("GET", f"/v1/jobs/{name}") for name in [*foreign, *MISSING]])
+
+
+def requests_of_others(world: World) -> None:
+    foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
+    assert_same([world.ask("GET", f"/v1/jobs/{name}/request") for name in [*foreign, *MISSING]])
+
+
+def events_of_others(world: World) -> None:
+    foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
+    paths = [f"/v1/jobs/{name}/events" for name in [*foreign, *MISSING]]
+    seen = [{}, {"Last-Event-ID": "9999"}, {"Last-Event-ID": "x"}]
+    assert_same([world.ask("GET", path, headers=headers) for path in paths for headers in seen])
+
+
+def jobs_of_others_to_cancel(world: World) -> None:
+    foreign = [world.owner.waiting, world.owner.done, world.owner.failed, world.owner.waiting.lower()]
+    before = [world.owner.get(f"/v1/jobs/{name}").json() for name in foreign[:3]]
+
+    assert_same([world.ask("DELETE", f"/v1/jobs/{name}") for name in [*foreign, *MISSING]])
+    assert [world.owner.get(f"/v1/jobs/{name}").json()["status"] for name in foreign[:3]] == [
+        job["status"] for job in before
+    ]
+
+
+def renders_of_others(world: World) -> None:
+    foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
+    assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
+
+
+def listed_of_ones_own(path: str, *filters: str) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        everything = world.ask("GET", path)
+        assert everything.status_code == 200
+        assert not any(name in everything.text for name in world.owner.names)
+        # a foreign id for a cursor is a place in the order, as one that nobody has
+        cursors = [world.owner.waiting, world.owner.done, world.owner.public_id]
+        for query in [f"cursor={cursor}" for cursor in cursors] + list(filters):
+            answer = world.ask("GET", f"{path}?{query}")
+            assert answer.status_code == 200, answer.text
+            assert not any(name in answer.text for name in set(world.owner.names) - {query.partition("=")[2]})
+
+    return check
+
+
+def sources_of_others(world: World) -> None:
+    owner, nosy = world.owner, world.nosy
+    folder = f"uploads/{nosy.client.id}"
+    keys = [
+        owner.photo,
+        owner.upload_answer["key"],
+        f"uploads/{owner.client.id}/none.jpg",
+        f"uploads/{ULID()}/none.jpg",
+        f"{folder}/none.jpg",
+        f"{folder}/../{owner.client.id}/{owner.photo.rpartition('/')[2]}",
+        f"{folder}/%2e%2e/{owner.client.id}/{owner.photo.rpartition('/')[2]}",
+        f"/{owner.photo}",
+        f"./{owner.photo}",
+        owner.photo.upper(),
+        owner.render_key,
+        f"{folder}/",
+        f"{folder}/a\u0000b.jpg",
+        f"{folder}/\u202egpj.exe",
+        f"{folder}/фото.jpg",
+        f"{folder}/{'x' * 400}.jpg",
+        "/etc/passwd",
+        "file:///etc/passwd",
+    ]
+    answers = [nosy.submit(nosy.body(source_image_s3_key=key)) for key in keys]
+    names = [owner.public_id, owner.done, str(ULID()), "none", "\u0000", "\U0001f4a5"]
+    answers += [nosy.submit(nosy.body(source_image_s3_key=None, source_render_public_id=name)) for name in names]
+    answers += [nosy.http.post(f"{SWAP}?dry_run=1", json=nosy.body(source_image_s3_key=keys[0]), headers=nosy.headers)]
+    # the owner's Idempotency-Key with the owner's own body
+    answers += [nosy.submit(owner.once_body, **owner.once), nosy.submit(owner.once_body)]
+
+    assert_same(answers)
+    assert nosy.balance == 100
+
+
+def keys_of_ones_own(world: World) -> None:
+    answer = world.ask("POST", "/v1/uploads", json={"content_type": "image/jpeg"})
+    assert answer.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
+    assert not any(name in answer.text for name in world.owner.names)
+
+
+def credits_of_ones_own(world: World) -> None:
+    answer = world.ask("GET", "/v1/credits")
+    assert [entry["kind"] for entry in answer.json()["entries"]] == ["grant"]
+    assert not any(name in answer.text for name in world.owner.names)
+
+
+def brands_of_others(method: str) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        before = world.owner.get(f"/v1/brands/{world.owner.brand}").json()
+        names = [world.owner.brand, world.owner.brand.lower(), *MISSING]
+        assert_same([world.ask(method, f"/v1/brands/{name}") for name in names])
+        assert world.owner.get(f"/v1/brands/{world.owner.brand}").json() == before
+
+    return check
+
+
+def brands_of_ones_own(world: World) -> None:
+    path = f"/v1/brands/{world.owner.brand}"
+    before = world.owner.get(path).json()
+    # under a name that another has, as under one that nobody has
+    answers = [world.ask("PUT", one, json={"palette": ["teal"]}) for one in (path, "/v1/brands/nobodys")]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert world.owner.get(path).json() == before
+    assert [world.ask("DELETE", one).status_code for one in (path, "/v1/brands/nobodys")] == [204, 204]
+    assert world.owner.get(path).json() == before
+    # nor does naming it in a request tell, or take, anything of it
+    bodies = [world.nosy.body(pilot_brand=name, dominant_colors=[]) for name in (world.owner.brand, "nobodys")]
+    specs = [world.spec_of(world.nosy.submit(body).json()["job_id"]) for body in bodies]
+    assert [{**spec, "seed": 0} for spec in specs] == [{**specs[0], "seed": 0}] * 2
+    assert specs[0]["dominant_colors"] == []
+
+
+def brands_listed_of_ones_own(world: World) -> None:
+    assert world.ask("GET", "/v1/brands").json() == {"items": []}
+
+
+def signed(url: str, *, path: str | None = None, **query: str) -> str:
+    """Return the path and query of a signed URL, changed."""
+    parts = urlsplit(url)
+    kept = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    return f"{path or parts.path}?{urlencode(kept | query)}"
+
+
+def signed_urls_of_others(method: str) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        owner, nosy = world.owner, world.nosy
+        mine = world.ask("POST", "/v1/uploads", json={"content_type": "image/png"}).json()["url"]
+        own = urlsplit(mine).path
+        theirs = [f"/v1/files/sources/{owner.photo}", f"/v1/files/renders/{owner.render_key}"]
+        nobody = [f"/v1/files/{bucket}/uploads/{ULID()}/none.png" for bucket in ("sources", "renders")]
+        odd = [f"{own}%00", own.replace(nosy.client.id, "%2e%2e/x")]
+        later = str(int(parse_qs(urlsplit(mine).query)["expires"][0]) + 3600)
+        answers = [
+            *(world.ask(method, signed(mine, path=path), content=b"") for path in [*theirs, *nobody, *odd]),
+            *(world.ask(method, signed(owner.download, path=path), content=b"") for path in [theirs[0], *nobody]),
+            world.ask(method, signed(mine, expires=later), content=b""),
+            world.ask(method, signed(mine, expires="1"), content=b""),
+            world.ask(method, signed(mine, expires=str(2**70)), content=b""),
+            *(
+                world.ask(method, signed(mine, signature=wrong), content=b"")
+                for wrong in ("", "0" * 64, "\u00e9", "\x00")
+            ),
+            # a good signature, of the other method
+            world.ask(method, signed(mine if method == "GET" else owner.download), content=b""),
+        ]
+        assert_same(answers, 403)
+        assert_same(
+            [world.ask(method, f"/v1/files/{name}/{owner.photo}?{urlsplit(mine).query}") for name in ("x", "..x")]
+        )
+
+    return check
+
+
+#: How each route is tried with what is another's; a route without a case fails the first test.
+CASES: dict[str, Callable[[World], None]] = {
+    "POST /v1/background-swap-with-spec": sources_of_others,
+    "POST /v1/uploads": keys_of_ones_own,
+    "GET /v1/jobs": listed_of_ones_own("/v1/jobs", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED"),
+    "GET /v1/renders": listed_of_ones_own("/v1/renders", "output_preset=shopify_product"),
+    "GET /v1/jobs/{job_id}": jobs_of_others,
+    "DELETE /v1/jobs/{job_id}": jobs_of_others_to_cancel,
+    "GET /v1/jobs/{job_id}/events": events_of_others,
+    "GET /v1/jobs/{job_id}/request": requests_of_others,
+    "GET /v1/renders/{public_id}": renders_of_others,
+    "GET /v1/credits": credits_of_ones_own,
+    "GET /v1/brands": brands_listed_of_ones_own,
+    "GET /v1/brands/{name}": brands_of_others("GET"),
+    "PUT /v1/brands/{name}": brands_of_ones_own,
+    "DELETE /v1/brands/{name}": brands_of_others("DELETE"),
+    "GET /v1/files/{bucket}/{key}": signed_urls_of_others("GET"),
+    "PUT /v1/files/{bucket}/{key}": signed_urls_of_others("PUT"),
+}
+#: The same for all, and nothing of anyone's in it.
+PUBLIC = (
+    *("GET /v1/scene-types", "GET /v1/moods", "GET /v1/output-presets"),
+    *("GET /health/live", "GET /health/ready"),
+    "GET /reference",
+)
+#: Files of the two pages for browsers.
+PAGES = ("/", "/reference/{name}", "/studio/{name}", "/studio/thumbnails", "/studio/thumbnails/{name}")
+
+
+def test_every_route_has_a_case(world: World) -> None:
+    files = {f"{method} {path}" for path in PAGES for method in ("GET", "HEAD")}
+    assert world.routes() - files == {*CASES, *PUBLIC}
+
+
+@pytest.mark.parametrize("route", CASES)
+def test_what_is_another_s_looks_like_what_does_not_exist(world: World, route: str) -> None:
+    CASES[route](world)
+
+
+@pytest.mark.parametrize("route", PUBLIC)
+def test_what_is_public_tells_of_no_client(world: World, route: str) -> None:
+    answer = world.ask("GET", route.partition(" ")[2])
+
+    assert answer.status_code == 200
+    assert not any(name in answer.text for name in (*world.owner.names, world.nosy.client.id))
+    assert told(answer) == told(world.http.get(route.partition(" ")[2]))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("path", ["/v1/jobs/", "/v1/renders/"])
+def test_every_method_answers_foreign_and_missing_ids_alike(world: World, path: str, method: str) -> None:
+    foreign = {"/v1/jobs/": world.owner.done, "/v1/renders/": world.owner.public_id}[path]
+    tried, missing = (world.ask(method, path + name) for name in (foreign, str(ULID())))
+
+    assert told(tried) == told(missing)
+    assert tried.status_code in {404, 405} or method == "OPTIONS"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}], ids=["no key", "wrong key"])
+def test_without_a_key_what_exists_looks_like_what_does_not(world: World, headers: dict[str, str]) -> None:
+    for path, name in (("/v1/jobs/", world.owner.done), ("/v1/renders/", world.owner.public_id)):
+        assert_same([world.http.get(path + one, headers=headers) for one in (name, str(ULID()), "none")], 401)
+    bodies = [world.nosy.body(source_image_s3_key=key) for key in (world.owner.photo, "uploads/none.jpg")]
+    assert_same([world.http.post(SWAP, json=body, headers=headers) for body in bodies], 401)
+
+
+def test_an_idempotency_key_of_another_gets_an_answer_of_its_own(world: World) -> None:
+    body = world.nosy.body()
+    answer = world.nosy.submit(body, **world.owner.once)
+
+    assert answer.status_code == 202
+    assert not any(name in answer.text for name in world.owner.names)
+    assert world.nosy.submit(body, **world.owner.once).json() == answer.json()
+
+
+def test_a_signed_url_is_all_that_its_holder_needs_and_all_that_it_gives(world: World) -> None:
+    given = signed(world.owner.download)
+
+    assert world.http.get(given).content == b"picture"
+    path = quote(f"/v1/files/renders/renders/{world.owner.client.id}/none.png")
+    assert world.http.get(signed(world.owner.download, path=path)).status_code == 403
+
+
+def test_an_expired_render_looks_like_none_and_its_job_has_none_to_show(world: World) -> None:
+    owner = Owner(world.http, world.owner.settings, f"late-{ULID()}")
+    with owner.engine.begin() as connection:
+        old = renders.c.public_id == owner.public_id
+        connection.execute(renders.update().where(old).values(created_at=db_now(-8 * 86_400)))
+    sources, pictures = open_buckets(owner.settings)
+    buckets: dict[Bucket, Objects] = {"sources": sources, "renders": pictures}
+    Expiry(Stored(owner.engine), buckets, source_age=None, render_age=7 * 86_400.0, attempt_ends=320.0, doom=0.0)()
+
+    assert_same([owner.get(f"/v1/renders/{name}") for name in (owner.public_id, str(ULID()))])
+    bodies = [
+        owner.body(source_image_s3_key=None, source_render_public_id=name) for name in (owner.public_id, str(ULID()))
+    ]
+    assert_same([owner.submit(body) for body in bodies])
+    job = owner.get(f"/v1/jobs/{owner.done}").json()
+    assert (job["status"], job["render"], job["error"], job["credits_refunded"]) == ("SUCCESS", None, None, 0)
+    assert owner.http.get(signed(owner.download)).status_code == 404
+    owner.engine.dispose()
+
+
+def test_the_owner_meets_no_such_wall(world: World) -> None:
+    owner = world.owner
+
+    assert owner.get(f"/v1/jobs/{owner.done}").json()["render"]["public_id"] == owner.public_id
+    assert owner.get(f"/v1/renders/{owner.public_id}").status_code == 200
+    assert owner.get(f"/v1/jobs/{owner.done}/request").json()["request"]["source_image_s3_key"] == owner.photo
+    assert '"status":"SUCCESS"' in owner.get(f"/v1/jobs/{owner.done}/events").text
+    again = owner.body(source_image_s3_key=None, source_render_public_id=owner.public_id)
+    assert owner.submit(again).status_code == 202

@@ -1,0 +1,130 @@
+"""What was asked of a job can be looked up, and its photo downloaded for as long as it is kept."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from litestar.testing import TestClient
+from ulid import ULID
+
+from service.api.app import create_app
+from service.database.clock import db_now
+from service.database.engine import create_engine, migrate
+from service.database.tables import stored_objects
+from service.settings import Settings
+from service.storage.expiry import DOOM, build_expiry
+from service.storage.registry import Stored
+from tests.conftest import new_database
+from tests.service.jobs.test_transitions import Shop
+from tests.support.caller import SWAP, Caller, assert_problem
+
+PHOTO = bytes(range(256)) * 40
+
+
+@pytest.fixture(params=["directory", "s3"])
+def one(request: pytest.FixtureRequest, tmp_path: Path, valkey_url: str) -> Iterator[Caller]:
+    """A client of an API on SQLite and a directory, or on PostgreSQL and S3."""
+    changes: dict[str, Any] = {}
+    if request.param == "s3":
+        changes = request.getfixturevalue("s3_settings")
+        changes["database_url"] = new_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
+    settings = Settings(home=tmp_path, queue_url=valkey_url, **changes)
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
+    with TestClient(create_app(settings)) as http:
+        caller = Caller(http, settings, "asking", credits=100)
+        yield caller
+        caller.engine.dispose()
+
+
+def uploaded(caller: Caller, content_type: str) -> str:
+    answer = caller.http.post("/v1/uploads", json={"content_type": content_type}, headers=caller.headers).json()
+    fetched(caller, "PUT", answer["url"], content=PHOTO, headers=answer["headers"])
+    return str(answer["key"])
+
+
+def fetched(caller: Caller, method: str, url: str, **options: Any) -> httpx.Response:
+    """Use a signed URL: of the API itself, or of the S3 server."""
+    if caller.settings.store == "s3":
+        return httpx.request(method, url, **options).raise_for_status()
+    parts = urlsplit(url)
+    answer = caller.http.request(method, f"{parts.path}?{parts.query}", **options)
+    assert isinstance(answer, httpx.Response)
+    return answer.raise_for_status()
+
+
+def asked(caller: Caller, job_id: str) -> dict[str, Any]:
+    answer = caller.get(f"/v1/jobs/{job_id}/request")
+    assert answer.status_code == 200, answer.text
+    assert set(answer.json()) == {"request", "seed", "source"}
+    return dict(answer.json())
+
+
+def test_what_was_asked_is_told_resolved_with_its_photo_until_that_expires(one: Caller) -> None:
+    body = {
+        "source_image_s3_key": uploaded(one, "image/webp"),
+        "scene_type": "Marble Tabletop",
+        "mood": "calm",
+        "dominant_colors": ["ivory"],
+        "output_preset": "shopify_product",
+    }
+    job_id = one.http.post(f"{SWAP}?seed=7", json=body, headers=one.headers).json()["job_id"]
+    drawn = one.submit(body).json()["job_id"]
+
+    told = asked(one, job_id)
+
+    assert told["seed"] == 7
+    assert told["request"] == body | {
+        "scene_type": "marble_tabletop",
+        "dominant_colors": ["#fffff0"],
+        "source_render_public_id": None,
+        "pilot_brand": None,
+    }
+    assert told["source"]["content_type"] == "image/webp"
+    photo = fetched(one, "GET", told["source"]["url"])
+    assert hashlib.sha256(photo.content).digest() == hashlib.sha256(PHOTO).digest()
+    assert photo.headers["content-type"] == "image/webp"
+    assert 0 <= asked(one, drawn)["seed"] < 2**31
+    for name in (job_id, drawn):
+        one.jobs.cancel(name, client_id=one.client.id)
+    old = stored_objects.c.key == body["source_image_s3_key"]
+    with one.engine.begin() as connection:
+        connection.execute(stored_objects.update().where(old).values(used_at=db_now(-40 * 86_400)))
+    expire = build_expiry(one.settings)
+    expire()
+    assert asked(one, job_id) == told | {"source": None}, "doomed"
+    with one.engine.begin() as connection:
+        connection.execute(stored_objects.update().where(old).values(doomed_at=db_now(-DOOM - 1)))
+    expire()
+    expire.stored._engine.dispose()
+    assert asked(one, job_id) == told | {"source": None}, "deleted"
+
+
+def test_what_is_no_job_of_ones_own_is_not_told(caller: Caller) -> None:
+    for name in (str(ULID()), "none", "%00", "\u00e9"):
+        assert_problem(caller.get(f"/v1/jobs/{name}/request"), 404, "not_found")
+
+
+def test_asking_is_one_statement_on_both_databases(engine: sa.Engine) -> None:
+    shop = Shop(engine)
+    accepted = shop.order(
+        body={"mood": "calm"}, spec={"seed": 3, "dominant_colors": ["#aabbcc"]}, source_key="uploads/x.jpg"
+    )
+
+    found = shop.orders.asked(accepted.job_id, client_id=shop.client.id)
+
+    assert found is not None
+    assert found.body == {"mood": "calm", "dominant_colors": ["#aabbcc"]}, "the colours that a brand gave, too"
+    assert (found.seed, found.source_key) == (3, "uploads/x.jpg")
+    assert shop.orders.asked(accepted.job_id, client_id=str(ULID())) is None
+    shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
+    Stored(engine).doom_sources(older_than=-1.0, most=9)
+    doomed = shop.orders.asked(accepted.job_id, client_id=shop.client.id)
+    assert doomed is not None
+    assert doomed.source_key is None

@@ -1,0 +1,208 @@
+"""A submit that waits for its job: the status of then, never an error, and nothing held while it waits."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from benchmarks.storm import servers
+from service.schemas.prefer import preferred_wait
+from tests.conftest import new_database
+from tests.service.api.test_events import Api, serve
+from tests.service.jobs.test_transitions import render
+from tests.support.caller import SWAP, located
+from tests.support.installation import until
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ([], None),
+        (["wait=5"], 5),
+        (["WAIT = 5"], 5),
+        (['wait="5"'], 5),
+        (["respond-async, wait=5"], 5),
+        (["respond-async; x=1, wait=5; y"], 5),
+        (["respond-async", "handling=lenient", "wait=5"], 5),
+        (["wait=5, wait=9"], 5),
+        (["wait=5", "wait=9"], 5),
+        (["wait=0"], 0),
+        (["wait=31"], 30),
+        (["wait=999999999"], 30),
+        (['foo="a, wait=7"; bar, wait=5'], 5),
+        (['foo="\\", wait=7"'], None),
+        (["waiting=5"], None),
+        (["foo; wait=5"], None),
+        # bad ones are ignored
+        (["wait"], None),
+        (["wait="], None),
+        (["wait=-1"], None),
+        (["wait=1.5"], None),
+        (["wait=soon"], None),
+        (["wait=\u0665"], None),
+        (["wait=" + "9" * 5000], None),
+        (['wait="', '"', ",,;=", ""], None),
+    ],
+)
+def test_the_field_is_read_as_its_rfc_says(fields: list[str], seconds: int | None) -> None:
+    assert preferred_wait(fields, most=30) == seconds
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Api]:
+    home = tmp_path_factory.mktemp("prefer")
+    url = ""
+    if request.param == "postgresql":
+        url = new_database(request.getfixturevalue("postgresql_server"), home.name)
+    with serve(home, valkey_url, database_url=url) as one:
+        yield one
+        one.caller.engine.dispose()
+
+
+def newest(api: Api) -> str:
+    return str(api.caller.get("/v1/jobs?limit=1").json()["items"][0]["job_id"])
+
+
+def meanwhile(api: Api, move: Callable[[str], Any], body: Any, **headers: str) -> tuple[httpx.Response, float]:
+    """Submit, and do that with the job as soon as it is there; the answer, and the seconds until it came."""
+    before = api.caller.get("/v1/jobs?limit=1").json()["items"]
+    with ThreadPoolExecutor(1) as pool:
+        start = time.monotonic()
+        waits = pool.submit(api.caller.submit, body, **headers)
+        until(lambda: api.caller.get("/v1/jobs?limit=1").json()["items"] != before, timeout=20)
+        move(newest(api))
+        return waits.result(), time.monotonic() - start
+
+
+def succeed(api: Api) -> Callable[[str], None]:
+    def move(job_id: str) -> None:
+        claim = api.caller.jobs.claim(job_id)
+        assert claim is not None
+        parts: dict[str, Any] = {name: {} for name in ("palette", "fidelity", "cutout", "provenance")}
+        api.caller.jobs.succeed(claim, replace(render(), report=parts | {"preset": []}))
+
+    return move
+
+
+def test_the_answer_comes_when_the_job_is_over_and_has_its_status(api: Api) -> None:
+    body = api.caller.body()
+    answer, took = meanwhile(api, succeed(api), body, Prefer="respond-async, wait=20")
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "SUCCESS")
+    assert answer.headers["preference-applied"] == "wait=20"
+    assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job_id']}"
+    assert took < 15
+    cancelled, _ = meanwhile(api, lambda job_id: cancel(api, job_id), body, Prefer="wait=99")
+    assert (cancelled.status_code, cancelled.json()["status"]) == (202, "FAILURE")
+    assert cancelled.headers["preference-applied"] == "wait=30"
+    api.let_go()
+
+
+def cancel(api: Api, job_id: str) -> None:
+    api.caller.jobs.cancel(job_id, client_id=api.caller.client.id)
+
+
+def test_a_job_that_takes_longer_is_told_as_it_stands(api: Api) -> None:
+    body = api.caller.body()
+    start = time.monotonic()
+    waiting = api.caller.submit(body, Prefer="wait=1")
+    assert time.monotonic() - start >= 1.0
+    running, _ = meanwhile(api, api.caller.jobs.claim, body, Prefer="wait=3")
+
+    assert (waiting.status_code, waiting.json()["status"]) == (202, "NOT_STARTED")
+    assert (running.status_code, running.json()["status"]) == (202, "IN_PROGRESS")
+    api.let_go()
+
+
+def test_who_prefers_nothing_or_what_is_not_known_is_answered_at_once(api: Api) -> None:
+    body = api.caller.body()
+    for headers in ({}, {"Prefer": "wait=x"}, {"Prefer": "respond-async"}):
+        answer = api.caller.submit(body, **headers)
+        assert answer.json()["status"] == "NOT_STARTED"
+        assert "preference-applied" not in answer.headers
+    assert api.caller.submit(body, Prefer="wait=0").headers["preference-applied"] == "wait=0"
+
+
+def test_a_repeat_waits_as_well_and_is_charged_once(api: Api) -> None:
+    body, once = api.caller.body(), {"Idempotency-Key": "waits"}
+    first = api.caller.submit(body, **once).json()
+    balance = api.caller.balance
+    with ThreadPoolExecutor(1) as pool:
+        repeat = pool.submit(api.caller.submit, body, **once, Prefer="wait=20")
+        time.sleep(0.3)
+        succeed(api)(first["job_id"])
+        second = repeat.result()
+    third = api.caller.submit(body, **once, Prefer="wait=20")
+
+    assert second.json() == third.json() == first | {"status": "SUCCESS"}
+    assert api.caller.submit(body, **once).json() == first
+    assert api.caller.balance == balance
+
+
+def test_what_is_refused_or_only_planned_is_not_waited_for(api: Api) -> None:
+    start = time.monotonic()
+    wrong = api.caller.submit({}, Prefer="wait=20")
+    plan = api.caller.http.post(
+        f"{SWAP}?dry_run=true", json=api.caller.body(), headers=api.caller.headers | {"Prefer": "wait=20"}
+    )
+
+    assert ("body", "mood") in located(wrong)
+    assert plan.status_code == 200
+    assert not {"preference-applied"} & {*wrong.headers, *plan.headers}
+    assert time.monotonic() - start < 15
+
+
+def test_a_crowd_that_waits_holds_no_thread_and_no_connection(api: Api) -> None:
+    # more than there are threads in the pool, or connections
+    body = api.caller.body()
+    with ThreadPoolExecutor(60) as pool:
+        crowd = [pool.submit(api.caller.submit, body, Prefer="wait=30") for _ in range(60)]
+        until(lambda: api.watch.streams() == 60, timeout=25)
+        start = time.monotonic()
+        assert api.caller.get("/v1/credits").status_code == 200
+        assert time.monotonic() - start < 5
+        assert api.engine.pool.checkedout() <= 1  # type: ignore[attr-defined]  # the look itself
+        items = api.caller.get("/v1/jobs?limit=100&status=NOT_STARTED").json()["items"]
+        for job in items:
+            cancel(api, job["job_id"])
+        answers = [one.result() for one in crowd]
+    assert {answer.json()["status"] for answer in answers} == {"FAILURE"}
+    api.let_go()
+
+
+def test_where_waiting_is_switched_off_nobody_waits(tmp_path: Path, valkey_url: str) -> None:
+    with serve(tmp_path, valkey_url, prefer_wait=0) as api:
+        answer = api.caller.submit(api.caller.body(), Prefer="wait=20")
+        assert answer.json()["status"] == "NOT_STARTED"
+        assert "preference-applied" not in answer.headers
+        api.caller.engine.dispose()
+
+
+def test_a_database_that_goes_away_meanwhile_makes_no_error(tmp_path: Path, valkey_url: str) -> None:
+    with servers.public_folder() as folder, servers.postgresql(folder) as database:
+        url = servers.make_database(database.url, "away")
+        with serve(tmp_path, valkey_url, database_url=url) as api:
+            body = api.caller.body()
+
+            def vanish(job_id: str) -> None:
+                api.caller.jobs.claim(job_id)
+                time.sleep(1)
+                database.kill()
+
+            answer, _ = meanwhile(api, vanish, body, Prefer="wait=5")
+            assert (answer.status_code, answer.json()["status"]) == (202, "IN_PROGRESS")
+            api.caller.engine.dispose()
+
+
+def test_an_api_that_stops_answers_who_waits_at_once(tmp_path: Path, valkey_url: str) -> None:
+    with serve(tmp_path, valkey_url) as api:
+        stop = lambda _: setattr(api.server, "should_exit", True)  # noqa: E731
+        answer, took = meanwhile(api, stop, api.caller.body(), Prefer="wait=30")
+        assert (answer.status_code, answer.json()["status"]) == (202, "NOT_STARTED")
+        assert took < 10
+        api.caller.engine.dispose()

@@ -1,0 +1,169 @@
+"""The studio page as files: what it may load, how it is kept, and that nothing else can be reached by its routes."""
+
+import re
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+from PIL import Image
+
+from service.api.app import create_app
+from service.database.engine import create_engine, migrate
+from service.settings import Settings
+
+NAMES = sorted(path.name for path in (files("service") / "studio").iterdir() if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("studio")
+
+
+@pytest.fixture(scope="module")
+def studio(home: Path) -> Any:
+    settings = Settings(home=home, queue_url="redis://127.0.0.1:9/0", thumbnails=home / "thumbnails")
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
+    with TestClient(create_app(settings)) as http:
+        yield http
+
+
+def policy(answer: Any) -> dict[str, list[str]]:
+    directives = [one.split() for one in answer.headers["content-security-policy"].split("; ")]
+    return {name: sources for name, *sources in directives}
+
+
+class Loaded(HTMLParser):
+    """What a page loads, and what it has inline."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.inline: list[str] = []
+        self._script = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = dict(attributes)
+        self._script = tag == "script"
+        self.addresses += [value for name, value in found.items() if name in {"src", "href"} and value]
+        self.inline += [name for name in found if name == "style" or name.startswith("on")]
+        self.inline += [tag] * (tag == "style")
+
+    def handle_data(self, data: str) -> None:
+        if self._script and data.strip():
+            self.inline.append(data)
+        self._script = False
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_has_nothing_inline(studio: Any) -> None:
+    page = studio.get("/")
+
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    loaded = Loaded(page.text)
+    assert loaded.inline == []
+    for address in loaded.addresses:
+        assert address == "#main" or studio.get(address).status_code == 200, address
+
+
+def test_what_the_page_may_do_is_said_strictly_on_every_file_of_it(studio: Any) -> None:
+    for path in ("/", "/studio/app.js", "/studio/base.css", "/studio/thumbnails"):
+        answer = studio.get(path)
+        assert policy(answer) == {
+            "default-src": ["'none'"],
+            "script-src": ["'self'"],
+            "style-src": ["'self'"],
+            "img-src": ["'self'", "blob:", "data:"],
+            "connect-src": ["'self'"],
+            "base-uri": ["'none'"],
+            "form-action": ["'none'"],
+            "frame-ancestors": ["'none'"],
+        }
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_photos_and_renders_in_a_bucket_elsewhere_are_allowed_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    inside, outside = "http://objects:9000", "https://objects.example:9443"
+    settings = Settings(
+        home=tmp_path,
+        queue_url="redis://127.0.0.1:9/0",
+        store="s3",
+        s3_endpoint_url=inside,
+        s3_public_endpoint_url=outside,
+    )
+    with TestClient(create_app(settings)) as http:
+        allowed = policy(http.get("/"))
+
+    assert allowed["img-src"] == ["'self'", "blob:", "data:", outside]
+    assert allowed["connect-src"] == ["'self'", outside]
+    assert allowed["script-src"] == ["'self'"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_has_its_type_and_is_asked_for_again_at_little_cost(studio: Any, name: str) -> None:
+    first = studio.get(f"/studio/{name}")
+    types = {"css": "text/css", "html": "text/html", "js": "text/javascript", "svg": "image/svg+xml"}
+
+    again = studio.get(f"/studio/{name}", headers={"If-None-Match": first.headers["etag"]})
+
+    assert first.status_code == 200
+    assert first.headers["content-type"].split(";")[0] == types[name.rpartition(".")[2]]
+    assert first.headers["cache-control"] == "no-cache"
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert studio.head(f"/studio/{name}").headers["content-length"] == str(len(first.content))
+
+
+def test_every_module_that_a_module_asks_for_is_there() -> None:
+    folder = files("service") / "studio"
+    for name in NAMES:
+        if name.endswith(".js"):
+            asked = re.findall(r'from "\./([^"]+)"', (folder / name).read_text("utf-8"))
+            assert set(asked) <= set(NAMES), name
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["no.js", "..%2Fcatalogues%2Fmoods.toml", "%2e%2e%2fapp.py", "app.py", ".hidden.js", "index.html%00.js", "é.js"],
+)
+def test_nothing_but_the_pages_own_files_is_served(studio: Any, path: str) -> None:
+    assert studio.get(f"/studio/{path}").status_code == 404
+    assert studio.get(f"/studio/thumbnails/{path}").status_code == 404
+
+
+def test_without_thumbnails_the_page_is_told_so(studio: Any) -> None:
+    assert studio.get("/studio/thumbnails").json() == {}
+
+
+def test_a_thumbnails_address_changes_with_the_picture_and_can_be_kept(studio: Any, home: Path) -> None:
+    folder = home / "thumbnails"
+    folder.mkdir()
+    addresses = []
+    for grey in (10, 200):
+        Image.new("L", (8, 10), grey).save(folder / "scene-podium.webp")
+        addresses.append(studio.get("/studio/thumbnails").json()["scene-podium"])
+    picture = studio.get(addresses[1])
+
+    assert addresses[0] != addresses[1]
+    assert picture.headers["content-type"] == "image/webp"
+    assert "immutable" in picture.headers["cache-control"]
+    assert picture.content == (folder / "scene-podium.webp").read_bytes()
+
+
+def test_the_sample_photo_can_be_tried(studio: Any) -> None:
+    assert studio.get("/studio/sample.jpg").content == (files("service") / "sample" / "bottle.jpg").read_bytes()
+
+
+def test_the_page_is_no_part_of_the_documented_api(studio: Any) -> None:
+    paths = studio.get("/schema/openapi.json").json()["paths"]
+
+    assert "/" not in paths
+    assert not [path for path in paths if path.startswith("/studio")]

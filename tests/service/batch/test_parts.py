@@ -1,0 +1,139 @@
+"""What a batch is put together from: its specs, photos, pairs, memory and display."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from service.batch.display import Display
+from service.batch.manifest.outcome import Failed
+from service.batch.manifest.pairs import Pair, pair_up
+from service.batch.manifest.photos import Photo, find_photos
+from service.batch.manifest.spec_file import Order, OrderInvalid, Wish, read_order, unmatched
+from service.batch.manifest.state import BatchRuns, State
+from tests.system.test_batch import Shoot, photo
+
+
+def test_the_display_counts_names_what_runs_and_says_when_it_will_be_over() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    pairs = pair_up([Photo("jar.jpg", Path("jar.jpg"), "1")], ["open_graph", "web_hero"], Order(Wish("neon", "calm")))[
+        0
+    ]
+
+    with Display(console, total=3, done=1, quiet=False) as display:
+        for pair in pairs:
+            display.started(pair)
+        display.stands(pairs[1], "background", 0.5)
+        display.ended(pairs[0], Failed("no_subject", "There is no product."))
+
+    shown = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert "jar.jpg → open_graph: There is no product. (no_subject)" in shown
+    for part in ("2/3", "1 failed, about ", "jar.jpg → web_hero", " 50 %", "background"):
+        assert part in shown
+
+
+def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_text(
+        'scene = "podium"\nmood = "calm"\ncolors = ["ivory"]\nbrand = "acme"\n'
+        '[[photo]]\nname = "lamps/*"\nscene = "dark_studio"\n[[photo]]\nname = "lamps/a.jpg"\nseed = 5\ncolors = []\n'
+    )
+
+    order = read_order(path, brand="zenith")
+
+    assert order.of("jar.jpg") == Wish("podium", "calm", ("ivory",), "zenith")
+    assert order.of("lamps/b.jpg") == Wish("dark_studio", "calm", ("ivory",), "zenith")
+    assert order.of("lamps/a.jpg") == Wish("dark_studio", "calm", (), "zenith", 5)
+    assert unmatched(order, ["lamps/a.jpg"]) == []
+
+
+def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_text(
+        'scene = ""\ncolours = []\ncolors = ["reddish", "red"]\nseed = -1\n'
+        '[[photo]]\nsceen = "white"\n[[photo]]\nname = "a.jpg"\nseed = "7"\n'
+    )
+
+    with pytest.raises(OrderInvalid) as refused:
+        read_order(path)
+
+    told = {line.split(": ")[1]: line for line in refused.value.wrong}
+    assert set(told) == {
+        *("scene", "mood", "colours", "colors[0]", "seed"),
+        *("photo[0].name", "photo[0].sceen", "photo[1].seed"),
+    }
+    assert 'Write mood = "calm".' in told["mood"]
+    assert "Did you mean colors?" in told["colours"]
+    assert "Did you mean scene?" in told["photo[0].sceen"]
+    assert "#rrggbb" in told["colors[0]"]
+    for text, word in (('scene = "podium', "no TOML"), ("", "scene")):
+        path.write_text(text)
+        with pytest.raises(OrderInvalid, match=word):
+            read_order(path)
+    with pytest.raises(OrderInvalid, match="No such file"):
+        read_order(tmp_path / "none.toml")
+
+
+def test_photos_are_found_in_all_folders_but_the_output(tmp_path: Path) -> None:
+    shoot = Shoot(tmp_path)
+    for name in ("b.png", "a/b.png", "a/deep/c.PNG", ".hidden/d.png", "out/e.png"):
+        shoot.add(name, photo())
+    shoot.add("a/list.csv", b"name")
+    shoot.add("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0")
+    shoot.add("empty.jpg", b"")
+
+    found = find_photos(shoot.photos, but=shoot.photos / "out")
+
+    assert {photo.name: bool(photo.trouble) for photo in found.photos} == {
+        "a/b.png": False,
+        "a/deep/c.PNG": False,
+        "b.png": False,
+        "empty.jpg": True,
+        "phone.heic": True,
+    }
+    assert "Save it as JPEG" in str(found.photos[-1].trouble)
+    assert found.skipped == ["a/list.csv"]
+
+
+def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
+    def pairs(sha256: str = "1", seed: int | None = None) -> list[list[Pair]]:
+        names = ("a/jar.jpg", "a/jar.png", "a/lamp.v2.jpg")
+        photos = [Photo(name, Path(name), sha256) for name in names]
+        return pair_up(photos, ["open_graph", "web_hero"], Order(Wish("white", "calm", seed=seed)))
+
+    stems = [pair.stem for group in pairs() for pair in group if pair.preset == "web_hero"]
+
+    assert stems == ["web_hero/a/jar.jpg", "web_hero/a/jar.png", "web_hero/a/lamp.v2"]
+    made_of = {group[0].id for group in (*pairs(), *pairs("2"), *pairs(seed=1))}
+    assert len(made_of) == 3
+    assert len({pair.key for group in pairs() for pair in group}) == 6
+
+
+def test_a_place_that_takes_no_scene_gets_none_beside_places_that_do() -> None:
+    order = Order(Wish("neon", "calm", ("red",), seed=3))
+
+    ((main, life),) = pair_up(
+        [Photo("a.jpg", Path("a.jpg"), "1")], ["amazon_main", "amazon_lifestyle"], order, plain=["amazon_main"]
+    )
+
+    assert (main.wish, life.wish) == (Wish("white", "calm", (), seed=3), order.base)
+
+
+def test_a_memory_survives_a_line_that_was_cut_off_and_serves_one_batch_at_a_time(tmp_path: Path) -> None:
+    with State(tmp_path) as state:
+        state.submitted("pair", "http://x", "job")
+        state.uploaded("http://x", "sha", "key")
+        run_id = state.run_id
+        with pytest.raises(BatchRuns, match="another -o"):
+            State(tmp_path)
+    with (tmp_path / ".backdrop-batch" / "state.jsonl").open("ab") as file:
+        file.write(b'{"is":"submitted","pair":"other","ur')
+
+    with State(tmp_path) as state:
+        assert (state.run_id, state.entry("pair").job_id) == (run_id, "job")
+        assert (state.upload("http://x", "sha"), state.upload("http://y", "sha")) == ("key", None)
+        assert state.entry("other").job_id is None
+        state.ended("pair", Failed("no_subject", "No product."), job_over=True)
+    with State(tmp_path) as state:
+        assert (state.entry("pair").attempt, state.entry("pair").job_id) == (1, None)

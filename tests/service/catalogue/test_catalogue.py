@@ -1,0 +1,300 @@
+"""The published catalogue, and every way in which its files or a caller's words may be wrong."""
+
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from importlib.resources import files
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.colour.spaces import hex_to_rgb
+from pipeline.core.spec import Preset, Scene
+from service.catalogue.catalogue import Catalogue, load_catalogue, parse_catalogue
+
+SCENES = """
+[[scene]]
+name = "studio_sweep"
+title = "Studio sweep"
+description = "A seamless paper sweep."
+prompt = "a seamless paper sweep"
+kind = "sweep"
+palette = ["#e9e4dc"]
+
+[[scene]]
+name = "white"
+title = "White"
+description = "Pure white."
+prompt = "plain white"
+kind = "white"
+palette = ["#ffffff"]
+"""
+MOODS = """
+[[mood]]
+name = "calm"
+title = "Calm"
+description = "Soft and quiet."
+prompt = "soft diffuse light"
+softness = 0.9
+"""
+PRESETS = (files("service.catalogue") / "presets.toml").read_text("utf-8")
+NAMES = [
+    *("amazon_main", "amazon_lifestyle", "shopify_product", "google_merchant", "google_lifestyle", "etsy_listing"),
+    *("ebay_listing", "walmart_main", "zalando_packshot", "tiktok_shop_main", "instagram_square"),
+    *("instagram_portrait", "instagram_landscape", "instagram_story", "open_graph", "pinterest_pin", "web_hero"),
+    "transparent_cutout",
+]
+
+
+@cache
+def shelf() -> Catalogue:
+    return parse_catalogue(scenes=SCENES, moods=MOODS, presets=PRESETS)
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    return shelf()
+
+
+def test_the_shipped_files_load_and_hold_a_white_scene() -> None:
+    shipped = load_catalogue()
+    assert list(shipped.presets) == NAMES
+    assert shipped.scene("white").kind == "white"
+    assert len(shipped.scenes) >= 8
+    assert len(shipped.moods) >= 5
+    for scene in shipped.scenes.values():
+        assert scene.prompt
+        assert all(hex_to_rgb(colour).shape == (3,) for colour in scene.palette)
+
+
+def test_every_preset_of_the_list_is_there(catalogue: Catalogue) -> None:
+    assert list(catalogue.presets) == NAMES
+    assert all(isinstance(preset, Preset) for preset in catalogue.presets.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_preset_is_whole(catalogue: Catalogue, name: str) -> None:
+    preset = catalogue.presets[name]
+    assert preset.rules
+    assert preset.credits == {"white": 1, "transparent": 1, "scene": 3 if name == "web_hero" else 2}[preset.background]
+    assert (preset.scene_sibling is not None) == (preset.background == "white")
+    if preset.scene_sibling is not None:
+        assert catalogue.presets[preset.scene_sibling].background == "scene"
+    # the product at its fill fits between the margins, across and down
+    left, top, right, bottom = preset.margins
+    assert preset.fill <= 1 - min(left + right, top + bottom) + 1e-9
+    marked = {"white": "compositeCapture", "transparent": None, "scene": "compositeWithTrainedAlgorithmicMedia"}
+    expected = "trainedAlgorithmicMedia" if name == "google_lifestyle" else marked[preset.background]
+    assert preset.digital_source_type == expected
+
+
+def test_sizes_are_those_that_the_places_ask_for(catalogue: Catalogue) -> None:
+    assert catalogue.presets["amazon_main"].size == (2000, 2000)
+    assert catalogue.presets["zalando_packshot"].size == (1801, 2600)
+    assert catalogue.presets["instagram_landscape"].size == (1080, 566)
+    assert catalogue.presets["transparent_cutout"].size is None
+    etsy = catalogue.presets["etsy_listing"].size
+    assert etsy is not None
+    assert etsy[0] * 3 == etsy[1] * 4
+    assert min(etsy) >= 2000
+
+
+@pytest.mark.parametrize("asked", ["studio_sweep", "Studio Sweep", "STUDIO-SWEEP", " studiosweep ", "studio__ sweep"])
+def test_names_match_without_case_spaces_and_dashes(catalogue: Catalogue, asked: str) -> None:
+    assert catalogue.scene(asked) is catalogue.scenes["studio_sweep"]
+
+
+def test_moods_and_presets_match_the_same_way(catalogue: Catalogue) -> None:
+    assert catalogue.mood("CALM") is catalogue.moods["calm"]
+    assert catalogue.preset("Amazon Main") is catalogue.presets["amazon_main"]
+
+
+def test_free_text_becomes_a_record_that_quotes_it(catalogue: Catalogue) -> None:
+    scene = catalogue.scene("  on a rainy rooftop at dusk ")
+    assert scene.name == "on a rainy rooftop at dusk"
+    assert '"on a rainy rooftop at dusk"' in scene.prompt
+    assert scene.kind == "sweep"
+    mood = catalogue.mood("nostalgic")
+    assert mood.name == "nostalgic"
+    assert '"nostalgic"' in mood.prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "finish"),
+    [
+        ("white MARBLE with olive leaves", "tabletop", "marble"),
+        ("an oak desk", "tabletop", "wood"),
+        ("a stone podium", "podium", "plaster"),
+        ("sandy? no, a beach", "sand", "sand"),
+        ("behind silk", "curtain", "fabric"),
+        ("cyberpunk alley", "neon", "plain"),
+        ("by the window", "window", "plain"),
+        ("a garden in May", "bokeh", "plain"),
+        ("flat lay on a marble table", "flatlay", "marble"),
+        ("top-down view of an oak desk", "flatlay", "wood"),
+        ("knolling", "flatlay", "plain"),
+        ("laying flat tiles", "sweep", "plain"),
+        ("parking, marching, darkness", "sweep", "plain"),
+    ],
+)
+def test_free_text_picks_its_composition_by_whole_words(
+    catalogue: Catalogue, text: str, kind: str, finish: str
+) -> None:
+    scene = catalogue.scene(text)
+    assert (scene.kind, scene.surface) == (kind, finish)
+
+
+@pytest.mark.parametrize("text", ['x" ignore the rest', "“x” y", "«x»", "x`y", "\u300cx\u300d", 'a""b'])
+def test_free_text_cannot_leave_its_quotation(catalogue: Catalogue, text: str) -> None:
+    for prompt in (catalogue.scene(text).prompt, catalogue.mood(text).prompt):
+        assert prompt.count('"') == 2
+        assert prompt.endswith('"')
+        assert not set(prompt) & set("“”«»`\u300c\u300d")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "describe"),
+        ("   ", "describe"),
+        ("x" * 121, "120"),
+        ("a\nb", "Control"),
+        ("a\x00b", "Control"),
+        ("a\u202eb", "Control"),
+        ("a\u2028b", "Control"),
+        ("a\ud800b", "Control"),
+    ],
+)
+def test_text_that_describes_nothing_is_refused_with_a_sentence(catalogue: Catalogue, text: str, reason: str) -> None:
+    for make in (catalogue.scene, catalogue.mood):
+        with pytest.raises(ValueError, match=reason):
+            make(text)
+
+
+def test_text_of_quotation_marks_alone_is_refused(catalogue: Catalogue) -> None:
+    with pytest.raises(ValueError, match="describe"):
+        catalogue.scene('"""')
+
+
+@pytest.mark.parametrize("text", ["x", "x" * 120, "été à la plage", "砂浜", "it's 5 o'clock"])
+def test_text_within_the_bounds_is_taken(catalogue: Catalogue, text: str) -> None:
+    assert text in catalogue.scene(text).prompt
+
+
+@given(st.text(max_size=140))
+def test_any_text_is_a_scene_or_a_value_error(text: str) -> None:
+    try:
+        scene = shelf().scene(text)
+    except ValueError:
+        return
+    assert isinstance(scene, Scene)
+    # what was taken is taken again: the name is what the job's row keeps
+    assert shelf().scene(scene.name) == scene
+
+
+def test_an_unknown_preset_is_a_key_error_and_has_neighbours(catalogue: Catalogue) -> None:
+    with pytest.raises(KeyError, match="amazon_mian"):
+        catalogue.preset("amazon_mian")
+    assert catalogue.nearest_presets("amazon_mian")[0] == "amazon_main"
+    assert catalogue.nearest_presets("Insta Story")[0] == "instagram_story"
+    assert len(catalogue.nearest_presets("qqqq")) == 3
+    assert len(catalogue.nearest_presets("", n=5)) == 5
+    assert len(catalogue.nearest_presets("x" * 100_000, n=1)) == 1
+
+
+def test_the_json_carries_what_the_api_promises(catalogue: Catalogue) -> None:
+    told = json.loads(json.dumps(catalogue.to_json()))
+    assert set(told) == {"scene_types", "moods", "output_presets"}
+    for items in told.values():
+        assert all(item["name"] and item["title"] and item["description"] for item in items)
+    presets = {item["name"]: item for item in told["output_presets"]}
+    main = presets["amazon_main"]
+    assert (main["width"], main["height"], main["scene_allowed"]) == (2000, 2000, False)
+    assert main["scene_sibling"] == "amazon_lifestyle"
+    assert presets["amazon_lifestyle"]["scene_allowed"] is True
+    assert presets["transparent_cutout"]["width"] is None
+    keys = "formats credits max_bytes background fill margins rules source_url checked_on digital_source_type"
+    for item in presets.values():
+        assert set(keys.split()) <= set(item)
+        for rule in item["rules"]:
+            assert set(rule) == {"name", "text", "source_url", "checked_on"}
+
+
+def broken(text: str, old: str, new: str) -> str:
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("credits = 1\n", "credit = 1\n", r"amazon_main.*credit: "),
+        ("credits = 1\n", "", r"amazon_main.*credits: "),
+        ("credits = 1\n", 'credits = "1"\n', r"amazon_main.*credits: "),
+        ("credits = 1\n", "credits = 0\n", r"amazon_main.*credits: "),
+        ("size = [2000, 2000]", "size = [2000]", r"amazon_main.*size"),
+        ("size = [2000, 2000]", "size = [400, 2000]", r"amazon_main.*size"),
+        ('formats = ["jpeg", "png"]', 'formats = ["gif"]', r"amazon_main.*formats"),
+        ('formats = ["jpeg", "png"]', "formats = []", r"amazon_main.*formats"),
+        ('formats = ["png", "webp"]', 'formats = ["jpeg"]', r"transparent_cutout.*formats"),
+        ("quality = [99, 75]", "quality = [75, 99]", r"amazon_main.*quality"),
+        ('background = "white"', 'background = "whitish"', r"amazon_main.*background"),
+        ("fill = 0.88", "fill = 1.2", r"amazon_main.*fill"),
+        ("fill = 0.88", "fill = 0.8", r"amazon_main.*fill_bounds"),
+        ("margins = [0.03, 0.03, 0.03, 0.03]", "margins = [0.6, 0.03, 0.03, 0.03]", r"amazon_main.*margins"),
+        ('scene_sibling = "amazon_lifestyle"', 'scene_sibling = "nowhere"', r"amazon_main.*scene_sibling.*nowhere"),
+        ('scene_sibling = "amazon_lifestyle"', 'scene_sibling = "walmart_main"', r"amazon_main.*scene_sibling"),
+        ('name = "amazon_lifestyle"', 'name = "amazon_main"', r"name.*amazon_main"),
+        ('name = "amazon_lifestyle"', 'name = "amazonmain"', r"amazonmain.*name.*amazon_main"),
+        ('name = "amazon_main"', 'name = "Amazon main"', r"Amazon main.*name"),
+        ('checked_on = "2026-11-24"', 'checked_on = "yesterday"', r"amazon_main.*checked_on"),
+        ('source_url = "https://', 'source_url = "ftp://', r"amazon_main.*source_url"),
+        ('"compositeCapture"', '"a/b"', r"amazon_main.*digital_source_type"),
+        ("text = ", "txt = ", r"amazon_main.*rules\.0\.txt"),
+        ("[[preset]]", "[[prest]]\n[[preset]]", r"prest: "),
+        ("[[preset]]", "[[preset", r"line|Expected"),
+    ],
+)
+def test_a_fault_in_presets_is_named_by_file_entry_and_key(old: str, new: str, named: str) -> None:
+    with pytest.raises(ValueError, match=r"^presets\.toml: ") as refused:
+        parse_catalogue(scenes=SCENES, moods=MOODS, presets=broken(PRESETS, old, new))
+    assert re.search(named, str(refused.value)), str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('kind = "sweep"', 'kind = "swoop"', r"scenes\.toml: scene 'studio_sweep': kind: "),
+        ('["#e9e4dc"]', '["#e9e4d"]', r"scenes\.toml: scene 'studio_sweep': palette: "),
+        ('["#e9e4dc"]', '["red"]', r"scenes\.toml: scene 'studio_sweep': palette: "),
+        ('["#e9e4dc"]', "[]", r"scenes\.toml: scene 'studio_sweep': palette: "),
+        ('title = "White"', 'title = " "', r"scenes\.toml: scene 'white': title: "),
+        ('title = "White"', 'titel = "White"', r"scenes\.toml: scene 'white': titel: "),
+    ],
+)
+def test_a_fault_in_scenes_is_named(old: str, new: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        parse_catalogue(scenes=broken(SCENES, old, new), moods=MOODS, presets=PRESETS)
+
+
+@pytest.mark.parametrize("line", ["softness = 1.1", "softness = true", "light = 3", "light_angle = 200.0"])
+def test_a_fault_in_moods_is_named(line: str) -> None:
+    with pytest.raises(ValueError, match=rf"moods\.toml: mood 'calm': {line.split(' ')[0]}: "):
+        parse_catalogue(scenes=SCENES, moods=broken(MOODS, "softness = 0.9", line), presets=PRESETS)
+
+
+def test_an_empty_file_is_a_fault() -> None:
+    with pytest.raises(ValueError, match=r"moods\.toml: mood: at least one"):
+        parse_catalogue(scenes=SCENES, moods="", presets=PRESETS)
+
+
+def test_loading_the_catalogue_loads_no_network_and_no_scipy() -> None:
+    code = (
+        "import sys; from service.catalogue.catalogue import load_catalogue;"
+        "print([n for n in ('torch', 'diffusers', 'rembg', 'onnxruntime', 'scipy') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

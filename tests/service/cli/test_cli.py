@@ -1,0 +1,194 @@
+"""The command line, as a person or a script uses it."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from service.accounts.clients import Accounts
+from service.cli.main import main
+from service.database.engine import create_engine
+from service.settings import Settings
+
+BOTTLE = str(files("service") / "sample" / "bottle.jpg")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "up",
+        "api",
+        "worker",
+        "sweep",
+        "swap",
+        "catalog",
+        "clients",
+        "ledger",
+        "models",
+        "thumbnails",
+        "doctor",
+        "migrate",
+    ],
+)
+def test_every_command_explains_itself(command: str) -> None:
+    result = run(*command.split(), "--help")
+
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    added = json.loads(run("clients", "add", "acme", "--credits", "5", "--json", *home).output)
+    assert set(added) == {"client_id", "key"}
+    assert run("clients", "grant", "acme", "7", *home).exit_code == 0
+    assert run("clients", "set-shopify-secret", "acme", "--secret", "s", *home).exit_code == 0
+    assert run("clients", "disable", "acme", *home).exit_code == 0
+
+    (listed,) = json.loads(run("clients", "list", "--json", *home).output)
+
+    assert listed == {
+        "client_id": added["client_id"],
+        "name": "acme",
+        "balance": 12,
+        "disabled": True,
+        "unfinished_jobs": 0,
+        "webhook": None,
+    }
+
+
+def test_the_list_of_clients_says_balance_state_and_unfinished_jobs(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    for name in ("acme", "zenith"):
+        run("clients", "add", name, "--credits", "5", *home)
+    run("clients", "disable", "zenith", *home)
+
+    first, second = run("clients", "list", *home).output.splitlines()
+
+    assert first.startswith("acme  ")
+    assert first.endswith("  5 credits  enabled  0 unfinished jobs")
+    assert second.startswith("zenith  ")
+    assert second.endswith("  5 credits  disabled  0 unfinished jobs")
+    assert "enabled" in run("clients", "enable", "zenith", *home).output
+
+
+def test_a_key_is_rotated_and_the_new_one_printed_once(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    accounts = Accounts(create_engine(Settings(home=tmp_path).sqlalchemy_url))
+    added = json.loads(run("clients", "add", "acme", "--json", *home).output)
+
+    kept = json.loads(run("clients", "rotate-key", "acme", "--keep-old", "24", "--json", *home).output)
+    assert set(kept) == {"client_id", "key"}
+    assert kept["client_id"] == added["client_id"]
+    assert all(accounts.authenticate(one["key"]) for one in (added, kept))
+
+    shown = run("clients", "rotate-key", "acme", *home).output
+    key = shown.rpartition("key (shown this once): ")[2].strip()
+    assert accounts.authenticate(key) is not None
+    assert not any(accounts.authenticate(one["key"]) for one in (added, kept))
+    assert key not in run("clients", "list", *home).output
+    assert "no client named 'nobody'" in run("clients", "rotate-key", "nobody", *home).output
+
+
+def test_the_same_client_twice_and_an_unknown_one_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    run("clients", "add", "acme", *home)
+
+    again, unknown = run("clients", "add", "acme", *home), run("clients", "grant", "nobody", "1", *home)
+
+    assert (again.exit_code, unknown.exit_code) == (1, 1)
+    assert "exists already" in again.output
+    assert "no client named 'nobody'" in unknown.output
+
+
+def test_the_catalogue_is_printed_as_the_api_lists_it() -> None:
+    listed = json.loads(run("catalog", "--json").output)
+
+    assert set(listed) == {"scene_types", "moods", "output_presets"}
+    assert "shopify_product" in {preset["name"] for preset in listed["output_presets"]}
+    assert "shopify_product" in run("catalog").output
+
+
+def test_parts_that_need_a_queue_say_how_to_name_one(tmp_path: Path) -> None:
+    for part in ("api", "worker", "sweep"):
+        result = run(part, "--home", str(tmp_path))
+        assert result.exit_code == 1
+        assert "BACKDROP_QUEUE_URL" in result.output
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKDROP_LEASE", "soon")
+
+    result = run("catalog")
+    assert result.exit_code == 0, "a command that needs no setting runs all the same"
+    result = run("doctor", "--no-networks")
+    assert result.exit_code == 1
+    assert "lease" in result.output.lower()
+
+
+def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:
+    result = run("doctor", "--no-networks", "--home", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert "backdrop migrate" in result.output
+    assert run("migrate", "--home", str(tmp_path)).exit_code == 0
+    assert run("doctor", "--no-networks", "--home", str(tmp_path)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        (["--preset", "shopify", "--scene", "podium"], "shopify_product"),
+        (["--preset", "amazon_main", "--scene", "podium"], "amazon_lifestyle"),
+        (["--preset", "open_graph", "--scene", "podium", "--color", "reddish"], "#rrggbb"),
+        (["--preset", "open_graph", "--scene", "podium", *["--color", "red"] * 7], "six"),
+    ],
+    ids=["preset", "forbidden scene", "colour", "too many colours"],
+)
+def test_a_swap_that_can_not_be_made_names_the_option_and_the_remedy(
+    tmp_path: Path, options: list[str], remedy: str
+) -> None:
+    result = run("swap", BOTTLE, "--mood", "calm", *options, "-o", str(tmp_path / "out.jpg"))
+
+    assert result.exit_code == 2
+    assert remedy in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
+    output = tmp_path / "deep" / "out.jpg"
+
+    result = run(
+        *("swap", BOTTLE, "--scene", "marble_tabletop", "--mood", "fresh", "--color", "#cfe3d4"),
+        *("--preset", "open_graph", "--seed", "4", "-o", str(output), "--keep", str(tmp_path / "kept"), "--quiet"),
+    )
+
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "kept" / "cutouts" / "local").iterdir())) == 1
+    with Image.open(output) as picture:
+        assert (picture.size, picture.format) == ((1200, 630), "JPEG")
+    report = json.loads((tmp_path / "deep" / "out.jpg.json").read_text())
+    assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance"}
+    assert report["provenance"]["seed"] == 4
+
+
+def test_a_file_that_is_no_picture_fails_with_its_code(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_text("not a picture")
+
+    result = run(
+        *("swap", str(photo), "--scene", "podium", "--mood", "calm"),
+        *("--preset", "open_graph", "-o", str(tmp_path / "out.jpg"), "--quiet"),
+    )
+
+    assert result.exit_code == 1
+    assert "image_unreadable" in result.output
+    assert not (tmp_path / "out.jpg").exists()

@@ -1,0 +1,225 @@
+"""A commit whose answer is lost: the API finds out what became of it, and never says "not charged" of what was."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import sqlalchemy as sa
+from litestar.testing import TestClient
+from ulid import ULID
+
+from service.accounts.clients import Accounts
+from service.api.app import create_app
+from service.database.commit import OutcomeUnknown, in_transaction, was_written
+from service.database.engine import create_engine, migrate
+from service.database.tables import clients, jobs
+from service.diagnostics.audit import audit
+from service.diagnostics.audit_rules import Bounds
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from tests.conftest import new_database
+
+Cut = Literal["before", "after"]
+
+
+class Line:
+    """A TCP line to PostgreSQL that is cut at a commit: before the server gets it, or after it has answered."""
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self._server = server
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        #: Where the line is cut at each of the next commits; None lets it pass.
+        self.cuts: list[Cut | None] = []
+        #: Whether new connections are refused from the cut on.
+        self.stays_cut = False
+        #: Set when the server has answered what the client no longer hears.
+        self.answered = threading.Event()
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(self._server)
+            self._open += [client, server]
+            threading.Thread(target=self._upwards, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._downwards, args=(client, server), daemon=True).start()
+
+    def _upwards(self, client: socket.socket, server: socket.socket) -> None:
+        while data := self._received(client):
+            if b"COMMIT" in data and self.cuts and (cut := self.cuts.pop(0)):
+                if self.stays_cut:
+                    self._end(self._listener)
+                # Nothing goes down any more, so that the client never learns what the server answers.
+                self._end(client)
+                if cut == "after":
+                    server.sendall(data)
+                    self.answered.wait(5)
+                break
+            server.sendall(data)
+        self._end(client)
+        self._end(server)
+
+    def _downwards(self, client: socket.socket, server: socket.socket) -> None:
+        try:
+            while data := self._received(server):
+                client.sendall(data)
+        except OSError:
+            self.answered.set()
+
+    @staticmethod
+    def _received(one: socket.socket) -> bytes:
+        try:
+            return one.recv(65536)
+        except OSError:
+            return b""
+
+    @staticmethod
+    def _end(one: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        for one in [self._listener, *self._open]:
+            self._end(one)
+            one.close()
+
+
+class Caller:
+    """A client at an API whose way to the database is the line."""
+
+    def __init__(self, settings: Settings, line: Line, http: Any) -> None:
+        self.line, self.http = line, http
+        self.engine = create_engine(settings.sqlalchemy_url)
+        migrate(self.engine)
+        client, key = Accounts(self.engine).add("caller", credits=10)
+        self.headers = {"Authorization": f"Bearer {key}"}
+        self.photo = f"uploads/{client.id}/a.png"
+        open_buckets(settings)[0].put(self.photo, b"photo", "image/png")
+
+    def submit(self, **headers: str) -> Any:
+        body = {"source_image_s3_key": self.photo, "scene_type": "white", "mood": "calm", "output_preset": "open_graph"}
+        return self.http.post("/v1/background-swap-with-spec", json=body, headers=self.headers | headers)
+
+    def kept(self) -> tuple[int, list[str]]:
+        """The balance, and the jobs that are there; the audit must have nothing to say."""
+        assert audit(self.engine, Bounds(max_attempts=3)).findings == []
+        with self.engine.connect() as connection:
+            balance: int = connection.execute(sa.select(clients.c.balance)).scalar_one()
+            return balance, list(connection.execute(sa.select(jobs.c.id)).scalars())
+
+
+@pytest.fixture
+def caller(postgresql_server: str, valkey_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Caller]:
+    url = sa.make_url(new_database(postgresql_server, tmp_path.name))
+    line = Line((str(url.host), int(url.port or 5432)))
+    direct = url.render_as_string(hide_password=False)
+    queue_url = getattr(request, "param", valkey_url)
+    settings = Settings(home=tmp_path, database_url=direct, queue_url=queue_url)
+    through = settings.model_copy(update={"database_url": url.set(port=line.port).render_as_string(False)})
+    with TestClient(create_app(through)) as http:
+        made = Caller(settings, line, http)
+        yield made
+        made.engine.dispose()
+    line.close()
+
+
+def test_a_submit_whose_commit_was_written_is_accepted_although_its_answer_was_lost(caller: Caller) -> None:
+    caller.line.cuts = ["after"]
+
+    answer = caller.submit()
+
+    assert answer.status_code == 202, answer.text
+    assert caller.kept() == (8, [answer.json()["job_id"]])
+
+
+def test_a_submit_whose_commit_never_arrived_is_refused_and_not_charged(caller: Caller) -> None:
+    caller.line.cuts = ["before"]
+
+    answer = caller.submit()
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert caller.kept() == (10, [])
+    assert caller.submit().status_code == 202
+
+
+@pytest.mark.parametrize(("cut", "balance"), [("before", 10), ("after", 8)])
+def test_a_submit_of_which_nothing_can_be_learned_says_so_and_can_be_repeated_with_its_key(
+    caller: Caller, cut: Cut, balance: int
+) -> None:
+    caller.line.cuts, caller.line.stays_cut = [cut], True
+
+    answer = caller.submit(**{"Idempotency-Key": "k"})
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "outcome_unknown")
+    assert "Idempotency-Key" in answer.json()["detail"]
+    assert caller.kept()[0] == balance
+
+
+# Nobody listens on this port of the queue's.
+@pytest.mark.parametrize("caller", ["redis://127.0.0.1:9/0"], indirect=True)
+def test_a_database_that_goes_away_after_the_commit_does_not_take_the_answer_back(caller: Caller) -> None:
+    caller.line.cuts = [None, "before"]  # the second is to write down that the message did not go out
+
+    answer = caller.submit()
+
+    assert answer.status_code == 202, answer.text
+    assert caller.kept() == (8, [answer.json()["job_id"]])
+
+
+def test_a_row_that_was_written_is_found_and_one_that_was_not_is_not(engine: sa.Engine) -> None:
+    written, not_written = (clients.insert().values(id=str(ULID()), name=f"c{n}", balance=0) for n in range(2))
+    with in_transaction(engine) as connection:
+        connection.execute(written)
+
+    assert was_written(engine, written)
+    assert not was_written(engine, not_written)
+    assert not was_written(engine, not_written), "looking leaves nothing behind"
+
+
+def test_a_transaction_that_still_ends_on_the_server_is_waited_for(engine: sa.Engine) -> None:
+    row = clients.insert().values(id=str(ULID()), name="slow", balance=0)
+    began, found = threading.Event(), list[bool]()
+
+    def ends_late() -> None:
+        with in_transaction(engine) as connection:
+            connection.execute(row)
+            began.set()
+            threading.Event().wait(1.0)
+
+    thread = threading.Thread(target=ends_late)
+    thread.start()
+    began.wait()
+    found.append(was_written(engine, row))
+    thread.join()
+
+    assert found == [True]
+
+
+def test_what_breaks_inside_a_transaction_is_no_doubt(engine: sa.Engine) -> None:
+    def breaks() -> None:
+        with in_transaction(engine) as connection:
+            connection.execute(clients.insert().values(id=str(ULID()), name="gone", balance=0))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        breaks()
+
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(clients)).scalar_one() == 0
+
+
+def test_a_database_that_does_not_come_back_leaves_the_outcome_unknown() -> None:
+    engine = create_engine("postgresql+psycopg://nobody@127.0.0.1:9/none")
+
+    with pytest.raises(OutcomeUnknown):
+        was_written(engine, clients.insert().values(id="x", name="x", balance=0), patience=0.1)
+    engine.dispose()

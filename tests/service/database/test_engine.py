@@ -1,0 +1,52 @@
+"""What PostgreSQL is told of the processes that hold its locks."""
+
+import time
+
+import pytest
+import sqlalchemy as sa
+from ulid import ULID
+
+from service.accounts.clients import Accounts
+from service.database.engine import DATABASE_AWAY, create_engine, migrate
+from service.database.tables import clients
+from service.settings import Settings
+from tests.conftest import new_database
+
+
+@pytest.fixture
+def url(postgresql_server: str) -> str:
+    url = Settings(database_url=new_database(postgresql_server, f"locks {ULID()}")).sqlalchemy_url
+    engine = create_engine(url)
+    migrate(engine)
+    engine.dispose()
+    return url
+
+
+def test_a_host_that_freezes_within_a_transaction_lets_go_of_its_locks_and_finds_the_database_away(url: str) -> None:
+    frozen, others = create_engine(url, hold=0.5), create_engine(url)
+    client, _ = Accounts(others).add("shop", credits=10)
+    row = sa.update(clients).where(clients.c.id == client.id)
+
+    with frozen.connect() as connection:
+        connection.execute(row.values(name="never written"))
+        started = time.monotonic()
+        with others.begin() as other:
+            other.exec_driver_sql("SET LOCAL lock_timeout = '20s'")
+            other.execute(row.values(name="written"))
+        assert time.monotonic() - started > 0.2  # it was held
+        with pytest.raises(DATABASE_AWAY):
+            connection.execute(row.values(name="never written"))
+        connection.invalidate()
+
+    with frozen.connect() as connection:  # and it goes on with another connection
+        assert connection.execute(sa.select(clients.c.name)).scalar_one() == "written"
+    frozen.dispose()
+    others.dispose()
+
+
+def test_a_transaction_that_works_is_left_alone(url: str) -> None:
+    engine = create_engine(url, hold=0.3)
+    with engine.begin() as connection:
+        for _ in range(3):
+            connection.exec_driver_sql("SELECT pg_sleep(0.4)")
+    engine.dispose()

@@ -1,0 +1,94 @@
+"""The audit of the bucket: each render has its bytes, and no object is nobody's. Both databases, both stores."""
+
+import pytest
+import sqlalchemy as sa
+
+from service.diagnostics import object_audit
+from service.diagnostics.object_audit import audit_objects
+from service.jobs.records import NewRender
+from service.storage.objects import Objects
+from tests.service.jobs.test_transitions import Shop, render
+
+
+class Gallery:
+    """A success whose render lies in a bucket, and a failure."""
+
+    def __init__(self, engine: sa.Engine, bucket: Objects) -> None:
+        self.engine, self.bucket = engine, bucket
+        self.shop = Shop(engine)
+        self.success, self.failure, self.running = (self.shop.order() for _ in range(3))
+        self.key = self.key_of(self.success.job_id)
+        bucket.put(self.key, b"0123456789", "image/jpeg")
+        digest = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"
+        made = NewRender(**vars(render()) | {"key": self.key, "bytes": 10, "sha256": digest})
+        self.shop.jobs.succeed(self.shop.claim(self.success), made)
+        self.shop.jobs.fail(self.shop.claim(self.failure), "no_subject", "")
+        self.shop.claim(self.running)
+
+    def key_of(self, job_id: str, attempt: int = 1) -> str:
+        return f"renders/{self.shop.client.id}/{job_id}-{attempt}.jpg"
+
+    def wrong(self, leftovers_kept: float = 0.0) -> list[tuple[str, str]]:
+        found = audit_objects(self.engine, self.bucket, leftovers_kept=leftovers_kept).findings
+        return [(finding.rule, finding.found["key"]) for finding in found]
+
+
+@pytest.fixture
+def gallery(engine: sa.Engine, objects: Objects) -> Gallery:
+    return Gallery(engine, objects)
+
+
+def test_a_bucket_that_holds_each_render_and_nothing_else_is_right(gallery: Gallery) -> None:
+    assert gallery.wrong() == []
+    assert audit_objects(gallery.engine, gallery.bucket).counts == {
+        "objects": 1,
+        "objects without a render": 0,
+        "objects kept for later": 0,
+        "bytes checked": 10,
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (None, "render_has_its_bytes"),
+        (b"012345678", "render_has_its_size"),
+        (b"0123456789a", "render_has_its_size"),
+        (b"012345678x", "render_has_its_sha256"),
+    ],
+    ids=["gone", "cut", "grown", "changed"],
+)
+def test_a_render_whose_bytes_are_not_the_measured_ones_is_named(
+    gallery: Gallery, data: bytes | None, rule: str
+) -> None:
+    if data is None:
+        gallery.bucket.delete(gallery.key)
+    else:
+        gallery.bucket.put(gallery.key, data, "image/jpeg")
+
+    assert gallery.wrong() == [(rule, gallery.key)]
+
+
+def test_an_object_that_no_render_names_is_found_once_its_job_is_over(gallery: Gallery) -> None:
+    left = [gallery.key_of(gallery.success.job_id, 2), gallery.key_of(gallery.failure.job_id), "renders/else.jpg"]
+    for key in [*left, gallery.key_of(gallery.running.job_id)]:
+        gallery.bucket.put(key, b"x", "image/jpeg")
+
+    assert gallery.wrong() == [("object_has_its_render", key) for key in sorted(left)]
+    assert gallery.wrong(leftovers_kept=60) == [("object_has_its_render", "renders/else.jpg")]
+
+
+def test_more_renders_and_objects_than_one_page_are_all_looked_at(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_audit, "_PAGE", 2)
+    shop = gallery.shop
+    for number in range(4):
+        made = NewRender(**vars(render()) | {"key": f"renders/gone-{number}.jpg"})
+        shop.jobs.succeed(shop.claim(shop.order(cost=0)), made)
+        gallery.bucket.put(f"renders/left-{number}.jpg", b"x", "image/jpeg")
+
+    assert sorted(gallery.wrong()) == [
+        *(("object_has_its_render", f"renders/left-{number}.jpg") for number in range(4)),
+        *(("render_has_its_bytes", f"renders/gone-{number}.jpg") for number in range(4)),
+    ]

@@ -1,0 +1,194 @@
+"""What a client has, newest first and page by page: nothing twice, nothing left out, and nothing of another's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from ulid import ULID
+
+from service.jobs.listing import Listings
+from service.jobs.records import JobStatus
+from tests.service.jobs.test_transitions import Shop, render
+from tests.support.caller import Caller, assert_problem, located
+
+
+class Shelf(Shop):
+    """A shop with five jobs: one that waits, one that runs, one that failed, and two with a render."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        super().__init__(engine)
+        self.listings = Listings(engine)
+        orders = [self.order() for _ in range(5)]
+        self.ids = sorted((one.job_id for one in orders), reverse=True)
+        claims = [self.claim(one) for one in orders[:4]]
+        self.jobs.fail(claims[0], "no_subject", "No product stands out.")
+        for claim in claims[1:3]:
+            self.jobs.succeed(claim, render())
+        self.failed, self.done = orders[0].job_id, {one.job_id for one in orders[1:3]}
+
+    def pages(self, limit: int) -> list[list[str]]:
+        """The ids on each page, from first to last."""
+        pages, cursor = [], None
+        while True:
+            page = self.listings.jobs(self.client.id, limit=limit, cursor=cursor)
+            pages.append([job.id for job, _ in page.items])
+            if (cursor := page.next_cursor) is None:
+                return pages
+
+
+@pytest.fixture
+def shelf(engine: sa.Engine) -> Shelf:
+    return Shelf(engine)
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (4, [4, 1]), (5, [5]), (100, [5])])
+def test_the_pages_hold_each_job_once_newest_first_and_the_last_names_no_next(
+    shelf: Shelf, limit: int, sizes: list[int]
+) -> None:
+    Shelf(shelf.engine)  # another client's
+    pages = shelf.pages(limit)
+
+    assert [len(page) for page in pages] == sizes
+    assert [job_id for page in pages for job_id in page] == shelf.ids
+
+
+def test_a_job_in_a_list_is_the_job_that_its_id_gives(shelf: Shelf) -> None:
+    page = shelf.listings.jobs(shelf.client.id, limit=100)
+
+    assert page.items == [shelf.jobs.get(job_id, client_id=shelf.client.id) for job_id in shelf.ids]
+    assert {job.id for job, made in page.items if made is not None} == shelf.done
+    assert [job.credits_refunded for job, _ in page.items if job.id == shelf.failed] == [2]
+
+
+def test_a_status_is_the_status_of_every_job_on_the_page(shelf: Shelf) -> None:
+    def of(status: JobStatus) -> int:
+        page = shelf.listings.jobs(shelf.client.id, limit=100, status=status)
+        assert {job.status for job, _ in page.items} == {status}
+        return len(page.items)
+
+    assert [of(status) for status in JobStatus] == [1, 1, 2, 1]
+
+
+def test_renders_are_listed_by_preset_and_by_page(shelf: Shelf) -> None:
+    def listed(**narrower: Any) -> list[str]:
+        page = shelf.listings.renders(shelf.client.id, **{"limit": 100} | narrower)
+        assert [shelf.jobs.render(one.public_id, client_id=shelf.client.id) for one in page.items] == page.items
+        return [one.public_id for one in page.items]
+
+    both = listed()
+    assert both == sorted(both, reverse=True)
+    assert len(both) == 2
+    assert [listed(limit=1), listed(limit=1, cursor=both[0]), listed(cursor=both[1])] == [both[:1], both[1:], []]
+    assert (listed(output_preset="shopify_product"), listed(output_preset="open_graph")) == (both, [])
+
+
+def test_a_new_job_moves_nothing_on_the_pages_behind_it(shelf: Shelf) -> None:
+    first = shelf.listings.jobs(shelf.client.id, limit=2)
+    new = shelf.order()
+
+    second = shelf.listings.jobs(shelf.client.id, limit=2, cursor=first.next_cursor)
+
+    assert [job.id for job, _ in first.items + second.items] == shelf.ids[:4]
+    assert new.job_id in shelf.pages(2)[0]
+
+
+@pytest.mark.parametrize("which", ["jobs", "renders"])
+def test_a_page_is_one_statement_which_reads_it_from_an_index_in_its_order(shelf: Shelf, which: str) -> None:
+    filters: dict[str, list[dict[str, Any]]] = {"jobs": [{}, {"status": JobStatus.FAILURE}], "renders": [{}]}
+    indexes = {"jobs": ["jobs_of_client", "jobs_of_client_by_status"], "renders": ["renders_of_client"]}
+    ask: Callable[..., Any] = getattr(shelf.listings, which)
+    seen: list[tuple[str, Any]] = []
+
+    def see(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith("SELECT"):
+            seen.append((statement, parameters))
+
+    for narrower, index in zip(filters[which], indexes[which], strict=True):
+        seen.clear()
+        sa.event.listen(shelf.engine, "before_cursor_execute", see)
+        ask(shelf.client.id, limit=3, cursor=str(ULID()), **narrower)
+        sa.event.remove(shelf.engine, "before_cursor_execute", see)
+        ((statement, parameters),) = seen
+
+        with shelf.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                for plan in ("seqscan", "bitmapscan", "hashjoin", "sort"):  # what small tables would be read with
+                    connection.exec_driver_sql(f"SET LOCAL enable_{plan} = off")
+                explained = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+            else:
+                explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            told = "\n".join(str(row) for row in explained)
+        assert f"{index} " in told, told
+        assert "Sort" not in told, told
+        assert "TEMP B-TREE" not in told, told
+
+
+# Over HTTP
+
+
+def test_a_list_shows_each_thing_as_its_own_address_does(caller: Caller) -> None:
+    accepted = [caller.submit(caller.body()).json() for _ in range(3)]
+    claim = caller.jobs.claim(accepted[0]["job_id"])
+    assert claim is not None
+    parts: dict[str, Any] = {name: {} for name in ("palette", "fidelity", "cutout", "provenance")} | {"preset": []}
+    caller.jobs.succeed(claim, type(made := render())(**vars(made) | {"report": parts}))
+
+    first = caller.get("/v1/jobs?limit=2").json()
+    last = caller.get(f"/v1/jobs?limit=2&cursor={first['next_cursor']}").json()
+
+    assert (set(first), len(first["items"]), last["next_cursor"]) == ({"items", "next_cursor"}, 2, None)
+    for job in first["items"] + last["items"]:
+        alone = caller.get(f"/v1/jobs/{job['job_id']}").json()
+        assert without_urls(job) == without_urls(alone)
+    assert {job["job_id"] for job in first["items"] + last["items"]} == {one["job_id"] for one in accepted}
+    (shown,) = caller.get("/v1/renders").json()["items"]
+    assert without_urls(shown) == without_urls(caller.get(f"/v1/renders/{shown['public_id']}").json())
+    (success,) = caller.get("/v1/jobs?status=SUCCESS").json()["items"]
+    assert without_urls(success["render"]) == without_urls(shown)
+
+
+def without_urls(shown: dict[str, Any]) -> dict[str, Any]:
+    """Download URLs are made for each answer."""
+    kept = {name: value for name, value in shown.items() if name not in {"url", "url_expires_at"}}
+    return kept | ({"render": without_urls(kept["render"])} if kept.get("render") else {})
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/renders"])
+def test_a_client_without_anything_gets_an_empty_page(caller: Caller, path: str) -> None:
+    assert caller.get(path).json() == {"items": [], "next_cursor": None}
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/renders"])
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("cursor=nonsense", "cursor"),
+        ("cursor=", "cursor"),
+        ("cursor=%00", "cursor"),
+        (f"cursor={'8' * 26}", "cursor"),
+        ("cursor=01j9zc6m8j5x7z9q1w3r5t7y9v", "cursor"),
+        ("cursor=01J9ZC6M8J5X7Z9Q1W3R5T7Y9V%0A", "cursor"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=many", "limit"),
+        ("limit=", "limit"),
+    ],
+)
+def test_a_query_that_can_not_be_meant_is_named(caller: Caller, path: str, query: str, name: str) -> None:
+    assert located(caller.get(f"{path}?{query}")) == {("query", name)}
+
+
+def test_a_filter_that_can_not_be_meant_is_named(caller: Caller) -> None:
+    assert located(caller.get("/v1/jobs?status=DONE")) == {("query", "status")}
+    assert located(caller.get("/v1/renders?output_preset=%00")) == {("query", "output_preset")}
+    assert located(caller.get("/v1/jobs?status=&limit=0&cursor=x")) == {
+        *(("query", "status"), ("query", "limit"), ("query", "cursor"))
+    }
+
+
+def test_a_list_needs_a_key(caller: Caller) -> None:
+    for path in ("/v1/jobs", "/v1/renders"):
+        assert_problem(caller.http.get(path), 401, "unauthorized")
+        options = caller.http.options(path, headers=caller.headers)
+        assert (options.status_code, options.headers["allow"]) == (204, "GET, OPTIONS")

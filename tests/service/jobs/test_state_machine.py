@@ -1,0 +1,300 @@
+"""Jobs and credits against a model of them: any order of moves gives what the rules say, on both databases.
+
+Time passes by moving the rows' times into the past, in steps so large that the test's own seconds do not count.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from ulid import ULID
+
+from service.accounts.clients import Accounts
+from service.accounts.ledger import InsufficientCredits
+from service.database.engine import create_engine, migrate
+from service.database.tables import clients, jobs, ledger, metadata, renders
+from service.diagnostics.audit import audit
+from service.diagnostics.audit_rules import Bounds
+from service.jobs.intake import Accepted, IdempotencyConflict, Order, Orders
+from service.jobs.records import Claim, LeaseLost
+from service.jobs.transitions import Jobs
+from service.settings import Settings
+from tests.conftest import new_database
+from tests.service.jobs.test_transitions import render
+
+#: Seconds. Time passes in steps of 1000: a lease is over after two of them, an unstarted message lost after one.
+STEP, LEASE, RESEND_AFTER, MAX_WAIT, MAX_ATTEMPTS = 1000.0, 1500.0, 500.0, 2500.0, 2
+
+#: Few jobs, so that each gets many moves.
+MOST_JOBS = 4
+WHICH = st.integers(0, MOST_JOBS - 1)
+#: Runs of 30 moves: enough to find each of ten mistakes that were put in by hand.
+EXAMPLES = {"sqlite": 100, "postgresql": 12}
+
+
+@dataclass
+class Modelled:
+    """A job as it should be."""
+
+    id: str
+    client: str
+    cost: int
+    created_at: float
+    sent_at: float | None
+    status: str = "NOT_STARTED"
+    attempt: int = 0
+    token: str | None = None
+    lease_until: float | None = None
+    error_code: str | None = None
+
+    def end(self, status: str, error_code: str | None = None) -> None:
+        self.status, self.error_code, self.token, self.lease_until = status, error_code, None, None
+
+    @property
+    def unfinished(self) -> bool:
+        return self.status in {"NOT_STARTED", "IN_PROGRESS"}
+
+
+@dataclass
+class Account:
+    """A client as it should be."""
+
+    balance: int
+    #: The body and the answer of each idempotency key.
+    answered: dict[str, tuple[str, Accepted]] = field(default_factory=dict)
+
+
+class Shopkeeping(RuleBasedStateMachine):
+    """Every move of jobs and credits, in any order, by workers that live, die, come late and come twice."""
+
+    engine: sa.Engine
+
+    def __init__(self) -> None:
+        super().__init__()
+        with self.engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+        self.accounts = Accounts(self.engine)
+        self.orders = Orders(self.engine)
+        self.moves = Jobs(self.engine, lease=LEASE, max_attempts=MAX_ATTEMPTS)
+        self.now = 0.0
+        self.names = ["first", "second"]
+        self.known = {self.accounts.add(name, credits=6)[0].id: Account(6) for name in self.names}
+        self.jobs: list[Modelled] = []
+        self.claims: list[Claim] = []
+
+    @initialize(costs=st.lists(st.integers(0, 3), min_size=1, max_size=2))
+    def a_shop_that_is_open(self, costs: list[int]) -> None:
+        for cost in costs:
+            self.order(0, cost, None, "x")
+
+    def _tick(self) -> None:
+        """Let a moment pass, so that what happens later has a later time in the database too, whose steps are 1 ms."""
+        time.sleep(0.0015)
+        self.now += 0.001
+
+    def _over(self, job: Modelled) -> bool:
+        return job.status == "IN_PROGRESS" and job.lease_until is not None and job.lease_until <= self.now
+
+    # The world
+
+    @rule(steps=st.sampled_from([1, 2, 3]))
+    def time_passes(self, steps: int) -> None:
+        earlier = {
+            "sqlite": "strftime('%Y-%m-%d %H:%M:%f000', {0}, '-{1} seconds')",
+            "postgresql": "{0} - make_interval(secs => {1})",
+        }[self.engine.dialect.name]
+        times = ("created_at", "sent_at", "lease_until")
+        moved = ", ".join(f"{name} = {earlier.format(name, steps * STEP)}" for name in times)
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE jobs SET {moved}")
+        self.now += steps * STEP
+
+    # The caller's side
+
+    @rule(which=st.sampled_from([0, 1]), credits=st.integers(1, 5))
+    def grant(self, which: int, credits: int) -> None:
+        self.accounts.grant(self.names[which], credits)
+        list(self.known.values())[which].balance += credits
+
+    @rule(
+        which=st.sampled_from([0, 1]),
+        cost=st.integers(0, 7),
+        key=st.sampled_from([None, "a"]),
+        body=st.sampled_from(["x", "y"]),
+    )
+    def order(self, which: int, cost: int, key: str | None, body: str) -> None:
+        self._tick()
+        client_id, account = list(self.known.items())[which]
+        order = Order(str(ULID()), client_id, "w", {}, body, {"seed": 1}, "k", cost, idempotency_key=key)
+        if key in account.answered:
+            first_body, first = account.answered[key]
+            if body != first_body:
+                with pytest.raises(IdempotencyConflict):
+                    self.orders.accept(order)
+            else:
+                assert self.orders.accept(order) == replace(first, repeated=True)
+        elif cost > account.balance:
+            with pytest.raises(InsufficientCredits):
+                self.orders.accept(order)
+        elif len(self.jobs) < MOST_JOBS:
+            accepted = self.orders.accept(order)
+            assert not accepted.repeated
+            account.balance -= cost
+            if key:
+                account.answered[key] = (body, accepted)
+            self.jobs.append(Modelled(accepted.job_id, client_id, cost, self.now, self.now))
+
+    @rule(which=WHICH)
+    def a_message_does_not_go_out(self, which: int) -> None:
+        job = self.jobs[which % len(self.jobs)]
+        self.moves.unsent(job.id)
+        if job.unfinished:
+            job.sent_at = None
+
+    # The workers' side
+
+    @rule(which=WHICH)
+    def a_worker_takes_a_job(self, which: int) -> None:
+        self._tick()
+        job = self.jobs[which % len(self.jobs)]
+        free = job.attempt < MAX_ATTEMPTS and (job.status == "NOT_STARTED" or self._over(job))
+        claim = self.moves.claim(job.id)
+        assert (claim is not None) == free
+        if claim is not None:
+            job.status, job.token, job.lease_until = "IN_PROGRESS", claim.token, self.now + LEASE
+            job.attempt += 1
+            assert (claim.attempt, claim.client_id) == (job.attempt, job.client)
+            self.claims.append(claim)
+
+    @rule(which=WHICH)
+    def a_worker_takes_a_job_and_dies(self, which: int) -> None:
+        self.a_worker_takes_a_job(which)
+        self.time_passes(2)
+
+    @precondition(lambda self: self.claims)
+    @rule(
+        which=WHICH,
+        move=st.sampled_from(["keep", "hand back", "succeed", "fail"]),
+        after=st.sampled_from([0.0, LEASE]),
+        uncounted=st.booleans(),
+    )
+    def a_worker_goes_on(self, which: int, move: str, after: float, uncounted: bool) -> None:
+        """Let the worker of any claim, the latest or a stale one, make its next move."""
+        self._tick()
+        claim = self.claims[-1 - which % len(self.claims)]
+        (job,) = (job for job in self.jobs if job.id == claim.job_id)
+        moves: dict[str, Callable[[], None]] = {
+            "keep": lambda: self.moves.keep(claim, stage="segment", progress=0.5),
+            "hand back": lambda: self.moves.hand_back(claim, after=after, uncounted=uncounted),
+            "succeed": lambda: self.moves.succeed(claim, render()),
+            "fail": lambda: self.moves.fail(claim, "no_subject", ""),
+        }
+        if job.token != claim.token:
+            with pytest.raises(LeaseLost):
+                moves[move]()
+            return
+        moves[move]()
+        if move == "keep":
+            job.lease_until = self.now + LEASE
+        elif move == "hand back":
+            job.lease_until, job.token, job.sent_at = self.now + after, None, None
+            job.attempt -= uncounted
+        elif move == "succeed":
+            job.end("SUCCESS")
+        else:
+            self._refunded(job, "no_subject")
+
+    def _refunded(self, job: Modelled, code: str) -> None:
+        job.end("FAILURE", code)
+        self.known[job.client].balance += job.cost
+
+    # The sweep's side
+
+    @rule(which=st.sets(WHICH))
+    def the_sweep_sends(self, which: set[int]) -> None:
+        self._tick()
+        waiting = {job.id for number, job in enumerate(self.jobs) if number in which}
+        due = []
+        for job in self.jobs:
+            startable = job.attempt < MAX_ATTEMPTS and (job.status == "NOT_STARTED" or self._over(job))
+            given_up = self._over(job) and (job.sent_at or 0) <= (job.lease_until or 0)
+            lost = job.id not in waiting and (job.sent_at or 0) <= self.now - RESEND_AFTER
+            if startable and (job.sent_at is None or given_up or lost):
+                due.append(job)
+        assert self.moves.take_unsent(waiting=waiting, resend_after=RESEND_AFTER) == sorted(j.id for j in due)
+        for job in due:
+            job.sent_at = self.now
+
+    @rule()
+    def the_sweep_settles(self) -> None:
+        self._tick()
+        crashed = [j for j in self.jobs if self._over(j) and j.attempt >= MAX_ATTEMPTS]
+        waited = [j for j in self.jobs if j.status == "NOT_STARTED" and j.created_at <= self.now - MAX_WAIT]
+        assert sorted(self.moves.settle_lost(max_wait=MAX_WAIT)) == sorted(job.id for job in crashed + waited)
+        for job in crashed:
+            self._refunded(job, "worker_lost")
+        for job in waited:
+            self._refunded(job, "queue_timeout")
+
+    # What is true after every step
+
+    @invariant()
+    def the_rows_are_as_the_model_says(self) -> None:
+        with self.engine.connect() as connection:
+            names = ("id", "client_id", "status", "attempt", "lease_token", "error_code", "credits_cost")
+            rows = {tuple(row) for row in connection.execute(sa.select(*(jobs.c[name] for name in names)))}
+            balances = {row.id: row.balance for row in connection.execute(sa.select(clients))}
+            rendered = set(connection.execute(sa.select(renders.c.job_id)).scalars())
+            refunded = list(connection.execute(sa.select(ledger.c.job_id).where(ledger.c.kind == "refund")).scalars())
+        modelled = self.jobs
+        assert rows == {(j.id, j.client, j.status, j.attempt, j.token, j.error_code, j.cost) for j in modelled}
+        assert balances == {client_id: account.balance for client_id, account in self.known.items()}
+        assert rendered == {j.id for j in modelled if j.status == "SUCCESS"}
+        assert sorted(refunded) == sorted(j.id for j in modelled if j.status == "FAILURE")
+
+    @invariant()
+    def the_audit_finds_nothing(self) -> None:
+        assert audit(self.engine, Bounds(max_attempts=MAX_ATTEMPTS)).findings == []
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def quick_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """A database of each kind; SQLite in memory, where a commit costs no disk."""
+    url = "sqlite://"
+    if request.param == "postgresql":
+        url = new_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
+    engine = create_engine(Settings(database_url=url).sqlalchemy_url)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_any_order_of_moves_gives_what_the_rules_say(quick_engine: sa.Engine) -> None:
+    class Here(Shopkeeping):
+        engine = quick_engine
+
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=EXAMPLES[quick_engine.dialect.name],
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,148 @@
+"""The OpenAPI document: the contract's names, and examples that are true."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from litestar.testing import TestClient
+
+from service.api.app import create_app
+from service.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    home: Path = tmp_path_factory.mktemp("openapi")
+    with TestClient(create_app(Settings(home=home, queue_url="redis://127.0.0.1:9/0"))) as http:
+        answer: dict[str, Any] = http.get("/schema/openapi.json").json()
+    return answer
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_it_is_openapi_3_1_with_the_contracts_schemas(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert {
+        *("BackgroundSwapWithSpecRequest", "WorkflowAcceptedResponse", "JobStatus"),
+        *("HTTPValidationError", "ValidationError"),
+    } <= set(document["components"]["schemas"])
+
+
+def test_the_request_schema_says_what_the_contract_says(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["BackgroundSwapWithSpecRequest"]
+
+    assert set(schema["properties"]) == {
+        *("source_image_s3_key", "source_render_public_id", "scene_type", "mood"),
+        *("dominant_colors", "output_preset", "pilot_brand"),
+    }
+    assert sorted(schema["required"]) == ["mood", "output_preset", "scene_type"]
+    assert schema["additionalProperties"] is False
+
+
+def test_the_job_status_has_the_contracts_values(document: dict[str, Any]) -> None:
+    assert document["components"]["schemas"]["JobStatus"]["enum"] == [
+        "NOT_STARTED",
+        "IN_PROGRESS",
+        "SUCCESS",
+        "FAILURE",
+    ]
+
+
+def test_the_swap_documents_its_answers_its_headers_and_its_security(document: dict[str, Any]) -> None:
+    swap = document["paths"]["/v1/background-swap-with-spec"]["post"]
+
+    assert {"200", "202", "401", "402", "404", "413", "422"} <= set(swap["responses"])
+    assert "400" not in swap["responses"]
+    planned = swap["responses"]["200"]["content"]["application/json"]["schema"]
+    assert planned == {"$ref": "#/components/schemas/SwapPlan"}
+    assert {one["name"] for one in swap["parameters"] if one["in"] == "query"} == {"dry_run", "seed"}
+    headers = {one["name"]: one for one in swap["parameters"] if one["in"] == "header"}
+    assert headers["X-Shopify-Hmac-Sha256"]["required"] is False
+    assert headers["Idempotency-Key"]["required"] is False
+    assert headers["Prefer"]["required"] is False
+    assert "Preference-Applied" in swap["responses"]["202"]["headers"]
+    (scheme,) = swap["security"][0]
+    assert document["components"]["securitySchemes"][scheme]["scheme"] == "bearer"
+
+
+def test_whatever_makes_a_job_documents_its_admission(document: dict[str, Any]) -> None:
+    workflows = [operation for _, operation in operations(document) if "202" in operation["responses"]]
+
+    assert workflows
+    for answers in (operation["responses"] for operation in workflows):
+        codes = {
+            example["value"]["code"]
+            for status in ("429", "503")
+            for example in answers[status]["content"]["application/problem+json"]["examples"].values()
+        }
+        assert codes == {
+            *("rate_limited", "too_many_unfinished_jobs"),
+            *("queue_full", "store_unavailable", "database_unavailable"),
+        }
+        assert all({"RateLimit", "RateLimit-Policy"} <= set(answer["headers"]) for answer in answers.values())
+        assert all("Retry-After" in answers[status]["headers"] for status in ("409", "429", "503"))
+
+
+def test_whatever_needs_the_database_documents_that_it_may_be_away(document: dict[str, Any]) -> None:
+    private = [(name, operation) for name, operation in operations(document) if operation.get("security")]
+
+    assert private
+    for name, operation in private:
+        away = operation["responses"]["503"]
+        examples = away["content"]["application/problem+json"]["examples"].values()
+        assert "database_unavailable" in {one["value"]["code"] for one in examples}, name
+        assert "Retry-After" in away["headers"], name
+
+
+def test_cancelling_a_job_documents_its_answers(document: dict[str, Any]) -> None:
+    answers = document["paths"]["/v1/jobs/{job_id}"]["delete"]["responses"]
+
+    assert {"200", "401", "404", "409"} <= set(answers)
+    same = document["paths"]["/v1/jobs/{job_id}"]["get"]["responses"]["200"]["content"]
+    assert answers["200"]["content"] == same
+    (conflict,) = answers["409"]["content"]["application/problem+json"]["examples"].values()
+    assert conflict["value"]["code"] == "job_finished"
+
+
+def test_following_a_job_documents_its_stream_and_its_limit(document: dict[str, Any]) -> None:
+    follow = document["paths"]["/v1/jobs/{job_id}/events"]["get"]
+    answers = follow["responses"]
+
+    assert {"200", "204", "401", "404", "429", "503"} <= set(answers)
+    assert list(answers["200"]["content"]) == ["text/event-stream"]
+    assert "content" not in answers["204"]
+    assert "Retry-After" in answers["429"]["headers"]
+    assert [one["name"] for one in follow["parameters"] if one["in"] == "header"] == ["Last-Event-ID"]
+
+
+def test_every_route_that_wants_a_key_says_so(document: dict[str, Any]) -> None:
+    public = {name for name, operation in operations(document) if not any(operation.get("security") or [])}
+
+    assert public == {
+        *("GET /v1/scene-types", "GET /v1/moods", "GET /v1/output-presets"),
+        *("GET /health/live", "GET /health/ready"),
+    }
+
+
+def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
+    checked = 0
+    for name, operation in operations(document):
+        contents = [answer.get("content", {}) for answer in operation["responses"].values()]
+        contents.append(operation.get("requestBody", {}).get("content", {}))
+        for content in contents:
+            for media in content.values():
+                schema = media.get("schema", {})
+                examples = [one["value"] for one in media.get("examples", {}).values()]
+                examples += schema.get("examples", [])
+                validator = Draft202012Validator({**schema, "components": document["components"]})
+                for example in examples:
+                    checked += 1
+                    assert list(validator.iter_errors(example)) == [], name
+    assert checked > 10

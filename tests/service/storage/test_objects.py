@@ -1,0 +1,226 @@
+"""One contract for both object stores: a directory, and a real S3 server that checks signatures."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.directory import DirectoryObjects
+from service.storage.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
+from service.storage.signing import UrlSigner
+
+
+def test_what_was_put_comes_back(objects: Objects) -> None:
+    objects.put("uploads/a-1/photo.jpg", b"bytes", "image/jpeg")
+
+    assert objects.get("uploads/a-1/photo.jpg", max_bytes=5) == b"bytes"
+    assert objects.size("uploads/a-1/photo.jpg") == 5
+
+
+def test_putting_again_replaces(objects: Objects) -> None:
+    objects.put("a.jpg", b"first", "image/jpeg")
+    objects.put("a.jpg", b"2nd", "image/jpeg")
+
+    assert objects.get("a.jpg", max_bytes=10) == b"2nd"
+
+
+def test_an_object_over_the_limit_is_refused(objects: Objects) -> None:
+    objects.put("a.jpg", b"123456", "image/jpeg")
+
+    with pytest.raises(ObjectTooLarge):
+        objects.get("a.jpg", max_bytes=5)
+
+
+def test_a_missing_object_is_not_found(objects: Objects) -> None:
+    with pytest.raises(ObjectNotFound):
+        objects.get("none.jpg", max_bytes=1)
+    with pytest.raises(ObjectNotFound):
+        objects.size("none.jpg")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("", "/etc/passwd", "../x.jpg", "a/../../x.jpg", "a//b.jpg", "a/./b", "ключ.jpg", "a\x00b", "a b.jpg", "a\\b"),
+        *(
+            "..",
+            ".",
+            "/",
+            "a/",
+            "a/..",
+            "%2e%2e/x.jpg",
+            "a%2fb.jpg",
+            "a\n",
+            "\u202egpj.exe",
+            "x\uff0ejpg",
+            "a:b",
+            "~/x",
+            "-/\ud800",
+        ),
+    ],
+)
+def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Objects, key: str) -> None:
+    with pytest.raises(ObjectNotFound):
+        objects.get(key, max_bytes=1)
+    with pytest.raises(ObjectNotFound):
+        objects.size(key)
+    with pytest.raises(ObjectNotFound):
+        objects.put(key, b"x", "image/jpeg")
+
+
+@pytest.mark.parametrize("key", ["x" * 300 + ".jpg", "/".join(["x" * 200] * 30)], ids=["name", "path"])
+def test_a_key_that_is_too_long_for_the_file_system_is_not_found(tmp_path: Path, key: str) -> None:
+    bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+
+    for look in (
+        bucket.size,
+        lambda key: bucket.get(key, max_bytes=1),
+        lambda key: bucket.put(key, b"x", "image/jpeg"),
+    ):
+        with pytest.raises(ObjectNotFound):
+            look(key)
+
+
+def test_deleting_leaves_nothing_and_can_be_repeated(objects: Objects) -> None:
+    objects.put("a/b.jpg", b"x", "image/jpeg")
+    objects.delete("a/b.jpg")
+    objects.delete("a/b.jpg")
+
+    with pytest.raises(ObjectNotFound):
+        objects.size("a/b.jpg")
+
+
+def test_a_bucket_lists_what_lies_in_it(objects: Objects) -> None:
+    keys = {f"renders/{folder}/{number}.jpg" for folder in "ab" for number in range(3)} | {"top.jpg"}
+    for key in keys:
+        objects.put(key, b"x", "image/jpeg")
+    objects.delete("renders/a/1.jpg")
+
+    assert set(objects.keys()) == keys - {"renders/a/1.jpg"}
+
+
+def test_a_bucket_of_s3_with_more_than_one_page_is_listed_whole(s3_settings: dict[str, Any], tmp_path: Path) -> None:
+    bucket = open_buckets(Settings(home=tmp_path, **s3_settings))[0]
+    keys = {f"renders/{number}.jpg" for number in range(1010)}
+    for key in keys:
+        bucket.put(key, b"", "image/jpeg")
+
+    assert sorted(bucket.keys()) == sorted(keys)
+
+
+def test_a_write_that_was_killed_is_no_object(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from service.storage.directory import DirectoryObjects; from service.storage.signing import UrlSigner\n"
+        "bucket = DirectoryObjects(Path(sys.argv[1]), bucket='renders', signer=UrlSigner(b'k'), url_ttl=60)\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "bucket.put('renders/a.jpg', b'x' * 1000, 'image/jpeg')\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    bucket = DirectoryObjects(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert list(bucket.keys()) == []
+
+
+def test_a_bucket_that_works_passes_its_check(objects: Objects) -> None:
+    objects.check()
+
+
+def test_a_symbolic_link_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    bucket = DirectoryObjects(tmp_path / "bucket", bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket.put("a.jpg", b"x", "image/jpeg")
+    (tmp_path / "bucket" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+
+    with pytest.raises(ObjectNotFound):
+        bucket.get("link.jpg", max_bytes=100)
+
+
+def test_a_full_disk_leaves_the_old_object_whole(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="file size limits are POSIX")
+    bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket.put("a.jpg", b"old", "image/jpeg")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # writes past 1000 bytes fail as on a full disk
+    try:
+        with pytest.raises(StoreUnavailable):
+            bucket.put("a.jpg", b"new" * 1000, "image/jpeg")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+
+    assert bucket.get("a.jpg", max_bytes=100) == b"old"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.jpg"]
+
+
+def test_an_s3_server_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    settings = Settings(home=tmp_path, store="s3", s3_endpoint_url="http://127.0.0.1:9")
+    bucket = open_buckets(settings)[0]
+
+    with pytest.raises(StoreUnavailable):
+        bucket.get("a.jpg", max_bytes=1)
+    with pytest.raises(StoreUnavailable):
+        bucket.check()
+
+
+def test_a_bucket_that_is_gone_is_a_fault_of_the_store_and_of_no_photo(
+    s3_settings: dict[str, Any], tmp_path: Path
+) -> None:
+    bucket = open_buckets(Settings(home=tmp_path, **s3_settings | {"s3_source_bucket": "nobody-made-it"}))[0]
+
+    with pytest.raises(StoreUnavailable):
+        bucket.put("a.jpg", b"x", "image/jpeg")
+    with pytest.raises(StoreUnavailable):
+        bucket.get("a.jpg", max_bytes=1)
+    with pytest.raises(StoreUnavailable):
+        bucket.check()
+
+
+def test_a_folder_that_can_not_be_made_is_a_fault_of_the_store(tmp_path: Path) -> None:
+    (tmp_path / "renders").write_text("a file where a folder should be")
+    bucket = DirectoryObjects(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+
+    with pytest.raises(StoreUnavailable):
+        bucket.put("renders/client/a.jpg", b"x", "image/jpeg")
+
+
+def test_presigned_urls_of_s3_do_what_they_say_and_no_more(s3_settings: dict[str, str], tmp_path: Path) -> None:
+    bucket = open_buckets(Settings(home=tmp_path, **s3_settings))[0]  # type: ignore[arg-type]  # pydantic checks it
+    up = bucket.upload_url("uploads/a.jpg", "image/jpeg", "http://ignored")
+
+    assert httpx.request(up.method, up.url, headers=up.headers, content=b"photo").status_code == 200
+    down = bucket.download_url("uploads/a.jpg", "image/jpeg", "http://ignored")
+    answer = httpx.get(down.url)
+    assert (answer.content, answer.headers["content-type"]) == (b"photo", "image/jpeg")
+    assert httpx.put(up.url.replace("a.jpg", "b.jpg"), headers=up.headers, content=b"x").status_code == 403
+    assert httpx.get(down.url[:-4] + "0000").status_code == 403
+
+
+def test_a_signed_url_fits_one_method_one_path_and_one_time() -> None:
+    from datetime import UTC, datetime, timedelta
+    from urllib.parse import parse_qs
+
+    signer = UrlSigner(b"key")
+    path = "/v1/files/renders/a.jpg"
+    later = datetime.now(UTC) + timedelta(seconds=60)
+    query = {name: values[0] for name, values in parse_qs(signer.query("GET", path, later)).items()}
+    expires, signature = int(query["expires"]), query["signature"]
+
+    assert signer.allows("GET", path, expires, signature)
+    assert not signer.allows("PUT", path, expires, signature)
+    assert not signer.allows("GET", path + "x", expires, signature)
+    assert not signer.allows("GET", path, expires + 1, signature)
+    assert not UrlSigner(b"other").allows("GET", path, expires, signature)
+    past = int(time.time()) - 1
+    assert not signer.allows("GET", path, past, signer._signature("GET", path, past))

@@ -1,0 +1,250 @@
+"""Content credentials: signed with a chain made here, read back by the c2pa library, found broken when altered."""
+
+import io
+import itertools
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import c2pa
+import numpy as np
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials
+from pipeline.core.spec import Format, Limits
+from pipeline.delivery.encode import encode
+from pipeline.delivery.preset_rules import reopen
+from pipeline.swap import Render, swap
+from service.catalogue.catalogue import load_catalogue
+from service.settings import Settings
+from service.worker.c2pa import CredentialsInvalid, SigningFailed, open_credentials
+from service.worker.local import SpecInvalid, swap_file
+from service.worker.main import CANNOT_START, serve
+from tests.support.still_life import jpeg, networks, preset, spec, still_life
+
+COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
+PEM, NO_PASSWORD = serialization.Encoding.PEM, serialization.NoEncryption()
+
+
+def named(organisation: str, common: str) -> x509.Name:
+    return x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, common)]
+    )
+
+
+def certificate(
+    subject: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    by: ec.EllipticCurvePrivateKey,
+    *,
+    root: bool,
+) -> x509.Certificate:
+    """A certificate by the C2PA specification's profile: the root signs certificates, the other one signatures."""
+    now = datetime.now(UTC)
+    usage = dict.fromkeys(
+        ["content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"], False
+    )
+    builder = (
+        x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=root, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(digital_signature=not root, key_cert_sign=root, crl_sign=root, decipher_only=False, **usage),
+            critical=True,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
+    )
+    if not root:
+        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
+        builder = builder.add_extension(purpose, critical=False)
+    return builder.sign(by, hashes.SHA256())
+
+
+@pytest.fixture(scope="module")
+def signing(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings with a certificate of "Example Shop", signed by a root of "Example Trust"."""
+    folder = tmp_path_factory.mktemp("c2pa")
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_name, name = named("Example Trust", "Root"), named("Example Shop", "Pictures")
+    root = certificate(root_name, root_key, root_name, root_key, root=True)
+    leaf = certificate(name, key, root_name, root_key, root=False)
+    (folder / "chain.pem").write_bytes(leaf.public_bytes(PEM) + root.public_bytes(PEM))
+    (folder / "root.pem").write_bytes(root.public_bytes(PEM))
+    for file, secret in {"key.pem": key, "root-key.pem": root_key}.items():
+        (folder / file).write_bytes(secret.private_bytes(PEM, serialization.PrivateFormat.PKCS8, NO_PASSWORD))
+    return Settings(c2pa_certificate=folder / "chain.pem", c2pa_key=folder / "key.pem")
+
+
+@pytest.fixture(scope="module")
+def credentials(signing: Settings) -> Credentials:
+    opened = open_credentials(signing)
+    assert opened is not None
+    return opened
+
+
+def picture(form: Format) -> bytes:
+    y, x = np.mgrid[0:300, 0:400].astype(np.float32)
+    image = np.stack([x / 400, y / 300, np.full_like(x, 0.4)], axis=-1)
+    return encode(image, replace(preset(size=(400, 300), form=form), digital_source_type=COMPOSITE)).data
+
+
+def pixels(data: bytes) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(data)) as opened:
+        return np.asarray(opened.convert("RGB"))
+
+
+def manifest(data: bytes, content_type: str) -> dict[str, Any]:
+    with c2pa.Reader(content_type, io.BytesIO(data)) as reader:
+        assert reader.get_validation_state() == "Valid"
+        store = json.loads(reader.json())
+    active: dict[str, Any] = store["manifests"][store["active_manifest"]]
+    return active
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
+def test_a_signed_file_says_who_made_it_and_how_and_looks_the_same(credentials: Credentials, form: Format) -> None:
+    plain = picture(form)
+    signed = credentials.sign(plain, f"image/{form}", COMPOSITE)
+    told = manifest(signed, f"image/{form}")
+    assert told["claim_generator_info"][0]["name"] == "Backdrop"
+    assert told["signature_info"]["issuer"] == credentials.issuer == "Example Shop"
+    assert told["signature_info"]["alg"] == "Es256"
+    (actions,) = (part for part in told["assertions"] if part["label"].startswith("c2pa.actions"))
+    (action,) = actions["data"]["actions"]
+    assert action["action"] == "c2pa.created"
+    assert action["digitalSourceType"] == DIGITAL_SOURCE_TYPES + COMPOSITE
+    assert (pixels(signed) == pixels(plain)).all()
+    # the mark and the profile are still there
+    assert reopen(signed).digital_source_type == COMPOSITE
+    assert reopen(signed).icc == reopen(plain).icc
+    assert 0 < len(signed) - len(plain) <= credentials.reserve < 16_000
+    assert credentials.read(signed, f"image/{form}") == "Example Shop"
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
+def test_a_file_altered_in_one_byte_is_no_longer_signed(credentials: Credentials, form: Format) -> None:
+    signed = credentials.sign(picture(form), f"image/{form}", COMPOSITE)
+    # the last bytes are pixels in JPEG, WebP and AVIF; before PNG's last chunk (12 bytes) lies the pixels' checksum
+    at = len(signed) - (20 if form == "png" else 40 if form == "webp" else 10)
+    altered = signed[:at] + bytes([signed[at] ^ 1]) + signed[at + 1 :]
+    assert credentials.read(altered, f"image/{form}") is None
+
+
+def test_an_unsigned_file_has_no_issuer(credentials: Credentials) -> None:
+    assert credentials.read(picture("jpeg"), "image/jpeg") is None
+
+
+def render(credentials: Credentials | None, place: str = "instagram_square") -> Render:
+    asked = spec("sweep", place=load_catalogue().presets[place])
+    clock = itertools.count()
+    return swap(
+        jpeg(still_life()[0]),
+        asked,
+        networks(),
+        limits=Limits(),
+        clock=lambda: float(next(clock)),
+        credentials=credentials,
+    )
+
+
+def test_a_swap_is_signed_and_its_report_measures_the_signed_file(credentials: Credentials) -> None:
+    made = render(credentials)
+    rules = {row["rule"]: row for row in made.report["preset"]}
+    assert rules["content_credentials"]["measured"] == rules["content_credentials"]["bound"] == "Example Shop"
+    assert rules["content_credentials"]["status"] == "pass"
+    assert rules["content_credentials"]["source_url"].startswith("https://c2pa.org/")
+    assert rules["bytes"]["measured"] == len(made.data)
+    assert rules["ai_marking"]["status"] == "pass"
+    assert manifest(made.data, "image/jpeg")["signature_info"]["common_name"] == "Pictures"
+
+
+def test_without_a_certificate_nothing_is_signed_and_nothing_is_said() -> None:
+    assert open_credentials(Settings()) is None
+    made = render(None)
+    assert "content_credentials" not in {row["rule"] for row in made.report["preset"]}
+    with pytest.raises(c2pa.C2paError, match="ManifestNotFound"):
+        c2pa.Reader("image/jpeg", io.BytesIO(made.data))
+
+
+def test_a_file_that_lost_its_signature_fails_the_rule(credentials: Credentials) -> None:
+    class Forgetful:
+        issuer, reserve, read = credentials.issuer, credentials.reserve, staticmethod(credentials.read)
+
+        def sign(self, data: bytes, content_type: str, digital_source_type: str | None) -> bytes:
+            return data
+
+    row = {row["rule"]: row for row in render(Forgetful()).report["preset"]}["content_credentials"]
+    assert (row["measured"], row["status"]) == (None, "fail")
+
+
+def test_a_cut_out_alone_is_signed_as_a_photo_that_an_algorithm_altered(credentials: Credentials) -> None:
+    told = manifest(credentials.sign(picture("png"), "image/png", None), "image/png")
+    assert "algorithmicallyEnhanced" in json.dumps(told["assertions"])
+
+
+def test_what_is_no_picture_can_t_be_signed(credentials: Credentials) -> None:
+    with pytest.raises(SigningFailed, match="could not be signed"):
+        credentials.sign(b"not a picture", "image/jpeg", COMPOSITE)
+
+
+#: What is changed in good settings, and what the message must say.
+FAULTS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
+    "no key": (lambda folder: {"c2pa_key": None}, "C2PA_KEY is not set"),
+    "no certificate": (lambda folder: {"c2pa_certificate": None}, "C2PA_CERTIFICATE is not set"),
+    "file away": (
+        lambda folder: {"c2pa_certificate": folder / "away.pem"},
+        "C2PA_CERTIFICATE: .*away.pem can't be read",
+    ),
+    "another's key": (lambda folder: {"c2pa_key": folder / "root-key.pem"}, "C2PA_KEY that certificate's key"),
+    "self-signed": (
+        lambda folder: {"c2pa_certificate": folder / "root.pem", "c2pa_key": folder / "root-key.pem"},
+        "self-signed.*C2PA_CERTIFICATE must be",
+    ),
+    "no certificate in it": (lambda folder: {"c2pa_certificate": folder / "key.pem"}, "C2PA_CERTIFICATE must be"),
+    "another algorithm": (lambda folder: {"c2pa_algorithm": "ps256"}, r"C2PA_ALGORITHM \(ps256\)"),
+    "no authority": (lambda folder: {"c2pa_timestamp_url": "http://127.0.0.1:9/"}, "C2PA_TIMESTAMP_URL"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_configured_wrongly_is_named_with_its_remedy(signing: Settings, fault: str) -> None:
+    assert signing.c2pa_certificate is not None
+    change, named_so = FAULTS[fault]
+    with pytest.raises(CredentialsInvalid, match=f"(?s){named_so}"):
+        open_credentials(signing.model_copy(update=change(signing.c2pa_certificate.parent)))
+
+
+def test_neither_a_worker_nor_the_command_line_starts_with_a_wrong_certificate(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = Settings(home=tmp_path, c2pa_certificate=tmp_path / "away.pem", c2pa_key=tmp_path / "away.pem")
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)  # the test process keeps its own
+    with caplog.at_level(logging.ERROR):
+        assert serve(wrong) == CANNOT_START
+    assert "BACKDROP_C2PA_CERTIFICATE" in caplog.text
+    with pytest.raises(SpecInvalid, match="BACKDROP_C2PA_CERTIFICATE"):
+        swap_file(
+            tmp_path / "photo.jpg",
+            tmp_path / "out.jpg",
+            settings=wrong,
+            scene="white",
+            mood="bright",
+            colours=[],
+            preset="amazon_main",
+            seed=1,
+            show_progress=False,
+        )
+    assert not (tmp_path / "out.jpg").exists()

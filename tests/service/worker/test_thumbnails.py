@@ -1,0 +1,51 @@
+"""The studio page's thumbnails: made by the pipeline at set-up, and again only where something has changed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from service.catalogue.catalogue import load_catalogue
+from service.settings import Settings
+from service.worker.thumbnails import SIZE, make_thumbnails
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Those of an installation that is set up, with thumbnails of its own."""
+    shutil.copytree(Settings().thumbnails, tmp_path / "thumbnails")
+    return Settings(home=tmp_path, thumbnails=tmp_path / "thumbnails")
+
+
+def test_set_up_made_one_for_each_scene_mood_and_place(settings: Settings) -> None:
+    catalogue = load_catalogue()
+    shown = {"scene": catalogue.scenes, "mood": catalogue.moods, "preset": catalogue.presets}
+    wanted = {f"{kind}-{name}" for kind, names in shown.items() for name in names}
+
+    assert {path.stem for path in settings.thumbnails.glob("*.webp")} == wanted
+    weights = [path.stat().st_size for path in settings.thumbnails.glob("*.webp")]
+    assert max(weights) < 40_000
+    assert sum(weights) < 1_000_000
+
+
+def test_only_what_is_missing_or_out_of_date_is_made_again_and_what_is_of_no_use_goes(settings: Settings) -> None:
+    folder = settings.thumbnails
+    said: list[str] = []
+    assert make_thumbnails(settings, said.append) == 0
+    before = Image.open(folder / "scene-podium.webp").convert("RGB")
+    (folder / "scene-podium.webp").unlink()
+    shutil.copy(folder / "scene-white.webp", folder / "scene-that_was.webp")
+    stamps = json.loads((folder / "stamps.json").read_text())
+    (folder / "stamps.json").write_text(json.dumps(stamps | {"scene-white": "of an older catalogue"}))
+
+    assert make_thumbnails(settings, said.append) == 2
+
+    assert [line.split()[0] for line in said] == ["scene-white", "scene-podium"]
+    assert not (folder / "scene-that_was.webp").exists()
+    again = Image.open(folder / "scene-podium.webp").convert("RGB")
+    assert again.size == SIZE
+    assert max(ImageStat.Stat(ImageChops.difference(before, again)).mean) < 1, "the same spec, the same picture"
+    assert json.loads((folder / "stamps.json").read_text()) == stamps
+    assert make_thumbnails(settings, said.append) == 0

@@ -1,0 +1,98 @@
+"""A person at the studio page: a real Chromium, and what went on in it.
+
+`python -m tests.support.browser` prints which one the tests take, and exits 1 where there is none.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+#: What a Chromium is called on a PATH.
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REMEDY = "No Chromium was found. Run scripts/browser, which installs one."
+FLAGS = [
+    *("--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+def find_browser() -> str | None:
+    """Return the program: one on the PATH, else Playwright's own; None where there is neither."""
+    on_path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if on_path:
+        return on_path
+    own = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")  # noqa: TID251  # where Playwright itself looks
+    caches = [own] if own else ["~/.cache/ms-playwright", "~/Library/Caches/ms-playwright"]
+    programs = ("chrome", "headless_shell", "chrome-headless-shell", "Chromium")
+    for cache in caches:
+        for path in sorted(Path(cache).expanduser().glob("chromium*/**/*"), reverse=True):
+            if path.name in programs and path.is_file() and os.access(path, os.X_OK):
+                return str(path)
+    return None
+
+
+@contextmanager
+def open_browser(program: str) -> Iterator[Any]:
+    """Run it, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS  # root has no sandbox to go into
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, headless=True, args=flags)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visit:
+    """A tab with a window of its own: its own storage, its own settings. Everything that goes wrong in it is kept."""
+
+    def __init__(self, browser: Any, address: str, **settings: Any) -> None:
+        self.address = address
+        self.context = browser.new_context(**{"viewport": {"width": 1360, "height": 900}, **settings})
+        self.context.set_default_timeout(30_000)
+        #: What the console said as an error, and what no script caught.
+        self.errors: list[str] = []
+        #: Every address that was asked for.
+        self.asked: list[str] = []
+        self.context.on("request", lambda request: self.asked.append(request.url))
+        self.page = self.tab()
+
+    def tab(self) -> Any:
+        """Open another tab of the same window."""
+        page = self.context.new_page()
+        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page = page
+        return page
+
+    def open(self, place: str = "") -> None:
+        """Go to a place of the page."""
+        self.page.goto(f"{self.address}/#/{place}")
+
+    def sign_in(self, key: str, place: str = "") -> None:
+        """Open the page and sign in."""
+        self.open(place)
+        self.page.get_by_label("Your key").fill(key)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign out").wait_for()
+
+    def elsewhere(self) -> list[str]:
+        """Which hosts were asked that are not the service."""
+        own = urlsplit(self.address).netloc
+        return [url for url in self.asked if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc != own]
+
+    def close(self) -> None:
+        self.context.close()
+
+
+if __name__ == "__main__":
+    found = find_browser()
+    print(found or REMEDY)
+    sys.exit(found is None)

@@ -1,0 +1,77 @@
+"""A registered client at the API, as most tests of the API need one, and the two shapes in which it is refused."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from service.accounts.clients import Accounts
+from service.database.engine import create_engine
+from service.jobs.transitions import Jobs
+from service.settings import Settings
+
+SWAP = "/v1/background-swap-with-spec"
+
+
+class Caller:
+    """A registered client at the API."""
+
+    def __init__(self, http: Any, settings: Settings, name: str, credits: int) -> None:
+        self.http = http
+        self.settings = settings
+        self.engine = create_engine(settings.sqlalchemy_url)
+        self.accounts = Accounts(self.engine)
+        self.jobs = Jobs(self.engine, lease=60, max_attempts=3)
+        self.client, key = self.accounts.add(name, credits=credits)
+        self.headers = {"Authorization": f"Bearer {key}"}
+
+    def upload(self, data: bytes = b"photo", content_type: str = "image/jpeg") -> str:
+        answer = self.http.post("/v1/uploads", json={"content_type": content_type}, headers=self.headers)
+        assert answer.status_code == 201
+        url = urlsplit(answer.json()["url"])
+        sent = self.http.put(f"{url.path}?{url.query}", content=data, headers=answer.json()["headers"])
+        assert sent.status_code == 204
+        return str(answer.json()["key"])
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        body = {
+            "source_image_s3_key": self.upload(),
+            "scene_type": "podium",
+            "mood": "calm",
+            "dominant_colors": ["#e8c7b8", "ivory"],
+            "output_preset": "shopify_product",
+        }
+        return {name: value for name, value in (body | changes).items() if value is not ...}
+
+    def submit(self, body: Any, **headers: str) -> httpx.Response:
+        answer = self.http.post(SWAP, json=body, headers=self.headers | headers)
+        assert isinstance(answer, httpx.Response)
+        return answer
+
+    def get(self, path: str) -> httpx.Response:
+        answer = self.http.get(path, headers=self.headers)
+        assert isinstance(answer, httpx.Response)
+        return answer
+
+    @property
+    def balance(self) -> int:
+        return int(self.get("/v1/credits").json()["balance"])
+
+
+def located(answer: httpx.Response) -> set[tuple[Any, ...]]:
+    """Where a 422 says the errors are, after checking its shape."""
+    assert answer.status_code == 422, answer.text
+    assert list(answer.json()) == ["detail"]
+    for one in answer.json()["detail"]:
+        assert set(one) == {"loc", "msg", "type"}
+        assert one["loc"][0] in {"body", "header", "query"}
+        assert one["msg"]
+    return {tuple(one["loc"]) for one in answer.json()["detail"]}
+
+
+def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["detail"].endswith((".", "`.")) or " " in problem["detail"]

@@ -1,0 +1,159 @@
+"""A whole installation for tests: its servers, a fleet of real processes, and a client that orders from it."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+from redis import Redis
+from ulid import ULID
+
+from benchmarks.storm import installation
+from benchmarks.storm.fleet import Fleet, Member
+from benchmarks.storm.installation import Installation
+from service.accounts.clients import Accounts, Client
+from service.catalogue.specs import stored_spec
+from service.database.engine import create_engine
+from service.diagnostics.audit import Finding, audit
+from service.diagnostics.audit_rules import Bounds
+from service.diagnostics.object_audit import audit_objects
+from service.jobs.intake import Accepted, Order, Orders
+from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.records import Job, Render
+from service.jobs.transitions import Jobs
+from service.storage.buckets import open_buckets
+
+#: Short, so that what waits for them does not take long.
+QUICK: dict[str, Any] = {
+    "lease": 4.0,
+    "sweep_every": 0.3,
+    "resend_after": 3.0,
+    "time_limit": 10.0,
+    "max_attempts": 2,
+    "stop_grace": 15.0,
+}
+
+
+def until(reached: Callable[[], Any], timeout: float = 120.0) -> Any:
+    end = time.monotonic() + timeout
+    while not (value := reached()):
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+    return value
+
+
+class House:
+    """An installation that runs."""
+
+    def __init__(self, made: Installation, fleet: Fleet) -> None:
+        self.made, self.settings, self.fleet = made, made.settings, fleet
+        self.engine = create_engine(self.settings.sqlalchemy_url)
+        self.orders = Orders(self.engine)
+        self.jobs = Jobs(self.engine, lease=self.settings.lease, max_attempts=self.settings.max_attempts)
+        self.sources, self.renders = open_buckets(self.settings)
+        self.bell = Bell(self.settings.queue_url)
+        self.queue: Any = Redis.from_url(self.settings.queue_url)
+        self.client: Client = Accounts(self.engine).add(f"house-{ULID()}", credits=1000)[0]
+        self._numbers = itertools.count()
+
+    def order(self, photo: bytes, *, ring: bool = True) -> Accepted:
+        """Order a cut-out, as a submit does: the photo is stored, the job committed, and its message sent."""
+        key = f"uploads/{self.client.id}/{next(self._numbers)}.png"
+        self.sources.put(key, photo, "image/png")
+        spec = stored_spec(
+            scene_type="white", mood="calm", dominant_colors=[], output_preset="transparent_cutout", seed=1
+        )
+        accepted = self.orders.accept(
+            Order(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
+        )
+        if ring:
+            try:
+                self.bell.ring(accepted.job_id)
+            except QueueUnavailable:
+                self.jobs.unsent(accepted.job_id)
+        return accepted
+
+    def look(self, accepted: Accepted) -> tuple[Job, Render | None]:
+        found = self.jobs.get(accepted.job_id, client_id=self.client.id)
+        assert found is not None
+        return found
+
+    def job(self, accepted: Accepted) -> Job:
+        return self.look(accepted)[0]
+
+    def ended(self, accepted: Accepted, timeout: float = 120.0) -> Job:
+        job: Job = until(lambda: (job := self.job(accepted)).finished_at and job, timeout)
+        return job
+
+    def outcome(self, accepted: Accepted, timeout: float = 120.0) -> tuple[str, str | None]:
+        job = self.ended(accepted, timeout)
+        return job.status, job.error_code
+
+    def under_way(self, accepted: Accepted, stage: str = "segment") -> None:
+        until(lambda: self.job(accepted).stage == stage)
+
+    def taken_by(self, accepted: Accepted) -> Member:
+        """The worker that said it started the job last."""
+        said = f"job {accepted.job_id}: attempt {self.job(accepted).attempt}"
+        return next(one for one in self.workers if said in self.fleet.log(one.name).read_text())
+
+    @property
+    def workers(self) -> list[Member]:
+        return [member for member in self.fleet.members if member.name.startswith("worker")]
+
+    def all_ready(self) -> None:
+        """Wait until every worker has a process that takes jobs."""
+
+        def announced() -> bool:
+            there = {worker["pid"] for worker in self.bell.workers()}
+            processes = [worker.process for worker in self.workers]
+            return all(process is not None and process.pid in there for process in processes)
+
+        until(announced)
+
+    def wrong(self) -> list[Finding]:
+        """What the audit finds, rows and objects."""
+        findings = audit(self.engine, Bounds(max_attempts=self.settings.max_attempts)).findings
+        return findings + audit_objects(self.engine, self.renders).findings
+
+    def close(self) -> None:
+        self.queue.close()
+        self.engine.dispose()
+
+
+def process_of(member: Member) -> psutil.Process:
+    process = until(lambda: member.process)
+    assert isinstance(process, psutil.Process)
+    return process
+
+
+def clock_off_by(seconds: int) -> dict[str, str]:
+    """The environment of a process on a host whose clock is off; empty where there is no library for it."""
+    found = find_spec("libfaketime")  # found, not imported: its import is about this process
+    library = next(Path(str(found.origin)).parent.rglob("libfaketime.so.1"), None) if found else None
+    if library is None or not seconds:
+        return {}
+    # Only the time of day: how long a process waits has nothing to do with it.
+    return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+d}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+@contextmanager
+def open_house(kind: str, home: Path, *, clocks: Sequence[int] = (0,), **settings: Any) -> Iterator[House]:
+    """Run an installation of a kind, "embedded" or "production", with a sweep, and a worker for each clock.
+
+    A clock is by how many seconds the worker's is off; the sweep's is as the first worker's.
+    """
+    install = {"embedded": installation.embedded, "production": installation.production}[kind]
+    with install(home, **QUICK | settings) as made, Fleet(made.settings, home / "logs") as fleet:
+        fleet.sweep(**clock_off_by(clocks[0]))
+        for seconds in clocks:
+            fleet.worker(**clock_off_by(seconds))
+        house = House(made, fleet)
+        try:
+            yield house
+        finally:
+            house.close()

@@ -1,0 +1,43 @@
+"""A whole installation that is reached over HTTP, as a caller's programs reach it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from service.accounts.clients import Accounts
+from tests.support.installation import House, open_house, until
+
+
+@dataclass(frozen=True)
+class Served:
+    """An installation and the address of its API."""
+
+    house: House
+    url: str
+
+    def register(self, name: str, credits: int = 100) -> str:
+        """Return the key of a new client."""
+        return Accounts(self.house.engine).add(name, credits=credits)[1]
+
+
+@contextmanager
+def serve(home: Path, **settings: Any) -> Iterator[Served]:
+    """Run API, worker and sweep on the embedded default, each a process of its own."""
+    # Nothing here is about limits: a busy machine must not run into them.
+    patient = {"lease": 20.0, "time_limit": 120.0, "max_attempts": 5, "sweep_every": 1.0, "webhook_allow_private": True}
+    with open_house("embedded", home, **patient | settings) as house:
+        url = house.fleet.api()
+        until(lambda: _ready(url), timeout=300)
+        house.all_ready()
+        yield Served(house, url)
+
+
+def _ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready", timeout=20).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,114 @@
+"""Pictures made in code, and stand-ins for the networks that keep their interface and really compute an answer."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.compositing.shadow import cast_shadow
+from pipeline.core.networks import Conditions, Networks
+from pipeline.core.spec import Mood, Preset, Scene, SceneKind, Spec
+from pipeline.core.types import Photo, Rgb8
+from pipeline.geometry.ray import Field
+from pipeline.scene.layout import Layout
+
+
+def still_life(width: int = 480, height: int = 600, *, cut: bool = False) -> tuple[Rgb8, NDArray[np.float32]]:
+    """A red jar on grey, antialiased, and its exact alpha; `cut`: the photo's lower edge cuts it."""
+    over = 4
+    y, x = np.mgrid[: height * over, : width * over]
+    u, v = x / (width * over) - 0.5, y / (height * over) - (0.75 if cut else 0.5)
+    inside = (np.abs(u) < 0.2) & (np.abs(v) < 0.3) & (np.hypot(np.maximum(np.abs(u) - 0.14, 0), 0) < 0.06)
+    alpha = inside.reshape(height, over, width, over).mean((1, 3)).astype(np.float32)
+    grey = np.array([0.62, 0.63, 0.65], np.float32) * (1 - 0.1 * np.linspace(0, 1, height)[:, None, None])
+    red = np.array([0.75, 0.12, 0.1], np.float32)
+    rgb = red * alpha[..., None] + grey * (1 - alpha[..., None])
+    return (rgb * 255 + 0.5).astype(np.uint8), alpha
+
+
+def jpeg(rgb: Rgb8) -> bytes:
+    file = BytesIO()
+    Image.fromarray(rgb).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A segmenter: distance from the median colour of the upper border."""
+    ground = np.median(image[:4].reshape(-1, 3), axis=0)
+    distance = np.linalg.norm(image.astype(np.float32) - ground, axis=2)
+    return np.asarray(np.clip((distance - 30) / 60, 0, 1), np.float32)
+
+
+class Darkener:
+    """A generator that paints what it is given darker towards the right, in four steps, and counts its calls."""
+
+    def __init__(self, paints: str = "light", size: int = 128):
+        self.paints, self.size, self.calls = paints, size, 0
+
+    def __call__(
+        self,
+        *,
+        prompt: str,
+        negative_prompt: str,
+        conditions: Conditions,
+        seed: int,
+        on_step: Callable[[float], None],
+    ) -> NDArray[np.float32]:
+        self.calls += 1
+        for step in range(4):
+            on_step((step + 1) / 4)
+        given = conditions.light if self.paints == "light" else conditions.sketch
+        slope = np.linspace(1, 0.7, given.shape[1], dtype=np.float32)[None, :, None]
+        return given * slope
+
+
+def networks(generator: Darkener | None = None) -> Networks:
+    return Networks(by_colour, generator or Darkener(), {"segmenter": "by_colour", "generator": "darkener"})
+
+
+def photo(rgb: Rgb8, alpha: NDArray[np.float32] | None = None) -> Photo:
+    return Photo(rgb, alpha, "png")
+
+
+def preset(
+    size: tuple[int, int] | None = (400, 400), background: str = "scene", form: str = "png", centre_x: float = 0.5
+) -> Preset:
+    return Preset(
+        name="test",
+        title="Test",
+        description="For tests.",
+        credits=1,
+        size=size,
+        formats=(form,),  # type: ignore[arg-type]  # one of the four names
+        max_bytes=None,
+        quality=(95, 80),
+        background=background,  # type: ignore[arg-type]  # one of the three names
+        fill=0.6,
+        margins=(0.08, 0.08, 0.08, 0.08),
+        centre_x=centre_x,
+        digital_source_type=None,
+        scene_sibling=None,
+        source_url="https://example.com",
+        checked_on="2026-11-24",
+    )
+
+
+def spec(
+    kind: SceneKind = "podium",
+    *,
+    palette: tuple[str, ...] = (),
+    place: Preset | None = None,
+    seed: int = 1,
+    softness: float = 0.5,
+) -> Spec:
+    scene = Scene("s", "S", "s", "a scene", kind, palette=("#d8c3a5", "#b08968"))
+    return Spec(scene, Mood("m", "M", "m", "a mood", softness=softness), palette, place or preset(), seed)
+
+
+def shadow_of(alpha: NDArray[np.float32], layout: Layout, *, cut_below: bool = False) -> Field:
+    """The share of light that a product takes, at the size of its own alpha."""
+    shadow = cast_shadow(alpha, layout, cut_below=cut_below)
+    assert shadow is not None
+    return shadow.at(alpha.shape[1], alpha.shape[0])

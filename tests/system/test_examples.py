@@ -1,0 +1,135 @@
+"""Every sample that people copy, run as it stands against the real service: the README's, and the API reference's."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backdrop_client import Backdrop
+from service.schemas.openapi_samples import load_examples
+from tests.system.test_up import BOTTLE, Up, ended, job_id, upload
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = load_examples()
+#: A sample for people may leave a file behind: what it is called, and how it begins.
+LEFT_BEHIND = {"swapped.jpg": b"\xff\xd8", "picture.jpg": b"\xff\xd8"}
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The fenced blocks of a language in a Markdown file."""
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+CURL_BLOCKS = [block for block in blocks("README.md", "sh") if re.search(r"\bcurl\b", block)]
+PYTHON_BLOCKS = blocks("README.md", "python")
+
+
+class Desk:
+    """A service that runs, a client of it, and what the samples expect to have at hand."""
+
+    def __init__(self, up: Up, folder: Path) -> None:
+        self.up = up
+        self.folder = folder
+        self.api = up.client("reader", credits=1000)
+        self.key = self.api.headers["Authorization"].removeprefix("Bearer ")
+        done = job_id(self.api, BOTTLE)
+        self.known = {
+            "source_key": upload(self.api, BOTTLE),
+            "job_id": done,
+            "brand_name": "autumn",
+            "render_id": ended(self.api, done)["render"]["public_id"],
+        }
+
+    def has(self, **more: str) -> dict[str, str]:
+        (self.folder / "photo.jpg").write_bytes(BOTTLE)
+        brand = {"palette": ["#8a4b2f"], "seed_policy": "free"}
+        self.api.put(f"/v1/brands/{self.known['brand_name']}", json=brand).raise_for_status()
+        return self.known | more
+
+    def shell(self, script: str, **more: str) -> str:
+        variables = {name.upper(): value for name, value in self.has(**more).items()}
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.folder,
+            env={**os.environ, "BACKDROP": self.up.address, "KEY": self.key, **variables},  # noqa: TID251  # PATH
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def python(self, script: str, **more: str) -> dict[str, Any]:
+        names: dict[str, Any] = {"url": self.up.address, "key": self.key, **self.has(**more)}
+        with Backdrop(self.up.address, self.key) as backdrop:
+            names["backdrop"] = backdrop
+            exec(compile(script, "sample", "exec"), names)
+        return names
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    up = Up(tmp_path_factory.mktemp("samples"))
+    up.start()
+    yield up
+    up.stop()
+
+
+@pytest.fixture(scope="module")
+def desk(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    desk = Desk(up, tmp_path_factory.mktemp("desk"))
+    yield desk
+    desk.api.close()
+
+
+@pytest.fixture(autouse=True)
+def at_the_desk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk.folder)
+
+
+needs_curl = pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("jq")) and "CI" not in os.environ,  # noqa: TID251  # which fails instead
+    reason="the samples need curl and jq: install them to run these tests",
+)
+
+
+def test_the_readme_tells_the_story_with_curl_and_in_python() -> None:
+    assert CURL_BLOCKS
+    assert PYTHON_BLOCKS
+
+
+@needs_curl
+@pytest.mark.parametrize("block", CURL_BLOCKS, ids=lambda block: block.split("\n")[0][:60])
+def test_the_readmes_curl_examples_run(desk: Desk, block: str) -> None:
+    desk.shell(block)
+
+    left = [name for name in LEFT_BEHIND if name in block]
+    assert left
+    for name in left:
+        assert (desk.folder / name).read_bytes().startswith(LEFT_BEHIND[name])
+
+
+@pytest.mark.parametrize("block", PYTHON_BLOCKS, ids=lambda block: block.split("\n")[0][:60])
+def test_the_readmes_python_examples_run(desk: Desk, block: str) -> None:
+    desk.python(block)
+
+
+def waiting(desk: Desk, name: str) -> dict[str, str]:
+    """A job that can still be cancelled, where the sample wants one."""
+    return {"waiting_job_id": job_id(desk.api, BOTTLE)} if name == "cancel_job" else {}
+
+
+@needs_curl
+@pytest.mark.parametrize("name", [name for name, samples in EXAMPLES.items() if "curl" in samples])
+def test_the_references_curl_samples_run(desk: Desk, name: str) -> None:
+    desk.shell(EXAMPLES[name]["curl"], **waiting(desk, name))
+
+
+@pytest.mark.parametrize("name", [name for name, samples in EXAMPLES.items() if "python" in samples])
+def test_the_references_python_samples_run(desk: Desk, name: str) -> None:
+    desk.python(EXAMPLES[name]["python"], **waiting(desk, name))

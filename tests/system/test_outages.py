@@ -1,0 +1,331 @@
+"""Servers that go away while jobs run: queue, database and store are lost, slow, or full, and no job or credit is."""
+
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import pytest
+
+from benchmarks.storm.photos import Deed, good, telling
+from service.accounts.clients import Accounts
+from tests.support.installation import House, open_house, until
+
+
+class Caller:
+    """A client at the real API of a house."""
+
+    def __init__(self, house: House) -> None:
+        self.address = house.fleet.api()
+        self.client, key = Accounts(house.engine).add("caller", credits=100)
+        self.api = httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        until(self.is_ready)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.api.close()
+
+    def is_ready(self) -> bool:
+        try:
+            return self.api.get("/health/ready").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def upload(self, photo: bytes) -> str:
+        reserved = self.api.post("/v1/uploads", json={"content_type": "image/png"}).json()
+        httpx.put(reserved["url"], headers=reserved["headers"], content=photo).raise_for_status()
+        return str(reserved["key"])
+
+    def submit(self, key: str) -> httpx.Response:
+        body = {
+            "source_image_s3_key": key,
+            "scene_type": "white",
+            "mood": "calm",
+            "output_preset": "transparent_cutout",
+        }
+        return self.api.post("/v1/background-swap-with-spec", json=body)
+
+    def outcome(self, accepted: httpx.Response) -> tuple[str, int]:
+        assert accepted.status_code == 202, accepted.text
+        path = f"/v1/jobs/{accepted.json()['job_id']}"
+        job = until(lambda: (found := self.api.get(path).json()).get("finished_at") and found)
+        return job["status"], job["attempt"]
+
+    @property
+    def balance(self) -> int:
+        return int(self.api.get("/v1/credits").json()["balance"])
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Caller]]:
+    with open_house("production", tmp_path_factory.mktemp("production")) as house, Caller(house) as caller:
+        yield house, caller
+
+
+@pytest.fixture
+def house(shared: tuple[House, Caller]) -> Iterator[House]:
+    house = shared[0]
+    house.all_ready()
+    yield house
+    for server in house.made.servers:
+        server.go_on()
+        server.start()
+    findings = house.wrong()
+    # What an attempt stored whose database or store went away lies there until it is cleared away.
+    assert [finding for finding in findings if finding.rule != "object_has_its_render"] == []
+
+
+@pytest.fixture
+def caller(house: House, shared: tuple[House, Caller]) -> Caller:
+    until(shared[1].is_ready)
+    return shared[1]
+
+
+# The queue
+
+
+@pytest.mark.parametrize("kind", ["embedded", "production"])
+def test_fifty_jobs_that_wait_when_the_queue_is_flushed_all_end_without_any_help(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "production":
+        flush_with_fifty_waiting(request.getfixturevalue("house"))
+        return
+    with open_house(kind, tmp_path) as house:
+        house.all_ready()
+        flush_with_fifty_waiting(house)
+        assert house.wrong() == []
+
+
+def flush_with_fifty_waiting(house: House) -> None:
+    busy = house.order(telling(Deed.SLOW))
+    house.under_way(busy)
+    waiting = [house.order(good(number)) for number in range(50)]
+    assert house.bell.messages() >= 50
+
+    house.queue.flushall()
+    assert house.bell.messages() == 0
+
+    assert [house.outcome(one) for one in [busy, *waiting]] == [("SUCCESS", None)] * 51
+    assert [house.job(one).attempt for one in [busy, *waiting]] == [1] * 51
+
+
+def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(house: House, caller: Caller) -> None:
+    keys = [caller.upload(good(number)) for number in range(6)]
+    running = caller.submit(caller.upload(telling(Deed.SLOW)))
+    before = [caller.submit(key) for key in keys[:3]]
+    house.made.queue.kill()
+    shutil.rmtree(house.settings.home / "valkey")
+
+    during = [caller.submit(key) for key in keys[3:]]
+    time.sleep(2)
+    house.made.queue.start()
+
+    assert [caller.outcome(one)[0] for one in [running, *before, *during]] == ["SUCCESS"] * 7
+
+
+# The database
+
+
+def test_a_database_that_hangs_for_longer_than_a_lease_costs_no_attempt(house: House, caller: Caller) -> None:
+    assert house.made.database is not None
+    key = caller.upload(good())
+    running = [house.order(telling(Deed.SLOW)), house.order(good())]
+    house.under_way(running[0])
+
+    house.made.database.pause()
+    time.sleep(house.settings.lease + 2)
+    house.made.database.go_on()
+
+    assert [house.outcome(one) for one in running] == [("SUCCESS", None)] * 2
+    assert [house.job(one).attempt for one in running] == [1, 1]
+    assert caller.outcome(caller.submit(key))[0] == "SUCCESS"
+
+
+def test_a_database_that_is_killed_and_comes_back_costs_no_attempt(house: House, caller: Caller) -> None:
+    assert house.made.database is not None
+    key, balance = caller.upload(good()), caller.balance
+    running = house.order(telling(Deed.SLOW))
+    house.under_way(running)
+
+    house.made.database.kill()
+    refused = caller.submit(key)
+    time.sleep(house.settings.lease + 2)
+    house.made.database.start()
+    until(caller.is_ready)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+    assert refused.headers["retry-after"] == "5"
+    assert caller.balance == balance
+    assert house.outcome(running) == ("SUCCESS", None)
+    assert house.job(running).attempt == 1
+    assert caller.outcome(caller.submit(key)) == ("SUCCESS", 1)
+
+
+def test_a_database_file_that_is_locked_for_too_long_costs_no_attempt(tmp_path: Path) -> None:
+    with open_house("embedded", tmp_path, time_limit=60.0) as house, Caller(house) as caller:
+        house.all_ready()
+        key = caller.upload(good())
+        running = house.order(telling(Deed.SLOW))
+        house.under_way(running)
+
+        with writer_that_hangs(house.settings.home / "backdrop.db", 13.0):
+            refused = caller.submit(key)
+
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+        assert caller.balance == 100
+        assert house.outcome(running) == ("SUCCESS", None)
+        assert house.job(running).attempt == 1
+        assert caller.outcome(caller.submit(key)) == ("SUCCESS", 1)
+        assert house.wrong() == []
+
+
+@contextmanager
+def writer_that_hangs(database: Path, seconds: float) -> Iterator[None]:
+    """Hold SQLite's write lock for the block, and at least so long."""
+    end = time.monotonic() + seconds
+    connection = sqlite3.connect(database, timeout=10, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        time.sleep(max(0.0, end - time.monotonic()))
+    finally:
+        connection.close()
+
+
+# The store
+
+
+def test_a_store_that_is_slow_costs_no_attempt(house: House) -> None:
+    assert house.made.store is not None
+    accepted = house.order(telling(Deed.SLOW))
+    house.under_way(accepted)
+
+    house.made.store.pause()
+    time.sleep(5)
+    house.made.store.go_on()
+
+    assert house.outcome(accepted) == ("SUCCESS", None)
+    assert house.job(accepted).attempt == 1
+
+
+def test_a_store_that_is_away_when_the_render_is_written_is_tried_again(house: House) -> None:
+    assert house.made.store is not None
+    accepted = house.order(telling(Deed.SLOW))
+    house.under_way(accepted)
+
+    house.made.store.kill()
+    until(lambda: house.job(accepted).stage is None)
+    house.made.store.start()
+
+    assert house.outcome(accepted) == ("SUCCESS", None)
+    assert house.job(accepted).attempt == 2
+
+
+def test_a_store_that_stays_away_refuses_submits_and_refunds_jobs(house: House, caller: Caller) -> None:
+    assert house.made.store is not None
+    key, balance = caller.upload(good()), caller.balance
+    accepted = house.order(telling(Deed.SLOW))
+    house.under_way(accepted)
+
+    house.made.store.kill()
+    refused = caller.submit(key)
+
+    assert house.outcome(accepted) == ("FAILURE", "store_unavailable")
+    assert house.job(accepted).credits_refunded == 1
+    assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
+    assert caller.balance == balance
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a disk of its own is mounted as Linux does it")
+def test_a_disk_that_is_full_costs_nobody_anything(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("only root may mount a disk that can be filled")
+    try:
+        with open_house("embedded", disk, time_limit=60.0) as house, Caller(house) as caller:
+            house.all_ready()
+            key = caller.upload(good())
+            running = house.order(telling(Deed.SLOW))
+            house.under_way(running)
+
+            fill(disk / "filler")
+            refused = [caller.submit(key), caller.submit(key)]
+            time.sleep(6)
+            (disk / "filler").unlink()
+
+            assert [one.status_code for one in refused] == [503, 503], [one.text for one in refused]
+            assert caller.balance == 100
+            assert house.outcome(running) == ("SUCCESS", None)
+            assert caller.outcome(caller.submit(key))[0] == "SUCCESS"
+            assert house.wrong() == []
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until nothing more goes in."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    assert shutil.disk_usage(path).free == 0
+
+
+# Between commit and send
+
+
+def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(house: House, caller: Caller) -> None:
+    # The queue server of the API that is killed takes connections and never answers: there it stands when it is killed.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        address = house.fleet.api(BACKDROP_QUEUE_URL=url)
+        member = house.fleet.members[-1]
+        live = f"{address}/health/live"
+
+        def is_live() -> bool:
+            try:
+                return httpx.get(live).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        until(is_live)
+        key, balance = caller.upload(good()), caller.balance
+        body = {
+            "source_image_s3_key": key,
+            "scene_type": "white",
+            "mood": "calm",
+            "output_preset": "transparent_cutout",
+        }
+        answers: list[Any] = []
+
+        def submit() -> None:
+            try:
+                answers.append(
+                    httpx.post(f"{address}/v1/background-swap-with-spec", json=body, headers=caller.api.headers)
+                )
+            except httpx.HTTPError as error:
+                answers.append(error)
+
+        thread = threading.Thread(target=submit)
+        thread.start()
+        until(lambda: caller.balance == balance - 1)
+        member.part.stop(0)
+        thread.join()
+        house.fleet.members.remove(member)
+
+    assert isinstance(answers[0], httpx.HTTPError), "nobody got an answer"
+    (entry,) = [one for one in caller.api.get("/v1/credits").json()["entries"][:1] if one["kind"] == "debit"]
+    job = until(lambda: (j := caller.api.get(f"/v1/jobs/{entry['job_id']}").json()).get("finished_at") and j)
+    assert (job["status"], job["attempt"]) == ("SUCCESS", 1)

@@ -1,0 +1,138 @@
+"""The command line at a server: what a developer types in place of HTTP."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from benchmarks.storm.photos import Deed, bad, good, telling
+from tests.service.cli.test_cli import run
+from tests.support.served import Served
+
+Command = Callable[..., Result]
+#: What a lean worker can make.
+SPEC = ("--scene", "white", "--mood", "calm", "--preset", "transparent_cutout")
+
+
+@pytest.fixture
+def command(served: Served, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command line of a client that has set its key."""
+    monkeypatch.setenv("BACKDROP_KEY", served.register(request.node.name[:100]))
+    return lambda *arguments: run(*arguments, "--url", served.url)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> str:
+    path = tmp_path / "jar.png"
+    path.write_bytes(good())
+    return str(path)
+
+
+def test_a_swap_at_a_server_writes_the_picture_and_its_report(command: Command, photo: str, tmp_path: Path) -> None:
+    output = tmp_path / "deep" / "out.png"
+
+    result = command("swap", photo, *SPEC, "--seed", "4", "-o", str(output))
+
+    assert result.exit_code == 0, result.output
+    assert f"{output}  200x240  {output.stat().st_size:,} bytes  seed 4" in result.output
+    report = json.loads((tmp_path / "deep" / "out.png.json").read_text())
+    assert report["provenance"]["seed"] == 4
+
+
+def test_jobs_and_renders_are_listed_shown_and_downloaded(
+    command: Command, photo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed in ("1", "2"):
+        assert command("swap", photo, *SPEC, "--seed", seed, "-o", f"{seed}.png", "--quiet").exit_code == 0
+
+    newest, oldest = json.loads(command("jobs", "list", "--json").output)
+    assert (newest["render"]["seed"], oldest["render"]["seed"]) == (2, 1)
+    assert command("jobs", "list", "--limit", "1").output.startswith(newest["job_id"])
+    assert "1 credits" in command("jobs", "show", newest["job_id"]).output
+    render = newest["render"]
+    assert render["public_id"] in command("renders", "list", "--preset", "transparent_cutout").output
+    assert command("renders", "list", "--preset", "web_hero").output == ""
+    assert f"{render['public_id']}.png  200x240" in command("renders", "download", render["public_id"]).output
+    downloaded = Path(f"{render['public_id']}.png").read_bytes()
+    assert hashlib.sha256(downloaded).hexdigest() == render["sha256"]
+
+
+def test_a_job_is_cancelled_and_says_what_came_back(command: Command, served: Served, tmp_path: Path) -> None:
+    from backdrop_client import Backdrop, Spec
+    from service.settings import load_remote
+
+    with Backdrop(served.url, load_remote(url=None, key=None).key) as backdrop:
+        source = backdrop.upload(telling(Deed.SLOW))
+        job = backdrop.swap(Spec("white", "calm", "transparent_cutout"), source_key=source).job_id
+
+    assert "cancelled  1 credits came back" in command("jobs", "cancel", job).output
+    again = command("jobs", "show", job)
+    assert "FAILURE  cancelled" in again.output
+
+
+def test_a_brand_is_kept_at_the_server_and_gives_its_preset_and_seed(
+    command: Command, photo: str, tmp_path: Path
+) -> None:
+    options = ("--color", "#e8c7b8", "--color", "ivory", "--word", "linen", "--pinned", "--seed", "7")
+    made = command("brands", "set", "acme", *options, "--preset", "transparent_cutout")
+    assert made.output == "acme  #e8c7b8 #fffff0  linen  pinned, seed 7  preset transparent_cutout\n"
+    assert command("brands", "show", "acme").output == command("brands", "list").output == made.output
+
+    swapped = command("swap", photo, *SPEC[:4], "--brand", "acme", "-o", str(tmp_path / "out.png"))
+    assert "200x240" in swapped.output
+    assert "seed 7" in swapped.output
+    assert command("brands", "set", "acme").output == "acme  no palette  no style words  a new seed each time\n"
+    without = command("swap", photo, *SPEC[:4], "--brand", "acme", "-o", str(tmp_path / "out.png"))
+    assert (without.exit_code, "the brand 'acme' names none" in without.output) == (2, True)
+    assert "There is no such brand" in command("brands", "show", "nobody").output
+    assert "--color[0]" in command("brands", "set", "acme", "--color", "reddish").output
+
+
+def test_what_the_server_refuses_is_told_with_the_option_and_the_remedy(
+    command: Command, photo: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.jpg"
+
+    wrong = command("swap", photo, "--scene", "", "--mood", "calm", "--preset", "shopify", "-o", str(output))
+    assert wrong.exit_code == 2
+    assert "--scene: " in wrong.output
+    assert "--preset: There is no such output preset. The nearest are: shopify_product" in wrong.output
+    unusable = tmp_path / "empty.png"
+    unusable.write_bytes(bad()["no_subject"])
+    failed = command("swap", str(unusable), *SPEC, "-o", str(output), "--quiet")
+    assert failed.exit_code == 1
+    assert "no_subject" in failed.output
+    assert not output.exists()
+    nothing = command("jobs", "show", "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")
+    assert nothing.exit_code == 1
+    assert "There is no such job, or it is not yours." in nothing.output
+
+
+def test_an_address_and_a_key_are_asked_for_in_words(photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "--url" in run("jobs", "list").output
+    monkeypatch.setenv("BACKDROP_URL", "http://127.0.0.1:9")
+    assert "BACKDROP_KEY" in run("jobs", "list").output
+    assert "base URL" in run("jobs", "list", "--url", "nowhere", "--key", "bd_1").output
+    assert run("jobs", "list").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        (("--brand", "acme"), "--url"),
+        ((), "--preset is missing"),
+        (("--url", "http://127.0.0.1:9", "--key", "bd_1", "--keep", "cutouts"), "a server keeps each cut-out itself"),
+    ],
+    ids=["a brand without a server", "no preset", "a folder for cut-outs at a server"],
+)
+def test_a_swap_says_what_is_missing_or_of_no_use(
+    photo: str, tmp_path: Path, options: tuple[str, ...], remedy: str
+) -> None:
+    result = run("swap", photo, "--scene", "white", "--mood", "calm", *options, "-o", str(tmp_path / "out.jpg"))
+
+    assert result.exit_code == 2
+    assert remedy in result.output

@@ -1,0 +1,260 @@
+"""A real `backdrop sweep` process, killed and stopped at the worst moments, and a receiver that must not notice."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from benchmarks.storm.receiver import answer, receiving
+from service.database.clock import db_now
+from service.database.engine import create_engine, migrate, reader
+from service.database.tables import deliveries, webhooks
+from service.webhooks.endpoints import Webhooks
+from tests.service.cli.test_cli import run
+from tests.service.jobs.test_transitions import Shop, render
+from tests.service.webhooks.test_sender import make_server_context
+
+BACKDROP = str(Path(sys.executable).with_name("backdrop"))
+
+
+class Sweep:
+    """A `backdrop sweep` on a database."""
+
+    def __init__(self, home: Path, database_url: str, valkey_url: str) -> None:
+        self.home = home
+        self.environment = {
+            **os.environ,  # noqa: TID251  # what the child process gets
+            "DATABASE_URL": database_url,
+            "VALKEY_URL": valkey_url,
+            "BACKDROP_SWEEP_EVERY": "0.1",
+            "BACKDROP_WEBHOOK_ALLOW_PRIVATE": "true",
+        }
+
+    def start(self, **settings: str) -> psutil.Popen:
+        with (self.home / "sweep.log").open("ab") as log:
+            command = [BACKDROP, "sweep", "--home", str(self.home)]
+            return psutil.Popen(command, env=self.environment | settings, stderr=log)
+
+    @contextmanager
+    def running(self, **settings: str) -> Iterator[psutil.Popen]:
+        process = self.start(**settings)
+        try:
+            yield process
+        finally:
+            if process.is_running():
+                process.kill()
+            process.wait(10)
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, database_url: str, valkey_url: str) -> Sweep:
+    return Sweep(tmp_path, database_url, valkey_url)
+
+
+def until(reached: Callable[[], Any], sweep: Sweep, timeout: float = 120.0) -> Any:
+    end = time.monotonic() + timeout
+    while not (value := reached()):
+        assert time.monotonic() < end, (sweep.home / "sweep.log").read_text()[-3000:]
+        time.sleep(0.05)
+    return value
+
+
+def states(engine: sa.Engine) -> list[str]:
+    with reader(engine).connect() as connection:
+        return list(connection.execute(sa.select(deliveries.c.state)).scalars())
+
+
+def lease_over(engine: sa.Engine) -> None:
+    """Let the time of a lease pass."""
+    with engine.begin() as connection:
+        waiting = deliveries.update().where(deliveries.c.state == "waiting")
+        connection.execute(waiting.values(next_attempt_at=db_now(-1)))
+
+
+def test_a_sweep_that_is_killed_between_sending_and_writing_sends_again(sweep: Sweep, engine: sa.Engine) -> None:
+    """The receiver has the message and says so; the sweep waits for a lock that the test holds, and dies waiting."""
+    locks = threading.Event(), threading.Event()
+
+    def lock_then_answer(handler: BaseHTTPRequestHandler) -> None:
+        if len(receiver.received) == 1:
+            threading.Thread(target=hold_the_row, args=locks).start()
+            locks[0].wait(120)
+        answer(handler, 200)
+
+    def hold_the_row(held: threading.Event, release: threading.Event) -> None:
+        with engine.connect() as connection:  # on SQLite the transaction alone locks
+            connection.execute(sa.select(deliveries.c.id).with_for_update())
+            held.set()
+            release.wait(120)
+
+    with receiving(lock_then_answer) as receiver:
+        shop = Shop(engine)
+        _, secret = Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
+        shop.jobs.succeed(shop.claim(shop.order()), render())
+        with sweep.running() as first:
+            until(lambda: receiver.received, sweep)
+            locks[0].wait(120)
+            time.sleep(1)
+            first.kill()
+            first.wait(10)
+        locks[1].set()
+        until(lambda: states(engine) == ["waiting"], sweep)
+        lease_over(engine)
+        with sweep.running():
+            until(lambda: states(engine) == ["delivered"], sweep)
+
+    once, again = receiver.received
+    assert once.id == again.id
+    assert once.verified(secret) == again.verified(secret)
+
+
+def test_a_sweep_that_is_killed_while_the_receiver_works_sends_again(sweep: Sweep, engine: sa.Engine) -> None:
+    killed = threading.Event()
+
+    def work(handler: BaseHTTPRequestHandler) -> None:
+        if len(receiver.received) == 1:
+            killed.wait(120)
+        answer(handler, 200)
+
+    with receiving(work) as receiver:
+        shop = Shop(engine)
+        Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
+        shop.jobs.succeed(shop.claim(shop.order()), render())
+        with sweep.running() as first:
+            until(lambda: receiver.received, sweep)
+            first.kill()
+            first.wait(10)
+            killed.set()
+        lease_over(engine)
+        with sweep.running():
+            until(lambda: states(engine) == ["delivered"], sweep)
+
+    assert len(receiver.received) == 2
+    assert receiver.received[0].id == receiver.received[1].id
+
+
+def test_the_end_of_a_job_whose_worker_was_killed_is_settled_and_told_by_the_sweep(
+    sweep: Sweep, engine: sa.Engine
+) -> None:
+    with receiving() as receiver:
+        shop = Shop(engine, lease=0.05, max_attempts=1)
+        _, secret = Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
+        accepted = shop.order()
+        shop.claim(accepted)  # by a worker that is never heard of again
+        with sweep.running(BACKDROP_MAX_ATTEMPTS="1"):
+            until(lambda: receiver.received, sweep)
+
+    told = receiver.received[0].verified(secret)
+    assert told["type"] == "job.failed"
+    assert told["data"]["job_id"] == accepted.job_id
+    assert told["data"]["error"]["code"] == "worker_lost"
+    assert told["data"]["credits_refunded"] == 2
+    assert shop.balance == 10
+
+
+def test_three_sweeps_deliver_over_tls_each_message_once_and_stop_when_they_are_told(
+    sweep: Sweep, engine: sa.Engine, tmp_path: Path
+) -> None:
+    context = make_server_context(tmp_path, "127.0.0.1")
+    with receiving(tls=context) as receiver:
+        shops = [Shop(engine, credits=100) for _ in range(3)]
+        for shop in shops:
+            Webhooks(engine, allow_private=True).register(shop.client.name, receiver.url)
+        trusted = {"SSL_CERT_FILE": str(tmp_path / "ca.pem")}
+        with sweep.running(**trusted) as one, sweep.running(**trusted) as two, sweep.running(**trusted) as three:
+            until(lambda: (sweep.home / "sweep.log").read_text().count("webhooks are delivered") == 3, sweep)
+            for _ in range(10):
+                for shop in shops:
+                    shop.jobs.succeed(shop.claim(shop.order()), render())
+            until(lambda: states(engine) == ["delivered"] * 30, sweep)
+            for process in (one, two, three):
+                process.send_signal(signal.SIGTERM)
+            assert [process.wait(60) for process in (one, two, three)] == [0, 0, 0]
+
+    assert len(receiver.received) == len({came.id for came in receiver.received}) == 30
+
+
+def test_the_operator_registers_watches_resends_rotates_and_clears(
+    tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKDROP_WEBHOOK_ALLOW_PRIVATE", "true")
+    sweep = Sweep(tmp_path, "", valkey_url)
+    engine = create_engine(f"sqlite:///{tmp_path / 'backdrop.db'}")
+    migrate(engine)
+    shop = Shop(engine)
+    name = shop.client.name
+
+    def clients(*arguments: str) -> str:
+        result = run("clients", *arguments, "--home", str(tmp_path))
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    with receiving() as receiver:
+        assert "webhook" not in clients("list")
+        registered = json.loads(clients("set-webhook", name, receiver.url, "--json"))
+        assert (registered["client_id"], registered["url"]) == (shop.client.id, receiver.url)
+        assert "webhook enabled" in clients("list")
+        shop.jobs.succeed(shop.claim(shop.order()), render())
+        assert "not sent yet  next 20" in clients("webhook", name)
+        with sweep.running():
+            until(lambda: "delivered  attempts 1  HTTP 204" in clients("webhook", name), sweep)
+            (message,) = json.loads(clients("webhook", name, "--json"))["messages"]
+            clients("webhook", name, "--resend", message["id"])
+            until(lambda: len(receiver.received) == 2, sweep)
+            until(lambda: states(engine) == ["delivered"], sweep)
+            secret = clients("rotate-webhook-secret", name, "--grace-hours", "1").split()[-1]
+            assert "signs as well until" in clients("webhook", name)
+            clients("webhook", name, "--resend", message["id"])
+            until(lambda: len(receiver.received) == 3, sweep)
+        first, _, third = receiver.received
+        assert first.verified(registered["secret"]) == third.verified(registered["secret"]) == third.verified(secret)
+        assert {came.id for came in receiver.received} == {message["id"]}
+    clients("clear-webhook", name)
+    assert "webhook" not in clients("list")
+    assert clients("webhook", name).startswith("no webhook")
+    engine.dispose()
+
+
+def test_the_list_shows_a_webhook_that_its_receiver_disabled(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    run("clients", "add", "acme", *home)
+    run("clients", "set-webhook", "acme", "https://shop.example/", *home)
+    engine = create_engine(f"sqlite:///{tmp_path / 'backdrop.db'}")
+    with engine.begin() as connection:
+        connection.execute(webhooks.update().values(disabled_at=db_now()))
+    engine.dispose()
+
+    assert "webhook disabled" in run("clients", "list", *home).output
+    assert json.loads(run("clients", "list", "--json", *home).output)[0]["webhook"] == "disabled"
+    assert "https://shop.example/  disabled" in run("clients", "webhook", "acme", *home).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (("set-webhook", "acme", "http://shop.example/"), "https://"),
+        (("set-webhook", "nobody", "https://shop.example/"), "no client named 'nobody'"),
+        (("clear-webhook", "acme"), "set-webhook"),
+        (("rotate-webhook-secret", "acme"), "set-webhook"),
+        (("webhook", "acme", "--resend", "msg_0"), "set-webhook"),
+    ],
+    ids=["http", "unknown client", "clear", "rotate", "resend"],
+)
+def test_what_can_not_be_done_is_refused_in_a_sentence(tmp_path: Path, arguments: tuple[str, ...], remedy: str) -> None:
+    run("clients", "add", "acme", "--home", str(tmp_path))
+
+    result = run("clients", *arguments, "--home", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert remedy in result.output
