@@ -1,6 +1,6 @@
 """What may be wrong with a cut-out, found without knowing the truth: how sure it is, and what is worth a look.
 
-Everything is measured at about SIDE pixels; the numbers were set on the 71 photos of `benchmarks/quality.py`.
+Everything is measured at about SIDE pixels; the numbers were set on the 71 photos of `benchmarks/picture/quality.py`.
 """
 
 from dataclasses import dataclass

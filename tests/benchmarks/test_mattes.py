@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.mattes import edge_band, enclosed_holes, halo, matte_errors, open_share, true_colours
+from benchmarks.picture.mattes import edge_band, enclosed_holes, halo, matte_errors, open_share, true_colours
 from pipeline.core.types import Alpha, Cutout
 from tests.support.still_life import photo, still_life
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import quality
-from benchmarks.orders import TABLES, Config, Work
-from benchmarks.palette import orders
-from benchmarks.rivals import Rivals
-from benchmarks.rows import measure
-from benchmarks.sheet import status, write_sheet
-from benchmarks.tables import cutout_tables, halo_tables, palette_tables, swap_tables, tables_of
+from benchmarks.picture import quality
+from benchmarks.picture.orders import TABLES, Config, Work
+from benchmarks.picture.palette import orders
+from benchmarks.picture.rivals import Rivals
+from benchmarks.picture.rows import measure
+from benchmarks.picture.sheet import status, write_sheet
+from benchmarks.picture.tables import cutout_tables, halo_tables, palette_tables, swap_tables, tables_of
 from pipeline.compositing.composite import composite
 from pipeline.core.spec import Spec
 from pipeline.core.types import Placed, Rgb

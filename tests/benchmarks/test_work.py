@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.orders import TABLES, Config, default_specs, listed, preset_specs, read_specs
+from benchmarks.picture.orders import TABLES, Config, default_specs, listed, preset_specs, read_specs
 from service.catalogue.catalogue import load_catalogue
 from tests.support.still_life import spec
 

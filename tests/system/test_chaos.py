@@ -14,7 +14,7 @@ from benchmarks.storm.verdict import Row, broken_promises, wrong_balances, wrong
 from service.database.tables import clients
 from tests.service.jobs.test_transitions import Shop, render
 
-CHAOS = Path(__file__).resolve().parents[2] / "benchmarks" / "chaos.py"
+CHAOS = Path(__file__).resolve().parents[2] / "benchmarks" / "robustness" / "chaos.py"
 
 
 @pytest.mark.parametrize("kind", [["--embedded"], []], ids=["embedded", "production"])

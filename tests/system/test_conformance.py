@@ -1,4 +1,4 @@
-"""The live service against its own OpenAPI document, by Schemathesis: a short run of `benchmarks/conformance.py`."""
+"""The live service against its own OpenAPI document, by Schemathesis: a short run of the benchmark."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.conformance import Live, conform, live
+from benchmarks.robustness.conformance import Live, conform, live
 from benchmarks.storm import servers
 from tests.conftest import new_database
 

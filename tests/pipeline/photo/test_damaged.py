@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmarks.specimens import HEIGHT, WIDTH, corpus, png_chunk, saved, scene
+from benchmarks.robustness.specimens import HEIGHT, WIDTH, corpus, png_chunk, saved, scene
 from pipeline.core.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode

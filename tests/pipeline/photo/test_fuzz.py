@@ -11,10 +11,10 @@ from functools import partial
 
 import pytest
 
-from benchmarks.fuzz_decode import DECODED, MEBIBYTES, SECONDS, damaged, is_fault, judged
-from benchmarks.mutations import parts
-from benchmarks.specimens import corpus, gif
-from benchmarks.watched import Result, watched
+from benchmarks.robustness.fuzz_decode import DECODED, MEBIBYTES, SECONDS, damaged, is_fault, judged
+from benchmarks.robustness.mutations import parts
+from benchmarks.robustness.specimens import corpus, gif
+from benchmarks.robustness.watched import Result, watched
 
 
 def numbered(number: int) -> bytes:
@@ -80,7 +80,7 @@ def test_only_a_photo_and_a_refusal_of_it_are_no_fault(outcome: str, fault: bool
 
 def test_an_input_is_the_same_in_every_process() -> None:
     program = (
-        "import hashlib; from benchmarks.fuzz_decode import damaged;"
+        "import hashlib; from benchmarks.robustness.fuzz_decode import damaged;"
         "print(hashlib.sha256(b''.join(damaged(5, number) for number in range(40))).hexdigest())"
     )
     other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.fuzz_decode import DECODED, MEBIBYTES, SECONDS, judged
-from benchmarks.specimens import HEIGHT, WIDTH, corpus, half_covered, png_chunk, saved, scene, swapped_profile
-from benchmarks.watched import Result, watched
+from benchmarks.robustness.fuzz_decode import DECODED, MEBIBYTES, SECONDS, judged
+from benchmarks.robustness.specimens import (
+    HEIGHT,
+    WIDTH,
+    corpus,
+    half_covered,
+    png_chunk,
+    saved,
+    scene,
+    swapped_profile,
+)
+from benchmarks.robustness.watched import Result, watched
 from pipeline.core.errors import ImageUnreadable, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo import avif

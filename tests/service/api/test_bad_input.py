@@ -12,7 +12,7 @@ import pytest
 from litestar.testing import TestClient
 from PIL import Image
 
-from benchmarks.specimens import png16, saved, swapped_profile
+from benchmarks.robustness.specimens import png16, saved, swapped_profile
 from pipeline.core.networks import Networks
 from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue

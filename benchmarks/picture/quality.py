@@ -1,6 +1,6 @@
 """The picture, proved by numbers: tables over a folder of photos, and a page to look at.
 
-    python benchmarks/quality.py PHOTOS --alpha ALPHAS --out out/quality
+    python benchmarks/picture/quality.py PHOTOS --alpha ALPHAS --out out/quality
 
 PHOTOS with true alpha (ALPHAS/<same stem>.png) are cut out by us and by plain rembg with the same network; swaps over
 all scenes, moods and presets are measured on the delivered files. Writes figures.json, index.html and the pictures into
@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks.orders import TABLES, Config, Work, default_specs, listed, read_specs
-from benchmarks.rivals import Rivals, open_rivals
-from benchmarks.rows import measure
-from benchmarks.sheet import write_sheet
-from benchmarks.tables import Figures, tables_of
+from benchmarks.picture.orders import TABLES, Config, Work, default_specs, listed, read_specs
+from benchmarks.picture.rivals import Rivals, open_rivals
+from benchmarks.picture.rows import measure
+from benchmarks.picture.sheet import write_sheet
+from benchmarks.picture.tables import Figures, tables_of
 from service.catalogue.catalogue import load_catalogue
 
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"}

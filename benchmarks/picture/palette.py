@@ -1,4 +1,4 @@
-"""How well the asked colours are met, and what each stage brings: `python benchmarks/palette.py --help`.
+"""How well the asked colours are met, and what each stage brings: `python benchmarks/picture/palette.py --help`.
 
 Whole swaps with random palettes of 1–5 colours (dark, pale, saturated, near-grey and mixed in turn) over all scenes and
 moods, measured on the delivered files. The product is drawn with its own alpha, so that no cut-out has a share in the

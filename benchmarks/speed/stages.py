@@ -1,4 +1,4 @@
-"""How long each stage of a swap takes, and the most memory that one needs: `python benchmarks/stages.py --help`.
+"""How long each stage of a swap takes, and the most memory that one needs: `python benchmarks/speed/stages.py --help`.
 
 Every run is a whole swap by the installation's own settings and networks, one after another in this process.
 """
@@ -27,7 +27,7 @@ from service.settings import load_settings
 from service.worker.local import SpecInvalid, build_spec
 from service.worker.networks import open_networks
 
-SAMPLE = Path(__file__).resolve().parent.parent / "service" / "sample" / "bottle.jpg"
+SAMPLE = Path(__file__).resolve().parents[2] / "service" / "sample" / "bottle.jpg"
 PACKAGES = ("numpy", "pillow", "scipy", "pymatting", "rembg", "onnxruntime", "torch", "diffusers")
 
 

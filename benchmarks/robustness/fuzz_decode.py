@@ -1,4 +1,4 @@
-"""Fuzzing of the decoder with damaged files: `python benchmarks/fuzz_decode.py --help`.
+"""Fuzzing of the decoder with damaged files: `python benchmarks/robustness/fuzz_decode.py --help`.
 
 An input comes back from its seed and number alone: `--start N --inputs 1 --keep FOLDER` writes it.
 """
@@ -15,9 +15,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.mutations import mutated
-from benchmarks.specimens import corpus, gif
-from benchmarks.watched import Result, watched
+from benchmarks.robustness.mutations import mutated
+from benchmarks.robustness.specimens import corpus, gif
+from benchmarks.robustness.watched import Result, watched
 from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode

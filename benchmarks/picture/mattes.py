@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
-from benchmarks.rivals import whole
+from benchmarks.picture.rivals import whole
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.compositing.composite import composite
 from pipeline.core.types import Alpha, Cutout, Photo, Placed, Rgb, Rgb8

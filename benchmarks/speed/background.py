@@ -1,4 +1,6 @@
-"""How long the studio takes to load and to paint, and the memory that it needs: `python benchmarks/background.py`.
+"""How long the studio takes to load and to paint, and the memory that it needs.
+
+    python benchmarks/speed/background.py
 
 The network is loaded cold in this process; every scene of the catalogue is then painted once at the size asked.
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.palette import SWAPS
+from benchmarks.picture.palette import SWAPS
 from pipeline.core.spec import Spec
 from scripts.studio.specs import HELD_OUT, held_out_specs
 from service.catalogue.catalogue import Catalogue, load_catalogue

@@ -1,6 +1,6 @@
 """A seeded storm against the real service: does any job or credit get lost?
 
-    python benchmarks/chaos.py [--minutes 10 | --seconds 60] [--seed 1] [--jobs 360] [--embedded]
+    python benchmarks/robustness/chaos.py [--minutes 10 | --seconds 60] [--seed 1] [--jobs 360] [--embedded]
 
 Starts PostgreSQL, Valkey and an S3 server (--embedded: SQLite, Valkey and a directory, as `backdrop up` has them), two
 APIs, three workers whose networks cost nothing, and two sweeps, on this machine. Callers order good photos and bad

@@ -1,6 +1,6 @@
 """What the service itself costs: the time of a submit, and a swap's overhead beside its stages.
 
-    python benchmarks/overhead.py [PHOTO] [--swaps 5] [--submits 200]
+    python benchmarks/speed/overhead.py [PHOTO] [--swaps 5] [--submits 200]
 
 Starts `backdrop up` on the embedded default (SQLite, a directory, Valkey) in a temporary folder, on this machine, and
 stops it again. Prints a table and writes JSON with --json.

@@ -1,4 +1,6 @@
-"""Whether the live service does what its OpenAPI document says: `python benchmarks/conformance.py --examples 2000`.
+"""Whether the live service does what its OpenAPI document says.
+
+    python benchmarks/robustness/conformance.py --examples 2000
 
 Starts `backdrop up` in a temporary folder, on the embedded default or on what the environment names (DATABASE_URL,
 BACKDROP_STORE and so on), and lets Schemathesis loose on it with a key, credits, photos, a finished job and its render.
@@ -29,7 +31,7 @@ SWAP = "/v1/background-swap-with-spec"
 SPEC = {"scene_type": "white", "mood": "calm", "output_preset": "open_graph"}
 #: Documented fields that random text does not fit: names of the catalogue, and what is there.
 _CONFIG = """
-hooks = "benchmarks.conformance_hooks"
+hooks = "benchmarks.robustness.conformance_hooks"
 [dictionaries]
 presets = {{ values = {presets} }}
 scenes = {{ values = ["podium", "white", "Marble tabletop"] }}

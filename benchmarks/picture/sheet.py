@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image, ImageOps
 
-from benchmarks.tables import STATUSES, Figures
+from benchmarks.picture.tables import STATUSES, Figures
 
 #: Pixels of a square of the checker behind cut-outs, and its two greys.
 CHECK, GREYS = 16, (150, 200)
@@ -49,7 +49,7 @@ def status(row: dict[str, Any]) -> str:
 
 
 def write_sheet(path: Path, tables: Iterable[Figures], swaps: Sequence[dict[str, Any]], about: str) -> None:
-    """Write the page: `swaps` are rows of `benchmarks.rows`, one card each; picture paths are relative to it."""
+    """Write the page: `swaps` are rows of `benchmarks.picture.rows`, one card each, with relative paths."""
     shown = {name: sorted({str(row.get(name, "")) for row in swaps} - {""}) for name in ("table", "scene", "preset")}
     menus = "".join(
         f'<label>{name} <select data-for="{name}"><option value="">all</option>'

@@ -1,4 +1,4 @@
-"""How soon a change of a job reaches those who follow it: `python benchmarks/streams.py [--streams 200]`.
+"""How soon a change of a job reaches those who follow it: `python benchmarks/speed/streams.py [--streams 200]`.
 
 Starts an API as a process, on the embedded default and on PostgreSQL and S3, with as many jobs as streams; changes one
 job after the other, and takes the time from the commit to the event. The transactions are those that PostgreSQL counts

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import palette
+from benchmarks.picture import palette
 from pipeline.delivery.fidelity import MEAN, P99
 
 #: What becomes of a rule; unchecked: it takes a person.
@@ -29,7 +29,7 @@ class Figures:
 
 
 def tables_of(rows: dict[str, dict[str, dict[str, Any]]]) -> list[Figures]:
-    """Return every table that the rows make; `rows` are those of `benchmarks.rows` by table and key."""
+    """Return every table that the rows make; `rows` are those of `benchmarks.picture.rows` by table and key."""
     tables = [*cutout_tables(rows.get("cutout", {})), *halo_tables(rows.get("halo", {}))]
     plain, looks = (
         [row for row in rows.get(name, {}).values() if "refused" not in row] for name in ("palette", "looks")

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from benchmarks import mattes, palette
-from benchmarks.orders import Config, Work
-from benchmarks.rivals import Rivals, cpu_seconds, cut_out, plain_cut_out, whole
-from benchmarks.sheet import LARGE, SMALL, thumbnail
+from benchmarks.picture import mattes, palette
+from benchmarks.picture.orders import Config, Work
+from benchmarks.picture.rivals import Rivals, cpu_seconds, cut_out, plain_cut_out, whole
+from benchmarks.picture.sheet import LARGE, SMALL, thumbnail
 from pipeline.background.paint import paint_background
 from pipeline.compositing.place import place
 from pipeline.core.errors import PipelineError

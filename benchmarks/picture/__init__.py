@@ -1,0 +1,1 @@
+"""How good the picture is: cut-out, halo, fidelity, palette, presets."""
