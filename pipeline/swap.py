@@ -22,7 +22,7 @@ from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Cutout, Rgb
-from pipeline.cutout.cache import Keeping, KeptCutout
+from pipeline.cutout.cache import Cache, CutoutCache
 from pipeline.cutout.camera_pose import stance
 from pipeline.cutout.foreground import refine
 from pipeline.cutout.segment import segment
@@ -79,28 +79,28 @@ def swap(
     progress: Progress = ignore,
     control: PaletteControl = ALL_STAGES,
     credentials: Credentials | None = None,
-    kept: Keeping | None = None,
+    cache: Cache | None = None,
 ) -> Render:
     """Swap the background of a product photo.
 
     `data` is the photo's file. `progress` is called as each stage starts and with each step of the generator; it may
     raise to stop, and what it raises comes out. `clock` gives seconds, as time.perf_counter does, for the report's
     timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
-    file. `kept`, where given, has what earlier swaps made, and gets what this one makes. Raises PipelineError and
+    file. `cache`, where given, has what earlier swaps made, and gets what this one makes. Raises PipelineError and
     nothing else of its own.
     """
     stages = _Stages(progress, clock)
-    known = KeptCutout(kept, data, networks)
+    cutouts = CutoutCache(cache, data, networks)
     with stages("decode"):
         photo = decode(data, limits)
     with stages("segment"):
-        found = known.recall(photo) or segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
+        found = cutouts.get(photo) or segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
     with stages("refine"):
         if isinstance(found, Cutout):
             cutout = found
         else:
             cutout = refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
-            known.keep(cutout)
+            cutouts.put(cutout)
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)
@@ -125,7 +125,7 @@ def swap(
         elif white:
             background = np.ones((height, width, 3), np.float32)
         elif shared:
-            one = pinned(spec, width, height, networks, stages.step, control=control, kept=kept)
+            one = pinned(spec, width, height, networks, stages.step, control=control, cache=cache)
             layout, background, seed, tried, came = one.layout, one.background, one.seed, one.tried, one.came
             present = presence(placed, layout, ())
         else:
@@ -165,7 +165,7 @@ def swap(
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": seed, "attempts": len(tried), "tried": tried}
-        provenance |= {"cutout": known.came, "background": came, "pinned": shared}
+        provenance |= {"cutout": cutouts.came, "background": came, "pinned": shared}
         report = inspect(
             encoded.data,
             spec=spec,

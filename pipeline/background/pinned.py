@@ -18,7 +18,7 @@ from pipeline.colour.palette import PaletteControl
 from pipeline.core.networks import Networks, painting
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
-from pipeline.cutout.cache import Keeping
+from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import Stance
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import LYING, Layout, fit
@@ -85,28 +85,28 @@ def pinned(
     on_step: Callable[[float], None],
     *,
     control: PaletteControl,
-    kept: Keeping | None = None,
+    cache: Cache | None = None,
 ) -> Pinned:
-    """Return the spec's background for a width×height canvas: the kept one, else a new one, which is then kept.
+    """Return the spec's background for a width×height canvas: the cached one, else a new one, which is then cached.
 
     Raises as `pipeline.background.paint.paint` does.
     """
     by = painting(networks)
     name = _name(spec, width, height, by, control)
-    kept = None if by is None else kept
+    cache = None if by is None else cache
 
     def lay(one: Spec) -> Layout:
         return composed(one, width, height)
 
-    def recalled() -> Pinned | None:
-        data = None if kept is None else kept.recall("scenes", name)
+    def cached() -> Pinned | None:
+        data = None if cache is None else cache.get("scenes", name)
         if data is None:
             return None
         background, seed, tried = unpacked(data)
         layout = lay(replace(spec, seed=seed, palette=spec.palette if control.sketch else ()))
         return Pinned(layout, background, seed, tried, "cached")
 
-    found = recalled()
+    found = cached()
     if found is not None:
         return found
     left, top, right, bottom = (round(side) for side in place_of(spec, width, height))
@@ -114,12 +114,12 @@ def pinned(
     product[max(0, top) : bottom, max(0, left) : right] = 1
     chosen = choose(spec, lay, product, networks.generator, on_step, control=control)
     # Another worker may have made it meanwhile: the first one is the brand's.
-    found = recalled()
+    found = cached()
     if found is not None:
         return found
     data = packed(chosen.background, chosen.seed, chosen.tried)
-    if kept is not None:
-        kept.keep("scenes", name, data)
+    if cache is not None:
+        cache.put("scenes", name, data)
     background, seed, tried = unpacked(data)
     return Pinned(chosen.layout, background, seed, tried, "computed")
 

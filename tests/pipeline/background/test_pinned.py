@@ -31,7 +31,7 @@ from pipeline.core.networks import Networks
 from pipeline.core.resample import resize
 from pipeline.core.spec import Limits, SceneKind, Spec
 from pipeline.core.types import Placed
-from pipeline.cutout.cache import Keeping, Kind
+from pipeline.cutout.cache import Cache, Kind
 from pipeline.cutout.foreground import refine
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import to_8_bit
@@ -73,7 +73,7 @@ class Brand:
     def __init__(self, folder: Path, kind: SceneKind = "podium", **place: Any) -> None:
         self.painter = Darkener()
         self.versions = {"segmenter": "by_colour", "generator": "darkener 1", "generator_device": "cpu"}
-        self.kept: Keeping | None = kept_in(folder)
+        self.kept: Cache | None = kept_in(folder)
         self.spec = replace(spec(kind, palette=PALETTE, place=preset(**{"size": (SIDE, SIDE)} | place)), pinned=True)
 
     @property
@@ -81,11 +81,11 @@ class Brand:
         return Networks(by_colour, self.painter, self.versions)
 
     def swap(self, data: bytes) -> Render:
-        return swap(data, self.spec, self.networks, limits=Limits(), clock=lambda: 0.0, kept=self.kept)
+        return swap(data, self.spec, self.networks, limits=Limits(), clock=lambda: 0.0, cache=self.kept)
 
     def bare(self, asked: Spec | None = None, width: int = SIDE, height: int = SIDE) -> Pinned:
         one = asked or self.spec
-        return pinned(one, width, height, self.networks, lambda done: None, control=ALL_STAGES, kept=self.kept)
+        return pinned(one, width, height, self.networks, lambda done: None, control=ALL_STAGES, cache=self.kept)
 
 
 @pytest.fixture
@@ -210,11 +210,11 @@ def test_of_two_workers_that_paint_at_once_the_first_one_s_background_is_taken(b
         def __init__(self) -> None:
             self.asked = 0
 
-        def recall(self, kind: Kind, name: str) -> bytes | None:
+        def get(self, kind: Kind, name: str) -> bytes | None:
             self.asked += 1
             return None if self.asked == 1 else packed(np.full((SIDE, SIDE, 3), 0.5, np.float32), 77, [])
 
-        def keep(self, kind: Kind, name: str, data: bytes) -> None:
+        def put(self, kind: Kind, name: str, data: bytes) -> None:
             raise AssertionError("it is there already")
 
     brand.kept = Late()
@@ -320,7 +320,7 @@ def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: 
     bench = Bench(engine, tmp_path)
     kept = bench.run.kept_of
     assert kept is not None
-    kept(bench.shop.client.id).keep("scenes", "one", b"background")
+    kept(bench.shop.client.id).put("scenes", "one", b"background")
     bench.cut()
     with engine.begin() as connection:
         connection.execute(stored_objects.update().values(used_at=db_now(-2 * 86_400)))
@@ -339,7 +339,7 @@ def test_with_no_days_for_backgrounds_only_cut_outs_are_kept(engine: sa.Engine, 
     kept = bench.run.kept_of
     assert kept is not None
     one = kept(bench.shop.client.id)
-    one.keep("scenes", "one", b"background")
-    one.keep("cutouts", "one", b"cut-out")
+    one.put("scenes", "one", b"background")
+    one.put("cutouts", "one", b"cut-out")
 
-    assert (one.recall("scenes", "one"), one.recall("cutouts", "one")) == (None, b"cut-out")
+    assert (one.get("scenes", "one"), one.get("cutouts", "one")) == (None, b"cut-out")

@@ -66,7 +66,7 @@ class Studio:
         versions = changes.get("versions", self.versions)
         networks = Networks(self.segmenter, Darkener(), versions, second_segmenter=changes.get("second"))
         kept = changes.get("kept", self.kept)
-        return swap(data, asked, networks, limits=Limits(), clock=lambda: 0.0, kept=kept)
+        return swap(data, asked, networks, limits=Limits(), clock=lambda: 0.0, cache=kept)
 
     def came(self, data: bytes = PHOTO, **changes: Any) -> str:
         return str(self.swap(data, **changes).report["provenance"]["cutout"])
