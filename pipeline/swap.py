@@ -13,7 +13,7 @@ from pipeline.background.pinned import LEAST_MIRRORED, LEAST_SHADOW, box_in, pin
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.photo_light import lit_from, matched, photo_light
 from pipeline.compositing.composite import composite, shade
-from pipeline.compositing.effects import Presence, presence
+from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.compositing.light_wrap import wrapped
 from pipeline.compositing.place import place
 from pipeline.compositing.shadow import contact_shadow
@@ -118,7 +118,7 @@ def swap(
     seed, tried, came = spec.seed, list[dict[str, Any]](), "computed"
     with stages("background"):
         layout: Layout | None = None
-        present: Presence | None = None
+        effects: ProductEffects | None = None
         background: Rgb | None = None
         if spec.preset.background == "transparent":
             pass
@@ -127,7 +127,7 @@ def swap(
         elif shared:
             one = pinned(spec, width, height, networks, stages.step, control=control, cache=cache)
             layout, background, seed, tried, came = one.layout, one.background, one.seed, one.tried, one.came
-            present = presence(placed, layout, ())
+            effects = product_effects(placed, layout, ())
         else:
             light = photo_light(photo, cutout)
             seen = stance(cutout.alpha)
@@ -141,16 +141,16 @@ def swap(
                 stages.step,
                 control=control,
                 finish=lambda picture: matched(picture, light, bool(spec.palette)),
-                attend=lambda layout: presence(placed, layout, cutout.cut_sides),
+                attend=lambda layout: product_effects(placed, layout, cutout.cut_sides),
             )
-            layout, background, present = chosen.layout, chosen.background, chosen.presence
+            layout, background, effects = chosen.layout, chosen.background, chosen.effects
             seed, tried = chosen.seed, chosen.tried
     with stages("shadow"):
-        if background is not None and present is not None:
+        if background is not None and effects is not None:
             if shared:
-                lay = present.near(width, height, least_shadow=LEAST_SHADOW, least_mirrored=LEAST_MIRRORED)
+                lay = effects.near(width, height, least_shadow=LEAST_SHADOW, least_mirrored=LEAST_MIRRORED)
             else:
-                lay = present.at(width, height)
+                lay = effects.at(width, height)
             background = lay(background)
         elif background is not None and spec.preset.shadow and "bottom" not in cutout.cut_sides:
             background = shade(background, contact_shadow(placed.alpha))

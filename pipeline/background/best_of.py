@@ -27,7 +27,7 @@ from pipeline.background.colour_transfer import (
 from pipeline.background.paint import Painting, paint
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.colour.spaces import hex_to_rgb, srgb_to_lab
-from pipeline.compositing.effects import Presence
+from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Generator
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
@@ -48,7 +48,7 @@ class Tried:
     seed: int
     painting: Painting
     #: What the product does to it.
-    presence: Presence
+    effects: ProductEffects
     #: None where nothing was measured: the product leaves nothing free.
     match: Match | None
     #: Albedo factors of parts, or shifts of the colours about `fixed`.
@@ -74,7 +74,7 @@ class Chosen:
     #: H×W×3 sRGB in [0, 1], as it is without the product.
     background: Rgb
     #: What the product does to it; was there when it was judged.
-    presence: Presence
+    effects: ProductEffects
     #: The seed that it was made of.
     seed: int
     #: For the report's provenance, in the order in which they were tried.
@@ -82,7 +82,7 @@ class Chosen:
 
 
 #: A product that takes no light and is mirrored nowhere.
-NOTHING = Presence(None, None)
+NOTHING = ProductEffects(None, None)
 
 
 def unchanged(picture: Rgb) -> Rgb:
@@ -90,7 +90,7 @@ def unchanged(picture: Rgb) -> Rgb:
     return picture
 
 
-def absent(layout: Layout) -> Presence:
+def absent(layout: Layout) -> ProductEffects:
     """Leave the layout as it is without a product."""
     return NOTHING
 
@@ -104,7 +104,7 @@ def choose(
     *,
     control: PaletteControl = ALL_STAGES,
     finish: Callable[[Rgb], Rgb] = unchanged,
-    attend: Callable[[Layout], Presence] = absent,
+    attend: Callable[[Layout], ProductEffects] = absent,
 ) -> Chosen:
     """Paint backgrounds for a canvas of `alpha`'s size until one meets the bars, and return the best.
 
@@ -130,7 +130,7 @@ def choose(
     best = min(tries, key=lambda one: 0.0 if one.match is None else one.match.score)
     height, width = alpha.shape
     background = _shown(best, width, height, finish)
-    return Chosen(best.painting.layout, background, best.presence, best.seed, [one.row() for one in tries])
+    return Chosen(best.painting.layout, background, best.effects, best.seed, [one.row() for one in tries])
 
 
 def seeds(asked: int, count: int) -> list[int]:
@@ -147,35 +147,37 @@ def _try(
     on_step: Callable[[float], None],
     control: PaletteControl,
     finish: Callable[[Rgb], Rgb],
-    attend: Callable[[Layout], Presence],
+    attend: Callable[[Layout], ProductEffects],
 ) -> Tried:
     height, width = alpha.shape
     layout = lay(spec if control.sketch else replace(spec, palette=()))
     painting = paint(spec, layout, width, height, generator, on_step, control)
-    present = attend(layout)
+    effects = attend(layout)
     scale = min(1.0, JUDGED_SIDE / max(width, height))
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = srgb_to_lab(np.stack([hex_to_rgb(colour) for colour in spec.palette or spec.scene.palette]))
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
-    attended = present.at(*small)
+    with_effects = effects.at(*small)
     rounds = ROUNDS if control.transfer else 0
     if painting.light is not None and control.sketch:
         # The parts that have the asked colours are known, and so is their light.
         scene = painting.lit(*small)
 
         def show(factors: Moves) -> Rgb:
-            return attended(finish(developed(_with(scene, factors))))
+            return with_effects(finish(developed(_with(scene, factors))))
 
         moves, match = settle(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
-        return Tried(spec.seed, painting, present, match, moves)
+        return Tried(spec.seed, painting, effects, match, moves)
     plain = finish(painting.at(*small))
-    first = measure(attended(plain), free, asked)
+    first = measure(with_effects(plain), free, asked)
     if first is None:
-        return Tried(spec.seed, painting, present, None, np.zeros(asked.shape))
+        return Tried(spec.seed, painting, effects, None, np.zeros(asked.shape))
     fixed = anchors(asked, first.centres)
     start = np.zeros(asked.shape)
-    moves, match = settle(asked, start, lambda some: attended(shifted(plain, fixed, some)), more_shift, free, rounds)
-    return Tried(spec.seed, painting, present, match, moves, fixed)
+    moves, match = settle(
+        asked, start, lambda some: with_effects(shifted(plain, fixed, some)), more_shift, free, rounds
+    )
+    return Tried(spec.seed, painting, effects, match, moves, fixed)
 
 
 def _shown(tried: Tried, width: int, height: int, finish: Callable[[Rgb], Rgb]) -> Rgb:

@@ -1,4 +1,4 @@
-"""What a product's being there does to its scene: the light that it takes, and its mirror image."""
+"""A product's effects on its scene: its cast shadow, which is the light that it takes, and its mirror image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pipeline.scene.layout import Layout
 
 
 @dataclass(frozen=True)
-class Presence:
+class ProductEffects:
     """A product's shadow and mirror image, each made once for a layout and shown on a picture of any size."""
 
     #: None where there is none.
@@ -45,7 +45,7 @@ class Presence:
         return shown
 
 
-def presence(placed: Placed, layout: Layout, cut_sides: tuple[str, ...]) -> Presence:
+def product_effects(placed: Placed, layout: Layout, cut_sides: tuple[str, ...]) -> ProductEffects:
     """Trace what the placed product does to a layout. `cut_sides`: the sides of the photo that cut it.
 
     Cut off below, its foot isn't seen; cut off above, it hangs. Either way it stands on nothing: nothing falls on the
@@ -53,4 +53,4 @@ def presence(placed: Placed, layout: Layout, cut_sides: tuple[str, ...]) -> Pres
     """
     afloat = not layout.lies and ("bottom" in cut_sides or "top" in cut_sides)
     shadow = cast_shadow(placed.alpha, layout, cut_below=afloat)
-    return Presence(shadow, None if afloat or layout.lies else mirror_image(placed, layout))
+    return ProductEffects(shadow, None if afloat or layout.lies else mirror_image(placed, layout))

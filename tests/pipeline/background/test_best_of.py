@@ -10,7 +10,7 @@ import pytest
 from pipeline.background.best_of import JUDGED_SIDE, Chosen, choose, seeds
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
 from pipeline.compositing.composite import shade
-from pipeline.compositing.effects import Presence
+from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Conditions
 from pipeline.core.spec import Spec
 from pipeline.scene.composition import compose
@@ -149,22 +149,22 @@ def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_swi
 
 
 def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
-    class Sunglasses(Presence):
+    class Sunglasses(ProductEffects):
         """Takes a third of all light, as a wide shadow would."""
 
         def at(self, width: int, height: int) -> Callable[[np.ndarray], np.ndarray]:
             return lambda background: shade(background, np.full((height, width), 1 / 3, np.float32))
 
-    present = Sunglasses(None, None)
+    effects = Sunglasses(None, None)
     asked, control = spec("sweep", palette=("#6f8898",)), PaletteControl(retries=0)
-    found = chosen(asked, Darkener(), attend=lambda layout: present, control=control)
-    assert found.presence is present
-    delivered = present.at(200, 200)(found.background)
+    found = chosen(asked, Darkener(), attend=lambda layout: effects, control=control)
+    assert found.effects is effects
+    delivered = effects.at(200, 200)(found.background)
     pixels = background_pixels((delivered * 255 + 0.5).astype(np.uint8), product(200, 200))
     judged = found.tried[0]["mean_delta_e00"]
     assert judged < 1.5
     assert compare_palette(pixels, asked.palette)["mean_delta_e00"] == pytest.approx(judged, abs=0.5)
-    without = chosen(asked, Darkener(), attend=lambda layout: present, control=replace(control, transfer=False))
+    without = chosen(asked, Darkener(), attend=lambda layout: effects, control=replace(control, transfer=False))
     assert without.tried[0]["mean_delta_e00"] > judged + 4
 
 

@@ -25,7 +25,7 @@ from pipeline.background.pinned import (
     unpacked,
 )
 from pipeline.colour.palette import ALL_STAGES
-from pipeline.compositing.effects import presence
+from pipeline.compositing.effects import product_effects
 from pipeline.compositing.place import place
 from pipeline.core.networks import Networks
 from pipeline.core.resample import resize
@@ -136,7 +136,7 @@ def test_what_changes_is_the_product_its_shadow_and_its_mirror_image_and_nothing
     for data in (PRODUCTS[1], PRODUCTS[8]):
         picture = pixels(brand.swap(data))
         placed = placed_of(data, brand.spec)
-        there = presence(placed, made.layout, ())
+        there = product_effects(placed, made.layout, ())
         assert there.shadow is not None
         region = there.shadow.at(SIDE, SIDE) > LEAST_SHADOW
         if there.image is not None:
