@@ -17,11 +17,11 @@ from pipeline.background.colour_transfer import (
     Match,
     Moves,
     anchors,
+    fit_colours,
     measure,
     more_paint,
     more_shift,
     owners_of,
-    settle,
     shifted,
 )
 from pipeline.background.paint import Painting, paint
@@ -166,7 +166,7 @@ def _try(
         def show(factors: Moves) -> Rgb:
             return with_effects(finish(developed(_with(scene, factors))))
 
-        moves, match = settle(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
+        moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
         return Tried(spec.seed, painting, effects, match, moves)
     plain = finish(painting.at(*small))
     first = measure(with_effects(plain), free, asked)
@@ -174,7 +174,7 @@ def _try(
         return Tried(spec.seed, painting, effects, None, np.zeros(asked.shape))
     fixed = anchors(asked, first.centres)
     start = np.zeros(asked.shape)
-    moves, match = settle(
+    moves, match = fit_colours(
         asked, start, lambda some: with_effects(shifted(plain, fixed, some)), more_shift, free, rounds
     )
     return Tried(spec.seed, painting, effects, match, moves, fixed)

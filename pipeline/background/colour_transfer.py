@@ -1,4 +1,4 @@
-"""The gentle transfer: what a finished background still misses of the asked colours, made good and bounded.
+"""Colour transfer, a gentle one: what a finished background misses of the asked colours, made good and bounded.
 
 A closed loop on a small picture: show it, measure it as the report will, move each colour by its remainder, and keep
 the best. A light network's picture is moved through the albedo of the parts that have the colour, under the same light:
@@ -106,7 +106,7 @@ def owners_of(scene: Lit) -> NDArray[np.intp]:
     return np.asarray(out, np.intp)
 
 
-def settle(
+def fit_colours(
     asked: Lab,
     start: Moves,
     show: Callable[[Moves], Rgb],
@@ -115,7 +115,7 @@ def settle(
     rounds: int = ROUNDS,
     owners: NDArray[np.intp] | None = None,
 ) -> tuple[Moves, Match | None]:
-    """Return the moves whose picture is nearest to the asked colours (asked×3 Lab), and how near that is.
+    """Fit the colours in a closed loop: return the moves whose picture is nearest to asked×3 Lab, and how near that is.
 
     `show` makes the small picture of some moves; `move` is `more_paint` or `more_shift`; `owners` as in `measure`. With
     no rounds `start` is only measured.

@@ -9,10 +9,10 @@ from pipeline.background.colour_transfer import (
     MOST_RAISED,
     REACH,
     anchors,
+    fit_colours,
     measure,
     more_paint,
     more_shift,
-    settle,
     shifted,
 )
 from pipeline.colour.spaces import delta_e00, hex_to_rgb, lab_to_srgb, srgb_to_lab
@@ -37,7 +37,9 @@ def settled(picture: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, float, 
     before = measure(picture, FREE, asked)
     assert before is not None
     fixed = anchors(asked, before.centres)
-    moves, after = settle(asked, np.zeros(asked.shape), lambda some: shifted(picture, fixed, some), more_shift, FREE)
+    moves, after = fit_colours(
+        asked, np.zeros(asked.shape), lambda some: shifted(picture, fixed, some), more_shift, FREE
+    )
     assert after is not None
     return shifted(picture, fixed, moves), before.mean, after.mean
 
