@@ -115,7 +115,7 @@ def swap(
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     with stages("place"):
         placed, placing_warnings = place(cutout, box, width, height)
-    seed, tried, came = spec.seed, list[dict[str, Any]](), "computed"
+    seed, tried, cache_status = spec.seed, list[dict[str, Any]](), "computed"
     with stages("background"):
         layout: Layout | None = None
         effects: ProductEffects | None = None
@@ -126,7 +126,13 @@ def swap(
             background = np.ones((height, width, 3), np.float32)
         elif shared:
             one = pinned(spec, width, height, networks, stages.step, control=control, cache=cache)
-            layout, background, seed, tried, came = one.layout, one.background, one.seed, one.tried, one.came
+            layout, background, seed, tried, cache_status = (
+                one.layout,
+                one.background,
+                one.seed,
+                one.tried,
+                one.cache_status,
+            )
             effects = product_effects(placed, layout, ())
         else:
             light = photo_light(photo, cutout)
@@ -165,7 +171,7 @@ def swap(
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": seed, "attempts": len(tried), "tried": tried}
-        provenance |= {"cutout": cutouts.came, "background": came, "pinned": shared}
+        provenance |= {"cutout": cutouts.cache_status, "background": cache_status, "pinned": shared}
         report = inspect(
             encoded.data,
             spec=spec,

@@ -49,7 +49,7 @@ class Pinned:
     #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Chosen` has them.
     seed: int
     tried: list[dict[str, Any]]
-    came: Literal["computed", "cached"]
+    cache_status: Literal["computed", "cached"]
 
 
 def place_of(spec: Spec, width: int, height: int) -> Box:

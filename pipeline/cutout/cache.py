@@ -41,8 +41,8 @@ class CutoutCache:
         by = cutting(networks)
         self._cache = None if by is None else cache
         self._name = json.dumps([hashlib.sha256(data).hexdigest(), sorted((by or {}).items())])
-        #: What the report says of it.
-        self.came: Literal["computed", "cached"] = "computed"
+        #: What the report says of it: a hit is "cached".
+        self.cache_status: Literal["computed", "cached"] = "computed"
 
     def get(self, photo: Photo) -> Cutout | None:
         """Return the cut-out of the decoded photo as `refine` made it, to the bit; None for a miss."""
@@ -50,7 +50,7 @@ class CutoutCache:
         if data is None:
             return None
         cutout = unpacked(data, photo)
-        self.came = "cached"
+        self.cache_status = "cached"
         return cutout
 
     def put(self, cutout: Cutout) -> Cutout:

@@ -177,10 +177,10 @@ def test_a_kept_background_gives_the_same_file_as_a_new_one(brand: Brand) -> Non
 def test_a_background_is_kept_by_all_that_it_is_made_of_and_by_nothing_else(brand: Brand) -> None:
     one = brand.spec
 
-    def came(asked: Spec = one, width: int = 72) -> str:
-        return brand.bare(asked, width, 72).came
+    def cache_status(asked: Spec = one, width: int = 72) -> str:
+        return brand.bare(asked, width, 72).cache_status
 
-    came()
+    cache_status()
     other_place = replace(one, preset=replace(one.preset, fill=0.5))
     others = [
         replace(one, seed=2),
@@ -190,17 +190,17 @@ def test_a_background_is_kept_by_all_that_it_is_made_of_and_by_nothing_else(bran
         replace(one, mood=replace(one.mood, warmth=0.5)),
         other_place,
     ]
-    assert [came(asked) for asked in others] == 6 * ["computed"]
-    assert came(width=80) == "computed"
+    assert [cache_status(asked) for asked in others] == 6 * ["computed"]
+    assert cache_status(width=80) == "computed"
     file = replace(one.preset, name="else", formats=("jpeg",), max_bytes=10_000, quality=(70, 60), credits=9)
-    assert came(replace(one, preset=file)) == "cached"
+    assert cache_status(replace(one, preset=file)) == "cached"
 
     brand.versions |= {"generator_device": "cuda"}
-    assert came() == "cached", "one brand, one background, whichever worker"
+    assert cache_status() == "cached", "one brand, one background, whichever worker"
     brand.versions |= {"generator": "darkener 2"}
-    assert came() == "computed"
+    assert cache_status() == "computed"
     del brand.versions["generator"]
-    assert [came(), came()] == ["computed", "computed"]
+    assert [cache_status(), cache_status()] == ["computed", "computed"]
 
 
 def test_of_two_workers_that_paint_at_once_the_first_one_s_background_is_taken(brand: Brand, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_of_two_workers_that_paint_at_once_the_first_one_s_background_is_taken(b
 
     made = brand.bare()
 
-    assert (made.seed, made.came, float(made.background.std())) == (77, "cached", 0.0)
+    assert (made.seed, made.cache_status, float(made.background.std())) == (77, "cached", 0.0)
     assert brand.painter.calls > 0
 
 
