@@ -23,7 +23,7 @@ from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Cutout, Rgb
 from pipeline.cutout.cache import Cache, CutoutCache
-from pipeline.cutout.camera_pose import stance
+from pipeline.cutout.camera_pose import camera_pose
 from pipeline.cutout.foreground import refine
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import encode
@@ -136,11 +136,11 @@ def swap(
             effects = product_effects(placed, layout, ())
         else:
             light = photo_light(photo, cutout)
-            seen = stance(cutout.alpha)
+            pose = camera_pose(cutout.alpha)
             chosen = choose(
                 spec,
                 lambda one: compose(
-                    one, width, height, _aspect(cutout), cutout.cut_sides, light_side=lit_from(light), seen=seen
+                    one, width, height, _aspect(cutout), cutout.cut_sides, light_side=lit_from(light), pose=pose
                 ),
                 placed.alpha,
                 networks.generator,

@@ -19,7 +19,7 @@ from pipeline.core.networks import Networks, painting
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
-from pipeline.cutout.camera_pose import Stance
+from pipeline.cutout.camera_pose import CameraPose
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import LYING, Layout, fit
 
@@ -30,7 +30,7 @@ Box = tuple[float, float, float, float]
 PLACE = 0.8
 #: The camera looks down as product photos do at their mean, and the surface reaches behind the foot as far as the base
 #: of a box seen over its corner: level photos bear that, and photos from above don't float.
-SEEN = Stance(rise=0.15, slope=0.25)
+POSE = CameraPose(base_rise=0.15, pitch_slope=0.25)
 #: The least share of a surface's light that counts as a product's shadow, some three of 255 codes, and the least of the
 #: surface that its mirror image must cover. What is less changes nothing.
 LEAST_SHADOW = 0.03
@@ -126,7 +126,7 @@ def pinned(
 
 def composed(spec: Spec, width: int, height: int) -> Layout:
     """Lay the scene out for a width×height canvas and whatever will stand in it."""
-    return compose(_roomy(spec, width, height), width, height, _aspect(spec, width, height), seen=SEEN)
+    return compose(_roomy(spec, width, height), width, height, _aspect(spec, width, height), pose=POSE)
 
 
 def packed(background: Rgb, seed: int, tried: list[dict[str, Any]]) -> bytes:

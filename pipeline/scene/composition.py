@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.colour.harmony import complete, to_oklab, tone
 from pipeline.colour.spaces import hex_to_rgb, srgb_to_linear
 from pipeline.core.spec import SceneKind, Spec
-from pipeline.cutout.camera_pose import UNTOLD, Stance
+from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
 from pipeline.scene.layout import FOCAL, LYING, Layout, fit
 from pipeline.scene.rig import rig
 from pipeline.scene.scenery import WALLS, Scenery
@@ -35,13 +35,13 @@ def compose(
     cut_sides: tuple[str, ...] = (),
     *,
     light_side: float | None = None,
-    seen: Stance = UNTOLD,
+    pose: CameraPose = UNKNOWN_POSE,
 ) -> Layout:
     """Lay the scene out for a canvas of width×height pixels and a product of that width over height.
 
     `cut_sides`: where the photo cuts the product off. One that is cut below stands on nothing that is seen, so nothing
     is put around its foot. `light_side`: negative, the key light comes from the left, positive from the right; None
-    leaves it to the seed. `seen`: how the photo sees the product's base; the camera is raised to meet it.
+    leaves it to the seed. `pose`: how the photo sees the product's base; the camera is raised to meet it.
 
     Where an asked colour has too little of the picture that the product leaves free, the next of the seed's
     compositions is tried; of TRIES the best is taken.
@@ -49,7 +49,7 @@ def compose(
     best, most = None, -1.0
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])
-        layout = _composed(spec, width, height, product_aspect, cut_sides, light_side, seen, rng)
+        layout = _composed(spec, width, height, product_aspect, cut_sides, light_side, pose, rng)
         share = least_share(layout)
         if share > most:
             best, most = layout, share
@@ -86,7 +86,7 @@ def _composed(
     product_aspect: float,
     cut_sides: tuple[str, ...],
     light_side: float | None,
-    seen: Stance,
+    pose: CameraPose,
     rng: np.random.Generator,
 ) -> Layout:
     aspect = width / height
@@ -103,9 +103,9 @@ def _composed(
     # The higher the camera, the more of the surface is seen; a tall canvas has room for it below.
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
     base = 0.0
-    if seen.slope > 0 and kind not in LYING and "bottom" not in cut_sides:
-        high = max(high, min(HIGHEST_OUTDOORS.get(kind, HIGHEST), seen.slope * FOCAL))
-        rise = min(seen.rise * (right - left), 0.55 * high)
+    if pose.pitch_slope > 0 and kind not in LYING and "bottom" not in cut_sides:
+        high = max(high, min(HIGHEST_OUTDOORS.get(kind, HIGHEST), pose.pitch_slope * FOCAL))
+        rise = min(pose.base_rise * (right - left), 0.55 * high)
         base = FOCAL * rise / (high - rise)
         wall = min(wall, -(base + 0.55 * (right - left) + 0.15))
     empty = Layout(
