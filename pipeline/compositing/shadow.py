@@ -12,8 +12,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from pipeline.compositing.blocked_light import taken
-from pipeline.compositing.lying import Lying
-from pipeline.compositing.standing import Standee
+from pipeline.compositing.lying import LyingProxy
+from pipeline.compositing.standing import StandingProxy
 from pipeline.core.resample import Box, resize, tight_box
 from pipeline.core.types import Alpha
 from pipeline.cutout.contact import lower_contour
@@ -68,7 +68,7 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
         return None
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
-    solid: Caster = Lying.of(small, box, layout) if layout.lies else Standee.of(small, box, layout)
+    solid: Caster = LyingProxy.of(small, box, layout) if layout.lies else StandingProxy.of(small, box, layout)
     geometry, share = taken(layout, *traced_at, solid, _around(box, grid[1], layout))
     occlusion = _occlusion_around(small, box) if layout.lies else _occlusion(small, box)
     return CastShadow(layout, geometry, share, occlusion, cut_below)

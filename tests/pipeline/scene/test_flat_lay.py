@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.compositing.lying import Lying
+from pipeline.compositing.lying import LyingProxy
 from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.slabs import Fronds, Pebble, Slab
 from pipeline.light.first_light import first_light
@@ -133,7 +133,7 @@ def test_a_lying_product_is_low_and_as_wide_as_its_picture() -> None:
     alpha = np.zeros((240, 240), np.float32)
     left, top, right, bottom = (round(240 * side) for side in layout.product)
     alpha[top:bottom, left:right] = 1
-    lying = Lying.of(alpha, (left, top, right, bottom), layout)
+    lying = LyingProxy.of(alpha, (left, top, right, bottom), layout)
     narrow = min(right - left, bottom - top) / 240
     assert 0.02 * narrow < lying.thick <= 0.08 * narrow
     half = (right - left) / 480
@@ -153,8 +153,8 @@ def test_a_slim_thing_is_no_thicker_than_its_width_allows() -> None:
     alpha = np.zeros((240, 240), np.float32)
     alpha[40:200, 40:200] = 1
     alpha[43:197, 43:197] = 0
-    ring = Lying.of(alpha, (40, 40, 200, 200), layout)
-    whole = Lying.of(np.pad(np.ones((160, 160), np.float32), 40), (40, 40, 200, 200), layout)
+    ring = LyingProxy.of(alpha, (40, 40, 200, 200), layout)
+    whole = LyingProxy.of(np.pad(np.ones((160, 160), np.float32), 40), (40, 40, 200, 200), layout)
     assert ring.thick < 0.5 * whole.thick
 
 
@@ -164,8 +164,8 @@ def test_what_lies_on_a_board_lies_on_its_top() -> None:
     raised = replace(layout, parts=(layout.parts[0], replace(layout.parts[0], solid=board)))
     alpha = np.zeros((240, 240), np.float32)
     alpha[60:180, 60:180] = 1
-    assert Lying.of(alpha, (60, 60, 180, 180), layout).base == pytest.approx(0, abs=1e-5)
-    assert Lying.of(alpha, (60, 60, 180, 180), raised).base == pytest.approx(0.02, abs=1e-5)
+    assert LyingProxy.of(alpha, (60, 60, 180, 180), layout).base == pytest.approx(0, abs=1e-5)
+    assert LyingProxy.of(alpha, (60, 60, 180, 180), raised).base == pytest.approx(0.02, abs=1e-5)
 
 
 def walked(solid: Slab | Pebble, origin: Field, ways: Field) -> Field:
