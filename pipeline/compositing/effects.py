@@ -32,14 +32,14 @@ class ProductEffects:
         is taken, and from there on the shadow begins at nothing. Where the mirror image covers less than
         `least_mirrored` of the surface, there is none.
         """
-        taken = None if self.shadow is None else self.shadow.at(width, height)
-        if taken is not None:
-            taken = np.maximum((taken - np.float32(least_shadow)) / np.float32(1 - least_shadow), 0)
-        return self._shown(taken, least_mirrored)
+        blocked = None if self.shadow is None else self.shadow.at(width, height)
+        if blocked is not None:
+            blocked = np.maximum((blocked - np.float32(least_shadow)) / np.float32(1 - least_shadow), 0)
+        return self._shown(blocked, least_mirrored)
 
-    def _shown(self, taken: Field | None, least_mirrored: float) -> Callable[[Rgb], Rgb]:
+    def _shown(self, blocked: Field | None, least_mirrored: float) -> Callable[[Rgb], Rgb]:
         def shown(background: Rgb) -> Rgb:
-            shaded = background if taken is None else shade(background, taken)
+            shaded = background if blocked is None else shade(background, blocked)
             return shaded if self.image is None else self.image.on(shaded, least_mirrored)
 
         return shown

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pipeline.compositing.blocked_light import taken
+from pipeline.compositing.blocked_light import blocked_share
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
 from pipeline.core.resample import Box, resize, tight_box
@@ -35,7 +35,7 @@ class CastShadow:
     """A product's shadow, traced once on a small grid; brought to a picture of any size."""
 
     layout: Layout
-    #: The surfaces of the grid and, h×w, the share of light that is taken from each.
+    #: The surfaces of the grid and, h×w, the share of light that is blocked.
     geometry: Geometry
     share: Field
     #: The occlusion under the foot, on the silhouette's grid.
@@ -46,12 +46,12 @@ class CastShadow:
     def at(self, width: int, height: int) -> Field:
         """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it."""
         full = trace(self.layout, width, height)
-        taken_share = spread(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
+        blocked = spread(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
-            return np.where(upright[full.part], taken_share, 0)
+            return np.where(upright[full.part], blocked, 0)
         occluded = np.clip(resize(self.occlusion, width, height), 0, 1)
-        return 1 - (1 - taken_share) * (1 - occluded)
+        return 1 - (1 - blocked) * (1 - occluded)
 
 
 def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> CastShadow | None:
@@ -69,7 +69,7 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
     solid: Caster = LyingProxy.of(small, box, layout) if layout.lies else StandingProxy.of(small, box, layout)
-    geometry, share = taken(layout, *traced_at, solid, _around(box, grid[1], layout))
+    geometry, share = blocked_share(layout, *traced_at, solid, _around(box, grid[1], layout))
     occlusion = _occlusion_around(small, box) if layout.lies else _occlusion(small, box)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
 
