@@ -12,7 +12,7 @@ from pipeline.background.best_of import choose
 from pipeline.background.pinned import LEAST_MIRRORED, LEAST_SHADOW, box_in, pinned
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.photo_light import lit_from, matched, photo_light
-from pipeline.compositing.composite import composite, shade
+from pipeline.compositing.composite import apply_shadow, composite
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.compositing.light_wrap import wrapped
 from pipeline.compositing.place import place
@@ -159,7 +159,7 @@ def swap(
                 lay = effects.at(width, height)
             background = lay(background)
         elif background is not None and spec.preset.shadow and "bottom" not in cutout.cut_sides:
-            background = shade(background, contact_shadow(placed.alpha))
+            background = apply_shadow(background, contact_shadow(placed.alpha))
     with stages("composite"):
         edged = placed if background is None or layout is None else wrapped(placed, background)
         picture = composite(edged, background)

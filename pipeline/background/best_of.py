@@ -32,7 +32,7 @@ from pipeline.core.networks import Generator
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import Lit, developed, repainted
+from pipeline.light.relight import Shaded, developed, repainted
 from pipeline.scene.layout import Layout
 
 #: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
@@ -161,7 +161,7 @@ def _try(
     rounds = ROUNDS if control.transfer else 0
     if painting.light is not None and control.sketch:
         # The parts that have the asked colours are known, and so is their light.
-        scene = painting.lit(*small)
+        scene = painting.shaded(*small)
 
         def show(factors: Moves) -> Rgb:
             return with_effects(finish(developed(_with(scene, factors))))
@@ -187,10 +187,10 @@ def _shown(tried: Tried, width: int, height: int, finish: Callable[[Rgb], Rgb]) 
         return finish(painting.at(width, height))
     if tried.fixed is not None:
         return shifted(finish(painting.at(width, height)), tried.fixed, tried.moves)
-    return finish(developed(_with(painting.lit(width, height), tried.moves)))
+    return finish(developed(_with(painting.shaded(width, height), tried.moves)))
 
 
-def _with(scene: Lit, factors: Moves) -> Lit:
+def _with(scene: Shaded, factors: Moves) -> Shaded:
     """Repaint the first colours by linear factors, so many as there are."""
     colours = scene.layout.colours
     moved = tuple(

@@ -18,7 +18,7 @@ from pipeline.colour.palette import background_pixels, dominant_colours, free_bl
 from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.core.parallel import by_strips
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import Lit
+from pipeline.light.relight import Shaded
 from pipeline.materials.bokeh import lights
 
 #: Times that the remainder is measured and made good, how many of them colours are known by their places, and the
@@ -90,7 +90,7 @@ def measure(picture: Rgb, alpha: Alpha, asked: Lab, owners: NDArray[np.intp] | N
     return Match(by_place, by_look, tuple(float(least) for least in apart.min(axis=1)), centres)
 
 
-def owners_of(scene: Lit) -> NDArray[np.intp]:
+def owners_of(scene: Shaded) -> NDArray[np.intp]:
     """Return H×W: which asked colour of the layout each place is painted in, -1 none."""
     layout, part = scene.layout, scene.geometry.part
     slots = np.array([thing.slot if thing.role != "tube" else -1 for thing in layout.parts])

@@ -20,7 +20,7 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight, conditions, first_light
-from pipeline.light.relight import Lit, developed, exposed, lit, spread, tone_mapped
+from pipeline.light.relight import Shaded, developed, exposed, shade, spread, tone_mapped
 from pipeline.materials.albedo import albedo
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import trace
@@ -45,16 +45,16 @@ class Painting:
     #: As in `pipeline.light.relight.exposed`.
     by_colour: bool = True
 
-    def lit(self, width: int, height: int) -> Lit:
+    def shaded(self, width: int, height: int) -> Shaded:
         """Return the scene under the network's light. Raises ValueError for a picture, which has none."""
         if self.light is None:
             raise ValueError("A picture has no light of its own.")
-        return lit(self.layout, self.light, width, height, by_colour=self.by_colour)
+        return shade(self.layout, self.light, width, height, by_colour=self.by_colour)
 
     def at(self, width: int, height: int) -> Rgb:
         """Return H×W×3 sRGB in [0, 1]."""
         if self.picture is None:
-            return developed(self.lit(width, height))
+            return developed(self.shaded(width, height))
         return np.clip(resize(self.picture, width, height, Image.Resampling.LANCZOS), 0, 1)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.compositing.composite import shade
+from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.shadow import CastShadow, cast_shadow
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
@@ -39,7 +39,7 @@ class ProductEffects:
 
     def _shown(self, blocked: Field | None, least_mirrored: float) -> Callable[[Rgb], Rgb]:
         def shown(background: Rgb) -> Rgb:
-            shaded = background if blocked is None else shade(background, blocked)
+            shaded = background if blocked is None else apply_shadow(background, blocked)
             return shaded if self.image is None else self.image.on(shaded, least_mirrored)
 
         return shown

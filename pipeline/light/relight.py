@@ -34,7 +34,7 @@ WHITE_CORE = np.float32(0.45)
 
 
 @dataclass(frozen=True)
-class Lit:
+class Shaded:
     """A layout under its light, as a lens would take it: what `developed` makes a picture of."""
 
     layout: Layout
@@ -45,18 +45,18 @@ class Lit:
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, `exposed` so."""
-    return developed(lit(layout, light, width, height, by_colour=by_colour))
+    return developed(shade(layout, light, width, height, by_colour=by_colour))
 
 
-def lit(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Lit:
-    """Return a width×height picture's albedo × light; `by_colour` is as in `exposed`."""
+def shade(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Shaded:
+    """Shade a layout: return a width×height picture's albedo × light, linear; `by_colour` is as in `exposed`."""
     geometry = trace(layout, width, height)
     linear = albedo(layout, geometry, finished=True)
     linear *= spread(exposed(layout, light, by_colour=by_colour), light.geometry.surface, geometry.surface)
-    return Lit(layout, geometry, linear)
+    return Shaded(layout, geometry, linear)
 
 
-def repainted(scene: Lit, colours: tuple[Colour, ...]) -> Lit:
+def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
     """Return the same scene under the same light with other albedos; lights out of focus are drawn anew."""
     layout = replace(scene.layout, colours=colours)
     pairs = zip(colours, scene.layout.colours, strict=True)
@@ -66,10 +66,10 @@ def repainted(scene: Lit, colours: tuple[Colour, ...]) -> Lit:
     if layout.kind == "bokeh":
         far = np.array([part.role == "far" for part in layout.parts])[scene.geometry.part]
         linear[far] = lights(layout, *far.shape[::-1])[far]
-    return Lit(layout, scene.geometry, linear)
+    return Shaded(layout, scene.geometry, linear)
 
 
-def developed(scene: Lit) -> Rgb:
+def developed(scene: Shaded) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: with tubes, mirror images, smooth edges, bloom and haze, tone-mapped."""
     layout, geometry, out = scene.layout, scene.geometry, scene.linear.copy()
     for index, part in enumerate(layout.parts):
@@ -103,14 +103,14 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
     out = light.light.copy()
     part = light.geometry.part
     slots = np.array([thing.slot for thing in layout.parts])
-    lit = np.array([thing.glow == 0 for thing in layout.parts])
+    receives_light = np.array([thing.glow == 0 for thing in layout.parts])
     if not by_colour:
-        where = lit[part]
+        where = receives_light[part]
         level = float(np.median(out[where] @ LUMINANCE)) if where.any() else 1.0
         out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MOST_GAIN, MOST_GAIN))
         return out
     for slot in np.unique(slots):
-        where = (slots[part] == slot) & lit[part]
+        where = (slots[part] == slot) & receives_light[part]
         if where.sum() < 4:
             continue
         found = light.light[where]

@@ -21,14 +21,15 @@ def noise(
     *,
     stretch: float = 1.0,
     angle: float = 0.0,
-    lit: float | None = None,
+    light_angle: float | None = None,
     grid: int = 1024,
 ) -> Field:
     """Return n×n float32 noise of mean 0 and variance 1 whose amplitude is flat up to `low`, then frequency^-slope.
 
-    `stretch` draws it out along `angle` (radians from x towards y). With `lit`, it is a relief of that spectrum as
-    light from that angle shades it. Frequencies end at grid / 2, and at n / 2 if that is less: the variance is then
-    less too. Spectral synthesis: Saupe in Peitgen and Saupe, "The Science of Fractal Images", 1988, section 2.4.
+    `stretch` draws it out along `angle` (radians from x towards y). With `light_angle` (radians too), it is a relief of
+    that spectrum as light from there shades it. Frequencies end at grid / 2, and at n / 2 if that is less: then the
+    variance is less too. Spectral synthesis: Saupe in Peitgen and Saupe, "The Science of Fractal Images", 1988, section
+    2.4.
     """
     half = grid // 2
     draws = rng.standard_normal((grid, half, 2), dtype=np.float32)
@@ -42,8 +43,8 @@ def noise(
     if angle and stretch != 1:
         square += 2 * (k - 1) * cos * sin * fx * fy
     spectrum *= square ** np.float32(-slope / 2)
-    if lit is not None:
-        way = np.float32(np.cos(lit)) * fx + np.float32(np.sin(lit)) * fy
+    if light_angle is not None:
+        way = np.float32(np.cos(light_angle)) * fx + np.float32(np.sin(light_angle)) * fy
         spectrum *= np.complex64(-1j) * (way / np.sqrt(np.maximum(fx * fx + fy * fy, 1)))
     # A real picture: the column of no x-frequency is its own mirror image; no mean, nothing at the last frequency.
     column = spectrum[:, 0]

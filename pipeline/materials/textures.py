@@ -170,10 +170,10 @@ def _plaster(rng: np.random.Generator, n: int) -> Field:
     for third in range(3):
         where = ramp(noise(rng, half, 2.4, 4, grid=256), -0.4, 0.8)
         angle = float(first + (third + rng.uniform(-0.25, 0.25)) * np.pi / 3)
-        soft += np.float32(0.011) * where * noise(rng, half, 1.8, 16, stretch=3.5, angle=angle, lit=2.2)
+        soft += np.float32(0.011) * where * noise(rng, half, 1.8, 16, stretch=3.5, angle=angle, light_angle=2.2)
     value = grown(soft, n)
-    value = value + np.float32(0.006) * noise(rng, n, 1.6, 70, lit=2.2)
-    value += np.float32(0.008) * noise(rng, n, 1.0, 200, lit=2.2, grid=2048)
+    value = value + np.float32(0.006) * noise(rng, n, 1.6, 70, light_angle=2.2)
+    value += np.float32(0.008) * noise(rng, n, 1.0, 200, light_angle=2.2, grid=2048)
     value += 1
     return np.asarray(value, np.float32)
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.background.best_of import JUDGED_SIDE, Chosen, choose, seeds
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
-from pipeline.compositing.composite import shade
+from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Conditions
 from pipeline.core.spec import Spec
@@ -153,7 +153,7 @@ def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
         """Takes a third of all light, as a wide shadow would."""
 
         def at(self, width: int, height: int) -> Callable[[np.ndarray], np.ndarray]:
-            return lambda background: shade(background, np.full((height, width), 1 / 3, np.float32))
+            return lambda background: apply_shadow(background, np.full((height, width), 1 / 3, np.float32))
 
     effects = Sunglasses(None, None)
     asked, control = spec("sweep", palette=("#6f8898",)), PaletteControl(retries=0)

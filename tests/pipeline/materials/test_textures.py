@@ -102,8 +102,10 @@ def test_a_larger_swatch_shows_the_same_pattern_finer(finish: Finish) -> None:
 
 
 def test_noise_has_unit_variance_and_no_mean() -> None:
-    for stretch, lit in ((1.0, None), (8.0, None), (3.0, 1.0)):
-        field = noise(np.random.default_rng(2), 512, 1.5, 4, stretch=stretch, angle=0.4, lit=lit, grid=512)
+    for stretch, light_angle in ((1.0, None), (8.0, None), (3.0, 1.0)):
+        field = noise(
+            np.random.default_rng(2), 512, 1.5, 4, stretch=stretch, angle=0.4, light_angle=light_angle, grid=512
+        )
         assert field.std() == pytest.approx(1, abs=0.01)
         assert field.mean() == pytest.approx(0, abs=1e-3)
 
