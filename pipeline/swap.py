@@ -30,7 +30,7 @@ from pipeline.delivery.encode import encode
 from pipeline.delivery.report import inspect
 from pipeline.photo.decode import decode
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import LYING, Layout, fit
+from pipeline.scene.layout import TOP_DOWN, Layout, fit
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
@@ -206,7 +206,7 @@ def product_box(cutout: Cutout, spec: Spec, width: int, height: int) -> tuple[fl
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
     if shares(spec, cutout):
         return box_in(spec, _aspect(cutout), width, height)
-    return fit(spec.preset, _aspect(cutout), width, height, cutout.cut_sides, lies=spec.scene.kind in LYING)
+    return fit(spec.preset, _aspect(cutout), width, height, cutout.cut_sides, top_down=spec.scene.kind in TOP_DOWN)
 
 
 def shares(spec: Spec, cutout: Cutout) -> bool:

@@ -86,7 +86,7 @@ def paint(
     """Let the network paint a layout for a canvas of width×height pixels; raises as `paint_background` does."""
     first = first_light(layout, *_within(LIGHT_SIDE, width, height))
     light_only = paints(generator) == "light"
-    if light_only and layout.lies:
+    if light_only and layout.top_down:
         # Light networks learn from upright scenes. On ten path-traced flat lays first light was nearer to the truth
         # than what the network made of it: a mean error of .0057 in sRGB against .0080.
         on_step(1.0)

@@ -21,7 +21,7 @@ from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import LYING, Layout, fit
+from pipeline.scene.layout import TOP_DOWN, Layout, fit
 
 Box = tuple[float, float, float, float]
 
@@ -54,8 +54,8 @@ class Pinned:
 
 def place_of(spec: Spec, width: int, height: int) -> Box:
     """Return the place of the product on a width×height canvas, pixels: left, top, right, bottom."""
-    preset, lies = _roomy(spec, width, height).preset, spec.scene.kind in LYING
-    return fit(preset, _aspect(spec, width, height), width, height, lies=lies)
+    preset, top_down = _roomy(spec, width, height).preset, spec.scene.kind in TOP_DOWN
+    return fit(preset, _aspect(spec, width, height), width, height, top_down=top_down)
 
 
 def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
@@ -67,7 +67,7 @@ def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
     left, top, right, bottom = place_of(spec, width, height)
     x = (left + right) / 2
     fill = spec.preset.fill
-    if spec.scene.kind in LYING:
+    if spec.scene.kind in TOP_DOWN:
         h = min(bottom - top, (right - left) / product_aspect)
         y = (top + bottom + h) / 2
     else:
@@ -156,13 +156,13 @@ def unpacked(data: bytes) -> tuple[Rgb, int, list[dict[str, Any]]]:
 
 
 def _roomy(spec: Spec, width: int, height: int) -> Spec:
-    if spec.scene.kind in LYING or height <= width:
+    if spec.scene.kind in TOP_DOWN or height <= width:
         return spec
     return replace(spec, preset=replace(spec.preset, fill=PLACE * spec.preset.fill))
 
 
 def _aspect(spec: Spec, width: int, height: int) -> float:
-    if spec.scene.kind in LYING:
+    if spec.scene.kind in TOP_DOWN:
         return width / height
     return PLACE * float(np.sqrt(max(1.0, width / height)))
 

@@ -51,6 +51,6 @@ def product_effects(placed: Placed, layout: Layout, cut_sides: tuple[str, ...]) 
     Cut off below, its foot isn't seen; cut off above, it hangs. Either way it stands on nothing: nothing falls on the
     floor and no polish mirrors it. What lies is seen whole by the surface wherever the photo cuts it.
     """
-    afloat = not layout.lies and ("bottom" in cut_sides or "top" in cut_sides)
+    afloat = not layout.top_down and ("bottom" in cut_sides or "top" in cut_sides)
     shadow = cast_shadow(placed.alpha, layout, cut_below=afloat)
-    return ProductEffects(shadow, None if afloat or layout.lies else mirror_image(placed, layout))
+    return ProductEffects(shadow, None if afloat or layout.top_down else mirror_image(placed, layout))

@@ -68,9 +68,9 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
         return None
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
-    solid: Caster = LyingProxy.of(small, box, layout) if layout.lies else StandingProxy.of(small, box, layout)
+    solid: Caster = LyingProxy.of(small, box, layout) if layout.top_down else StandingProxy.of(small, box, layout)
     geometry, share = blocked_share(layout, *traced_at, solid, _around(box, grid[1], layout))
-    occlusion = _occlusion_around(small, box) if layout.lies else _occlusion(small, box)
+    occlusion = _occlusion_around(small, box) if layout.top_down else _occlusion(small, box)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
 
 
@@ -99,10 +99,10 @@ def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
 
 def _around(box: Box, height: int, layout: Layout) -> Bounds:
     """Return a box around the solid that the silhouette becomes: never deeper than two thirds of its width."""
-    x, y = layout.stand
+    x, y = layout.foot
     left, top, right, bottom = (side / height for side in box)
     deep = 0.67 * (right - left) + MARGIN
-    return left - x - MARGIN, y - bottom - MARGIN, -deep, right - x + MARGIN, y - top + MARGIN, deep * layout.lies
+    return left - x - MARGIN, y - bottom - MARGIN, -deep, right - x + MARGIN, y - top + MARGIN, deep * layout.top_down
 
 
 def _occlusion_around(alpha: Field, box: Box) -> Field:

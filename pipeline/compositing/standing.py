@@ -37,7 +37,7 @@ class StandingProxy:
         left, right = np.argmax(mask, 1), mask.shape[1] - np.argmax(mask[:, ::-1], 1)
         middle = np.where(rows, (left + right) / 2, (box[0] + box[2]) / 2).astype(np.float32)
         half = np.where(rows, (right - left) / 2, 0).astype(np.float32)
-        x, y = layout.stand
+        x, y = layout.foot
         deep = DEPTH * min((box[2] - box[0]) / height, 0.8 * (box[3] - box[1]) / height)
         return cls(mask, middle, half, float(height), (x * height, y * height), deep)
 

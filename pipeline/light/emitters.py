@@ -35,7 +35,7 @@ def gobo_mask(gobo: Gobo) -> Field:
 
 
 def gobo_transmission(gobo: Gobo, mask: Field, light: Field, point: Triple, way: Triple) -> Field:
-    """Return a gobo's transmission: the share of light, 0–1, that passes its plane on the way from `light` to each place.
+    """Return a gobo's transmission: the share of light, 0–1, that passes it on the way from `light` to each place.
 
     `way` leads from the place to the light; `light` (3,) is the middle of the lamp, which the plane is square to.
     """

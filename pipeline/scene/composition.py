@@ -11,7 +11,7 @@ from pipeline.colour.harmony import complete, to_oklab, tone
 from pipeline.colour.spaces import hex_to_rgb, srgb_to_linear
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
-from pipeline.scene.layout import FOCAL, LYING, Layout, fit
+from pipeline.scene.layout import FOCAL, TOP_DOWN, Layout, fit
 from pipeline.scene.rig import rig
 from pipeline.scene.scenery import WALLS, Scenery
 from pipeline.scene.trace import trace
@@ -91,7 +91,7 @@ def _composed(
 ) -> Layout:
     aspect = width / height
     kind = spec.scene.kind
-    box = fit(spec.preset, product_aspect, width, height, cut_sides, lies=kind in LYING)
+    box = fit(spec.preset, product_aspect, width, height, cut_sides, top_down=kind in TOP_DOWN)
     left, top, right, bottom = (side / height for side in box)
     colours = [srgb_to_linear(hex_to_rgb(colour)) for colour in (spec.palette or spec.scene.palette)]
     nearest, farthest = WALLS[kind]
@@ -103,7 +103,7 @@ def _composed(
     # The higher the camera, the more of the surface is seen; a tall canvas has room for it below.
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
     base = 0.0
-    if pose.pitch_slope > 0 and kind not in LYING and "bottom" not in cut_sides:
+    if pose.pitch_slope > 0 and kind not in TOP_DOWN and "bottom" not in cut_sides:
         high = max(high, min(HIGHEST_OUTDOORS.get(kind, HIGHEST), pose.pitch_slope * FOCAL))
         rise = min(pose.base_rise * (right - left), 0.55 * high)
         base = FOCAL * rise / (high - rise)
@@ -111,7 +111,7 @@ def _composed(
     empty = Layout(
         kind=kind,
         aspect=aspect,
-        eye=bottom - high,
+        horizon_y=bottom - high,
         product=(left, top, right, bottom),
         colours=(*complete(colours, 6), tone(colours[0], -2.6 if to_oklab(colours[0])[0] > 0.5 else 2.2)),
         asked=len(colours),

@@ -173,7 +173,7 @@ class Furniture:
     def _cost(self, seen: Rectangle, foot: tuple[float, float, float], asked: bool) -> float:
         """Return how badly a place suits: hidden behind the product or others, out of the picture, in one another."""
         size = max((seen[2] - seen[0]) * (seen[3] - seen[1]), 1e-6)
-        left, right = -self._layout.stand[0], self._layout.aspect - self._layout.stand[0]
+        left, right = -self._layout.foot[0], self._layout.aspect - self._layout.foot[0]
         inside = _overlap(seen, (left, seen[1], right, seen[3])) / size
         product = (-self._wide / 2, 0.0, self._wide / 2, self._tall)
         cost = 2.5 * _overlap(seen, product) / size + 6 * max(0.0, 0.85 - inside) * (1.5 if asked else 1.0)
@@ -195,7 +195,7 @@ class Furniture:
 
     def _open_side(self) -> float:
         """Return 1 where the picture has more room to the right of the product, -1 where to the left; else either."""
-        x = self._layout.stand[0]
+        x = self._layout.foot[0]
         if abs(x - self._layout.aspect / 2) > 0.05:
             return 1.0 if x < self._layout.aspect / 2 else -1.0
         return 1.0 if self._rng.random() < 0.5 else -1.0
@@ -211,7 +211,7 @@ class Furniture:
         y = np.repeat(np.array([bounds[1], bounds[4]], np.float32), 4)
         z = np.array([bounds[2], bounds[2], bounds[5], bounds[5]] * 2, np.float32)
         px, py = self._layout.project((x, y, z))
-        stand_x, stand_y = self._layout.stand
+        stand_x, stand_y = self._layout.foot
         return (
             float(px.min() - stand_x),
             float(stand_y - py.max()),

@@ -151,7 +151,7 @@ class Scenery:
         middle = eye + ((bottom - top) / 2 - eye) * scale
         radius = 0.011
         thin = 1 - 2 * radius / half
-        low = max(min(middle, eye + (self.empty.eye - 0.04) * scale - half) - half, level + 0.04)
+        low = max(min(middle, eye + (self.empty.horizon_y - 0.04) * scale - half) - half, level + 0.04)
         choice = int(self.rng.integers(4))
         if choice == 0:
             return [Part(Panel("disc", x, low, z, half, 2 * half, 0.02, thin), slot, "tube", glow=14.0)]
@@ -215,12 +215,12 @@ class Scenery:
         """A surface seen from straight above, a second one laid on it, props in the corners."""
         scene, (left, top, right, bottom) = self.spec.scene, self.empty.product
         # The camera looks down at the picture's middle, and there the light is aimed.
-        light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.stand[0], bottom - 0.5)
+        light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.foot[0], bottom - 0.5)
         # A soft light would leave nothing of leaves' shadows.
         if self.empty.softness <= 0.6 and self.rng.random() < 0.4:
             half = (right - left) / 2 + 0.04
             light = through_leaves(light, self.empty.softness, (-half, -0.04, half, bottom - top + 0.04), self.rng)
-        self.empty = replace(self.empty, eye=0.5, lies=True, rig=light)
+        self.empty = replace(self.empty, horizon_y=0.5, top_down=True, rig=light)
         plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
         still = Arrangement(self.empty, self.rng)
         if self.empty.asked > 1 or self.rng.random() < 0.5:

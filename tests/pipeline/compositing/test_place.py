@@ -28,10 +28,10 @@ def test_its_foot_stands_on_the_layouts_surface() -> None:
     asked = spec("podium")
     layout = compose(asked, 400, 400, 192 / 360)
     placed, _ = place(jar(), fit(asked.preset, 192 / 360, 400, 400), 400, 400)
-    assert abs(placed.box[3] - layout.stand[1] * 400) <= 1
+    assert abs(placed.box[3] - layout.foot[1] * 400) <= 1
     assert layout.podium is not None
     front = layout.podium.y + layout.podium.ry
-    assert layout.podium.y - layout.podium.ry < layout.stand[1] < front
+    assert layout.podium.y - layout.podium.ry < layout.foot[1] < front
 
 
 def test_a_product_cut_by_the_photo_touches_the_same_edge_of_the_canvas() -> None:

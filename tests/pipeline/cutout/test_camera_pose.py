@@ -67,6 +67,6 @@ def test_without_a_stance_a_seed_is_composed_as_before() -> None:
         compose(spec("tabletop"), SIDE, SIDE, 0.6, pose=pose) for pose in (UNKNOWN_POSE, CameraPose(0.4, 0.5))
     )
     again = compose(spec("tabletop"), SIDE, SIDE, 0.6)
-    assert (one.parts, one.eye, one.base) == (again.parts, again.eye, 0.0)
-    assert other.eye < one.eye - 0.2
+    assert (one.parts, one.horizon_y, one.base) == (again.parts, again.horizon_y, 0.0)
+    assert other.horizon_y < one.horizon_y - 0.2
     assert other.product == one.product

@@ -43,7 +43,7 @@ def test_the_camera_looks_straight_down_at_a_surface_that_fills_the_frame(size: 
     layout = laid_out(size, seed=seed)
     geometry = trace(layout, *size)
     ground = geometry.part == 0
-    assert layout.lies
+    assert layout.top_down
     assert ground.mean() > 0.2
     assert geometry.normals(layout)[2][ground].min() == 1
     assert geometry.depth[ground] == pytest.approx(FOCAL, abs=1e-4)
@@ -52,7 +52,7 @@ def test_the_camera_looks_straight_down_at_a_surface_that_fills_the_frame(size: 
 
 @pytest.mark.parametrize("aspect", [0.4, 1.0, 2.2])
 def test_a_lying_product_is_in_the_middle_of_the_canvas(aspect: float) -> None:
-    left, top, right, bottom = fit(preset(), aspect, 400, 300, lies=True)
+    left, top, right, bottom = fit(preset(), aspect, 400, 300, top_down=True)
     assert (left + right) / 2 == pytest.approx(200)
     assert (top + bottom) / 2 == pytest.approx(150)
     assert (right - left) / (bottom - top) == pytest.approx(aspect)
@@ -61,8 +61,8 @@ def test_a_lying_product_is_in_the_middle_of_the_canvas(aspect: float) -> None:
 
 
 def test_a_lying_product_that_the_photo_cuts_keeps_to_its_side() -> None:
-    assert fit(preset(), 0.8, 400, 300, ("bottom",), lies=True)[3] == 300
-    assert fit(preset(), 0.8, 400, 300, ("top",), lies=True)[1] == 0
+    assert fit(preset(), 0.8, 400, 300, ("bottom",), top_down=True)[3] == 300
+    assert fit(preset(), 0.8, 400, 300, ("top",), top_down=True)[1] == 0
 
 
 @pytest.mark.parametrize("size", SIZES)
