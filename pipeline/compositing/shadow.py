@@ -16,7 +16,7 @@ from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
 from pipeline.core.resample import Box, resize, tight_box
 from pipeline.core.types import Alpha
-from pipeline.cutout.contact import lower_contour
+from pipeline.cutout.contact import contact_band
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
 from pipeline.light.relight import spread
@@ -84,7 +84,7 @@ def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
     if box is None:
         return np.zeros_like(alpha)
     wide = box[2] - box[0]
-    band = lower_contour(small, box, 0.012 * wide)
+    band = contact_band(small, box, 0.012 * wide)
     shadow = strength * np.maximum(gaussian_filter(band, 0.012 * wide), 0.6 * gaussian_filter(band, 0.035 * wide))
     rows, columns = np.arange(grid[1])[:, None], np.arange(grid[0])[None]
     border = np.minimum(
@@ -116,7 +116,7 @@ def _occlusion_around(alpha: Field, box: Box) -> Field:
 def _occlusion(alpha: Field, box: Box) -> Field:
     """Return h×w: dark and tight under the foot, finer than the traced light can tell."""
     wide = box[2] - box[0]
-    band = lower_contour(alpha, box, 0.016 * wide)
+    band = contact_band(alpha, box, 0.016 * wide)
     tight = gaussian_filter(band, max(0.7, 0.01 * wide))
     near = gaussian_filter(band, 0.03 * wide)
     around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))

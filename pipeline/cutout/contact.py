@@ -1,4 +1,4 @@
-"""Where a silhouette touches what it stands on: its lower contour, column by column."""
+"""The contact of a product with what it stands on: its silhouette's lower contour, column by column."""
 
 import itertools
 
@@ -25,7 +25,7 @@ STEEPEST_RIM = 0.3
 FOOT = 0.12
 
 
-def lower_contour(alpha: Field, box: Box, thick: float) -> Field:
+def contact_band(alpha: Field, box: Box, thick: float) -> Field:
     """Return a band along the silhouette's lowest points, fading where they rise from the foot.
 
     Under a base that stands on feet the whole gap down to the surface belongs to it.
