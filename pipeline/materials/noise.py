@@ -61,8 +61,8 @@ def noise(
     return np.fft.irfft2(full, s=(n, n)).astype(np.float32, copy=False)
 
 
-def cracks(rng: np.random.Generator, n: int, slope: float, low: float, stretch: float, angle: float) -> Field:
-    """Return n×n: 0 on a branching net of cracks, and rising with the distance from it.
+def crack_distance(rng: np.random.Generator, n: int, slope: float, low: float, stretch: float, angle: float) -> Field:
+    """Return n×n distances from a branching net of cracks: 0 on it, and rising.
 
     It is how far the highest of four noises leads the next; a unit is about 1 / (2π low) of a tile.
     """
@@ -76,16 +76,16 @@ def cracks(rng: np.random.Generator, n: int, slope: float, low: float, stretch: 
     return first
 
 
-def ramp(value: Field, low: float, high: float) -> Field:
-    """Rise smoothly from 0 at `low` to 1 at `high`."""
+def smoothstep(value: Field, low: float, high: float) -> Field:
+    """Return the smoothstep of values: 0 up to `low`, 1 from `high`, 3t² - 2t³ between them."""
     t = (value - np.float32(low)) * np.float32(1 / (high - low))
     np.clip(t, 0, 1, out=t)
     t *= t * (3 - 2 * t)
     return t
 
 
-def grown(value: Field, n: int) -> Field:
-    """Return a smooth m×m tile enlarged to n×n, which still tiles."""
+def upsample_tile(value: Field, n: int) -> Field:
+    """Upsample a smooth m×m tile to n×n, bicubic; it still tiles."""
     m = value.shape[0]
     if m == n:
         return value

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.spec import Finish
-from pipeline.materials.noise import TILE, Field, grown, noise
+from pipeline.materials.noise import TILE, Field, noise, upsample_tile
 from pipeline.materials.textures import mapped, swatch
 
 TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish != "plain"]
@@ -116,7 +116,7 @@ def test_noise_is_drawn_out_along_its_angle() -> None:
 
 
 def test_a_tile_enlarged_still_tiles() -> None:
-    field = grown(noise(np.random.default_rng(2), 64, 2, 4, grid=64), 256)
+    field = upsample_tile(noise(np.random.default_rng(2), 64, 2, 4, grid=64), 256)
     assert np.abs(field[0] - field[-1]).max() < 2 * np.abs(np.diff(field, axis=0)).max()
 
 
