@@ -20,7 +20,8 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight, conditions, first_light
-from pipeline.light.relight import Shaded, developed, exposed, shade, spread, tone_mapped
+from pipeline.light.relight import Shaded, developed, exposed, shade, tone_mapped
+from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.materials.albedo import albedo
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import trace
@@ -122,7 +123,7 @@ def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Fie
     stops = np.log2((np.maximum(painted, 0) + floor) / (given.light + floor))
     stops = np.clip(np.where(given.lit[..., None] > 0, stops, 0), -MOST_STOPS, MOST_STOPS).astype(np.float32)
     low = trace(layout, width, height).surface
-    return replace(first, light=first.light * np.exp2(spread(stops, low, first.geometry.surface)))
+    return replace(first, light=first.light * np.exp2(upsample_within_surfaces(stops, low, first.geometry.surface)))
 
 
 def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Conditions:
@@ -132,14 +133,14 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *
     """
     geometry = trace(layout, width, height)
     surface = geometry.surface
-    light = spread(exposed(layout, first, by_colour=by_colour), first.geometry.surface, surface)
+    light = upsample_within_surfaces(exposed(layout, first, by_colour=by_colour), first.geometry.surface, surface)
     flat = albedo(layout, geometry, finished=True)
     falls = np.array([part.glow == 0 for part in layout.parts])[geometry.part]
     shown = tone_mapped(flat * light)
     return Conditions(
         sketch=linear_to_srgb(np.where(falls[..., None], flat, shown)),
         light=np.where(falls[..., None], shown / np.maximum(flat, 1e-3), 1).astype(np.float32),
-        occlusion=spread(first.occlusion[..., None], first.geometry.surface, surface)[..., 0],
+        occlusion=upsample_within_surfaces(first.occlusion[..., None], first.geometry.surface, surface)[..., 0],
         normals=np.stack(geometry.normals(layout), -1),
         depth=geometry.depth,
         gloss=np.array([part.gloss for part in layout.parts], np.float32)[geometry.part],

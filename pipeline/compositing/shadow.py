@@ -19,7 +19,7 @@ from pipeline.core.types import Alpha
 from pipeline.cutout.contact import contact_band
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
-from pipeline.light.relight import spread
+from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
@@ -46,7 +46,7 @@ class CastShadow:
     def at(self, width: int, height: int) -> Field:
         """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it."""
         full = trace(self.layout, width, height)
-        blocked = spread(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
+        blocked = upsample_within_surfaces(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
             return np.where(upright[full.part], blocked, 0)

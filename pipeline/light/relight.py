@@ -1,15 +1,11 @@
 """Light laid on a drawing: from the small grid it was traced on to any size, exposed so that the asked colours show.
 
-Sketch × light. Light is smooth within a surface and jumps between surfaces, and the geometry knows where; so it is
-interpolated among places of one surface only, and edges stay as sharp as the drawing's.
+Sketch × light.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-from scipy.ndimage import distance_transform_edt
 
 from pipeline.colour.spaces import LUMINANCE, linear_to_srgb
 from pipeline.core.parallel import by_strips
@@ -18,6 +14,7 @@ from pipeline.geometry.ray import Field
 from pipeline.light.bloom import bloom, haze, tube_hue
 from pipeline.light.first_light import FirstLight
 from pipeline.light.reflection import mirror
+from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.materials.albedo import albedo, smoothed
 from pipeline.materials.bokeh import lights
 from pipeline.scene.layout import Colour, Layout
@@ -52,7 +49,9 @@ def shade(layout: Layout, light: FirstLight, width: int, height: int, *, by_colo
     """Shade a layout: return a width×height picture's albedo × light, linear; `by_colour` is as in `exposed`."""
     geometry = trace(layout, width, height)
     linear = albedo(layout, geometry, finished=True)
-    linear *= spread(exposed(layout, light, by_colour=by_colour), light.geometry.surface, geometry.surface)
+    linear *= upsample_within_surfaces(
+        exposed(layout, light, by_colour=by_colour), light.geometry.surface, geometry.surface
+    )
     return Shaded(layout, geometry, linear)
 
 
@@ -122,54 +121,3 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
         colour = level * (reference / max(level, 1e-6)) ** neutral
         out[where] *= np.clip(1 / np.maximum(colour, 1e-4), 1 / MOST_GAIN, MOST_GAIN)
     return out
-
-
-def spread(values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16]) -> Field:
-    """Bring h×w×C `values` on the surfaces `low` (h×w) to the surfaces `high` (H×W): H×W×C.
-
-    Bilinear among values of the same surface; where the four neighbours have none, the nearest of that surface.
-    """
-    height, width = high.shape
-    h, w = low.shape
-    plain = np.stack(
-        [
-            np.asarray(
-                Image.fromarray(np.ascontiguousarray(values[..., c])).resize((width, height), Image.Resampling.BILINEAR)
-            )
-            for c in range(values.shape[2])
-        ],
-        -1,
-    )
-    y = (np.arange(height, dtype=np.float32) + 0.5) * (h / height) - 0.5
-    x = (np.arange(width, dtype=np.float32) + 0.5) * (w / width) - 0.5
-    y0, x0 = np.clip(np.floor(y).astype(int), 0, h - 1), np.clip(np.floor(x).astype(int), 0, w - 1)
-    y1, x1 = np.minimum(y0 + 1, h - 1), np.minimum(x0 + 1, w - 1)
-    # Where all four neighbours are of the pixel's own surface plain interpolation was right.
-    same = (low[y0[:, None], x0] == high) & (low[y0[:, None], x1] == high)
-    same &= (low[y1[:, None], x0] == high) & (low[y1[:, None], x1] == high)
-    rows, columns = np.nonzero(~same)
-    if rows.size == 0:
-        return plain
-    wanted = high[rows, columns]
-    fy = np.clip(y[rows] - y0[rows], 0, 1)
-    fx = np.clip(x[columns] - x0[columns], 0, 1)
-    total, weight = np.zeros((rows.size, values.shape[2]), np.float32), np.zeros(rows.size, np.float32)
-    for r, wy in ((y0[rows], 1 - fy), (y1[rows], fy)):
-        for c, wx in ((x0[columns], 1 - fx), (x1[columns], fx)):
-            share = np.where(low[r, c] == wanted, wy * wx + np.float32(1e-3), 0).astype(np.float32)
-            total += share[:, None] * values[r, c]
-            weight += share
-    lost = weight == 0
-    filled = total / np.maximum(weight, 1e-9)[:, None]
-    for surface in np.unique(wanted[lost]):
-        mask = low == surface
-        which = np.flatnonzero(lost & (wanted == surface))
-        if not mask.any():
-            # Too thin for the small grid: the light of what is there.
-            filled[which] = plain[rows[which], columns[which]]
-            continue
-        nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
-        r, c = y0[rows[which]], x0[columns[which]]
-        filled[which] = values[nearest[0][r, c], nearest[1][r, c]]
-    plain[rows, columns] = filled
-    return plain
