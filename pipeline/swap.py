@@ -99,7 +99,7 @@ def swap(
         if isinstance(found, Cutout):
             cutout = found
         else:
-            cutout = refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
+            cutout = refine(photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share)
             cutouts.put(cutout)
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)

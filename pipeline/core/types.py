@@ -42,7 +42,7 @@ class Cutout:
     #: Left and top of this crop in the photo, pixels.
     origin: tuple[int, int] = (0, 0)
     #: Share of the product, 0–1, that looks like the place behind it: holes that may have stayed filled.
-    enclosed: float = 0.0
+    filled_hole_share: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def packed(cutout: Cutout) -> bytes:
         "confidence": cutout.confidence,
         "warnings": cutout.warnings,
         "cut_sides": cutout.cut_sides,
-        "enclosed": cutout.enclosed,
+        "enclosed": cutout.filled_hole_share,
     }
     file = BytesIO()
     np.savez_compressed(
@@ -104,5 +104,5 @@ def unpacked(data: bytes, photo: Photo) -> Cutout:
         warnings=tuple(facts["warnings"]),
         cut_sides=tuple(facts["cut_sides"]),
         origin=(left, top),
-        enclosed=facts["enclosed"],
+        filled_hole_share=facts["enclosed"],
     )
