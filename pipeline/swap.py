@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.background.best_of import choose
-from pipeline.background.pinned import LEAST_MIRRORED, LEAST_SHADOW, box_in, pinned
+from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, box_in, pinned
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.photo_light import lit_from, matched, photo_light
 from pipeline.compositing.composite import apply_shadow, composite
@@ -49,7 +49,7 @@ STAGES: Mapping[str, float] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Render:
+class SwapResult:
     """A finished swap."""
 
     data: bytes
@@ -80,7 +80,7 @@ def swap(
     control: PaletteControl = ALL_STAGES,
     credentials: Credentials | None = None,
     cache: Cache | None = None,
-) -> Render:
+) -> SwapResult:
     """Swap the background of a product photo.
 
     `data` is the photo's file. `progress` is called as each stage starts and with each step of the generator; it may
@@ -154,7 +154,7 @@ def swap(
     with stages("shadow"):
         if background is not None and effects is not None:
             if shared:
-                lay = effects.near(width, height, least_shadow=LEAST_SHADOW, least_mirrored=LEAST_MIRRORED)
+                lay = effects.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)
             else:
                 lay = effects.at(width, height)
             background = lay(background)
@@ -183,7 +183,7 @@ def swap(
             photo_size=(source_width, source_height),
         )
     report["provenance"]["timings"] = stages.timings
-    return Render(
+    return SwapResult(
         data=encoded.data,
         format=encoded.format,
         content_type=encoded.content_type,

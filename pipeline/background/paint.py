@@ -29,7 +29,7 @@ from pipeline.scene.trace import trace
 #: Longer side in pixels of the grid that first light is traced on.
 LIGHT_SIDE = 384
 #: The most that a network may brighten or darken a place, in stops.
-MOST_STOPS = 2.0
+MAX_STOPS = 2.0
 
 NEGATIVE_PROMPT = "product, bottle, person, hands, text, logo, watermark, clutter, frame, low quality, blurry"
 
@@ -121,7 +121,7 @@ def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Fie
     height, width = given.depth.shape
     floor = np.float32(0.02)
     stops = np.log2((np.maximum(painted, 0) + floor) / (given.light + floor))
-    stops = np.clip(np.where(given.lit[..., None] > 0, stops, 0), -MOST_STOPS, MOST_STOPS).astype(np.float32)
+    stops = np.clip(np.where(given.lit[..., None] > 0, stops, 0), -MAX_STOPS, MAX_STOPS).astype(np.float32)
     low = trace(layout, width, height).surface
     return replace(first, light=first.light * np.exp2(upsample_within_surfaces(stops, low, first.geometry.surface)))
 

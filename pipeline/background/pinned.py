@@ -33,8 +33,8 @@ PLACE = 0.8
 POSE = CameraPose(base_rise=0.15, pitch_slope=0.25)
 #: The least share of a surface's light that counts as a product's shadow, some three of 255 codes, and the least of the
 #: surface that its mirror image must cover. What is less changes nothing.
-LEAST_SHADOW = 0.03
-LEAST_MIRRORED = 0.004
+MIN_SHADOW = 0.03
+MIN_MIRRORED = 0.004
 #: Of every pinned background, so that a kept one is the same: 16 for each step of a file's 255.
 LEVELS = 4095
 

@@ -25,22 +25,22 @@ class ProductEffects:
         """Return what lays both on a width×height background, sRGB in [0, 1]."""
         return self._shown(None if self.shadow is None else self.shadow.at(width, height), 0.0)
 
-    def near(self, width: int, height: int, *, least_shadow: float, least_mirrored: float) -> Callable[[Rgb], Rgb]:
+    def near(self, width: int, height: int, *, min_shadow: float, min_mirrored: float) -> Callable[[Rgb], Rgb]:
         """Return what `at` does, kept to where it is seen: the rest of the background stays as it is, to the bit.
 
-        A product takes light from all of a scene, if little. Where that is less than the share `least_shadow`, nothing
+        A product takes light from all of a scene, if little. Where that is less than the share `min_shadow`, nothing
         is taken, and from there on the shadow begins at nothing. Where the mirror image covers less than
-        `least_mirrored` of the surface, there is none.
+        `min_mirrored` of the surface, there is none.
         """
         blocked = None if self.shadow is None else self.shadow.at(width, height)
         if blocked is not None:
-            blocked = np.maximum((blocked - np.float32(least_shadow)) / np.float32(1 - least_shadow), 0)
-        return self._shown(blocked, least_mirrored)
+            blocked = np.maximum((blocked - np.float32(min_shadow)) / np.float32(1 - min_shadow), 0)
+        return self._shown(blocked, min_mirrored)
 
-    def _shown(self, blocked: Field | None, least_mirrored: float) -> Callable[[Rgb], Rgb]:
+    def _shown(self, blocked: Field | None, min_mirrored: float) -> Callable[[Rgb], Rgb]:
         def shown(background: Rgb) -> Rgb:
             shaded = background if blocked is None else apply_shadow(background, blocked)
-            return shaded if self.image is None else self.image.on(shaded, least_mirrored)
+            return shaded if self.image is None else self.image.on(shaded, min_mirrored)
 
         return shown
 

@@ -16,7 +16,7 @@ SIDE = 512
 LONG_EDGE = 0.18
 ROUND_CORNER = 0.1
 #: The flatter edge's slope at least; below it a photo is taken from about level with the product.
-LEAST_SLOPE = 0.06
+MIN_SLOPE = 0.06
 #: The steepest that an edge of a base is seen, rise over run; sides are steeper.
 STEEPEST = 1.3
 #: How far a straight edge may bend: a share of its length, and pixels. A ball's side bends more, a can's rim less.
@@ -61,7 +61,7 @@ def camera_pose(alpha: Alpha) -> CameraPose:
             return UNKNOWN_POSE
         rises.append(float(rise[far]) / wide)
         slopes.append(float(rise[far] - rise[near]) / (far - near))
-    if min(slopes) < LEAST_SLOPE:
+    if min(slopes) < MIN_SLOPE:
         return UNKNOWN_POSE
     return CameraPose(sum(rises), float(np.sqrt(slopes[0] * slopes[1])))
 

@@ -184,8 +184,8 @@ def _checked_share(mask: Alpha) -> float:
     ambiguous_share = _ambiguous_share(mask)
     touched = mask > 0.5
     full_frame = all(side.any() for side in (touched[0], touched[-1], touched[:, 0], touched[:, -1]))
-    most = MAX_AMBIGUOUS_FULL_FRAME if full_frame else MAX_AMBIGUOUS
-    if float((mask > 0.85).mean()) < MIN_SURE_AREA or ambiguous_share > most or not touched.any():
+    limit = MAX_AMBIGUOUS_FULL_FRAME if full_frame else MAX_AMBIGUOUS
+    if float((mask > 0.85).mean()) < MIN_SURE_AREA or ambiguous_share > limit or not touched.any():
         raise NoSubject(_NO_SUBJECT)
     return ambiguous_share
 

@@ -20,9 +20,9 @@ CUT_SHARE = 0.01
 #: A second part this large against the largest is a subject of its own.
 SECOND_SUBJECT = 0.2
 #: Share of the product that may be half transparent well inside its outline.
-MOST_HALF_INSIDE = 0.04
+MAX_HALF_INSIDE = 0.04
 #: Share of the product that may look like the place behind it, and the least part of it that counts.
-MOST_ENCLOSED, LEAST_ENCLOSED = 0.01, 0.004
+MAX_ENCLOSED, MIN_ENCLOSED = 0.01, 0.004
 #: Below this confidence the caller is warned.
 LOW_CONFIDENCE = 0.6
 #: Histogram cell of the place's colours in Lab units; the rarest share of the place's pixels that isn't typical of it.
@@ -62,8 +62,8 @@ def doubts(
     found = {
         "subject_touches_edge": bool(cut_sides),
         "several_subjects": several_subjects(cover),
-        "transparent_material_suspected": half_inside(cover) > MOST_HALF_INSIDE,
-        "enclosed_background_suspected": filled > MOST_ENCLOSED,
+        "transparent_material_suspected": half_inside(cover) > MAX_HALF_INSIDE,
+        "enclosed_background_suspected": filled > MAX_ENCLOSED,
         "low_confidence": sure < LOW_CONFIDENCE,
     }
     return Doubts(sure, tuple(code for code, holds in found.items() if holds), cut_sides, round(filled, 4))
@@ -115,7 +115,7 @@ def filled_hole_share(small: NDArray[np.float32], cover: Alpha) -> float:
     for part in range(1, count + 1):
         mask: Mask = labels == part
         size = int(mask.sum())
-        if size < LEAST_ENCLOSED * area:
+        if size < MIN_ENCLOSED * area:
             continue
         rim = binary_dilation(mask, iterations=3) & ~mask & product
         # What runs out into more of the same has no outline of its own.

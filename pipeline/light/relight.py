@@ -23,7 +23,7 @@ from pipeline.scene.trace import Geometry, trace
 #: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
 SHOULDER = 0.8
 #: A surface's exposure is moved by at most this factor to show its colour.
-MOST_GAIN = 4.0
+MAX_GAIN = 4.0
 #: Share of the light's own colour that its exposure takes out; the rest stays as the mood's warmth.
 NEUTRAL = 0.85
 #: Share of white in a glowing tube.
@@ -106,7 +106,7 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
     if not by_colour:
         where = receives_light[part]
         level = float(np.median(out[where] @ LUMINANCE)) if where.any() else 1.0
-        out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MOST_GAIN, MOST_GAIN))
+        out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MAX_GAIN, MAX_GAIN))
         return out
     for slot in np.unique(slots):
         where = (slots[part] == slot) & receives_light[part]
@@ -119,5 +119,5 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
         level = float(reference @ LUMINANCE)
         neutral = NEUTRAL * (0.3 if layout.kind == "neon" else 1.0)
         colour = level * (reference / max(level, 1e-6)) ** neutral
-        out[where] *= np.clip(1 / np.maximum(colour, 1e-4), 1 / MOST_GAIN, MOST_GAIN)
+        out[where] *= np.clip(1 / np.maximum(colour, 1e-4), 1 / MAX_GAIN, MAX_GAIN)
     return out

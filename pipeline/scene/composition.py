@@ -18,7 +18,7 @@ from pipeline.scene.trace import trace
 
 #: An asked colour's least share of the picture around the product, how many compositions are tried for it, and the
 #: pixels across that they are looked at with.
-LEAST_SHARE = 0.028
+MIN_SHARE = 0.028
 TRIES = 8
 SAMPLE = 96
 #: The highest that a camera is raised to meet the photo's, canvas heights above the foot; where the horizon is to be
@@ -46,20 +46,20 @@ def compose(
     Where an asked colour has too little of the picture that the product leaves free, the next of the seed's
     compositions is tried; of TRIES the best is taken.
     """
-    best, most = None, -1.0
+    best, best_share = None, -1.0
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])
         layout = _composed(spec, width, height, product_aspect, cut_sides, light_side, pose, rng)
-        share = least_share(layout)
-        if share > most:
-            best, most = layout, share
-        if share >= LEAST_SHARE:
+        share = min_share(layout)
+        if share > best_share:
+            best, best_share = layout, share
+        if share >= MIN_SHARE:
             break
     assert best is not None, "TRIES is at least 1"
     return best
 
 
-def least_share(layout: Layout) -> float:
+def min_share(layout: Layout) -> float:
     """Return the share, 0–1, that the least present asked colour has of the picture around the product's box."""
     if layout.kind == "bokeh":
         # Its lights are drawn, on as much of the picture as they need.

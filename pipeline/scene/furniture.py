@@ -8,7 +8,7 @@ from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part
 
 #: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
-LEAST_AREA = 0.04
+MIN_AREA = 0.04
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
 Rectangle = tuple[float, float, float, float]
 
@@ -132,7 +132,7 @@ class Furniture:
 
     def _place(self, slot: int, asked: bool, natural: bool, small: bool) -> None:
         rng = self._rng
-        area = LEAST_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.4)
+        area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.4)
         best: tuple[float, Solid, Rectangle, tuple[float, float, float]] | None = None
         for _ in range(60):
             z = float(rng.uniform(max(self._back + 0.16, -1.1), 0.02 if small else -0.12))
@@ -178,8 +178,8 @@ class Furniture:
         product = (-self._wide / 2, 0.0, self._wide / 2, self._tall)
         cost = 2.5 * _overlap(seen, product) / size + 6 * max(0.0, 0.85 - inside) * (1.5 if asked else 1.0)
         for other in self._seen:
-            least = min(size, (other[2] - other[0]) * (other[3] - other[1]))
-            cost += 1.2 * _overlap(seen, other) / max(least, 1e-6)
+            smaller = min(size, (other[2] - other[0]) * (other[3] - other[1]))
+            cost += 1.2 * _overlap(seen, other) / max(smaller, 1e-6)
         x, z, radius = foot
         for other_x, other_z, other_radius in self._feet:
             gap = float(np.hypot(x - other_x, z - other_z)) - radius - other_radius

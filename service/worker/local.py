@@ -13,7 +13,7 @@ from pipeline.colour.spaces import parse_colour
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache
-from pipeline.swap import Render, swap
+from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import resolve_spec, stored_spec
 from service.settings import Settings
@@ -63,7 +63,7 @@ def swap_file(
     seed: int | None,
     show_progress: bool,
     kept: Cache | None = None,
-) -> Render:
+) -> SwapResult:
     """Read a photo, write the picture to `output` and its report to `output`.json.
 
     `kept`, where given (`service.storage.cache.kept_in`), has the cut-outs of earlier swaps. Raises SpecInvalid and

@@ -19,7 +19,7 @@ from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Limits
 from pipeline.cutout.cache import Cache
-from pipeline.swap import Render, swap
+from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.specs import resolve_spec
 from service.database.engine import DATABASE_AWAY
@@ -112,7 +112,7 @@ class Run:
         else:
             self._finish(claim, *render)
 
-    def _render(self, claim: Claim) -> tuple[Render, str]:
+    def _render(self, claim: Claim) -> tuple[SwapResult, str]:
         deadline = time.monotonic() + self.time_limit
 
         def progress(stage: str, fraction: float) -> None:
@@ -146,7 +146,7 @@ class Run:
         self.renders.put(key, render.data, render.content_type)
         return render, key
 
-    def _finish(self, claim: Claim, render: Render, key: str) -> None:
+    def _finish(self, claim: Claim, render: SwapResult, key: str) -> None:
         report = render.report
         report["provenance"]["job_attempt"] = claim.attempt
         new = NewRender(

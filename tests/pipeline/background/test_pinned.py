@@ -13,9 +13,9 @@ from PIL import Image
 from scipy.ndimage import maximum_filter
 
 from pipeline.background.pinned import (
-    LEAST_MIRRORED,
-    LEAST_SHADOW,
     LEVELS,
+    MIN_MIRRORED,
+    MIN_SHADOW,
     Pinned,
     box_in,
     composed,
@@ -36,7 +36,7 @@ from pipeline.cutout.foreground import refine
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
-from pipeline.swap import Render, product_box, swap
+from pipeline.swap import SwapResult, product_box, swap
 from service.catalogue.catalogue import load_catalogue
 from service.database.clock import db_now
 from service.database.tables import stored_objects
@@ -80,7 +80,7 @@ class Brand:
     def networks(self) -> Networks:
         return Networks(by_colour, self.painter, self.versions)
 
-    def swap(self, data: bytes) -> Render:
+    def swap(self, data: bytes) -> SwapResult:
         return swap(data, self.spec, self.networks, limits=Limits(), clock=lambda: 0.0, cache=self.kept)
 
     def bare(self, asked: Spec | None = None, width: int = SIDE, height: int = SIDE) -> Pinned:
@@ -93,7 +93,7 @@ def brand(tmp_path: Path) -> Brand:
     return Brand(tmp_path)
 
 
-def pixels(render: Render) -> NDArray[np.int64]:
+def pixels(render: SwapResult) -> NDArray[np.int64]:
     with Image.open(BytesIO(render.data)) as picture:
         return np.asarray(picture.convert("RGB")).astype(int)
 
@@ -138,10 +138,10 @@ def test_what_changes_is_the_product_its_shadow_and_its_mirror_image_and_nothing
         placed = placed_of(data, brand.spec)
         there = product_effects(placed, made.layout, ())
         assert there.shadow is not None
-        region = there.shadow.at(SIDE, SIDE) > LEAST_SHADOW
+        region = there.shadow.at(SIDE, SIDE) > MIN_SHADOW
         if there.image is not None:
             first = SIDE - round(len(there.image.light) * SIDE / there.image.rows)
-            region[first - 1 :] |= mirrored(there.image.light, SIDE - first + 1) > LEAST_MIRRORED / 4
+            region[first - 1 :] |= mirrored(there.image.light, SIDE - first + 1) > MIN_MIRRORED / 4
         outside = ~region & (placed.alpha == 0)
         assert outside.mean() > 0.2
         assert (picture[outside] == bare[outside]).all()

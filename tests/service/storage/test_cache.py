@@ -18,7 +18,7 @@ from pipeline.cutout.cache import Kind, packed, unpacked
 from pipeline.cutout.foreground import refine
 from pipeline.cutout.segment import segment
 from pipeline.photo.decode import decode
-from pipeline.swap import Render, swap
+from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.database.clock import db_now
 from service.database.tables import stored_objects
@@ -61,7 +61,7 @@ class Studio:
         self.kept = kept_in(folder)
         self.folder = folder
 
-    def swap(self, data: bytes = PHOTO, *, kind: SceneKind = "white", **changes: Any) -> Render:
+    def swap(self, data: bytes = PHOTO, *, kind: SceneKind = "white", **changes: Any) -> SwapResult:
         asked = spec(kind, place=preset(size=(200, 200)))
         versions = changes.get("versions", self.versions)
         networks = Networks(self.segmenter, Darkener(), versions, second_segmenter=changes.get("second"))
