@@ -24,7 +24,7 @@ from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Cutout, Rgb
 from pipeline.cutout.cache import Cache, CutoutCache
 from pipeline.cutout.camera_pose import camera_pose
-from pipeline.cutout.foreground import refine
+from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import encode
 from pipeline.delivery.report import inspect
@@ -99,7 +99,9 @@ def swap(
         if isinstance(found, Cutout):
             cutout = found
         else:
-            cutout = refine(photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share)
+            cutout = extract_foreground(
+                photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share
+            )
             cutouts.put(cutout)
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)

@@ -21,7 +21,7 @@ def place(
     upscaled.
     """
     tight = tight_box(cutout.alpha > 0.5)
-    assert tight is not None  # refine refuses empty cut-outs
+    assert tight is not None  # extract_foreground refuses empty cut-outs
     scale = (box[2] - box[0]) / (tight[2] - tight[0])
     if abs(scale - 1) < 1e-6:
         scale = 1.0

@@ -45,7 +45,7 @@ class CutoutCache:
         self.cache_status: Literal["computed", "cached"] = "computed"
 
     def get(self, photo: Photo) -> Cutout | None:
-        """Return the cut-out of the decoded photo as `refine` made it, to the bit; None for a miss."""
+        """Return the cut-out of the decoded photo as `extract_foreground` made it, to the bit; None for a miss."""
         data = None if self._cache is None else self._cache.get("cutouts", self._name)
         if data is None:
             return None

@@ -24,7 +24,7 @@ MIXED = 0.8
 FUSION_SIDE = 640
 
 
-def refine(photo: Photo, alpha: Alpha, *, agreement: float, ambiguous_share: float) -> Cutout:
+def extract_foreground(photo: Photo, alpha: Alpha, *, agreement: float, ambiguous_share: float) -> Cutout:
     """Make the cut-out from the photo and its H×W alpha.
 
     `agreement` and `ambiguous_share` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.

@@ -23,7 +23,7 @@ CELLS = 88
 TRIES = 140
 
 
-class Arrangement:
+class FlatLay:
     """Lays things on the surface z = 0 of a layout that is seen from above."""
 
     def __init__(self, layout: Layout, rng: np.random.Generator):

@@ -32,7 +32,7 @@ from pipeline.core.resample import resize
 from pipeline.core.spec import Limits, SceneKind, Spec
 from pipeline.core.types import Placed
 from pipeline.cutout.cache import Cache, Kind
-from pipeline.cutout.foreground import refine
+from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
@@ -160,7 +160,7 @@ def placed_of(data: bytes, asked: Spec) -> Placed:
     """The product as a swap lays it on the canvas."""
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
-    cutout = refine(photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share)
+    cutout = extract_foreground(photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share)
     return place(cutout, product_box(cutout, asked, SIDE, SIDE), SIDE, SIDE)[0]
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits, SceneKind
 from pipeline.cutout.cache import Kind, packed, unpacked
-from pipeline.cutout.foreground import refine
+from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, swap
@@ -100,7 +100,7 @@ def glassy() -> bytes:
 def test_what_is_kept_gives_the_cut_out_again_to_the_bit(data: bytes) -> None:
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
-    made = refine(photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share)
+    made = extract_foreground(photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share)
 
     kept = packed(made)
     again = unpacked(kept, photo)
