@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.background.best_of import choose
+from pipeline.background.best_of import search
+from pipeline.background.free import FreeSite
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, box_in, pinned
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
-from pipeline.colour.photo_light import lit_from, matched, photo_light
 from pipeline.compositing.composite import apply_shadow, composite
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.compositing.light_wrap import wrapped
@@ -23,13 +23,11 @@ from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Cutout, Rgb
 from pipeline.cutout.cache import Cache, CutoutCache
-from pipeline.cutout.camera_pose import camera_pose
 from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import encode
 from pipeline.delivery.report import inspect
 from pipeline.photo.decode import decode
-from pipeline.scene.composition import compose
 from pipeline.scene.layout import TOP_DOWN, Layout, fit
 
 #: The stages in order and the share of the time that each takes.
@@ -137,22 +135,10 @@ def swap(
             )
             effects = product_effects(placed, layout, ())
         else:
-            light = photo_light(photo, cutout)
-            pose = camera_pose(cutout.alpha)
-            chosen = choose(
-                spec,
-                lambda one: compose(
-                    one, width, height, _aspect(cutout), cutout.cut_sides, light_side=lit_from(light), pose=pose
-                ),
-                placed.alpha,
-                networks.generator,
-                stages.step,
-                control=control,
-                finish=lambda picture: matched(picture, light, bool(spec.palette)),
-                attend=lambda layout: product_effects(placed, layout, cutout.cut_sides),
-            )
-            layout, background, effects = chosen.layout, chosen.background, chosen.effects
-            seed, tried = chosen.seed, chosen.tried
+            site = FreeSite.of(spec, photo, cutout, placed)
+            best = search(spec, site, placed.alpha, networks.generator, stages.step, control=control)
+            layout, background, effects = best.layout, best.background, best.effects
+            seed, tried = best.seed, best.tried
     with stages("shadow"):
         if background is not None and effects is not None:
             if shared:
@@ -207,8 +193,8 @@ def product_box(cutout: Cutout, spec: Spec, width: int, height: int) -> tuple[fl
         x, y = cutout.origin
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
     if shares(spec, cutout):
-        return box_in(spec, _aspect(cutout), width, height)
-    return fit(spec.preset, _aspect(cutout), width, height, cutout.cut_sides, top_down=spec.scene.kind in TOP_DOWN)
+        return box_in(spec, cutout.aspect, width, height)
+    return fit(spec.preset, cutout.aspect, width, height, cutout.cut_sides, top_down=spec.scene.kind in TOP_DOWN)
 
 
 def shares(spec: Spec, cutout: Cutout) -> bool:
@@ -218,11 +204,6 @@ def shares(spec: Spec, cutout: Cutout) -> bool:
     """
     scene = spec.preset.background == "scene" and spec.scene.kind != "white"
     return spec.pinned and scene and not cutout.cut_sides
-
-
-def _aspect(cutout: Cutout) -> float:
-    left, top, right, bottom = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
-    return (right - left) / (bottom - top)
 
 
 class _Stages:

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.background.best_of import choose
+from pipeline.background.best_of import NO_EFFECTS, search
 from pipeline.colour.palette import PaletteControl
+from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Networks, painting
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
@@ -46,10 +47,31 @@ class Pinned:
     layout: Layout
     #: H×W×3 sRGB in [0, 1].
     background: Rgb
-    #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Chosen` has them.
+    #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Selection` has them.
     seed: int
     tried: list[dict[str, Any]]
     cache_status: Literal["computed", "cached"]
+
+
+@dataclass(frozen=True)
+class PinnedSite:
+    """A `pipeline.background.best_of.Site` for whatever will stand there; its canvas is width×height pixels."""
+
+    width: int
+    height: int
+
+    def compose(self, spec: Spec) -> Layout:
+        """Lay a spec's scene out round the place that every product finds room in."""
+        width, height = self.width, self.height
+        return compose(_roomy(spec, width, height), width, height, _aspect(spec, width, height), pose=POSE)
+
+    def postprocess(self, picture: Rgb) -> Rgb:
+        """Return the picture as it is: there is no photo whose light it could be matched to."""
+        return picture
+
+    def effects(self, layout: Layout) -> ProductEffects:
+        """Return none: there is no product yet."""
+        return NO_EFFECTS
 
 
 def place_of(spec: Spec, width: int, height: int) -> Box:
@@ -91,19 +113,17 @@ def pinned(
 
     Raises as `pipeline.background.paint.paint` does.
     """
+    site = PinnedSite(width, height)
     by = painting(networks)
     name = _name(spec, width, height, by, control)
     cache = None if by is None else cache
-
-    def lay(one: Spec) -> Layout:
-        return composed(one, width, height)
 
     def cached() -> Pinned | None:
         data = None if cache is None else cache.get("scenes", name)
         if data is None:
             return None
         background, seed, tried = unpacked(data)
-        layout = lay(replace(spec, seed=seed, palette=spec.palette if control.sketch else ()))
+        layout = site.compose(replace(spec, seed=seed, palette=spec.palette if control.sketch else ()))
         return Pinned(layout, background, seed, tried, "cached")
 
     found = cached()
@@ -112,21 +132,16 @@ def pinned(
     left, top, right, bottom = (round(side) for side in place_of(spec, width, height))
     product = np.zeros((height, width), np.float32)
     product[max(0, top) : bottom, max(0, left) : right] = 1
-    chosen = choose(spec, lay, product, networks.generator, on_step, control=control)
+    best = search(spec, site, product, networks.generator, on_step, control=control)
     # Another worker may have made it meanwhile: the first one is the brand's.
     found = cached()
     if found is not None:
         return found
-    data = packed(chosen.background, chosen.seed, chosen.tried)
+    data = packed(best.background, best.seed, best.tried)
     if cache is not None:
         cache.put("scenes", name, data)
     background, seed, tried = unpacked(data)
-    return Pinned(chosen.layout, background, seed, tried, "computed")
-
-
-def composed(spec: Spec, width: int, height: int) -> Layout:
-    """Lay the scene out for a width×height canvas and whatever will stand in it."""
-    return compose(_roomy(spec, width, height), width, height, _aspect(spec, width, height), pose=POSE)
+    return Pinned(best.layout, background, seed, tried, "computed")
 
 
 def packed(background: Rgb, seed: int, tried: list[dict[str, Any]]) -> bytes:
