@@ -31,7 +31,7 @@ MOSAIC = 3
 #: ΔE00 of 8.2 on patches with a texture of 0.02, and of 2.8 with directions fitted to such patches.
 TEXTURE, GRAIN = 0.03, 4
 #: Least share of the colours' variance that must be read back. Below it there is nothing to steer by.
-LEAST_R2 = 0.5
+MIN_R2 = 0.5
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class ColourMap:
         read = _cubic(np.clip(coordinates, *self.bounds)) @ self.back * 100
         return srgb_to_lab(lab_to_srgb(read)).astype(np.float64)
 
-    def shift(self, latents: Array, target: Array, most: float) -> Array:
-        """Return what to add to …×C latents, low frequencies, to reach others, changing colour by about `most` ΔE*ab.
+    def shift(self, latents: Array, target: Array, limit: float) -> Array:
+        """Return what to add to …×C latents, low frequencies, to reach others, changing colour by about `limit` ΔE*ab.
 
         Latents are compared with latents, not with colours: an autoencoder that normalises over the whole picture gives
         one colour other latents in another picture, but much the same in two pictures of one scene. The way is that of
@@ -73,7 +73,7 @@ class ColourMap:
         """
         way = target - latents
         change = np.linalg.norm(self.lab(latents + way) - self.lab(latents), axis=-1, keepdims=True)
-        bounded: Array = way * np.minimum(1, most / np.maximum(change, 1e-9))
+        bounded: Array = way * np.minimum(1, limit / np.maximum(change, 1e-9))
         return bounded
 
     def save(self, path: Path) -> None:
@@ -150,7 +150,7 @@ def fit(srgb: Array, latents: Array, autoencoder: str = "") -> ColourMap:
         figures[name] = _r2(coordinates, straight @ _solved(straight, coordinates))
     figures |= {"into": _r2(coordinates, terms @ into), "back": _r2(lab, read)}
     figures["delta_e00"] = float(delta_e00(srgb_to_lab(lab_to_srgb(read)).astype(np.float64), lab).mean())
-    if figures["back"] < LEAST_R2:
+    if figures["back"] < MIN_R2:
         raise ValueError(f"Colour can't be read from this autoencoder's latents (R² {figures['back']:.2f}).")
     bounds = np.stack([coordinates.min(0), coordinates.max(0)])
     return ColourMap(mean, directions, unit, bounds, into, back, autoencoder, figures)

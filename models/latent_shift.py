@@ -32,7 +32,7 @@ SETTLED = 0.5
 #: a tenth.
 BLUR = 1 / 40
 #: Largest change of a place's colour, ΔE*ab.
-MOST = 25.0
+MAX_SHIFT = 25.0
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class LatentShift:
         import torch
 
         own = unpacked(clean, pipe.vae, self._packing, self._grid)[0].permute(1, 2, 0)
-        shift = self._colours.shift(self._blurred(own.cpu().numpy().astype(np.float64)), self._target, MOST)
+        shift = self._colours.shift(self._blurred(own.cpu().numpy().astype(np.float64)), self._target, MAX_SHIFT)
         tensor = torch.from_numpy(shift).to(clean.device, torch.float32).permute(2, 0, 1)[None]
         return packed(tensor, pipe.vae, self._packing)
 

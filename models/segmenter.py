@@ -23,7 +23,7 @@ _PROVIDERS: dict[Device, list[str]] = {
 
 
 #: Longer side in pixels below which no network is shown a photo; rembg scales it down to 320 for u2net and u2netp.
-LEAST_SIDE = 640
+MIN_SIDE = 640
 
 
 class RembgSegmenter:
@@ -33,7 +33,7 @@ class RembgSegmenter:
         #: What rembg itself takes as `session`.
         self.session = session
         #: Longer side in pixels that photos are to be shown at: what the network takes, or twice the smallest one's.
-        self.side = max([LEAST_SIDE, *_input_sides(session.inner_session)])
+        self.side = max([MIN_SIDE, *_input_sides(session.inner_session)])
         #: Model and package, for the report's provenance.
         self.version = version
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.background.best_of import choose
-from pipeline.background.pinned import LEAST_MIRRORED, LEAST_SHADOW, box_in, pinned
+from pipeline.background.best_of import search
+from pipeline.background.free import FreeSite
+from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, box_in, pinned
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
-from pipeline.colour.photo_light import lit_from, matched, photo_light
-from pipeline.compositing.composite import composite, shade
-from pipeline.compositing.effects import Presence, presence
+from pipeline.compositing.composite import apply_shadow, composite
+from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.compositing.light_wrap import wrapped
 from pipeline.compositing.place import place
 from pipeline.compositing.shadow import contact_shadow
@@ -22,15 +22,13 @@ from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Cutout, Rgb
-from pipeline.cutout.cache import Keeping, KeptCutout
-from pipeline.cutout.camera_pose import stance
-from pipeline.cutout.foreground import refine
+from pipeline.cutout.cache import Cache, CutoutCache
+from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import encode
 from pipeline.delivery.report import inspect
 from pipeline.photo.decode import decode
-from pipeline.scene.composition import compose
-from pipeline.scene.layout import LYING, Layout, fit
+from pipeline.scene.layout import TOP_DOWN, Layout, fit
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
@@ -49,7 +47,7 @@ STAGES: Mapping[str, float] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Render:
+class SwapResult:
     """A finished swap."""
 
     data: bytes
@@ -79,28 +77,30 @@ def swap(
     progress: Progress = ignore,
     control: PaletteControl = ALL_STAGES,
     credentials: Credentials | None = None,
-    kept: Keeping | None = None,
-) -> Render:
+    cache: Cache | None = None,
+) -> SwapResult:
     """Swap the background of a product photo.
 
     `data` is the photo's file. `progress` is called as each stage starts and with each step of the generator; it may
     raise to stop, and what it raises comes out. `clock` gives seconds, as time.perf_counter does, for the report's
     timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
-    file. `kept`, where given, has what earlier swaps made, and gets what this one makes. Raises PipelineError and
+    file. `cache`, where given, has what earlier swaps made, and gets what this one makes. Raises PipelineError and
     nothing else of its own.
     """
     stages = _Stages(progress, clock)
-    known = KeptCutout(kept, data, networks)
+    cutouts = CutoutCache(cache, data, networks)
     with stages("decode"):
         photo = decode(data, limits)
     with stages("segment"):
-        found = known.recall(photo) or segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
+        found = cutouts.get(photo) or segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
     with stages("refine"):
         if isinstance(found, Cutout):
             cutout = found
         else:
-            cutout = refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
-            known.keep(cutout)
+            cutout = extract_foreground(
+                photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share
+            )
+            cutouts.put(cutout)
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)
@@ -115,45 +115,39 @@ def swap(
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     with stages("place"):
         placed, placing_warnings = place(cutout, box, width, height)
-    seed, tried, came = spec.seed, list[dict[str, Any]](), "computed"
+    seed, tried, cache_status = spec.seed, list[dict[str, Any]](), "computed"
     with stages("background"):
         layout: Layout | None = None
-        present: Presence | None = None
+        effects: ProductEffects | None = None
         background: Rgb | None = None
         if spec.preset.background == "transparent":
             pass
         elif white:
             background = np.ones((height, width, 3), np.float32)
         elif shared:
-            one = pinned(spec, width, height, networks, stages.step, control=control, kept=kept)
-            layout, background, seed, tried, came = one.layout, one.background, one.seed, one.tried, one.came
-            present = presence(placed, layout, ())
-        else:
-            light = photo_light(photo, cutout)
-            seen = stance(cutout.alpha)
-            chosen = choose(
-                spec,
-                lambda one: compose(
-                    one, width, height, _aspect(cutout), cutout.cut_sides, light_side=lit_from(light), seen=seen
-                ),
-                placed.alpha,
-                networks.generator,
-                stages.step,
-                control=control,
-                finish=lambda picture: matched(picture, light, bool(spec.palette)),
-                attend=lambda layout: presence(placed, layout, cutout.cut_sides),
+            one = pinned(spec, width, height, networks, stages.step, control=control, cache=cache)
+            layout, background, seed, tried, cache_status = (
+                one.layout,
+                one.background,
+                one.seed,
+                one.tried,
+                one.cache_status,
             )
-            layout, background, present = chosen.layout, chosen.background, chosen.presence
-            seed, tried = chosen.seed, chosen.tried
+            effects = product_effects(placed, layout, ())
+        else:
+            site = FreeSite.of(spec, photo, cutout, placed)
+            best = search(spec, site, placed.alpha, networks.generator, stages.step, control=control)
+            layout, background, effects = best.layout, best.background, best.effects
+            seed, tried = best.seed, best.tried
     with stages("shadow"):
-        if background is not None and present is not None:
+        if background is not None and effects is not None:
             if shared:
-                lay = present.near(width, height, least_shadow=LEAST_SHADOW, least_mirrored=LEAST_MIRRORED)
+                lay = effects.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)
             else:
-                lay = present.at(width, height)
+                lay = effects.at(width, height)
             background = lay(background)
         elif background is not None and spec.preset.shadow and "bottom" not in cutout.cut_sides:
-            background = shade(background, contact_shadow(placed.alpha))
+            background = apply_shadow(background, contact_shadow(placed.alpha))
     with stages("composite"):
         edged = placed if background is None or layout is None else wrapped(placed, background)
         picture = composite(edged, background)
@@ -165,7 +159,7 @@ def swap(
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": seed, "attempts": len(tried), "tried": tried}
-        provenance |= {"cutout": known.came, "background": came, "pinned": shared}
+        provenance |= {"cutout": cutouts.cache_status, "background": cache_status, "pinned": shared}
         report = inspect(
             encoded.data,
             spec=spec,
@@ -177,7 +171,7 @@ def swap(
             photo_size=(source_width, source_height),
         )
     report["provenance"]["timings"] = stages.timings
-    return Render(
+    return SwapResult(
         data=encoded.data,
         format=encoded.format,
         content_type=encoded.content_type,
@@ -199,8 +193,8 @@ def product_box(cutout: Cutout, spec: Spec, width: int, height: int) -> tuple[fl
         x, y = cutout.origin
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
     if shares(spec, cutout):
-        return box_in(spec, _aspect(cutout), width, height)
-    return fit(spec.preset, _aspect(cutout), width, height, cutout.cut_sides, lies=spec.scene.kind in LYING)
+        return box_in(spec, cutout.aspect, width, height)
+    return fit(spec.preset, cutout.aspect, width, height, cutout.cut_sides, top_down=spec.scene.kind in TOP_DOWN)
 
 
 def shares(spec: Spec, cutout: Cutout) -> bool:
@@ -210,11 +204,6 @@ def shares(spec: Spec, cutout: Cutout) -> bool:
     """
     scene = spec.preset.background == "scene" and spec.scene.kind != "white"
     return spec.pinned and scene and not cutout.cut_sides
-
-
-def _aspect(cutout: Cutout) -> float:
-    left, top, right, bottom = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
-    return (right - left) / (bottom - top)
 
 
 class _Stages:

@@ -11,7 +11,7 @@ from PIL import Image
 from models.segmenter import RembgSegmenter
 from pipeline.core.networks import Networks
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb
-from pipeline.cutout.foreground import refine
+from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from service.settings import Settings
 from service.worker.networks import open_networks
@@ -42,7 +42,7 @@ def open_rivals(settings: Settings) -> Rivals:
 def cut_out(photo: Photo, networks: Networks) -> Cutout:
     """Cut out as `pipeline.swap` does. Raises NoSubject and ModelFailed."""
     found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
-    return refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
+    return extract_foreground(photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share)
 
 
 def plain_cut_out(photo: Photo, session: Any) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The measured gate: a background that misses the asked colours is tried with other seeds, and the best one is kept.
+"""Best-of-n search: a background that misses the asked colours is tried with other seeds, and the best one is selected.
 
 Each is judged on a small picture, measured as the report measures the delivered file; only the best is shown at the
 canvas's size. So a further seed costs a light network's pass and a small picture, and a painted picture's whole.
@@ -6,7 +6,7 @@ canvas's size. So a further seed costs a light network's pass and a small pictur
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -17,22 +17,22 @@ from pipeline.background.colour_transfer import (
     Match,
     Moves,
     anchors,
+    fit_colours,
     measure,
     more_paint,
     more_shift,
     owners_of,
-    settle,
     shifted,
 )
 from pipeline.background.paint import Painting, paint
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.colour.spaces import hex_to_rgb, srgb_to_lab
-from pipeline.compositing.effects import Presence
+from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Generator
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import Lit, developed, repainted
+from pipeline.light.relight import Shaded, developed, repainted
 from pipeline.scene.layout import Layout
 
 #: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
@@ -42,13 +42,13 @@ _FIRST_SHARE = 0.6
 
 
 @dataclass(frozen=True)
-class Tried:
+class Candidate:
     """One background that was tried."""
 
     seed: int
     painting: Painting
     #: What the product does to it.
-    presence: Presence
+    effects: ProductEffects
     #: None where nothing was measured: the product leaves nothing free.
     match: Match | None
     #: Albedo factors of parts, or shifts of the colours about `fixed`.
@@ -67,14 +67,14 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The background that is kept."""
+class Selection:
+    """The best of the backgrounds that were tried."""
 
     layout: Layout
     #: H×W×3 sRGB in [0, 1], as it is without the product.
     background: Rgb
     #: What the product does to it; was there when it was judged.
-    presence: Presence
+    effects: ProductEffects
     #: The seed that it was made of.
     seed: int
     #: For the report's provenance, in the order in which they were tried.
@@ -82,38 +82,39 @@ class Chosen:
 
 
 #: A product that takes no light and is mirrored nowhere.
-NOTHING = Presence(None, None)
+NO_EFFECTS = ProductEffects(None, None)
 
 
-def unchanged(picture: Rgb) -> Rgb:
-    """Return the picture as it is."""
-    return picture
+class Site(Protocol):
+    """Where a background is made: how its scene is composed, and what else is done to it before it is delivered."""
+
+    def compose(self, spec: Spec) -> Layout:
+        """Lay a spec's scene out."""
+
+    def postprocess(self, picture: Rgb) -> Rgb:
+        """Return the H×W×3 sRGB background with what else is done to it, at any size."""
+
+    def effects(self, layout: Layout) -> ProductEffects:
+        """Return what the product does to a layout."""
 
 
-def absent(layout: Layout) -> Presence:
-    """Leave the layout as it is without a product."""
-    return NOTHING
-
-
-def choose(
+def search(
     spec: Spec,
-    lay: Callable[[Spec], Layout],
+    site: Site,
     alpha: Alpha,
     generator: Generator,
     on_step: Callable[[float], None],
     *,
     control: PaletteControl = ALL_STAGES,
-    finish: Callable[[Rgb], Rgb] = unchanged,
-    attend: Callable[[Layout], Presence] = absent,
-) -> Chosen:
-    """Paint backgrounds for a canvas of `alpha`'s size until one meets the bars, and return the best.
+) -> Selection:
+    """Search for the best of n backgrounds: paint them for a canvas of `alpha`'s size until one meets the bars.
 
-    `lay` composes a spec. `alpha` is the product's H×W coverage, which is left out of the measure. `finish` is what
-    else is done to a background afterwards, at any size, and `attend` what the product does to a layout: both are there
-    when it is measured, as they are in the delivered file. Further seeds come from the spec's own, so that the same
-    spec gives the same picture. `on_step` never goes back. Raises as `pipeline.background.paint.paint` does.
+    `alpha` is the product's H×W coverage, which is left out of the measure. The site's postprocessing and the product's
+    effects are there when it is measured, as they are in the delivered file. Further seeds come from the spec's own, so
+    that the same spec gives the same picture. `on_step` never goes back. Raises as `pipeline.background.paint.paint`
+    does.
     """
-    tries: list[Tried] = []
+    candidates: list[Candidate] = []
     before = 0.0
     for seed in seeds(spec.seed, 1 + (control.retries if spec.palette else 0)):
         share = (1 - before) * _FIRST_SHARE
@@ -122,15 +123,15 @@ def choose(
         def step(done: float, start: float = start, share: float = share) -> None:
             on_step(start + share * min(1.0, max(0.0, done)))
 
-        tries.append(_try(replace(spec, seed=seed), lay, alpha, generator, step, control, finish, attend))
+        candidates.append(_candidate(replace(spec, seed=seed), site, alpha, generator, step, control))
         before += share
-        match = tries[-1].match
+        match = candidates[-1].match
         if match is None or meets_bars(match.deltas):
             break
-    best = min(tries, key=lambda one: 0.0 if one.match is None else one.match.score)
+    best = min(candidates, key=lambda one: 0.0 if one.match is None else one.match.score)
     height, width = alpha.shape
-    background = _shown(best, width, height, finish)
-    return Chosen(best.painting.layout, background, best.presence, best.seed, [one.row() for one in tries])
+    background = _shown(best, width, height, site)
+    return Selection(best.painting.layout, background, best.effects, best.seed, [one.row() for one in candidates])
 
 
 def seeds(asked: int, count: int) -> list[int]:
@@ -139,56 +140,56 @@ def seeds(asked: int, count: int) -> list[int]:
     return [asked, *(int(seed) for seed in further[1:])]
 
 
-def _try(
+def _candidate(
     spec: Spec,
-    lay: Callable[[Spec], Layout],
+    site: Site,
     alpha: Alpha,
     generator: Generator,
     on_step: Callable[[float], None],
     control: PaletteControl,
-    finish: Callable[[Rgb], Rgb],
-    attend: Callable[[Layout], Presence],
-) -> Tried:
+) -> Candidate:
     height, width = alpha.shape
-    layout = lay(spec if control.sketch else replace(spec, palette=()))
+    layout = site.compose(spec if control.sketch else replace(spec, palette=()))
     painting = paint(spec, layout, width, height, generator, on_step, control)
-    present = attend(layout)
+    effects = site.effects(layout)
     scale = min(1.0, JUDGED_SIDE / max(width, height))
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = srgb_to_lab(np.stack([hex_to_rgb(colour) for colour in spec.palette or spec.scene.palette]))
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
-    attended = present.at(*small)
+    with_effects = effects.at(*small)
     rounds = ROUNDS if control.transfer else 0
     if painting.light is not None and control.sketch:
         # The parts that have the asked colours are known, and so is their light.
-        scene = painting.lit(*small)
+        scene = painting.shaded(*small)
 
         def show(factors: Moves) -> Rgb:
-            return attended(finish(developed(_with(scene, factors))))
+            return with_effects(site.postprocess(developed(_with(scene, factors))))
 
-        moves, match = settle(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
-        return Tried(spec.seed, painting, present, match, moves)
-    plain = finish(painting.at(*small))
-    first = measure(attended(plain), free, asked)
+        moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
+        return Candidate(spec.seed, painting, effects, match, moves)
+    plain = site.postprocess(painting.at(*small))
+    first = measure(with_effects(plain), free, asked)
     if first is None:
-        return Tried(spec.seed, painting, present, None, np.zeros(asked.shape))
+        return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape))
     fixed = anchors(asked, first.centres)
     start = np.zeros(asked.shape)
-    moves, match = settle(asked, start, lambda some: attended(shifted(plain, fixed, some)), more_shift, free, rounds)
-    return Tried(spec.seed, painting, present, match, moves, fixed)
+    moves, match = fit_colours(
+        asked, start, lambda some: with_effects(shifted(plain, fixed, some)), more_shift, free, rounds
+    )
+    return Candidate(spec.seed, painting, effects, match, moves, fixed)
 
 
-def _shown(tried: Tried, width: int, height: int, finish: Callable[[Rgb], Rgb]) -> Rgb:
+def _shown(candidate: Candidate, width: int, height: int, site: Site) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the background at the canvas's size, with the moves that were judged."""
-    painting = tried.painting
-    if tried.match is None:
-        return finish(painting.at(width, height))
-    if tried.fixed is not None:
-        return shifted(finish(painting.at(width, height)), tried.fixed, tried.moves)
-    return finish(developed(_with(painting.lit(width, height), tried.moves)))
+    painting = candidate.painting
+    if candidate.match is None:
+        return site.postprocess(painting.at(width, height))
+    if candidate.fixed is not None:
+        return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
+    return site.postprocess(developed(_with(painting.shaded(width, height), candidate.moves)))
 
 
-def _with(scene: Lit, factors: Moves) -> Lit:
+def _with(scene: Shaded, factors: Moves) -> Shaded:
     """Repaint the first colours by linear factors, so many as there are."""
     colours = scene.layout.colours
     moved = tuple(

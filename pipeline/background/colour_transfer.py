@@ -1,4 +1,4 @@
-"""The gentle transfer: what a finished background still misses of the asked colours, made good and bounded.
+"""Colour transfer, a gentle one: what a finished background misses of the asked colours, made good and bounded.
 
 A closed loop on a small picture: show it, measure it as the report will, move each colour by its remainder, and keep
 the best. A light network's picture is moved through the albedo of the parts that have the colour, under the same light:
@@ -18,7 +18,7 @@ from pipeline.colour.palette import background_pixels, dominant_colours, free_bl
 from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.core.parallel import by_strips
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import Lit
+from pipeline.light.relight import Shaded
 from pipeline.materials.bokeh import lights
 
 #: Times that the remainder is measured and made good, how many of them colours are known by their places, and the
@@ -27,10 +27,10 @@ ROUNDS = 6
 BY_PLACE = 4
 PACE = 0.8
 #: A colour is moved by at most this much, CIEDE2000: more is another picture, and another seed finds it more honestly.
-MOST_MOVED = 10.0
+MAX_MOVED = 10.0
 #: Of an albedo: the most that a channel's linear light is raised and lowered by. Raised further, what lies near a
 #: glowing tube or in the sun burns out to white.
-MOST_RAISED, MOST_LOWERED = 1.6, 3.0
+MAX_RAISED, MAX_LOWERED = 1.6, 3.0
 #: Share of a colour's own places that a cluster needs to stand for it.
 GOOD_PART = 0.15
 #: How near in Lab a picture's colours go along with the one that is moved. A slope of moves over colours stays below
@@ -90,7 +90,7 @@ def measure(picture: Rgb, alpha: Alpha, asked: Lab, owners: NDArray[np.intp] | N
     return Match(by_place, by_look, tuple(float(least) for least in apart.min(axis=1)), centres)
 
 
-def owners_of(scene: Lit) -> NDArray[np.intp]:
+def owners_of(scene: Shaded) -> NDArray[np.intp]:
     """Return H×W: which asked colour of the layout each place is painted in, -1 none."""
     layout, part = scene.layout, scene.geometry.part
     slots = np.array([thing.slot if thing.role != "tube" else -1 for thing in layout.parts])
@@ -106,7 +106,7 @@ def owners_of(scene: Lit) -> NDArray[np.intp]:
     return np.asarray(out, np.intp)
 
 
-def settle(
+def fit_colours(
     asked: Lab,
     start: Moves,
     show: Callable[[Moves], Rgb],
@@ -115,7 +115,7 @@ def settle(
     rounds: int = ROUNDS,
     owners: NDArray[np.intp] | None = None,
 ) -> tuple[Moves, Match | None]:
-    """Return the moves whose picture is nearest to the asked colours (asked×3 Lab), and how near that is.
+    """Fit the colours in a closed loop: return the moves whose picture is nearest to asked×3 Lab, and how near that is.
 
     `show` makes the small picture of some moves; `move` is `more_paint` or `more_shift`; `owners` as in `measure`. With
     no rounds `start` is only measured.
@@ -140,7 +140,7 @@ def more_paint(asked: Lab, factors: Moves, found: Lab) -> Moves:
     wanted = srgb_to_linear(lab_to_srgb(asked)).astype(np.float64)
     seen = srgb_to_linear(lab_to_srgb(found)).astype(np.float64)
     stops = np.log(factors) + PACE * np.log((wanted + _BLACK) / (seen + _BLACK))
-    stops = np.clip(stops, -np.log(MOST_LOWERED), np.log(MOST_RAISED))
+    stops = np.clip(stops, -np.log(MAX_LOWERED), np.log(MAX_RAISED))
     return np.asarray(np.exp(_bounded(asked, stops, lambda some: _painted(wanted, some))))
 
 
@@ -221,13 +221,13 @@ def _painted(wanted: NDArray[np.float64], stops: Moves) -> Lab:
 
 
 def _bounded(asked: Lab, moves: Moves, place: Callable[[Moves], Lab]) -> Moves:
-    """Draw each move in until `place` of it is within MOST_MOVED of its asked colour."""
+    """Draw each move in until `place` of it is within MAX_MOVED of its asked colour."""
     low, high = np.zeros(len(asked)), np.ones(len(asked))
-    if (delta_e00(asked, place(moves)) <= MOST_MOVED).all():
+    if (delta_e00(asked, place(moves)) <= MAX_MOVED).all():
         return moves
     for _ in range(12):
         middle = (low + high) / 2
-        inside = delta_e00(asked, place(moves * middle[:, None])) <= MOST_MOVED
+        inside = delta_e00(asked, place(moves * middle[:, None])) <= MAX_MOVED
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-    fits = delta_e00(asked, place(moves)) <= MOST_MOVED
+    fits = delta_e00(asked, place(moves)) <= MAX_MOVED
     return np.asarray(moves * np.where(fits, 1.0, low)[:, None])

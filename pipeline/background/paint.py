@@ -20,7 +20,8 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight, conditions, first_light
-from pipeline.light.relight import Lit, developed, exposed, lit, spread, tone_mapped
+from pipeline.light.relight import Shaded, developed, exposed, shade, tone_mapped
+from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.materials.albedo import albedo
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import trace
@@ -28,7 +29,7 @@ from pipeline.scene.trace import trace
 #: Longer side in pixels of the grid that first light is traced on.
 LIGHT_SIDE = 384
 #: The most that a network may brighten or darken a place, in stops.
-MOST_STOPS = 2.0
+MAX_STOPS = 2.0
 
 NEGATIVE_PROMPT = "product, bottle, person, hands, text, logo, watermark, clutter, frame, low quality, blurry"
 
@@ -45,16 +46,16 @@ class Painting:
     #: As in `pipeline.light.relight.exposed`.
     by_colour: bool = True
 
-    def lit(self, width: int, height: int) -> Lit:
+    def shaded(self, width: int, height: int) -> Shaded:
         """Return the scene under the network's light. Raises ValueError for a picture, which has none."""
         if self.light is None:
             raise ValueError("A picture has no light of its own.")
-        return lit(self.layout, self.light, width, height, by_colour=self.by_colour)
+        return shade(self.layout, self.light, width, height, by_colour=self.by_colour)
 
     def at(self, width: int, height: int) -> Rgb:
         """Return H×W×3 sRGB in [0, 1]."""
         if self.picture is None:
-            return developed(self.lit(width, height))
+            return developed(self.shaded(width, height))
         return np.clip(resize(self.picture, width, height, Image.Resampling.LANCZOS), 0, 1)
 
 
@@ -86,7 +87,7 @@ def paint(
     """Let the network paint a layout for a canvas of width×height pixels; raises as `paint_background` does."""
     first = first_light(layout, *_within(LIGHT_SIDE, width, height))
     light_only = paints(generator) == "light"
-    if light_only and layout.lies:
+    if light_only and layout.top_down:
         # Light networks learn from upright scenes. On ten path-traced flat lays first light was nearer to the truth
         # than what the network made of it: a mean error of .0057 in sRGB against .0080.
         on_step(1.0)
@@ -120,9 +121,9 @@ def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Fie
     height, width = given.depth.shape
     floor = np.float32(0.02)
     stops = np.log2((np.maximum(painted, 0) + floor) / (given.light + floor))
-    stops = np.clip(np.where(given.lit[..., None] > 0, stops, 0), -MOST_STOPS, MOST_STOPS).astype(np.float32)
+    stops = np.clip(np.where(given.lit[..., None] > 0, stops, 0), -MAX_STOPS, MAX_STOPS).astype(np.float32)
     low = trace(layout, width, height).surface
-    return replace(first, light=first.light * np.exp2(spread(stops, low, first.geometry.surface)))
+    return replace(first, light=first.light * np.exp2(upsample_within_surfaces(stops, low, first.geometry.surface)))
 
 
 def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Conditions:
@@ -132,14 +133,14 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *
     """
     geometry = trace(layout, width, height)
     surface = geometry.surface
-    light = spread(exposed(layout, first, by_colour=by_colour), first.geometry.surface, surface)
+    light = upsample_within_surfaces(exposed(layout, first, by_colour=by_colour), first.geometry.surface, surface)
     flat = albedo(layout, geometry, finished=True)
     falls = np.array([part.glow == 0 for part in layout.parts])[geometry.part]
     shown = tone_mapped(flat * light)
     return Conditions(
         sketch=linear_to_srgb(np.where(falls[..., None], flat, shown)),
         light=np.where(falls[..., None], shown / np.maximum(flat, 1e-3), 1).astype(np.float32),
-        occlusion=spread(first.occlusion[..., None], first.geometry.surface, surface)[..., 0],
+        occlusion=upsample_within_surfaces(first.occlusion[..., None], first.geometry.surface, surface)[..., 0],
         normals=np.stack(geometry.normals(layout), -1),
         depth=geometry.depth,
         gloss=np.array([part.gloss for part in layout.parts], np.float32)[geometry.part],

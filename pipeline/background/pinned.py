@@ -13,15 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.background.best_of import choose
+from pipeline.background.best_of import NO_EFFECTS, search
 from pipeline.colour.palette import PaletteControl
+from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Networks, painting
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
-from pipeline.cutout.cache import Keeping
-from pipeline.cutout.camera_pose import Stance
+from pipeline.cutout.cache import Cache
+from pipeline.cutout.camera_pose import CameraPose
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import LYING, Layout, fit
+from pipeline.scene.layout import TOP_DOWN, Layout, fit
 
 Box = tuple[float, float, float, float]
 
@@ -30,11 +31,11 @@ Box = tuple[float, float, float, float]
 PLACE = 0.8
 #: The camera looks down as product photos do at their mean, and the surface reaches behind the foot as far as the base
 #: of a box seen over its corner: level photos bear that, and photos from above don't float.
-SEEN = Stance(rise=0.15, slope=0.25)
+POSE = CameraPose(base_rise=0.15, pitch_slope=0.25)
 #: The least share of a surface's light that counts as a product's shadow, some three of 255 codes, and the least of the
 #: surface that its mirror image must cover. What is less changes nothing.
-LEAST_SHADOW = 0.03
-LEAST_MIRRORED = 0.004
+MIN_SHADOW = 0.03
+MIN_MIRRORED = 0.004
 #: Of every pinned background, so that a kept one is the same: 16 for each step of a file's 255.
 LEVELS = 4095
 
@@ -46,16 +47,37 @@ class Pinned:
     layout: Layout
     #: H×W×3 sRGB in [0, 1].
     background: Rgb
-    #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Chosen` has them.
+    #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Selection` has them.
     seed: int
     tried: list[dict[str, Any]]
-    came: Literal["computed", "cached"]
+    cache_status: Literal["computed", "cached"]
+
+
+@dataclass(frozen=True)
+class PinnedSite:
+    """A `pipeline.background.best_of.Site` for whatever will stand there; its canvas is width×height pixels."""
+
+    width: int
+    height: int
+
+    def compose(self, spec: Spec) -> Layout:
+        """Lay a spec's scene out round the place that every product finds room in."""
+        width, height = self.width, self.height
+        return compose(_roomy(spec, width, height), width, height, _aspect(spec, width, height), pose=POSE)
+
+    def postprocess(self, picture: Rgb) -> Rgb:
+        """Return the picture as it is: there is no photo whose light it could be matched to."""
+        return picture
+
+    def effects(self, layout: Layout) -> ProductEffects:
+        """Return none: there is no product yet."""
+        return NO_EFFECTS
 
 
 def place_of(spec: Spec, width: int, height: int) -> Box:
     """Return the place of the product on a width×height canvas, pixels: left, top, right, bottom."""
-    preset, lies = _roomy(spec, width, height).preset, spec.scene.kind in LYING
-    return fit(preset, _aspect(spec, width, height), width, height, lies=lies)
+    preset, top_down = _roomy(spec, width, height).preset, spec.scene.kind in TOP_DOWN
+    return fit(preset, _aspect(spec, width, height), width, height, top_down=top_down)
 
 
 def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
@@ -67,7 +89,7 @@ def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
     left, top, right, bottom = place_of(spec, width, height)
     x = (left + right) / 2
     fill = spec.preset.fill
-    if spec.scene.kind in LYING:
+    if spec.scene.kind in TOP_DOWN:
         h = min(bottom - top, (right - left) / product_aspect)
         y = (top + bottom + h) / 2
     else:
@@ -85,48 +107,41 @@ def pinned(
     on_step: Callable[[float], None],
     *,
     control: PaletteControl,
-    kept: Keeping | None = None,
+    cache: Cache | None = None,
 ) -> Pinned:
-    """Return the spec's background for a width×height canvas: the kept one, else a new one, which is then kept.
+    """Return the spec's background for a width×height canvas: the cached one, else a new one, which is then cached.
 
     Raises as `pipeline.background.paint.paint` does.
     """
+    site = PinnedSite(width, height)
     by = painting(networks)
     name = _name(spec, width, height, by, control)
-    kept = None if by is None else kept
+    cache = None if by is None else cache
 
-    def lay(one: Spec) -> Layout:
-        return composed(one, width, height)
-
-    def recalled() -> Pinned | None:
-        data = None if kept is None else kept.recall("scenes", name)
+    def cached() -> Pinned | None:
+        data = None if cache is None else cache.get("scenes", name)
         if data is None:
             return None
         background, seed, tried = unpacked(data)
-        layout = lay(replace(spec, seed=seed, palette=spec.palette if control.sketch else ()))
+        layout = site.compose(replace(spec, seed=seed, palette=spec.palette if control.sketch else ()))
         return Pinned(layout, background, seed, tried, "cached")
 
-    found = recalled()
+    found = cached()
     if found is not None:
         return found
     left, top, right, bottom = (round(side) for side in place_of(spec, width, height))
     product = np.zeros((height, width), np.float32)
     product[max(0, top) : bottom, max(0, left) : right] = 1
-    chosen = choose(spec, lay, product, networks.generator, on_step, control=control)
+    best = search(spec, site, product, networks.generator, on_step, control=control)
     # Another worker may have made it meanwhile: the first one is the brand's.
-    found = recalled()
+    found = cached()
     if found is not None:
         return found
-    data = packed(chosen.background, chosen.seed, chosen.tried)
-    if kept is not None:
-        kept.keep("scenes", name, data)
+    data = packed(best.background, best.seed, best.tried)
+    if cache is not None:
+        cache.put("scenes", name, data)
     background, seed, tried = unpacked(data)
-    return Pinned(chosen.layout, background, seed, tried, "computed")
-
-
-def composed(spec: Spec, width: int, height: int) -> Layout:
-    """Lay the scene out for a width×height canvas and whatever will stand in it."""
-    return compose(_roomy(spec, width, height), width, height, _aspect(spec, width, height), seen=SEEN)
+    return Pinned(best.layout, background, seed, tried, "computed")
 
 
 def packed(background: Rgb, seed: int, tried: list[dict[str, Any]]) -> bytes:
@@ -156,13 +171,13 @@ def unpacked(data: bytes) -> tuple[Rgb, int, list[dict[str, Any]]]:
 
 
 def _roomy(spec: Spec, width: int, height: int) -> Spec:
-    if spec.scene.kind in LYING or height <= width:
+    if spec.scene.kind in TOP_DOWN or height <= width:
         return spec
     return replace(spec, preset=replace(spec.preset, fill=PLACE * spec.preset.fill))
 
 
 def _aspect(spec: Spec, width: int, height: int) -> float:
-    if spec.scene.kind in LYING:
+    if spec.scene.kind in TOP_DOWN:
         return width / height
     return PLACE * float(np.sqrt(max(1.0, width / height)))
 

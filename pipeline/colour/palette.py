@@ -17,7 +17,7 @@ CLUSTERS = 8
 #: Clusters nearer to each other than this (CIEDE2000) are one colour to the eye in a backdrop, and are merged.
 MERGE_BELOW = 3.0
 #: A colour on less than this share of the background is not called dominant.
-LEAST_SHARE = 0.005
+MIN_SHARE = 0.005
 #: Longest side of the reduced picture on which colours are clustered, pixels.
 MEASURED_SIDE = 192
 #: What the background should meet, CIEDE2000: what the service promises. Any single colour may miss by twice the mean,
@@ -90,7 +90,7 @@ def dominant_colours(
     weights = np.bincount(labels, minlength=len(centres)).astype(np.float64)
     centres, weights = _merged(centres[weights > 0], weights[weights > 0])
     shares = weights / len(pixels)
-    order = [index for index in np.argsort(-shares, kind="stable") if shares[index] >= LEAST_SHARE]
+    order = [index for index in np.argsort(-shares, kind="stable") if shares[index] >= MIN_SHARE]
     return centres[order].astype(np.float32), shares[order]
 
 

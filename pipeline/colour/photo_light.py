@@ -24,12 +24,12 @@ AGREEMENT = 6.0
 USUAL = 0.5
 #: The background takes this share of the photo's tint and exposure, and so much at most: CIEDE2000, stops.
 SHARE = 0.5
-MOST_TINT = 1.5
-MOST_STOPS = 0.25
+MAX_TINT = 1.5
+MAX_STOPS = 0.25
 #: What moves colours less is left out; CIEDE2000.
-LEAST_TINT = 0.1
+MIN_TINT = 0.1
 #: Least rows of the product, of the looked-at photo, that can tell a side.
-LEAST_ROWS = 12
+MIN_ROWS = 12
 #: So sure must a side be for the scene to be lit from it; a wrong one is worse than the scene's own.
 SURE_SIDE = 0.45
 
@@ -77,12 +77,12 @@ def matched(background: Rgb, light: PhotoLight, asked: bool) -> Rgb:
     """Return the H×W×3 sRGB background a little in the photo's light; the same array where there is nothing to do.
 
     In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴), which multiplies by g below the highlights and keeps
-    0 and 1. g is `white` to a power of at most SHARE × confidence, which moves no grey by more than MOST_TINT, and
-    unless colours are `asked`, 2 to the power SHARE × exposure of at most ±MOST_STOPS.
+    0 and 1. g is `white` to a power of at most SHARE × confidence, which moves no grey by more than MAX_TINT, and
+    unless colours are `asked`, 2 to the power SHARE × exposure of at most ±MAX_STOPS.
     """
     gain = _tint(light)
     if not asked:
-        gain = gain * np.float32(2 ** float(np.clip(SHARE * light.exposure, -MOST_STOPS, MOST_STOPS)))
+        gain = gain * np.float32(2 ** float(np.clip(SHARE * light.exposure, -MAX_STOPS, MAX_STOPS)))
     if (gain == 1).all():
         return background
     out = np.empty_like(background)
@@ -101,9 +101,9 @@ def _tint(light: PhotoLight) -> NDArray[np.float32]:
     for _ in range(3):
         gain = _of_luminance_one(light.white**power)
         moved = float(delta_e00(srgb_to_lab(linear_to_srgb(greys * gain)), srgb_to_lab(linear_to_srgb(greys))).max())
-        if moved <= MOST_TINT:
-            return one if moved < LEAST_TINT else gain
-        power *= 0.98 * MOST_TINT / moved
+        if moved <= MAX_TINT:
+            return one if moved < MIN_TINT else gain
+        power *= 0.98 * MAX_TINT / moved
     return gain
 
 
@@ -172,7 +172,7 @@ def _form(linear: Field, product: NDArray[np.bool_], box: Box) -> tuple[float, f
         hue = np.log(two[[0, 2]] / two[1]) - np.log(one[[0, 2]] / one[1])
         alike.append(float(np.exp(-np.sum((hue / 0.2) ** 2))))
     weight = np.array(alike)
-    if weight.sum() < LEAST_ROWS or weight.mean() < 0.25:
+    if weight.sum() < MIN_ROWS or weight.mean() < 0.25:
         return 0.0, 0.0
     slope = np.array(stops)
     middle = float(np.average(slope, weights=weight))

@@ -1,4 +1,4 @@
-"""What the product takes of a scene's first light, in one pass: each ray is followed once, then past the product."""
+"""The share of a scene's first light that the product blocks: each ray is followed once, then past the product."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from pipeline.colour.spaces import LUMINANCE
 from pipeline.core.parallel import THREADS
 from pipeline.geometry.ray import Bounds, Field, Triple
 from pipeline.geometry.solids import Caster
-from pipeline.light.first_light import DOME_SAMPLES, KEY_SAMPLES, Shade
+from pipeline.light.first_light import DOME_SAMPLES, KEY_SAMPLES, LightTracer
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
@@ -18,17 +18,17 @@ from pipeline.scene.trace import Geometry, trace
 _BLOCK = 12000
 
 
-def taken(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:
-    """Return the surfaces of a width×height picture and, H×W, the share of first light that `caster` takes from each.
+def blocked_share(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:
+    """Return the surfaces of a width×height picture and, H×W, the share of first light that `caster` blocks.
 
     `around` is a box around the caster. Shares of luminance, 0–1; 0 where it stands in no light's way and on what
-    shines itself. The caster gives nothing back, and the parts give back less by what it takes of their direct light.
+    shines itself. No light bounces off the caster, and the parts give back less by what it takes of their direct light.
     """
     geometry = trace(layout, width, height)
-    shade = Shade(layout, geometry)
-    where = np.flatnonzero(shade.lit.reshape(-1))
+    lights = LightTracer(layout, geometry)
+    where = np.flatnonzero(lights.receives_light.reshape(-1))
     blocks = np.array_split(where, max(1, where.size // _BLOCK))
-    past = _Past(shade, caster, around)
+    tracer = _ShadowTracer(lights, caster, around)
 
     def whole(compute: Callable[[NDArray[np.intp]], Field], channels: int) -> Field:
         out = np.zeros((geometry.depth.size, channels), np.float32)
@@ -37,45 +37,49 @@ def taken(layout: Layout, width: int, height: int, caster: Caster, around: Bound
                 out[block] = values
         return out.reshape(*geometry.depth.shape, channels)
 
-    direct = whole(past.direct, 8)
+    direct = whole(tracer.direct, 8)
     rig = layout.rig
-    key = [shade.shared(direct[..., channel])[..., None] * (rig.key * rig.key_tint) for channel in (0, 1)]
-    light, left = key[0] + direct[..., 2:5], key[1] + direct[..., 5:8]
+    key = [lights.shared(direct[..., channel])[..., None] * (rig.key * rig.key_tint) for channel in (0, 1)]
+    light, remaining = key[0] + direct[..., 2:5], key[1] + direct[..., 5:8]
     # Radiance of what a ray of the dome meets; the last is the open dome, which index -1 finds.
     fill = (rig.fill * rig.fill_tint)[None]
-    seen, seen_left = (np.concatenate([shade.given_back(field), fill]) @ LUMINANCE for field in (light, left))
-    dome = whole(lambda block: past.dome(block, seen, seen_left), 2)
-    light, left = (field @ LUMINANCE + shade.shared(dome[..., channel]) for channel, field in enumerate((light, left)))
-    share = np.where(shade.lit, 1 - left / np.maximum(light, 1e-4), 0)
+    seen, seen_remaining = (
+        np.concatenate([lights.given_back(field), fill]) @ LUMINANCE for field in (light, remaining)
+    )
+    dome = whole(lambda block: tracer.dome(block, seen, seen_remaining), 2)
+    light, remaining = (
+        field @ LUMINANCE + lights.shared(dome[..., channel]) for channel, field in enumerate((light, remaining))
+    )
+    share = np.where(lights.receives_light, 1 - remaining / np.maximum(light, 1e-4), 0)
     return geometry, np.clip(share, 0, 1).astype(np.float32)
 
 
-class _Past:
-    """Follows a shade's rays past a caster; its answers are pairs: all light, and what the caster leaves of it."""
+class _ShadowTracer:
+    """Traces all lights' rays past a caster; its answers are pairs: all light, and what the caster leaves of it."""
 
-    def __init__(self, shade: Shade, caster: Caster, around: Bounds):
-        self.shade, self.caster = shade, caster
+    def __init__(self, lights: LightTracer, caster: Caster, around: Bounds):
+        self.lights, self.caster = lights, caster
         left, low, back, right, top, front = around
         # Rays are first held against the ball around that box.
         self.middle = tuple(np.float32(a + b) / 2 for a, b in ((left, right), (low, top), (back, front)))
         self.square = np.float32((right - left) ** 2 + (top - low) ** 2 + (front - back) ** 2) / 4
 
     def direct(self, block: NDArray[np.intp]) -> Field:
-        """Return n×8: the key light, 2 × 1 as `Shade` weighs it; the tubes' light, 2 × RGB, linear."""
-        point, normal, pattern = self.shade.at(block)
+        """Return n×8: the key light, 2 × 1 as `LightTracer` weighs it; the tubes' light, 2 × RGB, linear."""
+        point, normal, pattern = self.lights.at(block)
         out = np.zeros((block.size, 8), np.float32)
         towards = self._towards(point)
-        for way, power in self.shade.key_rays(point, normal, pattern):
+        for way, power in self.lights.key_rays(point, normal, pattern):
             out[:, 0] += power
             power[self._blocked(point, way, towards, power > 0, 1.0)] = 0
             out[:, 1] += power
         out[:, :2] /= KEY_SAMPLES
-        for part in self.shade.layout.parts:
+        for part in self.lights.layout.parts:
             if part.role != "tube":
                 continue
-            radiance = self.shade.layout.radiance(part)
+            radiance = self.lights.layout.radiance(part)
             both = np.zeros((2, block.size), np.float32)
-            for way, power in self.shade.tube_rays(part, point, normal):
+            for way, power in self.lights.tube_rays(part, point, normal):
                 both[0] += power
                 power[self._blocked(point, way, towards, power > 1e-4, 0.97)] = 0
                 both[1] += power
@@ -83,15 +87,15 @@ class _Past:
             out[:, 5:] += both[1][:, None] * radiance
         return out
 
-    def dome(self, block: NDArray[np.intp], seen: Field, left: Field) -> Field:
-        """Return n×2 luminance that comes from the dome and the parts, which are (parts + 1) `seen` and `left`."""
-        point, normal, pattern = self.shade.at(block)
+    def dome(self, block: NDArray[np.intp], seen: Field, remaining: Field) -> Field:
+        """Return n×2 luminance that comes from the dome and the parts, which are (parts + 1) `seen` and `remaining`."""
+        point, normal, pattern = self.lights.at(block)
         towards = self._towards(point)
         out = np.zeros((block.size, 2), np.float32)
         everywhere = np.ones(block.size, bool)
-        for way, nearest, met in self.shade.dome_rays(point, normal, pattern):
+        for way, nearest, met in self.lights.dome_rays(point, normal, pattern):
             out[:, 0] += seen[met]
-            power = left[met]
+            power = remaining[met]
             power[self._blocked(point, way, towards, everywhere, nearest)] = 0
             out[:, 1] += power
         return out / np.float32(DOME_SAMPLES)

@@ -10,8 +10,8 @@ from pipeline.core.types import Placed, Rgb
 _ROWS = 256
 
 
-def shade(background: Rgb, shadow: NDArray[np.float32]) -> Rgb:
-    """Return the H×W×3 sRGB background with the share `shadow` (H×W, 0–1) of its light taken away.
+def apply_shadow(background: Rgb, shadow: NDArray[np.float32]) -> Rgb:
+    """Return the H×W×3 sRGB background with the share `shadow` (H×W, 0–1) of its linear light taken away.
 
     Pixels without shadow stay exactly as they are.
     """

@@ -1,11 +1,11 @@
-"""What a product's being there does to its scene: the light that it takes, and its mirror image."""
+"""A product's effects on its scene: its cast shadow, which is the light that it takes, and its mirror image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.compositing.composite import shade
+from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.shadow import CastShadow, cast_shadow
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
@@ -14,7 +14,7 @@ from pipeline.scene.layout import Layout
 
 
 @dataclass(frozen=True)
-class Presence:
+class ProductEffects:
     """A product's shadow and mirror image, each made once for a layout and shown on a picture of any size."""
 
     #: None where there is none.
@@ -25,32 +25,32 @@ class Presence:
         """Return what lays both on a width×height background, sRGB in [0, 1]."""
         return self._shown(None if self.shadow is None else self.shadow.at(width, height), 0.0)
 
-    def near(self, width: int, height: int, *, least_shadow: float, least_mirrored: float) -> Callable[[Rgb], Rgb]:
+    def near(self, width: int, height: int, *, min_shadow: float, min_mirrored: float) -> Callable[[Rgb], Rgb]:
         """Return what `at` does, kept to where it is seen: the rest of the background stays as it is, to the bit.
 
-        A product takes light from all of a scene, if little. Where that is less than the share `least_shadow`, nothing
+        A product takes light from all of a scene, if little. Where that is less than the share `min_shadow`, nothing
         is taken, and from there on the shadow begins at nothing. Where the mirror image covers less than
-        `least_mirrored` of the surface, there is none.
+        `min_mirrored` of the surface, there is none.
         """
-        taken = None if self.shadow is None else self.shadow.at(width, height)
-        if taken is not None:
-            taken = np.maximum((taken - np.float32(least_shadow)) / np.float32(1 - least_shadow), 0)
-        return self._shown(taken, least_mirrored)
+        blocked = None if self.shadow is None else self.shadow.at(width, height)
+        if blocked is not None:
+            blocked = np.maximum((blocked - np.float32(min_shadow)) / np.float32(1 - min_shadow), 0)
+        return self._shown(blocked, min_mirrored)
 
-    def _shown(self, taken: Field | None, least_mirrored: float) -> Callable[[Rgb], Rgb]:
+    def _shown(self, blocked: Field | None, min_mirrored: float) -> Callable[[Rgb], Rgb]:
         def shown(background: Rgb) -> Rgb:
-            shaded = background if taken is None else shade(background, taken)
-            return shaded if self.image is None else self.image.on(shaded, least_mirrored)
+            shaded = background if blocked is None else apply_shadow(background, blocked)
+            return shaded if self.image is None else self.image.on(shaded, min_mirrored)
 
         return shown
 
 
-def presence(placed: Placed, layout: Layout, cut_sides: tuple[str, ...]) -> Presence:
+def product_effects(placed: Placed, layout: Layout, cut_sides: tuple[str, ...]) -> ProductEffects:
     """Trace what the placed product does to a layout. `cut_sides`: the sides of the photo that cut it.
 
     Cut off below, its foot isn't seen; cut off above, it hangs. Either way it stands on nothing: nothing falls on the
     floor and no polish mirrors it. What lies is seen whole by the surface wherever the photo cuts it.
     """
-    afloat = not layout.lies and ("bottom" in cut_sides or "top" in cut_sides)
+    afloat = not layout.top_down and ("bottom" in cut_sides or "top" in cut_sides)
     shadow = cast_shadow(placed.alpha, layout, cut_below=afloat)
-    return Presence(shadow, None if afloat or layout.lies else mirror_image(placed, layout))
+    return ProductEffects(shadow, None if afloat or layout.top_down else mirror_image(placed, layout))

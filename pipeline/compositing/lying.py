@@ -1,4 +1,4 @@
-"""A product that lies on a surface seen from above, as what stands in the light's way."""
+"""The shadow proxy of a product that lies on a surface seen from above: a low solid that stands in the light's way."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ _PLAN = 48
 
 
 @dataclass(frozen=True, eq=False)
-class Lying:
+class LyingProxy:
     """The silhouette as a low solid: slices parallel to the surface, smaller towards the top."""
 
     #: h×w: canvas heights from the outline inwards, 0 outside.
@@ -35,7 +35,7 @@ class Lying:
     thick: float
 
     @classmethod
-    def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout) -> "Lying":
+    def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout) -> "LyingProxy":
         """Lay h×w alpha, whose tight box is `box` in its pixels, where the layout has its product."""
         height = alpha.shape[0]
         mask = np.asarray(alpha > 0.5)

@@ -8,7 +8,7 @@ from pipeline.core.resample import tight_box
 from pipeline.core.types import Cutout, Placed
 
 #: Enlarged by more than this, a product looks soft and the caller is told.
-MOST_ENLARGED = 1.5
+MAX_ENLARGED = 1.5
 
 
 def place(
@@ -21,7 +21,7 @@ def place(
     upscaled.
     """
     tight = tight_box(cutout.alpha > 0.5)
-    assert tight is not None  # refine refuses empty cut-outs
+    assert tight is not None  # extract_foreground refuses empty cut-outs
     scale = (box[2] - box[0]) / (tight[2] - tight[0])
     if abs(scale - 1) < 1e-6:
         scale = 1.0
@@ -51,7 +51,7 @@ def place(
         alpha[where], rgb[where] = _resampled(cutout, (source[0], source[1], source[2], source[3]), x1 - x0, y1 - y0)
     placed = tight_box(alpha > 0.5)
     assert placed is not None
-    return Placed(rgb, alpha, placed, scale), (("upscaled",) if scale > MOST_ENLARGED else ())
+    return Placed(rgb, alpha, placed, scale), (("upscaled",) if scale > MAX_ENLARGED else ())
 
 
 def _resampled(

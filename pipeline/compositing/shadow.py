@@ -11,15 +11,15 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pipeline.compositing.blocked_light import taken
-from pipeline.compositing.lying import Lying
-from pipeline.compositing.standing import Standee
+from pipeline.compositing.blocked_light import blocked_share
+from pipeline.compositing.lying import LyingProxy
+from pipeline.compositing.standing import StandingProxy
 from pipeline.core.resample import Box, resize, tight_box
 from pipeline.core.types import Alpha
-from pipeline.cutout.contact import lower_contour
+from pipeline.cutout.contact import contact_band
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
-from pipeline.light.relight import spread
+from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
@@ -35,7 +35,7 @@ class CastShadow:
     """A product's shadow, traced once on a small grid; brought to a picture of any size."""
 
     layout: Layout
-    #: The surfaces of the grid and, h×w, the share of light that is taken from each.
+    #: The surfaces of the grid and, h×w, the share of light that is blocked.
     geometry: Geometry
     share: Field
     #: The occlusion under the foot, on the silhouette's grid.
@@ -46,12 +46,12 @@ class CastShadow:
     def at(self, width: int, height: int) -> Field:
         """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it."""
         full = trace(self.layout, width, height)
-        taken_share = spread(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
+        blocked = upsample_within_surfaces(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
-            return np.where(upright[full.part], taken_share, 0)
+            return np.where(upright[full.part], blocked, 0)
         occluded = np.clip(resize(self.occlusion, width, height), 0, 1)
-        return 1 - (1 - taken_share) * (1 - occluded)
+        return 1 - (1 - blocked) * (1 - occluded)
 
 
 def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> CastShadow | None:
@@ -68,9 +68,9 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
         return None
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
-    solid: Caster = Lying.of(small, box, layout) if layout.lies else Standee.of(small, box, layout)
-    geometry, share = taken(layout, *traced_at, solid, _around(box, grid[1], layout))
-    occlusion = _occlusion_around(small, box) if layout.lies else _occlusion(small, box)
+    solid: Caster = LyingProxy.of(small, box, layout) if layout.top_down else StandingProxy.of(small, box, layout)
+    geometry, share = blocked_share(layout, *traced_at, solid, _around(box, grid[1], layout))
+    occlusion = _occlusion_around(small, box) if layout.top_down else _occlusion(small, box)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
 
 
@@ -84,7 +84,7 @@ def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
     if box is None:
         return np.zeros_like(alpha)
     wide = box[2] - box[0]
-    band = lower_contour(small, box, 0.012 * wide)
+    band = contact_band(small, box, 0.012 * wide)
     shadow = strength * np.maximum(gaussian_filter(band, 0.012 * wide), 0.6 * gaussian_filter(band, 0.035 * wide))
     rows, columns = np.arange(grid[1])[:, None], np.arange(grid[0])[None]
     border = np.minimum(
@@ -99,10 +99,10 @@ def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
 
 def _around(box: Box, height: int, layout: Layout) -> Bounds:
     """Return a box around the solid that the silhouette becomes: never deeper than two thirds of its width."""
-    x, y = layout.stand
+    x, y = layout.foot
     left, top, right, bottom = (side / height for side in box)
     deep = 0.67 * (right - left) + MARGIN
-    return left - x - MARGIN, y - bottom - MARGIN, -deep, right - x + MARGIN, y - top + MARGIN, deep * layout.lies
+    return left - x - MARGIN, y - bottom - MARGIN, -deep, right - x + MARGIN, y - top + MARGIN, deep * layout.top_down
 
 
 def _occlusion_around(alpha: Field, box: Box) -> Field:
@@ -116,7 +116,7 @@ def _occlusion_around(alpha: Field, box: Box) -> Field:
 def _occlusion(alpha: Field, box: Box) -> Field:
     """Return h×w: dark and tight under the foot, finer than the traced light can tell."""
     wide = box[2] - box[0]
-    band = lower_contour(alpha, box, 0.016 * wide)
+    band = contact_band(alpha, box, 0.016 * wide)
     tight = gaussian_filter(band, max(0.7, 0.01 * wide))
     near = gaussian_filter(band, 0.03 * wide)
     around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))

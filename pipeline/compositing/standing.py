@@ -1,4 +1,4 @@
-"""The product as a solid: its silhouette stood up in the layout, so that light can be traced past it."""
+"""The shadow proxy of a product that stands: its silhouette as a solid, so that light can be traced past it."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ SLICES = (-0.85, -0.5, 0.0, 0.5, 0.85)
 
 
 @dataclass(frozen=True, eq=False)
-class Standee:
+class StandingProxy:
     """The silhouette as a solid: upright slices, narrower towards front and back, as if what is wide were round."""
 
     #: h×w silhouette, True inside, and each row's middle and half width in pixels.
@@ -29,7 +29,7 @@ class Standee:
     deep: float
 
     @classmethod
-    def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout) -> "Standee":
+    def of(cls, alpha: Field, box: tuple[int, int, int, int], layout: Layout) -> "StandingProxy":
         """Stand h×w alpha, whose tight box is `box`, on the layout's spot."""
         height = alpha.shape[0]
         mask = np.asarray(alpha > 0.5)
@@ -37,7 +37,7 @@ class Standee:
         left, right = np.argmax(mask, 1), mask.shape[1] - np.argmax(mask[:, ::-1], 1)
         middle = np.where(rows, (left + right) / 2, (box[0] + box[2]) / 2).astype(np.float32)
         half = np.where(rows, (right - left) / 2, 0).astype(np.float32)
-        x, y = layout.stand
+        x, y = layout.foot
         deep = DEPTH * min((box[2] - box[0]) / height, 0.8 * (box[3] - box[1]) / height)
         return cls(mask, middle, half, float(height), (x * height, y * height), deep)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resample import tight_box
+
 #: H×W×3 sRGB (gamma-encoded) bytes, 0–255.
 Rgb8 = NDArray[np.uint8]
 #: H×W×3 in [0, 1]; sRGB (gamma-encoded) unless the name says `linear`.
@@ -42,7 +44,13 @@ class Cutout:
     #: Left and top of this crop in the photo, pixels.
     origin: tuple[int, int] = (0, 0)
     #: Share of the product, 0–1, that looks like the place behind it: holes that may have stayed filled.
-    enclosed: float = 0.0
+    filled_hole_share: float = 0.0
+
+    @property
+    def aspect(self) -> float:
+        """Width over height of the product's tight box; 1 where nothing is opaque."""
+        left, top, right, bottom = tight_box(self.alpha > 0.5) or (0, 0, 1, 1)
+        return (right - left) / (bottom - top)
 
 
 @dataclass(frozen=True)

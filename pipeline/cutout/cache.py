@@ -1,5 +1,5 @@
-"""What a swap keeps for later ones, so that it is made once: cut-outs, by the photo and what cut it. Pinned backgrounds
-are kept in the same way by `pipeline.background.pinned`.
+"""A cache, so that later swaps make nothing twice: cut-outs, by the photo and what cut it. Pinned backgrounds
+are cached in the same way by `pipeline.background.pinned`.
 
 The pipeline knows names and bytes; where they lie, and for how long, is its caller's business
 (`service.storage.cache`).
@@ -20,43 +20,43 @@ from pipeline.cutout.foreground import own_colours
 Kind = Literal["cutouts", "scenes"]
 
 
-class Keeping(Protocol):
-    """Where things are kept. Whatever breaks there, neither method raises: all that is kept can be made anew."""
+class Cache(Protocol):
+    """A cache of bytes by kind and name. Whatever breaks there, neither method raises: all of it can be made anew."""
 
-    def recall(self, kind: Kind, name: str) -> bytes | None:
-        """Return what was kept under that name, whole and unaltered, by this very code; None where there is none."""
+    def get(self, kind: Kind, name: str) -> bytes | None:
+        """Return what was put under that name, whole and unaltered, by this very code; None for a miss."""
 
-    def keep(self, kind: Kind, name: str, data: bytes) -> None:
-        """Keep bytes under a name, in place of what is there."""
+    def put(self, kind: Kind, name: str, data: bytes) -> None:
+        """Store bytes under a name, in place of what is there."""
 
 
-class KeptCutout:
-    """The cut-out of one photo, recalled or kept. `kept` None, or networks without a version: neither.
+class CutoutCache:
+    """The cache entry of one photo's cut-out. `cache` None, or networks without a version: never a hit, nothing stored.
 
-    `data` is the photo's file. What is kept is the alpha, and what was said of it; the colours are worked out again
+    `data` is the photo's file. What is stored is the alpha, and what was said of it; the colours are worked out again
     from the photo, which is there anyway and takes most of the room.
     """
 
-    def __init__(self, kept: Keeping | None, data: bytes, networks: Networks):
+    def __init__(self, cache: Cache | None, data: bytes, networks: Networks):
         by = cutting(networks)
-        self._kept = None if by is None else kept
+        self._cache = None if by is None else cache
         self._name = json.dumps([hashlib.sha256(data).hexdigest(), sorted((by or {}).items())])
-        #: What the report says of it.
-        self.came: Literal["computed", "cached"] = "computed"
+        #: What the report says of it: a hit is "cached".
+        self.cache_status: Literal["computed", "cached"] = "computed"
 
-    def recall(self, photo: Photo) -> Cutout | None:
-        """Return the cut-out of the decoded photo as `refine` made it, to the bit; None where none is kept."""
-        data = None if self._kept is None else self._kept.recall("cutouts", self._name)
+    def get(self, photo: Photo) -> Cutout | None:
+        """Return the cut-out of the decoded photo as `extract_foreground` made it, to the bit; None for a miss."""
+        data = None if self._cache is None else self._cache.get("cutouts", self._name)
         if data is None:
             return None
         cutout = unpacked(data, photo)
-        self.came = "cached"
+        self.cache_status = "cached"
         return cutout
 
-    def keep(self, cutout: Cutout) -> Cutout:
-        """Keep a cut-out that was just made, and return it."""
-        if self._kept is not None:
-            self._kept.keep("cutouts", self._name, packed(cutout))
+    def put(self, cutout: Cutout) -> Cutout:
+        """Store a cut-out that was just made, and return it."""
+        if self._cache is not None:
+            self._cache.put("cutouts", self._name, packed(cutout))
         return cutout
 
 
@@ -72,7 +72,7 @@ def packed(cutout: Cutout) -> bytes:
         "confidence": cutout.confidence,
         "warnings": cutout.warnings,
         "cut_sides": cutout.cut_sides,
-        "enclosed": cutout.enclosed,
+        "enclosed": cutout.filled_hole_share,
     }
     file = BytesIO()
     np.savez_compressed(
@@ -104,5 +104,5 @@ def unpacked(data: bytes, photo: Photo) -> Cutout:
         warnings=tuple(facts["warnings"]),
         cut_sides=tuple(facts["cut_sides"]),
         origin=(left, top),
-        enclosed=facts["enclosed"],
+        filled_hole_share=facts["enclosed"],
     )

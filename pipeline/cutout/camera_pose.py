@@ -1,4 +1,4 @@
-"""From how high a photo looks down on its product, as far as the base tells it."""
+"""The camera's pose: from how high a photo looks down on its product, as far as the base tells it."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ SIDE = 512
 LONG_EDGE = 0.18
 ROUND_CORNER = 0.1
 #: The flatter edge's slope at least; below it a photo is taken from about level with the product.
-LEAST_SLOPE = 0.06
+MIN_SLOPE = 0.06
 #: The steepest that an edge of a base is seen, rise over run; sides are steeper.
 STEEPEST = 1.3
 #: How far a straight edge may bend: a share of its length, and pixels. A ball's side bends more, a can's rim less.
@@ -24,20 +24,20 @@ BEND, GRAIN = 0.025, 0.4
 
 
 @dataclass(frozen=True)
-class Stance:
-    """How the photo sees the ground that the product stands on; all 0 where it doesn't tell."""
+class CameraPose:
+    """The camera's pose: how the photo sees the ground that the product stands on; all 0 where it doesn't tell."""
 
     #: Product widths in the picture from the foot up to the hidden far corner of its base.
-    rise: float = 0.0
+    base_rise: float = 0.0
     #: The camera's height above the foot over its distance.
-    slope: float = 0.0
+    pitch_slope: float = 0.0
 
 
-UNTOLD = Stance()
+UNKNOWN_POSE = CameraPose()
 
 
-def stance(alpha: Alpha) -> Stance:
-    """Read the stance off a cut-out's H×W alpha; UNTOLD where no two edges of a base recede from the foot.
+def camera_pose(alpha: Alpha) -> CameraPose:
+    """Estimate the pose from a cut-out's H×W alpha; UNKNOWN_POSE where no two edges of a base recede from the foot.
 
     The edges are those of the silhouette's lower hull, so that feet and bumpers count as the corners that they are.
     Edges of a rectangular base are square to each other, so the product of their slopes in the picture is the square
@@ -49,7 +49,7 @@ def stance(alpha: Alpha) -> Stance:
     small = np.clip(resize(alpha, *grid, Image.Resampling.BOX), 0, 1)
     box = tight_box(small > 0.5)
     if box is None:
-        return UNTOLD
+        return UNKNOWN_POSE
     wide = box[2] - box[0]
     lowest, columns = lowest_points(small)
     foot = np.flatnonzero(columns & (lowest >= lowest[columns].max() - 0.5))
@@ -58,12 +58,12 @@ def stance(alpha: Alpha) -> Stance:
         rise = np.where(columns[reach], lowest[foot[0]] - lowest[reach], np.inf).astype(np.float32)
         near, far = _straight(rise, wide)
         if far - near < LONG_EDGE * wide:
-            return UNTOLD
+            return UNKNOWN_POSE
         rises.append(float(rise[far]) / wide)
         slopes.append(float(rise[far] - rise[near]) / (far - near))
-    if min(slopes) < LEAST_SLOPE:
-        return UNTOLD
-    return Stance(sum(rises), float(np.sqrt(slopes[0] * slopes[1])))
+    if min(slopes) < MIN_SLOPE:
+        return UNKNOWN_POSE
+    return CameraPose(sum(rises), float(np.sqrt(slopes[0] * slopes[1])))
 
 
 def _straight(rise: Field, wide: int) -> tuple[int, int]:

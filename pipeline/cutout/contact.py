@@ -1,4 +1,4 @@
-"""Where a silhouette touches what it stands on: its lower contour, column by column."""
+"""The contact of a product with what it stands on: its silhouette's lower contour, column by column."""
 
 import itertools
 
@@ -25,7 +25,7 @@ STEEPEST_RIM = 0.3
 FOOT = 0.12
 
 
-def lower_contour(alpha: Field, box: Box, thick: float) -> Field:
+def contact_band(alpha: Field, box: Box, thick: float) -> Field:
     """Return a band along the silhouette's lowest points, fading where they rise from the foot.
 
     Under a base that stands on feet the whole gap down to the surface belongs to it.
@@ -75,8 +75,8 @@ def receding_base(lowest: Field, columns: NDArray[np.bool_], box: Box) -> tuple[
     return touching, ground
 
 
-def long_edges(rise: Field, least: float, steepest: float = STEEPEST_BASE) -> list[tuple[int, int]]:
-    """Return the ends of the edges of the lower hull of `rise` that are `least` long and no steeper than that."""
+def long_edges(rise: Field, min_length: float, steepest: float = STEEPEST_BASE) -> list[tuple[int, int]]:
+    """Return the ends of the edges of the lower hull of `rise` that are `min_length` long and no steeper than that."""
     hull: list[int] = []
     for at in np.flatnonzero(np.isfinite(rise)):
         while len(hull) > 1 and (rise[at] - rise[hull[-2]]) * (hull[-1] - hull[-2]) <= (
@@ -87,7 +87,7 @@ def long_edges(rise: Field, least: float, steepest: float = STEEPEST_BASE) -> li
     return [
         (near, far)
         for near, far in itertools.pairwise(hull)
-        if far - near >= least and rise[far] - rise[near] <= steepest * (far - near)
+        if far - near >= min_length and rise[far] - rise[near] <= steepest * (far - near)
     ]
 
 

@@ -24,10 +24,10 @@ MIXED = 0.8
 FUSION_SIDE = 640
 
 
-def refine(photo: Photo, alpha: Alpha, *, agreement: float, undecided: float) -> Cutout:
+def extract_foreground(photo: Photo, alpha: Alpha, *, agreement: float, ambiguous_share: float) -> Cutout:
     """Make the cut-out from the photo and its H×W alpha.
 
-    `agreement` and `undecided` come from the segmentation; what may be wrong is said by `pipeline.cutout.warnings`.
+    `agreement` and `ambiguous_share` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
     Raises NoSubject where nothing is left.
     """
     alpha = np.clip((alpha - VEIL) / (1 - 2 * VEIL), 0, 1) if photo.alpha is None else alpha
@@ -36,11 +36,13 @@ def refine(photo: Photo, alpha: Alpha, *, agreement: float, undecided: float) ->
     if box is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
     height, width = alpha.shape
-    doubt = doubts(photo.rgb, alpha, agreement=agreement, undecided=undecided, own=photo.alpha is not None)
+    doubt = doubts(
+        photo.rgb, alpha, agreement=agreement, ambiguous_share=ambiguous_share, from_file_alpha=photo.alpha is not None
+    )
     left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
     alpha = np.ascontiguousarray(alpha[top:bottom, left:right])
     rgb = own_colours(photo, alpha, (left, top))
-    return Cutout(rgb, alpha, doubt.confidence, doubt.warnings, doubt.cut_sides, (left, top), doubt.enclosed)
+    return Cutout(rgb, alpha, doubt.confidence, doubt.warnings, doubt.cut_sides, (left, top), doubt.filled_hole_share)
 
 
 def own_colours(photo: Photo, alpha: Alpha, origin: tuple[int, int]) -> Rgb:

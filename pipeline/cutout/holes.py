@@ -24,7 +24,7 @@ EXACT, NEAR = 0.6, 1.2
 #: Its rim lies this far from the backdrop over this share of its length.
 SET_OFF, ALL_ROUND = 4.0, 0.6
 #: Least part of the product that counts, as a share of it; and the L* below and above which the backdrop is clipped.
-LEAST_PART = 0.002
+MIN_PART = 0.002
 CLIPPED = (1.0, 99.6)
 #: Rounds of the fit, and the share of the nearest pixels that each but the first is made on: shadows drop out.
 ROUNDS, KEPT = 4, 0.8
@@ -81,7 +81,7 @@ def _proved(away: NDArray[np.float32], product: Mask) -> Mask:
     out = np.zeros_like(product)
     for index in range(1, count + 1):
         part = parts == index
-        if part.sum() < LEAST_PART * product.sum() or np.quantile(away[part], 0.9) > EXACT:
+        if part.sum() < MIN_PART * product.sum() or np.quantile(away[part], 0.9) > EXACT:
             continue
         rim = binary_dilation(part, iterations=4) & ~binary_dilation(part, iterations=2) & product
         if rim.any() and (away[rim] >= SET_OFF).mean() >= ALL_ROUND:

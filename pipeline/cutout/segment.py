@@ -46,9 +46,9 @@ LEVELS = (0.15, 0.85)
 #: photos the sure part (alpha > .85) covered .046 of the frame or more and the undecided part at most .71 of all that
 #: was not background; on plain walls, gradients and noise at most .002, and at least .84.
 MIN_SURE_AREA = 0.004
-MAX_UNDECIDED = 0.8
+MAX_AMBIGUOUS = 0.8
 #: A texture that fills the frame (bricks: .64) is told from a cluttered product by reaching all four sides.
-MAX_UNDECIDED_FULL_FRAME = 0.5
+MAX_AMBIGUOUS_FULL_FRAME = 0.5
 
 _NO_SUBJECT = "No product stands out in this photo. Use a photo of one product against a calmer background."
 
@@ -63,7 +63,7 @@ class Segmentation:
     #: file's own alpha was taken.
     agreement: float
     #: Share of the undecided part in all that isn't background, 0–1.
-    undecided: float
+    ambiguous_share: float
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class _Coarse:
     #: h×w alpha in [0, 1] of that box, some hundred pixels large.
     mask: Alpha
     agreement: float
-    undecided: float
+    ambiguous_share: float
 
 
 def segment(
@@ -107,13 +107,13 @@ def segment(
     np.clip(inside, 0, 1, out=inside)
     if not (inside > 0.5).any():
         raise NoSubject(_NO_SUBJECT)
-    return Segmentation(alpha, found.agreement, found.undecided)
+    return Segmentation(alpha, found.agreement, found.ambiguous_share)
 
 
 def _two_looks(rgb: NDArray[np.uint8], segmenter: Segmenter) -> _Coarse:
     """Look at the photo, then at the product's box. Raises NoSubject and ModelFailed."""
     first = _look(rgb, segmenter)
-    return _second_look(rgb, first, segmenter, _undecided(first))
+    return _second_look(rgb, first, segmenter, _checked_share(first))
 
 
 def _ensemble(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter) -> _Coarse:
@@ -124,7 +124,7 @@ def _ensemble(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter) -
     product at all is the first's to say. Raises NoSubject and ModelFailed.
     """
     first = _look(rgb, segmenter)
-    undecided = _undecided(first)
+    ambiguous_share = _checked_share(first)
     other = _look(rgb, second)
     if other.shape != first.shape:
         other = np.clip(resize(other, first.shape[1], first.shape[0]), 0, 1)
@@ -132,16 +132,16 @@ def _ensemble(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter) -
     if agreement < SAME and (other > 0.5).any():
         region, seen = _region(rgb, other)
         mask, same = _mirrored_look(_cropped(rgb, region), _cropped(other, seen), second)
-        if same >= SAME or _undecided_share(other) < SURE:
-            return _Coarse(region, mask, agreement, undecided)
+        if same >= SAME or _ambiguous_share(other) < SURE:
+            return _Coarse(region, mask, agreement, ambiguous_share)
     if agreement >= ALIKE:
         region, seen = _region(rgb, first)
-        return _Coarse(region, _cropped(first, seen), agreement, undecided)
-    found = _second_look(rgb, first, segmenter, undecided)
+        return _Coarse(region, _cropped(first, seen), agreement, ambiguous_share)
+    found = _second_look(rgb, first, segmenter, ambiguous_share)
     return found if agreement >= SAME else replace(found, agreement=agreement)
 
 
-def _second_look(rgb: NDArray[np.uint8], first: Alpha, segmenter: Segmenter, undecided: float) -> _Coarse:
+def _second_look(rgb: NDArray[np.uint8], first: Alpha, segmenter: Segmenter, ambiguous_share: float) -> _Coarse:
     """Look at the box of the product of an h×w `first` mask, and take that look where it agrees well enough with it.
 
     What the first look was sure of and this one lost is put back.
@@ -149,15 +149,15 @@ def _second_look(rgb: NDArray[np.uint8], first: Alpha, segmenter: Segmenter, und
     region, seen = _region(rgb, first)
     crop = _cropped(rgb, region)
     if crop.shape == rgb.shape:  # it would see the same once more
-        return _Coarse(region, first, 1.0, undecided)
+        return _Coarse(region, first, 1.0, ambiguous_share)
     second = _look(crop, segmenter)
     first = np.clip(resize(_cropped(first, seen), second.shape[1], second.shape[0]), 0, 1)
     agreement = _overlap(first, second)
     if agreement < AGREEMENT:
-        return _Coarse(region, first, agreement, undecided)
+        return _Coarse(region, first, agreement, ambiguous_share)
     lost = (first > FIRST_SURE) & (second <= 0.5)
     mask = np.where(lost, np.maximum(second, PUT_BACK * first), second)
-    return _Coarse(region, mask, agreement, undecided)
+    return _Coarse(region, mask, agreement, ambiguous_share)
 
 
 def _mirrored_look(crop: NDArray[np.uint8], before: Alpha, segmenter: Segmenter) -> tuple[Alpha, float]:
@@ -179,18 +179,18 @@ def _look(rgb: NDArray[np.uint8], segmenter: Segmenter) -> Alpha:
     return np.clip(mask, 0, 1)
 
 
-def _undecided(mask: Alpha) -> float:
+def _checked_share(mask: Alpha) -> float:
     """Return the share of the undecided in all that isn't background. Raises NoSubject where it is too much."""
-    undecided = _undecided_share(mask)
+    ambiguous_share = _ambiguous_share(mask)
     touched = mask > 0.5
     full_frame = all(side.any() for side in (touched[0], touched[-1], touched[:, 0], touched[:, -1]))
-    most = MAX_UNDECIDED_FULL_FRAME if full_frame else MAX_UNDECIDED
-    if float((mask > 0.85).mean()) < MIN_SURE_AREA or undecided > most or not touched.any():
+    limit = MAX_AMBIGUOUS_FULL_FRAME if full_frame else MAX_AMBIGUOUS
+    if float((mask > 0.85).mean()) < MIN_SURE_AREA or ambiguous_share > limit or not touched.any():
         raise NoSubject(_NO_SUBJECT)
-    return undecided
+    return ambiguous_share
 
 
-def _undecided_share(mask: Alpha) -> float:
+def _ambiguous_share(mask: Alpha) -> float:
     sure, between = float((mask > 0.85).mean()), float(((mask > 0.15) & (mask <= 0.85)).mean())
     return between / max(between + sure, 1e-9)
 

@@ -20,9 +20,9 @@ CUT_SHARE = 0.01
 #: A second part this large against the largest is a subject of its own.
 SECOND_SUBJECT = 0.2
 #: Share of the product that may be half transparent well inside its outline.
-MOST_HALF_INSIDE = 0.04
+MAX_HALF_INSIDE = 0.04
 #: Share of the product that may look like the place behind it, and the least part of it that counts.
-MOST_ENCLOSED, LEAST_ENCLOSED = 0.01, 0.004
+MAX_ENCLOSED, MIN_ENCLOSED = 0.01, 0.004
 #: Below this confidence the caller is warned.
 LOW_CONFIDENCE = 0.6
 #: Histogram cell of the place's colours in Lab units; the rarest share of the place's pixels that isn't typical of it.
@@ -42,29 +42,31 @@ class Doubts:
     #: Sides of the photo that cut the product: any of "left", "top", "right", "bottom".
     cut_sides: tuple[str, ...]
     #: Share of the product, 0–1, that looks like the place behind it.
-    enclosed: float
+    filled_hole_share: float
 
 
-def doubts(rgb: Rgb8, alpha: Alpha, *, agreement: float = 1.0, undecided: float = 0.0, own: bool = False) -> Doubts:
+def doubts(
+    rgb: Rgb8, alpha: Alpha, *, agreement: float = 1.0, ambiguous_share: float = 0.0, from_file_alpha: bool = False
+) -> Doubts:
     """Judge the H×W alpha of an H×W×3 photo.
 
-    `agreement` and `undecided` are the segmentation's. `own`: the alpha is the file's own, so nothing was guessed and
-    only what is plain in it is told.
+    `agreement` and `ambiguous_share` are the segmentation's. `from_file_alpha`: the alpha is the file's own, so nothing
+    was guessed and only what is plain in it is told.
     """
     step = max(1, max(alpha.shape) // SIDE)
     small = np.asarray(Image.fromarray(rgb).reduce(step), np.float32) / np.float32(255)
     cover = np.asarray(Image.fromarray(alpha).reduce(step))
     cut_sides = _cut_sides(alpha)
-    enclosed = 0.0 if own else enclosed_share(small, cover)
-    sure = 1.0 if own else _confidence(cover, agreement, undecided, enclosed)
+    filled = 0.0 if from_file_alpha else filled_hole_share(small, cover)
+    sure = 1.0 if from_file_alpha else _confidence(cover, agreement, ambiguous_share, filled)
     found = {
         "subject_touches_edge": bool(cut_sides),
         "several_subjects": several_subjects(cover),
-        "transparent_material_suspected": half_inside(cover) > MOST_HALF_INSIDE,
-        "enclosed_background_suspected": enclosed > MOST_ENCLOSED,
+        "transparent_material_suspected": half_inside(cover) > MAX_HALF_INSIDE,
+        "enclosed_background_suspected": filled > MAX_ENCLOSED,
         "low_confidence": sure < LOW_CONFIDENCE,
     }
-    return Doubts(sure, tuple(code for code, holds in found.items() if holds), cut_sides, round(enclosed, 4))
+    return Doubts(sure, tuple(code for code, holds in found.items() if holds), cut_sides, round(filled, 4))
 
 
 def several_subjects(cover: Alpha) -> bool:
@@ -87,7 +89,7 @@ def half_inside(cover: Alpha) -> float:
     return float(half.sum() / max(1, product.sum()))
 
 
-def enclosed_share(small: NDArray[np.float32], cover: Alpha) -> float:
+def filled_hole_share(small: NDArray[np.float32], cover: Alpha) -> float:
     """Return the share of the product, 0–1, that has the colours of the place right around it and an edge to the rest.
 
     `small` is h×w×3 sRGB in [0, 1]. A handle's hole that stayed filled; now and then a white label before white.
@@ -113,7 +115,7 @@ def enclosed_share(small: NDArray[np.float32], cover: Alpha) -> float:
     for part in range(1, count + 1):
         mask: Mask = labels == part
         size = int(mask.sum())
-        if size < LEAST_ENCLOSED * area:
+        if size < MIN_ENCLOSED * area:
             continue
         rim = binary_dilation(mask, iterations=3) & ~mask & product
         # What runs out into more of the same has no outline of its own.
@@ -127,9 +129,10 @@ def _cut_sides(alpha: Alpha) -> tuple[str, ...]:
     return tuple(name for name, edge in edges.items() if float((edge > 0.5).mean()) > CUT_SHARE)
 
 
-def _confidence(cover: Alpha, agreement: float, undecided: float, enclosed: float) -> float:
+def _confidence(cover: Alpha, agreement: float, ambiguous_share: float, filled: float) -> float:
     """Return 0–1: the two looks agree, little is undecided or half transparent, nothing shows the place behind."""
     solid, half = float((cover > 0.95).sum()), float(((cover > 0.05) & (cover <= 0.95)).sum())
     firmness = solid / max(1.0, solid + half)
-    sure = (0.5 + 0.5 * agreement) * (1 - undecided) ** 0.5 * (0.4 + 0.6 * firmness) * (1 - min(1.0, 1.5 * enclosed))
+    holes = 1 - min(1.0, 1.5 * filled)
+    sure = (0.5 + 0.5 * agreement) * (1 - ambiguous_share) ** 0.5 * (0.4 + 0.6 * firmness) * holes
     return round(float(np.clip(sure, 0, 1)), 3)

@@ -20,10 +20,10 @@ _EDGE = 2
 class Product:
     """The product's pixels as they were laid on the canvas, away from its edge.
 
-    `rgb` is H×W×3 sRGB in [0, 1], `alpha` H×W coverage. Of more than `most` pixels an even sample is kept.
+    `rgb` is H×W×3 sRGB in [0, 1], `alpha` H×W coverage. Of more than `limit` pixels an even sample is kept.
     """
 
-    def __init__(self, rgb: Rgb, alpha: Alpha, most: int):
+    def __init__(self, rgb: Rgb, alpha: Alpha, limit: int):
         box = tight_box(alpha > 0.5) or (0, 0, 0, 0)
         left, top, right, bottom = box
         opaque = (alpha[top:bottom, left:right] >= 0.999).astype(np.uint8)
@@ -32,7 +32,7 @@ class Product:
             inside = np.flatnonzero(minimum_filter(opaque, size=2 * _EDGE + 1, mode="constant", cval=0))
         #: How many pixels lie inside, and how many of them are kept.
         self.of_pixels = len(inside)
-        chosen = inside[:: max(1, -(-len(inside) // most))]
+        chosen = inside[:: max(1, -(-len(inside) // limit))]
         self.pixels = len(chosen)
         rows, columns = np.divmod(chosen, max(1, right - left))
         self._where = rows + top, columns + left

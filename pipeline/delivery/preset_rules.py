@@ -106,11 +106,11 @@ def check_rules(
     add("colour_profile", profile, "sRGB", _passed(profile is not None and "sRGB" in profile))
     add("camera_metadata", len(file.exif_tags), 0, _passed(not file.exif_tags))
     if preset.fill_bounds is not None:
-        least, most = preset.fill_bounds
+        lowest, highest = preset.fill_bounds
         fill = _fill(placed, width, height)
         # half a pixel of rounding on each edge of the box is no breach
         slack = 1.0 / min(width, height)
-        add("fill", round(fill, 4), [least, most], _passed(least - slack <= fill <= most + slack))
+        add("fill", round(fill, 4), [lowest, highest], _passed(lowest - slack <= fill <= highest + slack))
     if any(rule.name == "margins" for rule in preset.rules):
         add("margins", *_margins(placed, preset, width, height))
     enlarged = placed.scale > 1.0 + 1e-3
@@ -120,9 +120,9 @@ def check_rules(
             status: Status = "pass" if share == 1.0 else "warn" if share >= _NEARLY_WHITE else "fail"
             # floored, so that a share below 1 never reads as 1
             add(white, math.floor(share * 1e6) / 1e6, 1.0, status)
-        least_white, darkest = _darkest(file.rgb, placed.alpha, background)
-        seen: Status = "pass" if least_white >= SEEN_AS_WHITE else "warn" if least_white >= _GREY else "fail"
-        add("white_edge", least_white, SEEN_AS_WHITE, seen)
+        lowest_white, darkest = _darkest(file.rgb, placed.alpha, background)
+        seen: Status = "pass" if lowest_white >= SEEN_AS_WHITE else "warn" if lowest_white >= _GREY else "fail"
+        add("white_edge", lowest_white, SEEN_AS_WHITE, seen)
         if preset.shadow:
             add("shadow", darkest, "soft", "pass")
         else:

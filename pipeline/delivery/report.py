@@ -50,7 +50,7 @@ def inspect(
             "confidence": round(float(cutout.confidence), 4),
             "warnings": list(cutout.warnings),
             "cut_sides": list(cutout.cut_sides),
-            "enclosed_share": cutout.enclosed,
+            "enclosed_share": cutout.filled_hole_share,
         }
         | ({} if photo_size is None else _boxes(cutout, placed, photo_size)),
         "provenance": dict(provenance),

@@ -1,4 +1,4 @@
-"""What is between the scene and the eye: a lens that glowing tubes spill into, the haze over far dunes."""
+"""Bloom and haze: a lens that glowing tubes spill into, and the air before far dunes."""
 
 import numpy as np
 from PIL import Image

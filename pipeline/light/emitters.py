@@ -1,4 +1,4 @@
-"""What stands in the light's way at the lamp, and where tubes shine from."""
+"""Emitters: the gobo before the key light, and the points that tubes shine from."""
 
 from functools import lru_cache
 
@@ -34,8 +34,8 @@ def gobo_mask(gobo: Gobo) -> Field:
     return np.asarray(gaussian_filter(np.asarray(picture, np.float32) / 255, 1.0), np.float32)
 
 
-def passed(gobo: Gobo, mask: Field, light: Field, point: Triple, way: Triple) -> Field:
-    """Return the share of light, 0–1, that passes the gobo's plane on its way from `light` to each place.
+def gobo_transmission(gobo: Gobo, mask: Field, light: Field, point: Triple, way: Triple) -> Field:
+    """Return a gobo's transmission: the share of light, 0–1, that passes it on the way from `light` to each place.
 
     `way` leads from the place to the light; `light` (3,) is the middle of the lamp, which the plane is square to.
     """

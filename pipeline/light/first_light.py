@@ -23,7 +23,7 @@ from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.sampling import cosine_samples, frame, square_samples, square_to, unit
 from pipeline.geometry.solids import Caster
 from pipeline.geometry.walls import Wall
-from pipeline.light.emitters import gobo_mask, passed, tube_points
+from pipeline.light.emitters import gobo_mask, gobo_transmission, tube_points
 from pipeline.scene.layout import Layout, Part
 from pipeline.scene.trace import Geometry, trace
 
@@ -48,8 +48,8 @@ class FirstLight:
 def first_light(layout: Layout, width: int, height: int) -> FirstLight:
     """Trace the light of a layout at width×height pixels; some 0.1 s at 128, 1 s at 384 on two cores."""
     geometry = trace(layout, width, height)
-    shade = Shade(layout, geometry)
-    light, occlusion = shade.light()
+    tracer = LightTracer(layout, geometry)
+    light, occlusion = tracer.light()
     return FirstLight(geometry, light, occlusion)
 
 
@@ -72,7 +72,7 @@ def conditions(layout: Layout, width: int, height: int) -> Conditions:
     )
 
 
-class Shade:
+class LightTracer:
     """The surfaces of one picture and what falls on them, as flat arrays in the order of 3×3 patterns."""
 
     def __init__(self, layout: Layout, geometry: Geometry):
@@ -89,7 +89,7 @@ class Shade:
         self.things += [part.solid for part in layout.parts if isinstance(part.solid, Wall) and part.solid.opening]
 
     @cached_property
-    def lit(self) -> NDArray[np.bool_]:
+    def receives_light(self) -> NDArray[np.bool_]:
         """H×W: where light falls."""
         glows = np.array([part.glow > 0 for part in self.layout.parts])
         return np.asarray(~glows[self.part])
@@ -97,7 +97,7 @@ class Shade:
     def light(self) -> tuple[Field, Field]:
         """Return H×W×3 radiance over albedo and H×W occlusion."""
         rig = self.layout.rig
-        where = np.flatnonzero(self.lit.reshape(-1))
+        where = np.flatnonzero(self.receives_light.reshape(-1))
         blocks = np.array_split(where, max(1, where.size // 12000))
         key = np.zeros(self.part.size, np.float32)
         tubes = np.zeros((self.part.size, 3), np.float32)
@@ -117,8 +117,8 @@ class Shade:
             if isinstance(part.solid, Curtain):
                 light *= self._folds(index, part.solid)[..., None]
         glow = np.array([part.glow for part in self.layout.parts], np.float32)[self.part]
-        light = np.where(self.lit[..., None], light, glow[..., None])
-        return light.astype(np.float32), np.where(self.lit, fill[..., 0], 1).astype(np.float32)
+        light = np.where(self.receives_light[..., None], light, glow[..., None])
+        return light.astype(np.float32), np.where(self.receives_light, fill[..., 0], 1).astype(np.float32)
 
     def at(self, block: NDArray[np.intp]) -> tuple[Triple, Triple, NDArray[np.uint8]]:
         """Return places a little off their surfaces, normals and patterns of a block of pixels."""
@@ -160,7 +160,7 @@ class Shade:
             power = np.maximum(facing, 0) * np.maximum(leaving, 0) * np.float32(reach * reach) / square
             free = power > 0
             if rig.gobo is not None and mask is not None:
-                power = power * passed(rig.gobo, mask, centre, point, (way[0], way[1], way[2]))
+                power = power * gobo_transmission(rig.gobo, mask, centre, point, (way[0], way[1], way[2]))
             power[self._blocked(point, (way[0], way[1], way[2]), 1.0, free)] = 0
             yield (way[0], way[1], way[2]), power
 

@@ -21,7 +21,7 @@ GRID = 1024
 #: Rows mixed at a time.
 ROWS = 256
 #: What shines less than this mirrors nothing that is seen.
-LEAST_GLOSS = 0.2
+MIN_GLOSS = 0.2
 #: Canvas heights above or below the product's level that are still its surface; its sides are not.
 LEVEL = 0.004
 #: The product's mirror image is so much stronger than the props': it hides theirs and the lights'.
@@ -87,8 +87,8 @@ class MirrorImage:
     #: Whether the scene has lights of its own.
     lights: bool
 
-    def on(self, background: Rgb, least: float = 0.0) -> Rgb:
-        """Return an H×W×3 sRGB background with the mirror image in it, where that covers more than `least` of it."""
+    def on(self, background: Rgb, min_share: float = 0.0) -> Rgb:
+        """Return an H×W×3 sRGB background with the mirror image, where that covers more than `min_share` of it."""
         height, width = background.shape[:2]
         out = background.copy()
         first = round((self.rows - len(self.light)) * height / self.rows)
@@ -97,7 +97,7 @@ class MirrorImage:
         image = np.clip(resize(self.light, width, height - first, Image.Resampling.BILINEAR), 0, 1)
         for start in range(0, height - first, ROWS):
             strip = image[start : start + ROWS]
-            seen = strip[..., 3] > least
+            seen = strip[..., 3] > min_share
             pixels = out[first + start : first + start + ROWS]
             mixed = srgb_to_linear(pixels[seen]) * (1 - strip[seen][:, 3:]) + strip[seen][:, :3]
             pixels[seen] = linear_to_srgb(mixed)
@@ -116,7 +116,7 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     if index is None:
         return None
     gloss = max(layout.parts[index].gloss, layout.parts[index].polish)
-    if gloss < LEAST_GLOSS:
+    if gloss < MIN_GLOSS:
         return None
     height, width = placed.alpha.shape
     scale = min(1.0, GRID / max(height, width))

@@ -1,15 +1,11 @@
 """Light laid on a drawing: from the small grid it was traced on to any size, exposed so that the asked colours show.
 
-Sketch × light. Light is smooth within a surface and jumps between surfaces, and the geometry knows where; so it is
-interpolated among places of one surface only, and edges stay as sharp as the drawing's.
+Sketch × light.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-from scipy.ndimage import distance_transform_edt
 
 from pipeline.colour.spaces import LUMINANCE, linear_to_srgb
 from pipeline.core.parallel import by_strips
@@ -18,6 +14,7 @@ from pipeline.geometry.ray import Field
 from pipeline.light.bloom import bloom, haze, tube_hue
 from pipeline.light.first_light import FirstLight
 from pipeline.light.reflection import mirror
+from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.materials.albedo import albedo, smoothed
 from pipeline.materials.bokeh import lights
 from pipeline.scene.layout import Colour, Layout
@@ -26,7 +23,7 @@ from pipeline.scene.trace import Geometry, trace
 #: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
 SHOULDER = 0.8
 #: A surface's exposure is moved by at most this factor to show its colour.
-MOST_GAIN = 4.0
+MAX_GAIN = 4.0
 #: Share of the light's own colour that its exposure takes out; the rest stays as the mood's warmth.
 NEUTRAL = 0.85
 #: Share of white in a glowing tube.
@@ -34,7 +31,7 @@ WHITE_CORE = np.float32(0.45)
 
 
 @dataclass(frozen=True)
-class Lit:
+class Shaded:
     """A layout under its light, as a lens would take it: what `developed` makes a picture of."""
 
     layout: Layout
@@ -45,18 +42,20 @@ class Lit:
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, `exposed` so."""
-    return developed(lit(layout, light, width, height, by_colour=by_colour))
+    return developed(shade(layout, light, width, height, by_colour=by_colour))
 
 
-def lit(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Lit:
-    """Return a width×height picture's albedo × light; `by_colour` is as in `exposed`."""
+def shade(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Shaded:
+    """Shade a layout: return a width×height picture's albedo × light, linear; `by_colour` is as in `exposed`."""
     geometry = trace(layout, width, height)
     linear = albedo(layout, geometry, finished=True)
-    linear *= spread(exposed(layout, light, by_colour=by_colour), light.geometry.surface, geometry.surface)
-    return Lit(layout, geometry, linear)
+    linear *= upsample_within_surfaces(
+        exposed(layout, light, by_colour=by_colour), light.geometry.surface, geometry.surface
+    )
+    return Shaded(layout, geometry, linear)
 
 
-def repainted(scene: Lit, colours: tuple[Colour, ...]) -> Lit:
+def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
     """Return the same scene under the same light with other albedos; lights out of focus are drawn anew."""
     layout = replace(scene.layout, colours=colours)
     pairs = zip(colours, scene.layout.colours, strict=True)
@@ -66,10 +65,10 @@ def repainted(scene: Lit, colours: tuple[Colour, ...]) -> Lit:
     if layout.kind == "bokeh":
         far = np.array([part.role == "far" for part in layout.parts])[scene.geometry.part]
         linear[far] = lights(layout, *far.shape[::-1])[far]
-    return Lit(layout, scene.geometry, linear)
+    return Shaded(layout, scene.geometry, linear)
 
 
-def developed(scene: Lit) -> Rgb:
+def developed(scene: Shaded) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: with tubes, mirror images, smooth edges, bloom and haze, tone-mapped."""
     layout, geometry, out = scene.layout, scene.geometry, scene.linear.copy()
     for index, part in enumerate(layout.parts):
@@ -103,14 +102,14 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
     out = light.light.copy()
     part = light.geometry.part
     slots = np.array([thing.slot for thing in layout.parts])
-    lit = np.array([thing.glow == 0 for thing in layout.parts])
+    receives_light = np.array([thing.glow == 0 for thing in layout.parts])
     if not by_colour:
-        where = lit[part]
+        where = receives_light[part]
         level = float(np.median(out[where] @ LUMINANCE)) if where.any() else 1.0
-        out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MOST_GAIN, MOST_GAIN))
+        out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MAX_GAIN, MAX_GAIN))
         return out
     for slot in np.unique(slots):
-        where = (slots[part] == slot) & lit[part]
+        where = (slots[part] == slot) & receives_light[part]
         if where.sum() < 4:
             continue
         found = light.light[where]
@@ -120,56 +119,5 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
         level = float(reference @ LUMINANCE)
         neutral = NEUTRAL * (0.3 if layout.kind == "neon" else 1.0)
         colour = level * (reference / max(level, 1e-6)) ** neutral
-        out[where] *= np.clip(1 / np.maximum(colour, 1e-4), 1 / MOST_GAIN, MOST_GAIN)
+        out[where] *= np.clip(1 / np.maximum(colour, 1e-4), 1 / MAX_GAIN, MAX_GAIN)
     return out
-
-
-def spread(values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16]) -> Field:
-    """Bring h×w×C `values` on the surfaces `low` (h×w) to the surfaces `high` (H×W): H×W×C.
-
-    Bilinear among values of the same surface; where the four neighbours have none, the nearest of that surface.
-    """
-    height, width = high.shape
-    h, w = low.shape
-    plain = np.stack(
-        [
-            np.asarray(
-                Image.fromarray(np.ascontiguousarray(values[..., c])).resize((width, height), Image.Resampling.BILINEAR)
-            )
-            for c in range(values.shape[2])
-        ],
-        -1,
-    )
-    y = (np.arange(height, dtype=np.float32) + 0.5) * (h / height) - 0.5
-    x = (np.arange(width, dtype=np.float32) + 0.5) * (w / width) - 0.5
-    y0, x0 = np.clip(np.floor(y).astype(int), 0, h - 1), np.clip(np.floor(x).astype(int), 0, w - 1)
-    y1, x1 = np.minimum(y0 + 1, h - 1), np.minimum(x0 + 1, w - 1)
-    # Where all four neighbours are of the pixel's own surface plain interpolation was right.
-    same = (low[y0[:, None], x0] == high) & (low[y0[:, None], x1] == high)
-    same &= (low[y1[:, None], x0] == high) & (low[y1[:, None], x1] == high)
-    rows, columns = np.nonzero(~same)
-    if rows.size == 0:
-        return plain
-    wanted = high[rows, columns]
-    fy = np.clip(y[rows] - y0[rows], 0, 1)
-    fx = np.clip(x[columns] - x0[columns], 0, 1)
-    total, weight = np.zeros((rows.size, values.shape[2]), np.float32), np.zeros(rows.size, np.float32)
-    for r, wy in ((y0[rows], 1 - fy), (y1[rows], fy)):
-        for c, wx in ((x0[columns], 1 - fx), (x1[columns], fx)):
-            share = np.where(low[r, c] == wanted, wy * wx + np.float32(1e-3), 0).astype(np.float32)
-            total += share[:, None] * values[r, c]
-            weight += share
-    lost = weight == 0
-    filled = total / np.maximum(weight, 1e-9)[:, None]
-    for surface in np.unique(wanted[lost]):
-        mask = low == surface
-        which = np.flatnonzero(lost & (wanted == surface))
-        if not mask.any():
-            # Too thin for the small grid: the light of what is there.
-            filled[which] = plain[rows[which], columns[which]]
-            continue
-        nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
-        r, c = y0[rows[which]], x0[columns[which]]
-        filled[which] = values[nearest[0][r, c], nearest[1][r, c]]
-    plain[rows, columns] = filled
-    return plain

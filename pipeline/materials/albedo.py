@@ -106,7 +106,7 @@ def _seen_at(
     scale, focal = np.float32(layout.aspect / width), np.float32(FOCAL)
     way = (
         ((x * scale - layout.aspect / 2) / focal).astype(np.float32),
-        ((layout.eye - y / height) / focal).astype(np.float32),
+        ((layout.horizon_y - y / height) / focal).astype(np.float32),
         np.full(x.shape, -1, np.float32),
     )
     camera = layout.camera

@@ -46,12 +46,12 @@ def lights(layout: Layout, width: int, height: int) -> Field:
         cloud = tone(wall, float(rng.uniform(0.2, 0.9)) * (1 if index % 2 else -1))
         disc(cloud, float(rng.uniform(0.1, 0.24)), layout.edge * float(rng.uniform(0, 1.05)), 1.4, 0.5)
     # Lights: few large and faint ones, then the ones that give the picture its colours, then small bright ones.
-    for count, least, most, weight in ((8, 0.08, 0.13, 0.35), (30, 0.038, 0.074, 0.97), (10, 0.012, 0.028, 0.95)):
+    for count, low, high, weight in ((8, 0.08, 0.13, 0.35), (30, 0.038, 0.074, 0.97), (10, 0.012, 0.028, 0.95)):
         for index in range(int(count * wide)):
             y = layout.edge * (0.04 + 0.92 * float(rng.beta(1.5, 1.5)))
             colour = colours[index % len(colours)]
-            colour = tone(colour, 0.9) if most < 0.03 else colour
-            disc(colour, float(rng.uniform(least, most)), y, 0.16, weight * float(rng.uniform(0.75, 1.0)))
+            colour = tone(colour, 0.9) if high < 0.03 else colour
+            disc(colour, float(rng.uniform(low, high)), y, 0.16, weight * float(rng.uniform(0.75, 1.0)))
     return np.maximum(resize(canvas.pixels, width, height, Image.Resampling.BICUBIC), 0)
 
 

@@ -21,14 +21,15 @@ def noise(
     *,
     stretch: float = 1.0,
     angle: float = 0.0,
-    lit: float | None = None,
+    light_angle: float | None = None,
     grid: int = 1024,
 ) -> Field:
     """Return n×n float32 noise of mean 0 and variance 1 whose amplitude is flat up to `low`, then frequency^-slope.
 
-    `stretch` draws it out along `angle` (radians from x towards y). With `lit`, it is a relief of that spectrum as
-    light from that angle shades it. Frequencies end at grid / 2, and at n / 2 if that is less: the variance is then
-    less too. Spectral synthesis: Saupe in Peitgen and Saupe, "The Science of Fractal Images", 1988, section 2.4.
+    `stretch` draws it out along `angle` (radians from x towards y). With `light_angle` (radians too), it is a relief of
+    that spectrum as light from there shades it. Frequencies end at grid / 2, and at n / 2 if that is less: then the
+    variance is less too. Spectral synthesis: Saupe in Peitgen and Saupe, "The Science of Fractal Images", 1988, section
+    2.4.
     """
     half = grid // 2
     draws = rng.standard_normal((grid, half, 2), dtype=np.float32)
@@ -42,8 +43,8 @@ def noise(
     if angle and stretch != 1:
         square += 2 * (k - 1) * cos * sin * fx * fy
     spectrum *= square ** np.float32(-slope / 2)
-    if lit is not None:
-        way = np.float32(np.cos(lit)) * fx + np.float32(np.sin(lit)) * fy
+    if light_angle is not None:
+        way = np.float32(np.cos(light_angle)) * fx + np.float32(np.sin(light_angle)) * fy
         spectrum *= np.complex64(-1j) * (way / np.sqrt(np.maximum(fx * fx + fy * fy, 1)))
     # A real picture: the column of no x-frequency is its own mirror image; no mean, nothing at the last frequency.
     column = spectrum[:, 0]
@@ -60,8 +61,8 @@ def noise(
     return np.fft.irfft2(full, s=(n, n)).astype(np.float32, copy=False)
 
 
-def cracks(rng: np.random.Generator, n: int, slope: float, low: float, stretch: float, angle: float) -> Field:
-    """Return n×n: 0 on a branching net of cracks, and rising with the distance from it.
+def crack_distance(rng: np.random.Generator, n: int, slope: float, low: float, stretch: float, angle: float) -> Field:
+    """Return n×n distances from a branching net of cracks: 0 on it, and rising.
 
     It is how far the highest of four noises leads the next; a unit is about 1 / (2π low) of a tile.
     """
@@ -75,16 +76,16 @@ def cracks(rng: np.random.Generator, n: int, slope: float, low: float, stretch: 
     return first
 
 
-def ramp(value: Field, low: float, high: float) -> Field:
-    """Rise smoothly from 0 at `low` to 1 at `high`."""
+def smoothstep(value: Field, low: float, high: float) -> Field:
+    """Return the smoothstep of values: 0 up to `low`, 1 from `high`, 3t² - 2t³ between them."""
     t = (value - np.float32(low)) * np.float32(1 / (high - low))
     np.clip(t, 0, 1, out=t)
     t *= t * (3 - 2 * t)
     return t
 
 
-def grown(value: Field, n: int) -> Field:
-    """Return a smooth m×m tile enlarged to n×n, which still tiles."""
+def upsample_tile(value: Field, n: int) -> Field:
+    """Upsample a smooth m×m tile to n×n, bicubic; it still tiles."""
     m = value.shape[0]
     if m == n:
         return value

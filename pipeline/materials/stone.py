@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.spatial import cKDTree
 
-from pipeline.materials.noise import TILE, Field, cracks, grown, noise, ramp
+from pipeline.materials.noise import TILE, Field, crack_distance, noise, smoothstep, upsample_tile
 
 #: N×2, and N.
 Places = NDArray[np.float64]
@@ -25,37 +25,37 @@ def marble(rng: np.random.Generator, n: int, dark: bool) -> Field:
     drift = noise(rng, small, 2.6, 2, stretch=1.5, angle=angle, grid=256)
     jag = noise(rng, n, 1.6, 40)
     jag *= np.float32(0.012)
-    strong = cracks(rng, n, 2.5, 2.0, 3.4, angle)
-    hair = cracks(rng, n, 2.7, 5, 2.4, angle + 0.25)
+    strong = crack_distance(rng, n, 2.5, 2.0, 3.4, angle)
+    hair = crack_distance(rng, n, 2.7, 5, 2.4, angle + 0.25)
     hair += jag
     cross = noise(rng, n, 2.6, 4, stretch=2.0, angle=angle - 0.9, grid=512)
     # Wide and soft things are worked out on a small grid.
     step = n // small
     smear = np.exp(strong[step // 2 :: step, step // 2 :: step] / np.float32(-0.22))
-    smear *= ramp(drift + np.float32(0.5) * clouds, -0.6, 1.8)
+    smear *= smoothstep(drift + np.float32(0.5) * clouds, -0.6, 1.8)
     jag *= np.float32(0.5)
     strong += jag
-    force = grown(ramp(drift, -0.6, 1.4), n)
+    force = upsample_tile(smoothstep(drift, -0.6, 1.4), n)
     # The enlargement rings a little below 0.
     np.maximum(force, 0, out=force)
     core = np.abs(strong, out=strong)
     core /= np.float32(-0.042) * force - np.float32(0.009)
     np.exp(core, out=core)
     core *= force
-    lines = _line(hair, 0.033) * grown(ramp(clouds - np.float32(0.4) * drift, -0.5, 1.4), n)
-    lines += _line(cross, 0.02) * grown(np.float32(0.7) * ramp(-clouds, 0, 1.5), n)
+    lines = _line(hair, 0.033) * upsample_tile(smoothstep(clouds - np.float32(0.4) * drift, -0.5, 1.4), n)
+    lines += _line(cross, 0.02) * upsample_tile(np.float32(0.7) * smoothstep(-clouds, 0, 1.5), n)
     if dark:
         white = np.square(core, out=core)
         white *= np.float32(5)
         white += np.float32(2.2) * lines
-        white += grown(1 + np.float32(0.3) * smear + np.float32(0.06) * clouds, n)
+        white += upsample_tile(1 + np.float32(0.3) * smear + np.float32(0.06) * clouds, n)
         return white
     core *= np.float32(-0.32)
     core -= np.float32(0.14) * lines
-    core -= grown(np.float32(0.10) * smear + np.float32(0.012) * clouds, n)
+    core -= upsample_tile(np.float32(0.10) * smear + np.float32(0.012) * clouds, n)
     level = np.exp(core, out=core)
     # Smears of iron are warm; grey stone beside them is a little cool.
-    warm = grown(np.float32(0.016) * smear * ramp(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds, n)
+    warm = upsample_tile(np.float32(0.016) * smear * smoothstep(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds, n)
     out = np.empty((n, n, 3), np.float32)
     out[..., 0] = level * (1 + np.float32(0.6) * warm)
     out[..., 1] = level
@@ -92,7 +92,7 @@ def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Field:
                 draw.polygon(places, fill=tuple(fill))
     bands = [np.asarray(band) for band in picture.reduce(2).split()]
     dust = noise(rng, n, 1.6, 260, grid=2048)
-    veil = grown(1 + np.float32(0.016) * noise(rng, n // 2, 1.0, 12, grid=512), n)
+    veil = upsample_tile(1 + np.float32(0.016) * noise(rng, n // 2, 1.0, 12, grid=512), n)
     veil += np.float32(0.01) * dust
     specks = np.clip(np.abs(dust) - np.float32(1.4), 0, 2)
     specks *= np.sign(dust) * (bands[1] == _BINDER)
@@ -108,7 +108,7 @@ def concrete(rng: np.random.Generator, n: int) -> Field:
     """Return n×n: stains, runs, grain, the holes that air left, and the faint seams of four boards of formwork."""
     clouds = noise(rng, n // 2, 1.7, 1.5, grid=512)
     runs = noise(rng, n // 2, 1.4, 4, stretch=4, angle=np.pi / 2, grid=512)
-    soft = grown(np.float32(0.028) * clouds + np.float32(0.013) * runs, n)
+    soft = upsample_tile(np.float32(0.028) * clouds + np.float32(0.013) * runs, n)
     mottle = noise(rng, n, 1.1, 25)
     grain = noise(rng, n, 0.6, 300, grid=2048)
     pitted = np.clip(noise(rng, n, 4.0, 85) - np.float32(2.75), 0, 0.4) * np.float32(2.5)

@@ -7,7 +7,7 @@ and frequencies in cycles per tile unless said otherwise.
 import numpy as np
 
 from pipeline.core.spec import Finish
-from pipeline.materials.noise import TILE, Field, grown, noise, ramp
+from pipeline.materials.noise import TILE, Field, noise, smoothstep, upsample_tile
 from pipeline.materials.stone import concrete, marble, terrazzo
 
 #: Boards of a wooden floor across a tile.
@@ -168,12 +168,12 @@ def _plaster(rng: np.random.Generator, n: int) -> Field:
     soft = np.float32(0.013) * noise(rng, half, 1.8, 2, grid=512)
     first = rng.uniform(0, np.pi)
     for third in range(3):
-        where = ramp(noise(rng, half, 2.4, 4, grid=256), -0.4, 0.8)
+        where = smoothstep(noise(rng, half, 2.4, 4, grid=256), -0.4, 0.8)
         angle = float(first + (third + rng.uniform(-0.25, 0.25)) * np.pi / 3)
-        soft += np.float32(0.011) * where * noise(rng, half, 1.8, 16, stretch=3.5, angle=angle, lit=2.2)
-    value = grown(soft, n)
-    value = value + np.float32(0.006) * noise(rng, n, 1.6, 70, lit=2.2)
-    value += np.float32(0.008) * noise(rng, n, 1.0, 200, lit=2.2, grid=2048)
+        soft += np.float32(0.011) * where * noise(rng, half, 1.8, 16, stretch=3.5, angle=angle, light_angle=2.2)
+    value = upsample_tile(soft, n)
+    value = value + np.float32(0.006) * noise(rng, n, 1.6, 70, light_angle=2.2)
+    value += np.float32(0.008) * noise(rng, n, 1.0, 200, light_angle=2.2, grid=2048)
     value += 1
     return np.asarray(value, np.float32)
 
@@ -181,7 +181,7 @@ def _plaster(rng: np.random.Generator, n: int) -> Field:
 def _sand(rng: np.random.Generator, n: int) -> Field:
     """Grains, clumps of them, and a few dark ones."""
     grain = noise(rng, n, 1.5, 420, grid=2048)
-    value = grown(1 + np.float32(0.013) * noise(rng, n // 2, 1.4, 3, grid=512), n)
+    value = upsample_tile(1 + np.float32(0.013) * noise(rng, n // 2, 1.4, 3, grid=512), n)
     value = value + np.float32(0.045) * grain
     value += np.float32(0.016) * noise(rng, n, 2.5, 130)
     value -= np.float32(0.24) * np.clip(noise(rng, n, 2.5, 330, grid=2048) - np.float32(2.5), 0, 1)
@@ -194,14 +194,14 @@ def _cloth(rng: np.random.Generator, n: int) -> Field:
     slubs, sines, cosines = [], [], []
     for angle in (0.0, np.pi / 2):
         slubs.append(noise(rng, n, 2.0, 110, stretch=14, angle=angle))
-        sway = grown(noise(rng, n // 4, 2.0, 6, stretch=2, angle=angle, grid=256), n)
+        sway = upsample_tile(noise(rng, n // 4, 2.0, 6, stretch=2, angle=angle, grid=256), n)
         phase = (place[:, None] if angle == 0 else place[None]) + np.float32(0.7) * sway
         sines.append(np.sin(phase))
         cosines.append(np.cos(phase))
-    over = ramp(cosines[0] * cosines[1], -0.5, 0.5)
+    over = smoothstep(cosines[0] * cosines[1], -0.5, 0.5)
     threads = [sine * sine + np.float32(0.4) * slub for sine, slub in zip(sines, slubs, strict=True)]
     value = threads[1] + over * (threads[0] - threads[1])
     value += np.float32(0.15) * np.abs(sines[0] * sines[1]) + np.float32(0.08) * (slubs[0] + slubs[1])
     value *= np.float32(0.05)
-    value += grown(1 + np.float32(0.006) * noise(rng, n // 4, 1.4, 3, grid=256), n)
+    value += upsample_tile(1 + np.float32(0.006) * noise(rng, n // 4, 1.4, 3, grid=256), n)
     return np.asarray(value, np.float32)

@@ -36,12 +36,12 @@ class _Box:
     end: int
 
 
-def tables_exceed(data: bytes, most: int) -> bool:
-    """Tell whether more than `most` bytes describe the file: all boxes but pixels, padding and ICC profiles."""
+def tables_exceed(data: bytes, limit: int) -> bool:
+    """Tell whether more than `limit` bytes describe the file: all boxes but pixels, padding and ICC profiles."""
     total = 0
     for box in _all_boxes(data):
         total += 8 if box.kind in _DATA or box.kind in _OUTER else 8 + box.end - box.start
-        if total > most:
+        if total > limit:
             return True
     return False
 

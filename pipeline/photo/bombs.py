@@ -1,4 +1,4 @@
-"""Floods: files of a few megabytes that are built to take minutes, or all of the memory, to read.
+"""Decompression bombs: files of a few megabytes that are built to take minutes, or all of the memory, to read.
 
 Their sizes in pixels are modest and their pixels few; the harm is in how many parts they are made of. So the parts are
 counted here, in linear time, before a decoder sees the file. Each bound is far above what cameras and programs write,
@@ -36,7 +36,7 @@ _TILE_WIDTH, _TILE_LENGTH = 322, 323
 _DIRECTORIES = (34665, 34853, 40965)
 
 
-def refuse_flood(data: bytes, kind: str, limits: Limits) -> None:
+def reject_decompression_bombs(data: bytes, kind: str, limits: Limits) -> None:
     """Pass, or raise ImageUnreadable for more parts than a photo has, ImageTooLarge for pixels that the header hides.
 
     `kind` is what `container.sniff` says.
@@ -98,11 +98,11 @@ def _check_webp(data: bytes) -> None:
 
 def _check_avif(data: bytes, limits: Limits) -> None:
     if avif.tables_exceed(data, _TABLES):
-        raise _flood()
+        raise _bomb()
     held = list(avif.items(data))
     # libavif joins the pieces of each item in memory, and they may overlap
     if sum(item.size for item in held) > 4 * len(data):
-        raise _flood()
+        raise _bomb()
     parts = 0
     for item in held:
         _bound(exif=item.size if item.kind == b"Exif" else 0)
@@ -152,8 +152,8 @@ def _inline(field: int, kind: int, order: str, big: bool) -> int:
 
 def _bound(parts: int = 0, scans: int = 0, exif: int = 0) -> None:
     if parts > _PARTS or scans > _SCANS or exif > EXIF_BYTES:
-        raise _flood()
+        raise _bomb()
 
 
-def _flood() -> ImageUnreadable:
+def _bomb() -> ImageUnreadable:
     return ImageUnreadable(f"The photo's file is made of more parts than any photo needs; save it again as {ACCEPTED}.")

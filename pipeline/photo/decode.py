@@ -20,7 +20,7 @@ from pipeline.core.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, I
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Limits
 from pipeline.core.types import Alpha, Photo
-from pipeline.photo.bombs import EXIF_BYTES, refuse_flood
+from pipeline.photo.bombs import EXIF_BYTES, reject_decompression_bombs
 from pipeline.photo.container import ACCEPTED, canvas_size, is_cut_short, png_has_all_rows, sniff
 
 
@@ -40,7 +40,7 @@ def decode(data: bytes, limits: Limits) -> Photo:
         )
     kind = sniff(data)
     try:
-        refuse_flood(data, kind, limits)
+        reject_decompression_bombs(data, kind, limits)
         _check_size(canvas_size(data, kind), limits)
         with _open(data, kind) as picture:
             _check_size(picture.size, limits)

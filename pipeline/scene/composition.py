@@ -10,15 +10,15 @@ import numpy as np
 from pipeline.colour.harmony import complete, to_oklab, tone
 from pipeline.colour.spaces import hex_to_rgb, srgb_to_linear
 from pipeline.core.spec import SceneKind, Spec
-from pipeline.cutout.camera_pose import UNTOLD, Stance
-from pipeline.scene.layout import FOCAL, LYING, Layout, fit
+from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
+from pipeline.scene.layout import FOCAL, TOP_DOWN, Layout, fit
 from pipeline.scene.rig import rig
 from pipeline.scene.scenery import WALLS, Scenery
 from pipeline.scene.trace import trace
 
 #: An asked colour's least share of the picture around the product, how many compositions are tried for it, and the
 #: pixels across that they are looked at with.
-LEAST_SHARE = 0.028
+MIN_SHARE = 0.028
 TRIES = 8
 SAMPLE = 96
 #: The highest that a camera is raised to meet the photo's, canvas heights above the foot; where the horizon is to be
@@ -35,31 +35,31 @@ def compose(
     cut_sides: tuple[str, ...] = (),
     *,
     light_side: float | None = None,
-    seen: Stance = UNTOLD,
+    pose: CameraPose = UNKNOWN_POSE,
 ) -> Layout:
     """Lay the scene out for a canvas of width×height pixels and a product of that width over height.
 
     `cut_sides`: where the photo cuts the product off. One that is cut below stands on nothing that is seen, so nothing
     is put around its foot. `light_side`: negative, the key light comes from the left, positive from the right; None
-    leaves it to the seed. `seen`: how the photo sees the product's base; the camera is raised to meet it.
+    leaves it to the seed. `pose`: how the photo sees the product's base; the camera is raised to meet it.
 
     Where an asked colour has too little of the picture that the product leaves free, the next of the seed's
     compositions is tried; of TRIES the best is taken.
     """
-    best, most = None, -1.0
+    best, best_share = None, -1.0
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])
-        layout = _composed(spec, width, height, product_aspect, cut_sides, light_side, seen, rng)
-        share = least_share(layout)
-        if share > most:
-            best, most = layout, share
-        if share >= LEAST_SHARE:
+        layout = _composed(spec, width, height, product_aspect, cut_sides, light_side, pose, rng)
+        share = min_share(layout)
+        if share > best_share:
+            best, best_share = layout, share
+        if share >= MIN_SHARE:
             break
     assert best is not None, "TRIES is at least 1"
     return best
 
 
-def least_share(layout: Layout) -> float:
+def min_share(layout: Layout) -> float:
     """Return the share, 0–1, that the least present asked colour has of the picture around the product's box."""
     if layout.kind == "bokeh":
         # Its lights are drawn, on as much of the picture as they need.
@@ -86,12 +86,12 @@ def _composed(
     product_aspect: float,
     cut_sides: tuple[str, ...],
     light_side: float | None,
-    seen: Stance,
+    pose: CameraPose,
     rng: np.random.Generator,
 ) -> Layout:
     aspect = width / height
     kind = spec.scene.kind
-    box = fit(spec.preset, product_aspect, width, height, cut_sides, lies=kind in LYING)
+    box = fit(spec.preset, product_aspect, width, height, cut_sides, top_down=kind in TOP_DOWN)
     left, top, right, bottom = (side / height for side in box)
     colours = [srgb_to_linear(hex_to_rgb(colour)) for colour in (spec.palette or spec.scene.palette)]
     nearest, farthest = WALLS[kind]
@@ -103,15 +103,15 @@ def _composed(
     # The higher the camera, the more of the surface is seen; a tall canvas has room for it below.
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
     base = 0.0
-    if seen.slope > 0 and kind not in LYING and "bottom" not in cut_sides:
-        high = max(high, min(HIGHEST_OUTDOORS.get(kind, HIGHEST), seen.slope * FOCAL))
-        rise = min(seen.rise * (right - left), 0.55 * high)
+    if pose.pitch_slope > 0 and kind not in TOP_DOWN and "bottom" not in cut_sides:
+        high = max(high, min(HIGHEST_OUTDOORS.get(kind, HIGHEST), pose.pitch_slope * FOCAL))
+        rise = min(pose.base_rise * (right - left), 0.55 * high)
         base = FOCAL * rise / (high - rise)
         wall = min(wall, -(base + 0.55 * (right - left) + 0.15))
     empty = Layout(
         kind=kind,
         aspect=aspect,
-        eye=bottom - high,
+        horizon_y=bottom - high,
         product=(left, top, right, bottom),
         colours=(*complete(colours, 6), tone(colours[0], -2.6 if to_oklab(colours[0])[0] > 0.5 else 2.2)),
         asked=len(colours),

@@ -23,13 +23,13 @@ CELLS = 88
 TRIES = 140
 
 
-class Arrangement:
+class FlatLay:
     """Lays things on the surface z = 0 of a layout that is seen from above."""
 
     def __init__(self, layout: Layout, rng: np.random.Generator):
         self._layout, self._rng = layout, rng
         left, top, right, bottom = layout.product
-        x, y = layout.stand
+        x, y = layout.foot
         self._left, self._right, self._low, self._high = -x, layout.aspect - x, y - 1, y
         wide, tall = max(8, round(CELLS * layout.aspect)), CELLS
         self._x = (self._left + (np.arange(wide, dtype=np.float32) + 0.5) * np.float32(layout.aspect / wide))[None]

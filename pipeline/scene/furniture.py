@@ -8,7 +8,7 @@ from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part
 
 #: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
-LEAST_AREA = 0.04
+MIN_AREA = 0.04
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
 Rectangle = tuple[float, float, float, float]
 
@@ -132,7 +132,7 @@ class Furniture:
 
     def _place(self, slot: int, asked: bool, natural: bool, small: bool) -> None:
         rng = self._rng
-        area = LEAST_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.4)
+        area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.4)
         best: tuple[float, Solid, Rectangle, tuple[float, float, float]] | None = None
         for _ in range(60):
             z = float(rng.uniform(max(self._back + 0.16, -1.1), 0.02 if small else -0.12))
@@ -173,13 +173,13 @@ class Furniture:
     def _cost(self, seen: Rectangle, foot: tuple[float, float, float], asked: bool) -> float:
         """Return how badly a place suits: hidden behind the product or others, out of the picture, in one another."""
         size = max((seen[2] - seen[0]) * (seen[3] - seen[1]), 1e-6)
-        left, right = -self._layout.stand[0], self._layout.aspect - self._layout.stand[0]
+        left, right = -self._layout.foot[0], self._layout.aspect - self._layout.foot[0]
         inside = _overlap(seen, (left, seen[1], right, seen[3])) / size
         product = (-self._wide / 2, 0.0, self._wide / 2, self._tall)
         cost = 2.5 * _overlap(seen, product) / size + 6 * max(0.0, 0.85 - inside) * (1.5 if asked else 1.0)
         for other in self._seen:
-            least = min(size, (other[2] - other[0]) * (other[3] - other[1]))
-            cost += 1.2 * _overlap(seen, other) / max(least, 1e-6)
+            smaller = min(size, (other[2] - other[0]) * (other[3] - other[1]))
+            cost += 1.2 * _overlap(seen, other) / max(smaller, 1e-6)
         x, z, radius = foot
         for other_x, other_z, other_radius in self._feet:
             gap = float(np.hypot(x - other_x, z - other_z)) - radius - other_radius
@@ -195,7 +195,7 @@ class Furniture:
 
     def _open_side(self) -> float:
         """Return 1 where the picture has more room to the right of the product, -1 where to the left; else either."""
-        x = self._layout.stand[0]
+        x = self._layout.foot[0]
         if abs(x - self._layout.aspect / 2) > 0.05:
             return 1.0 if x < self._layout.aspect / 2 else -1.0
         return 1.0 if self._rng.random() < 0.5 else -1.0
@@ -211,7 +211,7 @@ class Furniture:
         y = np.repeat(np.array([bounds[1], bounds[4]], np.float32), 4)
         z = np.array([bounds[2], bounds[2], bounds[5], bounds[5]] * 2, np.float32)
         px, py = self._layout.project((x, y, z))
-        stand_x, stand_y = self._layout.stand
+        stand_x, stand_y = self._layout.foot
         return (
             float(px.min() - stand_x),
             float(stand_y - py.max()),

@@ -18,7 +18,7 @@ from pipeline.geometry.solids import Drum, Solid
 from pipeline.geometry.walls import Floor, Sweep
 
 #: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
-LYING: frozenset[SceneKind] = frozenset({"flatlay"})
+TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
 #: In canvas heights, and so far from the product is the camera; a lens of some 80 mm on full frame, as product
 #: photographers use.
 FOCAL = 2.2
@@ -92,8 +92,8 @@ class Layout:
 
     kind: SceneKind
     aspect: float
-    #: The floor's vanishing line, canvas heights from the top.
-    eye: float
+    #: The horizon, the floor's vanishing line: canvas heights from the top.
+    horizon_y: float
     #: The product's box in the picture: left, top, right, bottom. It stands with its lowest contour on `bottom`.
     product: tuple[float, float, float, float]
     #: (3,) linear albedo each: first the asked colours in their order, then tones of them; the last is a deep one of
@@ -110,22 +110,22 @@ class Layout:
     exposure: float
     warmth: float
     seed: int
-    #: The product lies on a surface that faces the camera instead of standing.
-    lies: bool = False
+    #: Seen from straight above: the product lies on a surface that faces the camera instead of standing.
+    top_down: bool = False
     #: How far the product's base reaches behind its foot, canvas heights; 0 where the photo doesn't tell.
     base: float = 0.0
 
     @property
-    def stand(self) -> tuple[float, float]:
-        """The point of the picture where the product stands."""
+    def foot(self) -> tuple[float, float]:
+        """The product's foot: the point of the picture where it stands."""
         left, _, right, bottom = self.product
         return (left + right) / 2, bottom
 
     @property
     def camera(self) -> Triple:
         """The camera's place in the world; it looks along -z."""
-        x, bottom = self.stand
-        return np.float32(self.aspect / 2 - x), np.float32(bottom - self.eye), np.float32(FOCAL)  # type: ignore[return-value]  # 0-d
+        x, bottom = self.foot
+        return np.float32(self.aspect / 2 - x), np.float32(bottom - self.horizon_y), np.float32(FOCAL)  # type: ignore[return-value]  # 0-d
 
     def rays(self, width: int, height: int) -> Triple:
         """Return the ways of the camera's rays through pixel centres: 1×W, H×1 and -1, so that distance is depth."""
@@ -133,7 +133,7 @@ class Layout:
         y = (np.arange(height, dtype=np.float32) + 0.5) / np.float32(height)
         return (
             ((x - np.float32(self.aspect / 2)) / np.float32(FOCAL))[None],
-            ((np.float32(self.eye) - y) / np.float32(FOCAL))[:, None],
+            ((np.float32(self.horizon_y) - y) / np.float32(FOCAL))[:, None],
             np.full((1, 1), -1, np.float32),
         )
 
@@ -143,7 +143,7 @@ class Layout:
         scale = np.float32(FOCAL) / (cz - point[2])
         return (
             np.asarray(self.aspect / 2 + (point[0] - cx) * scale, np.float32),
-            np.asarray(self.eye - (point[1] - cy) * scale, np.float32),
+            np.asarray(self.horizon_y - (point[1] - cy) * scale, np.float32),
         )
 
     @property
@@ -154,7 +154,7 @@ class Layout:
                 return self._height(part.solid.level, part.solid.back)
             if isinstance(part.solid, Sweep):
                 return self._height(part.solid.level, part.solid.z + 0.5 * part.solid.radius)
-        return self.eye + 0.04
+        return self.horizon_y + 0.04
 
     def _height(self, level: float, z: float) -> float:
         zero = np.zeros((), np.float32)
@@ -191,13 +191,13 @@ def fit(
     height: int,
     cut_sides: tuple[str, ...] = (),
     *,
-    lies: bool = False,
+    top_down: bool = False,
 ) -> tuple[float, float, float, float]:
     """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
 
     `product_aspect` is its width over height. The preset's fill is reached on the tighter side and its margins are
     kept; on a scene the product sits a little below the middle, the way it is hung in a frame, and in the middle where
-    it `lies` and is seen from above. A side that the photo cuts the product at (`cut_sides`) goes to the same side of
+    it is seen from above (`top_down`). A side that the photo cuts the product at (`cut_sides`) goes to the same side of
     the canvas, or the cut would show.
     """
     cuts = set(cut_sides)
@@ -215,7 +215,7 @@ def fit(
     x = float(np.clip(preset.centre_x * width - w / 2, left * width, max(left * width, (1 - right) * width - w)))
     free = height - h
     # A flat product would otherwise float in the middle of the wall.
-    below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and not lies else free / 2
+    below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and not top_down else free / 2
     y = float(np.clip(height - below - h, top * height, max(top * height, (1 - bottom) * height - h)))
     if "left" in cuts:
         x = 0.0

@@ -8,7 +8,7 @@ from pipeline.core.spec import SceneKind, Spec
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
-from pipeline.scene.flat_lay import Arrangement
+from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.furniture import Furniture
 from pipeline.scene.layout import Layout, Part
 from pipeline.scene.rig import shifted, through_leaves
@@ -64,7 +64,7 @@ class Scenery:
             if furniture.wanted or self.rng.random() < 0.55:
                 furniture.panel(self.wall + 0.03)
             furniture.props(extra=int(self.rng.integers(0, 2)))
-        return self._with(*self._room(level), *furniture.parts)
+        return self._with(*self._wall_and_floor(level), *furniture.parts)
 
     def tabletop(self) -> Layout:
         """A table before a wall that is farther off."""
@@ -109,7 +109,7 @@ class Scenery:
             if furniture.wanted:
                 furniture.panel(self.wall + 0.03)
             furniture.props()
-        return self._with(*self._room(level), *furniture.parts)
+        return self._with(*self._wall_and_floor(level), *furniture.parts)
 
     def curtain(self) -> Layout:
         """Hanging folds behind a floor."""
@@ -135,7 +135,7 @@ class Scenery:
         level = furniture.stand() if self.furnished and (furniture.wanted or self.rng.random() < 0.7) else 0.0
         if self.furnished:
             furniture.props()
-        wall, floor = self._room(level)
+        wall, floor = self._wall_and_floor(level)
         return self._with(wall, replace(floor, gloss=0.7), *self._tubes(2, level), *_lacquered(furniture.parts))
 
     def _tubes(self, slot: int, level: float) -> list[Part]:
@@ -151,7 +151,7 @@ class Scenery:
         middle = eye + ((bottom - top) / 2 - eye) * scale
         radius = 0.011
         thin = 1 - 2 * radius / half
-        low = max(min(middle, eye + (self.empty.eye - 0.04) * scale - half) - half, level + 0.04)
+        low = max(min(middle, eye + (self.empty.horizon_y - 0.04) * scale - half) - half, level + 0.04)
         choice = int(self.rng.integers(4))
         if choice == 0:
             return [Part(Panel("disc", x, low, z, half, 2 * half, 0.02, thin), slot, "tube", glow=14.0)]
@@ -215,14 +215,14 @@ class Scenery:
         """A surface seen from straight above, a second one laid on it, props in the corners."""
         scene, (left, top, right, bottom) = self.spec.scene, self.empty.product
         # The camera looks down at the picture's middle, and there the light is aimed.
-        light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.stand[0], bottom - 0.5)
+        light = shifted(self.empty.rig, self.empty.aspect / 2 - self.empty.foot[0], bottom - 0.5)
         # A soft light would leave nothing of leaves' shadows.
         if self.empty.softness <= 0.6 and self.rng.random() < 0.4:
             half = (right - left) / 2 + 0.04
             light = through_leaves(light, self.empty.softness, (-half, -0.04, half, bottom - top + 0.04), self.rng)
-        self.empty = replace(self.empty, eye=0.5, lies=True, rig=light)
+        self.empty = replace(self.empty, horizon_y=0.5, top_down=True, rig=light)
         plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
-        still = Arrangement(self.empty, self.rng)
+        still = FlatLay(self.empty, self.rng)
         if self.empty.asked > 1 or self.rng.random() < 0.5:
             still.sheet(scene.wall)
         still.props()
@@ -233,7 +233,7 @@ class Scenery:
         """The surface's colour: the second asked, or a tone of the only one."""
         return 1
 
-    def _room(self, level: float) -> tuple[Part, Part]:
+    def _wall_and_floor(self, level: float) -> tuple[Part, Part]:
         scene = self.spec.scene
         floor = Part(Floor(level, self.wall), 1, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
         return Part(Wall(self.wall), 0, "wall", scene.wall), floor

@@ -25,7 +25,8 @@ from pipeline.core.networks import Conditions, Generator, painting_size, paints
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight, conditions, first_light
-from pipeline.light.relight import picture, spread, tone_mapped
+from pipeline.light.relight import picture, tone_mapped
+from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.materials.albedo import albedo, draw, smoothed
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import trace
@@ -163,7 +164,9 @@ def sharp_row(number: int, folder: Path, generator: Generator | None) -> dict[st
     row["truth"] = gradient_energy(linear_to_srgb(tone_mapped(truth * gain)))
     for name, light in lights.items():
         linear = np.where(
-            shines[..., None], radiance, flat * spread(light.light, first.geometry.surface, geometry.surface)
+            shines[..., None],
+            radiance,
+            flat * upsample_within_surfaces(light.light, first.geometry.surface, geometry.surface),
         )
         row[name] = gradient_energy(linear_to_srgb(tone_mapped(smoothed(layout, geometry, linear) * gain)))
     return row

@@ -170,7 +170,7 @@ def _camera(
     x = mi.Float(pixel % width) + (mi.Float(sample % side) + random.next_float32()) / side
     y = mi.Float(pixel // width) + (mi.Float(sample // side) + random.next_float32()) / side
     # The picture's left edge and its vanishing line, as slopes: `Layout.rays` between its pixels' centres.
-    left, eye = opaque(np.array([-layout.aspect / 2, layout.eye]) / FOCAL)
+    left, eye = opaque(np.array([-layout.aspect / 2, layout.horizon_y]) / FOCAL)
     pitch_x, pitch_y = opaque(np.array([layout.aspect / width, 1 / height]) / FOCAL)
     way = mi.Vector3f(left + x * pitch_x, eye - y * pitch_y, -1)
     origin = mi.Point3f(*opaque(np.array([float(axis) for axis in layout.camera])))

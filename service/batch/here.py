@@ -102,7 +102,7 @@ class Here:
                 clock=time.perf_counter,
                 progress=tell,
                 credentials=self._credentials,
-                kept=kept_in(self._out / FOLDER / "kept"),
+                cache=kept_in(self._out / FOLDER / "kept"),
             )
         except SpecInvalid as error:
             raise Failure("spec_invalid", str(error)) from error

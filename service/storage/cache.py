@@ -54,7 +54,7 @@ class Kept:
         self._kinds = kinds
         self._away = False
 
-    def recall(self, kind: Kind, name: str) -> bytes | None:
+    def get(self, kind: Kind, name: str) -> bytes | None:
         """Return what was kept under that name, whole and unaltered; None where there is none."""
         key = self.key(kind, name)
         if self._away or kind not in self._kinds:
@@ -75,7 +75,7 @@ class Kept:
             self._give_up(key, error)
         return sealed[_SEAL:]
 
-    def keep(self, kind: Kind, name: str, data: bytes) -> None:
+    def put(self, kind: Kind, name: str, data: bytes) -> None:
         """Keep bytes under a name, in place of what is there."""
         key = self.key(kind, name)
         if self._away or kind not in self._kinds or len(data) > MOST_BYTES - _SEAL:

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from pipeline.colour.spaces import parse_colour
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Spec
-from pipeline.cutout.cache import Keeping
-from pipeline.swap import Render, swap
+from pipeline.cutout.cache import Cache
+from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import resolve_spec, stored_spec
 from service.settings import Settings
@@ -62,8 +62,8 @@ def swap_file(
     preset: str,
     seed: int | None,
     show_progress: bool,
-    kept: Keeping | None = None,
-) -> Render:
+    kept: Cache | None = None,
+) -> SwapResult:
     """Read a photo, write the picture to `output` and its report to `output`.json.
 
     `kept`, where given (`service.storage.cache.kept_in`), has the cut-outs of earlier swaps. Raises SpecInvalid and
@@ -83,7 +83,7 @@ def swap_file(
             progress=lambda stage, fraction: bar.update(task, description=stage, completed=fraction),
             clock=time.perf_counter,
             credentials=credentials,
-            kept=kept,
+            cache=kept,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -18,8 +18,8 @@ from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Limits
-from pipeline.cutout.cache import Keeping
-from pipeline.swap import Render, swap
+from pipeline.cutout.cache import Cache
+from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.specs import resolve_spec
 from service.database.engine import DATABASE_AWAY
@@ -65,7 +65,7 @@ class Run:
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
-    kept_of: Callable[[str], Keeping] | None = None
+    kept_of: Callable[[str], Cache] | None = None
 
     def __call__(self, job_id: str) -> None:
         """Run one attempt of a job. A message that comes late, or twice, does nothing."""
@@ -112,7 +112,7 @@ class Run:
         else:
             self._finish(claim, *render)
 
-    def _render(self, claim: Claim) -> tuple[Render, str]:
+    def _render(self, claim: Claim) -> tuple[SwapResult, str]:
         deadline = time.monotonic() + self.time_limit
 
         def progress(stage: str, fraction: float) -> None:
@@ -136,7 +136,7 @@ class Run:
             progress=lambda stage, fraction: progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
             credentials=self.credentials,
-            kept=self.kept_of(claim.client_id) if self.kept_of else None,
+            cache=self.kept_of(claim.client_id) if self.kept_of else None,
         )
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
@@ -146,7 +146,7 @@ class Run:
         self.renders.put(key, render.data, render.content_type)
         return render, key
 
-    def _finish(self, claim: Claim, render: Render, key: str) -> None:
+    def _finish(self, claim: Claim, render: SwapResult, key: str) -> None:
         report = render.report
         report["provenance"]["job_attempt"] = claim.attempt
         new = NewRender(

@@ -1,16 +1,16 @@
-"""The measured gate: other seeds only where the colours are missed, the best one kept, the same again every time."""
+"""The best-of-n search: other seeds only where the colours are missed, the best one kept, the same again every time."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.background.best_of import JUDGED_SIDE, Chosen, choose, seeds
+from pipeline.background.best_of import JUDGED_SIDE, NO_EFFECTS, Selection, search, seeds
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
-from pipeline.compositing.composite import shade
-from pipeline.compositing.effects import Presence
+from pipeline.compositing.composite import apply_shadow
+from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Conditions
 from pipeline.core.spec import Spec
 from pipeline.scene.composition import compose
@@ -43,21 +43,37 @@ def product(width: int, height: int) -> np.ndarray:
     return alpha
 
 
-def chosen(
+@dataclass
+class Square:
+    """A site on a square canvas, where a product may have effects and a photo its light."""
+
+    side: int
+    finish: Callable[[np.ndarray], np.ndarray] | None = None
+    product: ProductEffects = NO_EFFECTS
+
+    def compose(self, one: Spec) -> Layout:
+        return compose(one, self.side, self.side, 0.55)
+
+    def postprocess(self, picture: np.ndarray) -> np.ndarray:
+        return picture if self.finish is None else self.finish(picture)
+
+    def effects(self, layout: Layout) -> ProductEffects:
+        return self.product
+
+
+def selected(
     asked: Spec,
     generator: Darkener,
     side: int = 200,
     on_step: Callable[[float], None] = lambda done: None,
+    site: Square | None = None,
     **options: Any,
-) -> Chosen:
-    def lay(one: Spec) -> Layout:
-        return compose(one, side, side, 0.55)
-
-    return choose(asked, lay, product(side, side), generator, on_step, **options)
+) -> Selection:
+    return search(asked, site or Square(side), product(side, side), generator, on_step, **options)
 
 
 def test_a_background_that_meets_the_bars_is_the_only_one() -> None:
-    found = chosen(spec("podium", palette=ASKED), Darkener())
+    found = selected(spec("podium", palette=ASKED), Darkener())
     assert [row["seed"] for row in found.tried] == [1]
     assert found.tried[0]["mean_delta_e00"] <= MEAN_BAR
     assert found.seed == 1
@@ -66,7 +82,7 @@ def test_a_background_that_meets_the_bars_is_the_only_one() -> None:
 def test_of_three_that_miss_the_best_is_kept_and_shown() -> None:
     painter = Painter((0.9, 0.1, 0.9), (0.25, 0.3, 0.9), (1.0, 1.0, 0.0))
     asked = spec("podium", palette=("#3050d0", "#2f5d50"))
-    found = chosen(asked, painter)
+    found = selected(asked, painter)
     assert [row["seed"] for row in found.tried] == seeds(1, 3)
     means = [row["mean_delta_e00"] for row in found.tried]
     assert found.seed == found.tried[int(np.argmin(means))]["seed"] == seeds(1, 3)[1]
@@ -76,19 +92,19 @@ def test_of_three_that_miss_the_best_is_kept_and_shown() -> None:
 @pytest.mark.parametrize("retries", [0, 1])
 def test_no_more_seeds_are_tried_than_allowed(retries: int) -> None:
     painter = Painter((0.9, 0.1, 0.9))
-    found = chosen(spec("podium", palette=("#2f5d50",)), painter, control=PaletteControl(retries=retries))
+    found = selected(spec("podium", palette=("#2f5d50",)), painter, control=PaletteControl(retries=retries))
     assert len(painter.told) == len(found.tried) == 1 + retries
 
 
 def test_colours_that_nobody_asked_for_cost_no_further_seed() -> None:
     painter = Painter((0.9, 0.1, 0.9))
-    chosen(spec("podium"), painter)
+    selected(spec("podium"), painter)
     assert len(painter.told) == 1
 
 
 def test_progress_never_goes_back_however_many_are_tried() -> None:
     told: list[float] = []
-    chosen(spec("podium", palette=("#2f5d50",)), Painter((0.9, 0.1, 0.9)), on_step=told.append)
+    selected(spec("podium", palette=("#2f5d50",)), Painter((0.9, 0.1, 0.9)), on_step=told.append)
     assert len(told) == 6
     assert told == sorted(told)
     assert told[-1] < 1
@@ -96,7 +112,7 @@ def test_progress_never_goes_back_however_many_are_tried() -> None:
 
 def test_the_same_spec_gives_the_same_bytes_and_seeds() -> None:
     asked = spec("tabletop", palette=ASKED)
-    one, two = (chosen(asked, Darkener()) for _ in range(2))
+    one, two = (selected(asked, Darkener()) for _ in range(2))
     np.testing.assert_array_equal(one.background, two.background)
     assert one.tried == two.tried
     assert seeds(7, 3) == seeds(7, 3) != seeds(8, 3)
@@ -107,7 +123,7 @@ def test_the_same_spec_gives_the_same_bytes_and_seeds() -> None:
 def test_what_is_judged_small_is_delivered_large(kind: str) -> None:
     side = 2 * JUDGED_SIDE
     asked = spec(kind, palette=ASKED, place=preset((side, side)))  # type: ignore[arg-type]  # a SceneKind
-    found = chosen(asked, Darkener(), side, control=PaletteControl(retries=0))
+    found = selected(asked, Darkener(), side, control=PaletteControl(retries=0))
     pixels = background_pixels((found.background * 255 + 0.5).astype(np.uint8), product(side, side))
     large = compare_palette(pixels, ASKED)["mean_delta_e00"]
     assert large == pytest.approx(found.tried[0]["mean_delta_e00"], abs=1.0)
@@ -116,8 +132,8 @@ def test_what_is_judged_small_is_delivered_large(kind: str) -> None:
 def test_without_the_sketch_the_scene_keeps_its_own_colours() -> None:
     asked = spec("podium", palette=("#3030d0",))
     off = PaletteControl(sketch=False, transfer=False, retries=0)
-    own = chosen(spec("podium"), Darkener(), control=off)
-    found = chosen(asked, Darkener(), control=off)
+    own = selected(spec("podium"), Darkener(), control=off)
+    found = selected(asked, Darkener(), control=off)
     np.testing.assert_array_equal(found.background, own.background)
     assert found.tried[0]["mean_delta_e00"] > 20
 
@@ -128,8 +144,8 @@ def test_each_switch_of_the_generator_reaches_it_and_only_one_that_has_it() -> N
 
     asked = spec("podium", palette=("#2f5d50",))
     shifter, plain = Shifter((0.2, 0.4, 0.3)), Painter((0.2, 0.4, 0.3))
-    chosen(asked, shifter, control=PaletteControl(words=False, latent=False, retries=0))
-    chosen(asked, plain, control=PaletteControl(retries=0))
+    selected(asked, shifter, control=PaletteControl(words=False, latent=False, retries=0))
+    selected(asked, plain, control=PaletteControl(retries=0))
     assert shifter.told[0]["shift_colour"] is False
     assert "shift_colour" not in plain.told[0]
     assert "#2f5d50" in plain.told[0]["prompt"]
@@ -142,29 +158,29 @@ def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_swi
 
     asked = spec("sweep", palette=("#9fb8c8",))
     control = PaletteControl(retries=0)
-    found = chosen(asked, Darkener(), finish=bluer, control=control).tried[0]["mean_delta_e00"]
-    without = chosen(asked, Darkener(), finish=bluer, control=replace(control, transfer=False))
+    found = selected(asked, Darkener(), site=Square(200, finish=bluer), control=control).tried[0]["mean_delta_e00"]
+    without = selected(asked, Darkener(), site=Square(200, finish=bluer), control=replace(control, transfer=False))
     assert found < 1.5
     assert without.tried[0]["mean_delta_e00"] > found + 2
 
 
 def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
-    class Sunglasses(Presence):
+    class Sunglasses(ProductEffects):
         """Takes a third of all light, as a wide shadow would."""
 
         def at(self, width: int, height: int) -> Callable[[np.ndarray], np.ndarray]:
-            return lambda background: shade(background, np.full((height, width), 1 / 3, np.float32))
+            return lambda background: apply_shadow(background, np.full((height, width), 1 / 3, np.float32))
 
-    present = Sunglasses(None, None)
+    effects = Sunglasses(None, None)
     asked, control = spec("sweep", palette=("#6f8898",)), PaletteControl(retries=0)
-    found = chosen(asked, Darkener(), attend=lambda layout: present, control=control)
-    assert found.presence is present
-    delivered = present.at(200, 200)(found.background)
+    found = selected(asked, Darkener(), site=Square(200, product=effects), control=control)
+    assert found.effects is effects
+    delivered = effects.at(200, 200)(found.background)
     pixels = background_pixels((delivered * 255 + 0.5).astype(np.uint8), product(200, 200))
     judged = found.tried[0]["mean_delta_e00"]
     assert judged < 1.5
     assert compare_palette(pixels, asked.palette)["mean_delta_e00"] == pytest.approx(judged, abs=0.5)
-    without = chosen(asked, Darkener(), attend=lambda layout: present, control=replace(control, transfer=False))
+    without = selected(asked, Darkener(), site=Square(200, product=effects), control=replace(control, transfer=False))
     assert without.tried[0]["mean_delta_e00"] > judged + 4
 
 

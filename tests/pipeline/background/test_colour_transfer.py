@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from pipeline.background.colour_transfer import (
-    MOST_LOWERED,
-    MOST_MOVED,
-    MOST_RAISED,
+    MAX_LOWERED,
+    MAX_MOVED,
+    MAX_RAISED,
     REACH,
     anchors,
+    fit_colours,
     measure,
     more_paint,
     more_shift,
-    settle,
     shifted,
 )
 from pipeline.colour.spaces import delta_e00, hex_to_rgb, lab_to_srgb, srgb_to_lab
@@ -37,7 +37,9 @@ def settled(picture: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, float, 
     before = measure(picture, FREE, asked)
     assert before is not None
     fixed = anchors(asked, before.centres)
-    moves, after = settle(asked, np.zeros(asked.shape), lambda some: shifted(picture, fixed, some), more_shift, FREE)
+    moves, after = fit_colours(
+        asked, np.zeros(asked.shape), lambda some: shifted(picture, fixed, some), more_shift, FREE
+    )
     assert after is not None
     return shifted(picture, fixed, moves), before.mean, after.mean
 
@@ -66,10 +68,10 @@ def test_no_colour_is_moved_past_the_bound(miss: float) -> None:
     factors = np.ones(asked.shape)
     for _ in range(6):
         shifts, factors = more_shift(asked, shifts, found), more_paint(asked, factors, found)
-    assert float(delta_e00(asked[0], (asked[0] + shifts[0]).astype(np.float32))) < 1.5 * MOST_MOVED
-    assert float(delta_e00(asked[0], (asked[0] - shifts[0]).astype(np.float32))) <= MOST_MOVED + 0.1
-    assert factors.max() <= MOST_RAISED + 1e-9
-    assert factors.min() >= 1 / MOST_LOWERED - 1e-9
+    assert float(delta_e00(asked[0], (asked[0] + shifts[0]).astype(np.float32))) < 1.5 * MAX_MOVED
+    assert float(delta_e00(asked[0], (asked[0] - shifts[0]).astype(np.float32))) <= MAX_MOVED + 0.1
+    assert factors.max() <= MAX_RAISED + 1e-9
+    assert factors.min() >= 1 / MAX_LOWERED - 1e-9
     np.testing.assert_allclose(factors[1], 1, atol=0.02)
 
 
@@ -78,12 +80,12 @@ def test_the_strongest_move_turns_no_gradient_round_and_makes_no_steps() -> None
     ramp[..., 0] = np.linspace(20, 90, 512)
     picture = lab_to_srgb(ramp)
     anchor = np.array([[55, 0, 0], [55 + 1.5 * REACH, 0, 0]], np.float32)
-    for move in (-MOST_MOVED, MOST_MOVED):
+    for move in (-MAX_MOVED, MAX_MOVED):
         light = srgb_to_lab(shifted(picture, anchor, np.array([[move, 0.0, 0.0]])))[0, :, 0]
         slope = np.diff(light) / np.diff(ramp[0, :, 0])
         assert slope.min() > 0
         assert slope.max() < 2.5
-        assert np.abs(light - ramp[0, :, 0]).max() > 0.6 * MOST_MOVED
+        assert np.abs(light - ramp[0, :, 0]).max() > 0.6 * MAX_MOVED
 
 
 def test_no_move_leaves_the_picture_to_the_bit() -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.background.paint import LIGHT_SIDE, MOST_STOPS, paint, paint_background, prompt
+from pipeline.background.paint import LIGHT_SIDE, MAX_STOPS, paint, paint_background, prompt
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
 from pipeline.core.networks import Conditions
@@ -65,7 +65,7 @@ def test_a_network_gone_wild_is_held_within_its_stops() -> None:
     layout = compose(asked, 160, 160)
     picture = paint_background(asked, layout, 160, 160, Wild(), lambda done: None)
     assert np.isfinite(picture).all()
-    assert 2**MOST_STOPS < 1e6
+    assert 2**MAX_STOPS < 1e6
     assert compare_palette(picture.reshape(-1, 3), asked.scene.palette)["mean_delta_e00"] < 8
 
 

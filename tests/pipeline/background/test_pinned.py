@@ -13,30 +13,30 @@ from PIL import Image
 from scipy.ndimage import maximum_filter
 
 from pipeline.background.pinned import (
-    LEAST_MIRRORED,
-    LEAST_SHADOW,
     LEVELS,
+    MIN_MIRRORED,
+    MIN_SHADOW,
     Pinned,
+    PinnedSite,
     box_in,
-    composed,
     packed,
     pinned,
     place_of,
     unpacked,
 )
 from pipeline.colour.palette import ALL_STAGES
-from pipeline.compositing.effects import presence
+from pipeline.compositing.effects import product_effects
 from pipeline.compositing.place import place
 from pipeline.core.networks import Networks
 from pipeline.core.resample import resize
 from pipeline.core.spec import Limits, SceneKind, Spec
 from pipeline.core.types import Placed
-from pipeline.cutout.cache import Keeping, Kind
-from pipeline.cutout.foreground import refine
+from pipeline.cutout.cache import Cache, Kind
+from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
-from pipeline.swap import Render, product_box, swap
+from pipeline.swap import SwapResult, product_box, swap
 from service.catalogue.catalogue import load_catalogue
 from service.database.clock import db_now
 from service.database.tables import stored_objects
@@ -73,19 +73,19 @@ class Brand:
     def __init__(self, folder: Path, kind: SceneKind = "podium", **place: Any) -> None:
         self.painter = Darkener()
         self.versions = {"segmenter": "by_colour", "generator": "darkener 1", "generator_device": "cpu"}
-        self.kept: Keeping | None = kept_in(folder)
+        self.kept: Cache | None = kept_in(folder)
         self.spec = replace(spec(kind, palette=PALETTE, place=preset(**{"size": (SIDE, SIDE)} | place)), pinned=True)
 
     @property
     def networks(self) -> Networks:
         return Networks(by_colour, self.painter, self.versions)
 
-    def swap(self, data: bytes) -> Render:
-        return swap(data, self.spec, self.networks, limits=Limits(), clock=lambda: 0.0, kept=self.kept)
+    def swap(self, data: bytes) -> SwapResult:
+        return swap(data, self.spec, self.networks, limits=Limits(), clock=lambda: 0.0, cache=self.kept)
 
     def bare(self, asked: Spec | None = None, width: int = SIDE, height: int = SIDE) -> Pinned:
         one = asked or self.spec
-        return pinned(one, width, height, self.networks, lambda done: None, control=ALL_STAGES, kept=self.kept)
+        return pinned(one, width, height, self.networks, lambda done: None, control=ALL_STAGES, cache=self.kept)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def brand(tmp_path: Path) -> Brand:
     return Brand(tmp_path)
 
 
-def pixels(render: Render) -> NDArray[np.int64]:
+def pixels(render: SwapResult) -> NDArray[np.int64]:
     with Image.open(BytesIO(render.data)) as picture:
         return np.asarray(picture.convert("RGB")).astype(int)
 
@@ -136,12 +136,12 @@ def test_what_changes_is_the_product_its_shadow_and_its_mirror_image_and_nothing
     for data in (PRODUCTS[1], PRODUCTS[8]):
         picture = pixels(brand.swap(data))
         placed = placed_of(data, brand.spec)
-        there = presence(placed, made.layout, ())
+        there = product_effects(placed, made.layout, ())
         assert there.shadow is not None
-        region = there.shadow.at(SIDE, SIDE) > LEAST_SHADOW
+        region = there.shadow.at(SIDE, SIDE) > MIN_SHADOW
         if there.image is not None:
             first = SIDE - round(len(there.image.light) * SIDE / there.image.rows)
-            region[first - 1 :] |= mirrored(there.image.light, SIDE - first + 1) > LEAST_MIRRORED / 4
+            region[first - 1 :] |= mirrored(there.image.light, SIDE - first + 1) > MIN_MIRRORED / 4
         outside = ~region & (placed.alpha == 0)
         assert outside.mean() > 0.2
         assert (picture[outside] == bare[outside]).all()
@@ -160,7 +160,7 @@ def placed_of(data: bytes, asked: Spec) -> Placed:
     """The product as a swap lays it on the canvas."""
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
-    cutout = refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
+    cutout = extract_foreground(photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share)
     return place(cutout, product_box(cutout, asked, SIDE, SIDE), SIDE, SIDE)[0]
 
 
@@ -177,10 +177,10 @@ def test_a_kept_background_gives_the_same_file_as_a_new_one(brand: Brand) -> Non
 def test_a_background_is_kept_by_all_that_it_is_made_of_and_by_nothing_else(brand: Brand) -> None:
     one = brand.spec
 
-    def came(asked: Spec = one, width: int = 72) -> str:
-        return brand.bare(asked, width, 72).came
+    def cache_status(asked: Spec = one, width: int = 72) -> str:
+        return brand.bare(asked, width, 72).cache_status
 
-    came()
+    cache_status()
     other_place = replace(one, preset=replace(one.preset, fill=0.5))
     others = [
         replace(one, seed=2),
@@ -190,17 +190,17 @@ def test_a_background_is_kept_by_all_that_it_is_made_of_and_by_nothing_else(bran
         replace(one, mood=replace(one.mood, warmth=0.5)),
         other_place,
     ]
-    assert [came(asked) for asked in others] == 6 * ["computed"]
-    assert came(width=80) == "computed"
+    assert [cache_status(asked) for asked in others] == 6 * ["computed"]
+    assert cache_status(width=80) == "computed"
     file = replace(one.preset, name="else", formats=("jpeg",), max_bytes=10_000, quality=(70, 60), credits=9)
-    assert came(replace(one, preset=file)) == "cached"
+    assert cache_status(replace(one, preset=file)) == "cached"
 
     brand.versions |= {"generator_device": "cuda"}
-    assert came() == "cached", "one brand, one background, whichever worker"
+    assert cache_status() == "cached", "one brand, one background, whichever worker"
     brand.versions |= {"generator": "darkener 2"}
-    assert came() == "computed"
+    assert cache_status() == "computed"
     del brand.versions["generator"]
-    assert [came(), came()] == ["computed", "computed"]
+    assert [cache_status(), cache_status()] == ["computed", "computed"]
 
 
 def test_of_two_workers_that_paint_at_once_the_first_one_s_background_is_taken(brand: Brand, tmp_path: Path) -> None:
@@ -210,18 +210,18 @@ def test_of_two_workers_that_paint_at_once_the_first_one_s_background_is_taken(b
         def __init__(self) -> None:
             self.asked = 0
 
-        def recall(self, kind: Kind, name: str) -> bytes | None:
+        def get(self, kind: Kind, name: str) -> bytes | None:
             self.asked += 1
             return None if self.asked == 1 else packed(np.full((SIDE, SIDE, 3), 0.5, np.float32), 77, [])
 
-        def keep(self, kind: Kind, name: str, data: bytes) -> None:
+        def put(self, kind: Kind, name: str, data: bytes) -> None:
             raise AssertionError("it is there already")
 
     brand.kept = Late()
 
     made = brand.bare()
 
-    assert (made.seed, made.came, float(made.background.std())) == (77, "cached", 0.0)
+    assert (made.seed, made.cache_status, float(made.background.std())) == (77, "cached", 0.0)
     assert brand.painter.calls > 0
 
 
@@ -260,7 +260,7 @@ def test_every_product_stands_in_one_place_or_lies_in_its_middle(kind: SceneKind
 def test_the_stand_is_wider_than_the_widest_product_and_within_the_picture(brand: Brand) -> None:
     for width, height in ((200, 200), (300, 150), (150, 260)):
         for seed in range(4):
-            podium = composed(replace(brand.spec, seed=seed), width, height).podium
+            podium = PinnedSite(width, height).compose(replace(brand.spec, seed=seed)).podium
             assert podium is not None
             left, _, right, _ = box_in(brand.spec, 8.0, width, height)
             assert 2 * podium.rx > 1.05 * (right - left) / height
@@ -320,7 +320,7 @@ def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: 
     bench = Bench(engine, tmp_path)
     kept = bench.run.kept_of
     assert kept is not None
-    kept(bench.shop.client.id).keep("scenes", "one", b"background")
+    kept(bench.shop.client.id).put("scenes", "one", b"background")
     bench.cut()
     with engine.begin() as connection:
         connection.execute(stored_objects.update().values(used_at=db_now(-2 * 86_400)))
@@ -339,7 +339,7 @@ def test_with_no_days_for_backgrounds_only_cut_outs_are_kept(engine: sa.Engine, 
     kept = bench.run.kept_of
     assert kept is not None
     one = kept(bench.shop.client.id)
-    one.keep("scenes", "one", b"background")
-    one.keep("cutouts", "one", b"cut-out")
+    one.put("scenes", "one", b"background")
+    one.put("cutouts", "one", b"cut-out")
 
-    assert (one.recall("scenes", "one"), one.recall("cutouts", "one")) == (None, b"cut-out")
+    assert (one.get("scenes", "one"), one.get("cutouts", "one")) == (None, b"cut-out")

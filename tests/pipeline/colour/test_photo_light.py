@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.colour.photo_light import MOST_STOPS, MOST_TINT, PhotoLight, lit_from, matched, photo_light
+from pipeline.colour.photo_light import MAX_STOPS, MAX_TINT, PhotoLight, lit_from, matched, photo_light
 from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.core.types import Cutout, Photo
 
@@ -87,7 +87,7 @@ def test_the_background_follows_the_photos_tint_within_the_bound(asked: bool) ->
     ground = np.full((4, 4, 3), 0.6, np.float32)
     out = matched(ground, replace(NEUTRAL, white=WARM), asked)
     assert out[0, 0, 0] > out[0, 0, 2]
-    assert 0.5 < delta_e00(srgb_to_lab(out), srgb_to_lab(ground)).max() <= MOST_TINT + 0.05
+    assert 0.5 < delta_e00(srgb_to_lab(out), srgb_to_lab(ground)).max() <= MAX_TINT + 0.05
 
 
 def test_exposure_moves_only_a_background_whose_colours_nobody_asked() -> None:
@@ -95,7 +95,7 @@ def test_exposure_moves_only_a_background_whose_colours_nobody_asked() -> None:
     dark = replace(NEUTRAL, exposure=-2.0)
     assert matched(ground, dark, asked=True) is ground
     stops = np.log2(srgb_to_linear(matched(ground, dark, asked=False)) / srgb_to_linear(ground))
-    np.testing.assert_allclose(stops, -MOST_STOPS, atol=0.02)
+    np.testing.assert_allclose(stops, -MAX_STOPS, atol=0.02)
 
 
 def test_black_and_white_stay_and_greys_stay_in_order() -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.compositing.blocked_light import taken
+from pipeline.compositing.blocked_light import blocked_share
 from pipeline.core.spec import SceneKind
 from pipeline.geometry.solids import Ball
 from pipeline.light.first_light import first_light
@@ -19,7 +19,7 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 @pytest.mark.parametrize("kind", ["sweep", "podium", "neon", "window"])
 def test_what_is_taken_is_what_a_black_thing_in_the_same_place_takes(kind: SceneKind) -> None:
     layout = compose(spec(kind), SIDE, SIDE, 1.0)
-    geometry, share = taken(layout, SIDE, SIDE, BALL, BALL.bounds)
+    geometry, share = blocked_share(layout, SIDE, SIDE, BALL, BALL.bounds)
 
     # The same ball as a part of the scene that gives nothing back.
     colours = (*layout.colours, np.zeros(3, np.float32))
@@ -39,7 +39,7 @@ def test_what_is_taken_is_what_a_black_thing_in_the_same_place_takes(kind: Scene
 
 def test_what_shines_itself_is_not_darkened() -> None:
     layout = compose(spec("neon"), SIDE, SIDE, 1.0)
-    geometry, share = taken(layout, SIDE, SIDE, BALL, BALL.bounds)
+    geometry, share = blocked_share(layout, SIDE, SIDE, BALL, BALL.bounds)
     glows = np.array([part.glow > 0 for part in layout.parts])[geometry.part]
     assert glows.any()
     assert share[glows].max() == 0

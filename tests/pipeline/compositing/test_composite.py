@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.compositing.composite import composite, shade
+from pipeline.compositing.composite import apply_shadow, composite
 from pipeline.core.types import Placed
 
 
@@ -34,6 +34,6 @@ def test_shade_takes_the_share_of_light_and_leaves_the_rest_alone() -> None:
     ground = np.full((300, 4, 3), 0.7354, np.float32)
     shadow = np.zeros((300, 4), np.float32)
     shadow[280:] = 0.5
-    out = shade(ground, shadow)
+    out = apply_shadow(ground, shadow)
     np.testing.assert_array_equal(out[:280], ground[:280])
     assert out[290, 0, 0] == pytest.approx(0.5371, abs=1e-3)  # a quarter of the light

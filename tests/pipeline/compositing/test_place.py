@@ -3,7 +3,7 @@ import pytest
 
 from pipeline.compositing.place import place
 from pipeline.core.types import Cutout
-from pipeline.cutout.foreground import refine
+from pipeline.cutout.foreground import extract_foreground
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import fit
 from tests.support.still_life import photo, preset, spec, still_life
@@ -11,7 +11,7 @@ from tests.support.still_life import photo, preset, spec, still_life
 
 def jar() -> Cutout:
     rgb, alpha = still_life()
-    return refine(photo(rgb, alpha), alpha, agreement=1, undecided=0)
+    return extract_foreground(photo(rgb, alpha), alpha, agreement=1, ambiguous_share=0)
 
 
 @pytest.mark.parametrize("size", [(400, 400), (640, 360), (360, 640)])
@@ -28,15 +28,15 @@ def test_its_foot_stands_on_the_layouts_surface() -> None:
     asked = spec("podium")
     layout = compose(asked, 400, 400, 192 / 360)
     placed, _ = place(jar(), fit(asked.preset, 192 / 360, 400, 400), 400, 400)
-    assert abs(placed.box[3] - layout.stand[1] * 400) <= 1
+    assert abs(placed.box[3] - layout.foot[1] * 400) <= 1
     assert layout.podium is not None
     front = layout.podium.y + layout.podium.ry
-    assert layout.podium.y - layout.podium.ry < layout.stand[1] < front
+    assert layout.podium.y - layout.podium.ry < layout.foot[1] < front
 
 
 def test_a_product_cut_by_the_photo_touches_the_same_edge_of_the_canvas() -> None:
     rgb, alpha = still_life(cut=True)
-    cutout = refine(photo(rgb, alpha), alpha, agreement=1, undecided=0)
+    cutout = extract_foreground(photo(rgb, alpha), alpha, agreement=1, ambiguous_share=0)
     box = fit(preset(), 0.6, 400, 400, cutout.cut_sides)
     placed, _ = place(cutout, box, 400, 400)
     assert placed.box[3] == 400

@@ -93,7 +93,7 @@ def test_a_chest_on_two_feet_is_dark_in_the_gap_under_it() -> None:
 
 def test_what_lies_is_dark_all_round(placed: np.ndarray) -> None:
     layout = replace(compose(spec("flatlay", softness=1.0), 400, 400, 0.53), parts=(Part(Wall(0.0), 0, "floor"),))
-    assert layout.lies
+    assert layout.top_down
     shadow = shadow_of(placed, layout)
     left, top, right, bottom = tight_box(placed > 0.5) or (0, 0, 0, 0)
     middle = (left + right) // 2, (top + bottom) // 2

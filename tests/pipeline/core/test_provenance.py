@@ -15,7 +15,7 @@ from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, read_digital_source_t
 from pipeline.core.spec import Format, Limits, SceneKind
 from pipeline.delivery.encode import encode
 from pipeline.photo.decode import decode
-from pipeline.swap import Render, swap
+from pipeline.swap import SwapResult, swap
 from tests.support.still_life import networks, preset, spec, still_life
 
 LIMITS = Limits()
@@ -117,14 +117,14 @@ def test_a_photo_without_a_mark_has_none() -> None:
     assert decode(file.getvalue(), LIMITS).digital_source_type is None
 
 
-def swapped(data: bytes, kind: SceneKind, *, background: str = "scene") -> Render:
+def swapped(data: bytes, kind: SceneKind, *, background: str = "scene") -> SwapResult:
     place = preset(size=(240, 240), background=background, form="png" if background == "transparent" else "jpeg")
     place = replace(place, digital_source_type=None if background == "transparent" else COMPOSITE)
     clock = itertools.count()
     return swap(data, spec(kind, place=place), networks(), limits=LIMITS, clock=lambda: float(next(clock)))
 
 
-def mark(render: Render) -> str | None:
+def mark(render: SwapResult) -> str | None:
     with Image.open(io.BytesIO(render.data)) as picture:
         picture.load()
         return read_digital_source_type(picture.info.get("xmp") or b"")

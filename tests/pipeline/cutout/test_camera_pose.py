@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 from scipy.spatial import ConvexHull
 
 from pipeline.core.spec import SceneKind
-from pipeline.cutout.camera_pose import UNTOLD, Stance, stance
+from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL
 from pipeline.scene.trace import trace
@@ -32,30 +32,30 @@ def box_seen(height: float, turn: float, size: tuple[float, float, float] = (0.3
 @pytest.mark.parametrize("height", [0.35, 0.6, 1.0])
 @pytest.mark.parametrize("turn", [25, 45, -35])
 def test_a_box_over_its_corner_tells_how_high_the_camera_was(height: float, turn: float) -> None:
-    found = stance(box_seen(height, turn))
-    assert found.slope * FOCAL == pytest.approx(height, rel=0.2)
+    found = camera_pose(box_seen(height, turn))
+    assert found.pitch_slope * FOCAL == pytest.approx(height, rel=0.2)
 
 
 def test_a_box_from_its_front_and_an_empty_picture_tell_nothing() -> None:
-    assert stance(box_seen(0.6, 0)) == UNTOLD
-    assert stance(np.zeros((60, 80), np.float32)) == UNTOLD
+    assert camera_pose(box_seen(0.6, 0)) == UNKNOWN_POSE
+    assert camera_pose(np.zeros((60, 80), np.float32)) == UNKNOWN_POSE
 
 
 def test_a_ball_tells_nothing() -> None:
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
-    assert stance((np.hypot(x, y) < 0.3).astype(np.float32)) == UNTOLD
+    assert camera_pose((np.hypot(x, y) < 0.3).astype(np.float32)) == UNKNOWN_POSE
 
 
 @pytest.mark.parametrize("kind", ["tabletop", "bokeh", "podium", "niche", "curtain", "sweep", "window", "neon"])
 def test_what_a_product_stands_on_reaches_behind_its_base(kind: SceneKind) -> None:
-    seen = Stance(rise=0.45, slope=0.5)
+    pose = CameraPose(base_rise=0.45, pitch_slope=0.5)
     for seed in range(3):
-        layout = compose(spec(kind, seed=seed), SIDE, SIDE, 1.1, seen=seen)
+        layout = compose(spec(kind, seed=seed), SIDE, SIDE, 1.1, pose=pose)
         left, _, right, bottom = layout.product
         geometry = trace(layout, SIDE, SIDE)
         for share, up in ((0.5, 0.9), (0.12, 0.42), (0.88, 0.42)):
             column = int((left + share * (right - left)) * SIDE)
-            row = int((bottom - up * seen.rise * (right - left)) * SIDE)
+            row = int((bottom - up * pose.base_rise * (right - left)) * SIDE)
             floor_or_stand = layout.parts[geometry.part[row, column]].role in ("floor", "stand", "wall")
             assert floor_or_stand, (seed, share)
             # On one level with the foot, and no upright wall.
@@ -63,8 +63,10 @@ def test_what_a_product_stands_on_reaches_behind_its_base(kind: SceneKind) -> No
 
 
 def test_without_a_stance_a_seed_is_composed_as_before() -> None:
-    one, other = (compose(spec("tabletop"), SIDE, SIDE, 0.6, seen=seen) for seen in (UNTOLD, Stance(0.4, 0.5)))
+    one, other = (
+        compose(spec("tabletop"), SIDE, SIDE, 0.6, pose=pose) for pose in (UNKNOWN_POSE, CameraPose(0.4, 0.5))
+    )
     again = compose(spec("tabletop"), SIDE, SIDE, 0.6)
-    assert (one.parts, one.eye, one.base) == (again.parts, again.eye, 0.0)
-    assert other.eye < one.eye - 0.2
+    assert (one.parts, one.horizon_y, one.base) == (again.parts, again.horizon_y, 0.0)
+    assert other.horizon_y < one.horizon_y - 0.2
     assert other.product == one.product

@@ -24,10 +24,10 @@ def painted(alpha: Array, ground: tuple[int, int, int] = (150, 152, 155)) -> NDA
 
 def test_a_clean_cut_out_is_sure_and_raises_no_doubt() -> None:
     rgb, alpha = still_life()
-    found = doubts(rgb, alpha, agreement=1, undecided=0.02)
+    found = doubts(rgb, alpha, agreement=1, ambiguous_share=0.02)
     assert found.confidence > 0.9
     assert found.warnings == ()
-    assert found.enclosed == 0
+    assert found.filled_hole_share == 0
 
 
 def test_a_handle_whose_hole_was_filled_is_suspected_and_lowers_the_confidence() -> None:
@@ -35,7 +35,7 @@ def test_a_handle_whose_hole_was_filled_is_suspected_and_lowers_the_confidence()
     ring = solid - disc(400, 200, 200, 60)
     found = doubts(painted(ring), solid)
     assert "enclosed_background_suspected" in found.warnings
-    assert found.enclosed == pytest.approx(0.25, abs=0.05)
+    assert found.filled_hole_share == pytest.approx(0.25, abs=0.05)
     assert found.confidence < 0.7
 
 
@@ -47,7 +47,7 @@ def test_the_same_handle_cut_open_is_not_suspected() -> None:
 def test_a_file_with_its_own_alpha_is_not_second_guessed() -> None:
     solid = disc(400, 200, 200, 120)
     ring = solid - disc(400, 200, 200, 60)
-    found = doubts(painted(ring), solid, own=True)
+    found = doubts(painted(ring), solid, from_file_alpha=True)
     assert found.confidence == 1
     assert "enclosed_background_suspected" not in found.warnings
 
@@ -77,7 +77,7 @@ def test_a_product_that_the_photo_cuts_is_told_with_its_side(turns: int, side: s
 
 def test_confidence_falls_when_the_two_looks_disagree_or_the_network_cannot_decide() -> None:
     rgb, alpha = still_life()
-    sure = doubts(rgb, alpha, agreement=1, undecided=0.03)
-    assert doubts(rgb, alpha, agreement=0.4, undecided=0.03).confidence < sure.confidence
-    unsure = doubts(rgb, alpha, agreement=0.5, undecided=0.6)
+    sure = doubts(rgb, alpha, agreement=1, ambiguous_share=0.03)
+    assert doubts(rgb, alpha, agreement=0.4, ambiguous_share=0.03).confidence < sure.confidence
+    unsure = doubts(rgb, alpha, agreement=0.5, ambiguous_share=0.6)
     assert "low_confidence" in unsure.warnings

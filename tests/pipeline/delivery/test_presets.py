@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from pipeline.core.spec import Limits, Preset, Spec
-from pipeline.swap import Render, swap
+from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
 from tests.support.still_life import networks
 
@@ -41,7 +41,7 @@ def photo() -> bytes:
 
 
 @cache
-def rendered(name: str) -> Render:
+def rendered(name: str) -> SwapResult:
     preset = CATALOGUE.presets[name]
     scene = CATALOGUE.scenes["studio_sweep" if preset.background == "scene" else "white"]
     spec = Spec(scene, next(iter(CATALOGUE.moods.values())), (), preset, 7)

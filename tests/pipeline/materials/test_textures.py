@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.spec import Finish
-from pipeline.materials.noise import TILE, Field, grown, noise
+from pipeline.materials.noise import TILE, Field, noise, upsample_tile
 from pipeline.materials.textures import mapped, swatch
 
 TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish != "plain"]
@@ -102,8 +102,10 @@ def test_a_larger_swatch_shows_the_same_pattern_finer(finish: Finish) -> None:
 
 
 def test_noise_has_unit_variance_and_no_mean() -> None:
-    for stretch, lit in ((1.0, None), (8.0, None), (3.0, 1.0)):
-        field = noise(np.random.default_rng(2), 512, 1.5, 4, stretch=stretch, angle=0.4, lit=lit, grid=512)
+    for stretch, light_angle in ((1.0, None), (8.0, None), (3.0, 1.0)):
+        field = noise(
+            np.random.default_rng(2), 512, 1.5, 4, stretch=stretch, angle=0.4, light_angle=light_angle, grid=512
+        )
         assert field.std() == pytest.approx(1, abs=0.01)
         assert field.mean() == pytest.approx(0, abs=1e-3)
 
@@ -114,7 +116,7 @@ def test_noise_is_drawn_out_along_its_angle() -> None:
 
 
 def test_a_tile_enlarged_still_tiles() -> None:
-    field = grown(noise(np.random.default_rng(2), 64, 2, 4, grid=64), 256)
+    field = upsample_tile(noise(np.random.default_rng(2), 64, 2, 4, grid=64), 256)
     assert np.abs(field[0] - field[-1]).max() < 2 * np.abs(np.diff(field, axis=0)).max()
 
 

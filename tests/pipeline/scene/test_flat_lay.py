@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.compositing.lying import Lying
+from pipeline.compositing.lying import LyingProxy
 from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.slabs import Fronds, Pebble, Slab
 from pipeline.light.first_light import first_light
@@ -43,7 +43,7 @@ def test_the_camera_looks_straight_down_at_a_surface_that_fills_the_frame(size: 
     layout = laid_out(size, seed=seed)
     geometry = trace(layout, *size)
     ground = geometry.part == 0
-    assert layout.lies
+    assert layout.top_down
     assert ground.mean() > 0.2
     assert geometry.normals(layout)[2][ground].min() == 1
     assert geometry.depth[ground] == pytest.approx(FOCAL, abs=1e-4)
@@ -52,7 +52,7 @@ def test_the_camera_looks_straight_down_at_a_surface_that_fills_the_frame(size: 
 
 @pytest.mark.parametrize("aspect", [0.4, 1.0, 2.2])
 def test_a_lying_product_is_in_the_middle_of_the_canvas(aspect: float) -> None:
-    left, top, right, bottom = fit(preset(), aspect, 400, 300, lies=True)
+    left, top, right, bottom = fit(preset(), aspect, 400, 300, top_down=True)
     assert (left + right) / 2 == pytest.approx(200)
     assert (top + bottom) / 2 == pytest.approx(150)
     assert (right - left) / (bottom - top) == pytest.approx(aspect)
@@ -61,8 +61,8 @@ def test_a_lying_product_is_in_the_middle_of_the_canvas(aspect: float) -> None:
 
 
 def test_a_lying_product_that_the_photo_cuts_keeps_to_its_side() -> None:
-    assert fit(preset(), 0.8, 400, 300, ("bottom",), lies=True)[3] == 300
-    assert fit(preset(), 0.8, 400, 300, ("top",), lies=True)[1] == 0
+    assert fit(preset(), 0.8, 400, 300, ("bottom",), top_down=True)[3] == 300
+    assert fit(preset(), 0.8, 400, 300, ("top",), top_down=True)[1] == 0
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -133,7 +133,7 @@ def test_a_lying_product_is_low_and_as_wide_as_its_picture() -> None:
     alpha = np.zeros((240, 240), np.float32)
     left, top, right, bottom = (round(240 * side) for side in layout.product)
     alpha[top:bottom, left:right] = 1
-    lying = Lying.of(alpha, (left, top, right, bottom), layout)
+    lying = LyingProxy.of(alpha, (left, top, right, bottom), layout)
     narrow = min(right - left, bottom - top) / 240
     assert 0.02 * narrow < lying.thick <= 0.08 * narrow
     half = (right - left) / 480
@@ -153,8 +153,8 @@ def test_a_slim_thing_is_no_thicker_than_its_width_allows() -> None:
     alpha = np.zeros((240, 240), np.float32)
     alpha[40:200, 40:200] = 1
     alpha[43:197, 43:197] = 0
-    ring = Lying.of(alpha, (40, 40, 200, 200), layout)
-    whole = Lying.of(np.pad(np.ones((160, 160), np.float32), 40), (40, 40, 200, 200), layout)
+    ring = LyingProxy.of(alpha, (40, 40, 200, 200), layout)
+    whole = LyingProxy.of(np.pad(np.ones((160, 160), np.float32), 40), (40, 40, 200, 200), layout)
     assert ring.thick < 0.5 * whole.thick
 
 
@@ -164,8 +164,8 @@ def test_what_lies_on_a_board_lies_on_its_top() -> None:
     raised = replace(layout, parts=(layout.parts[0], replace(layout.parts[0], solid=board)))
     alpha = np.zeros((240, 240), np.float32)
     alpha[60:180, 60:180] = 1
-    assert Lying.of(alpha, (60, 60, 180, 180), layout).base == pytest.approx(0, abs=1e-5)
-    assert Lying.of(alpha, (60, 60, 180, 180), raised).base == pytest.approx(0.02, abs=1e-5)
+    assert LyingProxy.of(alpha, (60, 60, 180, 180), layout).base == pytest.approx(0, abs=1e-5)
+    assert LyingProxy.of(alpha, (60, 60, 180, 180), raised).base == pytest.approx(0.02, abs=1e-5)
 
 
 def walked(solid: Slab | Pebble, origin: Field, ways: Field) -> Field:

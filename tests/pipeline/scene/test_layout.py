@@ -29,7 +29,7 @@ def test_the_product_stands_on_a_level_surface_at_its_own_depth(
 ) -> None:
     layout = compose(spec(kind, place=preset(size), seed=seed), *size, 0.6)
     geometry = trace(layout, *size)
-    x, y = layout.stand
+    x, y = layout.foot
     # A little before the foot, which stands on the very point.
     row, column = min(size[1] - 1, int(y * size[1]) + 1), int(x * size[1])
     assert geometry.depth[row, column] == pytest.approx(FOCAL, abs=0.05)

@@ -15,10 +15,10 @@ from PIL import Image
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits, SceneKind
 from pipeline.cutout.cache import Kind, packed, unpacked
-from pipeline.cutout.foreground import refine
+from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.photo.decode import decode
-from pipeline.swap import Render, swap
+from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.database.clock import db_now
 from service.database.tables import stored_objects
@@ -61,14 +61,14 @@ class Studio:
         self.kept = kept_in(folder)
         self.folder = folder
 
-    def swap(self, data: bytes = PHOTO, *, kind: SceneKind = "white", **changes: Any) -> Render:
+    def swap(self, data: bytes = PHOTO, *, kind: SceneKind = "white", **changes: Any) -> SwapResult:
         asked = spec(kind, place=preset(size=(200, 200)))
         versions = changes.get("versions", self.versions)
         networks = Networks(self.segmenter, Darkener(), versions, second_segmenter=changes.get("second"))
         kept = changes.get("kept", self.kept)
-        return swap(data, asked, networks, limits=Limits(), clock=lambda: 0.0, kept=kept)
+        return swap(data, asked, networks, limits=Limits(), clock=lambda: 0.0, cache=kept)
 
-    def came(self, data: bytes = PHOTO, **changes: Any) -> str:
+    def cache_status(self, data: bytes = PHOTO, **changes: Any) -> str:
         return str(self.swap(data, **changes).report["provenance"]["cutout"])
 
     @property
@@ -100,7 +100,7 @@ def glassy() -> bytes:
 def test_what_is_kept_gives_the_cut_out_again_to_the_bit(data: bytes) -> None:
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
-    made = refine(photo, found.alpha, agreement=found.agreement, undecided=found.undecided)
+    made = extract_foreground(photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share)
 
     kept = packed(made)
     again = unpacked(kept, photo)
@@ -133,22 +133,27 @@ def test_another_photo_another_network_and_other_code_cut_out_anew(
     newer = studio.versions | {"segmenter": "by_colour 2"}
     elsewhere = studio.versions | {"segmenter_device": "cuda"}
 
-    came = [studio.came(other), studio.came(versions=newer), studio.came(versions=elsewhere), studio.came()]
+    came = [
+        studio.cache_status(other),
+        studio.cache_status(versions=newer),
+        studio.cache_status(versions=elsewhere),
+        studio.cache_status(),
+    ]
     assert came == ["computed", "computed", "computed", "cached"]
 
     # What the release before kept was cut out by the small network, which is half of the ensemble now.
     small = studio.versions | {"segmenter": "rembg 2.0.86 u2netp sha256:309c8469258d"}
     large = small | {"segmenter": "rembg 2.0.86 u2net sha256:8d10d2f3bb75"}
     both = large | {"second_segmenter": small["segmenter"]}
-    assert [studio.came(versions=one) for one in (small, large, small)] == ["computed", "computed", "cached"]
-    assert [studio.came(versions=both, second=by_colour) for _ in range(2)] == ["computed", "cached"]
-    assert studio.came(versions=large, second=by_colour) == "computed"
+    assert [studio.cache_status(versions=one) for one in (small, large, small)] == ["computed", "computed", "cached"]
+    assert [studio.cache_status(versions=both, second=by_colour) for _ in range(2)] == ["computed", "cached"]
+    assert studio.cache_status(versions=large, second=by_colour) == "computed"
 
     painter = studio.versions | {"generator": "another painter"}
-    assert studio.came(versions=painter) == "cached"
+    assert studio.cache_status(versions=painter) == "cached"
 
     monkeypatch.setattr(kept_module, "made_by", lambda: "another release")
-    assert studio.came() == "computed"
+    assert studio.cache_status() == "computed"
 
 
 def test_the_digest_of_the_code_is_that_of_every_file_that_makes_a_cut_out() -> None:
@@ -158,7 +163,7 @@ def test_the_digest_of_the_code_is_that_of_every_file_that_makes_a_cut_out() -> 
 
 
 def test_networks_without_a_version_keep_nothing(studio: Studio) -> None:
-    assert [studio.came(versions={}), studio.came(versions={})] == ["computed", "computed"]
+    assert [studio.cache_status(versions={}), studio.cache_status(versions={})] == ["computed", "computed"]
     assert studio.objects == []
 
 
@@ -166,7 +171,11 @@ def test_what_one_client_keeps_another_does_not_find(studio: Studio) -> None:
     store = DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
     one, two = Kept(store, "ONE"), Kept(store, "TWO")
 
-    assert [studio.came(kept=one), studio.came(kept=two), studio.came(kept=one)] == ["computed", "computed", "cached"]
+    assert [studio.cache_status(kept=one), studio.cache_status(kept=two), studio.cache_status(kept=one)] == [
+        "computed",
+        "computed",
+        "cached",
+    ]
 
 
 # What is not trusted
@@ -203,7 +212,7 @@ def test_an_object_that_is_not_what_was_kept_is_made_anew_and_replaced(
 
     assert (render.report["provenance"]["cutout"], render.data) == ("computed", right.data)
     assert path.read_bytes() == whole
-    assert studio.came() == "cached"
+    assert studio.cache_status() == "cached"
 
 
 class Away(DirectoryObjects):
@@ -223,14 +232,14 @@ class Away(DirectoryObjects):
 def test_a_store_that_is_away_is_asked_once_and_fails_no_swap(studio: Studio) -> None:
     store = Away(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
 
-    assert studio.came(kept=Kept(store, "local")) == "computed"
+    assert studio.cache_status(kept=Kept(store, "local")) == "computed"
     assert store.asked == 1
 
 
 def test_a_folder_that_is_full_fails_no_swap(studio: Studio) -> None:
     (studio.folder / "cutouts").write_bytes(b"a file where a folder must be")
 
-    assert studio.came() == "computed"
+    assert studio.cache_status() == "computed"
 
 
 def test_a_database_that_is_away_costs_only_the_keeping(studio: Studio) -> None:
@@ -238,7 +247,7 @@ def test_a_database_that_is_away_costs_only_the_keeping(studio: Studio) -> None:
         raise sa.exc.OperationalError("", {}, Exception("gone"))
 
     unwritten = Kept(DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0), "x", announce=away)
-    assert studio.came(kept=unwritten) == "computed"
+    assert studio.cache_status(kept=unwritten) == "computed"
     assert studio.objects == [], "no object without its row"
 
 

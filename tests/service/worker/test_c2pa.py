@@ -24,7 +24,7 @@ from pipeline.core.provenance import DIGITAL_SOURCE_TYPES, Credentials
 from pipeline.core.spec import Format, Limits
 from pipeline.delivery.encode import encode
 from pipeline.delivery.preset_rules import reopen
-from pipeline.swap import Render, swap
+from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, SigningFailed, open_credentials
@@ -147,7 +147,7 @@ def test_an_unsigned_file_has_no_issuer(credentials: Credentials) -> None:
     assert credentials.read(picture("jpeg"), "image/jpeg") is None
 
 
-def render(credentials: Credentials | None, place: str = "instagram_square") -> Render:
+def render(credentials: Credentials | None, place: str = "instagram_square") -> SwapResult:
     asked = spec("sweep", place=load_catalogue().presets[place])
     clock = itertools.count()
     return swap(

@@ -1,0 +1,50 @@
+"""A free site: a background made for one product, with its photo's light and camera pose, and with its effects."""
+
+from dataclasses import dataclass
+
+from pipeline.colour.photo_light import PhotoLight, lit_from, matched, photo_light
+from pipeline.compositing.effects import ProductEffects, product_effects
+from pipeline.core.spec import Spec
+from pipeline.core.types import Cutout, Photo, Placed, Rgb
+from pipeline.cutout.camera_pose import CameraPose, camera_pose
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import Layout
+
+
+@dataclass(frozen=True, eq=False)
+class FreeSite:
+    """A `pipeline.background.best_of.Site` around one product on its canvas."""
+
+    cutout: Cutout
+    placed: Placed
+    #: Of the photo.
+    light: PhotoLight
+    pose: CameraPose
+    #: Colours were asked for: matching the photo's light leaves the exposure alone.
+    asked: bool
+
+    @classmethod
+    def of(cls, spec: Spec, photo: Photo, cutout: Cutout, placed: Placed) -> "FreeSite":
+        """Return the site of a product that was cut out of a photo and placed on the spec's canvas."""
+        return cls(cutout, placed, photo_light(photo, cutout), camera_pose(cutout.alpha), bool(spec.palette))
+
+    def compose(self, spec: Spec) -> Layout:
+        """Lay a spec's scene out round the product, lit from the photo's side and seen as the photo sees it."""
+        height, width = self.placed.alpha.shape
+        return compose(
+            spec,
+            width,
+            height,
+            self.cutout.aspect,
+            self.cutout.cut_sides,
+            light_side=lit_from(self.light),
+            pose=self.pose,
+        )
+
+    def postprocess(self, picture: Rgb) -> Rgb:
+        """Return the H×W×3 sRGB background with a share of the photo's tint and exposure."""
+        return matched(picture, self.light, self.asked)
+
+    def effects(self, layout: Layout) -> ProductEffects:
+        """Trace the product's shadow and mirror image in a layout."""
+        return product_effects(self.placed, layout, self.cutout.cut_sides)
