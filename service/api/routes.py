@@ -78,7 +78,7 @@ def create_upload(
     sources: Objects = state.sources
     key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
     stored: Stored = state.stored
-    stored.announce("sources", key, client_id=request.state.client.id)
+    stored.register("sources", key, client_id=request.state.client.id)
     signed = sources.upload_url(key, data.content_type, base_url(request))
     return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
 

@@ -136,12 +136,12 @@ _PRESENCE = "backdrop:worker:"
 PRESENCE_TTL = 30
 
 
-def announce(client: Any, name: str, about: dict[str, Any]) -> None:
+def register_worker(client: Any, name: str, about: dict[str, Any]) -> None:
     """List a worker, with its device and networks, for PRESENCE_TTL seconds. Raises RedisError."""
     client.set(f"{_PRESENCE}{name}", json.dumps(about), ex=PRESENCE_TTL)
 
 
-def withdraw(client: Any, name: str) -> None:
+def unregister_worker(client: Any, name: str) -> None:
     """Take a worker off the list. Raises RedisError."""
     client.delete(f"{_PRESENCE}{name}")
 

@@ -29,14 +29,14 @@ _SEAL = hashlib.sha256().digest_size
 _LIBRARIES = ("numpy", "pillow", "scipy", "onnxruntime", "onnxruntime-gpu", "torch", "diffusers", "transformers")
 
 
-def unannounced(kind: Kind, key: str) -> None:
+def register_nowhere(kind: Kind, key: str) -> None:
     """Tell nobody that something is kept."""
 
 
 class Kept:
     """What one client's swaps keep, in one bucket; for one thread, and as long as one job.
 
-    `announce` is called with the account's name of the kind and the key before an object is stored, and when it is used
+    `register` is called with the account's name of the kind and the key before an object is stored, and when it is used
     again. `kinds`: what is kept at all. A store or a database that is away is not asked again.
     """
 
@@ -45,12 +45,12 @@ class Kept:
         objects: Objects,
         client: str,
         *,
-        announce: Callable[[Kind, str], None] = unannounced,
+        register: Callable[[Kind, str], None] = register_nowhere,
         kinds: frozenset[Kind] = frozenset({"cutouts", "scenes"}),
     ) -> None:
         self._objects = objects
         self._client = client
-        self._announce = announce
+        self._register = register
         self._kinds = kinds
         self._away = False
 
@@ -70,7 +70,7 @@ class Kept:
             logger.warning("%s: not what was kept there; it is made anew", key)
             return None
         try:
-            self._announce(kind, key)
+            self._register(kind, key)
         except DATABASE_AWAY as error:
             self._give_up(key, error)
         return sealed[_SEAL:]
@@ -81,7 +81,7 @@ class Kept:
         if self._away or kind not in self._kinds or len(data) > MOST_BYTES - _SEAL:
             return
         try:
-            self._announce(kind, key)
+            self._register(kind, key)
             self._objects.put(key, _seal(key, data) + data, "application/octet-stream")
         except (ObjectError, *DATABASE_AWAY) as error:
             self._give_up(key, error)
@@ -102,10 +102,10 @@ def keeper(settings: Settings, objects: Objects, stored: Stored) -> Callable[[st
     kinds = frozenset(kind for kind, kept in days.items() if kept)
 
     def kept_of(client_id: str) -> Kept:
-        def announce(kind: Kind, key: str) -> None:
-            stored.announce(kind, key, client_id=client_id)
+        def register(kind: Kind, key: str) -> None:
+            stored.register(kind, key, client_id=client_id)
 
-        return Kept(objects, client_id, announce=announce, kinds=kinds)
+        return Kept(objects, client_id, register=register, kinds=kinds)
 
     return kept_of
 

@@ -59,8 +59,8 @@ class Stored:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def announce(self, bucket: Bucket, key: str, *, client_id: str, job_id: str | None = None) -> None:
-        """Write down an object that is about to be stored, for the first time or again."""
+    def register(self, bucket: Bucket, key: str, *, client_id: str, job_id: str | None = None) -> None:
+        """Register an object that is about to be stored, for the first time or again."""
         row = {"bucket": bucket, "key": key, "client_id": client_id, "job_id": job_id}
         with self._engine.begin() as connection:
             connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
@@ -98,8 +98,8 @@ class Stored:
         with self._engine.begin() as connection:
             old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(most)).all()
             for row in old:
-                announced = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
-                connection.execute(_upsert(connection, announced, {"doomed_at": db_now()}))
+                registered = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
+                connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
             connection.execute(renders.delete().where(renders.c.public_id.in_([row.public_id for row in old])))
             return len(old)
 
@@ -141,7 +141,7 @@ class Stored:
             return [Doomed(row.bucket, row.key) for row in connection.execute(query)]
 
     def forget(self, gone: Doomed) -> None:
-        """Delete the row of an object that is deleted; what was announced again since may be there again."""
+        """Delete the row of an object that is deleted; what was registered again since may be there again."""
         with self._engine.begin() as connection:
             connection.execute(stored_objects.delete().where(_is(gone), stored_objects.c.doomed_at.is_not(None)))
 

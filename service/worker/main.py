@@ -27,10 +27,10 @@ from service.jobs.queue import (
     ACTOR,
     PRESENCE_TTL,
     QUEUE,
-    announce,
     build_broker,
+    register_worker,
     sender_client,
-    withdraw,
+    unregister_worker,
     worker_client,
 )
 from service.jobs.transitions import Jobs
@@ -97,19 +97,19 @@ class Presence:
     name: str
     about: dict[str, Any]
 
-    def announce(self) -> None:
+    def beat(self) -> None:
         """Say that this worker lives; a queue server that is away is no reason to die."""
         try:
-            announce(self.client, self.name, self.about)
+            register_worker(self.client, self.name, self.about)
         except RedisError as error:
-            logger.warning("presence not announced: %s", error)
+            logger.warning("the heartbeat was not sent: %s", error)
 
-    def withdraw(self) -> None:
+    def stop(self) -> None:
         """Say that it stops."""
         try:
-            withdraw(self.client, self.name)
+            unregister_worker(self.client, self.name)
         except RedisError as error:
-            logger.warning("presence not withdrawn: %s", error)
+            logger.warning("the worker was not taken off the list: %s", error)
 
 
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_networks) -> int:
@@ -134,15 +134,15 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_networ
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), **networks.versions}
     presence = Presence(sender_client(settings.queue_url), name, about)
     worker.start()
-    presence.announce()
+    presence.beat()
     logger.info("ready for jobs")
     while not stopping.wait(PRESENCE_TTL / 3):
-        presence.announce()
+        presence.beat()
 
     def wind_down() -> None:
         # The running job sees `stopping` before its next step and hands itself back.
         worker.stop(timeout=int(settings.stop_grace * 1000))
-        presence.withdraw()
+        presence.stop()
 
     # In a thread: a queue server that hangs would keep this one for ever.
     last = threading.Thread(target=wind_down, daemon=True)

@@ -141,8 +141,8 @@ class Run:
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
-        announced = partial(self.stored.announce, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
-        self._settle(claim, announced)
+        registration = partial(self.stored.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
+        self._settle(claim, registration)
         self.renders.put(key, render.data, render.content_type)
         return render, key
 

@@ -223,7 +223,7 @@ def test_an_outlook_is_what_accepting_would_meet(engine: sa.Engine) -> None:
 
 def test_an_outlook_refuses_a_doomed_photo_and_notes_no_use(engine: sa.Engine) -> None:
     shop = Shop(engine)
-    Stored(engine).announce("sources", "uploads/old.jpg", client_id=shop.client.id)
+    Stored(engine).register("sources", "uploads/old.jpg", client_id=shop.client.id)
     assert Stored(engine).doom_sources(older_than=-1.0, most=9) == 1
 
     with pytest.raises(SourceDoomed):

@@ -237,7 +237,7 @@ def test_a_database_that_is_away_costs_only_the_keeping(studio: Studio) -> None:
     def away(kind: Kind, key: str) -> None:
         raise sa.exc.OperationalError("", {}, Exception("gone"))
 
-    unwritten = Kept(DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0), "x", announce=away)
+    unwritten = Kept(DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0), "x", register=away)
     assert studio.came(kept=unwritten) == "computed"
     assert studio.objects == [], "no object without its row"
 

@@ -54,13 +54,13 @@ class Warehouse:
 
     def photo(self, name: str = "photo") -> str:
         key = f"uploads/{self.shop.client.id}/{name}.jpg"
-        self.stored.announce("sources", key, client_id=self.shop.client.id)
+        self.stored.register("sources", key, client_id=self.shop.client.id)
         self.sources.put(key, b"photo", "image/jpeg")
         return key
 
     def picture(self, accepted: Accepted, attempt: int) -> str:
         key = f"renders/{self.shop.client.id}/{accepted.job_id}-{attempt}.jpg"
-        self.stored.announce("renders", key, client_id=self.shop.client.id, job_id=accepted.job_id)
+        self.stored.register("renders", key, client_id=self.shop.client.id, job_id=accepted.job_id)
         self.renders.put(key, b"picture", "image/jpeg")
         return key
 
@@ -124,7 +124,7 @@ def test_a_photo_goes_with_its_row_when_nobody_has_used_it_for_so_long(warehouse
 
 def test_a_key_that_was_reserved_and_never_uploaded_to_goes_too(warehouse: Warehouse) -> None:
     key = f"uploads/{warehouse.shop.client.id}/never.jpg"
-    warehouse.stored.announce("sources", key, client_id=warehouse.shop.client.id)
+    warehouse.stored.register("sources", key, client_id=warehouse.shop.client.id)
     warehouse.pass_time(1.1)
 
     warehouse.expiry()
@@ -274,7 +274,7 @@ def test_what_dead_attempts_left_goes_once_the_job_is_over_and_they_can_not_be_s
     claim = warehouse.shop.claim(accepted)
     dead, late = warehouse.picture(accepted, 7), warehouse.picture(accepted, 8)
     warehouse.pass_time(0.5)
-    warehouse.stored.announce("renders", late, client_id=warehouse.shop.client.id, job_id=accepted.job_id)
+    warehouse.stored.register("renders", late, client_id=warehouse.shop.client.id, job_id=accepted.job_id)
     warehouse.expiry()
     assert warehouse.lies_in(warehouse.renders, dead), "the job goes on"
 
@@ -395,7 +395,7 @@ def test_any_number_of_expiries_at_once_do_the_work_once(warehouse: Warehouse) -
 def test_more_than_one_batch_goes_in_one_look(engine: sa.Engine, tmp_path: Path) -> None:
     warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
     for number in range(230):
-        warehouse.stored.announce("sources", f"uploads/x/{number}.jpg", client_id=warehouse.shop.client.id)
+        warehouse.stored.register("sources", f"uploads/x/{number}.jpg", client_id=warehouse.shop.client.id)
     warehouse.pass_time(1.1)
 
     warehouse.expiry()
