@@ -24,7 +24,7 @@ from service.database.engine import create_engine, is_migrated
 from service.jobs.intake import Orders
 from service.jobs.listing import Listings
 from service.jobs.notifier import Watch
-from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> Litestar:
     catalogue = load_catalogue()
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     sources, renders = open_buckets(settings)
-    bell = Bell(settings.queue_url)
+    queue = JobQueue(settings.queue_url)
     job_states = JobStates(engine)
     watch = Watch(job_states.of, stream_limit=settings.stream_limit)
     orders = Orders(
@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> Litestar:
         jobs=jobs,
         brands=brands,
         sources=sources,
-        bell=bell,
+        queue=queue,
         max_photo_bytes=settings.max_photo_bytes,
     )
     state = {
@@ -84,7 +84,7 @@ def create_app(settings: Settings) -> Litestar:
         "stream_seconds": settings.stream_seconds,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
-        "bell": bell,
+        "queue": queue,
         "watch": watch,
     }
     app = Litestar(
@@ -120,7 +120,7 @@ def live() -> Health:
 def ready(state: State) -> Response[Health]:
     """Tell whether requests can be taken: 503 with what is missing where they can't."""
     engine: sa.Engine = state.engine
-    bell: Bell = state.bell
+    queue: JobQueue = state.queue
     buckets: tuple[Objects, Objects] = (state.sources, state.renders)
     missing = []
     try:
@@ -130,7 +130,7 @@ def ready(state: State) -> Response[Health]:
         logger.exception("database unreachable")
         missing.append(MissingPart(part="database", detail="The database does not answer."))
     try:
-        bell.check()
+        queue.check()
     except QueueUnavailable:
         missing.append(MissingPart(part="queue", detail="The queue server does not answer."))
     try:

@@ -12,7 +12,7 @@ from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import Accepted, Order, Orders
 from service.jobs.plan import Plan, Resolved, plan
-from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
 from service.storage.objects import ObjectNotFound, Objects
 from service.storage.registry import SourceDoomed
@@ -44,7 +44,7 @@ class Submit:
     jobs: Jobs
     brands: Brands
     sources: Objects
-    bell: Bell
+    queue: JobQueue
     max_photo_bytes: int
 
     def swap(
@@ -57,7 +57,7 @@ class Submit:
         request_id: str,
         idempotency_key: str | None,
     ) -> Accepted:
-        """Resolve every default, price, write ONE transaction, then ring the bell.
+        """Resolve every default, price, write ONE transaction, then enqueue the job.
 
         Raises SourceNotFound, SourceTooLarge, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
         IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is charged.
@@ -83,7 +83,7 @@ class Submit:
         except SourceDoomed as error:
             raise SourceNotFound from error
         if not accepted.repeated:
-            self._ring(accepted.job_id)
+            self._enqueue(accepted.job_id)
         return accepted
 
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, *, seed: int | None) -> Plan:
@@ -132,9 +132,9 @@ class Submit:
             raise SourceTooLarge
         return key
 
-    def _ring(self, job_id: str) -> None:
+    def _enqueue(self, job_id: str) -> None:
         try:
-            self.bell.ring(job_id)
+            self.queue.enqueue(job_id)
         except QueueUnavailable as error:
             # The job is committed and charged: the sweep sends it as soon as the queue is back.
             logger.warning("queue unavailable, job %s waits for the sweep: %s", job_id, error)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.database.engine import create_engine
 from service.jobs.intake import Orders
-from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 
@@ -20,7 +20,7 @@ class Sweep:
     """The use case, with what it needs. Durations are seconds."""
 
     jobs: Jobs
-    bell: Bell
+    queue: JobQueue
     resend_after: float
     max_wait: float
     orders: Orders
@@ -33,14 +33,14 @@ class Sweep:
             logger.info("%d idempotency keys are free again", freed)
         try:
             # Before the rows are read: what is sent after this is not old enough to be missed.
-            waiting = self.bell.waiting()
+            waiting = self.queue.pending_job_ids()
         except QueueUnavailable as error:
             logger.warning("queue unavailable, nothing sent: %s", error)
             return
         due = self.jobs.take_unsent(waiting=waiting, resend_after=self.resend_after)
         while due:
             try:
-                self.bell.ring(due[0])
+                self.queue.enqueue(due[0])
             except QueueUnavailable as error:
                 logger.warning("queue unavailable, %d jobs not sent: %s", len(due), error)
                 break
@@ -55,7 +55,7 @@ def build_sweep(settings: Settings) -> Sweep:
     engine = create_engine(settings.sqlalchemy_url)
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     orders = Orders(engine, key_ttl=settings.idempotency_ttl)
-    return Sweep(jobs, Bell(settings.queue_url), settings.resend_after, settings.max_wait, orders)
+    return Sweep(jobs, JobQueue(settings.queue_url), settings.resend_after, settings.max_wait, orders)
 
 
 def keep_sweeping(sweep: Sweep, *, every: float, grace: float, stopping: threading.Event) -> None:
