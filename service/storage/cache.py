@@ -1,4 +1,4 @@
-"""What swaps keep for later ones in the object store, by content: nothing stale, broken or another's is ever used.
+"""The cache of what swaps make for later ones, by content: nothing stale, broken or another's is ever used.
 
 A key is made of the client, what the thing was made from, and a digest of the code and the libraries that made it; the
 object begins with a seal over key and bytes. Whatever breaks here costs time and no job.
@@ -33,8 +33,8 @@ def register_nowhere(kind: Kind, key: str) -> None:
     """Tell nobody that something is kept."""
 
 
-class Kept:
-    """What one client's swaps keep, in one bucket; for one thread, and as long as one job.
+class ObjectCache:
+    """The cache of one client's swaps, in one bucket; for one thread, and as long as one job.
 
     `register` is called with the account's name of the kind and the key before an object is stored, and when it is used
     again. `kinds`: what is kept at all. A store or a database that is away is not asked again.
@@ -96,24 +96,24 @@ class Kept:
         self._away = True
 
 
-def keeper(settings: Settings, objects: Objects, stored: Stored) -> Callable[[str], Kept]:
-    """Return what gives a client's `Kept` in the bucket of renders, with a row for all that it keeps."""
+def client_caches(settings: Settings, objects: Objects, stored: Stored) -> Callable[[str], ObjectCache]:
+    """Return what gives a client's cache in the bucket of renders, with a row for each object in it."""
     days: dict[Kind, float] = {"cutouts": settings.cutout_days, "scenes": settings.background_days}
     kinds = frozenset(kind for kind, kept in days.items() if kept)
 
-    def kept_of(client_id: str) -> Kept:
+    def cache_for(client_id: str) -> ObjectCache:
         def register(kind: Kind, key: str) -> None:
             stored.register(kind, key, client_id=client_id)
 
-        return Kept(objects, client_id, register=register, kinds=kinds)
+        return ObjectCache(objects, client_id, register=register, kinds=kinds)
 
-    return kept_of
+    return cache_for
 
 
-def kept_in(folder: Path) -> Kept:
-    """Return what is kept in a folder of this machine, without a service; it grows until the folder is deleted."""
+def folder_cache(folder: Path) -> ObjectCache:
+    """Return a cache in a folder of this machine, without a service; it grows until the folder is deleted."""
     # Its URLs are never asked for.
-    return Kept(DirectoryObjects(folder, bucket="kept", signer=UrlSigner(b""), url_ttl=0), "local")
+    return ObjectCache(DirectoryObjects(folder, bucket="kept", signer=UrlSigner(b""), url_ttl=0), "local")
 
 
 @cache

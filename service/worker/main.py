@@ -36,7 +36,7 @@ from service.jobs.queue import (
 from service.jobs.transitions import Jobs
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
-from service.storage.cache import keeper
+from service.storage.cache import client_caches
 from service.storage.registry import Stored
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
@@ -70,7 +70,7 @@ def boot(
         stopping=stopping,
         end_after=_end_after,
         credentials=credentials,
-        kept_of=keeper(settings, renders, stored),
+        cache_for=client_caches(settings, renders, stored),
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(run.__call__)

@@ -65,7 +65,7 @@ class Run:
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
-    kept_of: Callable[[str], Keeping] | None = None
+    cache_for: Callable[[str], Keeping] | None = None
 
     def __call__(self, job_id: str) -> None:
         """Run one attempt of a job. A message that comes late, or twice, does nothing."""
@@ -75,8 +75,8 @@ class Run:
             return
         logger.info("job %s: attempt %d", job_id, claim.attempt)
         over = threading.Event()
-        keeper = threading.Thread(target=self._keep_lease, args=(claim, over), daemon=True)
-        keeper.start()
+        renewal = threading.Thread(target=self._keep_lease, args=(claim, over), daemon=True)
+        renewal.start()
         self.end_after(self.time_limit + 2 * self.keep_every)
         try:
             self._attempt(claim)
@@ -85,7 +85,7 @@ class Run:
         finally:
             self.end_after(None)
             over.set()
-            keeper.join()
+            renewal.join()
 
     def _attempt(self, claim: Claim) -> None:
         try:
@@ -136,7 +136,7 @@ class Run:
             progress=lambda stage, fraction: progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
             credentials=self.credentials,
-            kept=self.kept_of(claim.client_id) if self.kept_of else None,
+            kept=self.cache_for(claim.client_id) if self.cache_for else None,
         )
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.

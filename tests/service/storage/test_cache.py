@@ -27,7 +27,7 @@ from service.diagnostics.object_audit import audit_objects
 from service.settings import Settings
 from service.storage import cache as kept_module
 from service.storage.buckets import open_buckets
-from service.storage.cache import Kept, keeper, kept_in
+from service.storage.cache import ObjectCache, client_caches, folder_cache
 from service.storage.directory import DirectoryObjects
 from service.storage.expiry import Expiry
 from service.storage.objects import Objects, StoreUnavailable
@@ -58,7 +58,7 @@ class Studio:
     def __init__(self, folder: Path) -> None:
         self.segmenter = Counting()
         self.versions = {"segmenter": "by_colour 1", "segmenter_device": "cpu", "generator": "darkener"}
-        self.kept = kept_in(folder)
+        self.kept = folder_cache(folder)
         self.folder = folder
 
     def swap(self, data: bytes = PHOTO, *, kind: SceneKind = "white", **changes: Any) -> Render:
@@ -164,7 +164,7 @@ def test_networks_without_a_version_keep_nothing(studio: Studio) -> None:
 
 def test_what_one_client_keeps_another_does_not_find(studio: Studio) -> None:
     store = DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
-    one, two = Kept(store, "ONE"), Kept(store, "TWO")
+    one, two = ObjectCache(store, "ONE"), ObjectCache(store, "TWO")
 
     assert [studio.came(kept=one), studio.came(kept=two), studio.came(kept=one)] == ["computed", "computed", "cached"]
 
@@ -223,7 +223,7 @@ class Away(DirectoryObjects):
 def test_a_store_that_is_away_is_asked_once_and_fails_no_swap(studio: Studio) -> None:
     store = Away(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
 
-    assert studio.came(kept=Kept(store, "local")) == "computed"
+    assert studio.came(kept=ObjectCache(store, "local")) == "computed"
     assert store.asked == 1
 
 
@@ -237,7 +237,9 @@ def test_a_database_that_is_away_costs_only_the_keeping(studio: Studio) -> None:
     def away(kind: Kind, key: str) -> None:
         raise sa.exc.OperationalError("", {}, Exception("gone"))
 
-    unwritten = Kept(DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0), "x", register=away)
+    unwritten = ObjectCache(
+        DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0), "x", register=away
+    )
     assert studio.came(kept=unwritten) == "computed"
     assert studio.objects == [], "no object without its row"
 
@@ -254,7 +256,7 @@ class Bench(Worker):
         super().__init__(engine, home, Networks(self.segmenter, Darkener(), versions))
         self.stored = Stored(engine)
         made = Settings(home=home, **settings)
-        self.run = replace(self.run, kept_of=keeper(made, self.renders, self.stored))
+        self.run = replace(self.run, cache_for=client_caches(made, self.renders, self.stored))
         self.engine = engine
 
     def cut(self, data: bytes = PHOTO) -> str:
@@ -384,8 +386,8 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
 
     counted.side = getattr(networks.segmenter, "side", 640)  # type: ignore[attr-defined]  # as the real one's
     worker = Worker(caller.engine, settings.home, replace(networks, segmenter=counted))
-    kept_of = keeper(settings, worker.renders, Stored(caller.engine))
-    run = replace(worker.run, kept_of=kept_of, catalogue=small(load_catalogue()))
+    cache_for = client_caches(settings, worker.renders, Stored(caller.engine))
+    run = replace(worker.run, cache_for=cache_for, catalogue=small(load_catalogue()))
     photo = caller.upload(jpeg(still_life(240, 300)[0]))
     source: dict[str, Any] = {"source_image_s3_key": photo}
     renders: list[dict[str, Any]] = []

@@ -272,7 +272,7 @@ def test_a_job_over_its_time_limit_fails_and_is_refunded(worker: Worker) -> None
 
 
 def busy(seconds: float, then: Callable[[], None] = lambda: None) -> Networks:
-    """Networks whose first one takes so long that only the lease's keeper can speak for the job."""
+    """Networks whose first one takes so long that only the lease's renewal can speak for the job."""
 
     def segmenter(image: Any) -> Any:
         time.sleep(seconds)
