@@ -126,24 +126,24 @@ class JobQueue:
     def workers(self) -> list[dict[str, Any]]:
         """Return what each live worker said of itself. Raises QueueUnavailable."""
         with _translated():
-            keys = sorted(self._redis.scan_iter(match=f"{_PRESENCE}*"))
+            keys = sorted(self._redis.scan_iter(match=f"{_WORKER_KEY}*"))
             said = self._redis.mget(keys) if keys else []
         return [json.loads(text) for text in said if text]
 
 
-_PRESENCE = "backdrop:worker:"
+_WORKER_KEY = "backdrop:worker:"
 #: A worker that has been silent this long, in seconds, is no longer listed.
-PRESENCE_TTL = 30
+HEARTBEAT_TTL = 30
 
 
 def register_worker(client: Any, name: str, about: dict[str, Any]) -> None:
-    """List a worker, with its device and networks, for PRESENCE_TTL seconds. Raises RedisError."""
-    client.set(f"{_PRESENCE}{name}", json.dumps(about), ex=PRESENCE_TTL)
+    """Register a worker, with its device and networks, for HEARTBEAT_TTL seconds. Raises RedisError."""
+    client.set(f"{_WORKER_KEY}{name}", json.dumps(about), ex=HEARTBEAT_TTL)
 
 
 def unregister_worker(client: Any, name: str) -> None:
     """Take a worker off the list. Raises RedisError."""
-    client.delete(f"{_PRESENCE}{name}")
+    client.delete(f"{_WORKER_KEY}{name}")
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.database.engine import create_engine
 from service.jobs.queue import (
     ACTOR,
-    PRESENCE_TTL,
+    HEARTBEAT_TTL,
     QUEUE,
     build_broker,
     register_worker,
@@ -90,22 +90,22 @@ def _end_after(seconds: float | None) -> None:
 
 
 @dataclass(frozen=True)
-class Presence:
-    """Keeps this worker on the list that `backdrop doctor` and `backdrop up` read."""
+class WorkerHeartbeat:
+    """The heartbeat of this worker: keeps it on the list that `backdrop doctor` and `backdrop up` read."""
 
     client: Any
     name: str
     about: dict[str, Any]
 
     def beat(self) -> None:
-        """Say that this worker lives; a queue server that is away is no reason to die."""
+        """Send one heartbeat; a queue server that is away is no reason to die."""
         try:
             register_worker(self.client, self.name, self.about)
         except RedisError as error:
             logger.warning("the heartbeat was not sent: %s", error)
 
     def stop(self) -> None:
-        """Say that it stops."""
+        """Take the worker off the list."""
         try:
             unregister_worker(self.client, self.name)
         except RedisError as error:
@@ -132,17 +132,17 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_networ
     worker = boot(settings, networks, stopping=stopping, credentials=credentials)
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), **networks.versions}
-    presence = Presence(sender_client(settings.queue_url), name, about)
+    heartbeat = WorkerHeartbeat(sender_client(settings.queue_url), name, about)
     worker.start()
-    presence.beat()
+    heartbeat.beat()
     logger.info("ready for jobs")
-    while not stopping.wait(PRESENCE_TTL / 3):
-        presence.beat()
+    while not stopping.wait(HEARTBEAT_TTL / 3):
+        heartbeat.beat()
 
     def wind_down() -> None:
         # The running job sees `stopping` before its next step and hands itself back.
         worker.stop(timeout=int(settings.stop_grace * 1000))
-        presence.stop()
+        heartbeat.stop()
 
     # In a thread: a queue server that hangs would keep this one for ever.
     last = threading.Thread(target=wind_down, daemon=True)
