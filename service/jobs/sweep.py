@@ -27,7 +27,7 @@ class Sweep:
 
     def __call__(self) -> None:
         """Look once. Raises SQLAlchemyError; a queue server that is away only postpones the sending."""
-        for job_id in self.jobs.settle_lost(max_wait=self.max_wait):
+        for job_id in self.jobs.fail_abandoned(max_wait=self.max_wait):
             logger.warning("job %s: FAILURE, refunded by the sweep", job_id)
         if freed := self.orders.free_old_keys():
             logger.info("%d idempotency keys are free again", freed)

@@ -176,7 +176,7 @@ class Jobs:
                 ).scalars()
         return sorted(taken)
 
-    def settle_lost(self, *, max_wait: float) -> list[str]:
+    def fail_abandoned(self, *, max_wait: float) -> list[str]:
         """Fail and refund the jobs that killed every worker, and those that nobody started in `max_wait` seconds."""
         crashed = sa.and_(_LEASE_OVER, jobs.c.attempt >= self._max_attempts)
         waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= db_now(-max_wait))
@@ -184,11 +184,11 @@ class Jobs:
             (crashed, Failure("worker_lost", "The workers that ran this job died. The credits are back; try again.")),
             (waited, Failure("queue_timeout", "No worker was free in time. The credits are back; try again later.")),
         ]
-        settled: list[str] = []
+        failed: list[str] = []
         for which, failure in reasons:
             with self._engine.begin() as connection:
-                settled += _end(connection, which, failure)
-        return settled
+                failed += _end(connection, which, failure)
+        return failed
 
 
 def _held(claim: Claim) -> sa.ColumnElement[bool]:

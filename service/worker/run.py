@@ -97,7 +97,7 @@ class Run:
         except TimeIsUp:
             self._fail(claim, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
         except Stopping:
-            self._settle(claim, lambda: self.jobs.hand_back(claim, uncounted=True))
+            self._write_with_retry(claim, lambda: self.jobs.hand_back(claim, uncounted=True))
             logger.info("job %s: handed back", claim.job_id)
         except StoreUnavailable as error:
             self._again(claim, "store_unavailable", "The object store did not answer.", error)
@@ -142,7 +142,7 @@ class Run:
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
         registration = partial(self.stored.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
-        self._settle(claim, registration)
+        self._write_with_retry(claim, registration)
         self.renders.put(key, render.data, render.content_type)
         return render, key
 
@@ -164,11 +164,11 @@ class Run:
             report=report,
         )
         # Where the lease is lost by now the picture stays: a success whose answer was lost looks the same from here.
-        self._settle(claim, lambda: self.jobs.succeed(claim, new))
+        self._write_with_retry(claim, lambda: self.jobs.succeed(claim, new))
         logger.info("job %s: SUCCESS", claim.job_id)
 
     def _fail(self, claim: Claim, code: str, message: str) -> None:
-        self._settle(claim, lambda: self.jobs.fail(claim, code, message))
+        self._write_with_retry(claim, lambda: self.jobs.fail(claim, code, message))
         logger.info("job %s: FAILURE %s", claim.job_id, code)
 
     def _again(self, claim: Claim, code: str, message: str, error: BaseException) -> None:
@@ -177,10 +177,10 @@ class Run:
         if not self.jobs.attempts_left(claim):
             self._fail(claim, code, message)
         else:
-            self._settle(claim, lambda: self.jobs.hand_back(claim, after=2.0**claim.attempt))
+            self._write_with_retry(claim, lambda: self.jobs.hand_back(claim, after=2.0**claim.attempt))
 
-    def _settle(self, claim: Claim, move: Callable[[], None]) -> None:
-        """Write what the attempt came to; a database that is away is waited for, as nobody else can have the job then.
+    def _write_with_retry(self, claim: Claim, move: Callable[[], None]) -> None:
+        """Write what the attempt came to, with retries while the database is away: nobody else can have the job then.
 
         Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
         """

@@ -40,7 +40,7 @@ def test_a_cancelled_job_is_never_started_sent_or_settled(shop: Shop) -> None:
 
     assert shop.jobs.claim(accepted.job_id) is None
     assert shop.jobs.take_unsent(waiting=frozenset(), resend_after=0) == []
-    assert shop.jobs.settle_lost(max_wait=0) == []
+    assert shop.jobs.fail_abandoned(max_wait=0) == []
     assert shop.job(accepted).error_code == "cancelled"
     assert shop.balance == 10
 
@@ -121,7 +121,7 @@ def cancels(shop: Shop, claim: Claim) -> object:
     [
         ([cancels, lambda shop, claim: shop.jobs.succeed(claim, render())], {"cancelled", None}),
         ([cancels, lambda shop, claim: shop.jobs.fail(claim, "no_subject", "")], {"cancelled", "no_subject"}),
-        ([cancels, lambda shop, claim: shop.jobs.settle_lost(max_wait=0)], {"cancelled", "worker_lost"}),
+        ([cancels, lambda shop, claim: shop.jobs.fail_abandoned(max_wait=0)], {"cancelled", "worker_lost"}),
         ([cancels] * 10, {"cancelled"}),
     ],
     ids=["succeed", "fail", "the sweep", "ten cancels"],

@@ -244,7 +244,7 @@ class Shopkeeping(RuleBasedStateMachine):
         self._tick()
         crashed = [j for j in self.jobs if self._over(j) and j.attempt >= MAX_ATTEMPTS]
         waited = [j for j in self.jobs if j.status == "NOT_STARTED" and j.created_at <= self.now - MAX_WAIT]
-        assert sorted(self.moves.settle_lost(max_wait=MAX_WAIT)) == sorted(job.id for job in crashed + waited)
+        assert sorted(self.moves.fail_abandoned(max_wait=MAX_WAIT)) == sorted(job.id for job in crashed + waited)
         for job in crashed:
             self._refunded(job, "worker_lost")
         for job in waited:

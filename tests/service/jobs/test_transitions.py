@@ -234,12 +234,12 @@ def test_a_job_that_kills_every_worker_is_failed_and_refunded(engine: sa.Engine)
     accepted = shop.order()
     for _ in range(2):
         shop.claim(accepted)
-        assert shop.jobs.settle_lost(max_wait=60) == []
+        assert shop.jobs.fail_abandoned(max_wait=60) == []
         time.sleep(0.1)
 
     assert shop.jobs.claim(accepted.job_id) is None
-    assert shop.jobs.settle_lost(max_wait=60) == [accepted.job_id]
-    assert shop.jobs.settle_lost(max_wait=60) == []
+    assert shop.jobs.fail_abandoned(max_wait=60) == [accepted.job_id]
+    assert shop.jobs.fail_abandoned(max_wait=60) == []
     assert shop.job(accepted).error_code == "worker_lost"
     assert shop.balance == 10
 
@@ -247,8 +247,8 @@ def test_a_job_that_kills_every_worker_is_failed_and_refunded(engine: sa.Engine)
 def test_a_job_that_nobody_starts_is_failed_and_refunded(shop: Shop) -> None:
     accepted = shop.order()
 
-    assert shop.jobs.settle_lost(max_wait=60) == []
-    assert shop.jobs.settle_lost(max_wait=0) == [accepted.job_id]
+    assert shop.jobs.fail_abandoned(max_wait=60) == []
+    assert shop.jobs.fail_abandoned(max_wait=0) == [accepted.job_id]
     assert shop.job(accepted).error_code == "queue_timeout"
     assert shop.balance == 10
 
