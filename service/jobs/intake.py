@@ -8,7 +8,7 @@ from ulid import ULID
 
 from service.accounts.ledger import debit
 from service.database.clock import db_now
-from service.database.commit import CommitInDoubt, in_transaction, was_written
+from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 from service.jobs.records import JobStatus, may_be_id
@@ -155,10 +155,10 @@ class Orders:
                 debit(connection, order.client_id, order.credits_cost, accepted.job_id)
                 self._check_unfinished(connection, order.client_id)
                 use_source(connection, order.client_id, order.source_key)
-        except CommitInDoubt as doubt:
+        except CommitUnanswered as unanswered:
             # Without the key: another request with the same one may have come since.
             if not was_written(self._engine, log.values(idempotency_key=None)):
-                raise doubt.__cause__ or doubt from None
+                raise unanswered.__cause__ or unanswered from None
         return accepted
 
     def _log(self, connection: sa.Connection, order: Order, log: sa.Insert) -> None:
