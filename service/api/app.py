@@ -21,7 +21,7 @@ from service.api.studio import STUDIO
 from service.api.studio_page import StudioPage
 from service.catalogue.catalogue import load_catalogue
 from service.database.engine import create_engine, is_migrated
-from service.jobs.intake import Orders
+from service.jobs.intake import JobIntake
 from service.jobs.listing import Listings
 from service.jobs.notifier import Watch
 from service.jobs.queue import JobQueue, QueueUnavailable
@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> Litestar:
     queue = JobQueue(settings.queue_url)
     job_states = JobStates(engine)
     watch = Watch(job_states.of, stream_limit=settings.stream_limit)
-    orders = Orders(
+    intake = JobIntake(
         engine,
         key_ttl=settings.idempotency_ttl,
         unfinished_limit=settings.unfinished_limit,
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> Litestar:
     brands = Brands(engine)
     submit = Submit(
         catalogue=catalogue,
-        orders=orders,
+        intake=intake,
         jobs=jobs,
         brands=brands,
         sources=sources,
@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> Litestar:
         "job_states": job_states,
         "jobs": jobs,
         "listings": Listings(engine),
-        "orders": orders,
+        "intake": intake,
         "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),

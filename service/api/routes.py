@@ -16,7 +16,7 @@ from service.api.events import follow_job
 from service.api.lists import list_jobs, list_renders
 from service.api.workflows import WORKFLOWS
 from service.catalogue.catalogue import Catalogue
-from service.jobs.intake import Orders
+from service.jobs.intake import JobIntake
 from service.jobs.submit import upload_prefix
 from service.jobs.transitions import Jobs
 from service.schemas.openapi import (
@@ -110,8 +110,8 @@ def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView
 )
 def get_job_request(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobRequestView:
     """Return what was asked of a job, and the photo behind it for as long as it is kept."""
-    orders: Orders = state.orders
-    asked = orders.asked(job_id, client_id=request.state.client.id)
+    intake: JobIntake = state.intake
+    asked = intake.request_of(job_id, client_id=request.state.client.id)
     if asked is None:
         raise not_found("job")
     return asked_view(request, state, asked)

@@ -10,7 +10,7 @@ from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
-from service.jobs.intake import Accepted, Order, Orders
+from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
@@ -40,7 +40,7 @@ class Submit:
     """The use case, with what it needs. Lives as long as the process; safe in threads."""
 
     catalogue: Catalogue
-    orders: Orders
+    intake: JobIntake
     jobs: Jobs
     brands: Brands
     sources: Objects
@@ -63,10 +63,10 @@ class Submit:
         IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is charged.
         """
         body_sha256 = _digest(raw_body, seed)
-        if idempotency_key and (first := self.orders.first_answer(client.id, idempotency_key, body_sha256)):
+        if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
             return first
         resolved = self._resolve(client, request, seed)
-        order = Order(
+        new = NewJob(
             request_id=request_id,
             client_id=client.id,
             workflow=SWAP_WORKFLOW,
@@ -79,7 +79,7 @@ class Submit:
             idempotency_key=idempotency_key or None,  # an empty header is none
         )
         try:
-            accepted = self.orders.accept(order)
+            accepted = self.intake.create(new)
         except SourceDoomed as error:
             raise SourceNotFound from error
         if not accepted.repeated:
@@ -93,10 +93,10 @@ class Submit:
         """
         resolved = self._resolve(client, request, seed)
         try:
-            outlook = self.orders.foresee(client.id, resolved.source_key)
+            preflight = self.intake.preflight(client.id, resolved.source_key)
         except SourceDoomed as error:
             raise SourceNotFound from error
-        return plan(resolved, outlook, self.catalogue)
+        return plan(resolved, preflight, self.catalogue)
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, seed: int | None) -> Resolved:
         """Return what is asked, with all that the client's brand of that name fills in."""

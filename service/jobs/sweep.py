@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from service.database.engine import create_engine
-from service.jobs.intake import Orders
+from service.jobs.intake import JobIntake
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
 from service.settings import Settings
@@ -23,13 +23,13 @@ class Sweep:
     queue: JobQueue
     resend_after: float
     max_wait: float
-    orders: Orders
+    intake: JobIntake
 
     def __call__(self) -> None:
         """Look once. Raises SQLAlchemyError; a queue server that is away only postpones the sending."""
         for job_id in self.jobs.fail_abandoned(max_wait=self.max_wait):
             logger.warning("job %s: FAILURE, refunded by the sweep", job_id)
-        if freed := self.orders.free_old_keys():
+        if freed := self.intake.free_old_keys():
             logger.info("%d idempotency keys are free again", freed)
         try:
             # Before the rows are read: what is sent after this is not old enough to be missed.
@@ -54,8 +54,8 @@ def build_sweep(settings: Settings) -> Sweep:
     """Put a sweep together on the settings' database and queue."""
     engine = create_engine(settings.sqlalchemy_url)
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
-    orders = Orders(engine, key_ttl=settings.idempotency_ttl)
-    return Sweep(jobs, JobQueue(settings.queue_url), settings.resend_after, settings.max_wait, orders)
+    intake = JobIntake(engine, key_ttl=settings.idempotency_ttl)
+    return Sweep(jobs, JobQueue(settings.queue_url), settings.resend_after, settings.max_wait, intake)
 
 
 def keep_sweeping(sweep: Sweep, *, every: float, grace: float, stopping: threading.Event) -> None:
@@ -67,7 +67,7 @@ def keep_sweeping(sweep: Sweep, *, every: float, grace: float, stopping: threadi
     while True:
         try:
             if away:
-                sweep.orders.free_old_keys()  # takes nothing from anyone; tells whether the database can write again
+                sweep.intake.free_old_keys()  # takes nothing from anyone; tells whether the database can write again
                 away = False
                 logger.info("the database is back; looking again in %.0f s", grace)
                 if stopping.wait(grace):

@@ -6,7 +6,7 @@ from litestar import Request
 from litestar.datastructures import State
 
 from service.catalogue.catalogue import preset_json
-from service.jobs.intake import Asked
+from service.jobs.intake import JobRequest
 from service.jobs.plan import Plan
 from service.jobs.records import Job, Render
 from service.jobs.states import JobState
@@ -48,7 +48,7 @@ def job_view(request: AnyRequest, state: State, job: Job, render: Render | None)
     return JobView(**kept, job_id=job.id, error=error, render=shown)
 
 
-def asked_view(request: AnyRequest, state: State, asked: Asked) -> JobRequestView:
+def asked_view(request: AnyRequest, state: State, asked: JobRequest) -> JobRequestView:
     """Show what was asked of a job, with a download URL of its photo made for this answer."""
     source = None
     if asked.source_key is not None:

@@ -21,7 +21,7 @@ from service.database.engine import create_engine
 from service.diagnostics.audit import Finding, audit
 from service.diagnostics.audit_rules import Bounds
 from service.diagnostics.object_audit import audit_objects
-from service.jobs.intake import Accepted, Order, Orders
+from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.records import Job, Render
 from service.jobs.transitions import Jobs
@@ -52,7 +52,7 @@ class House:
     def __init__(self, made: Installation, fleet: Fleet) -> None:
         self.made, self.settings, self.fleet = made, made.settings, fleet
         self.engine = create_engine(self.settings.sqlalchemy_url)
-        self.orders = Orders(self.engine)
+        self.intake = JobIntake(self.engine)
         self.jobs = Jobs(self.engine, lease=self.settings.lease, max_attempts=self.settings.max_attempts)
         self.sources, self.renders = open_buckets(self.settings)
         self.job_queue = JobQueue(self.settings.queue_url)
@@ -67,8 +67,8 @@ class House:
         spec = stored_spec(
             scene_type="white", mood="calm", dominant_colors=[], output_preset="transparent_cutout", seed=1
         )
-        accepted = self.orders.accept(
-            Order(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
+        accepted = self.intake.create(
+            NewJob(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
         )
         if enqueue:
             try:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from service.database.clock import db_now
 from service.database.tables import jobs, request_logs, stored_objects
-from service.jobs.intake import Orders, QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import JobIntake, QueueFull, TooManyUnfinishedJobs
 from service.settings import Settings
 from service.storage.registry import SourceDoomed, Stored
 from tests.service.api.test_admission import Api, api, standing  # noqa: F401  # api: a fixture
@@ -200,23 +200,23 @@ def test_another_seed_is_another_request(caller: Caller) -> None:
 
 def test_an_outlook_is_what_accepting_would_meet(engine: sa.Engine) -> None:
     shop = Shop(engine)
-    shop.orders = Orders(engine, unfinished_limit=2, queue_limit=2)
+    shop.intake = JobIntake(engine, unfinished_limit=2, queue_limit=2)
     shop.order(cost=3)
-    assert shop.orders.foresee(shop.client.id, "uploads/x.jpg").refused_by == ()
+    assert shop.intake.preflight(shop.client.id, "uploads/x.jpg").refused_by == ()
     claim = shop.jobs.claim(shop.order(cost=3).job_id)
     assert claim is not None
-    shop.orders.foresee(shop.client.id, "uploads/new.jpg")
+    shop.intake.preflight(shop.client.id, "uploads/new.jpg")
 
-    outlook = shop.orders.foresee(shop.client.id, "uploads/x.jpg")
+    preflight = shop.intake.preflight(shop.client.id, "uploads/x.jpg")
 
-    assert outlook.balance == 4
-    assert [type(one) for one in outlook.refused_by] == [TooManyUnfinishedJobs]
+    assert preflight.balance == 4
+    assert [type(one) for one in preflight.refused_by] == [TooManyUnfinishedJobs]
     with pytest.raises(TooManyUnfinishedJobs):
         shop.order(cost=1)
     rival = Shop(engine)
     rival.order()
-    rival.orders = shop.orders
-    assert [type(one) for one in rival.orders.foresee(rival.client.id, "x").refused_by] == [QueueFull]
+    rival.intake = shop.intake
+    assert [type(one) for one in rival.intake.preflight(rival.client.id, "x").refused_by] == [QueueFull]
     with pytest.raises(QueueFull):
         rival.order()
 
@@ -227,7 +227,7 @@ def test_an_outlook_refuses_a_doomed_photo_and_notes_no_use(engine: sa.Engine) -
     assert Stored(engine).doom_sources(older_than=-1.0, most=9) == 1
 
     with pytest.raises(SourceDoomed):
-        shop.orders.foresee(shop.client.id, "uploads/old.jpg")
-    shop.orders.foresee(shop.client.id, "uploads/unknown.jpg")
+        shop.intake.preflight(shop.client.id, "uploads/old.jpg")
+    shop.intake.preflight(shop.client.id, "uploads/unknown.jpg")
     with engine.connect() as connection:
         assert connection.execute(sa.select(stored_objects.c.key)).scalars().all() == ["uploads/old.jpg"]

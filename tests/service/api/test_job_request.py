@@ -117,14 +117,14 @@ def test_asking_is_one_statement_on_both_databases(engine: sa.Engine) -> None:
         body={"mood": "calm"}, spec={"seed": 3, "dominant_colors": ["#aabbcc"]}, source_key="uploads/x.jpg"
     )
 
-    found = shop.orders.asked(accepted.job_id, client_id=shop.client.id)
+    found = shop.intake.request_of(accepted.job_id, client_id=shop.client.id)
 
     assert found is not None
     assert found.body == {"mood": "calm", "dominant_colors": ["#aabbcc"]}, "the colours that a brand gave, too"
     assert (found.seed, found.source_key) == (3, "uploads/x.jpg")
-    assert shop.orders.asked(accepted.job_id, client_id=str(ULID())) is None
+    assert shop.intake.request_of(accepted.job_id, client_id=str(ULID())) is None
     shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
     Stored(engine).doom_sources(older_than=-1.0, most=9)
-    doomed = shop.orders.asked(accepted.job_id, client_id=shop.client.id)
+    doomed = shop.intake.request_of(accepted.job_id, client_id=shop.client.id)
     assert doomed is not None
     assert doomed.source_key is None

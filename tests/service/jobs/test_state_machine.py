@@ -28,7 +28,7 @@ from service.database.engine import create_engine, migrate
 from service.database.tables import clients, jobs, ledger, metadata, renders
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
-from service.jobs.intake import Accepted, IdempotencyConflict, Order, Orders
+from service.jobs.intake import Accepted, IdempotencyConflict, JobIntake, NewJob
 from service.jobs.records import Claim, LeaseLost
 from service.jobs.transitions import Jobs
 from service.settings import Settings
@@ -88,7 +88,7 @@ class Shopkeeping(RuleBasedStateMachine):
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete())
         self.accounts = Accounts(self.engine)
-        self.orders = Orders(self.engine)
+        self.intake = JobIntake(self.engine)
         self.moves = Jobs(self.engine, lease=LEASE, max_attempts=MAX_ATTEMPTS)
         self.now = 0.0
         self.names = ["first", "second"]
@@ -139,19 +139,19 @@ class Shopkeeping(RuleBasedStateMachine):
     def order(self, which: int, cost: int, key: str | None, body: str) -> None:
         self._tick()
         client_id, account = list(self.known.items())[which]
-        order = Order(str(ULID()), client_id, "w", {}, body, {"seed": 1}, "k", cost, idempotency_key=key)
+        new = NewJob(str(ULID()), client_id, "w", {}, body, {"seed": 1}, "k", cost, idempotency_key=key)
         if key in account.answered:
             first_body, first = account.answered[key]
             if body != first_body:
                 with pytest.raises(IdempotencyConflict):
-                    self.orders.accept(order)
+                    self.intake.create(new)
             else:
-                assert self.orders.accept(order) == replace(first, repeated=True)
+                assert self.intake.create(new) == replace(first, repeated=True)
         elif cost > account.balance:
             with pytest.raises(InsufficientCredits):
-                self.orders.accept(order)
+                self.intake.create(new)
         elif len(self.jobs) < MOST_JOBS:
-            accepted = self.orders.accept(order)
+            accepted = self.intake.create(new)
             assert not accepted.repeated
             account.balance -= cost
             if key:

@@ -14,7 +14,7 @@ from service.accounts.ledger import InsufficientCredits, refund
 from service.database.clock import db_now
 from service.database.engine import create_engine, is_migrated, migrate
 from service.database.tables import jobs, metadata
-from service.jobs.intake import Accepted, IdempotencyConflict, Order, Orders
+from service.jobs.intake import Accepted, IdempotencyConflict, JobIntake, NewJob
 from service.jobs.records import Claim, Job, JobStatus, LeaseLost, NewRender
 from service.jobs.transitions import Jobs
 from service.settings import Settings
@@ -41,7 +41,7 @@ class Shop:
     def __init__(self, engine: sa.Engine, *, credits: int = 10, lease: float = 60.0, max_attempts: int = 2) -> None:
         self.engine = engine
         self.accounts = Accounts(engine)
-        self.orders = Orders(engine)
+        self.intake = JobIntake(engine)
         self.jobs = Jobs(engine, lease=lease, max_attempts=max_attempts)
         self.client: Client = self.accounts.add(f"shop-{ULID()}", credits=credits)[0]
 
@@ -56,7 +56,7 @@ class Shop:
             "source_key": "uploads/x.jpg",
             "credits_cost": cost,
         }
-        return self.orders.accept(Order(**fields | changes))
+        return self.intake.create(NewJob(**fields | changes))
 
     def job(self, accepted: Accepted) -> Job:
         found = self.jobs.get(accepted.job_id, client_id=self.client.id)
