@@ -172,7 +172,7 @@ class Storm:
         """
         self._fleet.stop("worker")
         self.leftovers = verdict.leftovers(self._engine, self._made.settings)
-        replace(build_expiry(self._made.settings), attempt_ends=0.0, doom=0.0)()
+        replace(build_expiry(self._made.settings), attempt_ends=0.0, delete_delay=0.0)()
         self.rows = verdict.rows_of(self._engine)
         submissions = self.callers.submissions
         return [

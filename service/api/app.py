@@ -35,7 +35,7 @@ from service.schemas.responses import Health, MissingPart
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Objects, StoreUnavailable
-from service.storage.registry import Stored
+from service.storage.registry import ObjectRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def create_app(settings: Settings) -> Litestar:
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,
         "sources": sources,
-        "stored": Stored(engine),
+        "registry": ObjectRegistry(engine),
         "stream_heartbeat": settings.stream_heartbeat,
         "stream_seconds": settings.stream_seconds,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),

@@ -42,7 +42,7 @@ from service.schemas.responses import (
 )
 from service.schemas.serialize import asked_view, base_url, job_view, render_view
 from service.storage.objects import UPLOAD_TYPES, Objects
-from service.storage.registry import Stored
+from service.storage.registry import ObjectRegistry
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -77,8 +77,8 @@ def create_upload(
     """Reserve a key of the client's own and say where to PUT the bytes."""
     sources: Objects = state.sources
     key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
-    stored: Stored = state.stored
-    stored.register("sources", key, client_id=request.state.client.id)
+    registry: ObjectRegistry = state.registry
+    registry.register("sources", key, client_id=request.state.client.id)
     signed = sources.upload_url(key, data.content_type, base_url(request))
     return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
 

@@ -16,7 +16,7 @@ from service.database.tables import jobs, renders, stored_objects
 from service.diagnostics.audit import Audit, Finding
 from service.jobs.records import JobStatus
 from service.storage.objects import ObjectNotFound, Objects, ObjectTooLarge
-from service.storage.registry import KEPT
+from service.storage.registry import CACHED
 
 #: Rows that one query reads: no transaction stays open while bytes are fetched.
 _PAGE = 500
@@ -34,7 +34,7 @@ def audit_objects(engine: sa.Engine, store: Objects, *, leftovers_kept: float = 
     engine = reader(engine)
     unnamed = set(store.keys())
     listed, checked = len(unnamed), 0
-    kept = {key for key in unnamed if key.startswith(tuple(f"{bucket}/" for bucket in KEPT))}
+    kept = {key for key in unnamed if key.startswith(tuple(f"{bucket}/" for bucket in CACHED))}
     unnamed -= kept
     findings = []
     for row in _render_rows(engine):
@@ -110,7 +110,9 @@ def _unknown(engine: sa.Engine, keys: list[str]) -> Iterator[str]:
     """Yield the keys of what is kept that the account doesn't know."""
     for start in range(0, len(keys), _PAGE):
         page = keys[start : start + _PAGE]
-        query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket.in_(KEPT), stored_objects.c.key.in_(page))
+        query = sa.select(stored_objects.c.key).where(
+            stored_objects.c.bucket.in_(CACHED), stored_objects.c.key.in_(page)
+        )
         with engine.begin() as connection:
             known = set(connection.execute(query).scalars())
         yield from (key for key in page if key not in known)

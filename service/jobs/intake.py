@@ -104,7 +104,7 @@ class JobIntake:
     def create(self, new: NewJob) -> Accepted:
         """Create the job: log the request, debit the client and write the row, in one transaction.
 
-        Raises InsufficientCredits, SourceDoomed, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
+        Raises InsufficientCredits, SourceExpired, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
         QueueFull; then nothing was written, and the idempotency key is as free as before. Raises OutcomeUnknown when it
         can't be told.
         """
@@ -123,7 +123,7 @@ class JobIntake:
             raise
 
     def preflight(self, client_id: str, source_key: str) -> Preflight:
-        """Return what a new job for that photo would meet; nothing is written, nor waited for. Raises SourceDoomed."""
+        """Return what a new job for that photo would meet; nothing is written, nor waited for. Raises SourceExpired."""
         refused_by: list[TooManyUnfinishedJobs | QueueFull] = []
         with self._reader.connect() as connection:
             check_source(connection, source_key)

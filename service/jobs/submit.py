@@ -15,7 +15,7 @@ from service.jobs.plan import Plan, Resolved, plan
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
 from service.storage.objects import ObjectNotFound, Objects
-from service.storage.registry import SourceDoomed
+from service.storage.registry import SourceExpired
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Submit:
         )
         try:
             accepted = self.intake.create(new)
-        except SourceDoomed as error:
+        except SourceExpired as error:
             raise SourceNotFound from error
         if not accepted.repeated:
             self._enqueue(accepted.job_id)
@@ -94,7 +94,7 @@ class Submit:
         resolved = self._resolve(client, request, seed)
         try:
             preflight = self.intake.preflight(client.id, resolved.source_key)
-        except SourceDoomed as error:
+        except SourceExpired as error:
             raise SourceNotFound from error
         return plan(resolved, preflight, self.catalogue)
 

@@ -17,7 +17,7 @@ from service.database.engine import DATABASE_AWAY
 from service.settings import Settings
 from service.storage.directory import DirectoryObjects
 from service.storage.objects import ObjectError, ObjectNotFound, Objects
-from service.storage.registry import Stored
+from service.storage.registry import ObjectRegistry
 from service.storage.signing import UrlSigner
 
 logger = logging.getLogger(__name__)
@@ -96,14 +96,14 @@ class ObjectCache:
         self._away = True
 
 
-def client_caches(settings: Settings, objects: Objects, stored: Stored) -> Callable[[str], ObjectCache]:
+def client_caches(settings: Settings, objects: Objects, registry: ObjectRegistry) -> Callable[[str], ObjectCache]:
     """Return what gives a client's cache in the bucket of renders, with a row for each object in it."""
     days: dict[Kind, float] = {"cutouts": settings.cutout_days, "scenes": settings.background_days}
     kinds = frozenset(kind for kind, kept in days.items() if kept)
 
     def cache_for(client_id: str) -> ObjectCache:
         def register(kind: Kind, key: str) -> None:
-            stored.register(kind, key, client_id=client_id)
+            registry.register(kind, key, client_id=client_id)
 
         return ObjectCache(objects, client_id, register=register, kinds=kinds)
 

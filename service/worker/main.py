@@ -37,7 +37,7 @@ from service.jobs.transitions import Jobs
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
-from service.storage.registry import Stored
+from service.storage.registry import ObjectRegistry
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
 from service.worker.c2pa import CredentialsInvalid, open_credentials
@@ -56,12 +56,12 @@ def boot(
     """Put the worker together: broker, actor, and everything that a run needs."""
     engine = create_engine(settings.sqlalchemy_url)
     sources, renders = open_buckets(settings)
-    stored = Stored(engine)
+    registry = ObjectRegistry(engine)
     run = Run(
         jobs=Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts),
         sources=sources,
         renders=renders,
-        stored=stored,
+        registry=registry,
         catalogue=load_catalogue(),
         networks=networks,
         limits=settings.limits,
@@ -70,7 +70,7 @@ def boot(
         stopping=stopping,
         end_after=_end_after,
         credentials=credentials,
-        cache_for=client_caches(settings, renders, stored),
+        cache_for=client_caches(settings, renders, registry),
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(run.__call__)

@@ -26,7 +26,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.records import Claim, LeaseLost, NewRender
 from service.jobs.transitions import Jobs
 from service.storage.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
-from service.storage.registry import Stored
+from service.storage.registry import ObjectRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Run:
     jobs: Jobs
     sources: Objects
     renders: Objects
-    stored: Stored
+    registry: ObjectRegistry
     catalogue: Catalogue
     networks: Networks
     limits: Limits
@@ -141,7 +141,7 @@ class Run:
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
-        registration = partial(self.stored.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
+        registration = partial(self.registry.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
         self._write_with_retry(claim, registration)
         self.renders.put(key, render.data, render.content_type)
         return render, key

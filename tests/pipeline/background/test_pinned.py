@@ -296,7 +296,7 @@ def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
     other = Caller(http, settings, f"{caller.client.name}-other"[:100], credits=10)
     painter = Darkener()
     worker = Worker(caller.engine, settings.home, Networks(by_colour, painter, {"segmenter": "1", "generator": "1"}))
-    cache_for = client_caches(settings, worker.renders, worker.run.stored)
+    cache_for = client_caches(settings, worker.renders, worker.run.registry)
     run = replace(worker.run, cache_for=cache_for, catalogue=small(load_catalogue()))
     came = []
     for client, data in ((caller, PRODUCTS[0]), (caller, PRODUCTS[5]), (other, PRODUCTS[0])):

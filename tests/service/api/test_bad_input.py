@@ -20,7 +20,7 @@ from service.database.engine import create_engine, migrate
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.registry import Stored
+from service.storage.registry import ObjectRegistry
 from service.worker.networks import open_networks
 from service.worker.run import Run
 from tests.support.caller import Caller, assert_problem
@@ -43,7 +43,7 @@ class Bench:
             jobs=Jobs(engine, lease=60, max_attempts=3),
             sources=sources,
             renders=renders,
-            stored=Stored(engine),
+            registry=ObjectRegistry(engine),
             catalogue=load_catalogue(),
             networks=networks,
             limits=settings.limits,

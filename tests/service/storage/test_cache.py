@@ -31,7 +31,7 @@ from service.storage.cache import ObjectCache, client_caches, folder_cache
 from service.storage.directory import DirectoryObjects
 from service.storage.expiry import Expiry
 from service.storage.objects import Objects, StoreUnavailable
-from service.storage.registry import Doomed, Stored
+from service.storage.registry import ExpiredObject, ObjectRegistry
 from service.storage.signing import UrlSigner
 from tests.service.worker.test_run import Worker
 from tests.support.caller import Caller
@@ -254,9 +254,9 @@ class Bench(Worker):
         self.segmenter = Counting()
         versions = {"segmenter": "by_colour 1", "generator": "darkener"}
         super().__init__(engine, home, Networks(self.segmenter, Darkener(), versions))
-        self.stored = Stored(engine)
+        self.registry = ObjectRegistry(engine)
         made = Settings(home=home, **settings)
-        self.run = replace(self.run, cache_for=client_caches(made, self.renders, self.stored))
+        self.run = replace(self.run, cache_for=client_caches(made, self.renders, self.registry))
         self.engine = engine
 
     def cut(self, data: bytes = PHOTO) -> str:
@@ -285,7 +285,7 @@ class Bench(Worker):
     def expire(self, **changes: Any) -> None:
         kept = {"cutouts": self.renders, "scenes": self.renders}
         buckets: Any = {"sources": self.sources, "renders": self.renders} | kept
-        expiry = Expiry(self.stored, buckets, source_age=None, render_age=None, attempt_ends=320.0, doom=0.0)
+        expiry = Expiry(self.registry, buckets, source_age=None, render_age=None, attempt_ends=320.0, delete_delay=0.0)
         replace(expiry, **{"cutout_age": DAY} | changes)()
 
     def wrong(self) -> list[Finding]:
@@ -326,14 +326,14 @@ def test_a_cut_out_goes_when_no_job_has_used_it_for_so_long_and_using_it_keeps_i
 def test_an_expiry_that_meets_a_job_leaves_no_object_without_its_row(bench: Bench) -> None:
     bench.cut()
     bench.age(1.1)
-    bench.expire(doom=60.0)  # doomed, and not deleted yet
+    bench.expire(delete_delay=60.0)  # expired, and not deleted yet
     (key,) = bench.rows
-    gone = Doomed("cutouts", key)
+    gone = ExpiredObject("cutouts", key)
     bench.renders.delete(key)  # between this and the row's end a job comes by
 
     assert bench.cut() == "computed"
-    bench.stored.postpone(gone)
-    bench.stored.forget(gone)
+    bench.registry.retry_later(gone)
+    bench.registry.delete_row(gone)
     bench.expire()
 
     assert (bench.there, bench.rows) == ([key], [key])
@@ -386,7 +386,7 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
 
     counted.side = getattr(networks.segmenter, "side", 640)  # type: ignore[attr-defined]  # as the real one's
     worker = Worker(caller.engine, settings.home, replace(networks, segmenter=counted))
-    cache_for = client_caches(settings, worker.renders, Stored(caller.engine))
+    cache_for = client_caches(settings, worker.renders, ObjectRegistry(caller.engine))
     run = replace(worker.run, cache_for=cache_for, catalogue=small(load_catalogue()))
     photo = caller.upload(jpeg(still_life(240, 300)[0]))
     source: dict[str, Any] = {"source_image_s3_key": photo}

@@ -24,9 +24,9 @@ from service.jobs.records import JobStatus, NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.directory import DirectoryObjects
-from service.storage.expiry import DOOM, Expiry, build_expiry
+from service.storage.expiry import DELETE_DELAY, Expiry, build_expiry
 from service.storage.objects import ObjectNotFound, Objects, StoreUnavailable
-from service.storage.registry import SourceDoomed, Stored
+from service.storage.registry import ObjectRegistry, SourceExpired
 from service.storage.signing import UrlSigner
 from service.supervisor.processes import Part
 from tests.service.jobs.test_transitions import Shop, render
@@ -42,25 +42,25 @@ class Warehouse:
         self.engine = engine
         self.shop = Shop(engine, credits=1000)
         self.sources, self.renders = sources, renders
-        self.stored = Stored(engine)
+        self.registry = ObjectRegistry(engine)
         self.expiry = Expiry(
-            self.stored,
+            self.registry,
             {"sources": sources, "renders": renders},
             source_age=DAY,
             render_age=DAY,
             attempt_ends=320.0,
-            doom=0.0,
+            delete_delay=0.0,
         )
 
     def photo(self, name: str = "photo") -> str:
         key = f"uploads/{self.shop.client.id}/{name}.jpg"
-        self.stored.register("sources", key, client_id=self.shop.client.id)
+        self.registry.register("sources", key, client_id=self.shop.client.id)
         self.sources.put(key, b"photo", "image/jpeg")
         return key
 
     def picture(self, accepted: Accepted, attempt: int) -> str:
         key = f"renders/{self.shop.client.id}/{accepted.job_id}-{attempt}.jpg"
-        self.stored.register("renders", key, client_id=self.shop.client.id, job_id=accepted.job_id)
+        self.registry.register("renders", key, client_id=self.shop.client.id, job_id=accepted.job_id)
         self.renders.put(key, b"picture", "image/jpeg")
         return key
 
@@ -124,7 +124,7 @@ def test_a_photo_goes_with_its_row_when_nobody_has_used_it_for_so_long(warehouse
 
 def test_a_key_that_was_reserved_and_never_uploaded_to_goes_too(warehouse: Warehouse) -> None:
     key = f"uploads/{warehouse.shop.client.id}/never.jpg"
-    warehouse.stored.register("sources", key, client_id=warehouse.shop.client.id)
+    warehouse.registry.register("sources", key, client_id=warehouse.shop.client.id)
     warehouse.pass_time(1.1)
 
     warehouse.expiry()
@@ -173,12 +173,12 @@ def test_a_photo_that_came_another_way_is_known_from_its_first_use(warehouse: Wa
     assert not warehouse.lies_in(warehouse.sources, key)
 
 
-def test_a_doomed_photo_takes_no_order_though_its_bytes_are_there_still(warehouse: Warehouse) -> None:
+def test_an_expired_photo_takes_no_order_though_its_bytes_are_there_still(warehouse: Warehouse) -> None:
     key = warehouse.photo()
     warehouse.pass_time(1.1)
-    replace(warehouse.expiry, doom=DOOM)()
+    replace(warehouse.expiry, delete_delay=DELETE_DELAY)()
 
-    with pytest.raises(SourceDoomed):
+    with pytest.raises(SourceExpired):
         warehouse.shop.order(source_key=key)
 
     assert warehouse.lies_in(warehouse.sources, key)
@@ -200,12 +200,12 @@ def test_orders_that_race_with_the_expiry_have_their_photo_or_cost_nothing(engin
             try:
                 warehouse.shop.order(cost=1, source_key=key)
                 accepted.append(key)
-            except SourceDoomed:
+            except SourceExpired:
                 refused.append(key)
 
     def expire() -> None:
         start.wait()
-        while warehouse.stored.doom_sources(older_than=DAY, most=1):
+        while warehouse.registry.mark_expired_sources(older_than=DAY, most=1):
             pass
 
     threads = [
@@ -274,7 +274,7 @@ def test_what_dead_attempts_left_goes_once_the_job_is_over_and_they_can_not_be_s
     claim = warehouse.shop.claim(accepted)
     dead, late = warehouse.picture(accepted, 7), warehouse.picture(accepted, 8)
     warehouse.pass_time(0.5)
-    warehouse.stored.register("renders", late, client_id=warehouse.shop.client.id, job_id=accepted.job_id)
+    warehouse.registry.register("renders", late, client_id=warehouse.shop.client.id, job_id=accepted.job_id)
     warehouse.expiry()
     assert warehouse.lies_in(warehouse.renders, dead), "the job goes on"
 
@@ -395,7 +395,7 @@ def test_any_number_of_expiries_at_once_do_the_work_once(warehouse: Warehouse) -
 def test_more_than_one_batch_goes_in_one_look(engine: sa.Engine, tmp_path: Path) -> None:
     warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
     for number in range(230):
-        warehouse.stored.register("sources", f"uploads/x/{number}.jpg", client_id=warehouse.shop.client.id)
+        warehouse.registry.register("sources", f"uploads/x/{number}.jpg", client_id=warehouse.shop.client.id)
     warehouse.pass_time(1.1)
 
     warehouse.expiry()
@@ -478,9 +478,9 @@ def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired
         while old in warehouse.known:
             assert time.monotonic() < end, sweep.last_words()
             time.sleep(0.2)
-            with engine.begin() as connection:  # the minute between doom and end
-                doomed = stored_objects.update().where(stored_objects.c.doomed_at.is_not(None))
-                connection.execute(doomed.values(doomed_at=db_now(-61)))
+            with engine.begin() as connection:  # the minute between mark and end
+                expired = stored_objects.update().where(stored_objects.c.doomed_at.is_not(None))
+                connection.execute(expired.values(doomed_at=db_now(-61)))
     finally:
         sweep.stop(10)
 

@@ -30,7 +30,7 @@ from service.storage.buckets import open_buckets
 from service.storage.directory import DirectoryObjects
 from service.storage.expiry import Expiry
 from service.storage.objects import Objects, StoreUnavailable
-from service.storage.registry import Stored
+from service.storage.registry import ObjectRegistry
 from service.storage.signing import UrlSigner
 from service.worker.run import Run
 from tests.service.jobs.test_transitions import Shop
@@ -50,7 +50,7 @@ class Worker:
             jobs=self.shop.jobs,
             sources=self.sources,
             renders=self.renders,
-            stored=Stored(engine),
+            registry=ObjectRegistry(engine),
             catalogue=load_catalogue(),
             networks=networks,
             limits=Limits(),
@@ -371,7 +371,9 @@ def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(
     assert worker.shop.balance == 10
     # Its worker can't tell it from a success whose answer was lost; the expiry can.
     assert len(left_over(tmp_path)) == 1
-    expiry = Expiry(worker.run.stored, {"sources": worker.run.sources, "renders": store}, None, None, 0, doom=0)
+    expiry = Expiry(
+        worker.run.registry, {"sources": worker.run.sources, "renders": store}, None, None, 0, delete_delay=0
+    )
     expiry()
     assert left_over(tmp_path) == []
 
