@@ -105,7 +105,7 @@ class Following:
 
     async def _change(self, claim: Claim) -> float:
         self._arrived.pop(claim.job_id, None)
-        await asyncio.to_thread(self._jobs.keep, claim, stage="background", progress=0.5)
+        await asyncio.to_thread(self._jobs.renew_lease, claim, stage="background", progress=0.5)
         changed = time.monotonic()
         while claim.job_id not in self._arrived:
             await asyncio.sleep(0.001)

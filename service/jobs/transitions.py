@@ -101,7 +101,7 @@ class Jobs:
             return None
         return Claim(job_id, row.client_id, token, row.attempt, row.spec, row.source_key)
 
-    def keep(self, claim: Claim, *, stage: str | None = None, progress: float | None = None) -> None:
+    def renew_lease(self, claim: Claim, *, stage: str | None = None, progress: float | None = None) -> None:
         """Renew the lease, and say how far the job is. Raises LeaseLost."""
         values: dict[str, Any] = {"lease_until": db_now(self._lease)}
         if stage is not None:

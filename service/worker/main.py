@@ -66,7 +66,7 @@ def boot(
         networks=networks,
         limits=settings.limits,
         time_limit=settings.time_limit,
-        keep_every=settings.lease / 4,
+        lease_renewal_interval=settings.lease / 4,
         stopping=stopping,
         end_after=_end_after,
         credentials=credentials,

@@ -57,7 +57,7 @@ class Run:
     limits: Limits
     time_limit: float
     #: Seconds between renewals of the lease while a step keeps the thread busy.
-    keep_every: float
+    lease_renewal_interval: float
     #: Set when the worker is told to stop.
     stopping: threading.Event
     #: Ends the process in so many seconds unless told None before: no exception can reach a C call that hangs.
@@ -75,9 +75,9 @@ class Run:
             return
         logger.info("job %s: attempt %d", job_id, claim.attempt)
         over = threading.Event()
-        renewal = threading.Thread(target=self._keep_lease, args=(claim, over), daemon=True)
+        renewal = threading.Thread(target=self._renew_lease, args=(claim, over), daemon=True)
         renewal.start()
-        self.end_after(self.time_limit + 2 * self.keep_every)
+        self.end_after(self.time_limit + 2 * self.lease_renewal_interval)
         try:
             self._attempt(claim)
         except LeaseLost:
@@ -121,7 +121,7 @@ class Run:
             if time.monotonic() > deadline:
                 raise TimeIsUp
             try:
-                self.jobs.keep(claim, stage=stage, progress=fraction)
+                self.jobs.renew_lease(claim, stage=stage, progress=fraction)
             except DATABASE_AWAY as error:
                 # Whether the lease is lost meanwhile shows at the next step, or at the end: no step is done in vain.
                 logger.warning("job %s: the database is away, %s not told: %s", claim.job_id, stage, error)
@@ -185,7 +185,7 @@ class Run:
         Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
         """
         end = time.monotonic() + _PATIENCE
-        self.end_after(_PATIENCE + 2 * self.keep_every)
+        self.end_after(_PATIENCE + 2 * self.lease_renewal_interval)
         while True:
             try:
                 return move()
@@ -195,11 +195,11 @@ class Run:
                 logger.warning("job %s: the database is away, the result waits: %s", claim.job_id, error)
             self.stopping.wait(1.0)
 
-    def _keep_lease(self, claim: Claim, over: threading.Event) -> None:
+    def _renew_lease(self, claim: Claim, over: threading.Event) -> None:
         """Renew the lease while a step keeps the thread busy."""
-        while not over.wait(self.keep_every):
+        while not over.wait(self.lease_renewal_interval):
             try:
-                self.jobs.keep(claim)
+                self.jobs.renew_lease(claim)
             except LeaseLost:
                 return  # the next step's progress says so to the thread that works
             except Exception:

@@ -48,7 +48,7 @@ class Bench:
             networks=networks,
             limits=settings.limits,
             time_limit=300,
-            keep_every=15,
+            lease_renewal_interval=15,
             stopping=threading.Event(),
             end_after=lambda seconds: None,
         )

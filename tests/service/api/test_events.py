@@ -165,8 +165,8 @@ def test_a_job_is_told_at_once_at_each_change_and_to_its_end(api: Api) -> None:
         seen = [stream.event()]
         delays = []
         for stage, progress in (("fetch", 0.0), ("segment", 0.1), ("background", 0.3)):
-            moves.keep(claim, stage=stage, progress=progress)
-            moves.keep(claim)  # a lease renewed is no news
+            moves.renew_lease(claim, stage=stage, progress=progress)
+            moves.renew_lease(claim)  # a lease renewed is no news
             changed = time.monotonic()
             seen.append(stream.event())
             delays.append(time.monotonic() - changed)
@@ -234,7 +234,7 @@ def test_whoever_comes_back_hears_only_what_is_newer(api: Api) -> None:
         assert same.block() == [": here"], "nothing is newer"
     claim = api.caller.jobs.claim(job_id)
     assert claim is not None
-    api.caller.jobs.keep(claim, stage="segment", progress=0.1)
+    api.caller.jobs.renew_lease(claim, stage="segment", progress=0.1)
     with api.follow(job_id, **{"Last-Event-ID": str(stream.ids[0])}) as newer:
         assert newer.event()["stage"] == "segment"
     assert newer.ids[0] > stream.ids[0]
@@ -254,7 +254,7 @@ def test_a_job_that_is_handed_back_and_started_again_still_has_growing_ids(api: 
             claim = moves.claim(job_id)
             assert claim is not None
             assert (one := stream.event())["attempt"] == 1, one
-            moves.keep(claim, stage="segment", progress=0.1)
+            moves.renew_lease(claim, stage="segment", progress=0.1)
             assert (one := stream.event())["stage"] == "segment", one
             moves.hand_back(claim, uncounted=True)
             assert ((one := stream.event())["status"], one["stage"], one["attempt"]) == ("IN_PROGRESS", None, 0)

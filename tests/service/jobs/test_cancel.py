@@ -50,10 +50,10 @@ def test_a_cancelled_job_is_never_started_sent_or_settled(shop: Shop) -> None:
     [
         lambda jobs, claim: jobs.succeed(claim, render()),
         lambda jobs, claim: jobs.fail(claim, "model_failed", ""),
-        lambda jobs, claim: jobs.keep(claim, stage="place", progress=0.5),
+        lambda jobs, claim: jobs.renew_lease(claim, stage="place", progress=0.5),
         lambda jobs, claim: jobs.hand_back(claim),
     ],
-    ids=["succeed", "fail", "keep", "hand_back"],
+    ids=["succeed", "fail", "renew_lease", "hand_back"],
 )
 def test_the_worker_of_a_cancelled_job_changes_nothing(shop: Shop, move: Callable[[Jobs, Claim], None]) -> None:
     accepted = shop.order()

@@ -188,7 +188,7 @@ class Shopkeeping(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(
         which=WHICH,
-        move=st.sampled_from(["keep", "hand back", "succeed", "fail"]),
+        move=st.sampled_from(["renew", "hand back", "succeed", "fail"]),
         after=st.sampled_from([0.0, LEASE]),
         uncounted=st.booleans(),
     )
@@ -198,7 +198,7 @@ class Shopkeeping(RuleBasedStateMachine):
         claim = self.claims[-1 - which % len(self.claims)]
         (job,) = (job for job in self.jobs if job.id == claim.job_id)
         moves: dict[str, Callable[[], None]] = {
-            "keep": lambda: self.moves.keep(claim, stage="segment", progress=0.5),
+            "renew": lambda: self.moves.renew_lease(claim, stage="segment", progress=0.5),
             "hand back": lambda: self.moves.hand_back(claim, after=after, uncounted=uncounted),
             "succeed": lambda: self.moves.succeed(claim, render()),
             "fail": lambda: self.moves.fail(claim, "no_subject", ""),
@@ -208,7 +208,7 @@ class Shopkeeping(RuleBasedStateMachine):
                 moves[move]()
             return
         moves[move]()
-        if move == "keep":
+        if move == "renew":
             job.lease_until = self.now + LEASE
         elif move == "hand back":
             job.lease_until, job.token, job.sent_at = self.now + after, None, None

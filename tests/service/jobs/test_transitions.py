@@ -193,10 +193,10 @@ def test_a_job_that_is_over_can_not_be_claimed(shop: Shop) -> None:
     [
         lambda jobs, claim: jobs.succeed(claim, render()),
         lambda jobs, claim: jobs.fail(claim, "x", ""),
-        lambda jobs, claim: jobs.keep(claim, stage="place", progress=0.5),
+        lambda jobs, claim: jobs.renew_lease(claim, stage="place", progress=0.5),
         lambda jobs, claim: jobs.hand_back(claim),
     ],
-    ids=["succeed", "fail", "keep", "hand_back"],
+    ids=["succeed", "fail", "renew_lease", "hand_back"],
 )
 def test_a_worker_whose_lease_was_taken_over_changes_nothing(
     engine: sa.Engine, move: Callable[[Jobs, Claim], None]
@@ -222,7 +222,7 @@ def test_a_kept_lease_is_not_taken_over(engine: sa.Engine) -> None:
     claim = shop.claim(accepted)
     for step in range(4):
         time.sleep(0.15)
-        shop.jobs.keep(claim, stage="background", progress=step / 10)
+        shop.jobs.renew_lease(claim, stage="background", progress=step / 10)
         assert shop.jobs.claim(accepted.job_id) is None
 
     job = shop.job(accepted)

@@ -125,7 +125,7 @@ def test_a_job_that_is_not_over_is_not_told(shop: Shop, webhooks: Webhooks) -> N
     webhooks.register(shop.client.name, URL)
     claim = shop.claim(shop.order())
 
-    shop.jobs.keep(claim, stage="place", progress=0.5)
+    shop.jobs.renew_lease(claim, stage="place", progress=0.5)
     shop.jobs.hand_back(claim)
 
     assert bodies(shop.engine) == []

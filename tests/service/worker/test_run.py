@@ -55,7 +55,7 @@ class Worker:
             networks=networks,
             limits=Limits(),
             time_limit=300,
-            keep_every=15,
+            lease_renewal_interval=15,
             stopping=self.stopping,
             end_after=lambda _: None,
         )
@@ -284,7 +284,7 @@ def busy(seconds: float, then: Callable[[], None] = lambda: None) -> Networks:
 
 def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
     worker = Worker(engine, tmp_path, busy(1.2), lease=0.6)
-    worker.run = replace(worker.run, keep_every=0.15)
+    worker.run = replace(worker.run, lease_renewal_interval=0.15)
     accepted = worker.order()
     thread = threading.Thread(target=worker.run, args=(accepted.job_id,))
     thread.start()
@@ -390,14 +390,14 @@ def test_a_message_for_a_job_that_is_over_does_nothing(worker: Worker) -> None:
 
 def test_progress_never_goes_back_within_an_attempt(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str | None, float | None]] = []
-    keep = Jobs.keep
+    renew_lease = Jobs.renew_lease
 
     def watching(self: Jobs, claim: Claim, *, stage: str | None = None, progress: float | None = None) -> None:
         if stage is not None:
             seen.append((stage, progress))
-        keep(self, claim, stage=stage, progress=progress)
+        renew_lease(self, claim, stage=stage, progress=progress)
 
-    monkeypatch.setattr(Jobs, "keep", watching)
+    monkeypatch.setattr(Jobs, "renew_lease", watching)
     worker.run(worker.order().job_id)
 
     stages = list(dict.fromkeys(stage for stage, _ in seen))
