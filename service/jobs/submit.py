@@ -139,7 +139,7 @@ class Submit:
             # The job is committed and charged: the sweep sends it as soon as the queue is back.
             logger.warning("queue unavailable, job %s waits for the sweep: %s", job_id, error)
             with contextlib.suppress(*DATABASE_AWAY):  # then the sweep finds it missing on the queue, later
-                self.jobs.unsent(job_id)
+                self.jobs.mark_unsent(job_id)
 
 
 def _digest(raw_body: bytes, seed: int | None) -> str:

@@ -37,7 +37,7 @@ class Sweep:
         except QueueUnavailable as error:
             logger.warning("queue unavailable, nothing sent: %s", error)
             return
-        due = self.jobs.take_unsent(waiting=waiting, resend_after=self.resend_after)
+        due = self.jobs.claim_unsent(waiting=waiting, resend_after=self.resend_after)
         while due:
             try:
                 self.queue.enqueue(due[0])
@@ -47,7 +47,7 @@ class Sweep:
             logger.info("job %s: sent again", due.pop(0))
         # The queue went away in between: each further try would take seconds.
         for job_id in due:
-            self.jobs.unsent(job_id)
+            self.jobs.mark_unsent(job_id)
 
 
 def build_sweep(settings: Settings) -> Sweep:

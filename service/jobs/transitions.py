@@ -109,12 +109,12 @@ class Jobs:
         with self._engine.begin() as connection:
             self._fenced(connection, claim, values)
 
-    def hand_back(self, claim: Claim, *, after: float = 0.0, uncounted: bool = False) -> None:
-        """End the attempt without a result; the sweep sends the job again after that many seconds.
+    def release(self, claim: Claim, *, after: float = 0.0, count_attempt: bool = True) -> None:
+        """Release the claim: end the attempt without a result; the sweep sends the job again after that many seconds.
 
-        `uncounted`: the attempt was not the job's fault (the worker was told to stop). Raises LeaseLost.
+        `count_attempt` False: the attempt was not the job's fault (the worker was told to stop). Raises LeaseLost.
         """
-        attempt = jobs.c.attempt - 1 if uncounted else jobs.c.attempt
+        attempt = jobs.c.attempt if count_attempt else jobs.c.attempt - 1
         values = {
             "lease_until": db_now(after),
             "lease_token": None,
@@ -148,13 +148,13 @@ class Jobs:
 
     # The sweep's side
 
-    def unsent(self, job_id: str) -> None:
-        """Remember that the job's message did not go out."""
+    def mark_unsent(self, job_id: str) -> None:
+        """Mark the job as unsent: its message did not go out."""
         with self._engine.begin() as connection:
             connection.execute(jobs.update().where(jobs.c.id == job_id, UNFINISHED).values(sent_at=None))
 
-    def take_unsent(self, *, waiting: Set[str], resend_after: float) -> list[str]:
-        """Mark as sent, and return, the jobs that need a message: never sent, or given up by their worker.
+    def claim_unsent(self, *, waiting: Set[str], resend_after: float) -> list[str]:
+        """Claim, for the caller to send, the jobs that need a message: unsent, or given up by their worker.
 
         `waiting`: the jobs whose message waits on the queue. Who is not among them, and was sent `resend_after` seconds
         ago, needs another one: the queue has lost it, or a worker that fetched it never saw it.

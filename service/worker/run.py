@@ -97,7 +97,7 @@ class Run:
         except TimeIsUp:
             self._fail(claim, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
         except Stopping:
-            self._write_with_retry(claim, lambda: self.jobs.hand_back(claim, uncounted=True))
+            self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
             logger.info("job %s: handed back", claim.job_id)
         except StoreUnavailable as error:
             self._again(claim, "store_unavailable", "The object store did not answer.", error)
@@ -172,12 +172,12 @@ class Run:
         logger.info("job %s: FAILURE %s", claim.job_id, code)
 
     def _again(self, claim: Claim, code: str, message: str, error: BaseException) -> None:
-        """Hand the job back for another attempt, or fail it when it has had them all."""
+        """Release the job for another attempt, or fail it when it has had them all."""
         logger.error("job %s: attempt %d broke", claim.job_id, claim.attempt, exc_info=error)
         if not self.jobs.attempts_left(claim):
             self._fail(claim, code, message)
         else:
-            self._write_with_retry(claim, lambda: self.jobs.hand_back(claim, after=2.0**claim.attempt))
+            self._write_with_retry(claim, lambda: self.jobs.release(claim, after=2.0**claim.attempt))
 
     def _write_with_retry(self, claim: Claim, move: Callable[[], None]) -> None:
         """Write what the attempt came to, with retries while the database is away: nobody else can have the job then.

@@ -74,7 +74,7 @@ class House:
             try:
                 self.job_queue.enqueue(accepted.job_id)
             except QueueUnavailable:
-                self.jobs.unsent(accepted.job_id)
+                self.jobs.mark_unsent(accepted.job_id)
         return accepted
 
     def look(self, accepted: Accepted) -> tuple[Job, Render | None]:

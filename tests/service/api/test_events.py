@@ -256,7 +256,7 @@ def test_a_job_that_is_handed_back_and_started_again_still_has_growing_ids(api: 
             assert (one := stream.event())["attempt"] == 1, one
             moves.renew_lease(claim, stage="segment", progress=0.1)
             assert (one := stream.event())["stage"] == "segment", one
-            moves.hand_back(claim, uncounted=True)
+            moves.release(claim, count_attempt=False)
             assert ((one := stream.event())["status"], one["stage"], one["attempt"]) == ("IN_PROGRESS", None, 0)
         cancel(api, job_id)
         assert stream.rest()[-1]["status"] == "FAILURE"
@@ -371,7 +371,7 @@ def test_every_write_of_a_job_s_row_is_counted(engine: sa.Engine) -> None:
         assert state is not None
         seen.append(state.event_id)
 
-    moves: list[Callable[[], Any]] = [lambda: shop.jobs.unsent(job_id), lambda: shop.jobs.claim(job_id)]
+    moves: list[Callable[[], Any]] = [lambda: shop.jobs.mark_unsent(job_id), lambda: shop.jobs.claim(job_id)]
     for move in (lambda: None, *moves):
         move()
         look()

@@ -161,7 +161,7 @@ class Shopkeeping(RuleBasedStateMachine):
     @rule(which=WHICH)
     def a_message_does_not_go_out(self, which: int) -> None:
         job = self.jobs[which % len(self.jobs)]
-        self.moves.unsent(job.id)
+        self.moves.mark_unsent(job.id)
         if job.unfinished:
             job.sent_at = None
 
@@ -188,18 +188,18 @@ class Shopkeeping(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(
         which=WHICH,
-        move=st.sampled_from(["renew", "hand back", "succeed", "fail"]),
+        move=st.sampled_from(["renew", "release", "succeed", "fail"]),
         after=st.sampled_from([0.0, LEASE]),
-        uncounted=st.booleans(),
+        count_attempt=st.booleans(),
     )
-    def a_worker_goes_on(self, which: int, move: str, after: float, uncounted: bool) -> None:
+    def a_worker_goes_on(self, which: int, move: str, after: float, count_attempt: bool) -> None:
         """Let the worker of any claim, the latest or a stale one, make its next move."""
         self._tick()
         claim = self.claims[-1 - which % len(self.claims)]
         (job,) = (job for job in self.jobs if job.id == claim.job_id)
         moves: dict[str, Callable[[], None]] = {
             "renew": lambda: self.moves.renew_lease(claim, stage="segment", progress=0.5),
-            "hand back": lambda: self.moves.hand_back(claim, after=after, uncounted=uncounted),
+            "release": lambda: self.moves.release(claim, after=after, count_attempt=count_attempt),
             "succeed": lambda: self.moves.succeed(claim, render()),
             "fail": lambda: self.moves.fail(claim, "no_subject", ""),
         }
@@ -210,9 +210,9 @@ class Shopkeeping(RuleBasedStateMachine):
         moves[move]()
         if move == "renew":
             job.lease_until = self.now + LEASE
-        elif move == "hand back":
+        elif move == "release":
             job.lease_until, job.token, job.sent_at = self.now + after, None, None
-            job.attempt -= uncounted
+            job.attempt -= not count_attempt
         elif move == "succeed":
             job.end("SUCCESS")
         else:
@@ -235,7 +235,7 @@ class Shopkeeping(RuleBasedStateMachine):
             lost = job.id not in waiting and (job.sent_at or 0) <= self.now - RESEND_AFTER
             if startable and (job.sent_at is None or given_up or lost):
                 due.append(job)
-        assert self.moves.take_unsent(waiting=waiting, resend_after=RESEND_AFTER) == sorted(j.id for j in due)
+        assert self.moves.claim_unsent(waiting=waiting, resend_after=RESEND_AFTER) == sorted(j.id for j in due)
         for job in due:
             job.sent_at = self.now
 

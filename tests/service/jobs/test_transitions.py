@@ -194,9 +194,9 @@ def test_a_job_that_is_over_can_not_be_claimed(shop: Shop) -> None:
         lambda jobs, claim: jobs.succeed(claim, render()),
         lambda jobs, claim: jobs.fail(claim, "x", ""),
         lambda jobs, claim: jobs.renew_lease(claim, stage="place", progress=0.5),
-        lambda jobs, claim: jobs.hand_back(claim),
+        lambda jobs, claim: jobs.release(claim),
     ],
-    ids=["succeed", "fail", "renew_lease", "hand_back"],
+    ids=["succeed", "fail", "renew_lease", "release"],
 )
 def test_a_worker_whose_lease_was_taken_over_changes_nothing(
     engine: sa.Engine, move: Callable[[Jobs, Claim], None]
@@ -253,22 +253,22 @@ def test_a_job_that_nobody_starts_is_failed_and_refunded(shop: Shop) -> None:
     assert shop.balance == 10
 
 
-def test_a_job_handed_back_is_sent_again_and_its_attempt_not_counted(shop: Shop) -> None:
+def test_a_job_released_is_sent_again_and_its_attempt_not_counted(shop: Shop) -> None:
     accepted = shop.order()
-    shop.jobs.hand_back(shop.claim(accepted), uncounted=True)
+    shop.jobs.release(shop.claim(accepted), count_attempt=False)
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == []
     assert shop.claim(accepted).attempt == 1
 
 
 def test_a_job_that_waits_for_another_attempt_is_not_sent_too_early(shop: Shop) -> None:
     accepted = shop.order()
-    shop.jobs.hand_back(shop.claim(accepted), after=0.3)
+    shop.jobs.release(shop.claim(accepted), after=0.3)
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == []
     time.sleep(0.4)
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
 
 
 def test_a_job_whose_worker_died_is_sent_again(engine: sa.Engine) -> None:
@@ -277,26 +277,26 @@ def test_a_job_whose_worker_died_is_sent_again(engine: sa.Engine) -> None:
     shop.claim(accepted)
     time.sleep(0.1)
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == []
 
 
 def test_a_job_whose_message_never_went_out_is_sent(shop: Shop) -> None:
     accepted = shop.order()
-    assert shop.jobs.take_unsent(waiting={accepted.job_id}, resend_after=0) == []
-    shop.jobs.unsent(accepted.job_id)
+    assert shop.jobs.claim_unsent(waiting={accepted.job_id}, resend_after=0) == []
+    shop.jobs.mark_unsent(accepted.job_id)
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
 
 
 def test_every_waiting_job_is_sent_again_when_the_queue_lost_them(shop: Shop) -> None:
     waiting = sorted(shop.order(cost=1).job_id for _ in range(3))
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == []
     with shop.engine.begin() as connection:
         connection.execute(sa.update(jobs).values(sent_at=db_now(-100)))
-    assert shop.jobs.take_unsent(waiting=set(waiting[1:]), resend_after=60) == waiting[:1]
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == waiting[1:]
+    assert shop.jobs.claim_unsent(waiting=set(waiting[1:]), resend_after=60) == waiting[:1]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == waiting[1:]
 
 
 def test_sweeps_that_run_at_once_send_a_job_once(shop: Shop) -> None:
@@ -305,7 +305,7 @@ def test_sweeps_that_run_at_once_send_a_job_once(shop: Shop) -> None:
         connection.execute(metadata.tables["jobs"].update().values(sent_at=db_now(-100)))
     sent: list[str] = []
     threads = [
-        threading.Thread(target=lambda: sent.extend(shop.jobs.take_unsent(waiting=set(), resend_after=60)))
+        threading.Thread(target=lambda: sent.extend(shop.jobs.claim_unsent(waiting=set(), resend_after=60)))
         for _ in range(4)
     ]
     with shop.engine.begin() as connection:  # all of them are to find the jobs before one of them takes any

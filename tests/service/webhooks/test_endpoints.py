@@ -126,7 +126,7 @@ def test_a_job_that_is_not_over_is_not_told(shop: Shop, webhooks: Webhooks) -> N
     claim = shop.claim(shop.order())
 
     shop.jobs.renew_lease(claim, stage="place", progress=0.5)
-    shop.jobs.hand_back(claim)
+    shop.jobs.release(claim)
 
     assert bodies(shop.engine) == []
 

@@ -80,7 +80,7 @@ class Worker:
         """Let the pause before another attempt pass."""
         with self.shop.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE jobs SET lease_until = '2000-01-01 00:00:00.000000'")
-        assert accepted.job_id in self.shop.jobs.take_unsent(waiting=set(), resend_after=60)
+        assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=set(), resend_after=60)
 
 
 def raising(error: BaseException) -> Networks:
@@ -255,7 +255,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> Non
     worker.run(accepted.job_id)
 
     assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert worker.shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
     worker.stopping.clear()
     worker.run(accepted.job_id)
     assert worker.end(accepted) == ("SUCCESS", None)
