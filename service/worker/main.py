@@ -68,7 +68,7 @@ def boot(
         time_limit=settings.time_limit,
         lease_renewal_interval=settings.lease / 4,
         stopping=stopping,
-        end_after=_end_after,
+        arm_watchdog=_arm_watchdog,
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry),
     )
@@ -78,8 +78,8 @@ def boot(
     return dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=100)
 
 
-def _end_after(seconds: float | None) -> None:
-    """End the process, its threads' stacks written to standard error, unless called again with None before that.
+def _arm_watchdog(seconds: float | None) -> None:
+    """Arm the watchdog: it ends the process, stacks written to standard error, unless None disarms it before.
 
     The interpreter's own watchdog needs none of its lock: a C call that hangs may hold it.
     """

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 #: Share of the progress bar before the pipeline starts and after it ends.
 _FETCHED, _RENDERED = 0.02, 0.97
 #: How long, in seconds, what an attempt came to waits for a database that is away.
-_PATIENCE = 120.0
+_DATABASE_WAIT = 120.0
 
 
 class Stopping(Exception):
@@ -60,8 +60,8 @@ class Run:
     lease_renewal_interval: float
     #: Set when the worker is told to stop.
     stopping: threading.Event
-    #: Ends the process in so many seconds unless told None before: no exception can reach a C call that hangs.
-    end_after: Callable[[float | None], None]
+    #: The watchdog: ends the process in so many seconds unless given None before: no exception stops a hanging C call.
+    arm_watchdog: Callable[[float | None], None]
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
@@ -77,13 +77,13 @@ class Run:
         over = threading.Event()
         renewal = threading.Thread(target=self._renew_lease, args=(claim, over), daemon=True)
         renewal.start()
-        self.end_after(self.time_limit + 2 * self.lease_renewal_interval)
+        self.arm_watchdog(self.time_limit + 2 * self.lease_renewal_interval)
         try:
             self._attempt(claim)
         except LeaseLost:
             logger.warning("job %s: lease lost, attempt %d dropped", job_id, claim.attempt)
         finally:
-            self.end_after(None)
+            self.arm_watchdog(None)
             over.set()
             renewal.join()
 
@@ -184,8 +184,8 @@ class Run:
 
         Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
         """
-        end = time.monotonic() + _PATIENCE
-        self.end_after(_PATIENCE + 2 * self.lease_renewal_interval)
+        end = time.monotonic() + _DATABASE_WAIT
+        self.arm_watchdog(_DATABASE_WAIT + 2 * self.lease_renewal_interval)
         while True:
             try:
                 return move()

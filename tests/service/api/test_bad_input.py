@@ -50,7 +50,7 @@ class Bench:
             time_limit=300,
             lease_renewal_interval=15,
             stopping=threading.Event(),
-            end_after=lambda seconds: None,
+            arm_watchdog=lambda seconds: None,
         )
 
     def end(self, data: bytes) -> dict[str, Any]:

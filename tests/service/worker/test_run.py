@@ -57,7 +57,7 @@ class Worker:
             time_limit=300,
             lease_renewal_interval=15,
             stopping=self.stopping,
-            end_after=lambda _: None,
+            arm_watchdog=lambda _: None,
         )
 
     def order(self, data: bytes = BOTTLE, **spec: Any) -> Accepted:
