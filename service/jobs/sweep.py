@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """The use case, with what it needs. Durations are seconds."""
+class Sweeper:
+    """Sweeps the jobs, with what that needs. Durations are seconds."""
 
     jobs: Jobs
     queue: JobQueue
@@ -25,7 +25,7 @@ class Sweep:
     max_wait: float
     intake: JobIntake
 
-    def __call__(self) -> None:
+    def run_once(self) -> None:
         """Look once. Raises SQLAlchemyError; a queue server that is away only postpones the sending."""
         for job_id in self.jobs.fail_abandoned(max_wait=self.max_wait):
             logger.warning("job %s: FAILURE, refunded by the sweep", job_id)
@@ -50,15 +50,15 @@ class Sweep:
             self.jobs.mark_unsent(job_id)
 
 
-def build_sweep(settings: Settings) -> Sweep:
-    """Put a sweep together on the settings' database and queue."""
+def build_sweeper(settings: Settings) -> Sweeper:
+    """Put a sweeper together on the settings' database and queue."""
     engine = create_engine(settings.sqlalchemy_url)
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     intake = JobIntake(engine, key_ttl=settings.idempotency_ttl)
-    return Sweep(jobs, JobQueue(settings.queue_url), settings.resend_after, settings.max_wait, intake)
+    return Sweeper(jobs, JobQueue(settings.queue_url), settings.resend_after, settings.max_wait, intake)
 
 
-def keep_sweeping(sweep: Sweep, *, every: float, grace: float, stopping: threading.Event) -> None:
+def keep_sweeping(sweeper: Sweeper, *, every: float, grace: float, stopping: threading.Event) -> None:
     """Sweep until told to stop. A database that is away is waited for, and `grace` seconds more.
 
     It was away from the workers as well: their leases ran out with nobody dead, and they need that long to renew them.
@@ -67,12 +67,12 @@ def keep_sweeping(sweep: Sweep, *, every: float, grace: float, stopping: threadi
     while True:
         try:
             if away:
-                sweep.intake.free_old_keys()  # takes nothing from anyone; tells whether the database can write again
+                sweeper.intake.free_old_keys()  # takes nothing from anyone; tells whether the database can write again
                 away = False
                 logger.info("the database is back; looking again in %.0f s", grace)
                 if stopping.wait(grace):
                     return
-            sweep()
+            sweeper.run_once()
         except sa.exc.SQLAlchemyError:
             away = True
             logger.exception("sweep failed; it will look again")

@@ -27,8 +27,8 @@ _DAY = 86_400.0
 
 
 @dataclass(frozen=True)
-class Expiry:
-    """The use case, with what it needs. Durations are seconds; None: for ever."""
+class Expirer:
+    """Expires objects, with what that needs. Durations are seconds; None: for ever."""
 
     registry: ObjectRegistry
     buckets: dict[Bucket, Objects]
@@ -41,7 +41,7 @@ class Expiry:
     #: Of pinned backgrounds.
     scene_age: float | None = None
 
-    def __call__(self) -> None:
+    def run_once(self) -> None:
         """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
         registry = self.registry
         if self.source_age is not None:
@@ -79,8 +79,8 @@ def _all(mark: Callable[..., int], age: float) -> None:
         pass
 
 
-def build_expiry(settings: Settings) -> Expiry:
-    """Put an expiry together on the settings' database and store."""
+def build_expirer(settings: Settings) -> Expirer:
+    """Put an expirer together on the settings' database and store."""
     sources, renders = open_buckets(settings)
     days = settings.source_days, settings.render_days
     # A key can be uploaded to until its URL expires: it is as old as that.
@@ -91,7 +91,7 @@ def build_expiry(settings: Settings) -> Expiry:
         max(_DAY * kept, settings.attempt_ends) for kept in (cutout_days, settings.background_days)
     )
     buckets: dict[Bucket, Objects] = {"sources": sources, "renders": renders, "cutouts": renders, "scenes": renders}
-    return Expiry(
+    return Expirer(
         ObjectRegistry(create_engine(settings.sqlalchemy_url)),
         buckets,
         source_age=None if source_age is None else source_age + settings.url_ttl,
@@ -102,11 +102,11 @@ def build_expiry(settings: Settings) -> Expiry:
     )
 
 
-def keep_expiring(expiry: Expiry, *, every: float, stopping: threading.Event) -> None:
+def keep_expiring(expirer: Expirer, *, every: float, stopping: threading.Event) -> None:
     """Look until told to stop, whatever breaks."""
     while True:
         try:
-            expiry()
+            expirer.run_once()
         except Exception:  # whatever it was: nobody would notice that this thread has ended
             logger.exception("expiry failed; it will look again")
         if stopping.wait(every):

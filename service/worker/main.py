@@ -42,7 +42,7 @@ from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
 from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.networks import open_networks
-from service.worker.run import Run
+from service.worker.run import JobRunner
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def boot(
     engine = create_engine(settings.sqlalchemy_url)
     sources, renders = open_buckets(settings)
     registry = ObjectRegistry(engine)
-    run = Run(
+    runner = JobRunner(
         jobs=Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts),
         sources=sources,
         renders=renders,
@@ -73,7 +73,7 @@ def boot(
         cache_for=client_caches(settings, renders, registry),
     )
     broker = build_broker(worker_client(settings.queue_url))
-    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(run.__call__)
+    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)
     # One thread: a diffusers pipeline is not thread-safe, and one GPU serves one picture at a time.
     return dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=100)
 

@@ -45,8 +45,8 @@ class TimeIsUp(Exception):
 
 
 @dataclass(frozen=True)
-class Run:
-    """What carrying out a job needs. Lives as long as the worker."""
+class JobRunner:
+    """Runs jobs, with what that needs. Lives as long as the worker."""
 
     jobs: Jobs
     sources: Objects
@@ -67,7 +67,7 @@ class Run:
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
     cache_for: Callable[[str], Keeping] | None = None
 
-    def __call__(self, job_id: str) -> None:
+    def run(self, job_id: str) -> None:
         """Run one attempt of a job. A message that comes late, or twice, does nothing."""
         claim = self.jobs.claim(job_id)
         if claim is None:

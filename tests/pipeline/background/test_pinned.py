@@ -296,8 +296,8 @@ def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
     other = Caller(http, settings, f"{caller.client.name}-other"[:100], credits=10)
     painter = Darkener()
     worker = Worker(caller.engine, settings.home, Networks(by_colour, painter, {"segmenter": "1", "generator": "1"}))
-    cache_for = client_caches(settings, worker.renders, worker.run.registry)
-    run = replace(worker.run, cache_for=cache_for, catalogue=small(load_catalogue()))
+    cache_for = client_caches(settings, worker.renders, worker.runner.registry)
+    runner = replace(worker.runner, cache_for=cache_for, catalogue=small(load_catalogue()))
     came = []
     for client, data in ((caller, PRODUCTS[0]), (caller, PRODUCTS[5]), (other, PRODUCTS[0])):
         profile = {"palette": list(PALETTE), "seed_policy": "pinned", "seed": 4}
@@ -306,7 +306,7 @@ def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
             source_image_s3_key=client.upload(data, "image/png"), pilot_brand="b", dominant_colors=[], mood="calm"
         )
         job = client.submit(body).json()["job_id"]
-        run(job)
+        runner.run(job)
         render = client.get(f"/v1/jobs/{job}").json()["render"]
         came.append((render["report"]["provenance"]["background"], render["seed"]))
 
@@ -318,7 +318,7 @@ def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
 
 def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: sa.Engine, tmp_path: Path) -> None:
     bench = Bench(engine, tmp_path)
-    kept = bench.run.cache_for
+    kept = bench.runner.cache_for
     assert kept is not None
     kept(bench.shop.client.id).keep("scenes", "one", b"background")
     bench.cut()
@@ -336,7 +336,7 @@ def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: 
 
 def test_with_no_days_for_backgrounds_only_cut_outs_are_kept(engine: sa.Engine, tmp_path: Path) -> None:
     bench = Bench(engine, tmp_path, background_days=0)
-    kept = bench.run.cache_for
+    kept = bench.runner.cache_for
     assert kept is not None
     one = kept(bench.shop.client.id)
     one.keep("scenes", "one", b"background")

@@ -22,7 +22,7 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.registry import ObjectRegistry
 from service.worker.networks import open_networks
-from service.worker.run import Run
+from service.worker.run import JobRunner
 from tests.support.caller import Caller, assert_problem
 from tests.support.hostile import SENT, Sent
 
@@ -39,7 +39,7 @@ class Bench:
         self.settings = settings
         engine = create_engine(settings.sqlalchemy_url)
         sources, renders = open_buckets(settings)
-        self.run = Run(
+        self.runner = JobRunner(
             jobs=Jobs(engine, lease=60, max_attempts=3),
             sources=sources,
             renders=renders,
@@ -58,7 +58,7 @@ class Bench:
         body = self.caller.body(source_image_s3_key=self.caller.upload(data), output_preset="open_graph")
         accepted = self.caller.submit(body)
         assert accepted.status_code == 202, accepted.text
-        self.run(accepted.json()["job_id"])
+        self.runner.run(accepted.json()["job_id"])
         job: dict[str, Any] = self.caller.get(f"/v1/jobs/{accepted.json()['job_id']}").json()
         return job
 

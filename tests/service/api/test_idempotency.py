@@ -14,7 +14,7 @@ from service.database.clock import db_now
 from service.database.engine import create_engine, migrate
 from service.database.tables import clients, request_logs
 from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlight, JobIntake
-from service.jobs.sweep import build_sweep
+from service.jobs.sweep import build_sweeper
 from service.settings import Settings
 from tests.conftest import new_database
 from tests.service.jobs.test_transitions import Shop
@@ -216,7 +216,7 @@ def test_a_days_old_key_is_a_new_request_and_is_charged(caller: Caller, settings
     first = caller.submit(body, **{"Idempotency-Key": "daily"})
     engine = sa.create_engine(settings.sqlalchemy_url)
     age(engine, settings.idempotency_ttl + 1)
-    build_sweep(settings)()
+    build_sweeper(settings).run_once()
     assert "daily" not in [key for _, key in logs(engine)]
     engine.dispose()
 

@@ -22,7 +22,7 @@ from service.database.tables import jobs, renders
 from service.jobs.records import NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.expiry import Expiry
+from service.storage.expiry import Expirer
 from service.storage.objects import Objects
 from service.storage.registry import Bucket, ObjectRegistry
 from tests.conftest import new_database
@@ -409,14 +409,14 @@ def test_an_expired_render_looks_like_none_and_its_job_has_none_to_show(world: W
         connection.execute(renders.update().where(old).values(created_at=db_now(-8 * 86_400)))
     sources, pictures = open_buckets(owner.settings)
     buckets: dict[Bucket, Objects] = {"sources": sources, "renders": pictures}
-    Expiry(
+    Expirer(
         ObjectRegistry(owner.engine),
         buckets,
         source_age=None,
         render_age=7 * 86_400.0,
         attempt_ends=320.0,
         delete_delay=0.0,
-    )()
+    ).run_once()
 
     assert_same([owner.get(f"/v1/renders/{name}") for name in (owner.public_id, str(ULID()))])
     bodies = [

@@ -17,7 +17,7 @@ from service.database.clock import db_now
 from service.database.engine import create_engine, migrate
 from service.database.tables import stored_objects
 from service.settings import Settings
-from service.storage.expiry import DELETE_DELAY, build_expiry
+from service.storage.expiry import DELETE_DELAY, build_expirer
 from service.storage.registry import ObjectRegistry
 from tests.conftest import new_database
 from tests.service.jobs.test_transitions import Shop
@@ -96,13 +96,13 @@ def test_what_was_asked_is_told_resolved_with_its_photo_until_that_expires(one: 
     old = stored_objects.c.key == body["source_image_s3_key"]
     with one.engine.begin() as connection:
         connection.execute(stored_objects.update().where(old).values(used_at=db_now(-40 * 86_400)))
-    expire = build_expiry(one.settings)
-    expire()
+    expirer = build_expirer(one.settings)
+    expirer.run_once()
     assert asked(one, job_id) == told | {"source": None}, "expired"
     with one.engine.begin() as connection:
         connection.execute(stored_objects.update().where(old).values(doomed_at=db_now(-DELETE_DELAY - 1)))
-    expire()
-    expire.registry._engine.dispose()
+    expirer.run_once()
+    expirer.registry._engine.dispose()
     assert asked(one, job_id) == told | {"source": None}, "deleted"
 
 

@@ -29,7 +29,7 @@ from service.storage import cache as kept_module
 from service.storage.buckets import open_buckets
 from service.storage.cache import ObjectCache, client_caches, folder_cache
 from service.storage.directory import DirectoryObjects
-from service.storage.expiry import Expiry
+from service.storage.expiry import Expirer
 from service.storage.objects import Objects, StoreUnavailable
 from service.storage.registry import ExpiredObject, ObjectRegistry
 from service.storage.signing import UrlSigner
@@ -256,13 +256,13 @@ class Bench(Worker):
         super().__init__(engine, home, Networks(self.segmenter, Darkener(), versions))
         self.registry = ObjectRegistry(engine)
         made = Settings(home=home, **settings)
-        self.run = replace(self.run, cache_for=client_caches(made, self.renders, self.registry))
+        self.runner = replace(self.runner, cache_for=client_caches(made, self.renders, self.registry))
         self.engine = engine
 
     def cut(self, data: bytes = PHOTO) -> str:
         """Order a cut-out, run the job, and say how it came."""
         accepted = self.order(data, scene_type="white", dominant_colors=[], output_preset="transparent_cutout")
-        self.run(accepted.job_id)
+        self.runner.run(accepted.job_id)
         found = self.shop.jobs.get(accepted.job_id, client_id=self.shop.client.id)
         assert found is not None
         assert found[1] is not None, found[0].error_message
@@ -285,8 +285,10 @@ class Bench(Worker):
     def expire(self, **changes: Any) -> None:
         kept = {"cutouts": self.renders, "scenes": self.renders}
         buckets: Any = {"sources": self.sources, "renders": self.renders} | kept
-        expiry = Expiry(self.registry, buckets, source_age=None, render_age=None, attempt_ends=320.0, delete_delay=0.0)
-        replace(expiry, **{"cutout_age": DAY} | changes)()
+        expirer = Expirer(
+            self.registry, buckets, source_age=None, render_age=None, attempt_ends=320.0, delete_delay=0.0
+        )
+        replace(expirer, **{"cutout_age": DAY} | changes).run_once()
 
     def wrong(self) -> list[Finding]:
         return audit_objects(self.engine, self.renders).findings
@@ -387,7 +389,7 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
     counted.side = getattr(networks.segmenter, "side", 640)  # type: ignore[attr-defined]  # as the real one's
     worker = Worker(caller.engine, settings.home, replace(networks, segmenter=counted))
     cache_for = client_caches(settings, worker.renders, ObjectRegistry(caller.engine))
-    run = replace(worker.run, cache_for=cache_for, catalogue=small(load_catalogue()))
+    runner = replace(worker.runner, cache_for=cache_for, catalogue=small(load_catalogue()))
     photo = caller.upload(jpeg(still_life(240, 300)[0]))
     source: dict[str, Any] = {"source_image_s3_key": photo}
     renders: list[dict[str, Any]] = []
@@ -396,7 +398,7 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
         scene = "podium" if number in {1, 8} else "white"
         body = caller.body(scene_type=scene, output_preset=place, dominant_colors=[], source_image_s3_key=...)
         job = caller.submit(body | source).json()["job_id"]
-        run(job)
+        runner.run(job)
         renders.append(caller.get(f"/v1/jobs/{job}").json()["render"])
         source = {"source_render_public_id": renders[-1]["public_id"]}
 
