@@ -34,7 +34,7 @@ from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.schemas.responses import Health, MissingPart
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.objects import Objects, StoreUnavailable
+from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 
 logger = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def ready(state: State) -> Response[Health]:
     """Tell whether requests can be taken: 503 with what is missing where they can't."""
     engine: sa.Engine = state.engine
     queue: JobQueue = state.queue
-    buckets: tuple[Objects, Objects] = (state.sources, state.renders)
+    buckets: tuple[Bucket, Bucket] = (state.sources, state.renders)
     missing = []
     try:
         if not is_migrated(engine):

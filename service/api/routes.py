@@ -41,7 +41,7 @@ from service.schemas.responses import (
     UploadRequest,
 )
 from service.schemas.serialize import asked_view, base_url, job_view, render_view
-from service.storage.objects import UPLOAD_TYPES, Objects
+from service.storage.objects import UPLOAD_TYPES, Bucket
 from service.storage.registry import ObjectRegistry
 
 AnyRequest = Request[Any, Any, Any]
@@ -75,7 +75,7 @@ def create_upload(
     data: Annotated[UploadRequest, Body(examples=[Example(value={"content_type": "image/jpeg"})])],
 ) -> Upload:
     """Reserve a key of the client's own and say where to PUT the bytes."""
-    sources: Objects = state.sources
+    sources: Bucket = state.sources
     key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
     registry: ObjectRegistry = state.registry
     registry.register("sources", key, client_id=request.state.client.id)

@@ -14,7 +14,7 @@ from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
-from service.storage.objects import ObjectNotFound, Objects
+from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Submit:
     intake: JobIntake
     jobs: Jobs
     brands: Brands
-    sources: Objects
+    sources: Bucket
     queue: JobQueue
     max_photo_bytes: int
 

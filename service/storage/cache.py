@@ -15,8 +15,8 @@ from pathlib import Path
 from pipeline.cutout.cache import Kind
 from service.database.engine import DATABASE_AWAY
 from service.settings import Settings
-from service.storage.directory import DirectoryObjects
-from service.storage.objects import ObjectError, ObjectNotFound, Objects
+from service.storage.directory import DirectoryBucket
+from service.storage.objects import Bucket, ObjectError, ObjectNotFound
 from service.storage.registry import ObjectRegistry
 from service.storage.signing import UrlSigner
 
@@ -42,7 +42,7 @@ class ObjectCache:
 
     def __init__(
         self,
-        objects: Objects,
+        objects: Bucket,
         client: str,
         *,
         register: Callable[[Kind, str], None] = register_nowhere,
@@ -96,7 +96,7 @@ class ObjectCache:
         self._away = True
 
 
-def client_caches(settings: Settings, objects: Objects, registry: ObjectRegistry) -> Callable[[str], ObjectCache]:
+def client_caches(settings: Settings, objects: Bucket, registry: ObjectRegistry) -> Callable[[str], ObjectCache]:
     """Return what gives a client's cache in the bucket of renders, with a row for each object in it."""
     days: dict[Kind, float] = {"cutouts": settings.cutout_days, "scenes": settings.background_days}
     kinds = frozenset(kind for kind, kept in days.items() if kept)
@@ -113,7 +113,7 @@ def client_caches(settings: Settings, objects: Objects, registry: ObjectRegistry
 def folder_cache(folder: Path) -> ObjectCache:
     """Return a cache in a folder of this machine, without a service; it grows until the folder is deleted."""
     # Its URLs are never asked for.
-    return ObjectCache(DirectoryObjects(folder, bucket="kept", signer=UrlSigner(b""), url_ttl=0), "local")
+    return ObjectCache(DirectoryBucket(folder, bucket="kept", signer=UrlSigner(b""), url_ttl=0), "local")
 
 
 @cache

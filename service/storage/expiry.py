@@ -14,8 +14,8 @@ from functools import partial
 from service.database.engine import create_engine
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.objects import ObjectNotFound, Objects, StoreUnavailable
-from service.storage.registry import Bucket, ObjectRegistry
+from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
+from service.storage.registry import BucketName, ObjectRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Expirer:
     """Expires objects, with what that needs. Durations are seconds; None: for ever."""
 
     registry: ObjectRegistry
-    buckets: dict[Bucket, Objects]
+    buckets: dict[BucketName, Bucket]
     source_age: float | None
     render_age: float | None
     #: After that long an attempt can't be storing its picture any more.
@@ -48,7 +48,7 @@ class Expirer:
             _all(registry.mark_expired_sources, self.source_age)
         if self.render_age is not None:
             _all(registry.mark_expired_renders, self.render_age)
-        kept: tuple[tuple[Bucket, float | None], ...] = (("cutouts", self.cutout_age), ("scenes", self.scene_age))
+        kept: tuple[tuple[BucketName, float | None], ...] = (("cutouts", self.cutout_age), ("scenes", self.scene_age))
         for bucket, age in kept:
             if age is not None:
                 _all(partial(registry.mark_expired_cached, bucket), age)
@@ -56,7 +56,7 @@ class Expirer:
         try:
             self._delete()
             for objects in {id(objects): objects for objects in self.buckets.values()}.values():
-                objects.tidy()
+                objects.remove_partial_writes()
         except StoreUnavailable as error:
             logger.warning("object store unavailable, the rest is deleted later: %s", error)
 
@@ -90,7 +90,7 @@ def build_expirer(settings: Settings) -> Expirer:
     cutout_age, scene_age = (
         max(_DAY * kept, settings.attempt_ends) for kept in (cutout_days, settings.background_days)
     )
-    buckets: dict[Bucket, Objects] = {"sources": sources, "renders": renders, "cutouts": renders, "scenes": renders}
+    buckets: dict[BucketName, Bucket] = {"sources": sources, "renders": renders, "cutouts": renders, "scenes": renders}
     return Expirer(
         ObjectRegistry(create_engine(settings.sqlalchemy_url)),
         buckets,

@@ -16,9 +16,9 @@ from service.database.clock import db_now
 from service.database.tables import UNFINISHED, jobs, renders, stored_objects
 
 #: What is counted apart. Cut-outs and pinned backgrounds ("scenes") lie in the bucket of renders, by their own names.
-Bucket = Literal["sources", "renders", "cutouts", "scenes"]
+BucketName = Literal["sources", "renders", "cutouts", "scenes"]
 #: Those that can be made again.
-CACHED: tuple[Bucket, ...] = ("cutouts", "scenes")
+CACHED: tuple[BucketName, ...] = ("cutouts", "scenes")
 
 
 class SourceExpired(LookupError):
@@ -29,7 +29,7 @@ class SourceExpired(LookupError):
 class ExpiredObject:
     """An object that is marked as expired, and must go."""
 
-    bucket: Bucket
+    bucket: BucketName
     key: str
 
 
@@ -59,7 +59,7 @@ class ObjectRegistry:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def register(self, bucket: Bucket, key: str, *, client_id: str, job_id: str | None = None) -> None:
+    def register(self, bucket: BucketName, key: str, *, client_id: str, job_id: str | None = None) -> None:
         """Register an object that is about to be stored, for the first time or again."""
         row = {"bucket": bucket, "key": key, "client_id": client_id, "job_id": job_id}
         with self._engine.begin() as connection:
@@ -80,7 +80,7 @@ class ObjectRegistry:
             marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
             return connection.execute(marked).rowcount if keys else 0
 
-    def mark_expired_cached(self, bucket: Bucket, *, older_than: float, most: int) -> int:
+    def mark_expired_cached(self, bucket: BucketName, *, older_than: float, most: int) -> int:
         """Mark as expired what can be made again and no job has used in that many seconds."""
         unused = [
             stored_objects.c.bucket == bucket,

@@ -25,7 +25,7 @@ from service.catalogue.specs import resolve_spec
 from service.database.engine import DATABASE_AWAY
 from service.jobs.records import Claim, LeaseLost, NewRender
 from service.jobs.transitions import Jobs
-from service.storage.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
+from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 
 logger = logging.getLogger(__name__)
@@ -49,8 +49,8 @@ class JobRunner:
     """Runs jobs, with what that needs. Lives as long as the worker."""
 
     jobs: Jobs
-    sources: Objects
-    renders: Objects
+    sources: Bucket
+    renders: Bucket
     registry: ObjectRegistry
     catalogue: Catalogue
     networks: Networks

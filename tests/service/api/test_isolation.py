@@ -23,8 +23,8 @@ from service.jobs.records import NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.expiry import Expirer
-from service.storage.objects import Objects
-from service.storage.registry import Bucket, ObjectRegistry
+from service.storage.objects import Bucket
+from service.storage.registry import BucketName, ObjectRegistry
 from tests.conftest import new_database
 from tests.support.caller import SWAP, Caller
 
@@ -408,7 +408,7 @@ def test_an_expired_render_looks_like_none_and_its_job_has_none_to_show(world: W
         old = renders.c.public_id == owner.public_id
         connection.execute(renders.update().where(old).values(created_at=db_now(-8 * 86_400)))
     sources, pictures = open_buckets(owner.settings)
-    buckets: dict[Bucket, Objects] = {"sources": sources, "renders": pictures}
+    buckets: dict[BucketName, Bucket] = {"sources": sources, "renders": pictures}
     Expirer(
         ObjectRegistry(owner.engine),
         buckets,

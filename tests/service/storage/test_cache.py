@@ -28,9 +28,9 @@ from service.settings import Settings
 from service.storage import cache as kept_module
 from service.storage.buckets import open_buckets
 from service.storage.cache import ObjectCache, client_caches, folder_cache
-from service.storage.directory import DirectoryObjects
+from service.storage.directory import DirectoryBucket
 from service.storage.expiry import Expirer
-from service.storage.objects import Objects, StoreUnavailable
+from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ExpiredObject, ObjectRegistry
 from service.storage.signing import UrlSigner
 from tests.service.worker.test_run import Worker
@@ -163,7 +163,7 @@ def test_networks_without_a_version_keep_nothing(studio: Studio) -> None:
 
 
 def test_what_one_client_keeps_another_does_not_find(studio: Studio) -> None:
-    store = DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
+    store = DirectoryBucket(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
     one, two = ObjectCache(store, "ONE"), ObjectCache(store, "TWO")
 
     assert [studio.came(kept=one), studio.came(kept=two), studio.came(kept=one)] == ["computed", "computed", "cached"]
@@ -206,7 +206,7 @@ def test_an_object_that_is_not_what_was_kept_is_made_anew_and_replaced(
     assert studio.came() == "cached"
 
 
-class Away(DirectoryObjects):
+class Away(DirectoryBucket):
     """A store that is not there, and counts who asks."""
 
     asked = 0
@@ -238,7 +238,7 @@ def test_a_database_that_is_away_costs_only_the_keeping(studio: Studio) -> None:
         raise sa.exc.OperationalError("", {}, Exception("gone"))
 
     unwritten = ObjectCache(
-        DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0), "x", register=away
+        DirectoryBucket(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0), "x", register=away
     )
     assert studio.came(kept=unwritten) == "computed"
     assert studio.objects == [], "no object without its row"
@@ -413,7 +413,7 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
     assert not product[:40].all(), "two seeds, two backgrounds"
 
 
-def picture_of(objects: Objects, caller: Caller, render: dict[str, Any]) -> NDArray[np.uint8]:
+def picture_of(objects: Bucket, caller: Caller, render: dict[str, Any]) -> NDArray[np.uint8]:
     found = caller.jobs.render(render["public_id"], client_id=caller.client.id)
     assert found is not None
     with Image.open(BytesIO(objects.get(found.key, max_bytes=10_000_000))) as picture:

@@ -23,9 +23,9 @@ from service.jobs.intake import Accepted
 from service.jobs.records import JobStatus, NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.directory import DirectoryObjects
+from service.storage.directory import DirectoryBucket
 from service.storage.expiry import DELETE_DELAY, Expirer, build_expirer
-from service.storage.objects import ObjectNotFound, Objects, StoreUnavailable
+from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
 from service.storage.registry import ObjectRegistry, SourceExpired
 from service.storage.signing import UrlSigner
 from service.supervisor.processes import Part
@@ -38,7 +38,7 @@ DAY = 86_400.0
 class Warehouse:
     """A shop, its two buckets, and an expirer that deletes what is a day old."""
 
-    def __init__(self, engine: sa.Engine, sources: Objects, renders: Objects) -> None:
+    def __init__(self, engine: sa.Engine, sources: Bucket, renders: Bucket) -> None:
         self.engine = engine
         self.shop = Shop(engine, credits=1000)
         self.sources, self.renders = sources, renders
@@ -86,7 +86,7 @@ class Warehouse:
                     older = f"{column} - make_interval(secs => {days * DAY})"
                 connection.exec_driver_sql(f"UPDATE {table} SET {column} = {older}")
 
-    def lies_in(self, bucket: Objects, key: str) -> bool:
+    def lies_in(self, bucket: Bucket, key: str) -> bool:
         try:
             return bucket.size(key) >= 0
         except ObjectNotFound:
@@ -303,7 +303,7 @@ def test_what_is_kept_for_ever_is_not_touched(warehouse: Warehouse) -> None:
 # When things break
 
 
-class AwayStore(DirectoryObjects):
+class AwayStore(DirectoryBucket):
     """A directory store that refuses to delete what the test says."""
 
     refused: frozenset[str] = frozenset()
@@ -334,7 +334,7 @@ def test_a_store_that_is_away_postpones_and_blocks_nothing_for_good(engine: sa.E
     assert (warehouse.known, any(warehouse.lies_in(store, key) for key in keys)) == (set(), False)
 
 
-class FatalStore(DirectoryObjects):
+class FatalStore(DirectoryBucket):
     """A directory store whose process is killed right after the second object is deleted."""
 
     deleted = 0
@@ -428,14 +428,14 @@ def test_ages_follow_the_settings(
 
 
 def test_a_temporary_file_goes_when_its_writer_must_be_dead(tmp_path: Path) -> None:
-    bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket = DirectoryBucket(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
     bucket.put("a.jpg", b"whole", "image/jpeg")
     dead, busy = tmp_path / ".unfinished" / "dead", tmp_path / ".unfinished" / "busy"
     for path in (dead, busy):
         path.write_bytes(b"half")
     os.utime(dead, (time.time() - 4000,) * 2)
 
-    bucket.tidy()
+    bucket.remove_partial_writes()
 
     assert (dead.exists(), busy.exists(), bucket.get("a.jpg", max_bytes=9)) == (False, True, b"whole")
 
@@ -455,7 +455,7 @@ def write_half(root: Path) -> None:
     """Be killed when the bytes are written and not in place yet."""
     fsync: Callable[[int], None] = lambda _: os._exit(9)  # noqa: E731  # one line for one line
     os.fsync = fsync  # type: ignore[assignment]  # the last thing before the rename
-    DirectoryObjects(root, bucket="b", signer=UrlSigner(b"k"), url_ttl=60).put("a.jpg", b"whole", "image/jpeg")
+    DirectoryBucket(root, bucket="b", signer=UrlSigner(b"k"), url_ttl=60).put("a.jpg", b"whole", "image/jpeg")
 
 
 def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired(

@@ -27,9 +27,9 @@ from service.jobs.records import Claim, JobStatus
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.directory import DirectoryObjects
+from service.storage.directory import DirectoryBucket
 from service.storage.expiry import Expirer
-from service.storage.objects import Objects, StoreUnavailable
+from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 from service.storage.signing import UrlSigner
 from service.worker.run import JobRunner
@@ -44,7 +44,7 @@ class Worker:
     def __init__(self, engine: sa.Engine, home: Path, networks: Networks, **settings: Any) -> None:
         self.shop = Shop(engine, lease=settings.pop("lease", 60.0), max_attempts=2)
         sources, self.renders = open_buckets(Settings(home=home, **settings))
-        self.sources: Objects = sources
+        self.sources: Bucket = sources
         self.stopping = threading.Event()
         self.runner = JobRunner(
             jobs=self.shop.jobs,
@@ -192,7 +192,7 @@ def test_what_breaks_on_our_side_is_tried_again_then_refunded(
     assert worker.shop.balance == 10
 
 
-class AwayStore(DirectoryObjects):
+class AwayStore(DirectoryBucket):
     """A directory store whose disk refuses what the test says."""
 
     refuse_put = False
@@ -223,7 +223,7 @@ def test_a_store_that_refuses_the_render_is_tried_again_and_then_keeps_it(
     assert worker.shop.balance == 8
 
 
-class WatchedStore(DirectoryObjects):
+class WatchedStore(DirectoryBucket):
     """A directory store that looks, before it stores, whether the database knows of it."""
 
     engine: sa.Engine
@@ -348,7 +348,7 @@ def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves
     ]
 
 
-class CancellingStore(DirectoryObjects):
+class CancellingStore(DirectoryBucket):
     """A directory store that is asked to keep a render at the moment when its client cancels the job."""
 
     cancel: Callable[[], object]
