@@ -188,7 +188,7 @@ class JobIntake:
     def _check_queue(self, connection: sa.Connection) -> None:
         """Raise QueueFull when too many jobs wait; requests that come at once may pass it by as many as they are."""
         waiting = sa.and_(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
-        if self._queue_limit and _count(connection, waiting, most=self._queue_limit) == self._queue_limit:
+        if self._queue_limit and _count(connection, waiting, limit=self._queue_limit) == self._queue_limit:
             raise QueueFull
 
     def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
@@ -198,7 +198,7 @@ class JobIntake:
         """
         limit = self._unfinished_limit
         own = sa.and_(UNFINISHED, jobs.c.client_id == client_id)
-        if limit and _count(connection, own, most=limit + 1) + coming > limit:
+        if limit and _count(connection, own, limit=limit + 1) + coming > limit:
             raise TooManyUnfinishedJobs(limit)
 
     @staticmethod
@@ -260,13 +260,13 @@ class JobIntake:
         # The colours as the job has them: a brand may have given them, and have others by now.
         return JobRequest(row.body | {"dominant_colors": row.spec["dominant_colors"]}, row.spec["seed"], row.key)
 
-    def free_old_keys(self, *, most: int = 1000) -> int:
+    def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""
         old = (
             sa.select(request_logs.c.request_id)
             .where(request_logs.c.idempotency_key.is_not(None), request_logs.c.created_at <= db_now(-self._key_ttl))
             .order_by(request_logs.c.created_at)
-            .limit(most)
+            .limit(limit)
             .with_for_update(skip_locked=True)  # what another sweep frees is left to it
         )
         with self._engine.begin() as connection:
@@ -276,7 +276,7 @@ class JobIntake:
             return freed.rowcount
 
 
-def _count(connection: sa.Connection, which: sa.ColumnElement[bool], *, most: int) -> int:
+def _count(connection: sa.Connection, which: sa.ColumnElement[bool], *, limit: int) -> int:
     """Count these jobs, and stop at so many: a limit costs no more than itself, however long the queue is."""
-    found = sa.select(jobs.c.id).where(which).limit(most).subquery()
+    found = sa.select(jobs.c.id).where(which).limit(limit).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())

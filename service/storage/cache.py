@@ -23,7 +23,7 @@ from service.storage.signing import UrlSigner
 logger = logging.getLogger(__name__)
 
 #: The heaviest thing that is kept or fetched.
-MOST_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 _SEAL = hashlib.sha256().digest_size
 #: Libraries whose arithmetic or decoding is in what is kept.
 _LIBRARIES = ("numpy", "pillow", "scipy", "onnxruntime", "onnxruntime-gpu", "torch", "diffusers", "transformers")
@@ -60,7 +60,7 @@ class ObjectCache:
         if self._away or kind not in self._kinds:
             return None
         try:
-            sealed = self._objects.get(key, max_bytes=MOST_BYTES)
+            sealed = self._objects.get(key, max_bytes=MAX_BYTES)
         except ObjectNotFound:
             return None
         except ObjectError as error:
@@ -78,7 +78,7 @@ class ObjectCache:
     def keep(self, kind: Kind, name: str, data: bytes) -> None:
         """Keep bytes under a name, in place of what is there."""
         key = self.key(kind, name)
-        if self._away or kind not in self._kinds or len(data) > MOST_BYTES - _SEAL:
+        if self._away or kind not in self._kinds or len(data) > MAX_BYTES - _SEAL:
             return
         try:
             self._register(kind, key)

@@ -61,7 +61,7 @@ class Expirer:
             logger.warning("object store unavailable, the rest is deleted later: %s", error)
 
     def _delete(self) -> None:
-        while expired := self.registry.expired(since=self.delete_delay, most=_BATCH):
+        while expired := self.registry.expired(since=self.delete_delay, limit=_BATCH):
             for gone in expired:
                 try:
                     with contextlib.suppress(ObjectNotFound):  # no key of ours: nothing can lie under it
@@ -75,7 +75,7 @@ class Expirer:
 
 
 def _all(mark: Callable[..., int], age: float) -> None:
-    while mark(older_than=age, most=_BATCH):
+    while mark(older_than=age, limit=_BATCH):
         pass
 
 

@@ -65,7 +65,7 @@ class ObjectRegistry:
         with self._engine.begin() as connection:
             connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
 
-    def mark_expired_sources(self, *, older_than: float, most: int) -> int:
+    def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
         """Mark as expired the photos that no job has asked for in that many seconds and no unfinished job needs."""
         needed = sa.select(jobs.c.source_key).where(UNFINISHED)
         unused = [
@@ -73,37 +73,37 @@ class ObjectRegistry:
             stored_objects.c.doomed_at.is_(None),
             stored_objects.c.used_at <= db_now(-older_than),
         ]
-        query = sa.select(stored_objects.c.key).where(*unused, stored_objects.c.key.not_in(needed)).limit(most)
+        query = sa.select(stored_objects.c.key).where(*unused, stored_objects.c.key.not_in(needed)).limit(limit)
         with self._engine.begin() as connection:
             keys = list(connection.execute(query).scalars())
             # Asked again: a submit that committed since has made it younger, and one that comes now waits for this.
             marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
             return connection.execute(marked).rowcount if keys else 0
 
-    def mark_expired_cached(self, bucket: BucketName, *, older_than: float, most: int) -> int:
+    def mark_expired_cached(self, bucket: BucketName, *, older_than: float, limit: int) -> int:
         """Mark as expired what can be made again and no job has used in that many seconds."""
         unused = [
             stored_objects.c.bucket == bucket,
             stored_objects.c.doomed_at.is_(None),
             stored_objects.c.used_at <= db_now(-older_than),
         ]
-        keys = sa.select(stored_objects.c.key).where(*unused).limit(most)
+        keys = sa.select(stored_objects.c.key).where(*unused).limit(limit)
         with self._engine.begin() as connection:
             marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
             return connection.execute(marked).rowcount
 
-    def mark_expired_renders(self, *, older_than: float, most: int) -> int:
+    def mark_expired_renders(self, *, older_than: float, limit: int) -> int:
         """Mark as expired the renders of that many seconds, and delete their rows; their jobs stay, with no render."""
         query = sa.select(renders.c.public_id, renders.c.key, renders.c.client_id).order_by(renders.c.created_at)
         with self._engine.begin() as connection:
-            old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(most)).all()
+            old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(limit)).all()
             for row in old:
                 registered = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
                 connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
             connection.execute(renders.delete().where(renders.c.public_id.in_([row.public_id for row in old])))
             return len(old)
 
-    def mark_expired_abandoned(self, *, older_than: float, most: int) -> int:
+    def mark_expired_abandoned(self, *, older_than: float, limit: int) -> int:
         """Mark as expired the pictures of attempts that died between storing and finishing, once their job is over.
 
         `older_than`: seconds after which an attempt can't be storing any more. Returns how many pictures of finished
@@ -118,7 +118,7 @@ class ObjectRegistry:
                 isouter=True,
             )
             .where(stored_objects.c.used_at <= db_now(-older_than), ~UNFINISHED)
-            .limit(most)
+            .limit(limit)
         )
         with self._engine.begin() as connection:
             found = connection.execute(finished).all()
@@ -129,13 +129,13 @@ class ObjectRegistry:
                 connection.execute(pictures.where(stored_objects.c.key.in_(keys)).values(**values))
             return len(found)
 
-    def expired(self, *, since: float, most: int) -> list[ExpiredObject]:
+    def expired(self, *, since: float, limit: int) -> list[ExpiredObject]:
         """Return objects that were marked as expired that many seconds ago, the longest expired first."""
         query = (
             sa.select(stored_objects.c.bucket, stored_objects.c.key)
             .where(stored_objects.c.doomed_at <= db_now(-since))
             .order_by(stored_objects.c.doomed_at)
-            .limit(most)
+            .limit(limit)
         )
         with self._engine.connect() as connection:
             return [ExpiredObject(row.bucket, row.key) for row in connection.execute(query)]

@@ -224,7 +224,7 @@ def test_an_outlook_is_what_accepting_would_meet(engine: sa.Engine) -> None:
 def test_a_preflight_refuses_an_expired_photo_and_notes_no_use(engine: sa.Engine) -> None:
     shop = Shop(engine)
     ObjectRegistry(engine).register("sources", "uploads/old.jpg", client_id=shop.client.id)
-    assert ObjectRegistry(engine).mark_expired_sources(older_than=-1.0, most=9) == 1
+    assert ObjectRegistry(engine).mark_expired_sources(older_than=-1.0, limit=9) == 1
 
     with pytest.raises(SourceExpired):
         shop.intake.preflight(shop.client.id, "uploads/old.jpg")

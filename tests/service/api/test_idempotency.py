@@ -107,7 +107,7 @@ def test_the_sweep_frees_old_keys_some_at_a_time_and_keeps_their_logs(shop: Shop
     age(shop.engine, DAY + 1)
     shop.order(cost=1, idempotency_key="new", body_sha256="new")
 
-    assert [shop.intake.free_old_keys(most=2) for _ in range(3)] == [2, 1, 0]
+    assert [shop.intake.free_old_keys(limit=2) for _ in range(3)] == [2, 1, 0]
     assert sorted(logs(shop.engine)) == [("new", "new"), ("old-0", None), ("old-1", None), ("old-2", None)]
 
 
@@ -116,7 +116,7 @@ def test_two_sweeps_at_once_free_every_old_key_once(shop: Shop) -> None:
         shop.order(cost=1, idempotency_key=str(number))
     age(shop.engine, DAY + 1)
     freed: list[int] = []
-    threads = [threading.Thread(target=lambda: freed.append(shop.intake.free_old_keys(most=5))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: freed.append(shop.intake.free_old_keys(limit=5))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -124,7 +124,7 @@ def test_asking_is_one_statement_on_both_databases(engine: sa.Engine) -> None:
     assert (found.seed, found.source_key) == (3, "uploads/x.jpg")
     assert shop.intake.request_of(accepted.job_id, client_id=str(ULID())) is None
     shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
-    ObjectRegistry(engine).mark_expired_sources(older_than=-1.0, most=9)
+    ObjectRegistry(engine).mark_expired_sources(older_than=-1.0, limit=9)
     expired = shop.intake.request_of(accepted.job_id, client_id=shop.client.id)
     assert expired is not None
     assert expired.source_key is None

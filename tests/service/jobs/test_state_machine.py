@@ -39,8 +39,8 @@ from tests.service.jobs.test_transitions import render
 STEP, LEASE, RESEND_AFTER, MAX_WAIT, MAX_ATTEMPTS = 1000.0, 1500.0, 500.0, 2500.0, 2
 
 #: Few jobs, so that each gets many moves.
-MOST_JOBS = 4
-WHICH = st.integers(0, MOST_JOBS - 1)
+MAX_JOBS = 4
+WHICH = st.integers(0, MAX_JOBS - 1)
 #: Runs of 30 moves: enough to find each of ten mistakes that were put in by hand.
 EXAMPLES = {"sqlite": 100, "postgresql": 12}
 
@@ -150,7 +150,7 @@ class Shopkeeping(RuleBasedStateMachine):
         elif cost > account.balance:
             with pytest.raises(InsufficientCredits):
                 self.intake.create(new)
-        elif len(self.jobs) < MOST_JOBS:
+        elif len(self.jobs) < MAX_JOBS:
             accepted = self.intake.create(new)
             assert not accepted.repeated
             account.balance -= cost

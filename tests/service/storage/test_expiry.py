@@ -205,7 +205,7 @@ def test_orders_that_race_with_the_expiry_have_their_photo_or_cost_nothing(engin
 
     def expire() -> None:
         start.wait()
-        while warehouse.registry.mark_expired_sources(older_than=DAY, most=1):
+        while warehouse.registry.mark_expired_sources(older_than=DAY, limit=1):
             pass
 
     threads = [
