@@ -23,7 +23,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.database.engine import create_engine, is_migrated
 from service.jobs.intake import JobIntake
 from service.jobs.listing import Listings
-from service.jobs.notifier import Watch
+from service.jobs.notifier import JobNotifier
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.states import JobStates
 from service.jobs.submit import Submit
@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> Litestar:
     sources, renders = open_buckets(settings)
     queue = JobQueue(settings.queue_url)
     job_states = JobStates(engine)
-    watch = Watch(job_states.of, stream_limit=settings.stream_limit)
+    notifier = JobNotifier(job_states.of, stream_limit=settings.stream_limit)
     intake = JobIntake(
         engine,
         key_ttl=settings.idempotency_ttl,
@@ -85,7 +85,7 @@ def create_app(settings: Settings) -> Litestar:
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "queue": queue,
-        "watch": watch,
+        "notifier": notifier,
     }
     app = Litestar(
         route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> Litestar:
         plugins=[BodiesInContext({"catalogue": catalogue})],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop")),
-        on_shutdown=[watch.end, engine.dispose],
+        on_shutdown=[notifier.end, engine.dispose],
         logging_config=None,
     )
     close_schemas(app.openapi_schema)
