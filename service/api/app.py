@@ -21,6 +21,7 @@ from service.api.studio import STUDIO
 from service.api.studio_page import StudioPage
 from service.catalogue.catalogue import load_catalogue
 from service.database.engine import create_engine, is_migrated
+from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import JobIntake
 from service.jobs.listing import Listings
 from service.jobs.notifier import JobNotifier
@@ -62,7 +63,7 @@ def create_app(settings: Settings) -> Litestar:
         jobs=jobs,
         brands=brands,
         sources=sources,
-        queue=queue,
+        dispatcher=Dispatcher(jobs, queue),
         max_photo_bytes=settings.max_photo_bytes,
     )
     state = {

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import logging
 from dataclasses import dataclass
 
 from service.accounts.brands import Brands
@@ -10,14 +9,12 @@ from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
+from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
-from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
-
-logger = logging.getLogger(__name__)
 
 SWAP_WORKFLOW = "background-swap-with-spec"
 
@@ -44,7 +41,7 @@ class Submit:
     jobs: Jobs
     brands: Brands
     sources: Bucket
-    queue: JobQueue
+    dispatcher: Dispatcher
     max_photo_bytes: int
 
     def swap(
@@ -83,7 +80,9 @@ class Submit:
         except SourceExpired as error:
             raise SourceNotFound from error
         if not accepted.repeated:
-            self._enqueue(accepted.job_id)
+            # The job is committed and charged, whatever happens here: the sweep finds it missing on the queue, later.
+            with contextlib.suppress(*DATABASE_AWAY):
+                self.dispatcher.send([accepted.job_id])
         return accepted
 
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, *, seed: int | None) -> Plan:
@@ -131,15 +130,6 @@ class Submit:
         if size > self.max_photo_bytes:
             raise SourceTooLarge
         return key
-
-    def _enqueue(self, job_id: str) -> None:
-        try:
-            self.queue.enqueue(job_id)
-        except QueueUnavailable as error:
-            # The job is committed and charged: the sweep sends it as soon as the queue is back.
-            logger.warning("queue unavailable, job %s waits for the sweep: %s", job_id, error)
-            with contextlib.suppress(*DATABASE_AWAY):  # then the sweep finds it missing on the queue, later
-                self.jobs.mark_unsent(job_id)
 
 
 def _digest(raw_body: bytes, seed: int | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from service.database.engine import create_engine
+from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import JobIntake
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
@@ -21,6 +22,7 @@ class Sweeper:
 
     jobs: Jobs
     queue: JobQueue
+    dispatcher: Dispatcher
     resend_after: float
     max_wait: float
     intake: JobIntake
@@ -38,16 +40,8 @@ class Sweeper:
             logger.warning("queue unavailable, nothing sent: %s", error)
             return
         due = self.jobs.claim_unsent(waiting=waiting, resend_after=self.resend_after)
-        while due:
-            try:
-                self.queue.enqueue(due[0])
-            except QueueUnavailable as error:
-                logger.warning("queue unavailable, %d jobs not sent: %s", len(due), error)
-                break
-            logger.info("job %s: sent again", due.pop(0))
-        # The queue went away in between: each further try would take seconds.
-        for job_id in due:
-            self.jobs.mark_unsent(job_id)
+        for job_id in self.dispatcher.send(due):
+            logger.info("job %s: sent again", job_id)
 
 
 def build_sweeper(settings: Settings) -> Sweeper:
@@ -55,7 +49,8 @@ def build_sweeper(settings: Settings) -> Sweeper:
     engine = create_engine(settings.sqlalchemy_url)
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     intake = JobIntake(engine, key_ttl=settings.idempotency_ttl)
-    return Sweeper(jobs, JobQueue(settings.queue_url), settings.resend_after, settings.max_wait, intake)
+    queue = JobQueue(settings.queue_url)
+    return Sweeper(jobs, queue, Dispatcher(jobs, queue), settings.resend_after, settings.max_wait, intake)
 
 
 def keep_sweeping(sweeper: Sweeper, *, every: float, grace: float, stopping: threading.Event) -> None:

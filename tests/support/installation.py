@@ -21,8 +21,9 @@ from service.database.engine import create_engine
 from service.diagnostics.audit import Finding, audit
 from service.diagnostics.audit_rules import Bounds
 from service.diagnostics.object_audit import audit_objects
+from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
-from service.jobs.queue import JobQueue, QueueUnavailable
+from service.jobs.queue import JobQueue
 from service.jobs.records import Job, Render
 from service.jobs.transitions import Jobs
 from service.storage.buckets import open_buckets
@@ -71,10 +72,7 @@ class House:
             NewJob(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
         )
         if enqueue:
-            try:
-                self.job_queue.enqueue(accepted.job_id)
-            except QueueUnavailable:
-                self.jobs.mark_unsent(accepted.job_id)
+            Dispatcher(self.jobs, self.job_queue).send([accepted.job_id])
         return accepted
 
     def look(self, accepted: Accepted) -> tuple[Job, Render | None]:
