@@ -15,7 +15,7 @@ from service.api.app import create_app
 from service.database.engine import create_engine, migrate
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.objects import Objects
+from service.storage.objects import Bucket
 from tests.support.caller import Caller
 from tests.support.served import Served, serve
 
@@ -86,7 +86,7 @@ def s3_settings(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture(params=["directory", "s3"])
-def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
     """An empty bucket of each kind."""
     settings = request.getfixturevalue("s3_settings") if request.param == "s3" else {"store": "directory"}
     return open_buckets(Settings(home=tmp_path, **settings))[0]

@@ -32,7 +32,7 @@ from benchmarks.storm.receiver import Receiver, answer, receiving
 from benchmarks.storm.troubles import Troubles
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
-from service.storage.expiry import build_expiry
+from service.storage.expiry import build_expirer
 from service.webhooks.endpoints import Webhooks
 
 #: Shorter than in production, so that much happens in a storm. Durations are seconds.
@@ -172,7 +172,7 @@ class Storm:
         """
         self._fleet.stop("worker")
         self.leftovers = verdict.leftovers(self._engine, self._made.settings)
-        replace(build_expiry(self._made.settings), attempt_ends=0.0, doom=0.0)()
+        replace(build_expirer(self._made.settings), attempt_ends=0.0, delete_delay=0.0).run_once()
         self.rows = verdict.rows_of(self._engine)
         submissions = self.callers.submissions
         return [

@@ -24,7 +24,7 @@ from benchmarks.storm.fleet import Fleet
 from service.accounts.clients import Accounts
 from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
-from service.jobs.intake import Order, Orders
+from service.jobs.intake import JobIntake, NewJob
 from service.jobs.records import Claim
 from service.jobs.transitions import Jobs
 
@@ -47,8 +47,8 @@ def main() -> None:
             jobs = Jobs(engine, lease=3600, max_attempts=3)
             claims = []
             for _ in range(options.streams):
-                order = Order(str(ULID()), client.id, "background-swap-with-spec", {}, "", SPEC, "x.jpg", 1)
-                claims.append(jobs.claim(Orders(engine).accept(order).job_id))
+                new = NewJob(str(ULID()), client.id, "background-swap-with-spec", {}, "", SPEC, "x.jpg", 1)
+                claims.append(jobs.claim(JobIntake(engine).create(new).job_id))
             with Fleet(made.settings, Path(folder) / "logs") as fleet:
                 address = fleet.api()
                 headers = {"Authorization": f"Bearer {key}"}
@@ -105,7 +105,7 @@ class Following:
 
     async def _change(self, claim: Claim) -> float:
         self._arrived.pop(claim.job_id, None)
-        await asyncio.to_thread(self._jobs.keep, claim, stage="background", progress=0.5)
+        await asyncio.to_thread(self._jobs.renew_lease, claim, stage="background", progress=0.5)
         changed = time.monotonic()
         while claim.job_id not in self._arrived:
             await asyncio.sleep(0.001)

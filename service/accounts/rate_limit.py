@@ -53,7 +53,7 @@ class RateLimit:
     def hit(self, client_id: str) -> Standing | None:
         """Count one submit of a client. None: there is no limit, or the server that counts is away.
 
-        Then the submit is let through. A lost bell stops no shop: the job is accepted and waits for the sweep, and the
+        Then the submit is let through. A lost send stops no shop: the job is accepted and waits for the sweep, and the
         limit on unfinished jobs, which is the database's, still guards.
         """
         if not self._quota:

@@ -21,10 +21,11 @@ from service.api.studio import STUDIO
 from service.api.studio_page import StudioPage
 from service.catalogue.catalogue import load_catalogue
 from service.database.engine import create_engine, is_migrated
-from service.jobs.intake import Orders
+from service.jobs.dispatcher import Dispatcher
+from service.jobs.intake import JobIntake
 from service.jobs.listing import Listings
-from service.jobs.notifier import Watch
-from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.notifier import JobNotifier
+from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
@@ -34,8 +35,8 @@ from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.schemas.responses import Health, MissingPart
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.objects import Objects, StoreUnavailable
-from service.storage.registry import Stored
+from service.storage.objects import Bucket, StoreUnavailable
+from service.storage.registry import ObjectRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +47,10 @@ def create_app(settings: Settings) -> Litestar:
     catalogue = load_catalogue()
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     sources, renders = open_buckets(settings)
-    bell = Bell(settings.queue_url)
+    queue = JobQueue(settings.queue_url)
     job_states = JobStates(engine)
-    watch = Watch(job_states.of, stream_limit=settings.stream_limit)
-    orders = Orders(
+    notifier = JobNotifier(job_states.of, stream_limit=settings.stream_limit)
+    intake = JobIntake(
         engine,
         key_ttl=settings.idempotency_ttl,
         unfinished_limit=settings.unfinished_limit,
@@ -58,11 +59,11 @@ def create_app(settings: Settings) -> Litestar:
     brands = Brands(engine)
     submit = Submit(
         catalogue=catalogue,
-        orders=orders,
+        intake=intake,
         jobs=jobs,
         brands=brands,
         sources=sources,
-        bell=bell,
+        dispatcher=Dispatcher(jobs, queue),
         max_photo_bytes=settings.max_photo_bytes,
     )
     state = {
@@ -73,19 +74,19 @@ def create_app(settings: Settings) -> Litestar:
         "job_states": job_states,
         "jobs": jobs,
         "listings": Listings(engine),
-        "orders": orders,
+        "intake": intake,
         "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,
         "sources": sources,
-        "stored": Stored(engine),
+        "registry": ObjectRegistry(engine),
         "stream_heartbeat": settings.stream_heartbeat,
         "stream_seconds": settings.stream_seconds,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
-        "bell": bell,
-        "watch": watch,
+        "queue": queue,
+        "notifier": notifier,
     }
     app = Litestar(
         route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
@@ -95,7 +96,7 @@ def create_app(settings: Settings) -> Litestar:
         plugins=[BodiesInContext({"catalogue": catalogue})],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop")),
-        on_shutdown=[watch.end, engine.dispose],
+        on_shutdown=[notifier.end, engine.dispose],
         logging_config=None,
     )
     close_schemas(app.openapi_schema)
@@ -120,8 +121,8 @@ def live() -> Health:
 def ready(state: State) -> Response[Health]:
     """Tell whether requests can be taken: 503 with what is missing where they can't."""
     engine: sa.Engine = state.engine
-    bell: Bell = state.bell
-    buckets: tuple[Objects, Objects] = (state.sources, state.renders)
+    queue: JobQueue = state.queue
+    buckets: tuple[Bucket, Bucket] = (state.sources, state.renders)
     missing = []
     try:
         if not is_migrated(engine):
@@ -130,7 +131,7 @@ def ready(state: State) -> Response[Health]:
         logger.exception("database unreachable")
         missing.append(MissingPart(part="database", detail="The database does not answer."))
     try:
-        bell.check()
+        queue.check()
     except QueueUnavailable:
         missing.append(MissingPart(part="queue", detail="The queue server does not answer."))
     try:

@@ -12,7 +12,7 @@ from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from service.jobs.notifier import TooManyStreams, Watch, Watcher
+from service.jobs.notifier import JobNotifier, Subscription, TooManyStreams
 from service.jobs.states import JobState, JobStates
 from service.schemas.openapi import (
     DATABASE_AWAY,
@@ -30,15 +30,15 @@ AnyRequest = Request[Any, Any, Any]
 
 
 def _letting_go(app: ASGIApp) -> ASGIApp:
-    """Close the request's watcher when the request is over, however it ends: a stream may never have been begun."""
+    """Close the request's subscription when the request is over, however it ends: a stream may never have begun."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
         finally:
-            watcher: Watcher | None = scope["state"].pop("watcher", None)
-            if watcher is not None:
-                watcher.close()
+            subscription: Subscription | None = scope["state"].pop("subscription", None)
+            if subscription is not None:
+                subscription.close()
 
     return call
 
@@ -81,21 +81,21 @@ async def follow_job(
     seen = last_event_id == str(first.event_id)
     if seen and first.over:
         return Response(None, status_code=204)
-    watch: Watch = state.watch
+    notifier: JobNotifier = state.notifier
     try:
-        watcher = request.state.watcher = watch.open(job_id, holder=request.state.client.id)
+        subscription = request.state.subscription = notifier.subscribe(job_id, client_id=request.state.client.id)
     except TooManyStreams as error:
         detail = (
             f"You hold {error.limit} streams of events, and no more may be open at once. Close one, or ask"
             f" GET /v1/jobs/{{job_id}}."
         )
         raise problem(429, "too_many_streams", detail, {"Retry-After": "10"}) from error
-    told = _told(watcher, first, seen=seen, heartbeat=state.stream_heartbeat, ends_after=state.stream_seconds)
+    told = _told(subscription, first, seen=seen, heartbeat=state.stream_heartbeat, ends_after=state.stream_seconds)
     return ServerSentEvent(told, headers={"Cache-Control": "no-store"})
 
 
 async def _told(
-    watcher: Watcher, first: JobState, *, seen: bool, heartbeat: float, ends_after: float
+    subscription: Subscription, first: JobState, *, seen: bool, heartbeat: float, ends_after: float
 ) -> AsyncIterator[ServerSentEventMessage]:
     """Tell the first state unless it was seen, and then each newer one, until the job, the time or the API is over."""
     end, last = time.monotonic() + ends_after, first
@@ -105,9 +105,9 @@ async def _told(
         left = end - time.monotonic()
         if left <= 0:
             return
-        news = await watcher.news(min(heartbeat, left))
+        news = await subscription.next_state(min(heartbeat, left))
         if news is None:
-            if watcher.stopped:
+            if subscription.stopped:
                 return
             yield ServerSentEventMessage(data=None, comment="here")
         elif news.event_id > last.event_id and news != last:

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 
 from service.api.routes import options
 from service.schemas.problems import not_found, problem
-from service.storage.directory import DirectoryObjects
+from service.storage.directory import DirectoryBucket
 from service.storage.objects import ObjectNotFound, content_type_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -56,9 +56,9 @@ def get_file(
     return Response(data, media_type=content_type_of(name), headers=headers)
 
 
-def _signed_bucket(request: AnyRequest, state: State, bucket: str, expires: int, signature: str) -> DirectoryObjects:
+def _signed_bucket(request: AnyRequest, state: State, bucket: str, expires: int, signature: str) -> DirectoryBucket:
     objects = {"sources": state.sources, "renders": state.renders}.get(bucket)
-    if not isinstance(objects, DirectoryObjects):  # S3 serves its own URLs
+    if not isinstance(objects, DirectoryBucket):  # S3 serves its own URLs
         raise not_found("file")
     if not objects.signer.allows(request.method, request.url.path, expires, signature):
         raise problem(403, "url_invalid", "This URL has expired or was changed. Ask for a new one.")

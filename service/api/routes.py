@@ -16,7 +16,7 @@ from service.api.events import follow_job
 from service.api.lists import list_jobs, list_renders
 from service.api.workflows import WORKFLOWS
 from service.catalogue.catalogue import Catalogue
-from service.jobs.intake import Orders
+from service.jobs.intake import JobIntake
 from service.jobs.submit import upload_prefix
 from service.jobs.transitions import Jobs
 from service.schemas.openapi import (
@@ -41,8 +41,8 @@ from service.schemas.responses import (
     UploadRequest,
 )
 from service.schemas.serialize import asked_view, base_url, job_view, render_view
-from service.storage.objects import UPLOAD_TYPES, Objects
-from service.storage.registry import Stored
+from service.storage.objects import UPLOAD_TYPES, Bucket
+from service.storage.registry import ObjectRegistry
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -75,10 +75,10 @@ def create_upload(
     data: Annotated[UploadRequest, Body(examples=[Example(value={"content_type": "image/jpeg"})])],
 ) -> Upload:
     """Reserve a key of the client's own and say where to PUT the bytes."""
-    sources: Objects = state.sources
+    sources: Bucket = state.sources
     key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
-    stored: Stored = state.stored
-    stored.announce("sources", key, client_id=request.state.client.id)
+    registry: ObjectRegistry = state.registry
+    registry.register("sources", key, client_id=request.state.client.id)
     signed = sources.upload_url(key, data.content_type, base_url(request))
     return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
 
@@ -110,8 +110,8 @@ def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView
 )
 def get_job_request(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobRequestView:
     """Return what was asked of a job, and the photo behind it for as long as it is kept."""
-    orders: Orders = state.orders
-    asked = orders.asked(job_id, client_id=request.state.client.id)
+    intake: JobIntake = state.intake
+    asked = intake.request_of(job_id, client_id=request.state.client.id)
     if asked is None:
         raise not_found("job")
     return asked_view(request, state, asked)

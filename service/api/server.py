@@ -5,7 +5,7 @@ import socket
 import uvicorn
 
 from service.api.app import create_app
-from service.jobs.notifier import Watch
+from service.jobs.notifier import JobNotifier
 from service.settings import Settings
 
 
@@ -14,7 +14,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, settings: Settings) -> None:
         app = create_app(settings)
-        self._watch: Watch = app.state.watch
+        self._notifier: JobNotifier = app.state.notifier
         super().__init__(
             uvicorn.Config(
                 app,
@@ -30,5 +30,5 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let streams and waiting submits end at once, then all else in its own time."""
-        self._watch.close()
+        self._notifier.close()
         await super().shutdown(sockets)

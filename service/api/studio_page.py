@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from service.storage.objects import Objects
+from service.storage.objects import Bucket
 
 _TYPES = {
     "css": "text/css",
@@ -48,7 +48,7 @@ class StudioPage:
     #: Where `service.worker.thumbnails` has put its pictures; may be missing, and then the page does without.
     thumbnails: Path
     #: The buckets that the browser talks to itself, where they are not behind the API.
-    buckets: tuple[Objects, ...]
+    buckets: tuple[Bucket, ...]
     _origins: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def asset(self, name: str) -> Asset | None:

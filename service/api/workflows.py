@@ -11,7 +11,7 @@ from litestar.params import Body, HeaderParameter, QueryParameter
 from service.api.admission import within_rate
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
-from service.jobs.notifier import Watch
+from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
 from service.jobs.submit import SourceNotFound, SourceTooLarge, Submit
 from service.schemas.openapi import (
@@ -130,8 +130,8 @@ async def background_swap_with_spec(
     status, headers = JobStatus.NOT_STARTED, {"Location": f"/v1/jobs/{accepted.job_id}"}
     wait = preferred_wait(request.headers.getall("prefer", []), most=state.prefer_wait)
     if wait is not None and state.prefer_wait:
-        watch: Watch = state.watch
-        known = await watch.ended(accepted.job_id, wait)
+        notifier: JobNotifier = state.notifier
+        known = await notifier.wait_until_done(accepted.job_id, wait)
         status = known.status if known is not None else status
         headers["Preference-Applied"] = f"wait={wait}"
     answer = WorkflowAcceptedResponse(

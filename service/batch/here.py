@@ -21,7 +21,7 @@ from service.batch.manifest.pairs import Pair
 from service.batch.manifest.state import FOLDER
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
-from service.storage.cache import kept_in
+from service.storage.cache import folder_cache
 from service.worker.local import SpecInvalid, build_spec, open_signer
 
 
@@ -102,7 +102,7 @@ class Here:
                 clock=time.perf_counter,
                 progress=tell,
                 credentials=self._credentials,
-                cache=kept_in(self._out / FOLDER / "kept"),
+                cache=folder_cache(self._out / FOLDER / "kept"),
             )
         except SpecInvalid as error:
             raise Failure("spec_invalid", str(error)) from error

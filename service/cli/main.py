@@ -92,8 +92,8 @@ def sweep(home: Path | None) -> None:
     """Run the sweep: it sends again, settles what crashed, deletes what has expired and delivers webhooks."""
     import threading
 
-    from service.jobs.sweep import build_sweep, keep_sweeping
-    from service.storage.expiry import build_expiry, keep_expiring
+    from service.jobs.sweep import build_sweeper, keep_sweeping
+    from service.storage.expiry import build_expirer, keep_expiring
     from service.supervisor.logs import configure_logs
     from service.supervisor.processes import die_with_parent
     from service.webhooks.delivery import delivering
@@ -104,9 +104,9 @@ def sweep(home: Path | None) -> None:
     stopping = _stop_event()
     # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
     expiring = {"every": settings.expire_every, "stopping": stopping}
-    threading.Thread(target=keep_expiring, args=[build_expiry(settings)], kwargs=expiring, daemon=True).start()
+    threading.Thread(target=keep_expiring, args=[build_expirer(settings)], kwargs=expiring, daemon=True).start()
     with delivering(settings, stopping):
-        keep_sweeping(build_sweep(settings), every=settings.sweep_every, grace=settings.lease, stopping=stopping)
+        keep_sweeping(build_sweeper(settings), every=settings.sweep_every, grace=settings.lease, stopping=stopping)
 
 
 def _stop_event() -> Any:

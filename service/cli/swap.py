@@ -80,7 +80,7 @@ def _swap_here(
     quiet: bool,
 ) -> Any:
     from pipeline.core.errors import PipelineError
-    from service.storage.cache import kept_in
+    from service.storage.cache import folder_cache
     from service.worker.local import SpecInvalid, swap_file
 
     try:
@@ -94,7 +94,7 @@ def _swap_here(
             preset=preset,
             seed=seed,
             show_progress=not quiet,
-            kept=None if keep is None else kept_in(keep),
+            kept=None if keep is None else folder_cache(keep),
         )
     except SpecInvalid as error:
         raise click.UsageError(str(error)) from error

@@ -1,4 +1,4 @@
-"""A commit whose answer was lost: the database went away, and may have written it or not."""
+"""The outcome of a commit whose answer was lost: the database went away, and may have written it or not."""
 
 import contextlib
 import time
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from service.database.engine import DATABASE_AWAY
 
 
-class CommitInDoubt(Exception):
+class CommitUnanswered(Exception):
     """Raised when a commit got no answer."""
 
 
@@ -19,7 +19,7 @@ class OutcomeUnknown(Exception):
 
 @contextlib.contextmanager
 def in_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Do as `engine.begin()` does, but tell a commit in doubt from one that failed. Raises CommitInDoubt."""
+    """Do as `engine.begin()` does, but tell an unanswered commit from one that failed. Raises CommitUnanswered."""
     with engine.connect() as connection:
         transaction = connection.begin()
         try:
@@ -30,7 +30,7 @@ def in_transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
         try:
             transaction.commit()
         except DATABASE_AWAY as error:
-            raise CommitInDoubt from error
+            raise CommitUnanswered from error
 
 
 def was_written(engine: sa.Engine, row: sa.Insert, *, patience: float = 8.0) -> bool:

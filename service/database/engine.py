@@ -27,7 +27,7 @@ _POSTGRESQL = {
     "tcp_user_timeout": 30_000,
 }
 #: Seconds that a transaction on SQLite waits for its turn in this process, and then for those of others.
-_PATIENCE = 10
+_LOCK_WAIT = 10
 
 
 def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
@@ -44,7 +44,7 @@ def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
     path = sa.make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE})
+    engine = sa.create_engine(url, connect_args={"timeout": _LOCK_WAIT})
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_in_turn())
     return engine
@@ -92,7 +92,7 @@ def _begin_in_turn() -> Callable[[sa.Connection], None]:
         if connection.get_execution_options().get("read_only"):
             connection.exec_driver_sql("BEGIN")
             return
-        mine = turn.acquire(timeout=_PATIENCE)
+        mine = turn.acquire(timeout=_LOCK_WAIT)
         try:
             # IMMEDIATE: what reads first and writes later would otherwise fail with SQLITE_BUSY, not wait.
             connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -147,7 +147,7 @@ stored_objects = sa.Table(
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
     # Whose attempt stores it; NULL for a photo, and for a picture that is known to be a render's.
     sa.Column("job_id", sa.ForeignKey("jobs.id")),
-    # When it was announced, and of a photo: last submitted.
+    # When it was registered, and of a photo: last submitted.
     sa.Column("used_at", Timestamp, nullable=False, default=db_now()),
     # Since when it counts as gone; its bytes follow soon.
     sa.Column("doomed_at", Timestamp),

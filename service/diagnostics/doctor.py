@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from service.database.engine import create_engine, is_migrated
-from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.queue import JobQueue, QueueUnavailable
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import ObjectError
@@ -47,10 +47,10 @@ def _database(settings: Settings) -> str:
 def _queue(settings: Settings) -> str:
     if not settings.queue_url:
         return "embedded Valkey, started by `backdrop up`"
-    bell = Bell(settings.queue_url)
+    queue = JobQueue(settings.queue_url)
     try:
-        workers = bell.workers()
-        waiting = bell.messages()
+        workers = queue.workers()
+        waiting = queue.size()
     except QueueUnavailable as error:
         raise RuntimeError(f"does not answer: {error}") from error
     lines = [f"answers; {waiting} messages, {len(workers)} workers"]

@@ -15,8 +15,8 @@ from service.database.engine import reader
 from service.database.tables import jobs, renders, stored_objects
 from service.diagnostics.audit import Audit, Finding
 from service.jobs.records import JobStatus
-from service.storage.objects import ObjectNotFound, Objects, ObjectTooLarge
-from service.storage.registry import KEPT
+from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge
+from service.storage.registry import CACHED
 
 #: Rows that one query reads: no transaction stays open while bytes are fetched.
 _PAGE = 500
@@ -24,7 +24,7 @@ _PAGE = 500
 _OF_JOB = re.compile(r"renders/[0-9A-Z]{26}/([0-9A-Z]{26})-\d+\..*")
 
 
-def audit_objects(engine: sa.Engine, store: Objects, *, leftovers_kept: float = 0.0) -> Audit:
+def audit_objects(engine: sa.Engine, store: Bucket, *, leftovers_kept: float = 0.0) -> Audit:
     """Compare the render bucket with the rows.
 
     What is kept for later swaps has its row, or it would never go. Another object that no row names is right while its
@@ -34,7 +34,7 @@ def audit_objects(engine: sa.Engine, store: Objects, *, leftovers_kept: float = 
     engine = reader(engine)
     unnamed = set(store.keys())
     listed, checked = len(unnamed), 0
-    kept = {key for key in unnamed if key.startswith(tuple(f"{bucket}/" for bucket in KEPT))}
+    kept = {key for key in unnamed if key.startswith(tuple(f"{bucket}/" for bucket in CACHED))}
     unnamed -= kept
     findings = []
     for row in _render_rows(engine):
@@ -66,7 +66,7 @@ def _render_rows(engine: sa.Engine) -> Iterator[sa.RowMapping]:
         after = rows[-1]["public_id"]
 
 
-def _wrong(store: Objects, row: sa.RowMapping) -> Finding | None:
+def _wrong(store: Bucket, row: sa.RowMapping) -> Finding | None:
     found: dict[str, Any] = {name: row[name] for name in ("public_id", "job_id", "key")}
     try:
         data = store.get(row["key"], max_bytes=row["bytes"])
@@ -110,7 +110,9 @@ def _unknown(engine: sa.Engine, keys: list[str]) -> Iterator[str]:
     """Yield the keys of what is kept that the account doesn't know."""
     for start in range(0, len(keys), _PAGE):
         page = keys[start : start + _PAGE]
-        query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket.in_(KEPT), stored_objects.c.key.in_(page))
+        query = sa.select(stored_objects.c.key).where(
+            stored_objects.c.bucket.in_(CACHED), stored_objects.c.key.in_(page)
+        )
         with engine.begin() as connection:
             known = set(connection.execute(query).scalars())
         yield from (key for key in page if key not in known)

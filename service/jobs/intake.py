@@ -1,4 +1,4 @@
-"""Orders: how a request becomes a job. Request log, debit and job are written in one transaction."""
+"""Job intake: how a request becomes a job. Request log, debit and job are written in one transaction."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from ulid import ULID
 
 from service.accounts.ledger import debit
 from service.database.clock import db_now
-from service.database.commit import CommitInDoubt, in_transaction, was_written
+from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 from service.jobs.records import JobStatus, may_be_id
@@ -36,7 +36,7 @@ class QueueFull(Exception):
 
 
 @dataclass(frozen=True)
-class Order:
+class NewJob:
     """One accepted request, everything resolved."""
 
     request_id: str
@@ -62,7 +62,7 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Asked:
+class JobRequest:
     """What a job was made of."""
 
     body: dict[str, Any]
@@ -72,16 +72,16 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What an order would meet at this moment; another one may come first."""
+class Preflight:
+    """The check before a submit: what a new job would meet at this moment; another one may come first."""
 
     balance: int
     #: The limits that refuse it.
     refused_by: tuple[TooManyUnfinishedJobs | QueueFull, ...]
 
 
-class Orders:
-    """Takes orders into one database. Lives as long as the process; safe in threads.
+class JobIntake:
+    """Creates the jobs of one database. Lives as long as the process; safe in threads.
 
     `key_ttl`: how long an idempotency key is remembered, in seconds. `unfinished_limit`: jobs of one client that may
     be unfinished at once; `queue_limit`: jobs of all clients that may wait for a worker; 0: any number.
@@ -101,29 +101,29 @@ class Orders:
         self._unfinished_limit = unfinished_limit
         self._queue_limit = queue_limit
 
-    def accept(self, order: Order) -> Accepted:
-        """Log the request, debit the client and make the job, in one transaction.
+    def create(self, new: NewJob) -> Accepted:
+        """Create the job: log the request, debit the client and write the row, in one transaction.
 
-        Raises InsufficientCredits, SourceDoomed, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
+        Raises InsufficientCredits, SourceExpired, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
         QueueFull; then nothing was written, and the idempotency key is as free as before. Raises OutcomeUnknown when it
         can't be told.
         """
         try:
-            return self._accept(order)
+            return self._create(new)
         except sa.exc.IntegrityError:
             # The same key came in twice at once and the other one won.
-            key = order.idempotency_key
+            key = new.idempotency_key
             if key is None:
                 raise
             # No first answer: the key that was in the way has run out since, and a second try finds it free.
-            return self.first_answer(order.client_id, key, order.body_sha256) or self._accept(order)
+            return self.first_answer(new.client_id, key, new.body_sha256) or self._create(new)
         except sa.exc.OperationalError as error:
-            if order.idempotency_key and "lock timeout" in str(error):
+            if new.idempotency_key and "lock timeout" in str(error):
                 raise IdempotencyInFlight from error
             raise
 
-    def foresee(self, client_id: str, source_key: str) -> Outlook:
-        """Return what an order for that photo would meet; nothing is written, nor waited for. Raises SourceDoomed."""
+    def preflight(self, client_id: str, source_key: str) -> Preflight:
+        """Return what a new job for that photo would meet; nothing is written, nor waited for. Raises SourceExpired."""
         refused_by: list[TooManyUnfinishedJobs | QueueFull] = []
         with self._reader.connect() as connection:
             check_source(connection, source_key)
@@ -133,36 +133,36 @@ class Orders:
                     check(connection)
                 except (TooManyUnfinishedJobs, QueueFull) as refusal:
                     refused_by.append(refusal)
-        return Outlook(balance, tuple(refused_by))
+        return Preflight(balance, tuple(refused_by))
 
-    def _accept(self, order: Order) -> Accepted:
-        accepted = Accepted(order.request_id, str(ULID()), order.credits_cost)
+    def _create(self, new: NewJob) -> Accepted:
+        accepted = Accepted(new.request_id, str(ULID()), new.credits_cost)
         log = request_logs.insert().values(
-            request_id=order.request_id,
-            client_id=order.client_id,
-            workflow=order.workflow,
-            body=order.body,
-            body_sha256=order.body_sha256,
-            pilot_brand=order.pilot_brand,
-            idempotency_key=order.idempotency_key,
+            request_id=new.request_id,
+            client_id=new.client_id,
+            workflow=new.workflow,
+            body=new.body,
+            body_sha256=new.body_sha256,
+            pilot_brand=new.pilot_brand,
+            idempotency_key=new.idempotency_key,
         )
         try:
             with in_transaction(self._engine) as connection:
                 # The log first: the repeat of a request meets its key here, and is refused by no limit.
-                self._log(connection, order, log)
+                self._log(connection, new, log)
                 self._check_queue(connection)
-                self._make_job(connection, order, accepted)
-                debit(connection, order.client_id, order.credits_cost, accepted.job_id)
-                self._check_unfinished(connection, order.client_id)
-                use_source(connection, order.client_id, order.source_key)
-        except CommitInDoubt as doubt:
+                self._make_job(connection, new, accepted)
+                debit(connection, new.client_id, new.credits_cost, accepted.job_id)
+                self._check_unfinished(connection, new.client_id)
+                use_source(connection, new.client_id, new.source_key)
+        except CommitUnanswered as unanswered:
             # Without the key: another request with the same one may have come since.
             if not was_written(self._engine, log.values(idempotency_key=None)):
-                raise doubt.__cause__ or doubt from None
+                raise unanswered.__cause__ or unanswered from None
         return accepted
 
-    def _log(self, connection: sa.Connection, order: Order, log: sa.Insert) -> None:
-        if order.idempotency_key is None:
+    def _log(self, connection: sa.Connection, new: NewJob, log: sa.Insert) -> None:
+        if new.idempotency_key is None:
             connection.execute(log)
             return
         on_postgresql = connection.dialect.name == "postgresql"
@@ -174,8 +174,8 @@ class Orders:
         connection.execute(
             request_logs.update()
             .where(
-                request_logs.c.client_id == order.client_id,
-                request_logs.c.idempotency_key == order.idempotency_key,
+                request_logs.c.client_id == new.client_id,
+                request_logs.c.idempotency_key == new.idempotency_key,
                 request_logs.c.created_at <= db_now(-self._key_ttl),
             )
             .values(idempotency_key=None)
@@ -186,31 +186,31 @@ class Orders:
             connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
 
     def _check_queue(self, connection: sa.Connection) -> None:
-        """Raise QueueFull when too many jobs wait; orders that come at once may pass it by as many as they are."""
+        """Raise QueueFull when too many jobs wait; requests that come at once may pass it by as many as they are."""
         waiting = sa.and_(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
-        if self._queue_limit and _count(connection, waiting, most=self._queue_limit) == self._queue_limit:
+        if self._queue_limit and _count(connection, waiting, limit=self._queue_limit) == self._queue_limit:
             raise QueueFull
 
     def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
         """Raise TooManyUnfinishedJobs when the client has too many jobs, `coming` counted in.
 
-        Exact, because the debit before it locked the client's row: a client's orders are counted one after the other.
+        Exact, because the debit before it locked the client's row: a client's jobs are counted one after the other.
         """
         limit = self._unfinished_limit
         own = sa.and_(UNFINISHED, jobs.c.client_id == client_id)
-        if limit and _count(connection, own, most=limit + 1) + coming > limit:
+        if limit and _count(connection, own, limit=limit + 1) + coming > limit:
             raise TooManyUnfinishedJobs(limit)
 
     @staticmethod
-    def _make_job(connection: sa.Connection, order: Order, accepted: Accepted) -> None:
+    def _make_job(connection: sa.Connection, new: NewJob, accepted: Accepted) -> None:
         connection.execute(
             jobs.insert().values(
                 id=accepted.job_id,
                 request_id=accepted.request_id,
-                client_id=order.client_id,
-                spec=order.spec,
-                source_key=order.source_key,
-                credits_cost=order.credits_cost,
+                client_id=new.client_id,
+                spec=new.spec,
+                source_key=new.source_key,
+                credits_cost=new.credits_cost,
                 status=JobStatus.NOT_STARTED,
                 progress=0.0,
                 attempt=0,
@@ -238,7 +238,7 @@ class Orders:
             raise IdempotencyConflict
         return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
 
-    def asked(self, job_id: str, *, client_id: str) -> Asked | None:
+    def request_of(self, job_id: str, *, client_id: str) -> JobRequest | None:
         """Return what the client's job was made of; None when there is none of that id, or it is another client's."""
         if not may_be_id(job_id):
             return None
@@ -258,15 +258,15 @@ class Orders:
         if row is None:
             return None
         # The colours as the job has them: a brand may have given them, and have others by now.
-        return Asked(row.body | {"dominant_colors": row.spec["dominant_colors"]}, row.spec["seed"], row.key)
+        return JobRequest(row.body | {"dominant_colors": row.spec["dominant_colors"]}, row.spec["seed"], row.key)
 
-    def free_old_keys(self, *, most: int = 1000) -> int:
+    def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""
         old = (
             sa.select(request_logs.c.request_id)
             .where(request_logs.c.idempotency_key.is_not(None), request_logs.c.created_at <= db_now(-self._key_ttl))
             .order_by(request_logs.c.created_at)
-            .limit(most)
+            .limit(limit)
             .with_for_update(skip_locked=True)  # what another sweep frees is left to it
         )
         with self._engine.begin() as connection:
@@ -276,7 +276,7 @@ class Orders:
             return freed.rowcount
 
 
-def _count(connection: sa.Connection, which: sa.ColumnElement[bool], *, most: int) -> int:
+def _count(connection: sa.Connection, which: sa.ColumnElement[bool], *, limit: int) -> int:
     """Count these jobs, and stop at so many: a limit costs no more than itself, however long the queue is."""
-    found = sa.select(jobs.c.id).where(which).limit(most).subquery()
+    found = sa.select(jobs.c.id).where(which).limit(limit).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())

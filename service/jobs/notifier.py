@@ -1,4 +1,4 @@
-"""The watch: one thread of a process looks for all who wait for news of jobs, however many they are."""
+"""The job notifier: one thread of a process polls for all who subscribe to jobs, however many they are."""
 
 import asyncio
 import contextlib
@@ -20,42 +20,42 @@ class TooManyStreams(Exception):
         self.limit = limit
 
 
-class Watcher:
-    """One who waits for news of one job, in one event loop. Made by `Watch.open`; to be closed."""
+class Subscription:
+    """A subscription to one job's states, in one event loop. Made by `JobNotifier.subscribe`; to be closed."""
 
-    def __init__(self, watch: "Watch", job_id: str, holder: str | None) -> None:
-        self._watch = watch
+    def __init__(self, notifier: "JobNotifier", job_id: str, client_id: str | None) -> None:
+        self._notifier = notifier
         self._loop = asyncio.get_running_loop()
-        self._called = asyncio.Event()
-        self._news: JobState | None = None
+        self._pushed = asyncio.Event()
+        self._state: JobState | None = None
         self.job_id = job_id
         #: Whose stream it is; None: it is none.
-        self.holder = holder
-        #: Whether the process stops: there will be no more news.
+        self.client_id = client_id
+        #: Whether the process stops: there will be no more states.
         self.stopped = False
-        #: The watch's own: what it has told last.
-        self.told: JobState | None = None
+        #: The notifier's own: what it has pushed last.
+        self.last_sent: JobState | None = None
 
-    async def news(self, timeout: float) -> JobState | None:
+    async def next_state(self, timeout: float) -> JobState | None:
         """Return the newest state that was not returned yet; None when `timeout` seconds, or the process, are over.
 
         Who is slow misses states in between, and never the last.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                await self._called.wait()
-        self._called.clear()
+                await self._pushed.wait()
+        self._pushed.clear()
         if self.stopped:
-            self._called.set()  # whoever asks again must not wait
-        news, self._news = self._news, None
-        return news
+            self._pushed.set()  # whoever asks again must not wait
+        state, self._state = self._state, None
+        return state
 
     def close(self) -> None:
-        """Want no more news; closing twice is no error."""
-        self._watch.leave(self)
+        """Unsubscribe; closing twice is no error."""
+        self._notifier.unsubscribe(self)
 
-    def call(self, state: JobState | None) -> None:
-        """Give it a state, or None for the end of the process. For the watch, from any thread."""
+    def push(self, state: JobState | None) -> None:
+        """Push a state, or None for the end of the process. For the notifier, from any thread."""
         with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits there
             self._loop.call_soon_threadsafe(self._take, state)
 
@@ -63,12 +63,14 @@ class Watcher:
         if state is None:
             self.stopped = True
         else:
-            self._news = state
-        self._called.set()
+            self._state = state
+        self._pushed.set()
 
 
-class Watch:
-    """Looks every so many seconds, in a thread of its own, while anyone waits. Lives as long as the process.
+class JobNotifier:
+    """Notifies the subscribers to jobs. Lives as long as the process.
+
+    It looks every so many seconds, in a thread of its own, while anyone is subscribed.
 
     A look that fails is only a late one: those who wait hear of what has changed once the database is back.
     """
@@ -80,62 +82,60 @@ class Watch:
         self._every = every
         self._stream_limit = stream_limit
         self._changed = threading.Condition()
-        self._watchers: dict[str, set[Watcher]] = {}
+        self._subscriptions: dict[str, set[Subscription]] = {}
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
-    def open(self, job_id: str, *, holder: str | None = None) -> Watcher:
-        """Begin to watch a job, in the running event loop. Raises TooManyStreams, for a holder."""
+    def subscribe(self, job_id: str, *, client_id: str | None = None) -> Subscription:
+        """Subscribe to a job, in the running event loop. Raises TooManyStreams, where a client is named."""
         with self._changed:
-            if holder is not None and 0 < self._stream_limit <= self.streams(holder):
+            if client_id is not None and 0 < self._stream_limit <= self.streams(client_id):
                 raise TooManyStreams(self._stream_limit)
-            watcher = Watcher(self, job_id, holder)
-            self._watchers.setdefault(job_id, set()).add(watcher)
+            subscription = Subscription(self, job_id, client_id)
+            self._subscriptions.setdefault(job_id, set()).add(subscription)
             if self._closed.is_set():
-                watcher.call(None)
+                subscription.push(None)
             elif self._thread is None:
-                self._thread = threading.Thread(target=self._keep_looking, name="watch", daemon=True)
+                self._thread = threading.Thread(target=self._keep_looking, name="notifier", daemon=True)
                 self._thread.start()
             self._changed.notify()
-        return watcher
+        return subscription
 
-    async def ended(self, job_id: str, seconds: float) -> JobState | None:
+    async def wait_until_done(self, job_id: str, seconds: float) -> JobState | None:
         """Wait for a job's end; return the last state that is known after so many seconds, None where none is.
 
         Waiting takes no thread, and no connection of the database's.
         """
         end, last = time.monotonic() + seconds, None
-        watcher = self.open(job_id)
+        subscription = self.subscribe(job_id)
         try:
-            while (left := end - time.monotonic()) > 0 and not watcher.stopped:
-                last = await watcher.news(left) or last
+            while (left := end - time.monotonic()) > 0 and not subscription.stopped:
+                last = await subscription.next_state(left) or last
                 if last is not None and last.over:
                     break
         finally:
-            watcher.close()
+            subscription.close()
         return last
 
-    def leave(self, watcher: Watcher) -> None:
-        """Take a watcher off; none there is no error."""
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Take a subscription off the list; none there is no error."""
         with self._changed:
-            others = self._watchers.get(watcher.job_id, set())
-            others.discard(watcher)
+            others = self._subscriptions.get(subscription.job_id, set())
+            others.discard(subscription)
             if not others:
-                self._watchers.pop(watcher.job_id, None)
+                self._subscriptions.pop(subscription.job_id, None)
 
-    def streams(self, holder: str | None = None) -> int:
-        """Count the watchers of a holder; without one, all there are."""
+    def streams(self, client_id: str | None = None) -> int:
+        """Count the subscriptions of a client; without one, all there are."""
         with self._changed:
-            return sum(
-                holder is None or watcher.holder == holder for some in self._watchers.values() for watcher in some
-            )
+            return sum(client_id in (None, subscription.client_id) for subscription in self._everyone())
 
     def close(self) -> None:
         """Tell all who wait, and who come later, that the process stops. Returns at once."""
         self._closed.set()
         with self._changed:
-            for watcher in self._everyone():
-                watcher.call(None)
+            for subscription in self._everyone():
+                subscription.push(None)
             self._changed.notify()
 
     def end(self) -> None:
@@ -144,19 +144,19 @@ class Watch:
         if self._thread is not None:
             self._thread.join(timeout=1)
 
-    def _everyone(self) -> list[Watcher]:
-        return [watcher for some in self._watchers.values() for watcher in some]
+    def _everyone(self) -> list[Subscription]:
+        return [subscription for some in self._subscriptions.values() for subscription in some]
 
     def _keep_looking(self) -> None:
         away = False
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._watchers or self._closed.is_set())
-                job_ids = list(self._watchers)
+                self._changed.wait_for(lambda: self._subscriptions or self._closed.is_set())
+                job_ids = list(self._subscriptions)
             if self._closed.is_set():
                 return
             try:
-                self._tell(self._look(job_ids))
+                self._notify(self._look(job_ids))
                 away = False
             except Exception as error:  # noqa: BLE001  # whatever it was: nobody would notice that this thread has ended
                 if not away and not self._closed.is_set():
@@ -164,10 +164,10 @@ class Watch:
                 away = True
             self._closed.wait(self._every)
 
-    def _tell(self, states: Mapping[str, JobState]) -> None:
+    def _notify(self, states: Mapping[str, JobState]) -> None:
         with self._changed:
-            for watcher in self._everyone():
-                state = states.get(watcher.job_id)
-                if state is not None and state != watcher.told:
-                    watcher.told = state
-                    watcher.call(state)
+            for subscription in self._everyone():
+                state = states.get(subscription.job_id)
+                if state is not None and state != subscription.last_sent:
+                    subscription.last_sent = state
+                    subscription.push(state)

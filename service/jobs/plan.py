@@ -10,7 +10,7 @@ from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.specs import stored_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
-from service.jobs.intake import Outlook, QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import Preflight, QueueFull, TooManyUnfinishedJobs
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,18 @@ class Plan:
         return self.balance >= self.resolved.preset.credits
 
 
-def plan(resolved: Resolved, outlook: Outlook, catalogue: Catalogue) -> Plan:
+def plan(resolved: Resolved, preflight: Preflight, catalogue: Catalogue) -> Plan:
     """Return the plan, with first what would refuse the submit, then what may not be what was meant."""
-    cautions = [*_refusals(resolved, outlook), *_surprises(resolved, catalogue)]
-    return Plan(resolved, outlook.balance, cautions)
+    cautions = [*_refusals(resolved, preflight), *_surprises(resolved, catalogue)]
+    return Plan(resolved, preflight.balance, cautions)
 
 
-def _refusals(resolved: Resolved, outlook: Outlook) -> Iterator[Caution]:
+def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
     cost = resolved.preset.credits
-    if outlook.balance < cost:
-        text = f"The balance of {outlook.balance} does not cover the cost of {cost}; ask for a grant of credits."
+    if preflight.balance < cost:
+        text = f"The balance of {preflight.balance} does not cover the cost of {cost}; ask for a grant of credits."
         yield Caution("insufficient_credits", text)
-    for refusal in outlook.refused_by:
+    for refusal in preflight.refused_by:
         match refusal:
             case TooManyUnfinishedJobs():
                 text = f"{refusal.limit} of your jobs are not over, and no more may be at once; wait for one to end."

@@ -1,4 +1,4 @@
-"""The queue: a bell, not a truth. One kind of message crosses it, and it holds a job's id.
+"""The job queue: it wakes workers, and the database is the truth. One kind of message crosses it: a job's id.
 
 The API sends by name and imports no actor; the worker (`service.worker.main`) declares the actor.
 """
@@ -50,7 +50,7 @@ class _Broker(RedisBroker):
 
 
 def _is_ours(data: bytes | None) -> bool:
-    """Tell whether the bytes are a message as `Bell.ring` sends it."""
+    """Tell whether the bytes are a message as `JobQueue.enqueue` sends it."""
     try:
         message: dramatiq.Message[None] = dramatiq.Message.decode(data or b"")
     except dramatiq.DecodeError:
@@ -85,15 +85,15 @@ def sender_client(url: str) -> Any:
     return Redis.from_url(url, socket_timeout=3, socket_connect_timeout=2)
 
 
-class Bell:
-    """The sender's side of the queue: API and sweep. Never blocks for more than a few seconds."""
+class JobQueue:
+    """The job queue as its senders see it, API and sweep. Never blocks for more than a few seconds."""
 
     def __init__(self, url: str) -> None:
         self._redis = sender_client(url)
         self._broker = build_broker(self._redis)
 
-    def ring(self, job_id: str) -> None:
-        """Send a job's id to the workers. Raises QueueUnavailable."""
+    def enqueue(self, job_id: str) -> None:
+        """Enqueue a job: send its id to the workers. Raises QueueUnavailable."""
         # Dramatiq's own ids would not say whose message waits.
         redis_id = f"{job_id}:{ULID()}"
         message: dramatiq.Message[None] = dramatiq.Message(
@@ -107,13 +107,13 @@ class Bell:
         with _translated():
             self._broker.do_enqueue(QUEUE, redis_id, message.encode())
 
-    def waiting(self) -> set[str]:
+    def pending_job_ids(self) -> set[str]:
         """Return the ids of the jobs whose message no worker has fetched yet. Raises QueueUnavailable."""
         with _translated():
             ids: list[bytes] = self._redis.lrange(f"dramatiq:{QUEUE}", 0, -1)
         return {redis_id.decode(errors="replace").partition(":")[0] for redis_id in ids}
 
-    def messages(self) -> int:
+    def size(self) -> int:
         """Count the messages that are queued or being worked on. Raises QueueUnavailable."""
         with _translated():
             return int(self._redis.hlen(f"dramatiq:{QUEUE}.msgs"))
@@ -126,24 +126,24 @@ class Bell:
     def workers(self) -> list[dict[str, Any]]:
         """Return what each live worker said of itself. Raises QueueUnavailable."""
         with _translated():
-            keys = sorted(self._redis.scan_iter(match=f"{_PRESENCE}*"))
+            keys = sorted(self._redis.scan_iter(match=f"{_WORKER_KEY}*"))
             said = self._redis.mget(keys) if keys else []
         return [json.loads(text) for text in said if text]
 
 
-_PRESENCE = "backdrop:worker:"
+_WORKER_KEY = "backdrop:worker:"
 #: A worker that has been silent this long, in seconds, is no longer listed.
-PRESENCE_TTL = 30
+HEARTBEAT_TTL = 30
 
 
-def announce(client: Any, name: str, about: dict[str, Any]) -> None:
-    """List a worker, with its device and networks, for PRESENCE_TTL seconds. Raises RedisError."""
-    client.set(f"{_PRESENCE}{name}", json.dumps(about), ex=PRESENCE_TTL)
+def register_worker(client: Any, name: str, about: dict[str, Any]) -> None:
+    """Register a worker, with its device and networks, for HEARTBEAT_TTL seconds. Raises RedisError."""
+    client.set(f"{_WORKER_KEY}{name}", json.dumps(about), ex=HEARTBEAT_TTL)
 
 
-def withdraw(client: Any, name: str) -> None:
+def unregister_worker(client: Any, name: str) -> None:
     """Take a worker off the list. Raises RedisError."""
-    client.delete(f"{_PRESENCE}{name}")
+    client.delete(f"{_WORKER_KEY}{name}")
 
 
 @contextlib.contextmanager

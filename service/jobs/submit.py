@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import logging
 from dataclasses import dataclass
 
 from service.accounts.brands import Brands
@@ -10,14 +9,12 @@ from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
-from service.jobs.intake import Accepted, Order, Orders
+from service.jobs.dispatcher import Dispatcher
+from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
-from service.jobs.queue import Bell, QueueUnavailable
 from service.jobs.transitions import Jobs
-from service.storage.objects import ObjectNotFound, Objects
-from service.storage.registry import SourceDoomed
-
-logger = logging.getLogger(__name__)
+from service.storage.objects import Bucket, ObjectNotFound
+from service.storage.registry import SourceExpired
 
 SWAP_WORKFLOW = "background-swap-with-spec"
 
@@ -40,11 +37,11 @@ class Submit:
     """The use case, with what it needs. Lives as long as the process; safe in threads."""
 
     catalogue: Catalogue
-    orders: Orders
+    intake: JobIntake
     jobs: Jobs
     brands: Brands
-    sources: Objects
-    bell: Bell
+    sources: Bucket
+    dispatcher: Dispatcher
     max_photo_bytes: int
 
     def swap(
@@ -57,16 +54,16 @@ class Submit:
         request_id: str,
         idempotency_key: str | None,
     ) -> Accepted:
-        """Resolve every default, price, write ONE transaction, then ring the bell.
+        """Resolve every default, price, write ONE transaction, then enqueue the job.
 
         Raises SourceNotFound, SourceTooLarge, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
         IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is charged.
         """
         body_sha256 = _digest(raw_body, seed)
-        if idempotency_key and (first := self.orders.first_answer(client.id, idempotency_key, body_sha256)):
+        if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
             return first
         resolved = self._resolve(client, request, seed)
-        order = Order(
+        new = NewJob(
             request_id=request_id,
             client_id=client.id,
             workflow=SWAP_WORKFLOW,
@@ -79,11 +76,13 @@ class Submit:
             idempotency_key=idempotency_key or None,  # an empty header is none
         )
         try:
-            accepted = self.orders.accept(order)
-        except SourceDoomed as error:
+            accepted = self.intake.create(new)
+        except SourceExpired as error:
             raise SourceNotFound from error
         if not accepted.repeated:
-            self._ring(accepted.job_id)
+            # The job is committed and charged, whatever happens here: the sweep finds it missing on the queue, later.
+            with contextlib.suppress(*DATABASE_AWAY):
+                self.dispatcher.send([accepted.job_id])
         return accepted
 
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, *, seed: int | None) -> Plan:
@@ -93,10 +92,10 @@ class Submit:
         """
         resolved = self._resolve(client, request, seed)
         try:
-            outlook = self.orders.foresee(client.id, resolved.source_key)
-        except SourceDoomed as error:
+            preflight = self.intake.preflight(client.id, resolved.source_key)
+        except SourceExpired as error:
             raise SourceNotFound from error
-        return plan(resolved, outlook, self.catalogue)
+        return plan(resolved, preflight, self.catalogue)
 
     def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, seed: int | None) -> Resolved:
         """Return what is asked, with all that the client's brand of that name fills in."""
@@ -131,15 +130,6 @@ class Submit:
         if size > self.max_photo_bytes:
             raise SourceTooLarge
         return key
-
-    def _ring(self, job_id: str) -> None:
-        try:
-            self.bell.ring(job_id)
-        except QueueUnavailable as error:
-            # The job is committed and charged: the sweep sends it as soon as the queue is back.
-            logger.warning("queue unavailable, job %s waits for the sweep: %s", job_id, error)
-            with contextlib.suppress(*DATABASE_AWAY):  # then the sweep finds it missing on the queue, later
-                self.jobs.unsent(job_id)
 
 
 def _digest(raw_body: bytes, seed: int | None) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from service.database.engine import create_engine
-from service.jobs.intake import Orders
-from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.dispatcher import Dispatcher
+from service.jobs.intake import JobIntake
+from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 
@@ -16,49 +17,43 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """The use case, with what it needs. Durations are seconds."""
+class Sweeper:
+    """Sweeps the jobs, with what that needs. Durations are seconds."""
 
     jobs: Jobs
-    bell: Bell
+    queue: JobQueue
+    dispatcher: Dispatcher
     resend_after: float
     max_wait: float
-    orders: Orders
+    intake: JobIntake
 
-    def __call__(self) -> None:
+    def run_once(self) -> None:
         """Look once. Raises SQLAlchemyError; a queue server that is away only postpones the sending."""
-        for job_id in self.jobs.settle_lost(max_wait=self.max_wait):
+        for job_id in self.jobs.fail_abandoned(max_wait=self.max_wait):
             logger.warning("job %s: FAILURE, refunded by the sweep", job_id)
-        if freed := self.orders.free_old_keys():
+        if freed := self.intake.free_old_keys():
             logger.info("%d idempotency keys are free again", freed)
         try:
             # Before the rows are read: what is sent after this is not old enough to be missed.
-            waiting = self.bell.waiting()
+            waiting = self.queue.pending_job_ids()
         except QueueUnavailable as error:
             logger.warning("queue unavailable, nothing sent: %s", error)
             return
-        due = self.jobs.take_unsent(waiting=waiting, resend_after=self.resend_after)
-        while due:
-            try:
-                self.bell.ring(due[0])
-            except QueueUnavailable as error:
-                logger.warning("queue unavailable, %d jobs not sent: %s", len(due), error)
-                break
-            logger.info("job %s: sent again", due.pop(0))
-        # The queue went away in between: each further try would take seconds.
-        for job_id in due:
-            self.jobs.unsent(job_id)
+        due = self.jobs.claim_unsent(waiting=waiting, resend_after=self.resend_after)
+        for job_id in self.dispatcher.send(due):
+            logger.info("job %s: sent again", job_id)
 
 
-def build_sweep(settings: Settings) -> Sweep:
-    """Put a sweep together on the settings' database and queue."""
+def build_sweeper(settings: Settings) -> Sweeper:
+    """Put a sweeper together on the settings' database and queue."""
     engine = create_engine(settings.sqlalchemy_url)
     jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
-    orders = Orders(engine, key_ttl=settings.idempotency_ttl)
-    return Sweep(jobs, Bell(settings.queue_url), settings.resend_after, settings.max_wait, orders)
+    intake = JobIntake(engine, key_ttl=settings.idempotency_ttl)
+    queue = JobQueue(settings.queue_url)
+    return Sweeper(jobs, queue, Dispatcher(jobs, queue), settings.resend_after, settings.max_wait, intake)
 
 
-def keep_sweeping(sweep: Sweep, *, every: float, grace: float, stopping: threading.Event) -> None:
+def keep_sweeping(sweeper: Sweeper, *, every: float, grace: float, stopping: threading.Event) -> None:
     """Sweep until told to stop. A database that is away is waited for, and `grace` seconds more.
 
     It was away from the workers as well: their leases ran out with nobody dead, and they need that long to renew them.
@@ -67,12 +62,12 @@ def keep_sweeping(sweep: Sweep, *, every: float, grace: float, stopping: threadi
     while True:
         try:
             if away:
-                sweep.orders.free_old_keys()  # takes nothing from anyone; tells whether the database can write again
+                sweeper.intake.free_old_keys()  # takes nothing from anyone; tells whether the database can write again
                 away = False
                 logger.info("the database is back; looking again in %.0f s", grace)
                 if stopping.wait(grace):
                     return
-            sweep()
+            sweeper.run_once()
         except sa.exc.SQLAlchemyError:
             away = True
             logger.exception("sweep failed; it will look again")

@@ -101,7 +101,7 @@ class Jobs:
             return None
         return Claim(job_id, row.client_id, token, row.attempt, row.spec, row.source_key)
 
-    def keep(self, claim: Claim, *, stage: str | None = None, progress: float | None = None) -> None:
+    def renew_lease(self, claim: Claim, *, stage: str | None = None, progress: float | None = None) -> None:
         """Renew the lease, and say how far the job is. Raises LeaseLost."""
         values: dict[str, Any] = {"lease_until": db_now(self._lease)}
         if stage is not None:
@@ -109,12 +109,12 @@ class Jobs:
         with self._engine.begin() as connection:
             self._fenced(connection, claim, values)
 
-    def hand_back(self, claim: Claim, *, after: float = 0.0, uncounted: bool = False) -> None:
-        """End the attempt without a result; the sweep sends the job again after that many seconds.
+    def release(self, claim: Claim, *, after: float = 0.0, count_attempt: bool = True) -> None:
+        """Release the claim: end the attempt without a result; the sweep sends the job again after that many seconds.
 
-        `uncounted`: the attempt was not the job's fault (the worker was told to stop). Raises LeaseLost.
+        `count_attempt` False: the attempt was not the job's fault (the worker was told to stop). Raises LeaseLost.
         """
-        attempt = jobs.c.attempt - 1 if uncounted else jobs.c.attempt
+        attempt = jobs.c.attempt if count_attempt else jobs.c.attempt - 1
         values = {
             "lease_until": db_now(after),
             "lease_token": None,
@@ -148,13 +148,13 @@ class Jobs:
 
     # The sweep's side
 
-    def unsent(self, job_id: str) -> None:
-        """Remember that the job's message did not go out."""
+    def mark_unsent(self, job_id: str) -> None:
+        """Mark the job as unsent: its message did not go out."""
         with self._engine.begin() as connection:
             connection.execute(jobs.update().where(jobs.c.id == job_id, UNFINISHED).values(sent_at=None))
 
-    def take_unsent(self, *, waiting: Set[str], resend_after: float) -> list[str]:
-        """Mark as sent, and return, the jobs that need a message: never sent, or given up by their worker.
+    def claim_unsent(self, *, waiting: Set[str], resend_after: float) -> list[str]:
+        """Claim, for the caller to send, the jobs that need a message: unsent, or given up by their worker.
 
         `waiting`: the jobs whose message waits on the queue. Who is not among them, and was sent `resend_after` seconds
         ago, needs another one: the queue has lost it, or a worker that fetched it never saw it.
@@ -176,7 +176,7 @@ class Jobs:
                 ).scalars()
         return sorted(taken)
 
-    def settle_lost(self, *, max_wait: float) -> list[str]:
+    def fail_abandoned(self, *, max_wait: float) -> list[str]:
         """Fail and refund the jobs that killed every worker, and those that nobody started in `max_wait` seconds."""
         crashed = sa.and_(_LEASE_OVER, jobs.c.attempt >= self._max_attempts)
         waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= db_now(-max_wait))
@@ -184,11 +184,11 @@ class Jobs:
             (crashed, Failure("worker_lost", "The workers that ran this job died. The credits are back; try again.")),
             (waited, Failure("queue_timeout", "No worker was free in time. The credits are back; try again later.")),
         ]
-        settled: list[str] = []
+        failed: list[str] = []
         for which, failure in reasons:
             with self._engine.begin() as connection:
-                settled += _end(connection, which, failure)
-        return settled
+                failed += _end(connection, which, failure)
+        return failed
 
 
 def _held(claim: Claim) -> sa.ColumnElement[bool]:

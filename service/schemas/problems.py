@@ -161,7 +161,7 @@ def _on_database(request: AnyRequest, error: Exception) -> Response[Any]:
     return problem(503, "database_unavailable", detail, {"Retry-After": "5"}).to_response(request)
 
 
-def _on_doubt(request: AnyRequest, error: OutcomeUnknown) -> Response[Any]:
+def _on_outcome_unknown(request: AnyRequest, error: OutcomeUnknown) -> Response[Any]:
     logger.error("an order's outcome is unknown", exc_info=error)
     detail = (
         "The database went away while it took this request, which may have been charged. Send it again with the same"
@@ -188,7 +188,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     IdempotencyInFlight: _on_in_flight,
     JobFinished: _on_finished,
     StoreUnavailable: _on_store,
-    OutcomeUnknown: _on_doubt,
+    OutcomeUnknown: _on_outcome_unknown,
     **dict.fromkeys(DATABASE_AWAY, _on_database),
     ProblemDetailsException: lambda request, error: error.to_response(request),
     Exception: _on_unexpected,

@@ -6,7 +6,7 @@ from litestar import Request
 from litestar.datastructures import State
 
 from service.catalogue.catalogue import preset_json
-from service.jobs.intake import Asked
+from service.jobs.intake import JobRequest
 from service.jobs.plan import Plan
 from service.jobs.records import Job, Render
 from service.jobs.states import JobState
@@ -21,7 +21,7 @@ from service.schemas.responses import (
     SourceView,
     SwapPlan,
 )
-from service.storage.objects import Objects, content_type_of
+from service.storage.objects import Bucket, content_type_of
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -33,7 +33,7 @@ def base_url(request: AnyRequest) -> str:
 
 def render_view(request: AnyRequest, state: State, render: Render) -> RenderView:
     """Show a render, with a download URL made for this answer."""
-    objects: Objects = state.renders
+    objects: Bucket = state.renders
     signed = objects.download_url(render.key, render.content_type, base_url(request))
     kept = {name: getattr(render, name) for name in RenderView.model_fields if hasattr(render, name)}
     kept["report"] = Report.model_validate(render.report)
@@ -48,11 +48,11 @@ def job_view(request: AnyRequest, state: State, job: Job, render: Render | None)
     return JobView(**kept, job_id=job.id, error=error, render=shown)
 
 
-def asked_view(request: AnyRequest, state: State, asked: Asked) -> JobRequestView:
+def asked_view(request: AnyRequest, state: State, asked: JobRequest) -> JobRequestView:
     """Show what was asked of a job, with a download URL of its photo made for this answer."""
     source = None
     if asked.source_key is not None:
-        objects: Objects = state.sources
+        objects: Bucket = state.sources
         content_type = content_type_of(asked.source_key)
         signed = objects.download_url(asked.source_key, content_type, base_url(request))
         source = SourceView(url=signed.url, url_expires_at=signed.expires_at, content_type=content_type)

@@ -1,26 +1,26 @@
 """The two buckets of an installation, of the kind that its settings name."""
 
 from service.settings import Settings
-from service.storage.directory import DirectoryObjects
-from service.storage.objects import Objects
-from service.storage.s3 import S3Objects
+from service.storage.directory import DirectoryBucket
+from service.storage.objects import Bucket
+from service.storage.s3 import S3Bucket
 from service.storage.signing import UrlSigner
 
 
-def open_buckets(settings: Settings) -> tuple[Objects, Objects]:
+def open_buckets(settings: Settings) -> tuple[Bucket, Bucket]:
     """Return the buckets of uploaded photos and of renders, as the settings name them. Contacts nothing."""
     names = (settings.s3_source_bucket, settings.s3_render_bucket) if settings.store == "s3" else ("sources", "renders")
     sources, renders = (_open_bucket(settings, name) for name in names)
     return sources, renders
 
 
-def _open_bucket(settings: Settings, name: str) -> Objects:
+def _open_bucket(settings: Settings, name: str) -> Bucket:
     if settings.store == "s3":
-        return S3Objects(
+        return S3Bucket(
             name,
             endpoint_url=settings.s3_endpoint_url,
             public_endpoint_url=settings.s3_public_endpoint_url,
             url_ttl=settings.url_ttl,
         )
     signer = UrlSigner(settings.signing_secret())
-    return DirectoryObjects(settings.home / "objects" / name, bucket=name, signer=signer, url_ttl=settings.url_ttl)
+    return DirectoryBucket(settings.home / "objects" / name, bucket=name, signer=signer, url_ttl=settings.url_ttl)

@@ -1,4 +1,4 @@
-"""What swaps keep for later ones in the object store, by content: nothing stale, broken or another's is ever used.
+"""The cache of what swaps make for later ones, by content: nothing stale, broken or another's is ever used.
 
 A key is made of the client, what the thing was made from, and a digest of the code and the libraries that made it; the
 object begins with a seal over key and bytes. Whatever breaks here costs time and no job.
@@ -15,42 +15,42 @@ from pathlib import Path
 from pipeline.cutout.cache import Kind
 from service.database.engine import DATABASE_AWAY
 from service.settings import Settings
-from service.storage.directory import DirectoryObjects
-from service.storage.objects import ObjectError, ObjectNotFound, Objects
-from service.storage.registry import Stored
+from service.storage.directory import DirectoryBucket
+from service.storage.objects import Bucket, ObjectError, ObjectNotFound
+from service.storage.registry import ObjectRegistry
 from service.storage.signing import UrlSigner
 
 logger = logging.getLogger(__name__)
 
 #: The heaviest thing that is kept or fetched.
-MOST_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 _SEAL = hashlib.sha256().digest_size
 #: Libraries whose arithmetic or decoding is in what is kept.
 _LIBRARIES = ("numpy", "pillow", "scipy", "onnxruntime", "onnxruntime-gpu", "torch", "diffusers", "transformers")
 
 
-def unannounced(kind: Kind, key: str) -> None:
+def register_nowhere(kind: Kind, key: str) -> None:
     """Tell nobody that something is kept."""
 
 
-class Kept:
-    """What one client's swaps keep, in one bucket; for one thread, and as long as one job.
+class ObjectCache:
+    """The cache of one client's swaps, in one bucket; for one thread, and as long as one job.
 
-    `announce` is called with the account's name of the kind and the key before an object is stored, and when it is used
+    `register` is called with the account's name of the kind and the key before an object is stored, and when it is used
     again. `kinds`: what is kept at all. A store or a database that is away is not asked again.
     """
 
     def __init__(
         self,
-        objects: Objects,
+        objects: Bucket,
         client: str,
         *,
-        announce: Callable[[Kind, str], None] = unannounced,
+        register: Callable[[Kind, str], None] = register_nowhere,
         kinds: frozenset[Kind] = frozenset({"cutouts", "scenes"}),
     ) -> None:
         self._objects = objects
         self._client = client
-        self._announce = announce
+        self._register = register
         self._kinds = kinds
         self._away = False
 
@@ -60,7 +60,7 @@ class Kept:
         if self._away or kind not in self._kinds:
             return None
         try:
-            sealed = self._objects.get(key, max_bytes=MOST_BYTES)
+            sealed = self._objects.get(key, max_bytes=MAX_BYTES)
         except ObjectNotFound:
             return None
         except ObjectError as error:
@@ -70,7 +70,7 @@ class Kept:
             logger.warning("%s: not what was kept there; it is made anew", key)
             return None
         try:
-            self._announce(kind, key)
+            self._register(kind, key)
         except DATABASE_AWAY as error:
             self._give_up(key, error)
         return sealed[_SEAL:]
@@ -78,10 +78,10 @@ class Kept:
     def put(self, kind: Kind, name: str, data: bytes) -> None:
         """Keep bytes under a name, in place of what is there."""
         key = self.key(kind, name)
-        if self._away or kind not in self._kinds or len(data) > MOST_BYTES - _SEAL:
+        if self._away or kind not in self._kinds or len(data) > MAX_BYTES - _SEAL:
             return
         try:
-            self._announce(kind, key)
+            self._register(kind, key)
             self._objects.put(key, _seal(key, data) + data, "application/octet-stream")
         except (ObjectError, *DATABASE_AWAY) as error:
             self._give_up(key, error)
@@ -96,24 +96,24 @@ class Kept:
         self._away = True
 
 
-def keeper(settings: Settings, objects: Objects, stored: Stored) -> Callable[[str], Kept]:
-    """Return what gives a client's `Kept` in the bucket of renders, with a row for all that it keeps."""
+def client_caches(settings: Settings, objects: Bucket, registry: ObjectRegistry) -> Callable[[str], ObjectCache]:
+    """Return what gives a client's cache in the bucket of renders, with a row for each object in it."""
     days: dict[Kind, float] = {"cutouts": settings.cutout_days, "scenes": settings.background_days}
     kinds = frozenset(kind for kind, kept in days.items() if kept)
 
-    def kept_of(client_id: str) -> Kept:
-        def announce(kind: Kind, key: str) -> None:
-            stored.announce(kind, key, client_id=client_id)
+    def cache_for(client_id: str) -> ObjectCache:
+        def register(kind: Kind, key: str) -> None:
+            registry.register(kind, key, client_id=client_id)
 
-        return Kept(objects, client_id, announce=announce, kinds=kinds)
+        return ObjectCache(objects, client_id, register=register, kinds=kinds)
 
-    return kept_of
+    return cache_for
 
 
-def kept_in(folder: Path) -> Kept:
-    """Return what is kept in a folder of this machine, without a service; it grows until the folder is deleted."""
+def folder_cache(folder: Path) -> ObjectCache:
+    """Return a cache in a folder of this machine, without a service; it grows until the folder is deleted."""
     # Its URLs are never asked for.
-    return Kept(DirectoryObjects(folder, bucket="kept", signer=UrlSigner(b""), url_ttl=0), "local")
+    return ObjectCache(DirectoryBucket(folder, bucket="kept", signer=UrlSigner(b""), url_ttl=0), "local")
 
 
 @cache

@@ -14,7 +14,7 @@ from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, S
 from service.storage.signing import UrlSigner
 
 
-class DirectoryObjects:
+class DirectoryBucket:
     """A directory as a bucket; the API itself takes and serves the bytes under `/v1/files/<bucket>/`."""
 
     def __init__(self, root: Path, *, bucket: str, signer: UrlSigner, url_ttl: int) -> None:
@@ -78,7 +78,7 @@ class DirectoryObjects:
         with _os_errors(key):
             self._path(key).unlink(missing_ok=True)
 
-    def tidy(self) -> None:
+    def remove_partial_writes(self) -> None:
         """Remove temporary files whose writers were killed: those that nobody has written to for an hour."""
         with _os_errors(str(self._unfinished)):
             for left in self._unfinished.glob("*"):

@@ -14,73 +14,73 @@ from functools import partial
 from service.database.engine import create_engine
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.objects import ObjectNotFound, Objects, StoreUnavailable
-from service.storage.registry import Bucket, Stored
+from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
+from service.storage.registry import BucketName, ObjectRegistry
 
 logger = logging.getLogger(__name__)
 
 #: Objects taken at once, so that no transaction is long.
 _BATCH = 100
-#: Seconds between an object's doom and its end: a submit that saw it before has ended by then.
-DOOM = 60.0
+#: Seconds between an object's mark as expired and its end: a submit that saw it before has ended by then.
+DELETE_DELAY = 60.0
 _DAY = 86_400.0
 
 
 @dataclass(frozen=True)
-class Expiry:
-    """The use case, with what it needs. Durations are seconds; None: for ever."""
+class Expirer:
+    """Expires objects, with what that needs. Durations are seconds; None: for ever."""
 
-    stored: Stored
-    buckets: dict[Bucket, Objects]
+    registry: ObjectRegistry
+    buckets: dict[BucketName, Bucket]
     source_age: float | None
     render_age: float | None
     #: After that long an attempt can't be storing its picture any more.
     attempt_ends: float
-    doom: float = DOOM
+    delete_delay: float = DELETE_DELAY
     cutout_age: float | None = None
     #: Of pinned backgrounds.
     scene_age: float | None = None
 
-    def __call__(self) -> None:
+    def run_once(self) -> None:
         """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
-        stored = self.stored
+        registry = self.registry
         if self.source_age is not None:
-            _all(stored.doom_sources, self.source_age)
+            _all(registry.mark_expired_sources, self.source_age)
         if self.render_age is not None:
-            _all(stored.doom_renders, self.render_age)
-        kept: tuple[tuple[Bucket, float | None], ...] = (("cutouts", self.cutout_age), ("scenes", self.scene_age))
+            _all(registry.mark_expired_renders, self.render_age)
+        kept: tuple[tuple[BucketName, float | None], ...] = (("cutouts", self.cutout_age), ("scenes", self.scene_age))
         for bucket, age in kept:
             if age is not None:
-                _all(partial(stored.doom_kept, bucket), age)
-        _all(stored.doom_abandoned, self.attempt_ends)
+                _all(partial(registry.mark_expired_cached, bucket), age)
+        _all(registry.mark_expired_abandoned, self.attempt_ends)
         try:
             self._delete()
             for objects in {id(objects): objects for objects in self.buckets.values()}.values():
-                objects.tidy()
+                objects.remove_partial_writes()
         except StoreUnavailable as error:
             logger.warning("object store unavailable, the rest is deleted later: %s", error)
 
     def _delete(self) -> None:
-        while doomed := self.stored.doomed(since=self.doom, most=_BATCH):
-            for gone in doomed:
+        while expired := self.registry.expired(since=self.delete_delay, limit=_BATCH):
+            for gone in expired:
                 try:
                     with contextlib.suppress(ObjectNotFound):  # no key of ours: nothing can lie under it
                         self.buckets[gone.bucket].delete(gone.key)
                 except StoreUnavailable:
                     # The next look must not stumble over the same one first.
-                    self.stored.postpone(gone)
+                    self.registry.retry_later(gone)
                     raise
-                self.stored.forget(gone)
-            logger.info("%d objects deleted", len(doomed))
+                self.registry.delete_row(gone)
+            logger.info("%d objects deleted", len(expired))
 
 
-def _all(doom: Callable[..., int], age: float) -> None:
-    while doom(older_than=age, most=_BATCH):
+def _all(mark: Callable[..., int], age: float) -> None:
+    while mark(older_than=age, limit=_BATCH):
         pass
 
 
-def build_expiry(settings: Settings) -> Expiry:
-    """Put an expiry together on the settings' database and store."""
+def build_expirer(settings: Settings) -> Expirer:
+    """Put an expirer together on the settings' database and store."""
     sources, renders = open_buckets(settings)
     days = settings.source_days, settings.render_days
     # A key can be uploaded to until its URL expires: it is as old as that.
@@ -90,9 +90,9 @@ def build_expiry(settings: Settings) -> Expiry:
     cutout_age, scene_age = (
         max(_DAY * kept, settings.attempt_ends) for kept in (cutout_days, settings.background_days)
     )
-    buckets: dict[Bucket, Objects] = {"sources": sources, "renders": renders, "cutouts": renders, "scenes": renders}
-    return Expiry(
-        Stored(create_engine(settings.sqlalchemy_url)),
+    buckets: dict[BucketName, Bucket] = {"sources": sources, "renders": renders, "cutouts": renders, "scenes": renders}
+    return Expirer(
+        ObjectRegistry(create_engine(settings.sqlalchemy_url)),
         buckets,
         source_age=None if source_age is None else source_age + settings.url_ttl,
         render_age=render_age,
@@ -102,11 +102,11 @@ def build_expiry(settings: Settings) -> Expiry:
     )
 
 
-def keep_expiring(expiry: Expiry, *, every: float, stopping: threading.Event) -> None:
+def keep_expiring(expirer: Expirer, *, every: float, stopping: threading.Event) -> None:
     """Look until told to stop, whatever breaks."""
     while True:
         try:
-            expiry()
+            expirer.run_once()
         except Exception:  # whatever it was: nobody would notice that this thread has ended
             logger.exception("expiry failed; it will look again")
         if stopping.wait(every):

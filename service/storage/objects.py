@@ -1,4 +1,4 @@
-"""Objects: what photos and renders are kept in. `buckets` opens one of the two kinds; both pass the same tests.
+"""Buckets: what photos and renders are kept in. `buckets` opens one of the two kinds; both pass the same tests.
 
 ObjectError
   ObjectNotFound      there is nothing under that key, or it is no key
@@ -49,8 +49,8 @@ class SignedUrl:
     expires_at: datetime
 
 
-class Objects(Protocol):
-    """One bucket. Keys are letters, digits, `-` and `_`, in segments parted by `/` or `.`."""
+class Bucket(Protocol):
+    """A bucket of objects. Keys are letters, digits, `-` and `_`, in segments parted by `/` or `.`."""
 
     def get(self, key: str, *, max_bytes: int) -> bytes:
         """Return an object whole. Raises ObjectNotFound, ObjectTooLarge, StoreUnavailable."""
@@ -64,7 +64,7 @@ class Objects(Protocol):
     def delete(self, key: str) -> None:
         """Delete an object; none there is no error. Raises StoreUnavailable."""
 
-    def tidy(self) -> None:
+    def remove_partial_writes(self) -> None:
         """Remove what writes that were cut off have left behind. Raises StoreUnavailable."""
 
     def keys(self) -> Iterator[str]:

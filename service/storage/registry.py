@@ -1,8 +1,8 @@
-"""What lies in the object store, by the database's account.
+"""The registry of what lies in the object store, by the database's account.
 
 A row is written before its object can exist and goes after it, so no crash leaves an object that nobody knows of. An
-object is doomed first: from then on nothing new may need it, and `service.storage.expiry` deletes it. Times are the
-database's.
+object is marked as expired first (`doomed_at`): from then on nothing new may need it, and `service.storage.expiry`
+deletes it. Times are the database's.
 """
 
 from collections.abc import Mapping
@@ -16,95 +16,95 @@ from service.database.clock import db_now
 from service.database.tables import UNFINISHED, jobs, renders, stored_objects
 
 #: What is counted apart. Cut-outs and pinned backgrounds ("scenes") lie in the bucket of renders, by their own names.
-Bucket = Literal["sources", "renders", "cutouts", "scenes"]
+BucketName = Literal["sources", "renders", "cutouts", "scenes"]
 #: Those that can be made again.
-KEPT: tuple[Bucket, ...] = ("cutouts", "scenes")
+CACHED: tuple[BucketName, ...] = ("cutouts", "scenes")
 
 
-class SourceDoomed(LookupError):
+class SourceExpired(LookupError):
     """Raised when a photo has expired, though its bytes may still be there."""
 
 
 @dataclass(frozen=True)
-class Doomed:
-    """An object that must go."""
+class ExpiredObject:
+    """An object that is marked as expired, and must go."""
 
-    bucket: Bucket
+    bucket: BucketName
     key: str
 
 
 def use_source(connection: sa.Connection, client_id: str, key: str) -> None:
-    """Note in a submit's own transaction that a photo is needed. Raises SourceDoomed.
+    """Note in a submit's own transaction that a photo is needed. Raises SourceExpired.
 
     A photo that came into the bucket another way is known from here on.
     """
     row = {"bucket": "sources", "key": key, "client_id": client_id}
     used = _upsert(connection, row, {"used_at": db_now()}, stored_objects.c.doomed_at.is_(None))
     if connection.execute(used.returning(stored_objects.c.key)).first() is None:
-        raise SourceDoomed(key)
+        raise SourceExpired(key)
 
 
 def check_source(connection: sa.Connection, key: str) -> None:
-    """Look whether a photo may be needed, as `use_source` would, and note nothing. Raises SourceDoomed."""
-    doomed = sa.select(stored_objects.c.key).where(
+    """Look whether a photo may be needed, as `use_source` would, and note nothing. Raises SourceExpired."""
+    expired = sa.select(stored_objects.c.key).where(
         stored_objects.c.bucket == "sources", stored_objects.c.key == key, stored_objects.c.doomed_at.is_not(None)
     )
-    if connection.execute(doomed).first() is not None:
-        raise SourceDoomed(key)
+    if connection.execute(expired).first() is not None:
+        raise SourceExpired(key)
 
 
-class Stored:
-    """The account of one database. Lives as long as the process; safe in threads."""
+class ObjectRegistry:
+    """The registry in one database. Lives as long as the process; safe in threads."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def announce(self, bucket: Bucket, key: str, *, client_id: str, job_id: str | None = None) -> None:
-        """Write down an object that is about to be stored, for the first time or again."""
+    def register(self, bucket: BucketName, key: str, *, client_id: str, job_id: str | None = None) -> None:
+        """Register an object that is about to be stored, for the first time or again."""
         row = {"bucket": bucket, "key": key, "client_id": client_id, "job_id": job_id}
         with self._engine.begin() as connection:
             connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
 
-    def doom_sources(self, *, older_than: float, most: int) -> int:
-        """Doom photos that no job has asked for in that many seconds, and that no unfinished job needs."""
+    def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
+        """Mark as expired the photos that no job has asked for in that many seconds and no unfinished job needs."""
         needed = sa.select(jobs.c.source_key).where(UNFINISHED)
         unused = [
             stored_objects.c.bucket == "sources",
             stored_objects.c.doomed_at.is_(None),
             stored_objects.c.used_at <= db_now(-older_than),
         ]
-        query = sa.select(stored_objects.c.key).where(*unused, stored_objects.c.key.not_in(needed)).limit(most)
+        query = sa.select(stored_objects.c.key).where(*unused, stored_objects.c.key.not_in(needed)).limit(limit)
         with self._engine.begin() as connection:
             keys = list(connection.execute(query).scalars())
             # Asked again: a submit that committed since has made it younger, and one that comes now waits for this.
-            doomed = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
-            return connection.execute(doomed).rowcount if keys else 0
+            marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
+            return connection.execute(marked).rowcount if keys else 0
 
-    def doom_kept(self, bucket: Bucket, *, older_than: float, most: int) -> int:
-        """Doom what can be made again and no job has used in that many seconds."""
+    def mark_expired_cached(self, bucket: BucketName, *, older_than: float, limit: int) -> int:
+        """Mark as expired what can be made again and no job has used in that many seconds."""
         unused = [
             stored_objects.c.bucket == bucket,
             stored_objects.c.doomed_at.is_(None),
             stored_objects.c.used_at <= db_now(-older_than),
         ]
-        keys = sa.select(stored_objects.c.key).where(*unused).limit(most)
+        keys = sa.select(stored_objects.c.key).where(*unused).limit(limit)
         with self._engine.begin() as connection:
-            doomed = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
-            return connection.execute(doomed).rowcount
+            marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
+            return connection.execute(marked).rowcount
 
-    def doom_renders(self, *, older_than: float, most: int) -> int:
-        """Doom renders of that many seconds, and delete their rows: their jobs stay, with no render to show."""
+    def mark_expired_renders(self, *, older_than: float, limit: int) -> int:
+        """Mark as expired the renders of that many seconds, and delete their rows; their jobs stay, with no render."""
         query = sa.select(renders.c.public_id, renders.c.key, renders.c.client_id).order_by(renders.c.created_at)
         with self._engine.begin() as connection:
-            old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(most)).all()
+            old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(limit)).all()
             for row in old:
-                announced = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
-                connection.execute(_upsert(connection, announced, {"doomed_at": db_now()}))
+                registered = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
+                connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
             connection.execute(renders.delete().where(renders.c.public_id.in_([row.public_id for row in old])))
             return len(old)
 
-    def doom_abandoned(self, *, older_than: float, most: int) -> int:
-        """Doom pictures of attempts that died between storing and finishing, once their job is over.
+    def mark_expired_abandoned(self, *, older_than: float, limit: int) -> int:
+        """Mark as expired the pictures of attempts that died between storing and finishing, once their job is over.
 
         `older_than`: seconds after which an attempt can't be storing any more. Returns how many pictures of finished
         jobs it looked at: those that a render names are not looked at again.
@@ -118,7 +118,7 @@ class Stored:
                 isouter=True,
             )
             .where(stored_objects.c.used_at <= db_now(-older_than), ~UNFINISHED)
-            .limit(most)
+            .limit(limit)
         )
         with self._engine.begin() as connection:
             found = connection.execute(finished).all()
@@ -129,30 +129,30 @@ class Stored:
                 connection.execute(pictures.where(stored_objects.c.key.in_(keys)).values(**values))
             return len(found)
 
-    def doomed(self, *, since: float, most: int) -> list[Doomed]:
-        """Return objects that were doomed that many seconds ago, the longest doomed first."""
+    def expired(self, *, since: float, limit: int) -> list[ExpiredObject]:
+        """Return objects that were marked as expired that many seconds ago, the longest expired first."""
         query = (
             sa.select(stored_objects.c.bucket, stored_objects.c.key)
             .where(stored_objects.c.doomed_at <= db_now(-since))
             .order_by(stored_objects.c.doomed_at)
-            .limit(most)
+            .limit(limit)
         )
         with self._engine.connect() as connection:
-            return [Doomed(row.bucket, row.key) for row in connection.execute(query)]
+            return [ExpiredObject(row.bucket, row.key) for row in connection.execute(query)]
 
-    def forget(self, gone: Doomed) -> None:
-        """Delete the row of an object that is deleted; what was announced again since may be there again."""
+    def delete_row(self, gone: ExpiredObject) -> None:
+        """Delete the row of an object that is deleted; what was registered again since may be there again."""
         with self._engine.begin() as connection:
             connection.execute(stored_objects.delete().where(_is(gone), stored_objects.c.doomed_at.is_not(None)))
 
-    def postpone(self, kept: Doomed) -> None:
+    def retry_later(self, kept: ExpiredObject) -> None:
         """Put an object that could not be deleted behind all others."""
         with self._engine.begin() as connection:
             still = stored_objects.c.doomed_at.is_not(None)
             connection.execute(stored_objects.update().where(_is(kept), still).values(doomed_at=db_now()))
 
 
-def _is(stored: Doomed) -> sa.ColumnElement[bool]:
+def _is(stored: ExpiredObject) -> sa.ColumnElement[bool]:
     return sa.and_(stored_objects.c.bucket == stored.bucket, stored_objects.c.key == stored.key)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
 
 
-class S3Objects:
+class S3Bucket:
     """A bucket of S3 or of a server that speaks its protocol, through boto3."""
 
     def __init__(self, bucket: str, *, endpoint_url: str | None, public_endpoint_url: str | None, url_ttl: int) -> None:
@@ -68,7 +68,7 @@ class S3Objects:
         with self._translated(key):
             self._s3.delete_object(Bucket=self._bucket, Key=checked(key))
 
-    def tidy(self) -> None:
+    def remove_partial_writes(self) -> None:
         """Do nothing: S3 keeps a PUT whole or not at all."""
 
     def keys(self) -> Iterator[str]:

@@ -66,8 +66,8 @@ def swap_file(
 ) -> SwapResult:
     """Read a photo, write the picture to `output` and its report to `output`.json.
 
-    `kept`, where given (`service.storage.cache.kept_in`), has the cut-outs of earlier swaps. Raises SpecInvalid and
-    PipelineError; then nothing is written.
+    `kept`, where given (`service.storage.cache.folder_cache`), has the cut-outs of earlier swaps. Raises SpecInvalid
+    and PipelineError; then nothing is written.
     """
     spec = build_spec(load_catalogue(), scene=scene, mood=mood, colours=colours, preset=preset, seed=seed)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())

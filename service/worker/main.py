@@ -25,24 +25,24 @@ from service.catalogue.catalogue import load_catalogue
 from service.database.engine import create_engine
 from service.jobs.queue import (
     ACTOR,
-    PRESENCE_TTL,
+    HEARTBEAT_TTL,
     QUEUE,
-    announce,
     build_broker,
+    register_worker,
     sender_client,
-    withdraw,
+    unregister_worker,
     worker_client,
 )
 from service.jobs.transitions import Jobs
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
-from service.storage.cache import keeper
-from service.storage.registry import Stored
+from service.storage.cache import client_caches
+from service.storage.registry import ObjectRegistry
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
 from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.networks import open_networks
-from service.worker.run import Run
+from service.worker.run import JobRunner
 
 logger = logging.getLogger(__name__)
 
@@ -56,30 +56,30 @@ def boot(
     """Put the worker together: broker, actor, and everything that a run needs."""
     engine = create_engine(settings.sqlalchemy_url)
     sources, renders = open_buckets(settings)
-    stored = Stored(engine)
-    run = Run(
+    registry = ObjectRegistry(engine)
+    runner = JobRunner(
         jobs=Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts),
         sources=sources,
         renders=renders,
-        stored=stored,
+        registry=registry,
         catalogue=load_catalogue(),
         networks=networks,
         limits=settings.limits,
         time_limit=settings.time_limit,
-        keep_every=settings.lease / 4,
+        lease_renewal_interval=settings.lease / 4,
         stopping=stopping,
-        end_after=_end_after,
+        arm_watchdog=_arm_watchdog,
         credentials=credentials,
-        kept_of=keeper(settings, renders, stored),
+        cache_for=client_caches(settings, renders, registry),
     )
     broker = build_broker(worker_client(settings.queue_url))
-    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(run.__call__)
+    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)
     # One thread: a diffusers pipeline is not thread-safe, and one GPU serves one picture at a time.
     return dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=100)
 
 
-def _end_after(seconds: float | None) -> None:
-    """End the process, its threads' stacks written to standard error, unless called again with None before that.
+def _arm_watchdog(seconds: float | None) -> None:
+    """Arm the watchdog: it ends the process, stacks written to standard error, unless None disarms it before.
 
     The interpreter's own watchdog needs none of its lock: a C call that hangs may hold it.
     """
@@ -90,26 +90,26 @@ def _end_after(seconds: float | None) -> None:
 
 
 @dataclass(frozen=True)
-class Presence:
-    """Keeps this worker on the list that `backdrop doctor` and `backdrop up` read."""
+class WorkerHeartbeat:
+    """The heartbeat of this worker: keeps it on the list that `backdrop doctor` and `backdrop up` read."""
 
     client: Any
     name: str
     about: dict[str, Any]
 
-    def announce(self) -> None:
-        """Say that this worker lives; a queue server that is away is no reason to die."""
+    def beat(self) -> None:
+        """Send one heartbeat; a queue server that is away is no reason to die."""
         try:
-            announce(self.client, self.name, self.about)
+            register_worker(self.client, self.name, self.about)
         except RedisError as error:
-            logger.warning("presence not announced: %s", error)
+            logger.warning("the heartbeat was not sent: %s", error)
 
-    def withdraw(self) -> None:
-        """Say that it stops."""
+    def stop(self) -> None:
+        """Take the worker off the list."""
         try:
-            withdraw(self.client, self.name)
+            unregister_worker(self.client, self.name)
         except RedisError as error:
-            logger.warning("presence not withdrawn: %s", error)
+            logger.warning("the worker was not taken off the list: %s", error)
 
 
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_networks) -> int:
@@ -132,17 +132,17 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_networ
     worker = boot(settings, networks, stopping=stopping, credentials=credentials)
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), **networks.versions}
-    presence = Presence(sender_client(settings.queue_url), name, about)
+    heartbeat = WorkerHeartbeat(sender_client(settings.queue_url), name, about)
     worker.start()
-    presence.announce()
+    heartbeat.beat()
     logger.info("ready for jobs")
-    while not stopping.wait(PRESENCE_TTL / 3):
-        presence.announce()
+    while not stopping.wait(HEARTBEAT_TTL / 3):
+        heartbeat.beat()
 
     def wind_down() -> None:
         # The running job sees `stopping` before its next step and hands itself back.
         worker.stop(timeout=int(settings.stop_grace * 1000))
-        presence.withdraw()
+        heartbeat.stop()
 
     # In a thread: a queue server that hangs would keep this one for ever.
     last = threading.Thread(target=wind_down, daemon=True)

@@ -25,15 +25,15 @@ from service.catalogue.specs import resolve_spec
 from service.database.engine import DATABASE_AWAY
 from service.jobs.records import Claim, LeaseLost, NewRender
 from service.jobs.transitions import Jobs
-from service.storage.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
-from service.storage.registry import Stored
+from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
+from service.storage.registry import ObjectRegistry
 
 logger = logging.getLogger(__name__)
 
 #: Share of the progress bar before the pipeline starts and after it ends.
 _FETCHED, _RENDERED = 0.02, 0.97
 #: How long, in seconds, what an attempt came to waits for a database that is away.
-_PATIENCE = 120.0
+_DATABASE_WAIT = 120.0
 
 
 class Stopping(Exception):
@@ -45,29 +45,29 @@ class TimeIsUp(Exception):
 
 
 @dataclass(frozen=True)
-class Run:
-    """What carrying out a job needs. Lives as long as the worker."""
+class JobRunner:
+    """Runs jobs, with what that needs. Lives as long as the worker."""
 
     jobs: Jobs
-    sources: Objects
-    renders: Objects
-    stored: Stored
+    sources: Bucket
+    renders: Bucket
+    registry: ObjectRegistry
     catalogue: Catalogue
     networks: Networks
     limits: Limits
     time_limit: float
     #: Seconds between renewals of the lease while a step keeps the thread busy.
-    keep_every: float
+    lease_renewal_interval: float
     #: Set when the worker is told to stop.
     stopping: threading.Event
-    #: Ends the process in so many seconds unless told None before: no exception can reach a C call that hangs.
-    end_after: Callable[[float | None], None]
+    #: The watchdog: ends the process in so many seconds unless given None before: no exception stops a hanging C call.
+    arm_watchdog: Callable[[float | None], None]
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
-    kept_of: Callable[[str], Cache] | None = None
+    cache_for: Callable[[str], Cache] | None = None
 
-    def __call__(self, job_id: str) -> None:
+    def run(self, job_id: str) -> None:
         """Run one attempt of a job. A message that comes late, or twice, does nothing."""
         claim = self.jobs.claim(job_id)
         if claim is None:
@@ -75,17 +75,17 @@ class Run:
             return
         logger.info("job %s: attempt %d", job_id, claim.attempt)
         over = threading.Event()
-        keeper = threading.Thread(target=self._keep_lease, args=(claim, over), daemon=True)
-        keeper.start()
-        self.end_after(self.time_limit + 2 * self.keep_every)
+        renewal = threading.Thread(target=self._renew_lease, args=(claim, over), daemon=True)
+        renewal.start()
+        self.arm_watchdog(self.time_limit + 2 * self.lease_renewal_interval)
         try:
             self._attempt(claim)
         except LeaseLost:
             logger.warning("job %s: lease lost, attempt %d dropped", job_id, claim.attempt)
         finally:
-            self.end_after(None)
+            self.arm_watchdog(None)
             over.set()
-            keeper.join()
+            renewal.join()
 
     def _attempt(self, claim: Claim) -> None:
         try:
@@ -97,7 +97,7 @@ class Run:
         except TimeIsUp:
             self._fail(claim, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
         except Stopping:
-            self._settle(claim, lambda: self.jobs.hand_back(claim, uncounted=True))
+            self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
             logger.info("job %s: handed back", claim.job_id)
         except StoreUnavailable as error:
             self._again(claim, "store_unavailable", "The object store did not answer.", error)
@@ -121,7 +121,7 @@ class Run:
             if time.monotonic() > deadline:
                 raise TimeIsUp
             try:
-                self.jobs.keep(claim, stage=stage, progress=fraction)
+                self.jobs.renew_lease(claim, stage=stage, progress=fraction)
             except DATABASE_AWAY as error:
                 # Whether the lease is lost meanwhile shows at the next step, or at the end: no step is done in vain.
                 logger.warning("job %s: the database is away, %s not told: %s", claim.job_id, stage, error)
@@ -136,13 +136,13 @@ class Run:
             progress=lambda stage, fraction: progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
             credentials=self.credentials,
-            cache=self.kept_of(claim.client_id) if self.kept_of else None,
+            cache=self.cache_for(claim.client_id) if self.cache_for else None,
         )
         progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
-        announced = partial(self.stored.announce, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
-        self._settle(claim, announced)
+        registration = partial(self.registry.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
+        self._write_with_retry(claim, registration)
         self.renders.put(key, render.data, render.content_type)
         return render, key
 
@@ -164,28 +164,28 @@ class Run:
             report=report,
         )
         # Where the lease is lost by now the picture stays: a success whose answer was lost looks the same from here.
-        self._settle(claim, lambda: self.jobs.succeed(claim, new))
+        self._write_with_retry(claim, lambda: self.jobs.succeed(claim, new))
         logger.info("job %s: SUCCESS", claim.job_id)
 
     def _fail(self, claim: Claim, code: str, message: str) -> None:
-        self._settle(claim, lambda: self.jobs.fail(claim, code, message))
+        self._write_with_retry(claim, lambda: self.jobs.fail(claim, code, message))
         logger.info("job %s: FAILURE %s", claim.job_id, code)
 
     def _again(self, claim: Claim, code: str, message: str, error: BaseException) -> None:
-        """Hand the job back for another attempt, or fail it when it has had them all."""
+        """Release the job for another attempt, or fail it when it has had them all."""
         logger.error("job %s: attempt %d broke", claim.job_id, claim.attempt, exc_info=error)
         if not self.jobs.attempts_left(claim):
             self._fail(claim, code, message)
         else:
-            self._settle(claim, lambda: self.jobs.hand_back(claim, after=2.0**claim.attempt))
+            self._write_with_retry(claim, lambda: self.jobs.release(claim, after=2.0**claim.attempt))
 
-    def _settle(self, claim: Claim, move: Callable[[], None]) -> None:
-        """Write what the attempt came to; a database that is away is waited for, as nobody else can have the job then.
+    def _write_with_retry(self, claim: Claim, move: Callable[[], None]) -> None:
+        """Write what the attempt came to, with retries while the database is away: nobody else can have the job then.
 
         Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
         """
-        end = time.monotonic() + _PATIENCE
-        self.end_after(_PATIENCE + 2 * self.keep_every)
+        end = time.monotonic() + _DATABASE_WAIT
+        self.arm_watchdog(_DATABASE_WAIT + 2 * self.lease_renewal_interval)
         while True:
             try:
                 return move()
@@ -195,11 +195,11 @@ class Run:
                 logger.warning("job %s: the database is away, the result waits: %s", claim.job_id, error)
             self.stopping.wait(1.0)
 
-    def _keep_lease(self, claim: Claim, over: threading.Event) -> None:
+    def _renew_lease(self, claim: Claim, over: threading.Event) -> None:
         """Renew the lease while a step keeps the thread busy."""
-        while not over.wait(self.keep_every):
+        while not over.wait(self.lease_renewal_interval):
             try:
-                self.jobs.keep(claim)
+                self.jobs.renew_lease(claim)
             except LeaseLost:
                 return  # the next step's progress says so to the thread that works
             except Exception:

@@ -21,8 +21,9 @@ from service.database.engine import create_engine
 from service.diagnostics.audit import Finding, audit
 from service.diagnostics.audit_rules import Bounds
 from service.diagnostics.object_audit import audit_objects
-from service.jobs.intake import Accepted, Order, Orders
-from service.jobs.queue import Bell, QueueUnavailable
+from service.jobs.dispatcher import Dispatcher
+from service.jobs.intake import Accepted, JobIntake, NewJob
+from service.jobs.queue import JobQueue
 from service.jobs.records import Job, Render
 from service.jobs.transitions import Jobs
 from service.storage.buckets import open_buckets
@@ -52,29 +53,26 @@ class House:
     def __init__(self, made: Installation, fleet: Fleet) -> None:
         self.made, self.settings, self.fleet = made, made.settings, fleet
         self.engine = create_engine(self.settings.sqlalchemy_url)
-        self.orders = Orders(self.engine)
+        self.intake = JobIntake(self.engine)
         self.jobs = Jobs(self.engine, lease=self.settings.lease, max_attempts=self.settings.max_attempts)
         self.sources, self.renders = open_buckets(self.settings)
-        self.bell = Bell(self.settings.queue_url)
+        self.job_queue = JobQueue(self.settings.queue_url)
         self.queue: Any = Redis.from_url(self.settings.queue_url)
         self.client: Client = Accounts(self.engine).add(f"house-{ULID()}", credits=1000)[0]
         self._numbers = itertools.count()
 
-    def order(self, photo: bytes, *, ring: bool = True) -> Accepted:
+    def order(self, photo: bytes, *, enqueue: bool = True) -> Accepted:
         """Order a cut-out, as a submit does: the photo is stored, the job committed, and its message sent."""
         key = f"uploads/{self.client.id}/{next(self._numbers)}.png"
         self.sources.put(key, photo, "image/png")
         spec = stored_spec(
             scene_type="white", mood="calm", dominant_colors=[], output_preset="transparent_cutout", seed=1
         )
-        accepted = self.orders.accept(
-            Order(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
+        accepted = self.intake.create(
+            NewJob(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
         )
-        if ring:
-            try:
-                self.bell.ring(accepted.job_id)
-            except QueueUnavailable:
-                self.jobs.unsent(accepted.job_id)
+        if enqueue:
+            Dispatcher(self.jobs, self.job_queue).send([accepted.job_id])
         return accepted
 
     def look(self, accepted: Accepted) -> tuple[Job, Render | None]:
@@ -109,7 +107,7 @@ class House:
         """Wait until every worker has a process that takes jobs."""
 
         def announced() -> bool:
-            there = {worker["pid"] for worker in self.bell.workers()}
+            there = {worker["pid"] for worker in self.job_queue.workers()}
             processes = [worker.process for worker in self.workers]
             return all(process is not None and process.pid in there for process in processes)
 

@@ -111,10 +111,10 @@ def flush_with_fifty_waiting(house: House) -> None:
     busy = house.order(telling(Deed.SLOW))
     house.under_way(busy)
     waiting = [house.order(good(number)) for number in range(50)]
-    assert house.bell.messages() >= 50
+    assert house.job_queue.size() >= 50
 
     house.queue.flushall()
-    assert house.bell.messages() == 0
+    assert house.job_queue.size() == 0
 
     assert [house.outcome(one) for one in [busy, *waiting]] == [("SUCCESS", None)] * 51
     assert [house.job(one).attempt for one in [busy, *waiting]] == [1] * 51

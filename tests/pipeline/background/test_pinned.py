@@ -41,7 +41,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.database.clock import db_now
 from service.database.tables import stored_objects
 from service.settings import Settings
-from service.storage.cache import keeper, kept_in
+from service.storage.cache import client_caches, folder_cache
 from tests.service.storage.test_cache import Bench, small
 from tests.service.worker.test_run import Worker
 from tests.support.caller import Caller
@@ -73,7 +73,7 @@ class Brand:
     def __init__(self, folder: Path, kind: SceneKind = "podium", **place: Any) -> None:
         self.painter = Darkener()
         self.versions = {"segmenter": "by_colour", "generator": "darkener 1", "generator_device": "cpu"}
-        self.kept: Cache | None = kept_in(folder)
+        self.kept: Cache | None = folder_cache(folder)
         self.spec = replace(spec(kind, palette=PALETTE, place=preset(**{"size": (SIDE, SIDE)} | place)), pinned=True)
 
     @property
@@ -296,8 +296,8 @@ def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
     other = Caller(http, settings, f"{caller.client.name}-other"[:100], credits=10)
     painter = Darkener()
     worker = Worker(caller.engine, settings.home, Networks(by_colour, painter, {"segmenter": "1", "generator": "1"}))
-    kept_of = keeper(settings, worker.renders, worker.run.stored)
-    run = replace(worker.run, kept_of=kept_of, catalogue=small(load_catalogue()))
+    cache_for = client_caches(settings, worker.renders, worker.runner.registry)
+    runner = replace(worker.runner, cache_for=cache_for, catalogue=small(load_catalogue()))
     came = []
     for client, data in ((caller, PRODUCTS[0]), (caller, PRODUCTS[5]), (other, PRODUCTS[0])):
         profile = {"palette": list(PALETTE), "seed_policy": "pinned", "seed": 4}
@@ -306,7 +306,7 @@ def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
             source_image_s3_key=client.upload(data, "image/png"), pilot_brand="b", dominant_colors=[], mood="calm"
         )
         job = client.submit(body).json()["job_id"]
-        run(job)
+        runner.run(job)
         render = client.get(f"/v1/jobs/{job}").json()["render"]
         came.append((render["report"]["provenance"]["background"], render["seed"]))
 
@@ -318,7 +318,7 @@ def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
 
 def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: sa.Engine, tmp_path: Path) -> None:
     bench = Bench(engine, tmp_path)
-    kept = bench.run.kept_of
+    kept = bench.runner.cache_for
     assert kept is not None
     kept(bench.shop.client.id).put("scenes", "one", b"background")
     bench.cut()
@@ -336,7 +336,7 @@ def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: 
 
 def test_with_no_days_for_backgrounds_only_cut_outs_are_kept(engine: sa.Engine, tmp_path: Path) -> None:
     bench = Bench(engine, tmp_path, background_days=0)
-    kept = bench.run.kept_of
+    kept = bench.runner.cache_for
     assert kept is not None
     one = kept(bench.shop.client.id)
     one.put("scenes", "one", b"background")

@@ -252,4 +252,4 @@ def test_a_submit_while_the_queue_is_away_is_accepted_and_left_to_the_sweep(tmp_
         accepted = caller.submit(caller.body())
 
         assert accepted.status_code == 202
-        assert caller.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.json()["job_id"]]
+        assert caller.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.json()["job_id"]]

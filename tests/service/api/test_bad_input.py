@@ -20,9 +20,9 @@ from service.database.engine import create_engine, migrate
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.registry import Stored
+from service.storage.registry import ObjectRegistry
 from service.worker.networks import open_networks
-from service.worker.run import Run
+from service.worker.run import JobRunner
 from tests.support.caller import Caller, assert_problem
 from tests.support.hostile import SENT, Sent
 
@@ -39,18 +39,18 @@ class Bench:
         self.settings = settings
         engine = create_engine(settings.sqlalchemy_url)
         sources, renders = open_buckets(settings)
-        self.run = Run(
+        self.runner = JobRunner(
             jobs=Jobs(engine, lease=60, max_attempts=3),
             sources=sources,
             renders=renders,
-            stored=Stored(engine),
+            registry=ObjectRegistry(engine),
             catalogue=load_catalogue(),
             networks=networks,
             limits=settings.limits,
             time_limit=300,
-            keep_every=15,
+            lease_renewal_interval=15,
             stopping=threading.Event(),
-            end_after=lambda seconds: None,
+            arm_watchdog=lambda seconds: None,
         )
 
     def end(self, data: bytes) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Bench:
         body = self.caller.body(source_image_s3_key=self.caller.upload(data), output_preset="open_graph")
         accepted = self.caller.submit(body)
         assert accepted.status_code == 202, accepted.text
-        self.run(accepted.json()["job_id"])
+        self.runner.run(accepted.json()["job_id"])
         job: dict[str, Any] = self.caller.get(f"/v1/jobs/{accepted.json()['job_id']}").json()
         return job
 

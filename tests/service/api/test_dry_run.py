@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from service.database.clock import db_now
 from service.database.tables import jobs, request_logs, stored_objects
-from service.jobs.intake import Orders, QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import JobIntake, QueueFull, TooManyUnfinishedJobs
 from service.settings import Settings
-from service.storage.registry import SourceDoomed, Stored
+from service.storage.registry import ObjectRegistry, SourceExpired
 from tests.service.api.test_admission import Api, api, standing  # noqa: F401  # api: a fixture
 from tests.service.jobs.test_transitions import Shop
 from tests.support.caller import SWAP, Caller, assert_problem, located
@@ -62,7 +62,7 @@ def test_the_plan_is_what_the_submit_then_does(caller: Caller) -> None:
 
 def test_nothing_is_charged_stored_queued_or_remembered(caller: Caller) -> None:
     body, once = caller.body(), {"Idempotency-Key": "once"}
-    before, waiting = everything(caller.engine), caller.http.app.state.bell.messages()
+    before, waiting = everything(caller.engine), caller.http.app.state.queue.size()
 
     first = dry(caller, body, **once)
     second = dry(caller, body | {"mood": "fresh"}, **once)
@@ -70,7 +70,7 @@ def test_nothing_is_charged_stored_queued_or_remembered(caller: Caller) -> None:
     assert (first.status_code, second.status_code) == (200, 200)
     assert "location" not in first.headers
     assert everything(caller.engine) == before
-    assert caller.http.app.state.bell.messages() == waiting
+    assert caller.http.app.state.queue.size() == waiting
     accepted = caller.submit(body, **once)
     assert dry(caller, body | {"mood": "fresh"}, **once).status_code == 200, "the key is not looked at"
     assert caller.submit(body, **once).json() == accepted.json()
@@ -98,15 +98,15 @@ def test_what_is_wrong_is_told_as_a_submit_tells_it(caller: Caller, wrong: dict[
     assert (tried.status_code, tried.json()) == (real.status_code, real.json())
 
 
-def test_a_photo_that_is_doomed_too_large_or_another_s_is_refused_as_ever(caller: Caller, settings: Settings) -> None:
-    doomed, other = caller.body(), Caller(caller.http, settings, "other-of-dry-run", credits=1)
+def test_a_photo_that_is_expired_too_large_or_another_s_is_refused_as_ever(caller: Caller, settings: Settings) -> None:
+    expired, other = caller.body(), Caller(caller.http, settings, "other-of-dry-run", credits=1)
     with caller.engine.begin() as connection:
-        photo = stored_objects.c.key == doomed["source_image_s3_key"]
+        photo = stored_objects.c.key == expired["source_image_s3_key"]
         connection.execute(stored_objects.update().where(photo).values(doomed_at=db_now()))
     heavy = caller.body(source_image_s3_key=caller.upload(b"x" * (settings.max_photo_bytes // 2)))
     caller.http.app.state.sources.put(heavy["source_image_s3_key"], b"x" * (settings.max_photo_bytes + 1), "")
 
-    for body in (doomed, other.body()):
+    for body in (expired, other.body()):
         assert_problem(dry(caller, body), 404, "not_found")
         assert dry(caller, body).json() == caller.submit(body).json()
     assert located(dry(caller, heavy)) == {("body", "source_image_s3_key")}
@@ -200,34 +200,34 @@ def test_another_seed_is_another_request(caller: Caller) -> None:
 
 def test_an_outlook_is_what_accepting_would_meet(engine: sa.Engine) -> None:
     shop = Shop(engine)
-    shop.orders = Orders(engine, unfinished_limit=2, queue_limit=2)
+    shop.intake = JobIntake(engine, unfinished_limit=2, queue_limit=2)
     shop.order(cost=3)
-    assert shop.orders.foresee(shop.client.id, "uploads/x.jpg").refused_by == ()
+    assert shop.intake.preflight(shop.client.id, "uploads/x.jpg").refused_by == ()
     claim = shop.jobs.claim(shop.order(cost=3).job_id)
     assert claim is not None
-    shop.orders.foresee(shop.client.id, "uploads/new.jpg")
+    shop.intake.preflight(shop.client.id, "uploads/new.jpg")
 
-    outlook = shop.orders.foresee(shop.client.id, "uploads/x.jpg")
+    preflight = shop.intake.preflight(shop.client.id, "uploads/x.jpg")
 
-    assert outlook.balance == 4
-    assert [type(one) for one in outlook.refused_by] == [TooManyUnfinishedJobs]
+    assert preflight.balance == 4
+    assert [type(one) for one in preflight.refused_by] == [TooManyUnfinishedJobs]
     with pytest.raises(TooManyUnfinishedJobs):
         shop.order(cost=1)
     rival = Shop(engine)
     rival.order()
-    rival.orders = shop.orders
-    assert [type(one) for one in rival.orders.foresee(rival.client.id, "x").refused_by] == [QueueFull]
+    rival.intake = shop.intake
+    assert [type(one) for one in rival.intake.preflight(rival.client.id, "x").refused_by] == [QueueFull]
     with pytest.raises(QueueFull):
         rival.order()
 
 
-def test_an_outlook_refuses_a_doomed_photo_and_notes_no_use(engine: sa.Engine) -> None:
+def test_a_preflight_refuses_an_expired_photo_and_notes_no_use(engine: sa.Engine) -> None:
     shop = Shop(engine)
-    Stored(engine).announce("sources", "uploads/old.jpg", client_id=shop.client.id)
-    assert Stored(engine).doom_sources(older_than=-1.0, most=9) == 1
+    ObjectRegistry(engine).register("sources", "uploads/old.jpg", client_id=shop.client.id)
+    assert ObjectRegistry(engine).mark_expired_sources(older_than=-1.0, limit=9) == 1
 
-    with pytest.raises(SourceDoomed):
-        shop.orders.foresee(shop.client.id, "uploads/old.jpg")
-    shop.orders.foresee(shop.client.id, "uploads/unknown.jpg")
+    with pytest.raises(SourceExpired):
+        shop.intake.preflight(shop.client.id, "uploads/old.jpg")
+    shop.intake.preflight(shop.client.id, "uploads/unknown.jpg")
     with engine.connect() as connection:
         assert connection.execute(sa.select(stored_objects.c.key)).scalars().all() == ["uploads/old.jpg"]

@@ -23,7 +23,7 @@ from benchmarks.storm.servers import free_port
 from service.api.server import Server
 from service.database.engine import create_engine, migrate
 from service.database.tables import jobs, request_logs
-from service.jobs.notifier import Watch
+from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
 from service.jobs.states import FARTHEST, JobStates
 from service.settings import Settings
@@ -41,9 +41,9 @@ class Api:
     caller: Caller
 
     @property
-    def watch(self) -> Watch:
-        watch: Watch = self.server.config.app.state.watch  # type: ignore[union-attr]  # litestar's app has one
-        return watch
+    def notifier(self) -> JobNotifier:
+        notifier: JobNotifier = self.server.config.app.state.notifier  # type: ignore[union-attr]  # litestar's app has one
+        return notifier
 
     @property
     def engine(self) -> sa.Engine:
@@ -60,7 +60,7 @@ class Api:
         return Stream(self.caller, job_id, headers)
 
     def let_go(self) -> None:
-        until(lambda: self.watch.streams() == 0, timeout=5)
+        until(lambda: self.notifier.streams() == 0, timeout=5)
 
 
 class Stream:
@@ -165,8 +165,8 @@ def test_a_job_is_told_at_once_at_each_change_and_to_its_end(api: Api) -> None:
         seen = [stream.event()]
         delays = []
         for stage, progress in (("fetch", 0.0), ("segment", 0.1), ("background", 0.3)):
-            moves.keep(claim, stage=stage, progress=progress)
-            moves.keep(claim)  # a lease renewed is no news
+            moves.renew_lease(claim, stage=stage, progress=progress)
+            moves.renew_lease(claim)  # a lease renewed is no news
             changed = time.monotonic()
             seen.append(stream.event())
             delays.append(time.monotonic() - changed)
@@ -234,7 +234,7 @@ def test_whoever_comes_back_hears_only_what_is_newer(api: Api) -> None:
         assert same.block() == [": here"], "nothing is newer"
     claim = api.caller.jobs.claim(job_id)
     assert claim is not None
-    api.caller.jobs.keep(claim, stage="segment", progress=0.1)
+    api.caller.jobs.renew_lease(claim, stage="segment", progress=0.1)
     with api.follow(job_id, **{"Last-Event-ID": str(stream.ids[0])}) as newer:
         assert newer.event()["stage"] == "segment"
     assert newer.ids[0] > stream.ids[0]
@@ -254,9 +254,9 @@ def test_a_job_that_is_handed_back_and_started_again_still_has_growing_ids(api: 
             claim = moves.claim(job_id)
             assert claim is not None
             assert (one := stream.event())["attempt"] == 1, one
-            moves.keep(claim, stage="segment", progress=0.1)
+            moves.renew_lease(claim, stage="segment", progress=0.1)
             assert (one := stream.event())["stage"] == "segment", one
-            moves.hand_back(claim, uncounted=True)
+            moves.release(claim, count_attempt=False)
             assert ((one := stream.event())["status"], one["stage"], one["attempt"]) == ("IN_PROGRESS", None, 0)
         cancel(api, job_id)
         assert stream.rest()[-1]["status"] == "FAILURE"
@@ -278,7 +278,7 @@ def test_clients_that_leave_leave_nothing_behind(api: Api) -> None:
         streams = [api.follow(job_id) for _ in range(5)]
         for stream in streams:
             stream.event()
-        assert api.watch.streams() == 5
+        assert api.notifier.streams() == 5
         for stream in streams:
             stream.__exit__(None, None, None)
         api.let_go()
@@ -305,7 +305,7 @@ def test_one_stream_too_many_is_refused_until_one_is_closed(api: Api) -> None:
     assert_problem(other.get(f"/v1/jobs/{job_id}/events"), 404, "not_found")
     other.engine.dispose()
     streams.pop().__exit__(None, None, None)
-    until(lambda: api.watch.streams() == 4, timeout=5)
+    until(lambda: api.notifier.streams() == 4, timeout=5)
     with api.follow(job_id) as one_more:
         assert one_more.event()["status"] == "NOT_STARTED"
     for stream in streams:
@@ -326,15 +326,15 @@ def test_however_many_watch_the_database_is_asked_once(engine: sa.Engine) -> Non
     sa.event.listen(engine, "before_cursor_execute", see)
 
     async def watch() -> int:
-        one = Watch(states.of, every=0.1)
-        watchers = [one.open(job_id) for job_id in ids for _ in range(5)]
-        news = await asyncio.gather(*(watcher.news(5) for watcher in watchers))
+        one = JobNotifier(states.of, every=0.1)
+        subscriptions = [one.subscribe(job_id) for job_id in ids for _ in range(5)]
+        news = await asyncio.gather(*(subscription.next_state(5) for subscription in subscriptions))
         assert [state.queue_position for state in news if state is not None][::5] == list(range(20))
         statements.clear()
         await asyncio.sleep(1.05)
         asked = len(statements)
-        for watcher in watchers:
-            watcher.close()
+        for subscription in subscriptions:
+            subscription.close()
         await asyncio.sleep(0.25)
         statements.clear()
         await asyncio.sleep(0.5)
@@ -371,7 +371,7 @@ def test_every_write_of_a_job_s_row_is_counted(engine: sa.Engine) -> None:
         assert state is not None
         seen.append(state.event_id)
 
-    moves: list[Callable[[], Any]] = [lambda: shop.jobs.unsent(job_id), lambda: shop.jobs.claim(job_id)]
+    moves: list[Callable[[], Any]] = [lambda: shop.jobs.mark_unsent(job_id), lambda: shop.jobs.claim(job_id)]
     for move in (lambda: None, *moves):
         move()
         look()

@@ -13,8 +13,8 @@ from service.accounts.ledger import InsufficientCredits
 from service.database.clock import db_now
 from service.database.engine import create_engine, migrate
 from service.database.tables import clients, request_logs
-from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlight, Orders
-from service.jobs.sweep import build_sweep
+from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlight, JobIntake
+from service.jobs.sweep import build_sweeper
 from service.settings import Settings
 from tests.conftest import new_database
 from tests.service.jobs.test_transitions import Shop
@@ -81,7 +81,7 @@ def test_the_same_request_after_a_day_is_a_new_one(shop: Shop) -> None:
     first = shop.order(idempotency_key="k")
     age(shop.engine, DAY + 1)
 
-    assert shop.orders.first_answer(shop.client.id, "k", "same") is None
+    assert shop.intake.first_answer(shop.client.id, "k", "same") is None
     second = shop.order(idempotency_key="k")
     third = shop.order(idempotency_key="k")
 
@@ -94,7 +94,7 @@ def test_a_key_is_remembered_for_its_whole_day_however_often_the_sweep_runs(shop
     first = shop.order(idempotency_key="k")
     age(shop.engine, DAY - 60)
 
-    assert shop.orders.free_old_keys() == 0
+    assert shop.intake.free_old_keys() == 0
     assert shop.order(idempotency_key="k").job_id == first.job_id
     with pytest.raises(IdempotencyConflict):
         shop.order(idempotency_key="k", body_sha256="other")
@@ -107,7 +107,7 @@ def test_the_sweep_frees_old_keys_some_at_a_time_and_keeps_their_logs(shop: Shop
     age(shop.engine, DAY + 1)
     shop.order(cost=1, idempotency_key="new", body_sha256="new")
 
-    assert [shop.orders.free_old_keys(most=2) for _ in range(3)] == [2, 1, 0]
+    assert [shop.intake.free_old_keys(limit=2) for _ in range(3)] == [2, 1, 0]
     assert sorted(logs(shop.engine)) == [("new", "new"), ("old-0", None), ("old-1", None), ("old-2", None)]
 
 
@@ -116,13 +116,13 @@ def test_two_sweeps_at_once_free_every_old_key_once(shop: Shop) -> None:
         shop.order(cost=1, idempotency_key=str(number))
     age(shop.engine, DAY + 1)
     freed: list[int] = []
-    threads = [threading.Thread(target=lambda: freed.append(shop.orders.free_old_keys(most=5))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: freed.append(shop.intake.free_old_keys(limit=5))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    freed.append(shop.orders.free_old_keys())
+    freed.append(shop.intake.free_old_keys())
     assert sum(freed) == 9
 
 
@@ -150,7 +150,7 @@ def test_of_two_bodies_at_once_under_an_old_key_one_is_accepted_and_one_refused(
 
 
 def test_a_key_that_runs_out_while_a_second_request_waits_for_it_is_free_for_it(shop: Shop) -> None:
-    shop.orders = Orders(shop.engine, key_ttl=0.2)
+    shop.intake = JobIntake(shop.engine, key_ttl=0.2)
     second: list[Accepted] = []
     waits = threading.Thread(target=lambda: second.append(shop.order(idempotency_key="k", body_sha256="two")))
     with shop.engine.begin() as connection:
@@ -216,7 +216,7 @@ def test_a_days_old_key_is_a_new_request_and_is_charged(caller: Caller, settings
     first = caller.submit(body, **{"Idempotency-Key": "daily"})
     engine = sa.create_engine(settings.sqlalchemy_url)
     age(engine, settings.idempotency_ttl + 1)
-    build_sweep(settings)()
+    build_sweeper(settings).run_once()
     assert "daily" not in [key for _, key in logs(engine)]
     engine.dispose()
 

@@ -22,9 +22,9 @@ from service.database.tables import jobs, renders
 from service.jobs.records import NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.expiry import Expiry
-from service.storage.objects import Objects
-from service.storage.registry import Bucket, Stored
+from service.storage.expiry import Expirer
+from service.storage.objects import Bucket
+from service.storage.registry import BucketName, ObjectRegistry
 from tests.conftest import new_database
 from tests.support.caller import SWAP, Caller
 
@@ -408,8 +408,15 @@ def test_an_expired_render_looks_like_none_and_its_job_has_none_to_show(world: W
         old = renders.c.public_id == owner.public_id
         connection.execute(renders.update().where(old).values(created_at=db_now(-8 * 86_400)))
     sources, pictures = open_buckets(owner.settings)
-    buckets: dict[Bucket, Objects] = {"sources": sources, "renders": pictures}
-    Expiry(Stored(owner.engine), buckets, source_age=None, render_age=7 * 86_400.0, attempt_ends=320.0, doom=0.0)()
+    buckets: dict[BucketName, Bucket] = {"sources": sources, "renders": pictures}
+    Expirer(
+        ObjectRegistry(owner.engine),
+        buckets,
+        source_age=None,
+        render_age=7 * 86_400.0,
+        attempt_ends=320.0,
+        delete_delay=0.0,
+    ).run_once()
 
     assert_same([owner.get(f"/v1/renders/{name}") for name in (owner.public_id, str(ULID()))])
     bodies = [

@@ -17,8 +17,8 @@ from service.database.clock import db_now
 from service.database.engine import create_engine, migrate
 from service.database.tables import stored_objects
 from service.settings import Settings
-from service.storage.expiry import DOOM, build_expiry
-from service.storage.registry import Stored
+from service.storage.expiry import DELETE_DELAY, build_expirer
+from service.storage.registry import ObjectRegistry
 from tests.conftest import new_database
 from tests.service.jobs.test_transitions import Shop
 from tests.support.caller import SWAP, Caller, assert_problem
@@ -96,13 +96,13 @@ def test_what_was_asked_is_told_resolved_with_its_photo_until_that_expires(one: 
     old = stored_objects.c.key == body["source_image_s3_key"]
     with one.engine.begin() as connection:
         connection.execute(stored_objects.update().where(old).values(used_at=db_now(-40 * 86_400)))
-    expire = build_expiry(one.settings)
-    expire()
-    assert asked(one, job_id) == told | {"source": None}, "doomed"
+    expirer = build_expirer(one.settings)
+    expirer.run_once()
+    assert asked(one, job_id) == told | {"source": None}, "expired"
     with one.engine.begin() as connection:
-        connection.execute(stored_objects.update().where(old).values(doomed_at=db_now(-DOOM - 1)))
-    expire()
-    expire.stored._engine.dispose()
+        connection.execute(stored_objects.update().where(old).values(doomed_at=db_now(-DELETE_DELAY - 1)))
+    expirer.run_once()
+    expirer.registry._engine.dispose()
     assert asked(one, job_id) == told | {"source": None}, "deleted"
 
 
@@ -117,14 +117,14 @@ def test_asking_is_one_statement_on_both_databases(engine: sa.Engine) -> None:
         body={"mood": "calm"}, spec={"seed": 3, "dominant_colors": ["#aabbcc"]}, source_key="uploads/x.jpg"
     )
 
-    found = shop.orders.asked(accepted.job_id, client_id=shop.client.id)
+    found = shop.intake.request_of(accepted.job_id, client_id=shop.client.id)
 
     assert found is not None
     assert found.body == {"mood": "calm", "dominant_colors": ["#aabbcc"]}, "the colours that a brand gave, too"
     assert (found.seed, found.source_key) == (3, "uploads/x.jpg")
-    assert shop.orders.asked(accepted.job_id, client_id=str(ULID())) is None
+    assert shop.intake.request_of(accepted.job_id, client_id=str(ULID())) is None
     shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
-    Stored(engine).doom_sources(older_than=-1.0, most=9)
-    doomed = shop.orders.asked(accepted.job_id, client_id=shop.client.id)
-    assert doomed is not None
-    assert doomed.source_key is None
+    ObjectRegistry(engine).mark_expired_sources(older_than=-1.0, limit=9)
+    expired = shop.intake.request_of(accepted.job_id, client_id=shop.client.id)
+    assert expired is not None
+    assert expired.source_key is None

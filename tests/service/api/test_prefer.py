@@ -162,7 +162,7 @@ def test_a_crowd_that_waits_holds_no_thread_and_no_connection(api: Api) -> None:
     body = api.caller.body()
     with ThreadPoolExecutor(60) as pool:
         crowd = [pool.submit(api.caller.submit, body, Prefer="wait=30") for _ in range(60)]
-        until(lambda: api.watch.streams() == 60, timeout=25)
+        until(lambda: api.notifier.streams() == 60, timeout=25)
         start = time.monotonic()
         assert api.caller.get("/v1/credits").status_code == 200
         assert time.monotonic() - start < 5

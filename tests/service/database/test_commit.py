@@ -204,7 +204,7 @@ def test_a_transaction_that_still_ends_on_the_server_is_waited_for(engine: sa.En
     assert found == [True]
 
 
-def test_what_breaks_inside_a_transaction_is_no_doubt(engine: sa.Engine) -> None:
+def test_what_breaks_inside_a_transaction_is_no_unanswered_commit(engine: sa.Engine) -> None:
     def breaks() -> None:
         with in_transaction(engine) as connection:
             connection.execute(clients.insert().values(id=str(ULID()), name="gone", balance=0))

@@ -41,7 +41,7 @@ class Books:
         assert all(claims.values())
         moves.succeed(claims[self.success], render())  # type: ignore[arg-type]  # asserted above
         moves.fail(claims[self.failure], "no_subject", "No product stands out.")  # type: ignore[arg-type]  # the same
-        moves.hand_back(claims[self.handed_back], uncounted=True)  # type: ignore[arg-type]  # the same
+        moves.release(claims[self.handed_back], count_attempt=False)  # type: ignore[arg-type]  # the same
         for name in metadata.tables:
             # A table made of a query has the rows, and none of the constraints.
             self._write(f"CREATE TABLE bare_{name} AS SELECT * FROM {name}")

@@ -6,14 +6,14 @@ import sqlalchemy as sa
 from service.diagnostics import object_audit
 from service.diagnostics.object_audit import audit_objects
 from service.jobs.records import NewRender
-from service.storage.objects import Objects
+from service.storage.objects import Bucket
 from tests.service.jobs.test_transitions import Shop, render
 
 
 class Gallery:
     """A success whose render lies in a bucket, and a failure."""
 
-    def __init__(self, engine: sa.Engine, bucket: Objects) -> None:
+    def __init__(self, engine: sa.Engine, bucket: Bucket) -> None:
         self.engine, self.bucket = engine, bucket
         self.shop = Shop(engine)
         self.success, self.failure, self.running = (self.shop.order() for _ in range(3))
@@ -34,7 +34,7 @@ class Gallery:
 
 
 @pytest.fixture
-def gallery(engine: sa.Engine, objects: Objects) -> Gallery:
+def gallery(engine: sa.Engine, objects: Bucket) -> Gallery:
     return Gallery(engine, objects)
 
 

@@ -39,8 +39,8 @@ def test_a_cancelled_job_is_never_started_sent_or_settled(shop: Shop) -> None:
     shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
 
     assert shop.jobs.claim(accepted.job_id) is None
-    assert shop.jobs.take_unsent(waiting=frozenset(), resend_after=0) == []
-    assert shop.jobs.settle_lost(max_wait=0) == []
+    assert shop.jobs.claim_unsent(waiting=frozenset(), resend_after=0) == []
+    assert shop.jobs.fail_abandoned(max_wait=0) == []
     assert shop.job(accepted).error_code == "cancelled"
     assert shop.balance == 10
 
@@ -50,10 +50,10 @@ def test_a_cancelled_job_is_never_started_sent_or_settled(shop: Shop) -> None:
     [
         lambda jobs, claim: jobs.succeed(claim, render()),
         lambda jobs, claim: jobs.fail(claim, "model_failed", ""),
-        lambda jobs, claim: jobs.keep(claim, stage="place", progress=0.5),
-        lambda jobs, claim: jobs.hand_back(claim),
+        lambda jobs, claim: jobs.renew_lease(claim, stage="place", progress=0.5),
+        lambda jobs, claim: jobs.release(claim),
     ],
-    ids=["succeed", "fail", "keep", "hand_back"],
+    ids=["succeed", "fail", "renew_lease", "release"],
 )
 def test_the_worker_of_a_cancelled_job_changes_nothing(shop: Shop, move: Callable[[Jobs, Claim], None]) -> None:
     accepted = shop.order()
@@ -121,7 +121,7 @@ def cancels(shop: Shop, claim: Claim) -> object:
     [
         ([cancels, lambda shop, claim: shop.jobs.succeed(claim, render())], {"cancelled", None}),
         ([cancels, lambda shop, claim: shop.jobs.fail(claim, "no_subject", "")], {"cancelled", "no_subject"}),
-        ([cancels, lambda shop, claim: shop.jobs.settle_lost(max_wait=0)], {"cancelled", "worker_lost"}),
+        ([cancels, lambda shop, claim: shop.jobs.fail_abandoned(max_wait=0)], {"cancelled", "worker_lost"}),
         ([cancels] * 10, {"cancelled"}),
     ],
     ids=["succeed", "fail", "the sweep", "ten cancels"],

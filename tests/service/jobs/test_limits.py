@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.accounts.ledger import InsufficientCredits
 from service.database.tables import jobs, ledger, request_logs
-from service.jobs.intake import Accepted, Orders, QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import Accepted, JobIntake, QueueFull, TooManyUnfinishedJobs
 from service.settings import Settings
 from tests.service.jobs.test_transitions import Shop, render
 
@@ -24,7 +24,7 @@ def written(engine: sa.Engine) -> tuple[int, int, int]:
 
 def limited(engine: sa.Engine, *, credits: int = 1000, **limits: int) -> Shop:
     shop = Shop(engine, credits=credits)
-    shop.orders = Orders(engine, **limits)
+    shop.intake = JobIntake(engine, **limits)
     return shop
 
 

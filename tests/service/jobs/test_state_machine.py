@@ -28,7 +28,7 @@ from service.database.engine import create_engine, migrate
 from service.database.tables import clients, jobs, ledger, metadata, renders
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
-from service.jobs.intake import Accepted, IdempotencyConflict, Order, Orders
+from service.jobs.intake import Accepted, IdempotencyConflict, JobIntake, NewJob
 from service.jobs.records import Claim, LeaseLost
 from service.jobs.transitions import Jobs
 from service.settings import Settings
@@ -39,8 +39,8 @@ from tests.service.jobs.test_transitions import render
 STEP, LEASE, RESEND_AFTER, MAX_WAIT, MAX_ATTEMPTS = 1000.0, 1500.0, 500.0, 2500.0, 2
 
 #: Few jobs, so that each gets many moves.
-MOST_JOBS = 4
-WHICH = st.integers(0, MOST_JOBS - 1)
+MAX_JOBS = 4
+WHICH = st.integers(0, MAX_JOBS - 1)
 #: Runs of 30 moves: enough to find each of ten mistakes that were put in by hand.
 EXAMPLES = {"sqlite": 100, "postgresql": 12}
 
@@ -88,7 +88,7 @@ class Shopkeeping(RuleBasedStateMachine):
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete())
         self.accounts = Accounts(self.engine)
-        self.orders = Orders(self.engine)
+        self.intake = JobIntake(self.engine)
         self.moves = Jobs(self.engine, lease=LEASE, max_attempts=MAX_ATTEMPTS)
         self.now = 0.0
         self.names = ["first", "second"]
@@ -139,19 +139,19 @@ class Shopkeeping(RuleBasedStateMachine):
     def order(self, which: int, cost: int, key: str | None, body: str) -> None:
         self._tick()
         client_id, account = list(self.known.items())[which]
-        order = Order(str(ULID()), client_id, "w", {}, body, {"seed": 1}, "k", cost, idempotency_key=key)
+        new = NewJob(str(ULID()), client_id, "w", {}, body, {"seed": 1}, "k", cost, idempotency_key=key)
         if key in account.answered:
             first_body, first = account.answered[key]
             if body != first_body:
                 with pytest.raises(IdempotencyConflict):
-                    self.orders.accept(order)
+                    self.intake.create(new)
             else:
-                assert self.orders.accept(order) == replace(first, repeated=True)
+                assert self.intake.create(new) == replace(first, repeated=True)
         elif cost > account.balance:
             with pytest.raises(InsufficientCredits):
-                self.orders.accept(order)
-        elif len(self.jobs) < MOST_JOBS:
-            accepted = self.orders.accept(order)
+                self.intake.create(new)
+        elif len(self.jobs) < MAX_JOBS:
+            accepted = self.intake.create(new)
             assert not accepted.repeated
             account.balance -= cost
             if key:
@@ -161,7 +161,7 @@ class Shopkeeping(RuleBasedStateMachine):
     @rule(which=WHICH)
     def a_message_does_not_go_out(self, which: int) -> None:
         job = self.jobs[which % len(self.jobs)]
-        self.moves.unsent(job.id)
+        self.moves.mark_unsent(job.id)
         if job.unfinished:
             job.sent_at = None
 
@@ -188,18 +188,18 @@ class Shopkeeping(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(
         which=WHICH,
-        move=st.sampled_from(["keep", "hand back", "succeed", "fail"]),
+        move=st.sampled_from(["renew", "release", "succeed", "fail"]),
         after=st.sampled_from([0.0, LEASE]),
-        uncounted=st.booleans(),
+        count_attempt=st.booleans(),
     )
-    def a_worker_goes_on(self, which: int, move: str, after: float, uncounted: bool) -> None:
+    def a_worker_goes_on(self, which: int, move: str, after: float, count_attempt: bool) -> None:
         """Let the worker of any claim, the latest or a stale one, make its next move."""
         self._tick()
         claim = self.claims[-1 - which % len(self.claims)]
         (job,) = (job for job in self.jobs if job.id == claim.job_id)
         moves: dict[str, Callable[[], None]] = {
-            "keep": lambda: self.moves.keep(claim, stage="segment", progress=0.5),
-            "hand back": lambda: self.moves.hand_back(claim, after=after, uncounted=uncounted),
+            "renew": lambda: self.moves.renew_lease(claim, stage="segment", progress=0.5),
+            "release": lambda: self.moves.release(claim, after=after, count_attempt=count_attempt),
             "succeed": lambda: self.moves.succeed(claim, render()),
             "fail": lambda: self.moves.fail(claim, "no_subject", ""),
         }
@@ -208,11 +208,11 @@ class Shopkeeping(RuleBasedStateMachine):
                 moves[move]()
             return
         moves[move]()
-        if move == "keep":
+        if move == "renew":
             job.lease_until = self.now + LEASE
-        elif move == "hand back":
+        elif move == "release":
             job.lease_until, job.token, job.sent_at = self.now + after, None, None
-            job.attempt -= uncounted
+            job.attempt -= not count_attempt
         elif move == "succeed":
             job.end("SUCCESS")
         else:
@@ -235,7 +235,7 @@ class Shopkeeping(RuleBasedStateMachine):
             lost = job.id not in waiting and (job.sent_at or 0) <= self.now - RESEND_AFTER
             if startable and (job.sent_at is None or given_up or lost):
                 due.append(job)
-        assert self.moves.take_unsent(waiting=waiting, resend_after=RESEND_AFTER) == sorted(j.id for j in due)
+        assert self.moves.claim_unsent(waiting=waiting, resend_after=RESEND_AFTER) == sorted(j.id for j in due)
         for job in due:
             job.sent_at = self.now
 
@@ -244,7 +244,7 @@ class Shopkeeping(RuleBasedStateMachine):
         self._tick()
         crashed = [j for j in self.jobs if self._over(j) and j.attempt >= MAX_ATTEMPTS]
         waited = [j for j in self.jobs if j.status == "NOT_STARTED" and j.created_at <= self.now - MAX_WAIT]
-        assert sorted(self.moves.settle_lost(max_wait=MAX_WAIT)) == sorted(job.id for job in crashed + waited)
+        assert sorted(self.moves.fail_abandoned(max_wait=MAX_WAIT)) == sorted(job.id for job in crashed + waited)
         for job in crashed:
             self._refunded(job, "worker_lost")
         for job in waited:

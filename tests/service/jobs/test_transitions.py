@@ -14,7 +14,7 @@ from service.accounts.ledger import InsufficientCredits, refund
 from service.database.clock import db_now
 from service.database.engine import create_engine, is_migrated, migrate
 from service.database.tables import jobs, metadata
-from service.jobs.intake import Accepted, IdempotencyConflict, Order, Orders
+from service.jobs.intake import Accepted, IdempotencyConflict, JobIntake, NewJob
 from service.jobs.records import Claim, Job, JobStatus, LeaseLost, NewRender
 from service.jobs.transitions import Jobs
 from service.settings import Settings
@@ -41,7 +41,7 @@ class Shop:
     def __init__(self, engine: sa.Engine, *, credits: int = 10, lease: float = 60.0, max_attempts: int = 2) -> None:
         self.engine = engine
         self.accounts = Accounts(engine)
-        self.orders = Orders(engine)
+        self.intake = JobIntake(engine)
         self.jobs = Jobs(engine, lease=lease, max_attempts=max_attempts)
         self.client: Client = self.accounts.add(f"shop-{ULID()}", credits=credits)[0]
 
@@ -56,7 +56,7 @@ class Shop:
             "source_key": "uploads/x.jpg",
             "credits_cost": cost,
         }
-        return self.orders.accept(Order(**fields | changes))
+        return self.intake.create(NewJob(**fields | changes))
 
     def job(self, accepted: Accepted) -> Job:
         found = self.jobs.get(accepted.job_id, client_id=self.client.id)
@@ -193,10 +193,10 @@ def test_a_job_that_is_over_can_not_be_claimed(shop: Shop) -> None:
     [
         lambda jobs, claim: jobs.succeed(claim, render()),
         lambda jobs, claim: jobs.fail(claim, "x", ""),
-        lambda jobs, claim: jobs.keep(claim, stage="place", progress=0.5),
-        lambda jobs, claim: jobs.hand_back(claim),
+        lambda jobs, claim: jobs.renew_lease(claim, stage="place", progress=0.5),
+        lambda jobs, claim: jobs.release(claim),
     ],
-    ids=["succeed", "fail", "keep", "hand_back"],
+    ids=["succeed", "fail", "renew_lease", "release"],
 )
 def test_a_worker_whose_lease_was_taken_over_changes_nothing(
     engine: sa.Engine, move: Callable[[Jobs, Claim], None]
@@ -222,7 +222,7 @@ def test_a_kept_lease_is_not_taken_over(engine: sa.Engine) -> None:
     claim = shop.claim(accepted)
     for step in range(4):
         time.sleep(0.15)
-        shop.jobs.keep(claim, stage="background", progress=step / 10)
+        shop.jobs.renew_lease(claim, stage="background", progress=step / 10)
         assert shop.jobs.claim(accepted.job_id) is None
 
     job = shop.job(accepted)
@@ -234,12 +234,12 @@ def test_a_job_that_kills_every_worker_is_failed_and_refunded(engine: sa.Engine)
     accepted = shop.order()
     for _ in range(2):
         shop.claim(accepted)
-        assert shop.jobs.settle_lost(max_wait=60) == []
+        assert shop.jobs.fail_abandoned(max_wait=60) == []
         time.sleep(0.1)
 
     assert shop.jobs.claim(accepted.job_id) is None
-    assert shop.jobs.settle_lost(max_wait=60) == [accepted.job_id]
-    assert shop.jobs.settle_lost(max_wait=60) == []
+    assert shop.jobs.fail_abandoned(max_wait=60) == [accepted.job_id]
+    assert shop.jobs.fail_abandoned(max_wait=60) == []
     assert shop.job(accepted).error_code == "worker_lost"
     assert shop.balance == 10
 
@@ -247,28 +247,28 @@ def test_a_job_that_kills_every_worker_is_failed_and_refunded(engine: sa.Engine)
 def test_a_job_that_nobody_starts_is_failed_and_refunded(shop: Shop) -> None:
     accepted = shop.order()
 
-    assert shop.jobs.settle_lost(max_wait=60) == []
-    assert shop.jobs.settle_lost(max_wait=0) == [accepted.job_id]
+    assert shop.jobs.fail_abandoned(max_wait=60) == []
+    assert shop.jobs.fail_abandoned(max_wait=0) == [accepted.job_id]
     assert shop.job(accepted).error_code == "queue_timeout"
     assert shop.balance == 10
 
 
-def test_a_job_handed_back_is_sent_again_and_its_attempt_not_counted(shop: Shop) -> None:
+def test_a_job_released_is_sent_again_and_its_attempt_not_counted(shop: Shop) -> None:
     accepted = shop.order()
-    shop.jobs.hand_back(shop.claim(accepted), uncounted=True)
+    shop.jobs.release(shop.claim(accepted), count_attempt=False)
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == []
     assert shop.claim(accepted).attempt == 1
 
 
 def test_a_job_that_waits_for_another_attempt_is_not_sent_too_early(shop: Shop) -> None:
     accepted = shop.order()
-    shop.jobs.hand_back(shop.claim(accepted), after=0.3)
+    shop.jobs.release(shop.claim(accepted), after=0.3)
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == []
     time.sleep(0.4)
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
 
 
 def test_a_job_whose_worker_died_is_sent_again(engine: sa.Engine) -> None:
@@ -277,26 +277,26 @@ def test_a_job_whose_worker_died_is_sent_again(engine: sa.Engine) -> None:
     shop.claim(accepted)
     time.sleep(0.1)
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == []
 
 
 def test_a_job_whose_message_never_went_out_is_sent(shop: Shop) -> None:
     accepted = shop.order()
-    assert shop.jobs.take_unsent(waiting={accepted.job_id}, resend_after=0) == []
-    shop.jobs.unsent(accepted.job_id)
+    assert shop.jobs.claim_unsent(waiting={accepted.job_id}, resend_after=0) == []
+    shop.jobs.mark_unsent(accepted.job_id)
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
 
 
 def test_every_waiting_job_is_sent_again_when_the_queue_lost_them(shop: Shop) -> None:
     waiting = sorted(shop.order(cost=1).job_id for _ in range(3))
 
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == []
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == []
     with shop.engine.begin() as connection:
         connection.execute(sa.update(jobs).values(sent_at=db_now(-100)))
-    assert shop.jobs.take_unsent(waiting=set(waiting[1:]), resend_after=60) == waiting[:1]
-    assert shop.jobs.take_unsent(waiting=set(), resend_after=60) == waiting[1:]
+    assert shop.jobs.claim_unsent(waiting=set(waiting[1:]), resend_after=60) == waiting[:1]
+    assert shop.jobs.claim_unsent(waiting=set(), resend_after=60) == waiting[1:]
 
 
 def test_sweeps_that_run_at_once_send_a_job_once(shop: Shop) -> None:
@@ -305,7 +305,7 @@ def test_sweeps_that_run_at_once_send_a_job_once(shop: Shop) -> None:
         connection.execute(metadata.tables["jobs"].update().values(sent_at=db_now(-100)))
     sent: list[str] = []
     threads = [
-        threading.Thread(target=lambda: sent.extend(shop.jobs.take_unsent(waiting=set(), resend_after=60)))
+        threading.Thread(target=lambda: sent.extend(shop.jobs.claim_unsent(waiting=set(), resend_after=60)))
         for _ in range(4)
     ]
     with shop.engine.begin() as connection:  # all of them are to find the jobs before one of them takes any

@@ -27,11 +27,11 @@ from service.diagnostics.object_audit import audit_objects
 from service.settings import Settings
 from service.storage import cache as kept_module
 from service.storage.buckets import open_buckets
-from service.storage.cache import Kept, keeper, kept_in
-from service.storage.directory import DirectoryObjects
-from service.storage.expiry import Expiry
-from service.storage.objects import Objects, StoreUnavailable
-from service.storage.registry import Doomed, Stored
+from service.storage.cache import ObjectCache, client_caches, folder_cache
+from service.storage.directory import DirectoryBucket
+from service.storage.expiry import Expirer
+from service.storage.objects import Bucket, StoreUnavailable
+from service.storage.registry import ExpiredObject, ObjectRegistry
 from service.storage.signing import UrlSigner
 from tests.service.worker.test_run import Worker
 from tests.support.caller import Caller
@@ -58,7 +58,7 @@ class Studio:
     def __init__(self, folder: Path) -> None:
         self.segmenter = Counting()
         self.versions = {"segmenter": "by_colour 1", "segmenter_device": "cpu", "generator": "darkener"}
-        self.kept = kept_in(folder)
+        self.kept = folder_cache(folder)
         self.folder = folder
 
     def swap(self, data: bytes = PHOTO, *, kind: SceneKind = "white", **changes: Any) -> SwapResult:
@@ -168,8 +168,8 @@ def test_networks_without_a_version_keep_nothing(studio: Studio) -> None:
 
 
 def test_what_one_client_keeps_another_does_not_find(studio: Studio) -> None:
-    store = DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
-    one, two = Kept(store, "ONE"), Kept(store, "TWO")
+    store = DirectoryBucket(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
+    one, two = ObjectCache(store, "ONE"), ObjectCache(store, "TWO")
 
     assert [studio.cache_status(kept=one), studio.cache_status(kept=two), studio.cache_status(kept=one)] == [
         "computed",
@@ -215,7 +215,7 @@ def test_an_object_that_is_not_what_was_kept_is_made_anew_and_replaced(
     assert studio.cache_status() == "cached"
 
 
-class Away(DirectoryObjects):
+class Away(DirectoryBucket):
     """A store that is not there, and counts who asks."""
 
     asked = 0
@@ -232,7 +232,7 @@ class Away(DirectoryObjects):
 def test_a_store_that_is_away_is_asked_once_and_fails_no_swap(studio: Studio) -> None:
     store = Away(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0)
 
-    assert studio.cache_status(kept=Kept(store, "local")) == "computed"
+    assert studio.cache_status(kept=ObjectCache(store, "local")) == "computed"
     assert store.asked == 1
 
 
@@ -246,7 +246,9 @@ def test_a_database_that_is_away_costs_only_the_keeping(studio: Studio) -> None:
     def away(kind: Kind, key: str) -> None:
         raise sa.exc.OperationalError("", {}, Exception("gone"))
 
-    unwritten = Kept(DirectoryObjects(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0), "x", announce=away)
+    unwritten = ObjectCache(
+        DirectoryBucket(studio.folder, bucket="b", signer=UrlSigner(b""), url_ttl=0), "x", register=away
+    )
     assert studio.cache_status(kept=unwritten) == "computed"
     assert studio.objects == [], "no object without its row"
 
@@ -261,15 +263,15 @@ class Bench(Worker):
         self.segmenter = Counting()
         versions = {"segmenter": "by_colour 1", "generator": "darkener"}
         super().__init__(engine, home, Networks(self.segmenter, Darkener(), versions))
-        self.stored = Stored(engine)
+        self.registry = ObjectRegistry(engine)
         made = Settings(home=home, **settings)
-        self.run = replace(self.run, kept_of=keeper(made, self.renders, self.stored))
+        self.runner = replace(self.runner, cache_for=client_caches(made, self.renders, self.registry))
         self.engine = engine
 
     def cut(self, data: bytes = PHOTO) -> str:
         """Order a cut-out, run the job, and say how it came."""
         accepted = self.order(data, scene_type="white", dominant_colors=[], output_preset="transparent_cutout")
-        self.run(accepted.job_id)
+        self.runner.run(accepted.job_id)
         found = self.shop.jobs.get(accepted.job_id, client_id=self.shop.client.id)
         assert found is not None
         assert found[1] is not None, found[0].error_message
@@ -292,8 +294,10 @@ class Bench(Worker):
     def expire(self, **changes: Any) -> None:
         kept = {"cutouts": self.renders, "scenes": self.renders}
         buckets: Any = {"sources": self.sources, "renders": self.renders} | kept
-        expiry = Expiry(self.stored, buckets, source_age=None, render_age=None, attempt_ends=320.0, doom=0.0)
-        replace(expiry, **{"cutout_age": DAY} | changes)()
+        expirer = Expirer(
+            self.registry, buckets, source_age=None, render_age=None, attempt_ends=320.0, delete_delay=0.0
+        )
+        replace(expirer, **{"cutout_age": DAY} | changes).run_once()
 
     def wrong(self) -> list[Finding]:
         return audit_objects(self.engine, self.renders).findings
@@ -333,14 +337,14 @@ def test_a_cut_out_goes_when_no_job_has_used_it_for_so_long_and_using_it_keeps_i
 def test_an_expiry_that_meets_a_job_leaves_no_object_without_its_row(bench: Bench) -> None:
     bench.cut()
     bench.age(1.1)
-    bench.expire(doom=60.0)  # doomed, and not deleted yet
+    bench.expire(delete_delay=60.0)  # expired, and not deleted yet
     (key,) = bench.rows
-    gone = Doomed("cutouts", key)
+    gone = ExpiredObject("cutouts", key)
     bench.renders.delete(key)  # between this and the row's end a job comes by
 
     assert bench.cut() == "computed"
-    bench.stored.postpone(gone)
-    bench.stored.forget(gone)
+    bench.registry.retry_later(gone)
+    bench.registry.delete_row(gone)
     bench.expire()
 
     assert (bench.there, bench.rows) == ([key], [key])
@@ -393,8 +397,8 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
 
     counted.side = getattr(networks.segmenter, "side", 640)  # type: ignore[attr-defined]  # as the real one's
     worker = Worker(caller.engine, settings.home, replace(networks, segmenter=counted))
-    kept_of = keeper(settings, worker.renders, Stored(caller.engine))
-    run = replace(worker.run, kept_of=kept_of, catalogue=small(load_catalogue()))
+    cache_for = client_caches(settings, worker.renders, ObjectRegistry(caller.engine))
+    runner = replace(worker.runner, cache_for=cache_for, catalogue=small(load_catalogue()))
     photo = caller.upload(jpeg(still_life(240, 300)[0]))
     source: dict[str, Any] = {"source_image_s3_key": photo}
     renders: list[dict[str, Any]] = []
@@ -403,7 +407,7 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
         scene = "podium" if number in {1, 8} else "white"
         body = caller.body(scene_type=scene, output_preset=place, dominant_colors=[], source_image_s3_key=...)
         job = caller.submit(body | source).json()["job_id"]
-        run(job)
+        runner.run(job)
         renders.append(caller.get(f"/v1/jobs/{job}").json()["render"])
         source = {"source_render_public_id": renders[-1]["public_id"]}
 
@@ -418,7 +422,7 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
     assert not product[:40].all(), "two seeds, two backgrounds"
 
 
-def picture_of(objects: Objects, caller: Caller, render: dict[str, Any]) -> NDArray[np.uint8]:
+def picture_of(objects: Bucket, caller: Caller, render: dict[str, Any]) -> NDArray[np.uint8]:
     found = caller.jobs.render(render["public_id"], client_id=caller.client.id)
     assert found is not None
     with Image.open(BytesIO(objects.get(found.key, max_bytes=10_000_000))) as picture:

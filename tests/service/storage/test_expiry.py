@@ -23,10 +23,10 @@ from service.jobs.intake import Accepted
 from service.jobs.records import JobStatus, NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.directory import DirectoryObjects
-from service.storage.expiry import DOOM, Expiry, build_expiry
-from service.storage.objects import ObjectNotFound, Objects, StoreUnavailable
-from service.storage.registry import SourceDoomed, Stored
+from service.storage.directory import DirectoryBucket
+from service.storage.expiry import DELETE_DELAY, Expirer, build_expirer
+from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
+from service.storage.registry import ObjectRegistry, SourceExpired
 from service.storage.signing import UrlSigner
 from service.supervisor.processes import Part
 from tests.service.jobs.test_transitions import Shop, render
@@ -36,31 +36,31 @@ DAY = 86_400.0
 
 
 class Warehouse:
-    """A shop, its two buckets, and an expiry that deletes what is a day old."""
+    """A shop, its two buckets, and an expirer that deletes what is a day old."""
 
-    def __init__(self, engine: sa.Engine, sources: Objects, renders: Objects) -> None:
+    def __init__(self, engine: sa.Engine, sources: Bucket, renders: Bucket) -> None:
         self.engine = engine
         self.shop = Shop(engine, credits=1000)
         self.sources, self.renders = sources, renders
-        self.stored = Stored(engine)
-        self.expiry = Expiry(
-            self.stored,
+        self.registry = ObjectRegistry(engine)
+        self.expirer = Expirer(
+            self.registry,
             {"sources": sources, "renders": renders},
             source_age=DAY,
             render_age=DAY,
             attempt_ends=320.0,
-            doom=0.0,
+            delete_delay=0.0,
         )
 
     def photo(self, name: str = "photo") -> str:
         key = f"uploads/{self.shop.client.id}/{name}.jpg"
-        self.stored.announce("sources", key, client_id=self.shop.client.id)
+        self.registry.register("sources", key, client_id=self.shop.client.id)
         self.sources.put(key, b"photo", "image/jpeg")
         return key
 
     def picture(self, accepted: Accepted, attempt: int) -> str:
         key = f"renders/{self.shop.client.id}/{accepted.job_id}-{attempt}.jpg"
-        self.stored.announce("renders", key, client_id=self.shop.client.id, job_id=accepted.job_id)
+        self.registry.register("renders", key, client_id=self.shop.client.id, job_id=accepted.job_id)
         self.renders.put(key, b"picture", "image/jpeg")
         return key
 
@@ -86,7 +86,7 @@ class Warehouse:
                     older = f"{column} - make_interval(secs => {days * DAY})"
                 connection.exec_driver_sql(f"UPDATE {table} SET {column} = {older}")
 
-    def lies_in(self, bucket: Objects, key: str) -> bool:
+    def lies_in(self, bucket: Bucket, key: str) -> bool:
         try:
             return bucket.size(key) >= 0
         except ObjectNotFound:
@@ -116,7 +116,7 @@ def test_a_photo_goes_with_its_row_when_nobody_has_used_it_for_so_long(warehouse
     warehouse.pass_time(1.1)
     new = warehouse.photo("new")
 
-    warehouse.expiry()
+    warehouse.expirer.run_once()
 
     assert (warehouse.lies_in(warehouse.sources, old), warehouse.lies_in(warehouse.sources, new)) == (False, True)
     assert warehouse.known == {new}
@@ -124,10 +124,10 @@ def test_a_photo_goes_with_its_row_when_nobody_has_used_it_for_so_long(warehouse
 
 def test_a_key_that_was_reserved_and_never_uploaded_to_goes_too(warehouse: Warehouse) -> None:
     key = f"uploads/{warehouse.shop.client.id}/never.jpg"
-    warehouse.stored.announce("sources", key, client_id=warehouse.shop.client.id)
+    warehouse.registry.register("sources", key, client_id=warehouse.shop.client.id)
     warehouse.pass_time(1.1)
 
-    warehouse.expiry()
+    warehouse.expirer.run_once()
 
     assert warehouse.known == set()
 
@@ -136,15 +136,15 @@ def test_a_photo_stays_while_an_unfinished_job_needs_it(warehouse: Warehouse) ->
     key = warehouse.photo()
     accepted = warehouse.shop.order(source_key=key)
     warehouse.pass_time(2)
-    warehouse.expiry()
+    warehouse.expirer.run_once()
     assert warehouse.lies_in(warehouse.sources, key)
 
     claim = warehouse.shop.claim(accepted)
-    warehouse.expiry()
+    warehouse.expirer.run_once()
     assert warehouse.lies_in(warehouse.sources, key)
 
     warehouse.shop.jobs.fail(claim, "no_subject", "")
-    warehouse.expiry()
+    warehouse.expirer.run_once()
     assert not warehouse.lies_in(warehouse.sources, key)
     assert warehouse.shop.balance == 1000
 
@@ -155,7 +155,7 @@ def test_a_photo_that_is_used_again_starts_anew(warehouse: Warehouse) -> None:
     warehouse.delivered(key)
     warehouse.pass_time(0.9)
 
-    warehouse.expiry()
+    warehouse.expirer.run_once()
 
     assert warehouse.lies_in(warehouse.sources, key)
 
@@ -163,22 +163,22 @@ def test_a_photo_that_is_used_again_starts_anew(warehouse: Warehouse) -> None:
 def test_a_photo_that_came_another_way_is_known_from_its_first_use(warehouse: Warehouse) -> None:
     key = f"uploads/{warehouse.shop.client.id}/mounted.jpg"
     warehouse.sources.put(key, b"photo", "image/jpeg")
-    warehouse.expiry()
+    warehouse.expirer.run_once()
     warehouse.delivered(key)
     assert key in warehouse.known
 
     warehouse.pass_time(1.1)
-    warehouse.expiry()
+    warehouse.expirer.run_once()
 
     assert not warehouse.lies_in(warehouse.sources, key)
 
 
-def test_a_doomed_photo_takes_no_order_though_its_bytes_are_there_still(warehouse: Warehouse) -> None:
+def test_an_expired_photo_takes_no_order_though_its_bytes_are_there_still(warehouse: Warehouse) -> None:
     key = warehouse.photo()
     warehouse.pass_time(1.1)
-    replace(warehouse.expiry, doom=DOOM)()
+    replace(warehouse.expirer, delete_delay=DELETE_DELAY).run_once()
 
-    with pytest.raises(SourceDoomed):
+    with pytest.raises(SourceExpired):
         warehouse.shop.order(source_key=key)
 
     assert warehouse.lies_in(warehouse.sources, key)
@@ -200,12 +200,12 @@ def test_orders_that_race_with_the_expiry_have_their_photo_or_cost_nothing(engin
             try:
                 warehouse.shop.order(cost=1, source_key=key)
                 accepted.append(key)
-            except SourceDoomed:
+            except SourceExpired:
                 refused.append(key)
 
     def expire() -> None:
         start.wait()
-        while warehouse.stored.doom_sources(older_than=DAY, most=1):
+        while warehouse.registry.mark_expired_sources(older_than=DAY, limit=1):
             pass
 
     threads = [
@@ -218,7 +218,7 @@ def test_orders_that_race_with_the_expiry_have_their_photo_or_cost_nothing(engin
     for thread in threads:
         thread.join()
 
-    warehouse.expiry()
+    warehouse.expirer.run_once()
     assert sorted(accepted + refused) == sorted(keys)
     assert [key for key in keys if warehouse.lies_in(warehouse.sources, key)] == sorted(accepted, key=keys.index)
     assert warehouse.shop.balance == 1000 - len(accepted)
@@ -233,7 +233,7 @@ def test_a_render_goes_and_its_job_its_log_and_its_money_stay(warehouse: Warehou
     warehouse.pass_time(1.1)
     kept = {table: warehouse.rows(table) for table in ("jobs", "request_logs", "ledger")}
 
-    warehouse.expiry()
+    warehouse.expirer.run_once()
 
     assert not warehouse.lies_in(warehouse.renders, made.key)
     found = warehouse.shop.jobs.get(accepted.job_id, client_id=warehouse.shop.client.id)
@@ -245,12 +245,12 @@ def test_a_render_goes_and_its_job_its_log_and_its_money_stay(warehouse: Warehou
 
 
 def test_a_render_outlives_its_photo_and_is_then_no_source(warehouse: Warehouse) -> None:
-    expiry = replace(warehouse.expiry, render_age=None)
+    expirer = replace(warehouse.expirer, render_age=None)
     key = warehouse.photo()
     _, made = warehouse.delivered(key)
     warehouse.pass_time(1.1)
 
-    expiry()
+    expirer.run_once()
 
     assert warehouse.lies_in(warehouse.renders, made.key)
     kept = warehouse.shop.jobs.render(made.public_id, client_id=warehouse.shop.client.id)
@@ -264,7 +264,7 @@ def test_a_render_whose_object_was_never_written_down_goes_too(warehouse: Wareho
         connection.execute(stored_objects.delete().where(stored_objects.c.key == made.key))
     warehouse.pass_time(1.1)
 
-    warehouse.expiry()
+    warehouse.expirer.run_once()
 
     assert not warehouse.lies_in(warehouse.renders, made.key)
 
@@ -274,18 +274,18 @@ def test_what_dead_attempts_left_goes_once_the_job_is_over_and_they_can_not_be_s
     claim = warehouse.shop.claim(accepted)
     dead, late = warehouse.picture(accepted, 7), warehouse.picture(accepted, 8)
     warehouse.pass_time(0.5)
-    warehouse.stored.announce("renders", late, client_id=warehouse.shop.client.id, job_id=accepted.job_id)
-    warehouse.expiry()
+    warehouse.registry.register("renders", late, client_id=warehouse.shop.client.id, job_id=accepted.job_id)
+    warehouse.expirer.run_once()
     assert warehouse.lies_in(warehouse.renders, dead), "the job goes on"
 
     made = NewRender(**vars(render()) | {"key": warehouse.picture(accepted, 9)})
     warehouse.shop.jobs.succeed(claim, made)
-    warehouse.expiry()
+    warehouse.expirer.run_once()
     pictures = [warehouse.lies_in(warehouse.renders, key) for key in (dead, late, made.key)]
     assert pictures == [False, True, True], "the late one may be storing still"
 
     warehouse.pass_time(0.3)
-    warehouse.expiry()
+    warehouse.expirer.run_once()
     assert [warehouse.lies_in(warehouse.renders, key) for key in (late, made.key)] == [False, True]
 
 
@@ -294,7 +294,7 @@ def test_what_is_kept_for_ever_is_not_touched(warehouse: Warehouse) -> None:
     _, made = warehouse.delivered(key)
     warehouse.pass_time(5000)
 
-    replace(warehouse.expiry, source_age=None, render_age=None)()
+    replace(warehouse.expirer, source_age=None, render_age=None).run_once()
 
     assert warehouse.lies_in(warehouse.sources, key)
     assert warehouse.lies_in(warehouse.renders, made.key)
@@ -303,7 +303,7 @@ def test_what_is_kept_for_ever_is_not_touched(warehouse: Warehouse) -> None:
 # When things break
 
 
-class AwayStore(DirectoryObjects):
+class AwayStore(DirectoryBucket):
     """A directory store that refuses to delete what the test says."""
 
     refused: frozenset[str] = frozenset()
@@ -321,20 +321,20 @@ def test_a_store_that_is_away_postpones_and_blocks_nothing_for_good(engine: sa.E
     warehouse.pass_time(1.1)
 
     store.refused = frozenset(keys)
-    warehouse.expiry()
+    warehouse.expirer.run_once()
     assert warehouse.known == set(keys)
 
     store.refused = frozenset(keys[:1])  # one object that can never be deleted
     for _ in keys:
-        warehouse.expiry()
+        warehouse.expirer.run_once()
     assert warehouse.known == set(keys[:1])
 
     store.refused = frozenset()
-    warehouse.expiry()
+    warehouse.expirer.run_once()
     assert (warehouse.known, any(warehouse.lies_in(store, key) for key in keys)) == (set(), False)
 
 
-class FatalStore(DirectoryObjects):
+class FatalStore(DirectoryBucket):
     """A directory store whose process is killed right after the second object is deleted."""
 
     deleted = 0
@@ -348,7 +348,7 @@ class FatalStore(DirectoryObjects):
 
 def expire_and_die(url: str, root: Path) -> None:
     store = FatalStore(root, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
-    Warehouse(create_engine(url), store, store).expiry()
+    Warehouse(create_engine(url), store, store).expirer.run_once()
 
 
 def test_an_expiry_killed_between_object_and_row_is_made_good_by_the_next(
@@ -364,7 +364,7 @@ def test_an_expiry_killed_between_object_and_row_is_made_good_by_the_next(
     left = {key for key in keys if warehouse.lies_in(warehouse.sources, key)}
     assert (process.exitcode, len(left), len(warehouse.known)) == (9, 2, 3)
 
-    warehouse.expiry()
+    warehouse.expirer.run_once()
 
     assert warehouse.known == set()
     assert not any(warehouse.lies_in(warehouse.sources, key) for key in keys)
@@ -378,7 +378,7 @@ def test_any_number_of_expiries_at_once_do_the_work_once(warehouse: Warehouse) -
 
     def expire() -> None:
         try:
-            warehouse.expiry()
+            warehouse.expirer.run_once()
         except Exception as error:  # noqa: BLE001  # any at all fails the test
             errors.append(error)
 
@@ -395,10 +395,10 @@ def test_any_number_of_expiries_at_once_do_the_work_once(warehouse: Warehouse) -
 def test_more_than_one_batch_goes_in_one_look(engine: sa.Engine, tmp_path: Path) -> None:
     warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
     for number in range(230):
-        warehouse.stored.announce("sources", f"uploads/x/{number}.jpg", client_id=warehouse.shop.client.id)
+        warehouse.registry.register("sources", f"uploads/x/{number}.jpg", client_id=warehouse.shop.client.id)
     warehouse.pass_time(1.1)
 
-    warehouse.expiry()
+    warehouse.expirer.run_once()
 
     assert warehouse.known == set()
 
@@ -420,22 +420,22 @@ def test_more_than_one_batch_goes_in_one_look(engine: sa.Engine, tmp_path: Path)
 def test_ages_follow_the_settings(
     settings: dict[str, Any], ages: tuple[float | None, float | None, float], tmp_path: Path
 ) -> None:
-    expiry = build_expiry(Settings(home=tmp_path, **settings))
+    expirer = build_expirer(Settings(home=tmp_path, **settings))
 
-    assert (expiry.source_age, expiry.render_age, expiry.cutout_age) == ages
-    assert expiry.attempt_ends == 320
-    assert (expiry.scene_age, set(expiry.buckets)) == (90 * DAY, {"sources", "renders", "cutouts", "scenes"})
+    assert (expirer.source_age, expirer.render_age, expirer.cutout_age) == ages
+    assert expirer.attempt_ends == 320
+    assert (expirer.scene_age, set(expirer.buckets)) == (90 * DAY, {"sources", "renders", "cutouts", "scenes"})
 
 
 def test_a_temporary_file_goes_when_its_writer_must_be_dead(tmp_path: Path) -> None:
-    bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket = DirectoryBucket(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
     bucket.put("a.jpg", b"whole", "image/jpeg")
     dead, busy = tmp_path / ".unfinished" / "dead", tmp_path / ".unfinished" / "busy"
     for path in (dead, busy):
         path.write_bytes(b"half")
     os.utime(dead, (time.time() - 4000,) * 2)
 
-    bucket.tidy()
+    bucket.remove_partial_writes()
 
     assert (dead.exists(), busy.exists(), bucket.get("a.jpg", max_bytes=9)) == (False, True, b"whole")
 
@@ -455,7 +455,7 @@ def write_half(root: Path) -> None:
     """Be killed when the bytes are written and not in place yet."""
     fsync: Callable[[int], None] = lambda _: os._exit(9)  # noqa: E731  # one line for one line
     os.fsync = fsync  # type: ignore[assignment]  # the last thing before the rename
-    DirectoryObjects(root, bucket="b", signer=UrlSigner(b"k"), url_ttl=60).put("a.jpg", b"whole", "image/jpeg")
+    DirectoryBucket(root, bucket="b", signer=UrlSigner(b"k"), url_ttl=60).put("a.jpg", b"whole", "image/jpeg")
 
 
 def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired(
@@ -478,9 +478,9 @@ def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired
         while old in warehouse.known:
             assert time.monotonic() < end, sweep.last_words()
             time.sleep(0.2)
-            with engine.begin() as connection:  # the minute between doom and end
-                doomed = stored_objects.update().where(stored_objects.c.doomed_at.is_not(None))
-                connection.execute(doomed.values(doomed_at=db_now(-61)))
+            with engine.begin() as connection:  # the minute between mark and end
+                expired = stored_objects.update().where(stored_objects.c.doomed_at.is_not(None))
+                connection.execute(expired.values(doomed_at=db_now(-61)))
     finally:
         sweep.stop(10)
 
@@ -505,6 +505,6 @@ def test_what_was_stored_before_the_account_counts_as_used_on_the_day_of_the_upg
     migrate(engine)
 
     assert {photo, made.key} <= warehouse.known
-    replace(warehouse.expiry, render_age=None)()
+    replace(warehouse.expirer, render_age=None).run_once()
     assert warehouse.lies_in(warehouse.sources, photo)
     engine.dispose()

@@ -12,33 +12,33 @@ import pytest
 
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.directory import DirectoryObjects
-from service.storage.objects import ObjectNotFound, Objects, ObjectTooLarge, StoreUnavailable
+from service.storage.directory import DirectoryBucket
+from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.signing import UrlSigner
 
 
-def test_what_was_put_comes_back(objects: Objects) -> None:
+def test_what_was_put_comes_back(objects: Bucket) -> None:
     objects.put("uploads/a-1/photo.jpg", b"bytes", "image/jpeg")
 
     assert objects.get("uploads/a-1/photo.jpg", max_bytes=5) == b"bytes"
     assert objects.size("uploads/a-1/photo.jpg") == 5
 
 
-def test_putting_again_replaces(objects: Objects) -> None:
+def test_putting_again_replaces(objects: Bucket) -> None:
     objects.put("a.jpg", b"first", "image/jpeg")
     objects.put("a.jpg", b"2nd", "image/jpeg")
 
     assert objects.get("a.jpg", max_bytes=10) == b"2nd"
 
 
-def test_an_object_over_the_limit_is_refused(objects: Objects) -> None:
+def test_an_object_over_the_limit_is_refused(objects: Bucket) -> None:
     objects.put("a.jpg", b"123456", "image/jpeg")
 
     with pytest.raises(ObjectTooLarge):
         objects.get("a.jpg", max_bytes=5)
 
 
-def test_a_missing_object_is_not_found(objects: Objects) -> None:
+def test_a_missing_object_is_not_found(objects: Bucket) -> None:
     with pytest.raises(ObjectNotFound):
         objects.get("none.jpg", max_bytes=1)
     with pytest.raises(ObjectNotFound):
@@ -66,7 +66,7 @@ def test_a_missing_object_is_not_found(objects: Objects) -> None:
         ),
     ],
 )
-def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Objects, key: str) -> None:
+def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Bucket, key: str) -> None:
     with pytest.raises(ObjectNotFound):
         objects.get(key, max_bytes=1)
     with pytest.raises(ObjectNotFound):
@@ -77,7 +77,7 @@ def test_a_key_that_could_lead_elsewhere_is_not_found(objects: Objects, key: str
 
 @pytest.mark.parametrize("key", ["x" * 300 + ".jpg", "/".join(["x" * 200] * 30)], ids=["name", "path"])
 def test_a_key_that_is_too_long_for_the_file_system_is_not_found(tmp_path: Path, key: str) -> None:
-    bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket = DirectoryBucket(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
 
     for look in (
         bucket.size,
@@ -88,7 +88,7 @@ def test_a_key_that_is_too_long_for_the_file_system_is_not_found(tmp_path: Path,
             look(key)
 
 
-def test_deleting_leaves_nothing_and_can_be_repeated(objects: Objects) -> None:
+def test_deleting_leaves_nothing_and_can_be_repeated(objects: Bucket) -> None:
     objects.put("a/b.jpg", b"x", "image/jpeg")
     objects.delete("a/b.jpg")
     objects.delete("a/b.jpg")
@@ -97,7 +97,7 @@ def test_deleting_leaves_nothing_and_can_be_repeated(objects: Objects) -> None:
         objects.size("a/b.jpg")
 
 
-def test_a_bucket_lists_what_lies_in_it(objects: Objects) -> None:
+def test_a_bucket_lists_what_lies_in_it(objects: Bucket) -> None:
     keys = {f"renders/{folder}/{number}.jpg" for folder in "ab" for number in range(3)} | {"top.jpg"}
     for key in keys:
         objects.put(key, b"x", "image/jpeg")
@@ -118,25 +118,25 @@ def test_a_bucket_of_s3_with_more_than_one_page_is_listed_whole(s3_settings: dic
 def test_a_write_that_was_killed_is_no_object(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from service.storage.directory import DirectoryObjects; from service.storage.signing import UrlSigner\n"
-        "bucket = DirectoryObjects(Path(sys.argv[1]), bucket='renders', signer=UrlSigner(b'k'), url_ttl=60)\n"
+        "from service.storage.directory import DirectoryBucket; from service.storage.signing import UrlSigner\n"
+        "bucket = DirectoryBucket(Path(sys.argv[1]), bucket='renders', signer=UrlSigner(b'k'), url_ttl=60)\n"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "bucket.put('renders/a.jpg', b'x' * 1000, 'image/jpeg')\n"
     )
     killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
-    bucket = DirectoryObjects(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket = DirectoryBucket(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
 
     assert killed.returncode == -signal.SIGKILL
     assert list(bucket.keys()) == []
 
 
-def test_a_bucket_that_works_passes_its_check(objects: Objects) -> None:
+def test_a_bucket_that_works_passes_its_check(objects: Bucket) -> None:
     objects.check()
 
 
 def test_a_symbolic_link_leads_nowhere(tmp_path: Path) -> None:
     (tmp_path / "secret.jpg").write_bytes(b"secret")
-    bucket = DirectoryObjects(tmp_path / "bucket", bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket = DirectoryBucket(tmp_path / "bucket", bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
     bucket.put("a.jpg", b"x", "image/jpeg")
     (tmp_path / "bucket" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
 
@@ -146,7 +146,7 @@ def test_a_symbolic_link_leads_nowhere(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_the_old_object_whole(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource", reason="file size limits are POSIX")
-    bucket = DirectoryObjects(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket = DirectoryBucket(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
     bucket.put("a.jpg", b"old", "image/jpeg")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -189,7 +189,7 @@ def test_a_bucket_that_is_gone_is_a_fault_of_the_store_and_of_no_photo(
 
 def test_a_folder_that_can_not_be_made_is_a_fault_of_the_store(tmp_path: Path) -> None:
     (tmp_path / "renders").write_text("a file where a folder should be")
-    bucket = DirectoryObjects(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    bucket = DirectoryBucket(tmp_path, bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
 
     with pytest.raises(StoreUnavailable):
         bucket.put("renders/client/a.jpg", b"x", "image/jpeg")

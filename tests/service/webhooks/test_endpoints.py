@@ -105,7 +105,7 @@ def test_what_the_sweep_settles_is_told_as_well(engine: sa.Engine, webhooks: Web
     shop.claim(crashed)
     time.sleep(0.1)
 
-    shop.jobs.settle_lost(max_wait=0)
+    shop.jobs.fail_abandoned(max_wait=0)
 
     told = {body["data"]["job_id"]: body["data"]["error"]["code"] for body in bodies(engine)}
     assert told == {crashed.job_id: "worker_lost", waited.job_id: "queue_timeout"}
@@ -125,8 +125,8 @@ def test_a_job_that_is_not_over_is_not_told(shop: Shop, webhooks: Webhooks) -> N
     webhooks.register(shop.client.name, URL)
     claim = shop.claim(shop.order())
 
-    shop.jobs.keep(claim, stage="place", progress=0.5)
-    shop.jobs.hand_back(claim)
+    shop.jobs.renew_lease(claim, stage="place", progress=0.5)
+    shop.jobs.release(claim)
 
     assert bodies(shop.engine) == []
 

@@ -27,12 +27,12 @@ from service.jobs.records import Claim, JobStatus
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.directory import DirectoryObjects
-from service.storage.expiry import Expiry
-from service.storage.objects import Objects, StoreUnavailable
-from service.storage.registry import Stored
+from service.storage.directory import DirectoryBucket
+from service.storage.expiry import Expirer
+from service.storage.objects import Bucket, StoreUnavailable
+from service.storage.registry import ObjectRegistry
 from service.storage.signing import UrlSigner
-from service.worker.run import Run
+from service.worker.run import JobRunner
 from tests.service.jobs.test_transitions import Shop
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
@@ -44,20 +44,20 @@ class Worker:
     def __init__(self, engine: sa.Engine, home: Path, networks: Networks, **settings: Any) -> None:
         self.shop = Shop(engine, lease=settings.pop("lease", 60.0), max_attempts=2)
         sources, self.renders = open_buckets(Settings(home=home, **settings))
-        self.sources: Objects = sources
+        self.sources: Bucket = sources
         self.stopping = threading.Event()
-        self.run = Run(
+        self.runner = JobRunner(
             jobs=self.shop.jobs,
             sources=self.sources,
             renders=self.renders,
-            stored=Stored(engine),
+            registry=ObjectRegistry(engine),
             catalogue=load_catalogue(),
             networks=networks,
             limits=Limits(),
             time_limit=300,
-            keep_every=15,
+            lease_renewal_interval=15,
             stopping=self.stopping,
-            end_after=lambda _: None,
+            arm_watchdog=lambda _: None,
         )
 
     def order(self, data: bytes = BOTTLE, **spec: Any) -> Accepted:
@@ -80,7 +80,7 @@ class Worker:
         """Let the pause before another attempt pass."""
         with self.shop.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE jobs SET lease_until = '2000-01-01 00:00:00.000000'")
-        assert accepted.job_id in self.shop.jobs.take_unsent(waiting=set(), resend_after=60)
+        assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=set(), resend_after=60)
 
 
 def raising(error: BaseException) -> Networks:
@@ -99,7 +99,7 @@ def worker(engine: sa.Engine, tmp_path: Path, networks: Networks) -> Worker:
 
 def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worker: Worker) -> None:
     accepted = worker.order()
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
 
     found = worker.shop.jobs.get(accepted.job_id, client_id=worker.shop.client.id)
     assert found is not None
@@ -121,7 +121,7 @@ def test_the_same_seed_and_spec_give_the_same_bytes(engine: sa.Engine, tmp_path:
     hashes = []
     for _ in range(2):
         accepted = worker.order()
-        worker.run(accepted.job_id)
+        worker.runner.run(accepted.job_id)
         found = worker.shop.jobs.get(accepted.job_id, client_id=worker.shop.client.id)
         assert found is not None
         assert found[1] is not None
@@ -148,7 +148,7 @@ def grey() -> bytes:
 )
 def test_a_photo_that_can_not_be_used_fails_at_once_and_is_refunded(worker: Worker, data: bytes, code: str) -> None:
     accepted = worker.order(data)
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("FAILURE", code)
     assert worker.shop.job(accepted).attempt == 1
@@ -160,7 +160,7 @@ def test_a_photo_that_vanished_fails_and_is_refunded(worker: Worker) -> None:
         spec=stored_spec(scene_type="podium", mood="calm", dominant_colors=[], output_preset="open_graph", seed=1),
         source_key="uploads/none.jpg",
     )
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("FAILURE", "source_gone")
     assert worker.shop.balance == 10
@@ -182,17 +182,17 @@ def test_what_breaks_on_our_side_is_tried_again_then_refunded(
     worker = Worker(engine, tmp_path, raising(error))
     accepted = worker.order()
 
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
     assert worker.end(accepted) == ("IN_PROGRESS", None)
     assert worker.shop.jobs.claim(accepted.job_id) is None, "it must pause before it is tried again"
     worker.again_at_once(accepted)
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("FAILURE", code)
     assert worker.shop.balance == 10
 
 
-class AwayStore(DirectoryObjects):
+class AwayStore(DirectoryBucket):
     """A directory store whose disk refuses what the test says."""
 
     refuse_put = False
@@ -208,22 +208,22 @@ def test_a_store_that_refuses_the_render_is_tried_again_and_then_keeps_it(
 ) -> None:
     worker = Worker(engine, tmp_path, networks)
     store = AwayStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
-    worker.run = replace(worker.run, renders=store)
+    worker.runner = replace(worker.runner, renders=store)
     accepted = worker.order()
 
     store.refuse_put = True
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
     assert worker.end(accepted) == ("IN_PROGRESS", None)
     store.refuse_put = False
     worker.again_at_once(accepted)
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("SUCCESS", None)
     assert worker.shop.job(accepted).attempt == 2
     assert worker.shop.balance == 8
 
 
-class WatchedStore(DirectoryObjects):
+class WatchedStore(DirectoryBucket):
     """A directory store that looks, before it stores, whether the database knows of it."""
 
     engine: sa.Engine
@@ -242,8 +242,8 @@ def test_a_picture_is_written_down_before_it_can_be_there(
     worker = Worker(engine, tmp_path, networks)
     store = WatchedStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     store.engine, store.known = engine, []
-    worker.run = replace(worker.run, renders=store)
-    worker.run(worker.order().job_id)
+    worker.runner = replace(worker.runner, renders=store)
+    worker.runner.run(worker.order().job_id)
 
     assert store.known == [True]
 
@@ -252,27 +252,27 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> Non
     accepted = worker.order()
     worker.stopping.set()
 
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.take_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert worker.shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
     worker.stopping.clear()
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
     assert worker.end(accepted) == ("SUCCESS", None)
     assert worker.shop.job(accepted).attempt == 1
 
 
 def test_a_job_over_its_time_limit_fails_and_is_refunded(worker: Worker) -> None:
-    worker.run = replace(worker.run, time_limit=0.0)
+    worker.runner = replace(worker.runner, time_limit=0.0)
     accepted = worker.order()
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("FAILURE", "time_limit")
     assert worker.shop.balance == 10
 
 
 def busy(seconds: float, then: Callable[[], None] = lambda: None) -> Networks:
-    """Networks whose first one takes so long that only the lease's keeper can speak for the job."""
+    """Networks whose first one takes so long that only the lease's renewal can speak for the job."""
 
     def segmenter(image: Any) -> Any:
         time.sleep(seconds)
@@ -284,9 +284,9 @@ def busy(seconds: float, then: Callable[[], None] = lambda: None) -> Networks:
 
 def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
     worker = Worker(engine, tmp_path, busy(1.2), lease=0.6)
-    worker.run = replace(worker.run, keep_every=0.15)
+    worker.runner = replace(worker.runner, lease_renewal_interval=0.15)
     accepted = worker.order()
-    thread = threading.Thread(target=worker.run, args=(accepted.job_id,))
+    thread = threading.Thread(target=worker.runner.run, args=(accepted.job_id,))
     thread.start()
     stolen = []
     for _ in range(8):
@@ -307,8 +307,8 @@ def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engin
         time.sleep(0.1)
         taken.append(worker.shop.jobs.claim(accepted.job_id))
 
-    worker.run = replace(worker.run, networks=busy(0.0, take_over))
-    worker.run(accepted.job_id)
+    worker.runner = replace(worker.runner, networks=busy(0.0, take_over))
+    worker.runner.run(accepted.job_id)
 
     assert taken[0] is not None
     job = worker.shop.job(accepted)
@@ -336,8 +336,8 @@ def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves
         painted.append(asked)
         return networks.generator(*asked, **how)
 
-    worker.run = replace(worker.run, networks=replace(networks, segmenter=segmenter, generator=generator))
-    worker.run(accepted.job_id)
+    worker.runner = replace(worker.runner, networks=replace(networks, segmenter=segmenter, generator=generator))
+    worker.runner.run(accepted.job_id)
 
     assert painted == []
     assert worker.end(accepted) == ("FAILURE", "cancelled")
@@ -348,7 +348,7 @@ def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves
     ]
 
 
-class CancellingStore(DirectoryObjects):
+class CancellingStore(DirectoryBucket):
     """A directory store that is asked to keep a render at the moment when its client cancels the job."""
 
     cancel: Callable[[], object]
@@ -361,26 +361,28 @@ class CancellingStore(DirectoryObjects):
 
 def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(worker: Worker, tmp_path: Path) -> None:
     store = CancellingStore(tmp_path / "objects" / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
-    worker.run = replace(worker.run, renders=store)
+    worker.runner = replace(worker.runner, renders=store)
     accepted = worker.order()
     store.cancel = lambda: worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
 
-    worker.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("FAILURE", "cancelled")
     assert worker.shop.balance == 10
     # Its worker can't tell it from a success whose answer was lost; the expiry can.
     assert len(left_over(tmp_path)) == 1
-    expiry = Expiry(worker.run.stored, {"sources": worker.run.sources, "renders": store}, None, None, 0, doom=0)
-    expiry()
+    expirer = Expirer(
+        worker.runner.registry, {"sources": worker.runner.sources, "renders": store}, None, None, 0, delete_delay=0
+    )
+    expirer.run_once()
     assert left_over(tmp_path) == []
 
 
 def test_a_message_for_a_job_that_is_over_does_nothing(worker: Worker) -> None:
     accepted = worker.order(b"no picture")
-    worker.run(accepted.job_id)
-    worker.run(accepted.job_id)
-    worker.run("01J9ZC4T7M3X6V2Q8R5N1B0KAD")
+    worker.runner.run(accepted.job_id)
+    worker.runner.run(accepted.job_id)
+    worker.runner.run("01J9ZC4T7M3X6V2Q8R5N1B0KAD")
 
     assert worker.end(accepted) == ("FAILURE", "image_unreadable")
     assert worker.shop.balance == 10
@@ -388,15 +390,15 @@ def test_a_message_for_a_job_that_is_over_does_nothing(worker: Worker) -> None:
 
 def test_progress_never_goes_back_within_an_attempt(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str | None, float | None]] = []
-    keep = Jobs.keep
+    renew_lease = Jobs.renew_lease
 
     def watching(self: Jobs, claim: Claim, *, stage: str | None = None, progress: float | None = None) -> None:
         if stage is not None:
             seen.append((stage, progress))
-        keep(self, claim, stage=stage, progress=progress)
+        renew_lease(self, claim, stage=stage, progress=progress)
 
-    monkeypatch.setattr(Jobs, "keep", watching)
-    worker.run(worker.order().job_id)
+    monkeypatch.setattr(Jobs, "renew_lease", watching)
+    worker.runner.run(worker.order().job_id)
 
     stages = list(dict.fromkeys(stage for stage, _ in seen))
     assert stages == [
