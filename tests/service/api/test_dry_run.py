@@ -13,8 +13,8 @@ from service.jobs.intake import Orders, QueueFull, TooManyUnfinishedJobs
 from service.settings import Settings
 from service.storage.registry import SourceDoomed, Stored
 from tests.service.api.test_admission import Api, api, standing  # noqa: F401  # api: a fixture
-from tests.service.jobs.test_transitions import Shop
 from tests.support.caller import SWAP, Caller, assert_problem, located
+from tests.support.shop import Shop
 
 
 def dry(caller: Caller, body: Any, query: str = "dry_run=true", **headers: str) -> httpx.Response:

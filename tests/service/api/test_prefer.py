@@ -14,9 +14,9 @@ from benchmarks.storm import servers
 from service.schemas.prefer import preferred_wait
 from tests.conftest import new_database
 from tests.service.api.test_events import Api, serve
-from tests.service.jobs.test_transitions import render
 from tests.support.caller import SWAP, located
 from tests.support.installation import until
+from tests.support.shop import render
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ from service.storage.objects import ObjectNotFound, Objects, StoreUnavailable
 from service.storage.registry import SourceDoomed, Stored
 from service.storage.signing import UrlSigner
 from service.supervisor.processes import Part
-from tests.service.jobs.test_transitions import Shop, render
 from tests.support.caller import Caller
+from tests.support.shop import Shop, render
 
 DAY = 86_400.0
 

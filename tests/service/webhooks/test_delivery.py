@@ -20,7 +20,7 @@ from service.webhooks.delivery import DELAYS, Deliver, judge, keep_delivering
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import DeliveryState, Outbox, Verdict
 from service.webhooks.sender import Answer, Post
-from tests.service.jobs.test_transitions import Shop, render
+from tests.support.shop import Shop, render
 
 WAITING, DELIVERED, FAILED, DROPPED = DeliveryState
 
