@@ -41,7 +41,7 @@ def up(home: Path | None, port: int | None, host: str | None) -> None:
     settings = settings_from(home=home, port=port, host=host)
     click.echo(f"starting in {settings.home} (logs in {settings.home / 'logs'}) …", err=True)
     try:
-        status = run_all(settings, announce=lambda address: click.echo(f"ready {address}"))
+        status = run_all(settings, on_ready=lambda address: click.echo(f"ready {address}"))
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
     sys.exit(status)

@@ -23,9 +23,10 @@ class CannotStart(RuntimeError):
     """Raised when a part does not come up; the message says which and why."""
 
 
-def run_all(settings: Settings, *, announce: Callable[[str], None], start_timeout: float = 180.0) -> int:
-    """Start Valkey, API, worker and sweep; announce the address; stop all on SIGINT, SIGTERM or a part's death.
+def run_all(settings: Settings, *, on_ready: Callable[[str], None], start_timeout: float = 180.0) -> int:
+    """Supervise Valkey, API, worker and sweep: start them, and stop all on SIGINT, SIGTERM or when one of them dies.
 
+    `on_ready` is called once with the address, when requests are taken and a worker is there.
     Returns the exit status: 0 when told to stop, 1 when a part died. Raises CannotStart.
     """
     stopping = threading.Event()
@@ -39,7 +40,7 @@ def run_all(settings: Settings, *, announce: Callable[[str], None], start_timeou
             raise CannotStart(f"Another `backdrop up` runs on {settings.home}.") from error
         parts: list[Part] = []
         try:
-            return _run(settings, parts, stopping, announce, start_timeout)
+            return _run(settings, parts, stopping, on_ready, start_timeout)
         finally:
             # Last started, first stopped: the worker hands its job back while the queue is still there.
             for part in reversed(parts):
@@ -50,7 +51,7 @@ def _run(
     settings: Settings,
     parts: list[Part],
     stopping: threading.Event,
-    announce: Callable[[str], None],
+    on_ready: Callable[[str], None],
     start_timeout: float,
 ) -> int:
     logs = settings.home / "logs"
@@ -76,7 +77,7 @@ def _run(
             parts.append(Part(name, program + arguments, environment=environment, log=log, pass_fds=fds))
     _wait_until_ready(settings, address, parts, stopping, start_timeout)
     if not stopping.is_set():
-        announce(address)
+        on_ready(address)
     while not stopping.wait(0.2):
         if died := next((part for part in parts if part.exit_status is not None), None):
             logger.error(

@@ -179,7 +179,7 @@ class Webhooks:
             enabled = sa.select(webhooks.c.client_id).where(
                 webhooks.c.client_id == client.id, webhooks.c.disabled_at.is_(None)
             )
-            # Locked as by `outbox.announce`: no message may come to wait for a webhook that has just gone.
+            # Locked as by `outbox.write_message`: no message may come to wait for a webhook that has just gone.
             if connection.execute(enabled.with_for_update(read=True)).first() is None:
                 raise _no_webhook(name)
             sent = connection.execute(

@@ -69,7 +69,7 @@ _OVER: dict[str, Any] = {"ended_at": db_now(), "lease_token": None, "next_attemp
 _RENDER = ("public_id", "output_preset", "width", "height", "format", "bytes", "sha256")
 
 
-def announce(connection: sa.Connection, job_id: str) -> None:
+def write_message(connection: sa.Connection, job_id: str) -> None:
     """Write the message of a job that has just ended, in the transaction that ends it.
 
     Nothing is written for a client without a webhook. A second message of the same job breaks the unique constraint,
@@ -131,7 +131,7 @@ def _message(kind: str, job_id: str, job: sa.RowMapping) -> dict[str, Any]:
 def drop_waiting(connection: sa.Connection, client_id: str) -> int:
     """End what still waits for a client whose webhook is gone; returns how many messages those were.
 
-    The caller has changed the webhook's row in the same transaction: `announce` waits for it.
+    The caller has changed the webhook's row in the same transaction: `write_message` waits for it.
     """
     dropped = connection.execute(
         deliveries.update()
