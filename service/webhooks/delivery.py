@@ -85,7 +85,7 @@ class Deliver:
             # A daemon: the process may end before a receiver has answered. The lease covers that.
             threading.Thread(target=self._send, args=(delivery,), daemon=True).start()
             self._under_way[delivery.client_id] += 1
-        self.settle(wait=wait)
+        self.record_answer(wait=wait)
 
     def _passed_over(self) -> set[str]:
         """Return the clients whose share of the slots is taken.
@@ -104,7 +104,7 @@ class Deliver:
     def _send(self, delivery: Delivery) -> None:
         self._answers.put((delivery, self.post(delivery)))
 
-    def settle(self, *, wait: float) -> None:
+    def record_answer(self, *, wait: float) -> None:
         """Write one answer, if one comes within `wait` seconds. Raises SQLAlchemyError."""
         try:
             answered = self._answers.get(timeout=wait)
@@ -181,7 +181,7 @@ def keep_delivering(deliver: Deliver, *, every: float, stopping: threading.Event
     end = time.monotonic() + STOP_GRACE
     while not deliver.idle and (left := end - time.monotonic()) > 0:
         try:
-            deliver.settle(wait=left)
+            deliver.record_answer(wait=left)
         except Exception:
             logger.exception("an answer was not written; its message may be sent again")
             time.sleep(min(left, 0.5))
