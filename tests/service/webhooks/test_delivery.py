@@ -16,9 +16,9 @@ from benchmarks.storm.receiver import answer, receiving
 from service.database.clock import db_now
 from service.database.engine import create_engine
 from service.database.tables import deliveries
-from service.webhooks.delivery import DELAYS, Deliver, judge, keep_delivering
+from service.webhooks.delivery import DELAYS, Deliver, keep_delivering, next_state
 from service.webhooks.endpoints import Webhooks
-from service.webhooks.outbox import DeliveryState, Outbox, Verdict
+from service.webhooks.outbox import AttemptResult, DeliveryState, Outbox
 from service.webhooks.sender import Answer, Post
 from tests.support.shop import Shop, render
 
@@ -170,31 +170,31 @@ def test_a_receiver_that_recovers_gets_the_same_message_with_a_new_timestamp_and
 
 
 @pytest.mark.parametrize(
-    ("got", "attempt", "verdict"),
+    ("got", "attempt", "result"),
     [
-        (Answer(200), 1, Verdict(DELIVERED, 200)),
-        (Answer(299), 10, Verdict(DELIVERED, 299)),
-        (Answer(410), 1, Verdict(DROPPED, 410)),
-        (Answer(301), 1, Verdict(WAITING, 301, None, 5)),
-        (Answer(101), 1, Verdict(WAITING, 101, None, 5)),
-        (Answer(404), 2, Verdict(WAITING, 404, None, 300)),
-        (Answer(error="ConnectTimeout"), 9, Verdict(WAITING, None, "ConnectTimeout", 86_400)),
-        (Answer(error="ConnectTimeout"), 10, Verdict(FAILED, None, "ConnectTimeout")),
-        (Answer(429, retry_after=60), 1, Verdict(WAITING, 429, None, 60)),
-        (Answer(503, retry_after=60), 1, Verdict(WAITING, 503, None, 60)),
-        (Answer(503, retry_after=1), 2, Verdict(WAITING, 503, None, 300)),
-        (Answer(503, retry_after=-1), 1, Verdict(WAITING, 503, None, 5)),
-        (Answer(429, retry_after=float("inf")), 1, Verdict(WAITING, 429, None, 86_400)),
-        (Answer(500, retry_after=60), 1, Verdict(WAITING, 500, None, 5)),
-        (Answer(429, retry_after=60), 10, Verdict(FAILED, 429)),
+        (Answer(200), 1, AttemptResult(DELIVERED, 200)),
+        (Answer(299), 10, AttemptResult(DELIVERED, 299)),
+        (Answer(410), 1, AttemptResult(DROPPED, 410)),
+        (Answer(301), 1, AttemptResult(WAITING, 301, None, 5)),
+        (Answer(101), 1, AttemptResult(WAITING, 101, None, 5)),
+        (Answer(404), 2, AttemptResult(WAITING, 404, None, 300)),
+        (Answer(error="ConnectTimeout"), 9, AttemptResult(WAITING, None, "ConnectTimeout", 86_400)),
+        (Answer(error="ConnectTimeout"), 10, AttemptResult(FAILED, None, "ConnectTimeout")),
+        (Answer(429, retry_after=60), 1, AttemptResult(WAITING, 429, None, 60)),
+        (Answer(503, retry_after=60), 1, AttemptResult(WAITING, 503, None, 60)),
+        (Answer(503, retry_after=1), 2, AttemptResult(WAITING, 503, None, 300)),
+        (Answer(503, retry_after=-1), 1, AttemptResult(WAITING, 503, None, 5)),
+        (Answer(429, retry_after=float("inf")), 1, AttemptResult(WAITING, 429, None, 86_400)),
+        (Answer(500, retry_after=60), 1, AttemptResult(WAITING, 500, None, 5)),
+        (Answer(429, retry_after=60), 10, AttemptResult(FAILED, 429)),
     ],
 )
-def test_what_an_answer_means(got: Answer, attempt: int, verdict: Verdict) -> None:
-    assert judge(got, attempt=attempt, spread=0.0) == verdict
+def test_what_an_answer_means(got: Answer, attempt: int, result: AttemptResult) -> None:
+    assert next_state(got, attempt=attempt, jitter=0.0) == result
 
 
 def test_delays_are_spread_by_a_fifth_and_last_three_days() -> None:
-    assert judge(Answer(500), attempt=2, spread=1.0).after == 360
+    assert next_state(Answer(500), attempt=2, jitter=1.0).after == 360
     assert 3 * 86_400 < sum(DELAYS) < 4 * 86_400
 
 
@@ -345,10 +345,10 @@ def test_a_sweep_whose_lease_was_taken_over_writes_nothing(messenger: Messenger)
     assert slow is not None
     assert quick is not None
 
-    assert not outbox.record(slow, Verdict(FAILED, 500))
+    assert not outbox.record(slow, AttemptResult(FAILED, 500))
     assert messenger.states(shop) == [WAITING]
-    assert outbox.record(quick, Verdict(DELIVERED, 200))
-    assert not outbox.record(quick, Verdict(FAILED, 500)), "what is over stays over"
+    assert outbox.record(quick, AttemptResult(DELIVERED, 200))
+    assert not outbox.record(quick, AttemptResult(FAILED, 500)), "what is over stays over"
     assert messenger.states(shop) == [DELIVERED]
 
 
