@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from service.database.engine import create_engine
 from service.settings import Settings
 from service.webhooks.outbox import AttemptResult, Delivery, DeliveryState, Outbox
-from service.webhooks.sender import Answer, Post
+from service.webhooks.sender import SendResult, WebhookSender
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ PRUNE_EVERY = 3600.0
 STOP_GRACE = 5.0
 
 
-def next_state(answer: Answer, *, attempt: int, jitter: float) -> AttemptResult:
+def next_state(answer: SendResult, *, attempt: int, jitter: float) -> AttemptResult:
     """Return the next state of a message that got this answer, and when to retry. `jitter`: a random number, 0 to 1."""
     status, error = answer.status, answer.error
     if status is not None and 200 <= status < 300:
@@ -59,14 +59,16 @@ class Deliver:
     """The use case, with what it needs. One thread calls it. Durations are seconds."""
 
     outbox: Outbox
-    post: Post
+    sender: WebhookSender
     #: Messages that ended this long ago are deleted.
     keep: float
     #: Attempts at once, in all and for one client.
     slots: int = 16
     slots_a_client: int = 4
     #: What came back; None only ends the waiting.
-    _answers: queue.SimpleQueue[tuple[Delivery, Answer] | None] = field(default_factory=queue.SimpleQueue, init=False)
+    _answers: queue.SimpleQueue[tuple[Delivery, SendResult] | None] = field(
+        default_factory=queue.SimpleQueue, init=False
+    )
     _under_way: Counter[str] = field(default_factory=Counter, init=False)
     #: Clients whose last attempt got no 2xx.
     _failing_clients: set[str] = field(default_factory=set, init=False)
@@ -102,7 +104,7 @@ class Deliver:
         return full | self._failing_clients if failing >= max(1, self.slots // 2) else full
 
     def _send(self, delivery: Delivery) -> None:
-        self._answers.put((delivery, self.post(delivery)))
+        self._answers.put((delivery, self.sender.send(delivery)))
 
     def record_answer(self, *, wait: float) -> None:
         """Write one answer, if one comes within `wait` seconds. Raises SQLAlchemyError."""
@@ -163,8 +165,8 @@ def build_deliver(settings: Settings) -> Deliver:
     """Put the deliveries together on the settings' database."""
     outbox = Outbox(create_engine(settings.sqlalchemy_url), lease=settings.webhook_timeout + LEASE_MARGIN)
     # As in any client of httpx: the authorities of certifi, or of SSL_CERT_FILE.
-    post = Post(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
-    return Deliver(outbox, post, keep=settings.webhook_keep_days * 86_400)
+    sender = WebhookSender(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
+    return Deliver(outbox, sender, keep=settings.webhook_keep_days * 86_400)
 
 
 def keep_delivering(deliver: Deliver, *, every: float, stopping: threading.Event) -> None:

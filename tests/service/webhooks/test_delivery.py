@@ -19,7 +19,7 @@ from service.database.tables import deliveries
 from service.webhooks.delivery import DELAYS, Deliver, keep_delivering, next_state
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import AttemptResult, DeliveryState, Outbox
-from service.webhooks.sender import Answer, Post
+from service.webhooks.sender import SendResult, WebhookSender
 from tests.support.shop import Shop, render
 
 WAITING, DELIVERED, FAILED, DROPPED = DeliveryState
@@ -33,8 +33,8 @@ class Messenger:
         self.webhooks = Webhooks(engine, allow_private=True)
 
     def deliver(self, *, lease: float = 60.0, timeout: float = 10.0, **limits: int) -> Deliver:
-        post = Post(httpx.create_ssl_context(), timeout, allow_private=True)
-        return Deliver(Outbox(self.engine, lease=lease), post, keep=3600, **limits)
+        sender = WebhookSender(httpx.create_ssl_context(), timeout, allow_private=True)
+        return Deliver(Outbox(self.engine, lease=lease), sender, keep=3600, **limits)
 
     def shop(self, url: str, *, ended: int = 1) -> Shop:
         shop = Shop(self.engine, credits=1000)
@@ -172,29 +172,29 @@ def test_a_receiver_that_recovers_gets_the_same_message_with_a_new_timestamp_and
 @pytest.mark.parametrize(
     ("got", "attempt", "result"),
     [
-        (Answer(200), 1, AttemptResult(DELIVERED, 200)),
-        (Answer(299), 10, AttemptResult(DELIVERED, 299)),
-        (Answer(410), 1, AttemptResult(DROPPED, 410)),
-        (Answer(301), 1, AttemptResult(WAITING, 301, None, 5)),
-        (Answer(101), 1, AttemptResult(WAITING, 101, None, 5)),
-        (Answer(404), 2, AttemptResult(WAITING, 404, None, 300)),
-        (Answer(error="ConnectTimeout"), 9, AttemptResult(WAITING, None, "ConnectTimeout", 86_400)),
-        (Answer(error="ConnectTimeout"), 10, AttemptResult(FAILED, None, "ConnectTimeout")),
-        (Answer(429, retry_after=60), 1, AttemptResult(WAITING, 429, None, 60)),
-        (Answer(503, retry_after=60), 1, AttemptResult(WAITING, 503, None, 60)),
-        (Answer(503, retry_after=1), 2, AttemptResult(WAITING, 503, None, 300)),
-        (Answer(503, retry_after=-1), 1, AttemptResult(WAITING, 503, None, 5)),
-        (Answer(429, retry_after=float("inf")), 1, AttemptResult(WAITING, 429, None, 86_400)),
-        (Answer(500, retry_after=60), 1, AttemptResult(WAITING, 500, None, 5)),
-        (Answer(429, retry_after=60), 10, AttemptResult(FAILED, 429)),
+        (SendResult(200), 1, AttemptResult(DELIVERED, 200)),
+        (SendResult(299), 10, AttemptResult(DELIVERED, 299)),
+        (SendResult(410), 1, AttemptResult(DROPPED, 410)),
+        (SendResult(301), 1, AttemptResult(WAITING, 301, None, 5)),
+        (SendResult(101), 1, AttemptResult(WAITING, 101, None, 5)),
+        (SendResult(404), 2, AttemptResult(WAITING, 404, None, 300)),
+        (SendResult(error="ConnectTimeout"), 9, AttemptResult(WAITING, None, "ConnectTimeout", 86_400)),
+        (SendResult(error="ConnectTimeout"), 10, AttemptResult(FAILED, None, "ConnectTimeout")),
+        (SendResult(429, retry_after=60), 1, AttemptResult(WAITING, 429, None, 60)),
+        (SendResult(503, retry_after=60), 1, AttemptResult(WAITING, 503, None, 60)),
+        (SendResult(503, retry_after=1), 2, AttemptResult(WAITING, 503, None, 300)),
+        (SendResult(503, retry_after=-1), 1, AttemptResult(WAITING, 503, None, 5)),
+        (SendResult(429, retry_after=float("inf")), 1, AttemptResult(WAITING, 429, None, 86_400)),
+        (SendResult(500, retry_after=60), 1, AttemptResult(WAITING, 500, None, 5)),
+        (SendResult(429, retry_after=60), 10, AttemptResult(FAILED, 429)),
     ],
 )
-def test_what_an_answer_means(got: Answer, attempt: int, result: AttemptResult) -> None:
+def test_what_an_answer_means(got: SendResult, attempt: int, result: AttemptResult) -> None:
     assert next_state(got, attempt=attempt, jitter=0.0) == result
 
 
 def test_delays_are_spread_by_a_fifth_and_last_three_days() -> None:
-    assert next_state(Answer(500), attempt=2, jitter=1.0).after == 360
+    assert next_state(SendResult(500), attempt=2, jitter=1.0).after == 360
     assert 3 * 86_400 < sum(DELAYS) < 4 * 86_400
 
 
@@ -260,7 +260,7 @@ def test_a_redirect_is_a_failure_that_is_tried_again(messenger: Messenger) -> No
 def test_a_url_into_the_private_network_is_never_asked_and_fails_with_the_reason(messenger: Messenger) -> None:
     with receiving() as receiver:
         shop = messenger.shop(receiver.url.replace("http://127.0.0.1", "https://localhost"))
-        strict = Deliver(Outbox(messenger.engine, lease=60), Post(httpx.create_ssl_context(), 5.0), keep=60)
+        strict = Deliver(Outbox(messenger.engine, lease=60), WebhookSender(httpx.create_ssl_context(), 5.0), keep=60)
         attempt(messenger, strict)
 
     (message,) = messenger.messages(shop)
