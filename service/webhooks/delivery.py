@@ -55,8 +55,8 @@ def next_state(answer: SendResult, *, attempt: int, jitter: float) -> AttemptRes
 
 
 @dataclass
-class Deliver:
-    """The use case, with what it needs. One thread calls it. Durations are seconds."""
+class DeliveryLoop:
+    """The delivery loop's body, with what it needs. One thread calls it. Durations are seconds."""
 
     outbox: Outbox
     sender: WebhookSender
@@ -74,8 +74,8 @@ class Deliver:
     _failing_clients: set[str] = field(default_factory=set, init=False)
     _prune_at: float = field(default=0.0, init=False)
 
-    def __call__(self, *, wait: float) -> None:
-        """Look once: start what is due, then wait up to `wait` seconds for an answer and write it.
+    def run_once(self, *, wait: float) -> None:
+        """Run the loop's body once: start what is due, then wait up to `wait` seconds for an answer and write it.
 
         Raises SQLAlchemyError; what was sent and not written is sent again when its lease is over.
         """
@@ -161,29 +161,29 @@ class Deliver:
         self._answers.put(None)
 
 
-def build_deliver(settings: Settings) -> Deliver:
-    """Put the deliveries together on the settings' database."""
+def build_delivery_loop(settings: Settings) -> DeliveryLoop:
+    """Build the delivery loop on the settings' database."""
     outbox = Outbox(create_engine(settings.sqlalchemy_url), lease=settings.webhook_timeout + LEASE_MARGIN)
     # As in any client of httpx: the authorities of certifi, or of SSL_CERT_FILE.
     sender = WebhookSender(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
-    return Deliver(outbox, sender, keep=settings.webhook_keep_days * 86_400)
+    return DeliveryLoop(outbox, sender, keep=settings.webhook_keep_days * 86_400)
 
 
-def keep_delivering(deliver: Deliver, *, every: float, stopping: threading.Event) -> None:
-    """Deliver until told to stop, then write the answers that still come within STOP_GRACE.
+def keep_delivering(loop: DeliveryLoop, *, every: float, stopping: threading.Event) -> None:
+    """DeliveryLoop until told to stop, then write the answers that still come within STOP_GRACE.
 
     A database that is away is waited for, and whatever else breaks is logged: messages wait, they are not lost.
     """
     while not stopping.is_set():
         try:
-            deliver(wait=every)
+            loop.run_once(wait=every)
         except Exception:
             logger.exception("delivering failed; it will be tried again")
             stopping.wait(every)
     end = time.monotonic() + STOP_GRACE
-    while not deliver.idle and (left := end - time.monotonic()) > 0:
+    while not loop.idle and (left := end - time.monotonic()) > 0:
         try:
-            deliver.record_answer(wait=left)
+            loop.record_answer(wait=left)
         except Exception:
             logger.exception("an answer was not written; its message may be sent again")
             time.sleep(min(left, 0.5))
@@ -191,15 +191,15 @@ def keep_delivering(deliver: Deliver, *, every: float, stopping: threading.Event
 
 @contextlib.contextmanager
 def delivering(settings: Settings, stopping: threading.Event) -> Iterator[None]:
-    """Deliver in a thread while the body runs."""
-    deliver = build_deliver(settings)
+    """DeliveryLoop in a thread while the body runs."""
+    loop = build_delivery_loop(settings)
     arguments = {"every": settings.sweep_every, "stopping": stopping}
-    thread = threading.Thread(target=keep_delivering, args=(deliver,), kwargs=arguments, daemon=True)
+    thread = threading.Thread(target=keep_delivering, args=(loop,), kwargs=arguments, daemon=True)
     thread.start()
     logger.info("webhooks are delivered")
     try:
         yield
     finally:
         stopping.set()
-        deliver.wake()
+        loop.wake()
         thread.join(STOP_GRACE + 1)
