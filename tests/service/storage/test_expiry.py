@@ -28,7 +28,7 @@ from service.storage.expiry import DOOM, Expiry, build_expiry
 from service.storage.objects import ObjectNotFound, Objects, StoreUnavailable
 from service.storage.registry import SourceDoomed, Stored
 from service.storage.signing import UrlSigner
-from service.supervisor.processes import Part
+from service.supervisor.processes import ChildProcess
 from tests.support.caller import Caller
 from tests.support.shop import Shop, render
 
@@ -472,11 +472,11 @@ def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired
         new = caller.upload()
         caller.engine.dispose()
     command_line = [str(Path(sys.executable).with_name("backdrop")), "sweep"]
-    sweep = Part("sweep", command_line, environment=settings.environment(), log=tmp_path / "sweep.log")
+    sweep = ChildProcess("sweep", command_line, environment=settings.environment(), log=tmp_path / "sweep.log")
     try:
         end = time.monotonic() + 60
         while old in warehouse.known:
-            assert time.monotonic() < end, sweep.last_words()
+            assert time.monotonic() < end, sweep.log_tail()
             time.sleep(0.2)
             with engine.begin() as connection:  # the minute between doom and end
                 doomed = stored_objects.update().where(stored_objects.c.doomed_at.is_not(None))
