@@ -8,7 +8,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 
-from service.accounts.brands import LONGEST_NAME, MOST, Brand, Brands, TooManyBrands, may_be_name
+from service.accounts.brands import LONGEST_NAME, MOST, Brands, TooManyBrands, may_be_name
 from service.schemas.brand_request import BrandRequest
 from service.schemas.openapi import (
     DATABASE_AWAY,
@@ -21,6 +21,7 @@ from service.schemas.openapi import (
 )
 from service.schemas.problems import not_found, problem, unprocessable
 from service.schemas.responses import BrandItems, BrandView
+from service.schemas.serialize import serialize_brand
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -36,7 +37,7 @@ AnyRequest = Request[Any, Any, Any]
 def list_brands(request: AnyRequest, state: State) -> BrandItems:
     """List the client's brands by name."""
     brands: Brands = state.brands
-    return BrandItems(items=[_view(brand) for brand in brands.list(request.state.client.id)])
+    return BrandItems(items=[serialize_brand(brand) for brand in brands.list(request.state.client.id)])
 
 
 @get(
@@ -53,7 +54,7 @@ def get_brand(request: AnyRequest, state: State, name: FromPath[str]) -> BrandVi
     brand = brands.get(name, client_id=request.state.client.id)
     if brand is None:
         raise not_found("brand")
-    return _view(brand)
+    return serialize_brand(brand)
 
 
 @put(
@@ -91,7 +92,7 @@ def put_brand(
         brand, new = brands.put(name, data.profile, client_id=request.state.client.id)
     except TooManyBrands as error:
         raise problem(409, "too_many_brands", f"You have {MOST} brands. Delete one first.") from error
-    return Response(_view(brand), status_code=201 if new else 200)
+    return Response(serialize_brand(brand), status_code=201 if new else 200)
 
 
 @delete(
@@ -108,7 +109,3 @@ def delete_brand(request: AnyRequest, state: State, name: FromPath[str]) -> None
     brands: Brands = state.brands
     if not brands.delete(name, client_id=request.state.client.id):
         raise not_found("brand")
-
-
-def _view(brand: Brand) -> BrandView:
-    return BrandView.model_validate(vars(brand))

@@ -24,7 +24,7 @@ from service.schemas.openapi import (
     Documented,
 )
 from service.schemas.problems import not_found, problem
-from service.schemas.serialize import event_view
+from service.schemas.serialize import serialize_event
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -116,4 +116,4 @@ async def _told(
 
 
 def _event(state: JobState) -> ServerSentEventMessage:
-    return ServerSentEventMessage(event="job", id=str(state.event_id), data=event_view(state).model_dump_json())
+    return ServerSentEventMessage(event="job", id=str(state.event_id), data=serialize_event(state).model_dump_json())

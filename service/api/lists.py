@@ -11,7 +11,7 @@ from service.jobs.listing import Listings
 from service.jobs.records import JobStatus
 from service.schemas.openapi import DATABASE_AWAY, INVALID, UNAUTHORIZED, Documented
 from service.schemas.responses import JobPage, RenderPage
-from service.schemas.serialize import job_view, render_view
+from service.schemas.serialize import serialize_job, serialize_render
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -48,7 +48,7 @@ def list_jobs(
     """List the client's jobs, newest first, each as GET /v1/jobs/{job_id} shows it."""
     listings: Listings = state.listings
     page = listings.jobs(request.state.client.id, limit=limit, cursor=cursor, status=status)
-    items = [job_view(request, state, job, render) for job, render in page.items]
+    items = [serialize_job(request, state, job, render) for job, render in page.items]
     return JobPage(items=items, next_cursor=page.next_cursor)
 
 
@@ -80,5 +80,5 @@ def list_renders(
     listings: Listings = state.listings
     page = listings.renders(request.state.client.id, limit=limit, cursor=cursor, output_preset=output_preset)
     return RenderPage(
-        items=[render_view(request, state, render) for render in page.items], next_cursor=page.next_cursor
+        items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor
     )

@@ -40,7 +40,7 @@ from service.schemas.responses import (
     Upload,
     UploadRequest,
 )
-from service.schemas.serialize import asked_view, base_url, job_view, render_view
+from service.schemas.serialize import base_url, serialize_job, serialize_job_request, serialize_render
 from service.storage.objects import UPLOAD_TYPES, Objects
 from service.storage.registry import Stored
 
@@ -97,7 +97,7 @@ def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView
     found = jobs.get(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
-    return job_view(request, state, *found)
+    return serialize_job(request, state, *found)
 
 
 @get(
@@ -114,7 +114,7 @@ def get_job_request(request: AnyRequest, state: State, job_id: FromPath[str]) ->
     asked = orders.asked(job_id, client_id=request.state.client.id)
     if asked is None:
         raise not_found("job")
-    return asked_view(request, state, asked)
+    return serialize_job_request(request, state, asked)
 
 
 @delete(
@@ -132,7 +132,7 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
     found = jobs.cancel(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
-    return job_view(request, state, *found)
+    return serialize_job(request, state, *found)
 
 
 @get(
@@ -149,7 +149,7 @@ def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> R
     render = jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
         raise not_found("render")
-    return render_view(request, state, render)
+    return serialize_render(request, state, render)
 
 
 @get(

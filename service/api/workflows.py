@@ -31,7 +31,7 @@ from service.schemas.openapi import (
 from service.schemas.prefer import preferred_wait
 from service.schemas.problems import not_found, unprocessable
 from service.schemas.responses import WorkflowAcceptedResponse
-from service.schemas.serialize import plan_view
+from service.schemas.serialize import serialize_plan
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -111,7 +111,7 @@ async def background_swap_with_spec(
     client = request.state.client
     try:
         if dry_run:
-            return Response(plan_view(await sync_to_thread(submit.plan, client, data, seed=seed)), status_code=200)
+            return Response(serialize_plan(await sync_to_thread(submit.plan, client, data, seed=seed)), status_code=200)
         accepted = await sync_to_thread(
             submit.swap,
             client,
