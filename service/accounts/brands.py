@@ -17,9 +17,9 @@ from service.database.engine import reader
 from service.database.tables import brands
 
 #: Brands that one client may have.
-MOST = 500
+MAX_BRANDS = 500
 #: Longest name in characters, as of the contract's `pilot_brand`.
-LONGEST_NAME = 120
+MAX_NAME_LENGTH = 120
 
 
 class SeedPolicy(StrEnum):
@@ -128,13 +128,13 @@ class Brands:
     @staticmethod
     def _check_room(connection: sa.Connection, client_id: str) -> None:
         own = sa.select(sa.func.count()).where(brands.c.client_id == client_id)
-        if connection.execute(own).scalar_one() >= MOST:
+        if connection.execute(own).scalar_one() >= MAX_BRANDS:
             raise TooManyBrands
 
 
 def may_be_name(name: str) -> bool:
     """Tell whether a brand can have that name: 1 to 120 characters, none of them a control character or a slash."""
-    return 1 <= len(name) <= LONGEST_NAME and not any(
+    return 1 <= len(name) <= MAX_NAME_LENGTH and not any(
         ord(character) < 0x20
         or 0x7F <= ord(character) <= 0x9F
         or 0xD800 <= ord(character) <= 0xDFFF

@@ -128,7 +128,7 @@ async def background_swap_with_spec(
         loc = ["body", "source_image_s3_key"]
         return unprocessable([{"loc": loc, "msg": text, "type": "photo_too_large"}])
     status, headers = JobStatus.NOT_STARTED, {"Location": f"/v1/jobs/{accepted.job_id}"}
-    wait = preferred_wait(request.headers.getall("prefer", []), most=state.prefer_wait)
+    wait = preferred_wait(request.headers.getall("prefer", []), limit=state.prefer_wait)
     if wait is not None and state.prefer_wait:
         watch: Watch = state.watch
         known = await watch.ended(accepted.job_id, wait)

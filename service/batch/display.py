@@ -80,8 +80,8 @@ class _Count(MofNCompleteColumn):
         return super().render(task) if task.id == 0 else Text(f"{task.percentage:>3.0f} %")
 
 
-def _short(title: str, most: int = 52) -> str:
-    return title if len(title) <= most else "…" + title[1 - most :]
+def _short(title: str, limit: int = 52) -> str:
+    return title if len(title) <= limit else "…" + title[1 - limit :]
 
 
 def _duration(seconds: float) -> str:

@@ -50,7 +50,7 @@ from tests.support.shop import render
     ],
 )
 def test_the_field_is_read_as_its_rfc_says(fields: list[str], seconds: int | None) -> None:
-    assert preferred_wait(fields, most=30) == seconds
+    assert preferred_wait(fields, limit=30) == seconds
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
