@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter, QueryParameter
 
-from service.api.admission import within_rate
+from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.notifier import Watch
@@ -143,4 +143,4 @@ async def background_swap_with_spec(
     return Response(answer, status_code=202, headers=headers)
 
 
-WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])
+WORKFLOWS = Router("/", guards=[rate_limited], route_handlers=[background_swap_with_spec])
