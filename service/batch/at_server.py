@@ -24,7 +24,7 @@ from service.batch.manifest.photos import Photo
 from service.batch.manifest.state import State
 
 
-class AtServer:
+class RemoteMaker:
     """Makes pictures at a server. Lives as long as the batch."""
 
     def __init__(self, backdrop: AsyncBackdrop, url: str, state: State, out: Path) -> None:
@@ -117,8 +117,8 @@ class AtServer:
 
 def spec_of(pair: Pair) -> Spec:
     """Return what a server is asked for."""
-    wish = pair.wish
-    return Spec(wish.scene, wish.mood, pair.preset, wish.colors, wish.brand, wish.seed)
+    options = pair.options
+    return Spec(options.scene, options.mood, pair.preset, options.colors, options.brand, options.seed)
 
 
 def read_unchanged(photo: Photo) -> bytes:

@@ -48,8 +48,8 @@ class Display:
         if len(self._lines) < _LINES:
             self._lines[pair.key] = self._progress.add_task(f"  {_short(pair.title)}", total=1.0, note="")
 
-    def stands(self, pair: Pair, stage: str, fraction: float) -> None:
-        """Show where a pair stands."""
+    def progress(self, pair: Pair, stage: str, fraction: float) -> None:
+        """Show a pair's progress."""
         if pair.key in self._lines:
             self._progress.update(self._lines[pair.key], completed=fraction, note=stage)
 
