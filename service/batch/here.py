@@ -13,11 +13,11 @@ from typing import Any, Self
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Networks
 from pipeline.swap import swap
-from service.batch.at_server import read_unchanged
 from service.batch.maker import Tell
 from service.batch.manifest.files import write_whole
 from service.batch.manifest.outcome import EXTENSIONS, Failure, Made, measurements
 from service.batch.manifest.pairs import Pair
+from service.batch.manifest.photos import read_unchanged
 from service.batch.manifest.state import FOLDER
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
