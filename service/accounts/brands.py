@@ -29,6 +29,10 @@ class SeedPolicy(StrEnum):
     FREE = "free"  #: Each swap has its own.
 
 
+class BrandNameInvalid(ValueError):
+    """Raised when a brand can't have that name."""
+
+
 class TooManyBrands(Exception):
     """Raised when a client has as many brands as it may."""
 
@@ -88,10 +92,12 @@ class Brands:
         return None if row is None else _brand(row)
 
     def put(self, name: str, profile: Profile, *, client_id: str) -> tuple[Brand, bool]:
-        """Make or replace a client's brand, and tell whether it is new. `name` is one (`may_be_name`).
+        """Make or replace a client's brand, and tell whether it is new.
 
-        A pinned brand keeps its seed until another is given. Raises TooManyBrands.
+        A pinned brand keeps its seed until another is given. Raises BrandNameInvalid and TooManyBrands.
         """
+        if not may_be_name(name):
+            raise BrandNameInvalid(name)
         drawn = profile.seed if profile.seed is not None else secrets.randbelow(2**31)
         pinned = profile.seed_policy is SeedPolicy.PINNED
         values: dict[str, Any] = {

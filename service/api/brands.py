@@ -8,7 +8,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 
-from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, Brands, TooManyBrands, may_be_name
+from service.accounts.brands import Brands
 from service.schemas.brand_request import BrandRequest
 from service.schemas.openapi import (
     DATABASE_AWAY,
@@ -19,7 +19,7 @@ from service.schemas.openapi import (
     UNAUTHORIZED,
     Documented,
 )
-from service.schemas.problems import not_found, problem, unprocessable
+from service.schemas.problems import not_found
 from service.schemas.responses import BrandItems, BrandView
 from service.schemas.serialize import serialize_brand
 
@@ -84,14 +84,8 @@ def put_brand(
 
     The name, percent-encoded in the path, is what `pilot_brand` must be to the letter.
     """
-    if not may_be_name(name):
-        text = f"A brand's name has 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
-        return unprocessable([{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
     brands: Brands = state.brands
-    try:
-        brand, new = brands.put(name, data.profile, client_id=request.state.client.id)
-    except TooManyBrands as error:
-        raise problem(409, "too_many_brands", f"You have {MAX_BRANDS} brands. Delete one first.") from error
+    brand, new = brands.put(name, data.profile, client_id=request.state.client.id)
     return Response(serialize_brand(brand), status_code=201 if new else 200)
 
 

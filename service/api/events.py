@@ -12,7 +12,7 @@ from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from service.jobs.notifier import TooManyStreams, Watch, Watcher
+from service.jobs.notifier import Watch, Watcher
 from service.jobs.states import JobState, JobStates
 from service.schemas.openapi import (
     DATABASE_AWAY,
@@ -23,7 +23,7 @@ from service.schemas.openapi import (
     UNAUTHORIZED,
     Documented,
 )
-from service.schemas.problems import not_found, problem
+from service.schemas.problems import not_found
 from service.schemas.serialize import serialize_event
 
 AnyRequest = Request[Any, Any, Any]
@@ -82,14 +82,7 @@ async def follow_job(
     if seen and first.over:
         return Response(None, status_code=204)
     watch: Watch = state.watch
-    try:
-        watcher = request.state.watcher = watch.open(job_id, holder=request.state.client.id)
-    except TooManyStreams as error:
-        detail = (
-            f"You hold {error.limit} streams of events, and no more may be open at once. Close one, or ask"
-            f" GET /v1/jobs/{{job_id}}."
-        )
-        raise problem(429, "too_many_streams", detail, {"Retry-After": "10"}) from error
+    watcher = request.state.watcher = watch.open(job_id, holder=request.state.client.id)
     told = _told(watcher, first, seen=seen, heartbeat=state.stream_heartbeat, ends_after=state.stream_seconds)
     return ServerSentEvent(told, headers={"Cache-Control": "no-store"})
 

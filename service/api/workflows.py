@@ -13,7 +13,7 @@ from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.notifier import Watch
 from service.jobs.records import JobStatus
-from service.jobs.submit import SourceNotFound, SourceTooLarge, Submit
+from service.jobs.submit import Submit
 from service.schemas.openapi import (
     ACCEPTED,
     CONFLICT,
@@ -29,7 +29,6 @@ from service.schemas.openapi import (
     Submitted,
 )
 from service.schemas.prefer import preferred_wait
-from service.schemas.problems import not_found, unprocessable
 from service.schemas.responses import WorkflowAcceptedResponse
 from service.schemas.serialize import serialize_plan
 
@@ -109,24 +108,17 @@ async def background_swap_with_spec(
     """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
     submit: Submit = state.submit
     client = request.state.client
-    try:
-        if dry_run:
-            return Response(serialize_plan(await sync_to_thread(submit.plan, client, data, seed=seed)), status_code=200)
-        accepted = await sync_to_thread(
-            submit.swap,
-            client,
-            data,
-            seed=seed,
-            raw_body=request.state.raw_body,
-            request_id=request.state.request_id,
-            idempotency_key=idempotency_key or None,  # an empty header is none
-        )
-    except SourceNotFound as error:
-        raise not_found("source") from error
-    except SourceTooLarge:
-        text = f"The photo weighs more than {submit.max_photo_bytes} bytes. Upload a smaller one."
-        loc = ["body", "source_image_s3_key"]
-        return unprocessable([{"loc": loc, "msg": text, "type": "photo_too_large"}])
+    if dry_run:
+        return Response(serialize_plan(await sync_to_thread(submit.plan, client, data, seed=seed)), status_code=200)
+    accepted = await sync_to_thread(
+        submit.swap,
+        client,
+        data,
+        seed=seed,
+        raw_body=request.state.raw_body,
+        request_id=request.state.request_id,
+        idempotency_key=idempotency_key or None,  # an empty header is none
+    )
     status, headers = JobStatus.NOT_STARTED, {"Location": f"/v1/jobs/{accepted.job_id}"}
     wait = preferred_wait(request.headers.getall("prefer", []), limit=state.prefer_wait)
     if wait is not None and state.prefer_wait:
