@@ -64,18 +64,18 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         one.caller.engine.dispose()
 
 
-def newest(api: Api) -> str:
-    return str(api.caller.get("/v1/jobs?limit=1").json()["items"][0]["job_id"])
+def newest(api: Api) -> str | None:
+    """The newest job's id. Not the whole item: a finished one's download URL is another each second."""
+    return next((str(item["job_id"]) for item in api.caller.get("/v1/jobs?limit=1").json()["items"]), None)
 
 
 def meanwhile(api: Api, move: Callable[[str], Any], body: Any, **headers: str) -> tuple[httpx.Response, float]:
     """Submit, and do that with the job as soon as it is there; the answer, and the seconds until it came."""
-    before = api.caller.get("/v1/jobs?limit=1").json()["items"]
+    before = newest(api)
     with ThreadPoolExecutor(1) as pool:
         start = time.monotonic()
         waits = pool.submit(api.caller.submit, body, **headers)
-        until(lambda: api.caller.get("/v1/jobs?limit=1").json()["items"] != before, timeout=20)
-        move(newest(api))
+        move(until(lambda: (now := newest(api)) != before and now, timeout=20))
         return waits.result(), time.monotonic() - start
 
 
