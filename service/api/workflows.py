@@ -97,6 +97,7 @@ async def background_swap_with_spec(
             description="The same key, body and seed get the first answer again, and nothing is charged twice.",
         ),
     ] = None,
+    # Never read: it is here for the OpenAPI document. `signed_by_shopify` has checked it.
     shopify_signature: Annotated[
         str | None,
         HeaderParameter(
