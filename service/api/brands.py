@@ -9,16 +9,9 @@ from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 
 from service.accounts.brands import Brands
+from service.api.endpoint import endpoint
 from service.schemas.brand_request import BrandRequest
-from service.schemas.openapi import (
-    DATABASE_AWAY,
-    INVALID,
-    NOT_FOUND,
-    TOO_LARGE,
-    TOO_MANY_BRANDS,
-    UNAUTHORIZED,
-    Documented,
-)
+from service.schemas.openapi import INVALID, NOT_FOUND, TOO_LARGE, TOO_MANY_BRANDS
 from service.schemas.problems import not_found
 from service.schemas.responses import BrandItems, BrandView
 from service.schemas.serialize import serialize_brand
@@ -26,28 +19,14 @@ from service.schemas.serialize import serialize_brand
 AnyRequest = Request[Any, Any, Any]
 
 
-@get(
-    "/brands",
-    operation_id="list_brands",
-    tags=["brands"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/brands", operation_id="list_brands", tag="brands")
 def list_brands(request: AnyRequest, state: State) -> BrandItems:
     """List the client's brands by name."""
     brands: Brands = state.brands
     return BrandItems(items=[serialize_brand(brand) for brand in brands.list(request.state.client.id)])
 
 
-@get(
-    "/brands/{name:str}",
-    operation_id="get_brand",
-    tags=["brands"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/brands/{name:str}", operation_id="get_brand", tag="brands", responses={404: NOT_FOUND})
 def get_brand(request: AnyRequest, state: State, name: FromPath[str]) -> BrandView:
     """Return one of the client's brands."""
     brands: Brands = state.brands
@@ -57,21 +36,18 @@ def get_brand(request: AnyRequest, state: State, name: FromPath[str]) -> BrandVi
     return serialize_brand(brand)
 
 
-@put(
+@endpoint(
+    put,
     "/brands/{name:str}",
     status_code=200,
     operation_id="put_brand",
-    tags=["brands"],
-    sync_to_thread=True,
-    operation_class=Documented,
+    tag="brands",
     responses={
         200: ResponseSpec(BrandView, description="Replaced", generate_examples=False),
         201: ResponseSpec(BrandView, description="Made", generate_examples=False),
-        401: UNAUTHORIZED,
         409: TOO_MANY_BRANDS,
         413: TOO_LARGE,
         422: INVALID,
-        503: DATABASE_AWAY,
     },
 )
 def put_brand(
@@ -89,14 +65,13 @@ def put_brand(
     return Response(serialize_brand(brand), status_code=201 if new else 200)
 
 
-@delete(
+@endpoint(
+    delete,
     "/brands/{name:str}",
     status_code=204,
     operation_id="delete_brand",
-    tags=["brands"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
+    tag="brands",
+    responses={404: NOT_FOUND},
 )
 def delete_brand(request: AnyRequest, state: State, name: FromPath[str]) -> None:
     """Delete a brand. Jobs and renders of it stay, and say what they were made of."""

@@ -12,17 +12,10 @@ from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from service.api.endpoint import endpoint
 from service.jobs.notifier import Watch, Watcher
 from service.jobs.states import JobState, JobStates
-from service.schemas.openapi import (
-    DATABASE_AWAY,
-    NO_NEWS,
-    NOT_FOUND,
-    STREAM,
-    TOO_MANY_STREAMS,
-    UNAUTHORIZED,
-    Documented,
-)
+from service.schemas.openapi import NO_NEWS, NOT_FOUND, STREAM, TOO_MANY_STREAMS
 from service.schemas.problems import not_found
 from service.schemas.serialize import serialize_event
 
@@ -43,19 +36,17 @@ def _letting_go(app: ASGIApp) -> ASGIApp:
     return call
 
 
-@get(
+@endpoint(
+    get,
     "/jobs/{job_id:str}/events",
     operation_id="follow_job",
-    tags=["jobs"],
+    tag="jobs",
     middleware=[_letting_go],
-    operation_class=Documented,
     responses={
         200: STREAM,
         204: NO_NEWS,
-        401: UNAUTHORIZED,
         404: NOT_FOUND,
         429: TOO_MANY_STREAMS,
-        503: DATABASE_AWAY,
     },
 )
 async def follow_job(

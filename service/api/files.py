@@ -8,7 +8,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
 
-from service.api.routes import options
+from service.api.endpoint import options
 from service.schemas.problems import not_found, problem
 from service.storage.directory import DirectoryObjects
 from service.storage.objects import ObjectNotFound, content_type_of

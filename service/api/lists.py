@@ -7,9 +7,10 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
+from service.api.endpoint import endpoint
 from service.jobs.listing import Listings
 from service.jobs.records import JobStatus
-from service.schemas.openapi import DATABASE_AWAY, INVALID, UNAUTHORIZED, Documented
+from service.schemas.openapi import INVALID
 from service.schemas.responses import JobPage, RenderPage
 from service.schemas.serialize import serialize_job, serialize_render
 
@@ -28,14 +29,7 @@ Cursor = Annotated[
 ]
 
 
-@get(
-    "/jobs",
-    operation_id="list_jobs",
-    tags=["jobs"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 422: INVALID, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs", responses={422: INVALID})
 def list_jobs(
     request: AnyRequest,
     state: State,
@@ -52,14 +46,7 @@ def list_jobs(
     return JobPage(items=items, next_cursor=page.next_cursor)
 
 
-@get(
-    "/renders",
-    operation_id="list_renders",
-    tags=["renders"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 422: INVALID, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/renders", operation_id="list_renders", tag="renders", responses={422: INVALID})
 def list_renders(
     request: AnyRequest,
     state: State,

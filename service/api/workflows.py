@@ -10,6 +10,7 @@ from litestar.params import Body, HeaderParameter, QueryParameter
 
 from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
+from service.api.endpoint import endpoint
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.notifier import Watch
 from service.jobs.records import JobStatus
@@ -24,7 +25,6 @@ from service.schemas.openapi import (
     PLANNED,
     TOO_LARGE,
     TOO_MANY,
-    UNAUTHORIZED,
     UNAVAILABLE,
     Submitted,
 )
@@ -35,18 +35,18 @@ from service.schemas.serialize import serialize_plan
 AnyRequest = Request[Any, Any, Any]
 
 
-@post(
+@endpoint(
+    post,
     "/background-swap-with-spec",
     status_code=202,
     operation_id="background_swap_with_spec",
     summary="Swap a product photo's background to an inline background spec",
-    tags=["workflows"],
+    tag="workflows",
     before_request=signed_by_shopify,
     operation_class=Submitted,
     responses={
         200: PLANNED,
         202: ACCEPTED,
-        401: UNAUTHORIZED,
         402: INSUFFICIENT_CREDITS,
         404: NOT_FOUND,
         409: CONFLICT,
