@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, Response
+from litestar import Response
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
@@ -10,9 +10,7 @@ from litestar.types import Message, Scope
 
 from service.accounts.rate_limit import Quota, RateLimit
 from service.jobs.intake import QueueFull, TooManyUnfinishedJobs
-from service.schemas.problems import problem
-
-AnyRequest = Request[Any, Any, Any]
+from service.schemas.problems import AnyRequest, problem
 
 #: Seconds to stay away: about what a job takes.
 _JOB_RETRY_AFTER = 10

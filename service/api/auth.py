@@ -6,14 +6,13 @@ import hmac
 from collections.abc import Iterable
 from typing import Any
 
-from litestar import Request
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from ulid import ULID
 
 from service.accounts.clients import Accounts, Client
-from service.schemas.problems import problem
+from service.schemas.problems import AnyRequest, problem
 
 SHOPIFY_HEADER = "X-Shopify-Hmac-Sha256"
 
@@ -30,7 +29,7 @@ async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler
     connection.state.request_id = str(ULID())
 
 
-async def signed_by_shopify(request: Request[Any, Any, Any]) -> None:
+async def signed_by_shopify(request: AnyRequest) -> None:
     """Hook before the body is parsed: where Shopify's signature is present it must fit the raw body. Raises 401."""
     body = request.state.raw_body = await request.body()
     signature = request.headers.get(SHOPIFY_HEADER)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, delete, get, put
+from litestar import Response, delete, get, put
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
@@ -12,11 +12,9 @@ from service.accounts.brands import Brands
 from service.api.endpoint import endpoint
 from service.schemas.brand_request import BrandRequest
 from service.schemas.openapi import INVALID, NOT_FOUND, TOO_LARGE, TOO_MANY_BRANDS
-from service.schemas.problems import not_found
+from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import BrandItems, BrandView
 from service.schemas.serialize import serialize_brand
-
-AnyRequest = Request[Any, Any, Any]
 
 
 @endpoint(get, "/brands", operation_id="list_brands", tag="brands")

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, HeaderParameter
@@ -16,10 +16,8 @@ from service.api.endpoint import endpoint
 from service.jobs.notifier import Watch, Watcher
 from service.jobs.states import JobState, JobStates
 from service.schemas.openapi import NO_NEWS, NOT_FOUND, STREAM, TOO_MANY_STREAMS
-from service.schemas.problems import not_found
+from service.schemas.problems import AnyRequest, not_found
 from service.schemas.serialize import serialize_event
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def _letting_go(app: ASGIApp) -> ASGIApp:

@@ -3,17 +3,16 @@
 from pathlib import PurePosixPath
 from typing import Any
 
-from litestar import Request, Response, Router, get, put
+from litestar import Response, Router, get, put
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
 
 from service.api.endpoint import options
-from service.schemas.problems import not_found, problem
+from service.schemas.problems import AnyRequest, not_found, problem
 from service.storage.directory import DirectoryObjects
 from service.storage.objects import ObjectNotFound, content_type_of
 
-AnyRequest = Request[Any, Any, Any]
 FILE_OPTIONS = options("/files/{bucket:str}/{key:path}", "GET", "PUT")
 
 

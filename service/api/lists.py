@@ -1,8 +1,8 @@
 """The routes that list what a client has."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, get
+from litestar import get
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
@@ -11,10 +11,9 @@ from service.api.endpoint import endpoint
 from service.jobs.listing import Listings
 from service.jobs.records import JobStatus
 from service.schemas.openapi import INVALID
+from service.schemas.problems import AnyRequest
 from service.schemas.responses import JobPage, RenderPage
 from service.schemas.serialize import serialize_job, serialize_render
-
-AnyRequest = Request[Any, Any, Any]
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.", examples=[Example(value=20)])]
 #: To callers it means nothing, but what can't be a ULID is a mistake and told as one.

@@ -1,8 +1,8 @@
 """The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.list_routes`, `.file_routes` have more."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Router, delete, get, post
+from litestar import Router, delete, get, post
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
@@ -20,7 +20,7 @@ from service.jobs.intake import Orders
 from service.jobs.submit import upload_prefix
 from service.jobs.transitions import Jobs
 from service.schemas.openapi import INVALID, JOB_FINISHED, NOT_FOUND, SECURED, TOO_LARGE
-from service.schemas.problems import not_found
+from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import (
     CatalogueItems,
     CreditEntry,
@@ -34,8 +34,6 @@ from service.schemas.responses import (
 from service.schemas.serialize import base_url, serialize_job, serialize_job_request, serialize_render
 from service.storage.objects import UPLOAD_TYPES, Objects
 from service.storage.registry import Stored
-
-AnyRequest = Request[Any, Any, Any]
 
 
 @endpoint(

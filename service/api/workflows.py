@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, post
+from litestar import Response, Router, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
@@ -29,10 +29,9 @@ from service.schemas.openapi import (
     Submitted,
 )
 from service.schemas.prefer import preferred_wait
+from service.schemas.problems import AnyRequest
 from service.schemas.responses import WorkflowAcceptedResponse
 from service.schemas.serialize import serialize_plan
-
-AnyRequest = Request[Any, Any, Any]
 
 
 @endpoint(

@@ -26,6 +26,8 @@ from service.jobs.submit import SourceNotFound, SourceTooLarge
 from service.storage.objects import StoreUnavailable
 
 logger = logging.getLogger(__name__)
+
+#: A request whose user, auth and state have no type of their own: what the routes remember is in its state.
 AnyRequest = Request[Any, Any, Any]
 
 #: Codes of what the framework itself refuses.
@@ -191,7 +193,7 @@ def _on_database(request: AnyRequest, error: Exception) -> Response[Any]:
     return problem(503, "database_unavailable", detail, {"Retry-After": "5"}).to_response(request)
 
 
-def _on_doubt(request: AnyRequest, error: OutcomeUnknown) -> Response[Any]:
+def _on_outcome_unknown(request: AnyRequest, error: OutcomeUnknown) -> Response[Any]:
     logger.error("an order's outcome is unknown", exc_info=error)
     detail = (
         "The database went away while it took this request, which may have been charged. Send it again with the same"
@@ -223,7 +225,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     TooManyBrands: _on_too_many_brands,
     TooManyStreams: _on_too_many_streams,
     StoreUnavailable: _on_store,
-    OutcomeUnknown: _on_doubt,
+    OutcomeUnknown: _on_outcome_unknown,
     **dict.fromkeys(DATABASE_AWAY, _on_database),
     ProblemDetailsException: lambda request, error: error.to_response(request),
     Exception: _on_unexpected,

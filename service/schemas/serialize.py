@@ -1,8 +1,5 @@
 """Serialization: plans, jobs, renders and brands as the API shows them, download URLs and all."""
 
-from typing import Any
-
-from litestar import Request
 from litestar.datastructures import State
 
 from service.accounts.brands import Brand
@@ -11,6 +8,7 @@ from service.jobs.intake import Asked
 from service.jobs.plan import Plan
 from service.jobs.records import Job, Render
 from service.jobs.states import JobState
+from service.schemas.problems import AnyRequest
 from service.schemas.responses import (
     BrandView,
     JobError,
@@ -24,8 +22,6 @@ from service.schemas.responses import (
     SwapPlan,
 )
 from service.storage.objects import Objects, content_type_of
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def base_url(request: AnyRequest) -> str:
