@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.storm.servers import free_port
 from service.settings import Settings
-from service.supervisor.processes import Part
+from service.supervisor.processes import ChildProcess
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Member:
     name: str
     command: list[str]
     environment: dict[str, str]
-    part: Part
+    part: ChildProcess
 
     @property
     def process(self) -> psutil.Process | None:
@@ -76,8 +76,8 @@ class Fleet:
         self.members.append(member)
         return member
 
-    def _launch(self, name: str, command: list[str], environment: dict[str, str]) -> Part:
-        return Part(name, command, environment=environment, log=self.log(name))
+    def _launch(self, name: str, command: list[str], environment: dict[str, str]) -> ChildProcess:
+        return ChildProcess(name, command, environment=environment, log=self.log(name))
 
     def log(self, name: str) -> Path:
         """Return where a member writes its log."""
@@ -99,6 +99,6 @@ class Fleet:
                 for one in [process, *process.children(recursive=True)]:
                     with suppress(psutil.NoSuchProcess):
                         one.send_signal(signal.SIGCONT)
-            member.part.tell_to_stop()
+            member.part.terminate()
         for member in members:
             member.part.stop(self._settings.stop_grace + 5)

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import psutil
 
-from service.supervisor.processes import Part
+from service.supervisor.processes import ChildProcess
 from service.supervisor.valkey import start_valkey
 
 #: They open a server of our own on the loopback interface.
@@ -31,12 +31,12 @@ class Server:
     Start it from the main thread: Linux stops it when the thread that started it ends.
     """
 
-    def __init__(self, name: str, url: str, launch: Callable[[], Part]) -> None:
+    def __init__(self, name: str, url: str, launch: Callable[[], ChildProcess]) -> None:
         self.name = name
         #: How its clients reach it.
         self.url = url
         self._launch = launch
-        self._part: Part | None = None
+        self._part: ChildProcess | None = None
 
     def __enter__(self) -> Self:
         """Start, and stop at the end of the block."""
@@ -105,7 +105,7 @@ def public_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for_port(part: Part, port: int, timeout: float = 30.0) -> Part:
+def wait_for_port(part: ChildProcess, port: int, timeout: float = 30.0) -> ChildProcess:
     """Return the part once its port answers within `timeout` seconds. Raises TimeoutError with its last words."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
@@ -117,7 +117,7 @@ def wait_for_port(part: Part, port: int, timeout: float = 30.0) -> Part:
             time.sleep(0.05)
         else:
             return part
-    raise TimeoutError(f"{part.name} does not answer:\n{part.last_words()}")
+    raise TimeoutError(f"{part.name} does not answer:\n{part.log_tail()}")
 
 
 def postgresql(folder: Path) -> Server:
@@ -151,8 +151,8 @@ def postgresql(folder: Path) -> Server:
     command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", ""]
     command += [word for option in options for word in ("-c", option)]
 
-    def launch() -> Part:
-        part = Part(
+    def launch() -> ChildProcess:
+        part = ChildProcess(
             "postgresql",
             command,
             environment=environment,
@@ -166,7 +166,7 @@ def postgresql(folder: Path) -> Server:
     return Server("postgresql", url, launch)
 
 
-def _wait_until_it_takes_clients(part: Part, url: str, timeout: float = 30.0) -> Part:
+def _wait_until_it_takes_clients(part: ChildProcess, url: str, timeout: float = 30.0) -> ChildProcess:
     """Return the part once a client gets in: the port is open before that, and long before after a crash."""
     import psycopg
 
@@ -190,8 +190,8 @@ def s3_server(folder: Path) -> Server:
     command = [str(binary), "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}"]
     command += ["--auth-key", f"{S3_KEY},{S3_SECRET}", str(buckets)]
 
-    def launch() -> Part:
-        return wait_for_port(Part("s3", command, log=folder / "s3.log"), port)
+    def launch() -> ChildProcess:
+        return wait_for_port(ChildProcess("s3", command, log=folder / "s3.log"), port)
 
     return Server("s3", f"http://127.0.0.1:{port}", launch)
 
@@ -200,8 +200,8 @@ def valkey_server(folder: Path) -> Server:
     """Return a Valkey server as `backdrop up` starts it; what waits in it survives a restart."""
     port, password = free_port(), "test"
 
-    def launch() -> Part:
-        return start_valkey(folder / "valkey", password=password, port=port).part
+    def launch() -> ChildProcess:
+        return start_valkey(folder / "valkey", password=password, port=port).process
 
     return Server("valkey", f"redis://:{password}@127.0.0.1:{port}/0", launch)
 

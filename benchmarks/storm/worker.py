@@ -21,7 +21,7 @@ from benchmarks.storm.photos import Deed, outline, read_deed
 from pipeline.core.networks import Networks
 from service.settings import Settings, load_settings
 from service.supervisor.logs import configure_logs
-from service.supervisor.processes import die_with_parent, keep_running
+from service.supervisor.processes import die_with_parent, supervise
 from service.worker.main import serve
 
 _MODULE = "benchmarks.storm.worker"
@@ -79,7 +79,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     command = [sys.executable, "-m", _MODULE, "--one"]
-    return keep_running(
+    return supervise(
         "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
     )
 

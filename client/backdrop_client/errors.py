@@ -13,25 +13,20 @@ BackdropError
     ServerError         5xx
   Unreachable           no answer came
   UnexpectedAnswer      an answer that no Backdrop gives
-  JobFailed             the job ended as FAILURE; its credits came back
+  JobFailed             the job ended as FAILURE; its credits came back (in `results`: it holds the job)
   WaitTimeout           the job is not over yet; it goes on
   DownloadCorrupt       the bytes that arrived are not the render's
   PhotoUnknown          the file is none that can be uploaded
   WebhookInvalid        the message is not from the server, too old, or was changed
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
-
-if TYPE_CHECKING:
-    from backdrop_client.results import Job
 
 
 class BackdropError(Exception):
@@ -146,23 +141,6 @@ class Unreachable(BackdropError):
 
 class UnexpectedAnswer(BackdropError):
     """Raised when an answer is none of Backdrop's: the base URL may be another server's, or a newer major version's."""
-
-
-class JobFailed(BackdropError):
-    """Raised when a job ended as FAILURE."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        self.job = job
-
-    @property
-    def code(self) -> str:
-        """The stable name of the reason."""
-        return self.job.error.code if self.job.error else "unknown"
-
-    def __str__(self) -> str:
-        message = self.job.error.message if self.job.error else "The job failed."
-        return f"{message} [{self.code}] (job {self.job.job_id}, {self.job.credits_refunded} credits came back)"
 
 
 class WaitTimeout(BackdropError):

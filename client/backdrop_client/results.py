@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 import httpx
 import msgspec
 
-from backdrop_client.errors import JobFailed, UnexpectedAnswer
+from backdrop_client.errors import BackdropError, UnexpectedAnswer
 
 T = TypeVar("T")
 JobStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
@@ -80,6 +80,23 @@ class JobError:
     #: Stable name, e.g. `no_subject`.
     code: str
     message: str
+
+
+class JobFailed(BackdropError):
+    """Raised when a job ended as FAILURE."""
+
+    def __init__(self, job: "Job") -> None:
+        super().__init__(job)
+        self.job = job
+
+    @property
+    def code(self) -> str:
+        """The stable name of the reason."""
+        return self.job.error.code if self.job.error else "unknown"
+
+    def __str__(self) -> str:
+        message = self.job.error.message if self.job.error else "The job failed."
+        return f"{message} [{self.code}] (job {self.job.job_id}, {self.job.credits_refunded} credits came back)"
 
 
 @dataclass(frozen=True)

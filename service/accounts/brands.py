@@ -17,9 +17,9 @@ from service.database.engine import reader
 from service.database.tables import brands
 
 #: Brands that one client may have.
-MOST = 500
+MAX_BRANDS = 500
 #: Longest name in characters, as of the contract's `pilot_brand`.
-LONGEST_NAME = 120
+MAX_NAME_LENGTH = 120
 
 
 class SeedPolicy(StrEnum):
@@ -27,6 +27,10 @@ class SeedPolicy(StrEnum):
 
     PINNED = "pinned"  #: One seed: the same spec gives the same background for every product.
     FREE = "free"  #: Each swap has its own.
+
+
+class BrandNameInvalid(ValueError):
+    """Raised when a brand can't have that name."""
 
 
 class TooManyBrands(Exception):
@@ -88,10 +92,12 @@ class Brands:
         return None if row is None else _brand(row)
 
     def put(self, name: str, profile: Profile, *, client_id: str) -> tuple[Brand, bool]:
-        """Make or replace a client's brand, and tell whether it is new. `name` is one (`may_be_name`).
+        """Make or replace a client's brand, and tell whether it is new.
 
-        A pinned brand keeps its seed until another is given. Raises TooManyBrands.
+        A pinned brand keeps its seed until another is given. Raises BrandNameInvalid and TooManyBrands.
         """
+        if not may_be_name(name):
+            raise BrandNameInvalid(name)
         drawn = profile.seed if profile.seed is not None else secrets.randbelow(2**31)
         pinned = profile.seed_policy is SeedPolicy.PINNED
         values: dict[str, Any] = {
@@ -128,13 +134,13 @@ class Brands:
     @staticmethod
     def _check_room(connection: sa.Connection, client_id: str) -> None:
         own = sa.select(sa.func.count()).where(brands.c.client_id == client_id)
-        if connection.execute(own).scalar_one() >= MOST:
+        if connection.execute(own).scalar_one() >= MAX_BRANDS:
             raise TooManyBrands
 
 
 def may_be_name(name: str) -> bool:
     """Tell whether a brand can have that name: 1 to 120 characters, none of them a control character or a slash."""
-    return 1 <= len(name) <= LONGEST_NAME and not any(
+    return 1 <= len(name) <= MAX_NAME_LENGTH and not any(
         ord(character) < 0x20
         or 0x7F <= ord(character) <= 0x9F
         or 0xD800 <= ord(character) <= 0xDFFF

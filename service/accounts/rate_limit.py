@@ -15,11 +15,14 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a client stands after a submit was counted. `window` and `reset` are seconds, 1 or more."""
+class Quota:
+    """A client's quota after a submit was counted: `limit` submits in `window` seconds.
+
+    `window` and `reset` are seconds, 1 or more.
+    """
 
     allowed: bool
-    quota: int
+    limit: int
     window: int
     remaining: int
     #: After so many seconds the whole quota is there again.
@@ -28,7 +31,7 @@ class Standing:
     def fields(self) -> dict[str, str]:
         """Return the header fields of draft-ietf-httpapi-ratelimit-headers-11."""
         return {
-            "RateLimit-Policy": f'"submits";q={self.quota};w={self.window}',
+            "RateLimit-Policy": f'"submits";q={self.limit};w={self.window}',
             "RateLimit": f'"submits";r={self.remaining};t={self.reset}',
         }
 
@@ -50,10 +53,10 @@ class RateLimit:
         )
         self._counts = RedisStorage(url, connection_pool=pool, key_prefix="backdrop:rate")
 
-    def hit(self, client_id: str) -> Standing | None:
+    def count(self, client_id: str) -> Quota | None:
         """Count one submit of a client. None: there is no limit, or the server that counts is away.
 
-        Then the submit is let through. A lost send stops no shop: the job is accepted and waits for the sweep, and the
+        Then the submit is let through: without a queue, too, a job is accepted and waits for the sweep, and the
         limit on unfinished jobs, which is the database's, still guards.
         """
         if not self._quota:
@@ -61,17 +64,17 @@ class RateLimit:
         key = self._item.key_for(client_id)
         try:
             # What limits' FixedWindowRateLimiter does, but the count comes back with it: no second look, no race.
-            count = self._counts.incr(key, self._window)
+            counted = self._counts.incr(key, self._window)
             ends_at = self._counts.get_expiry(key)
         except RedisError as error:
             logger.warning("submit of client %s not counted, queue server unavailable: %s", client_id, error)
             return None
         # The server rounds what is left of a window to whole seconds: one more, and it is surely over.
         left = round(ends_at - time.time()) + 1
-        return Standing(
-            allowed=count <= self._quota,
-            quota=self._quota,
+        return Quota(
+            allowed=counted <= self._quota,
+            limit=self._quota,
             window=self._window,
-            remaining=max(0, self._quota - count),
+            remaining=max(0, self._quota - counted),
             reset=max(1, min(left, self._window)),
         )

@@ -13,7 +13,7 @@ from ulid import ULID
 from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.rate_limit import RateLimit
-from service.api.admission import REFUSALS, tell_rate
+from service.api.admission import REFUSALS, add_rate_limit_headers
 from service.api.files import files_router
 from service.api.reference import REFERENCE
 from service.api.routes import PRIVATE, PUBLIC
@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> Litestar:
     app = Litestar(
         route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
         state=State(state),
-        before_send=[_name_request, tell_rate],
+        before_send=[_name_request, add_rate_limit_headers],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
         plugins=[BodiesInContext({"catalogue": catalogue})],
         request_max_body_size=settings.max_body_bytes,

@@ -2,75 +2,50 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, delete, get, put
+from litestar import Response, delete, get, put
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 
-from service.accounts.brands import LONGEST_NAME, MOST, Brand, Brands, TooManyBrands, may_be_name
+from service.accounts.brands import Brands
+from service.api.endpoint import endpoint
 from service.schemas.brand_request import BrandRequest
-from service.schemas.openapi import (
-    DATABASE_AWAY,
-    INVALID,
-    NOT_FOUND,
-    TOO_LARGE,
-    TOO_MANY_BRANDS,
-    UNAUTHORIZED,
-    Documented,
-)
-from service.schemas.problems import not_found, problem, unprocessable
+from service.schemas.openapi import INVALID, NOT_FOUND, TOO_LARGE, TOO_MANY_BRANDS
+from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import BrandItems, BrandView
+from service.schemas.serialize import serialize_brand
 
-AnyRequest = Request[Any, Any, Any]
 
-
-@get(
-    "/brands",
-    operation_id="list_brands",
-    tags=["brands"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/brands", operation_id="list_brands", tag="brands")
 def list_brands(request: AnyRequest, state: State) -> BrandItems:
     """List the client's brands by name."""
     brands: Brands = state.brands
-    return BrandItems(items=[_view(brand) for brand in brands.list(request.state.client.id)])
+    return BrandItems(items=[serialize_brand(brand) for brand in brands.list(request.state.client.id)])
 
 
-@get(
-    "/brands/{name:str}",
-    operation_id="get_brand",
-    tags=["brands"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/brands/{name:str}", operation_id="get_brand", tag="brands", responses={404: NOT_FOUND})
 def get_brand(request: AnyRequest, state: State, name: FromPath[str]) -> BrandView:
     """Return one of the client's brands."""
     brands: Brands = state.brands
     brand = brands.get(name, client_id=request.state.client.id)
     if brand is None:
         raise not_found("brand")
-    return _view(brand)
+    return serialize_brand(brand)
 
 
-@put(
+@endpoint(
+    put,
     "/brands/{name:str}",
     status_code=200,
     operation_id="put_brand",
-    tags=["brands"],
-    sync_to_thread=True,
-    operation_class=Documented,
+    tag="brands",
     responses={
         200: ResponseSpec(BrandView, description="Replaced", generate_examples=False),
         201: ResponseSpec(BrandView, description="Made", generate_examples=False),
-        401: UNAUTHORIZED,
         409: TOO_MANY_BRANDS,
         413: TOO_LARGE,
         422: INVALID,
-        503: DATABASE_AWAY,
     },
 )
 def put_brand(
@@ -83,32 +58,21 @@ def put_brand(
 
     The name, percent-encoded in the path, is what `pilot_brand` must be to the letter.
     """
-    if not may_be_name(name):
-        text = f"A brand's name has 1 to {LONGEST_NAME} characters, no control characters and no slash"
-        return unprocessable([{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
     brands: Brands = state.brands
-    try:
-        brand, new = brands.put(name, data.profile, client_id=request.state.client.id)
-    except TooManyBrands as error:
-        raise problem(409, "too_many_brands", f"You have {MOST} brands. Delete one first.") from error
-    return Response(_view(brand), status_code=201 if new else 200)
+    brand, new = brands.put(name, data.profile, client_id=request.state.client.id)
+    return Response(serialize_brand(brand), status_code=201 if new else 200)
 
 
-@delete(
+@endpoint(
+    delete,
     "/brands/{name:str}",
     status_code=204,
     operation_id="delete_brand",
-    tags=["brands"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
+    tag="brands",
+    responses={404: NOT_FOUND},
 )
 def delete_brand(request: AnyRequest, state: State, name: FromPath[str]) -> None:
     """Delete a brand. Jobs and renders of it stay, and say what they were made of."""
     brands: Brands = state.brands
     if not brands.delete(name, client_id=request.state.client.id):
         raise not_found("brand")
-
-
-def _view(brand: Brand) -> BrandView:
-    return BrandView.model_validate(vars(brand))

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, HeaderParameter
@@ -12,21 +12,12 @@ from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from service.jobs.notifier import JobNotifier, Subscription, TooManyStreams
+from service.api.endpoint import endpoint
+from service.jobs.notifier import JobNotifier, Subscription
 from service.jobs.states import JobState, JobStates
-from service.schemas.openapi import (
-    DATABASE_AWAY,
-    NO_NEWS,
-    NOT_FOUND,
-    STREAM,
-    TOO_MANY_STREAMS,
-    UNAUTHORIZED,
-    Documented,
-)
-from service.schemas.problems import not_found, problem
-from service.schemas.serialize import event_view
-
-AnyRequest = Request[Any, Any, Any]
+from service.schemas.openapi import NO_NEWS, NOT_FOUND, STREAM, TOO_MANY_STREAMS
+from service.schemas.problems import AnyRequest, not_found
+from service.schemas.serialize import serialize_event
 
 
 def _letting_go(app: ASGIApp) -> ASGIApp:
@@ -43,19 +34,17 @@ def _letting_go(app: ASGIApp) -> ASGIApp:
     return call
 
 
-@get(
+@endpoint(
+    get,
     "/jobs/{job_id:str}/events",
     operation_id="follow_job",
-    tags=["jobs"],
+    tag="jobs",
     middleware=[_letting_go],
-    operation_class=Documented,
     responses={
         200: STREAM,
         204: NO_NEWS,
-        401: UNAUTHORIZED,
         404: NOT_FOUND,
         429: TOO_MANY_STREAMS,
-        503: DATABASE_AWAY,
     },
 )
 async def follow_job(
@@ -82,14 +71,7 @@ async def follow_job(
     if seen and first.over:
         return Response(None, status_code=204)
     notifier: JobNotifier = state.notifier
-    try:
-        subscription = request.state.subscription = notifier.subscribe(job_id, client_id=request.state.client.id)
-    except TooManyStreams as error:
-        detail = (
-            f"You hold {error.limit} streams of events, and no more may be open at once. Close one, or ask"
-            f" GET /v1/jobs/{{job_id}}."
-        )
-        raise problem(429, "too_many_streams", detail, {"Retry-After": "10"}) from error
+    subscription = request.state.subscription = notifier.subscribe(job_id, client_id=request.state.client.id)
     told = _told(subscription, first, seen=seen, heartbeat=state.stream_heartbeat, ends_after=state.stream_seconds)
     return ServerSentEvent(told, headers={"Cache-Control": "no-store"})
 
@@ -116,4 +98,4 @@ async def _told(
 
 
 def _event(state: JobState) -> ServerSentEventMessage:
-    return ServerSentEventMessage(event="job", id=str(state.event_id), data=event_view(state).model_dump_json())
+    return ServerSentEventMessage(event="job", id=str(state.event_id), data=serialize_event(state).model_dump_json())

@@ -3,17 +3,16 @@
 from pathlib import PurePosixPath
 from typing import Any
 
-from litestar import Request, Response, Router, get, put
+from litestar import Response, Router, get, put
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
 
-from service.api.routes import options
-from service.schemas.problems import not_found, problem
+from service.api.endpoint import options
+from service.schemas.problems import AnyRequest, not_found, problem
 from service.storage.directory import DirectoryBucket
 from service.storage.objects import ObjectNotFound, content_type_of
 
-AnyRequest = Request[Any, Any, Any]
 FILE_OPTIONS = options("/files/{bucket:str}/{key:path}", "GET", "PUT")
 
 
@@ -32,7 +31,17 @@ async def put_file(
     await sync_to_thread(objects.put, key.lstrip("/"), data, request.headers.get("content-type", ""))
 
 
-@get("/files/{bucket:str}/{key:path}", include_in_schema=False, sync_to_thread=True)
+def _on_no_file(request: AnyRequest, _: ObjectNotFound) -> Response[Any]:
+    return not_found("file").to_response(request)
+
+
+@get(
+    "/files/{bucket:str}/{key:path}",
+    include_in_schema=False,
+    sync_to_thread=True,
+    # Of this route alone: anywhere else an object that is not there is our mistake, a 500.
+    exception_handlers={ObjectNotFound: _on_no_file},
+)
 def get_file(
     request: AnyRequest,
     state: State,
@@ -43,10 +52,7 @@ def get_file(
 ) -> Response[bytes]:
     """Serve the bytes of a signed download."""
     objects = _signed_bucket(request, state, bucket, expires, signature)
-    try:
-        data = objects.get(key.lstrip("/"), max_bytes=1 << 30)
-    except ObjectNotFound as error:
-        raise not_found("file") from error
+    data = objects.get(key.lstrip("/"), max_bytes=1 << 30)
     name = PurePosixPath(key).name
     headers = {
         "Content-Disposition": f'inline; filename="{name}"',

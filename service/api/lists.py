@@ -1,19 +1,19 @@
 """The routes that list what a client has."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, get
+from litestar import get
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
+from service.api.endpoint import endpoint
 from service.jobs.listing import Listings
 from service.jobs.records import JobStatus
-from service.schemas.openapi import DATABASE_AWAY, INVALID, UNAUTHORIZED, Documented
+from service.schemas.openapi import INVALID
+from service.schemas.problems import AnyRequest
 from service.schemas.responses import JobPage, RenderPage
-from service.schemas.serialize import job_view, render_view
-
-AnyRequest = Request[Any, Any, Any]
+from service.schemas.serialize import serialize_job, serialize_render
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.", examples=[Example(value=20)])]
 #: To callers it means nothing, but what can't be a ULID is a mistake and told as one.
@@ -28,14 +28,7 @@ Cursor = Annotated[
 ]
 
 
-@get(
-    "/jobs",
-    operation_id="list_jobs",
-    tags=["jobs"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 422: INVALID, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs", responses={422: INVALID})
 def list_jobs(
     request: AnyRequest,
     state: State,
@@ -48,18 +41,11 @@ def list_jobs(
     """List the client's jobs, newest first, each as GET /v1/jobs/{job_id} shows it."""
     listings: Listings = state.listings
     page = listings.jobs(request.state.client.id, limit=limit, cursor=cursor, status=status)
-    items = [job_view(request, state, job, render) for job, render in page.items]
+    items = [serialize_job(request, state, job, render) for job, render in page.items]
     return JobPage(items=items, next_cursor=page.next_cursor)
 
 
-@get(
-    "/renders",
-    operation_id="list_renders",
-    tags=["renders"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 422: INVALID, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/renders", operation_id="list_renders", tag="renders", responses={422: INVALID})
 def list_renders(
     request: AnyRequest,
     state: State,
@@ -80,5 +66,5 @@ def list_renders(
     listings: Listings = state.listings
     page = listings.renders(request.state.client.id, limit=limit, cursor=cursor, output_preset=output_preset)
     return RenderPage(
-        items=[render_view(request, state, render) for render in page.items], next_cursor=page.next_cursor
+        items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor
     )

@@ -1,10 +1,9 @@
 """The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.list_routes`, `.file_routes` have more."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Response, Router, delete, get, post
+from litestar import Router, delete, get, post
 from litestar.datastructures import State
-from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
 from ulid import ULID
@@ -12,6 +11,7 @@ from ulid import ULID
 from service.accounts.clients import Accounts
 from service.api.auth import authenticated
 from service.api.brands import delete_brand, get_brand, list_brands, put_brand
+from service.api.endpoint import endpoint, options
 from service.api.events import follow_job
 from service.api.lists import list_jobs, list_renders
 from service.api.workflows import WORKFLOWS
@@ -19,17 +19,8 @@ from service.catalogue.catalogue import Catalogue
 from service.jobs.intake import JobIntake
 from service.jobs.submit import upload_prefix
 from service.jobs.transitions import Jobs
-from service.schemas.openapi import (
-    DATABASE_AWAY,
-    INVALID,
-    JOB_FINISHED,
-    NOT_FOUND,
-    SECURED,
-    TOO_LARGE,
-    UNAUTHORIZED,
-    Documented,
-)
-from service.schemas.problems import not_found
+from service.schemas.openapi import INVALID, JOB_FINISHED, NOT_FOUND, SECURED, TOO_LARGE
+from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import (
     CatalogueItems,
     CreditEntry,
@@ -40,34 +31,18 @@ from service.schemas.responses import (
     Upload,
     UploadRequest,
 )
-from service.schemas.serialize import asked_view, base_url, job_view, render_view
+from service.schemas.serialize import base_url, serialize_job, serialize_job_request, serialize_render
 from service.storage.objects import UPLOAD_TYPES, Bucket
 from service.storage.registry import ObjectRegistry
 
-AnyRequest = Request[Any, Any, Any]
 
-
-def options(path: str, *methods: str) -> HTTPRouteHandler:
-    """Return the answer to OPTIONS of a path whose methods have a handler each; to be registered before them.
-
-    Litestar's own answer is made with the first of them, and names no other.
-    """
-
-    def options_of_path() -> Response[None]:
-        return Response(None, status_code=204, headers={"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
-
-    made = HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False, sync_to_thread=False)
-    return made(options_of_path)
-
-
-@post(
+@endpoint(
+    post,
     "/uploads",
     status_code=201,
     operation_id="create_upload",
-    tags=["photos"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 413: TOO_LARGE, 422: INVALID, 503: DATABASE_AWAY},
+    tag="photos",
+    responses={413: TOO_LARGE, 422: INVALID},
 )
 def create_upload(
     request: AnyRequest,
@@ -83,48 +58,33 @@ def create_upload(
     return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
 
 
-@get(
-    "/jobs/{job_id:str}",
-    operation_id="get_job",
-    tags=["jobs"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/jobs/{job_id:str}", operation_id="get_job", tag="jobs", responses={404: NOT_FOUND})
 def get_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
     """Tell where a job stands, and on SUCCESS what came of it."""
     jobs: Jobs = state.jobs
     found = jobs.get(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
-    return job_view(request, state, *found)
+    return serialize_job(request, state, *found)
 
 
-@get(
-    "/jobs/{job_id:str}/request",
-    operation_id="get_job_request",
-    tags=["jobs"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/jobs/{job_id:str}/request", operation_id="get_job_request", tag="jobs", responses={404: NOT_FOUND})
 def get_job_request(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobRequestView:
     """Return what was asked of a job, and the photo behind it for as long as it is kept."""
     intake: JobIntake = state.intake
     asked = intake.request_of(job_id, client_id=request.state.client.id)
     if asked is None:
         raise not_found("job")
-    return asked_view(request, state, asked)
+    return serialize_job_request(request, state, asked)
 
 
-@delete(
+@endpoint(
+    delete,
     "/jobs/{job_id:str}",
     status_code=200,
     operation_id="cancel_job",
-    tags=["jobs"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 409: JOB_FINISHED, 503: DATABASE_AWAY},
+    tag="jobs",
+    responses={404: NOT_FOUND, 409: JOB_FINISHED},
 )
 def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobView:
     """Cancel a job that is not over: it ends as FAILURE with the error code `cancelled`, and its credits come back."""
@@ -132,34 +92,20 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
     found = jobs.cancel(job_id, client_id=request.state.client.id)
     if found is None:
         raise not_found("job")
-    return job_view(request, state, *found)
+    return serialize_job(request, state, *found)
 
 
-@get(
-    "/renders/{public_id:str}",
-    operation_id="get_render",
-    tags=["renders"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 404: NOT_FOUND, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/renders/{public_id:str}", operation_id="get_render", tag="renders", responses={404: NOT_FOUND})
 def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> RenderView:
     """Return a render's measurements and a short-lived download URL."""
     jobs: Jobs = state.jobs
     render = jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
         raise not_found("render")
-    return render_view(request, state, render)
+    return serialize_render(request, state, render)
 
 
-@get(
-    "/credits",
-    operation_id="get_credits",
-    tags=["credits"],
-    sync_to_thread=True,
-    operation_class=Documented,
-    responses={401: UNAUTHORIZED, 503: DATABASE_AWAY},
-)
+@endpoint(get, "/credits", operation_id="get_credits", tag="credits")
 def get_credits(request: AnyRequest, state: State) -> Credits:
     """Return the balance and the latest 100 ledger entries, newest first."""
     accounts: Accounts = state.accounts

@@ -1,18 +1,14 @@
 """The studio page's routes: for browsers, and not part of the API that is documented."""
 
-from typing import Any
-
-from litestar import MediaType, Request, Response, Router
+from litestar import MediaType, Response, Router
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from service.api.studio_page import Asset, StudioPage, origin, page_headers
-from service.schemas.problems import not_found
+from service.schemas.problems import AnyRequest, not_found
 from service.schemas.serialize import base_url
 from service.storage.objects import StoreUnavailable
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def studio(request: AnyRequest, state: State) -> Response[bytes]:

@@ -2,18 +2,19 @@
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, Router, post
+from litestar import Response, Router, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter, QueryParameter
 
-from service.api.admission import within_rate
+from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
+from service.api.endpoint import endpoint
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
-from service.jobs.submit import SourceNotFound, SourceTooLarge, Submit
+from service.jobs.submit import Submit
 from service.schemas.openapi import (
     ACCEPTED,
     CONFLICT,
@@ -24,30 +25,27 @@ from service.schemas.openapi import (
     PLANNED,
     TOO_LARGE,
     TOO_MANY,
-    UNAUTHORIZED,
     UNAVAILABLE,
     Submitted,
 )
 from service.schemas.prefer import preferred_wait
-from service.schemas.problems import not_found, unprocessable
+from service.schemas.problems import AnyRequest
 from service.schemas.responses import WorkflowAcceptedResponse
-from service.schemas.serialize import plan_view
-
-AnyRequest = Request[Any, Any, Any]
+from service.schemas.serialize import serialize_plan
 
 
-@post(
+@endpoint(
+    post,
     "/background-swap-with-spec",
     status_code=202,
     operation_id="background_swap_with_spec",
     summary="Swap a product photo's background to an inline background spec",
-    tags=["workflows"],
+    tag="workflows",
     before_request=signed_by_shopify,
     operation_class=Submitted,
     responses={
         200: PLANNED,
         202: ACCEPTED,
-        401: UNAUTHORIZED,
         402: INSUFFICIENT_CREDITS,
         404: NOT_FOUND,
         409: CONFLICT,
@@ -98,6 +96,7 @@ async def background_swap_with_spec(
             description="The same key, body and seed get the first answer again, and nothing is charged twice.",
         ),
     ] = None,
+    # Never read: it is here for the OpenAPI document. `signed_by_shopify` has checked it.
     shopify_signature: Annotated[
         str | None,
         HeaderParameter(
@@ -109,26 +108,19 @@ async def background_swap_with_spec(
     """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
     submit: Submit = state.submit
     client = request.state.client
-    try:
-        if dry_run:
-            return Response(plan_view(await sync_to_thread(submit.plan, client, data, seed=seed)), status_code=200)
-        accepted = await sync_to_thread(
-            submit.swap,
-            client,
-            data,
-            seed=seed,
-            raw_body=request.state.raw_body,
-            request_id=request.state.request_id,
-            idempotency_key=idempotency_key or None,  # an empty header is none
-        )
-    except SourceNotFound as error:
-        raise not_found("source") from error
-    except SourceTooLarge:
-        text = f"The photo weighs more than {submit.max_photo_bytes} bytes. Upload a smaller one."
-        loc = ["body", "source_image_s3_key"]
-        return unprocessable([{"loc": loc, "msg": text, "type": "photo_too_large"}])
+    if dry_run:
+        return Response(serialize_plan(await sync_to_thread(submit.plan, client, data, seed=seed)), status_code=200)
+    accepted = await sync_to_thread(
+        submit.swap,
+        client,
+        data,
+        seed=seed,
+        raw_body=request.state.raw_body,
+        request_id=request.state.request_id,
+        idempotency_key=idempotency_key or None,  # an empty header is none
+    )
     status, headers = JobStatus.NOT_STARTED, {"Location": f"/v1/jobs/{accepted.job_id}"}
-    wait = preferred_wait(request.headers.getall("prefer", []), most=state.prefer_wait)
+    wait = preferred_wait(request.headers.getall("prefer", []), limit=state.prefer_wait)
     if wait is not None and state.prefer_wait:
         notifier: JobNotifier = state.notifier
         known = await notifier.wait_until_done(accepted.job_id, wait)
@@ -143,4 +135,4 @@ async def background_swap_with_spec(
     return Response(answer, status_code=202, headers=headers)
 
 
-WORKFLOWS = Router("/", guards=[within_rate], route_handlers=[background_swap_with_spec])
+WORKFLOWS = Router("/", guards=[rate_limited], route_handlers=[background_swap_with_spec])

@@ -20,11 +20,11 @@ from backdrop_client import (
 from service.batch.maker import Tell
 from service.batch.manifest.outcome import EXTENSIONS, Failed, Failure, Made, measurements
 from service.batch.manifest.pairs import Pair
-from service.batch.manifest.photos import Photo
+from service.batch.manifest.photos import Photo, read_unchanged
 from service.batch.manifest.state import State
 
 
-class AtServer:
+class RemoteMaker:
     """Makes pictures at a server. Lives as long as the batch."""
 
     def __init__(self, backdrop: AsyncBackdrop, url: str, state: State, out: Path) -> None:
@@ -117,16 +117,5 @@ class AtServer:
 
 def spec_of(pair: Pair) -> Spec:
     """Return what a server is asked for."""
-    wish = pair.wish
-    return Spec(wish.scene, wish.mood, pair.preset, wish.colors, wish.brand, wish.seed)
-
-
-def read_unchanged(photo: Photo) -> bytes:
-    """Return a photo's bytes. Raises Failure where they are not those that were there when the batch began."""
-    try:
-        data = photo.path.read_bytes()
-    except OSError as error:
-        raise Failure("photo_unreadable", f"The file can't be read: {error.strerror}.") from error
-    if hashlib.sha256(data).hexdigest() != photo.sha256:
-        raise Failure("photo_changed", "The file has changed since the batch began. Run the same command again.")
-    return data
+    options = pair.options
+    return Spec(options.scene, options.mood, pair.preset, options.colors, options.brand, options.seed)

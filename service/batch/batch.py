@@ -37,12 +37,12 @@ class Batch:
         """What could not be made."""
         return [one for one in self.outcomes.values() if isinstance(one, Failed)]
 
-    async def run(self, maker: Maker, watcher: Watcher, *, at_once: int) -> None:
+    async def run(self, maker: Maker, watcher: Watcher, *, concurrency: int) -> None:
         """Make what is left."""
         for folder in {(self._out / pair.stem).parent for pair in self.pairs}:
             tidy(folder)  # a batch that was killed is no reason to deliver halves
         groups = [[pair for pair in group if pair.key not in self.outcomes] for group in self._groups]
-        await run_batch(groups, maker, self._state, watcher, at_once=at_once, keep=self._keep)
+        await run_batch(groups, maker, self._state, watcher, concurrency=concurrency, keep=self._keep)
 
     def write(self) -> None:
         """Write the table and the contact sheet."""

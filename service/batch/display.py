@@ -48,8 +48,8 @@ class Display:
         if len(self._lines) < _LINES:
             self._lines[pair.key] = self._progress.add_task(f"  {_short(pair.title)}", total=1.0, note="")
 
-    def stands(self, pair: Pair, stage: str, fraction: float) -> None:
-        """Show where a pair stands."""
+    def progress(self, pair: Pair, stage: str, fraction: float) -> None:
+        """Show a pair's progress."""
         if pair.key in self._lines:
             self._progress.update(self._lines[pair.key], completed=fraction, note=stage)
 
@@ -80,8 +80,8 @@ class _Count(MofNCompleteColumn):
         return super().render(task) if task.id == 0 else Text(f"{task.percentage:>3.0f} %")
 
 
-def _short(title: str, most: int = 52) -> str:
-    return title if len(title) <= most else "…" + title[1 - most :]
+def _short(title: str, limit: int = 52) -> str:
+    return title if len(title) <= limit else "…" + title[1 - limit :]
 
 
 def _duration(seconds: float) -> str:

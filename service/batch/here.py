@@ -13,11 +13,11 @@ from typing import Any, Self
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Networks
 from pipeline.swap import swap
-from service.batch.at_server import read_unchanged
 from service.batch.maker import Tell
 from service.batch.manifest.files import write_whole
 from service.batch.manifest.outcome import EXTENSIONS, Failure, Made, measurements
 from service.batch.manifest.pairs import Pair
+from service.batch.manifest.photos import read_unchanged
 from service.batch.manifest.state import FOLDER
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
@@ -44,11 +44,11 @@ class OneAtATime:
         return getattr(self._network, name)
 
 
-class Here:
+class LocalMaker:
     """Makes pictures in threads of this process. Lives as long as the batch."""
 
     def __init__(
-        self, settings: Settings, out: Path, *, at_once: int, load: Callable[[Settings], Networks] | None = None
+        self, settings: Settings, out: Path, *, concurrency: int, load: Callable[[Settings], Networks] | None = None
     ) -> None:
         self._settings, self._out, self._load = settings, out, load
         self._catalogue = load_catalogue()
@@ -56,7 +56,7 @@ class Here:
         self._networks: Networks | None = None
         self._loading = threading.Lock()
         self._stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(at_once)
+        self._pool = ThreadPoolExecutor(concurrency)
 
     def __enter__(self) -> Self:
         """Wait for what runs at the end of the block."""
@@ -83,16 +83,16 @@ class Here:
     def _make(self, pair: Pair, tell: Tell) -> Made:
         tell("networks", 0.0)
         networks = self._open_networks()
-        started, wish = time.perf_counter(), pair.wish
+        started, options = time.perf_counter(), pair.options
         data = read_unchanged(pair.photo)
         try:
             spec = build_spec(
                 self._catalogue,
-                scene=wish.scene,
-                mood=wish.mood,
-                colours=wish.colors,
+                scene=options.scene,
+                mood=options.mood,
+                colours=options.colors,
                 preset=pair.preset,
-                seed=wish.seed,
+                seed=options.seed,
             )
             render = swap(
                 data,

@@ -20,7 +20,7 @@ class Watcher(Protocol):
     def started(self, pair: Pair) -> None:
         """A pair's turn has come."""
 
-    def stands(self, pair: Pair, stage: str, fraction: float) -> None:
+    def progress(self, pair: Pair, stage: str, fraction: float) -> None:
         """A pair has come so far."""
 
     def ended(self, pair: Pair, outcome: Outcome) -> None:
@@ -33,15 +33,15 @@ async def run_batch(
     state: State,
     watcher: Watcher,
     *,
-    at_once: int,
+    concurrency: int,
     keep: Callable[[Pair, Outcome], None],
 ) -> None:
-    """Make every pair of every photo, `at_once` of them at a time; `keep` is given each outcome.
+    """Make every pair of every photo, `concurrency` of them at a time; `keep` is given each outcome.
 
     A photo's other pairs are sent when the first one's cut-out is there, so that it is computed once. A pair that fails
     stops no other. Cancelled, it leaves everything so that another run goes on.
     """
-    photos, pairs = asyncio.Semaphore(at_once), asyncio.Semaphore(at_once)
+    photos, pairs = asyncio.Semaphore(concurrency), asyncio.Semaphore(concurrency)
 
     async def one(pair: Pair, cut: asyncio.Event) -> None:
         try:
@@ -49,7 +49,7 @@ async def run_batch(
                 watcher.started(pair)
 
                 def tell(stage: str, fraction: float) -> None:
-                    watcher.stands(pair, stage, fraction)
+                    watcher.progress(pair, stage, fraction)
                     if stage not in BEFORE_CUTOUT:
                         cut.set()
 

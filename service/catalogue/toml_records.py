@@ -15,7 +15,7 @@ from pipeline.core.spec import Mood, Preset, Rule, Scene
 
 Record = TypeVar("Record", Scene, Mood, Preset)
 
-#: Least and most of a mood's dials.
+#: Minimum and maximum of a mood's dials.
 _DIALS = {
     "light_angle": (-90.0, 90.0),
     "softness": (0.0, 1.0),
@@ -76,9 +76,9 @@ def _faults(record: Scene | Mood | Preset) -> Iterator[tuple[str, str]]:
         case Scene():
             yield from _scene_faults(record)
         case Mood():
-            for key, (least, most) in _DIALS.items():
-                if not least <= getattr(record, key) <= most:
-                    yield key, f"must lie between {least:g} and {most:g}"
+            for key, (minimum, maximum) in _DIALS.items():
+                if not minimum <= getattr(record, key) <= maximum:
+                    yield key, f"must lie between {minimum:g} and {maximum:g}"
         case Preset():
             yield from _preset_faults(record)
 

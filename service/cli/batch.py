@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 @click.option("--spec", "spec_file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="spec.toml.")
 @click.option("--presets", help="Output presets of `backdrop catalog`, with commas; default: the brand's.")
 @click.option("-o", "--output", "out", required=True, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--jobs", "at_once", type=click.IntRange(1, 64), help="Pictures at once; default: 8 at a server, else 1.")
+@click.option(
+    "--jobs", "concurrency", type=click.IntRange(1, 64), help="Pictures at once; default: 8 at a server, else 1."
+)
 @click.option("--brand", help="A brand of yours at the server; before the one in the spec.")
 @click.option("--quiet", is_flag=True, help="Show no progress, only failures and the sum.")
 @remote_options
@@ -38,7 +40,7 @@ def batch(
     spec_file: Path,
     presets: str | None,
     out: Path,
-    at_once: int | None,
+    concurrency: int | None,
     brand: str | None,
     quiet: bool,
     url: str | None,
@@ -72,9 +74,9 @@ def batch(
         asked = Asked(order, found.photos, list(dict.fromkeys(named)), out)
         with State(out) as state:
             if load_remote(url=url, key=key).url:
-                finished = _at_server(asked, state, at_once or 8, quiet, url, key)
+                finished = _make_remotely(asked, state, concurrency or 8, quiet, url, key)
             else:
-                finished = _here(asked, state, at_once or max(1, (os.cpu_count() or 1) // 4), quiet)
+                finished = _make_locally(asked, state, concurrency or max(1, (os.cpu_count() or 1) // 4), quiet)
     except OrderInvalid as error:
         raise click.UsageError(str(error)) from error
     except BatchRuns as error:
@@ -109,9 +111,11 @@ class Asked:
         return Batch(groups, state, self.out)
 
 
-def _at_server(asked: Asked, state: "State", at_once: int, quiet: bool, url: str | None, key: str | None) -> int:
+def _make_remotely(
+    asked: Asked, state: "State", concurrency: int, quiet: bool, url: str | None, key: str | None
+) -> int:
     from backdrop_client import AsyncBackdrop, Invalid, Retries
-    from service.batch.at_server import AtServer, spec_of
+    from service.batch.at_server import RemoteMaker, spec_of
 
     with remote(url, key) as backdrop:
         if not asked.presets:
@@ -138,14 +142,14 @@ def _at_server(asked: Asked, state: "State", at_once: int, quiet: bool, url: str
 
     async def run(watcher: Any) -> None:
         async with AsyncBackdrop(server.url, server.key, retries=patient) as backdrop:
-            maker = AtServer(backdrop, server.url, state, asked.out)
-            await batch.run(maker, watcher, at_once=at_once)
+            maker = RemoteMaker(backdrop, server.url, state, asked.out)
+            await batch.run(maker, watcher, concurrency=concurrency)
 
     return _run(batch, run, asked.out, quiet)
 
 
-def _here(asked: Asked, state: "State", at_once: int, quiet: bool) -> int:
-    from service.batch.here import Here
+def _make_locally(asked: Asked, state: "State", concurrency: int, quiet: bool) -> int:
+    from service.batch.here import LocalMaker
     from service.batch.manifest.check import checked_here
     from service.catalogue.catalogue import load_catalogue
     from service.worker.local import SpecInvalid
@@ -155,11 +159,11 @@ def _here(asked: Asked, state: "State", at_once: int, quiet: bool) -> int:
     allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
     batch = asked.batch(state, allowed, checked_here(catalogue))
     try:
-        maker = Here(settings_from(), asked.out, at_once=at_once)
+        maker = LocalMaker(settings_from(), asked.out, concurrency=concurrency)
     except SpecInvalid as error:
         raise click.ClickException(str(error)) from error
     with maker:
-        return _run(batch, lambda watcher: batch.run(maker, watcher, at_once=at_once), asked.out, quiet)
+        return _run(batch, lambda watcher: batch.run(maker, watcher, concurrency=concurrency), asked.out, quiet)
 
 
 def _needed(preset: str | None) -> str:

@@ -41,7 +41,7 @@ def up(home: Path | None, port: int | None, host: str | None) -> None:
     settings = settings_from(home=home, port=port, host=host)
     click.echo(f"starting in {settings.home} (logs in {settings.home / 'logs'}) …", err=True)
     try:
-        status = run_all(settings, announce=lambda address: click.echo(f"ready {address}"))
+        status = run_all(settings, on_ready=lambda address: click.echo(f"ready {address}"))
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
     sys.exit(status)
@@ -72,7 +72,7 @@ def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -
 def worker(home: Path | None) -> None:
     """Run a worker: one process that owns the device, replaced when it dies."""
     from service.supervisor.logs import configure_logs
-    from service.supervisor.processes import die_with_parent, keep_running
+    from service.supervisor.processes import die_with_parent, supervise
 
     configure_logs()
     settings = queue_needed(settings_from(home=home))
@@ -80,7 +80,7 @@ def worker(home: Path | None) -> None:
     command = [sys.executable, "-m", "service.worker.main"]
     stopping = _stop_event()
     sys.exit(
-        keep_running(
+        supervise(
             "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
         )
     )

@@ -24,7 +24,11 @@ class SourceNotFound(LookupError):
 
 
 class SourceTooLarge(ValueError):
-    """Raised when the uploaded photo weighs more than is taken."""
+    """Raised when the uploaded photo weighs more than is taken: `limit`, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
 
 
 def upload_prefix(client: Client) -> str:
@@ -128,7 +132,7 @@ class Submit:
         except ObjectNotFound as error:
             raise SourceNotFound from error
         if size > self.max_photo_bytes:
-            raise SourceTooLarge
+            raise SourceTooLarge(self.max_photo_bytes)
         return key
 
 

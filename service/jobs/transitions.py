@@ -7,7 +7,7 @@
          └──────────── cancel, sweep (nobody came) ──────────────┘
 
 A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
-`service.jobs.intake` makes them. Wherever a job ends, its client's message goes into the outbox (`announce`).
+`service.jobs.intake` makes them. Wherever a job ends, its client's message goes into the outbox (`write_message`).
 """
 
 from collections.abc import Set
@@ -22,7 +22,7 @@ from service.database.engine import reader
 from service.database.tables import UNFINISHED, jobs, renders
 from service.jobs.records import Claim, Failure, Job, JobFinished, JobStatus, LeaseLost, NewRender, Render, may_be_id
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
-from service.webhooks.outbox import announce
+from service.webhooks.outbox import write_message
 
 #: How many jobs one statement names.
 _PAGE = 500
@@ -215,5 +215,5 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewR
             refund(connection, job.id)
         else:
             connection.execute(renders.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
-        announce(connection, job.id)
+        write_message(connection, job.id)
     return sorted(job.id for job in ended)

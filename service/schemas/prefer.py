@@ -7,8 +7,8 @@ from urllib.request import parse_http_list
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
-def preferred_wait(fields: Sequence[str], *, most: int) -> int | None:
-    """Return for how many seconds the answer may be waited for, at most `most`; None: no such preference, or a bad one.
+def preferred_wait(fields: Sequence[str], *, limit: int) -> int | None:
+    """Return for how many seconds the answer may be waited for, up to `limit`; None: no such preference, or a bad one.
 
     `fields`: the values of all Prefer fields of a request. Of a preference that comes twice the first counts, and what
     is not understood is ignored, as the RFC says.
@@ -17,7 +17,7 @@ def preferred_wait(fields: Sequence[str], *, most: int) -> int | None:
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "wait":
             seconds = _unquoted(value.strip())
-            return min(int(seconds), most) if _SECONDS.fullmatch(seconds) else None
+            return min(int(seconds), limit) if _SECONDS.fullmatch(seconds) else None
     return None
 
 

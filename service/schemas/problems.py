@@ -15,14 +15,19 @@ from litestar.plugins.pydantic import PydanticInitPlugin
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
 
+from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, BrandNameInvalid, TooManyBrands
 from service.accounts.ledger import InsufficientCredits
 from service.database.commit import OutcomeUnknown
 from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import IdempotencyConflict, IdempotencyInFlight
+from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
+from service.jobs.submit import SourceNotFound, SourceTooLarge
 from service.storage.objects import StoreUnavailable
 
 logger = logging.getLogger(__name__)
+
+#: A request whose user, auth and state have no type of their own: what the routes remember is in its state.
 AnyRequest = Request[Any, Any, Any]
 
 #: Codes of what the framework itself refuses.
@@ -149,6 +154,33 @@ def _on_finished(request: AnyRequest, error: JobFinished) -> Response[Any]:
     return problem(409, "job_finished", detail).to_response(request)
 
 
+def _on_no_source(request: AnyRequest, _: SourceNotFound) -> Response[Any]:
+    return not_found("source").to_response(request)
+
+
+def _on_large_source(_: AnyRequest, error: SourceTooLarge) -> Response[Any]:
+    text = f"The photo weighs more than {error.limit} bytes. Upload a smaller one."
+    return unprocessable([{"loc": ["body", "source_image_s3_key"], "msg": text, "type": "photo_too_large"}])
+
+
+def _on_bad_brand_name(_: AnyRequest, __: BrandNameInvalid) -> Response[Any]:
+    text = f"A brand's name has 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
+    return unprocessable([{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
+
+
+def _on_too_many_brands(request: AnyRequest, _: TooManyBrands) -> Response[Any]:
+    detail = f"You have {MAX_BRANDS} brands. Delete one first."
+    return problem(409, "too_many_brands", detail).to_response(request)
+
+
+def _on_too_many_streams(request: AnyRequest, error: TooManyStreams) -> Response[Any]:
+    detail = (
+        f"You hold {error.limit} streams of events, and no more may be open at once. Close one, or ask"
+        f" GET /v1/jobs/{{job_id}}."
+    )
+    return problem(429, "too_many_streams", detail, {"Retry-After": "10"}).to_response(request)
+
+
 def _on_store(request: AnyRequest, error: StoreUnavailable) -> Response[Any]:
     logger.error("object store unavailable: %s", error)
     detail = "The object store does not answer. Nothing was charged; try again."
@@ -187,6 +219,11 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     IdempotencyConflict: _on_conflict,
     IdempotencyInFlight: _on_in_flight,
     JobFinished: _on_finished,
+    SourceNotFound: _on_no_source,
+    SourceTooLarge: _on_large_source,
+    BrandNameInvalid: _on_bad_brand_name,
+    TooManyBrands: _on_too_many_brands,
+    TooManyStreams: _on_too_many_streams,
     StoreUnavailable: _on_store,
     OutcomeUnknown: _on_outcome_unknown,
     **dict.fromkeys(DATABASE_AWAY, _on_database),

@@ -1,16 +1,16 @@
-"""Plans, jobs and renders as the API shows them, download URLs and all."""
+"""Serialization: plans, jobs, renders and brands as the API shows them, download URLs and all."""
 
-from typing import Any
-
-from litestar import Request
 from litestar.datastructures import State
 
+from service.accounts.brands import Brand
 from service.catalogue.catalogue import preset_json
 from service.jobs.intake import JobRequest
 from service.jobs.plan import Plan
 from service.jobs.records import Job, Render
 from service.jobs.states import JobState
+from service.schemas.problems import AnyRequest
 from service.schemas.responses import (
+    BrandView,
     JobError,
     JobEvent,
     JobRequestView,
@@ -23,16 +23,14 @@ from service.schemas.responses import (
 )
 from service.storage.objects import Bucket, content_type_of
 
-AnyRequest = Request[Any, Any, Any]
-
 
 def base_url(request: AnyRequest) -> str:
     """Return where the API is reached from outside."""
     return request.app.state.public_url or str(request.base_url)
 
 
-def render_view(request: AnyRequest, state: State, render: Render) -> RenderView:
-    """Show a render, with a download URL made for this answer."""
+def serialize_render(request: AnyRequest, state: State, render: Render) -> RenderView:
+    """Serialize a render, with a download URL made for this answer."""
     objects: Bucket = state.renders
     signed = objects.download_url(render.key, render.content_type, base_url(request))
     kept = {name: getattr(render, name) for name in RenderView.model_fields if hasattr(render, name)}
@@ -40,16 +38,16 @@ def render_view(request: AnyRequest, state: State, render: Render) -> RenderView
     return RenderView(**kept, url=signed.url, url_expires_at=signed.expires_at)
 
 
-def job_view(request: AnyRequest, state: State, job: Job, render: Render | None) -> JobView:
-    """Show a job, with its render where it has one."""
+def serialize_job(request: AnyRequest, state: State, job: Job, render: Render | None) -> JobView:
+    """Serialize a job, with its render where it has one."""
     error = JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None
     kept = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
-    shown = None if render is None else render_view(request, state, render)
+    shown = None if render is None else serialize_render(request, state, render)
     return JobView(**kept, job_id=job.id, error=error, render=shown)
 
 
-def asked_view(request: AnyRequest, state: State, asked: JobRequest) -> JobRequestView:
-    """Show what was asked of a job, with a download URL of its photo made for this answer."""
+def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) -> JobRequestView:
+    """Serialize what was asked of a job, with a download URL of its photo made for this answer."""
     source = None
     if asked.source_key is not None:
         objects: Bucket = state.sources
@@ -59,15 +57,15 @@ def asked_view(request: AnyRequest, state: State, asked: JobRequest) -> JobReque
     return JobRequestView(request=asked.body, seed=asked.seed, source=source)
 
 
-def event_view(state: JobState) -> JobEvent:
-    """Show where a job stands."""
+def serialize_event(state: JobState) -> JobEvent:
+    """Serialize a job's state."""
     error = JobError(code=state.error_code, message=state.error_message or "") if state.error_code else None
     kept = {name: getattr(state, name) for name in JobEvent.model_fields if hasattr(state, name)}
     return JobEvent(**kept, error=error)
 
 
-def plan_view(plan: Plan) -> SwapPlan:
-    """Show what a submit would do."""
+def serialize_plan(plan: Plan) -> SwapPlan:
+    """Serialize a plan: what a submit would do."""
     resolved = plan.resolved
     return SwapPlan(
         credits_cost=resolved.preset.credits,
@@ -79,3 +77,8 @@ def plan_view(plan: Plan) -> SwapPlan:
         preset=preset_json(resolved.preset),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
     )
+
+
+def serialize_brand(brand: Brand) -> BrandView:
+    """Serialize a brand."""
+    return BrandView.model_validate(vars(brand))

@@ -1,23 +1,9 @@
-"""Signatures: Shopify's over a request body, and our own over URLs of the directory store."""
+"""Signatures: HMACs over the URLs of the directory store."""
 
-import base64
 import hashlib
 import hmac
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import urlencode
-
-
-def shopify_signature(secret: str, body: bytes) -> str:
-    """Return what Shopify puts into X-Shopify-Hmac-Sha256: base64 of HMAC-SHA256 over the raw body."""
-    return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
-
-
-def is_signed_by_shopify(signature: str, body: bytes, secrets: Iterable[str]) -> bool:
-    """Tell whether one of the live secrets made the signature. Takes the same time for every wrong one."""
-    # A list, not a generator: every secret is tried, whichever fits.
-    fits = [hmac.compare_digest(shopify_signature(secret, body).encode(), signature.encode()) for secret in secrets]
-    return any(fits)
 
 
 class UrlSigner:

@@ -37,7 +37,7 @@ def die_with_parent(every: float = 1.0) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-class Part:
+class ChildProcess:
     """One child process in a session of its own, so that Ctrl-C in a terminal reaches only its parent.
 
     Start it from the main thread: Linux sends the death signal when the thread that started the child ends.
@@ -89,8 +89,8 @@ class Part:
         """None while it runs; negative: the signal that killed it."""
         return self._process.poll()
 
-    def tell_to_stop(self) -> None:
-        """Send the signal that it stops on, once: a second one can hang or harm it."""
+    def terminate(self) -> None:
+        """Terminate it: send the signal that it stops on, once: a second one can hang or harm it."""
         if self.exit_status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, self._stop_signal)
@@ -103,46 +103,57 @@ class Part:
             return None
 
     def stop(self, grace: float) -> None:
-        """Tell it to stop, and kill it with everything it started when it is still there `grace` seconds later."""
-        self.tell_to_stop()
+        """Terminate it, and kill it with everything it started when it is still there `grace` seconds later."""
+        self.terminate()
         if self.wait(grace) is None:
             logger.warning("%s did not stop in %.0f s and is killed", self.name, grace)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             self.wait()
 
-    def last_words(self, size: int = 2000) -> str:
-        """Return the end of its log."""
+    def log_tail(self, size: int = 2000) -> str:
+        """Return the last `size` characters of its log; "" where it has none."""
         if self._log is None or not self._log.is_file():
             return ""
         return self._log.read_text(errors="replace")[-size:]
 
 
-def keep_running(
-    name: str, command: Sequence[str], *, environment: dict[str, str], stopping: threading.Event, grace: float
+def supervise(
+    name: str,
+    command: Sequence[str],
+    *,
+    environment: dict[str, str],
+    stopping: threading.Event,
+    grace: float,
+    window: float = 60.0,
+    max_exits: int = 5,
+    backoff: float = 1.0,
+    max_backoff: float = 10.0,
 ) -> int:
-    """Run a command, and again whenever it dies, until told to stop. Returns the exit status to end with.
+    """Supervise a command: run it, and again whenever it dies, until told to stop. Returns the exit status to end with.
 
-    An exit that another start won't mend is returned: status 78, or the fifth within a minute. A death by a signal is
-    no such exit: a job may have brought it (too little memory), and the next one must not find the worker gone.
+    An exit that another start won't mend is returned: status 78, or the `max_exits`th within `window` seconds. A death
+    by a signal is no such exit: a job may have brought it (too little memory), and the next one must not find the
+    worker gone. From the third end within the window on, each start waits `backoff` seconds longer than the one before,
+    `max_backoff` at most. `grace`: seconds that it has to stop.
     """
     exits, deaths = list[float](), list[float]()
     while True:
-        part = Part(name, command, environment=environment)
-        while (status := part.wait(0.2)) is None:
+        child = ChildProcess(name, command, environment=environment)
+        while (status := child.wait(0.2)) is None:
             if stopping.is_set():
-                part.stop(grace)
+                child.stop(grace)
                 return 0
         if stopping.is_set():
             return 0
         exits, deaths = (
-            [moment for moment in moments if moment > time.monotonic() - 60] for moments in (exits, deaths)
+            [moment for moment in moments if moment > time.monotonic() - window] for moments in (exits, deaths)
         )
         (deaths if status < 0 else exits).append(time.monotonic())
-        if status == os.EX_CONFIG or len(exits) >= 5:
+        if status == os.EX_CONFIG or len(exits) >= max_exits:
             logger.error("%s died (status %d)", name, status)
             return status or 1
         logger.error("%s died (status %d) and is replaced", name, status)
-        # What dies again and again must not keep the machine busy with starting it: 1 s longer each time.
-        if stopping.wait(min(10.0, max(0.0, len(exits) + len(deaths) - 2))):
+        # What dies again and again must not keep the machine busy with starting it.
+        if stopping.wait(min(max_backoff, backoff * max(0, len(exits) + len(deaths) - 2))):
             return 0

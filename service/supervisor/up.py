@@ -13,20 +13,21 @@ from collections.abc import Callable
 from service.database.engine import create_engine, migrate
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.settings import Settings
-from service.supervisor.processes import Part
+from service.supervisor.processes import ChildProcess
 from service.supervisor.valkey import NoQueueServer, start_valkey
 
 logger = logging.getLogger(__name__)
 
 
 class CannotStart(RuntimeError):
-    """Raised when a part does not come up; the message says which and why."""
+    """Raised when a child process does not come up; the message says which and why."""
 
 
-def run_all(settings: Settings, *, announce: Callable[[str], None], start_timeout: float = 180.0) -> int:
-    """Start Valkey, API, worker and sweep; announce the address; stop all on SIGINT, SIGTERM or a part's death.
+def run_all(settings: Settings, *, on_ready: Callable[[str], None], start_timeout: float = 180.0) -> int:
+    """Supervise Valkey, API, worker and sweep: start them, and stop all on SIGINT, SIGTERM or when one of them dies.
 
-    Returns the exit status: 0 when told to stop, 1 when a part died. Raises CannotStart.
+    `on_ready` is called once with the address, when requests are taken and a worker is there.
+    Returns the exit status: 0 when told to stop, 1 when a child process died. Raises CannotStart.
     """
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -37,20 +38,20 @@ def run_all(settings: Settings, *, announce: Callable[[str], None], start_timeou
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise CannotStart(f"Another `backdrop up` runs on {settings.home}.") from error
-        parts: list[Part] = []
+        children: list[ChildProcess] = []
         try:
-            return _run(settings, parts, stopping, announce, start_timeout)
+            return _run(settings, children, stopping, on_ready, start_timeout)
         finally:
             # Last started, first stopped: the worker hands its job back while the queue is still there.
-            for part in reversed(parts):
-                part.stop(settings.stop_grace + 5)
+            for child in reversed(children):
+                child.stop(settings.stop_grace + 5)
 
 
 def _run(
     settings: Settings,
-    parts: list[Part],
+    children: list[ChildProcess],
     stopping: threading.Event,
-    announce: Callable[[str], None],
+    on_ready: Callable[[str], None],
     start_timeout: float,
 ) -> int:
     logs = settings.home / "logs"
@@ -59,7 +60,7 @@ def _run(
             valkey = start_valkey(settings.home / "valkey", password=secrets.token_hex(16))
         except NoQueueServer as error:
             raise CannotStart(str(error)) from error
-        parts.append(valkey.part)
+        children.append(valkey.process)
         settings = settings.model_copy(update={"queue_url": valkey.url})
     migrate(create_engine(settings.sqlalchemy_url))
     with _listen(settings.host, settings.port) as listener:
@@ -73,14 +74,14 @@ def _run(
         }.items():
             fds = [listener.fileno()] if name == "api" else []
             log = logs / f"{name}.log"
-            parts.append(Part(name, program + arguments, environment=environment, log=log, pass_fds=fds))
-    _wait_until_ready(settings, address, parts, stopping, start_timeout)
+            children.append(ChildProcess(name, program + arguments, environment=environment, log=log, pass_fds=fds))
+    _wait_until_ready(settings, address, children, stopping, start_timeout)
     if not stopping.is_set():
-        announce(address)
+        on_ready(address)
     while not stopping.wait(0.2):
-        if died := next((part for part in parts if part.exit_status is not None), None):
+        if died := next((child for child in children if child.exit_status is not None), None):
             logger.error(
-                "%s died (status %s); stopping all. Its last words:\n%s", died.name, died.exit_status, died.last_words()
+                "%s died (status %s); stopping all. Its last words:\n%s", died.name, died.exit_status, died.log_tail()
             )
             return 1
     return 0
@@ -99,7 +100,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _wait_until_ready(
-    settings: Settings, address: str, parts: list[Part], stopping: threading.Event, timeout: float
+    settings: Settings, address: str, children: list[ChildProcess], stopping: threading.Event, timeout: float
 ) -> None:
     """Return once the API takes requests and a worker has loaded its networks. Raises CannotStart."""
     import httpx
@@ -108,9 +109,9 @@ def _wait_until_ready(
     end = time.monotonic() + timeout
     known = {worker["name"] for worker in queue.workers()}  # left over from a run that was killed
     while not stopping.wait(0.1):
-        for part in parts:
-            if part.exit_status is not None:
-                raise CannotStart(f"{part.name} stopped with status {part.exit_status}:\n{part.last_words()}")
+        for child in children:
+            if child.exit_status is not None:
+                raise CannotStart(f"{child.name} stopped with status {child.exit_status}:\n{child.log_tail()}")
         try:
             ready = httpx.get(f"{address}/health/ready", timeout=5).status_code == 200
             working = any(worker["name"] not in known for worker in queue.workers())

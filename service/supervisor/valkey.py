@@ -9,7 +9,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from service.supervisor.processes import Part
+from service.supervisor.processes import ChildProcess
 
 
 class NoQueueServer(RuntimeError):
@@ -20,7 +20,7 @@ class NoQueueServer(RuntimeError):
 class Valkey:
     """A server that runs as a child of this process. It holds nothing that the database does not know better."""
 
-    part: Part
+    process: ChildProcess
     url: str
 
 
@@ -61,19 +61,19 @@ def start_valkey(directory: Path, *, password: str, port: int = 0, timeout: floa
         daemonize no
     """
     log = directory / "valkey.log"
-    part = Part("valkey", [_server_binary(), "-"], stdin=configuration.encode(), log=log)
+    process = ChildProcess("valkey", [_server_binary(), "-"], stdin=configuration.encode(), log=log)
     url = f"redis://:{password}@127.0.0.1:{port}/0"
     client = Redis.from_url(url, socket_timeout=1)
     end = time.monotonic() + timeout
     while time.monotonic() < end:
-        if part.exit_status is not None:
-            raise NoQueueServer(f"Valkey stopped with status {part.exit_status}: {part.last_words()}")
+        if process.exit_status is not None:
+            raise NoQueueServer(f"Valkey stopped with status {process.exit_status}: {process.log_tail()}")
         try:
             client.ping()
         except RedisError:
             time.sleep(0.02)
         else:
             client.close()
-            return Valkey(part, url)
-    part.stop(0)
-    raise NoQueueServer(f"Valkey did not answer in {timeout:.0f} s: {part.last_words()}")
+            return Valkey(process, url)
+    process.stop(0)
+    raise NoQueueServer(f"Valkey did not answer in {timeout:.0f} s: {process.log_tail()}")

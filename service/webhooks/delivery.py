@@ -19,15 +19,15 @@ import sqlalchemy as sa
 
 from service.database.engine import create_engine
 from service.settings import Settings
-from service.webhooks.outbox import Delivery, DeliveryState, Outbox, Verdict
-from service.webhooks.sender import Answer, Post
+from service.webhooks.outbox import AttemptResult, Delivery, DeliveryState, Outbox
+from service.webhooks.sender import SendResult, WebhookSender
 
 logger = logging.getLogger(__name__)
 
 #: Seconds from each failed attempt to the next one: the schedule of the Standard Webhooks specification, three days.
 DELAYS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 #: Each delay is longer by a random share of itself, up to this one, so that messages that failed together part.
-SPREAD = 0.2
+JITTER = 0.2
 #: A receiver can put the next attempt off by its Retry-After, but no further than this many seconds.
 MAX_RETRY_AFTER = 86_400.0
 #: Seconds on top of an attempt's own until another sweep may make it again: for the name server, and the answer's way.
@@ -38,56 +38,58 @@ PRUNE_EVERY = 3600.0
 STOP_GRACE = 5.0
 
 
-def judge(answer: Answer, *, attempt: int, spread: float) -> Verdict:
-    """Say what an answer means for its message. `spread`: a random number from 0 to 1."""
+def next_state(answer: SendResult, *, attempt: int, jitter: float) -> AttemptResult:
+    """Return the next state of a message that got this answer, and when to retry. `jitter`: a random number, 0 to 1."""
     status, error = answer.status, answer.error
     if status is not None and 200 <= status < 300:
-        return Verdict(DeliveryState.DELIVERED, status)
+        return AttemptResult(DeliveryState.DELIVERED, status)
     if status == 410:
-        return Verdict(DeliveryState.DROPPED, status)
+        return AttemptResult(DeliveryState.DROPPED, status)
     if attempt > len(DELAYS):
-        return Verdict(DeliveryState.FAILED, status, error)
-    after = DELAYS[attempt - 1] * (1 + SPREAD * spread)
+        return AttemptResult(DeliveryState.FAILED, status, error)
+    after = DELAYS[attempt - 1] * (1 + JITTER * jitter)
     if status in {429, 503} and answer.retry_after is not None:
         # Later than planned if the receiver asks for it, never sooner: the attempts are meant to last for days.
         after = max(after, min(answer.retry_after, MAX_RETRY_AFTER))
-    return Verdict(DeliveryState.WAITING, status, error, after)
+    return AttemptResult(DeliveryState.WAITING, status, error, after)
 
 
 @dataclass
-class Deliver:
-    """The use case, with what it needs. One thread calls it. Durations are seconds."""
+class DeliveryLoop:
+    """The delivery loop's body, with what it needs. One thread calls it. Durations are seconds."""
 
     outbox: Outbox
-    post: Post
+    sender: WebhookSender
     #: Messages that ended this long ago are deleted.
     keep: float
     #: Attempts at once, in all and for one client.
     slots: int = 16
     slots_a_client: int = 4
     #: What came back; None only ends the waiting.
-    _answers: queue.SimpleQueue[tuple[Delivery, Answer] | None] = field(default_factory=queue.SimpleQueue, init=False)
+    _answers: queue.SimpleQueue[tuple[Delivery, SendResult] | None] = field(
+        default_factory=queue.SimpleQueue, init=False
+    )
     _under_way: Counter[str] = field(default_factory=Counter, init=False)
     #: Clients whose last attempt got no 2xx.
-    _troubled: set[str] = field(default_factory=set, init=False)
+    _failing_clients: set[str] = field(default_factory=set, init=False)
     _prune_at: float = field(default=0.0, init=False)
 
-    def __call__(self, *, wait: float) -> None:
-        """Look once: start what is due, then wait up to `wait` seconds for an answer and write it.
+    def run_once(self, *, wait: float) -> None:
+        """Run the loop's body once: start what is due, then wait up to `wait` seconds for an answer and write it.
 
         Raises SQLAlchemyError; what was sent and not written is sent again when its lease is over.
         """
         self._prune()
         while self._under_way.total() < self.slots:
-            delivery = self.outbox.claim(passing_over=self._passed_over())
+            delivery = self.outbox.claim(exclude=self._excluded_clients())
             if delivery is None:
                 break
             # A daemon: the process may end before a receiver has answered. The lease covers that.
             threading.Thread(target=self._send, args=(delivery,), daemon=True).start()
             self._under_way[delivery.client_id] += 1
-        self.settle(wait=wait)
+        self.record_answer(wait=wait)
 
-    def _passed_over(self) -> set[str]:
+    def _excluded_clients(self) -> set[str]:
         """Return the clients whose share of the slots is taken.
 
         Where the last attempt failed, the next may hang until its time is up: one at a time, and half of the slots for
@@ -96,15 +98,15 @@ class Deliver:
         full = {
             client
             for client, attempts in self._under_way.items()
-            if attempts >= (1 if client in self._troubled else self.slots_a_client)
+            if attempts >= (1 if client in self._failing_clients else self.slots_a_client)
         }
-        troubled = sum(self._under_way[client] for client in self._troubled)
-        return full | self._troubled if troubled >= max(1, self.slots // 2) else full
+        failing = sum(self._under_way[client] for client in self._failing_clients)
+        return full | self._failing_clients if failing >= max(1, self.slots // 2) else full
 
     def _send(self, delivery: Delivery) -> None:
-        self._answers.put((delivery, self.post(delivery)))
+        self._answers.put((delivery, self.sender.send(delivery)))
 
-    def settle(self, *, wait: float) -> None:
+    def record_answer(self, *, wait: float) -> None:
         """Write one answer, if one comes within `wait` seconds. Raises SQLAlchemyError."""
         try:
             answered = self._answers.get(timeout=wait)
@@ -115,13 +117,13 @@ class Deliver:
         delivery, answer = answered
         client = delivery.client_id
         self._under_way[client] -= 1
-        verdict = judge(answer, attempt=delivery.attempt, spread=random.random())
-        if verdict.state == DeliveryState.DELIVERED:
-            self._troubled.discard(client)
+        result = next_state(answer, attempt=delivery.attempt, jitter=random.random())
+        if result.state == DeliveryState.DELIVERED:
+            self._failing_clients.discard(client)
         else:
-            self._troubled.add(client)
+            self._failing_clients.add(client)
         try:
-            self._write(delivery, verdict)
+            self._write(delivery, result)
         except sa.exc.OperationalError:
             # The database is away: the answer is kept until it is back. If that takes longer than the lease, the
             # message is sent again.
@@ -129,16 +131,16 @@ class Deliver:
             self._answers.put(answered)
             raise
 
-    def _write(self, delivery: Delivery, verdict: Verdict) -> None:
-        if verdict.state == DeliveryState.DROPPED:
-            if self.outbox.disable(delivery, verdict):
+    def _write(self, delivery: Delivery, result: AttemptResult) -> None:
+        if result.state == DeliveryState.DROPPED:
+            if self.outbox.disable(delivery, result):
                 logger.warning("client %s: its webhook answered 410 and is disabled", delivery.client_id)
                 return
             # Another URL has been registered since: the message goes there.
-            verdict = Verdict(DeliveryState.WAITING, verdict.status, after=DELAYS[0])
-        said = verdict.error or f"HTTP {verdict.status}"
-        if self.outbox.record(delivery, verdict):
-            logger.info("message %s: attempt %d, %s: %s", delivery.id, delivery.attempt, said, verdict.state)
+            result = AttemptResult(DeliveryState.WAITING, result.status, after=DELAYS[0])
+        said = result.error or f"HTTP {result.status}"
+        if self.outbox.record(delivery, result):
+            logger.info("message %s: attempt %d, %s: %s", delivery.id, delivery.attempt, said, result.state)
         else:
             logger.warning("message %s: lease lost, attempt %d (%s) not counted", delivery.id, delivery.attempt, said)
 
@@ -159,29 +161,29 @@ class Deliver:
         self._answers.put(None)
 
 
-def build_deliver(settings: Settings) -> Deliver:
-    """Put the deliveries together on the settings' database."""
+def build_delivery_loop(settings: Settings) -> DeliveryLoop:
+    """Build the delivery loop on the settings' database."""
     outbox = Outbox(create_engine(settings.sqlalchemy_url), lease=settings.webhook_timeout + LEASE_MARGIN)
     # As in any client of httpx: the authorities of certifi, or of SSL_CERT_FILE.
-    post = Post(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
-    return Deliver(outbox, post, keep=settings.webhook_keep_days * 86_400)
+    sender = WebhookSender(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
+    return DeliveryLoop(outbox, sender, keep=settings.webhook_keep_days * 86_400)
 
 
-def keep_delivering(deliver: Deliver, *, every: float, stopping: threading.Event) -> None:
-    """Deliver until told to stop, then write the answers that still come within STOP_GRACE.
+def keep_delivering(loop: DeliveryLoop, *, every: float, stopping: threading.Event) -> None:
+    """DeliveryLoop until told to stop, then write the answers that still come within STOP_GRACE.
 
     A database that is away is waited for, and whatever else breaks is logged: messages wait, they are not lost.
     """
     while not stopping.is_set():
         try:
-            deliver(wait=every)
+            loop.run_once(wait=every)
         except Exception:
             logger.exception("delivering failed; it will be tried again")
             stopping.wait(every)
     end = time.monotonic() + STOP_GRACE
-    while not deliver.idle and (left := end - time.monotonic()) > 0:
+    while not loop.idle and (left := end - time.monotonic()) > 0:
         try:
-            deliver.settle(wait=left)
+            loop.record_answer(wait=left)
         except Exception:
             logger.exception("an answer was not written; its message may be sent again")
             time.sleep(min(left, 0.5))
@@ -189,15 +191,15 @@ def keep_delivering(deliver: Deliver, *, every: float, stopping: threading.Event
 
 @contextlib.contextmanager
 def delivering(settings: Settings, stopping: threading.Event) -> Iterator[None]:
-    """Deliver in a thread while the body runs."""
-    deliver = build_deliver(settings)
+    """DeliveryLoop in a thread while the body runs."""
+    loop = build_delivery_loop(settings)
     arguments = {"every": settings.sweep_every, "stopping": stopping}
-    thread = threading.Thread(target=keep_delivering, args=(deliver,), kwargs=arguments, daemon=True)
+    thread = threading.Thread(target=keep_delivering, args=(loop,), kwargs=arguments, daemon=True)
     thread.start()
     logger.info("webhooks are delivered")
     try:
         yield
     finally:
         stopping.set()
-        deliver.wake()
+        loop.wake()
         thread.join(STOP_GRACE + 1)

@@ -29,7 +29,7 @@ class UnknownDelivery(LookupError):
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class WebhookEndpoint:
     """A client's webhook, without its secrets."""
 
     client_id: str
@@ -42,8 +42,8 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A message as the operator sees it."""
+class DeliveryRecord:
+    """The record of a delivery: a message as the operator sees it."""
 
     id: str
     type: str
@@ -98,7 +98,7 @@ class Webhooks:
         self._accounts = Accounts(engine)
         self._allow_private = allow_private
 
-    def register(self, name: str, url: str) -> tuple[Endpoint, str]:
+    def register(self, name: str, url: str) -> tuple[WebhookEndpoint, str]:
         """Send the client's messages to `url` from now on, those that wait as well; return it with its new secret.
 
         Raises UnknownClient and UrlInvalid.
@@ -132,7 +132,7 @@ class Webhooks:
                 raise _no_webhook(name)
             return drop_waiting(connection, client.id)
 
-    def rotate(self, name: str, *, grace: float) -> tuple[Endpoint, str]:
+    def rotate(self, name: str, *, grace: float) -> tuple[WebhookEndpoint, str]:
         """Return the webhook with a new secret; the one before signs as well for `grace` seconds.
 
         Raises UnknownClient and NoWebhook.
@@ -148,26 +148,26 @@ class Webhooks:
             raise _no_webhook(name)
         return self.all()[client.id], secret
 
-    def find(self, name: str) -> Endpoint | None:
+    def find(self, name: str) -> WebhookEndpoint | None:
         """Return the client's webhook; None where it has none. Raises UnknownClient."""
         return self.all().get(self._accounts.named(name).id)
 
-    def all(self) -> dict[str, Endpoint]:
+    def all(self) -> dict[str, WebhookEndpoint]:
         """Return every webhook by its client's id."""
         with self._reader.connect() as connection:
-            rows = connection.execute(sa.select(*(webhooks.c[field] for field in Endpoint.__dataclass_fields__)))
-            return {row.client_id: Endpoint(*row) for row in rows}
+            rows = connection.execute(sa.select(*(webhooks.c[field] for field in WebhookEndpoint.__dataclass_fields__)))
+            return {row.client_id: WebhookEndpoint(*row) for row in rows}
 
-    def latest(self, name: str, *, limit: int) -> list[Sent]:
+    def latest(self, name: str, *, limit: int) -> list[DeliveryRecord]:
         """Return the client's latest messages, newest first. Raises UnknownClient."""
         query = (
-            sa.select(*(deliveries.c[field] for field in Sent.__dataclass_fields__))
+            sa.select(*(deliveries.c[field] for field in DeliveryRecord.__dataclass_fields__))
             .where(deliveries.c.client_id == self._accounts.named(name).id)
             .order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc())
             .limit(limit)
         )
         with self._reader.connect() as connection:
-            return [Sent(*row) for row in connection.execute(query)]
+            return [DeliveryRecord(*row) for row in connection.execute(query)]
 
     def resend(self, name: str, delivery_id: str) -> None:
         """Send a message again, under the same id, with all its attempts before it.
@@ -179,7 +179,7 @@ class Webhooks:
             enabled = sa.select(webhooks.c.client_id).where(
                 webhooks.c.client_id == client.id, webhooks.c.disabled_at.is_(None)
             )
-            # Locked as by `outbox.announce`: no message may come to wait for a webhook that has just gone.
+            # Locked as by `outbox.write_message`: no message may come to wait for a webhook that has just gone.
             if connection.execute(enabled.with_for_update(read=True)).first() is None:
                 raise _no_webhook(name)
             sent = connection.execute(

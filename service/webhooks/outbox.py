@@ -51,8 +51,8 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What an attempt came to. `after`: seconds until the next one, of a message that still waits."""
+class AttemptResult:
+    """The result of an attempt. `after`: seconds until the next one, of a message that still waits."""
 
     state: DeliveryState
     status: int | None
@@ -69,7 +69,7 @@ _OVER: dict[str, Any] = {"ended_at": db_now(), "lease_token": None, "next_attemp
 _RENDER = ("public_id", "output_preset", "width", "height", "format", "bytes", "sha256")
 
 
-def announce(connection: sa.Connection, job_id: str) -> None:
+def write_message(connection: sa.Connection, job_id: str) -> None:
     """Write the message of a job that has just ended, in the transaction that ends it.
 
     Nothing is written for a client without a webhook. A second message of the same job breaks the unique constraint,
@@ -131,7 +131,7 @@ def _message(kind: str, job_id: str, job: sa.RowMapping) -> dict[str, Any]:
 def drop_waiting(connection: sa.Connection, client_id: str) -> int:
     """End what still waits for a client whose webhook is gone; returns how many messages those were.
 
-    The caller has changed the webhook's row in the same transaction: `announce` waits for it.
+    The caller has changed the webhook's row in the same transaction: `write_message` waits for it.
     """
     dropped = connection.execute(
         deliveries.update()
@@ -149,8 +149,8 @@ class Outbox:
         self._reader = reader(engine)
         self._lease = lease
 
-    def claim(self, *, passing_over: Collection[str] = ()) -> Delivery | None:
-        """Take the message that has been due for longest, of no client in `passing_over`; None when none is due."""
+    def claim(self, *, exclude: Collection[str] = ()) -> Delivery | None:
+        """Take the message that has been due for longest, of no client in `exclude`; None when none is due."""
         query = (
             sa.select(
                 *(deliveries.c[name] for name in ("id", "client_id", "body", "attempts")),
@@ -158,7 +158,7 @@ class Outbox:
                 db_now().label("now"),
             )
             .join(webhooks, webhooks.c.client_id == deliveries.c.client_id)
-            .where(_DUE, deliveries.c.client_id.not_in(passing_over))
+            .where(_DUE, deliveries.c.client_id.not_in(exclude))
             .order_by(deliveries.c.next_attempt_at)
             .limit(1)
         )
@@ -184,12 +184,12 @@ class Outbox:
         secrets = (row.secret, row.secret_previous) if rotating else (row.secret,)
         return Delivery(row.id, row.client_id, row.url, secrets, row.body, token, row.attempts + 1, row.now)
 
-    def record(self, delivery: Delivery, verdict: Verdict) -> bool:
+    def record(self, delivery: Delivery, result: AttemptResult) -> bool:
         """Write what an attempt came to; False when the lease was lost, and nothing was written."""
         with self._engine.begin() as connection:
-            return _record(connection, delivery, verdict)
+            return _record(connection, delivery, result)
 
-    def disable(self, delivery: Delivery, verdict: Verdict) -> bool:
+    def disable(self, delivery: Delivery, result: AttemptResult) -> bool:
         """Disable the webhook that wants nothing more, and drop this message and all that wait, in one transaction.
 
         False, and nothing is written, when the webhook is another by now, or disabled already.
@@ -203,7 +203,7 @@ class Outbox:
             )
             if disabled.rowcount != 1:
                 return False
-            _record(connection, delivery, verdict)
+            _record(connection, delivery, result)
             drop_waiting(connection, delivery.client_id)
             return True
 
@@ -213,16 +213,16 @@ class Outbox:
             return connection.execute(deliveries.delete().where(deliveries.c.ended_at <= db_now(-after))).rowcount
 
 
-def _record(connection: sa.Connection, delivery: Delivery, verdict: Verdict) -> bool:
+def _record(connection: sa.Connection, delivery: Delivery, result: AttemptResult) -> bool:
     values: dict[str, Any] = {
-        "state": verdict.state,
-        "last_status": verdict.status,
-        "last_error": None if verdict.error is None else verdict.error[:300],
+        "state": result.state,
+        "last_status": result.status,
+        "last_error": None if result.error is None else result.error[:300],
     }
-    waits = {"lease_token": None, "next_attempt_at": db_now(verdict.after or 0.0)}
+    waits = {"lease_token": None, "next_attempt_at": db_now(result.after or 0.0)}
     recorded = connection.execute(
         deliveries.update()
         .where(deliveries.c.id == delivery.id, deliveries.c.lease_token == delivery.token, _WAITING)
-        .values(**values | (waits if verdict.state == DeliveryState.WAITING else _OVER))
+        .values(**values | (waits if result.state == DeliveryState.WAITING else _OVER))
     )
     return recorded.rowcount == 1

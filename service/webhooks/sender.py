@@ -20,8 +20,8 @@ MAX_ANSWER_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back: a status, or an error that says why none did."""
+class SendResult:
+    """The result of one request: the answer's status, or an error that says why none came."""
 
     status: int | None = None
     error: str | None = None
@@ -30,8 +30,8 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Post:
-    """Posts messages. Lives as long as the process; safe in threads. Durations are seconds."""
+class WebhookSender:
+    """Sends messages by HTTP POST. Lives as long as the process; safe in threads. Durations are seconds."""
 
     tls: ssl.SSLContext
     #: From looking up the host to the last byte that is read. Only the look-up itself can take longer.
@@ -39,16 +39,16 @@ class Post:
     allow_private: bool = False
     resolve: Resolve = addresses.resolve
 
-    def __call__(self, delivery: Delivery) -> Answer:
+    def send(self, delivery: Delivery) -> SendResult:
         """Make one attempt. Never raises: whatever went wrong is the answer."""
         try:
             return self._exchange(delivery)
         except Exception as error:  # noqa: BLE001  # what a stranger's server can make go wrong has no list
             text = f"{type(error).__name__}: {error}".rstrip(": ")
             # It can quote the receiver, and goes into the database and to a terminal.
-            return Answer(error="".join(letter if letter.isprintable() else "?" for letter in text))
+            return SendResult(error="".join(letter if letter.isprintable() else "?" for letter in text))
 
-    def _exchange(self, delivery: Delivery) -> Answer:
+    def _exchange(self, delivery: Delivery) -> SendResult:
         url = check_url(delivery.url, allow_private=self.allow_private)
         bounds = Bounds(self.timeout, MAX_ANSWER_BYTES)
         backend = CheckedBackend(bounds, allow_private=self.allow_private, resolve=self.resolve)
@@ -62,7 +62,7 @@ class Post:
                 extensions={"timeout": {"connect": CONNECT_TIMEOUT}},
             ) as response,
         ):
-            answer = Answer(response.status, retry_after=_retry_after(response))
+            answer = SendResult(response.status, retry_after=_retry_after(response))
             # The status has been said. The rest is read only so that a receiver can end its work undisturbed.
             with contextlib.suppress(httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
                 for _ in response.iter_stream():

@@ -14,7 +14,6 @@ from ulid import ULID
 
 from benchmarks.storm import installation
 from benchmarks.storm.fleet import Fleet, Member
-from benchmarks.storm.installation import Installation
 from service.accounts.clients import Accounts, Client
 from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
@@ -47,10 +46,10 @@ def until(reached: Callable[[], Any], timeout: float = 120.0) -> Any:
     return value
 
 
-class House:
+class Installation:
     """An installation that runs."""
 
-    def __init__(self, made: Installation, fleet: Fleet) -> None:
+    def __init__(self, made: installation.Installation, fleet: Fleet) -> None:
         self.made, self.settings, self.fleet = made, made.settings, fleet
         self.engine = create_engine(self.settings.sqlalchemy_url)
         self.intake = JobIntake(self.engine)
@@ -140,7 +139,9 @@ def clock_off_by(seconds: int) -> dict[str, str]:
 
 
 @contextmanager
-def open_house(kind: str, home: Path, *, clocks: Sequence[int] = (0,), **settings: Any) -> Iterator[House]:
+def running_installation(
+    kind: str, home: Path, *, clocks: Sequence[int] = (0,), **settings: Any
+) -> Iterator[Installation]:
     """Run an installation of a kind, "embedded" or "production", with a sweep, and a worker for each clock.
 
     A clock is by how many seconds the worker's is off; the sweep's is as the first worker's.
@@ -150,7 +151,7 @@ def open_house(kind: str, home: Path, *, clocks: Sequence[int] = (0,), **setting
         fleet.sweep(**clock_off_by(clocks[0]))
         for seconds in clocks:
             fleet.worker(**clock_off_by(seconds))
-        house = House(made, fleet)
+        house = Installation(made, fleet)
         try:
             yield house
         finally:

@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 
 from service.accounts.clients import Accounts
-from tests.support.installation import House, open_house, until
+from tests.support.installation import Installation, running_installation, until
 
 
 @dataclass(frozen=True)
 class Served:
     """An installation and the address of its API."""
 
-    house: House
+    house: Installation
     url: str
 
     def register(self, name: str, credits: int = 100) -> str:
@@ -29,7 +29,7 @@ def serve(home: Path, **settings: Any) -> Iterator[Served]:
     """Run API, worker and sweep on the embedded default, each a process of its own."""
     # Nothing here is about limits: a busy machine must not run into them.
     patient = {"lease": 20.0, "time_limit": 120.0, "max_attempts": 5, "sweep_every": 1.0, "webhook_allow_private": True}
-    with open_house("embedded", home, **patient | settings) as house:
+    with running_installation("embedded", home, **patient | settings) as house:
         url = house.fleet.api()
         until(lambda: _ready(url), timeout=300)
         house.all_ready()

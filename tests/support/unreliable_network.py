@@ -1,4 +1,4 @@
-"""What lies between a client and a real API: it hands everything on, and does to chosen requests what networks do."""
+"""A faulty proxy of a real API: it hands everything on, and does to chosen requests what networks do."""
 
 import threading
 import time
@@ -25,8 +25,8 @@ class Seen:
 
 
 @dataclass
-class Way:
-    """A way to the API, with faults to come."""
+class FaultyProxy:
+    """A reverse proxy of the API, with faults to come."""
 
     target: str
     url: str = ""
@@ -53,15 +53,15 @@ class Way:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    way: Way
+    proxy: FaultyProxy
 
     def handle_any(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.way.seen.append(Seen(self.command, self.path, headers, time.monotonic()))
+        self.proxy.seen.append(Seen(self.command, self.path, headers, time.monotonic()))
         self.body = self.rfile.read(int(headers.get("content-length", 0)))
         self.close_connection = True
-        with suppress(OSError), httpx.Client(base_url=self.way.target, timeout=30) as api:
-            self.way.take(self.command, self.path)(self, api)
+        with suppress(OSError), httpx.Client(base_url=self.proxy.target, timeout=30) as api:
+            self.proxy.take(self.command, self.path)(self, api)
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815  # the library's names
 
@@ -134,14 +134,14 @@ def refuse(status: int, json: Any = None, **headers: str) -> Callable[[_Handler,
 
 
 @contextmanager
-def way_to(target: str) -> Iterator[Way]:
-    """Open a way to the API at `target`."""
-    way = Way(target)
-    handler = type("Handler", (_Handler,), {"way": way})
+def faulty_proxy(target: str) -> Iterator[FaultyProxy]:
+    """Run a faulty proxy of the API at `target`."""
+    proxy = FaultyProxy(target)
+    handler = type("Handler", (_Handler,), {"proxy": proxy})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        way.url = f"http://127.0.0.1:{server.server_port}"
+        proxy.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        yield way
+        yield proxy
         server.shutdown()

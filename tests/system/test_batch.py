@@ -23,7 +23,7 @@ from benchmarks.storm.worker import lean_networks
 from pipeline.core.networks import Networks
 from service.accounts.clients import Accounts
 from service.batch.batch import Batch
-from service.batch.here import Here
+from service.batch.here import LocalMaker
 from service.batch.manifest.outcome import Made
 from service.batch.manifest.pairs import Pair, pair_up
 from service.batch.manifest.photos import find_photos
@@ -307,9 +307,9 @@ def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_p
         return lean_networks(settings)
 
     groups = pair_up(find_photos(shoot.photos, but=shoot.out).photos, PRESETS, read_order(shoot.spec))
-    with State(shoot.out) as state, Here(Settings(home=tmp_path), shoot.out, at_once=2, load=load) as maker:
+    with State(shoot.out) as state, LocalMaker(Settings(home=tmp_path), shoot.out, concurrency=2, load=load) as maker:
         batch = Batch(groups, state, shoot.out)
-        asyncio.run(batch.run(maker, Unseen(), at_once=2))
+        asyncio.run(batch.run(maker, Unseen(), concurrency=2))
         batch.write()
 
         assert len(loaded) == 1
@@ -328,7 +328,7 @@ class Unseen:
     def started(self, pair: Pair) -> None:
         pass
 
-    def stands(self, pair: Pair, stage: str, fraction: float) -> None:
+    def progress(self, pair: Pair, stage: str, fraction: float) -> None:
         pass
 
     def ended(self, pair: Pair, outcome: Any) -> None:

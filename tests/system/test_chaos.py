@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from benchmarks.storm.callers import Kind, Submission, Try
 from benchmarks.storm.verdict import Row, broken_promises, wrong_balances, wrong_ends
 from service.database.tables import clients
-from tests.service.jobs.test_transitions import Shop, render
+from tests.support.shop import Shop, render
 
 CHAOS = Path(__file__).resolve().parents[2] / "benchmarks" / "robustness" / "chaos.py"
 

@@ -43,7 +43,7 @@ from benchmarks.storm.servers import free_port
 from service.webhooks.endpoints import Webhooks
 from tests.support.installation import until
 from tests.support.served import Served
-from tests.support.unreliable_network import Way, cut, hang_up, keep_back, lose, refuse, spoil, way_to
+from tests.support.unreliable_network import FaultyProxy, cut, faulty_proxy, hang_up, keep_back, lose, refuse, spoil
 
 #: What a lean worker can make: the photo's own cut-out, on nothing.
 SPEC = Spec(scene="white", mood="calm", preset="transparent_cutout")
@@ -64,15 +64,15 @@ def backdrop(served: Served, key: str) -> Iterator[Backdrop]:
 
 
 @pytest.fixture
-def way(served: Served) -> Iterator[Way]:
-    with way_to(served.url) as way:
-        yield way
+def proxy(served: Served) -> Iterator[FaultyProxy]:
+    with faulty_proxy(served.url) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-def unlucky(way: Way, key: str) -> Iterator[Backdrop]:
-    """A client whose way to the API is not to be relied on."""
-    with Backdrop(way.url, key, retries=QUICK) as backdrop:
+def unlucky(proxy: FaultyProxy, key: str) -> Iterator[Backdrop]:
+    """A client that reaches the API through a faulty proxy."""
+    with Backdrop(proxy.url, key, retries=QUICK) as backdrop:
         yield backdrop
 
 
@@ -239,14 +239,14 @@ def test_an_address_or_a_key_that_can_not_be_is_refused_at_once(url: str, key: s
         Backdrop(url, key)
 
 
-def test_nobody_there_and_somebody_else_there_are_told_apart(way: Way) -> None:
+def test_nobody_there_and_somebody_else_there_are_told_apart(proxy: FaultyProxy) -> None:
     with (
         Backdrop(f"http://127.0.0.1:{free_port()}", "bd_1", retries=Retries(attempts=2, first=0.01)) as alone,
         pytest.raises(Unreachable, match="GET /v1/credits"),
     ):
         alone.credits()
-    way.fault("GET", "/v1/credits", refuse(200, {"hello": "world"}))
-    with Backdrop(way.url, "bd_1") as elsewhere, pytest.raises(UnexpectedAnswer, match="Is it a Backdrop"):
+    proxy.fault("GET", "/v1/credits", refuse(200, {"hello": "world"}))
+    with Backdrop(proxy.url, "bd_1") as elsewhere, pytest.raises(UnexpectedAnswer, match="Is it a Backdrop"):
         elsewhere.credits()
 
 
@@ -265,75 +265,77 @@ def test_what_a_newer_server_adds_is_ignored(backdrop: Backdrop) -> None:
 # Tried again, and paid once
 
 
-def test_an_answer_that_is_lost_on_the_way_is_not_paid_twice(unlucky: Backdrop, way: Way) -> None:
+def test_an_answer_that_is_lost_on_the_way_is_not_paid_twice(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     source = unlucky.upload(good())
-    way.fault("POST", "/background-swap", lose, times=2)
+    proxy.fault("POST", "/background-swap", lose, times=2)
 
     accepted = unlucky.swap(SPEC, source_key=source)
 
-    keys = [one.headers["idempotency-key"] for one in way.paths("POST", "/background-swap")]
+    keys = [one.headers["idempotency-key"] for one in proxy.paths("POST", "/background-swap")]
     assert (len(keys), len(set(keys))) == (3, 1)
     assert [job.job_id for job in unlucky.iter_jobs()] == [accepted.job_id]
     assert unlucky.credits().balance == 99
 
 
 def test_a_submit_in_doubt_is_sent_again_with_the_same_key_and_another_call_has_another(
-    unlucky: Backdrop, way: Way
+    unlucky: Backdrop, proxy: FaultyProxy
 ) -> None:
     source = unlucky.upload(good())
     doubt = {"status": 500, "code": "outcome_unknown", "detail": "It may have been charged."}
-    way.fault("POST", "/background-swap", refuse(500, doubt))
+    proxy.fault("POST", "/background-swap", refuse(500, doubt))
 
     first = unlucky.swap(SPEC, source_key=source)
     second = unlucky.swap(SPEC, source_key=source, idempotency_key="mine")
     same = unlucky.swap(SPEC, source_key=source, idempotency_key="mine")
 
-    keys = [one.headers["idempotency-key"] for one in way.paths("POST", "/background-swap")]
+    keys = [one.headers["idempotency-key"] for one in proxy.paths("POST", "/background-swap")]
     assert keys[0] == keys[1] != keys[2] == keys[3] == "mine"
     assert first.job_id != second.job_id == same.job_id
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_busy_server_is_asked_again_when_it_says_and_not_before(unlucky: Backdrop, way: Way, status: int) -> None:
-    way.fault("GET", "/v1/credits", refuse(status, {"code": "busy", "detail": "Busy."}, Retry_After="1"))
+def test_a_busy_server_is_asked_again_when_it_says_and_not_before(
+    unlucky: Backdrop, proxy: FaultyProxy, status: int
+) -> None:
+    proxy.fault("GET", "/v1/credits", refuse(status, {"code": "busy", "detail": "Busy."}, Retry_After="1"))
 
     assert unlucky.credits().balance == 100
 
-    first, second = way.paths("GET", "/v1/credits")
+    first, second = proxy.paths("GET", "/v1/credits")
     assert second.at - first.at >= 1.0
 
 
-def test_who_asks_for_more_patience_than_there_is_is_told_at_once(unlucky: Backdrop, way: Way) -> None:
+def test_who_asks_for_more_patience_than_there_is_is_told_at_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     busy = {"code": "rate_limited", "detail": "More than 300 submits."}
-    way.fault("GET", "/v1/credits", refuse(429, busy, Retry_After="3600"))
+    proxy.fault("GET", "/v1/credits", refuse(429, busy, Retry_After="3600"))
 
     with pytest.raises(TooManyRequests, match="The server asks to wait 3600 s") as refused:
         unlucky.credits()
 
     assert refused.value.retry_after == 3600
-    assert len(way.paths("GET", "/v1/credits")) == 1
+    assert len(proxy.paths("GET", "/v1/credits")) == 1
 
 
-def test_what_is_broken_is_asked_once_and_what_stays_away_as_often_as_told(way: Way, key: str) -> None:
-    way.fault("GET", "/v1/credits", refuse(500, {"code": "internal_error", "detail": "Broke."}))
-    way.fault("GET", "/v1/moods", refuse(502), times=9)
+def test_what_is_broken_is_asked_once_and_what_stays_away_as_often_as_told(proxy: FaultyProxy, key: str) -> None:
+    proxy.fault("GET", "/v1/credits", refuse(500, {"code": "internal_error", "detail": "Broke."}))
+    proxy.fault("GET", "/v1/moods", refuse(502), times=9)
 
-    with Backdrop(way.url, key, retries=Retries(attempts=3, first=0.01)) as backdrop:
+    with Backdrop(proxy.url, key, retries=Retries(attempts=3, first=0.01)) as backdrop:
         for call in (backdrop.credits, backdrop.moods):
             with pytest.raises(ServerError):
                 call()
 
-    assert (len(way.paths("GET", "/v1/credits")), len(way.paths("GET", "/v1/moods"))) == (1, 3)
+    assert (len(proxy.paths("GET", "/v1/credits")), len(proxy.paths("GET", "/v1/moods"))) == (1, 3)
 
 
-def test_an_upload_whose_connection_breaks_is_made_again(unlucky: Backdrop, way: Way) -> None:
-    way.fault("PUT", "/v1/files/", lose)
-    way.fault("POST", "/v1/uploads", lose)
+def test_an_upload_whose_connection_breaks_is_made_again(unlucky: Backdrop, proxy: FaultyProxy) -> None:
+    proxy.fault("PUT", "/v1/files/", lose)
+    proxy.fault("POST", "/v1/uploads", lose)
 
     source = unlucky.upload(good())
 
     assert unlucky.plan(SPEC, source_key=source).affordable
-    assert all("authorization" not in one.headers for one in way.paths("PUT", "/v1/files/"))
+    assert all("authorization" not in one.headers for one in proxy.paths("PUT", "/v1/files/"))
 
 
 # Waiting
@@ -345,11 +347,11 @@ def test_an_upload_whose_connection_breaks_is_made_again(unlucky: Backdrop, way:
     ids=["they come", "older server", "other proxy", "cut", "kept back"],
 )
 def test_a_job_is_waited_for_whatever_becomes_of_its_events(
-    unlucky: Backdrop, way: Way, fault: Any, monkeypatch: pytest.MonkeyPatch
+    unlucky: Backdrop, proxy: FaultyProxy, fault: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backdrop_client.waiting._SILENCE", 1.0)
     if fault:
-        way.fault("GET", "/events", fault, times=20)
+        proxy.fault("GET", "/events", fault, times=20)
     accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW)))
     told: list[Progress] = []
 
@@ -360,23 +362,25 @@ def test_a_job_is_waited_for_whatever_becomes_of_its_events(
     assert len({(one.status, one.stage, one.progress, one.queue_position) for one in told}) == len(told)
 
 
-def test_a_server_without_events_is_asked_for_them_once(unlucky: Backdrop, way: Way) -> None:
-    way.fault("GET", "/events", refuse(404), times=20)
+def test_a_server_without_events_is_asked_for_them_once(unlucky: Backdrop, proxy: FaultyProxy) -> None:
+    proxy.fault("GET", "/events", refuse(404), times=20)
     source = unlucky.upload(good())
 
     for _ in range(2):
         unlucky.wait(unlucky.swap(SPEC, source_key=source))
 
-    assert len(way.paths("GET", "/events")) == 1
+    assert len(proxy.paths("GET", "/events")) == 1
 
 
-def test_a_server_that_was_away_for_a_moment_is_asked_for_its_events_again(unlucky: Backdrop, way: Way) -> None:
-    way.fault("GET", "/events", hang_up, times=2)
+def test_a_server_that_was_away_for_a_moment_is_asked_for_its_events_again(
+    unlucky: Backdrop, proxy: FaultyProxy
+) -> None:
+    proxy.fault("GET", "/events", hang_up, times=2)
 
     unlucky.wait(unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW))))
 
-    assert len(way.paths("GET", "/events")) == 3
-    assert len([one for one in way.paths("GET", "/v1/jobs/") if not one.path.endswith("/events")]) == 1
+    assert len(proxy.paths("GET", "/events")) == 3
+    assert len([one for one in proxy.paths("GET", "/v1/jobs/") if not one.path.endswith("/events")]) == 1
 
 
 def test_waiting_ends_when_it_is_told_to_and_the_job_goes_on(backdrop: Backdrop) -> None:
@@ -395,9 +399,9 @@ def test_a_job_of_nobody_is_not_waited_for(backdrop: Backdrop) -> None:
         backdrop.wait("01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", timeout=20)
 
 
-def test_a_cancelled_job_comes_back_as_often_as_it_is_cancelled(unlucky: Backdrop, way: Way) -> None:
+def test_a_cancelled_job_comes_back_as_often_as_it_is_cancelled(unlucky: Backdrop, proxy: FaultyProxy) -> None:
     accepted = unlucky.swap(SPEC, source_key=unlucky.upload(telling(Deed.SLOW)))
-    way.fault("DELETE", "/v1/jobs/", lose)
+    proxy.fault("DELETE", "/v1/jobs/", lose)
 
     job = unlucky.cancel(accepted)
 
@@ -410,20 +414,24 @@ def test_a_cancelled_job_comes_back_as_often_as_it_is_cancelled(unlucky: Backdro
 
 
 @pytest.mark.parametrize("fault", [spoil, cut, lose, refuse(503)], ids=["spoilt", "cut", "lost", "busy"])
-def test_bytes_that_arrive_wrong_are_fetched_again(unlucky: Backdrop, way: Way, tmp_path: Path, fault: Any) -> None:
-    way.fault("GET", "/v1/files/", fault, times=2)
+def test_bytes_that_arrive_wrong_are_fetched_again(
+    unlucky: Backdrop, proxy: FaultyProxy, tmp_path: Path, fault: Any
+) -> None:
+    proxy.fault("GET", "/v1/files/", fault, times=2)
 
     render = unlucky.swap_file(good(), tmp_path / "out.png", SPEC)
 
     assert hashlib.sha256((tmp_path / "out.png").read_bytes()).hexdigest() == render.sha256
-    assert len(way.paths("GET", "/v1/files/")) == 3
-    assert all("authorization" not in one.headers for one in way.paths("GET", "/v1/files/"))
+    assert len(proxy.paths("GET", "/v1/files/")) == 3
+    assert all("authorization" not in one.headers for one in proxy.paths("GET", "/v1/files/"))
 
 
-def test_bytes_that_are_always_wrong_leave_what_was_there(unlucky: Backdrop, way: Way, tmp_path: Path) -> None:
+def test_bytes_that_are_always_wrong_leave_what_was_there(
+    unlucky: Backdrop, proxy: FaultyProxy, tmp_path: Path
+) -> None:
     output = tmp_path / "out.png"
     output.write_bytes(b"of yesterday")
-    way.fault("GET", "/v1/files/", spoil, times=9)
+    proxy.fault("GET", "/v1/files/", spoil, times=9)
 
     with pytest.raises(DownloadCorrupt, match="SHA-256"):
         unlucky.swap_file(good(), output, SPEC)

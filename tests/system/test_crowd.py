@@ -15,7 +15,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.database.engine import create_engine, migrate
 from service.database.tables import jobs, ledger, request_logs
 from service.settings import Settings
-from service.supervisor.processes import Part
+from service.supervisor.processes import ChildProcess
 from tests.conftest import new_database
 from tests.support.caller import SWAP, Caller
 
@@ -75,7 +75,7 @@ def addresses(settings: Settings) -> Iterator[list[str]]:
         for port in ports:
             command = [sys.executable, "-m", "service.cli.main", "api", "--port", str(port)]
             log = settings.home / f"api-{port}.log"
-            parts.append(Part("api", command, environment=settings.environment(), log=log))
+            parts.append(ChildProcess("api", command, environment=settings.environment(), log=log))
             stack.callback(parts[-1].stop, 10)
         for part, port in zip(parts, ports, strict=True):
             servers.wait_for_port(part, port, timeout=120)

@@ -17,13 +17,13 @@ import pytest
 
 from benchmarks.storm.photos import Deed, good, telling
 from service.accounts.clients import Accounts
-from tests.support.installation import House, open_house, until
+from tests.support.installation import Installation, running_installation, until
 
 
 class Caller:
     """A client at the real API of a house."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: Installation) -> None:
         self.address = house.fleet.api()
         self.client, key = Accounts(house.engine).add("caller", credits=100)
         self.api = httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=60)
@@ -67,13 +67,13 @@ class Caller:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Caller]]:
-    with open_house("production", tmp_path_factory.mktemp("production")) as house, Caller(house) as caller:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Caller]]:
+    with running_installation("production", tmp_path_factory.mktemp("production")) as house, Caller(house) as caller:
         yield house, caller
 
 
 @pytest.fixture
-def house(shared: tuple[House, Caller]) -> Iterator[House]:
+def house(shared: tuple[Installation, Caller]) -> Iterator[Installation]:
     house = shared[0]
     house.all_ready()
     yield house
@@ -86,7 +86,7 @@ def house(shared: tuple[House, Caller]) -> Iterator[House]:
 
 
 @pytest.fixture
-def caller(house: House, shared: tuple[House, Caller]) -> Caller:
+def caller(house: Installation, shared: tuple[Installation, Caller]) -> Caller:
     until(shared[1].is_ready)
     return shared[1]
 
@@ -101,13 +101,13 @@ def test_fifty_jobs_that_wait_when_the_queue_is_flushed_all_end_without_any_help
     if kind == "production":
         flush_with_fifty_waiting(request.getfixturevalue("house"))
         return
-    with open_house(kind, tmp_path) as house:
+    with running_installation(kind, tmp_path) as house:
         house.all_ready()
         flush_with_fifty_waiting(house)
         assert house.wrong() == []
 
 
-def flush_with_fifty_waiting(house: House) -> None:
+def flush_with_fifty_waiting(house: Installation) -> None:
     busy = house.order(telling(Deed.SLOW))
     house.under_way(busy)
     waiting = [house.order(good(number)) for number in range(50)]
@@ -120,7 +120,7 @@ def flush_with_fifty_waiting(house: House) -> None:
     assert [house.job(one).attempt for one in [busy, *waiting]] == [1] * 51
 
 
-def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(house: House, caller: Caller) -> None:
+def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(house: Installation, caller: Caller) -> None:
     keys = [caller.upload(good(number)) for number in range(6)]
     running = caller.submit(caller.upload(telling(Deed.SLOW)))
     before = [caller.submit(key) for key in keys[:3]]
@@ -137,7 +137,7 @@ def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(house: House
 # The database
 
 
-def test_a_database_that_hangs_for_longer_than_a_lease_costs_no_attempt(house: House, caller: Caller) -> None:
+def test_a_database_that_hangs_for_longer_than_a_lease_costs_no_attempt(house: Installation, caller: Caller) -> None:
     assert house.made.database is not None
     key = caller.upload(good())
     running = [house.order(telling(Deed.SLOW)), house.order(good())]
@@ -152,7 +152,7 @@ def test_a_database_that_hangs_for_longer_than_a_lease_costs_no_attempt(house: H
     assert caller.outcome(caller.submit(key))[0] == "SUCCESS"
 
 
-def test_a_database_that_is_killed_and_comes_back_costs_no_attempt(house: House, caller: Caller) -> None:
+def test_a_database_that_is_killed_and_comes_back_costs_no_attempt(house: Installation, caller: Caller) -> None:
     assert house.made.database is not None
     key, balance = caller.upload(good()), caller.balance
     running = house.order(telling(Deed.SLOW))
@@ -173,7 +173,7 @@ def test_a_database_that_is_killed_and_comes_back_costs_no_attempt(house: House,
 
 
 def test_a_database_file_that_is_locked_for_too_long_costs_no_attempt(tmp_path: Path) -> None:
-    with open_house("embedded", tmp_path, time_limit=60.0) as house, Caller(house) as caller:
+    with running_installation("embedded", tmp_path, time_limit=60.0) as house, Caller(house) as caller:
         house.all_ready()
         key = caller.upload(good())
         running = house.order(telling(Deed.SLOW))
@@ -206,7 +206,7 @@ def writer_that_hangs(database: Path, seconds: float) -> Iterator[None]:
 # The store
 
 
-def test_a_store_that_is_slow_costs_no_attempt(house: House) -> None:
+def test_a_store_that_is_slow_costs_no_attempt(house: Installation) -> None:
     assert house.made.store is not None
     accepted = house.order(telling(Deed.SLOW))
     house.under_way(accepted)
@@ -219,7 +219,7 @@ def test_a_store_that_is_slow_costs_no_attempt(house: House) -> None:
     assert house.job(accepted).attempt == 1
 
 
-def test_a_store_that_is_away_when_the_render_is_written_is_tried_again(house: House) -> None:
+def test_a_store_that_is_away_when_the_render_is_written_is_tried_again(house: Installation) -> None:
     assert house.made.store is not None
     accepted = house.order(telling(Deed.SLOW))
     house.under_way(accepted)
@@ -232,7 +232,7 @@ def test_a_store_that_is_away_when_the_render_is_written_is_tried_again(house: H
     assert house.job(accepted).attempt == 2
 
 
-def test_a_store_that_stays_away_refuses_submits_and_refunds_jobs(house: House, caller: Caller) -> None:
+def test_a_store_that_stays_away_refuses_submits_and_refunds_jobs(house: Installation, caller: Caller) -> None:
     assert house.made.store is not None
     key, balance = caller.upload(good()), caller.balance
     accepted = house.order(telling(Deed.SLOW))
@@ -255,7 +255,7 @@ def test_a_disk_that_is_full_costs_nobody_anything(tmp_path: Path) -> None:
     if mounted.returncode != 0:
         pytest.skip("only root may mount a disk that can be filled")
     try:
-        with open_house("embedded", disk, time_limit=60.0) as house, Caller(house) as caller:
+        with running_installation("embedded", disk, time_limit=60.0) as house, Caller(house) as caller:
             house.all_ready()
             key = caller.upload(good())
             running = house.order(telling(Deed.SLOW))
@@ -286,7 +286,7 @@ def fill(path: Path) -> None:
 # Between commit and send
 
 
-def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(house: House, caller: Caller) -> None:
+def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(house: Installation, caller: Caller) -> None:
     # The queue server of the API that is killed takes connections and never answers: there it stands when it is killed.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"

@@ -22,8 +22,8 @@ from service.database.engine import create_engine, migrate, reader
 from service.database.tables import deliveries, webhooks
 from service.webhooks.endpoints import Webhooks
 from tests.service.cli.test_cli import run
-from tests.service.jobs.test_transitions import Shop, render
 from tests.service.webhooks.test_sender import make_server_context
+from tests.support.shop import Shop, render
 
 BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 

@@ -19,25 +19,25 @@ from benchmarks.storm.photos import Deed, bad, good, telling
 from service.database.clock import db_now
 from service.jobs.queue import ACTOR, QUEUE
 from service.settings import Settings
-from tests.support.installation import QUICK, House, clock_off_by, open_house, process_of, until
+from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation, until
 
 
 @pytest.fixture(scope="module", params=["embedded", "production"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One host with SQLite; or several on PostgreSQL, whose clocks are a minute before and a minute behind."""
     clocks = (60, -60) if request.param == "production" else (0, 0)
-    with open_house(request.param, tmp_path_factory.mktemp(request.param), clocks=clocks) as house:
+    with running_installation(request.param, tmp_path_factory.mktemp(request.param), clocks=clocks) as house:
         yield house
 
 
 @pytest.fixture
-def house(shared: House) -> Iterator[House]:
+def house(shared: Installation) -> Iterator[Installation]:
     shared.all_ready()
     yield shared
     assert shared.wrong() == []
 
 
-def test_good_and_bad_photos_end_as_they_should(house: House) -> None:
+def test_good_and_bad_photos_end_as_they_should(house: Installation) -> None:
     fine = [house.order(good(number)) for number in range(3)]
     unusable = {code: house.order(data) for code, data in bad().items()}
 
@@ -47,7 +47,7 @@ def test_good_and_bad_photos_end_as_they_should(house: House) -> None:
         assert (house.job(one).attempt, house.job(one).credits_refunded) == (1, 1)
 
 
-def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(house: House) -> None:
+def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(house: Installation) -> None:
     accepted = house.order(telling(Deed.SLOW))
     house.under_way(accepted)
     worker = house.taken_by(accepted)
@@ -60,7 +60,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(house: House) -> N
     assert until(lambda: worker.process) != killed
 
 
-def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(house: House) -> None:
+def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(house: Installation) -> None:
     accepted = house.order(telling(Deed.SLOW))
     house.under_way(accepted)
     process = process_of(house.taken_by(accepted))
@@ -74,7 +74,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(
     assert house.job(accepted).attempt == 1, "being told to stop is not the job's fault"
 
 
-def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(house: House) -> None:
+def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(house: Installation) -> None:
     before = [process_of(worker).pid for worker in house.workers]
 
     accepted = house.order(telling(Deed.HUNGRY))
@@ -84,7 +84,7 @@ def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(hou
     assert [process_of(worker).pid for worker in house.workers] == before
 
 
-def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_one_is_served(house: House) -> None:
+def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_one_is_served(house: Installation) -> None:
     accepted = house.order(telling(Deed.KILLED))
 
     assert house.outcome(accepted) == ("FAILURE", "worker_lost")
@@ -105,7 +105,7 @@ def message(redis_id: Any, **changes: Any) -> bytes:
     return json.dumps(fields | changes).encode()
 
 
-def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(house: House) -> None:
+def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(house: Installation) -> None:
     poison = [
         b"",
         b"\xff\x00 no message",
@@ -141,7 +141,7 @@ def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(house:
     house.queue.delete(f"dramatiq:{QUEUE}.XQ", f"dramatiq:{QUEUE}.XQ.msgs")
 
 
-def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(house: House) -> None:
+def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(house: Installation) -> None:
     accepted = house.order(telling(Deed.SLOW), enqueue=False)
     for _ in range(6):
         house.job_queue.enqueue(accepted.job_id)
@@ -152,7 +152,7 @@ def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(house
     until(lambda: sum(house.fleet.log(worker.name).read_text().count(said) for worker in house.workers) >= 5)
 
 
-def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(house: House) -> None:
+def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(house: Installation) -> None:
     """As when the line to the queue breaks under the answer: the server has given the message, and nobody has it."""
     accepted = house.order(good(), enqueue=False)
     redis_id = f"{accepted.job_id}:x"
@@ -163,7 +163,7 @@ def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(hous
     assert house.outcome(accepted, timeout=30) == ("SUCCESS", None)
 
 
-def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(house: House) -> None:
+def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(house: Installation) -> None:
     accepted = house.order(telling(Deed.SLOW))
     house.under_way(accepted)
     slow = house.taken_by(accepted)
@@ -177,7 +177,7 @@ def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(house:
     assert house.job(accepted).attempt == 2
 
 
-def test_times_are_the_databases_whatever_the_hosts_clocks_say(house: House) -> None:
+def test_times_are_the_databases_whatever_the_hosts_clocks_say(house: Installation) -> None:
     if house.made.database is None:
         pytest.skip("SQLite's clock is that of its only host: no two clocks can disagree")
     if not clock_off_by(60):
@@ -203,7 +203,7 @@ def test_times_are_the_databases_whatever_the_hosts_clocks_say(house: House) -> 
 
 
 def test_steps_that_hang_in_a_c_call_end_their_workers_and_are_refunded(tmp_path: Path) -> None:
-    with open_house("embedded", tmp_path, clocks=(0, 0), time_limit=2.0, lease=3.0) as house:
+    with running_installation("embedded", tmp_path, clocks=(0, 0), time_limit=2.0, lease=3.0) as house:
         house.all_ready()
         hung = [house.order(telling(Deed.HUNG)), house.order(telling(Deed.STUCK))]
 
@@ -218,7 +218,7 @@ def test_steps_that_hang_in_a_c_call_end_their_workers_and_are_refunded(tmp_path
 def test_by_default_a_job_whose_worker_is_killed_starts_again_within_thirty_seconds(tmp_path: Path) -> None:
     default = Settings(home=tmp_path)
     as_shipped = {name: getattr(default, name) for name in QUICK}
-    with open_house("embedded", tmp_path, **as_shipped) as house:
+    with running_installation("embedded", tmp_path, **as_shipped) as house:
         house.all_ready()
         accepted = house.order(telling(Deed.SLOW))
         house.under_way(accepted)
@@ -233,7 +233,7 @@ def test_by_default_a_job_whose_worker_is_killed_starts_again_within_thirty_seco
 
 
 def test_a_worker_stops_within_its_grace_time_although_the_queue_hangs(tmp_path: Path) -> None:
-    with open_house("embedded", tmp_path) as house:
+    with running_installation("embedded", tmp_path) as house:
         house.all_ready()
         accepted = house.order(telling(Deed.SLOW))
         house.under_way(accepted)

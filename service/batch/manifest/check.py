@@ -25,7 +25,7 @@ def wrong_with(pairs: Iterable[Pair], order: Order, check: Callable[[Pair], list
     """Return a sentence for each thing that is wrong; what pairs have in common is checked once."""
     seen, found = set[Any](), list[str]()
     for pair in pairs:
-        if (made_of := (pair.wish, pair.preset)) in seen:
+        if (made_of := (pair.options, pair.preset)) in seen:
             continue
         seen.add(made_of)
         special = "" if order.of(pair.photo.name) == order.base else f"{pair.photo.name}: "
@@ -42,10 +42,10 @@ def checked_here(catalogue: Catalogue) -> Callable[[Pair], list[Wrong]]:
     """Return a check by the rules of the API that this code is."""
 
     def check(pair: Pair) -> list[Wrong]:
-        wish = pair.wish
-        body = {"scene_type": wish.scene, "mood": wish.mood, "dominant_colors": list(wish.colors)}
+        options = pair.options
+        body = {"scene_type": options.scene, "mood": options.mood, "dominant_colors": list(options.colors)}
         wrong = list[Wrong]()
-        if wish.brand is not None:
+        if options.brand is not None:
             wrong.append((["pilot_brand"], "A server keeps the brands; name it with --url"))
         try:
             BackgroundSwapWithSpecRequest.model_validate(

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from service.batch.manifest.photos import Photo
-from service.batch.manifest.spec_file import Order, Wish
+from service.batch.manifest.spec_file import Order, SwapOptions
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class Pair:
 
     photo: Photo
     preset: str
-    wish: Wish
+    options: SwapOptions
     #: Where it goes under the output folder, without its extension.
     stem: str
 
     @cached_property
     def id(self) -> str:
-        """What it is made of: another photo under the same name, or another wish, is another pair."""
-        made_of = [self.photo.sha256 or self.photo.name, self.preset, asdict(self.wish)]
+        """What it is made of: another photo under the same name, or other options, is another pair."""
+        made_of = [self.photo.sha256 or self.photo.name, self.preset, asdict(self.options)]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -51,9 +51,9 @@ def pair_up(
     for photo in photos:
         stem = _stem(photo.name)
         name = stem if stems[stem.lower()] == 1 else photo.name
-        wish = order.of(photo.name)
-        bare = replace(wish, scene="white", colors=())
-        groups.append([Pair(photo, one, bare if one in plain else wish, f"{one}/{name}") for one in presets])
+        options = order.of(photo.name)
+        bare = replace(options, scene="white", colors=())
+        groups.append([Pair(photo, one, bare if one in plain else options, f"{one}/{name}") for one in presets])
     return groups
 
 

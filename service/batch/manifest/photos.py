@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backdrop_client import PhotoUnknown
 from backdrop_client.photo import content_type
+from service.batch.manifest.outcome import Failure
 
 #: Files that someone may have meant as a photo: those that are none are told as failures, not passed over.
 _PICTURES = {
@@ -57,6 +58,17 @@ def find_photos(folder: Path, *, but: Path) -> Found:
             else:
                 photos.append(photo)
     return Found(sorted(photos, key=lambda photo: photo.name), skipped)
+
+
+def read_unchanged(photo: Photo) -> bytes:
+    """Return a photo's bytes. Raises Failure where they are not those that were there when the batch began."""
+    try:
+        data = photo.path.read_bytes()
+    except OSError as error:
+        raise Failure("photo_unreadable", f"The file can't be read: {error.strerror}.") from error
+    if hashlib.sha256(data).hexdigest() != photo.sha256:
+        raise Failure("photo_changed", "The file has changed since the batch began. Run the same command again.")
+    return data
 
 
 def _look(name: str, path: Path) -> Photo | None:

@@ -22,8 +22,8 @@ class OrderInvalid(ValueError):
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What one photo is to become, but for the place of publication."""
+class SwapOptions:
+    """The options of a swap, but for the place of publication."""
 
     scene: str
     mood: str
@@ -34,18 +34,18 @@ class Wish:
 
 @dataclass(frozen=True)
 class Order:
-    """The wish for all photos, and for some: a pattern of their names with what differs."""
+    """The options for all photos, and for some: a pattern of their names with what differs."""
 
-    base: Wish
+    base: SwapOptions
     special: tuple[tuple[str, dict[str, Any]], ...] = ()
 
-    def of(self, name: str) -> Wish:
-        """Return the wish for a photo; where several patterns match its name, the later ones have the last word."""
-        wish = self.base
+    def of(self, name: str) -> SwapOptions:
+        """Return the options for a photo; where several patterns match its name, the later ones have the last word."""
+        options = self.base
         for pattern, changes in self.special:
             if fnmatchcase(name, pattern):
-                wish = replace(wish, **changes)
-        return wish
+                options = replace(options, **changes)
+        return options
 
 
 def _is_colour(value: Any) -> Any:
@@ -91,7 +91,7 @@ def read_order(path: Path, *, brand: str | None = None) -> Order:
         file = _File.model_validate(content)
     except ValidationError as error:
         raise OrderInvalid([f"{path.name}: {_sentence(dict(one))}" for one in error.errors()]) from error
-    base = Wish(file.scene, file.mood, tuple(file.colors), brand or file.brand, file.seed)
+    base = SwapOptions(file.scene, file.mood, tuple(file.colors), brand or file.brand, file.seed)
     special = []
     for one in file.photo:
         changes = one.model_dump(exclude={"name"}, exclude_none=True)
@@ -102,7 +102,7 @@ def read_order(path: Path, *, brand: str | None = None) -> Order:
 
 
 def unmatched(order: Order, names: Iterable[str]) -> list[str]:
-    """Return a sentence for each special wish that is for none of the photos."""
+    """Return a sentence for each pattern that matches none of the photos."""
     there = list(names)
     found = []
     for index, (pattern, _) in enumerate(order.special):

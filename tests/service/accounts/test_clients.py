@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.accounts.clients import Accounts, ClientExists, UnknownClient
-from tests.service.jobs.test_transitions import Shop
+from tests.support.shop import Shop
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 from ulid import ULID
 
-from service.accounts.rate_limit import RateLimit, Standing
+from service.accounts.rate_limit import Quota, RateLimit
 
 
 @pytest.fixture
@@ -18,26 +18,26 @@ def client() -> str:
     return str(ULID())
 
 
-def hit(rate: RateLimit, client: str) -> Standing:
-    standing = rate.hit(client)
-    assert standing is not None
-    return standing
+def count(rate: RateLimit, client: str) -> Quota:
+    quota = rate.count(client)
+    assert quota is not None
+    return quota
 
 
 def test_a_quota_is_counted_down_and_then_nothing_is_let_through(valkey_url: str, client: str) -> None:
     rate = RateLimit(valkey_url, quota=3, window=60)
 
-    standings = [hit(rate, client) for _ in range(5)]
+    quotas = [count(rate, client) for _ in range(5)]
 
-    assert [(one.allowed, one.remaining) for one in standings] == [
+    assert [(one.allowed, one.remaining) for one in quotas] == [
         *((True, 2), (True, 1), (True, 0)),
         *((False, 0), (False, 0)),
     ]
-    assert all(55 <= one.reset <= 60 for one in standings)
+    assert all(55 <= one.reset <= 60 for one in quotas)
 
 
 def test_the_fields_are_those_of_the_ietf_draft(valkey_url: str, client: str) -> None:
-    fields = hit(RateLimit(valkey_url, quota=60, window=60), client).fields()
+    fields = count(RateLimit(valkey_url, quota=60, window=60), client).fields()
 
     assert fields["RateLimit-Policy"] == '"submits";q=60;w=60'
     assert re.fullmatch(r'"submits";r=59;t=(59|60)', fields["RateLimit"])
@@ -46,19 +46,19 @@ def test_the_fields_are_those_of_the_ietf_draft(valkey_url: str, client: str) ->
 def test_each_client_has_a_quota_of_its_own(valkey_url: str, client: str) -> None:
     rate = RateLimit(valkey_url, quota=1, window=60)
 
-    assert hit(rate, client).allowed
-    assert not hit(rate, client).allowed
-    assert hit(rate, str(ULID())).allowed
+    assert count(rate, client).allowed
+    assert not count(rate, client).allowed
+    assert count(rate, str(ULID())).allowed
 
 
 def test_all_processes_count_together_and_never_let_more_than_the_quota_through(valkey_url: str, client: str) -> None:
     processes = [RateLimit(valkey_url, quota=10, window=60) for _ in range(4)]
-    standings: list[Standing] = []
+    quotas: list[Quota] = []
     start = threading.Barrier(40)
 
     def submit(rate: RateLimit) -> None:
         start.wait()
-        standings.append(hit(rate, client))
+        quotas.append(count(rate, client))
 
     threads = [threading.Thread(target=submit, args=(processes[number % 4],)) for number in range(40)]
     for thread in threads:
@@ -66,7 +66,7 @@ def test_all_processes_count_together_and_never_let_more_than_the_quota_through(
     for thread in threads:
         thread.join()
 
-    assert sorted((one.allowed, one.remaining) for one in standings) == [
+    assert sorted((one.allowed, one.remaining) for one in quotas) == [
         *[(False, 0)] * 30,
         *[(True, remaining) for remaining in range(10)],
     ]
@@ -75,24 +75,24 @@ def test_all_processes_count_together_and_never_let_more_than_the_quota_through(
 def test_whoever_waits_as_long_as_told_is_let_through_again(valkey_url: str, client: str) -> None:
     rate = RateLimit(valkey_url, quota=2, window=2)
     for _ in range(2):
-        hit(rate, client)
-    refused = hit(rate, client)
+        count(rate, client)
+    refused = count(rate, client)
 
     time.sleep(refused.reset + 0.01)  # a key is gone when its last millisecond is over, not as it begins
 
-    again = hit(rate, client)
+    again = count(rate, client)
     assert (refused.allowed, again.allowed, again.remaining) == (False, True, 1)
     assert 1 <= refused.reset <= 2
 
 
 def test_nothing_is_counted_where_there_is_no_limit(valkey_url: str, client: str) -> None:
-    assert RateLimit(valkey_url, quota=0, window=60).hit(client) is None
+    assert RateLimit(valkey_url, quota=0, window=60).count(client) is None
     with Redis.from_url(valkey_url) as server:
         assert list(server.scan_iter(match=f"*{client}*")) == []
 
 
 def test_what_was_counted_is_forgotten_with_its_window(valkey_url: str, client: str) -> None:
-    hit(RateLimit(valkey_url, quota=5, window=7), client)
+    count(RateLimit(valkey_url, quota=5, window=7), client)
 
     with Redis.from_url(valkey_url) as server:
         (key,) = server.scan_iter(match=f"*{client}*")
@@ -107,11 +107,11 @@ def silent_server() -> Iterator[str]:
 
 
 def test_a_submit_is_let_through_uncounted_while_the_server_is_away(client: str) -> None:
-    assert RateLimit("redis://127.0.0.1:9/0", quota=1, window=60).hit(client) is None
+    assert RateLimit("redis://127.0.0.1:9/0", quota=1, window=60).count(client) is None
 
 
 def test_a_server_that_hangs_costs_a_submit_little_more_than_a_second(silent_server: str, client: str) -> None:
     started = time.monotonic()
 
-    assert RateLimit(silent_server, quota=1, window=60).hit(client) is None
+    assert RateLimit(silent_server, quota=1, window=60).count(client) is None
     assert time.monotonic() - started < 4

@@ -46,7 +46,7 @@ def api(tmp_path: Path, valkey_url: str) -> Iterator[Callable[..., Api]]:
         one.engine.dispose()
 
 
-def standing(answer: httpx.Response) -> tuple[int, int]:
+def quota(answer: httpx.Response) -> tuple[int, int]:
     """What is left, and for how long, after checking both fields."""
     assert re.fullmatch(r'"submits";q=\d+;w=\d+', answer.headers["ratelimit-policy"])
     found = re.fullmatch(r'"submits";r=(\d+);t=(\d+)', answer.headers["ratelimit"])
@@ -57,7 +57,7 @@ def standing(answer: httpx.Response) -> tuple[int, int]:
 def assert_refused(answer: httpx.Response, status: int, code: str, *, at_least: int) -> None:
     assert_problem(answer, status, code)
     assert int(answer.headers["retry-after"]) >= max(1, at_least)
-    assert int(answer.headers["retry-after"]) >= standing(answer)[1], "the draft: not before the window's end"
+    assert int(answer.headers["retry-after"]) >= quota(answer)[1], "the draft: not before the window's end"
 
 
 def test_every_answer_to_a_submit_that_was_counted_says_where_the_client_stands(api: Callable[..., Api]) -> None:
@@ -74,10 +74,10 @@ def test_every_answer_to_a_submit_that_was_counted_says_where_the_client_stands(
     ]
 
     assert [answer.status_code for answer in answers] == [202, 422, 404, 401, 422, 413]
-    assert [standing(answer)[0] for answer in answers] == [9, 8, 7, 6, 5, 4]
+    assert [quota(answer)[0] for answer in answers] == [9, 8, 7, 6, 5, 4]
     assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"submits";q=10;w=60'}
     broke = poor.submit(poor.body())
-    assert (broke.status_code, standing(broke)[0]) == (402, 9)
+    assert (broke.status_code, quota(broke)[0]) == (402, 9)
 
 
 def test_what_is_no_submit_of_a_known_client_is_not_counted(api: Callable[..., Api]) -> None:
@@ -87,7 +87,7 @@ def test_what_is_no_submit_of_a_known_client_is_not_counted(api: Callable[..., A
     caller.upload()
 
     assert all("ratelimit" not in answer.headers for answer in others)
-    assert standing(caller.submit({}))[0] == 2
+    assert quota(caller.submit({}))[0] == 2
 
 
 def test_one_submit_too_many_is_refused_before_its_body_is_read(api: Callable[..., Api]) -> None:
@@ -100,8 +100,8 @@ def test_one_submit_too_many_is_refused_before_its_body_is_read(api: Callable[..
 
     for answer in (caller.submit(body), caller.http.post(SWAP, content=b"{", headers=caller.headers)):
         assert_refused(answer, 429, "rate_limited", at_least=1)
-        assert answer.headers["retry-after"] == str(standing(answer)[1])
-        assert standing(answer)[0] == 0
+        assert answer.headers["retry-after"] == str(quota(answer)[1])
+        assert quota(answer)[0] == 0
     assert written(one.engine) == before
     assert one.caller("patient").submit(body | {"source_image_s3_key": None}).status_code == 422
 

@@ -136,7 +136,7 @@ def test_a_name_with_a_slash_has_no_route(caller: Caller) -> None:
 
 
 def test_a_client_has_so_many_brands_and_no_more(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(brands_module, "MOST", 2)
+    monkeypatch.setattr(brands_module, "MAX_BRANDS", 2)
     assert [put(caller, name).status_code for name in "aba"] == [201, 201, 200]
     assert_problem(put(caller, "c"), 409, "too_many_brands")
 

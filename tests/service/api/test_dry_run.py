@@ -12,9 +12,9 @@ from service.database.tables import jobs, request_logs, stored_objects
 from service.jobs.intake import JobIntake, QueueFull, TooManyUnfinishedJobs
 from service.settings import Settings
 from service.storage.registry import ObjectRegistry, SourceExpired
-from tests.service.api.test_admission import Api, api, standing  # noqa: F401  # api: a fixture
-from tests.service.jobs.test_transitions import Shop
+from tests.service.api.test_admission import Api, api, quota  # noqa: F401  # api: a fixture
 from tests.support.caller import SWAP, Caller, assert_problem, located
+from tests.support.shop import Shop
 
 
 def dry(caller: Caller, body: Any, query: str = "dry_run=true", **headers: str) -> httpx.Response:
@@ -156,7 +156,7 @@ def test_a_dry_run_is_counted_and_refused_as_a_submit_is(api: Callable[..., Api]
     caller = api(submit_rate=2).caller("curious")
     body = caller.body()
 
-    assert [standing(dry(caller, body))[0] for _ in range(2)] == [1, 0]
+    assert [quota(dry(caller, body))[0] for _ in range(2)] == [1, 0]
     assert_problem(dry(caller, body), 429, "rate_limited")
 
 

@@ -28,9 +28,9 @@ from service.jobs.records import JobStatus
 from service.jobs.states import FARTHEST, JobStates
 from service.settings import Settings
 from tests.conftest import new_database
-from tests.service.jobs.test_transitions import Shop, render
 from tests.support.caller import Caller, assert_problem
 from tests.support.installation import until
+from tests.support.shop import Shop, render
 
 
 @dataclass

@@ -17,8 +17,8 @@ from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlig
 from service.jobs.sweep import build_sweeper
 from service.settings import Settings
 from tests.conftest import new_database
-from tests.service.jobs.test_transitions import Shop
 from tests.support.caller import Caller
+from tests.support.shop import Shop
 
 DAY = 24 * 3600.0
 

@@ -20,8 +20,8 @@ from service.settings import Settings
 from service.storage.expiry import DELETE_DELAY, build_expirer
 from service.storage.registry import ObjectRegistry
 from tests.conftest import new_database
-from tests.service.jobs.test_transitions import Shop
 from tests.support.caller import SWAP, Caller, assert_problem
+from tests.support.shop import Shop
 
 PHOTO = bytes(range(256)) * 40
 

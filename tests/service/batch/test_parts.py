@@ -10,21 +10,21 @@ from service.batch.display import Display
 from service.batch.manifest.outcome import Failed
 from service.batch.manifest.pairs import Pair, pair_up
 from service.batch.manifest.photos import Photo, find_photos
-from service.batch.manifest.spec_file import Order, OrderInvalid, Wish, read_order, unmatched
+from service.batch.manifest.spec_file import Order, OrderInvalid, SwapOptions, read_order, unmatched
 from service.batch.manifest.state import BatchRuns, State
 from tests.system.test_batch import Shoot, photo
 
 
 def test_the_display_counts_names_what_runs_and_says_when_it_will_be_over() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
-    pairs = pair_up([Photo("jar.jpg", Path("jar.jpg"), "1")], ["open_graph", "web_hero"], Order(Wish("neon", "calm")))[
-        0
-    ]
+    pairs = pair_up(
+        [Photo("jar.jpg", Path("jar.jpg"), "1")], ["open_graph", "web_hero"], Order(SwapOptions("neon", "calm"))
+    )[0]
 
     with Display(console, total=3, done=1, quiet=False) as display:
         for pair in pairs:
             display.started(pair)
-        display.stands(pairs[1], "background", 0.5)
+        display.progress(pairs[1], "background", 0.5)
         display.ended(pairs[0], Failed("no_subject", "There is no product."))
 
     shown = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
@@ -42,9 +42,9 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
 
     order = read_order(path, brand="zenith")
 
-    assert order.of("jar.jpg") == Wish("podium", "calm", ("ivory",), "zenith")
-    assert order.of("lamps/b.jpg") == Wish("dark_studio", "calm", ("ivory",), "zenith")
-    assert order.of("lamps/a.jpg") == Wish("dark_studio", "calm", (), "zenith", 5)
+    assert order.of("jar.jpg") == SwapOptions("podium", "calm", ("ivory",), "zenith")
+    assert order.of("lamps/b.jpg") == SwapOptions("dark_studio", "calm", ("ivory",), "zenith")
+    assert order.of("lamps/a.jpg") == SwapOptions("dark_studio", "calm", (), "zenith", 5)
     assert unmatched(order, ["lamps/a.jpg"]) == []
 
 
@@ -100,7 +100,7 @@ def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
     def pairs(sha256: str = "1", seed: int | None = None) -> list[list[Pair]]:
         names = ("a/jar.jpg", "a/jar.png", "a/lamp.v2.jpg")
         photos = [Photo(name, Path(name), sha256) for name in names]
-        return pair_up(photos, ["open_graph", "web_hero"], Order(Wish("white", "calm", seed=seed)))
+        return pair_up(photos, ["open_graph", "web_hero"], Order(SwapOptions("white", "calm", seed=seed)))
 
     stems = [pair.stem for group in pairs() for pair in group if pair.preset == "web_hero"]
 
@@ -111,13 +111,13 @@ def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
 
 
 def test_a_place_that_takes_no_scene_gets_none_beside_places_that_do() -> None:
-    order = Order(Wish("neon", "calm", ("red",), seed=3))
+    order = Order(SwapOptions("neon", "calm", ("red",), seed=3))
 
     ((main, life),) = pair_up(
         [Photo("a.jpg", Path("a.jpg"), "1")], ["amazon_main", "amazon_lifestyle"], order, plain=["amazon_main"]
     )
 
-    assert (main.wish, life.wish) == (Wish("white", "calm", (), seed=3), order.base)
+    assert (main.options, life.options) == (SwapOptions("white", "calm", (), seed=3), order.base)
 
 
 def test_a_memory_survives_a_line_that_was_cut_off_and_serves_one_batch_at_a_time(tmp_path: Path) -> None:

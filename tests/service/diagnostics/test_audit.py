@@ -20,7 +20,7 @@ from service.jobs.records import NewRender
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from tests.conftest import new_database
-from tests.service.jobs.test_transitions import Shop, render
+from tests.support.shop import Shop, render
 
 BOUNDS = Bounds(max_attempts=2)
 

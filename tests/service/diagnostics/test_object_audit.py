@@ -7,7 +7,7 @@ from service.diagnostics import object_audit
 from service.diagnostics.object_audit import audit_objects
 from service.jobs.records import NewRender
 from service.storage.objects import Bucket
-from tests.service.jobs.test_transitions import Shop, render
+from tests.support.shop import Shop, render
 
 
 class Gallery:

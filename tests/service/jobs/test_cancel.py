@@ -12,8 +12,8 @@ from service.database.tables import jobs, ledger, renders
 from service.jobs.records import Claim, JobFinished, JobStatus, LeaseLost
 from service.jobs.transitions import Jobs
 from service.settings import Settings
-from tests.service.jobs.test_transitions import Shop, render
 from tests.support.caller import Caller, assert_problem
+from tests.support.shop import Shop, render
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.queue import JobQueue, QueueUnavailable
-from tests.service.jobs.test_transitions import Shop
+from tests.support.shop import Shop
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from service.accounts.ledger import InsufficientCredits
 from service.database.tables import jobs, ledger, request_logs
 from service.jobs.intake import Accepted, JobIntake, QueueFull, TooManyUnfinishedJobs
 from service.settings import Settings
-from tests.service.jobs.test_transitions import Shop, render
+from tests.support.shop import Shop, render
 
 
 def written(engine: sa.Engine) -> tuple[int, int, int]:

@@ -9,8 +9,8 @@ from ulid import ULID
 
 from service.jobs.listing import Listings
 from service.jobs.records import JobStatus
-from tests.service.jobs.test_transitions import Shop, render
 from tests.support.caller import Caller, assert_problem, located
+from tests.support.shop import Shop, render
 
 
 class Shelf(Shop):

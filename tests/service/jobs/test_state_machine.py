@@ -33,7 +33,7 @@ from service.jobs.records import Claim, LeaseLost
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from tests.conftest import new_database
-from tests.service.jobs.test_transitions import render
+from tests.support.shop import render
 
 #: Seconds. Time passes in steps of 1000: a lease is over after two of them, an unstarted message lost after one.
 STEP, LEASE, RESEND_AFTER, MAX_WAIT, MAX_ATTEMPTS = 1000.0, 1500.0, 500.0, 2500.0, 2

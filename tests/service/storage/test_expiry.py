@@ -28,9 +28,9 @@ from service.storage.expiry import DELETE_DELAY, Expirer, build_expirer
 from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
 from service.storage.registry import ObjectRegistry, SourceExpired
 from service.storage.signing import UrlSigner
-from service.supervisor.processes import Part
-from tests.service.jobs.test_transitions import Shop, render
+from service.supervisor.processes import ChildProcess
 from tests.support.caller import Caller
+from tests.support.shop import Shop, render
 
 DAY = 86_400.0
 
@@ -472,11 +472,11 @@ def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired
         new = caller.upload()
         caller.engine.dispose()
     command_line = [str(Path(sys.executable).with_name("backdrop")), "sweep"]
-    sweep = Part("sweep", command_line, environment=settings.environment(), log=tmp_path / "sweep.log")
+    sweep = ChildProcess("sweep", command_line, environment=settings.environment(), log=tmp_path / "sweep.log")
     try:
         end = time.monotonic() + 60
         while old in warehouse.known:
-            assert time.monotonic() < end, sweep.last_words()
+            assert time.monotonic() < end, sweep.log_tail()
             time.sleep(0.2)
             with engine.begin() as connection:  # the minute between mark and end
                 expired = stored_objects.update().where(stored_objects.c.doomed_at.is_not(None))

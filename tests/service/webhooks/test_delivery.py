@@ -16,11 +16,11 @@ from benchmarks.storm.receiver import answer, receiving
 from service.database.clock import db_now
 from service.database.engine import create_engine
 from service.database.tables import deliveries
-from service.webhooks.delivery import DELAYS, Deliver, judge, keep_delivering
+from service.webhooks.delivery import DELAYS, DeliveryLoop, keep_delivering, next_state
 from service.webhooks.endpoints import Webhooks
-from service.webhooks.outbox import DeliveryState, Outbox, Verdict
-from service.webhooks.sender import Answer, Post
-from tests.service.jobs.test_transitions import Shop, render
+from service.webhooks.outbox import AttemptResult, DeliveryState, Outbox
+from service.webhooks.sender import SendResult, WebhookSender
+from tests.support.shop import Shop, render
 
 WAITING, DELIVERED, FAILED, DROPPED = DeliveryState
 
@@ -32,9 +32,9 @@ class Messenger:
         self.engine = engine
         self.webhooks = Webhooks(engine, allow_private=True)
 
-    def deliver(self, *, lease: float = 60.0, timeout: float = 10.0, **limits: int) -> Deliver:
-        post = Post(httpx.create_ssl_context(), timeout, allow_private=True)
-        return Deliver(Outbox(self.engine, lease=lease), post, keep=3600, **limits)
+    def loop(self, *, lease: float = 60.0, timeout: float = 10.0, **limits: int) -> DeliveryLoop:
+        sender = WebhookSender(httpx.create_ssl_context(), timeout, allow_private=True)
+        return DeliveryLoop(Outbox(self.engine, lease=lease), sender, keep=3600, **limits)
 
     def shop(self, url: str, *, ended: int = 1) -> Shop:
         shop = Shop(self.engine, credits=1000)
@@ -70,19 +70,19 @@ def messenger(engine: sa.Engine) -> Messenger:
     return Messenger(engine)
 
 
-def run(deliver: Deliver, until: Callable[[], object], timeout: float = 30.0) -> None:
-    """Deliver until something is true and every attempt is written."""
+def run(loop: DeliveryLoop, until: Callable[[], object], timeout: float = 30.0) -> None:
+    """DeliveryLoop until something is true and every attempt is written."""
     end = time.monotonic() + timeout
-    while not (until() and deliver.idle):
+    while not (until() and loop.idle):
         assert time.monotonic() < end, "it took too long"
-        deliver(wait=0.05)
+        loop.run_once(wait=0.05)
 
 
 @contextmanager
-def delivering(deliver: Deliver, *, every: float = 0.05) -> Iterator[None]:
-    """Deliver in a thread, as a sweep does."""
+def delivering(loop: DeliveryLoop, *, every: float = 0.05) -> Iterator[None]:
+    """DeliveryLoop in a thread, as a sweep does."""
     stopping = threading.Event()
-    thread = threading.Thread(target=keep_delivering, args=(deliver,), kwargs={"every": every, "stopping": stopping})
+    thread = threading.Thread(target=keep_delivering, args=(loop,), kwargs={"every": every, "stopping": stopping})
     thread.start()
     try:
         yield
@@ -98,10 +98,10 @@ def until(reached: Callable[[], object], timeout: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-def attempt(messenger: Messenger, deliver: Deliver) -> None:
+def attempt(messenger: Messenger, loop: DeliveryLoop) -> None:
     """Make one attempt at everything that is due."""
-    deliver(wait=0)
-    run(deliver, lambda: True)
+    loop.run_once(wait=0)
+    run(loop, lambda: True)
 
 
 def test_the_end_of_a_job_reaches_its_receiver_once_signed_and_is_not_sent_again(messenger: Messenger) -> None:
@@ -109,10 +109,10 @@ def test_the_end_of_a_job_reaches_its_receiver_once_signed_and_is_not_sent_again
         shop = Shop(messenger.engine)
         _, secret = messenger.webhooks.register(shop.client.name, receiver.url)
         messenger.end(shop)
-        deliver = messenger.deliver()
-        run(deliver, lambda: receiver.received)
+        loop = messenger.loop()
+        run(loop, lambda: receiver.received)
         messenger.rewind()
-        deliver(wait=0.1)
+        loop.run_once(wait=0.1)
 
     (came,) = receiver.received
     (message,) = messenger.messages(shop)
@@ -127,17 +127,17 @@ def test_a_failing_receiver_is_tried_again_on_schedule_for_three_days_and_then_k
 ) -> None:
     with receiving(500) as receiver:
         shop = messenger.shop(receiver.url)
-        deliver = messenger.deliver()
+        loop = messenger.loop()
         for tried, delay in enumerate(DELAYS, start=1):
-            attempt(messenger, deliver)
+            attempt(messenger, loop)
             assert len(receiver.received) == tried
             assert delay - 10 < messenger.seconds_to_next(shop) <= delay * 1.2
-            attempt(messenger, deliver)
+            attempt(messenger, loop)
             assert len(receiver.received) == tried, "not before it is due"
             messenger.rewind()
-        attempt(messenger, deliver)
+        attempt(messenger, loop)
         messenger.rewind()
-        attempt(messenger, deliver)
+        attempt(messenger, loop)
 
     (message,) = messenger.messages(shop)
     assert (message.state, message.attempts, message.last_status) == (FAILED, 10, 500)
@@ -155,12 +155,12 @@ def test_a_receiver_that_recovers_gets_the_same_message_with_a_new_timestamp_and
         shop = Shop(messenger.engine)
         _, secret = messenger.webhooks.register(shop.client.name, receiver.url)
         messenger.end(shop)
-        deliver = messenger.deliver()
-        attempt(messenger, deliver)
+        loop = messenger.loop()
+        attempt(messenger, loop)
         time.sleep(1.1)
         receiver.answer = 204
         messenger.rewind()
-        attempt(messenger, deliver)
+        attempt(messenger, loop)
 
     first, second = receiver.received
     assert (first.id, first.body) == (second.id, second.body)
@@ -170,42 +170,42 @@ def test_a_receiver_that_recovers_gets_the_same_message_with_a_new_timestamp_and
 
 
 @pytest.mark.parametrize(
-    ("got", "attempt", "verdict"),
+    ("got", "attempt", "result"),
     [
-        (Answer(200), 1, Verdict(DELIVERED, 200)),
-        (Answer(299), 10, Verdict(DELIVERED, 299)),
-        (Answer(410), 1, Verdict(DROPPED, 410)),
-        (Answer(301), 1, Verdict(WAITING, 301, None, 5)),
-        (Answer(101), 1, Verdict(WAITING, 101, None, 5)),
-        (Answer(404), 2, Verdict(WAITING, 404, None, 300)),
-        (Answer(error="ConnectTimeout"), 9, Verdict(WAITING, None, "ConnectTimeout", 86_400)),
-        (Answer(error="ConnectTimeout"), 10, Verdict(FAILED, None, "ConnectTimeout")),
-        (Answer(429, retry_after=60), 1, Verdict(WAITING, 429, None, 60)),
-        (Answer(503, retry_after=60), 1, Verdict(WAITING, 503, None, 60)),
-        (Answer(503, retry_after=1), 2, Verdict(WAITING, 503, None, 300)),
-        (Answer(503, retry_after=-1), 1, Verdict(WAITING, 503, None, 5)),
-        (Answer(429, retry_after=float("inf")), 1, Verdict(WAITING, 429, None, 86_400)),
-        (Answer(500, retry_after=60), 1, Verdict(WAITING, 500, None, 5)),
-        (Answer(429, retry_after=60), 10, Verdict(FAILED, 429)),
+        (SendResult(200), 1, AttemptResult(DELIVERED, 200)),
+        (SendResult(299), 10, AttemptResult(DELIVERED, 299)),
+        (SendResult(410), 1, AttemptResult(DROPPED, 410)),
+        (SendResult(301), 1, AttemptResult(WAITING, 301, None, 5)),
+        (SendResult(101), 1, AttemptResult(WAITING, 101, None, 5)),
+        (SendResult(404), 2, AttemptResult(WAITING, 404, None, 300)),
+        (SendResult(error="ConnectTimeout"), 9, AttemptResult(WAITING, None, "ConnectTimeout", 86_400)),
+        (SendResult(error="ConnectTimeout"), 10, AttemptResult(FAILED, None, "ConnectTimeout")),
+        (SendResult(429, retry_after=60), 1, AttemptResult(WAITING, 429, None, 60)),
+        (SendResult(503, retry_after=60), 1, AttemptResult(WAITING, 503, None, 60)),
+        (SendResult(503, retry_after=1), 2, AttemptResult(WAITING, 503, None, 300)),
+        (SendResult(503, retry_after=-1), 1, AttemptResult(WAITING, 503, None, 5)),
+        (SendResult(429, retry_after=float("inf")), 1, AttemptResult(WAITING, 429, None, 86_400)),
+        (SendResult(500, retry_after=60), 1, AttemptResult(WAITING, 500, None, 5)),
+        (SendResult(429, retry_after=60), 10, AttemptResult(FAILED, 429)),
     ],
 )
-def test_what_an_answer_means(got: Answer, attempt: int, verdict: Verdict) -> None:
-    assert judge(got, attempt=attempt, spread=0.0) == verdict
+def test_what_an_answer_means(got: SendResult, attempt: int, result: AttemptResult) -> None:
+    assert next_state(got, attempt=attempt, jitter=0.0) == result
 
 
 def test_delays_are_spread_by_a_fifth_and_last_three_days() -> None:
-    assert judge(Answer(500), attempt=2, spread=1.0).after == 360
+    assert next_state(SendResult(500), attempt=2, jitter=1.0).after == 360
     assert 3 * 86_400 < sum(DELAYS) < 4 * 86_400
 
 
 def test_gone_disables_the_webhook_at_once_and_drops_what_waits(messenger: Messenger) -> None:
     with receiving(410) as receiver:
         shop = messenger.shop(receiver.url, ended=5)
-        deliver = messenger.deliver(slots=1)
-        run(deliver, lambda: receiver.received)
+        loop = messenger.loop(slots=1)
+        run(loop, lambda: receiver.received)
         messenger.end(shop)
         messenger.rewind()
-        attempt(messenger, deliver)
+        attempt(messenger, loop)
 
         endpoint = messenger.webhooks.find(shop.client.name)
         assert endpoint is not None
@@ -217,14 +217,14 @@ def test_gone_disables_the_webhook_at_once_and_drops_what_waits(messenger: Messe
         receiver.answer = 204
         messenger.webhooks.register(shop.client.name, receiver.url)
         messenger.end(shop)
-        run(deliver, lambda: len(receiver.received) == 2)
+        run(loop, lambda: len(receiver.received) == 2)
     assert sorted(messenger.states(shop)) == [DELIVERED] + [DROPPED] * 5
 
 
 def test_many_refusals_at_once_disable_without_a_deadlock(messenger: Messenger) -> None:
     with receiving(410) as receiver:
         shop = messenger.shop(receiver.url, ended=12)
-        run(messenger.deliver(slots=12, slots_a_client=12), lambda: WAITING not in messenger.states(shop))
+        run(messenger.loop(slots=12, slots_a_client=12), lambda: WAITING not in messenger.states(shop))
 
     assert messenger.states(shop) == [DROPPED] * 12
 
@@ -238,10 +238,10 @@ def test_gone_from_a_url_that_was_replaced_meanwhile_does_not_disable_the_new_on
 
         with receiving(move) as old:
             shop = messenger.shop(old.url)
-            deliver = messenger.deliver()
-            attempt(messenger, deliver)
+            loop = messenger.loop()
+            attempt(messenger, loop)
             messenger.rewind()
-            run(deliver, lambda: new.received)
+            run(loop, lambda: new.received)
 
     assert len(old.received) == 1
     assert messenger.states(shop) == [DELIVERED]
@@ -250,7 +250,7 @@ def test_gone_from_a_url_that_was_replaced_meanwhile_does_not_disable_the_new_on
 def test_a_redirect_is_a_failure_that_is_tried_again(messenger: Messenger) -> None:
     with receiving() as target, receiving(lambda handler: answer(handler, 302, Location=target.url)) as receiver:
         shop = messenger.shop(receiver.url)
-        attempt(messenger, messenger.deliver())
+        attempt(messenger, messenger.loop())
 
     (message,) = messenger.messages(shop)
     assert (message.state, message.last_status) == (WAITING, 302)
@@ -260,7 +260,9 @@ def test_a_redirect_is_a_failure_that_is_tried_again(messenger: Messenger) -> No
 def test_a_url_into_the_private_network_is_never_asked_and_fails_with_the_reason(messenger: Messenger) -> None:
     with receiving() as receiver:
         shop = messenger.shop(receiver.url.replace("http://127.0.0.1", "https://localhost"))
-        strict = Deliver(Outbox(messenger.engine, lease=60), Post(httpx.create_ssl_context(), 5.0), keep=60)
+        strict = DeliveryLoop(
+            Outbox(messenger.engine, lease=60), WebhookSender(httpx.create_ssl_context(), 5.0), keep=60
+        )
         attempt(messenger, strict)
 
     (message,) = messenger.messages(shop)
@@ -277,7 +279,7 @@ def test_many_sweeps_at_once_send_each_message_once(messenger: Messenger) -> Non
     with receiving() as receiver, ExitStack() as sweeps:
         shops = [messenger.shop(receiver.url, ended=10) for _ in range(4)]
         for _ in range(3):
-            sweeps.enter_context(delivering(messenger.deliver()))
+            sweeps.enter_context(delivering(messenger.loop()))
         until(lambda: all(WAITING not in messenger.states(shop) for shop in shops))
 
     assert set(Counter(came.id for came in receiver.received).values()) == {1}
@@ -290,11 +292,11 @@ def test_a_receiver_that_hangs_gets_no_more_than_its_share_of_the_slots(messenge
     with receiving(lambda _: over.wait(60)) as dead, receiving() as live:
         messenger.shop(dead.url, ended=20)
         alive = messenger.shop(live.url, ended=5)
-        deliver = messenger.deliver(timeout=60.0, slots=4, slots_a_client=2)
+        loop = messenger.loop(timeout=60.0, slots=4, slots_a_client=2)
         started = time.monotonic()
         while DELIVERED not in (states := set(messenger.states(alive))) or WAITING in states:
             assert time.monotonic() - started < 30, "held up"
-            deliver(wait=0.05)
+            loop.run_once(wait=0.05)
         assert len(dead.received) == 2
         over.set()
 
@@ -304,17 +306,17 @@ def test_many_dead_receivers_together_do_not_hold_up_a_live_one(messenger: Messe
     with ExitStack() as stack:
         dead = stack.enter_context(receiving(500))
         shops = [messenger.shop(dead.url) for _ in range(10)]
-        deliver = messenger.deliver(timeout=60.0, slots=4)
-        run(deliver, lambda: len(dead.received) == len(shops))
+        loop = messenger.loop(timeout=60.0, slots=4)
+        run(loop, lambda: len(dead.received) == len(shops))
         dead.answer = lambda _: over.wait(60)
         messenger.rewind()
-        deliver(wait=0.05)
+        loop.run_once(wait=0.05)
         live = stack.enter_context(receiving())
         alive = messenger.shop(live.url, ended=10)
         started = time.monotonic()
         while WAITING in messenger.states(alive):
             assert time.monotonic() - started < 30, "held up"
-            deliver(wait=0.05)
+            loop.run_once(wait=0.05)
         assert len(dead.received) == len(shops) + 2, "half of the slots hang"
         over.set()
 
@@ -326,11 +328,11 @@ def test_an_attempt_whose_sweep_died_is_made_again_when_its_lease_is_over(messen
     with receiving() as receiver:
         shop = messenger.shop(receiver.url)
         assert Outbox(messenger.engine, lease=60).claim() is not None, "and then it dies"
-        deliver = messenger.deliver()
-        deliver(wait=0.1)
+        loop = messenger.loop()
+        loop.run_once(wait=0.1)
         assert receiver.received == []
         messenger.rewind()
-        run(deliver, lambda: receiver.received)
+        run(loop, lambda: receiver.received)
 
     (message,) = messenger.messages(shop)
     assert (message.state, message.attempts) == (DELIVERED, 2)
@@ -345,10 +347,10 @@ def test_a_sweep_whose_lease_was_taken_over_writes_nothing(messenger: Messenger)
     assert slow is not None
     assert quick is not None
 
-    assert not outbox.record(slow, Verdict(FAILED, 500))
+    assert not outbox.record(slow, AttemptResult(FAILED, 500))
     assert messenger.states(shop) == [WAITING]
-    assert outbox.record(quick, Verdict(DELIVERED, 200))
-    assert not outbox.record(quick, Verdict(FAILED, 500)), "what is over stays over"
+    assert outbox.record(quick, AttemptResult(DELIVERED, 200))
+    assert not outbox.record(quick, AttemptResult(FAILED, 500)), "what is over stays over"
     assert messenger.states(shop) == [DELIVERED]
 
 
@@ -387,7 +389,7 @@ def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
         messenger = Messenger(engine)
         shop = messenger.shop(receiver.url)
         # It waits for the answer when the database goes: a long wait, not another look before it.
-        with delivering(messenger.deliver(), every=2.0):
+        with delivering(messenger.loop(), every=2.0):
             assert away.wait(30)
             time.sleep(1)
             with pytest.raises(sa.exc.OperationalError):
@@ -408,7 +410,7 @@ def test_told_to_stop_it_writes_the_answers_that_are_still_coming(messenger: Mes
 
     with receiving(slowly) as receiver:
         shop = messenger.shop(receiver.url)
-        keep_delivering(messenger.deliver(), every=0.05, stopping=stopping)
+        keep_delivering(messenger.loop(), every=0.05, stopping=stopping)
 
     assert messenger.states(shop) == [DELIVERED]
 
@@ -416,10 +418,10 @@ def test_told_to_stop_it_writes_the_answers_that_are_still_coming(messenger: Mes
 def test_a_message_that_is_resent_is_seen_again_under_its_id(messenger: Messenger) -> None:
     with receiving() as receiver:
         shop = messenger.shop(receiver.url)
-        deliver = messenger.deliver()
-        run(deliver, lambda: receiver.received)
+        loop = messenger.loop()
+        run(loop, lambda: receiver.received)
         messenger.webhooks.resend(shop.client.name, receiver.received[0].id)
-        run(deliver, lambda: len(receiver.received) == 2)
+        run(loop, lambda: len(receiver.received) == 2)
 
     assert receiver.received[0].id == receiver.received[1].id
     assert messenger.states(shop) == [DELIVERED]

@@ -15,7 +15,7 @@ from service.database.tables import deliveries
 from service.jobs.records import Claim, JobStatus, LeaseLost
 from service.webhooks.endpoints import NoWebhook, UnknownDelivery, UrlInvalid, Webhooks
 from service.webhooks.outbox import Outbox
-from tests.service.jobs.test_transitions import Shop, render
+from tests.support.shop import Shop, render
 
 URL = "https://shop.example/hooks"
 

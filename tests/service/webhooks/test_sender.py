@@ -20,7 +20,7 @@ from benchmarks.storm.servers import free_port
 from service.webhooks.addresses import resolve
 from service.webhooks.connection import Resolve
 from service.webhooks.outbox import Delivery
-from service.webhooks.sender import MAX_ANSWER_BYTES, Answer, Post
+from service.webhooks.sender import MAX_ANSWER_BYTES, SendResult, WebhookSender
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_" + base64.b64encode(b"o" * 32).decode()
@@ -38,14 +38,14 @@ def post(
     allow_private: bool = True,
     resolve: Resolve = resolve,
     tls: ssl.SSLContext | None = None,
-) -> Answer:
+) -> SendResult:
     context = tls or ssl.create_default_context()
-    return Post(context, timeout, allow_private, resolve)(delivery(url, secrets=secrets))
+    return WebhookSender(context, timeout, allow_private, resolve).send(delivery(url, secrets=secrets))
 
 
 def test_a_message_is_posted_as_the_specification_says() -> None:
     with receiving(200) as receiver:
-        assert post(receiver.url) == Answer(200)
+        assert post(receiver.url) == SendResult(200)
 
     (came,) = receiver.received
     assert came.path == "/hooks?shop=1"
@@ -100,7 +100,7 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
     with receiving() as receiver, receiving() as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        assert post(receiver.url) == Answer(204)
+        assert post(receiver.url) == SendResult(204)
 
     assert proxy.received == []
 
@@ -131,7 +131,7 @@ def test_an_answer_whose_body_trickles_in_has_said_its_status() -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"
     with receiving(lambda handler: trickle(handler, head)) as receiver:
         started = time.monotonic()
-        assert post(receiver.url, timeout=1.0) == Answer(200)
+        assert post(receiver.url, timeout=1.0) == SendResult(200)
 
     assert time.monotonic() - started < 5
 
@@ -156,7 +156,7 @@ def test_of_a_huge_answer_little_is_read() -> None:
             written.append(handler.wfile.write(bytes(100_000)))
 
     with receiving(pour) as receiver:
-        assert post(receiver.url) == Answer(200)
+        assert post(receiver.url) == SendResult(200)
 
     # What the sockets hold, not what was sent: the kernel buffers a few megabytes.
     assert sum(written) < 50_000_000
@@ -226,7 +226,7 @@ def test_retry_after_is_read_as_seconds_or_against_the_receivers_own_clock(
         handler.end_headers()
 
     with receiving(respond) as receiver:
-        assert post(receiver.url) == Answer(503, retry_after=seconds)
+        assert post(receiver.url) == SendResult(503, retry_after=seconds)
 
 
 # Where a message must not go
@@ -268,7 +268,7 @@ def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_is_ask
         return ["127.0.0.1"]
 
     with receiving() as receiver:
-        assert post(f"http://shop.invalid:{port_of(receiver)}/hooks", resolve=once) == Answer(204)
+        assert post(f"http://shop.invalid:{port_of(receiver)}/hooks", resolve=once) == SendResult(204)
 
     # No resolver knows this name: another look-up would have failed.
     assert asked == ["shop.invalid"]
@@ -278,7 +278,7 @@ def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_is_ask
 def test_where_one_address_does_not_answer_the_next_is_tried() -> None:
     with receiving() as receiver:
         url = f"http://shop.invalid:{port_of(receiver)}/"
-        assert post(url, resolve=lambda *_: ["127.0.0.2", "127.0.0.1"]) == Answer(204)
+        assert post(url, resolve=lambda *_: ["127.0.0.2", "127.0.0.1"]) == SendResult(204)
 
 
 def test_a_name_that_does_not_resolve_is_an_error() -> None:
@@ -334,7 +334,7 @@ def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(tmp_pa
         wrong = post(f"https://other.example:{port_of(receiver)}/", tls=trusting, resolve=here)
         untrusted = post(f"https://shop.example:{port_of(receiver)}/", resolve=here)
 
-    assert right == Answer(204)
+    assert right == SendResult(204)
     assert wrong.error is not None
     assert "certificate is not valid for 'other.example'" in wrong.error
     assert untrusted.error is not None

@@ -33,7 +33,7 @@ from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 from service.storage.signing import UrlSigner
 from service.worker.run import JobRunner
-from tests.service.jobs.test_transitions import Shop
+from tests.support.shop import Shop
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
 
