@@ -6,29 +6,24 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
-from pipeline.background.best_of import search
-from pipeline.background.free import FreeSite
-from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, box_in, pinned
+from pipeline.background.ground import make_ground
+from pipeline.background.pinned import box_in, is_pinned
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
-from pipeline.compositing.composite import apply_shadow, composite
-from pipeline.compositing.effects import ProductEffects, product_effects
+from pipeline.compositing.composite import composite
 from pipeline.compositing.light_wrap import wrapped
 from pipeline.compositing.place import place
-from pipeline.compositing.shadow import contact_shadow
 from pipeline.core.networks import Networks, Progress
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits, Spec
-from pipeline.core.types import Cutout, Rgb
+from pipeline.core.types import Cutout, Photo
 from pipeline.cutout.cache import Cache, CutoutCache
 from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import encode
 from pipeline.delivery.report import inspect
 from pipeline.photo.decode import decode
-from pipeline.scene.layout import TOP_DOWN, Layout, fit
+from pipeline.scene.layout import TOP_DOWN, fit
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
@@ -104,52 +99,16 @@ def swap(
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)
-    shared = shares(spec, cutout)
-    white = spec.preset.background == "white" or spec.scene.kind == "white"
-    mark = spec.preset.digital_source_type
-    if white and mark:
-        # No pixel is generated: the preset's AI mark would be untrue. IPTC's term for real elements put together.
-        mark = "compositeCapture"
-    # what the photo says of itself stays true of the product in it
-    mark = stronger(mark, photo.digital_source_type)
+    mark = mark_of(spec, photo)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     with stages("place"):
         placed, placing_warnings = place(cutout, box, width, height)
-    seed, tried, cache_status = spec.seed, list[dict[str, Any]](), "computed"
     with stages("background"):
-        layout: Layout | None = None
-        effects: ProductEffects | None = None
-        background: Rgb | None = None
-        if spec.preset.background == "transparent":
-            pass
-        elif white:
-            background = np.ones((height, width, 3), np.float32)
-        elif shared:
-            one = pinned(spec, width, height, networks, stages.step, control=control, cache=cache)
-            layout, background, seed, tried, cache_status = (
-                one.layout,
-                one.background,
-                one.seed,
-                one.tried,
-                one.cache_status,
-            )
-            effects = product_effects(placed, layout, ())
-        else:
-            site = FreeSite.of(spec, photo, cutout, placed)
-            best = search(spec, site, placed.alpha, networks.generator, stages.step, control=control)
-            layout, background, effects = best.layout, best.background, best.effects
-            seed, tried = best.seed, best.tried
+        ground = make_ground(spec, photo, cutout, placed, networks, stages.step, control=control, cache=cache)
     with stages("shadow"):
-        if background is not None and effects is not None:
-            if shared:
-                lay = effects.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)
-            else:
-                lay = effects.at(width, height)
-            background = lay(background)
-        elif background is not None and spec.preset.shadow and "bottom" not in cutout.cut_sides:
-            background = apply_shadow(background, contact_shadow(placed.alpha))
+        background = ground.with_effects()
     with stages("composite"):
-        edged = placed if background is None or layout is None else wrapped(placed, background)
+        edged = wrapped(placed, background) if background is not None and ground.is_scene else placed
         picture = composite(edged, background)
     with stages("encode"):
         reserve = credentials.reserve if credentials else 0
@@ -158,8 +117,9 @@ def swap(
             encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark))
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
-        provenance |= {"kept_seed": seed, "attempts": len(tried), "tried": tried}
-        provenance |= {"cutout": cutouts.cache_status, "background": cache_status, "pinned": shared}
+        provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
+        provenance |= {"cutout": cutouts.cache_status, "background": ground.cache_status}
+        provenance["pinned"] = is_pinned(spec, cutout)
         report = inspect(
             encoded.data,
             spec=spec,
@@ -183,6 +143,16 @@ def swap(
     )
 
 
+def mark_of(spec: Spec, photo: Photo) -> str | None:
+    """Return the IPTC term, DigitalSourceType, that the file is marked with; None where nothing is to be said."""
+    mark = spec.preset.digital_source_type
+    if spec.is_white and mark:
+        # No pixel is generated: the preset's AI mark would be untrue. IPTC's term for real elements put together.
+        mark = "compositeCapture"
+    # what the photo says of itself stays true of the product in it
+    return stronger(mark, photo.digital_source_type)
+
+
 def product_box(cutout: Cutout, spec: Spec, width: int, height: int) -> tuple[float, float, float, float]:
     """Return where the product's tight box goes on the canvas, pixels: left, top, right, bottom.
 
@@ -192,18 +162,9 @@ def product_box(cutout: Cutout, spec: Spec, width: int, height: int) -> tuple[fl
         tight = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
         x, y = cutout.origin
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
-    if shares(spec, cutout):
+    if is_pinned(spec, cutout):
         return box_in(spec, cutout.aspect, width, height)
     return fit(spec.preset, cutout.aspect, width, height, cutout.cut_sides, top_down=spec.scene.kind in TOP_DOWN)
-
-
-def shares(spec: Spec, cutout: Cutout) -> bool:
-    """Tell whether the product gets the spec's pinned background.
-
-    One that its photo cuts does not: it goes to the canvas's side, where the cut is not seen, and no pinned place is.
-    """
-    scene = spec.preset.background == "scene" and spec.scene.kind != "white"
-    return spec.pinned and scene and not cutout.cut_sides
 
 
 class _Stages:

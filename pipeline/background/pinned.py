@@ -18,7 +18,7 @@ from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Networks, painting
 from pipeline.core.spec import Spec
-from pipeline.core.types import Rgb
+from pipeline.core.types import Cutout, Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.scene.composition import compose
@@ -97,6 +97,15 @@ def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
         y = bottom
     w = h * product_aspect
     return x - w / 2, y - h, x + w / 2, y
+
+
+def is_pinned(spec: Spec, cutout: Cutout) -> bool:
+    """Tell whether the product gets the spec's pinned background.
+
+    One that its photo cuts does not: it goes to the canvas's side, where the cut is not seen, and no pinned place is.
+    """
+    scene = spec.preset.background == "scene" and spec.scene.kind != "white"
+    return spec.pinned and scene and not cutout.cut_sides
 
 
 def pinned(

@@ -10,12 +10,12 @@ from pipeline.colour.spaces import LUMINANCE
 from pipeline.core.parallel import THREADS
 from pipeline.geometry.ray import Bounds, Field, Triple
 from pipeline.geometry.solids import Caster
-from pipeline.light.first_light import DOME_SAMPLES, KEY_SAMPLES, LightTracer
+from pipeline.light.first_light import BLOCK, DOME_SAMPLES, KEY_SAMPLES, LightTracer
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
-#: Places whose rays are followed together: their arrays stay in the cache.
-_BLOCK = 12000
+#: Channels of the direct light, all of it and what the caster leaves: the key light's power, the tubes' linear RGB.
+_KEY, _KEY_REMAINING, _TUBES, _TUBES_REMAINING = 0, 1, slice(2, 5), slice(5, 8)
 
 
 def blocked_share(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:
@@ -27,7 +27,7 @@ def blocked_share(layout: Layout, width: int, height: int, caster: Caster, aroun
     geometry = trace(layout, width, height)
     lights = LightTracer(layout, geometry)
     where = np.flatnonzero(lights.receives_light.reshape(-1))
-    blocks = np.array_split(where, max(1, where.size // _BLOCK))
+    blocks = np.array_split(where, max(1, where.size // BLOCK))
     tracer = _ShadowTracer(lights, caster, around)
 
     def whole(compute: Callable[[NDArray[np.intp]], Field], channels: int) -> Field:
@@ -39,8 +39,10 @@ def blocked_share(layout: Layout, width: int, height: int, caster: Caster, aroun
 
     direct = whole(tracer.direct, 8)
     rig = layout.rig
-    key = [lights.shared(direct[..., channel])[..., None] * (rig.key * rig.key_tint) for channel in (0, 1)]
-    light, remaining = key[0] + direct[..., 2:5], key[1] + direct[..., 5:8]
+    key = [
+        lights.shared(direct[..., channel])[..., None] * (rig.key * rig.key_tint) for channel in (_KEY, _KEY_REMAINING)
+    ]
+    light, remaining = key[0] + direct[..., _TUBES], key[1] + direct[..., _TUBES_REMAINING]
     # Radiance of what a ray of the dome meets; the last is the open dome, which index -1 finds.
     fill = (rig.fill * rig.fill_tint)[None]
     seen, seen_remaining = (
@@ -70,9 +72,9 @@ class _ShadowTracer:
         out = np.zeros((block.size, 8), np.float32)
         towards = self._towards(point)
         for way, power in self.lights.key_rays(point, normal, pattern):
-            out[:, 0] += power
+            out[:, _KEY] += power
             power[self._blocked(point, way, towards, power > 0, 1.0)] = 0
-            out[:, 1] += power
+            out[:, _KEY_REMAINING] += power
         out[:, :2] /= KEY_SAMPLES
         for part in self.lights.layout.parts:
             if part.role != "tube":
@@ -83,8 +85,8 @@ class _ShadowTracer:
                 both[0] += power
                 power[self._blocked(point, way, towards, power > 1e-4, 0.97)] = 0
                 both[1] += power
-            out[:, 2:5] += both[0][:, None] * radiance
-            out[:, 5:] += both[1][:, None] * radiance
+            out[:, _TUBES] += both[0][:, None] * radiance
+            out[:, _TUBES_REMAINING] += both[1][:, None] * radiance
         return out
 
     def dome(self, block: NDArray[np.intp], seen: Field, remaining: Field) -> Field:

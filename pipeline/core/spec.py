@@ -116,6 +116,11 @@ class Spec:
     #: The background is made without the product, the same for all.
     pinned: bool = False
 
+    @property
+    def is_white(self) -> bool:
+        """Whether the product is laid on plain white, so that no background is generated."""
+        return self.preset.background == "white" or self.scene.kind == "white"
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -8,7 +8,7 @@ from scipy.ndimage import label, uniform_filter
 from pipeline.core.errors import NoSubject
 from pipeline.core.resample import grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb
-from pipeline.cutout.warnings import doubts
+from pipeline.cutout.warnings import assess_cutout
 
 #: Parts smaller than this share of the largest are specks.
 SPECK = 0.01
@@ -36,13 +36,15 @@ def extract_foreground(photo: Photo, alpha: Alpha, *, agreement: float, ambiguou
     if box is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
     height, width = alpha.shape
-    doubt = doubts(
+    quality = assess_cutout(
         photo.rgb, alpha, agreement=agreement, ambiguous_share=ambiguous_share, from_file_alpha=photo.alpha is not None
     )
     left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
     alpha = np.ascontiguousarray(alpha[top:bottom, left:right])
     rgb = own_colours(photo, alpha, (left, top))
-    return Cutout(rgb, alpha, doubt.confidence, doubt.warnings, doubt.cut_sides, (left, top), doubt.filled_hole_share)
+    return Cutout(
+        rgb, alpha, quality.confidence, quality.warnings, quality.cut_sides, (left, top), quality.filled_hole_share
+    )
 
 
 def own_colours(photo: Photo, alpha: Alpha, origin: tuple[int, int]) -> Rgb:

@@ -1,4 +1,4 @@
-"""What may be wrong with a cut-out, found without knowing the truth: how sure it is, and what is worth a look.
+"""Warnings: what may be wrong with a cut-out, found without the truth: how sure it is, and what is worth a look.
 
 Everything is measured at about SIDE pixels; the numbers were set on the 71 photos of `benchmarks/picture/quality.py`.
 """
@@ -13,7 +13,7 @@ from scipy.ndimage import binary_dilation, binary_opening, distance_transform_ed
 from pipeline.colour.spaces import srgb_to_lab
 from pipeline.core.types import Alpha, Rgb8
 
-#: Longer side in pixels, or up to twice that, at which doubts are looked for.
+#: Longer side in pixels, or up to twice that, at which warnings are looked for.
 SIDE = 320
 #: A side of the photo that the product covers over more than this share of its length cuts it.
 CUT_SHARE = 0.01
@@ -32,8 +32,8 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Doubts:
-    """What a cut-out is worth."""
+class CutoutQuality:
+    """The quality of a cut-out: what it is worth, and what to warn of."""
 
     #: 0–1.
     confidence: float
@@ -45,10 +45,10 @@ class Doubts:
     filled_hole_share: float
 
 
-def doubts(
+def assess_cutout(
     rgb: Rgb8, alpha: Alpha, *, agreement: float = 1.0, ambiguous_share: float = 0.0, from_file_alpha: bool = False
-) -> Doubts:
-    """Judge the H×W alpha of an H×W×3 photo.
+) -> CutoutQuality:
+    """Assess a cut-out: the H×W alpha of an H×W×3 photo.
 
     `agreement` and `ambiguous_share` are the segmentation's. `from_file_alpha`: the alpha is the file's own, so nothing
     was guessed and only what is plain in it is told.
@@ -66,7 +66,7 @@ def doubts(
         "enclosed_background_suspected": filled > MAX_ENCLOSED,
         "low_confidence": sure < LOW_CONFIDENCE,
     }
-    return Doubts(sure, tuple(code for code, holds in found.items() if holds), cut_sides, round(filled, 4))
+    return CutoutQuality(sure, tuple(code for code, holds in found.items() if holds), cut_sides, round(filled, 4))
 
 
 def several_subjects(cover: Alpha) -> bool:

@@ -32,6 +32,8 @@ KEY_SAMPLES = 14
 DOME_SAMPLES = 14
 #: How much of the light that falls on them the parts in the dome's way give back, beyond their own direct light.
 BOUNCE = 0.85
+#: Places whose rays are followed together: their arrays stay in the cache.
+BLOCK = 12000
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class LightTracer:
         """Return H×W×3 radiance over albedo and H×W occlusion."""
         rig = self.layout.rig
         where = np.flatnonzero(self.receives_light.reshape(-1))
-        blocks = np.array_split(where, max(1, where.size // 12000))
+        blocks = np.array_split(where, max(1, where.size // BLOCK))
         key = np.zeros(self.part.size, np.float32)
         tubes = np.zeros((self.part.size, 3), np.float32)
         with ThreadPoolExecutor(THREADS) as pool:
@@ -141,7 +143,10 @@ class LightTracer:
         return total / np.float32(KEY_SAMPLES)
 
     def key_rays(self, point: Triple, normal: Triple, pattern: NDArray[np.uint8]) -> Iterator[tuple[Triple, Field]]:
-        """Give, for each of KEY_SAMPLES, the ways to the key light, one length long, and what comes along them."""
+        """Give, for each of KEY_SAMPLES, the ways to the key light, one length long, and what comes along them.
+
+        What comes is the caller's to change.
+        """
         rig = self.layout.rig
         centre, target = np.asarray(rig.position, np.float32), np.asarray(rig.target, np.float32)
         axis = centre - target
@@ -195,7 +200,10 @@ class LightTracer:
         return total
 
     def tube_rays(self, part: Part, point: Triple, normal: Triple) -> Iterator[tuple[Triple, Field]]:
-        """Give, for each point of a tube, the ways to it and what comes along them, over the tube's radiance."""
+        """Give, for each point of a tube, the ways to it and what comes along them, over the tube's radiance.
+
+        What comes is the caller's to change.
+        """
         places, weight = tube_points(part)
         for place in places:
             way = (place[0] - point[0], place[1] - point[1], place[2] - point[2])

@@ -36,7 +36,7 @@ HIDES = 2.5
 def mirror(layout: Layout, geometry: Geometry, out: Field) -> None:
     """Mix what stands on a polished floor into it, upside down: more at flat angles (Schlick 1994), softer farther."""
     for index, part in enumerate(layout.parts):
-        if part.gloss < 0.2 or not isinstance(part.solid, Floor) or not (geometry.part == index).any():
+        if part.gloss < MIN_GLOSS or not isinstance(part.solid, Floor) or not (geometry.part == index).any():
             continue
         height, width = geometry.surface.shape
         scale = max(1, round(max(height, width) / 640))

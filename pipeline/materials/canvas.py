@@ -1,9 +1,8 @@
 """A picture that discs are painted on: linear light, antialiased by signed distance in canvas heights."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+from pipeline.geometry.ray import Field
 
 
 class Canvas:

@@ -4,10 +4,9 @@ Frequencies are in cycles per tile. The same seed gives the same pattern at any 
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-Field = NDArray[np.float32]
+from pipeline.geometry.ray import Field
 
 #: How many canvas heights a square tile covers.
 TILE = 1.6

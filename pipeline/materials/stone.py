@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.spatial import cKDTree
 
-from pipeline.materials.noise import TILE, Field, crack_distance, noise, smoothstep, upsample_tile
+from pipeline.geometry.ray import Field
+from pipeline.materials.noise import TILE, crack_distance, noise, smoothstep, upsample_tile
 
 #: N×2, and N.
 Places = NDArray[np.float64]

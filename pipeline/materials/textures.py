@@ -7,7 +7,8 @@ and frequencies in cycles per tile unless said otherwise.
 import numpy as np
 
 from pipeline.core.spec import Finish
-from pipeline.materials.noise import TILE, Field, noise, smoothstep, upsample_tile
+from pipeline.geometry.ray import Field
+from pipeline.materials.noise import TILE, noise, smoothstep, upsample_tile
 from pipeline.materials.stone import concrete, marble, terrazzo
 
 #: Boards of a wooden floor across a tile.

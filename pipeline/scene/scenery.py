@@ -10,7 +10,7 @@ from pipeline.geometry.panels import Opening, Panel
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.furniture import Furniture
-from pipeline.scene.layout import Layout, Part
+from pipeline.scene.layout import FOCAL, Layout, Part
 from pipeline.scene.rig import shifted, through_leaves
 
 #: Where the wall may be, z in canvas heights, nearest and farthest.
@@ -82,7 +82,7 @@ class Scenery:
     def niche(self) -> Layout:
         """A stand before an arched recess in the wall, whose inside has the second colour; the floor has the third."""
         left, top, right, bottom = self.empty.product
-        scale = (2.2 - self.wall) / 2.2
+        scale = (FOCAL - self.wall) / FOCAL
         furniture = self._furniture(level=0.0, used=3, back=self.wall)
         level = furniture.stand() if self.furnished else 0.0
         half = float(np.clip(0.56 * (right - left) + 0.1, 0.24, 0.4 * self.empty.aspect)) * scale
@@ -141,7 +141,7 @@ class Scenery:
     def _tubes(self, slot: int, level: float) -> list[Part]:
         left, top, right, bottom = self.empty.product
         z = self.wall + 0.09
-        scale = (2.2 - z) / 2.2
+        scale = (FOCAL - z) / FOCAL
         half = (
             float(np.clip(0.66 * max(right - left, 0.7 * (bottom - top)), 0.2, min(0.42 * self.empty.aspect, 0.45)))
             * scale
@@ -195,7 +195,7 @@ class Scenery:
         furniture = self._furniture(level=0.0, used=2, back=-1.4, ground=dunes)
         if self.furnished:
             if furniture.wanted:
-                half = float(np.sqrt(0.06 * self.empty.aspect / np.pi)) * (2.2 + 8.2) / 2.2
+                half = float(np.sqrt(0.06 * self.empty.aspect / np.pi)) * (FOCAL + 8.2) / FOCAL
                 side = float(self.rng.uniform(-0.3, 0.3)) * self.empty.aspect * 4.7
                 y = float(self.empty.camera[1]) + 0.02 * half
                 parts.append(

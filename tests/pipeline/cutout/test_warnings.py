@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.cutout.warnings import doubts
+from pipeline.cutout.warnings import assess_cutout
 from tests.support.still_life import still_life
 
 Array = NDArray[np.float32]
@@ -24,7 +24,7 @@ def painted(alpha: Array, ground: tuple[int, int, int] = (150, 152, 155)) -> NDA
 
 def test_a_clean_cut_out_is_sure_and_raises_no_doubt() -> None:
     rgb, alpha = still_life()
-    found = doubts(rgb, alpha, agreement=1, ambiguous_share=0.02)
+    found = assess_cutout(rgb, alpha, agreement=1, ambiguous_share=0.02)
     assert found.confidence > 0.9
     assert found.warnings == ()
     assert found.filled_hole_share == 0
@@ -33,7 +33,7 @@ def test_a_clean_cut_out_is_sure_and_raises_no_doubt() -> None:
 def test_a_handle_whose_hole_was_filled_is_suspected_and_lowers_the_confidence() -> None:
     solid = disc(400, 200, 200, 120)
     ring = solid - disc(400, 200, 200, 60)
-    found = doubts(painted(ring), solid)
+    found = assess_cutout(painted(ring), solid)
     assert "enclosed_background_suspected" in found.warnings
     assert found.filled_hole_share == pytest.approx(0.25, abs=0.05)
     assert found.confidence < 0.7
@@ -41,43 +41,43 @@ def test_a_handle_whose_hole_was_filled_is_suspected_and_lowers_the_confidence()
 
 def test_the_same_handle_cut_open_is_not_suspected() -> None:
     ring = disc(400, 200, 200, 120) - disc(400, 200, 200, 60)
-    assert "enclosed_background_suspected" not in doubts(painted(ring), ring).warnings
+    assert "enclosed_background_suspected" not in assess_cutout(painted(ring), ring).warnings
 
 
 def test_a_file_with_its_own_alpha_is_not_second_guessed() -> None:
     solid = disc(400, 200, 200, 120)
     ring = solid - disc(400, 200, 200, 60)
-    found = doubts(painted(ring), solid, from_file_alpha=True)
+    found = assess_cutout(painted(ring), solid, from_file_alpha=True)
     assert found.confidence == 1
     assert "enclosed_background_suspected" not in found.warnings
 
 
 def test_two_things_apart_are_several_subjects_and_a_crumb_is_not() -> None:
     large, other, crumb = disc(400, 120, 200, 80), disc(400, 310, 200, 60), disc(400, 310, 200, 15)
-    assert "several_subjects" in doubts(painted(large + other), large + other).warnings
-    assert "several_subjects" not in doubts(painted(large + crumb), large + crumb).warnings
+    assert "several_subjects" in assess_cutout(painted(large + other), large + other).warnings
+    assert "several_subjects" not in assess_cutout(painted(large + crumb), large + crumb).warnings
 
 
 def test_glass_is_suspected_by_its_half_transparent_inside_and_a_soft_edge_is_not() -> None:
     solid = disc(400, 200, 200, 120)
     glass = solid * np.float32(0.5) + disc(400, 200, 200, 60) * np.float32(0.5)
-    assert "transparent_material_suspected" in doubts(painted(glass), glass).warnings
+    assert "transparent_material_suspected" in assess_cutout(painted(glass), glass).warnings
     v, u = np.mgrid[:400, :400]
     soft = np.clip((120 - np.hypot(u - 200, v - 200)) / 8 + 0.5, 0, 1).astype(np.float32)
-    assert "transparent_material_suspected" not in doubts(painted(soft), soft).warnings
+    assert "transparent_material_suspected" not in assess_cutout(painted(soft), soft).warnings
 
 
 @pytest.mark.parametrize(("turns", "side"), [(0, "bottom"), (1, "right"), (2, "top"), (3, "left")])
 def test_a_product_that_the_photo_cuts_is_told_with_its_side(turns: int, side: str) -> None:
     rgb, alpha = still_life(cut=True)
-    found = doubts(np.rot90(rgb, turns).copy(), np.rot90(alpha, turns).copy())
+    found = assess_cutout(np.rot90(rgb, turns).copy(), np.rot90(alpha, turns).copy())
     assert found.cut_sides == (side,)
     assert "subject_touches_edge" in found.warnings
 
 
 def test_confidence_falls_when_the_two_looks_disagree_or_the_network_cannot_decide() -> None:
     rgb, alpha = still_life()
-    sure = doubts(rgb, alpha, agreement=1, ambiguous_share=0.03)
-    assert doubts(rgb, alpha, agreement=0.4, ambiguous_share=0.03).confidence < sure.confidence
-    unsure = doubts(rgb, alpha, agreement=0.5, ambiguous_share=0.6)
+    sure = assess_cutout(rgb, alpha, agreement=1, ambiguous_share=0.03)
+    assert assess_cutout(rgb, alpha, agreement=0.4, ambiguous_share=0.03).confidence < sure.confidence
+    unsure = assess_cutout(rgb, alpha, agreement=0.5, ambiguous_share=0.6)
     assert "low_confidence" in unsure.warnings

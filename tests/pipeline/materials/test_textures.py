@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.core.spec import Finish
-from pipeline.materials.noise import TILE, Field, noise, upsample_tile
+from pipeline.geometry.ray import Field
+from pipeline.materials.noise import TILE, noise, upsample_tile
 from pipeline.materials.textures import mapped, swatch
 
 TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish != "plain"]

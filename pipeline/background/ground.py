@@ -1,0 +1,86 @@
+"""The ground that a product is laid on: nothing, white, the spec's pinned background or one made for this product."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from pipeline.background.best_of import search
+from pipeline.background.free import FreeSite
+from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, is_pinned, pinned
+from pipeline.colour.palette import PaletteControl
+from pipeline.compositing.composite import apply_shadow
+from pipeline.compositing.effects import product_effects
+from pipeline.compositing.shadow import contact_shadow
+from pipeline.core.networks import Networks
+from pipeline.core.spec import Spec
+from pipeline.core.types import Cutout, Photo, Placed, Rgb
+from pipeline.cutout.cache import Cache
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A background without the product, and what the product does to it."""
+
+    #: H×W×3 sRGB in [0, 1]; None for a transparent picture.
+    picture: Rgb | None
+    #: Lays the product's shadow and mirror image on such a picture.
+    effects: Callable[[Rgb], Rgb]
+    #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Selection` has them.
+    seed: int
+    tried: list[dict[str, Any]]
+    cache_status: Literal["computed", "cached"]
+    #: It is a scene, whose light falls on the product's edge.
+    is_scene: bool
+
+    def with_effects(self) -> Rgb | None:
+        """Return the picture with the product's effects; None for a transparent one."""
+        return None if self.picture is None else self.effects(self.picture)
+
+
+def make_ground(
+    spec: Spec,
+    photo: Photo,
+    cutout: Cutout,
+    placed: Placed,
+    networks: Networks,
+    on_step: Callable[[float], None],
+    *,
+    control: PaletteControl,
+    cache: Cache | None = None,
+) -> Ground:
+    """Return the ground that a spec asks for, for a product that was cut out of a photo and placed on the canvas.
+
+    `on_step` never goes back. Raises as `pipeline.background.paint.paint` does.
+    """
+    height, width = placed.alpha.shape
+    if spec.preset.background == "transparent":
+        return Ground(None, _unchanged, spec.seed, [], "computed", is_scene=False)
+    if spec.is_white:
+        soft = spec.preset.shadow and "bottom" not in cutout.cut_sides
+        white = np.ones((height, width, 3), np.float32)
+
+        def shadowed(picture: Rgb) -> Rgb:
+            return apply_shadow(picture, contact_shadow(placed.alpha))
+
+        return Ground(white, shadowed if soft else _unchanged, spec.seed, [], "computed", is_scene=False)
+    if is_pinned(spec, cutout):
+        one = pinned(spec, width, height, networks, on_step, control=control, cache=cache)
+        there = product_effects(placed, one.layout, ())
+
+        def near(picture: Rgb) -> Rgb:
+            return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
+
+        return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True)
+    site = FreeSite.of(spec, photo, cutout, placed)
+    best = search(spec, site, placed.alpha, networks.generator, on_step, control=control)
+
+    def everywhere(picture: Rgb) -> Rgb:
+        return best.effects.at(width, height)(picture)
+
+    return Ground(best.background, everywhere, best.seed, best.tried, "computed", is_scene=True)
+
+
+def _unchanged(picture: Rgb) -> Rgb:
+    return picture

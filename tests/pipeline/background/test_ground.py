@@ -1,0 +1,53 @@
+"""What a product is laid on: nothing, plain white, or a scene with the product's effects."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.background.ground import Ground, make_ground
+from pipeline.colour.palette import PaletteControl
+from pipeline.core.spec import Spec
+from pipeline.core.types import Cutout, Placed
+from tests.support.still_life import networks, photo, preset, spec, still_life
+
+SIDE = 96
+
+
+def ground(asked: Spec, *, cut: bool = False) -> Ground:
+    rgb, alpha = still_life(SIDE, SIDE, cut=cut)
+    colours = rgb.astype(np.float32) / np.float32(255)
+    cutout = Cutout(colours, alpha, 1.0, (), ("bottom",) if cut else ())
+    rows, columns = np.nonzero(alpha > 0.5)
+    box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+    placed = Placed(colours, alpha, box, 1.0)
+    control = PaletteControl(retries=0)
+    return make_ground(asked, photo(rgb), cutout, placed, networks(), lambda done: None, control=control)
+
+
+def test_a_transparent_picture_has_no_ground() -> None:
+    found = ground(spec(place=preset((SIDE, SIDE), "transparent")))
+    assert found.picture is None
+    assert found.with_effects() is None
+    assert not found.is_scene
+
+
+@pytest.mark.parametrize(("shadow", "cut"), [(True, False), (False, False), (True, True)])
+def test_white_is_shadowed_where_the_place_allows_it_and_the_foot_is_seen(shadow: bool, cut: bool) -> None:
+    place = replace(preset((SIDE, SIDE), "white"), shadow=shadow)
+    found = ground(spec(place=place), cut=cut)
+    shown = found.with_effects()
+    assert shown is not None
+    assert found.picture is not None
+    assert (found.picture == 1).all()
+    assert (shown.min() < 1) == (shadow and not cut)
+    assert (found.tried, found.is_scene) == ([], False)
+
+
+def test_a_scene_is_darker_where_the_product_takes_its_light() -> None:
+    found = ground(spec("sweep", place=preset((SIDE, SIDE))))
+    shown = found.with_effects()
+    assert shown is not None
+    assert found.picture is not None
+    assert shown.mean() < found.picture.mean()
+    assert (len(found.tried), found.seed, found.cache_status, found.is_scene) == (1, 1, "computed", True)
