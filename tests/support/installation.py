@@ -16,6 +16,7 @@ from benchmarks.storm import installation
 from benchmarks.storm.fleet import Fleet, Member
 from benchmarks.storm.installation import Installation
 from service.accounts.clients import Accounts, Client
+from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
 from service.diagnostics.audit import Finding, audit
@@ -66,7 +67,12 @@ class House:
         key = f"uploads/{self.client.id}/{next(self._numbers)}.png"
         self.sources.put(key, photo, "image/png")
         spec = stored_spec(
-            scene_type="white", mood="calm", dominant_colors=[], output_preset="transparent_cutout", seed=1
+            load_catalogue(),
+            scene_type="white",
+            mood="calm",
+            dominant_colors=[],
+            output_preset="transparent_cutout",
+            seed=1,
         )
         accepted = self.intake.create(
             NewJob(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
