@@ -27,6 +27,7 @@ from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.queue import JobQueue
 from service.jobs.records import Job, Render
 from service.jobs.transitions import Jobs
+from service.jobs.worker_registry import WorkerRegistry
 from service.storage.buckets import open_buckets
 
 #: Short, so that what waits for them does not take long.
@@ -58,6 +59,7 @@ class House:
         self.jobs = Jobs(self.engine, lease=self.settings.lease, max_attempts=self.settings.max_attempts)
         self.sources, self.renders = open_buckets(self.settings)
         self.job_queue = JobQueue(self.settings.queue_url)
+        self.worker_registry = WorkerRegistry(self.settings.queue_url)
         self.queue: Any = Redis.from_url(self.settings.queue_url)
         self.client: Client = Accounts(self.engine).add(f"house-{ULID()}", credits=1000)[0]
         self._numbers = itertools.count()
@@ -113,7 +115,7 @@ class House:
         """Wait until every worker has a process that takes jobs."""
 
         def announced() -> bool:
-            there = {worker["pid"] for worker in self.job_queue.workers()}
+            there = {worker["pid"] for worker in self.worker_registry.workers()}
             processes = [worker.process for worker in self.workers]
             return all(process is not None and process.pid in there for process in processes)
 
