@@ -1,13 +1,15 @@
-"""A spec as the jobs table keeps it, and back: names, colours and a seed, resolved against the catalogue."""
+"""A spec as the jobs table keeps it, and back: whole, so that no later catalogue changes an accepted job."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.core.spec import Spec
+from pipeline.core.spec import Mood, Preset, Scene, Spec
 from service.catalogue.catalogue import Catalogue, quotable
+from service.catalogue.toml_records import record_from_json, record_to_json
 
 
 def stored_spec(
+    catalogue: Catalogue,
     *,
     scene_type: str,
     mood: str,
@@ -17,7 +19,10 @@ def stored_spec(
     style_words: Sequence[str] = (),
     pinned: bool = False,
 ) -> dict[str, Any]:
-    """Return the JSON that `resolve_spec` reads. Colours are #rrggbb, the seed is 0 to 2**31 - 1."""
+    """Return the JSON that `resolve_spec` reads: what was asked, and the catalogue's records of it.
+
+    Colours are #rrggbb, the seed is 0 to 2**31 - 1. Raises ValueError or KeyError for what the catalogue refuses.
+    """
     return {
         "scene_type": scene_type,
         "mood": mood,
@@ -26,20 +31,43 @@ def stored_spec(
         "seed": seed,
         "style_words": list(style_words),
         "pinned": pinned,
+        "records": {
+            "scene": record_to_json(catalogue.scene(scene_type)),
+            "mood": record_to_json(catalogue.mood(mood)),
+            "preset": record_to_json(catalogue.preset(output_preset)),
+        },
     }
 
 
 def resolve_spec(stored: dict[str, Any], catalogue: Catalogue) -> Spec:
-    """Return the spec with its catalogue entries. Raises ValueError or KeyError for what the catalogue refuses."""
+    """Return the spec as it was stored; the catalogue is asked for jobs from before the records were stored with them.
+
+    Raises ValueError or KeyError for records that can't be read, and for what the catalogue refuses.
+    """
+    scene, mood, preset = _records(stored, catalogue)
     return Spec(
-        scene=catalogue.scene(stored["scene_type"]),
-        mood=catalogue.mood(stored["mood"]),
+        scene=scene,
+        mood=mood,
         palette=tuple(stored["dominant_colors"]),
-        preset=catalogue.preset(stored["output_preset"]),
+        preset=preset,
         seed=stored["seed"],
         # A job from before brands has neither.
         style_words=style_of(stored.get("style_words", ())),
         pinned=stored.get("pinned", False),
+    )
+
+
+def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood, Preset]:
+    if "records" not in stored:
+        names = stored["scene_type"], stored["mood"], stored["output_preset"]
+        return catalogue.scene(names[0]), catalogue.mood(names[1]), catalogue.preset(names[2])
+    records = stored["records"]
+    if not isinstance(records, dict) or set(records) != {"scene", "mood", "preset"}:
+        raise ValueError("records: scene, mood and preset belong here, and nothing else.")
+    return (
+        record_from_json(Scene, records["scene"]),
+        record_from_json(Mood, records["mood"]),
+        record_from_json(Preset, records["preset"]),
     )
 
 

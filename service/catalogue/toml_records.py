@@ -1,10 +1,10 @@
-"""TOML tables to the frozen records of `pipeline.core.spec`, strictly: what isn't understood is named in an error."""
+"""TOML tables and JSON to the frozen records of `pipeline.core.spec`, strictly: errors name what isn't understood."""
 
 import json
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -42,8 +42,26 @@ def read_records(file: str, text: str, table: str, kind: type[Record]) -> list[R
     entries = document.get(table, [])
     if not isinstance(entries, list) or not entries:
         raise ValueError(f"{file}: {table}: at least one [[{table}]] table is needed.")
-    adapter = TypeAdapter(validated(kind, frozen=True, config=ConfigDict(extra="forbid", strict=True)))
+    adapter = _adapter(kind)
     return [_record(file, table, index, entry, kind, adapter) for index, entry in enumerate(entries)]
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """Return the JSON object that `record_from_json` reads."""
+    whole: dict[str, Any] = json.loads(json.dumps(asdict(record)))  # tuples become the lists that a database gives back
+    return whole
+
+
+def record_from_json(kind: type[Record], value: Any) -> Record:
+    """Return the record of a JSON object, as `record_to_json` wrote it, in this release or one before.
+
+    A field that has come since has its default. Raises ValueError naming the key for an unknown or missing one, and for
+    a value of another type.
+    """
+    try:
+        return _typed(kind, value, _adapter(kind))
+    except ValidationError as error:
+        raise ValueError(f"{kind.__name__.lower()}: {_first_fault(error)}") from error
 
 
 def _record(file: str, table: str, index: int, entry: Any, kind: type[Record], adapter: TypeAdapter[Any]) -> Record:
@@ -53,17 +71,29 @@ def _record(file: str, table: str, index: int, entry: Any, kind: type[Record], a
         # TOML has no null: what these leave out is None
         entry = dict.fromkeys(_NULLABLE) | entry
     try:
-        # through JSON, where strict mode takes a list for a tuple; str() writes a bare TOML date as it was read
-        made = adapter.validate_json(json.dumps(entry, default=str))
+        record = _typed(kind, entry, adapter)
     except ValidationError as error:
-        # a misspelt key is both unknown and missing: the first tells more
-        first = min(error.errors(), key=lambda fault: fault["type"] != "unexpected_keyword_argument")
-        raise ValueError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
-    # pydantic made a subclass of its own; the pipeline gets the plain record
-    record = kind(**{field.name: getattr(made, field.name) for field in fields(kind)})
+        raise ValueError(f"{where}: {_first_fault(error)}") from error
     for key, fault in _faults(record):
         raise ValueError(f"{where}: {key}: {fault}.")
     return record
+
+
+def _typed(kind: type[Record], entry: Any, adapter: TypeAdapter[Any]) -> Record:
+    # through JSON, where strict mode takes a list for a tuple; str() writes a bare TOML date as it was read
+    made = adapter.validate_json(json.dumps(entry, default=str))
+    # pydantic made a subclass of its own; the pipeline gets the plain record
+    return kind(**{field.name: getattr(made, field.name) for field in fields(kind)})
+
+
+def _adapter(kind: type[Record]) -> TypeAdapter[Any]:
+    return TypeAdapter(validated(kind, frozen=True, config=ConfigDict(extra="forbid", strict=True)))
+
+
+def _first_fault(error: ValidationError) -> str:
+    # a misspelt key is both unknown and missing: the first tells more
+    first = min(error.errors(), key=lambda fault: fault["type"] != "unexpected_keyword_argument")
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
 
 
 def _faults(record: Scene | Mood | Preset) -> Iterator[tuple[str, str]]:

@@ -63,7 +63,7 @@ jobs = sa.Table(
     sa.Column("id", sa.String(26), primary_key=True),
     sa.Column("request_id", sa.ForeignKey("request_logs.request_id"), nullable=False, unique=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
-    # The resolved spec: scene, mood, palette, preset, seed. The worker adds nothing of its own.
+    # The resolved spec: scene, mood and preset as records, palette, seed. The worker adds nothing of its own.
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("source_key", sa.String(512), nullable=False),
     sa.Column("credits_cost", sa.Integer, nullable=False),

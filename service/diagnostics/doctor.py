@@ -7,6 +7,7 @@ from rich.console import Console
 
 from service.database.engine import create_engine, is_migrated
 from service.jobs.queue import JobQueue, QueueUnavailable
+from service.jobs.worker_registry import WorkerRegistry
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import ObjectError
@@ -49,7 +50,7 @@ def _queue(settings: Settings) -> str:
         return "embedded Valkey, started by `backdrop up`"
     queue = JobQueue(settings.queue_url)
     try:
-        workers = queue.workers()
+        workers = WorkerRegistry(settings.queue_url).workers()
         waiting = queue.size()
     except QueueUnavailable as error:
         raise RuntimeError(f"does not answer: {error}") from error

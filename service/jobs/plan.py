@@ -25,9 +25,10 @@ class Resolved:
     source_key: str
     preset: Preset
 
-    def spec(self) -> dict[str, Any]:
-        """Return the spec as the jobs table keeps it, with a seed."""
+    def spec(self, catalogue: Catalogue) -> dict[str, Any]:
+        """Return the spec as the jobs table keeps it, with a seed and the catalogue's records."""
         return stored_spec(
+            catalogue,
             scene_type=self.request.scene_type,
             mood=self.request.mood,
             dominant_colors=self.request.dominant_colors,

@@ -4,7 +4,6 @@ The API sends by name and imports no actor; the worker (`service.worker.main`) d
 """
 
 import contextlib
-import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -104,50 +103,29 @@ class JobQueue:
             options={"redis_message_id": redis_id},
             message_timestamp=current_millis(),
         )
-        with _translated():
+        with queue_errors():
             self._broker.do_enqueue(QUEUE, redis_id, message.encode())
 
     def pending_job_ids(self) -> set[str]:
         """Return the ids of the jobs whose message no worker has fetched yet. Raises QueueUnavailable."""
-        with _translated():
+        with queue_errors():
             ids: list[bytes] = self._redis.lrange(f"dramatiq:{QUEUE}", 0, -1)
         return {redis_id.decode(errors="replace").partition(":")[0] for redis_id in ids}
 
     def size(self) -> int:
         """Count the messages that are queued or being worked on. Raises QueueUnavailable."""
-        with _translated():
+        with queue_errors():
             return int(self._redis.hlen(f"dramatiq:{QUEUE}.msgs"))
 
     def check(self) -> None:
         """Raise QueueUnavailable unless the server answers."""
-        with _translated():
+        with queue_errors():
             self._redis.ping()
-
-    def workers(self) -> list[dict[str, Any]]:
-        """Return what each live worker said of itself. Raises QueueUnavailable."""
-        with _translated():
-            keys = sorted(self._redis.scan_iter(match=f"{_WORKER_KEY}*"))
-            said = self._redis.mget(keys) if keys else []
-        return [json.loads(text) for text in said if text]
-
-
-_WORKER_KEY = "backdrop:worker:"
-#: A worker that has been silent this long, in seconds, is no longer listed.
-HEARTBEAT_TTL = 30
-
-
-def register_worker(client: Any, name: str, about: dict[str, Any]) -> None:
-    """Register a worker, with its device and networks, for HEARTBEAT_TTL seconds. Raises RedisError."""
-    client.set(f"{_WORKER_KEY}{name}", json.dumps(about), ex=HEARTBEAT_TTL)
-
-
-def unregister_worker(client: Any, name: str) -> None:
-    """Take a worker off the list. Raises RedisError."""
-    client.delete(f"{_WORKER_KEY}{name}")
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def queue_errors() -> Iterator[None]:
+    """Raise QueueUnavailable for whatever the queue server's client raises."""
     try:
         yield
     except RedisError as error:

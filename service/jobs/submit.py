@@ -73,7 +73,7 @@ class Submit:
             workflow=SWAP_WORKFLOW,
             body=request.model_dump(mode="json"),
             body_sha256=body_sha256,
-            spec=resolved.spec(),
+            spec=resolved.spec(self.catalogue),
             source_key=resolved.source_key,
             credits_cost=resolved.preset.credits,
             pilot_brand=request.pilot_brand,

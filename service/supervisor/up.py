@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 
 from service.database.engine import create_engine, migrate
-from service.jobs.queue import JobQueue, QueueUnavailable
+from service.jobs.queue import QueueUnavailable
+from service.jobs.worker_registry import WorkerRegistry
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
 from service.supervisor.valkey import NoQueueServer, start_valkey
@@ -105,16 +106,16 @@ def _wait_until_ready(
     """Return once the API takes requests and a worker has loaded its networks. Raises CannotStart."""
     import httpx
 
-    queue = JobQueue(settings.queue_url)
+    registry = WorkerRegistry(settings.queue_url)
     end = time.monotonic() + timeout
-    known = {worker["name"] for worker in queue.workers()}  # left over from a run that was killed
+    known = {worker["name"] for worker in registry.workers()}  # left over from a run that was killed
     while not stopping.wait(0.1):
         for child in children:
             if child.exit_status is not None:
                 raise CannotStart(f"{child.name} stopped with status {child.exit_status}:\n{child.log_tail()}")
         try:
             ready = httpx.get(f"{address}/health/ready", timeout=5).status_code == 200
-            working = any(worker["name"] not in known for worker in queue.workers())
+            working = any(worker["name"] not in known for worker in registry.workers())
         except (httpx.HTTPError, QueueUnavailable):
             continue
         if ready and working:

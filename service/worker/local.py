@@ -36,6 +36,7 @@ def build_spec(
         raise SpecInvalid("--color: at most six colours.")
     try:
         stored = stored_spec(
+            catalogue,
             scene_type=catalogue.scene(scene).name,
             mood=catalogue.mood(mood).name,
             dominant_colors=[parse_colour(colour) for colour in colours],

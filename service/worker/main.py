@@ -12,28 +12,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import dramatiq
-from redis.exceptions import RedisError
 from ulid import ULID
 
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
 from service.database.engine import create_engine
-from service.jobs.queue import (
-    ACTOR,
-    HEARTBEAT_TTL,
-    QUEUE,
-    build_broker,
-    register_worker,
-    sender_client,
-    unregister_worker,
-    worker_client,
-)
+from service.jobs.queue import ACTOR, QUEUE, build_broker, worker_client
 from service.jobs.transitions import Jobs
+from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
@@ -89,29 +78,6 @@ def _arm_watchdog(seconds: float | None) -> None:
         faulthandler.dump_traceback_later(seconds, exit=True)
 
 
-@dataclass(frozen=True)
-class WorkerHeartbeat:
-    """The heartbeat of this worker: keeps it on the list that `backdrop doctor` and `backdrop up` read."""
-
-    client: Any
-    name: str
-    about: dict[str, Any]
-
-    def beat(self) -> None:
-        """Send one heartbeat; a queue server that is away is no reason to die."""
-        try:
-            register_worker(self.client, self.name, self.about)
-        except RedisError as error:
-            logger.warning("the heartbeat was not sent: %s", error)
-
-    def stop(self) -> None:
-        """Take the worker off the list."""
-        try:
-            unregister_worker(self.client, self.name)
-        except RedisError as error:
-            logger.warning("the worker was not taken off the list: %s", error)
-
-
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_networks) -> int:
     """Run until SIGTERM or SIGINT; returns the exit status. `load` gives the networks."""
     stopping = threading.Event()
@@ -132,7 +98,7 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_networ
     worker = boot(settings, networks, stopping=stopping, credentials=credentials)
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), **networks.versions}
-    heartbeat = WorkerHeartbeat(sender_client(settings.queue_url), name, about)
+    heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
     worker.start()
     heartbeat.beat()
     logger.info("ready for jobs")

@@ -52,6 +52,7 @@ class JobRunner:
     sources: Bucket
     renders: Bucket
     registry: ObjectRegistry
+    #: For jobs from before their records were stored with them.
     catalogue: Catalogue
     networks: Networks
     limits: Limits

@@ -15,6 +15,7 @@ from ulid import ULID
 from benchmarks.storm import installation
 from benchmarks.storm.fleet import Fleet, Member
 from service.accounts.clients import Accounts, Client
+from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.engine import create_engine
 from service.diagnostics.audit import Finding, audit
@@ -25,6 +26,7 @@ from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.queue import JobQueue
 from service.jobs.records import Job, Render
 from service.jobs.transitions import Jobs
+from service.jobs.worker_registry import WorkerRegistry
 from service.storage.buckets import open_buckets
 
 #: Short, so that what waits for them does not take long.
@@ -56,6 +58,7 @@ class Installation:
         self.jobs = Jobs(self.engine, lease=self.settings.lease, max_attempts=self.settings.max_attempts)
         self.sources, self.renders = open_buckets(self.settings)
         self.job_queue = JobQueue(self.settings.queue_url)
+        self.worker_registry = WorkerRegistry(self.settings.queue_url)
         self.queue: Any = Redis.from_url(self.settings.queue_url)
         self.client: Client = Accounts(self.engine).add(f"house-{ULID()}", credits=1000)[0]
         self._numbers = itertools.count()
@@ -65,7 +68,12 @@ class Installation:
         key = f"uploads/{self.client.id}/{next(self._numbers)}.png"
         self.sources.put(key, photo, "image/png")
         spec = stored_spec(
-            scene_type="white", mood="calm", dominant_colors=[], output_preset="transparent_cutout", seed=1
+            load_catalogue(),
+            scene_type="white",
+            mood="calm",
+            dominant_colors=[],
+            output_preset="transparent_cutout",
+            seed=1,
         )
         accepted = self.intake.create(
             NewJob(str(ULID()), self.client.id, "background-swap-with-spec", {}, "", spec, key, credits_cost=1)
@@ -106,7 +114,7 @@ class Installation:
         """Wait until every worker has a process that takes jobs."""
 
         def announced() -> bool:
-            there = {worker["pid"] for worker in self.job_queue.workers()}
+            there = {worker["pid"] for worker in self.worker_registry.workers()}
             processes = [worker.process for worker in self.workers]
             return all(process is not None and process.pid in there for process in processes)
 

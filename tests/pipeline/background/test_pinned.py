@@ -37,7 +37,6 @@ from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, product_box, swap
-from service.catalogue.catalogue import load_catalogue
 from service.database.clock import db_now
 from service.database.tables import stored_objects
 from service.settings import Settings
@@ -291,13 +290,15 @@ def test_where_nothing_is_painted_nothing_is_pinned(background: str, tmp_path: P
 
 
 def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
-    caller: Caller, settings: Settings, http: Any
+    caller: Caller, settings: Settings, http: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    submit = http.app.state.submit
+    monkeypatch.setattr(http.app.state, "submit", replace(submit, catalogue=small(submit.catalogue)))
     other = Caller(http, settings, f"{caller.client.name}-other"[:100], credits=10)
     painter = Darkener()
     worker = Worker(caller.engine, settings.home, Networks(by_colour, painter, {"segmenter": "1", "generator": "1"}))
     cache_for = client_caches(settings, worker.renders, worker.runner.registry)
-    runner = replace(worker.runner, cache_for=cache_for, catalogue=small(load_catalogue()))
+    runner = replace(worker.runner, cache_for=cache_for)
     came = []
     for client, data in ((caller, PRODUCTS[0]), (caller, PRODUCTS[5]), (other, PRODUCTS[0])):
         profile = {"palette": list(PALETTE), "seed_policy": "pinned", "seed": 4}

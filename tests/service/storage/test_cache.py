@@ -19,7 +19,7 @@ from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, swap
-from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.catalogue import Catalogue
 from service.database.clock import db_now
 from service.database.tables import stored_objects
 from service.diagnostics.audit import Finding
@@ -387,8 +387,10 @@ def small(catalogue: Catalogue) -> Catalogue:
 
 
 def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
-    caller: Caller, settings: Settings, networks: Networks
+    caller: Caller, settings: Settings, networks: Networks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    submit = caller.http.app.state.submit
+    monkeypatch.setattr(caller.http.app.state, "submit", replace(submit, catalogue=small(submit.catalogue)))
     looks: list[int] = []
 
     def counted(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -398,7 +400,7 @@ def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
     counted.side = getattr(networks.segmenter, "side", 640)  # type: ignore[attr-defined]  # as the real one's
     worker = Worker(caller.engine, settings.home, replace(networks, segmenter=counted))
     cache_for = client_caches(settings, worker.renders, ObjectRegistry(caller.engine))
-    runner = replace(worker.runner, cache_for=cache_for, catalogue=small(load_catalogue()))
+    runner = replace(worker.runner, cache_for=cache_for)
     photo = caller.upload(jpeg(still_life(240, 300)[0]))
     source: dict[str, Any] = {"source_image_s3_key": photo}
     renders: list[dict[str, Any]] = []

@@ -19,9 +19,9 @@ from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
-from service.catalogue.catalogue import load_catalogue
+from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import stored_spec
-from service.database.tables import stored_objects
+from service.database.tables import jobs, stored_objects
 from service.jobs.intake import Accepted
 from service.jobs.records import Claim, JobStatus
 from service.jobs.transitions import Jobs
@@ -70,7 +70,7 @@ class Worker:
             "output_preset": "open_graph",
             "seed": 5,
         }
-        return self.shop.order(spec=stored_spec(**asked | spec), source_key=key)
+        return self.shop.order(spec=stored_spec(self.runner.catalogue, **asked | spec), source_key=key)
 
     def end(self, accepted: Accepted) -> tuple[str, str | None]:
         job = self.shop.job(accepted)
@@ -157,7 +157,14 @@ def test_a_photo_that_can_not_be_used_fails_at_once_and_is_refunded(worker: Work
 
 def test_a_photo_that_vanished_fails_and_is_refunded(worker: Worker) -> None:
     accepted = worker.shop.order(
-        spec=stored_spec(scene_type="podium", mood="calm", dominant_colors=[], output_preset="open_graph", seed=1),
+        spec=stored_spec(
+            worker.runner.catalogue,
+            scene_type="podium",
+            mood="calm",
+            dominant_colors=[],
+            output_preset="open_graph",
+            seed=1,
+        ),
         source_key="uploads/none.jpg",
     )
     worker.runner.run(accepted.job_id)
@@ -246,6 +253,42 @@ def test_a_picture_is_written_down_before_it_can_be_there(
     worker.runner.run(worker.order().job_id)
 
     assert store.known == [True]
+
+
+def small(catalogue: Catalogue, width: int, height: int) -> Catalogue:
+    """The catalogue with open_graph in another size."""
+    place = replace(catalogue.presets["open_graph"], size=(width, height))
+    return replace(catalogue, presets={**catalogue.presets, place.name: place})
+
+
+def test_a_job_runs_by_the_catalogue_that_it_was_accepted_under(worker: Worker) -> None:
+    whole = worker.runner.catalogue
+    accepted_under = small(whole, 240, 126)
+    worker.runner = replace(worker.runner, catalogue=accepted_under)
+    jobs_of_one_spec = [worker.order() for _ in range(3)]
+    named = jobs_of_one_spec[2]
+    with worker.shop.engine.begin() as connection:  # as a release wrote it that stored names alone
+        row = jobs.c.id == named.job_id
+        spec = connection.execute(sa.select(jobs.c.spec).where(row)).scalar_one()
+        spec = {name: value for name, value in spec.items() if name != "records"}
+        connection.execute(jobs.update().where(row).values(spec=spec))
+
+    later = small(whole, 64, 64)
+    without = {name: scene for name, scene in later.scenes.items() if name != "podium"}
+    renders = []
+    for accepted, catalogue in zip(
+        jobs_of_one_spec, [accepted_under, replace(later, scenes=without), accepted_under], strict=True
+    ):
+        worker.runner = replace(worker.runner, catalogue=catalogue)
+        worker.runner.run(accepted.job_id)
+        assert worker.end(accepted) == ("SUCCESS", None)
+        found = worker.shop.jobs.get(accepted.job_id, client_id=worker.shop.client.id)
+        assert found is not None
+        assert found[1] is not None
+        renders.append((found[1].width, found[1].height, found[1].sha256))
+
+    assert renders[0][:2] == (240, 126)
+    assert renders == 3 * renders[:1]
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> None:

@@ -1,0 +1,110 @@
+"""A job's stored spec: whole, read back strictly, and still read from rows that hold names alone."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipeline.core.spec import Spec
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.specs import resolve_spec, stored_spec
+
+CATALOGUE = load_catalogue()
+EMPTY = Catalogue(scenes={}, moods={}, presets={})
+
+
+def stored(scene: str = "podium", mood: str = "calm", preset: str = "shopify_product") -> dict[str, Any]:
+    """Return a spec as it comes back from a row."""
+    spec = stored_spec(
+        CATALOGUE,
+        scene_type=scene,
+        mood=mood,
+        dominant_colors=["#e8c7b8"],
+        output_preset=preset,
+        seed=7,
+        style_words=["linen"],
+        pinned=True,
+    )
+    whole: dict[str, Any] = json.loads(json.dumps(spec))
+    assert whole == spec, "a row gives back what was put in"
+    return whole
+
+
+def named(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return it as it was before the records were stored with it."""
+    return {name: value for name, value in spec.items() if name != "records"}
+
+
+def test_every_record_of_the_catalogue_comes_back_as_it_was() -> None:
+    for scene in CATALOGUE.scenes.values():
+        assert resolve_spec(stored(scene=scene.name), EMPTY).scene == scene
+    for mood in CATALOGUE.moods.values():
+        assert resolve_spec(stored(mood=mood.name), EMPTY).mood == mood
+    for preset in CATALOGUE.presets.values():
+        assert resolve_spec(stored(preset=preset.name), EMPTY).preset == preset
+
+
+def test_a_spec_in_the_caller_s_words_comes_back_as_it_was() -> None:
+    spec = stored(scene="A marble counter, “quoted”", mood="like early snow")
+
+    assert resolve_spec(spec, EMPTY) == resolve_spec(named(spec), CATALOGUE)
+
+
+def test_a_stored_spec_does_not_follow_the_catalogue() -> None:
+    podium, calm = CATALOGUE.scenes["podium"], CATALOGUE.moods["calm"]
+    place = CATALOGUE.presets["shopify_product"]
+    changed = Catalogue(
+        scenes={"podium": replace(podium, kind="sweep", prompt="another place")},
+        moods={"calm": replace(calm, warmth=1.0)},
+        presets={"shopify_product": replace(place, size=(64, 64))},
+    )
+
+    for later in (changed, EMPTY):
+        spec = resolve_spec(stored(), later)
+        assert (spec.scene, spec.mood, spec.preset) == (podium, calm, place)
+        assert (spec.palette, spec.seed, spec.pinned) == (("#e8c7b8",), 7, True)
+
+
+def test_a_row_of_names_alone_is_looked_up() -> None:
+    old = named(stored())
+
+    assert resolve_spec(old, CATALOGUE) == resolve_spec(stored(), EMPTY)
+    for later in ("style_words", "pinned"):
+        del old[later]
+    spec: Spec = resolve_spec(old, CATALOGUE)
+    assert (spec.style_words, spec.pinned) == ("", False)
+
+
+def test_a_field_that_has_come_since_has_its_default() -> None:
+    spec = stored()
+    del spec["records"]["mood"]["warmth"]
+
+    assert resolve_spec(spec, EMPTY).mood == replace(CATALOGUE.moods["calm"], warmth=0.0)
+
+
+@pytest.mark.parametrize(
+    ("record", "change", "said"),
+    [
+        ("scene", {"kind": "cathedral"}, "kind"),
+        ("scene", {"palette": "#ffffff"}, "palette"),
+        ("scene", {"height": 1}, "height"),
+        ("mood", {"softness": "0.5"}, "softness"),
+        ("mood", {"title": None}, "title"),
+        ("preset", {"credits": 1.5}, "credits"),
+        ("preset", {"size": [1, 2, 3]}, "size"),
+        ("preset", {"rules": [{"name": "one"}]}, "rules"),
+    ],
+)
+def test_a_record_that_is_not_understood_is_refused_by_its_key(record: str, change: dict[str, Any], said: str) -> None:
+    spec = stored()
+    spec["records"][record] |= change
+
+    with pytest.raises(ValueError, match=rf"^{record}: {said}"):
+        resolve_spec(spec, CATALOGUE)
+
+
+@pytest.mark.parametrize("records", [None, [], {}, {"scene": {}}])
+def test_records_that_are_not_whole_are_refused(records: Any) -> None:
+    with pytest.raises(ValueError, match="records"):
+        resolve_spec(stored() | {"records": records}, CATALOGUE)
