@@ -1,4 +1,4 @@
-"""What became of a pair: a picture with the measurements that people ask for, or a reason."""
+"""The outcome of a pair: a picture with the measurements that people ask for, or a reason."""
 
 from dataclasses import dataclass
 from typing import Any
