@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-EXTENSIONS = {"jpeg": "jpg"}
+_EXTENSIONS = {"jpeg": "jpg"}
+
+
+def file_name(stem: str, kind: str) -> str:
+    """Return the name of a picture's file. `kind`: a render's format, such as "jpeg"."""
+    return f"{stem}.{_EXTENSIONS.get(kind, kind)}"
 
 
 @dataclass(frozen=True)
