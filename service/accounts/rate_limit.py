@@ -1,4 +1,4 @@
-"""How many submits a client may send in a window, counted on the queue server and so by all API processes together."""
+"""The rate limit on submits, counted on the queue server and so by all API processes together."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""Admission: what is refused for being too much, before anything is charged, and what answers say of the rate."""
+"""Admission control: what is refused for being too much, before it is charged, and what answers say of the rate."""
 
 from typing import Any
 

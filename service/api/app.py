@@ -1,4 +1,4 @@
-"""The API process, put together: the one place that builds what its routes use."""
+"""The composition root of the API process: the one place that builds what its routes use."""
 
 import logging
 from importlib.metadata import version

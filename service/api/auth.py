@@ -1,4 +1,4 @@
-"""Who calls: bearer keys, and Shopify's signature over the raw body."""
+"""Authentication: bearer keys, and Shopify's signature over the raw body."""
 
 import base64
 import hashlib

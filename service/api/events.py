@@ -1,4 +1,4 @@
-"""Following a job: a stream of Server-Sent Events, https://html.spec.whatwg.org/multipage/server-sent-events.html."""
+"""Server-Sent Events: a stream that follows a job, https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
 import time
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.list_routes`, `.file_routes` have more."""
+"""The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.lists` and `.files` have more."""
 
 from typing import Annotated
 

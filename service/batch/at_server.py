@@ -18,7 +18,7 @@ from backdrop_client import (
     Unauthorized,
 )
 from service.batch.maker import Tell
-from service.batch.manifest.outcome import EXTENSIONS, Failed, Failure, Made, measurements
+from service.batch.manifest.outcome import Failed, Failure, Made, file_name, measurements
 from service.batch.manifest.pairs import Pair
 from service.batch.manifest.photos import Photo, read_unchanged
 from service.batch.manifest.state import State
@@ -40,7 +40,7 @@ class RemoteMaker:
             if job.error is not None:
                 raise Failure(job.error.code, job.error.message, job_id=job.job_id, job_over=True)
             render = job.expect_render()
-            file = f"{pair.stem}.{EXTENSIONS.get(render.format, render.format)}"
+            file = file_name(pair.stem, render.format)
             tell("download", 1.0)
             await self._backdrop.download(render, self._out / file)
         except Refused as error:

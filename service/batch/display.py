@@ -1,4 +1,4 @@
-"""What a batch shows while it runs: how far it is, what runs now, when it will be over, what has failed."""
+"""The progress display of a batch: how far it is, what runs now, when it will be over, what has failed."""
 
 from types import TracebackType
 from typing import Self

@@ -15,7 +15,7 @@ from pipeline.core.networks import Networks
 from pipeline.swap import swap
 from service.batch.maker import Tell
 from service.batch.manifest.files import write_whole
-from service.batch.manifest.outcome import EXTENSIONS, Failure, Made, measurements
+from service.batch.manifest.outcome import Failure, Made, file_name, measurements
 from service.batch.manifest.pairs import Pair
 from service.batch.manifest.photos import read_unchanged
 from service.batch.manifest.state import FOLDER
@@ -108,7 +108,7 @@ class LocalMaker:
             raise Failure("spec_invalid", str(error)) from error
         except PipelineError as error:
             raise Failure(error.code, str(error)) from error
-        file = f"{pair.stem}.{EXTENSIONS.get(render.format, render.format)}"
+        file = file_name(pair.stem, render.format)
         write_whole(self._out / file, render.data)
         return Made(
             file=file,

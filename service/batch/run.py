@@ -1,4 +1,4 @@
-"""Running a batch: who goes when, and what became of each."""
+"""The scheduler of a batch: who goes when, and what became of each."""
 
 import asyncio
 import logging

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from service.batch.manifest.outcome import file_name
 from service.cli.remote import remote, remote_options
 
 if TYPE_CHECKING:
     from backdrop_client import Brand, Job, Render
-
-_EXTENSIONS = {"jpeg": "jpg"}
 
 limit_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
@@ -100,7 +99,7 @@ def download_render(public_id: str, output: Path | None, url: str | None, key: s
     """Write a render to a file, checked against its SHA-256."""
     with remote(url, key) as backdrop:
         render = backdrop.render(public_id)
-        output = output or Path(f"{render.public_id}.{_EXTENSIONS.get(render.format, render.format)}")
+        output = output or Path(file_name(render.public_id, render.format))
         backdrop.download(render, output)
     click.echo(f"{output}  {render.width}x{render.height}  {render.bytes:,} bytes  seed {render.seed}")
 

@@ -1,4 +1,4 @@
-"""The checked connection: httpcore's sockets, kept out of the operator's own network and within bounds.
+"""Protection against SSRF: httpcore's sockets, kept out of the operator's own network and within bounds.
 
 The host is resolved once, every address of it is checked, and the connection goes to one that was checked: a name that
 answers otherwise a moment later changes nothing. TLS still verifies the host's name.

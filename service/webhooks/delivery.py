@@ -1,4 +1,4 @@
-"""Delivering: the sweep's second thread. It claims messages that are due, posts them, and writes what came of it.
+"""The delivery loop: the sweep's second thread. It claims messages that are due, posts them, and writes the results.
 
 Each message is posted by a thread of its own; this one alone talks to the database. A slow receiver holds no
 connection, and an answer outlives a database that is away for a moment.

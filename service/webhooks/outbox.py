@@ -1,4 +1,4 @@
-"""The outbox: messages that are written with a job's end, and held here until their receiver has them.
+"""The transactional outbox: messages that are written with a job's end, and held until their receiver has them.
 
     waiting ──2xx──▶ delivered
        │ ├─────────▶ failed     the last attempt did not get through
@@ -63,7 +63,7 @@ class AttemptResult:
 _WAITING = deliveries.c.state == DeliveryState.WAITING
 _ENABLED = webhooks.c.disabled_at.is_(None)
 _DUE = sa.and_(_WAITING, _ENABLED, deliveries.c.next_attempt_at <= db_now())
-#: What is true of every message that is over.
+#: Columns of a message in an end state.
 _OVER: dict[str, Any] = {"ended_at": db_now(), "lease_token": None, "next_attempt_at": None}
 #: What a receiver is told of a render: nothing that expires.
 _RENDER = ("public_id", "output_preset", "width", "height", "format", "bytes", "sha256")

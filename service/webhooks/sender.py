@@ -1,4 +1,4 @@
-"""One message, signed and posted: one request, no redirects, no proxy, no cookie, and little of the answer read."""
+"""The webhook sender: one signed POST a message, no redirects, no proxy, no cookie, and little of the answer read."""
 
 import contextlib
 import ssl

@@ -1,4 +1,4 @@
-"""Checking what a batch asks for before anything is sent or loaded, all at once, each error with its key."""
+"""Validation of what a batch asks for, before anything is sent or loaded, all at once, each error with its key."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any

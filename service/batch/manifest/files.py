@@ -1,4 +1,4 @@
-"""Files of a batch: there whole, or not at all."""
+"""Atomic writes: a batch's files are there whole, or not at all."""
 
 import secrets
 from pathlib import Path

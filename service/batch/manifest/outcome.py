@@ -1,9 +1,14 @@
-"""What became of a pair: a picture with the measurements that people ask for, or a reason."""
+"""The outcome of a pair: a picture with the measurements that people ask for, or a reason."""
 
 from dataclasses import dataclass
 from typing import Any
 
-EXTENSIONS = {"jpeg": "jpg"}
+_EXTENSIONS = {"jpeg": "jpg"}
+
+
+def file_name(stem: str, kind: str) -> str:
+    """Return the name of a picture's file. `kind`: a render's format, such as "jpeg"."""
+    return f"{stem}.{_EXTENSIONS.get(kind, kind)}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a batch remembers, so that the same command goes on where it stopped, wherever that was.
+"""The checkpoint of a batch: what it remembers, so that the same command goes on where it stopped, wherever that was.
 
 A line of JSON for each event, written through to the disk before the next step; the newest line of a kind counts. A
 line that was cut off is none.

@@ -1,6 +1,7 @@
 """Brands: what they take and refuse, whose they are, and what a request that names one gets from it."""
 
 import threading
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -64,7 +65,8 @@ def test_a_brand_is_made_replaced_listed_and_deleted(caller: Caller) -> None:
     assert replaced.json()["palette"] == ["#008080"]
     assert (replaced.json()["style_words"], replaced.json()["default_preset"]) == ([], None)
     assert (replaced.json()["seed"], replaced.json()["created_at"]) == (brand["seed"], brand["created_at"])
-    assert replaced.json()["updated_at"] >= brand["updated_at"]
+    # As times: on a whole second the text has no fraction, and sorts after one that has.
+    assert datetime.fromisoformat(replaced.json()["updated_at"]) >= datetime.fromisoformat(brand["updated_at"])
 
     put(caller, "Acme")
     assert [one["name"] for one in caller.get("/v1/brands").json()["items"]] == ["Acme", "Lumen & Öl"]
