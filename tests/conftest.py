@@ -12,11 +12,12 @@ from litestar.testing import TestClient
 from benchmarks.storm import servers
 from pipeline.core.networks import Networks
 from service.api.app import create_app
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Objects
 from tests.support.caller import Caller
+from tests.support.databases import database_name, migrated_database, migrated_engine
 from tests.support.served import Served, serve
 
 
@@ -60,15 +61,23 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def new_database(server: str, name: str) -> str:
     """Make an empty database on a PostgreSQL server and return its URL."""
-    name = "test_" + "".join(c if c.isalnum() else "_" for c in name.lower())[-40:]
-    return servers.make_database(server, name)
+    return servers.make_database(server, database_name(name))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of each kind, that of `engine`."""
+    if request.param == "postgresql":
+        return migrated_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    migrated_engine(Settings(database_url=url)).dispose()
+    return url
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
+def engine(migrated_url: str) -> Iterator[sa.Engine]:
     """A migrated database of each kind."""
-    engine = create_engine(Settings(database_url=database_url).sqlalchemy_url)
-    migrate(engine)
+    engine = create_engine(Settings(database_url=migrated_url).sqlalchemy_url)
     yield engine
     engine.dispose()
 
@@ -104,9 +113,7 @@ def networks() -> Networks:
 def settings(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Settings:
     """Those of an API on a migrated SQLite database, one for each file of tests."""
     settings = Settings(home=tmp_path_factory.mktemp("api"), queue_url=valkey_url)
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
-    engine.dispose()
+    migrated_engine(settings).dispose()
     return settings
 
 

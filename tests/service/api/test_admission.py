@@ -11,10 +11,10 @@ import pytest
 from litestar.testing import TestClient
 
 from service.api.app import create_app
-from service.database.engine import create_engine, migrate
 from service.settings import Settings
 from tests.service.jobs.test_limits import written
 from tests.support.caller import SWAP, Caller, assert_problem, located
+from tests.support.databases import migrated_engine
 
 
 class Api:
@@ -22,8 +22,7 @@ class Api:
 
     def __init__(self, home: Path, queue_url: str, **limits: Any) -> None:
         self.settings = Settings(home=home, queue_url=queue_url, **limits)
-        self.engine = create_engine(self.settings.sqlalchemy_url)
-        migrate(self.engine)
+        self.engine = migrated_engine(self.settings)
         self.http = TestClient(create_app(self.settings))
 
     def caller(self, name: str, credits: int = 100) -> Caller:

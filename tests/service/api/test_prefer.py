@@ -12,10 +12,10 @@ import pytest
 
 from benchmarks.storm import servers
 from service.schemas.prefer import preferred_wait
-from tests.conftest import new_database
 from tests.service.api.test_events import Api, serve
 from tests.service.jobs.test_transitions import render
 from tests.support.caller import SWAP, located
+from tests.support.databases import migrated_database
 from tests.support.installation import until
 
 
@@ -58,7 +58,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     home = tmp_path_factory.mktemp("prefer")
     url = ""
     if request.param == "postgresql":
-        url = new_database(request.getfixturevalue("postgresql_server"), home.name)
+        url = migrated_database(request.getfixturevalue("postgresql_server"), home.name)
     with serve(home, valkey_url, database_url=url) as one:
         yield one
         one.caller.engine.dispose()

@@ -15,13 +15,13 @@ from ulid import ULID
 from service.accounts.clients import Accounts
 from service.api.app import create_app
 from service.database.commit import OutcomeUnknown, in_transaction, was_written
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
 from service.database.tables import clients, jobs
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from tests.conftest import new_database
+from tests.support.databases import migrated_database, migrated_engine
 
 Cut = Literal["before", "after"]
 
@@ -98,8 +98,7 @@ class Caller:
 
     def __init__(self, settings: Settings, line: Line, http: Any) -> None:
         self.line, self.http = line, http
-        self.engine = create_engine(settings.sqlalchemy_url)
-        migrate(self.engine)
+        self.engine = migrated_engine(settings)
         client, key = Accounts(self.engine).add("caller", credits=10)
         self.headers = {"Authorization": f"Bearer {key}"}
         self.photo = f"uploads/{client.id}/a.png"
@@ -119,7 +118,7 @@ class Caller:
 
 @pytest.fixture
 def caller(postgresql_server: str, valkey_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Caller]:
-    url = sa.make_url(new_database(postgresql_server, tmp_path.name))
+    url = sa.make_url(migrated_database(postgresql_server, tmp_path.name))
     line = Line((str(url.host), int(url.port or 5432)))
     direct = url.render_as_string(hide_password=False)
     queue_url = getattr(request, "param", valkey_url)

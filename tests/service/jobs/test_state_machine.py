@@ -32,8 +32,8 @@ from service.jobs.intake import Accepted, IdempotencyConflict, Order, Orders
 from service.jobs.records import Claim, LeaseLost
 from service.jobs.transitions import Jobs
 from service.settings import Settings
-from tests.conftest import new_database
 from tests.service.jobs.test_transitions import render
+from tests.support.databases import migrated_database
 
 #: Seconds. Time passes in steps of 1000: a lease is over after two of them, an unstarted message lost after one.
 STEP, LEASE, RESEND_AFTER, MAX_WAIT, MAX_ATTEMPTS = 1000.0, 1500.0, 500.0, 2500.0, 2
@@ -276,7 +276,7 @@ def quick_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.
     """A database of each kind; SQLite in memory, where a commit costs no disk."""
     url = "sqlite://"
     if request.param == "postgresql":
-        url = new_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
+        url = migrated_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
     engine = create_engine(Settings(database_url=url).sqlalchemy_url)
     migrate(engine)
     yield engine

@@ -31,6 +31,7 @@ from service.storage.signing import UrlSigner
 from service.supervisor.processes import Part
 from tests.service.jobs.test_transitions import Shop, render
 from tests.support.caller import Caller
+from tests.support.databases import migrated_engine
 
 DAY = 86_400.0
 
@@ -462,8 +463,7 @@ def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired
     tmp_path: Path, valkey_url: str
 ) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url, expire_every=0.1, source_days=1)
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
+    engine = migrated_engine(settings)
     warehouse = Warehouse(engine, *open_buckets(settings))
     with TestClient(create_app(settings)) as http:
         caller = Caller(http, settings, "caller", credits=10)

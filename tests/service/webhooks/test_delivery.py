@@ -21,6 +21,7 @@ from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import DeliveryState, Outbox, Verdict
 from service.webhooks.sender import Answer, Post
 from tests.service.jobs.test_transitions import Shop, render
+from tests.support.databases import migrated_database
 
 WAITING, DELIVERED, FAILED, DROPPED = DeliveryState
 
@@ -356,17 +357,14 @@ def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
     postgresql_server: str, request: pytest.FixtureRequest, tmp_path: Any
 ) -> None:
     """PostgreSQL throws everybody out while a receiver answers, and lets nobody in for a while."""
-    from service.database.engine import migrate
     from service.settings import Settings
-    from tests.conftest import new_database
 
-    url = new_database(postgresql_server, tmp_path.name)
+    url = migrated_database(postgresql_server, tmp_path.name)
     name = url.rpartition("/")[2]
     engine = create_engine(Settings(database_url=url).sqlalchemy_url)
     admin = create_engine(Settings(database_url=postgresql_server).sqlalchemy_url)
     request.addfinalizer(engine.dispose)
     request.addfinalizer(admin.dispose)
-    migrate(engine)
 
     away = threading.Event()
 
