@@ -24,12 +24,18 @@ def database_name(name: str) -> str:
 def migrated_database(server: str, name: str) -> str:
     """Make a migrated database on a PostgreSQL server and return its URL."""
     name, template = database_name(name), _template(server)
+    drop_database(server, name)
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         # FILE_COPY: with fsync off, its checkpoints cost less than a log of every page does.
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
         connection.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
     return server.rpartition("/")[0] + f"/{name}"
+
+
+def drop_database(server: str, name: str) -> None:
+    """Drop a database if it is there: 9 MB of files, hundreds of times, are many seconds of a disk's time."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def migrated_engine(settings: Settings) -> sa.Engine:

@@ -353,12 +353,12 @@ def expire_and_die(url: str, root: Path) -> None:
 
 
 def test_an_expiry_killed_between_object_and_row_is_made_good_by_the_next(
-    engine: sa.Engine, database_url: str, tmp_path: Path
+    engine: sa.Engine, migrated_url: str, tmp_path: Path
 ) -> None:
     warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
     keys = {warehouse.photo(name) for name in "abcd"}
     warehouse.pass_time(1.1)
-    url = Settings(database_url=database_url).sqlalchemy_url
+    url = Settings(database_url=migrated_url).sqlalchemy_url
     process = get_context("spawn").Process(target=expire_and_die, args=[url, tmp_path / "objects" / "sources"])
     process.start()
     process.join()
