@@ -206,7 +206,7 @@ def test_times_are_the_databases_whatever_the_hosts_clocks_say(house: House) -> 
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A time limit that a slow photo keeps on a busy machine too, and a grace time that is soon over."""
     home = tmp_path_factory.mktemp("impatient")
-    with open_house("embedded", home, clocks=(0, 0), time_limit=6.0, stop_grace=4.0) as house:
+    with open_house("embedded", home, clocks=(0, 0), time_limit=5.0, stop_grace=4.0) as house:
         yield house
 
 

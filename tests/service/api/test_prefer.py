@@ -112,7 +112,7 @@ def test_a_job_that_takes_longer_is_told_as_it_stands(api: Api) -> None:
     start = time.monotonic()
     waiting = api.caller.submit(body, Prefer="wait=1")
     assert time.monotonic() - start >= 1.0
-    running, _ = meanwhile(api, api.caller.jobs.claim, body, Prefer="wait=3")
+    running, _ = meanwhile(api, api.caller.jobs.claim, body, Prefer="wait=2")
 
     assert (waiting.status_code, waiting.json()["status"]) == (202, "NOT_STARTED")
     assert (running.status_code, running.json()["status"]) == (202, "IN_PROGRESS")
@@ -194,7 +194,7 @@ def test_a_database_that_goes_away_meanwhile_makes_no_error(tmp_path: Path, valk
                 time.sleep(1)
                 database.kill()
 
-            answer, _ = meanwhile(api, vanish, body, Prefer="wait=5")
+            answer, _ = meanwhile(api, vanish, body, Prefer="wait=4")
             assert (answer.status_code, answer.json()["status"]) == (202, "IN_PROGRESS")
             api.caller.engine.dispose()
 
