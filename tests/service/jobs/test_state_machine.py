@@ -284,13 +284,22 @@ def quick_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.
 
 
 def test_any_order_of_moves_gives_what_the_rules_say(quick_engine: sa.Engine) -> None:
+    check_any_order(quick_engine, EXAMPLES[quick_engine.dialect.name])
+
+
+@pytest.mark.nightly  # thousands of the same runs: the test above has their first hundred
+def test_any_order_of_moves_gives_what_the_rules_say_for_hours(quick_engine: sa.Engine) -> None:
+    check_any_order(quick_engine, 30 * EXAMPLES[quick_engine.dialect.name])
+
+
+def check_any_order(quick_engine: sa.Engine, examples: int) -> None:
     class Here(Shopkeeping):
         engine = quick_engine
 
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=EXAMPLES[quick_engine.dialect.name],
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,
