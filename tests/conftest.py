@@ -12,12 +12,53 @@ from litestar.testing import TestClient
 from benchmarks.storm import servers
 from pipeline.core.networks import Networks
 from service.api.app import create_app
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket
 from tests.support.caller import Caller
+from tests.support.databases import database_name, drop_database, migrated_database, migrated_engine
 from tests.support.served import Served, serve
+
+#: The files that take longest, dearest first: dealt last, one would keep a process busy when the others are done.
+DEAREST = (
+    "system/test_workers.py",
+    "system/test_outages.py",
+    "system/test_webhook_processes.py",
+    "system/test_up.py",
+    "system/test_chaos.py",
+    "system/test_conformance.py",
+    "system/test_crowd.py",
+    "service/api/test_prefer.py",
+    "models/test_models.py",
+    "pipeline/delivery/test_presets.py",
+    "service/jobs/test_state_machine.py",
+    "pipeline/test_golden.py",
+)
+#: Fixtures that start a server; a parameter named for one starts it by `getfixturevalue`.
+SERVERS = {"valkey_url", "postgresql_server", "s3_server", "served"}
+SERVED = {"postgresql", "s3", "embedded", "production"}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark who needs processes of ours: all of `system/`, and what has a server among its fixtures or parameters."""
+    if _file(item).startswith("system/"):
+        item.add_marker("system")
+    parameters = getattr(item, "callspec", None)
+    values = {value for value in parameters.params.values() if isinstance(value, str)} if parameters else set()
+    if SERVERS & set(getattr(item, "fixturenames", ())) or SERVED & values:
+        item.add_marker("servers")
+
+
+@pytest.hookimpl(trylast=True)  # after pytest has put those side by side that share a fixture: a file's own order stays
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the dearest files first, then the rest of `system/`, whose tests mostly wait."""
+    order = {name: number for number, name in enumerate(DEAREST)}
+    items.sort(key=lambda item: order.get(name := _file(item), len(order) + (not name.startswith("system/"))))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -60,15 +101,26 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def new_database(server: str, name: str) -> str:
     """Make an empty database on a PostgreSQL server and return its URL."""
-    name = "test_" + "".join(c if c.isalnum() else "_" for c in name.lower())[-40:]
-    return servers.make_database(server, name)
+    return servers.make_database(server, database_name(name))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated database of each kind, that of `engine`."""
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql_server")
+        yield migrated_database(server, tmp_path.name)
+        drop_database(server, database_name(tmp_path.name))
+    else:
+        url = f"sqlite:///{tmp_path / 'test.db'}"
+        migrated_engine(Settings(database_url=url)).dispose()
+        yield url
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[sa.Engine]:
+def engine(migrated_url: str) -> Iterator[sa.Engine]:
     """A migrated database of each kind."""
-    engine = create_engine(Settings(database_url=database_url).sqlalchemy_url)
-    migrate(engine)
+    engine = create_engine(Settings(database_url=migrated_url).sqlalchemy_url)
     yield engine
     engine.dispose()
 
@@ -104,9 +156,7 @@ def networks() -> Networks:
 def settings(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Settings:
     """Those of an API on a migrated SQLite database, one for each file of tests."""
     settings = Settings(home=tmp_path_factory.mktemp("api"), queue_url=valkey_url)
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
-    engine.dispose()
+    migrated_engine(settings).dispose()
     return settings
 
 

@@ -31,7 +31,7 @@ from service.storage.buckets import open_buckets
 
 #: Short, so that what waits for them does not take long.
 QUICK: dict[str, Any] = {
-    "lease": 4.0,
+    "lease": 2.0,
     "sweep_every": 0.3,
     "resend_after": 3.0,
     "time_limit": 10.0,

@@ -17,11 +17,24 @@ from tests.support.shop import Shop, render
 CHAOS = Path(__file__).resolve().parents[2] / "benchmarks" / "robustness" / "chaos.py"
 
 
-@pytest.mark.parametrize("kind", [["--embedded"], []], ids=["embedded", "production"])
+KINDS = pytest.mark.parametrize("kind", [["--embedded"], []], ids=["embedded", "production"])
+
+
+@KINDS
 def test_a_short_storm_breaks_no_invariant(kind: list[str], tmp_path: Path) -> None:
-    options = ["--seconds", "6", "--jobs", "14", "--every", "0.6", "--seed", "5", "--keep", str(tmp_path)]
+    check_storm(kind, tmp_path, "--seconds", "6", "--jobs", "14", "--every", "0.6")
+
+
+@pytest.mark.nightly  # in the gate: the short one
+@KINDS
+def test_a_long_storm_breaks_no_invariant(kind: list[str], tmp_path: Path) -> None:
+    check_storm(kind, tmp_path, "--seconds", "120", "--jobs", "300", "--every", "0.6")
+
+
+def check_storm(kind: list[str], folder: Path, *weather: str) -> None:
+    options = [*weather, "--seed", "5", "--keep", str(folder)]
     storm = subprocess.run(
-        [sys.executable, str(CHAOS), *options, *kind], capture_output=True, text=True, check=False, timeout=280
+        [sys.executable, str(CHAOS), *options, *kind], capture_output=True, text=True, check=False, timeout=1800
     )
 
     assert storm.returncode == 0, storm.stdout + storm.stderr

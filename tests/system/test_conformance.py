@@ -34,8 +34,10 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield service
 
 
-def test_a_hundred_requests_of_every_kind_are_answered_as_documented(service: Live, tmp_path: Path) -> None:
-    done = conform(service, tmp_path, examples=10, seed=20_261_124)
+# In the gate a hundred requests, the first of each kind; thousands at night.
+@pytest.mark.parametrize("examples", [10, pytest.param(200, marks=pytest.mark.nightly)])
+def test_requests_of_every_kind_are_answered_as_documented(service: Live, tmp_path: Path, examples: int) -> None:
+    done = conform(service, tmp_path, examples=examples, seed=20_261_124)
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     generated, passed = re.findall(r"(\d+) (?:generated|passed), ", done.stdout)[-2:]

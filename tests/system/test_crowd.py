@@ -12,12 +12,11 @@ import sqlalchemy as sa
 
 from benchmarks.storm import servers
 from service.catalogue.catalogue import load_catalogue
-from service.database.engine import create_engine, migrate
 from service.database.tables import jobs, ledger, request_logs
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
-from tests.conftest import new_database
 from tests.support.caller import SWAP, Caller
+from tests.support.databases import migrated_database, migrated_engine
 
 CROWD = 200
 LIMIT = 12  # unfinished jobs of one client
@@ -59,16 +58,14 @@ def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     home = tmp_path_factory.mktemp("crowd")
     url = f"sqlite:///{home / 'test.db'}"
     if request.param == "postgresql":
-        url = new_database(request.getfixturevalue("postgresql_server"), "crowd")
+        url = migrated_database(request.getfixturevalue("postgresql_server"), "crowd")
     return Settings(home=home, database_url=url, queue_url=valkey_url, submit_rate=0, unfinished_limit=LIMIT)
 
 
 @pytest.fixture(scope="module")
 def addresses(settings: Settings) -> Iterator[list[str]]:
     """Where two `backdrop api` processes listen."""
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
-    engine.dispose()
+    migrated_engine(settings).dispose()
     ports = [servers.free_port(), servers.free_port()]
     with ExitStack() as stack:
         parts = []

@@ -18,11 +18,13 @@ import sqlalchemy as sa
 
 from benchmarks.storm.receiver import answer, receiving
 from service.database.clock import db_now
-from service.database.engine import create_engine, migrate, reader
+from service.database.engine import create_engine, reader
 from service.database.tables import deliveries, webhooks
+from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from tests.service.cli.test_cli import run
 from tests.service.webhooks.test_sender import make_server_context
+from tests.support.databases import migrated_engine
 from tests.support.shop import Shop, render
 
 BACKDROP = str(Path(sys.executable).with_name("backdrop"))
@@ -58,8 +60,8 @@ class Sweep:
 
 
 @pytest.fixture
-def sweep(tmp_path: Path, database_url: str, valkey_url: str) -> Sweep:
-    return Sweep(tmp_path, database_url, valkey_url)
+def sweep(tmp_path: Path, migrated_url: str, valkey_url: str) -> Sweep:
+    return Sweep(tmp_path, migrated_url, valkey_url)
 
 
 def until(reached: Callable[[], Any], sweep: Sweep, timeout: float = 120.0) -> Any:
@@ -190,8 +192,7 @@ def test_the_operator_registers_watches_resends_rotates_and_clears(
 ) -> None:
     monkeypatch.setenv("BACKDROP_WEBHOOK_ALLOW_PRIVATE", "true")
     sweep = Sweep(tmp_path, "", valkey_url)
-    engine = create_engine(f"sqlite:///{tmp_path / 'backdrop.db'}")
-    migrate(engine)
+    engine = migrated_engine(Settings(home=tmp_path))
     shop = Shop(engine)
     name = shop.client.name
 

@@ -60,6 +60,7 @@ def test_the_mark_is_read_in_all_of_xmp_s_spellings(packet: Any, term: str | Non
         b":DigitalSourceType=" * 200_000,
         b"<" * 4_000_000,
     ],
+    ids=["many elements", "an element of blanks", "many attributes", "many brackets"],
 )
 def test_a_hostile_packet_costs_seconds_at_most_and_says_nothing(hostile: bytes) -> None:
     started = time.process_time()

@@ -1,7 +1,12 @@
-"""Every preset at its real size: the delivered bytes against the place's rules, by readers that are not ours."""
+"""Every preset: the delivered bytes against the place's rules, by readers that are not ours.
+
+All at their real size, but for the largest scenes: their light costs seconds each, so the gate takes half the size, and
+the nightly lane the whole. What depends on the size, on white, is measured at the whole size in both.
+"""
 
 import io
 import itertools
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -17,7 +22,23 @@ from service.catalogue.catalogue import load_catalogue
 from tests.support.still_life import networks
 
 CATALOGUE = load_catalogue()
-NAMES = list(CATALOGUE.presets)
+#: Scenes of more than two million pixels.
+LARGE = [
+    name
+    for name, preset in CATALOGUE.presets.items()
+    if preset.background == "scene" and preset.size and preset.size[0] * preset.size[1] > 2_100_000
+]
+
+
+def halved(place: Preset) -> Preset:
+    """The same place, were its pictures half as wide and high."""
+    assert place.size is not None
+    width, height = place.size
+    return replace(place, size=(width // 2, height // 2), min_side=place.min_side // 2)
+
+
+PRESETS = {**CATALOGUE.presets, **{f"{name}, halved": halved(CATALOGUE.presets[name]) for name in LARGE}}
+NAMES = [pytest.param(name, marks=[pytest.mark.nightly] if name in LARGE else []) for name in PRESETS]
 WHITE = [name for name, preset in CATALOGUE.presets.items() if preset.background == "white"]
 SCHEME = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
@@ -42,7 +63,7 @@ def photo() -> bytes:
 
 @cache
 def rendered(name: str) -> SwapResult:
-    preset = CATALOGUE.presets[name]
+    preset = PRESETS[name]
     scene = CATALOGUE.scenes["studio_sweep" if preset.background == "scene" else "white"]
     spec = Spec(scene, next(iter(CATALOGUE.moods.values())), (), preset, 7)
     clock = itertools.count()
@@ -79,7 +100,7 @@ def touched(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_rule_of_the_place_passes_or_is_said_to_be_unchecked(name: str) -> None:
-    preset, checked = CATALOGUE.presets[name], rows(name)
+    preset, checked = PRESETS[name], rows(name)
     assert {rule.name for rule in preset.rules} <= set(checked)
     for rule, row in checked.items():
         assert set(row) == {"rule", "measured", "bound", "status", "source_url", "checked_on"}
@@ -91,7 +112,7 @@ def test_every_rule_of_the_place_passes_or_is_said_to_be_unchecked(name: str) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_other_readers_find_the_size_format_weight_and_profile_and_nothing_of_the_camera(name: str) -> None:
-    preset, picture, data = CATALOGUE.presets[name], delivered(name), rendered(name).data
+    preset, picture, data = PRESETS[name], delivered(name), rendered(name).data
     assert str(picture.format).lower() == preset.formats[0]
     assert picture.size == (preset.size or (1300, 2600))
     assert len(data) <= (preset.max_bytes or len(data))
@@ -104,7 +125,7 @@ def test_other_readers_find_the_size_format_weight_and_profile_and_nothing_of_th
 
 @pytest.mark.parametrize("name", NAMES)
 def test_exiv2_finds_the_mark_of_the_preset(name: str) -> None:
-    term = CATALOGUE.presets[name].digital_source_type
+    term = PRESETS[name].digital_source_type
     with pyexiv2.ImageData(rendered(name).data) as file:
         assert file.read_xmp() == ({"Xmp.iptcExt.DigitalSourceType": SCHEME + term} if term else {})
 
@@ -122,7 +143,7 @@ def test_white_is_pure_but_for_blocks_that_hold_product_and_there_it_looks_white
     rgb = codes(name)
     product = rgb.min(axis=2) < 250
     assert (rgb[~touched(product)] == 255).all()
-    assert not CATALOGUE.presets[name].shadow
+    assert not PRESETS[name].shadow
     edge = rows(name)["white_edge"]
     assert edge["measured"] >= edge["bound"] == 250
     assert rows(name)["shadow"]["measured"] == 255
@@ -130,7 +151,7 @@ def test_white_is_pure_but_for_blocks_that_hold_product_and_there_it_looks_white
 
 @pytest.mark.parametrize("name", WHITE)
 def test_the_product_on_white_fills_what_the_place_asks(name: str) -> None:
-    preset: Preset = CATALOGUE.presets[name]
+    preset: Preset = PRESETS[name]
     product = codes(name).min(axis=2) < 200
     height, width = product.shape
     down, across = np.flatnonzero(product.any(axis=1)), np.flatnonzero(product.any(axis=0))

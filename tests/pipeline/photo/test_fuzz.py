@@ -101,12 +101,13 @@ def test_the_parts_of_a_file_are_found(number: int) -> None:
         assert all(start < end <= len(data) for start, end in found)
 
 
-def test_two_thousand_damaged_files_give_photos_and_refusals_of_every_kind() -> None:
+@pytest.mark.parametrize("count", [2000, pytest.param(20_000, marks=pytest.mark.nightly)])
+def test_thousands_of_damaged_files_give_photos_and_refusals_of_every_kind(count: int) -> None:
     make = partial(damaged, 20_261_124)
-    results = list(watched(range(2000), make, judged, workers=2, seconds=SECONDS, mebibytes=MEBIBYTES))
+    results = list(watched(range(count), make, judged, workers=2, seconds=SECONDS, mebibytes=MEBIBYTES))
     counts = Counter(result.outcome for result in results)
 
-    assert sorted(result.number for result in results) == list(range(2000))
+    assert sorted(result.number for result in results) == list(range(count))
     assert [result for result in results if is_fault(result)] == []
     assert set(counts) == {DECODED, "image_unreadable", "image_truncated", "image_too_large", "image_too_small"}
     assert counts[DECODED] > 200, "damage so great that nothing is decoded finds nothing"

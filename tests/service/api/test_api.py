@@ -9,10 +9,10 @@ import pytest
 from litestar.testing import TestClient
 
 from service.api.app import create_app
-from service.database.engine import create_engine, migrate
 from service.jobs.records import NewRender
 from service.settings import Settings
 from tests.support.caller import Caller, assert_problem, located
+from tests.support.databases import migrated_engine
 
 # Accepted
 
@@ -246,7 +246,7 @@ def test_a_path_tells_every_method_that_it_takes(http: Any, caller: Caller) -> N
 
 def test_a_submit_while_the_queue_is_away_is_accepted_and_left_to_the_sweep(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0")
-    migrate(create_engine(settings.sqlalchemy_url))
+    migrated_engine(settings).dispose()
     with TestClient(create_app(settings)) as http:
         caller = Caller(http, settings, "patient", credits=10)
         accepted = caller.submit(caller.body())

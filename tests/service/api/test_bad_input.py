@@ -16,7 +16,7 @@ from benchmarks.robustness.specimens import png16, saved, swapped_profile
 from pipeline.core.networks import Networks
 from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
@@ -24,6 +24,7 @@ from service.storage.registry import ObjectRegistry
 from service.worker.networks import open_networks
 from service.worker.run import JobRunner
 from tests.support.caller import Caller, assert_problem
+from tests.support.databases import migrated_engine
 from tests.support.hostile import SENT, Sent
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
@@ -66,7 +67,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Bench]:
     settings = Settings(home=tmp_path_factory.mktemp("bad"), queue_url=valkey_url)
-    migrate(create_engine(settings.sqlalchemy_url))
+    migrated_engine(settings).dispose()
     with TestClient(create_app(settings)) as http:
         yield Bench(http, settings, open_networks(settings))
 
@@ -124,7 +125,7 @@ def test_an_upload_over_the_limit_is_refused_and_a_photo_that_is_too_heavy_costs
     tmp_path: Path, valkey_url: str
 ) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url, max_photo_bytes=1000)
-    migrate(create_engine(settings.sqlalchemy_url))
+    migrated_engine(settings).dispose()
     with TestClient(create_app(settings)) as http:
         caller = Caller(http, settings, "heavy", credits=10)
         reserved = http.post("/v1/uploads", json={"content_type": "image/jpeg"}, headers=caller.headers).json()

@@ -21,14 +21,13 @@ import sqlalchemy as sa
 from benchmarks.storm import servers
 from benchmarks.storm.servers import free_port
 from service.api.server import Server
-from service.database.engine import create_engine, migrate
 from service.database.tables import jobs, request_logs
 from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
 from service.jobs.states import FARTHEST, JobStates
 from service.settings import Settings
-from tests.conftest import new_database
 from tests.support.caller import Caller, assert_problem
+from tests.support.databases import migrated_database, migrated_engine
 from tests.support.installation import until
 from tests.support.shop import Shop, render
 
@@ -114,9 +113,7 @@ class Stream:
 @contextmanager
 def serve(home: Path, queue_url: str, **changes: Any) -> Iterator[Api]:
     settings = Settings(home=home, queue_url=queue_url, port=free_port(), **changes)
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
-    engine.dispose()
+    migrated_engine(settings).dispose()
     server = Server(settings)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
@@ -136,7 +133,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     home = tmp_path_factory.mktemp("events")
     url = ""
     if request.param == "postgresql":
-        url = new_database(request.getfixturevalue("postgresql_server"), home.name)
+        url = migrated_database(request.getfixturevalue("postgresql_server"), home.name)
     with serve(home, valkey_url, database_url=url, stream_heartbeat=0.6, stream_limit=5) as one:
         yield one
         one.caller.engine.dispose()
@@ -412,9 +409,7 @@ def test_while_the_database_is_away_the_stream_lives_and_then_tells_what_has_cha
 
 def test_an_api_that_is_told_to_stop_ends_its_streams_at_once(tmp_path: Path, valkey_url: str) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url, port=free_port())
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
-    engine.dispose()
+    migrated_engine(settings).dispose()
     command = [sys.executable, "-m", "service.cli.main", "api", "--port", str(settings.port)]
     with subprocess.Popen(command, env=settings.environment()) as process:
         try:

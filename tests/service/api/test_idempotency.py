@@ -11,13 +11,13 @@ import sqlalchemy as sa
 
 from service.accounts.ledger import InsufficientCredits
 from service.database.clock import db_now
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
 from service.database.tables import clients, request_logs
 from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlight, JobIntake
 from service.jobs.sweep import build_sweeper
 from service.settings import Settings
-from tests.conftest import new_database
 from tests.support.caller import Caller
+from tests.support.databases import migrated_database
 from tests.support.shop import Shop
 
 DAY = 24 * 3600.0
@@ -176,8 +176,7 @@ def test_a_request_that_was_refused_leaves_its_key_free(shop: Shop) -> None:
 @pytest.fixture
 def busy_shop(postgresql_server: str, tmp_path: Path) -> Iterator[Shop]:
     """On PostgreSQL alone: SQLite has one writer, and nothing is in flight beside it."""
-    engine = create_engine(Settings(database_url=new_database(postgresql_server, tmp_path.name)).sqlalchemy_url)
-    migrate(engine)
+    engine = create_engine(Settings(database_url=migrated_database(postgresql_server, tmp_path.name)).sqlalchemy_url)
     yield Shop(engine)
     engine.dispose()
 

@@ -17,7 +17,6 @@ from ulid import ULID
 
 from service.api.app import create_app
 from service.database.clock import db_now
-from service.database.engine import create_engine, migrate
 from service.database.tables import jobs, renders
 from service.jobs.records import NewRender
 from service.settings import Settings
@@ -25,8 +24,8 @@ from service.storage.buckets import open_buckets
 from service.storage.expiry import Expirer
 from service.storage.objects import Bucket
 from service.storage.registry import BucketName, ObjectRegistry
-from tests.conftest import new_database
 from tests.support.caller import SWAP, Caller
+from tests.support.databases import migrated_database, migrated_engine
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -117,11 +116,9 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     home: Path = tmp_path_factory.mktemp("isolation")
     url = ""
     if request.param == "postgresql":
-        url = new_database(request.getfixturevalue("postgresql_server"), home.name)
+        url = migrated_database(request.getfixturevalue("postgresql_server"), home.name)
     settings = Settings(home=home, database_url=url, queue_url=valkey_url)
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
-    engine.dispose()
+    migrated_engine(settings).dispose()
     app = create_app(settings)
     with TestClient(app) as http:
         world = World(app, http, settings)

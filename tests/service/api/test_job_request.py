@@ -14,13 +14,12 @@ from ulid import ULID
 
 from service.api.app import create_app
 from service.database.clock import db_now
-from service.database.engine import create_engine, migrate
 from service.database.tables import stored_objects
 from service.settings import Settings
 from service.storage.expiry import DELETE_DELAY, build_expirer
 from service.storage.registry import ObjectRegistry
-from tests.conftest import new_database
 from tests.support.caller import SWAP, Caller, assert_problem
+from tests.support.databases import migrated_database, migrated_engine
 from tests.support.shop import Shop
 
 PHOTO = bytes(range(256)) * 40
@@ -32,11 +31,9 @@ def one(request: pytest.FixtureRequest, tmp_path: Path, valkey_url: str) -> Iter
     changes: dict[str, Any] = {}
     if request.param == "s3":
         changes = request.getfixturevalue("s3_settings")
-        changes["database_url"] = new_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
+        changes["database_url"] = migrated_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
     settings = Settings(home=tmp_path, queue_url=valkey_url, **changes)
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
-    engine.dispose()
+    migrated_engine(settings).dispose()
     with TestClient(create_app(settings)) as http:
         caller = Caller(http, settings, "asking", credits=100)
         yield caller

@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.storm import servers
 from service.schemas.prefer import preferred_wait
-from tests.conftest import new_database
 from tests.service.api.test_events import Api, serve
 from tests.support.caller import SWAP, located
+from tests.support.databases import migrated_database
 from tests.support.installation import until
 from tests.support.shop import render
 
@@ -58,7 +58,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     home = tmp_path_factory.mktemp("prefer")
     url = ""
     if request.param == "postgresql":
-        url = new_database(request.getfixturevalue("postgresql_server"), home.name)
+        url = migrated_database(request.getfixturevalue("postgresql_server"), home.name)
     with serve(home, valkey_url, database_url=url) as one:
         yield one
         one.caller.engine.dispose()
@@ -112,7 +112,7 @@ def test_a_job_that_takes_longer_is_told_as_it_stands(api: Api) -> None:
     start = time.monotonic()
     waiting = api.caller.submit(body, Prefer="wait=1")
     assert time.monotonic() - start >= 1.0
-    running, _ = meanwhile(api, api.caller.jobs.claim, body, Prefer="wait=3")
+    running, _ = meanwhile(api, api.caller.jobs.claim, body, Prefer="wait=2")
 
     assert (waiting.status_code, waiting.json()["status"]) == (202, "NOT_STARTED")
     assert (running.status_code, running.json()["status"]) == (202, "IN_PROGRESS")
@@ -194,7 +194,7 @@ def test_a_database_that_goes_away_meanwhile_makes_no_error(tmp_path: Path, valk
                 time.sleep(1)
                 database.kill()
 
-            answer, _ = meanwhile(api, vanish, body, Prefer="wait=5")
+            answer, _ = meanwhile(api, vanish, body, Prefer="wait=4")
             assert (answer.status_code, answer.json()["status"]) == (202, "IN_PROGRESS")
             api.caller.engine.dispose()
 

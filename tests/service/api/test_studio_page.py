@@ -11,8 +11,8 @@ from litestar.testing import TestClient
 from PIL import Image
 
 from service.api.app import create_app
-from service.database.engine import create_engine, migrate
 from service.settings import Settings
+from tests.support.databases import migrated_engine
 
 NAMES = sorted(path.name for path in (files("service") / "studio").iterdir() if path.is_file())
 
@@ -25,9 +25,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def studio(home: Path) -> Any:
     settings = Settings(home=home, queue_url="redis://127.0.0.1:9/0", thumbnails=home / "thumbnails")
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
-    engine.dispose()
+    migrated_engine(settings).dispose()
     with TestClient(create_app(settings)) as http:
         yield http
 

@@ -7,19 +7,15 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.clients import Accounts
-from service.database.engine import DATABASE_AWAY, create_engine, migrate
+from service.database.engine import DATABASE_AWAY, create_engine
 from service.database.tables import clients
 from service.settings import Settings
-from tests.conftest import new_database
+from tests.support.databases import migrated_database
 
 
 @pytest.fixture
 def url(postgresql_server: str) -> str:
-    url = Settings(database_url=new_database(postgresql_server, f"locks {ULID()}")).sqlalchemy_url
-    engine = create_engine(url)
-    migrate(engine)
-    engine.dispose()
-    return url
+    return Settings(database_url=migrated_database(postgresql_server, f"locks {ULID()}")).sqlalchemy_url
 
 
 def test_a_host_that_freezes_within_a_transaction_lets_go_of_its_locks_and_finds_the_database_away(url: str) -> None:

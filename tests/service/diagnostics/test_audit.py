@@ -12,14 +12,14 @@ from ulid import ULID
 
 from service.cli.main import main
 from service.database.clock import db_now
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
 from service.database.tables import clients, deliveries, jobs, ledger, metadata, renders, request_logs
 from service.diagnostics.audit import Finding, audit
 from service.diagnostics.audit_rules import Bounds, rules
 from service.jobs.records import NewRender
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
-from tests.conftest import new_database
+from tests.support.databases import migrated_database, migrated_engine
 from tests.support.shop import Shop, render
 
 BOUNDS = Bounds(max_attempts=2)
@@ -90,9 +90,8 @@ class Books:
 def made_books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
     url = f"sqlite:///{tmp_path_factory.mktemp('audit') / 'audit.db'}"
     if request.param == "postgresql":
-        url = new_database(request.getfixturevalue("postgresql_server"), "audit")
-    engine = create_engine(Settings(database_url=url).sqlalchemy_url)
-    migrate(engine)
+        url = migrated_database(request.getfixturevalue("postgresql_server"), "audit")
+    engine = migrated_engine(Settings(database_url=url))
     yield Books(engine)
     engine.dispose()
 
@@ -350,8 +349,7 @@ def check(home: Path, *options: str) -> tuple[int, str]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    engine = create_engine(Settings(home=tmp_path).sqlalchemy_url)
-    migrate(engine)
+    engine = migrated_engine(Settings(home=tmp_path))
     shop = Shop(engine)
     shop.order()
     shop.jobs.succeed(shop.claim(shop.order()), render())

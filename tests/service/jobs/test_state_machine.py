@@ -32,7 +32,7 @@ from service.jobs.intake import Accepted, IdempotencyConflict, JobIntake, NewJob
 from service.jobs.records import Claim, LeaseLost
 from service.jobs.transitions import Jobs
 from service.settings import Settings
-from tests.conftest import new_database
+from tests.support.databases import migrated_database
 from tests.support.shop import render
 
 #: Seconds. Time passes in steps of 1000: a lease is over after two of them, an unstarted message lost after one.
@@ -276,7 +276,7 @@ def quick_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.
     """A database of each kind; SQLite in memory, where a commit costs no disk."""
     url = "sqlite://"
     if request.param == "postgresql":
-        url = new_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
+        url = migrated_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
     engine = create_engine(Settings(database_url=url).sqlalchemy_url)
     migrate(engine)
     yield engine
@@ -284,13 +284,22 @@ def quick_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.
 
 
 def test_any_order_of_moves_gives_what_the_rules_say(quick_engine: sa.Engine) -> None:
+    check_any_order(quick_engine, EXAMPLES[quick_engine.dialect.name])
+
+
+@pytest.mark.nightly  # thousands of the same runs: the test above has their first hundred
+def test_any_order_of_moves_gives_what_the_rules_say_for_hours(quick_engine: sa.Engine) -> None:
+    check_any_order(quick_engine, 30 * EXAMPLES[quick_engine.dialect.name])
+
+
+def check_any_order(quick_engine: sa.Engine, examples: int) -> None:
     class Here(Shopkeeping):
         engine = quick_engine
 
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=EXAMPLES[quick_engine.dialect.name],
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

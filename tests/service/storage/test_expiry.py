@@ -30,6 +30,7 @@ from service.storage.registry import ObjectRegistry, SourceExpired
 from service.storage.signing import UrlSigner
 from service.supervisor.processes import ChildProcess
 from tests.support.caller import Caller
+from tests.support.databases import migrated_engine
 from tests.support.shop import Shop, render
 
 DAY = 86_400.0
@@ -352,12 +353,12 @@ def expire_and_die(url: str, root: Path) -> None:
 
 
 def test_an_expiry_killed_between_object_and_row_is_made_good_by_the_next(
-    engine: sa.Engine, database_url: str, tmp_path: Path
+    engine: sa.Engine, migrated_url: str, tmp_path: Path
 ) -> None:
     warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
     keys = {warehouse.photo(name) for name in "abcd"}
     warehouse.pass_time(1.1)
-    url = Settings(database_url=database_url).sqlalchemy_url
+    url = Settings(database_url=migrated_url).sqlalchemy_url
     process = get_context("spawn").Process(target=expire_and_die, args=[url, tmp_path / "objects" / "sources"])
     process.start()
     process.join()
@@ -462,8 +463,7 @@ def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired
     tmp_path: Path, valkey_url: str
 ) -> None:
     settings = Settings(home=tmp_path, queue_url=valkey_url, expire_every=0.1, source_days=1)
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
+    engine = migrated_engine(settings)
     warehouse = Warehouse(engine, *open_buckets(settings))
     with TestClient(create_app(settings)) as http:
         caller = Caller(http, settings, "caller", credits=10)

@@ -20,6 +20,7 @@ from service.webhooks.delivery import DELAYS, DeliveryLoop, keep_delivering, nex
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import AttemptResult, DeliveryState, Outbox
 from service.webhooks.sender import SendResult, WebhookSender
+from tests.support.databases import migrated_database
 from tests.support.shop import Shop, render
 
 WAITING, DELIVERED, FAILED, DROPPED = DeliveryState
@@ -358,17 +359,14 @@ def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
     postgresql_server: str, request: pytest.FixtureRequest, tmp_path: Any
 ) -> None:
     """PostgreSQL throws everybody out while a receiver answers, and lets nobody in for a while."""
-    from service.database.engine import migrate
     from service.settings import Settings
-    from tests.conftest import new_database
 
-    url = new_database(postgresql_server, tmp_path.name)
+    url = migrated_database(postgresql_server, tmp_path.name)
     name = url.rpartition("/")[2]
     engine = create_engine(Settings(database_url=url).sqlalchemy_url)
     admin = create_engine(Settings(database_url=postgresql_server).sqlalchemy_url)
     request.addfinalizer(engine.dispose)
     request.addfinalizer(admin.dispose)
-    migrate(engine)
 
     away = threading.Event()
 

@@ -1,0 +1,71 @@
+"""Migrated databases, copied from one that was migrated before: to migrate each costs a third of a second.
+
+What tests migration, or starts as an operator would, gets an empty one: `tests.conftest.new_database`.
+"""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+
+from benchmarks.storm import servers
+from service.database.engine import create_engine, migrate
+from service.settings import Settings
+
+
+def database_name(name: str) -> str:
+    """Return what a test's database is called on a PostgreSQL server, whose names end at 63 bytes."""
+    return "test_" + "".join(c if c.isalnum() else "_" for c in name.lower())[-40:]
+
+
+def migrated_database(server: str, name: str) -> str:
+    """Make a migrated database on a PostgreSQL server and return its URL."""
+    name, template = database_name(name), _template(server)
+    drop_database(server, name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        # FILE_COPY: with fsync off, its checkpoints cost less than a log of every page does.
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        connection.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+    return server.rpartition("/")[0] + f"/{name}"
+
+
+def drop_database(server: str, name: str) -> None:
+    """Drop a database if it is there: 9 MB of files, hundreds of times, are many seconds of a disk's time."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def migrated_engine(settings: Settings) -> sa.Engine:
+    """Return an engine on the settings' database, migrated. A SQLite file that is not there is made as a copy."""
+    url = sa.make_url(settings.sqlalchemy_url)
+    engine = create_engine(settings.sqlalchemy_url)  # which makes the file's folder
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        Path(url.database).write_bytes(_file())
+    else:
+        migrate(engine)  # which finds nothing to do in a copy
+    return engine
+
+
+@cache
+def _template(server: str) -> str:
+    """Make and migrate a server's template, and leave it: nobody may be connected to what is copied."""
+    _migrate(servers.make_database(server, "migrated"))
+    return "migrated"
+
+
+@cache
+def _file() -> bytes:
+    """Return a migrated SQLite file. Its last connection, when it closes, writes the log back into it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "migrated.db"
+        _migrate(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
+def _migrate(url: str) -> None:
+    engine = create_engine(Settings(database_url=url).sqlalchemy_url)
+    migrate(engine)
+    engine.dispose()
