@@ -1,0 +1,106 @@
+"""The README's sheet of results: eight photos, each with its scene, mood and colours, through the real pipeline.
+
+python -m scripts.results_sheet PHOTOS -o service/sample/results.jpg
+
+PHOTOS is a folder with the photos that `RESULTS` names; where each comes from, and under which licence,
+`service/sample/README.md` says. They are not part of the repository, but for the sample product.
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from pipeline.core.networks import Networks
+from pipeline.core.provenance import xmp_packet
+from pipeline.core.spec import Limits, Spec
+from pipeline.swap import swap
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.settings import load_settings
+from service.worker.networks import open_networks
+
+SAMPLE = Path(__file__).resolve().parents[1] / "service" / "sample" / "bottle.jpg"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One picture of the sheet: a photo's file name and what is asked for it."""
+
+    photo: str
+    scene: str
+    mood: str
+    colours: tuple[str, ...]
+    seed: int = 1
+
+
+#: In reading order. Clothes lie on flat lays: on the other scenes they would hang in the air.
+RESULTS = (
+    Result("bottle.jpg", "podium", "calm", ("#e8c7b8", "#f6efe4")),
+    Result("dress.jpg", "flat_lay_linen", "natural", ("#cfd8df", "#f2efe8")),
+    Result("headphones.jpg", "neon", "moody", ()),
+    Result("cactus.jpg", "window_light", "natural", ("#cfe3d4", "#efe6d8")),
+    Result("cat.jpg", "evening_bokeh", "luxurious", ()),
+    Result("mug.jpg", "color_blocks", "playful", ("#f6d365", "#e4572e", "#2e6f95")),
+    Result("plant.jpg", "arch_niche", "warm", ("#e8d5c4", "#c9745b")),
+    Result("slides.jpg", "flat_lay_terrazzo", "fresh", ("#f4d9e0", "#e6e1d8", "#d98a9c")),
+)
+#: What the sheet says of itself to machines, as each picture does.
+MARK = "compositeWithTrainedAlgorithmicMedia"
+#: Each is made at twice the size at which it is shown, so that the sheet is as sharp as it can be.
+TILE, COLUMNS, GAP = 394, 4, 8
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the sheet; returns the exit status: 1 where it can't be kept under the limit of bytes."""
+    options = _parser().parse_args(arguments)
+    catalogue = load_catalogue()
+    networks = open_networks(load_settings())
+    tiles = [picture(result, options.photos, networks, catalogue) for result in RESULTS]
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    sheet, mark = lay_out(tiles), xmp_packet(MARK)
+    for quality in range(92, 40, -2):
+        stream = BytesIO()
+        sheet.save(stream, "jpeg", quality=quality, optimize=True, progressive=True, subsampling=0, xmp=mark)
+        if stream.tell() <= options.bytes:
+            options.output.write_bytes(stream.getvalue())
+            print(f"{options.output}: {stream.tell()} bytes, quality {quality}")
+            return 0
+    return 1
+
+
+def picture(result: Result, photos: Path, networks: Networks, catalogue: Catalogue) -> Image.Image:
+    """The delivered picture of one result, RGB, `TILE` pixels square.
+
+    Raises PipelineError where the photo is refused.
+    """
+    photo = SAMPLE if result.photo == SAMPLE.name else photos / result.photo
+    preset = replace(catalogue.preset("shopify_product"), size=(2 * TILE, 2 * TILE))
+    spec = Spec(catalogue.scene(result.scene), catalogue.mood(result.mood), result.colours, preset, result.seed)
+    made = swap(photo.read_bytes(), spec, networks, limits=Limits(), clock=time.perf_counter)
+    print(photo.stem, result.scene, result.mood, made.report["palette"]["mean_delta_e00"], *made.warnings, flush=True)
+    return Image.open(BytesIO(made.data)).convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
+
+
+def lay_out(tiles: list[Image.Image]) -> Image.Image:
+    """The tiles in rows of `COLUMNS` on white, `GAP` pixels apart."""
+    rows = -(-len(tiles) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * (TILE + GAP) - GAP, rows * (TILE + GAP) - GAP), "white")
+    for i, tile in enumerate(tiles):
+        sheet.paste(tile, (i % COLUMNS * (TILE + GAP), i // COLUMNS * (TILE + GAP)))
+    return sheet
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="The README's sheet of results.")
+    parser.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of the photos")
+    parser.add_argument("--bytes", type=int, default=500_000, help="limit of the sheet's weight (default: 500000)")
+    parser.add_argument("-o", "--output", type=Path, default=SAMPLE.with_name("results.jpg"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
