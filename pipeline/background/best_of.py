@@ -25,8 +25,8 @@ from pipeline.background.colour_transfer import (
     shifted,
 )
 from pipeline.background.paint import Painting, paint
+from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
-from pipeline.colour.spaces import hex_to_rgb, srgb_to_lab
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Generator
 from pipeline.core.resample import resize
@@ -116,7 +116,7 @@ def search(
     """
     candidates: list[Candidate] = []
     before = 0.0
-    for seed in seeds(spec.seed, 1 + (control.retries if spec.palette else 0)):
+    for seed in seeds(spec.seed, 1 + (control.retries if asked_colours(spec).by_caller else 0)):
         share = (1 - before) * _FIRST_SHARE
         start = before
 
@@ -154,7 +154,7 @@ def _candidate(
     effects = site.effects(layout)
     scale = min(1.0, JUDGED_SIDE / max(width, height))
     small = max(16, round(width * scale)), max(16, round(height * scale))
-    asked = srgb_to_lab(np.stack([hex_to_rgb(colour) for colour in spec.palette or spec.scene.palette]))
+    asked = asked_colours(spec).lab
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
     with_effects = effects.at(*small)
     rounds = ROUNDS if control.transfer else 0

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.spaces import linear_to_srgb
 from pipeline.core.errors import ModelFailed
@@ -161,8 +162,9 @@ def prompt(spec: Spec, layout: Layout, *, named: bool = True) -> str:
         f"{spec.mood.name} mood",
         f"light from the {side}",
     ]
-    if spec.palette and named:
-        words.append("colours " + ", ".join(spec.palette))
+    asked = asked_colours(spec)
+    if asked.by_caller and named:
+        words.append("colours " + ", ".join(asked.hex))
     if spec.style_words:
         words.append(spec.style_words)
     words.append(

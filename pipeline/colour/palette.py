@@ -10,7 +10,8 @@ from PIL import Image
 from scipy.cluster.vq import kmeans, vq
 from scipy.ndimage import binary_dilation
 
-from pipeline.colour.spaces import delta_e00, hex_to_rgb, lab_to_srgb, rgb_to_hex, srgb_to_lab
+from pipeline.colour.asked import AskedColours
+from pipeline.colour.spaces import delta_e00, lab_to_srgb, rgb_to_hex, srgb_to_lab
 
 #: More than the six that may be asked, so that shade and highlight of a colour need not share one cluster.
 CLUSTERS = 8
@@ -94,8 +95,8 @@ def dominant_colours(
     return centres[order].astype(np.float32), shares[order]
 
 
-def compare_palette(pixels: NDArray[np.float32], asked: Sequence[str]) -> dict[str, Any]:
-    """Compare N×3 sRGB background pixels in [0, 1] with the colours asked, as #rrggbb.
+def compare_palette(pixels: NDArray[np.float32], asked: AskedColours) -> dict[str, Any]:
+    """Compare N×3 sRGB background pixels in [0, 1] with the colours asked.
 
     `asked`: for each colour the nearest dominant one, their CIEDE2000, and the share of pixels that are nearer to it
     than to any other asked. `found`: the dominant colours. `mean_delta_e00`: the plain mean over `asked`, None where
@@ -106,12 +107,12 @@ def compare_palette(pixels: NDArray[np.float32], asked: Sequence[str]) -> dict[s
     names = [rgb_to_hex(lab_to_srgb(centre)) for centre in centres]
     found = [{"colour": name, "share": round(float(s), 4)} for name, s in zip(names, shares, strict=True)]
     rows: list[dict[str, Any]] = []
-    if found and asked:
-        wanted = srgb_to_lab(np.stack([hex_to_rgb(colour) for colour in asked]))
+    if found and asked.hex:
+        wanted = asked.lab
         to_found = delta_e00(wanted[:, None], centres[None])
         owners = np.argmin(delta_e00(lab[:, None], wanted[None]), axis=1)
-        owned = np.bincount(owners, minlength=len(asked)) / len(lab)
-        for index, colour in enumerate(asked):
+        owned = np.bincount(owners, minlength=len(wanted)) / len(lab)
+        for index, colour in enumerate(asked.hex):
             nearest = int(np.argmin(to_found[index]))
             rows.append(
                 {

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import MEAN_BAR, WORST_BAR, background_pixels, compare_palette, meets_bars
 from pipeline.core.provenance import Credentials
 from pipeline.core.resample import tight_box
@@ -73,8 +74,7 @@ def _palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> dict[str, An
     """Compare the background's colours with the spec's, else with the scene's own; white presets ask for white."""
     if spec.preset.background == "transparent":
         return {"asked": [], "found": [], "mean_delta_e00": None}
-    own = ("#ffffff",) if spec.preset.background == "white" else spec.palette or spec.scene.palette
-    found = compare_palette(background_pixels(rgb, placed.alpha), own)
+    found = compare_palette(background_pixels(rgb, placed.alpha), asked_colours(spec))
     met = meets_bars([row["delta_e00"] for row in found["asked"]])
     return found | {"bar": {"mean": MEAN_BAR, "worst": WORST_BAR, "met": met}}
 

@@ -7,8 +7,8 @@ which panel, which props and where, how far the wall, how high the camera, the l
 
 import numpy as np
 
+from pipeline.colour.asked import asked_colours
 from pipeline.colour.harmony import complete, to_oklab, tone
-from pipeline.colour.spaces import hex_to_rgb, srgb_to_linear
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
 from pipeline.scene.layout import FOCAL, TOP_DOWN, Layout, fit
@@ -93,7 +93,7 @@ def _composed(
     kind = spec.scene.kind
     box = fit(spec.preset, product_aspect, width, height, cut_sides, top_down=kind in TOP_DOWN)
     left, top, right, bottom = (side / height for side in box)
-    colours = [srgb_to_linear(hex_to_rgb(colour)) for colour in (spec.palette or spec.scene.palette)]
+    colours = list(asked_colours(spec).linear)
     nearest, farthest = WALLS[kind]
     wall = float(rng.uniform(farthest, nearest))
     angle = spec.mood.light_angle * (1 if rng.random() < 0.6 else -1) + float(rng.uniform(-9, 9))

@@ -99,6 +99,7 @@ class BackgroundSwapWithSpecRequest(BaseModel):
         """Add the errors that concern several fields to those of single fields."""
         errors: list[InitErrorDetails] = []
         request = None
+        colours: list[str] = []
         try:
             request = handler(data)
         except PydanticValidationError as error:
@@ -111,10 +112,11 @@ class BackgroundSwapWithSpecRequest(BaseModel):
                 for one in error.errors()
             ]
         if isinstance(data, dict):
-            errors += _source_errors(data) + _colour_errors(data) + _scene_errors(data, _catalogue(info))
+            colours, colour_errors = _colours(data)
+            errors += _source_errors(data) + colour_errors + _scene_errors(data, _catalogue(info))
         if errors or request is None:
             raise PydanticValidationError.from_exception_data(cls.__name__, errors)
-        request.dominant_colors = [parse_colour(colour) for colour in request.dominant_colors]
+        request.dominant_colors = colours
         return request
 
 
@@ -134,19 +136,20 @@ def _source_errors(data: dict[str, Any]) -> list[InitErrorDetails]:
     return [InitErrorDetails(type=PydanticCustomError(cast(Any, kind), cast(Any, text)), loc=names, input=values)]
 
 
-def _colour_errors(data: dict[str, Any]) -> list[InitErrorDetails]:
-    colours = data.get("dominant_colors")
-    if not isinstance(colours, list):
-        return []
-    errors = []
-    for index, colour in enumerate(colours[:100]):
+def _colours(data: dict[str, Any]) -> tuple[list[str], list[InitErrorDetails]]:
+    """Return the asked colours as #rrggbb, and an error for each that is none."""
+    given = data.get("dominant_colors")
+    if not isinstance(given, list):
+        return [], []
+    colours, errors = list[str](), list[InitErrorDetails]()
+    for index, colour in enumerate(given[:100]):
         if isinstance(colour, str):
             try:
-                parse_colour(colour)
+                colours.append(parse_colour(colour))
             except ValueError as error:
                 kind = PydanticCustomError("colour_invalid", "{reason}", {"reason": str(error)})
                 errors.append(InitErrorDetails(type=kind, loc=("dominant_colors", index), input=colour))
-    return errors
+    return colours, errors
 
 
 def _scene_errors(data: dict[str, Any], catalogue: Catalogue) -> list[InitErrorDetails]:

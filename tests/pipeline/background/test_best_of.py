@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.background.best_of import JUDGED_SIDE, NO_EFFECTS, Selection, search, seeds
+from pipeline.colour.asked import AskedColours, asked_colours
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
 from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.effects import ProductEffects
@@ -125,7 +126,7 @@ def test_what_is_judged_small_is_delivered_large(kind: str) -> None:
     asked = spec(kind, palette=ASKED, place=preset((side, side)))  # type: ignore[arg-type]  # a SceneKind
     found = selected(asked, Darkener(), side, control=PaletteControl(retries=0))
     pixels = background_pixels((found.background * 255 + 0.5).astype(np.uint8), product(side, side))
-    large = compare_palette(pixels, ASKED)["mean_delta_e00"]
+    large = compare_palette(pixels, AskedColours(tuple(ASKED), True))["mean_delta_e00"]
     assert large == pytest.approx(found.tried[0]["mean_delta_e00"], abs=1.0)
 
 
@@ -179,7 +180,7 @@ def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
     pixels = background_pixels((delivered * 255 + 0.5).astype(np.uint8), product(200, 200))
     judged = found.tried[0]["mean_delta_e00"]
     assert judged < 1.5
-    assert compare_palette(pixels, asked.palette)["mean_delta_e00"] == pytest.approx(judged, abs=0.5)
+    assert compare_palette(pixels, asked_colours(asked))["mean_delta_e00"] == pytest.approx(judged, abs=0.5)
     without = selected(asked, Darkener(), site=Square(200, product=effects), control=replace(control, transfer=False))
     assert without.tried[0]["mean_delta_e00"] > judged + 4
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.background.paint import LIGHT_SIDE, MAX_STOPS, paint, paint_background, prompt
+from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
 from pipeline.core.networks import Conditions
@@ -18,7 +19,7 @@ from tests.support.still_life import Darkener, preset, spec
 def test_the_asked_colours_are_the_backgrounds(kind: str) -> None:
     asked = spec(kind, palette=("#2f5d50", "#e8dcc8"))  # type: ignore[arg-type]  # a SceneKind
     picture = paint_background(asked, compose(asked, 300, 300, 0.6), 300, 300, Darkener(), lambda done: None)
-    found = compare_palette(picture.reshape(-1, 3), asked.palette)
+    found = compare_palette(picture.reshape(-1, 3), asked_colours(asked))
     assert found["mean_delta_e00"] < 6
 
 
@@ -66,7 +67,7 @@ def test_a_network_gone_wild_is_held_within_its_stops() -> None:
     picture = paint_background(asked, layout, 160, 160, Wild(), lambda done: None)
     assert np.isfinite(picture).all()
     assert 2**MAX_STOPS < 1e6
-    assert compare_palette(picture.reshape(-1, 3), asked.scene.palette)["mean_delta_e00"] < 8
+    assert compare_palette(picture.reshape(-1, 3), asked_colours(asked))["mean_delta_e00"] < 8
 
 
 def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown_as_it_is() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import minimum_filter
 
+from pipeline.colour.asked import AskedColours
 from pipeline.colour.palette import compare_palette, dominant_colours
 from pipeline.colour.spaces import delta_e00, hex_to_rgb, srgb_to_lab
 from pipeline.core.spec import Format, Mood, Preset, Rule, Scene, Spec
@@ -172,14 +173,14 @@ def test_dominant_colours_are_the_same_every_time_and_ordered_by_share() -> None
 
 def test_near_colours_count_as_one_and_specks_as_none() -> None:
     rgb = np.repeat([hex_to_rgb("#808080"), hex_to_rgb("#828282"), hex_to_rgb("#ff0000")], [600, 396, 4], axis=0)
-    told = compare_palette(rgb.astype(np.float32), [])
+    told = compare_palette(rgb.astype(np.float32), AskedColours((), False))
     assert len(told["found"]) == 1
     assert told["found"][0]["share"] == 0.996
     assert told["mean_delta_e00"] is None
 
 
 def test_no_background_at_all_gives_an_empty_palette() -> None:
-    told = compare_palette(np.empty((0, 3), np.float32), ["#ffffff"])
+    told = compare_palette(np.empty((0, 3), np.float32), AskedColours(("#ffffff",), True))
     assert told == {"asked": [], "found": [], "mean_delta_e00": None}
 
 

@@ -1,0 +1,51 @@
+"""The asked colours of a spec, defaulted and converted once: the same object from the composition to the report."""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.colour.spaces import hex_to_rgb, srgb_to_lab, srgb_to_linear
+from pipeline.core.spec import Spec
+
+#: What a preset asks for that allows nothing but white.
+_WHITE = ("#ffffff",)
+
+
+@dataclass(frozen=True)
+class AskedColours:
+    """The colours that a background is to be made of, the most present first."""
+
+    #: As #rrggbb.
+    hex: tuple[str, ...]
+    #: Whether the caller named them; else they are the scene's own, or white.
+    by_caller: bool
+
+    @cached_property
+    def srgb(self) -> NDArray[np.float32]:
+        """n×3 sRGB in [0, 1]."""
+        return np.stack([hex_to_rgb(colour) for colour in self.hex])
+
+    @cached_property
+    def linear(self) -> NDArray[np.float32]:
+        """n×3 linear light in [0, 1]."""
+        return srgb_to_linear(self.srgb)
+
+    @cached_property
+    def lab(self) -> NDArray[np.float32]:
+        """n×3 CIELAB, D65."""
+        return srgb_to_lab(self.srgb)
+
+
+def asked_colours(spec: Spec) -> AskedColours:
+    """Return the colours that a spec asks for: the caller's, else the scene's; of presets that are white, white."""
+    if spec.preset.background == "white":
+        return _converted(_WHITE, False)
+    return _converted(spec.palette or spec.scene.palette, bool(spec.palette))
+
+
+@cache
+def _converted(colours: tuple[str, ...], by_caller: bool) -> AskedColours:
+    """Return the one object for these colours: every seed that is tried asks for them again."""
+    return AskedColours(colours, by_caller)
