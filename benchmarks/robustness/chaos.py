@@ -75,7 +75,7 @@ def main() -> int:
         ):
             storm = Storm(made, fleet, receiver, seed=options.seed, orders=orders, seconds=seconds, every=options.every)
             storm.rage(seconds)
-            storm.settle(options.quiet)
+            storm.wait_until_idle(options.quiet)
             findings = storm.findings()
             storm.show(findings)
     return 1 if findings else 0
@@ -153,7 +153,7 @@ class Storm:
             f" {self.troubles.kills} kills, {sum(self.troubles.made.values())} troubles"
         )
 
-    def settle(self, patience: float) -> None:
+    def wait_until_idle(self, patience: float) -> None:
         """Wait until every job is over, at most so long; nothing helps them but the service itself."""
         started = time.monotonic()
         self.callers.stop()

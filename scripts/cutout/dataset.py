@@ -23,9 +23,9 @@ from scripts.cutout.pictures import Patches, picture
 #: Pixels of the square that a picture is made on.
 CANVAS = 448
 #: Where the segmenter's mask and the truth overlap less than this, it saw something else: nothing to refine.
-LEAST_OVERLAP = 0.35
+MIN_OVERLAP = 0.35
 #: A product that differs less than this from its place (mean absolute, of 255) is seen by nobody.
-LEAST_CONTRAST = 9.0
+MIN_CONTRAST = 9.0
 
 Bytes = NDArray[np.uint8]
 
@@ -38,7 +38,7 @@ def sample(index: int, patches: Patches, segmenter: Segmenter) -> dict[str, Byte
     if box is None or min(box[2] - box[0], box[3] - box[1]) < 24:
         return None
     inside, outside = alpha > 200, alpha < 20
-    if np.abs(rgb[inside].mean(0) - rgb[outside].mean(0)).mean() < LEAST_CONTRAST:
+    if np.abs(rgb[inside].mean(0) - rgb[outside].mean(0)).mean() < MIN_CONTRAST:
         return None
     longest = max(box[2] - box[0], box[3] - box[1])
     # The first look's box is off by a little, and now and then by much.
@@ -47,7 +47,7 @@ def sample(index: int, patches: Patches, segmenter: Segmenter) -> dict[str, Byte
     rgb, alpha = (_squared(array, crop) for array in (rgb, alpha))
     mask = np.rint(segmenter(rgb) * 255).astype(np.uint8)
     seen, true = mask > 127, alpha > 127
-    if (seen & true).sum() < LEAST_OVERLAP * (seen | true).sum():
+    if (seen & true).sum() < MIN_OVERLAP * (seen | true).sum():
         return None
     return {"rgb": rgb, "mask": mask, "alpha": alpha}
 

@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 #: Clusters beyond the number of asked colours, for their shades and highlights.
 SPARE = 3
 #: A cluster on less than this share of the picture is no dominant colour.
-LEAST_SHARE = 0.02
+MIN_SHARE = 0.02
 #: The gains that are tried, in stops either way, and the first step between them.
 STOPS, STEP = 6.0, 0.5
 #: Rec. 709 luminance of linear sRGB; of sRGB as encoded it is luma.
@@ -25,7 +25,7 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 def misses(picture: Array, asked: Sequence[str]) -> NDArray[np.float64]:
     """Return for each asked colour (#rrggbb) its CIEDE2000 to the nearest dominant colour of an H×W×3 sRGB picture.
 
-    Dominant: the centres of k-means in Lab, with SPARE more clusters than colours asked, on LEAST_SHARE or more.
+    Dominant: the centres of k-means in Lab, with SPARE more clusters than colours asked, on MIN_SHARE or more.
     """
     wanted = srgb_to_lab(np.stack([hex_to_rgb(colour) for colour in asked]))
     found = dominant(srgb_to_lab(picture).reshape(-1, 3), len(asked) + SPARE)
@@ -47,7 +47,7 @@ def dominant(lab: Array, count: int) -> Array:
         apart = np.minimum(apart, ((pixels - seeds[-1]) ** 2).sum(1))
     centres, _ = kmeans(pixels, np.stack(seeds), thresh=1e-3)
     shares = np.bincount(vq(pixels, centres)[0], minlength=len(centres)) / len(pixels)
-    return np.asarray(centres[shares >= LEAST_SHARE], np.float32)
+    return np.asarray(centres[shares >= MIN_SHARE], np.float32)
 
 
 def exposure(truth: Array, albedo: Array, lit: Mask) -> float:

@@ -38,7 +38,7 @@ from scripts.studio.tracer import Tracer
 #: Rays a pixel side of the smoothed albedo.
 SUPERSAMPLING = 4
 #: Scenes that may fail before a run ends.
-MOST_ERRORS = 20
+MAX_ERRORS = 20
 #: Scenes of a sheet, and across it.
 _SHEET, _ACROSS = 24, 6
 
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
         except Exception:  # noqa: BLE001  # whatever a scene fails of, the others go on; it is logged and counted
             errors += 1
             _log.exception("scene %d failed", index)
-            if errors > MOST_ERRORS:
+            if errors > MAX_ERRORS:
                 return 1
             continue
         _write(path, arrays)

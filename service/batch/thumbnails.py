@@ -11,7 +11,7 @@ from service.batch.manifest.files import write_whole
 
 #: Longest side in pixels: sharp at the size of a cell on a dense screen.
 SIDE = 640
-_MOST_PIXELS = 120_000_000
+_MAX_PIXELS = 120_000_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def thumbnail(source: Path, target: Path) -> Thumbnail | None:
                 return Thumbnail(there.width, there.height, there.mode == "RGBA")
         with warnings.catch_warnings(), Image.open(source) as opened:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            if opened.width * opened.height > _MOST_PIXELS:
+            if opened.width * opened.height > _MAX_PIXELS:
                 return None
             opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a large JPEG is read small
             picture = ImageOps.exif_transpose(opened)
