@@ -116,7 +116,8 @@ class BackgroundSwapWithSpecRequest(BaseModel):
             errors += _source_errors(data) + colour_errors + _scene_errors(data, _catalogue(info))
         if errors or request is None:
             raise PydanticValidationError.from_exception_data(cls.__name__, errors)
-        request.dominant_colors = colours
+        if isinstance(data, dict):  # one that was read before has its colours parsed, and perhaps its brand's
+            request.dominant_colors = colours
         return request
 
 

@@ -129,6 +129,14 @@ def test_what_would_refuse_the_submit_is_a_warning(api: Callable[..., Api]) -> N
     assert dry(caller, body).json()["balance"] == 98
 
 
+def test_the_plan_has_the_colours_as_they_were_parsed_or_the_brands_where_none_are_asked(caller: Caller) -> None:
+    brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "free"}
+    caller.http.put("/v1/brands/Dawn", json=brand, headers=caller.headers).raise_for_status()
+    for asked, told in (["teal", "#abc"], ["#008080", "#aabbcc"]), ([], ["#224466"]):
+        plan = dry(caller, caller.body(dominant_colors=asked, pilot_brand="Dawn")).json()
+        assert plan["request"]["dominant_colors"] == told
+
+
 @pytest.mark.parametrize(
     ("changes", "expected", "said"),
     [
