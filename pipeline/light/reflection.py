@@ -14,7 +14,7 @@ from pipeline.cutout.contact import contact_line
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
 from pipeline.scene.layout import Layout
-from pipeline.scene.trace import Geometry, trace
+from pipeline.scene.trace import FACES, Geometry, follow, trace
 
 #: Longer side in pixels of the grid that the product is mirrored on.
 GRID = 1024
@@ -44,14 +44,8 @@ def mirror(layout: Layout, geometry: Geometry, out: Field) -> None:
         camera, way = layout.camera, layout.rays(width, height)
         mirrored = (camera[0], np.float32(2 * part.solid.level) - camera[1], camera[2])
         down = (way[0][:, columns], -way[1][rows], way[2])
-        nearest = np.full((rows.size, columns.size), np.inf, np.float32)
-        met = np.zeros(nearest.shape, np.uint16)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            for other, thing in enumerate(layout.parts):
-                if other != index:
-                    t, _ = thing.solid.meet(mirrored, down)
-                    np.copyto(met, np.uint16(other), where=t < nearest)
-                    nearest = np.minimum(nearest, t)
+        surface, nearest = follow(layout, mirrored, down[0][0], down[1][:, 0], without=index)
+        met = surface // FACES
         seen = np.isfinite(nearest)
         far = np.where(seen, nearest, 9)
         at = (mirrored[0] + down[0] * far, mirrored[1] + down[1] * far, camera[2] - far)
@@ -135,7 +129,7 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     image = _upside_down(np.clip(resize(light, w, h, Image.Resampling.BOX), 0, None), line, rows, down)
     image = _softer(image, np.maximum(down, 0), ROUGH * (1.3 - gloss))
     geometry = trace(layout, w, h)
-    on_it = (geometry.part[top:] == index) & (np.abs(geometry.point[1][top:]) < LEVEL)
+    on_it = (geometry.part[top:] == index) & (np.abs(geometry.points(slice(top, None), slice(None))[1]) < LEVEL)
     share = STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)
     near = np.exp(-np.maximum(down, 0) / ((FADE[0] + FADE[1] * gloss) * h)) * on_it * np.clip(down + 0.5, 0, 1)
     hides = near * image[..., 3]

@@ -15,7 +15,7 @@ from pipeline.light.bloom import bloom, haze, tube_hue
 from pipeline.light.first_light import FirstLight
 from pipeline.light.reflection import mirror
 from pipeline.light.upsample import upsample_within_surfaces
-from pipeline.materials.albedo import albedo, smoothed
+from pipeline.materials.albedo import albedo
 from pipeline.materials.bokeh import lights
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import Geometry, trace
@@ -76,7 +76,7 @@ def developed(scene: Shaded) -> Rgb:
             hue = tube_hue(layout, part.slot)
             out[geometry.part == index] = WHITE_CORE + (1 - WHITE_CORE) * hue
     mirror(layout, geometry, out)
-    out = smoothed(layout, geometry, out)
+    geometry.coverage.smooth(out)
     bloom(layout, geometry, out)
     haze(layout, geometry, out)
     by_strips(lambda strip: linear_to_srgb(tone_mapped(strip)), out)

@@ -45,7 +45,7 @@ def test_the_camera_looks_straight_down_at_a_surface_that_fills_the_frame(size: 
     ground = geometry.part == 0
     assert layout.top_down
     assert ground.mean() > 0.2
-    assert geometry.normals(layout)[2][ground].min() == 1
+    assert geometry.normals()[2][ground].min() == 1
     assert geometry.depth[ground] == pytest.approx(FOCAL, abs=1e-4)
     assert geometry.depth.max() == pytest.approx(FOCAL, abs=1e-4)
 
