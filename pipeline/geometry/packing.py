@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.geometry.ray import Face, Field, Triple
 from pipeline.kernels.rays import FACES, meet_rays

@@ -1,8 +1,8 @@
 """Rays, and places that they meet.
 
 World coordinates: x right, y up, z towards the camera, in canvas heights at the product's depth; the product's foot is
-the origin. Rays are (origin, way) triples whose parts broadcast together: a camera's x-slopes are 1×W and its y-slopes
-H×1, so that a wall costs one number and an upright cylinder one row. All float32; distances are in units of `way`, inf where nothing is met.
+the origin. Places and directions are triples whose parts broadcast together. All float32; distances along rays are in
+units of their way, inf where nothing is met.
 """
 
 import numpy as np

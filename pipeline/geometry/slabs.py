@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.panels import Sprig

@@ -1,9 +1,13 @@
 """Antialiasing: the share of an edge pixel that each surface about it covers, and pictures mixed by those shares."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
-from pipeline.kernels.rays import first_above, meet_row
+from pipeline.kernels.rays import Field, Ints, Surfaces, first_above, meet_row
+from pipeline.kernels.solids import Shapes
+
+Shares = NDArray[np.uint8]
 
 _ZERO, _INF = np.float32(0), np.float32(np.inf)
 #: The places of 3×3 neighbours, row by row, from the nearest to the farthest.
@@ -11,26 +15,42 @@ _ORDER = (4, 1, 3, 5, 7, 0, 2, 6, 8)
 
 
 @inlined
-def _on_edge(surface, i, j):
+def _on_edge(surface: Surfaces, i: int, j: int) -> np.bool:
     """Return whether a pixel's surface is not that of all four beside it."""
     height, width = surface.shape
     own = surface[i, j]
-    beside = (surface[i, max(j - 1, 0)] != own) | (surface[i, min(j + 1, width - 1)] != own)
-    return beside | (surface[max(i - 1, 0), j] != own) | (surface[min(i + 1, height - 1), j] != own)
+    beside: np.bool = (surface[i, max(j - 1, 0)] != own) | (surface[i, min(j + 1, width - 1)] != own)
+    beside |= (surface[max(i - 1, 0), j] != own) | (surface[min(i + 1, height - 1), j] != own)
+    return beside
 
 
 @kernel
-def count_edges(top, bottom, surface, counts):
+def count_edges(top: int, bottom: int, surface: Surfaces, counts: NDArray[np.int64]) -> None:
     """Write the number of pixels on edges of each of the rows `top` to `bottom` of H×W surfaces into `counts`, H."""
     for i in range(top, bottom):
         count = 0
         for j in range(surface.shape[1]):
-            count += _on_edge(surface, i, j)
+            if _on_edge(surface, i, j):
+                count += 1
         counts[i] = count
 
 
 @kernel
-def cover(top, bottom, surface, shapes, window, origin, across, down, profile, ground, first, place, share):
+def cover(
+    top: int,
+    bottom: int,
+    surface: Surfaces,
+    shapes: Shapes,
+    window: Field,
+    origin: Field,
+    across: Field,
+    down: Field,
+    profile: Field,
+    ground: Field,
+    first: NDArray[np.int64],
+    place: Ints,
+    share: Shares,
+) -> None:
     """Trace 4×4 rays for each pixel on an edge of the rows `top` to `bottom`.
 
     `across` and `down` are the slopes of 4 rays to each column and row, `profile` and `ground` the heightfields'
@@ -86,7 +106,7 @@ def cover(top, bottom, surface, shapes, window, origin, across, down, profile, g
 
 
 @kernel
-def mix(start, end, place, share, picture, out):
+def mix(start: int, end: int, place: Ints, share: Shares, picture: Field, out: Field) -> None:
     """Write the mean colours of the pixels `start` to `end` of `place`, by `share`, of H×W×3 float32 into n×3 `out`."""
     height, width, _ = picture.shape
     for k in range(start, end):

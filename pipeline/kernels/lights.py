@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
-from pipeline.kernels.rays import FACES, meet_rays
+from pipeline.kernels.rays import FACES, F, Field, Ints, Surfaces, meet_rays
 from pipeline.kernels.solids import Shapes
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
@@ -62,7 +62,7 @@ class Shade(NamedTuple):
 
 
 @inlined
-def _start(places, i, at, pattern, normal, ray):
+def _start(places: Places, i: int, at: NDArray[np.int64], pattern: NDArray[np.int64], normal: Field, ray: Field) -> int:
     """Write the columns of row i where light falls, patterns, normals (3×W) and the rays' origins; return their count.
 
     Each place is a little off its surface.
@@ -85,7 +85,7 @@ def _start(places, i, at, pattern, normal, ray):
 
 
 @kernel
-def past_caster(caster, ball, n, ray, far, power):
+def past_caster(caster: Shapes, ball: Field, n: int, ray: Field, far: Field, power: Field) -> None:
     """Take the power of those of the first n rays, 6×m, that meet a solid within `far` of their way, m float32."""
     who = np.empty(n, np.int64)
     kept = 0
@@ -96,7 +96,8 @@ def past_caster(caster, ball, n, ray, far, power):
         beyond = x * x + y * y + z * z - ball[3]
         near = (along > _ZERO) | (beyond < _ZERO)
         who[kept] = j
-        kept += np.int64((far[j] > _ZERO) & near & (along * along > beyond * (dx * dx + dy * dy + dz * dz)))
+        if (far[j] > _ZERO) & near & (along * along > beyond * (dx * dx + dy * dy + dz * dz)):
+            kept += 1
     if kept == 0:
         return
     some, best, found = np.empty((6, kept), np.float32), np.empty(kept, np.float32), np.empty(kept, np.int32)
@@ -111,7 +112,7 @@ def past_caster(caster, ball, n, ray, far, power):
 
 
 @kernel
-def shade(shade, n, ray, far, power, best, found):
+def shaded(shade: Shade, n: int, ray: Field, far: Field, power: Field, best: Field, found: Ints) -> None:
     """Take the power of those of the first n rays, 6×m, that meet something within `far` of their way, m float32."""
     for j in range(n):
         best[j] = far[j]
@@ -133,7 +134,9 @@ def shade(shade, n, ray, far, power, best, found):
 
 
 @inlined
-def _towards_key(lamps, n, q, pattern, normal, ray, far, power):
+def _towards_key(
+    lamps: Lamps, n: int, q: int, pattern: NDArray[np.int64], normal: Field, ray: Field, far: Field, power: Field
+) -> None:
     """Write the ways to sample q of the key light, one length long, and what comes along them: 1 straight at it."""
     a0, a1, a2, square_reach = lamps.axis[0], lamps.axis[1], lamps.axis[2], lamps.reach * lamps.reach
     x, y, z, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
@@ -155,7 +158,7 @@ def _towards_key(lamps, n, q, pattern, normal, ray, far, power):
 
 
 @inlined
-def _through_gobo(lamps, n, ray, power):
+def _through_gobo(lamps: Lamps, n: int, ray: Field, power: Field) -> None:
     """Take from each ray to the key light what the gobo keeps."""
     side, centre, axis, u, v = lamps.mask.shape[0], lamps.gobo[0], lamps.gobo[1], lamps.gobo[2], lamps.gobo[3]
     last = np.float32(side - 1)
@@ -173,7 +176,7 @@ def _through_gobo(lamps, n, ray, power):
 
 
 @inlined
-def _towards_tube(place, n, normal, ray, far, power):
+def _towards_tube(place: Field, n: int, normal: Field, ray: Field, far: Field, power: Field) -> None:
     """Write the ways to a place on a tube, and what comes along them."""
     for j in range(n):
         wx, wy, wz = place[0] - ray[0, j], place[1] - ray[1, j], place[2] - ray[2, j]
@@ -186,7 +189,7 @@ def _towards_tube(place, n, normal, ray, far, power):
 
 
 @kernel
-def direct_light(top, bottom, places, lamps, in_way, out):
+def direct_light(top: int, bottom: int, places: Places, lamps: Lamps, in_way: Shade, out: Field) -> None:
     """Trace the key light and the tubes onto rows `top` to `bottom`, into C×H×W float32, 0 where no light falls.
 
     Four channels: the key light, 1 on a surface at its target that faces it, and the tubes' linear RGB, radiance over
@@ -205,7 +208,7 @@ def direct_light(top, bottom, places, lamps, in_way, out):
             _towards_key(lamps, n, q, pattern, normal, ray, far, power)
             if lamps.mask.size > 1:
                 _through_gobo(lamps, n, ray, power)
-            shade(in_way, n, ray, far, power, best, found)
+            shaded(in_way, n, ray, far, power, best, found)
             for j in range(n):
                 total[0, j] += power[j]
             if casts:
@@ -219,7 +222,7 @@ def direct_light(top, bottom, places, lamps, in_way, out):
             total[4, j] /= np.float32(samples)
         for index in range(tubes):
             _towards_tube(lamps.tube[index], n, normal, ray, far, power)
-            shade(in_way, n, ray, far, power, best, found)
+            shaded(in_way, n, ray, far, power, best, found)
             for c in range(3):
                 light = lamps.tube[index, 4 + c]
                 for j in range(n):
@@ -238,7 +241,7 @@ def direct_light(top, bottom, places, lamps, in_way, out):
 
 
 @inlined
-def _towards_dome(sample, n, q, pattern, normal, ray):
+def _towards_dome(sample: Field, n: int, q: int, pattern: NDArray[np.int64], normal: Field, ray: Field) -> None:
     """Write unit ways to sample q of the dome, whose axis is the normal (frames: Duff et al., JCGT 6(1), 2017)."""
     dx, dy, dz = ray[3], ray[4], ray[5]
     for j in range(n):
@@ -257,7 +260,9 @@ def _towards_dome(sample, n, q, pattern, normal, ray):
 
 
 @kernel
-def dome_light(top, bottom, places, sample, in_way, send, kept, out):
+def dome_light(
+    top: int, bottom: int, places: Places, sample: Field, in_way: Shade, send: Field, kept: int, out: Field
+) -> None:
     """Trace the dome onto rows `top` to `bottom`, into C×H×W float32, 0 where no light falls.
 
     `sample` are 9×S×3 directions about +z, `send` C×(solids + 1) what comes from each solid and, last, from the open
@@ -300,15 +305,15 @@ def dome_light(top, bottom, places, sample, in_way, send, kept, out):
 
 
 @inlined
-def _alike(surface, normal, i, j, y, x):
+def _alike(surface: Surfaces, normal: Field, i: int, j: int, y: int, x: int) -> F:
     """Return 1 where two pixels are of one surface and face the same way, else 0."""
     dot = normal[0, i, j] * normal[0, y, x] + normal[1, i, j] * normal[1, y, x] + normal[2, i, j] * normal[2, y, x]
     return _ONE if (surface[i, j] == surface[y, x]) & (dot > np.float32(0.8)) else _ZERO
 
 
 @kernel
-def share(top, bottom, surface, normal, field, out):
-    """Write the 3×3 mean of C×H×W `field` among pixels of one surface that face the same way, rows `top` to `bottom`."""
+def share(top: int, bottom: int, surface: Surfaces, normal: Field, field: Field, out: Field) -> None:
+    """Write the 3×3 mean of C×H×W `field` among pixels of one surface that face the same way, for some rows."""
     channels, height, width = field.shape
     weight, count = np.empty(width, np.float32), np.empty(width, np.float32)
     for i in range(top, bottom):

@@ -19,6 +19,12 @@ SIDES = 7
 #: The slices that a shadow proxy has room for.
 SLICES = 6
 
+F = np.float32
+#: A solid's numbers, each a scalar; a distance and a face; where a ray enters and leaves.
+Numbers = tuple[F, ...] | NDArray[F]
+Meeting = tuple[F, np.int32]
+Span = tuple[F, F]
+
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 #: A ray leaves its own surface this far behind before it can meet another, in canvas heights.
 _NEAR = np.float32(1e-3)
@@ -44,7 +50,7 @@ class Shapes(NamedTuple):
 
 
 @inlined
-def slab(o, d, low, high):
+def slab(o: F, d: F, low: F, high: F) -> Span:
     """Return where a ray enters and leaves low < coordinate < high; inf and -inf where it runs beside it."""
     level = d == _ZERO
     by = _ONE if level else d
@@ -59,7 +65,7 @@ def slab(o, d, low, high):
 
 
 @inlined
-def circle(ox, oy, dx, dy, radius):
+def circle(ox: F, oy: F, dx: F, dy: F, radius: F) -> Span:
     """Return where a ray of the plane enters and leaves a circle round the origin; inf and -inf where it misses."""
     a = dx * dx + dy * dy
     b = ox * dx + oy * dy
@@ -71,7 +77,7 @@ def circle(ox, oy, dx, dy, radius):
 
 
 @inlined
-def arch(ox, oy, dx, dy, x, foot, spring, low, half):
+def arch(ox: F, oy: F, dx: F, dy: F, x: F, foot: F, spring: F, low: F, half: F) -> Span:
     """Return where a ray enters and leaves an arch without end along z.
 
     Its jambs stand from `foot` to `spring`, its round part of radius `half` is what of a disc is above `low`.
@@ -95,30 +101,30 @@ def arch(ox, oy, dx, dy, x, foot, spring, low, half):
 
 
 @inlined
-def holds(x, y, middle, foot, spring, half):
+def holds(x: F, y: F, middle: F, foot: F, spring: F, half: F) -> np.bool:
     """Return whether a place is inside an opening."""
     dx = x - middle
     dy = y - spring
-    low = (np.abs(dx) < half) & (dy <= _ZERO) & (y > foot)
+    low: np.bool = (np.abs(dx) < half) & (dy <= _ZERO) & (y > foot)
     return low | ((dy > _ZERO) & (dx * dx + dy * dy < half * half))
 
 
 @inlined
-def meet_floor(p, ox, oy, oz, dx, dy, dz):
+def meet_floor(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Level, back."""
     t = (p[0] - oy) / (dy if dy < _ZERO else _ONE)
     return (t if (dy < _ZERO) & (t > _NEAR) & (oz + t * dz > p[1]) else _INF), _NO_FACE
 
 
 @inlined
-def meet_wall(p, ox, oy, oz, dx, dy, dz):
+def meet_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Depth."""
     t = (p[0] - oz) / (dz if dz < _ZERO else _ONE)
     return (t if (dz < _ZERO) & (t > _NEAR) else _INF), _NO_FACE
 
 
 @inlined
-def meet_open_wall(p, ox, oy, oz, dx, dy, dz):
+def meet_open_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Depth; the opening's x, foot, spring and half. It is met from behind too."""
     level = dz == _ZERO
     t = (p[0] - oz) / (_ONE if level else dz)
@@ -127,7 +133,7 @@ def meet_open_wall(p, ox, oy, oz, dx, dy, dz):
 
 
 @inlined
-def meet_recess(p, ox, oy, oz, dx, dy, dz):
+def meet_recess(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """The mouth's depth; the opening's x, foot, spring and half; the back's depth."""
     level = dz == _ZERO
     by = _ONE if level else dz
@@ -148,7 +154,7 @@ def meet_recess(p, ox, oy, oz, dx, dy, dz):
 
 
 @inlined
-def meet_sweep(p, ox, oy, oz, dx, dy, dz):
+def meet_sweep(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """The wall's depth, the floor's level, the bend's radius."""
     y = p[1] + p[2]
     z = p[0] + p[2]
@@ -164,7 +170,7 @@ def meet_sweep(p, ox, oy, oz, dx, dy, dz):
 
 
 @inlined
-def meet_panel(p, ox, oy, oz, dx, dy, dz):
+def meet_panel(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Back's and front's depth; the outline's x, foot, spring, low and half as `arch` has them; its hole's half."""
     z0, z1 = slab(oz, dz, p[0], p[1])
     enter, leave = arch(ox, oy, dx, dy, p[2], p[3], p[4], p[5], p[6])
@@ -185,7 +191,7 @@ def meet_panel(p, ox, oy, oz, dx, dy, dz):
 
 
 @inlined
-def meet_ellipsoid(p, ox, oy, oz, dx, dy, dz):
+def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """The centre; cosine and sine of its turn about z; one over each half axis."""
     x = ox - p[0]
     y = oy - p[1]
@@ -206,7 +212,7 @@ def meet_ellipsoid(p, ox, oy, oz, dx, dy, dz):
 
 
 @inlined
-def meet_drum(p, ox, oy, oz, dx, dy, dz):
+def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """The foot's centre, the radius, the height."""
     enter, leave = circle(ox - p[0], oz - p[2], dx, dz, p[3])
     low, high = slab(oy, dy, p[1], p[1] + p[4])
@@ -216,7 +222,7 @@ def meet_drum(p, ox, oy, oz, dx, dy, dz):
 
 
 @inlined
-def meet_block(p, ox, oy, oz, dx, dy, dz):
+def meet_block(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """The foot's centre, half the width, the height, half the depth; cosine and sine of its turn."""
     x = ox - p[0]
     z = oz - p[2]
@@ -234,7 +240,9 @@ def meet_block(p, ox, oy, oz, dx, dy, dz):
 
 
 @inlined
-def meet_side(nx, ny, d, face, enter, leave, found, ox, oy, dx, dy):
+def meet_side(
+    nx: F, ny: F, d: F, face: np.int32, enter: F, leave: F, found: np.int32, ox: F, oy: F, dx: F, dy: F
+) -> tuple[F, F, np.int32]:
     """Cut a ray by one side of a slab's outline, beyond which nx x + ny y > d."""
     before = nx * ox + ny * oy - d
     speed = nx * dx + ny * dy
@@ -247,7 +255,7 @@ def meet_side(nx, ny, d, face, enter, leave, found, ox, oy, dx, dy):
 
 
 @inlined
-def meet_slab(p, ox, oy, oz, dx, dy, dz):
+def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Back's and front's depth, then SIDES sides (nx, ny, d), those that it lacks as (0, 0, 1)."""
     enter, leave = slab(oz, dz, p[0], p[1])
     face = _NO_FACE
@@ -262,7 +270,7 @@ def meet_slab(p, ox, oy, oz, dx, dy, dz):
 
 
 @inlined
-def meet_upright(shapes, p, ox, oy, oz, dx, dy, dz):
+def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """Pixels to a canvas height, the foot's pixel, the slices' number, then their depths and their share of the width.
 
     The silhouette's slices are upright, narrower about the middle of its rows.
@@ -284,7 +292,7 @@ def meet_upright(shapes, p, ox, oy, oz, dx, dy, dz):
 
 
 @inlined
-def meet_flat(shapes, p, ox, oy, oz, dx, dy, dz):
+def meet_flat(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     """The aspect, the camera's x, y and z, the slices' number, then their heights and how far inside each begins."""
     height, width = shapes.image.shape
     nearest = _INF

@@ -1,8 +1,12 @@
 """Heightfields: the height of dunes and the relief of hanging cloth, and where rays meet dunes."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
+
+F = np.float32
+Field = NDArray[np.float32]
 
 _ZERO, _ONE, _TWO, _HALF = np.float32(0), np.float32(1), np.float32(2), np.float32(0.5)
 _INF, _PI = np.float32(np.inf), np.float32(np.pi)
@@ -24,9 +28,10 @@ _BELOW = np.float32(0.004)
 
 
 @inlined
-def sine(x):
+def sine(x: F) -> F:
     """Return the sine of an angle of at most some thousand radians."""
-    r = x - np.floor(x * _TURN + _HALF) * _HIGH - np.floor(x * _TURN + _HALF) * _LOW
+    turns: F = np.floor(x * _TURN + _HALF)
+    r = x - turns * _HIGH - turns * _LOW
     # Into -pi/2 to pi/2, where the sine is the same.
     side = (_PI if r > _ZERO else -_PI) - r
     r = side if np.abs(r) > _PI * _HALF else r
@@ -35,7 +40,7 @@ def sine(x):
 
 
 @inlined
-def decay(u):
+def decay(u: F) -> F:
     """Return exp(-u) for u >= 0, absolute error 1e-6."""
     v = (u if u < np.float32(16) else np.float32(16)) * np.float32(1 / 16)
     e = _E0 + v * (_E1 + v * (_E2 + v * (_E3 + v * (_E4 + v * (_E5 + v * _E6)))))
@@ -46,15 +51,15 @@ def decay(u):
 
 
 @inlined
-def ridge(amplitude, kx, kz, phase, x, z):
+def ridge(amplitude: F, kx: F, kz: F, phase: F, x: F, z: F) -> F:
     """Return how much a ridge of dunes raises the ground at (x, z); crests are sharper than troughs."""
     bend = sine(np.float32(0.7) * kx * z + phase)
-    wave = _ONE - np.abs(sine(kx * x + kz * z + phase + np.float32(0.35) * bend))
+    wave: F = _ONE - np.abs(sine(kx * x + kz * z + phase + np.float32(0.35) * bend))
     return amplitude * (wave * wave * np.float32(1.6) - np.float32(0.6))
 
 
 @kernel
-def dune_heights(p, x, z, out):
+def dune_heights(p: Field, x: Field, z: Field, out: Field) -> None:
     """Write the ground's height at n places (x, z) into `out`, float32 each.
 
     `p` are the numbers of a dune: level, back, ripple, rise, the number of ridges, and amplitude, x and z cycles and
@@ -80,7 +85,7 @@ def dune_heights(p, x, z, out):
 
 
 @kernel
-def meet_dunes(p, code, ray, best, found):
+def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.int32]) -> None:
     """Let dunes take the rays (6×n: origin and unit way) that come below the ground before `best`; n each.
 
     Rays are looked at in some places alone, so a meeting is known to the way between two of them.
@@ -128,7 +133,7 @@ def meet_dunes(p, code, ray, best, found):
 
 
 @kernel
-def dune_slopes(first, last, p, origin, depths, across, seen):
+def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, across: Field, seen: Field) -> None:
     """Write D×W, columns `first` to `last`: the steepest slope at which ground is seen up to each of D depths.
 
     `origin` is the camera's place, `across` the W columns' slopes; what is hidden by a nearer crest drops out.
@@ -148,7 +153,9 @@ def dune_slopes(first, last, p, origin, depths, across, seen):
 
 
 @kernel
-def see_dunes(top, bottom, code, depths, seen, down, depth, surface):
+def see_dunes(
+    top: int, bottom: int, code: int, depths: Field, seen: Field, down: Field, depth: Field, surface: NDArray[np.uint16]
+) -> None:
     """Let dunes take the rays of rows `top` to `bottom` that they meet before `depth`: H×W, with `surface` uint16.
 
     `depths` and `seen` are those of `dune_slopes`, `down` the H rows' slopes.
@@ -184,13 +191,13 @@ def see_dunes(top, bottom, code, depths, seen, down, depth, surface):
 
 
 @inlined
-def fold(amplitude, k, phase, x):
+def fold(amplitude: F, k: F, phase: F, x: F) -> F:
     """Return how far one wave of hanging cloth stands out at x; a second harmonic sharpens it towards the viewer."""
     return amplitude * (sine(k * x + phase) + np.float32(0.2) * sine(_TWO * k * x + _TWO * phase))
 
 
 @kernel
-def cloth_depths(z, reach, waves, origin, across, out):
+def cloth_depths(z: F, reach: F, waves: Field, origin: Field, across: Field, out: Field) -> None:
     """Write the depth of cloth that hangs about the plane `z` in W columns of a camera at `origin` into `out`.
 
     `waves` are n×3 amplitudes, radians per canvas height and phases, `reach` the most that they add up to.

@@ -67,7 +67,7 @@ def conditions(layout: Layout, width: int, height: int) -> Conditions:
         sketch=linear_to_srgb(albedo[part]),
         light=first.light,
         occlusion=first.occlusion,
-        normals=np.stack(geometry.normals(), -1),
+        normals=np.moveaxis(geometry.normals(), 0, -1),
         depth=geometry.depth,
         gloss=gloss[part],
         lit=lit[part],

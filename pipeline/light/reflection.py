@@ -11,10 +11,11 @@ from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Placed, Rgb
 from pipeline.cutout.contact import contact_line
+from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
 from pipeline.scene.layout import Layout
-from pipeline.scene.trace import FACES, Geometry, follow, trace
+from pipeline.scene.trace import FACES, Geometry, trace
 
 #: Longer side in pixels of the grid that the product is mirrored on.
 GRID = 1024
@@ -44,7 +45,8 @@ def mirror(layout: Layout, geometry: Geometry, out: Field) -> None:
         camera, way = layout.camera, layout.rays(width, height)
         mirrored = (camera[0], np.float32(2 * part.solid.level) - camera[1], camera[2])
         down = (way[0][:, columns], -way[1][rows], way[2])
-        surface, nearest = follow(layout, mirrored, down[0][0], down[1][:, 0], without=index)
+        solids = [thing.solid for thing in layout.parts]
+        surface, nearest = follow(solids, mirrored, down[0][0], down[1][:, 0], without=index)
         met = surface // FACES
         seen = np.isfinite(nearest)
         far = np.where(seen, nearest, 9)

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
+from pipeline.geometry.casting import windows
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.packing import shapes
-from pipeline.geometry.ray import Field, Triple
+from pipeline.geometry.ray import Field
 from pipeline.kernels.coverage import count_edges, cover, mix
 from pipeline.kernels.rays import FACES
 from pipeline.scene.layout import FOCAL, Layout
@@ -46,8 +47,9 @@ def coverage(layout: Layout, surface: NDArray[np.uint16]) -> Coverage:
     place, share = np.empty((first[-1], 2), np.int32), np.zeros((first[-1], 9), np.uint8)
     if not first[-1]:
         return Coverage(place, share)
-    packed = shapes([part.solid.packed for part in layout.parts])
-    window, origin = windows(layout, layout.camera), np.array(layout.camera, np.float32)
+    solids = [part.solid for part in layout.parts]
+    packed = shapes([solid.packed for solid in solids])
+    window, origin = windows(solids, layout.camera), np.array(layout.camera, np.float32)
     across, down = _fine_slopes(layout, width, height)
     profile, ground = _profiles(layout, across)
     by_rows(
@@ -55,26 +57,6 @@ def coverage(layout: Layout, surface: NDArray[np.uint16]) -> Coverage:
         lambda a, b: cover(a, b, surface, packed, window, origin, across, down, profile, ground, first, place, share),
     )
     return Coverage(place, share)
-
-
-def windows(layout: Layout, camera: Triple, without: int | None = None) -> Field:
-    """Return n×4 slopes that a camera sees each part between: left, low, right, top; a little wider than it is.
-
-    Heightfields, which are traced apart, and the part `without` are seen nowhere.
-    """
-    out = np.empty((len(layout.parts), 4), np.float32)
-    for index, part in enumerate(layout.parts):
-        bounds = part.solid.bounds
-        if index == without or isinstance(part.solid, Curtain | Dunes):
-            out[index] = np.inf, np.inf, -np.inf, -np.inf
-        elif bounds is None:
-            out[index] = -np.inf, -np.inf, np.inf, np.inf
-        else:
-            away = float(camera[2]) - np.array([bounds[2], min(bounds[5], 1.9)])
-            x = (np.array([[bounds[0]], [bounds[3]]]) - float(camera[0])) / away
-            y = (np.array([[bounds[1]], [bounds[4]]]) - float(camera[1])) / away
-            out[index] = x.min() - 1e-3, y.min() - 1e-3, x.max() + 1e-3, y.max() + 1e-3
-    return out
 
 
 def _fine_slopes(layout: Layout, width: int, height: int) -> tuple[Field, Field]:

@@ -6,14 +6,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parallel import by_rows
-from pipeline.geometry.heightfields import Curtain, Dunes
-from pipeline.geometry.packing import shapes
+from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field, Triple
 from pipeline.kernels.rays import FACES as FACES
-from pipeline.kernels.rays import see
-from pipeline.kernels.terrain import see_dunes
-from pipeline.scene.coverage import Coverage, coverage, windows
+from pipeline.scene.coverage import Coverage, coverage
 from pipeline.scene.layout import Layout
 
 #: How far away is what meets nothing.
@@ -72,35 +68,9 @@ class Geometry:
 def trace(layout: Layout, width: int, height: int) -> Geometry:
     """Follow one ray through the centre of each pixel of a width×height picture; what meets nothing is 50 away."""
     across, down, _ = layout.rays(width, height)
-    surface, depth = follow(layout, layout.camera, across[0], down[:, 0])
+    surface, depth = follow([part.solid for part in layout.parts], layout.camera, across[0], down[:, 0])
     np.minimum(depth, NOWHERE, out=depth)
     return Geometry(layout, surface, depth)
-
-
-def follow(
-    layout: Layout, camera: Triple, across: Field, down: Field, without: int | None = None
-) -> tuple[NDArray[np.uint16], Field]:
-    """Follow a camera's rays of W and H float32 slopes to what they meet first, leaving out the part `without`.
-
-    Return H×W surfaces as `Geometry` has them and depths, 0 and inf where nothing is met.
-    """
-    surface = np.zeros((down.size, across.size), np.uint16)
-    depth = np.full(surface.shape, np.inf, np.float32)
-    packed = shapes([part.solid.packed for part in layout.parts])
-    window, origin = windows(layout, camera, without), np.array(camera, np.float32)
-    across, down = np.ascontiguousarray(across), np.ascontiguousarray(down)
-    for index, part in enumerate(layout.parts):
-        if isinstance(part.solid, Curtain):
-            depth[:], surface[:] = part.solid.depths(camera, across), index * FACES
-        elif isinstance(part.solid, Dunes):
-            reach, seen = part.solid.slopes(camera, across, 900)
-            code = np.uint16(index * FACES)
-            by_rows(
-                down.size,
-                lambda a, b, c=code, r=reach, s=seen: see_dunes(a, b, c, r, s, down, depth, surface),  # type: ignore[misc]
-            )
-    by_rows(down.size, lambda a, b: see(a, b, packed, window, origin, across, down, depth, surface))
-    return surface, depth
 
 
 def window_of(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
