@@ -79,7 +79,7 @@ class Dunes:
         """Return the ground's height at (x, z), of the shape that they have together."""
         places = np.broadcast_arrays(x, z)
         out = np.empty(places[0].size, np.float32)
-        x, z = (np.asarray(axis, np.float32).ravel() for axis in places)
+        x, z = (np.array(axis, np.float32).ravel() for axis in places)
         ground_heights(self.packed.row(), x, z, out)
         return out.reshape(places[0].shape)
 

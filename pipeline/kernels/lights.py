@@ -55,9 +55,9 @@ class Shade(NamedTuple):
     """What stands in the light's way."""
 
     shapes: Shapes
-    #: Indices of the solids in the way, and of dunes, which shade as well; int32.
-    things: NDArray[np.int32]
-    dunes: NDArray[np.int32]
+    #: Indices of the solids in the way, and of dunes, which shade as well; int64.
+    things: NDArray[np.int64]
+    dunes: NDArray[np.int64]
     #: One solid whose shadow is told apart, or none, and the ball around it: centre and squared radius.
     caster: Shapes
     ball: NDArray[np.float32]
