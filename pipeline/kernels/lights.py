@@ -107,7 +107,9 @@ def past_caster(caster: Shapes, ball: Field, n: int, ray: Field, far: Field, pow
         best[k] = far[who[k]]
         for axis in range(6):
             some[axis, k] = ray[axis, who[k]]
-    meet_rays(caster, 0, 0, kept, some, best, found)
+    # Sizes of arrays, where Numba would take a literal for another type and compile once more.
+    only = caster.kind.size - 1
+    meet_rays(caster, only, only, best.size, some, best, found)
     for k in range(kept):
         if best[k] < far[who[k]]:
             power[who[k]] = _ZERO
