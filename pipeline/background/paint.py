@@ -24,6 +24,7 @@ from pipeline.light.first_light import FirstLight, conditions, first_light
 from pipeline.light.relight import Shaded, developed, exposed, shade, tone_mapped
 from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.materials.albedo import albedo
+from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import trace
 
@@ -47,11 +48,14 @@ class Painting:
     #: As in `pipeline.light.relight.exposed`.
     by_colour: bool = True
 
-    def shaded(self, width: int, height: int) -> Shaded:
-        """Return the scene under the network's light. Raises ValueError for a picture, which has none."""
+    def shaded(self, width: int, height: int, swatches: Swatches | None = None) -> Shaded:
+        """Return the scene under the network's light, with finishes of `swatches` or made anew.
+
+        Raises ValueError for a picture, which has no light.
+        """
         if self.light is None:
             raise ValueError("A picture has no light of its own.")
-        return shade(self.layout, self.light, width, height, by_colour=self.by_colour)
+        return shade(self.layout, self.light, width, height, by_colour=self.by_colour, swatches=swatches)
 
     def at(self, width: int, height: int) -> Rgb:
         """Return H×W×3 sRGB in [0, 1]."""

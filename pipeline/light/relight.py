@@ -17,6 +17,7 @@ from pipeline.light.reflection import mirror
 from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.materials.albedo import albedo, smoothed
 from pipeline.materials.bokeh import lights
+from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import Geometry, trace
 
@@ -45,10 +46,21 @@ def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_co
     return developed(shade(layout, light, width, height, by_colour=by_colour))
 
 
-def shade(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Shaded:
-    """Shade a layout: return a width×height picture's albedo × light, linear; `by_colour` is as in `exposed`."""
+def shade(
+    layout: Layout,
+    light: FirstLight,
+    width: int,
+    height: int,
+    *,
+    by_colour: bool = True,
+    swatches: Swatches | None = None,
+) -> Shaded:
+    """Shade a layout: return a width×height picture's albedo × light, linear.
+
+    `by_colour` is as in `exposed`, `swatches` as in `pipeline.materials.albedo.albedo`.
+    """
     geometry = trace(layout, width, height)
-    linear = albedo(layout, geometry, finished=True)
+    linear = albedo(layout, geometry, finished=True, swatches=swatches)
     linear *= upsample_within_surfaces(
         exposed(layout, light, by_colour=by_colour), light.geometry.surface, geometry.surface
     )

@@ -9,92 +9,46 @@ import numpy as np
 from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
 from pipeline.materials.noise import TILE, noise, smoothstep, upsample_tile
+from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.stone import concrete, marble, terrazzo
 
 #: Boards of a wooden floor across a tile.
 BOARDS = 10
 #: Threads of cloth across a tile: a period of 1/220 canvas height. Even, so that the weave closes.
 THREADS = 352
-#: Points looked up at once: their part of a texture stays in the processor's cache.
-_BLOCK = 1 << 17
 
 
-def swatch(finish: Finish, rng: np.random.Generator, n: int, *, dark: bool = False) -> Field | None:
-    """Return n×n (or ×3) float32 albedo factors of a finish, linear, mean 1 per channel; it tiles.
+def swatch(finish: Finish, rng: np.random.Generator, n: int, *, dark: bool = False) -> Pyramid | None:
+    """Return n×n float32 albedo factors of a finish, grey or in three channels, linear, mean 1 per channel; they tile.
 
     None: it has no texture. `dark` is for stone of a dark colour, whose veins and chips are lighter than it; the other
     finishes ignore it. `n` is a power of 2, at least 64. One number is taken from `rng`, whatever the finish and size.
     """
     rng = np.random.default_rng(rng.integers(1 << 62))
     if finish == "marble":
-        return _even(marble(rng, n, dark))
+        return _pyramid(_even(marble(rng, n, dark)))
     if finish == "wood":
-        return _even(_wood(rng, n))
+        return _pyramid(_even(_wood(rng, n)))
     if finish == "terrazzo":
-        return _even(terrazzo(rng, n, dark))
+        return _pyramid(_even(terrazzo(rng, n, dark)))
     if finish == "concrete":
-        return _even(concrete(rng, n))
+        return _pyramid(_even(concrete(rng, n)))
     if finish == "plaster":
-        return _even(_plaster(rng, n))
+        return _pyramid(_even(_plaster(rng, n)))
     if finish == "sand":
-        return _even(_sand(rng, n))
+        return _pyramid(_even(_sand(rng, n)))
     if finish == "fabric":
-        return _even(_cloth(rng, n))
+        return _pyramid(_even(_cloth(rng, n)))
     return None
 
 
-def mapped(texture: Field, u: Field, v: Field, footprint: float | Field | None = None) -> Field:
-    """Return the factors of a swatch at places (u, v) of a surface, canvas heights: N, or N×3 float32.
-
-    `footprint` is the size of a pixel on the surface, canvas heights, one or N. Where it is above a texel's, the
-    lookup blends the two nearest levels of a pyramid of means (trilinear: Williams, "Pyramidal parametrics", 1983);
-    None reads the texture itself, bilinear.
-    """
-    shape = np.shape(u)
-    u, v = np.ravel(u), np.ravel(v)
-    out = np.empty((u.size, *texture.shape[2:]), np.float32)
-    texel = TILE / texture.shape[0]
-    levels = [texture]
-    size = None if footprint is None else np.broadcast_to(np.asarray(footprint, np.float32), shape).ravel()
-    for start in range(0, u.size, _BLOCK):
-        part = slice(start, start + _BLOCK)
-        at = (u[part], v[part])
-        if size is None:
-            out[part] = _bilinear(texture, *at)
-            continue
-        level = np.log2(np.maximum(size[part] / np.float32(texel), 1))
-        low, high = int(level.min()), int(np.ceil(level.max()))
-        while len(levels) <= high and levels[-1].shape[0] % 2 == 0:
-            levels.append(_halved(levels[-1]))
-        low, high = min(low, len(levels) - 1), min(high, len(levels) - 1)
-        value = _bilinear(levels[low], *at)
-        for index in range(low + 1, high + 1):
-            share = np.clip(level - (index - 1), 0, 1).reshape(-1, *(1,) * (texture.ndim - 2))
-            value += share * (_bilinear(levels[index], *at) - value)
-        out[part] = value
-    return out.reshape(*shape, *texture.shape[2:])
-
-
-def _halved(texture: Field) -> Field:
-    n = texture.shape[0] // 2
-    return np.asarray(texture.reshape(n, 2, n, 2, *texture.shape[2:]).mean((1, 3)), np.float32)
-
-
-def _bilinear(texture: Field, u: Field, v: Field) -> Field:
-    """Look up N places with wrap; texel centres are at (i + 0.5) texels, so that the levels of a pyramid agree."""
-    n = texture.shape[0]
-    x, y = u * np.float32(n / TILE) - np.float32(0.5), v * np.float32(n / TILE) - np.float32(0.5)
-    left, top = np.floor(x), np.floor(y)
-    x, y = x - left, y - top
-    x0, y0 = left.astype(np.int32) % n, top.astype(np.int32) % n
-    x1, y1 = (x0 + 1) % n, (y0 + 1) % n
-    flat = texture.reshape(n * n, -1)
-    a, b, c, d = (flat.take(row * n + column, 0) for row in (y0, y1) for column in (x0, x1))
-    x, y = x[:, None], y[:, None]
-    a += x * (b - a)
-    c += x * (d - c)
-    a += y * (c - a)
-    return np.asarray(a if texture.ndim == 3 else a[:, 0], np.float32)
+def _pyramid(value: Field) -> Pyramid:
+    n = value.shape[0]
+    planes = value.reshape(n, n, -1)
+    out = Pyramid(planes.shape[2], n)
+    for channel, texture in enumerate(out.texture):
+        texture[:] = planes[..., channel]
+    return out.build()
 
 
 def _even(value: Field) -> Field:
