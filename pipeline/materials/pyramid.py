@@ -1,5 +1,6 @@
 """A texture's pyramid of means (mip map), which pixels of any size on the surface are looked up in."""
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
@@ -41,6 +42,10 @@ class Pyramid:
                 by_rows(coarse.shape[0], partial(halved, fine, coarse), 256)
         return self
 
+    def balance(self) -> None:
+        """Scale the texels to a mean of 1 per channel, so that the colour asked for stays."""
+        self._texels /= self._texels[:, -1:].copy()
+
     def multiply(
         self,
         out: Field,
@@ -62,3 +67,14 @@ class Pyramid:
             self._texels, self._starts, n, np.float32(1 / TILE), u, v, part, index, depth, np.float32(pixel * n / TILE),
             left, out,
         )  # fmt: skip
+
+
+def filled(channels: int, n: int, work: Callable[[int, int, list[Field]], None]) -> Pyramid:
+    """Return a pyramid of mean 1 per channel, whose n×n texels `work(top, bottom, strips)` writes.
+
+    It writes rows top..bottom into the `strips` of each channel, on any thread.
+    """
+    out = Pyramid(channels, n)
+    by_rows(n, lambda top, bottom: work(top, bottom, [plane[top:bottom] for plane in out.texture]))
+    out.build().balance()
+    return out

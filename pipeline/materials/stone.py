@@ -6,7 +6,9 @@ from PIL import Image, ImageDraw
 from scipy.spatial import cKDTree
 
 from pipeline.geometry.ray import Field
-from pipeline.materials.noise import TILE, crack_distance, noise, smoothstep, upsample_tile
+from pipeline.kernels import finishes as rows
+from pipeline.materials.noise import TILE, Waves, crack_distance, noise, smoothstep, spectrum, upsample_tile
+from pipeline.materials.pyramid import Pyramid, filled
 
 #: N×2, and N.
 Places = NDArray[np.float64]
@@ -105,24 +107,27 @@ def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Field:
     return out
 
 
-def concrete(rng: np.random.Generator, n: int) -> Field:
-    """Return n×n: stains, runs, grain, the holes that air left, and the faint seams of four boards of formwork."""
-    clouds = noise(rng, n // 2, 1.7, 1.5, grid=512)
-    runs = noise(rng, n // 2, 1.4, 4, stretch=4, angle=np.pi / 2, grid=512)
-    soft = upsample_tile(np.float32(0.028) * clouds + np.float32(0.013) * runs, n)
-    mottle = noise(rng, n, 1.1, 25)
-    grain = noise(rng, n, 0.6, 300, grid=2048)
-    pitted = np.clip(noise(rng, n, 4.0, 85) - np.float32(2.75), 0, 0.4) * np.float32(2.5)
-    pitted += np.clip(noise(rng, n, 3.0, 170) - np.float32(2.9), 0, 0.7)
-    # Rows run up a wall: light from above catches the lower edge of a hole.
-    lip = np.maximum(pitted - np.roll(pitted, max(1, n // 800), 0), 0)
+def concrete(rng: np.random.Generator, n: int) -> Pyramid:
+    """Return stains, runs, grain, the holes that air left, and the faint seams of four boards of formwork."""
+    clouds = spectrum(rng, 1.7, 1.5, grid=512)
+    runs = spectrum(rng, 1.4, 4, stretch=4, angle=np.pi / 2, grid=512)
+    mottle = spectrum(rng, 1.1, 25)
+    grain = spectrum(rng, 0.6, 300, grid=2048)
+    even = Waves(n, (0.019, grain), (0.028, clouds), (0.013, runs), (0.014, mottle))
+    uneven = Waves(n, (1, mottle))
+    large, small = Waves(n, (1, spectrum(rng, 4.0, 85))), Waves(n, (1, spectrum(rng, 3.0, 170)))
+    lip = max(1, n // 800)
     y = (np.arange(n, dtype=np.float32) + np.float32(0.5)) / np.float32(n) * 4
-    seam = np.exp(-(((y - np.round(y)) / np.float32(0.0035)) ** 2))[:, None]
-    panels = rng.normal(0, 0.008, 4).astype(np.float32)[np.round(y).astype(np.int32) % 4][:, None]
-    soft += np.float32(0.014) * mottle + np.float32(0.019) * grain + panels
-    soft -= seam * (np.float32(0.03) + np.float32(0.02) * mottle)
-    soft -= np.float32(0.26) * pitted - np.float32(0.16) * lip
-    return np.exp(soft, out=soft)
+    seam = np.exp(-(((y - np.round(y)) / np.float32(0.0035)) ** 2))
+    panel = rng.normal(0, 0.008, 4).astype(np.float32)[np.round(y).astype(np.int32) % 4]
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        soft = even.rows(top, bottom)
+        worn = uneven.rows(top, bottom) if seam[top:bottom].max() > 1e-4 else soft
+        holes = large.rows(top - lip, bottom), small.rows(top - lip, bottom)
+        rows.concrete(soft, *holes, worn, seam, panel, top, out[0])
+
+    return filled(1, n, work)
 
 
 def _line(value: Field, width: float) -> Field:

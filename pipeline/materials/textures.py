@@ -6,10 +6,13 @@ and frequencies in cycles per tile unless said otherwise.
 
 import numpy as np
 
+from pipeline.core.parallel import by_rows
 from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
-from pipeline.materials.noise import TILE, noise, smoothstep, upsample_tile
-from pipeline.materials.pyramid import Pyramid
+from pipeline.kernels import finishes as rows
+from pipeline.kernels.finishes import add_strokes
+from pipeline.materials.noise import TILE, Waves, noise, spectrum
+from pipeline.materials.pyramid import Pyramid, filled
 from pipeline.materials.stone import concrete, marble, terrazzo
 
 #: Boards of a wooden floor across a tile.
@@ -32,13 +35,13 @@ def swatch(finish: Finish, rng: np.random.Generator, n: int, *, dark: bool = Fal
     if finish == "terrazzo":
         return _pyramid(_even(terrazzo(rng, n, dark)))
     if finish == "concrete":
-        return _pyramid(_even(concrete(rng, n)))
+        return concrete(rng, n)
     if finish == "plaster":
-        return _pyramid(_even(_plaster(rng, n)))
+        return _plaster(rng, n)
     if finish == "sand":
-        return _pyramid(_even(_sand(rng, n)))
+        return _sand(rng, n)
     if finish == "fabric":
-        return _pyramid(_even(_cloth(rng, n)))
+        return _cloth(rng, n)
     return None
 
 
@@ -117,46 +120,48 @@ def _knot(value: Field, phase: Field, along: Field, y: Field, rng: np.random.Gen
     value *= 1 - np.float32(0.3) * np.exp(-(far * far)) - np.float32(0.06) * np.exp(far / np.float32(-5))
 
 
-def _plaster(rng: np.random.Generator, n: int) -> Field:
+def _plaster(rng: np.random.Generator, n: int) -> Pyramid:
     """Strokes of a trowel in three directions, lit from above on the left (v runs up), and fine grain."""
     half = n // 2
-    soft = np.float32(0.013) * noise(rng, half, 1.8, 2, grid=512)
+    broad = spectrum(rng, 1.8, 2, grid=512)
+    soft = np.zeros((1, half, half), np.float32)
     first = rng.uniform(0, np.pi)
     for third in range(3):
-        where = smoothstep(noise(rng, half, 2.4, 4, grid=256), -0.4, 0.8)
+        where = Waves(half, (1, spectrum(rng, 2.4, 4, grid=256)))
         angle = float(first + (third + rng.uniform(-0.25, 0.25)) * np.pi / 3)
-        soft += np.float32(0.011) * where * noise(rng, half, 1.8, 16, stretch=3.5, angle=angle, light_angle=2.2)
-    value = upsample_tile(soft, n)
-    value = value + np.float32(0.006) * noise(rng, n, 1.6, 70, light_angle=2.2)
-    value += np.float32(0.008) * noise(rng, n, 1.0, 200, light_angle=2.2, grid=2048)
-    value += 1
-    return np.asarray(value, np.float32)
+        strokes = Waves(half, (1, spectrum(rng, 1.8, 16, stretch=3.5, angle=angle, light_angle=2.2)))
+
+        def stroke(top: int, bottom: int, where: Waves = where, strokes: Waves = strokes) -> None:
+            add_strokes(where.rows(top, bottom), strokes.rows(top, bottom), soft[0, top:bottom])
+
+        by_rows(half, stroke)
+    grain = spectrum(rng, 1.6, 70, light_angle=2.2)
+    fine = spectrum(rng, 1.0, 200, light_angle=2.2, grid=2048)
+    even = Waves(n, (0.013, broad), (0.006, grain), (0.008, fine))
+    return filled(1, n, lambda top, bottom, out: rows.plaster(even.rows(top, bottom), soft, top, out[0]))
 
 
-def _sand(rng: np.random.Generator, n: int) -> Field:
+def _sand(rng: np.random.Generator, n: int) -> Pyramid:
     """Grains, clumps of them, and a few dark ones."""
-    grain = noise(rng, n, 1.5, 420, grid=2048)
-    value = upsample_tile(1 + np.float32(0.013) * noise(rng, n // 2, 1.4, 3, grid=512), n)
-    value = value + np.float32(0.045) * grain
-    value += np.float32(0.016) * noise(rng, n, 2.5, 130)
-    value -= np.float32(0.24) * np.clip(noise(rng, n, 2.5, 330, grid=2048) - np.float32(2.5), 0, 1)
-    return value
+    grain = spectrum(rng, 1.5, 420, grid=2048)
+    clouds = spectrum(rng, 1.4, 3, grid=512)
+    clumps = spectrum(rng, 2.5, 130)
+    even = Waves(n, (0.045, grain), (0.013, clouds), (0.016, clumps))
+    dark = Waves(n, (1, spectrum(rng, 2.5, 330, grid=2048)))
+    return filled(1, n, lambda top, bottom, out: rows.sand(even.rows(top, bottom), dark.rows(top, bottom), out[0]))
 
 
-def _cloth(rng: np.random.Generator, n: int) -> Field:
+def _cloth(rng: np.random.Generator, n: int) -> Pyramid:
     """Plain weave: threads over and under in turn, whose path and tone vary along them (slubs)."""
-    place = (np.arange(n, dtype=np.float32) + np.float32(0.5)) * np.float32(np.pi * THREADS / n)
-    slubs, sines, cosines = [], [], []
+    slubs, sways = [], []
     for angle in (0.0, np.pi / 2):
-        slubs.append(noise(rng, n, 2.0, 110, stretch=14, angle=angle))
-        sway = upsample_tile(noise(rng, n // 4, 2.0, 6, stretch=2, angle=angle, grid=256), n)
-        phase = (place[:, None] if angle == 0 else place[None]) + np.float32(0.7) * sway
-        sines.append(np.sin(phase))
-        cosines.append(np.cos(phase))
-    over = smoothstep(cosines[0] * cosines[1], -0.5, 0.5)
-    threads = [sine * sine + np.float32(0.4) * slub for sine, slub in zip(sines, slubs, strict=True)]
-    value = threads[1] + over * (threads[0] - threads[1])
-    value += np.float32(0.15) * np.abs(sines[0] * sines[1]) + np.float32(0.08) * (slubs[0] + slubs[1])
-    value *= np.float32(0.05)
-    value += upsample_tile(1 + np.float32(0.006) * noise(rng, n // 4, 1.4, 3, grid=256), n)
-    return np.asarray(value, np.float32)
+        slubs.append(Waves(n, (1, spectrum(rng, 2.0, 110, stretch=14, angle=angle))))
+        sway = noise(rng, n // 4, 2.0, 6, stretch=2, angle=angle, grid=256)
+        sways.append(np.float32(0.7 / np.pi) * sway)
+    soft = np.stack([*sways, 1 + np.float32(0.006) * noise(rng, n // 4, 1.4, 3, grid=256)])
+    threads = np.float32(THREADS)
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        rows.cloth(slubs[0].rows(top, bottom), slubs[1].rows(top, bottom), soft, threads, top, out[0])
+
+    return filled(1, n, work)
