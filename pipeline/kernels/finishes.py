@@ -114,22 +114,67 @@ def add_strokes(where: Field, stroke: Field, out: Field) -> None:
             out[y, x] += np.float32(0.011) * share * stroke[y, x]
 
 
+@inlined_colour
+def _enlarge(line: Field, phase: int, factor: int, out: Field) -> None:
+    """Write every `factor`-th value of an enlarged line, from `phase` on."""
+    first, a, b, c, d = _phase(phase, factor)
+    near = line[first + 2 :]
+    for j in range(out.size):
+        out[j] = a * near[j] + b * near[j + 1] + c * near[j + 2] + d * near[j + 3]
+
+
+@inlined_colour
+def _take(row: Field, phase: int, factor: int, out: Field) -> None:
+    """Write every `factor`-th value of a row, from `phase` on, beside one another: loops over them become SIMD."""
+    for j in range(out.size):
+        out[j] = row[factor * j + phase]
+
+
+@inlined_colour
+def _put(values: Field, phase: int, factor: int, row: Field) -> None:
+    """Write values into every `factor`-th place of a row, from `phase` on."""
+    for j in range(values.size):
+        row[factor * j + phase] = values[j]
+
+
+@inlined_colour
+def _enlarge(line: Field, phase: int, factor: int, out: Field) -> None:
+    """Write every `factor`-th value of an enlarged line, from `phase` on."""
+    first, a, b, c, d = _phase(phase, factor)
+    near = line[first + 2 :]
+    for j in range(out.size):
+        out[j] = a * near[j] + b * near[j + 1] + c * near[j + 2] + d * near[j + 3]
+
+
+@inlined_colour
+def _take(row: Field, phase: int, factor: int, out: Field) -> None:
+    """Write every `factor`-th value of a row, from `phase` on, beside one another: loops over them become SIMD."""
+    for j in range(out.size):
+        out[j] = row[factor * j + phase]
+
+
+@inlined_colour
+def _put(values: Field, phase: int, factor: int, row: Field) -> None:
+    """Write values into every `factor`-th place of a row, from `phase` on."""
+    for j in range(values.size):
+        row[factor * j + phase] = values[j]
+
+
 @colour_kernel
 def plaster(even: Field, soft: Field, top: int, out: Field) -> None:
     """Write grain over strokes, which are `soft`, a stack of one."""
     m = soft.shape[1]
     factor = out.shape[1] // m
     lines = np.empty((1, m + 4), np.float32)
+    stroke = np.empty(m, np.float32)
     for y in range(out.shape[0]):
         _enlarge_down(soft, top + y, factor, lines)
-        strokes, row, grain = lines[0], out[y], even[y]
+        row, grain = out[y], even[y]
         for phase in range(factor):
-            first, a, b, c, d = _phase(phase, factor)
-            s = first + 2
-            for j in range(m):
-                stroke = a * strokes[j + s] + b * strokes[j + s + 1] + c * strokes[j + s + 2] + d * strokes[j + s + 3]
-                at = factor * j + phase
-                row[at] = _ONE + grain[at] + stroke
+            _enlarge(lines[0], phase, factor, stroke)
+            _put(stroke, phase, factor, row)
+        for x in range(row.size):
+            row[x] = _ONE + (row[x] + grain[x])
 
 
 @colour_kernel
@@ -138,31 +183,105 @@ def cloth(slubs: Field, others: Field, soft: Field, threads: np.float32, top: in
 
     `soft` is how far the threads of both ways sway, and the tone.
     """
-    m = soft.shape[1]
-    factor = out.shape[1] // m
-    step = threads / np.float32(out.shape[1])
+    m, n = soft.shape[1], out.shape[1]
+    factor = n // m
+    step = threads / np.float32(n)
     lines = np.empty((3, m + 4), np.float32)
+    part = np.empty(m, np.float32)
+    rows = np.empty((3, n), np.float32)
     for y in range(out.shape[0]):
         _enlarge_down(soft, top + y, factor, lines)
-        across, along, tones, row, slub, other = lines[0], lines[1], lines[2], out[y], slubs[y], others[y]
+        for k in range(3):
+            for phase in range(factor):
+                _enlarge(lines[k], phase, factor, part)
+                _put(part, phase, factor, rows[k])
+        sways, swings, tones, row, slub, other = rows[0], rows[1], rows[2], out[y], slubs[y], others[y]
         place = (np.float32(top + y) + _HALF) * step
+        for x in range(n):
+            one, two = place + sways[x], (np.float32(x) + _HALF) * step + swings[x]
+            turn, twin = np.floor(one + _HALF), np.floor(two + _HALF)
+            one, two = one - turn, two - twin
+            sine, sine2 = _sine(one), _sine(two)
+            half = _HALF * (turn + twin)
+            sign = _ONE - np.float32(4) * (half - np.floor(half))
+            over = smoothstep(sign * _cosine(one) * _cosine(two), np.float32(-0.5), _HALF)
+            upper = sine * sine + np.float32(0.4) * slub[x]
+            lower = sine2 * sine2 + np.float32(0.4) * other[x]
+            value = lower + over * (upper - lower) + np.float32(0.15) * abs(sine * sine2)
+            row[x] = tones[x] + np.float32(0.05) * (value + np.float32(0.08) * (slub[x] + other[x]))
+
+
+@inlined_colour
+def _lead(one: np.float32, two: np.float32, three: np.float32, four: np.float32) -> np.float32:
+    """Return how far the highest of four values leads the next."""
+    highest, lowest = max(one, two), min(one, two)
+    high, low = max(three, four), min(three, four)
+    return np.float32(max(highest, high) - max(min(highest, high), max(lowest, low)))
+
+
+@inlined_colour
+def _cracks(lines: Field, phase: int, factor: int, noises: Field, out: Field) -> None:
+    """Write the distances from the cracks that four noises make."""
+    for k in range(4):
+        _enlarge(lines[k], phase, factor, noises[k])
+    one, two, three, four = noises[0], noises[1], noises[2], noises[3]
+    for j in range(out.size):
+        out[j] = _lead(one[j], two[j], three[j], four[j])
+
+
+@inlined_colour
+def _line(value: np.float32, width: np.float32) -> np.float32:
+    """Return a soft line along the zeros of a field."""
+    share = value / width
+    return exp(-share * share)
+
+
+@colour_kernel
+def marble(soft: Field, jags: Field, dark: bool, top: int, red: Field, green: Field, blue: Field) -> None:
+    """Write clouds, strong veins that come and go, smears beside them, and hairlines; dark stone into `green` alone.
+
+    `soft`: four noises whose cracks are the strong veins, four whose are the hairlines, the noise whose zeros are lines
+    across; the force of the veins, of the hairlines and of the lines across; the ground, and how warm it is.
+    """
+    m = soft.shape[1]
+    factor = green.shape[1] // m
+    lines = np.empty((soft.shape[0], m + 4), np.float32)
+    buffers = np.empty((9, m), np.float32)
+    jag, core, thin, first, second, level = (
+        buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5],
+    )  # fmt: skip
+    noises = buffers[5:]
+    for y in range(green.shape[0]):
+        _enlarge_down(soft, top + y, factor, lines)
         for phase in range(factor):
-            first, a, b, c, d = _phase(phase, factor)
-            s = first + 2
+            _take(jags[y], phase, factor, jag)
+            _cracks(lines[0:4], phase, factor, noises, core)
+            _enlarge(lines[9], phase, factor, first)
             for j in range(m):
-                at = factor * j + phase
-                sway = a * across[j + s] + b * across[j + s + 1] + c * across[j + s + 2] + d * across[j + s + 3]
-                swing = a * along[j + s] + b * along[j + s + 1] + c * along[j + s + 2] + d * along[j + s + 3]
-                tone = a * tones[j + s] + b * tones[j + s + 1] + c * tones[j + s + 2] + d * tones[j + s + 3]
-                one, two = place + sway, (np.float32(at) + _HALF) * step + swing
-                turn, twin = np.floor(one + _HALF), np.floor(two + _HALF)
-                one, two = one - turn, two - twin
-                sine, sine2 = _sine(one), _sine(two)
-                half = _HALF * (turn + twin)
-                sign = _ONE - np.float32(4) * (half - np.floor(half))
-                over = smoothstep(sign * _cosine(one) * _cosine(two), np.float32(-0.5), _HALF)
-                upper = sine * sine + np.float32(0.4) * slub[at]
-                lower = sine2 * sine2 + np.float32(0.4) * other[at]
-                value = lower + over * (upper - lower) + np.float32(0.15) * abs(sine * sine2)
-                value += np.float32(0.08) * (slub[at] + other[at])
-                row[at] = tone + np.float32(0.05) * value
+                # The enlargement rings a little below 0.
+                force = max(first[j], _ZERO)
+                far = abs(core[j] + _HALF * jag[j])
+                core[j] = force * exp(-far / (np.float32(0.042) * force + np.float32(0.009)))
+            _cracks(lines[4:8], phase, factor, noises, thin)
+            _enlarge(lines[10], phase, factor, first)
+            for j in range(m):
+                thin[j] = _line(thin[j] + jag[j], np.float32(0.033)) * first[j]
+            _enlarge(lines[8], phase, factor, first)
+            _enlarge(lines[11], phase, factor, second)
+            for j in range(m):
+                thin[j] += _line(first[j], np.float32(0.02)) * second[j]
+            _enlarge(lines[12], phase, factor, first)
+            if dark:
+                for j in range(m):
+                    level[j] = np.float32(5) * core[j] * core[j] + np.float32(2.2) * thin[j] + first[j]
+                _put(level, phase, factor, green[y])
+            else:
+                _enlarge(lines[13], phase, factor, second)
+                for j in range(m):
+                    level[j] = exp(np.float32(-0.32) * core[j] - np.float32(0.14) * thin[j] - first[j])
+                for j in range(m):
+                    first[j] = level[j] * (_ONE + np.float32(0.6) * second[j])
+                    second[j] = level[j] * (_ONE - second[j])
+                _put(first, phase, factor, red[y])
+                _put(level, phase, factor, green[y])
+                _put(second, phase, factor, blue[y])

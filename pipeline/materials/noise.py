@@ -104,12 +104,23 @@ class Waves:
         return np.asarray(fft.irfft(self._columns[top:bottom], self._n, axis=1, norm="forward"), np.float32)
 
 
-def noise(rng: np.random.Generator, n: int, slope: float, low: float = 1.0, **shape: Any) -> Field:
-    """Return n×n float32 noise of mean 0 and variance 1, of the `spectrum` of these arguments.
+def noise(
+    rng: np.random.Generator, n: int, slope: float, low: float = 1.0, *, shift: float = 0.0, **form: Any
+) -> Field:
+    """Return n×n float32 noise of mean 0 and variance 1, of the `spectrum` of these arguments, `shift` tiles on.
 
     Where n is less than its grid, the variance is less, too.
     """
-    return Waves(n, (1, spectrum(rng, slope, low, **shape))).rows(0, n)
+    made = spectrum(rng, slope, low, **form)
+    if shift:
+        made.coefficients[:] *= _shift(made.coefficients.shape, shift)
+    return Waves(n, (1, made)).rows(0, n)
+
+
+def _shift(shape: tuple[int, int], by: float) -> NDArray[np.complex64]:
+    """Return the factors of coefficients that are those of the noise `by` tiles on along x and y."""
+    y, x = np.fft.fftfreq(shape[0]) * shape[0], np.arange(shape[1])
+    return np.outer(np.exp(2j * np.pi * by * y), np.exp(2j * np.pi * by * x)).astype(np.complex64)
 
 
 class _Words:
@@ -138,21 +149,6 @@ class _Words:
         state["has_uint32"] = self._words.size % 2
         state["uinteger"] = int(self._words[0]) if self._words.size % 2 else 0
         self._bits.state = state
-
-
-def crack_distance(rng: np.random.Generator, n: int, slope: float, low: float, stretch: float, angle: float) -> Field:
-    """Return n×n distances from a branching net of cracks: 0 on it, and rising.
-
-    It is how far the highest of four noises leads the next; a unit is about 1 / (2π low) of a tile.
-    """
-    first = noise(rng, n, slope, low, stretch=stretch, angle=angle, grid=512)
-    second = np.full((n, n), -np.inf, np.float32)
-    for _ in range(3):
-        one = noise(rng, n, slope, low, stretch=stretch, angle=angle, grid=512)
-        np.maximum(second, np.minimum(first, one), out=second)
-        np.maximum(first, one, out=first)
-    first -= second
-    return first
 
 
 def smoothstep(value: Field, low: float, high: float) -> Field:

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 
 from pipeline.geometry.ray import Field
 from pipeline.kernels import finishes as rows
-from pipeline.materials.noise import TILE, Waves, crack_distance, noise, smoothstep, spectrum, upsample_tile
+from pipeline.materials.noise import TILE, Waves, noise, smoothstep, spectrum, upsample_tile
 from pipeline.materials.pyramid import Pyramid, filled
 
 #: N×2, and N.
@@ -20,50 +20,40 @@ CHIPS = ((0.034, 110), (0.019, 700), (0.0095, 4200), (0.0045, 9000))
 _BINDER = 100
 
 
-def marble(rng: np.random.Generator, n: int, dark: bool) -> Field:
-    """Return n×n×3 (dark: n×n): clouds, a net of strong veins that come and go, smears beside them, hairlines."""
+def marble(rng: np.random.Generator, n: int, dark: bool) -> Pyramid:
+    """Return clouds, a net of strong veins that come and go, smears beside them, hairlines; dark marble is grey."""
+    # All but the jags is so soft that it is worked out on a small grid.
     small = max(n // 4, 64)
+    middle = 0.5 / small - 0.5 / n
     angle = float(rng.uniform(0.5, 0.9)) * float(rng.choice([-1, 1]))
+
+    def cracks(slope: float, low: float, stretch: float, angle: float) -> list[Field]:
+        """Four noises: how far the highest leads the next is the distance from a branching net of cracks."""
+        return [noise(rng, small, slope, low, stretch=stretch, angle=angle, grid=512, shift=middle) for _ in range(4)]
+
     clouds = noise(rng, small, 1.9, 2, stretch=2.2, angle=angle, grid=512)
     drift = noise(rng, small, 2.6, 2, stretch=1.5, angle=angle, grid=256)
-    jag = noise(rng, n, 1.6, 40)
-    jag *= np.float32(0.012)
-    strong = crack_distance(rng, n, 2.5, 2.0, 3.4, angle)
-    hair = crack_distance(rng, n, 2.7, 5, 2.4, angle + 0.25)
-    hair += jag
-    cross = noise(rng, n, 2.6, 4, stretch=2.0, angle=angle - 0.9, grid=512)
-    # Wide and soft things are worked out on a small grid.
-    step = n // small
-    smear = np.exp(strong[step // 2 :: step, step // 2 :: step] / np.float32(-0.22))
-    smear *= smoothstep(drift + np.float32(0.5) * clouds, -0.6, 1.8)
-    jag *= np.float32(0.5)
-    strong += jag
-    force = upsample_tile(smoothstep(drift, -0.6, 1.4), n)
-    # The enlargement rings a little below 0.
-    np.maximum(force, 0, out=force)
-    core = np.abs(strong, out=strong)
-    core /= np.float32(-0.042) * force - np.float32(0.009)
-    np.exp(core, out=core)
-    core *= force
-    lines = _line(hair, 0.033) * upsample_tile(smoothstep(clouds - np.float32(0.4) * drift, -0.5, 1.4), n)
-    lines += _line(cross, 0.02) * upsample_tile(np.float32(0.7) * smoothstep(-clouds, 0, 1.5), n)
+    jag = Waves(n, (0.012, spectrum(rng, 1.6, 40)))
+    strong = cracks(2.5, 2.0, 3.4, angle)
+    hair = cracks(2.7, 5, 2.4, angle + 0.25)
+    cross = noise(rng, small, 2.6, 4, stretch=2.0, angle=angle - 0.9, grid=512, shift=middle)
+    second, first = np.partition(strong, 2, axis=0)[2:]
+    smear = np.exp((first - second) / np.float32(-0.22)) * smoothstep(drift + np.float32(0.5) * clouds, -0.6, 1.8)
+    force = smoothstep(drift, -0.6, 1.4)
+    hairlines = smoothstep(clouds - np.float32(0.4) * drift, -0.5, 1.4)
+    lines = np.float32(0.7) * smoothstep(-clouds, 0, 1.5)
     if dark:
-        white = np.square(core, out=core)
-        white *= np.float32(5)
-        white += np.float32(2.2) * lines
-        white += upsample_tile(1 + np.float32(0.3) * smear + np.float32(0.06) * clouds, n)
-        return white
-    core *= np.float32(-0.32)
-    core -= np.float32(0.14) * lines
-    core -= upsample_tile(np.float32(0.10) * smear + np.float32(0.012) * clouds, n)
-    level = np.exp(core, out=core)
+        ground = 1 + np.float32(0.3) * smear + np.float32(0.06) * clouds
+    else:
+        ground = np.float32(0.10) * smear + np.float32(0.012) * clouds
     # Smears of iron are warm; grey stone beside them is a little cool.
-    warm = upsample_tile(np.float32(0.016) * smear * smoothstep(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds, n)
-    out = np.empty((n, n, 3), np.float32)
-    out[..., 0] = level * (1 + np.float32(0.6) * warm)
-    out[..., 1] = level
-    out[..., 2] = level * (1 - warm)
-    return out
+    warm = np.float32(0.016) * smear * smoothstep(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds
+    soft = np.stack([*strong, *hair, cross, force, hairlines, lines, ground, warm])
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        rows.marble(soft, jag.rows(top, bottom), dark, top, out[0], out[len(out) // 2], out[-1])
+
+    return filled(1 if dark else 3, n, work)
 
 
 def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Field:
@@ -128,14 +118,6 @@ def concrete(rng: np.random.Generator, n: int) -> Pyramid:
         rows.concrete(soft, *holes, worn, seam, panel, top, out[0])
 
     return filled(1, n, work)
-
-
-def _line(value: Field, width: float) -> Field:
-    """Return a soft line along the zeros of a field, which is used up."""
-    value *= np.float32(1 / width)
-    np.square(value, out=value)
-    np.negative(value, out=value)
-    return np.exp(value, out=value)
 
 
 def _scattered(rng: np.random.Generator) -> tuple[Places, Lengths]:

@@ -29,7 +29,7 @@ def swatch(finish: Finish, rng: np.random.Generator, n: int, *, dark: bool = Fal
     """
     rng = np.random.default_rng(rng.integers(1 << 62))
     if finish == "marble":
-        return _pyramid(_even(marble(rng, n, dark)))
+        return marble(rng, n, dark)
     if finish == "wood":
         return _pyramid(_even(_wood(rng, n)))
     if finish == "terrazzo":
