@@ -7,11 +7,12 @@ of fields is of m×m, n / m a power of 2, and is enlarged to the tile on the way
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.exponentials import exp
-from pipeline.kernels.jit import colour_kernel, inlined_colour
+from pipeline.kernels.exponentials import exp, power
+from pipeline.kernels.jit import colour_kernel, inlined, inlined_colour, kernel
 
 Field = NDArray[np.float32]
 Columns = NDArray[np.int64]
+Chips = NDArray[np.uint16]
 
 _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 # sin(πt) / t and cos(πt) as polynomials in t², t from -0.5 to 0.5: 1e-6 and 5e-8 off at most.
@@ -112,29 +113,6 @@ def add_strokes(where: Field, stroke: Field, out: Field) -> None:
         for x in range(out.shape[1]):
             share = smoothstep(where[y, x], np.float32(-0.4), np.float32(0.8))
             out[y, x] += np.float32(0.011) * share * stroke[y, x]
-
-
-@inlined_colour
-def _enlarge(line: Field, phase: int, factor: int, out: Field) -> None:
-    """Write every `factor`-th value of an enlarged line, from `phase` on."""
-    first, a, b, c, d = _phase(phase, factor)
-    near = line[first + 2 :]
-    for j in range(out.size):
-        out[j] = a * near[j] + b * near[j + 1] + c * near[j + 2] + d * near[j + 3]
-
-
-@inlined_colour
-def _take(row: Field, phase: int, factor: int, out: Field) -> None:
-    """Write every `factor`-th value of a row, from `phase` on, beside one another: loops over them become SIMD."""
-    for j in range(out.size):
-        out[j] = row[factor * j + phase]
-
-
-@inlined_colour
-def _put(values: Field, phase: int, factor: int, row: Field) -> None:
-    """Write values into every `factor`-th place of a row, from `phase` on."""
-    for j in range(values.size):
-        row[factor * j + phase] = values[j]
 
 
 @inlined_colour
@@ -285,3 +263,139 @@ def marble(soft: Field, jags: Field, dark: bool, top: int, red: Field, green: Fi
                 _put(first, phase, factor, red[y])
                 _put(level, phase, factor, green[y])
                 _put(second, phase, factor, blue[y])
+
+
+@inlined_colour
+def _fetch(row: Field, columns: Columns, out: Field) -> None:
+    for x in range(out.size):
+        out[x] = row[np.uint64(columns[x])]
+
+
+@colour_kernel
+def board(
+    bends: Field, fibres: Field, pores: Field, tones: Field, columns: Columns, y: Field, planks: Field, late: Field,
+    width: np.float32, red: Field, green: Field, blue: Field,
+) -> None:  # fmt: skip
+    """Write rows of a board: rings round a pith that runs askew to it, pores, and the gaps to its neighbours.
+
+    The noises are read at `columns`. `y` (rows) is how far from the board's middle the rows are, `planks` (13×n) what
+    the plank in each column has: pith, depth and lean of the board in its log, width of a ring, shade and hue, how far
+    the places are from the joints behind and before them, and its knot's place (3), size, and force. `late` are the
+    darknesses of 64 late woods. Lengths are in canvas heights.
+    """
+    n = green.shape[1]
+    buffers = np.empty((8, n), np.float32)
+    bend, fibre, pore, tone, phase, value, part, lates = (
+        buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5], buffers[6], buffers[7],
+    )  # fmt: skip
+    pith, deep, lean, ring, shade, hue = planks[0], planks[1], planks[2], planks[3], planks[4], planks[5]
+    since, until, knot_x, knot_y, size, dark = planks[6], planks[7], planks[8], planks[9], planks[10], planks[11]
+    for i in range(green.shape[0]):
+        across = y[i]
+        _fetch(bends[i], columns, bend)
+        _fetch(fibres[i], columns, fibre)
+        _fetch(pores[i], columns, pore)
+        _fetch(tones[i], columns, tone)
+        for x in range(n):
+            depth = deep[x] + lean[x] * since[x] + np.float32(0.016) * bend[x]
+            off = across - pith[x]
+            phase[x] = (np.sqrt(off * off + depth * depth) + np.float32(0.0009) * fibre[x]) / ring[x]
+        for x in range(n):
+            value[x] = _ONE + shade[x] + np.float32(0.02) * (tone[x] + fibre[x])
+        for x in range(n):
+            # A branch cut across: the grain flows round it, and it is darker.
+            away, aside = (since[x] - knot_x[x]) / np.float32(2.2), across - knot_y[x]
+            far = (away * away + aside * aside) * (np.float32(4) * value[x] - np.float32(3)) / (size[x] * size[x])
+            near = dark[x] * exp(np.float32(-0.25) * far)
+            phase[x] += np.float32(5) * near
+            shadow = np.float32(0.3) * dark[x] * exp(-far * far) + np.float32(0.06) * dark[x] * exp(
+                far / np.float32(-5)
+            )
+            value[x] *= _ONE - shadow
+        for x in range(n):
+            turn = np.floor(phase[x])
+            part[x] = phase[x] - turn
+            lates[x] = late[np.uint64(np.int64(turn) & 63)]
+        for x in range(n):
+            end = min(max((_ONE - part[x]) * np.float32(6), _ZERO), _ONE)
+            value[x] *= _ONE - np.float32(0.18) * part[x] * part[x] * end * lates[x]
+            hole = min(max(pore[x] - np.float32(1.2), _ZERO), np.float32(2))
+            value[x] *= _ONE - np.float32(0.11) * hole * (_ONE - np.float32(0.6) * part[x])
+        for x in range(n):
+            gap = min(width * _HALF - abs(across), min(since[x], until[x])) / np.float32(0.0011)
+            value[x] *= _ONE - np.float32(0.6) * exp(-gap * gap)
+        for x in range(n):
+            green[i, x] = value[x]
+            # Darker wood is also redder.
+            tone[x] = power(value[x], np.float32(0.18))
+        for x in range(n):
+            red[i, x] = value[x] / tone[x] * (_ONE + hue[x])
+            blue[i, x] = value[x] * tone[x] * (_ONE - hue[x])
+
+
+@inlined
+def _span(row: Chips, left: np.float32, right: np.float32, number: int) -> None:
+    """Draw a chip's number from one place of a row to another."""
+    first = max(np.ceil(left - _HALF), _ZERO)
+    last = min(np.floor(right + _HALF), np.float32(row.size - 1))
+    for x in range(int(first), int(last) + 1):
+        row[x] = number
+
+
+@kernel
+def draw_chips(corners: Field, lowest: Field, highest: Field, top: int, chips: Chips) -> None:
+    """Draw polygons (N×corners×2, x and y in pixels of `chips`' tile) into rows from `top` on, by scan lines.
+
+    A chip is drawn as its number, from 1 on. `lowest` and `highest` are the rows that each reaches.
+    """
+    count = corners.shape[1]
+    crossings = np.empty(count, np.float32)
+    for which in range(corners.shape[0]):
+        first = max(int(np.ceil(lowest[which])), top)
+        for y in range(first, min(int(np.floor(highest[which])), top + chips.shape[0] - 1) + 1):
+            row, level = chips[y - top], np.float32(y)
+            found = 0
+            for edge in range(count):
+                x0, y0 = corners[which, edge, 0], corners[which, edge, 1]
+                after = (edge + 1) % count
+                x1, y1 = corners[which, after, 0], corners[which, after, 1]
+                if y0 == level and y1 == level:
+                    _span(row, min(x0, x1), max(x0, x1), which + 1)
+                if (y0 <= level) == (y1 <= level):
+                    continue
+                x = x0 + (level - y0) * (x1 - x0) / (y1 - y0)
+                at = found
+                while at > 0 and crossings[at - 1] > x:
+                    crossings[at] = crossings[at - 1]
+                    at -= 1
+                crossings[at] = x
+                found += 1
+            for pair in range(found // 2):
+                _span(row, crossings[2 * pair], crossings[2 * pair + 1], which + 1)
+
+
+@colour_kernel
+def terrazzo(chips: Chips, colours: Field, dust: Field, veil: Field, red: Field, green: Field, blue: Field) -> None:
+    """Write chips in a binder full of dust, which shows where no chip is: the means of 2×2 chips' numbers' colours."""
+    speck = np.empty(green.shape[1], np.float32)
+    for y in range(green.shape[0]):
+        upper, lower = chips[2 * y], chips[2 * y + 1]
+        for x in range(green.shape[1]):
+            a, b, c, d = upper[2 * x], upper[2 * x + 1], lower[2 * x], lower[2 * x + 1]
+            if a == b and a == c and a == d:
+                red[y, x], green[y, x], blue[y, x] = colours[a, 0], colours[a, 1], colours[a, 2]
+                speck[x] = _ONE if a == 0 else _ZERO
+            else:
+                quarter = np.float32(0.25)
+                red[y, x] = quarter * ((colours[a, 0] + colours[b, 0]) + (colours[c, 0] + colours[d, 0]))
+                green[y, x] = quarter * ((colours[a, 1] + colours[b, 1]) + (colours[c, 1] + colours[d, 1]))
+                blue[y, x] = quarter * ((colours[a, 2] + colours[b, 2]) + (colours[c, 2] + colours[d, 2]))
+                speck[x] = _ZERO
+        for x in range(green.shape[1]):
+            far = min(max(abs(dust[y, x]) - np.float32(1.4), _ZERO), np.float32(2)) * speck[x]
+            far = far if dust[y, x] > _ZERO else -far
+            speck[x] = _ONE + veil[y, x] + np.float32(0.01) * dust[y, x] + np.float32(0.09) * far
+        for x in range(green.shape[1]):
+            red[y, x] *= speck[x]
+            green[y, x] *= speck[x]
+            blue[y, x] *= speck[x]

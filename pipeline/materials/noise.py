@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import fft
 
 from pipeline.core.parallel import by_rows
@@ -39,12 +38,13 @@ def spectrum(
     angle: float = 0.0,
     light_angle: float | None = None,
     grid: int = 1024,
+    shift: float = 0.0,
 ) -> Spectrum:
     """Return the spectrum of noise whose amplitude is flat up to `low`, then frequency^-slope.
 
     `stretch` draws the noise out along `angle` (radians from x towards y). With `light_angle` (radians too), it is a
-    relief of that spectrum as light from there shades it. Frequencies end at grid / 2. Spectral synthesis: Saupe in
-    Peitgen and Saupe, "The Science of Fractal Images", 1988, section 2.4.
+    relief of that spectrum as light from there shades it. Frequencies end at grid / 2. The noise is `shift` tiles on,
+    both ways. Spectral synthesis: Saupe in Peitgen and Saupe, "The Science of Fractal Images", 1988, section 2.4.
     """
     half = grid // 2
     coefficients = np.empty((grid, half), np.complex64)
@@ -52,16 +52,16 @@ def spectrum(
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
     # (a x + b y)² summed over both axes of the ellipse, as one quadratic form.
     form = (stretch**2 * cos**2 + sin**2, 2 * (stretch**2 - 1) * cos * sin, stretch**2 * sin**2 + cos**2)
-    numbers = [np.float32(number) for number in (*form, low, slope)]
+    xx, xy, yy, flat, steep = (np.float32(number) for number in (*form, low, slope))
     light = 0.0 if light_angle is None else light_angle
     way = np.float32(np.cos(light)), np.float32(np.sin(light))
     words = _Words(rng)
     power = 0.0
     for top in range(0, grid, _ROWS):
         strip = rows[top : top + _ROWS]
-        flat = strip.reshape(-1)
-        words.took(normal_draws(words.ahead(flat.size + flat.size // 32 + 1024), INSIDE, WIDTHS, HEIGHTS, flat))
-        power += shape(strip, top, grid, *numbers, light_angle is not None, *way)
+        draws = strip.reshape(-1)
+        words.took(normal_draws(words.ahead(draws.size + draws.size // 32 + 1024), INSIDE, WIDTHS, HEIGHTS, draws))
+        power += shape(strip, top, grid, xx, xy, yy, flat, steep, light_angle is not None, *way)
         if top <= half < top + _ROWS:
             # Nothing is at the last frequency.
             power -= float(np.sum(np.abs(coefficients[half, 1:]) ** 2))
@@ -72,6 +72,9 @@ def spectrum(
     coefficients[0, 0] = 0
     coefficients[half] = 0
     power = 2 * power + float(np.sum(np.abs(coefficients[:, 0]) ** 2))
+    if shift:
+        y, x = np.fft.fftfreq(grid) * grid, np.arange(half)
+        coefficients *= np.outer(*(np.exp(2j * np.pi * shift * axis) for axis in (y, x)))
     return Spectrum(coefficients, 1 / float(np.sqrt(max(power, 1e-30))))
 
 
@@ -98,29 +101,21 @@ class Waves:
         by_rows(width, work)
 
     def rows(self, top: int, bottom: int) -> Field:
-        """Return the rows top..bottom, float32; rows below 0 are those of the tile before."""
+        """Return the rows top..bottom, float32; the tile repeats."""
+        n = self._n
         if top < 0:
-            return np.concatenate([self.rows(self._n + top, self._n), self.rows(0, bottom)])
-        return np.asarray(fft.irfft(self._columns[top:bottom], self._n, axis=1, norm="forward"), np.float32)
+            return np.concatenate([self.rows(top + n, n), self.rows(0, bottom)])
+        if bottom > n:
+            return np.concatenate([self.rows(top, n), self.rows(0, bottom - n)])
+        return np.asarray(fft.irfft(self._columns[top:bottom], n, axis=1, norm="forward"), np.float32)
 
 
-def noise(
-    rng: np.random.Generator, n: int, slope: float, low: float = 1.0, *, shift: float = 0.0, **form: Any
-) -> Field:
-    """Return n×n float32 noise of mean 0 and variance 1, of the `spectrum` of these arguments, `shift` tiles on.
+def noise(rng: np.random.Generator, n: int, slope: float, low: float = 1.0, **form: Any) -> Field:
+    """Return n×n float32 noise of mean 0 and variance 1, of the `spectrum` of these arguments.
 
     Where n is less than its grid, the variance is less, too.
     """
-    made = spectrum(rng, slope, low, **form)
-    if shift:
-        made.coefficients[:] *= _shift(made.coefficients.shape, shift)
-    return Waves(n, (1, made)).rows(0, n)
-
-
-def _shift(shape: tuple[int, int], by: float) -> NDArray[np.complex64]:
-    """Return the factors of coefficients that are those of the noise `by` tiles on along x and y."""
-    y, x = np.fft.fftfreq(shape[0]) * shape[0], np.arange(shape[1])
-    return np.outer(np.exp(2j * np.pi * by * y), np.exp(2j * np.pi * by * x)).astype(np.complex64)
+    return Waves(n, (1, spectrum(rng, slope, low, **form))).rows(0, n)
 
 
 class _Words:
@@ -134,7 +129,7 @@ class _Words:
     def ahead(self, count: int) -> NDArray[np.uint32]:
         """Return the next words, `count` of them or a few more."""
         missing = max(0, count - self._words.size)
-        drawn = np.asarray(self._bits.random_raw((missing + 1) // 2), "<u8")  # type: ignore[attr-defined]  # it has it
+        drawn = np.asarray(self._bits.random_raw((missing + 1) // 2), "<u8")
         self._words = np.concatenate([self._words, drawn.view("<u4")])
         return self._words
 
@@ -145,10 +140,8 @@ class _Words:
     def give_back(self) -> None:
         """Leave the generator as if it had drawn what was used and no more."""
         self._bits.advance(-(self._words.size // 2))  # type: ignore[attr-defined]  # PCG64's
-        state = self._bits.state
-        state["has_uint32"] = self._words.size % 2
-        state["uinteger"] = int(self._words[0]) if self._words.size % 2 else 0
-        self._bits.state = state
+        odd = self._words.size % 2
+        self._bits.state = {**self._bits.state, "has_uint32": odd, "uinteger": int(self._words[0]) if odd else 0}
 
 
 def smoothstep(value: Field, low: float, high: float) -> Field:
@@ -157,12 +150,3 @@ def smoothstep(value: Field, low: float, high: float) -> Field:
     np.clip(t, 0, 1, out=t)
     t *= t * (3 - 2 * t)
     return t
-
-
-def upsample_tile(value: Field, n: int) -> Field:
-    """Upsample a smooth m×m tile to n×n, bicubic; it still tiles."""
-    m = value.shape[0]
-    if m == n:
-        return value
-    padded = Image.fromarray(np.pad(value, 3, mode="wrap"))
-    return np.array(padded.resize((n, n), Image.Resampling.BICUBIC, box=(3, 3, m + 3, m + 3)), np.float32)
