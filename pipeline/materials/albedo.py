@@ -8,7 +8,7 @@ from pipeline.core.parallel import by_rows
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texels import coloured
-from pipeline.materials.bokeh import lights
+from pipeline.materials.bokeh import draw_lights
 from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import FOCAL, Layout
@@ -37,8 +37,7 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
         if swatch is not None:
             _finish(out, layout, geometry, part, index, swatch)
     if layout.kind == "bokeh":
-        far = np.array([thing.role == "far" for thing in layout.parts])[part]
-        out[far] = lights(layout, *part.shape[::-1])[far]
+        draw_lights(layout, part, out)
     return out
 
 

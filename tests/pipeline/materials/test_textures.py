@@ -33,7 +33,8 @@ def mapped(pyramid: Pyramid, u: Field, v: Field, footprint: Field | float) -> Fi
     out = np.ones((1, u.size, 3), np.float32)
     depth = np.broadcast_to(np.asarray(footprint, np.float32), u.shape)[None]
     pyramid.multiply(out, np.zeros((1, u.size), np.uint16), 0, (u[None], v[None]), 0, np.ascontiguousarray(depth), 1.0)
-    return out[0]
+    factors: Field = out[0]
+    return factors
 
 
 def halved(texture: Field, times: int) -> Field:
