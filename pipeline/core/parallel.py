@@ -1,6 +1,6 @@
 """Work on a large picture strip by strip, on two cores: kernels, NumPy and Pillow compute outside Python's lock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 #: Threads, and rows of one strip: small enough that a strip's passing arrays stay in the cache.
 THREADS = 2
-ROWS = 64
+ROWS = 32
+#: A picture of no more rows is worked on by the calling thread alone: a second one would cost more than it saves.
+FEW = 256
 
 
 def by_rows(height: int, work: Callable[[int, int], None], rows: int = ROWS) -> None:
@@ -16,13 +18,16 @@ def by_rows(height: int, work: Callable[[int, int], None], rows: int = ROWS) -> 
 
     `work` writes into arrays of its own; which thread takes which strip is not said, so nothing may depend on it.
     """
-    tops = range(0, height, rows)
-    if len(tops) <= 1:
-        work(0, height)
+    # each thread takes the next strip as it is done with one; `next` of a range's iterator is atomic under the lock
+    tops = iter(range(0, height, rows))
+    if height <= max(FEW, rows):
+        _work_through(tops, height, rows, work)
         return
-    with ThreadPoolExecutor(THREADS) as pool:
-        for done in [pool.submit(work, top, min(top + rows, height)) for top in tops]:
-            done.result()
+    with ThreadPoolExecutor(THREADS - 1) as pool:
+        others = [pool.submit(_work_through, tops, height, rows, work) for _ in range(THREADS - 1)]
+        _work_through(tops, height, rows, work)
+        for other in others:
+            other.result()
 
 
 def by_strips(function: Callable[[NDArray[np.float32]], NDArray[np.float32]], picture: NDArray[np.float32]) -> None:
@@ -32,3 +37,8 @@ def by_strips(function: Callable[[NDArray[np.float32]], NDArray[np.float32]], pi
         picture[top:bottom] = function(picture[top:bottom])
 
     by_rows(picture.shape[0], work)
+
+
+def _work_through(tops: Iterator[int], height: int, rows: int, work: Callable[[int, int], None]) -> None:
+    for top in tops:
+        work(top, min(top + rows, height))
