@@ -56,14 +56,14 @@ def _by_kernel(
 ) -> NDArray[np.float32]:
     source = _channels_last(image)
     out = np.empty((height, width, source.shape[2]), np.float32)
-    by_rows(height, lambda top, bottom: kernel(source, out, top, bottom))
+    by_rows(height, lambda top, bottom: kernel(source, height, top, out[top:bottom]))
     return out.reshape(height, width, *image.shape[2:])
 
 
 def _rows_by(
     kernel: Callable[..., None], source: NDArray[np.float32], weights: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:
-    by_rows(len(out), lambda top, bottom: kernel(source, weights, out, top, bottom))
+    by_rows(len(out), lambda top, bottom: kernel(source, weights, top, out[top:bottom]))
 
 
 def _channels_last(image: NDArray[np.float32]) -> NDArray[np.float32]:

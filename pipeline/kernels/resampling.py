@@ -1,6 +1,7 @@
 """Resampling by rows, all channels at once: means of boxes, bilinear enlargement, Gaussian blur.
 
-Arrays are H×W×C, C-contiguous float32; `top` and `bottom` are the rows of `out` that a call writes.
+Arrays are H×W×C, C-contiguous float32. A call writes one strip of rows, `out`, which begins at the row `top` of the
+whole result; where that is not as high as the source, `tall` is how high it is.
 """
 
 import numpy as np
@@ -24,14 +25,14 @@ def neighbours(index: int, source: int, target: int) -> tuple[int, int, np.float
 
 
 @kernel
-def box_means(image: Image, out: Image, top: int, bottom: int) -> None:
+def box_means(image: Image, tall: int, top: int, out: Image) -> None:
     """Write the means of the boxes of `image` that the pixels of `out` cover, as Pillow's BOX filter does."""
     height, width, channels = image.shape
-    tall, wide = height / out.shape[0], width / out.shape[1]
+    down, across = height / tall, width / out.shape[1]
     lines = image.reshape(height, width * channels)
     total = np.empty(width * channels, np.float32)
-    for i in range(top, bottom):
-        middle, reach = (i + 0.5) * tall, 0.5 * max(tall, 1.0)
+    for i in range(out.shape[0]):
+        middle, reach = (top + i + 0.5) * down, 0.5 * max(down, 1.0)
         first, end = int(middle - reach + 0.5), min(int(middle + reach + 0.5), height)
         total[:] = lines[first]
         for row in range(first + 1, end):
@@ -40,7 +41,7 @@ def box_means(image: Image, out: Image, top: int, bottom: int) -> None:
                 total[j] += line[j]
         rows = end - first
         for j in range(out.shape[1]):
-            middle, reach = (j + 0.5) * wide, 0.5 * max(wide, 1.0)
+            middle, reach = (j + 0.5) * across, 0.5 * max(across, 1.0)
             first, end = int(middle - reach + 0.5), min(int(middle + reach + 0.5), width)
             count = np.float32(rows * (end - first))
             for c in range(channels):
@@ -51,14 +52,14 @@ def box_means(image: Image, out: Image, top: int, bottom: int) -> None:
 
 
 @kernel
-def enlarge(image: Image, out: Image, top: int, bottom: int) -> None:
-    """Write `image` enlarged bilinearly to `out`'s size, edges continued."""
+def enlarge(image: Image, tall: int, top: int, out: Image) -> None:
+    """Write `image` enlarged bilinearly, edges continued."""
     height, width, channels = image.shape
     lines = image.reshape(height, width * channels)
     mixed = np.empty(width * channels, np.float32)
     lefts, rights, shares = columns_between(width, out.shape[1])
-    for i in range(top, bottom):
-        upper, lower, share = neighbours(i, height, out.shape[0])
+    for i in range(out.shape[0]):
+        upper, lower, share = neighbours(top + i, height, tall)
         above, below = lines[upper], lines[lower]
         for j in range(mixed.size):
             mixed[j] = above[j] + (below[j] - above[j]) * share
@@ -93,12 +94,12 @@ def _mirrored(index: int, size: int) -> int:
 
 
 @colour_kernel
-def blur_down(image: Image, weights: Weights, out: Image, top: int, bottom: int) -> None:
+def blur_down(image: Image, weights: Weights, top: int, out: Image) -> None:
     """Convolve columns with a symmetric filter: its middle weight first, then those outwards."""
     height, width, channels = image.shape
-    lines, outs = image.reshape(height, width * channels), out.reshape(height, width * channels)
-    for i in range(top, bottom):
-        into, line = outs[i], lines[i]
+    lines, outs = image.reshape(height, width * channels), out.reshape(out.shape[0], width * channels)
+    for i in range(top, top + out.shape[0]):
+        into, line = outs[i - top], lines[i]
         for j in range(into.size):
             into[j] = line[j] * weights[0]
         for k in range(1, weights.size):
@@ -109,19 +110,19 @@ def blur_down(image: Image, weights: Weights, out: Image, top: int, bottom: int)
 
 
 @colour_kernel
-def blur_across(image: Image, weights: Weights, out: Image, top: int, bottom: int) -> None:
+def blur_across(image: Image, weights: Weights, top: int, out: Image) -> None:
     """Convolve rows with a symmetric filter: its middle weight first, then those outwards."""
-    height, width, channels = image.shape
-    outs = out.reshape(height, width * channels)
+    width, channels = image.shape[1:]
+    outs = out.reshape(out.shape[0], width * channels)
     reach = weights.size - 1
     wider = np.empty((width + 2 * reach, channels), np.float32)
     line = wider.reshape(-1)
-    for i in range(top, bottom):
+    for i in range(top, top + out.shape[0]):
         wider[reach : reach + width] = image[i]
         for k in range(reach):
             wider[k] = image[i, _mirrored(k - reach, width)]
             wider[reach + width + k] = image[i, _mirrored(width + k, width)]
-        into = outs[i]
+        into = outs[i - top]
         middle = line[reach * channels :]
         for j in range(into.size):
             into[j] = middle[j] * weights[0]
