@@ -51,9 +51,7 @@ def blurred(image: NDArray[np.float32], down: float, across: float) -> NDArray[n
     return source.reshape(image.shape)
 
 
-def _by_kernel(
-    kernel: Callable[..., None], image: NDArray[np.float32], width: int, height: int
-) -> NDArray[np.float32]:
+def _by_kernel(kernel: Callable[..., None], image: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
     source = _channels_last(image)
     out = np.empty((height, width, source.shape[2]), np.float32)
     by_rows(height, lambda top, bottom: kernel(source, height, top, out[top:bottom]))

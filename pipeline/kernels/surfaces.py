@@ -138,7 +138,11 @@ def mix(image: Pixels, surfaces: Surfaces, first: int, last: int, shares: Pixels
 
 @colour_kernel
 def gather(
-    light: Pixels, rows: NDArray[np.int32], columns: NDArray[np.int32], hidden: NDArray[np.int32], means: Pixels,
+    light: Pixels,
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    hidden: NDArray[np.int32],
+    means: Pixels,
     out: Pixels,
 ) -> None:
     """Write for each of n×m places the H×W×3 light at a row and a column, or the mean of the part that `hidden` names.
@@ -153,8 +157,9 @@ def gather(
 
 
 @colour_kernel
-def fade(surfaces: Surfaces, faces: int, depth: Pixels, near: np.float32, sky: Pixels, bright: Pixels,
-         light: Pixels) -> None:
+def fade(
+    surfaces: Surfaces, faces: int, depth: Pixels, near: np.float32, sky: Pixels, bright: Pixels, light: Pixels
+) -> None:
     """Fade n×W×3 light: part 0, the sky, by its row's factor `bright` (n), part 1 into `sky` (3) as it is farther."""
     for i in range(surfaces.shape[0]):
         for j in range(surfaces.shape[1]):

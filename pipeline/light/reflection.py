@@ -8,13 +8,16 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.core.resample import resize, tight_box
+from pipeline.core.parallel import by_rows
+from pipeline.core.resample import blurred, resize, tight_box
 from pipeline.core.types import Placed, Rgb
 from pipeline.cutout.contact import contact_line
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
+from pipeline.kernels.resampling import enlarge
+from pipeline.kernels.surfaces import gather, mix
 from pipeline.scene.layout import Layout
-from pipeline.scene.trace import Geometry, trace
+from pipeline.scene.trace import FACES, Geometry, trace
 
 #: Longer side in pixels of the grid that the product is mirrored on.
 GRID = 1024
@@ -33,44 +36,89 @@ ROUGH = 0.1
 HIDES = 2.5
 
 
-def mirror(layout: Layout, geometry: Geometry, out: Field) -> None:
-    """Mix what stands on a polished floor into it, upside down: more at flat angles (Schlick 1994), softer farther."""
-    for index, part in enumerate(layout.parts):
-        if part.gloss < MIN_GLOSS or not isinstance(part.solid, Floor) or not (geometry.part == index).any():
-            continue
-        height, width = geometry.surface.shape
-        scale = max(1, round(max(height, width) / 640))
-        rows, columns = np.arange(height)[scale // 2 :: scale], np.arange(width)[scale // 2 :: scale]
-        camera, way = layout.camera, layout.rays(width, height)
-        mirrored = (camera[0], np.float32(2 * part.solid.level) - camera[1], camera[2])
-        down = (way[0][:, columns], -way[1][rows], way[2])
-        nearest = np.full((rows.size, columns.size), np.inf, np.float32)
-        met = np.zeros(nearest.shape, np.uint16)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            for other, thing in enumerate(layout.parts):
-                if other != index:
-                    t, _ = thing.solid.meet(mirrored, down)
-                    np.copyto(met, np.uint16(other), where=t < nearest)
-                    nearest = np.minimum(nearest, t)
-        seen = np.isfinite(nearest)
-        far = np.where(seen, nearest, 9)
-        at = (mirrored[0] + down[0] * far, mirrored[1] + down[1] * far, camera[2] - far)
-        px, py = layout.project(at)
-        column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(int)
-        row = np.clip(py * height, 0, height - 1).astype(int)
-        image = out[row, column]
-        hidden = seen & (geometry.part[row, column] != met)
-        for other in np.unique(met[hidden]):
-            # The camera sees only the mirror image of undersides and backs: they are darker than the part's mean.
-            own = out[::4, ::4][geometry.part[::4, ::4] == other]
-            image[hidden & (met == other)] = 0.55 * own.mean(0) if own.size else 0
-        # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
-        soft = max(0.6, 0.006 * (1.3 - part.gloss) * image.shape[0])
-        image = np.stack([gaussian_filter(image[..., c], soft) for c in range(3)], -1)
-        share = np.broadcast_to(mirrored_share(down[1], part.gloss), nearest.shape)
-        where = geometry.part == index
-        mixed = np.where(where, np.clip(resize(share, width, height), 0, 1), 0)
-        out += (resize(image, width, height, Image.Resampling.BILINEAR) - out) * mixed[..., None]
+@dataclass(frozen=True)
+class FloorMirror:
+    """What a polished floor mirrors of its scene: where in the picture each place of a smaller grid finds it."""
+
+    #: The floor, an index of the layout's parts, and how many those are.
+    part: int
+    parts: int
+    #: n×m int32: row and column of what is mirrored; and, where the camera doesn't see that, its part, else -1.
+    row: NDArray[np.int32]
+    column: NDArray[np.int32]
+    hidden: NDArray[np.int32]
+    #: Pixels of the blur.
+    soft: float
+    #: H: the share of its light that each of the picture's rows mirrors.
+    share: Field
+
+    def show(self, geometry: Geometry, out: Field) -> None:
+        """Mix what it mirrors into H×W×3 linear light."""
+        image = np.empty((*self.row.shape, 3), np.float32)
+        gather(out, self.row, self.column, self.hidden, self._means(geometry, out), image)
+        image = blurred(image, self.soft, self.soft)
+        height, first = out.shape[0], self.part * FACES
+
+        def work(top: int, bottom: int) -> None:
+            surface = geometry.surface[top:bottom]
+            if not ((surface >= first) & (surface < first + FACES)).any():
+                return
+            large = np.empty_like(out[top:bottom])
+            enlarge(image, height, top, large)
+            mix(large, surface, first, first + FACES - 1, self.share[top:bottom], out[top:bottom])
+
+        by_rows(height, work)
+
+    def _means(self, geometry: Geometry, out: Field) -> Field:
+        """Return parts×3: what stands for the hidden places of each.
+
+        The camera sees only the mirror image of undersides and backs: they are darker than the part's mean.
+        """
+        means = np.zeros((self.parts, 3), np.float32)
+        some, part = out[::4, ::4], geometry.surface[::4, ::4] // FACES
+        for other in np.unique(self.hidden):
+            own = some[part == other] if other >= 0 else some[:0]
+            if own.size:
+                means[other] = 0.55 * own.mean(0)
+        return means
+
+
+def floor_mirrors(layout: Layout, geometry: Geometry) -> tuple[FloorMirror, ...]:
+    """Trace what polished floors mirror, upside down: more at flat angles (Schlick 1994), softer farther."""
+    return tuple(
+        _floor_mirror(layout, geometry, index)
+        for index, part in enumerate(layout.parts)
+        if part.gloss >= MIN_GLOSS and isinstance(part.solid, Floor) and (geometry.part == index).any()
+    )
+
+
+def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror:
+    floor = layout.parts[index]
+    assert isinstance(floor.solid, Floor)
+    height, width = geometry.surface.shape
+    scale = max(1, round(max(height, width) / 640))
+    rows, columns = np.arange(height)[scale // 2 :: scale], np.arange(width)[scale // 2 :: scale]
+    camera, way = layout.camera, layout.rays(width, height)
+    mirrored = (camera[0], np.float32(2 * floor.solid.level) - camera[1], camera[2])
+    down = (way[0][:, columns], -way[1][rows], way[2])
+    nearest = np.full((rows.size, columns.size), np.inf, np.float32)
+    met = np.zeros(nearest.shape, np.int32)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for other, thing in enumerate(layout.parts):
+            if other != index:
+                t, _ = thing.solid.meet(mirrored, down)
+                np.copyto(met, np.int32(other), where=t < nearest)
+                nearest = np.minimum(nearest, t)
+    seen = np.isfinite(nearest)
+    far = np.where(seen, nearest, 9)
+    px, py = layout.project((mirrored[0] + down[0] * far, mirrored[1] + down[1] * far, camera[2] - far))
+    column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
+    row = np.clip(py * height, 0, height - 1).astype(np.int32)
+    hidden = np.where(seen & (geometry.part[row, column] != met), met, -1).astype(np.int32)
+    # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
+    soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
+    share = mirrored_share(way[1][:, 0], floor.gloss)
+    return FloorMirror(index, len(layout.parts), row, column, hidden, soft, share)
 
 
 @dataclass(frozen=True)
