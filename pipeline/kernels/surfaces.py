@@ -45,7 +45,7 @@ def _nearest(low: Surfaces, wanted: int, y: int, x: int) -> tuple[int, int]:
             step = 2 * ring if inside else 1
             u = x - ring
             while u <= x + ring:
-                if (0 <= u) & (u < width) and low[v, u] == wanted:
+                if (u >= 0) & (u < width) and low[v, u] == wanted:
                     away = (v - y) * (v - y) + (u - x) * (u - x)
                     if away < best:
                         best, best_y, best_x = away, v, u

@@ -14,9 +14,9 @@ from pipeline.scene.trace import FACES, Geometry
 
 
 def bloom(layout: Layout, geometry: Geometry) -> Field | None:
-    """Return h×w×3: the light that glowing tubes spill in the lens, two wide, weak blurs of their colour; None for none.
+    """Return h×w×3: the light that glowing tubes spill in the lens, two wide, weak blurs of their colour.
 
-    On a grid of a quarter of the picture's size, for `spill`.
+    On a grid of a quarter of the picture's size, for `spill`; None where there are no tubes.
     """
     tubes = [index for index, part in enumerate(layout.parts) if part.role == "tube"]
     if not tubes:

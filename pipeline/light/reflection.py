@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
+from pipeline.colour.spaces import srgb_to_linear
 from pipeline.core.parallel import by_rows
 from pipeline.core.resample import blurred, resize, tight_box
 from pipeline.core.types import Placed, Rgb
 from pipeline.cutout.contact import contact_line
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
+from pipeline.kernels.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down
 from pipeline.kernels.resampling import enlarge
 from pipeline.kernels.surfaces import gather, mix
 from pipeline.scene.layout import Layout
@@ -21,8 +22,6 @@ from pipeline.scene.trace import FACES, Geometry, trace
 
 #: Longer side in pixels of the grid that the product is mirrored on.
 GRID = 1024
-#: Rows mixed at a time.
-ROWS = 256
 #: What shines less than this mirrors nothing that is seen.
 MIN_GLOSS = 0.2
 #: Canvas heights above or below the product's level that are still its surface; its sides are not.
@@ -136,20 +135,20 @@ class MirrorImage:
     lights: bool
 
     def on(self, background: Rgb, min_share: float = 0.0) -> Rgb:
-        """Return an H×W×3 sRGB background with the mirror image, where that covers more than `min_share` of it."""
-        height, width = background.shape[:2]
-        out = background.copy()
+        """Lay it on an H×W×3 sRGB background, where it covers more than `min_share` of it, and return that."""
+        height = background.shape[0]
         first = round((self.rows - len(self.light)) * height / self.rows)
+        below = background[first:]
         if self.lights:
-            _hide_lights(out[first:], self.on_it, self.hides)
-        image = np.clip(resize(self.light, width, height - first, Image.Resampling.BILINEAR), 0, 1)
-        for start in range(0, height - first, ROWS):
-            strip = image[start : start + ROWS]
-            seen = strip[..., 3] > min_share
-            pixels = out[first + start : first + start + ROWS]
-            mixed = srgb_to_linear(pixels[seen]) * (1 - strip[seen][:, 3:]) + strip[seen][:, :3]
-            pixels[seen] = linear_to_srgb(mixed)
-        return out
+            _hide_lights(below, self.on_it, self.hides)
+
+        def work(top: int, bottom: int) -> None:
+            image = np.empty((*below[top:bottom].shape[:2], 4), np.float32)
+            enlarge(self.light, len(below), top, image)
+            lay_image(image, np.float32(min_share), below[top:bottom])
+
+        by_rows(len(below), work)
+        return background
 
 
 def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
@@ -169,7 +168,9 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     height, width = placed.alpha.shape
     scale = min(1.0, GRID / max(height, width))
     w, h = max(16, round(width * scale)), max(16, round(height * scale))
-    alpha = np.clip(resize(placed.alpha, w, h, Image.Resampling.BOX), 0, 1)
+    small = np.empty((h, w, 4), np.float32)
+    by_rows(h, lambda top, bottom: premultiplied_means(placed.rgb, placed.alpha, h, top, small[top:bottom]))
+    alpha = np.minimum(small[..., 3], 1)
     box = tight_box(alpha > 0.5)
     if box is None:
         return None
@@ -179,13 +180,15 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
         return None  # it stands on the picture's lower edge: no surface is seen before it
     rows = np.arange(top, h, dtype=np.float32)[:, None] + np.float32(0.5)
     down = (rows - line[None]).astype(np.float32)
-    light = np.dstack([srgb_to_linear(placed.rgb) * placed.alpha[..., None], placed.alpha])
-    image = _upside_down(np.clip(resize(light, w, h, Image.Resampling.BOX), 0, None), line, rows, down)
-    image = _softer(image, np.maximum(down, 0), ROUGH * (1.3 - gloss))
+    image = np.empty((h - top, w, 4), np.float32)
+    turn_upside_down(small, line, top, image)
+    image = _softer(image, np.float32(ROUGH * (1.3 - gloss)) * np.maximum(down, 0))
     geometry = trace(layout, w, h)
     on_it = (geometry.part[top:] == index) & (np.abs(geometry.point[1][top:]) < LEVEL)
     share = STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)
-    near = np.exp(-np.maximum(down, 0) / ((FADE[0] + FADE[1] * gloss) * h)) * on_it * np.clip(down + 0.5, 0, 1)
+    near = (
+        np.exp(-np.maximum(down, 0) / np.float32((FADE[0] + FADE[1] * gloss) * h)) * on_it * np.clip(down + 0.5, 0, 1)
+    )
     hides = near * image[..., 3]
     image *= (share * near)[..., None]
     return MirrorImage(image, hides, on_it, h, any(part.glow > 0 for part in layout.parts))
@@ -201,9 +204,13 @@ def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
     rows = [np.median(small[row][on_it[row]], axis=0) if on_it[row].any() else np.ones(3) for row in range(h)]
     usual = gaussian_filter(np.asarray(rows, np.float32), (0.01 * w, 0), mode="nearest")
     over = np.maximum(small - usual[:, None], 0) * np.clip(HIDES * hidden, 0, 1)[..., None]
-    over = np.clip(resize(over, picture.shape[1], picture.shape[0], Image.Resampling.BILINEAR), 0, 1)
-    where = over.max(-1) > 0
-    picture[where] = linear_to_srgb(srgb_to_linear(picture[where]) - over[where])
+
+    def work(top: int, bottom: int) -> None:
+        light = np.empty_like(picture[top:bottom])
+        enlarge(over, len(picture), top, light)
+        take_light(light, picture[top:bottom])
+
+    by_rows(len(picture), work)
 
 
 def mirrored_share(slope: Field, gloss: float) -> Field:
@@ -224,27 +231,10 @@ def _under(layout: Layout) -> int | None:
     return None
 
 
-def _upside_down(image: Field, line: Field, rows: Field, down: Field) -> Field:
-    """Return for `rows` (n×1) the h×w×C image mirrored about each column's own row `line` (w); 0 above it."""
-    source = np.clip(2 * line[None] - rows - 0.5, 0, image.shape[0] - 1)
-    upper = np.floor(source).astype(np.intp)
-    lower = np.minimum(upper + 1, image.shape[0] - 1)
-    part = (source - upper)[..., None].astype(np.float32)
-    columns = np.arange(image.shape[1])[None]
-    mirrored = image[upper, columns] * (1 - part) + image[lower, columns] * part
-    return np.asarray(np.where((down > 0)[..., None] & (2 * line[None] > rows)[..., None], mirrored, 0), np.float32)
-
-
-def _softer(image: Field, down: Field, rough: float) -> Field:
-    """Blur n×w×C by a Gaussian of `rough` × `down` (n×w) pixels, taller than wide as at flat angles; four steps."""
-    wanted = rough * down
-    steps = [0.0, *(float(wanted.max()) * share for share in (0.12, 0.4, 1.0))]
-    levels = [image] + [
-        np.stack([gaussian_filter(image[..., c], (1.6 * step, step)) for c in range(image.shape[2])], -1)
-        for step in steps[1:]
-    ]
-    out = np.zeros_like(image)
-    for index, level in enumerate(levels):
-        weight = np.interp(wanted, steps, np.eye(len(steps))[index]).astype(np.float32)
-        out += weight[..., None] * level
+def _softer(image: Field, wanted: Field) -> Field:
+    """Blur n×w×C by a Gaussian of `wanted` (n×w) pixels, taller than wide as at flat angles; four steps."""
+    steps = (float(wanted.max()) * np.array([0, 0.12, 0.4, 1])).astype(np.float32)
+    levels = np.stack([image] + [blurred(image, 1.6 * step, step) for step in steps[1:].tolist()])
+    out = np.empty_like(image)
+    blend(levels, steps, wanted, out)
     return out
