@@ -102,12 +102,12 @@ def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror
     mirrored = (camera[0], np.float32(2 * floor.solid.level) - camera[1], camera[2])
     across, down = way[0][:, columns], -way[1][rows]
     surface, nearest = follow([thing.solid for thing in layout.parts], mirrored, across[0], down[:, 0], without=index)
-    met, seen = surface // FACES, np.isfinite(nearest)
+    met, seen = (surface // FACES).astype(np.int32), np.isfinite(nearest)
     far = np.where(seen, nearest, np.float32(9))
     px, py = layout.project((mirrored[0] + across * far, mirrored[1] + down * far, camera[2] - far))
     column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
     row = np.clip(py * height, 0, height - 1).astype(np.int32)
-    hidden = np.where(seen & (geometry.part[row, column] != met), met, -1).astype(np.int32)
+    hidden = np.where(seen & (geometry.part[row, column] != met), met, np.int32(-1))
     # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
     soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
     share = mirrored_share(way[1][:, 0], floor.gloss)
