@@ -32,8 +32,8 @@ from pipeline.core.networks import Generator
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import Shaded, developed, repainted
-from pipeline.scene.layout import Layout
+from pipeline.light.relight import developed, repainted
+from pipeline.scene.layout import Colour, Layout
 
 #: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
 JUDGED_SIDE = 384
@@ -163,7 +163,7 @@ def _candidate(
         scene = painting.shaded(*small)
 
         def show(factors: Moves) -> Rgb:
-            return with_effects(site.postprocess(developed(_with(scene, factors))))
+            return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
 
         moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
         return Candidate(spec.seed, painting, effects, match, moves)
@@ -186,14 +186,14 @@ def _shown(candidate: Candidate, width: int, height: int, site: Site) -> Rgb:
         return site.postprocess(painting.at(width, height))
     if candidate.fixed is not None:
         return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
-    return site.postprocess(developed(_with(painting.shaded(width, height), candidate.moves)))
+    return site.postprocess(developed(painting.shaded(width, height, _moved(painting.layout, candidate.moves))))
 
 
-def _with(scene: Shaded, factors: Moves) -> Shaded:
-    """Repaint the first colours by linear factors, so many as there are."""
-    colours = scene.layout.colours
+def _moved(layout: Layout, factors: Moves) -> tuple[Colour, ...]:
+    """Return a layout's colours, the first of them multiplied by linear factors, so many as there are."""
+    colours = layout.colours
     moved = tuple(
         np.asarray(colour * factor, np.float32) if (factor != 1).any() else colour
         for colour, factor in zip(colours, factors, strict=False)
     )
-    return repainted(scene, (*moved, *colours[len(moved) :]))
+    return (*moved, *colours[len(moved) :])

@@ -8,7 +8,6 @@ from pipeline.core.parallel import by_rows
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.layers import darken, lay_product
-from pipeline.kernels.resampling import enlarge
 
 #: No light at all around a product.
 _DARK = np.zeros((1, 1, 3), np.float32)
@@ -37,10 +36,7 @@ def composite(placed: Placed, background: Rgb | None, around: Field | None = Non
 
     def work(top: int, bottom: int) -> None:
         rows = slice(top, bottom)
-        if placed.alpha[rows].any():
-            near = np.empty_like(picture[rows])
-            enlarge(light, len(picture), top, near)
-            lay_product(placed.rgb[rows], placed.alpha[rows], near, np.float32(STRENGTH), picture[rows])
+        lay_product(placed.rgb[rows], placed.alpha[rows], light, np.float32(STRENGTH), len(picture), top, picture[rows])
 
     by_rows(len(picture), work)
     return picture

@@ -1,8 +1,8 @@
 """Light wrap: a little of the background's light on the product's soft edge, as it spills round an edge in a lens.
 
 In linear light an edge pixel p becomes p + STRENGTH × (1 - alpha) × max(b - p, 0), b the background blurred by a
-Gaussian of BLUR of the longer side. Darker backgrounds than the edge add nothing, bright ones the more; where alpha is 1
-nothing changes.
+Gaussian of BLUR of the longer side. Darker backgrounds than the edge add nothing, bright ones the more; where alpha is
+1 nothing changes.
 """
 
 from PIL import Image

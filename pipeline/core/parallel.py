@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 THREADS = 2
 ROWS = 32
 #: So many strips or fewer are worked on by the calling thread alone: a second one would cost more than it saves.
-FEW = 8
+FEW = 16
 
 
 def by_rows(height: int, work: Callable[[int, int], None], rows: int = ROWS) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.curves import decoded, encoded
-from pipeline.kernels.jit import colour_kernel
+from pipeline.kernels.jit import colour_kernel, inlined_colour
+from pipeline.kernels.resampling import neighbours
 
 Pixels = NDArray[np.float32]
 
@@ -51,21 +52,30 @@ def take_light(over: Pixels, picture: Pixels) -> None:
 
 
 @colour_kernel
-def lay_product(rgb: Pixels, alpha: Pixels, around: Pixels, strength: np.float32, picture: Pixels) -> None:
+def lay_product(
+    rgb: Pixels, alpha: Pixels, around: Pixels, strength: np.float32, tall: int, top: int, picture: Pixels
+) -> None:
     """Lay a product, n×W×3 sRGB and n×W alpha, over a picture; its own values where alpha is 1.
 
-    A soft edge takes the share `strength` × (1 - alpha) of what the linear light `around` it (n×W×3) has more.
+    A soft edge takes the share `strength` × (1 - alpha) of what the linear light `around` it has more: h×w×3, of the
+    whole picture, `tall` rows, of which the strip begins at `top`.
     """
+    height, width = around.shape[:2]
     for i in range(picture.shape[0]):
+        upper, lower, down = neighbours(top + i, height, tall)
         for j in range(picture.shape[1]):
             share = alpha[i, j]
             if share >= _ONE:
                 for c in range(3):
                     picture[i, j, c] = rgb[i, j, c]
             elif share > _ZERO:
+                left, right, across = neighbours(j, width, picture.shape[1])
                 for c in range(3):
+                    above = around[upper, left, c] + (around[upper, right, c] - around[upper, left, c]) * across
+                    below = around[lower, left, c] + (around[lower, right, c] - around[lower, left, c]) * across
                     edge = decoded(rgb[i, j, c])
-                    edge = min(edge + strength * (_ONE - share) * max(around[i, j, c] - edge, _ZERO), _ONE)
+                    more = max(above + (below - above) * down - edge, _ZERO)
+                    edge = min(edge + strength * (_ONE - share) * more, _ONE)
                     picture[i, j, c] = encoded(edge * share + decoded(picture[i, j, c]) * (_ONE - share))
 
 
@@ -97,6 +107,19 @@ def divide(planes: Pixels, first: int, end: int, down: int, right: int, rgb: Pix
                 rgb[down + i, right + j, c] = encoded(planes[c, i, j] / weight)
 
 
+@inlined_colour
+def add_premultiplied(rgb: Pixels, cover: Pixels, total: Pixels) -> None:
+    """Add n×3 sRGB as linear light × cover (n), and cover itself, to 4×n."""
+    line = rgb.reshape(-1)
+    reds, greens, blues, shares = total[0], total[1], total[2], total[3]
+    for j in range(cover.size):
+        share = cover[j]
+        reds[j] += decoded(line[3 * j]) * share
+        greens[j] += decoded(line[3 * j + 1]) * share
+        blues[j] += decoded(line[3 * j + 2]) * share
+        shares[j] += share
+
+
 @colour_kernel
 def premultiplied_means(rgb: Pixels, alpha: Pixels, tall: int, top: int, out: Pixels) -> None:
     """Write the means of boxes of a product's linear light × alpha, and of its alpha.
@@ -105,24 +128,25 @@ def premultiplied_means(rgb: Pixels, alpha: Pixels, tall: int, top: int, out: Pi
     """
     height, width = alpha.shape
     down, across = height / tall, width / out.shape[1]
-    total = np.empty((width, 4), np.float32)
+    total = np.empty((4, width), np.float32)
     for i in range(out.shape[0]):
         first, end = int((top + i) * down + 0.5), min(int((top + i + 1) * down + 0.5), height)
         rows = end - first
         total[:] = _ZERO
         for row in range(first, end):
-            for j in range(width):
-                share = alpha[row, j]
-                total[j, 0] += decoded(rgb[row, j, 0]) * share
-                total[j, 1] += decoded(rgb[row, j, 1]) * share
-                total[j, 2] += decoded(rgb[row, j, 2]) * share
-                total[j, 3] += share
+            cover = alpha[row]
+            left, right = 0, width
+            while (left < right) and cover[left] <= _ZERO:
+                left += 1
+            while (right > left) and cover[right - 1] <= _ZERO:
+                right -= 1
+            add_premultiplied(rgb[row, left:right], cover[left:right], total[:, left:right])
         for j in range(out.shape[1]):
             first, end = int(j * across + 0.5), min(int((j + 1) * across + 0.5), width)
             for c in range(4):
                 summed = _ZERO
                 for column in range(first, end):
-                    summed += total[column, c]
+                    summed += total[c, column]
                 out[i, j, c] = summed / np.float32(rows * (end - first))
 
 

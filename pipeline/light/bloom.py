@@ -25,7 +25,8 @@ def bloom(layout: Layout, geometry: Geometry) -> Field | None:
     small = (max(2, width // 4), max(2, height // 4))
     glow = np.zeros((small[1], small[0], 3), np.float32)
     for index in tubes:
-        seen = resize((geometry.part == index).astype(np.float32), *small, Image.Resampling.BOX)
+        its = (geometry.surface >= index * FACES) & (geometry.surface < (index + 1) * FACES)
+        seen = resize(its.astype(np.float32), *small, Image.Resampling.BOX)
         glow += seen[..., None] * tube_hue(layout, layout.parts[index].slot)
     tight, wide = (blurred(glow, sigma * small[1], sigma * small[1]) for sigma in (0.012, 0.05))
     return np.float32(0.9) * tight + np.float32(0.8) * wide

@@ -47,6 +47,8 @@ class FloorMirror:
     row: NDArray[np.int32]
     column: NDArray[np.int32]
     hidden: NDArray[np.int32]
+    #: The parts that are hidden somewhere.
+    hiding: tuple[int, ...]
     #: Pixels of the blur.
     soft: float
     #: H: the share of its light that each of the picture's rows mirrors.
@@ -76,8 +78,8 @@ class FloorMirror:
         """
         means = np.zeros((self.parts, 3), np.float32)
         some, part = out[::4, ::4], geometry.surface[::4, ::4] // FACES
-        for other in np.unique(self.hidden):
-            own = some[part == other] if other >= 0 else some[:0]
+        for other in self.hiding:
+            own = some[part == other]
             if own.size:
                 means[other] = 0.55 * own.mean(0)
         return means
@@ -111,7 +113,8 @@ def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror
     # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
     soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
     share = mirrored_share(way[1][:, 0], floor.gloss)
-    return FloorMirror(index, len(layout.parts), row, column, hidden, soft, share)
+    hiding = tuple(int(other) for other in np.unique(hidden) if other >= 0)
+    return FloorMirror(index, len(layout.parts), row, column, hidden, hiding, soft, share)
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,15 @@ def _under(layout: Layout) -> int | None:
 def _softer(image: Field, wanted: Field) -> Field:
     """Blur n×w×C by a Gaussian of `wanted` (n×w) pixels, taller than wide as at flat angles; four steps."""
     steps = (float(wanted.max()) * np.array([0, 0.12, 0.4, 1])).astype(np.float32)
-    levels = np.stack([image] + [blurred(image, 1.6 * step, step) for step in steps[1:].tolist()])
-    out = np.empty_like(image)
-    blend(levels, steps, wanted, out)
+    seen = np.flatnonzero(image[..., 3].any(axis=0))
+    if not seen.size:
+        return image
+    reach = int(4 * steps[-1]) + 1
+    columns = slice(max(0, seen[0] - reach), seen[-1] + 1 + reach)
+    sharp = np.ascontiguousarray(image[:, columns])
+    levels = np.stack([sharp] + [blurred(sharp, 1.6 * step, step) for step in steps[1:].tolist()])
+    soft = np.empty_like(sharp)
+    blend(levels, steps, np.ascontiguousarray(wanted[:, columns]), soft)
+    out = np.zeros_like(image)
+    out[:, columns] = soft
     return out

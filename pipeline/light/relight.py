@@ -47,30 +47,24 @@ class Shaded:
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, `exposed` so."""
-    return developed(shade(layout, light, width, height, by_colour=by_colour))
+    small = Upsampling.of(exposed(layout, light, by_colour=by_colour), light.geometry.surface)
+    return developed(shade(layout, small, width, height))
 
 
 def shade(
-    layout: Layout,
-    light: FirstLight,
-    width: int,
-    height: int,
-    *,
-    by_colour: bool = True,
-    colours: tuple[Colour, ...] | None = None,
+    layout: Layout, light: Upsampling, width: int, height: int, colours: tuple[Colour, ...] | None = None
 ) -> Shaded:
-    """Shade a layout: return a width×height picture's albedo × light, linear; `by_colour` is as in `exposed`.
+    """Shade a layout: return a width×height picture's albedo × light, `exposed` on a small grid, linear.
 
     With `colours` it is `repainted` in the same pass.
     """
     geometry = trace(layout, width, height)
     linear = albedo(layout, geometry, finished=True)
-    small = Upsampling.of(exposed(layout, light, by_colour=by_colour), light.geometry.surface)
     painted = layout if colours is None else replace(layout, colours=colours)
     paint = _Paint.over(layout, painted)
 
     def work(top: int, bottom: int) -> None:
-        linear[top:bottom] *= small.strip(geometry.surface, top, bottom)
+        linear[top:bottom] *= light.strip(geometry.surface, top, bottom)
         paint.on(linear[top:bottom], geometry.surface[top:bottom])
 
     by_rows(height, work)
