@@ -32,9 +32,9 @@ from pipeline.core.networks import Generator
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import Shaded, developed, repainted
+from pipeline.light.relight import developed, repainted
 from pipeline.materials.swatches import Swatches
-from pipeline.scene.layout import Layout
+from pipeline.scene.layout import Colour, Layout
 
 #: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
 JUDGED_SIDE = 384
@@ -163,21 +163,21 @@ def _candidate(
     rounds = ROUNDS if control.transfer else 0
     if painting.light is not None and control.sketch:
         # The parts that have the asked colours are known, and so is their light.
-        scene = painting.shaded(*small, swatches)
+        scene = painting.shaded(*small, swatches=swatches)
 
         def show(factors: Moves) -> Rgb:
-            return with_effects(site.postprocess(developed(_with(scene, factors))))
+            return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
 
         moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
         return Candidate(spec.seed, painting, effects, match, moves)
     plain = site.postprocess(painting.at(*small))
-    first = measure(with_effects(plain), free, asked)
+    first = measure(with_effects(plain.copy()), free, asked)
     if first is None:
         return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape))
     fixed = anchors(asked, first.centres)
     start = np.zeros(asked.shape)
     moves, match = fit_colours(
-        asked, start, lambda some: with_effects(shifted(plain, fixed, some)), more_shift, free, rounds
+        asked, start, lambda some: with_effects(shifted(plain, fixed, some).copy()), more_shift, free, rounds
     )
     return Candidate(spec.seed, painting, effects, match, moves, fixed)
 
@@ -189,16 +189,16 @@ def _shown(candidate: Candidate, width: int, height: int, site: Site, swatches: 
         return site.postprocess(painting.at(width, height))
     if candidate.fixed is not None:
         return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
-    scene = painting.shaded(width, height, swatches)
+    scene = painting.shaded(width, height, _moved(painting.layout, candidate.moves), swatches)
     swatches.clear()
-    return site.postprocess(developed(_with(scene, candidate.moves)))
+    return site.postprocess(developed(scene))
 
 
-def _with(scene: Shaded, factors: Moves) -> Shaded:
-    """Repaint the first colours by linear factors, so many as there are."""
-    colours = scene.layout.colours
+def _moved(layout: Layout, factors: Moves) -> tuple[Colour, ...]:
+    """Return a layout's colours, the first of them multiplied by linear factors, so many as there are."""
+    colours = layout.colours
     moved = tuple(
         np.asarray(colour * factor, np.float32) if (factor != 1).any() else colour
         for colour, factor in zip(colours, factors, strict=False)
     )
-    return repainted(scene, (*moved, *colours[len(moved) :]))
+    return (*moved, *colours[len(moved) :])
