@@ -17,7 +17,7 @@ def test_errors_are_those_of_the_formula() -> None:
     lab.errors(laid.reshape(-1), codes.reshape(-1), out)
     wanted = delta_e00(srgb_to_lab(laid).astype(np.float64), srgb_to_lab(codes / np.float32(255)).astype(np.float64))
     away = np.abs(out - wanted)
-    assert away[1500:-20_000].max() < 1e-3
+    assert away[1500:-20_000].max() < 3e-3
     # a grey's hue is rounding, and that of two opposite colours leaps
     assert np.quantile(away, 0.999) < 2e-3
     assert (away / np.maximum(wanted, 1)).max() < 0.02
