@@ -168,13 +168,13 @@ def _candidate(
         moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
         return Candidate(spec.seed, painting, effects, match, moves)
     plain = site.postprocess(painting.at(*small))
-    first = measure(with_effects(plain), free, asked)
+    first = measure(with_effects(plain.copy()), free, asked)
     if first is None:
         return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape))
     fixed = anchors(asked, first.centres)
     start = np.zeros(asked.shape)
     moves, match = fit_colours(
-        asked, start, lambda some: with_effects(shifted(plain, fixed, some)), more_shift, free, rounds
+        asked, start, lambda some: with_effects(shifted(plain, fixed, some).copy()), more_shift, free, rounds
     )
     return Candidate(spec.seed, painting, effects, match, moves, fixed)
 
