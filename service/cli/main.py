@@ -230,6 +230,16 @@ def thumbnails() -> None:
 
 
 @main.command()
+def kernels() -> None:
+    """Compile the kernels ahead, for this processor; only where code or processor have changed since the last time."""
+    from service.worker.kernels import compile_kernels
+
+    settings = settings_from()
+    made = compile_kernels(settings, lambda line: click.echo(line, err=True))
+    click.echo(f"kernels: {'ready' if made else 'up to date'}")
+
+
+@main.command()
 @home_option
 @click.option("--no-networks", is_flag=True, help="Skip loading the networks, which takes seconds.")
 def doctor(home: Path | None, no_networks: bool) -> None:
