@@ -253,7 +253,7 @@ def doctor(home: Path | None, no_networks: bool) -> None:
 @click.argument("name", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bench(name: str | None, arguments: tuple[str, ...]) -> None:
-    """Run a benchmark of the checkout: `backdrop bench stages --help`."""
+    """Run a benchmark of the checkout: `backdrop bench swaps --help`."""
     folder = Path(__file__).resolve().parents[2] / "benchmarks"
     # Beside each lie modules that it alone imports.
     rooms = [folder / room for room in ("picture", "speed", "robustness")]
