@@ -116,7 +116,7 @@ def swap(
         reserve = credentials.reserve if credentials else 0
         encoded = encode(picture, spec.preset, alpha=placed.alpha, reserve=reserve)
         if credentials:
-            encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark))
+            encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark), decoded=None)
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
@@ -131,6 +131,7 @@ def swap(
             provenance=provenance,
             credentials=credentials,
             photo_size=(source_width, source_height),
+            decoded=encoded.decoded,
         )
     report["provenance"]["timings"] = stages.timings
     return SwapResult(
