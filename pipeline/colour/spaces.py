@@ -1,12 +1,16 @@
 """Colour: the sRGB transfer curve, CIE Lab, CIEDE2000, and colours as people write them."""
 
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import ImageCms, ImageColor
+
+from pipeline.core.parallel import by_rows
+from pipeline.kernels.colours import decode, encode, lab
 
 #: Linear sRGB to CIE XYZ, IEC 61966-2-1:1999.
 _XYZ_FROM_RGB = np.array(
@@ -18,9 +22,11 @@ LUMINANCE = _XYZ_FROM_RGB[1].astype(np.float32)
 _WHITE_D65 = _XYZ_FROM_RGB.sum(axis=1)
 _LAB_FROM_RGB = (_XYZ_FROM_RGB / _WHITE_D65[:, None]).T
 
-#: CIE 15:2004: below (6/29)^3 the cube root gives way to a straight line.
-_LAB_EPSILON = (6.0 / 29.0) ** 3
+#: CIE 15:2004: below (6/29)^3 the cube root gives way to a straight line of this slope.
 _LAB_SLOPE = (29.0 / 6.0) ** 2 / 3.0
+
+#: Values that one thread converts at a time; fewer are not worth a second thread.
+_AT_ONCE = 1 << 18
 
 _25_TO_7 = 25.0**7
 
@@ -31,28 +37,21 @@ _RGB = re.compile(r"rgb\(\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s
 
 def srgb_to_linear(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Undo the sRGB transfer curve (IEC 61966-2-1): any shape, clipped to 0–1; float32 linear light out."""
-    encoded = np.clip(np.asarray(srgb, dtype=np.float32), 0.0, 1.0)
-    curve = ((encoded + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
-    return np.where(encoded <= 0.04045, encoded / np.float32(12.92), curve).astype(np.float32, copy=False)
+    return _by_value(decode, srgb)
 
 
 def linear_to_srgb(linear: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Apply the sRGB transfer curve (IEC 61966-2-1): any shape, linear light clipped to 0–1; float32 out."""
-    light = np.clip(np.asarray(linear, dtype=np.float32), 0.0, 1.0)
-    curve = np.float32(1.055) * light ** np.float32(1.0 / 2.4) - np.float32(0.055)
-    encoded = np.where(light <= 0.0031308, light * np.float32(12.92), curve)
-    # float32 rounding of 1.055 - 0.055 may pass 1 by an ulp, and later stages count on the range
-    return np.clip(encoded, 0.0, 1.0).astype(np.float32, copy=False)
+    return _by_value(encode, linear)
 
 
 def srgb_to_lab(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Convert …×3 sRGB in 0–1 to …×3 CIE L*a*b* (CIE 15:2004; D65, 2° observer), float32; L* is 0–100."""
-    ratio = srgb_to_linear(srgb) @ _LAB_FROM_RGB.astype(np.float32)
-    line = ratio * np.float32(_LAB_SLOPE) + np.float32(4.0 / 29.0)
-    bent = np.where(ratio > _LAB_EPSILON, np.cbrt(ratio), line)
-    x, y, z = bent[..., 0], bent[..., 1], bent[..., 2]
-    lab = np.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
-    return lab.astype(np.float32, copy=False)
+    pixels = np.require(srgb, np.float32, "CW").reshape(-1, 3)
+    out = np.empty_like(pixels)
+    matrix = np.ascontiguousarray(_LAB_FROM_RGB.T, dtype=np.float32)
+    by_rows(len(pixels), lambda top, bottom: lab(pixels[top:bottom], matrix, out[top:bottom]), _AT_ONCE // 3)
+    return out.reshape(np.shape(srgb))
 
 
 def lab_to_srgb(lab: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
@@ -112,6 +111,15 @@ def delta_e00(first: ArrayLike, second: ArrayLike) -> NDArray[np.floating[Any]]:
     # float32 cancellation can leave -1e-12 for equal colours
     difference: NDArray[np.floating[Any]] = np.sqrt(np.maximum(squared, 0.0)).astype(dtype, copy=False)
     return difference
+
+
+def _by_value(
+    curve: Callable[[NDArray[np.float32], NDArray[np.float32]], None], values: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    flat = np.require(values, np.float32, "CW").reshape(-1)
+    out = np.empty_like(flat)
+    by_rows(flat.size, lambda start, end: curve(flat[start:end], out[start:end]), _AT_ONCE)
+    return out.reshape(np.shape(values))
 
 
 def hex_to_rgb(colour: str) -> NDArray[np.float32]:

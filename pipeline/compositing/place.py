@@ -3,9 +3,10 @@
 import numpy as np
 from PIL import Image
 
-from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
+from pipeline.core.parallel import by_rows, each
 from pipeline.core.resample import tight_box
-from pipeline.core.types import Cutout, Placed
+from pipeline.core.types import Alpha, Cutout, Placed, Rgb
+from pipeline.kernels.layers import divide, premultiply
 
 #: Enlarged by more than this, a product looks soft and the caller is told.
 MAX_ENLARGED = 1.5
@@ -48,26 +49,31 @@ def place(
         a, b, c, d = (int(value) for value in source)
         alpha[where], rgb[where] = cutout.alpha[b:d, a:c], cutout.rgb[b:d, a:c]
     else:
-        alpha[where], rgb[where] = _resampled(cutout, (source[0], source[1], source[2], source[3]), x1 - x0, y1 - y0)
+        _resample(cutout, (source[0], source[1], source[2], source[3]), x1 - x0, y1 - y0, x0, y0, rgb, alpha)
     placed = tight_box(alpha > 0.5)
     assert placed is not None
     return Placed(rgb, alpha, placed, scale), (("upscaled",) if scale > MAX_ENLARGED else ())
 
 
-def _resampled(
-    cutout: Cutout, source: tuple[float, float, float, float], width: int, height: int
-) -> tuple[np.ndarray, np.ndarray]:
-    def scaled(channel: np.ndarray) -> np.ndarray:
-        picture = Image.fromarray(np.ascontiguousarray(channel, np.float32))
-        return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, box=source), np.float32)
+def _resample(
+    cutout: Cutout,
+    source: tuple[float, float, float, float],
+    width: int,
+    height: int,
+    left: int,
+    top: int,
+    rgb: Rgb,
+    alpha: Alpha,
+) -> None:
+    """Write the part `source` of a cut-out, scaled to width×height, into a canvas from `left` and `top` on."""
+    planes = np.empty((4, *cutout.alpha.shape), np.float32)
+    scaled = np.empty((4, height, width), np.float32)
+    whole, cover = (np.require(array, np.float32, "CW") for array in (cutout.rgb, cutout.alpha))
+    by_rows(len(cover), lambda first, end: premultiply(whole, cover, planes, first, end))
 
-    alpha = np.clip(scaled(cutout.alpha), 0, 1)
-    # Lanczos rings by a per mille inside: what is opaque stays exactly so.
-    alpha[alpha > 0.998] = 1.0
-    alpha[alpha < 0.002] = 0.0
-    rgb = np.empty((height, width, 3), np.float32)
-    weight = np.maximum(alpha, 1e-3)
-    for c in range(3):
-        linear = srgb_to_linear(cutout.rgb[..., c]) * cutout.alpha
-        rgb[..., c] = linear_to_srgb(scaled(linear) / weight)
-    return alpha, rgb
+    def scale(plane: int) -> None:
+        picture = Image.fromarray(planes[plane])
+        scaled[plane] = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, box=source))
+
+    each(range(4), scale)
+    by_rows(height, lambda first, end: divide(scaled, first, end, top, left, rgb, alpha))

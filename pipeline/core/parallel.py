@@ -1,6 +1,6 @@
 """Work on a large picture strip by strip, on two cores: kernels, NumPy and Pillow compute outside Python's lock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 #: Threads, and rows of one strip: small enough that a strip's passing arrays stay in the cache.
 THREADS = 2
-ROWS = 64
+ROWS = 32
+#: So many strips or fewer are worked on by the calling thread alone: a second one would cost more than it saves.
+FEW = 16
 
 
 def by_rows(height: int, work: Callable[[int, int], None], rows: int = ROWS) -> None:
@@ -17,12 +19,25 @@ def by_rows(height: int, work: Callable[[int, int], None], rows: int = ROWS) -> 
     `work` writes into arrays of its own; which thread takes which strip is not said, so nothing may depend on it.
     """
     tops = range(0, height, rows)
-    if len(tops) <= 1:
-        work(0, height)
-        return
-    with ThreadPoolExecutor(THREADS) as pool:
-        for done in [pool.submit(work, top, min(top + rows, height)) for top in tops]:
-            done.result()
+
+    def strip(top: int) -> None:
+        work(top, min(top + rows, height))
+
+    if len(tops) > FEW:
+        each(tops, strip)
+    else:
+        _work_through(iter(tops), strip)
+
+
+def each(tasks: Iterable[int], work: Callable[[int], None]) -> None:
+    """Call `work` for every one of some tasks, on THREADS threads of which the caller's is one, as `by_rows` does."""
+    # each thread takes the next task as it is done with one; `next` of an iterator of C is atomic under the lock
+    left = iter(tasks)
+    with ThreadPoolExecutor(THREADS - 1) as pool:
+        others = [pool.submit(_work_through, left, work) for _ in range(THREADS - 1)]
+        _work_through(left, work)
+        for other in others:
+            other.result()
 
 
 def by_strips(function: Callable[[NDArray[np.float32]], NDArray[np.float32]], picture: NDArray[np.float32]) -> None:
@@ -32,3 +47,8 @@ def by_strips(function: Callable[[NDArray[np.float32]], NDArray[np.float32]], pi
         picture[top:bottom] = function(picture[top:bottom])
 
     by_rows(picture.shape[0], work)
+
+
+def _work_through(tasks: Iterator[int], work: Callable[[int], None]) -> None:
+    for task in tasks:
+        work(task)

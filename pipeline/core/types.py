@@ -77,3 +77,5 @@ class Encoded:
     height: int
     #: 1–100, or None for a lossless file.
     quality: int | None
+    #: The file decoded again, where the encoder had to look at it; else None.
+    decoded: Rgb8 | None = None

@@ -36,18 +36,19 @@ def test_a_transparent_picture_has_no_ground() -> None:
 def test_white_is_shadowed_where_the_place_allows_it_and_the_foot_is_seen(shadow: bool, cut: bool) -> None:
     place = replace(preset((SIDE, SIDE), "white"), shadow=shadow)
     found = ground(spec(place=place), cut=cut)
-    shown = found.with_effects()
-    assert shown is not None
     assert found.picture is not None
     assert (found.picture == 1).all()
+    shown = found.with_effects()
+    assert shown is not None
     assert (shown.min() < 1) == (shadow and not cut)
     assert (found.tried, found.is_scene) == ([], False)
 
 
 def test_a_scene_is_darker_where_the_product_takes_its_light() -> None:
     found = ground(spec("sweep", place=preset((SIDE, SIDE))))
+    assert found.picture is not None
+    bare = found.picture.mean()
     shown = found.with_effects()
     assert shown is not None
-    assert found.picture is not None
-    assert shown.mean() < found.picture.mean()
+    assert shown.mean() < bare
     assert (len(found.tried), found.seed, found.cache_status, found.is_scene) == (1, 1, "computed", True)
