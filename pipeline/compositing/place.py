@@ -47,9 +47,12 @@ def place(
     where = (slice(y0, y1), slice(x0, x1))
     if scale == 1.0 and all(value == round(value) for value in source):
         a, b, c, d = (int(value) for value in source)
-        alpha[where], rgb[where] = cutout.alpha[b:d, a:c], cutout.rgb[b:d, a:c]
+        alpha[where], rgb[where] = cutout.alpha[b:d, a:c], cutout.rgb[b:d, a:c] * np.float32(1 / 255)
     else:
-        _resample(cutout, (source[0], source[1], source[2], source[3]), x1 - x0, y1 - y0, x0, y0, rgb, alpha)
+        # whole blocks of a large photo are averaged first; Lanczos on at least three times the size shows no difference
+        step = max(1, int(1 / scale / 3))
+        source = tuple(value / step for value in source)
+        _resample(cutout, step, (source[0], source[1], source[2], source[3]), x1 - x0, y1 - y0, x0, y0, rgb, alpha)
     placed = tight_box(alpha > 0.5)
     assert placed is not None
     return Placed(rgb, alpha, placed, scale), (("upscaled",) if scale > MAX_ENLARGED else ())
@@ -57,6 +60,7 @@ def place(
 
 def _resample(
     cutout: Cutout,
+    step: int,
     source: tuple[float, float, float, float],
     width: int,
     height: int,
@@ -65,11 +69,18 @@ def _resample(
     rgb: Rgb,
     alpha: Alpha,
 ) -> None:
-    """Write the part `source` of a cut-out, scaled to width×height, into a canvas from `left` and `top` on."""
-    planes = np.empty((4, *cutout.alpha.shape), np.float32)
+    """Write the part `source` of a cut-out, scaled to width×height, into a canvas from `left` and `top` on.
+
+    `source` is in blocks of `step` pixels.
+    """
+    tall, wide = cutout.alpha.shape
+    planes = np.empty((4, -(-tall // step), -(-wide // step)), np.float32)
     scaled = np.empty((4, height, width), np.float32)
-    whole, cover = (np.require(array, np.float32, "CW") for array in (cutout.rgb, cutout.alpha))
-    by_rows(len(cover), lambda first, end: premultiply(whole, cover, planes, first, end))
+    codes, cover = (
+        np.require(cutout.rgb, np.uint8, ["C", "W"]).reshape(tall, -1),
+        np.require(cutout.alpha, np.float32, ["C", "W"]),
+    )
+    by_rows(planes.shape[1], lambda first, end: premultiply(codes, cover, step, planes, first, end))
 
     def scale(plane: int) -> None:
         picture = Image.fromarray(planes[plane])

@@ -12,7 +12,7 @@ from pipeline.kernels.jit import colour_kernel
 
 Pixels = NDArray[np.float32]
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ZERO, _ONE, _CODE = np.float32(0), np.float32(1), np.float32(1 / 255)
 
 
 @colour_kernel
@@ -70,14 +70,37 @@ def lay_product(rgb: Pixels, alpha: Pixels, around: Pixels, strength: np.float32
 
 
 @colour_kernel
-def premultiply(rgb: Pixels, alpha: Pixels, planes: Pixels, top: int, bottom: int) -> None:
-    """Write rows of H×W×3 sRGB as linear light × alpha (H×W): three planes of 4×H×W, and alpha's own."""
+def premultiply(codes: NDArray[np.uint8], alpha: Pixels, step: int, planes: Pixels, top: int, bottom: int) -> None:
+    """Write H×3W sRGB codes as linear light × alpha (H×W): rows of three planes of 4×h×w, and alpha's own.
+
+    Means of blocks of step × step pixels, at the edges of what is left there.
+    """
+    tall, wide = alpha.shape
+    total = np.empty((4, wide), np.float32)
+    reds, greens, blues, shares = total[0], total[1], total[2], total[3]
     for i in range(top, bottom):
-        for j in range(alpha.shape[1]):
-            share = alpha[i, j]
-            planes[3, i, j] = share
-            for c in range(3):
-                planes[c, i, j] = decoded(rgb[i, j, c]) * share
+        total[:] = _ZERO
+        rows = min(step, tall - i * step)
+        for row in range(i * step, i * step + rows):
+            line, cover = codes[row], alpha[row]
+            for j in range(wide):
+                share = cover[j]
+                reds[j] += decoded(np.float32(line[3 * j]) * _CODE) * share
+                greens[j] += decoded(np.float32(line[3 * j + 1]) * _CODE) * share
+                blues[j] += decoded(np.float32(line[3 * j + 2]) * _CODE) * share
+                shares[j] += share
+        for c in range(4):
+            sums, out = total[c], planes[c, i]
+            if step == 1:
+                for j in range(wide):
+                    out[j] = sums[j]
+                continue
+            for j in range(out.size):
+                start, end = j * step, min(j * step + step, wide)
+                summed = _ZERO
+                for column in range(start, end):
+                    summed += sums[column]
+                out[j] = summed / np.float32(rows * (end - start))
 
 
 @colour_kernel
