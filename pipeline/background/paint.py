@@ -142,7 +142,7 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *
         sketch=linear_to_srgb(np.where(falls[..., None], flat, shown)),
         light=np.where(falls[..., None], shown / np.maximum(flat, 1e-3), 1).astype(np.float32),
         occlusion=upsample_within_surfaces(first.occlusion[..., None], first.geometry.surface, surface)[..., 0],
-        normals=np.stack(geometry.normals(layout), -1),
+        normals=np.moveaxis(geometry.normals(), 0, -1),
         depth=geometry.depth,
         gloss=np.array([part.gloss for part in layout.parts], np.float32)[geometry.part],
         lit=falls.astype(np.float32),

@@ -12,6 +12,7 @@ from pipeline.core.parallel import by_rows
 from pipeline.core.resample import blurred, resize, tight_box
 from pipeline.core.types import Placed, Rgb
 from pipeline.cutout.contact import contact_line
+from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
 from pipeline.kernels.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down
@@ -99,21 +100,14 @@ def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror
     rows, columns = np.arange(height)[scale // 2 :: scale], np.arange(width)[scale // 2 :: scale]
     camera, way = layout.camera, layout.rays(width, height)
     mirrored = (camera[0], np.float32(2 * floor.solid.level) - camera[1], camera[2])
-    down = (way[0][:, columns], -way[1][rows], way[2])
-    nearest = np.full((rows.size, columns.size), np.inf, np.float32)
-    met = np.zeros(nearest.shape, np.int32)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for other, thing in enumerate(layout.parts):
-            if other != index:
-                t, _ = thing.solid.meet(mirrored, down)
-                np.copyto(met, np.int32(other), where=t < nearest)
-                nearest = np.minimum(nearest, t)
-    seen = np.isfinite(nearest)
-    far = np.where(seen, nearest, 9)
-    px, py = layout.project((mirrored[0] + down[0] * far, mirrored[1] + down[1] * far, camera[2] - far))
+    across, down = way[0][:, columns], -way[1][rows]
+    surface, nearest = follow([thing.solid for thing in layout.parts], mirrored, across[0], down[:, 0], without=index)
+    met, seen = (surface // FACES).astype(np.int32), np.isfinite(nearest)
+    far = np.where(seen, nearest, np.float32(9))
+    px, py = layout.project((mirrored[0] + across * far, mirrored[1] + down * far, camera[2] - far))
     column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
     row = np.clip(py * height, 0, height - 1).astype(np.int32)
-    hidden = np.where(seen & (geometry.part[row, column] != met), met, -1).astype(np.int32)
+    hidden = np.where(seen & (geometry.part[row, column] != met), met, np.int32(-1))
     # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
     soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
     share = mirrored_share(way[1][:, 0], floor.gloss)
@@ -184,7 +178,7 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     turn_upside_down(small, line, top, image)
     image = _softer(image, np.float32(ROUGH * (1.3 - gloss)) * np.maximum(down, 0))
     geometry = trace(layout, w, h)
-    on_it = (geometry.part[top:] == index) & (np.abs(geometry.point[1][top:]) < LEVEL)
+    on_it = (geometry.part[top:] == index) & (np.abs(geometry.points(slice(top, None), slice(None))[1]) < LEVEL)
     share = STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)
     near = (
         np.exp(-np.maximum(down, 0) / np.float32((FADE[0] + FADE[1] * gloss) * h)) * on_it * np.clip(down + 0.5, 0, 1)

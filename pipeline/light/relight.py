@@ -18,7 +18,7 @@ from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.first_light import FirstLight
 from pipeline.light.reflection import FloorMirror, floor_mirrors
 from pipeline.light.upsample import Upsampling
-from pipeline.materials.albedo import albedo, smoothed
+from pipeline.materials.albedo import albedo
 from pipeline.materials.bokeh import lights
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import FACES, Geometry, trace
@@ -93,10 +93,10 @@ def developed(scene: Shaded) -> Rgb:
 
     The picture is made in the scene's own array, whose light is gone afterwards.
     """
-    layout, geometry = scene.layout, scene.geometry
+    layout, geometry, out = scene.layout, scene.geometry, scene.linear
     for floor in scene.mirrors:
-        floor.show(geometry, scene.linear)
-    out = smoothed(layout, geometry, scene.linear)
+        floor.show(geometry, out)
+    geometry.coverage.smooth(out)
     glow, haze = bloom(layout, geometry), Haze.of(layout)
 
     def work(top: int, bottom: int) -> None:

@@ -34,7 +34,7 @@ def test_the_product_stands_on_a_level_surface_at_its_own_depth(
     row, column = min(size[1] - 1, int(y * size[1]) + 1), int(x * size[1])
     assert geometry.depth[row, column] == pytest.approx(FOCAL, abs=0.05)
     assert geometry.point[1][row, column] == pytest.approx(0, abs=0.02)
-    assert geometry.normals(layout)[1][row, column] > 0.95
+    assert geometry.normals()[1][row, column] > 0.95
 
 
 @pytest.mark.parametrize("kind", KINDS)
