@@ -96,6 +96,7 @@ def swap(
                 photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share
             )
             cutouts.put(cutout)
+    del found  # its mask has the photo's size
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)
@@ -116,7 +117,7 @@ def swap(
         reserve = credentials.reserve if credentials else 0
         encoded = encode(picture, spec.preset, alpha=placed.alpha, reserve=reserve)
         if credentials:
-            encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark))
+            encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark), decoded=None)
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
@@ -131,6 +132,7 @@ def swap(
             provenance=provenance,
             credentials=credentials,
             photo_size=(source_width, source_height),
+            decoded=encoded.decoded,
         )
     report["provenance"]["timings"] = stages.timings
     return SwapResult(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.core.codes import resized
 from pipeline.core.parallel import by_rows
 from pipeline.kernels.resampling import blur_across, blur_down, box_means, enlarge
 
@@ -83,8 +84,7 @@ def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     if scale >= 1:
         return rgb
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # reducing_gap halves by boxes first: 3 times faster on large photos, no visible difference.
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
+    return resized(rgb, *size)
 
 
 def tight_box(mask: NDArray[np.bool_]) -> Box | None:

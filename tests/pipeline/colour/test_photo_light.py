@@ -35,7 +35,7 @@ def bottle(
     alpha[40:210, 130:190] = 1
     rgb = linear_to_srgb((linear * white).astype(np.float32))
     whole = (rgb * 255 + 0.5).astype(np.uint8)
-    return Photo(whole, None, "png"), Cutout(rgb[30:220, 120:200], alpha[30:220, 120:200], 1.0, (), origin=(120, 30))
+    return Photo(whole, None, "png"), Cutout(whole[30:220, 120:200], alpha[30:220, 120:200], 1.0, (), origin=(120, 30))
 
 
 def test_a_warm_lamp_over_things_of_many_colours_is_found() -> None:
