@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.compositing.blocked_light import blocked_share
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
-from pipeline.core.resample import Box, resize, tight_box
+from pipeline.core.resample import Box, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
 from pipeline.cutout.contact import contact_band
 from pipeline.geometry.ray import Bounds, Field
@@ -117,9 +117,16 @@ def _occlusion(alpha: Field, box: Box) -> Field:
     """Return h×w: dark and tight under the foot, finer than the traced light can tell."""
     wide = box[2] - box[0]
     band = contact_band(alpha, box, 0.016 * wide)
-    tight = gaussian_filter(band, max(0.7, 0.01 * wide))
-    near = gaussian_filter(band, 0.03 * wide)
-    around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))
     peak = max(float(band.max()), 1e-6)
-    shade = 0.55 * np.clip(1.5 * tight / peak, 0, 1) + 0.35 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
-    return np.asarray(np.clip(shade, 0, 0.8), np.float32)
+    out = np.zeros_like(band)
+    foot = tight_box(band > 0)
+    if foot is not None:
+        # Four standard deviations are as far as a blur reaches, and twice that keeps the cut's own edge out of it.
+        left, top, right, bottom = grown_box(foot, 8 * 0.11 * wide + 2, band.shape[1], band.shape[0])
+        band = band[top:bottom, left:right]
+        tight = gaussian_filter(band, max(0.7, 0.01 * wide))
+        near = gaussian_filter(band, 0.03 * wide)
+        around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))
+        shade = 0.55 * np.clip(1.5 * tight / peak, 0, 1) + 0.35 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
+        out[top:bottom, left:right] = np.clip(shade, 0, 0.8)
+    return out

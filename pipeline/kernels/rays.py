@@ -192,16 +192,22 @@ def _meet_leaves(
     best: Field,
     found: Ints,
 ) -> None:
+    # Most rays miss the box around all leaves: what they do there is SIMD.
+    at, near = np.empty((3, n), np.float32), np.empty(n, np.bool_)
+    ts, xs, ys = at[0], at[1], at[2]
     for j in range(n):
         t = (p[0] - oz[j]) / dz[j]
         x, y = ox[j] + t * dx[j], oy[j] + t * dy[j]
-        if (t > _NEAR) & (t < best[j]) & (x > p[1]) & (x < p[3]) & (y > p[2]) & (y < p[4]):
-            first = np.int64(p[5])
-            for index in range(first, np.int64(p[6])):
+        ts[j], xs[j], ys[j] = t, x, y
+        near[j] = (t > _NEAR) & (t < best[j]) & (x > p[1]) & (x < p[3]) & (y > p[2]) & (y < p[4])
+    first, last = np.int64(p[5]), np.int64(p[6])
+    for j in range(n):
+        if near[j]:
+            for index in range(first, last):
                 leaf = shapes.leaf[index]
-                if _on_leaf(shapes, leaf, x, y):
-                    best[j] = t
-                    found[j] = own + _leaf_face(leaf, index - first, p[7], x, y)
+                if _on_leaf(shapes, leaf, xs[j], ys[j]):
+                    best[j] = ts[j]
+                    found[j] = own + _leaf_face(leaf, index - first, p[7], xs[j], ys[j])
                     break
 
 

@@ -58,15 +58,22 @@ def ridge(amplitude: F, kx: F, kz: F, phase: F, x: F, z: F) -> F:
     return amplitude * (wave * wave * np.float32(1.6) - np.float32(0.6))
 
 
+@inlined
+def ripples(height: F, x: F, z: F) -> F:
+    """Return how much the wind's ripples of some height raise the ground of dunes at (x, z)."""
+    warp = sine(np.float32(2.1) * x + np.float32(1.3) * z) + sine(np.float32(3.7) * x - np.float32(0.8) * z)
+    high: F = height * sine(np.float32(46) * z + np.float32(9) * x + np.float32(2.2) * warp)
+    return high
+
+
 @kernel
 def dune_heights(p: Field, x: Field, z: Field, out: Field) -> None:
-    """Write the ground's height at n places (x, z) into `out`, float32 each.
+    """Write the ground's height without its ripples at n places (x, z) into `out`, float32 each.
 
-    `p` are the numbers of a dune: level, back, ripple, rise, the number of ridges, and amplitude, x and z cycles and
-    phase of each. It is level where the product stands.
+    `p` are the numbers of a dune: level, back, ripples' height, rise, the number of ridges, and amplitude, x and z
+    cycles and phase of each. It is level where the product stands.
     """
-    n = out.size
-    level, ripple, rise = p[0], p[2], p[3]
+    n, level, rise = out.size, p[0], p[3]
     for j in range(n):
         out[j] = _ZERO
     for index in range(np.int64(p[4])):
@@ -77,11 +84,15 @@ def dune_heights(p: Field, x: Field, z: Field, out: Field) -> None:
         u = x[j] / np.float32(0.75)
         w = (z[j] + np.float32(0.05)) / np.float32(0.6)
         away = u * u + w * w
-        warp = sine(np.float32(2.1) * x[j] + np.float32(1.3) * z[j])
-        warp += sine(np.float32(3.7) * x[j] - np.float32(0.8) * z[j])
         back = -_HALF - z[j]
-        y = out[j] * (_ONE - decay(away * away)) + rise * (back if back > _ZERO else _ZERO)
-        out[j] = y + ripple * sine(np.float32(46) * z[j] + np.float32(9) * x[j] + np.float32(2.2) * warp) + level
+        out[j] = out[j] * (_ONE - decay(away * away)) + rise * (back if back > _ZERO else _ZERO) + level
+
+
+@inlined
+def _clear_of(top: F, rise: F, y: F, z: F) -> np.bool:
+    """Return whether a place is above the highest that ground can be as far away as it is."""
+    back = -_HALF - z
+    return y > top + rise * (back if back > _ZERO else _ZERO)
 
 
 @kernel
@@ -90,8 +101,8 @@ def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.i
 
     Rays are looked at in some places alone, so a meeting is known to the way between two of them.
     """
-    n = best.size
-    top = p[0] + p[2]
+    n, rise, ripple = best.size, p[3], p[2]
+    top = p[0] + ripple
     for index in range(np.int64(p[4])):
         top += max(p[5 + 4 * index], _ZERO)
     buffers = np.empty((4, n), np.float32)
@@ -99,11 +110,10 @@ def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.i
     who, left = np.empty(n, np.int64), np.empty((6, n), np.float32)
     n = 0
     for j in range(best.size):
-        if best[j] > _ZERO:
-            who[n] = j
-            for axis in range(6):
-                left[axis, n] = ray[axis, j]
-            n += 1
+        who[n] = j
+        for axis in range(6):
+            left[axis, n] = ray[axis, j]
+        n += np.int64(best[j] > _ZERO)  # type: ignore[assignment]  # int64 is what Numba counts in
     before = _ZERO
     for reach in _REACHES:
         for j in range(n):
@@ -111,18 +121,19 @@ def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.i
             y[j] = left[1, j] + reach * left[4, j]
             z[j] = left[2, j] + reach * left[5, j]
         dune_heights(p, x[:n], z[:n], ground[:n])
-        t = (before + reach) * _HALF
+        t, rest = (before + reach) * _HALF, _REACHES[-1] - reach
         kept = 0
         for j in range(n):
             k = who[j]
-            if (y[j] < ground[j] - _BELOW) & (z[j] > p[1]):
+            gap = y[j] - (ground[j] - _BELOW)
+            if (gap < ripple) & (z[j] > p[1]) and (gap < -ripple or gap < ripples(ripple, x[j], z[j])):
                 if t < best[k]:
                     best[k] = t
                     found[k] = code
                 continue
-            farthest = -_HALF - min(z[j], z[j] + (np.float32(2) - reach) * left[5, j])
-            # Above all ground to come it rises no lower.
-            if (left[4, j] >= _ZERO) & (y[j] > top + p[3] * max(farthest, _ZERO)):
+            # The bound is a convex function of the way, so what is clear of it here and at the end is so between.
+            last_y, last_z = y[j] + rest * left[4, j], z[j] + rest * left[5, j]
+            if _clear_of(top, rise, y[j], z[j]) & _clear_of(top, rise, last_y, last_z):
                 continue
             who[kept] = k
             for axis in range(6):
@@ -138,7 +149,7 @@ def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, a
 
     `origin` is the camera's place, `across` the W columns' slopes; what is hidden by a nearer crest drops out.
     """
-    n = last - first
+    n, y, ripple = last - first, origin[1], p[2]
     x, z, ground = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
     for index in range(depths.size):
         depth = depths[index]
@@ -147,7 +158,7 @@ def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, a
             z[j] = origin[2] - depth
         dune_heights(p, x, z, ground)
         for j in range(n):
-            slope = (ground[j] - origin[1]) / depth
+            slope = (ground[j] + ripples(ripple, x[j], z[j]) - y) / depth
             highest = seen[index - 1, first + j] if index > 0 else -_INF
             seen[index, first + j] = slope if slope > highest else highest
 
