@@ -33,6 +33,7 @@ from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import developed, repainted
+from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
 
 #: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
@@ -115,6 +116,7 @@ def search(
     does.
     """
     candidates: list[Candidate] = []
+    swatches = Swatches(alpha.shape[0])
     before = 0.0
     for seed in seeds(spec.seed, 1 + (control.retries if asked_colours(spec).by_caller else 0)):
         share = (1 - before) * _FIRST_SHARE
@@ -123,14 +125,14 @@ def search(
         def step(done: float, start: float = start, share: float = share) -> None:
             on_step(start + share * min(1.0, max(0.0, done)))
 
-        candidates.append(_candidate(replace(spec, seed=seed), site, alpha, generator, step, control))
+        candidates.append(_candidate(replace(spec, seed=seed), site, alpha, generator, step, control, swatches))
         before += share
         match = candidates[-1].match
         if match is None or meets_bars(match.deltas):
             break
     best = min(candidates, key=lambda one: 0.0 if one.match is None else one.match.score)
     height, width = alpha.shape
-    background = _shown(best, width, height, site)
+    background = _shown(best, width, height, site, swatches)
     return Selection(best.painting.layout, background, best.effects, best.seed, [one.row() for one in candidates])
 
 
@@ -147,6 +149,7 @@ def _candidate(
     generator: Generator,
     on_step: Callable[[float], None],
     control: PaletteControl,
+    swatches: Swatches,
 ) -> Candidate:
     height, width = alpha.shape
     layout = site.compose(spec if control.sketch else replace(spec, palette=()))
@@ -160,7 +163,7 @@ def _candidate(
     rounds = ROUNDS if control.transfer else 0
     if painting.light is not None and control.sketch:
         # The parts that have the asked colours are known, and so is their light.
-        scene = painting.shaded(*small)
+        scene = painting.shaded(*small, swatches)
 
         def show(factors: Moves) -> Rgb:
             return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
@@ -179,14 +182,16 @@ def _candidate(
     return Candidate(spec.seed, painting, effects, match, moves, fixed)
 
 
-def _shown(candidate: Candidate, width: int, height: int, site: Site) -> Rgb:
+def _shown(candidate: Candidate, width: int, height: int, site: Site, swatches: Swatches) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the background at the canvas's size, with the moves that were judged."""
     painting = candidate.painting
     if candidate.match is None:
         return site.postprocess(painting.at(width, height))
     if candidate.fixed is not None:
         return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
-    return site.postprocess(developed(painting.shaded(width, height, _moved(painting.layout, candidate.moves))))
+    scene = painting.shaded(width, height, swatches, _moved(painting.layout, candidate.moves))
+    swatches.clear()
+    return site.postprocess(developed(scene))
 
 
 def _moved(layout: Layout, factors: Moves) -> tuple[Colour, ...]:

@@ -25,6 +25,7 @@ from pipeline.light.first_light import FirstLight, conditions, first_light
 from pipeline.light.relight import Shaded, developed, exposed, shade, tone_mapped
 from pipeline.light.upsample import Upsampling, upsample_within_surfaces
 from pipeline.materials.albedo import albedo
+from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import trace
 
@@ -55,9 +56,14 @@ class Painting:
             raise ValueError("A picture has no light of its own.")
         return Upsampling.of(exposed(self.layout, self.light, by_colour=self.by_colour), self.light.geometry.surface)
 
-    def shaded(self, width: int, height: int, colours: tuple[Colour, ...] | None = None) -> Shaded:
-        """Return the scene under the network's light, with other `colours` perhaps; raises as `exposed` does."""
-        return shade(self.layout, self.exposed, width, height, colours)
+    def shaded(
+        self, width: int, height: int, swatches: Swatches | None = None, colours: tuple[Colour, ...] | None = None
+    ) -> Shaded:
+        """Return the scene under the network's light, with finishes of `swatches` or made anew.
+
+        With other `colours` perhaps, as `pipeline.light.relight.shade` has them; raises as `exposed` does.
+        """
+        return shade(self.layout, self.exposed, width, height, swatches=swatches, colours=colours)
 
     def at(self, width: int, height: int) -> Rgb:
         """Return H×W×3 sRGB in [0, 1]."""
