@@ -50,8 +50,8 @@ class CastShadow:
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
             return np.where(upright[full.part], blocked, 0)
-        occluded = np.clip(resize(self.occlusion, width, height), 0, 1)
-        return 1 - (1 - blocked) * (1 - occluded)
+        _occlude(blocked, self.occlusion)
+        return blocked
 
 
 def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> CastShadow | None:
@@ -72,6 +72,28 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
     geometry, share = blocked_share(layout, *traced_at, solid, _around(box, grid[1], layout))
     occlusion = _occlusion_around(small, box) if layout.top_down else _occlusion(small, box)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
+
+
+def _occlude(blocked: Field, occlusion: Field) -> None:
+    """Take from the light that is left of H×W `blocked` what an h×w occlusion keeps, in place, where there is any."""
+    (height, width), (h, w) = blocked.shape, occlusion.shape
+    some = tight_box(occlusion > 0)
+    if some is None:
+        return
+    # The filter reaches two pixels of the grid beyond what is occluded.
+    left, top, right, bottom = grown_box(
+        (some[0] * width // w, some[1] * height // h, some[2] * width // w, some[3] * height // h),
+        3 * max(1.0, height / h),
+        width,
+        height,
+    )
+    part = Image.fromarray(np.ascontiguousarray(occlusion)).resize(
+        (right - left, bottom - top),
+        Image.Resampling.BICUBIC,
+        box=(left * w / width, top * h / height, right * w / width, bottom * h / height),
+    )
+    there = blocked[top:bottom, left:right]
+    there += (1 - there) * np.clip(np.asarray(part), 0, 1)
 
 
 def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:

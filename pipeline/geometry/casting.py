@@ -20,7 +20,7 @@ _NEAREST, _MARGIN = 0.3, 1e-3
 def follow(
     solids: Sequence[Solid], camera: Triple, across: Field, down: Field, without: int | None = None
 ) -> tuple[NDArray[np.uint16], Field]:
-    """Follow a camera's rays of W rising and H falling float32 slopes to the first solid, leaving out one perhaps.
+    """Follow a camera's rays of W rising and H float32 slopes to the first solid, leaving out one perhaps.
 
     Return H×W indices × FACES + faces, 0 where nothing is met, and float32 depths, inf there.
     """

@@ -9,6 +9,8 @@ from pipeline.geometry.ray import Face, Field, Triple
 from pipeline.kernels.rays import FACES, meet_rays
 from pipeline.kernels.solids import NUMBERS, Shapes
 
+#: By so much a place beside a leaf is looked at closer: more than float32 errs.
+_MARGIN = 1e-5
 #: A polygon of (x, y).
 Outline = tuple[tuple[float, float], ...]
 
@@ -47,7 +49,10 @@ def shapes(things: Sequence[Packed]) -> Shapes:
             points = np.asarray(leaf, np.float32)
             ends = np.concatenate([points, np.roll(points, -1, axis=0)], 1)
             tip = points[len(points) // 2 - 1]
-            leaves.append((*points.min(0), *points.max(0), count, count + len(ends), *points[0], *tip))
+            (along_x, along_y), (x, y) = tip - points[0], (points - points[0]).T
+            left = along_x * y - along_y * x
+            reach = float(left.min()) - _MARGIN, float(left.max()) + _MARGIN
+            leaves.append((*points.min(0), *points.max(0), count, count + len(ends), *points[0], *tip, *reach))
             edges.append(ends)
             count += len(ends)
     shown = next((thing for thing in things if thing.image.size > 1), Packed(0, ()))
@@ -55,7 +60,7 @@ def shapes(things: Sequence[Packed]) -> Shapes:
         np.array([thing.kind for thing in things], np.int32),
         number,
         np.concatenate(edges),
-        np.array(leaves, np.float32).reshape(-1, 10),
+        np.array(leaves, np.float32).reshape(-1, 12),
         np.ascontiguousarray(shown.image, np.float32),
         np.ascontiguousarray(shown.middle, np.float32),
     )

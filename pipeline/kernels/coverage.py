@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.jit import inlined, kernel
+from pipeline.kernels.jit import kernel
 from pipeline.kernels.rays import Field, Ints, Surfaces, first_above, meet_row
 from pipeline.kernels.solids import Shapes
 
@@ -14,24 +14,24 @@ _ZERO, _INF = np.float32(0), np.float32(np.inf)
 _ORDER = (4, 1, 3, 5, 7, 0, 2, 6, 8)
 
 
-@inlined
-def _on_edge(surface: Surfaces, i: int, j: int) -> np.bool:
-    """Return whether a pixel's surface is not that of all four beside it."""
-    height, width = surface.shape
-    own = surface[i, j]
-    beside: np.bool = (surface[i, max(j - 1, 0)] != own) | (surface[i, min(j + 1, width - 1)] != own)
-    beside |= (surface[max(i - 1, 0), j] != own) | (surface[min(i + 1, height - 1), j] != own)
-    return beside
-
-
 @kernel
-def count_edges(top: int, bottom: int, surface: Surfaces, counts: NDArray[np.int64]) -> None:
-    """Write the number of pixels on edges of each of the rows `top` to `bottom` of H×W surfaces into `counts`, H."""
+def find_edges(top: int, bottom: int, surface: Surfaces, edge: Shares, counts: NDArray[np.int64]) -> None:
+    """Mark with 1, else 0, the pixels of H×W surfaces that differ from one of the four beside them, for some rows.
+
+    `edge` is H×W; the number of each row's goes into `counts`, H.
+    """
+    height, width = surface.shape
     for i in range(top, bottom):
-        count = 0
-        for j in range(surface.shape[1]):
-            if _on_edge(surface, i, j):
-                count += 1
+        own, above, below, out = surface[i], surface[max(i - 1, 0)], surface[min(i + 1, height - 1)], edge[i]
+        for j in range(width):
+            out[j] = (own[j] != above[j]) | (own[j] != below[j])
+        for j in range(width - 1):
+            out[j] |= own[j] != own[j + 1]
+        for j in range(1, width):
+            out[j] |= own[j] != own[j - 1]
+        count = np.int32(0)
+        for j in range(width):
+            count += np.int32(out[j])
         counts[i] = count
 
 
@@ -40,6 +40,7 @@ def cover(
     top: int,
     bottom: int,
     surface: Surfaces,
+    edge: Shares,
     shapes: Shapes,
     window: Field,
     origin: Field,
@@ -53,10 +54,10 @@ def cover(
 ) -> None:
     """Trace 4×4 rays for each pixel on an edge of the rows `top` to `bottom`.
 
-    `across` and `down` are the slopes of 4 rays to each column and row, `profile` and `ground` the heightfields'
-    (`pipeline.scene.coverage`), the rest as in `pipeline.kernels.rays.see`. Row i's pixels are written from `first[i]`
-    on: `place` their row and column, `share` how many of their rays see the surface of each of 3×3 neighbours. A ray
-    that sees none of these counts for the pixel itself.
+    `edge` is `find_edges`', `across` and `down` are the slopes of 4 rays to each column and row, `profile` and `ground`
+    the heightfields' (`pipeline.scene.coverage`), the rest as in `pipeline.kernels.rays.see`. Row i's pixels are
+    written from `first[i]` on: `place` their row and column, `share` how many of their rays see the surface of each of
+    3×3 neighbours. A ray that sees none of these counts for the pixel itself.
     """
     height, width = surface.shape
     for i in range(top, bottom):
@@ -68,7 +69,7 @@ def cover(
         dx, best, found = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.int32)
         k = 0
         for j in range(width):
-            if _on_edge(surface, i, j):
+            if edge[i, j]:
                 place[first[i] + k // 4, 0] = i
                 place[first[i] + k // 4, 1] = j
                 for sub in range(4):

@@ -157,10 +157,24 @@ def _crossing(edge: Field, y: F) -> F:
 
 
 @inlined
+def _beside_rib(leaf: Field, x: F, y: F) -> F:
+    """Return how far a place is to the left of a leaf's rib, times the rib's length."""
+    left: F = (leaf[8] - leaf[6]) * (y - leaf[7]) - (leaf[9] - leaf[7]) * (x - leaf[6])
+    return left
+
+
+@inlined
+def _near_leaf(leaf: Field, x: F, y: F) -> np.bool:
+    """Return whether a place is in the boxes around a leaf, level and along its rib."""
+    left = _beside_rib(leaf, x, y)
+    level: np.bool = (x > leaf[0]) & (x < leaf[2]) & (y > leaf[1]) & (y < leaf[3])
+    level &= (left > leaf[10]) & (left < leaf[11])
+    return level
+
+
+@inlined
 def _on_leaf(shapes: Shapes, leaf: Field, x: F, y: F) -> bool:
-    """Return whether a place is inside a leaf, by the even-odd rule."""
-    if not ((x > leaf[0]) & (x < leaf[2]) & (y > leaf[1]) & (y < leaf[3])):
-        return False
+    """Return whether a place near a leaf is inside it, by the even-odd rule."""
     odd = False
     for k in range(np.int64(leaf[4]), np.int64(leaf[5])):
         edge = shapes.edge[k]
@@ -172,8 +186,7 @@ def _on_leaf(shapes: Shapes, leaf: Field, x: F, y: F) -> bool:
 @inlined
 def _leaf_face(leaf: Field, place: np.int64, folded: F, x: F, y: F) -> np.int32:
     """Return the face of a place on the leaf of that number: by the way it leans, and the side of its rib."""
-    right = (leaf[8] - leaf[6]) * (y - leaf[7]) - (leaf[9] - leaf[7]) * (x - leaf[6]) < _ZERO
-    face = np.int32(2 * (place % 4)) + (np.int32(1) if right else np.int32(0))
+    face = np.int32(2 * (place % 4)) + (np.int32(1) if _beside_rib(leaf, x, y) < _ZERO else np.int32(0))
     return face if folded > _ZERO else np.int32(0)
 
 
@@ -192,23 +205,27 @@ def _meet_leaves(
     best: Field,
     found: Ints,
 ) -> None:
-    # Most rays miss the box around all leaves: what they do there is SIMD.
-    at, near = np.empty((3, n), np.float32), np.empty(n, np.bool_)
+    # Most rays miss the box around all leaves, most of the others that of each leaf.
+    at, near, who = np.empty((3, n), np.float32), np.empty(n, np.bool_), np.empty(n, np.int64)
     ts, xs, ys = at[0], at[1], at[2]
     for j in range(n):
         t = (p[0] - oz[j]) / dz[j]
         x, y = ox[j] + t * dx[j], oy[j] + t * dy[j]
         ts[j], xs[j], ys[j] = t, x, y
         near[j] = (t > _NEAR) & (t < best[j]) & (x > p[1]) & (x < p[3]) & (y > p[2]) & (y < p[4])
-    first, last = np.int64(p[5]), np.int64(p[6])
+    kept = 0
     for j in range(n):
-        if near[j]:
-            for index in range(first, last):
-                leaf = shapes.leaf[index]
-                if _on_leaf(shapes, leaf, xs[j], ys[j]):
-                    best[j] = ts[j]
-                    found[j] = own + _leaf_face(leaf, index - first, p[7], xs[j], ys[j])
-                    break
+        who[kept], ts[kept], xs[kept], ys[kept] = j, ts[j], xs[j], ys[j]
+        kept += 1 if near[j] else 0
+    first = np.int64(p[5])
+    for index in range(first, np.int64(p[6])):
+        leaf = shapes.leaf[index]
+        for k in range(kept):
+            near[k] = _near_leaf(leaf, xs[k], ys[k])
+        for k in range(kept):
+            if near[k] and ts[k] < best[who[k]] and _on_leaf(shapes, leaf, xs[k], ys[k]):
+                best[who[k]] = ts[k]
+                found[who[k]] = own + _leaf_face(leaf, index - first, p[7], xs[k], ys[k])
 
 
 @kernel
@@ -217,7 +234,8 @@ def leaves_at(shapes: Shapes, x: Field, y: Field, out: Ints) -> None:
     for j in range(out.size):
         out[j] = -1
         for index in range(len(shapes.leaf)):
-            if _on_leaf(shapes, shapes.leaf[index], x[j], y[j]):
+            leaf = shapes.leaf[index]
+            if _near_leaf(leaf, x[j], y[j]) and _on_leaf(shapes, leaf, x[j], y[j]):
                 out[j] = index
                 break
 

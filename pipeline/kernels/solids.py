@@ -40,8 +40,8 @@ class Shapes(NamedTuple):
     number: NDArray[np.float32]
     #: Edges of all leaves, m×4 float32: x, y of both ends.
     edge: NDArray[np.float32]
-    #: l×10 float32: a leaf's left, bottom, right and top; its first edge and the one after its last; x, y of both ends
-    #: of its rib.
+    #: l×12 float32: a leaf's left, bottom, right and top; its first edge and the one after its last; x, y of both ends
+    #: of its rib; how far it reaches to the right of that, negative, and to the left, times the rib's length.
     leaf: NDArray[np.float32]
     #: h×w float32 silhouette of a shadow proxy: how far inside places are; 1×1 where there is none.
     image: NDArray[np.float32]

@@ -105,40 +105,38 @@ def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.i
     top = p[0] + ripple
     for index in range(np.int64(p[4])):
         top += max(p[5 + 4 * index], _ZERO)
-    buffers = np.empty((4, n), np.float32)
-    x, y, z, ground = buffers[0], buffers[1], buffers[2], buffers[3]
-    who, left = np.empty(n, np.int64), np.empty((6, n), np.float32)
+    buffers = np.empty((5, n), np.float32)
+    x, y, z, gap, ground = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
+    who, goes_on = np.empty(n, np.int64), np.empty(n, np.bool_)
     n = 0
     for j in range(best.size):
         who[n] = j
-        for axis in range(6):
-            left[axis, n] = ray[axis, j]
-        n += np.int64(best[j] > _ZERO)  # type: ignore[assignment]  # int64 is what Numba counts in
+        n += 1 if best[j] > _ZERO else 0
     before = _ZERO
     for reach in _REACHES:
         for j in range(n):
-            x[j] = left[0, j] + reach * left[3, j]
-            y[j] = left[1, j] + reach * left[4, j]
-            z[j] = left[2, j] + reach * left[5, j]
+            k = who[j]
+            x[j] = ray[0, k] + reach * ray[3, k]
+            y[j] = ray[1, k] + reach * ray[4, k]
+            z[j] = ray[2, k] + reach * ray[5, k]
         dune_heights(p, x[:n], z[:n], ground[:n])
         t, rest = (before + reach) * _HALF, _REACHES[-1] - reach
+        for j in range(n):
+            k = who[j]
+            last_y, last_z = y[j] + rest * ray[4, k], z[j] + rest * ray[5, k]
+            # The bound is a convex function of the way, so what is clear of it here and at the end is so between.
+            goes_on[j] = not (_clear_of(top, rise, y[j], z[j]) & _clear_of(top, rise, last_y, last_z))
+            gap[j] = y[j] - (ground[j] - _BELOW) if z[j] > p[1] else _INF
         kept = 0
         for j in range(n):
             k = who[j]
-            gap = y[j] - (ground[j] - _BELOW)
-            if (gap < ripple) & (z[j] > p[1]) and (gap < -ripple or gap < ripples(ripple, x[j], z[j])):
+            if gap[j] < ripple and (gap[j] < -ripple or gap[j] < ripples(ripple, x[j], z[j])):
                 if t < best[k]:
                     best[k] = t
                     found[k] = code
                 continue
-            # The bound is a convex function of the way, so what is clear of it here and at the end is so between.
-            last_y, last_z = y[j] + rest * left[4, j], z[j] + rest * left[5, j]
-            if _clear_of(top, rise, y[j], z[j]) & _clear_of(top, rise, last_y, last_z):
-                continue
             who[kept] = k
-            for axis in range(6):
-                left[axis, kept] = left[axis, j]
-            kept += 1
+            kept += 1 if goes_on[j] else 0
         n = kept
         before = reach
 
@@ -158,7 +156,9 @@ def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, a
             z[j] = origin[2] - depth
         dune_heights(p, x, z, ground)
         for j in range(n):
-            slope = (ground[j] + ripples(ripple, x[j], z[j]) - y) / depth
+            ground[j] += ripples(ripple, x[j], z[j])
+        for j in range(n):
+            slope = (ground[j] - y) / depth
             highest = seen[index - 1, first + j] if index > 0 else -_INF
             seen[index, first + j] = slope if slope > highest else highest
 
@@ -188,6 +188,8 @@ def see_dunes(
             k = at[j]
             while k >= 0 and seen[k, j] > slope:
                 k -= 1
+            while k < count - 1 and seen[k + 1, j] <= slope:
+                k += 1
             at[j] = k
             if k < 0:
                 t = depths[0]

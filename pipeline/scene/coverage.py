@@ -10,7 +10,7 @@ from pipeline.geometry.casting import windows
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.packing import shapes
 from pipeline.geometry.ray import Field
-from pipeline.kernels.coverage import count_edges, cover, mix
+from pipeline.kernels.coverage import cover, find_edges, mix
 from pipeline.kernels.rays import FACES
 from pipeline.scene.layout import FOCAL, Layout
 
@@ -41,8 +41,8 @@ class Coverage:
 def coverage(layout: Layout, surface: NDArray[np.uint16]) -> Coverage:
     """Trace how much of each pixel on an edge of H×W surfaces its neighbours' surfaces cover."""
     height, width = surface.shape
-    counts = np.zeros(height, np.int64)
-    by_rows(height, lambda a, b: count_edges(a, b, surface, counts))
+    edge, counts = np.empty(surface.shape, np.uint8), np.empty(height, np.int64)
+    by_rows(height, lambda a, b: find_edges(a, b, surface, edge, counts))
     first = np.concatenate([[0], np.cumsum(counts)])
     place, share = np.empty((first[-1], 2), np.int32), np.zeros((first[-1], 9), np.uint8)
     if not first[-1]:
@@ -54,7 +54,9 @@ def coverage(layout: Layout, surface: NDArray[np.uint16]) -> Coverage:
     profile, ground = _profiles(layout, across)
     by_rows(
         height,
-        lambda a, b: cover(a, b, surface, packed, window, origin, across, down, profile, ground, first, place, share),
+        lambda a, b: cover(
+            a, b, surface, edge, packed, window, origin, across, down, profile, ground, first, place, share
+        ),
     )
     return Coverage(place, share)
 
