@@ -93,7 +93,7 @@ class Site(Protocol):
         """Lay a spec's scene out."""
 
     def postprocess(self, picture: Rgb) -> Rgb:
-        """Return the H×W×3 sRGB background with what else is done to it, at any size."""
+        """Do what else is done to an H×W×3 sRGB background of any size, in its own array perhaps, and return it."""
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Return what the product does to a layout."""

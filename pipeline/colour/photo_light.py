@@ -77,7 +77,7 @@ def lit_from(light: PhotoLight) -> float | None:
 
 
 def matched(background: Rgb, light: PhotoLight, asked: bool) -> Rgb:
-    """Return the H×W×3 sRGB background a little in the photo's light; the same array where there is nothing to do.
+    """Show the H×W×3 sRGB background a little in the photo's light, in its own array, and return it.
 
     In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴), which multiplies by g below the highlights and keeps
     0 and 1. g is `white` to a power of at most SHARE × confidence, which moves no grey by more than MAX_TINT, and
@@ -88,14 +88,8 @@ def matched(background: Rgb, light: PhotoLight, asked: bool) -> Rgb:
         gain = gain * np.float32(2 ** float(np.clip(SHARE * light.exposure, -MAX_STOPS, MAX_STOPS)))
     if (gain == 1).all():
         return background
-    picture = np.require(background, np.float32, ["C", "W"])
-    out = np.empty_like(picture)
-
-    def work(top: int, bottom: int) -> None:
-        tint(picture[top:bottom].reshape(-1), gain, out[top:bottom].reshape(-1))
-
-    by_rows(len(out), work)
-    return out
+    by_rows(len(background), lambda top, bottom: tint(gain, background[top:bottom].reshape(-1)))
+    return background
 
 
 def _tint(light: PhotoLight) -> NDArray[np.float32]:

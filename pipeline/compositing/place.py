@@ -61,7 +61,8 @@ def _resample(cutout: Cutout, source: tuple[float, ...], where: tuple[slice, sli
     height, width = (part.stop - part.start for part in where)
     rows, row_weights = _lanczos(source[1], source[3], tall, height)
     columns, column_weights = _lanczos(source[0], source[2], wide, width)
-    codes, cover = (np.require(array, None, ["C", "W"]) for array in (cutout.rgb.reshape(tall, -1), cutout.alpha))
+    codes = np.require(cutout.rgb.reshape(tall, -1), np.uint8, ["C", "W"])
+    cover = np.require(cutout.alpha, np.float32, ["C", "W"])
 
     def work(top: int, bottom: int) -> None:
         colours, covered = np.empty((bottom - top, width, 3), np.float32), np.empty((bottom - top, width), np.float32)

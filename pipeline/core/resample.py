@@ -67,14 +67,14 @@ def _rows_by(
 
 def _channels_last(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return H×W×C as kernels take it: a copy where it isn't contiguous, or may not be written."""
-    return np.require(image if image.ndim == 3 else image[..., None], np.float32, "CW")
+    return np.require(image if image.ndim == 3 else image[..., None], np.float32, ["C", "W"])
 
 
 def _gaussian(sigma: float) -> NDArray[np.float32]:
     """Return half of a Gaussian's weights, the middle one first; all of them sum to 1."""
     away = np.arange(int(4 * sigma + 0.5) + 1)
     weights = np.exp(-0.5 * (away / max(sigma, 1e-6)) ** 2)
-    return (weights / (2 * weights.sum() - 1)).astype(np.float32)
+    return np.asarray(weights / (2 * weights.sum() - 1), np.float32)
 
 
 def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -101,13 +101,13 @@ def encode_in_place(light: Values) -> None:
 
 
 @colour_kernel
-def tint(srgb: Values, gains: Values, out: Values) -> None:
-    """Write N sRGB pixels, 3N values, each channel's light x as g·x / (1 + (g - 1)·x⁴) of its gain g."""
+def tint(gains: Values, srgb: Values) -> None:
+    """Turn each channel's light x of sRGB pixels, 3N values, into g·x / (1 + (g - 1)·x⁴) of its gain g; in place."""
     for c in range(3):
         gain = gains[c]
         more = gain - _ONE
-        given, written = srgb[c:], out[c:]
+        channel = srgb[c:]
         for i in range(srgb.size // 3):
-            x = decoded(given[3 * i])
+            x = decoded(channel[3 * i])
             squared = x * x
-            written[3 * i] = encoded(gain * x / (_ONE + more * squared * squared))
+            channel[3 * i] = encoded(gain * x / (_ONE + more * squared * squared))

@@ -19,8 +19,8 @@ _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 def neighbours(index: int, source: int, target: int) -> tuple[int, int, np.float32]:
     """Return which two of `source` samples are nearest to one of `target` ones, and the share of the second."""
     at = (np.float32(index) + _HALF) * (np.float32(source) / np.float32(target)) - _HALF
-    at = min(max(at, _ZERO), np.float32(source - 1))
-    first = np.int64(at)
+    at = np.float32(min(max(at, _ZERO), np.float32(source - 1)))
+    first = int(at)
     return first, min(first + 1, source - 1), at - np.float32(first)
 
 

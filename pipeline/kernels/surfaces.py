@@ -97,19 +97,19 @@ def upsample(
                 continue
             a = (_ONE - down) * (_ONE - across) + _LEAST if low[upper, left] == wanted else _ZERO
             b = (_ONE - down) * across + _LEAST if low[upper, right] == wanted else _ZERO
-            c = down * (_ONE - across) + _LEAST if low[lower, left] == wanted else _ZERO
-            d = down * across + _LEAST if low[lower, right] == wanted else _ZERO
-            total = a + b + c + d
+            d = down * (_ONE - across) + _LEAST if low[lower, left] == wanted else _ZERO
+            e = down * across + _LEAST if low[lower, right] == wanted else _ZERO
+            total = a + b + d + e
             if total > _ZERO:
                 for k in range(channels):
                     out[i, j, k] = (
                         a * values[upper, left, k]
                         + b * values[upper, right, k]
-                        + c * values[lower, left, k]
-                        + d * values[lower, right, k]
+                        + d * values[lower, left, k]
+                        + e * values[lower, right, k]
                     ) / total
             else:
-                y, x = _nearest(low, np.int64(wanted), upper, np.int64(left))
+                y, x = _nearest(low, int(wanted), upper, int(left))
                 for k in range(channels):
                     out[i, j, k] = values[y, x, k]
 

@@ -196,10 +196,16 @@ def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
 
     What is brighter than the surface is in its row (the median where `on_it`) is a light's mirror image.
     """
+    if picture.shape[1] < hidden.shape[1]:
+        size = picture.shape[1], picture.shape[0]
+        hidden = resize(hidden, *size, Image.Resampling.BOX)
+        on_it = resize(on_it.astype(np.float32), *size, Image.Resampling.BOX) > 0.5
     h, w = hidden.shape
     small = srgb_to_linear(resize(picture, w, h, Image.Resampling.BOX))
-    rows = [np.median(small[row][on_it[row]], axis=0) if on_it[row].any() else np.ones(3) for row in range(h)]
-    usual = gaussian_filter(np.asarray(rows, np.float32), (0.01 * w, 0), mode="nearest")
+    usual = np.ones((h, 3), np.float32)
+    for row in np.flatnonzero(on_it.any(axis=1)):
+        usual[row] = np.median(small[row][on_it[row]], axis=0)
+    usual = gaussian_filter(usual, (0.01 * w, 0), mode="nearest")
     over = np.maximum(small - usual[:, None], 0) * np.clip(HIDES * hidden, 0, 1)[..., None]
 
     def work(top: int, bottom: int) -> None:
