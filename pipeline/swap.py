@@ -96,6 +96,7 @@ def swap(
                 photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share
             )
             cutouts.put(cutout)
+    del found  # its mask has the photo's size
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)

@@ -93,7 +93,7 @@ class Site(Protocol):
         """Lay a spec's scene out."""
 
     def postprocess(self, picture: Rgb) -> Rgb:
-        """Return the H×W×3 sRGB background with what else is done to it, at any size."""
+        """Do what else is done to an H×W×3 sRGB background of any size, in its own array perhaps, and return it."""
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Return what the product does to a layout."""
@@ -163,7 +163,7 @@ def _candidate(
     rounds = ROUNDS if control.transfer else 0
     if painting.light is not None and control.sketch:
         # The parts that have the asked colours are known, and so is their light.
-        scene = painting.shaded(*small, swatches=swatches)
+        scene = painting.shaded(*small, swatches)
 
         def show(factors: Moves) -> Rgb:
             return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
@@ -189,7 +189,7 @@ def _shown(candidate: Candidate, width: int, height: int, site: Site, swatches: 
         return site.postprocess(painting.at(width, height))
     if candidate.fixed is not None:
         return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
-    scene = painting.shaded(width, height, _moved(painting.layout, candidate.moves), swatches)
+    scene = painting.shaded(width, height, swatches, _moved(painting.layout, candidate.moves))
     swatches.clear()
     return site.postprocess(developed(scene))
 

@@ -57,17 +57,13 @@ class Painting:
         return Upsampling.of(exposed(self.layout, self.light, by_colour=self.by_colour), self.light.geometry.surface)
 
     def shaded(
-        self,
-        width: int,
-        height: int,
-        colours: tuple[Colour, ...] | None = None,
-        swatches: Swatches | None = None,
+        self, width: int, height: int, swatches: Swatches | None = None, colours: tuple[Colour, ...] | None = None
     ) -> Shaded:
-        """Return the scene under the network's light, with other `colours` perhaps; raises as `exposed` does.
+        """Return the scene under the network's light, with finishes of `swatches` or made anew.
 
-        Its finishes are those of `swatches`, or made anew.
+        With other `colours` perhaps, as `pipeline.light.relight.shade` has them; raises as `exposed` does.
         """
-        return shade(self.layout, self.exposed, width, height, colours, swatches)
+        return shade(self.layout, self.exposed, width, height, swatches=swatches, colours=colours)
 
     def at(self, width: int, height: int) -> Rgb:
         """Return H×W×3 sRGB in [0, 1]."""

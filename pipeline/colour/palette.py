@@ -61,7 +61,7 @@ def background_pixels(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDA
     """
     free, step = free_blocks(alpha)
     means = np.empty((*free.shape, 3), np.uint8)
-    block_means(np.ascontiguousarray(rgb).reshape(len(rgb), -1), step, means)
+    block_means(np.require(rgb, np.uint8, ["C", "W"]).reshape(len(rgb), -1), step, step, means)
     return np.asarray(means[free] / np.float32(255.0), np.float32)
 
 
@@ -70,7 +70,7 @@ def free_blocks(alpha: NDArray[np.float32]) -> tuple[NDArray[np.bool_], int]:
     height, width = alpha.shape
     step = max(1, -(-max(height, width) // MEASURED_SIDE))
     most = np.empty((height // step, width // step), np.float32)
-    block_maxima(np.ascontiguousarray(alpha, np.float32), step, most)
+    block_maxima(np.require(alpha, np.float32, ["C", "W"]), step, most)
     covered = most >= 0.01
     touched = covered.copy()
     touched[1:] |= covered[:-1]

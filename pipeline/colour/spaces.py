@@ -47,7 +47,7 @@ def linear_to_srgb(linear: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
 def srgb_to_lab(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Convert …×3 sRGB in 0–1 to …×3 CIE L*a*b* (CIE 15:2004; D65, 2° observer), float32; L* is 0–100."""
-    pixels = np.require(srgb, np.float32, "CW").reshape(-1, 3)
+    pixels = np.require(srgb, np.float32, ["C", "W"]).reshape(-1, 3)
     out = np.empty_like(pixels)
     matrix = np.ascontiguousarray(_LAB_FROM_RGB.T, dtype=np.float32)
     by_rows(len(pixels), lambda top, bottom: lab(pixels[top:bottom], matrix, out[top:bottom]), _AT_ONCE // 3)
@@ -116,7 +116,7 @@ def delta_e00(first: ArrayLike, second: ArrayLike) -> NDArray[np.floating[Any]]:
 def _by_value(
     curve: Callable[[NDArray[np.float32], NDArray[np.float32]], None], values: NDArray[np.floating[Any]]
 ) -> NDArray[np.float32]:
-    flat = np.require(values, np.float32, "CW").reshape(-1)
+    flat = np.require(values, np.float32, ["C", "W"]).reshape(-1)
     out = np.empty_like(flat)
     by_rows(flat.size, lambda start, end: curve(flat[start:end], out[start:end]), _AT_ONCE)
     return out.reshape(np.shape(values))

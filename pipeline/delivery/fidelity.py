@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import minimum_filter
 
+from pipeline.core.codes import codes_of
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Alpha, Rgb, Rgb8
 from pipeline.kernels import lab
@@ -51,7 +52,7 @@ class Product:
 def decoded(data: bytes) -> Rgb8:
     """Decode a file that `pipeline.delivery.encode` made to H×W×3 sRGB codes. Raises what Pillow raises."""
     with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP", "AVIF")) as picture:
-        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"), dtype=np.uint8)
+        return codes_of(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def holds(errors: NDArray[np.float32]) -> bool:

@@ -7,26 +7,57 @@ from pipeline.kernels.jit import kernel
 
 
 @kernel
-def block_means(codes: NDArray[np.uint8], step: int, out: NDArray[np.uint8]) -> None:
-    """Write the means of step×step blocks of H×(3W) codes, pixels of three, rounded, into h×w×3 `out`.
+def block_means(codes: NDArray[np.uint8], across: int, down: int, out: NDArray[np.uint8]) -> None:
+    """Write the means of blocks of H×3W codes, pixels of three, rounded, into h×w×3 `out`.
 
-    Rows and columns beyond the last whole block are left out. The rounding is Pillow's (`Image.reduce`).
+    Blocks at the right and the lower edge are the means of what is left there. The rounding is Pillow's
+    (`Image.reduce`).
     """
+    tall, wide = codes.shape
     height, width = out.shape[0], out.shape[1]
-    sums = np.empty(3 * width * step, np.uint32)
-    factor, half = np.uint32((1 << 24) // (step * step)), np.uint32(step * step // 2)
+    sums = np.empty(min(3 * width * across, wide), np.uint32)
     for y in range(height):
         sums[:] = np.uint32(0)
-        for row in range(y * step, y * step + step):
+        rows = min(down, tall - y * down)
+        for row in range(y * down, y * down + rows):
             line = codes[row]
             for at in range(sums.size):
                 sums[at] += np.uint32(line[at])
         for x in range(width):
+            start, end = 3 * across * x, min(3 * across * (x + 1), sums.size)
+            pixels = rows * ((end - start) // 3)
+            factor, half = np.uint32((1 << 24) // pixels), np.uint32(pixels // 2)
             for c in range(3):
                 total = half
-                for at in range(3 * step * x + c, 3 * step * (x + 1), 3):
+                for at in range(start + c, end, 3):
                     total += sums[at]
                 out[y, x, c] = np.uint8((total * factor) >> np.uint32(24))
+
+
+@kernel
+def block_averages(
+    values: NDArray[np.float32], step: int, left: int, top: int, tall: int, wide: int, out: NDArray[np.float32]
+) -> None:
+    """Write the means of step×step blocks of `tall`×`wide` values into h×w `out`, at the edges of what is left there.
+
+    They are 0 but for H×W `values`, whose corner is at `left` and `top`.
+    """
+    height, width = values.shape
+    sums = np.empty(width, np.float32)
+    for y in range(out.shape[0]):
+        sums[:] = np.float32(0)
+        first, end = y * step, min(y * step + step, tall)
+        rows = np.float32(end - first)
+        for row in range(max(first - top, 0), min(end - top, height)):
+            line = values[row]
+            for at in range(width):
+                sums[at] += line[at]
+        for x in range(out.shape[1]):
+            first, end = x * step, min(x * step + step, wide)
+            total = np.float32(0)
+            for at in range(max(first - left, 0), min(end - left, width)):
+                total += sums[at]
+            out[y, x] = total / (rows * np.float32(end - first))
 
 
 @kernel

@@ -34,7 +34,7 @@ def decaying(x: np.float32) -> np.float32:
 
 
 @inlined_colour
-def _bent(ratio: np.float32) -> np.float32:
+def bent(ratio: np.float32) -> np.float32:
     """Return CIE's f of one of X, Y, Z over that of white."""
     t = np.sqrt(np.sqrt(ratio))
     q = _R0 + t * (_R1 + t * (_R2 + t * (_R3 + t * (_R4 + t * (_R5 + t * _R6)))))
@@ -75,7 +75,7 @@ def lab(srgb: Values, matrix: Values, out: Values) -> None:
             some[i, 1] = r * yr + g * yg + b * yb
             some[i, 2] = r * zr + g * zg + b * zb
         for i in range(given.size):
-            values[i] = _bent(values[i])
+            values[i] = bent(values[i])
         for i in range(end - start):
             x, y, z = some[i, 0], some[i, 1], some[i, 2]
             out[start + i, 0] = np.float32(116) * y - np.float32(16)
@@ -98,3 +98,16 @@ def encode_in_place(light: Values) -> None:
     """Turn N values of linear light, clipped to 0–1, into sRGB."""
     for i in range(light.size):
         light[i] = encoded(light[i])
+
+
+@colour_kernel
+def tint(gains: Values, srgb: Values) -> None:
+    """Turn each channel's light x of sRGB pixels, 3N values, into g·x / (1 + (g - 1)·x⁴) of its gain g; in place."""
+    for c in range(3):
+        gain = gains[c]
+        more = gain - _ONE
+        channel = srgb[c:]
+        for i in range(srgb.size // 3):
+            x = decoded(channel[3 * i])
+            squared = x * x
+            channel[3 * i] = encoded(gain * x / (_ONE + more * squared * squared))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.kernels.colours import bent, decaying
 from pipeline.kernels.curves import decoded
 from pipeline.kernels.jit import colour_kernel, inlined_colour
 
@@ -21,19 +22,11 @@ _TINY = np.float32(1e-30)
 _XR, _XG, _XB = np.float32(0.4124 / 0.9505), np.float32(0.3576 / 0.9505), np.float32(0.1805 / 0.9505)
 _YR, _YG, _YB = np.float32(0.2126), np.float32(0.7152), np.float32(0.0722)
 _ZR, _ZG, _ZB = np.float32(0.0193 / 1.089), np.float32(0.1192 / 1.089), np.float32(0.9505 / 1.089)
-_EPSILON, _SLOPE, _OFFSET = np.float32((6 / 29) ** 3), np.float32((29 / 6) ** 2 / 3), np.float32(4 / 29)
-# q of 1 + (t - 1) q(t), t the fourth root, for the cube root: 5e-7 off at most from _EPSILON to 1.
-_C0, _C1, _C2, _C3, _C4, _C5, _C6 = (
-    np.float32(c) for c in (1.0095433, 0.5595152, -0.5455498, 0.6281784, -0.5110329, 0.2427295, -0.0500508)
-)
-# Arcus tangent of 0 to 1.25, sine of 0 to 60 degrees, e to the power -1 to 0: 6e-6, 4e-8 and 1e-6 off at most.
+# Arcus tangent of 0 to 1.25 and sine of 0 to 60 degrees: 6e-6 and 4e-8 off at most.
 _A0, _A1, _A2, _A3, _A4, _A5, _A6 = (
     np.float32(c) for c in (0.9999976, -0.3330326, 0.1960972, -0.1240937, 0.0650022, -0.021898, 0.0033219)
 )
 _S1, _S2, _S3 = np.float32(-0.16666593), np.float32(0.00832957), np.float32(-0.00019262)
-_E0, _E1, _E2, _E3, _E4, _E5 = (
-    np.float32(c) for c in (0.9999996, -0.9999686, 0.4996269, -0.1650294, 0.038358, -0.0051073)
-)
 _25_TO_7 = np.float32(25.0**7)
 # Cosine and sine of the angles in the formula: 30, 6, 63 and 275 degrees.
 _COS30, _SIN30 = np.float32(np.cos(np.pi / 6)), np.float32(0.5)
@@ -45,19 +38,11 @@ _OVER_25 = np.float32(2 * 180 / np.pi / 25)
 
 
 @inlined_colour
-def _bent(ratio: np.float32) -> np.float32:
-    """Return Lab's own curve: the cube root, and a straight line near black."""
-    t = np.sqrt(np.sqrt(max(ratio, _ZERO)))
-    q = _C0 + t * (_C1 + t * (_C2 + t * (_C3 + t * (_C4 + t * (_C5 + t * _C6)))))
-    return _ONE + (t - _ONE) * q if ratio > _EPSILON else ratio * _SLOPE + _OFFSET
-
-
-@inlined_colour
 def lab(red: np.float32, green: np.float32, blue: np.float32) -> tuple[Any, Any, Any]:
     """Return CIE L*a*b* (D65) of linear sRGB in 0–1."""
-    x = _bent(_XR * red + _XG * green + _XB * blue)
-    y = _bent(_YR * red + _YG * green + _YB * blue)
-    z = _bent(_ZR * red + _ZG * green + _ZB * blue)
+    x = bent(_XR * red + _XG * green + _XB * blue)
+    y = bent(_YR * red + _YG * green + _YB * blue)
+    z = bent(_ZR * red + _ZG * green + _ZB * blue)
     return np.float32(116) * y - np.float32(16), np.float32(500) * (x - y), np.float32(200) * (y - z)
 
 
@@ -117,14 +102,8 @@ def _twice_theta(cosine: np.float32, sine: np.float32) -> np.float32:
     s = tangent * tangent
     half = tangent * (_A0 + s * (_A1 + s * (_A2 + s * (_A3 + s * (_A4 + s * (_A5 + s * _A6))))))
     power = half * _OVER_25
-    power = min(power * power, np.float32(16)) if away > np.float32(-0.2) else np.float32(16)
-    u = power * np.float32(1 / 16)
-    e = _E0 + u * (_E1 + u * (_E2 + u * (_E3 + u * (_E4 + u * _E5))))
-    e *= e
-    e *= e
-    e *= e
-    e *= e
-    angle = np.float32(np.pi / 3) * e
+    power = power * power if away > np.float32(-0.2) else np.float32(16)
+    angle = np.float32(np.pi / 3) * decaying(power)
     s = angle * angle
     return angle * (_ONE + s * (_S1 + s * (_S2 + s * _S3)))
 

@@ -13,7 +13,7 @@ from pipeline.kernels.resampling import neighbours
 
 Pixels = NDArray[np.float32]
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ZERO, _ONE, _CODE = np.float32(0), np.float32(1), np.float32(1 / 255)
 
 
 @colour_kernel
@@ -80,31 +80,64 @@ def lay_product(
 
 
 @colour_kernel
-def premultiply(rgb: Pixels, alpha: Pixels, planes: Pixels, top: int, bottom: int) -> None:
-    """Write rows of H×W×3 sRGB as linear light × alpha (H×W): three planes of 4×H×W, and alpha's own."""
-    for i in range(top, bottom):
-        for j in range(alpha.shape[1]):
-            share = alpha[i, j]
-            planes[3, i, j] = share
-            for c in range(3):
-                planes[c, i, j] = decoded(rgb[i, j, c]) * share
+def lay_scaled(
+    codes: NDArray[np.uint8],
+    cover: Pixels,
+    rows: NDArray[np.int32],
+    row_weights: Pixels,
+    columns: NDArray[np.int32],
+    column_weights: Pixels,
+    first: int,
+    rgb: Pixels,
+    alpha: Pixels,
+) -> None:
+    """Write H×3W sRGB codes and their coverage (H×W), resampled in linear light, premultiplied, as n rows from `first`.
 
-
-@colour_kernel
-def divide(planes: Pixels, first: int, end: int, down: int, right: int, rgb: Pixels, alpha: Pixels) -> None:
-    """Write rows of what `premultiply` wrote, resampled, into an H×W×3 canvas and its H×W alpha, moved down and right.
-
-    Lanczos rings by a per mille inside: what is opaque stays exactly so.
+    `rows` and `columns` say with which of the source's each row and column of the result begins; so many follow as
+    there are weights. `rgb` and `alpha` are n×w×3 and n×w. Lanczos rings by a per mille inside: what is opaque stays
+    exactly so.
     """
-    for i in range(first, end):
-        for j in range(planes.shape[2]):
-            share = planes[3, i, j]
+    count, width = alpha.shape
+    start, end = rows[first], rows[first + count - 1] + row_weights.shape[1]
+    left, right = columns[0], columns[width - 1] + column_weights.shape[1]
+    line, narrow = np.empty(4 * (right - left), np.float32), np.empty((end - start, 4 * width), np.float32)
+    for row in range(start, end):
+        given, shares = codes[row, 3 * left : 3 * right], cover[row, left:right]
+        for j in range(shares.size):
+            share = shares[j]
+            line[4 * j] = decoded(np.float32(given[3 * j]) * _CODE) * share
+            line[4 * j + 1] = decoded(np.float32(given[3 * j + 1]) * _CODE) * share
+            line[4 * j + 2] = decoded(np.float32(given[3 * j + 2]) * _CODE) * share
+            line[4 * j + 3] = share
+        into = narrow[row - start]
+        for j in range(width):
+            taps = line[4 * (columns[j] - left) :]
+            red, green, blue, share = _ZERO, _ZERO, _ZERO, _ZERO
+            for k in range(column_weights.shape[1]):
+                weight = column_weights[j, k]
+                red += weight * taps[4 * k]
+                green += weight * taps[4 * k + 1]
+                blue += weight * taps[4 * k + 2]
+                share += weight * taps[4 * k + 3]
+            into[4 * j], into[4 * j + 1], into[4 * j + 2], into[4 * j + 3] = red, green, blue, share
+    total = np.empty(4 * width, np.float32)
+    for i in range(count):
+        total[:] = _ZERO
+        for k in range(row_weights.shape[1]):
+            weight = row_weights[first + i, k]
+            source = narrow[rows[first + i] + k - start]
+            for j in range(total.size):
+                total[j] += weight * source[j]
+        colours, covered = rgb[i].reshape(-1), alpha[i]
+        for j in range(width):
+            share = total[4 * j + 3]
             share = _ONE if share > np.float32(0.998) else share
             share = _ZERO if share < np.float32(0.002) else share
-            alpha[down + i, right + j] = share
-            weight = max(share, np.float32(1e-3))
-            for c in range(3):
-                rgb[down + i, right + j, c] = encoded(planes[c, i, j] / weight)
+            covered[j] = share
+            scale = _ONE / max(share, np.float32(1e-3))
+            colours[3 * j] = encoded(total[4 * j] * scale)
+            colours[3 * j + 1] = encoded(total[4 * j + 1] * scale)
+            colours[3 * j + 2] = encoded(total[4 * j + 2] * scale)
 
 
 @inlined_colour

@@ -19,8 +19,8 @@ _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 def neighbours(index: int, source: int, target: int) -> tuple[int, int, np.float32]:
     """Return which two of `source` samples are nearest to one of `target` ones, and the share of the second."""
     at = (np.float32(index) + _HALF) * (np.float32(source) / np.float32(target)) - _HALF
-    at = min(max(at, _ZERO), np.float32(source - 1))
-    first = np.int64(at)
+    at = np.float32(min(max(at, _ZERO), np.float32(source - 1)))
+    first = int(at)
     return first, min(first + 1, source - 1), at - np.float32(first)
 
 
@@ -51,27 +51,46 @@ def box_means(image: Image, tall: int, top: int, out: Image) -> None:
                 out[i, j, c] = summed / count
 
 
+@inlined
+def mix_lines(above: Image, below: Image, share: np.float32, planes: Image) -> None:
+    """Write two rows, w×C, mixed by the share of the lower one, as C×w."""
+    for c in range(planes.shape[0]):
+        plane = planes[c]
+        for x in range(plane.size):
+            plane[x] = above[x, c] + (below[x, c] - above[x, c]) * share
+
+
+@inlined
+def stretch(
+    planes: Image, lefts: NDArray[np.int32], rights: NDArray[np.int32], shares: Weights, line: NDArray[np.float32]
+) -> None:
+    """Interpolate C×w across into a row of W pixels, W·C values."""
+    channels = planes.shape[0]
+    if channels == 3:
+        reds, greens, blues = planes[0], planes[1], planes[2]
+        for j in range(lefts.size):
+            left, right, share = lefts[j], rights[j], shares[j]
+            line[3 * j] = reds[left] + (reds[right] - reds[left]) * share
+            line[3 * j + 1] = greens[left] + (greens[right] - greens[left]) * share
+            line[3 * j + 2] = blues[left] + (blues[right] - blues[left]) * share
+        return
+    for c in range(channels):
+        plane, into = planes[c], line[c:]
+        for j in range(lefts.size):
+            left = plane[lefts[j]]
+            into[j * channels] = left + (plane[rights[j]] - left) * shares[j]
+
+
 @kernel
 def enlarge(image: Image, tall: int, top: int, out: Image) -> None:
     """Write `image` enlarged bilinearly, edges continued."""
     height, width, channels = image.shape
-    lines = image.reshape(height, width * channels)
-    mixed = np.empty(width * channels, np.float32)
+    planes = np.empty((channels, width), np.float32)
     lefts, rights, shares = columns_between(width, out.shape[1])
     for i in range(out.shape[0]):
         upper, lower, share = neighbours(top + i, height, tall)
-        above, below = lines[upper], lines[lower]
-        for j in range(mixed.size):
-            mixed[j] = above[j] + (below[j] - above[j]) * share
-        if channels == 1:
-            for j in range(out.shape[1]):
-                left = mixed[lefts[j]]
-                out[i, j, 0] = left + (mixed[rights[j]] - left) * shares[j]
-        else:
-            for j in range(out.shape[1]):
-                for c in range(channels):
-                    left = mixed[lefts[j] * channels + c]
-                    out[i, j, c] = left + (mixed[rights[j] * channels + c] - left) * shares[j]
+        mix_lines(image[upper], image[lower], share, planes)
+        stretch(planes, lefts, rights, shares, out[i].reshape(-1))
 
 
 @kernel

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.jit import colour_kernel, inlined, kernel
-from pipeline.kernels.resampling import columns_between, neighbours
+from pipeline.kernels.resampling import columns_between, mix_lines, neighbours, stretch
 
 Pixels = NDArray[np.float32]
 Surfaces = NDArray[np.uint16]
@@ -71,25 +71,13 @@ def upsample(
     where the grid has none of it (`known`, by surface), bilinear among all. `even` is `even_cells` of `low`.
     """
     height, width, channels = values.shape
-    lines = values.reshape(height, width * channels)
-    mixed = np.empty(width * channels, np.float32)
+    planes = np.empty((channels, width), np.float32)
     lefts, rights, shares = columns_between(width, high.shape[1])
     for i in range(high.shape[0]):
         upper, lower, down = neighbours(top + i, height, tall)
-        above, below, cells = lines[upper], lines[lower], even[upper]
-        for j in range(mixed.size):
-            mixed[j] = above[j] + (below[j] - above[j]) * down
-        if channels == 3:
-            for j in range(high.shape[1]):
-                left, right, share = lefts[j] * 3, rights[j] * 3, shares[j]
-                out[i, j, 0] = mixed[left] + (mixed[right] - mixed[left]) * share
-                out[i, j, 1] = mixed[left + 1] + (mixed[right + 1] - mixed[left + 1]) * share
-                out[i, j, 2] = mixed[left + 2] + (mixed[right + 2] - mixed[left + 2]) * share
-        else:
-            for j in range(high.shape[1]):
-                for c in range(channels):
-                    left, right = mixed[lefts[j] * channels + c], mixed[rights[j] * channels + c]
-                    out[i, j, c] = left + (right - left) * shares[j]
+        cells = even[upper]
+        mix_lines(values[upper], values[lower], down, planes)
+        stretch(planes, lefts, rights, shares, out[i].reshape(-1))
         for j in range(high.shape[1]):
             wanted = high[i, j]
             left, right, across = lefts[j], rights[j], shares[j]
@@ -97,19 +85,19 @@ def upsample(
                 continue
             a = (_ONE - down) * (_ONE - across) + _LEAST if low[upper, left] == wanted else _ZERO
             b = (_ONE - down) * across + _LEAST if low[upper, right] == wanted else _ZERO
-            c = down * (_ONE - across) + _LEAST if low[lower, left] == wanted else _ZERO
-            d = down * across + _LEAST if low[lower, right] == wanted else _ZERO
-            total = a + b + c + d
+            d = down * (_ONE - across) + _LEAST if low[lower, left] == wanted else _ZERO
+            e = down * across + _LEAST if low[lower, right] == wanted else _ZERO
+            total = a + b + d + e
             if total > _ZERO:
                 for k in range(channels):
                     out[i, j, k] = (
                         a * values[upper, left, k]
                         + b * values[upper, right, k]
-                        + c * values[lower, left, k]
-                        + d * values[lower, right, k]
+                        + d * values[lower, left, k]
+                        + e * values[lower, right, k]
                     ) / total
             else:
-                y, x = _nearest(low, np.int64(wanted), upper, np.int64(left))
+                y, x = _nearest(low, int(wanted), upper, int(left))
                 for k in range(channels):
                     out[i, j, k] = values[y, x, k]
 
@@ -154,6 +142,19 @@ def gather(
             y, x, part = rows[i, j], columns[i, j], hidden[i, j]
             for c in range(3):
                 out[i, j, c] = light[y, x, c] if part < 0 else means[part, c]
+
+
+@colour_kernel
+def sum_parts(
+    surfaces: Surfaces, faces: int, step: int, light: Pixels, sums: NDArray[np.float64], counts: NDArray[np.int64]
+) -> None:
+    """Add every step-th pixel of every step-th row of H×W×3 light to the sums (parts×3) and counts of its part."""
+    for i in range(0, surfaces.shape[0], step):
+        for j in range(0, surfaces.shape[1], step):
+            part = np.int64(surfaces[i, j]) // faces
+            counts[part] += 1
+            for c in range(3):
+                sums[part, c] += light[i, j, c]
 
 
 @colour_kernel

@@ -17,7 +17,7 @@ from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
 from pipeline.kernels.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down
 from pipeline.kernels.resampling import enlarge
-from pipeline.kernels.surfaces import gather, mix
+from pipeline.kernels.surfaces import gather, mix, sum_parts
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry, trace
 
@@ -47,8 +47,6 @@ class FloorMirror:
     row: NDArray[np.int32]
     column: NDArray[np.int32]
     hidden: NDArray[np.int32]
-    #: The parts that are hidden somewhere.
-    hiding: tuple[int, ...]
     #: Pixels of the blur.
     soft: float
     #: H: the share of its light that each of the picture's rows mirrors.
@@ -76,13 +74,9 @@ class FloorMirror:
 
         The camera sees only the mirror image of undersides and backs: they are darker than the part's mean.
         """
-        means = np.zeros((self.parts, 3), np.float32)
-        some, part = out[::4, ::4], geometry.surface[::4, ::4] // FACES
-        for other in self.hiding:
-            own = some[part == other]
-            if own.size:
-                means[other] = 0.55 * own.mean(0)
-        return means
+        sums, counts = np.zeros((self.parts, 3), np.float64), np.zeros(self.parts, np.int64)
+        sum_parts(geometry.surface, FACES, 4, out, sums, counts)
+        return (0.55 * sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
 
 
 def floor_mirrors(layout: Layout, geometry: Geometry) -> tuple[FloorMirror, ...]:
@@ -90,7 +84,7 @@ def floor_mirrors(layout: Layout, geometry: Geometry) -> tuple[FloorMirror, ...]
     return tuple(
         _floor_mirror(layout, geometry, index)
         for index, part in enumerate(layout.parts)
-        if part.gloss >= MIN_GLOSS and isinstance(part.solid, Floor) and (geometry.part == index).any()
+        if part.gloss >= MIN_GLOSS and isinstance(part.solid, Floor)
     )
 
 
@@ -109,12 +103,11 @@ def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror
     px, py = layout.project((mirrored[0] + across * far, mirrored[1] + down * far, camera[2] - far))
     column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
     row = np.clip(py * height, 0, height - 1).astype(np.int32)
-    hidden = np.where(seen & (geometry.part[row, column] != met), met, np.int32(-1))
+    hidden = np.where(seen & (geometry.surface[row, column] // FACES != met), met, np.int32(-1))
     # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
     soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
     share = mirrored_share(way[1][:, 0], floor.gloss)
-    hiding = tuple(int(other) for other in np.unique(hidden) if other >= 0)
-    return FloorMirror(index, len(layout.parts), row, column, hidden, hiding, soft, share)
+    return FloorMirror(index, len(layout.parts), row, column, hidden, soft, share)
 
 
 @dataclass(frozen=True)
@@ -196,10 +189,16 @@ def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
 
     What is brighter than the surface is in its row (the median where `on_it`) is a light's mirror image.
     """
+    if picture.shape[1] < hidden.shape[1]:
+        size = picture.shape[1], picture.shape[0]
+        hidden = resize(hidden, *size, Image.Resampling.BOX)
+        on_it = resize(on_it.astype(np.float32), *size, Image.Resampling.BOX) > 0.5
     h, w = hidden.shape
     small = srgb_to_linear(resize(picture, w, h, Image.Resampling.BOX))
-    rows = [np.median(small[row][on_it[row]], axis=0) if on_it[row].any() else np.ones(3) for row in range(h)]
-    usual = gaussian_filter(np.asarray(rows, np.float32), (0.01 * w, 0), mode="nearest")
+    usual = np.ones((h, 3), np.float32)
+    for row in np.flatnonzero(on_it.any(axis=1)):
+        usual[row] = np.median(small[row][on_it[row]], axis=0)
+    usual = gaussian_filter(usual, (0.01 * w, 0), mode="nearest")
     over = np.maximum(small - usual[:, None], 0) * np.clip(HIDES * hidden, 0, 1)[..., None]
 
     def work(top: int, bottom: int) -> None:

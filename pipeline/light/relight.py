@@ -57,12 +57,13 @@ def shade(
     light: Upsampling,
     width: int,
     height: int,
-    colours: tuple[Colour, ...] | None = None,
+    *,
     swatches: Swatches | None = None,
+    colours: tuple[Colour, ...] | None = None,
 ) -> Shaded:
     """Shade a layout: return a width×height picture's albedo × light, `exposed` on a small grid, linear.
 
-    With `colours` it is `repainted` in the same pass; `swatches` are as in `pipeline.materials.albedo.albedo`.
+    `swatches` are as in `pipeline.materials.albedo.albedo`. With `colours` it is `repainted` in the same pass.
     """
     geometry = trace(layout, width, height)
     linear = albedo(layout, geometry, finished=True, swatches=swatches)
@@ -74,8 +75,8 @@ def shade(
         paint.on(linear[top:bottom], geometry.surface[top:bottom])
 
     by_rows(height, work)
-    if painted is not layout:
-        _draw_lights(painted, geometry, linear)
+    if painted is not layout and layout.kind == "bokeh":
+        draw_lights(painted, geometry.part, linear)
     return Shaded(painted, geometry, linear, floor_mirrors(layout, geometry))
 
 
@@ -84,7 +85,8 @@ def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
     layout = replace(scene.layout, colours=colours)
     linear = scene.linear.copy()
     _Paint.over(scene.layout, layout).on(linear, scene.geometry.surface)
-    _draw_lights(layout, scene.geometry, linear)
+    if layout.kind == "bokeh":
+        draw_lights(layout, scene.geometry.part, linear)
     return replace(scene, layout=layout, linear=linear)
 
 
@@ -143,11 +145,6 @@ class _Paint:
         """Paint n×W×3 linear light of n×W surfaces, in place."""
         if (self.factors != 1).any():
             repaint(surface, self.factors, self.own, linear)
-
-
-def _draw_lights(layout: Layout, geometry: Geometry, linear: Field) -> None:
-    if layout.kind == "bokeh":
-        draw_lights(layout, geometry.part, linear)
 
 
 def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Field:

@@ -32,8 +32,8 @@ class Upsampling:
         """Return h×w×C values on h×w surfaces."""
         known = np.zeros(1 << 16, np.bool_)
         known[low] = True
-        low = np.require(low, np.uint16, "CW")
-        return cls(np.require(values, np.float32, "CW"), low, even_cells(low), known)
+        low = np.require(low, np.uint16, ["C", "W"])
+        return cls(np.require(values, np.float32, ["C", "W"]), low, even_cells(low), known)
 
     def strip(self, high: NDArray[np.uint16], top: int, bottom: int) -> Field:
         """Return n×W×C for the rows `top` … `bottom` of H×W surfaces.

@@ -17,7 +17,7 @@ SIDE = 96
 def ground(asked: Spec, *, cut: bool = False) -> Ground:
     rgb, alpha = still_life(SIDE, SIDE, cut=cut)
     colours = rgb.astype(np.float32) / np.float32(255)
-    cutout = Cutout(colours, alpha, 1.0, (), ("bottom",) if cut else ())
+    cutout = Cutout(rgb, alpha, 1.0, (), ("bottom",) if cut else ())
     rows, columns = np.nonzero(alpha > 0.5)
     box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
     placed = Placed(colours, alpha, box, 1.0)
