@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.codes import filter_weights
 from pipeline.core.parallel import by_rows
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Alpha, Cutout, Placed, Rgb
@@ -59,8 +60,9 @@ def _resample(cutout: Cutout, source: tuple[float, ...], where: tuple[slice, sli
     """Write the part `source` (left, top, right, bottom) of a cut-out, scaled to fit, into a canvas `where` it goes."""
     tall, wide = cutout.alpha.shape
     height, width = (part.stop - part.start for part in where)
-    rows, row_weights = _lanczos(source[1], source[3], tall, height)
-    columns, column_weights = _lanczos(source[0], source[2], wide, width)
+    rows, down = filter_weights(_lanczos, 3, source[1], source[3], tall, height)
+    columns, across = filter_weights(_lanczos, 3, source[0], source[2], wide, width)
+    row_weights, column_weights = down.astype(np.float32), across.astype(np.float32)
     codes = np.require(cutout.rgb.reshape(tall, -1), np.uint8, ["C", "W"])
     cover = np.require(cutout.alpha, np.float32, ["C", "W"])
 
@@ -73,21 +75,6 @@ def _resample(cutout: Cutout, source: tuple[float, ...], where: tuple[slice, sli
     by_rows(height, work)
 
 
-def _lanczos(start: float, end: float, source: int, target: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return for each of `target` samples, from `start` to `end` of `source` ones, its first and all their weights.
-
-    Lanczos with three lobes, widened where it reduces (as Pillow's).
-    """
-    scale = (end - start) / target
-    wide = max(scale, 1.0)
-    middles = start + (np.arange(target) + 0.5) * scale
-    firsts = np.clip((middles - 3 * wide + 0.5).astype(np.int64), 0, source)
-    ends = np.clip((middles + 3 * wide + 0.5).astype(np.int64), 0, source)
-    count = int((ends - firsts).max())
-    # where the last of them would lie beyond the edge, all begin earlier, and the first ones weigh nothing
-    begin = np.minimum(firsts, max(0, source - count))
-    at = begin[:, None] + np.arange(count)
-    away = (at + 0.5 - middles[:, None]) / wide
-    weights = np.where((at >= firsts[:, None]) & (at < ends[:, None]), np.sinc(away) * np.sinc(away / 3), 0)
-    weights[np.abs(away) >= 3] = 0
-    return begin.astype(np.int32), (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the Lanczos kernel with three lobes."""
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)

@@ -1,10 +1,14 @@
 """A photo's codes and coverage from Pillow and smaller, without copies of the whole: it may have 40 megapixels."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.core.parallel import by_rows
 from pipeline.kernels.clusters import block_averages, block_means
+from pipeline.kernels.codes import resample
 
 #: Rows that are copied at a time.
 _ROWS = 256
@@ -32,7 +36,57 @@ def resized(codes: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
     box = 0.0, 0.0, columns / across, rows / down
     if across > 1 or down > 1:
         codes = reduced_by(codes, across, down)
-    return np.array(Image.fromarray(codes).resize((width, height), Image.Resampling.BICUBIC, box=box))
+    if not 0.95 < (columns * height) / (rows * width) < 1.05:
+        # squeezed: Pillow may take rows first, which rounds otherwise
+        return np.array(Image.fromarray(codes).resize((width, height), Image.Resampling.BICUBIC, box=box))
+    firsts, weights = resampling_weights(box[3], codes.shape[0], height)
+    lefts, factors = resampling_weights(box[2], codes.shape[1], width)
+    lines = np.require(codes, np.uint8, ["C", "W"]).reshape(len(codes), -1)
+    out = np.empty((height, 3 * width), np.uint8)
+    by_rows(height, lambda top, end: resample(lines, firsts, weights, lefts, factors, top, out[top:end]))
+    return out.reshape(height, width, 3)
+
+
+def resampling_weights(end: float, source: int, target: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return for each of `target` samples, bicubic from 0 to `end`, its first of `source` ones, and their weights.
+
+    In units of 1 / 2²², rounded, as Pillow has them for codes.
+    """
+    firsts, weights = filter_weights(_cubic, 2, 0.0, end, source, target)
+    return firsts, np.trunc(weights * (1 << 22) + np.copysign(0.5, weights)).astype(np.int32)
+
+
+def filter_weights(
+    curve: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    reach: int,
+    start: float,
+    end: float,
+    source: int,
+    target: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return for each of `target` samples, from `start` to `end` of `source` ones, its first and all their weights.
+
+    `curve` is the filter, 0 beyond `reach`; it is widened where it reduces (as Pillow's).
+    """
+    scale = (end - start) / target
+    wide = max(scale, 1.0)
+    middles = start + (np.arange(target) + 0.5) * scale
+    firsts = np.maximum((middles - reach * wide + 0.5).astype(np.int64), 0)
+    ends = np.minimum((middles + reach * wide + 0.5).astype(np.int64), source)
+    count = int((ends - firsts).max())
+    # where the last of them would lie beyond the edge, all begin earlier, and the first ones weigh nothing
+    begin = np.minimum(firsts, max(0, source - count))
+    at = begin[:, None] + np.arange(count)
+    inside = (at >= firsts[:, None]) & (at < ends[:, None])
+    weights = np.where(inside, curve((at - middles[:, None] + 0.5) * (1 / wide)), 0)
+    return begin.astype(np.int32), weights / weights.sum(axis=1, keepdims=True)
+
+
+def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cubic convolution kernel (Keys 1981, a = -1/2)."""
+    x = np.abs(x)
+    near, far = (1.5 * x - 2.5) * x * x + 1, (((x - 5) * x + 8) * x - 4) * -0.5
+    return np.where(x < 1, near, np.where(x < 2, far, 0))
 
 
 def reduced_by(codes: NDArray[np.uint8], across: int, down: int) -> NDArray[np.uint8]:

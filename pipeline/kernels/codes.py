@@ -105,3 +105,57 @@ def lowest_of_white(
         was = min(codes[i], codes[i + 1], codes[i + 2])
         free = (was == white) & (alpha[at] <= np.float32(0))
         out[at] = min(arrived[i], arrived[i + 1], arrived[i + 2]) if free else white
+
+
+@colour_kernel
+def resample(
+    codes: NDArray[np.uint8],
+    rows: NDArray[np.int32],
+    row_weights: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    column_weights: NDArray[np.int32],
+    first: int,
+    out: NDArray[np.uint8],
+) -> None:
+    """Write H×3W codes, pixels of three, at another size: n rows of n×3w `out`, from the row `first` on.
+
+    `rows` and `columns` say with which of the source's each row and column of the result begins; so many follow as
+    there are weights, in units of 1 / 2²². Rounded to codes after rows and after columns, as Pillow does.
+    """
+    width = columns.size
+    start, end = rows[first], rows[first + out.shape[0] - 1] + row_weights.shape[1]
+    # pixels of four, so that one of them is one vector
+    line = np.zeros(4 * (codes.shape[1] // 3), np.int32)
+    narrow = np.empty((end - start, 3 * width), np.uint8)
+    half, taps = np.int32(1 << 21), column_weights.shape[1]
+    for row in range(start, end):
+        given, into = codes[row], narrow[row - start]
+        for j in range(line.size // 4):
+            line[4 * j] = given[3 * j]
+            line[4 * j + 1] = given[3 * j + 1]
+            line[4 * j + 2] = given[3 * j + 2]
+        for j in range(width):
+            red, green, blue, none = half, half, half, half
+            seen, weights = line[4 * columns[j] : 4 * (columns[j] + taps)], column_weights[j]
+            for k in range(taps):
+                weight = weights[k]
+                red = np.int32(red + np.int32(weight * seen[4 * k]))
+                green = np.int32(green + np.int32(weight * seen[4 * k + 1]))
+                blue = np.int32(blue + np.int32(weight * seen[4 * k + 2]))
+                none = np.int32(none + np.int32(weight * seen[4 * k + 3]))
+            into[3 * j], into[3 * j + 1], into[3 * j + 2] = _code(red), _code(green), _code(blue + (none >> 31))
+    total = np.empty(3 * width, np.int32)
+    for i in range(out.shape[0]):
+        total[:] = half
+        for k in range(row_weights.shape[1]):
+            weight, source = row_weights[first + i, k], narrow[rows[first + i] + k - start]
+            for j in range(total.size):
+                total[j] += np.int32(weight * np.int32(source[j]))
+        for j in range(total.size):
+            out[i, j] = _code(total[j])
+
+
+@inlined
+def _code(value: np.int32) -> np.uint8:
+    """Return a value in units of 1 / 2²² as a code."""
+    return np.uint8(min(max(np.int32(value >> np.int32(22)), np.int32(0)), np.int32(255)))

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from pipeline.core.codes import resized
 from pipeline.delivery.encode import to_8_bit
 from pipeline.kernels.codes import lowest_of_white
 
@@ -40,3 +42,16 @@ def test_white_that_arrives_dark_is_seen_only_where_it_was_white_and_free() -> N
     out = np.empty(4, np.uint8)
     lowest_of_white(codes.reshape(-1), alpha, arrived.reshape(-1), out)
     assert out.tolist() == [249, 255, 255, 255]
+
+
+@pytest.mark.parametrize("size", [(60, 80), (150, 200), (301, 401), (7, 9)])
+def test_a_resampled_picture_is_pillows(size: tuple[int, int]) -> None:
+    codes = np.random.default_rng(7).integers(0, 256, (400, 300, 3)).astype(np.uint8)
+    wanted = Image.fromarray(codes).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    np.testing.assert_array_equal(resized(codes, *size), np.asarray(wanted))
+
+
+def test_a_squeezed_picture_is_pillows() -> None:
+    codes = np.random.default_rng(8).integers(0, 256, (400, 200, 3)).astype(np.uint8)
+    wanted = Image.fromarray(codes).resize((96, 96), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    np.testing.assert_array_equal(resized(codes, 96, 96), np.asarray(wanted))
