@@ -163,7 +163,7 @@ def _candidate(
     rounds = ROUNDS if control.transfer else 0
     if painting.light is not None and control.sketch:
         # The parts that have the asked colours are known, and so is their light.
-        scene = painting.shaded(*small, swatches)
+        scene = painting.shaded(*small, swatches=swatches)
 
         def show(factors: Moves) -> Rgb:
             return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
@@ -189,7 +189,7 @@ def _shown(candidate: Candidate, width: int, height: int, site: Site, swatches: 
         return site.postprocess(painting.at(width, height))
     if candidate.fixed is not None:
         return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
-    scene = painting.shaded(width, height, swatches, _moved(painting.layout, candidate.moves))
+    scene = painting.shaded(width, height, _moved(painting.layout, candidate.moves), swatches)
     swatches.clear()
     return site.postprocess(developed(scene))
 

@@ -57,13 +57,17 @@ class Painting:
         return Upsampling.of(exposed(self.layout, self.light, by_colour=self.by_colour), self.light.geometry.surface)
 
     def shaded(
-        self, width: int, height: int, swatches: Swatches | None = None, colours: tuple[Colour, ...] | None = None
+        self,
+        width: int,
+        height: int,
+        colours: tuple[Colour, ...] | None = None,
+        swatches: Swatches | None = None,
     ) -> Shaded:
-        """Return the scene under the network's light, with finishes of `swatches` or made anew.
+        """Return the scene under the network's light, with other `colours` perhaps; raises as `exposed` does.
 
-        With other `colours` perhaps, as `pipeline.light.relight.shade` has them; raises as `exposed` does.
+        Its finishes are those of `swatches`, or made anew.
         """
-        return shade(self.layout, self.exposed, width, height, swatches=swatches, colours=colours)
+        return shade(self.layout, self.exposed, width, height, colours, swatches)
 
     def at(self, width: int, height: int) -> Rgb:
         """Return H×W×3 sRGB in [0, 1]."""

@@ -8,7 +8,7 @@ from pipeline.core.parallel import by_rows
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Face, Field, Triple, triple
 from pipeline.kernels import solids
-from pipeline.kernels.terrain import cloth_depths, dune_slopes
+from pipeline.kernels.terrain import cloth_depths, dune_slopes, ground_heights
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,12 @@ class Dunes:
     bounds = None
 
     def height(self, x: Field, z: Field) -> Field:
-        """Return the ground's height at (x, z)."""
-        y = np.zeros(np.broadcast_shapes(np.shape(x), np.shape(z)), np.float32)
-        for amplitude, kx, kz, phase in self.ridges:
-            arc = np.float32(kx) * x + np.float32(kz) * z + np.float32(phase)
-            # Crests are sharper than troughs.
-            wave = 1 - np.abs(np.sin(arc + np.float32(0.35) * np.sin(np.float32(0.7) * kx * z + phase)))
-            y += np.float32(amplitude) * (wave * wave * np.float32(1.6) - np.float32(0.6))
-        away = (x / np.float32(0.75)) ** 2 + ((z + np.float32(0.05)) / np.float32(0.6)) ** 2
-        free = 1 - np.exp(-away * away)
-        y = y * free + np.float32(self.rise) * np.maximum(0, -np.float32(0.5) - z)
-        if self.ripple:
-            warp = np.sin(np.float32(2.1) * x + np.float32(1.3) * z) + np.sin(np.float32(3.7) * x - np.float32(0.8) * z)
-            y = y + np.float32(self.ripple) * np.sin(np.float32(46) * z + np.float32(9) * x + np.float32(2.2) * warp)
-        return np.asarray(y + np.float32(self.level), np.float32)
+        """Return the ground's height at (x, z), of the shape that they have together."""
+        places = np.broadcast_arrays(x, z)
+        out = np.empty(places[0].size, np.float32)
+        x, z = (np.array(axis, np.float32).ravel() for axis in places)
+        ground_heights(self.packed.row(), x, z, out)
+        return out.reshape(places[0].shape)
 
     @property
     def packed(self) -> Packed:

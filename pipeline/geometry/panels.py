@@ -97,7 +97,7 @@ class Sprig:
     def leaf_at(self, x: Field, y: Field) -> NDArray[np.int32]:
         """Return the first leaf that holds each place, of any shape, by the even-odd rule; -1 where there is none."""
         out = np.empty(x.size, np.int32)
-        leaves_at(shapes([self.packed]), np.asarray(x, np.float32).ravel(), np.asarray(y, np.float32).ravel(), out)
+        leaves_at(shapes([self.packed]), np.array(x, np.float32).ravel(), np.array(y, np.float32).ravel(), out)
         return out.reshape(x.shape)
 
     def normal(self, point: Triple, face: Face) -> Triple:

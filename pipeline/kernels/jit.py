@@ -1,16 +1,19 @@
 """Just-in-time compilation of the kernels (Numba): one place for the flags that all of them share.
 
 A kernel is a plain function of NumPy arrays and scalars that loops over rows. It is compiled for the types of its first
-call, kept on disk, and runs without the interpreter's lock, so that `pipeline.core.parallel.by_rows` can run it on
-several strips at once. What a kernel computes it computes in float32: constants are `np.float32`, since a float64
-literal would widen a whole expression and halve its lanes. Loops that are to become SIMD hold no branch that jumps:
-choose between two values (`a if condition else b`), and call only functions that are `inlined`.
+call, kept on disk (`pipeline.kernels.cache`), and runs without the interpreter's lock, so that
+`pipeline.core.parallel.by_rows` can run it on several strips at once. What a kernel computes it computes in float32:
+constants are `np.float32`, since a float64 literal would widen a whole expression and halve its lanes. Loops that are
+to become SIMD hold no branch that jumps: choose between two values (`a if condition else b`), and call only functions
+that are `inlined`.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+
+from pipeline.kernels.cache import keep
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,5 +44,7 @@ def inlined_colour(function: Function) -> Function:
 
 
 def _compiled(function: Function, fastmath: set[str]) -> Function:
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    compiled = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
+    if not numba.config.DISABLE_JIT:
+        keep(compiled)
     return cast(Function, compiled)

@@ -13,6 +13,8 @@ from pipeline.kernels.rays import FACES, F, Field, Ints, Surfaces, meet_rays
 from pipeline.kernels.solids import Shapes
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
+#: A code of `meet_rays` without its face.
+_FACE_BITS = np.int32(FACES.bit_length() - 1)
 #: Places are so far off their surfaces, and off dunes so much higher, canvas heights.
 _OFF, _ABOVE = np.float32(2e-3), np.float32(0.004)
 #: Tubes stop at this share of the way to them; what brings less than _DIM is not traced; dunes shade so far.
@@ -53,9 +55,9 @@ class Shade(NamedTuple):
     """What stands in the light's way."""
 
     shapes: Shapes
-    #: Indices of the solids in the way, and of dunes, which shade as well; int32.
-    things: NDArray[np.int32]
-    dunes: NDArray[np.int32]
+    #: Indices of the solids in the way, and of dunes, which shade as well; int64.
+    things: NDArray[np.int64]
+    dunes: NDArray[np.int64]
     #: One solid whose shadow is told apart, or none, and the ball around it: centre and squared radius.
     caster: Shapes
     ball: NDArray[np.float32]
@@ -105,7 +107,9 @@ def past_caster(caster: Shapes, ball: Field, n: int, ray: Field, far: Field, pow
         best[k] = far[who[k]]
         for axis in range(6):
             some[axis, k] = ray[axis, who[k]]
-    meet_rays(caster, 0, 0, kept, some, best, found)
+    # Sizes of arrays, where Numba would take a literal for another type and compile once more.
+    only = caster.kind.size - 1
+    meet_rays(caster, only, only, best.size, some, best, found)
     for k in range(kept):
         if best[k] < far[who[k]]:
             power[who[k]] = _ZERO
@@ -140,6 +144,7 @@ def _towards_key(
     """Write the ways to sample q of the key light, one length long, and what comes along them: 1 straight at it."""
     a0, a1, a2, square_reach = lamps.axis[0], lamps.axis[1], lamps.axis[2], lamps.reach * lamps.reach
     x, y, z, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
+    nx, ny, nz = normal[0], normal[1], normal[2]
     for j in range(n):
         dx[j] = lamps.sample[pattern[j], q, 0]
         dy[j] = lamps.sample[pattern[j], q, 1]
@@ -148,7 +153,7 @@ def _towards_key(
         wx, wy, wz = dx[j] - x[j], dy[j] - y[j], dz[j] - z[j]
         square = wx * wx + wy * wy + wz * wz
         length = np.sqrt(square)
-        facing = (wx * normal[0, j] + wy * normal[1, j] + wz * normal[2, j]) / length
+        facing = (wx * nx[j] + wy * ny[j] + wz * nz[j]) / length
         leaving = (wx * a0 + wy * a1 + wz * a2) / length
         facing = facing if facing > _ZERO else _ZERO
         leaving = leaving if leaving > _ZERO else _ZERO
@@ -178,14 +183,26 @@ def _through_gobo(lamps: Lamps, n: int, ray: Field, power: Field) -> None:
 @inlined
 def _towards_tube(place: Field, n: int, normal: Field, ray: Field, far: Field, power: Field) -> None:
     """Write the ways to a place on a tube, and what comes along them."""
+    px, py, pz, weight = place[0], place[1], place[2], place[3]
+    x, y, z, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
+    nx, ny, nz = normal[0], normal[1], normal[2]
     for j in range(n):
-        wx, wy, wz = place[0] - ray[0, j], place[1] - ray[1, j], place[2] - ray[2, j]
+        wx, wy, wz = px - x[j], py - y[j], pz - z[j]
         square = wx * wx + wy * wy + wz * wz + np.float32(1e-4)
-        facing = (wx * normal[0, j] + wy * normal[1, j] + wz * normal[2, j]) / np.sqrt(square)
-        one = (facing if facing > _ZERO else _ZERO) / square * place[3]
-        ray[3, j], ray[4, j], ray[5, j] = wx, wy, wz
+        facing = (wx * nx[j] + wy * ny[j] + wz * nz[j]) / np.sqrt(square)
+        one = (facing if facing > _ZERO else _ZERO) / square * weight
+        dx[j], dy[j], dz[j] = wx, wy, wz
         power[j] = one
         far[j] = _TO_TUBE if one > _DIM else _ZERO
+
+
+@inlined
+def _add(tube: Field, n: int, power: Field, total: Field) -> None:
+    """Add to three rows of n what comes from a place on a tube, in its colour."""
+    for c in range(3):
+        light, row = tube[4 + c], total[c]
+        for j in range(n):
+            row[j] += power[j] * light
 
 
 @kernel
@@ -223,18 +240,12 @@ def direct_light(top: int, bottom: int, places: Places, lamps: Lamps, in_way: Sh
         for index in range(tubes):
             _towards_tube(lamps.tube[index], n, normal, ray, far, power)
             shaded(in_way, n, ray, far, power, best, found)
-            for c in range(3):
-                light = lamps.tube[index, 4 + c]
-                for j in range(n):
-                    total[1 + c, j] += power[j] * light
+            _add(lamps.tube[index], n, power, total[1:4])
             if casts:
                 for j in range(n):
                     far[j] = far[j] if power[j] > _ZERO else _ZERO
                 past_caster(in_way.caster, in_way.ball, n, ray, far, power)
-                for c in range(3):
-                    light = lamps.tube[index, 4 + c]
-                    for j in range(n):
-                        total[5 + c, j] += power[j] * light
+                _add(lamps.tube[index], n, power, total[5:8])
         for c in range(out.shape[0]):
             for j in range(n):
                 out[c, i, at[j]] = total[c, j]
@@ -292,13 +303,13 @@ def dome_light(
             if casts:
                 past_caster(in_way.caster, in_way.ball, n, ray, best, power)
             for c in range(channels):
-                light = send[c]
+                light, row = send[c], total[c]
                 if c < kept:
                     for j in range(n):
-                        total[c, j] += light[found[j] // FACES]
+                        row[j] += light[found[j] >> _FACE_BITS]
                 else:
                     for j in range(n):
-                        total[c, j] += light[found[j] // FACES] * power[j]
+                        row[j] += light[found[j] >> _FACE_BITS] * power[j]
         for c in range(channels):
             for j in range(n):
                 out[c, i, at[j]] = total[c, j] / np.float32(samples)

@@ -115,8 +115,8 @@ def shape(
 
 
 @colour_kernel
-def add_scaled(source: Field, weight: np.float32, out: Field) -> None:
-    """Add `source` × `weight` to `out`, rows of the same number that may be longer."""
+def add_scaled(source: Field, weight: np.float32, count: int, out: Field) -> None:
+    """Add the first `count` numbers of each row of `source`, × `weight`, to as many rows of `out`."""
     for y in range(source.shape[0]):
-        for x in range(source.shape[1]):
+        for x in range(count):
             out[y, x] += source[y, x] * weight

@@ -88,6 +88,15 @@ def dune_heights(p: Field, x: Field, z: Field, out: Field) -> None:
         out[j] = out[j] * (_ONE - decay(away * away)) + rise * (back if back > _ZERO else _ZERO) + level
 
 
+@kernel
+def ground_heights(p: Field, x: Field, z: Field, out: Field) -> None:
+    """Write the ground's height at n places (x, z) into `out`, float32 each; `p` as in `dune_heights`."""
+    ripple = p[2]
+    dune_heights(p, x, z, out)
+    for j in range(out.size):
+        out[j] += ripples(ripple, x[j], z[j])
+
+
 @inlined
 def _clear_of(top: F, rise: F, y: F, z: F) -> np.bool:
     """Return whether a place is above the highest that ground can be as far away as it is."""
@@ -147,16 +156,14 @@ def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, a
 
     `origin` is the camera's place, `across` the W columns' slopes; what is hidden by a nearer crest drops out.
     """
-    n, y, ripple = last - first, origin[1], p[2]
+    n, y = last - first, origin[1]
     x, z, ground = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
     for index in range(depths.size):
         depth = depths[index]
         for j in range(n):
             x[j] = origin[0] + across[first + j] * depth
             z[j] = origin[2] - depth
-        dune_heights(p, x, z, ground)
-        for j in range(n):
-            ground[j] += ripples(ripple, x[j], z[j])
+        ground_heights(p, x, z, ground)
         for j in range(n):
             slope = (ground[j] - y) / depth
             highest = seen[index - 1, first + j] if index > 0 else -_INF

@@ -13,6 +13,9 @@ Field = NDArray[np.float32]
 Parts = NDArray[np.uint16]
 Starts = NDArray[np.int64]
 
+#: Pixels of a row that are looked up at once: the texels about a block of rows as long stay in the processor's cache.
+_BLOCK = 128
+
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 # log2 of 1 + t, t from 0 to 1, as t × polynomial: 3e-4 off at most, and exact at both ends.
 _L0, _L1, _L2, _L3 = (np.float32(c) for c in (1.44102163, -0.68539585, 0.32763287, -0.08325865))
@@ -60,6 +63,49 @@ def _trilinear(
     return one + share * (other - one)
 
 
+@inlined_colour
+def _texture_run(
+    pyramid: Field,
+    starts: Starts,
+    n: int,
+    per_unit: np.float32,
+    u: Field,
+    v: Field,
+    part: Parts,
+    index: int,
+    depth: Field,
+    ratio: np.float32,
+    factor: Field,
+    out: Field,
+) -> None:
+    """Multiply the factors of a texture, which `factor` has room for, onto neighbouring pixels; as `textured`."""
+    farthest, seen = _ZERO, 0
+    for x in range(u.size):
+        mine = part[x] == index
+        farthest = max(farthest, depth[x] if mine else _ZERO)
+        seen += mine
+    if seen == 0:
+        return
+    channels = pyramid.shape[0]
+    for channel in range(channels):
+        texels = pyramid[channel]
+        if farthest * ratio <= _ONE:
+            for x in range(u.size):
+                factor[x] = _bilinear(texels, 0, n, u[x] * per_unit, v[x] * per_unit)
+        else:
+            for x in range(u.size):
+                factor[x] = _trilinear(texels, starts, n, u[x] * per_unit, v[x] * per_unit, depth[x] * ratio)
+        if channels == 3:
+            for x in range(u.size):
+                out[x, channel] *= factor[x] if part[x] == index else _ONE
+    if channels == 1:
+        for x in range(u.size):
+            value = factor[x] if part[x] == index else _ONE
+            out[x, 0] *= value
+            out[x, 1] *= value
+            out[x, 2] *= value
+
+
 @colour_kernel
 def textured(
     pyramid: Field,
@@ -82,36 +128,13 @@ def textured(
     (rows×W×3) are whole rows. A pixel of the part `index` covers depth × `ratio` texels. Trilinear: Williams,
     "Pyramidal parametrics", 1983.
     """
-    channels = pyramid.shape[0]
-    width = u.shape[1]
-    factor = np.empty(width, np.float32)
-    for y in range(u.shape[0]):
-        us, vs, parts, depths, pixels = u[y], v[y], part[y, left:], depth[y, left:], out[y, left:]
-        farthest, seen = _ZERO, 0
-        for x in range(width):
-            mine = parts[x] == index
-            farthest = max(farthest, depths[x] if mine else _ZERO)
-            seen += mine
-        if seen == 0:
-            continue
-        for channel in range(channels):
-            texels = pyramid[channel]
-            if farthest * ratio <= _ONE:
-                for x in range(width):
-                    factor[x] = _bilinear(texels, 0, n, us[x] * per_unit, vs[x] * per_unit)
-            else:
-                for x in range(width):
-                    footprint = depths[x] * ratio
-                    factor[x] = _trilinear(texels, starts, n, us[x] * per_unit, vs[x] * per_unit, footprint)
-            if channels == 3:
-                for x in range(width):
-                    pixels[x, channel] *= factor[x] if parts[x] == index else _ONE
-        if channels == 1:
-            for x in range(width):
-                value = factor[x] if parts[x] == index else _ONE
-                pixels[x, 0] *= value
-                pixels[x, 1] *= value
-                pixels[x, 2] *= value
+    factor = np.empty(_BLOCK, np.float32)
+    for start in range(0, u.shape[1], _BLOCK):
+        columns = slice(start, min(start + _BLOCK, u.shape[1]))
+        for y in range(u.shape[0]):
+            us, vs = u[y, columns], v[y, columns]
+            parts, depths, pixels = part[y, left:][columns], depth[y, left:][columns], out[y, left:][columns]
+            _texture_run(pyramid, starts, n, per_unit, us, vs, parts, index, depths, ratio, factor, pixels)
 
 
 @colour_kernel

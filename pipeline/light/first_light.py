@@ -190,7 +190,7 @@ class LightTracer:
         return self._shade(bounds, [])
 
     def _shade(self, things: list[int], dunes: list[int]) -> Shade:
-        return Shade(self._shapes, np.array(things, np.int32), np.array(dunes, np.int32), self._caster, self._ball)
+        return Shade(self._shapes, np.array(things, np.int64), np.array(dunes, np.int64), self._caster, self._ball)
 
     def _folds(self, index: int, curtain: Curtain) -> Field:
         """Return H×W: cloth is dark in the depth of its folds."""

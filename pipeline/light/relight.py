@@ -57,13 +57,12 @@ def shade(
     light: Upsampling,
     width: int,
     height: int,
-    *,
-    swatches: Swatches | None = None,
     colours: tuple[Colour, ...] | None = None,
+    swatches: Swatches | None = None,
 ) -> Shaded:
     """Shade a layout: return a width×height picture's albedo × light, `exposed` on a small grid, linear.
 
-    `swatches` are as in `pipeline.materials.albedo.albedo`. With `colours` it is `repainted` in the same pass.
+    With `colours` it is `repainted` in the same pass; `swatches` are as in `pipeline.materials.albedo.albedo`.
     """
     geometry = trace(layout, width, height)
     linear = albedo(layout, geometry, finished=True, swatches=swatches)

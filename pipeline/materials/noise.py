@@ -85,14 +85,15 @@ class Waves:
         """Sum (weight, spectrum) up; frequencies of n / 2 and above are left out, and their variance with them."""
         self._n = n
         width = min(n // 2, max(term.coefficients.shape[1] for _, term in terms))
-        self._columns = np.zeros((n, width), np.complex64)
+        # The last frequency, at which nothing is, spares the inverse transform a copy.
+        self._columns = np.zeros((n, width + (width == n // 2)), np.complex64)
         sums = self._columns.view(np.float32)
         for weight, term in terms:
             kept = min(term.coefficients.shape[1], n // 2)
-            source = term.coefficients.view(np.float32)[:, : 2 * kept]
+            source = term.coefficients.view(np.float32)
             scale = np.float32(weight * term.scale)
-            add_scaled(source[:kept], scale, sums[:kept])
-            add_scaled(source[1 - kept :], scale, sums[1 - kept :])
+            add_scaled(source[:kept], scale, 2 * kept, sums[:kept])
+            add_scaled(source[1 - kept :], scale, 2 * kept, sums[1 - kept :])
 
         def work(left: int, right: int) -> None:
             columns = self._columns[:, left:right]

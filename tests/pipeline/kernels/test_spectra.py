@@ -43,5 +43,5 @@ def test_spectra_are_added_by_their_weights() -> None:
     source, out = rng.random((4, 6)).astype(np.float32), rng.random((4, 9)).astype(np.float32)
     expected = out.copy()
     expected[:, :6] += np.float32(0.3) * source
-    add_scaled(source, np.float32(0.3), out)
+    add_scaled(source, np.float32(0.3), 6, out)
     np.testing.assert_allclose(out, expected, rtol=1e-6)
