@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.networks import Conditions, Networks
+from pipeline.core.networks import Conditions, Networks, paints
 from pipeline.core.spec import Limits, Spec
 from pipeline.kernels import cache
 from pipeline.swap import swap
@@ -50,6 +50,16 @@ def compile_kernels(settings: Settings, told: Callable[[str], None]) -> bool:
     return True
 
 
+def warm_up(networks: Networks) -> None:
+    """Make one small swap, so that the first job waits for no network's first call and no late import.
+
+    Another generator than the shipped one is left out: its first painting may take minutes.
+    """
+    spec, photo, stand_ins = next(_swaps())
+    generator = networks.generator if paints(networks.generator) == "light" else stand_ins.generator
+    swap(photo, spec, replace(networks, generator=generator), limits=Limits(), clock=time.perf_counter)
+
+
 def _state() -> str:
     """Return what changes with any file that decides which kernels are called, and with which types."""
     service = Path(__file__).parents[1]
@@ -72,7 +82,8 @@ def _swaps() -> Iterator[tuple[Spec, bytes, Networks]]:
     ]
     turns = zip(cycle(catalogue.moods.values()), cycle(photos), cycle(networks), strict=False)
     anywhere = catalogue.preset("shopify_product")
-    for scene, (mood, photo, those) in zip(catalogue.scenes.values(), turns, strict=False):
+    drawn = [scene for scene in catalogue.scenes.values() if scene.kind != "white"]
+    for scene, (mood, photo, those) in zip(drawn, turns, strict=False):
         yield Spec(scene, mood, ("#e8c7b8", "#3b5d50"), replace(anywhere, size=(_SIDE, _SIDE)), 1), photo, those
     scene, mood = catalogue.scene("podium"), catalogue.mood("calm")
     for place in catalogue.presets.values():

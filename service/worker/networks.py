@@ -8,7 +8,7 @@ from models.loading import load_networks
 from pipeline.core.networks import Networks
 from pipeline.kernels import cache
 from service.settings import Settings
-from service.worker.kernels import compile_kernels, use_kept_kernels
+from service.worker.kernels import compile_kernels, use_kept_kernels, warm_up
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +24,11 @@ def open_networks(settings: Settings) -> Networks:
 
 
 def open_for_jobs(settings: Settings) -> Networks:
-    """Return the networks as `open_networks` does, once no job will have to compile a kernel."""
+    """Return the networks as `open_networks` does, once no job will have to compile a kernel or be the first."""
     networks = open_networks(settings)
     if compile_kernels(settings, logger.info):
-        logger.info("kernels are ready")
+        logger.info("the kernels are compiled")
+    warm_up(networks)
     return networks
 
 
