@@ -102,9 +102,9 @@ def test_to_the_default_photos_of_nothing_are_no_subject(default: Networks, kind
         segment(nothing(kind), default.segmenter, default.refiner, default.second_segmenter)
 
 
-def test_the_sessions_of_a_process_keep_no_memory_between_photos_and_do_not_spin() -> None:
+def test_the_sessions_of_a_process_share_their_memory_and_do_not_spin() -> None:
     options = session_options()
-    assert not options.enable_cpu_mem_arena
+    assert options.get_session_config_entry("session.use_env_allocators") == "1"
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert not options.enable_mem_pattern
     assert session_options(threads=3).intra_op_num_threads == 3
@@ -387,11 +387,11 @@ def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
     assert resolve_dtype("float16", "cpu") == "float16"
 
 
-def test_the_networks_that_ship_are_loaded_without_diffusers_transformers_and_rembg() -> None:
+def test_the_segmenters_that_ship_are_loaded_without_rembg_and_what_it_imports() -> None:
     code = (
         "import sys; from service.settings import Settings; from service.worker.networks import open_networks;"
         "open_networks(Settings(segmenter='u2netp'));"
-        "print([m for m in ('diffusers', 'transformers', 'rembg', 'pymatting', 'skimage') if m in sys.modules])"
+        "print([m for m in ('rembg', 'pymatting', 'skimage') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
