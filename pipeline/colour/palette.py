@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.asked import AskedColours
-from pipeline.colour.spaces import delta_e00, lab_to_srgb, rgb_to_hex, srgb_to_lab
-from pipeline.kernels.clusters import assign, block_maxima, block_means, draw_near
-from pipeline.kernels.lab import differences
+from pipeline.colour.notation import rgb_to_hex
+from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
+from pipeline.kernels.colour.clusters import assign, block_maxima, block_means, draw_near
+from pipeline.kernels.colour.lab import differences
 
 #: More than the six that may be asked, so that shade and highlight of a colour need not share one cluster.
 CLUSTERS = 8

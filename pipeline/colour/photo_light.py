@@ -13,7 +13,7 @@ from pipeline.core.parallel import by_rows
 from pipeline.core.resample import Box, blurred, reduced, tight_box
 from pipeline.core.types import Cutout, Photo, Rgb
 from pipeline.geometry.ray import Field
-from pipeline.kernels.colours import tint
+from pipeline.kernels.colour.colours import tint
 
 #: Longer side in pixels of the photo that is looked at.
 SIDE = 256

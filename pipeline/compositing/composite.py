@@ -7,7 +7,7 @@ from pipeline.compositing.light_wrap import STRENGTH
 from pipeline.core.parallel import by_rows
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
-from pipeline.kernels.layers import darken, lay_product
+from pipeline.kernels.image.layers import darken, lay_product
 
 #: No light at all around a product.
 _DARK = np.zeros((1, 1, 3), np.float32)

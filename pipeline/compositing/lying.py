@@ -9,7 +9,7 @@ from scipy.ndimage import distance_transform_edt
 
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Field
-from pipeline.kernels import solids
+from pipeline.kernels.tracing import solids
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import trace
 

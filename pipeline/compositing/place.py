@@ -7,7 +7,7 @@ from pipeline.core.codes import filter_weights
 from pipeline.core.parallel import by_rows
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Alpha, Cutout, Placed, Rgb
-from pipeline.kernels.layers import lay_scaled
+from pipeline.kernels.image.layers import lay_scaled
 
 #: Enlarged by more than this, a product looks soft and the caller is told.
 MAX_ENLARGED = 1.5

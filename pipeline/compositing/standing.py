@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Field
-from pipeline.kernels import solids
+from pipeline.kernels.tracing import solids
 from pipeline.scene.layout import Layout
 
 #: Half the product's depth over its width; no photo tells it.

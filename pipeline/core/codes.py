@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.core.parallel import by_rows
-from pipeline.kernels.clusters import block_averages, block_means
-from pipeline.kernels.codes import resample
+from pipeline.kernels.colour.clusters import block_averages, block_means
+from pipeline.kernels.colour.codes import resample
 
 #: Rows that are copied at a time.
 _ROWS = 256

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pipeline.core.codes import resized
 from pipeline.core.parallel import by_rows
-from pipeline.kernels.resampling import blur_across, blur_down, box_means, enlarge
+from pipeline.kernels.image.resampling import blur_across, blur_down, box_means, enlarge
 
 Box = tuple[int, int, int, int]
 

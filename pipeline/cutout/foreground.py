@@ -11,7 +11,7 @@ from pipeline.core.parallel import by_rows
 from pipeline.core.resample import grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb, Rgb8
 from pipeline.cutout.warnings import assess_cutout
-from pipeline.kernels.guide import code_means, unmix
+from pipeline.kernels.image.guide import code_means, unmix
 
 #: Parts smaller than this share of the largest are specks.
 SPECK = 0.01

@@ -7,7 +7,7 @@ from pipeline.core.codes import resized
 from pipeline.core.parallel import by_rows
 from pipeline.core.resample import resize
 from pipeline.core.types import Alpha, Rgb8
-from pipeline.kernels import guide
+from pipeline.kernels.image import guide
 
 
 def guided_coefficients(small: Rgb8, mask: Alpha, radius: int, eps: float) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from pipeline.core.provenance import xmp_packet
 from pipeline.core.spec import Preset
 from pipeline.core.types import Alpha, Encoded, Rgb, Rgb8
 from pipeline.delivery.fidelity import SEEN_AS_WHITE, Product, decoded, holds
-from pipeline.kernels.codes import dither, lowest_of_white
+from pipeline.kernels.colour.codes import dither, lowest_of_white
 
 #: From this JPEG, WebP or AVIF quality on, colour is kept at full resolution (4:4:4): coloured product edges bleed
 #: at 4:2:0. Below it the bytes are better spent on luminance.
@@ -99,7 +99,7 @@ def to_8_bit(image: Rgb, keep: NDArray[np.bool_] | None = None) -> NDArray[np.ui
 
 
 def _noise_before(top: int, width: int, height: int) -> tuple[NDArray[np.uint64], int]:
-    """Return the generator's states before the uniform numbers of row `top`, as `pipeline.kernels.codes` takes them."""
+    """Return the generator's states before the uniform numbers of row `top`, as the kernels of codes take them."""
     start = top - top % _DITHER_ROWS
     values = 3 * width * (min(height, start + _DITHER_ROWS) - start)
     first = 3 * width * (start + top)

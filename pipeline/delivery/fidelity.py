@@ -10,7 +10,7 @@ from scipy.ndimage import minimum_filter
 from pipeline.core.codes import codes_of
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Alpha, Rgb, Rgb8
-from pipeline.kernels import lab
+from pipeline.kernels.colour import lab
 
 #: Most that the product's colours may differ by in a delivered file, CIEDE2000: on average, and in 99 % of its pixels.
 MEAN, P99 = 1.0, 3.0

@@ -10,8 +10,8 @@ from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.packing import shapes
 from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.solids import Solid
-from pipeline.kernels.rays import FACES, see
-from pipeline.kernels.terrain import see_dunes
+from pipeline.kernels.tracing.rays import FACES, see
+from pipeline.kernels.tracing.terrain import see_dunes
 
 #: The nearest depth that things are seen at, and by how much of a slope they are looked for beyond their bounds.
 _NEAREST, _MARGIN = 0.3, 1e-3

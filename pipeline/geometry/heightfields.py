@@ -7,8 +7,8 @@ import numpy as np
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Face, Field, Triple, triple
-from pipeline.kernels import solids
-from pipeline.kernels.terrain import cloth_depths, dune_slopes, ground_heights
+from pipeline.kernels.tracing import solids
+from pipeline.kernels.tracing.terrain import cloth_depths, dune_slopes, ground_heights
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.geometry.ray import Face, Field, Triple
-from pipeline.kernels.rays import FACES, meet_rays
-from pipeline.kernels.solids import NUMBERS, Shapes
+from pipeline.kernels.tracing.rays import FACES, meet_rays
+from pipeline.kernels.tracing.solids import NUMBERS, Shapes
 
 #: By so much a place beside a leaf is looked at closer: more than float32 errs.
 _MARGIN = 1e-5
@@ -17,7 +17,7 @@ Outline = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """What rays meet of a solid: its kind and the numbers that `pipeline.kernels.solids` has for that."""
+    """What rays meet of a solid: its kind and the numbers that `pipeline.kernels.tracing.solids` has for that."""
 
     kind: int
     numbers: tuple[float, ...]

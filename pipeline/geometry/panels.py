@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.geometry.packing import Packed, shapes
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, constant, triple
-from pipeline.kernels import solids
-from pipeline.kernels.rays import leaves_at
+from pipeline.kernels.tracing import solids
+from pipeline.kernels.tracing.rays import leaves_at
 
 Outline = Literal["arch", "disc", "half_disc"]
 

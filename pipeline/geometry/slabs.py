@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.panels import Sprig
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple, turned
-from pipeline.kernels import solids
+from pipeline.kernels.tracing import solids
 
 #: Slopes: how far the halves of a leaf are folded up along its rib, how much a leaf bends down over its length, and
 #: how leaves lean this way or that.

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple
-from pipeline.kernels import solids
+from pipeline.kernels.tracing import solids
 
 
 class Caster(Protocol):

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.panels import Opening
 from pipeline.geometry.ray import Bounds, Face, Field, Triple, constant, triple, turned
-from pipeline.kernels import solids
+from pipeline.kernels.tracing import solids
 
 
 @dataclass(frozen=True)

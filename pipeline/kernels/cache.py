@@ -59,8 +59,8 @@ def load_kept() -> int:
 
     Takes a second, most of it Numba's own start.
     """
-    for module in pkgutil.iter_modules([str(_ROOM)]):
-        importlib.import_module(f"{_PACKAGE}.{module.name}")
+    for module in pkgutil.walk_packages([str(_ROOM)], f"{_PACKAGE}."):
+        importlib.import_module(module.name)
     for kernel in _kernels:
         for signature in kernel._cache.signatures():
             kernel.compile(signature)
@@ -192,9 +192,8 @@ def _digest(source: Path) -> str:
         if path not in found and path.is_file():
             found[path] = path.read_bytes()
             names = itertools.chain.from_iterable(map(_imported, ast.walk(ast.parse(found[path]))))
-            waiting += [
-                _ROOM / f"{name.removeprefix(_PACKAGE + '.')}.py" for name in names if name.startswith(_PACKAGE)
-            ]
+            inside = (name.removeprefix(f"{_PACKAGE}.").split(".") for name in names if name.startswith(_PACKAGE))
+            waiting += [_ROOM.joinpath(*steps).with_suffix(".py") for steps in inside]
     texts = (found[path] for path in sorted(found, key=lambda path: path.name))
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from pipeline.core.resample import blurred, resize
 from pipeline.geometry.ray import Field
-from pipeline.kernels.resampling import enlarge
-from pipeline.kernels.surfaces import fade
+from pipeline.kernels.image.resampling import enlarge
+from pipeline.kernels.image.surfaces import fade
 from pipeline.scene.layout import FOCAL, Colour, Layout
 from pipeline.scene.trace import FACES, Geometry
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
 from pipeline.geometry.sampling import square_samples, square_to
-from pipeline.kernels.lights import Lamps
+from pipeline.kernels.tracing.lights import Lamps
 from pipeline.scene.layout import Gobo, Layout, Part
 
 #: Canvas heights between the points that a tube shines from: less than its way to the wall, or they show.

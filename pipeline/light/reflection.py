@@ -15,9 +15,9 @@ from pipeline.cutout.contact import contact_line
 from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
-from pipeline.kernels.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down
-from pipeline.kernels.resampling import enlarge
-from pipeline.kernels.surfaces import gather, mix, sum_parts
+from pipeline.kernels.image.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down
+from pipeline.kernels.image.resampling import enlarge
+from pipeline.kernels.image.surfaces import gather, mix, sum_parts
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry, trace
 

@@ -12,8 +12,8 @@ from pipeline.colour.spaces import LUMINANCE
 from pipeline.core.parallel import by_rows
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
-from pipeline.kernels.colours import encode_in_place, roll_off
-from pipeline.kernels.surfaces import repaint
+from pipeline.kernels.colour.colours import encode_in_place, roll_off
+from pipeline.kernels.image.surfaces import repaint
 from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.first_light import FirstLight
 from pipeline.light.reflection import FloorMirror, floor_mirrors

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
-from pipeline.kernels.surfaces import even_cells, upsample
+from pipeline.kernels.image.surfaces import even_cells, upsample
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pipeline.colour.spaces import linear_to_srgb
 from pipeline.core.parallel import by_rows
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
-from pipeline.kernels.texels import coloured
+from pipeline.kernels.texture.texels import coloured
 from pipeline.materials.bokeh import draw_lights
 from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.swatches import Swatches

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pipeline.colour.harmony import to_oklab, tone
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
-from pipeline.kernels.discs import enlarge_onto, paint_discs
+from pipeline.kernels.texture.discs import enlarge_onto, paint_discs
 from pipeline.scene.layout import Colour, Layout
 
 #: Rows that it is drawn at: nothing in it is sharper than this shows.

@@ -12,7 +12,7 @@ from scipy import fft
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
-from pipeline.kernels.spectra import HEIGHTS, INSIDE, WIDTHS, add_scaled, normal_draws, shape
+from pipeline.kernels.texture.spectra import HEIGHTS, INSIDE, WIDTHS, add_scaled, normal_draws, shape
 
 #: How many canvas heights a square tile covers.
 TILE = 1.6

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
-from pipeline.kernels.texels import halved, textured
+from pipeline.kernels.texture.texels import halved, textured
 from pipeline.materials.noise import TILE
 
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from pipeline.geometry.ray import Field
-from pipeline.kernels import finishes
+from pipeline.kernels.texture import finishes
 from pipeline.materials.noise import TILE, Waves, noise, smoothstep, spectrum
 from pipeline.materials.pyramid import Pyramid, filled
 

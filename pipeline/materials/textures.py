@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.core.parallel import by_rows
 from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
-from pipeline.kernels import finishes
+from pipeline.kernels.texture import finishes
 from pipeline.materials.noise import TILE, Waves, noise, spectrum
 from pipeline.materials.pyramid import Pyramid, filled
 from pipeline.materials.stone import concrete, marble, terrazzo
@@ -73,7 +73,7 @@ def _wood(rng: np.random.Generator, n: int) -> Pyramid:
 
 
 def _planks(rng: np.random.Generator, place: Field, width: float, board: int) -> tuple[Field, NDArray[np.int64], int]:
-    """Return what `pipeline.kernels.finishes.board` wants of a board's two planks, and how far down noise is read."""
+    """Return what `finishes.board` wants of a board's two planks, and how far down noise is read."""
     n = place.size
     # Which plank, how far from its butt joint, and how far to the next.
     cuts = ((rng.uniform() + np.array([0.0, rng.uniform(0.4, 0.6)])) * TILE % TILE).astype(np.float32)[:, None]

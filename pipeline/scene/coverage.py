@@ -10,8 +10,8 @@ from pipeline.geometry.casting import windows
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.packing import shapes
 from pipeline.geometry.ray import Field
-from pipeline.kernels.coverage import cover, find_edges, mix
-from pipeline.kernels.rays import FACES
+from pipeline.kernels.tracing.coverage import cover, find_edges, mix
+from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.layout import FOCAL, Layout
 
 #: Columns of slopes at most, and steps away from the camera, that the skyline of dunes is looked for in.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field, Triple
-from pipeline.kernels.rays import FACES as FACES
+from pipeline.kernels.tracing.rays import FACES as FACES
 from pipeline.scene.coverage import Coverage, coverage
 from pipeline.scene.layout import Layout
 

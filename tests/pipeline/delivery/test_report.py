@@ -12,8 +12,9 @@ from PIL import Image
 from scipy.ndimage import minimum_filter
 
 from pipeline.colour.asked import AskedColours
+from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.palette import compare_palette, dominant_colours
-from pipeline.colour.spaces import delta_e00, hex_to_rgb, srgb_to_lab
+from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.spec import Format, Mood, Preset, Rule, Scene, Spec
 from pipeline.core.types import Cutout, Placed
 from pipeline.delivery.encode import encode, to_8_bit

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.colour.spaces import delta_e00, hex_to_rgb, linear_to_srgb, srgb_to_lab
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
 from pipeline.core.spec import SceneKind
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import SHOULDER, exposed, picture, tone_mapped

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.colour.harmony import complete, to_oklab, tone
-from pipeline.colour.spaces import hex_to_rgb, srgb_to_linear
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import srgb_to_linear
 from pipeline.core.spec import SceneKind
 from pipeline.materials.albedo import draw
 from pipeline.scene.composition import compose
