@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from tests.support.browser import REMEDY, Visit, find_browser, open_browser
-from tests.system.test_up import Up
+from tests.support.up import Up
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 LOOKS: dict[str, dict[str, Any]] = {

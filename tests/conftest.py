@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from litestar.testing import TestClient
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from benchmarks.storm import servers
 from pipeline.core.networks import Networks
@@ -16,9 +17,11 @@ from service.database.engine import create_engine
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket
+from service.worker.kernels import use_kept_kernels
 from tests.support.caller import Caller
 from tests.support.databases import database_name, drop_database, migrated_database, migrated_engine
 from tests.support.served import Served, serve
+from tests.support.up import Up
 
 #: The files that take longest, dearest first: dealt last, one would keep a process busy when the others are done.
 DEAREST = (
@@ -26,6 +29,8 @@ DEAREST = (
     "system/test_outages.py",
     "system/test_webhook_processes.py",
     "system/test_up.py",
+    "system/test_studio.py",
+    "system/test_examples.py",
     "system/test_chaos.py",
     "system/test_conformance.py",
     "system/test_crowd.py",
@@ -35,8 +40,13 @@ DEAREST = (
     "service/jobs/test_state_machine.py",
     "pipeline/test_golden.py",
 )
+#: Files that share an installation of processes, and so go to one process of pytest.
+TOGETHER = {
+    "running_up": {"system/test_studio.py", "system/test_examples.py"},
+    "served": {"system/test_client.py", "system/test_batch.py", "system/test_remote_commands.py"},
+}
 #: Fixtures that start a server; a parameter named for one starts it by `getfixturevalue`.
-SERVERS = {"valkey_url", "postgresql_server", "s3_server", "served"}
+SERVERS = {"valkey_url", "postgresql_server", "s3_server", *TOGETHER}
 SERVED = {"postgresql", "s3", "embedded", "production"}
 
 
@@ -57,6 +67,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(name := _file(item), len(order) + (not name.startswith("system/"))))
 
 
+class Dealer(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Deals files to the processes of pytest, those of TOGETHER as if they were one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0].removeprefix("tests/")
+        return next((name for name, files in TOGETHER.items() if file in files), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Dealer:
+    return Dealer(config, log)
+
+
 def _file(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).as_posix()
 
@@ -70,6 +92,8 @@ def clean_environment() -> Iterator[None]:
                 patch.delenv(name)
         # A seventh of the default's time, for all tests in which the network does not matter.
         patch.setenv("BACKDROP_SEGMENTER", "u2netp")
+        # Set-up has compiled the kernels.
+        use_kept_kernels(Settings())
         yield
 
 
@@ -172,6 +196,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """An installation of real processes, one for all files of tests that only call it."""
     with serve(tmp_path_factory.mktemp("served")) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def running_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """`backdrop up` on its embedded default, one for all files of tests that only call it."""
+    up = Up(tmp_path_factory.mktemp("up"))
+    up.start()
+    yield up
+    assert up.stop() == 0
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from benchmarks.picture.sheet import status, write_sheet
 from benchmarks.picture.tables import cutout_tables, halo_tables, palette_tables, swap_tables, tables_of
 from pipeline.compositing.composite import composite
 from pipeline.core.spec import Spec
-from pipeline.geometry.ray import Field
 from pipeline.core.types import Placed, Rgb
+from pipeline.geometry.ray import Field
 from tests.support.still_life import Darkener, jpeg, networks, preset, spec, still_life
 
 

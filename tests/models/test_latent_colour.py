@@ -61,12 +61,9 @@ def test_latents_without_colour_are_refused() -> None:
         fit(rng.uniform(0, 1, (400, 3)), rng.standard_normal((400, 8)))
 
 
-def test_an_autoencoders_colours_are_read_back_and_calibrated_to_the_same_again(vae: Any, colours: ColourMap) -> None:
+def test_an_autoencoders_colours_are_read_back(colours: ColourMap) -> None:
     assert colours.figures["variance"] > 0.9
     assert colours.figures["back"] > 0.7
-    again = calibrate(vae)
-    assert again.figures == colours.figures
-    np.testing.assert_array_equal(again.into, colours.into)
 
 
 def test_patches_cover_the_cube_from_flat_to_gently_textured() -> None:
@@ -112,7 +109,7 @@ def test_the_command_writes_the_map_that_the_generator_then_uses(tmp_path: Path)
     assert done.exit_code == 0, done.output
     assert f"{load(path).figures['back']:.3f}" in done.output
     generator = load_generator(tmp_path / "sdxl-lightning", size=64, weights=tmp_path, latent_colour=True)
-    calibrated = load_generator(tmp_path / "sdxl-lightning", size=64, latent_colour=True)
+    calibrated = load_generator(tmp_path / "sdxl-lightning", size=64, latent_colour=True)  # anew, to the same map
     np.testing.assert_array_equal(paint(generator), paint(calibrated))
     replace(load(path), autoencoder="another").save(path)
     with pytest.raises(ModelFailed, match="another autoencoder"):

@@ -12,7 +12,8 @@ from benchmarks.storm import servers
 from tests.conftest import new_database
 
 
-@pytest.fixture(scope="module", params=["embedded", "production"])
+# At night on the embedded default too: the routes are the same, and the gate takes the stricter database and store.
+@pytest.fixture(scope="module", params=["production", pytest.param("embedded", marks=pytest.mark.nightly)])
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """SQLite, a directory and the embedded Valkey; or PostgreSQL, an S3 server and a Valkey by URL."""
     variables: dict[str, str] = {}

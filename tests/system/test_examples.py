@@ -12,7 +12,7 @@ import pytest
 
 from backdrop_client import Backdrop
 from service.schemas.openapi_samples import load_examples
-from tests.system.test_up import BOTTLE, Up, ended, job_id, upload
+from tests.support.up import BOTTLE, Up, ended, job_id, upload
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = load_examples()
@@ -73,16 +73,8 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    up = Up(tmp_path_factory.mktemp("samples"))
-    up.start()
-    yield up
-    up.stop()
-
-
-@pytest.fixture(scope="module")
-def desk(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    desk = Desk(up, tmp_path_factory.mktemp("desk"))
+def desk(running_up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    desk = Desk(running_up, tmp_path_factory.mktemp("desk"))
     yield desk
     desk.api.close()
 

@@ -91,23 +91,78 @@ def caller(house: Installation, shared: tuple[Installation, Caller]) -> Caller:
     return shared[1]
 
 
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
+    """A disk of 24 MiB; None where we may not mount one."""
+    disk = tmp_path_factory.mktemp("disk")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        yield None
+        return
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture(scope="module")
+def shared_embedded(
+    small_disk: Path | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Installation, Caller]]:
+    home = small_disk or tmp_path_factory.mktemp("embedded")
+    with running_installation("embedded", home, time_limit=60.0) as house, Caller(house) as caller:
+        yield house, caller
+
+
+@pytest.fixture
+def embedded(shared_embedded: tuple[Installation, Caller]) -> Iterator[tuple[Installation, Caller]]:
+    """SQLite and a directory, on a small disk where that can be had."""
+    house, _ = shared_embedded
+    house.all_ready()
+    yield shared_embedded
+    assert house.wrong() == []
+
+
+# The disk. First: once SQLite's log is as long as it gets and is reused, a full disk stops no write.
+
+
+def test_a_disk_that_is_full_costs_nobody_anything(
+    small_disk: Path | None, embedded: tuple[Installation, Caller]
+) -> None:
+    if small_disk is None:
+        pytest.skip("only root, on Linux, may mount a disk that can be filled")
+    house, caller = embedded
+    key, balance = caller.upload(good()), caller.balance
+    running = house.order(telling(Deed.SLOW))
+    house.under_way(running)
+
+    fill(small_disk / "filler")
+    refused = [caller.submit(key), caller.submit(key)]
+    time.sleep(6)
+    (small_disk / "filler").unlink()
+
+    assert [one.status_code for one in refused] == [503, 503], [one.text for one in refused]
+    assert caller.balance == balance
+    assert house.outcome(running) == ("SUCCESS", None)
+    assert caller.outcome(caller.submit(key))[0] == "SUCCESS"
+
+
+def fill(path: Path) -> None:
+    """Write until nothing more goes in."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    assert shutil.disk_usage(path).free == 0
+
+
 # The queue
 
 
 @pytest.mark.parametrize("kind", ["embedded", "production"])
 def test_fifty_jobs_that_wait_when_the_queue_is_flushed_all_end_without_any_help(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+    kind: str, request: pytest.FixtureRequest
 ) -> None:
-    if kind == "production":
-        flush_with_fifty_waiting(request.getfixturevalue("house"))
-        return
-    with running_installation(kind, tmp_path) as house:
-        house.all_ready()
-        flush_with_fifty_waiting(house)
-        assert house.wrong() == []
-
-
-def flush_with_fifty_waiting(house: Installation) -> None:
+    house: Installation = (
+        request.getfixturevalue("house") if kind == "production" else request.getfixturevalue("embedded")[0]
+    )
     busy = house.order(telling(Deed.SLOW))
     house.under_way(busy)
     waiting = [house.order(good(number)) for number in range(50)]
@@ -172,22 +227,22 @@ def test_a_database_that_is_killed_and_comes_back_costs_no_attempt(house: Instal
     assert caller.outcome(caller.submit(key)) == ("SUCCESS", 1)
 
 
-def test_a_database_file_that_is_locked_for_too_long_costs_no_attempt(tmp_path: Path) -> None:
-    with running_installation("embedded", tmp_path, time_limit=60.0) as house, Caller(house) as caller:
-        house.all_ready()
-        key = caller.upload(good())
-        running = house.order(telling(Deed.SLOW))
-        house.under_way(running)
+def test_a_database_file_that_is_locked_for_too_long_costs_no_attempt(
+    embedded: tuple[Installation, Caller],
+) -> None:
+    house, caller = embedded
+    key, balance = caller.upload(good()), caller.balance
+    running = house.order(telling(Deed.SLOW))
+    house.under_way(running)
 
-        with writer_that_hangs(house.settings.home / "backdrop.db", 13.0):
-            refused = caller.submit(key)
+    with writer_that_hangs(house.settings.home / "backdrop.db", 13.0):
+        refused = caller.submit(key)
 
-        assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
-        assert caller.balance == 100
-        assert house.outcome(running) == ("SUCCESS", None)
-        assert house.job(running).attempt == 1
-        assert caller.outcome(caller.submit(key)) == ("SUCCESS", 1)
-        assert house.wrong() == []
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
+    assert caller.balance == balance
+    assert house.outcome(running) == ("SUCCESS", None)
+    assert house.job(running).attempt == 1
+    assert caller.outcome(caller.submit(key)) == ("SUCCESS", 1)
 
 
 @contextmanager
@@ -245,42 +300,6 @@ def test_a_store_that_stays_away_refuses_submits_and_refunds_jobs(house: Install
     assert house.job(accepted).credits_refunded == 1
     assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
     assert caller.balance == balance
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="a disk of its own is mounted as Linux does it")
-def test_a_disk_that_is_full_costs_nobody_anything(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("only root may mount a disk that can be filled")
-    try:
-        with running_installation("embedded", disk, time_limit=60.0) as house, Caller(house) as caller:
-            house.all_ready()
-            key = caller.upload(good())
-            running = house.order(telling(Deed.SLOW))
-            house.under_way(running)
-
-            fill(disk / "filler")
-            refused = [caller.submit(key), caller.submit(key)]
-            time.sleep(6)
-            (disk / "filler").unlink()
-
-            assert [one.status_code for one in refused] == [503, 503], [one.text for one in refused]
-            assert caller.balance == 100
-            assert house.outcome(running) == ("SUCCESS", None)
-            assert caller.outcome(caller.submit(key))[0] == "SUCCESS"
-            assert house.wrong() == []
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def fill(path: Path) -> None:
-    """Write until nothing more goes in."""
-    with path.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"x" * 4096)
-    assert shutil.disk_usage(path).free == 0
 
 
 # Between commit and send

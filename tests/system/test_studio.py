@@ -16,7 +16,7 @@ from service.accounts.clients import Accounts
 from service.database.engine import create_engine
 from service.settings import Settings
 from tests.support.browser import REMEDY, Visit, find_browser, open_browser
-from tests.system.test_up import BOTTLE, Up, ended, grey, job_id
+from tests.support.up import BOTTLE, Up, ended, grey, job_id
 
 #: Small enough for a swap to take some seconds.
 PLACE, PLACE_TITLE = "instagram_landscape", "Instagram landscape post"
@@ -26,16 +26,13 @@ SECONDS = 1000
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    program = find_browser()
-    if program is None:
+def up(request: pytest.FixtureRequest) -> Up:
+    if find_browser() is None:
         if os.environ.get("CI"):  # noqa: TID251  # where a test that is left out goes unseen
             pytest.fail(REMEDY)
         pytest.skip(REMEDY)
-    up = Up(tmp_path_factory.mktemp("studio"))
-    up.start()
-    yield up
-    assert up.stop() == 0
+    up: Up = request.getfixturevalue("running_up")
+    return up
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,14 @@ from service.worker.run import JobRunner
 from tests.support.shop import Shop
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
+#: A spec whose background costs nothing, for what happens round a swap.
+ON_WHITE: dict[str, Any] = {"scene_type": "white", "dominant_colors": []}
+
+
+def small(catalogue: Catalogue, width: int, height: int) -> Catalogue:
+    """The catalogue with open_graph in another size."""
+    place = replace(catalogue.presets["open_graph"], size=(width, height))
+    return replace(catalogue, presets={**catalogue.presets, place.name: place})
 
 
 class Worker:
@@ -51,7 +59,8 @@ class Worker:
             sources=self.sources,
             renders=self.renders,
             registry=ObjectRegistry(engine),
-            catalogue=load_catalogue(),
+            # A fifth of the pixels, where the picture does not matter.
+            catalogue=small(load_catalogue(), 480, 252),
             networks=networks,
             limits=Limits(),
             time_limit=300,
@@ -98,6 +107,7 @@ def worker(engine: sa.Engine, tmp_path: Path, networks: Networks) -> Worker:
 
 
 def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worker: Worker) -> None:
+    worker.runner = replace(worker.runner, catalogue=load_catalogue())
     accepted = worker.order()
     worker.runner.run(accepted.job_id)
 
@@ -216,7 +226,7 @@ def test_a_store_that_refuses_the_render_is_tried_again_and_then_keeps_it(
     worker = Worker(engine, tmp_path, networks)
     store = AwayStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     worker.runner = replace(worker.runner, renders=store)
-    accepted = worker.order()
+    accepted = worker.order(**ON_WHITE)
 
     store.refuse_put = True
     worker.runner.run(accepted.job_id)
@@ -250,15 +260,9 @@ def test_a_picture_is_written_down_before_it_can_be_there(
     store = WatchedStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     store.engine, store.known = engine, []
     worker.runner = replace(worker.runner, renders=store)
-    worker.runner.run(worker.order().job_id)
+    worker.runner.run(worker.order(**ON_WHITE).job_id)
 
     assert store.known == [True]
-
-
-def small(catalogue: Catalogue, width: int, height: int) -> Catalogue:
-    """The catalogue with open_graph in another size."""
-    place = replace(catalogue.presets["open_graph"], size=(width, height))
-    return replace(catalogue, presets={**catalogue.presets, place.name: place})
 
 
 def test_a_job_runs_by_the_catalogue_that_it_was_accepted_under(worker: Worker) -> None:
@@ -292,7 +296,7 @@ def test_a_job_runs_by_the_catalogue_that_it_was_accepted_under(worker: Worker) 
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> None:
-    accepted = worker.order()
+    accepted = worker.order(**ON_WHITE)
     worker.stopping.set()
 
     worker.runner.run(accepted.job_id)
@@ -405,7 +409,7 @@ class CancellingStore(DirectoryBucket):
 def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(worker: Worker, tmp_path: Path) -> None:
     store = CancellingStore(tmp_path / "objects" / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     worker.runner = replace(worker.runner, renders=store)
-    accepted = worker.order()
+    accepted = worker.order(**ON_WHITE)
     store.cancel = lambda: worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
 
     worker.runner.run(accepted.job_id)
