@@ -114,6 +114,11 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
     last = threading.Thread(target=wind_down, daemon=True)
     last.start()
     last.join(settings.stop_grace)
+    if last.is_alive():
+        logger.warning("the queue did not answer within the grace time")
+        # At once: the interpreter's own end takes seconds on a busy host, and the supervisor kills after two.
+        logging.shutdown()
+        os._exit(0)
     return 0
 
 
