@@ -1,8 +1,7 @@
 """A whole installation for tests: its servers, a fleet of real processes, and a client that orders from it."""
 
 import itertools
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +27,7 @@ from service.jobs.records import Job, Render
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry
 from service.storage.buckets import open_buckets
+from tests.support.polling import until
 
 #: Short, so that what waits for them does not take long.
 QUICK: dict[str, Any] = {
@@ -38,14 +38,6 @@ QUICK: dict[str, Any] = {
     "max_attempts": 2,
     "stop_grace": 15.0,
 }
-
-
-def until(reached: Callable[[], Any], timeout: float = 120.0) -> Any:
-    end = time.monotonic() + timeout
-    while not (value := reached()):
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.05)
-    return value
 
 
 class Installation:

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 
 from service.accounts.clients import Accounts
-from tests.support.installation import Installation, running_installation, until
+from tests.support.installation import Installation, running_installation
+from tests.support.polling import until
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ from typing import Any
 import httpx
 import psutil
 from PIL import Image
+
+from tests.support.polling import until
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
 BACKDROP = str(Path(sys.executable).with_name("backdrop"))
@@ -91,14 +91,6 @@ def job_id(api: httpx.Client, data: bytes) -> str:
     answer = submit(api, upload(api, data))
     assert answer.status_code == 202, answer.text
     return str(answer.json()["job_id"])
-
-
-def until(reached: Callable[[], Any], timeout: float = 120.0) -> Any:
-    end = time.monotonic() + timeout
-    while not (value := reached()):
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.05)
-    return value
 
 
 def ended(api: httpx.Client, job: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from service.batch.manifest.state import State
 from service.database.tables import renders
 from service.settings import Settings
 from tests.service.cli.test_cli import run
-from tests.support.installation import until
+from tests.support.polling import until
 from tests.support.served import Served
 
 BACKDROP = str(Path(sys.executable).with_name("backdrop"))

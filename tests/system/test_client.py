@@ -41,7 +41,7 @@ from benchmarks.storm.photos import Deed, bad, good, telling
 from benchmarks.storm.receiver import receiving
 from benchmarks.storm.servers import free_port
 from service.webhooks.endpoints import Webhooks
-from tests.support.installation import until
+from tests.support.polling import until
 from tests.support.served import Served
 from tests.support.unreliable_network import FaultyProxy, cut, faulty_proxy, hang_up, keep_back, lose, refuse, spoil
 

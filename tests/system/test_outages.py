@@ -17,7 +17,8 @@ import pytest
 
 from benchmarks.storm.photos import Deed, good, telling
 from service.accounts.clients import Accounts
-from tests.support.installation import Installation, running_installation, until
+from tests.support.installation import Installation, running_installation
+from tests.support.polling import until
 
 
 class Caller:

@@ -19,7 +19,8 @@ from benchmarks.storm.photos import Deed, bad, good, telling
 from service.database.clock import db_now
 from service.jobs.queue import ACTOR, QUEUE
 from service.settings import Settings
-from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation, until
+from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation
+from tests.support.polling import until
 
 
 @pytest.fixture(scope="module", params=["embedded", "production"])

@@ -28,7 +28,7 @@ from service.jobs.states import FARTHEST, JobStates
 from service.settings import Settings
 from tests.support.caller import Caller, assert_problem
 from tests.support.databases import migrated_database, migrated_engine
-from tests.support.installation import until
+from tests.support.polling import until
 from tests.support.shop import Shop, render
 
 

@@ -21,6 +21,7 @@ from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import AttemptResult, DeliveryState, Outbox
 from service.webhooks.sender import SendResult, WebhookSender
 from tests.support.databases import migrated_database
+from tests.support.polling import until
 from tests.support.shop import Shop, render
 
 WAITING, DELIVERED, FAILED, DROPPED = DeliveryState
@@ -90,13 +91,6 @@ def delivering(loop: DeliveryLoop, *, every: float = 0.05) -> Iterator[None]:
     finally:
         stopping.set()
         thread.join()
-
-
-def until(reached: Callable[[], object], timeout: float = 60.0) -> None:
-    end = time.monotonic() + timeout
-    while not reached():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.05)
 
 
 def attempt(messenger: Messenger, loop: DeliveryLoop) -> None:
@@ -281,7 +275,7 @@ def test_many_sweeps_at_once_send_each_message_once(messenger: Messenger) -> Non
         shops = [messenger.shop(receiver.url, ended=10) for _ in range(4)]
         for _ in range(3):
             sweeps.enter_context(delivering(messenger.loop()))
-        until(lambda: all(WAITING not in messenger.states(shop) for shop in shops))
+        until(lambda: all(WAITING not in messenger.states(shop) for shop in shops), timeout=60)
 
     assert set(Counter(came.id for came in receiver.received).values()) == {1}
     assert len(receiver.received) == 40
@@ -393,7 +387,7 @@ def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
             with pytest.raises(sa.exc.OperationalError):
                 messenger.states(shop)
             let("true")
-            until(lambda: messenger.states(shop) == [DELIVERED])
+            until(lambda: messenger.states(shop) == [DELIVERED], timeout=60)
 
     assert len(receiver.received) == 1
 
