@@ -52,7 +52,7 @@ class Installation:
         self.job_queue = JobQueue(self.settings.queue_url)
         self.worker_registry = WorkerRegistry(self.settings.queue_url)
         self.queue: Any = Redis.from_url(self.settings.queue_url)
-        self.client: Client = Accounts(self.engine).add(f"house-{ULID()}", credits=1000)[0]
+        self.client: Client = Accounts(self.engine).add(f"installation-{ULID()}", credits=1000)[0]
         self._numbers = itertools.count()
 
     def order(self, photo: bytes, *, enqueue: bool = True) -> Accepted:
@@ -151,8 +151,8 @@ def running_installation(
         fleet.sweep(**clock_off_by(clocks[0]))
         for seconds in clocks:
             fleet.worker(**clock_off_by(seconds))
-        house = Installation(made, fleet)
+        running = Installation(made, fleet)
         try:
-            yield house
+            yield running
         finally:
-            house.close()
+            running.close()

@@ -97,7 +97,7 @@ class Shoot:
     def entries(self) -> "Counter[str]":
         """How many debits and refunds the ledger holds."""
         assert self.served is not None
-        accounts = Accounts(self.served.house.engine)
+        accounts = Accounts(self.served.installation.engine)
         _, entries = accounts.credits(accounts.named(self.name).id, latest=1000)
         return Counter(entry.kind for entry in entries)
 
@@ -117,7 +117,7 @@ def outcomes(out: Path) -> list[Made]:
 
 
 def test_a_batch_that_was_killed_half_way_goes_on_and_pays_nothing_twice(served: Served, shoot: Shoot) -> None:
-    served.house.fleet.worker()
+    served.installation.fleet.worker()
     for number in range(40):
         shoot.add(f"{'ab'[number % 2]}/{number}.png", photo(number))
 
@@ -135,7 +135,7 @@ def test_a_batch_that_was_killed_half_way_goes_on_and_pays_nothing_twice(served:
     made = outcomes(shoot.out)
     assert (len(made), len({one.job_id for one in made}), len({one.file for one in made})) == (80, 80, 80)
     assert Counter(one.cutout for one in made) == {"computed": 40, "cached": 40}
-    assert served.house.wrong() == []
+    assert served.installation.wrong() == []
 
 
 def test_ctrl_c_and_sigterm_keep_what_is_done_and_say_how_to_go_on(shoot: Shoot) -> None:
@@ -232,7 +232,7 @@ def test_credits_that_end_are_said_before_and_the_rest_waits_for_a_grant(served:
     assert result.exit_code == 1
     assert "What is left costs 4 credits, and 2 are there" in result.output
     assert Counter(row["error_code"] for row in shoot.rows()) == {"": 2, "insufficient_credits": 2}
-    Accounts(served.house.engine).grant(shoot.name, 2)
+    Accounts(served.installation.engine).grant(shoot.name, 2)
     assert shoot.run(presets="transparent_cutout").exit_code == 0
     assert shoot.entries() == {"grant": 2, "debit": 4}
 
@@ -256,7 +256,7 @@ def test_a_picture_that_the_server_keeps_no_longer_is_made_anew(served: Served, 
     shoot.add("jar.png", photo(31))
     assert shoot.run(presets="transparent_cutout").exit_code == 0
     (first,) = outcomes(shoot.out)
-    with served.house.engine.begin() as connection:
+    with served.installation.engine.begin() as connection:
         connection.execute(renders.delete().where(renders.c.job_id == first.job_id))
     (shoot.out / first.file).unlink()
 

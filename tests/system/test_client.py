@@ -455,7 +455,7 @@ def test_a_download_url_that_has_expired_is_renewed(backdrop: Backdrop, tmp_path
 def test_a_message_of_the_server_is_verified_and_typed(served: Served, backdrop: Backdrop, tmp_path: Path) -> None:
     name = "test_a_message_of_the_server_is_verified_and_typed"
     with receiving() as receiver:
-        hooks = Webhooks(served.house.engine, allow_private=True)
+        hooks = Webhooks(served.installation.engine, allow_private=True)
         _, secret = hooks.register(name, receiver.url)
         render = backdrop.swap_file(good(), tmp_path / "out.png", SPEC)
         message = until(lambda: receiver.received and receiver.received[0], timeout=20)
