@@ -23,9 +23,9 @@ from service.database.tables import deliveries, webhooks
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from tests.service.cli.test_cli import run
-from tests.service.webhooks.test_sender import make_server_context
 from tests.support.databases import migrated_engine
 from tests.support.shop import Shop, render
+from tests.support.webhooks import make_server_context
 
 BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 
