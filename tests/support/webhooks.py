@@ -1,10 +1,13 @@
-"""One message over the wire, and the certificate of a receiver."""
+"""Webhooks for tests: one message over the wire, the certificate of a receiver, the rows of messages."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from service.database.tables import deliveries
 from service.webhooks.addresses import resolve
 from service.webhooks.connection import Resolve
 from service.webhooks.outbox import Delivery
@@ -63,3 +66,11 @@ def make_server_context(folder: Path, name: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
     return context
+
+
+URL = "https://shop.example/hooks"
+
+
+def states(engine: sa.Engine) -> list[str]:
+    with engine.connect() as connection:
+        return list(connection.execute(sa.select(deliveries.c.state).order_by(deliveries.c.id)).scalars())
