@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from service.webhooks.endpoints import Webhooks
 from tests.support.shop import Shop
+from tests.support.webhooks import Messenger
 
 
 @pytest.fixture
@@ -15,3 +16,8 @@ def shop(engine: sa.Engine) -> Shop:
 @pytest.fixture
 def webhooks(engine: sa.Engine) -> Webhooks:
     return Webhooks(engine)
+
+
+@pytest.fixture
+def messenger(engine: sa.Engine) -> Messenger:
+    return Messenger(engine)

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.storm.receiver import receiving
 from service.database.clock import db_now
 from service.database.tables import deliveries
 from service.jobs.records import Claim, JobStatus, LeaseLost
 from service.webhooks.endpoints import Webhooks
-from service.webhooks.outbox import Outbox
+from service.webhooks.outbox import AttemptResult, Outbox
 from tests.support.shop import Shop, render
-from tests.support.webhooks import URL, states
+from tests.support.webhooks import DELIVERED, FAILED, URL, WAITING, Messenger, run, states
 
 
 def bodies(engine: sa.Engine) -> list[Any]:
@@ -181,3 +182,33 @@ def test_messages_that_ended_long_ago_are_deleted_and_no_others(shop: Shop, webh
 
     assert Outbox(shop.engine, lease=60).prune(after=60) == 2
     assert [message.id for message in webhooks.latest(shop.client.name, limit=9)] == ids[2:]
+
+
+def test_an_attempt_whose_sweep_died_is_made_again_when_its_lease_is_over(messenger: Messenger) -> None:
+    with receiving() as receiver:
+        shop = messenger.shop(receiver.url)
+        assert Outbox(messenger.engine, lease=60).claim() is not None, "and then it dies"
+        loop = messenger.loop()
+        loop.run_once(wait=0.1)
+        assert receiver.received == []
+        messenger.rewind()
+        run(loop, lambda: receiver.received)
+
+    (message,) = messenger.messages(shop)
+    assert (message.state, message.attempts) == (DELIVERED, 2)
+
+
+def test_a_sweep_whose_lease_was_taken_over_writes_nothing(messenger: Messenger) -> None:
+    shop = messenger.shop("http://127.0.0.1:1/")
+    outbox = Outbox(messenger.engine, lease=60)
+    slow = outbox.claim()
+    messenger.rewind()
+    quick = outbox.claim()
+    assert slow is not None
+    assert quick is not None
+
+    assert not outbox.record(slow, AttemptResult(FAILED, 500))
+    assert messenger.states(shop) == [WAITING]
+    assert outbox.record(quick, AttemptResult(DELIVERED, 200))
+    assert not outbox.record(quick, AttemptResult(FAILED, 500)), "what is over stays over"
+    assert messenger.states(shop) == [DELIVERED]
