@@ -42,9 +42,9 @@ from service.database.tables import stored_objects
 from service.settings import Settings
 from service.storage.cache import client_caches, folder_cache
 from tests.service.storage.test_cache import Bench, small
-from tests.service.worker.test_run import Worker
 from tests.support.caller import Caller
 from tests.support.still_life import Darkener, by_colour, preset, spec
+from tests.support.worker import Worker
 
 SIDE = 200
 PALETTE = ("#e8d5c4", "#c96f4a", "#2f5d50")

@@ -33,9 +33,9 @@ from service.storage.expiry import Expirer
 from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ExpiredObject, ObjectRegistry
 from service.storage.signing import UrlSigner
-from tests.service.worker.test_run import Worker
 from tests.support.caller import Caller
 from tests.support.still_life import Darkener, by_colour, jpeg, preset, spec, still_life
+from tests.support.worker import Worker
 
 PHOTO = jpeg(still_life(240, 300)[0])
 DAY = 86_400.0
