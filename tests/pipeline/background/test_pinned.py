@@ -41,7 +41,7 @@ from service.database.clock import db_now
 from service.database.tables import stored_objects
 from service.settings import Settings
 from service.storage.cache import client_caches, folder_cache
-from tests.service.storage.test_cache import Bench, small
+from tests.service.storage.test_client_caches import Bench, small
 from tests.support.caller import Caller
 from tests.support.still_life import Darkener, by_colour, preset, spec
 from tests.support.worker import Worker
