@@ -24,7 +24,8 @@ from service.storage.expiry import Expirer
 from service.storage.objects import Bucket
 from service.storage.registry import ExpiredObject, ObjectRegistry
 from tests.support.caller import Caller
-from tests.support.still_life import PHOTO, Counting, Darkener, jpeg, still_life
+from tests.support.products import PALETTE, PRODUCTS
+from tests.support.still_life import PHOTO, Counting, Darkener, by_colour, jpeg, still_life
 from tests.support.worker import Worker
 
 DAY = 86_400.0
@@ -200,3 +201,60 @@ def picture_of(objects: Bucket, caller: Caller, render: dict[str, Any]) -> NDArr
     assert found is not None
     with Image.open(BytesIO(objects.get(found.key, max_bytes=10_000_000))) as picture:
         return np.asarray(picture.convert("RGB"))
+
+
+def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
+    caller: Caller, settings: Settings, http: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = http.app.state.submit
+    monkeypatch.setattr(http.app.state, "submit", replace(submit, catalogue=small(submit.catalogue)))
+    other = Caller(http, settings, f"{caller.client.name}-other"[:100], credits=10)
+    painter = Darkener()
+    worker = Worker(caller.engine, settings.home, Networks(by_colour, painter, {"segmenter": "1", "generator": "1"}))
+    cache_for = client_caches(settings, worker.renders, worker.runner.registry)
+    runner = replace(worker.runner, cache_for=cache_for)
+    came = []
+    for client, data in ((caller, PRODUCTS[0]), (caller, PRODUCTS[5]), (other, PRODUCTS[0])):
+        profile = {"palette": list(PALETTE), "seed_policy": "pinned", "seed": 4}
+        assert http.put("/v1/brands/b", json=profile, headers=client.headers).status_code in {200, 201}
+        body = client.body(
+            source_image_s3_key=client.upload(data, "image/png"), pilot_brand="b", dominant_colors=[], mood="calm"
+        )
+        job = client.submit(body).json()["job_id"]
+        runner.run(job)
+        render = client.get(f"/v1/jobs/{job}").json()["render"]
+        came.append((render["report"]["provenance"]["background"], render["seed"]))
+
+    assert came == [("computed", 4), ("cached", 4), ("computed", 4)]
+    query = sa.select(stored_objects.c.client_id).where(stored_objects.c.bucket == "scenes")
+    with caller.engine.connect() as connection:
+        assert {caller.client.id, other.client.id} <= set(connection.execute(query).scalars())
+
+
+def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: sa.Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+    kept = bench.runner.cache_for
+    assert kept is not None
+    kept(bench.shop.client.id).put("scenes", "one", b"background")
+    bench.cut()
+    with engine.begin() as connection:
+        connection.execute(stored_objects.update().values(used_at=db_now(-2 * 86_400)))
+
+    bench.expire(cutout_age=None, scene_age=3 * 86_400.0)
+    assert bench.wrong() == []
+    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} >= {"cutouts", "scenes"}
+
+    bench.expire(cutout_age=None, scene_age=86_400.0)
+    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} == {"renders", "cutouts"}
+    assert bench.wrong() == []
+
+
+def test_with_no_days_for_backgrounds_only_cut_outs_are_kept(engine: sa.Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path, background_days=0)
+    kept = bench.runner.cache_for
+    assert kept is not None
+    one = kept(bench.shop.client.id)
+    one.put("scenes", "one", b"background")
+    one.put("cutouts", "one", b"cut-out")
+
+    assert (one.get("scenes", "one"), one.get("cutouts", "one")) == (None, b"cut-out")
