@@ -37,8 +37,7 @@ from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, product_box, swap
 from service.storage.cache import folder_cache
-from tests.support.products import PALETTE, PRODUCTS, product
-from tests.support.still_life import Darkener, by_colour, preset, spec
+from tests.support.still_life import PALETTE, PRODUCTS, Darkener, by_colour, preset, product, spec
 
 SIDE = 200
 

@@ -24,8 +24,7 @@ from service.storage.expiry import Expirer
 from service.storage.objects import Bucket
 from service.storage.registry import ExpiredObject, ObjectRegistry
 from tests.support.caller import Caller
-from tests.support.products import PALETTE, PRODUCTS
-from tests.support.still_life import PHOTO, Counting, Darkener, by_colour, jpeg, still_life
+from tests.support.still_life import PALETTE, PHOTO, PRODUCTS, Counting, Darkener, by_colour, jpeg, still_life
 from tests.support.worker import Worker
 
 DAY = 86_400.0
