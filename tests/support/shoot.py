@@ -4,7 +4,6 @@ import csv
 import io
 import signal
 import subprocess
-import sys
 from collections import Counter
 from functools import partial
 from html.parser import HTMLParser
@@ -16,11 +15,10 @@ from click.testing import Result
 from PIL import Image
 
 from service.accounts.clients import Accounts
-from tests.service.cli.test_cli import run
+from tests.support.command_line import BACKDROP, run
 from tests.support.polling import until
 from tests.support.served import Served
 
-BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 PRESETS = ("transparent_cutout", "instagram_landscape")
 
 

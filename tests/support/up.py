@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import httpx
 import psutil
 from PIL import Image
 
+from tests.support.command_line import BACKDROP
 from tests.support.polling import until
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
-BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 
 
 class Up:

@@ -1,6 +1,5 @@
 """What the store may forget, when, and what must never go with it. Both databases, both object stores."""
 
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from service.storage.expiry import DELETE_DELAY, build_expirer
 from service.storage.registry import SourceExpired
 from service.supervisor.processes import ChildProcess
 from tests.support.caller import Caller
+from tests.support.command_line import BACKDROP
 from tests.support.databases import migrated_engine
 from tests.support.shop import render
 from tests.support.warehouse import DAY, Warehouse
@@ -215,7 +215,7 @@ def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired
         warehouse.pass_time(2)
         new = caller.upload()
         caller.engine.dispose()
-    command_line = [str(Path(sys.executable).with_name("backdrop")), "sweep"]
+    command_line = [BACKDROP, "sweep"]
     sweep = ChildProcess("sweep", command_line, environment=settings.environment(), log=tmp_path / "sweep.log")
     try:
         end = time.monotonic() + 60
