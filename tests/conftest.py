@@ -41,10 +41,10 @@ DEAREST = (
     "service/jobs/test_state_machine.py",
     "pipeline/test_golden.py",
 )
-#: Files that share an installation of processes, and so go to one process of pytest.
+#: Files and folders that share an installation of processes, and so go to one process of pytest.
 TOGETHER = {
-    "running_up": {"system/test_studio.py", "system/test_examples.py"},
-    "served": {"system/test_client.py", "system/test_batch.py", "system/test_remote_commands.py"},
+    "running_up": ("system/test_studio.py", "system/test_examples.py"),
+    "served": ("system/client/", "system/test_batch.py", "system/test_remote_commands.py"),
 }
 #: Fixtures that start a server; a parameter named for one starts it by `getfixturevalue`.
 SERVERS = {"valkey_url", "postgresql_server", "s3_server", *TOGETHER}
@@ -73,7 +73,7 @@ class Dealer(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0].removeprefix("tests/")
-        return next((name for name, files in TOGETHER.items() if file in files), file)
+        return next((name for name, places in TOGETHER.items() if file.startswith(places)), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Dealer:
