@@ -23,27 +23,29 @@ from tests.support.databases import database_name, drop_database, migrated_datab
 from tests.support.served import Served, serve
 from tests.support.up import Up
 
-#: The files that take longest, dearest first: dealt last, one would keep a process busy when the others are done.
+#: What takes longest, dearest first, files and folders: dealt last, one would keep a process busy when the others are
+#: done.
 DEAREST = (
     "system/test_workers.py",
     "system/test_outages.py",
     "system/test_webhook_processes.py",
     "system/test_up.py",
-    "system/test_studio.py",
+    "system/studio/",
     "system/test_examples.py",
     "system/test_chaos.py",
     "system/test_conformance.py",
     "system/test_crowd.py",
     "service/api/test_prefer.py",
-    "models/test_models.py",
+    "models/test_segmenter.py",
+    "models/test_generator.py",
     "pipeline/delivery/test_presets.py",
     "service/jobs/test_state_machine.py",
     "pipeline/test_golden.py",
 )
-#: Files that share an installation of processes, and so go to one process of pytest.
+#: Files and folders that share an installation of processes, and so go to one process of pytest.
 TOGETHER = {
-    "running_up": {"system/test_studio.py", "system/test_examples.py"},
-    "served": {"system/test_client.py", "system/test_batch.py", "system/test_remote_commands.py"},
+    "running_up": ("system/studio/", "system/test_examples.py"),
+    "served": ("system/client/", "system/test_batch.py", "system/test_remote_commands.py"),
 }
 #: Fixtures that start a server; a parameter named for one starts it by `getfixturevalue`.
 SERVERS = {"valkey_url", "postgresql_server", "s3_server", *TOGETHER}
@@ -63,8 +65,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(trylast=True)  # after pytest has put those side by side that share a fixture: a file's own order stays
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Deal the dearest files first, then the rest of `system/`, whose tests mostly wait."""
-    order = {name: number for number, name in enumerate(DEAREST)}
-    items.sort(key=lambda item: order.get(name := _file(item), len(order) + (not name.startswith("system/"))))
+    items.sort(key=lambda item: _turn(_file(item)))
+
+
+def _turn(file: str) -> int:
+    named = (number for number, place in enumerate(DEAREST) if file.startswith(place))
+    return next(named, len(DEAREST) + (not file.startswith("system/")))
 
 
 class Dealer(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
@@ -72,7 +78,7 @@ class Dealer(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0].removeprefix("tests/")
-        return next((name for name, files in TOGETHER.items() if file in files), file)
+        return next((name for name, places in TOGETHER.items() if file.startswith(places)), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Dealer:

@@ -30,7 +30,7 @@ from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Generator
 from pipeline.core.resample import resize
-from pipeline.core.spec import Spec
+from pipeline.core.spec import SEED_LIMIT, Spec
 from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import developed, repainted
 from pipeline.materials.swatches import Swatches
@@ -138,7 +138,7 @@ def search(
 
 def seeds(asked: int, count: int) -> list[int]:
     """Return `count` seeds: the asked one, then others that follow from it."""
-    further = np.random.default_rng([asked, 1]).integers(2**31, size=count)
+    further = np.random.default_rng([asked, 1]).integers(SEED_LIMIT, size=count)
     return [asked, *(int(seed) for seed in further[1:])]
 
 

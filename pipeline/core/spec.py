@@ -15,6 +15,8 @@ SceneKind = Literal[
     "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
 ]
 Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric"]
+#: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
+SEED_LIMIT = 2**31
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Spec:
     #: #rrggbb, the first the most present; empty: the scene's own palette.
     palette: tuple[str, ...]
     preset: Preset
-    #: 0 to 2**31 - 1. The same seed and spec give the same background.
+    #: 0 to SEED_LIMIT - 1. The same seed and spec give the same background.
     seed: int
     #: Words of the brand's style, for the prompt only.
     style_words: str = ""

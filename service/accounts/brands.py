@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pipeline.core.spec import SEED_LIMIT
 from service.database.clock import db_now
 from service.database.engine import reader
 from service.database.tables import brands
@@ -98,7 +99,7 @@ class Brands:
         """
         if not may_be_name(name):
             raise BrandNameInvalid(name)
-        drawn = profile.seed if profile.seed is not None else secrets.randbelow(2**31)
+        drawn = profile.seed if profile.seed is not None else secrets.randbelow(SEED_LIMIT)
         pinned = profile.seed_policy is SeedPolicy.PINNED
         values: dict[str, Any] = {
             "palette": list(profile.palette),

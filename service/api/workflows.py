@@ -8,6 +8,7 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter, QueryParameter
 
+from pipeline.core.spec import SEED_LIMIT
 from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
 from service.api.endpoint import endpoint
@@ -74,7 +75,7 @@ async def background_swap_with_spec(
         int | None,
         QueryParameter(
             ge=0,
-            le=2**31 - 1,
+            le=SEED_LIMIT - 1,
             description="The same seed and spec give the same background. Left out: one is drawn.",
             examples=[Example(value=7)],
         ),

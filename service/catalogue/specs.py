@@ -21,7 +21,7 @@ def stored_spec(
 ) -> dict[str, Any]:
     """Return the JSON that `resolve_spec` reads: what was asked, and the catalogue's records of it.
 
-    Colours are #rrggbb, the seed is 0 to 2**31 - 1. Raises ValueError or KeyError for what the catalogue refuses.
+    Colours are #rrggbb, the seed is 0 to SEED_LIMIT - 1. Raises ValueError or KeyError for what the catalogue refuses.
     """
     return {
         "scene_type": scene_type,

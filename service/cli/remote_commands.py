@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.core.spec import SEED_LIMIT
 from service.batch.manifest.outcome import file_name
 from service.cli.remote import remote, remote_options
 
@@ -142,7 +143,9 @@ def show_brand(name: str, as_json: bool, url: str | None, key: str | None) -> No
 @click.option("--color", "colors", multiple=True, help="Up to six, the most present first.")
 @click.option("--word", "words", multiple=True, help="Up to twelve words or short texts of style.")
 @click.option("--pinned/--free", default=False, help="Pinned: the same spec gives the same background each time.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of a pinned brand; drawn once where it is left out.")
+@click.option(
+    "--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="Of a pinned brand; drawn once where it is left out."
+)
 @click.option("--preset", help="Taken where a swap names none.")
 @remote_options
 def set_brand(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.core.spec import SEED_LIMIT
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
 from service.settings import load_remote
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--mood", required=True, help="A mood of `backdrop catalog`, or free text.")
 @click.option("--color", "colors", multiple=True, help="Up to six, the most present first: #rrggbb, a CSS name, rgb().")
 @click.option("--preset", help="An output preset of `backdrop catalog`; default: the brand's.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="The same seed and spec give the same background.")
+@click.option("--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="The same seed and spec give the same background.")
 @click.option("--brand", help="A brand of yours at the server.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.core.spec import Preset
+from pipeline.core.spec import SEED_LIMIT, Preset
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.specs import stored_spec
@@ -18,7 +18,7 @@ class Resolved:
     """A valid request whose photo is there. What a brand gives is filled in."""
 
     request: BackgroundSwapWithSpecRequest
-    #: 0 to 2**31 - 1; None: one is drawn when the job is made.
+    #: 0 to SEED_LIMIT - 1; None: one is drawn when the job is made.
     seed: int | None
     #: The client's brand that `pilot_brand` names; None: it names none.
     brand: Brand | None
@@ -33,7 +33,7 @@ class Resolved:
             mood=self.request.mood,
             dominant_colors=self.request.dominant_colors,
             output_preset=self.preset.name,
-            seed=secrets.randbelow(2**31) if self.seed is None else self.seed,
+            seed=secrets.randbelow(SEED_LIMIT) if self.seed is None else self.seed,
             style_words=self.brand.style_words if self.brand else (),
             pinned=self.brand is not None and self.brand.pinned,
         )

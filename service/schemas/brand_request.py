@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from pipeline.colour.notation import parse_colour
+from pipeline.core.spec import SEED_LIMIT
 from service.accounts.brands import Profile, SeedPolicy
 from service.catalogue.catalogue import Catalogue
 
@@ -57,7 +58,7 @@ class BrandRequest(BaseModel):
     seed: int | None = Field(
         None,
         ge=0,
-        lt=2**31,
+        lt=SEED_LIMIT,
         strict=True,
         description="Of a pinned brand. Left out: the one that it has, or one is drawn.",
     )

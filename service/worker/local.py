@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.colour.notation import parse_colour
 from pipeline.core.provenance import Credentials
-from pipeline.core.spec import Spec
+from pipeline.core.spec import SEED_LIMIT, Spec
 from pipeline.cutout.cache import Cache
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
@@ -41,7 +41,7 @@ def build_spec(
             mood=catalogue.mood(mood).name,
             dominant_colors=[parse_colour(colour) for colour in colours],
             output_preset=preset,
-            seed=secrets.randbelow(2**31) if seed is None else seed,
+            seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
         )
     except ValueError as error:
         raise SpecInvalid(str(error)) from error

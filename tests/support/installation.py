@@ -1,8 +1,7 @@
 """A whole installation for tests: its servers, a fleet of real processes, and a client that orders from it."""
 
 import itertools
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +27,7 @@ from service.jobs.records import Job, Render
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import WorkerRegistry
 from service.storage.buckets import open_buckets
+from tests.support.polling import until
 
 #: Short, so that what waits for them does not take long.
 QUICK: dict[str, Any] = {
@@ -38,14 +38,6 @@ QUICK: dict[str, Any] = {
     "max_attempts": 2,
     "stop_grace": 15.0,
 }
-
-
-def until(reached: Callable[[], Any], timeout: float = 120.0) -> Any:
-    end = time.monotonic() + timeout
-    while not (value := reached()):
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.05)
-    return value
 
 
 class Installation:
@@ -60,7 +52,7 @@ class Installation:
         self.job_queue = JobQueue(self.settings.queue_url)
         self.worker_registry = WorkerRegistry(self.settings.queue_url)
         self.queue: Any = Redis.from_url(self.settings.queue_url)
-        self.client: Client = Accounts(self.engine).add(f"house-{ULID()}", credits=1000)[0]
+        self.client: Client = Accounts(self.engine).add(f"installation-{ULID()}", credits=1000)[0]
         self._numbers = itertools.count()
 
     def order(self, photo: bytes, *, enqueue: bool = True) -> Accepted:
@@ -159,8 +151,8 @@ def running_installation(
         fleet.sweep(**clock_off_by(clocks[0]))
         for seconds in clocks:
             fleet.worker(**clock_off_by(seconds))
-        house = Installation(made, fleet)
+        running = Installation(made, fleet)
         try:
-            yield house
+            yield running
         finally:
-            house.close()
+            running.close()

@@ -9,19 +9,20 @@ from typing import Any
 import httpx
 
 from service.accounts.clients import Accounts
-from tests.support.installation import Installation, running_installation, until
+from tests.support.installation import Installation, running_installation
+from tests.support.polling import until
 
 
 @dataclass(frozen=True)
 class Served:
     """An installation and the address of its API."""
 
-    house: Installation
+    installation: Installation
     url: str
 
     def register(self, name: str, credits: int = 100) -> str:
         """Return the key of a new client."""
-        return Accounts(self.house.engine).add(name, credits=credits)[1]
+        return Accounts(self.installation.engine).add(name, credits=credits)[1]
 
 
 @contextmanager
@@ -29,11 +30,11 @@ def serve(home: Path, **settings: Any) -> Iterator[Served]:
     """Run API, worker and sweep on the embedded default, each a process of its own."""
     # Nothing here is about limits: a busy machine must not run into them.
     patient = {"lease": 20.0, "time_limit": 120.0, "max_attempts": 5, "sweep_every": 1.0, "webhook_allow_private": True}
-    with running_installation("embedded", home, **patient | settings) as house:
-        url = house.fleet.api()
+    with running_installation("embedded", home, **patient | settings) as installation:
+        url = installation.fleet.api()
         until(lambda: _ready(url), timeout=300)
-        house.all_ready()
-        yield Served(house, url)
+        installation.all_ready()
+        yield Served(installation, url)
 
 
 def _ready(url: str) -> bool:

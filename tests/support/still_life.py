@@ -34,11 +34,26 @@ def jpeg(rgb: Rgb8) -> bytes:
     return file.getvalue()
 
 
+#: A small one.
+PHOTO = jpeg(still_life(240, 300)[0])
+
+
 def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """A segmenter: distance from the median colour of the upper border."""
     ground = np.median(image[:4].reshape(-1, 3), axis=0)
     distance = np.linalg.norm(image.astype(np.float32) - ground, axis=2)
     return np.asarray(np.clip((distance - 30) / 60, 0, 1), np.float32)
+
+
+class Counting:
+    """A segmenter that counts its looks."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.looks += 1
+        return by_colour(image)
 
 
 class Darkener:
@@ -112,3 +127,21 @@ def shadow_of(alpha: NDArray[np.float32], layout: Layout, *, cut_below: bool = F
     shadow = cast_shadow(alpha, layout, cut_below=cut_below)
     assert shadow is not None
     return shadow.at(alpha.shape[1], alpha.shape[0])
+
+
+def product(wide: int, tall: int, *, cut: bool = False) -> bytes:
+    """A PNG with a cut-out of its own: an ellipse of that size in a photo's middle, or cut by its left side."""
+    y, x = np.mgrid[:240, :240]
+    middle = 0 if cut else 120
+    alpha = np.clip((1 - ((x - middle) / wide) ** 2 - ((y - 120) / tall) ** 2) * 20, 0, 1)
+    colour = np.array([40 + wide, 30 + tall, 120])
+    file = BytesIO()
+    Image.fromarray(np.dstack([np.broadcast_to(colour, (240, 240, 3)), alpha * 255]).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+#: From a pencil to a plate: a brand's.
+PRODUCTS = [product(wide, tall) for wide, tall in [(12, 110), (30, 110), (45, 90), (60, 100), (80, 80)]]
+PRODUCTS += [product(wide, tall) for wide, tall in [(50, 40), (90, 60), (110, 50), (110, 25), (110, 12)]]
+#: That brand's.
+PALETTE = ("#e8d5c4", "#c96f4a", "#2f5d50")

@@ -5,9 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,10 @@ import httpx
 import psutil
 from PIL import Image
 
+from tests.support.command_line import BACKDROP
+from tests.support.polling import until
+
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
-BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 
 
 class Up:
@@ -91,14 +90,6 @@ def job_id(api: httpx.Client, data: bytes) -> str:
     answer = submit(api, upload(api, data))
     assert answer.status_code == 202, answer.text
     return str(answer.json()["job_id"])
-
-
-def until(reached: Callable[[], Any], timeout: float = 120.0) -> Any:
-    end = time.monotonic() + timeout
-    while not (value := reached()):
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.05)
-    return value
 
 
 def ended(api: httpx.Client, job: str) -> dict[str, Any]:

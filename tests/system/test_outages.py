@@ -17,15 +17,16 @@ import pytest
 
 from benchmarks.storm.photos import Deed, good, telling
 from service.accounts.clients import Accounts
-from tests.support.installation import Installation, running_installation, until
+from tests.support.installation import Installation, running_installation
+from tests.support.polling import until
 
 
 class Caller:
-    """A client at the real API of a house."""
+    """A client at the real API of an installation."""
 
-    def __init__(self, house: Installation) -> None:
-        self.address = house.fleet.api()
-        self.client, key = Accounts(house.engine).add("caller", credits=100)
+    def __init__(self, installation: Installation) -> None:
+        self.address = installation.fleet.api()
+        self.client, key = Accounts(installation.engine).add("caller", credits=100)
         self.api = httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {key}"}, timeout=60)
         until(self.is_ready)
 
@@ -68,25 +69,28 @@ class Caller:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Caller]]:
-    with running_installation("production", tmp_path_factory.mktemp("production")) as house, Caller(house) as caller:
-        yield house, caller
+    with (
+        running_installation("production", tmp_path_factory.mktemp("production")) as installation,
+        Caller(installation) as caller,
+    ):
+        yield installation, caller
 
 
 @pytest.fixture
-def house(shared: tuple[Installation, Caller]) -> Iterator[Installation]:
-    house = shared[0]
-    house.all_ready()
-    yield house
-    for server in house.made.servers:
+def installation(shared: tuple[Installation, Caller]) -> Iterator[Installation]:
+    installation = shared[0]
+    installation.all_ready()
+    yield installation
+    for server in installation.made.servers:
         server.go_on()
         server.start()
-    findings = house.wrong()
+    findings = installation.wrong()
     # What an attempt stored whose database or store went away lies there until it is cleared away.
     assert [finding for finding in findings if finding.rule != "object_has_its_render"] == []
 
 
 @pytest.fixture
-def caller(house: Installation, shared: tuple[Installation, Caller]) -> Caller:
+def caller(installation: Installation, shared: tuple[Installation, Caller]) -> Caller:
     until(shared[1].is_ready)
     return shared[1]
 
@@ -108,17 +112,17 @@ def shared_embedded(
     small_disk: Path | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Installation, Caller]]:
     home = small_disk or tmp_path_factory.mktemp("embedded")
-    with running_installation("embedded", home, time_limit=60.0) as house, Caller(house) as caller:
-        yield house, caller
+    with running_installation("embedded", home, time_limit=60.0) as installation, Caller(installation) as caller:
+        yield installation, caller
 
 
 @pytest.fixture
 def embedded(shared_embedded: tuple[Installation, Caller]) -> Iterator[tuple[Installation, Caller]]:
     """SQLite and a directory, on a small disk where that can be had."""
-    house, _ = shared_embedded
-    house.all_ready()
+    installation, _ = shared_embedded
+    installation.all_ready()
     yield shared_embedded
-    assert house.wrong() == []
+    assert installation.wrong() == []
 
 
 # The disk. First: once SQLite's log is as long as it gets and is reused, a full disk stops no write.
@@ -129,10 +133,10 @@ def test_a_disk_that_is_full_costs_nobody_anything(
 ) -> None:
     if small_disk is None:
         pytest.skip("only root, on Linux, may mount a disk that can be filled")
-    house, caller = embedded
+    installation, caller = embedded
     key, balance = caller.upload(good()), caller.balance
-    running = house.order(telling(Deed.SLOW))
-    house.under_way(running)
+    running = installation.order(telling(Deed.SLOW))
+    installation.under_way(running)
 
     fill(small_disk / "filler")
     refused = [caller.submit(key), caller.submit(key)]
@@ -141,7 +145,7 @@ def test_a_disk_that_is_full_costs_nobody_anything(
 
     assert [one.status_code for one in refused] == [503, 503], [one.text for one in refused]
     assert caller.balance == balance
-    assert house.outcome(running) == ("SUCCESS", None)
+    assert installation.outcome(running) == ("SUCCESS", None)
     assert caller.outcome(caller.submit(key))[0] == "SUCCESS"
 
 
@@ -160,32 +164,32 @@ def fill(path: Path) -> None:
 def test_fifty_jobs_that_wait_when_the_queue_is_flushed_all_end_without_any_help(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
-    house: Installation = (
-        request.getfixturevalue("house") if kind == "production" else request.getfixturevalue("embedded")[0]
+    installation: Installation = (
+        request.getfixturevalue("installation") if kind == "production" else request.getfixturevalue("embedded")[0]
     )
     # So slow that fifty are ordered meanwhile.
-    busy = [house.order(telling(Deed.SLOW)) for _ in range(4)]
-    house.under_way(busy[0])
-    waiting = [house.order(good(number)) for number in range(50)]
-    assert house.job_queue.size() >= 50
+    busy = [installation.order(telling(Deed.SLOW)) for _ in range(4)]
+    installation.under_way(busy[0])
+    waiting = [installation.order(good(number)) for number in range(50)]
+    assert installation.job_queue.size() >= 50
 
-    house.queue.flushall()
-    assert house.job_queue.size() == 0
+    installation.queue.flushall()
+    assert installation.job_queue.size() == 0
 
-    assert [house.outcome(one) for one in [*busy, *waiting]] == [("SUCCESS", None)] * 54
-    assert [house.job(one).attempt for one in [*busy, *waiting]] == [1] * 54
+    assert [installation.outcome(one) for one in [*busy, *waiting]] == [("SUCCESS", None)] * 54
+    assert [installation.job(one).attempt for one in [*busy, *waiting]] == [1] * 54
 
 
-def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(house: Installation, caller: Caller) -> None:
+def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(installation: Installation, caller: Caller) -> None:
     keys = [caller.upload(good(number)) for number in range(6)]
     running = caller.submit(caller.upload(telling(Deed.SLOW)))
     before = [caller.submit(key) for key in keys[:3]]
-    house.made.queue.kill()
-    shutil.rmtree(house.settings.home / "valkey")
+    installation.made.queue.kill()
+    shutil.rmtree(installation.settings.home / "valkey")
 
     during = [caller.submit(key) for key in keys[3:]]
     time.sleep(2)
-    house.made.queue.start()
+    installation.made.queue.start()
 
     assert [caller.outcome(one)[0] for one in [running, *before, *during]] == ["SUCCESS"] * 7
 
@@ -193,56 +197,58 @@ def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(house: Insta
 # The database
 
 
-def test_a_database_that_hangs_for_longer_than_a_lease_costs_no_attempt(house: Installation, caller: Caller) -> None:
-    assert house.made.database is not None
+def test_a_database_that_hangs_for_longer_than_a_lease_costs_no_attempt(
+    installation: Installation, caller: Caller
+) -> None:
+    assert installation.made.database is not None
     key = caller.upload(good())
-    running = [house.order(telling(Deed.SLOW)), house.order(good())]
-    house.under_way(running[0])
+    running = [installation.order(telling(Deed.SLOW)), installation.order(good())]
+    installation.under_way(running[0])
 
-    house.made.database.pause()
-    time.sleep(house.settings.lease + 2)
-    house.made.database.go_on()
+    installation.made.database.pause()
+    time.sleep(installation.settings.lease + 2)
+    installation.made.database.go_on()
 
-    assert [house.outcome(one) for one in running] == [("SUCCESS", None)] * 2
-    assert [house.job(one).attempt for one in running] == [1, 1]
+    assert [installation.outcome(one) for one in running] == [("SUCCESS", None)] * 2
+    assert [installation.job(one).attempt for one in running] == [1, 1]
     assert caller.outcome(caller.submit(key))[0] == "SUCCESS"
 
 
-def test_a_database_that_is_killed_and_comes_back_costs_no_attempt(house: Installation, caller: Caller) -> None:
-    assert house.made.database is not None
+def test_a_database_that_is_killed_and_comes_back_costs_no_attempt(installation: Installation, caller: Caller) -> None:
+    assert installation.made.database is not None
     key, balance = caller.upload(good()), caller.balance
-    running = house.order(telling(Deed.SLOW))
-    house.under_way(running)
+    running = installation.order(telling(Deed.SLOW))
+    installation.under_way(running)
 
-    house.made.database.kill()
+    installation.made.database.kill()
     refused = caller.submit(key)
-    time.sleep(house.settings.lease + 2)
-    house.made.database.start()
+    time.sleep(installation.settings.lease + 2)
+    installation.made.database.start()
     until(caller.is_ready)
 
     assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
     assert refused.headers["retry-after"] == "5"
     assert caller.balance == balance
-    assert house.outcome(running) == ("SUCCESS", None)
-    assert house.job(running).attempt == 1
+    assert installation.outcome(running) == ("SUCCESS", None)
+    assert installation.job(running).attempt == 1
     assert caller.outcome(caller.submit(key)) == ("SUCCESS", 1)
 
 
 def test_a_database_file_that_is_locked_for_too_long_costs_no_attempt(
     embedded: tuple[Installation, Caller],
 ) -> None:
-    house, caller = embedded
+    installation, caller = embedded
     key, balance = caller.upload(good()), caller.balance
-    running = house.order(telling(Deed.SLOW))
-    house.under_way(running)
+    running = installation.order(telling(Deed.SLOW))
+    installation.under_way(running)
 
-    with writer_that_hangs(house.settings.home / "backdrop.db", 13.0):
+    with writer_that_hangs(installation.settings.home / "backdrop.db", 13.0):
         refused = caller.submit(key)
 
     assert (refused.status_code, refused.json()["code"]) == (503, "database_unavailable")
     assert caller.balance == balance
-    assert house.outcome(running) == ("SUCCESS", None)
-    assert house.job(running).attempt == 1
+    assert installation.outcome(running) == ("SUCCESS", None)
+    assert installation.job(running).attempt == 1
     assert caller.outcome(caller.submit(key)) == ("SUCCESS", 1)
 
 
@@ -262,43 +268,43 @@ def writer_that_hangs(database: Path, seconds: float) -> Iterator[None]:
 # The store
 
 
-def test_a_store_that_is_slow_costs_no_attempt(house: Installation) -> None:
-    assert house.made.store is not None
-    accepted = house.order(telling(Deed.SLOW))
-    house.under_way(accepted)
+def test_a_store_that_is_slow_costs_no_attempt(installation: Installation) -> None:
+    assert installation.made.store is not None
+    accepted = installation.order(telling(Deed.SLOW))
+    installation.under_way(accepted)
 
-    house.made.store.pause()
+    installation.made.store.pause()
     time.sleep(5)
-    house.made.store.go_on()
+    installation.made.store.go_on()
 
-    assert house.outcome(accepted) == ("SUCCESS", None)
-    assert house.job(accepted).attempt == 1
-
-
-def test_a_store_that_is_away_when_the_render_is_written_is_tried_again(house: Installation) -> None:
-    assert house.made.store is not None
-    accepted = house.order(telling(Deed.SLOW))
-    house.under_way(accepted)
-
-    house.made.store.kill()
-    until(lambda: house.job(accepted).stage is None)
-    house.made.store.start()
-
-    assert house.outcome(accepted) == ("SUCCESS", None)
-    assert house.job(accepted).attempt == 2
+    assert installation.outcome(accepted) == ("SUCCESS", None)
+    assert installation.job(accepted).attempt == 1
 
 
-def test_a_store_that_stays_away_refuses_submits_and_refunds_jobs(house: Installation, caller: Caller) -> None:
-    assert house.made.store is not None
+def test_a_store_that_is_away_when_the_render_is_written_is_tried_again(installation: Installation) -> None:
+    assert installation.made.store is not None
+    accepted = installation.order(telling(Deed.SLOW))
+    installation.under_way(accepted)
+
+    installation.made.store.kill()
+    until(lambda: installation.job(accepted).stage is None)
+    installation.made.store.start()
+
+    assert installation.outcome(accepted) == ("SUCCESS", None)
+    assert installation.job(accepted).attempt == 2
+
+
+def test_a_store_that_stays_away_refuses_submits_and_refunds_jobs(installation: Installation, caller: Caller) -> None:
+    assert installation.made.store is not None
     key, balance = caller.upload(good()), caller.balance
-    accepted = house.order(telling(Deed.SLOW))
-    house.under_way(accepted)
+    accepted = installation.order(telling(Deed.SLOW))
+    installation.under_way(accepted)
 
-    house.made.store.kill()
+    installation.made.store.kill()
     refused = caller.submit(key)
 
-    assert house.outcome(accepted) == ("FAILURE", "store_unavailable")
-    assert house.job(accepted).credits_refunded == 1
+    assert installation.outcome(accepted) == ("FAILURE", "store_unavailable")
+    assert installation.job(accepted).credits_refunded == 1
     assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
     assert caller.balance == balance
 
@@ -306,12 +312,12 @@ def test_a_store_that_stays_away_refuses_submits_and_refunds_jobs(house: Install
 # Between commit and send
 
 
-def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(house: Installation, caller: Caller) -> None:
+def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(installation: Installation, caller: Caller) -> None:
     # The queue server of the API that is killed takes connections and never answers: there it stands when it is killed.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        address = house.fleet.api(BACKDROP_QUEUE_URL=url)
-        member = house.fleet.members[-1]
+        address = installation.fleet.api(BACKDROP_QUEUE_URL=url)
+        member = installation.fleet.members[-1]
         live = f"{address}/health/live"
 
         def is_live() -> bool:
@@ -343,7 +349,7 @@ def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(house: Insta
         until(lambda: caller.balance == balance - 1)
         member.part.stop(0)
         thread.join()
-        house.fleet.members.remove(member)
+        installation.fleet.members.remove(member)
 
     assert isinstance(answers[0], httpx.HTTPError), "nobody got an answer"
     (entry,) = [one for one in caller.api.get("/v1/credits").json()["entries"][:1] if one["kind"] == "debit"]

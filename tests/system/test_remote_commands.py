@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from benchmarks.storm.photos import Deed, bad, good, telling
-from tests.service.cli.test_cli import run
+from tests.support.command_line import run
 from tests.support.served import Served
 
 Command = Callable[..., Result]

@@ -14,7 +14,8 @@ from PIL import Image
 
 from benchmarks.storm import servers
 from tests.conftest import new_database
-from tests.support.up import BACKDROP, BOTTLE, Up, ended, grey, job_id, submit, under_way, upload
+from tests.support.command_line import BACKDROP
+from tests.support.up import BOTTLE, Up, ended, grey, job_id, submit, under_way, upload
 
 
 @pytest.fixture(scope="module", params=["embedded", "production"])

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,12 +21,10 @@ from service.database.engine import create_engine, reader
 from service.database.tables import deliveries, webhooks
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
-from tests.service.cli.test_cli import run
-from tests.service.webhooks.test_sender import make_server_context
+from tests.support.command_line import BACKDROP, run
 from tests.support.databases import migrated_engine
 from tests.support.shop import Shop, render
-
-BACKDROP = str(Path(sys.executable).with_name("backdrop"))
+from tests.support.webhooks import make_server_context
 
 
 class Sweep:

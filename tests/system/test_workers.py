@@ -19,77 +19,78 @@ from benchmarks.storm.photos import Deed, bad, good, telling
 from service.database.clock import db_now
 from service.jobs.queue import ACTOR, QUEUE
 from service.settings import Settings
-from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation, until
+from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation
+from tests.support.polling import until
 
 
 @pytest.fixture(scope="module", params=["embedded", "production"])
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One host with SQLite; or several on PostgreSQL, whose clocks are a minute before and a minute behind."""
     clocks = (60, -60) if request.param == "production" else (0, 0)
-    with running_installation(request.param, tmp_path_factory.mktemp(request.param), clocks=clocks) as house:
-        yield house
+    with running_installation(request.param, tmp_path_factory.mktemp(request.param), clocks=clocks) as installation:
+        yield installation
 
 
 @pytest.fixture
-def house(shared: Installation) -> Iterator[Installation]:
+def installation(shared: Installation) -> Iterator[Installation]:
     shared.all_ready()
     yield shared
     assert shared.wrong() == []
 
 
-def test_good_and_bad_photos_end_as_they_should(house: Installation) -> None:
-    fine = [house.order(good(number)) for number in range(3)]
-    unusable = {code: house.order(data) for code, data in bad().items()}
+def test_good_and_bad_photos_end_as_they_should(installation: Installation) -> None:
+    fine = [installation.order(good(number)) for number in range(3)]
+    unusable = {code: installation.order(data) for code, data in bad().items()}
 
-    assert [house.outcome(one) for one in fine] == [("SUCCESS", None)] * 3
+    assert [installation.outcome(one) for one in fine] == [("SUCCESS", None)] * 3
     for code, one in unusable.items():
-        assert house.outcome(one) == ("FAILURE", code)
-        assert (house.job(one).attempt, house.job(one).credits_refunded) == (1, 1)
+        assert installation.outcome(one) == ("FAILURE", code)
+        assert (installation.job(one).attempt, installation.job(one).credits_refunded) == (1, 1)
 
 
-def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(house: Installation) -> None:
-    accepted = house.order(telling(Deed.SLOW))
-    house.under_way(accepted)
-    worker = house.taken_by(accepted)
+def test_a_worker_that_is_killed_is_replaced_and_its_job_ends(installation: Installation) -> None:
+    accepted = installation.order(telling(Deed.SLOW))
+    installation.under_way(accepted)
+    worker = installation.taken_by(accepted)
     killed = process_of(worker)
 
     killed.send_signal(signal.SIGKILL)
 
-    assert house.outcome(accepted) == ("SUCCESS", None)
-    assert house.job(accepted).attempt == 2
+    assert installation.outcome(accepted) == ("SUCCESS", None)
+    assert installation.job(accepted).attempt == 2
     assert until(lambda: worker.process) != killed
 
 
-def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(house: Installation) -> None:
-    accepted = house.order(telling(Deed.SLOW))
-    house.under_way(accepted)
-    process = process_of(house.taken_by(accepted))
+def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(installation: Installation) -> None:
+    accepted = installation.order(telling(Deed.SLOW))
+    installation.under_way(accepted)
+    process = process_of(installation.taken_by(accepted))
     told = time.monotonic()
 
     process.send_signal(signal.SIGTERM)
-    process.wait(house.settings.stop_grace + 5)
+    process.wait(installation.settings.stop_grace + 5)
 
-    assert time.monotonic() - told < house.settings.stop_grace
-    assert house.outcome(accepted) == ("SUCCESS", None)
-    assert house.job(accepted).attempt == 1, "being told to stop is not the job's fault"
-
-
-def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(house: Installation) -> None:
-    before = [process_of(worker).pid for worker in house.workers]
-
-    accepted = house.order(telling(Deed.HUNGRY))
-
-    assert house.outcome(accepted) == ("FAILURE", "out_of_memory")
-    assert (house.job(accepted).attempt, house.job(accepted).credits_refunded) == (2, 1)
-    assert [process_of(worker).pid for worker in house.workers] == before
+    assert time.monotonic() - told < installation.settings.stop_grace
+    assert installation.outcome(accepted) == ("SUCCESS", None)
+    assert installation.job(accepted).attempt == 1, "being told to stop is not the job's fault"
 
 
-def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_one_is_served(house: Installation) -> None:
-    accepted = house.order(telling(Deed.KILLED))
+def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(installation: Installation) -> None:
+    before = [process_of(worker).pid for worker in installation.workers]
 
-    assert house.outcome(accepted) == ("FAILURE", "worker_lost")
-    assert (house.job(accepted).attempt, house.job(accepted).credits_refunded) == (2, 1)
-    assert house.outcome(house.order(good())) == ("SUCCESS", None)
+    accepted = installation.order(telling(Deed.HUNGRY))
+
+    assert installation.outcome(accepted) == ("FAILURE", "out_of_memory")
+    assert (installation.job(accepted).attempt, installation.job(accepted).credits_refunded) == (2, 1)
+    assert [process_of(worker).pid for worker in installation.workers] == before
+
+
+def test_a_job_that_gets_every_worker_killed_is_refunded_and_the_next_one_is_served(installation: Installation) -> None:
+    accepted = installation.order(telling(Deed.KILLED))
+
+    assert installation.outcome(accepted) == ("FAILURE", "worker_lost")
+    assert (installation.job(accepted).attempt, installation.job(accepted).credits_refunded) == (2, 1)
+    assert installation.outcome(installation.order(good())) == ("SUCCESS", None)
 
 
 def message(redis_id: Any, **changes: Any) -> bytes:
@@ -105,7 +106,7 @@ def message(redis_id: Any, **changes: Any) -> bytes:
     return json.dumps(fields | changes).encode()
 
 
-def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(house: Installation) -> None:
+def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(installation: Installation) -> None:
     poison = [
         b"",
         b"\xff\x00 no message",
@@ -124,71 +125,76 @@ def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(house:
         message("p14", args=[str(ULID())]),  # well made, for a job that never was
         message("p15", args=["'; DROP TABLE jobs; --"]),
     ]
-    before = [process_of(worker).pid for worker in house.workers]
+    before = [process_of(worker).pid for worker in installation.workers]
     for number, data in enumerate(poison):
-        house.queue.hset(f"dramatiq:{QUEUE}.msgs", f"p{number}", data)
-        house.queue.rpush(f"dramatiq:{QUEUE}", f"p{number}")
-    house.queue.rpush(f"dramatiq:{QUEUE}", "an id without its message")
+        installation.queue.hset(f"dramatiq:{QUEUE}.msgs", f"p{number}", data)
+        installation.queue.rpush(f"dramatiq:{QUEUE}", f"p{number}")
+    installation.queue.rpush(f"dramatiq:{QUEUE}", "an id without its message")
 
-    accepted = house.order(good())
+    accepted = installation.order(good())
 
-    assert house.outcome(accepted) == ("SUCCESS", None)
+    assert installation.outcome(accepted) == ("SUCCESS", None)
     until(
-        lambda: not {f"p{number}".encode() for number in range(16)} & set(house.queue.hkeys(f"dramatiq:{QUEUE}.msgs"))
+        lambda: (
+            not {f"p{number}".encode() for number in range(16)}
+            & set(installation.queue.hkeys(f"dramatiq:{QUEUE}.msgs"))
+        )
     )
-    assert house.queue.zcard(f"dramatiq:{QUEUE}.XQ") == 14, "fourteen are kept aside, and two were ours"
-    assert [process_of(worker).pid for worker in house.workers] == before
-    house.queue.delete(f"dramatiq:{QUEUE}.XQ", f"dramatiq:{QUEUE}.XQ.msgs")
+    assert installation.queue.zcard(f"dramatiq:{QUEUE}.XQ") == 14, "fourteen are kept aside, and two were ours"
+    assert [process_of(worker).pid for worker in installation.workers] == before
+    installation.queue.delete(f"dramatiq:{QUEUE}.XQ", f"dramatiq:{QUEUE}.XQ.msgs")
 
 
-def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(house: Installation) -> None:
-    accepted = house.order(telling(Deed.SLOW), enqueue=False)
+def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(installation: Installation) -> None:
+    accepted = installation.order(telling(Deed.SLOW), enqueue=False)
     for _ in range(6):
-        house.job_queue.enqueue(accepted.job_id)
+        installation.job_queue.enqueue(accepted.job_id)
 
-    assert house.outcome(accepted) == ("SUCCESS", None)
-    assert house.job(accepted).attempt == 1
+    assert installation.outcome(accepted) == ("SUCCESS", None)
+    assert installation.job(accepted).attempt == 1
     said = f"job {accepted.job_id}: nothing to do"
-    until(lambda: sum(house.fleet.log(worker.name).read_text().count(said) for worker in house.workers) >= 5)
+    until(
+        lambda: sum(installation.fleet.log(worker.name).read_text().count(said) for worker in installation.workers) >= 5
+    )
 
 
-def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(house: Installation) -> None:
+def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(installation: Installation) -> None:
     """As when the line to the queue breaks under the answer: the server has given the message, and nobody has it."""
-    accepted = house.order(good(), enqueue=False)
+    accepted = installation.order(good(), enqueue=False)
     redis_id = f"{accepted.job_id}:x"
-    (broker, *_) = house.queue.zrange("dramatiq:__heartbeats__", -1, -1)
-    house.queue.hset(f"dramatiq:{QUEUE}.msgs", redis_id, message(redis_id, args=[accepted.job_id]))
-    house.queue.sadd(f"dramatiq:__acks__.{broker.decode()}.{QUEUE}", redis_id)
+    (broker, *_) = installation.queue.zrange("dramatiq:__heartbeats__", -1, -1)
+    installation.queue.hset(f"dramatiq:{QUEUE}.msgs", redis_id, message(redis_id, args=[accepted.job_id]))
+    installation.queue.sadd(f"dramatiq:__acks__.{broker.decode()}.{QUEUE}", redis_id)
 
-    assert house.outcome(accepted, timeout=30) == ("SUCCESS", None)
+    assert installation.outcome(accepted, timeout=30) == ("SUCCESS", None)
 
 
-def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(house: Installation) -> None:
-    accepted = house.order(telling(Deed.SLOW))
-    house.under_way(accepted)
-    slow = house.taken_by(accepted)
+def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(installation: Installation) -> None:
+    accepted = installation.order(telling(Deed.SLOW))
+    installation.under_way(accepted)
+    slow = installation.taken_by(accepted)
     process_of(slow).send_signal(signal.SIGSTOP)
-    until(lambda: house.job(accepted).attempt == 2)
+    until(lambda: installation.job(accepted).attempt == 2)
     process_of(slow).send_signal(signal.SIGCONT)
     dropped = f"job {accepted.job_id}: lease lost, attempt 1 dropped"
-    until(lambda: dropped in house.fleet.log(slow.name).read_text())
+    until(lambda: dropped in installation.fleet.log(slow.name).read_text())
 
-    assert house.outcome(accepted) == ("SUCCESS", None)
-    assert house.job(accepted).attempt == 2
+    assert installation.outcome(accepted) == ("SUCCESS", None)
+    assert installation.job(accepted).attempt == 2
 
 
-def test_times_are_the_databases_whatever_the_hosts_clocks_say(house: Installation) -> None:
-    if house.made.database is None:
+def test_times_are_the_databases_whatever_the_hosts_clocks_say(installation: Installation) -> None:
+    if installation.made.database is None:
         pytest.skip("SQLite's clock is that of its only host: no two clocks can disagree")
     if not clock_off_by(60):
         pytest.skip("libfaketime, which sets a process's clock off, has no wheel for this system")
-    accepted = [house.order(telling(Deed.SLOW)) for _ in range(2)]
+    accepted = [installation.order(telling(Deed.SLOW)) for _ in range(2)]
     for one in accepted:
-        house.under_way(one)
-    logged = [house.fleet.log(house.taken_by(one).name).read_text().splitlines()[-1] for one in accepted]
+        installation.under_way(one)
+    logged = [installation.fleet.log(installation.taken_by(one).name).read_text().splitlines()[-1] for one in accepted]
     said = [datetime.strptime(line[:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) for line in logged]
-    jobs = [house.ended(one) for one in accepted]
-    with house.engine.connect() as connection:
+    jobs = [installation.ended(one) for one in accepted]
+    with installation.engine.connect() as connection:
         now = connection.execute(sa.select(db_now())).scalar_one()
 
     assert abs((said[0] - said[1]).total_seconds()) > 100, "the two workers disagree by two minutes"
@@ -206,58 +212,58 @@ def test_times_are_the_databases_whatever_the_hosts_clocks_say(house: Installati
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A time limit that a slow photo keeps on a busy machine too, and a grace time that is soon over."""
     home = tmp_path_factory.mktemp("impatient")
-    with running_installation("embedded", home, clocks=(0, 0), time_limit=5.0, stop_grace=4.0) as house:
-        yield house
+    with running_installation("embedded", home, clocks=(0, 0), time_limit=5.0, stop_grace=4.0) as installation:
+        yield installation
 
 
 def test_steps_that_hang_in_a_c_call_end_their_workers_and_are_refunded(impatient: Installation) -> None:
-    house = impatient
-    house.all_ready()
-    hung = [house.order(telling(Deed.HUNG)), house.order(telling(Deed.STUCK))]
+    installation = impatient
+    installation.all_ready()
+    hung = [installation.order(telling(Deed.HUNG)), installation.order(telling(Deed.STUCK))]
 
-    assert [house.outcome(one) for one in hung] == [("FAILURE", "worker_lost")] * 2
-    assert [house.job(one).credits_refunded for one in hung] == [1, 1]
-    logs = "".join(house.fleet.log(worker.name).read_text() for worker in house.workers)
+    assert [installation.outcome(one) for one in hung] == [("FAILURE", "worker_lost")] * 2
+    assert [installation.job(one).credits_refunded for one in hung] == [1, 1]
+    logs = "".join(installation.fleet.log(worker.name).read_text() for worker in installation.workers)
     assert logs.count("Timeout (") == 4, "each attempt ends with the threads' stacks in the log"
-    assert house.outcome(house.order(good())) == ("SUCCESS", None)
-    assert house.wrong() == []
+    assert installation.outcome(installation.order(good())) == ("SUCCESS", None)
+    assert installation.wrong() == []
 
 
 def test_a_worker_stops_within_its_grace_time_although_the_queue_hangs(impatient: Installation) -> None:
-    house = impatient
-    house.all_ready()
-    accepted = house.order(telling(Deed.SLOW))
-    house.under_way(accepted)
-    process = process_of(house.taken_by(accepted))
-    house.made.queue.pause()
+    installation = impatient
+    installation.all_ready()
+    accepted = installation.order(telling(Deed.SLOW))
+    installation.under_way(accepted)
+    process = process_of(installation.taken_by(accepted))
+    installation.made.queue.pause()
     told = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    process.wait(house.settings.stop_grace + 5)
+    process.wait(installation.settings.stop_grace + 5)
     took = time.monotonic() - told
-    job = house.job(accepted)
-    house.made.queue.go_on()
+    job = installation.job(accepted)
+    installation.made.queue.go_on()
 
-    assert took < house.settings.stop_grace + 2
+    assert took < installation.settings.stop_grace + 2
     assert (job.status, job.attempt) == ("IN_PROGRESS", 0), "it was handed back"
-    assert house.outcome(accepted) == ("SUCCESS", None)
+    assert installation.outcome(accepted) == ("SUCCESS", None)
 
 
-# A house of its own
+# An installation of its own
 
 
 @pytest.mark.nightly  # the mechanism, with QUICK's settings: test_a_worker_that_is_killed_is_replaced_and_its_job_ends
 def test_by_default_a_job_whose_worker_is_killed_starts_again_within_thirty_seconds(tmp_path: Path) -> None:
     default = Settings(home=tmp_path)
     as_shipped = {name: getattr(default, name) for name in QUICK}
-    with running_installation("embedded", tmp_path, **as_shipped) as house:
-        house.all_ready()
-        accepted = house.order(telling(Deed.SLOW))
-        house.under_way(accepted)
-        process_of(house.workers[0]).send_signal(signal.SIGKILL)
+    with running_installation("embedded", tmp_path, **as_shipped) as installation:
+        installation.all_ready()
+        accepted = installation.order(telling(Deed.SLOW))
+        installation.under_way(accepted)
+        process_of(installation.workers[0]).send_signal(signal.SIGKILL)
         killed = time.monotonic()
-        until(lambda: house.job(accepted).attempt == 2, timeout=60)
+        until(lambda: installation.job(accepted).attempt == 2, timeout=60)
         took = time.monotonic() - killed
 
         print(f"started again {took:.1f} s after its worker was killed")
         assert took < 30
-        assert house.outcome(accepted) == ("SUCCESS", None)
+        assert installation.outcome(accepted) == ("SUCCESS", None)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipeline.colour.notation import parse_colour
+from pipeline.core.spec import SEED_LIMIT
 
 
 class OrderInvalid(ValueError):
@@ -56,7 +57,7 @@ def _is_colour(value: Any) -> Any:
 
 Text = Annotated[str, Field(min_length=1, max_length=120)]
 Colours = Annotated[list[Annotated[str, BeforeValidator(_is_colour)]], Field(max_length=6)]
-Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT, strict=True)]
 
 
 class _Photo(BaseModel):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import maximum_filter
@@ -37,33 +36,10 @@ from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, product_box, swap
-from service.database.clock import db_now
-from service.database.tables import stored_objects
-from service.settings import Settings
-from service.storage.cache import client_caches, folder_cache
-from tests.service.storage.test_cache import Bench, small
-from tests.service.worker.test_run import Worker
-from tests.support.caller import Caller
-from tests.support.still_life import Darkener, by_colour, preset, spec
+from service.storage.cache import folder_cache
+from tests.support.still_life import PALETTE, PRODUCTS, Darkener, by_colour, preset, product, spec
 
 SIDE = 200
-PALETTE = ("#e8d5c4", "#c96f4a", "#2f5d50")
-
-
-def product(wide: int, tall: int, *, cut: bool = False) -> bytes:
-    """A PNG with a cut-out of its own: an ellipse of that size in a photo's middle, or cut by its left side."""
-    y, x = np.mgrid[:240, :240]
-    middle = 0 if cut else 120
-    alpha = np.clip((1 - ((x - middle) / wide) ** 2 - ((y - 120) / tall) ** 2) * 20, 0, 1)
-    colour = np.array([40 + wide, 30 + tall, 120])
-    file = BytesIO()
-    Image.fromarray(np.dstack([np.broadcast_to(colour, (240, 240, 3)), alpha * 255]).astype(np.uint8)).save(file, "PNG")
-    return file.getvalue()
-
-
-#: From a pencil to a plate.
-PRODUCTS = [product(wide, tall) for wide, tall in [(12, 110), (30, 110), (45, 90), (60, 100), (80, 80)]]
-PRODUCTS += [product(wide, tall) for wide, tall in [(50, 40), (90, 60), (110, 50), (110, 25), (110, 12)]]
 
 
 class Brand:
@@ -284,63 +260,3 @@ def test_where_nothing_is_painted_nothing_is_pinned(background: str, tmp_path: P
     assert render.report["provenance"]["pinned"] is False
     assert render.data == swap(PRODUCTS[3], free, brand.networks, limits=Limits(), clock=lambda: 0.0).data
     assert brand.painter.calls == 0
-
-
-# In the service
-
-
-def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
-    caller: Caller, settings: Settings, http: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    submit = http.app.state.submit
-    monkeypatch.setattr(http.app.state, "submit", replace(submit, catalogue=small(submit.catalogue)))
-    other = Caller(http, settings, f"{caller.client.name}-other"[:100], credits=10)
-    painter = Darkener()
-    worker = Worker(caller.engine, settings.home, Networks(by_colour, painter, {"segmenter": "1", "generator": "1"}))
-    cache_for = client_caches(settings, worker.renders, worker.runner.registry)
-    runner = replace(worker.runner, cache_for=cache_for)
-    came = []
-    for client, data in ((caller, PRODUCTS[0]), (caller, PRODUCTS[5]), (other, PRODUCTS[0])):
-        profile = {"palette": list(PALETTE), "seed_policy": "pinned", "seed": 4}
-        assert http.put("/v1/brands/b", json=profile, headers=client.headers).status_code in {200, 201}
-        body = client.body(
-            source_image_s3_key=client.upload(data, "image/png"), pilot_brand="b", dominant_colors=[], mood="calm"
-        )
-        job = client.submit(body).json()["job_id"]
-        runner.run(job)
-        render = client.get(f"/v1/jobs/{job}").json()["render"]
-        came.append((render["report"]["provenance"]["background"], render["seed"]))
-
-    assert came == [("computed", 4), ("cached", 4), ("computed", 4)]
-    query = sa.select(stored_objects.c.client_id).where(stored_objects.c.bucket == "scenes")
-    with caller.engine.connect() as connection:
-        assert {caller.client.id, other.client.id} <= set(connection.execute(query).scalars())
-
-
-def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: sa.Engine, tmp_path: Path) -> None:
-    bench = Bench(engine, tmp_path)
-    kept = bench.runner.cache_for
-    assert kept is not None
-    kept(bench.shop.client.id).put("scenes", "one", b"background")
-    bench.cut()
-    with engine.begin() as connection:
-        connection.execute(stored_objects.update().values(used_at=db_now(-2 * 86_400)))
-
-    bench.expire(cutout_age=None, scene_age=3 * 86_400.0)
-    assert bench.wrong() == []
-    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} >= {"cutouts", "scenes"}
-
-    bench.expire(cutout_age=None, scene_age=86_400.0)
-    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} == {"renders", "cutouts"}
-    assert bench.wrong() == []
-
-
-def test_with_no_days_for_backgrounds_only_cut_outs_are_kept(engine: sa.Engine, tmp_path: Path) -> None:
-    bench = Bench(engine, tmp_path, background_days=0)
-    kept = bench.runner.cache_for
-    assert kept is not None
-    one = kept(bench.shop.client.id)
-    one.put("scenes", "one", b"background")
-    one.put("cutouts", "one", b"cut-out")
-
-    assert (one.get("scenes", "one"), one.get("cutouts", "one")) == (None, b"cut-out")

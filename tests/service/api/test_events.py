@@ -1,18 +1,12 @@
 """Following a job: what stands now, each change soon after it, the end for certain, and nothing left behind."""
 
-import asyncio
-import json
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -20,112 +14,13 @@ import sqlalchemy as sa
 
 from benchmarks.storm import servers
 from benchmarks.storm.servers import free_port
-from service.api.server import Server
-from service.database.tables import jobs, request_logs
-from service.jobs.notifier import JobNotifier
-from service.jobs.records import JobStatus
-from service.jobs.states import FARTHEST, JobStates
+from service.database.tables import jobs
 from service.settings import Settings
 from tests.support.caller import Caller, assert_problem
 from tests.support.databases import migrated_database, migrated_engine
-from tests.support.installation import until
-from tests.support.shop import Shop, render
-
-
-@dataclass
-class Api:
-    """A server that runs in a thread, and one client of it."""
-
-    server: Server
-    caller: Caller
-
-    @property
-    def notifier(self) -> JobNotifier:
-        notifier: JobNotifier = self.server.config.app.state.notifier  # type: ignore[union-attr]  # litestar's app has one
-        return notifier
-
-    @property
-    def engine(self) -> sa.Engine:
-        """The server's own."""
-        engine: sa.Engine = self.server.config.app.state.engine  # type: ignore[union-attr]  # litestar's app has one
-        return engine
-
-    def new_job(self) -> str:
-        answer = self.caller.submit(self.caller.body())
-        assert answer.status_code == 202, answer.text
-        return str(answer.json()["job_id"])
-
-    def follow(self, job_id: str, **headers: str) -> "Stream":
-        return Stream(self.caller, job_id, headers)
-
-    def let_go(self) -> None:
-        until(lambda: self.notifier.streams() == 0, timeout=5)
-
-
-class Stream:
-    """An open stream, read line by line."""
-
-    def __init__(self, caller: Caller, job_id: str, headers: dict[str, str]) -> None:
-        self._opened = caller.http.stream("GET", f"/v1/jobs/{job_id}/events", headers=caller.headers | headers)
-        self.answer: httpx.Response = self._opened.__enter__()
-        assert self.answer.status_code == 200, self.answer.read()
-        self._lines = self.answer.iter_lines()
-        self.ids: list[int] = []
-
-    def __enter__(self) -> "Stream":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._opened.__exit__(None, None, None)
-
-    def block(self) -> list[str]:
-        """The lines up to the next empty one; none: the stream has ended."""
-        found: list[str] = []
-        for line in self._lines:
-            if not line:
-                return found
-            found.append(line)
-        assert found == []
-        return found
-
-    def event(self) -> dict[str, Any]:
-        """The next event, heartbeats left out."""
-        while (block := self.block())[0].startswith(":"):
-            pass
-        fields = dict(line.split(": ", 1) for line in block)
-        assert set(fields) == {"id", "event", "data"}
-        assert fields["event"] == "job"
-        self.ids.append(int(fields["id"]))
-        assert self.ids == sorted(set(self.ids)), "ids grow"
-        found: dict[str, Any] = json.loads(fields["data"])
-        return found
-
-    def rest(self) -> list[dict[str, Any]]:
-        """All events until the stream ends."""
-        found = []
-        while True:
-            try:
-                found.append(self.event())
-            except IndexError:
-                return found
-
-
-@contextmanager
-def serve(home: Path, queue_url: str, **changes: Any) -> Iterator[Api]:
-    settings = Settings(home=home, queue_url=queue_url, port=free_port(), **changes)
-    migrated_engine(settings).dispose()
-    server = Server(settings)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    try:
-        until(lambda: server.started)
-        address = f"http://127.0.0.1:{settings.port}"
-        with httpx.Client(base_url=address, timeout=30, limits=httpx.Limits(max_connections=None)) as http:
-            yield Api(server, Caller(http, settings, "follower", credits=1000))
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
+from tests.support.polling import until
+from tests.support.shop import render
+from tests.support.streams import Api, cancel, serve
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -137,10 +32,6 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with serve(home, valkey_url, database_url=url, stream_heartbeat=0.6, stream_limit=5) as one:
         yield one
         one.caller.engine.dispose()
-
-
-def cancel(api: Api, job_id: str) -> None:
-    assert api.caller.http.delete(f"/v1/jobs/{job_id}", headers=api.caller.headers).status_code == 200
 
 
 def test_a_job_is_told_at_once_at_each_change_and_to_its_end(api: Api) -> None:
@@ -309,77 +200,6 @@ def test_one_stream_too_many_is_refused_until_one_is_closed(api: Api) -> None:
         stream.__exit__(None, None, None)
     cancel(api, job_id)
     api.let_go()
-
-
-def test_however_many_watch_the_database_is_asked_once(engine: sa.Engine) -> None:
-    shop = Shop(engine, credits=100)
-    ids = [shop.order(cost=1).job_id for _ in range(20)]
-    statements: list[str] = []
-    states = JobStates(engine)
-
-    def see(_: Any, __: Any, statement: str, *___: Any) -> None:
-        statements.extend([statement] if statement.startswith("SELECT") else [])
-
-    sa.event.listen(engine, "before_cursor_execute", see)
-
-    async def watch() -> int:
-        one = JobNotifier(states.of, every=0.1)
-        subscriptions = [one.subscribe(job_id) for job_id in ids for _ in range(5)]
-        news = await asyncio.gather(*(subscription.next_state(5) for subscription in subscriptions))
-        assert [state.queue_position for state in news if state is not None][::5] == list(range(20))
-        statements.clear()
-        await asyncio.sleep(1.05)
-        asked = len(statements)
-        for subscription in subscriptions:
-            subscription.close()
-        await asyncio.sleep(0.25)
-        statements.clear()
-        await asyncio.sleep(0.5)
-        assert statements == [], "nobody watches"
-        one.close()
-        return asked
-
-    assert 1 <= asyncio.run(watch()) <= 11
-
-
-def test_whoever_stands_far_back_is_told_so_and_nobody_counts_further(engine: sa.Engine) -> None:
-    shop = Shop(engine)
-    last = shop.order(cost=1)
-    names = [f"{number:026d}" for number in range(FARTHEST + 1)]  # made at the same moment: their ids decide
-    with engine.begin() as connection:
-        log = dict(connection.execute(sa.select(request_logs)).mappings().one())
-        job = dict(connection.execute(sa.select(jobs)).mappings().one())
-        connection.execute(request_logs.insert(), [log | {"request_id": name} for name in names])
-        connection.execute(jobs.insert(), [job | {"id": name, "request_id": name} for name in names])
-
-    states = JobStates(engine).of([*(names[place] for place in (0, 7, 999, 1000)), last.job_id])
-
-    places = [states[name].queue_position for name in sorted(states)]
-    assert places == [0, 7, 999, FARTHEST, FARTHEST]
-
-
-def test_every_write_of_a_job_s_row_is_counted(engine: sa.Engine) -> None:
-    shop = Shop(engine)
-    job_id = shop.order().job_id
-    seen: list[int] = []
-
-    def look() -> None:
-        state = JobStates(engine).of_client(job_id, shop.client.id)
-        assert state is not None
-        seen.append(state.event_id)
-
-    moves: list[Callable[[], Any]] = [lambda: shop.jobs.mark_unsent(job_id), lambda: shop.jobs.claim(job_id)]
-    for move in (lambda: None, *moves):
-        move()
-        look()
-    claim = shop.jobs.cancel(job_id, client_id=shop.client.id)
-    assert claim is not None
-    look()
-
-    assert seen == sorted(set(seen))
-    state = JobStates(engine).of_client(job_id, shop.client.id)
-    assert state is not None
-    assert (state.status, state.over, state.credits_refunded) == (JobStatus.FAILURE, True, 2)
 
 
 # Outages

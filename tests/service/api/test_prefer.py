@@ -12,11 +12,11 @@ import pytest
 
 from benchmarks.storm import servers
 from service.schemas.prefer import preferred_wait
-from tests.service.api.test_events import Api, serve
 from tests.support.caller import SWAP, located
 from tests.support.databases import migrated_database
-from tests.support.installation import until
+from tests.support.polling import until
 from tests.support.shop import render
+from tests.support.streams import Api, serve
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from service.batch.manifest.pairs import Pair, pair_up
 from service.batch.manifest.photos import Photo, find_photos
 from service.batch.manifest.spec_file import Order, OrderInvalid, SwapOptions, read_order, unmatched
 from service.batch.manifest.state import BatchRuns, State
-from tests.system.test_batch import Shoot, photo
+from tests.support.shoot import Shoot, photo
 
 
 def test_the_display_counts_names_what_runs_and_says_when_it_will_be_over() -> None:

@@ -5,19 +5,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
 from service.accounts.clients import Accounts
-from service.cli.main import main
 from service.database.engine import create_engine
 from service.settings import Settings
+from tests.support.command_line import run
 
 BOTTLE = str(files("service") / "sample" / "bottle.jpg")
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
 
 
 @pytest.mark.parametrize(

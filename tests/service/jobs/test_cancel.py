@@ -16,11 +16,6 @@ from tests.support.caller import Caller, assert_problem
 from tests.support.shop import Shop, render
 
 
-@pytest.fixture
-def shop(engine: sa.Engine) -> Shop:
-    return Shop(engine)
-
-
 def test_a_job_that_waits_is_cancelled_and_refunded(shop: Shop) -> None:
     accepted = shop.order(cost=3)
 

@@ -1,16 +1,8 @@
 """Sending jobs to the workers: enqueued, or marked as unsent for the sweep."""
 
-import pytest
-import sqlalchemy as sa
-
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.queue import JobQueue, QueueUnavailable
 from tests.support.shop import Shop
-
-
-@pytest.fixture
-def shop(engine: sa.Engine) -> Shop:
-    return Shop(engine)
 
 
 class ShortQueue(JobQueue):

@@ -1,4 +1,4 @@
-"""The rules of jobs and credits, on both databases."""
+"""Transitions of jobs, their leases and their refunds, on both databases."""
 
 import threading
 import time
@@ -7,66 +7,12 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from service.accounts.ledger import InsufficientCredits, refund
+from service.accounts.ledger import refund
 from service.database.clock import db_now
-from service.database.engine import create_engine, is_migrated, migrate
 from service.database.tables import jobs, metadata
-from service.jobs.intake import Accepted, IdempotencyConflict
 from service.jobs.records import Claim, JobStatus, LeaseLost
 from service.jobs.transitions import Jobs
-from service.settings import Settings
 from tests.support.shop import Shop, render
-
-
-@pytest.fixture
-def shop(engine: sa.Engine) -> Shop:
-    return Shop(engine)
-
-
-def test_an_order_is_charged_and_waits(shop: Shop) -> None:
-    accepted = shop.order(cost=3)
-
-    assert shop.balance == 7
-    assert shop.job(accepted).status == JobStatus.NOT_STARTED
-    assert len(accepted.job_id) == len(accepted.request_id) == 26
-
-
-def test_an_order_that_costs_more_than_the_balance_writes_nothing(shop: Shop) -> None:
-    with pytest.raises(InsufficientCredits):
-        shop.order(cost=11)
-
-    assert shop.balance == 10
-    with shop.engine.connect() as connection:
-        for table in ("jobs", "request_logs"):
-            assert connection.execute(sa.select(sa.func.count()).select_from(metadata.tables[table])).scalar() == 0
-
-
-def test_two_hundred_simultaneous_orders_never_overdraw(shop: Shop) -> None:
-    outcomes: list[str] = []
-
-    def submit_twenty() -> None:
-        for _ in range(20):
-            try:
-                shop.order(cost=1)
-            except InsufficientCredits:
-                outcomes.append("refused")
-            else:
-                outcomes.append("accepted")
-
-    threads = [threading.Thread(target=submit_twenty) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert outcomes.count("accepted") == 10
-    assert outcomes.count("refused") == 190
-    assert shop.balance == 0
-
-
-def test_the_database_itself_refuses_a_negative_balance(shop: Shop) -> None:
-    with pytest.raises(sa.exc.IntegrityError), shop.engine.begin() as connection:
-        connection.execute(metadata.tables["clients"].update().values(balance=-1))
 
 
 def test_a_success_keeps_the_credits_and_shows_the_render(shop: Shop) -> None:
@@ -258,43 +204,6 @@ def test_sweeps_that_run_at_once_send_a_job_once(shop: Shop) -> None:
     assert sorted(sent) == waiting
 
 
-def test_the_same_idempotency_key_and_body_get_the_first_answer(shop: Shop) -> None:
-    first = shop.order(idempotency_key="k")
-    second = shop.order(idempotency_key="k")
-
-    assert second.repeated
-    assert (second.job_id, second.request_id, second.credits_cost) == (first.job_id, first.request_id, 2)
-    assert shop.balance == 8
-
-
-def test_the_same_idempotency_key_with_another_body_is_refused(shop: Shop) -> None:
-    shop.order(idempotency_key="k")
-
-    with pytest.raises(IdempotencyConflict):
-        shop.order(idempotency_key="k", body_sha256="other")
-
-    assert shop.balance == 8
-
-
-def test_an_idempotency_key_belongs_to_one_client(engine: sa.Engine) -> None:
-    first, second = Shop(engine), Shop(engine)
-
-    assert first.order(idempotency_key="k").job_id != second.order(idempotency_key="k").job_id
-
-
-def test_the_same_request_sent_ten_times_at_once_is_charged_once(shop: Shop) -> None:
-    answers: list[Accepted] = []
-    threads = [threading.Thread(target=lambda: answers.append(shop.order(idempotency_key="k"))) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len({answer.job_id for answer in answers}) == 1
-    assert len(answers) == 10
-    assert shop.balance == 8
-
-
 def test_another_clients_job_and_render_do_not_exist(engine: sa.Engine) -> None:
     mine, other = Shop(engine), Shop(engine)
     accepted = mine.order()
@@ -303,45 +212,3 @@ def test_another_clients_job_and_render_do_not_exist(engine: sa.Engine) -> None:
 
     assert other.jobs.get(accepted.job_id, client_id=other.client.id) is None
     assert other.jobs.render(made.public_id, client_id=other.client.id) is None
-
-
-def test_times_come_from_the_databases_clock(engine: sa.Engine) -> None:
-    with engine.connect() as connection:
-        now, later = connection.execute(sa.select(db_now(), db_now(60.5))).one()
-
-    assert now.tzinfo is not None
-    assert (later - now).total_seconds() == pytest.approx(60.5, abs=0.1)
-
-
-def test_the_migrations_make_exactly_the_tables_that_the_code_uses(engine: sa.Engine) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.runtime.migration import MigrationContext
-
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-
-
-def test_migrating_twice_and_from_two_processes_at_once_is_harmless(database_url: str) -> None:
-    url = Settings(database_url=database_url).sqlalchemy_url
-    errors: list[BaseException] = []
-
-    def bring_up_to_date() -> None:
-        engine = create_engine(url)
-        try:
-            migrate(engine)
-        except Exception as error:  # noqa: BLE001  # any at all fails the test
-            errors.append(error)
-        finally:
-            engine.dispose()
-
-    threads = [threading.Thread(target=bring_up_to_date) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert errors == []
-    engine = create_engine(url)
-    assert is_migrated(engine)
-    engine.dispose()

@@ -1,113 +1,29 @@
 """What the store may forget, when, and what must never go with it. Both databases, both object stores."""
 
-import os
-import sys
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from alembic import command
 from litestar.testing import TestClient
 
 from service.api.app import create_app
 from service.database.clock import db_now
 from service.database.engine import _config, create_engine, migrate
-from service.database.tables import metadata, stored_objects
-from service.jobs.intake import Accepted
+from service.database.tables import stored_objects
 from service.jobs.records import JobStatus, NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from service.storage.directory import DirectoryBucket
-from service.storage.expiry import DELETE_DELAY, Expirer, build_expirer
-from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
-from service.storage.registry import ObjectRegistry, SourceExpired
-from service.storage.signing import UrlSigner
+from service.storage.expiry import DELETE_DELAY, build_expirer
+from service.storage.registry import SourceExpired
 from service.supervisor.processes import ChildProcess
 from tests.support.caller import Caller
+from tests.support.command_line import BACKDROP
 from tests.support.databases import migrated_engine
-from tests.support.shop import Shop, render
-
-DAY = 86_400.0
-
-
-class Warehouse:
-    """A shop, its two buckets, and an expirer that deletes what is a day old."""
-
-    def __init__(self, engine: sa.Engine, sources: Bucket, renders: Bucket) -> None:
-        self.engine = engine
-        self.shop = Shop(engine, credits=1000)
-        self.sources, self.renders = sources, renders
-        self.registry = ObjectRegistry(engine)
-        self.expirer = Expirer(
-            self.registry,
-            {"sources": sources, "renders": renders},
-            source_age=DAY,
-            render_age=DAY,
-            attempt_ends=320.0,
-            delete_delay=0.0,
-        )
-
-    def photo(self, name: str = "photo") -> str:
-        key = f"uploads/{self.shop.client.id}/{name}.jpg"
-        self.registry.register("sources", key, client_id=self.shop.client.id)
-        self.sources.put(key, b"photo", "image/jpeg")
-        return key
-
-    def picture(self, accepted: Accepted, attempt: int) -> str:
-        key = f"renders/{self.shop.client.id}/{accepted.job_id}-{attempt}.jpg"
-        self.registry.register("renders", key, client_id=self.shop.client.id, job_id=accepted.job_id)
-        self.renders.put(key, b"picture", "image/jpeg")
-        return key
-
-    def delivered(self, key: str) -> tuple[Accepted, NewRender]:
-        """Order from a photo and deliver a render."""
-        accepted = self.shop.order(source_key=key)
-        claim = self.shop.claim(accepted)
-        made = NewRender(**vars(render()) | {"key": self.picture(accepted, 1)})
-        self.shop.jobs.succeed(claim, made)
-        return accepted, made
-
-    def pass_time(self, days: float) -> None:
-        """Let everything that is kept be that much older."""
-        with self.engine.begin() as connection:
-            for table, column in (
-                ("stored_objects", "used_at"),
-                ("stored_objects", "doomed_at"),
-                ("renders", "created_at"),
-            ):
-                if connection.dialect.name == "sqlite":
-                    older = f"strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{days * DAY} seconds')"
-                else:
-                    older = f"{column} - make_interval(secs => {days * DAY})"
-                connection.exec_driver_sql(f"UPDATE {table} SET {column} = {older}")
-
-    def lies_in(self, bucket: Bucket, key: str) -> bool:
-        try:
-            return bucket.size(key) >= 0
-        except ObjectNotFound:
-            return False
-
-    def rows(self, table: str) -> int:
-        with self.engine.connect() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(metadata.tables[table])).scalar_one())
-
-    @property
-    def known(self) -> set[str]:
-        with self.engine.connect() as connection:
-            return set(connection.execute(sa.select(stored_objects.c.key)).scalars())
-
-
-@pytest.fixture(params=["directory", "s3"])
-def warehouse(request: pytest.FixtureRequest, engine: sa.Engine, tmp_path: Path) -> Warehouse:
-    settings = request.getfixturevalue("s3_settings") if request.param == "s3" else {"store": "directory"}
-    return Warehouse(engine, *open_buckets(Settings(home=tmp_path, **settings)))
-
+from tests.support.shop import render
+from tests.support.warehouse import DAY, Warehouse
 
 # Photos
 
@@ -187,44 +103,6 @@ def test_an_expired_photo_takes_no_order_though_its_bytes_are_there_still(wareho
     assert (warehouse.rows("jobs"), warehouse.rows("request_logs")) == (0, 0)
 
 
-def test_orders_that_race_with_the_expiry_have_their_photo_or_cost_nothing(engine: sa.Engine, tmp_path: Path) -> None:
-    warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
-    keys = [warehouse.photo(f"p{number}") for number in range(24)]
-    warehouse.pass_time(1.1)
-    start = threading.Barrier(3)
-    accepted: list[str] = []
-    refused: list[str] = []
-
-    def order(mine: list[str]) -> None:
-        start.wait()
-        for key in mine:
-            try:
-                warehouse.shop.order(cost=1, source_key=key)
-                accepted.append(key)
-            except SourceExpired:
-                refused.append(key)
-
-    def expire() -> None:
-        start.wait()
-        while warehouse.registry.mark_expired_sources(older_than=DAY, limit=1):
-            pass
-
-    threads = [
-        threading.Thread(target=order, args=[keys[::2]]),
-        threading.Thread(target=order, args=[keys[1::2]]),
-        threading.Thread(target=expire),
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    warehouse.expirer.run_once()
-    assert sorted(accepted + refused) == sorted(keys)
-    assert [key for key in keys if warehouse.lies_in(warehouse.sources, key)] == sorted(accepted, key=keys.index)
-    assert warehouse.shop.balance == 1000 - len(accepted)
-
-
 # Renders
 
 
@@ -301,109 +179,6 @@ def test_what_is_kept_for_ever_is_not_touched(warehouse: Warehouse) -> None:
     assert warehouse.lies_in(warehouse.renders, made.key)
 
 
-# When things break
-
-
-class AwayStore(DirectoryBucket):
-    """A directory store that refuses to delete what the test says."""
-
-    refused: frozenset[str] = frozenset()
-
-    def delete(self, key: str) -> None:
-        if key in self.refused:
-            raise StoreUnavailable("Permission denied")
-        super().delete(key)
-
-
-def test_a_store_that_is_away_postpones_and_blocks_nothing_for_good(engine: sa.Engine, tmp_path: Path) -> None:
-    store = AwayStore(tmp_path / "sources", bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
-    warehouse = Warehouse(engine, store, store)
-    keys = [warehouse.photo(name) for name in "abc"]
-    warehouse.pass_time(1.1)
-
-    store.refused = frozenset(keys)
-    warehouse.expirer.run_once()
-    assert warehouse.known == set(keys)
-
-    store.refused = frozenset(keys[:1])  # one object that can never be deleted
-    for _ in keys:
-        warehouse.expirer.run_once()
-    assert warehouse.known == set(keys[:1])
-
-    store.refused = frozenset()
-    warehouse.expirer.run_once()
-    assert (warehouse.known, any(warehouse.lies_in(store, key) for key in keys)) == (set(), False)
-
-
-class FatalStore(DirectoryBucket):
-    """A directory store whose process is killed right after the second object is deleted."""
-
-    deleted = 0
-
-    def delete(self, key: str) -> None:
-        super().delete(key)
-        self.deleted += 1
-        if self.deleted == 2:
-            os._exit(9)
-
-
-def expire_and_die(url: str, root: Path) -> None:
-    store = FatalStore(root, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
-    Warehouse(create_engine(url), store, store).expirer.run_once()
-
-
-def test_an_expiry_killed_between_object_and_row_is_made_good_by_the_next(
-    engine: sa.Engine, migrated_url: str, tmp_path: Path
-) -> None:
-    warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
-    keys = {warehouse.photo(name) for name in "abcd"}
-    warehouse.pass_time(1.1)
-    url = Settings(database_url=migrated_url).sqlalchemy_url
-    process = get_context("spawn").Process(target=expire_and_die, args=[url, tmp_path / "objects" / "sources"])
-    process.start()
-    process.join()
-    left = {key for key in keys if warehouse.lies_in(warehouse.sources, key)}
-    assert (process.exitcode, len(left), len(warehouse.known)) == (9, 2, 3)
-
-    warehouse.expirer.run_once()
-
-    assert warehouse.known == set()
-    assert not any(warehouse.lies_in(warehouse.sources, key) for key in keys)
-
-
-def test_any_number_of_expiries_at_once_do_the_work_once(warehouse: Warehouse) -> None:
-    for number in range(30):
-        warehouse.delivered(warehouse.photo(f"p{number}"))
-    warehouse.pass_time(1.1)
-    errors: list[BaseException] = []
-
-    def expire() -> None:
-        try:
-            warehouse.expirer.run_once()
-        except Exception as error:  # noqa: BLE001  # any at all fails the test
-            errors.append(error)
-
-    threads = [threading.Thread(target=expire) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert errors == []
-    assert (warehouse.known, warehouse.rows("renders"), warehouse.rows("jobs")) == (set(), 0, 30)
-
-
-def test_more_than_one_batch_goes_in_one_look(engine: sa.Engine, tmp_path: Path) -> None:
-    warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
-    for number in range(230):
-        warehouse.registry.register("sources", f"uploads/x/{number}.jpg", client_id=warehouse.shop.client.id)
-    warehouse.pass_time(1.1)
-
-    warehouse.expirer.run_once()
-
-    assert warehouse.known == set()
-
-
 # Around
 
 
@@ -428,37 +203,6 @@ def test_ages_follow_the_settings(
     assert (expirer.scene_age, set(expirer.buckets)) == (90 * DAY, {"sources", "renders", "cutouts", "scenes"})
 
 
-def test_a_temporary_file_goes_when_its_writer_must_be_dead(tmp_path: Path) -> None:
-    bucket = DirectoryBucket(tmp_path, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
-    bucket.put("a.jpg", b"whole", "image/jpeg")
-    dead, busy = tmp_path / ".unfinished" / "dead", tmp_path / ".unfinished" / "busy"
-    for path in (dead, busy):
-        path.write_bytes(b"half")
-    os.utime(dead, (time.time() - 4000,) * 2)
-
-    bucket.remove_partial_writes()
-
-    assert (dead.exists(), busy.exists(), bucket.get("a.jpg", max_bytes=9)) == (False, True, b"whole")
-
-
-def test_a_writer_that_is_killed_leaves_its_temporary_file_where_it_is_found(tmp_path: Path) -> None:
-    process = get_context("spawn").Process(target=write_half, args=[tmp_path])
-    process.start()
-    process.join()
-
-    left = [path for path in tmp_path.rglob("*") if path.is_file()]
-
-    assert process.exitcode == 9
-    assert [path.parent for path in left] == [tmp_path / ".unfinished"]
-
-
-def write_half(root: Path) -> None:
-    """Be killed when the bytes are written and not in place yet."""
-    fsync: Callable[[int], None] = lambda _: os._exit(9)  # noqa: E731  # one line for one line
-    os.fsync = fsync  # type: ignore[assignment]  # the last thing before the rename
-    DirectoryBucket(root, bucket="b", signer=UrlSigner(b"k"), url_ttl=60).put("a.jpg", b"whole", "image/jpeg")
-
-
 def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired(
     tmp_path: Path, valkey_url: str
 ) -> None:
@@ -471,7 +215,7 @@ def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired
         warehouse.pass_time(2)
         new = caller.upload()
         caller.engine.dispose()
-    command_line = [str(Path(sys.executable).with_name("backdrop")), "sweep"]
+    command_line = [BACKDROP, "sweep"]
     sweep = ChildProcess("sweep", command_line, environment=settings.environment(), log=tmp_path / "sweep.log")
     try:
         end = time.monotonic() + 60

@@ -3,44 +3,20 @@
 import base64
 import hashlib
 import hmac
-import socket
-import ssl
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
-from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from benchmarks.storm.receiver import Receiver, answer, receiving
+from benchmarks.storm.receiver import answer, receiving
 from benchmarks.storm.servers import free_port
-from service.webhooks.addresses import resolve
-from service.webhooks.connection import Resolve
-from service.webhooks.outbox import Delivery
-from service.webhooks.sender import MAX_ANSWER_BYTES, SendResult, WebhookSender
+from service.webhooks.sender import MAX_ANSWER_BYTES, SendResult
+from tests.support.webhooks import SECRET, post
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_" + base64.b64encode(b"o" * 32).decode()
-
-
-def delivery(url: str, *, secrets: tuple[str, ...] = (SECRET,), body: str = '{"type":"job.succeeded"}') -> Delivery:
-    return Delivery("msg_01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", "client", url, secrets, body, "token", 1, datetime.now(UTC))
-
-
-def post(
-    url: str,
-    *,
-    secrets: tuple[str, ...] = (SECRET,),
-    timeout: float = 10.0,
-    allow_private: bool = True,
-    resolve: Resolve = resolve,
-    tls: ssl.SSLContext | None = None,
-) -> SendResult:
-    context = tls or ssl.create_default_context()
-    return WebhookSender(context, timeout, allow_private, resolve).send(delivery(url, secrets=secrets))
 
 
 def test_a_message_is_posted_as_the_specification_says() -> None:
@@ -227,125 +203,3 @@ def test_retry_after_is_read_as_seconds_or_against_the_receivers_own_clock(
 
     with receiving(respond) as receiver:
         assert post(receiver.url) == SendResult(503, retry_after=seconds)
-
-
-# Where a message must not go
-
-
-def port_of(receiver: Receiver) -> str:
-    return receiver.url.split(":")[2].split("/")[0]
-
-
-@pytest.mark.parametrize(
-    "host", ["localhost", "127.0.0.1", "2130706433", "0x7f.1", "127.1", "[::1]", "[::ffff:127.0.0.1]"]
-)
-@pytest.mark.parametrize("scheme", ["https", "http"])
-def test_this_machine_is_not_reached_however_it_is_written(host: str, scheme: str) -> None:
-    with receiving() as receiver:
-        got = post(f"{scheme}://{host}:{port_of(receiver)}/", allow_private=False)
-
-    assert receiver.received == []
-    assert got.status is None
-    assert got.error is not None
-    assert got.error.startswith(("AddressForbidden", "UrlInvalid"))
-    assert scheme == "http" or "public internet" in got.error
-
-
-def test_a_name_with_one_private_address_among_its_addresses_is_not_reached() -> None:
-    with receiving() as receiver:
-        url = f"https://shop.example:{port_of(receiver)}/"
-        got = post(url, allow_private=False, resolve=lambda *_: ["1.1.1.1", "127.0.0.1"])
-
-    assert receiver.received == []
-    assert got.error == "AddressForbidden: shop.example leads to 127.0.0.1, which is not on the public internet"
-
-
-def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_is_asked_for_once() -> None:
-    asked: list[str] = []
-
-    def once(host: str, port: int) -> list[str]:
-        asked.append(host)
-        return ["127.0.0.1"]
-
-    with receiving() as receiver:
-        assert post(f"http://shop.invalid:{port_of(receiver)}/hooks", resolve=once) == SendResult(204)
-
-    # No resolver knows this name: another look-up would have failed.
-    assert asked == ["shop.invalid"]
-    assert receiver.received[0].headers["host"] == f"shop.invalid:{port_of(receiver)}"
-
-
-def test_where_one_address_does_not_answer_the_next_is_tried() -> None:
-    with receiving() as receiver:
-        url = f"http://shop.invalid:{port_of(receiver)}/"
-        assert post(url, resolve=lambda *_: ["127.0.0.2", "127.0.0.1"]) == SendResult(204)
-
-
-def test_a_name_that_does_not_resolve_is_an_error() -> None:
-    def unknown(host: str, port: int) -> list[str]:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    got = post("https://shop.invalid/", resolve=unknown)
-
-    assert got.error == "ConnectError: shop.invalid does not resolve: [Errno -2] Name or service not known"
-
-
-def make_server_context(folder: Path, name: str) -> ssl.SSLContext:
-    """Write ca.pem and a certificate under `folder`; return the context of a server that shows it."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    try:
-        alternative: x509.GeneralName = x509.IPAddress(ip_address(name))
-    except ValueError:
-        alternative = x509.DNSName(name)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
-    return context
-
-
-def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(tmp_path: Path) -> None:
-    server = make_server_context(tmp_path, "shop.example")
-    trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
-    with receiving(tls=server) as receiver:
-        here: Resolve = lambda *_: ["127.0.0.1"]  # noqa: E731  # as short as what it stands for
-        right = post(f"https://shop.example:{port_of(receiver)}/", tls=trusting, resolve=here)
-        wrong = post(f"https://other.example:{port_of(receiver)}/", tls=trusting, resolve=here)
-        untrusted = post(f"https://shop.example:{port_of(receiver)}/", resolve=here)
-
-    assert right == SendResult(204)
-    assert wrong.error is not None
-    assert "certificate is not valid for 'other.example'" in wrong.error
-    assert untrusted.error is not None
-    assert "self-signed certificate" in untrusted.error
-    assert len(receiver.received) == 1
-
-
-def test_a_receiver_that_stalls_in_the_tls_handshake_is_given_up() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        started = time.monotonic()
-        got = post(f"https://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.5)
-
-    assert got.status is None
-    assert time.monotonic() - started < 5

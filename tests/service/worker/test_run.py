@@ -1,16 +1,10 @@
-"""One job, carried out: the way it should go, and every way it can end otherwise. Both databases, real stores."""
+"""One job, carried out: the way it should go, and the ways it fails. Both databases, real stores."""
 
 import hashlib
 import io
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, NoReturn
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
 from PIL import Image
@@ -19,91 +13,15 @@ from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
-from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.tables import jobs, stored_objects
-from service.jobs.intake import Accepted
 from service.jobs.records import Claim, JobStatus
 from service.jobs.transitions import Jobs
-from service.settings import Settings
-from service.storage.buckets import open_buckets
 from service.storage.directory import DirectoryBucket
-from service.storage.expiry import Expirer
-from service.storage.objects import Bucket, StoreUnavailable
-from service.storage.registry import ObjectRegistry
+from service.storage.objects import StoreUnavailable
 from service.storage.signing import UrlSigner
-from service.worker.run import JobRunner
-from tests.support.shop import Shop
-
-BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
-#: A spec whose background costs nothing, for what happens round a swap.
-ON_WHITE: dict[str, Any] = {"scene_type": "white", "dominant_colors": []}
-
-
-def small(catalogue: Catalogue, width: int, height: int) -> Catalogue:
-    """The catalogue with open_graph in another size."""
-    place = replace(catalogue.presets["open_graph"], size=(width, height))
-    return replace(catalogue, presets={**catalogue.presets, place.name: place})
-
-
-class Worker:
-    """A worker's parts without its process, and a shop that orders from it."""
-
-    def __init__(self, engine: sa.Engine, home: Path, networks: Networks, **settings: Any) -> None:
-        self.shop = Shop(engine, lease=settings.pop("lease", 60.0), max_attempts=2)
-        sources, self.renders = open_buckets(Settings(home=home, **settings))
-        self.sources: Bucket = sources
-        self.stopping = threading.Event()
-        self.runner = JobRunner(
-            jobs=self.shop.jobs,
-            sources=self.sources,
-            renders=self.renders,
-            registry=ObjectRegistry(engine),
-            # A fifth of the pixels, where the picture does not matter.
-            catalogue=small(load_catalogue(), 480, 252),
-            networks=networks,
-            limits=Limits(),
-            time_limit=300,
-            lease_renewal_interval=15,
-            stopping=self.stopping,
-            arm_watchdog=lambda _: None,
-        )
-
-    def order(self, data: bytes = BOTTLE, **spec: Any) -> Accepted:
-        key = f"uploads/{self.shop.client.id}/{hashlib.sha256(data).hexdigest()}.jpg"
-        self.sources.put(key, data, "image/jpeg")
-        asked: dict[str, Any] = {
-            "scene_type": "podium",
-            "mood": "calm",
-            "dominant_colors": ["#e8c7b8"],
-            "output_preset": "open_graph",
-            "seed": 5,
-        }
-        return self.shop.order(spec=stored_spec(self.runner.catalogue, **asked | spec), source_key=key)
-
-    def end(self, accepted: Accepted) -> tuple[str, str | None]:
-        job = self.shop.job(accepted)
-        return job.status, job.error_code
-
-    def again_at_once(self, accepted: Accepted) -> None:
-        """Let the pause before another attempt pass."""
-        with self.shop.engine.begin() as connection:
-            connection.exec_driver_sql("UPDATE jobs SET lease_until = '2000-01-01 00:00:00.000000'")
-        assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=set(), resend_after=60)
-
-
-def raising(error: BaseException) -> Networks:
-    """Networks whose first one raises."""
-
-    def network(*_seen: Any, **_asked: Any) -> NoReturn:
-        raise error
-
-    return Networks(network, network)
-
-
-@pytest.fixture
-def worker(engine: sa.Engine, tmp_path: Path, networks: Networks) -> Worker:
-    return Worker(engine, tmp_path, networks)
+from tests.support.worker import BOTTLE, ON_WHITE, Worker, raising, small
 
 
 def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worker: Worker) -> None:
@@ -293,136 +211,6 @@ def test_a_job_runs_by_the_catalogue_that_it_was_accepted_under(worker: Worker) 
 
     assert renders[0][:2] == (240, 126)
     assert renders == 3 * renders[:1]
-
-
-def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> None:
-    accepted = worker.order(**ON_WHITE)
-    worker.stopping.set()
-
-    worker.runner.run(accepted.job_id)
-
-    assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
-    worker.stopping.clear()
-    worker.runner.run(accepted.job_id)
-    assert worker.end(accepted) == ("SUCCESS", None)
-    assert worker.shop.job(accepted).attempt == 1
-
-
-def test_a_job_over_its_time_limit_fails_and_is_refunded(worker: Worker) -> None:
-    worker.runner = replace(worker.runner, time_limit=0.0)
-    accepted = worker.order()
-    worker.runner.run(accepted.job_id)
-
-    assert worker.end(accepted) == ("FAILURE", "time_limit")
-    assert worker.shop.balance == 10
-
-
-def busy(seconds: float, then: Callable[[], None] = lambda: None) -> Networks:
-    """Networks whose first one takes so long that only the lease's renewal can speak for the job."""
-
-    def segmenter(image: Any) -> Any:
-        time.sleep(seconds)
-        then()
-        return np.zeros(image.shape[:2], np.float32)
-
-    return Networks(segmenter, raising(AssertionError()).generator)
-
-
-def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
-    worker = Worker(engine, tmp_path, busy(1.2), lease=0.6)
-    worker.runner = replace(worker.runner, lease_renewal_interval=0.15)
-    accepted = worker.order()
-    thread = threading.Thread(target=worker.runner.run, args=(accepted.job_id,))
-    thread.start()
-    stolen = []
-    for _ in range(8):
-        time.sleep(0.12)
-        stolen.append(worker.shop.jobs.claim(accepted.job_id))
-    thread.join()
-
-    assert stolen == [None] * 8
-    assert worker.end(accepted) == ("FAILURE", "no_subject")
-
-
-def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engine: sa.Engine, tmp_path: Path) -> None:
-    worker = Worker(engine, tmp_path, raising(AssertionError()), lease=0.05)
-    accepted = worker.order()
-    taken: list[Claim | None] = []
-
-    def take_over() -> None:
-        time.sleep(0.1)
-        taken.append(worker.shop.jobs.claim(accepted.job_id))
-
-    worker.runner = replace(worker.runner, networks=busy(0.0, take_over))
-    worker.runner.run(accepted.job_id)
-
-    assert taken[0] is not None
-    job = worker.shop.job(accepted)
-    assert (job.status, job.attempt) == ("IN_PROGRESS", 2)
-    assert worker.shop.balance == 8
-
-
-def left_over(objects: Path) -> list[str]:
-    """The files of a directory store's renders."""
-    return [str(path) for path in (objects / "objects" / "renders").rglob("*") if path.is_file()]
-
-
-def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves_no_render(
-    engine: sa.Engine, tmp_path: Path, networks: Networks
-) -> None:
-    worker = Worker(engine, tmp_path, networks)
-    accepted = worker.order()
-    painted: list[object] = []
-
-    def segmenter(image: Any) -> Any:
-        worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
-        return networks.segmenter(image)
-
-    def generator(*asked: Any, **how: Any) -> Any:
-        painted.append(asked)
-        return networks.generator(*asked, **how)
-
-    worker.runner = replace(worker.runner, networks=replace(networks, segmenter=segmenter, generator=generator))
-    worker.runner.run(accepted.job_id)
-
-    assert painted == []
-    assert worker.end(accepted) == ("FAILURE", "cancelled")
-    assert left_over(tmp_path) == []
-    assert worker.shop.balance == 10
-    assert [entry.kind for entry in worker.shop.accounts.credits(worker.shop.client.id, latest=9)[1]] == [
-        *("refund", "debit", "grant")
-    ]
-
-
-class CancellingStore(DirectoryBucket):
-    """A directory store that is asked to keep a render at the moment when its client cancels the job."""
-
-    cancel: Callable[[], object]
-
-    def put(self, key: str, data: bytes, content_type: str) -> None:
-        super().put(key, data, content_type)
-        assert self.size(key) == len(data)
-        self.cancel()
-
-
-def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(worker: Worker, tmp_path: Path) -> None:
-    store = CancellingStore(tmp_path / "objects" / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
-    worker.runner = replace(worker.runner, renders=store)
-    accepted = worker.order(**ON_WHITE)
-    store.cancel = lambda: worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
-
-    worker.runner.run(accepted.job_id)
-
-    assert worker.end(accepted) == ("FAILURE", "cancelled")
-    assert worker.shop.balance == 10
-    # Its worker can't tell it from a success whose answer was lost; the expiry can.
-    assert len(left_over(tmp_path)) == 1
-    expirer = Expirer(
-        worker.runner.registry, {"sources": worker.runner.sources, "renders": store}, None, None, 0, delete_delay=0
-    )
-    expirer.run_once()
-    assert left_over(tmp_path) == []
 
 
 def test_a_message_for_a_job_that_is_over_does_nothing(worker: Worker) -> None:

@@ -1,0 +1,146 @@
+"""Segmenters: the small one and the default ensemble on photos, and a session that breaks."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.segmenter import RembgSegmenter, load_segmenter, session_options
+from models.weights import CARDS, fetch
+from pipeline.core.errors import ModelFailed, NoSubject, OutOfMemory
+from pipeline.core.networks import Networks, Segmenter, cutting
+from pipeline.core.types import Photo
+from pipeline.cutout.segment import segment
+from service.settings import Settings
+from service.worker.networks import open_networks
+from tests.support.still_life import photo, still_life
+
+CARD = CARDS["u2netp"]
+
+
+@pytest.fixture(scope="module", name="folder")
+def _folder() -> Path:
+    directory = Settings().weights
+    fetch(CARD, directory)
+    return directory
+
+
+@pytest.fixture(scope="module", name="segmenter")
+def _segmenter(folder: Path) -> Segmenter:
+    return load_segmenter("u2netp", weights=folder)[0]
+
+
+def test_the_segmenter_finds_a_jar(segmenter: Segmenter) -> None:
+    rgb, alpha = still_life()
+    found = segment(photo(rgb), segmenter).alpha
+    one, two = found > 0.5, alpha > 0.5
+    assert (one & two).sum() / (one | two).sum() > 0.97
+
+
+def nothing(kind: str) -> Photo:
+    rng = np.random.default_rng(0)
+    picture = {
+        "grey": np.full((400, 400), 128.0),
+        "gradient": np.broadcast_to(np.linspace(0, 255, 400), (400, 400)),
+        "noise": rng.uniform(0, 255, (400, 400)),
+        "plaster": 170 + 12 * rng.standard_normal((400, 400)),
+    }[kind]
+    return photo(np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[..., None], 3, -1))
+
+
+@pytest.mark.parametrize("kind", ["grey", "gradient", "noise", "plaster"])
+def test_photos_of_nothing_are_no_subject(segmenter: Segmenter, kind: str) -> None:
+    with pytest.raises(NoSubject):
+        segment(nothing(kind), segmenter)
+
+
+@pytest.fixture(scope="module", name="default")
+def _default() -> Networks:
+    """The networks of an installation whose operator chose nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("BACKDROP_SEGMENTER")
+        settings = Settings()
+    for name in ("u2net", "u2netp"):
+        fetch(CARDS[name], settings.weights)
+    return open_networks(settings)
+
+
+def test_the_default_is_an_ensemble_of_u2net_and_u2netp_without_a_refiner(default: Networks) -> None:
+    assert " u2net sha256:8d10d2f3bb75" in default.versions["segmenter"]
+    assert " u2netp sha256:309c8469258d" in default.versions["second_segmenter"]
+    assert default.refiner is None
+    kept_under = cutting(default)
+    assert kept_under is not None
+    assert {"segmenter", "second_segmenter", "segmenter_device"} == kept_under.keys()
+
+
+def test_the_default_finds_a_jar(default: Networks) -> None:
+    rgb, alpha = still_life()
+    found = segment(photo(rgb), default.segmenter, default.refiner, default.second_segmenter).alpha
+    one, two = found > 0.5, alpha > 0.5
+    assert (one & two).sum() / (one | two).sum() > 0.97
+
+
+@pytest.mark.parametrize("kind", ["grey", "gradient", "noise", "plaster"])
+def test_to_the_default_photos_of_nothing_are_no_subject(default: Networks, kind: str) -> None:
+    with pytest.raises(NoSubject):
+        segment(nothing(kind), default.segmenter, default.refiner, default.second_segmenter)
+
+
+def test_the_sessions_of_a_process_share_their_memory_and_do_not_spin() -> None:
+    options = session_options()
+    assert options.get_session_config_entry("session.use_env_allocators") == "1"
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert not options.enable_mem_pattern
+    assert session_options(threads=3).intra_op_num_threads == 3
+
+
+class Inputs:
+    """What onnxruntime says of a session with one input of that shape."""
+
+    def __init__(self, *shape: int | str):
+        self.shape = shape
+
+    def get_inputs(self) -> list["Inputs"]:
+        return [self]
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"), [((1, 3, 320, 320), 640), (("batch", 3, 1024, 1024), 1024), ((1, 3, "h", "w"), 640)]
+)
+def test_a_segmenter_wants_photos_as_large_as_its_network_takes(shape: tuple[int | str, ...], side: int) -> None:
+    class Session:
+        inner_session = Inputs(*shape)
+
+    assert RembgSegmenter(Session(), "").side == side
+
+
+def test_a_session_that_runs_out_of_memory_or_breaks_is_told_apart() -> None:
+    class Session:
+        inner_session = Inputs(1, 3, 320, 320)
+
+        def __init__(self, error: Exception):
+            self.error = error
+
+        def predict(self, image: object) -> None:
+            raise self.error
+
+    picture = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(OutOfMemory):
+        RembgSegmenter(Session(MemoryError()), "")(picture)
+    with pytest.raises(OutOfMemory):
+        RembgSegmenter(Session(RuntimeError("Failed to allocate memory for requested buffer")), "")(picture)
+    with pytest.raises(ModelFailed):
+        RembgSegmenter(Session(RuntimeError("bad shape")), "")(picture)
+
+
+def test_the_segmenters_that_ship_are_loaded_without_rembg_and_what_it_imports() -> None:
+    code = (
+        "import sys; from service.settings import Settings; from service.worker.networks import open_networks;"
+        "open_networks(Settings(segmenter='u2netp'));"
+        "print([m for m in ('rembg', 'pymatting', 'skimage') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

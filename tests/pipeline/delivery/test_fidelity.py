@@ -1,0 +1,58 @@
+"""Fidelity of the product in the report, on files whose truth is known."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import minimum_filter
+
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.core.types import Placed
+from tests.support.reported import PRESET, disc, laid, painted, report
+
+
+def test_an_untouched_product_is_within_the_encoder_s_error() -> None:
+    told = report()["fidelity"]
+    assert told["unit"] == "CIEDE2000"
+    assert 0 < told["mean"] < 0.6
+    assert told["mean"] < told["p99"] <= told["max"] < 10
+    inside = minimum_filter((disc().alpha >= 0.999).astype(np.uint8), size=5).sum()
+    assert told["pixels"] == told["of_pixels"] == inside
+
+
+def test_a_lossless_file_shows_only_the_dither() -> None:
+    told = report(preset=replace(PRESET, formats=("png",)))["fidelity"]
+    # one code on a dark channel of this product is a CIEDE2000 of 2 at most
+    assert told["max"] < 2.1
+
+
+def test_a_repainted_product_is_caught() -> None:
+    placed = disc()
+    image = laid(painted("#336699"), placed)
+    image[140:180, 140:180] = hex_to_rgb("#00ff00")
+    told = report(image=image)["fidelity"]
+    assert told["max"] > 40
+    assert told["p99"] > 30
+
+
+def test_a_slight_cast_over_the_product_shows_in_the_mean() -> None:
+    placed = disc()
+    image = laid(painted("#336699"), placed)
+    image[placed.alpha == 1] *= np.float32(0.94)
+    assert report(image=image)["fidelity"]["mean"] > 1.5
+
+
+def test_a_product_without_an_inside_has_no_fidelity() -> None:
+    placed = disc()
+    told = report(placed=replace(placed, alpha=placed.alpha * np.float32(0.9)))["fidelity"]
+    assert told == {"mean": None, "p99": None, "max": None, "unit": "CIEDE2000", "pixels": 0, "of_pixels": 0}
+
+
+def test_a_large_product_is_sampled_and_the_report_says_so() -> None:
+    side = 900
+    alpha = np.ones((side, side), np.float32)
+    rgb = np.random.default_rng(0).random((side, side, 3), dtype=np.float32)
+    placed = Placed(rgb=rgb, alpha=alpha, box=(0, 0, side, side), scale=1.0)
+    preset = replace(PRESET, size=(side, side), formats=("png",))
+    told = report(np.zeros_like(rgb), preset=preset, placed=placed)["fidelity"]
+    assert told["of_pixels"] == (side - 4) ** 2
+    assert 200_000 < told["pixels"] <= 400_000

@@ -1,0 +1,124 @@
+"""A preset's rules as the report tells them, on files whose truth is known."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.core.spec import Format
+from pipeline.delivery.encode import encode
+from tests.support.reported import PRESET, disc, laid, painted, report, rules
+
+
+def test_a_good_picture_passes_every_rule_with_its_source() -> None:
+    checked = rules(report())
+    assert {row["status"] for row in checked.values()} == {"pass"}
+    expected = "size min_side format bytes colour_profile camera_metadata fill enlargement ai_marking"
+    assert set(checked) == set(expected.split())
+    assert checked["bytes"]["source_url"] == "https://example.com/bytes"
+    assert checked["bytes"]["checked_on"] == "2026-01-02"
+    assert checked["size"]["source_url"] == "https://example.com/preset"
+    assert checked["fill"]["measured"] == 0.5
+    assert checked["ai_marking"]["measured"] == "compositeWithTrainedAlgorithmicMedia"
+
+
+def test_a_product_too_large_or_too_small_fails_the_fill() -> None:
+    placed = disc()
+    for box in ((80, 80, 280, 240), (100, 100, 220, 220)):
+        assert rules(report(placed=replace(placed, box=box)))["fill"]["status"] == "fail"
+
+
+def test_an_enlarged_product_is_a_warning() -> None:
+    row = rules(report(placed=replace(disc(), scale=1.5)))["enlargement"]
+    assert (row["status"], row["measured"]) == ("warn", 1.5)
+
+
+def test_a_file_over_the_weight_fails_and_says_how_heavy_it_is() -> None:
+    preset = replace(PRESET, max_bytes=500)
+    row = rules(report(preset=preset))["bytes"]
+    assert row["status"] == "fail"
+    assert row["measured"] > row["bound"] == 500
+
+
+# not lossy WebP, which predicts blocks from their neighbours and so carries an edge's error into the white
+@pytest.mark.parametrize("form", ["jpeg", "png", "avif"])
+def test_white_passes_where_the_format_keeps_blocks_apart(form: Format) -> None:
+    preset = replace(PRESET, formats=(form,), background="white", digital_source_type="compositeCapture")
+    told = report(painted("#ffffff"), preset=preset)
+    checked = rules(told)
+    assert checked["white_border"]["status"] == "pass"
+    assert checked["white_background"]["status"] == "pass"
+    assert told["palette"]["asked"][0]["colour"] == "#ffffff"
+    assert told["palette"]["mean_delta_e00"] < 0.5
+
+
+def test_almost_white_fails() -> None:
+    white = replace(PRESET, background="white")
+    placed = disc()
+    image = laid(painted("#fdfdfd"), placed)
+    checked = rules(report(painted("#ffffff"), preset=white, image=image))
+    assert checked["white_border"]["status"] == "fail"
+    assert checked["white_background"]["status"] == "fail"
+    assert checked["white_background"]["measured"] < 0.01
+
+
+def test_one_grey_speck_on_white_is_a_warning_not_a_pass() -> None:
+    white = replace(PRESET, background="white", formats=("png",))
+    image = laid(painted("#ffffff"), disc())
+    image[30, 30] = 0.9
+    row = rules(report(painted("#ffffff"), preset=white, image=image))["white_background"]
+    assert row["status"] == "warn"
+    assert 0.999 < row["measured"] < 1
+
+
+def test_a_shadow_is_no_stain_but_must_not_reach_the_border() -> None:
+    white = replace(PRESET, background="white")
+    shadow = painted("#ffffff")
+    shadow[230:260, 90:230] = 0.85
+    assert rules(report(shadow, preset=white))["white_background"]["status"] == "pass"
+    shadow[230:, 90:230] = 0.85
+    checked = rules(report(shadow, preset=white))
+    assert checked["white_background"]["status"] == "pass"
+    assert checked["white_border"]["status"] == "fail"
+
+
+def foreign(**options: Any) -> bytes:
+    """A file of the right size that was not made by our encoder."""
+    codes = np.rint(laid(painted("#336699"), disc()) * 255).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(codes).save(stream, **options)
+    return stream.getvalue()
+
+
+def test_a_file_without_profile_or_mark_fails_both() -> None:
+    checked = rules(report(data=foreign(format="JPEG", quality=95)))
+    assert checked["colour_profile"]["status"] == "fail"
+    assert checked["colour_profile"]["measured"] is None
+    assert checked["ai_marking"]["status"] == "fail"
+    assert checked["ai_marking"]["measured"] is None
+
+
+def test_a_broken_profile_is_called_unreadable() -> None:
+    row = rules(report(data=foreign(format="JPEG", icc_profile=b"nonsense")))["colour_profile"]
+    assert (row["measured"], row["status"]) == ("unreadable", "fail")
+
+
+def test_camera_metadata_that_survives_fails() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Camera"
+    row = rules(report(data=foreign(format="JPEG", exif=exif.tobytes())))["camera_metadata"]
+    assert (row["measured"], row["status"]) == (1, "fail")
+
+
+def test_another_format_than_the_place_takes_fails() -> None:
+    row = rules(report(data=foreign(format="WEBP", lossless=True)))["format"]
+    assert (row["measured"], row["status"]) == ("webp", "fail")
+
+
+def test_another_mark_than_the_preset_s_fails() -> None:
+    made = encode(laid(painted("#336699"), disc()), replace(PRESET, digital_source_type="digitalArt"))
+    row = rules(report(data=made.data))["ai_marking"]
+    assert (row["measured"], row["status"]) == ("digitalArt", "fail")

@@ -1,0 +1,71 @@
+"""A batch on this machine: the networks are loaded once, and what can't be made is refused before."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks.storm.photos import bad
+from benchmarks.storm.worker import lean_networks
+from pipeline.core.networks import Networks
+from service.batch.batch import Batch
+from service.batch.here import LocalMaker
+from service.batch.manifest.pairs import Pair, pair_up
+from service.batch.manifest.photos import find_photos
+from service.batch.manifest.spec_file import read_order
+from service.batch.manifest.state import State
+from service.settings import Settings
+from tests.support.shoot import PRESETS, Page, Shoot, photo
+
+
+def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_path: Path) -> None:
+    shoot = Shoot(tmp_path)
+    for number in range(2):
+        shoot.add(f"{number}.png", photo(number))
+    shoot.add("nothing.png", bad()["no_subject"])
+    loaded = list[Settings]()
+
+    def load(settings: Settings) -> Networks:
+        loaded.append(settings)
+        return lean_networks(settings)
+
+    groups = pair_up(find_photos(shoot.photos, but=shoot.out).photos, PRESETS, read_order(shoot.spec))
+    with State(shoot.out) as state, LocalMaker(Settings(home=tmp_path), shoot.out, concurrency=2, load=load) as maker:
+        batch = Batch(groups, state, shoot.out)
+        asyncio.run(batch.run(maker, Unseen(), concurrency=2))
+        batch.write()
+
+        assert len(loaded) == 1
+        assert Counter(one.cutout for one in batch.made) == {"computed": 2, "cached": 2}
+        assert [one.code for one in batch.failed] == ["no_subject"] * 2
+        assert len(shoot.pictures()) == 4
+        assert Page(shoot.out / "index.html").missing == []
+        assert Batch(groups, state, shoot.out).left == [
+            pair for pair in batch.pairs if pair.photo.name == "nothing.png"
+        ]
+
+
+class Unseen:
+    """Watches and shows nothing."""
+
+    def started(self, pair: Pair) -> None:
+        pass
+
+    def progress(self, pair: Pair, stage: str, fraction: float) -> None:
+        pass
+
+    def ended(self, pair: Pair, outcome: Any) -> None:
+        pass
+
+
+def test_here_brands_are_refused_and_specs_checked_before_the_networks_load(tmp_path: Path) -> None:
+    shoot = Shoot(tmp_path)
+    shoot.add("jar.png", photo())
+
+    result = shoot.run("--brand", "acme", presets="shopify")
+
+    assert result.exit_code == 2
+    assert "brand: A server keeps the brands; name it with --url." in result.output
+    assert "--presets: There is no such output preset. The nearest are: shopify_product" in result.output
+    shoot.add("jar.png", b"").unlink()
+    assert "There is no photo in" in shoot.run().output

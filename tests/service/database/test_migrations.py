@@ -1,0 +1,43 @@
+"""Migrations, on both databases."""
+
+import threading
+
+import sqlalchemy as sa
+
+from service.database.engine import create_engine, is_migrated, migrate
+from service.database.tables import metadata
+from service.settings import Settings
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(engine: sa.Engine) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_twice_and_from_two_processes_at_once_is_harmless(database_url: str) -> None:
+    url = Settings(database_url=database_url).sqlalchemy_url
+    errors: list[BaseException] = []
+
+    def bring_up_to_date() -> None:
+        engine = create_engine(url)
+        try:
+            migrate(engine)
+        except Exception as error:  # noqa: BLE001  # any at all fails the test
+            errors.append(error)
+        finally:
+            engine.dispose()
+
+    threads = [threading.Thread(target=bring_up_to_date) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    engine = create_engine(url)
+    assert is_migrated(engine)
+    engine.dispose()

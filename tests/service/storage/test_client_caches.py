@@ -1,0 +1,259 @@
+"""What jobs keep for later is their client's: it has its row, it expires, and the next job finds it."""
+
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.core.networks import Networks
+from service.catalogue.catalogue import Catalogue
+from service.database.clock import db_now
+from service.database.tables import stored_objects
+from service.diagnostics.audit import Finding
+from service.diagnostics.object_audit import audit_objects
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.cache import client_caches
+from service.storage.expiry import Expirer
+from service.storage.objects import Bucket
+from service.storage.registry import ExpiredObject, ObjectRegistry
+from tests.support.caller import Caller
+from tests.support.still_life import PALETTE, PHOTO, PRODUCTS, Counting, Darkener, by_colour, jpeg, still_life
+from tests.support.worker import Worker
+
+DAY = 86_400.0
+
+
+class Bench(Worker):
+    """A worker that keeps cut-outs, and counts the looks at photos."""
+
+    def __init__(self, engine: sa.Engine, home: Path, **settings: Any) -> None:
+        self.segmenter = Counting()
+        versions = {"segmenter": "by_colour 1", "generator": "darkener"}
+        super().__init__(engine, home, Networks(self.segmenter, Darkener(), versions))
+        self.registry = ObjectRegistry(engine)
+        made = Settings(home=home, **settings)
+        self.runner = replace(self.runner, cache_for=client_caches(made, self.renders, self.registry))
+        self.engine = engine
+
+    def cut(self, data: bytes = PHOTO) -> str:
+        """Order a cut-out, run the job, and say how it came."""
+        accepted = self.order(data, scene_type="white", dominant_colors=[], output_preset="transparent_cutout")
+        self.runner.run(accepted.job_id)
+        found = self.shop.jobs.get(accepted.job_id, client_id=self.shop.client.id)
+        assert found is not None
+        assert found[1] is not None, found[0].error_message
+        return str(found[1].report["provenance"]["cutout"])
+
+    @property
+    def rows(self) -> list[str]:
+        query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket == "cutouts")
+        with self.engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+    @property
+    def there(self) -> list[str]:
+        return sorted(filter(lambda key: key.startswith("cutouts/"), self.renders.keys()))
+
+    def age(self, days: float) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(stored_objects.update().values(used_at=db_now(-days * DAY)))
+
+    def expire(self, **changes: Any) -> None:
+        kept = {"cutouts": self.renders, "scenes": self.renders}
+        buckets: Any = {"sources": self.sources, "renders": self.renders} | kept
+        expirer = Expirer(
+            self.registry, buckets, source_age=None, render_age=None, attempt_ends=320.0, delete_delay=0.0
+        )
+        replace(expirer, **{"cutout_age": DAY} | changes).run_once()
+
+    def wrong(self) -> list[Finding]:
+        return audit_objects(self.engine, self.renders).findings
+
+
+@pytest.fixture
+def bench(engine: sa.Engine, tmp_path: Path) -> Bench:
+    return Bench(engine, tmp_path)
+
+
+def test_jobs_of_one_photo_cut_it_out_once_and_the_object_has_its_row(bench: Bench) -> None:
+    assert [bench.cut(), bench.cut()] == ["computed", "cached"]
+
+    assert bench.rows == bench.there
+    assert len(bench.rows) == 1
+    assert bench.rows[0].startswith(f"cutouts/{bench.shop.client.id}/")
+    assert bench.wrong() == []
+    assert audit_objects(bench.engine, bench.renders).counts["objects kept for later"] == 1
+
+
+def test_a_cut_out_goes_when_no_job_has_used_it_for_so_long_and_using_it_keeps_it(bench: Bench) -> None:
+    bench.cut()
+    bench.age(0.9)
+    bench.cut()
+    bench.age(0.9)
+    bench.expire()
+    assert len(bench.there) == 1
+
+    bench.age(1.1)
+    bench.expire()
+
+    assert (bench.there, bench.rows) == ([], [])
+    assert bench.wrong() == []
+    assert bench.cut() == "computed"
+
+
+def test_an_expiry_that_meets_a_job_leaves_no_object_without_its_row(bench: Bench) -> None:
+    bench.cut()
+    bench.age(1.1)
+    bench.expire(delete_delay=60.0)  # expired, and not deleted yet
+    (key,) = bench.rows
+    gone = ExpiredObject("cutouts", key)
+    bench.renders.delete(key)  # between this and the row's end a job comes by
+
+    assert bench.cut() == "computed"
+    bench.registry.retry_later(gone)
+    bench.registry.delete_row(gone)
+    bench.expire()
+
+    assert (bench.there, bench.rows) == ([key], [key])
+    assert (bench.cut(), bench.wrong()) == ("cached", [])
+
+
+def test_a_kept_object_that_no_row_knows_is_found_by_the_audit(bench: Bench) -> None:
+    bench.cut()
+    with bench.engine.begin() as connection:
+        connection.execute(stored_objects.delete().where(stored_objects.c.bucket == "cutouts"))
+
+    assert bench.wrong() == [Finding("kept_object_has_its_row", {"key": bench.there[0]})]
+    assert (bench.cut(), bench.wrong()) == ("cached", [])
+
+
+def test_with_no_days_nothing_is_kept(engine: sa.Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path, cutout_days=0)
+
+    assert [bench.cut(), bench.cut()] == ["computed", "computed"]
+    assert (bench.there, bench.rows) == ([], [])
+
+
+def test_a_cut_out_is_no_source_and_no_file_of_the_api(http: Any, settings: Settings, caller: Caller) -> None:
+    key = f"cutouts/{caller.client.id}/{'0' * 64}"
+    open_buckets(settings)[1].put(key, b"kept", "application/octet-stream")
+
+    assert caller.submit(caller.body(source_image_s3_key=key)).status_code == 404
+    for bucket in ("renders", "cutouts"):
+        tried = http.get(f"/v1/files/{bucket}/{key}?expires=99999999999&signature={'0' * 64}", headers=caller.headers)
+        assert tried.status_code in {403, 404}
+
+
+def small(catalogue: Catalogue) -> Catalogue:
+    """The catalogue with shopify_product as a small PNG."""
+    one = replace(catalogue.presets["shopify_product"], size=(256, 256), formats=("png",))
+    return replace(catalogue, presets={**catalogue.presets, one.name: one})
+
+
+def test_a_chain_of_ten_swaps_is_as_true_to_the_photo_as_one(
+    caller: Caller, settings: Settings, networks: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = caller.http.app.state.submit
+    monkeypatch.setattr(caller.http.app.state, "submit", replace(submit, catalogue=small(submit.catalogue)))
+    looks: list[int] = []
+
+    def counted(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        looks.append(1)
+        return networks.segmenter(image)
+
+    counted.side = getattr(networks.segmenter, "side", 640)  # type: ignore[attr-defined]  # as the real one's
+    worker = Worker(caller.engine, settings.home, replace(networks, segmenter=counted))
+    cache_for = client_caches(settings, worker.renders, ObjectRegistry(caller.engine))
+    runner = replace(worker.runner, cache_for=cache_for)
+    photo = caller.upload(jpeg(still_life(240, 300)[0]))
+    source: dict[str, Any] = {"source_image_s3_key": photo}
+    renders: list[dict[str, Any]] = []
+    for number in range(10):
+        place = "shopify_product" if number in {1, 8} else "transparent_cutout"
+        scene = "podium" if number in {1, 8} else "white"
+        body = caller.body(scene_type=scene, output_preset=place, dominant_colors=[], source_image_s3_key=...)
+        job = caller.submit(body | source).json()["job_id"]
+        runner.run(job)
+        renders.append(caller.get(f"/v1/jobs/{job}").json()["render"])
+        source = {"source_render_public_id": renders[-1]["public_id"]}
+
+    assert [one["report"]["provenance"]["cutout"] for one in renders] == ["computed"] + 9 * ["cached"]
+    assert len(looks) == 2, "the two looks of one cut-out"
+    assert renders[0]["sha256"] == renders[9]["sha256"]
+    assert renders[0]["report"]["fidelity"] == renders[9]["report"]["fidelity"]
+    assert renders[1]["report"]["fidelity"] == renders[8]["report"]["fidelity"]
+    second, ninth = (picture_of(worker.renders, caller, renders[number]) for number in (1, 8))
+    product = (second == ninth).all(axis=2)
+    assert product[100:160, 115:140].all(), "the product's own pixels"
+    assert not product[:40].all(), "two seeds, two backgrounds"
+
+
+def picture_of(objects: Bucket, caller: Caller, render: dict[str, Any]) -> NDArray[np.uint8]:
+    found = caller.jobs.render(render["public_id"], client_id=caller.client.id)
+    assert found is not None
+    with Image.open(BytesIO(objects.get(found.key, max_bytes=10_000_000))) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def test_a_brand_s_products_share_a_background_and_another_client_has_its_own(
+    caller: Caller, settings: Settings, http: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = http.app.state.submit
+    monkeypatch.setattr(http.app.state, "submit", replace(submit, catalogue=small(submit.catalogue)))
+    other = Caller(http, settings, f"{caller.client.name}-other"[:100], credits=10)
+    painter = Darkener()
+    worker = Worker(caller.engine, settings.home, Networks(by_colour, painter, {"segmenter": "1", "generator": "1"}))
+    cache_for = client_caches(settings, worker.renders, worker.runner.registry)
+    runner = replace(worker.runner, cache_for=cache_for)
+    came = []
+    for client, data in ((caller, PRODUCTS[0]), (caller, PRODUCTS[5]), (other, PRODUCTS[0])):
+        profile = {"palette": list(PALETTE), "seed_policy": "pinned", "seed": 4}
+        assert http.put("/v1/brands/b", json=profile, headers=client.headers).status_code in {200, 201}
+        body = client.body(
+            source_image_s3_key=client.upload(data, "image/png"), pilot_brand="b", dominant_colors=[], mood="calm"
+        )
+        job = client.submit(body).json()["job_id"]
+        runner.run(job)
+        render = client.get(f"/v1/jobs/{job}").json()["render"]
+        came.append((render["report"]["provenance"]["background"], render["seed"]))
+
+    assert came == [("computed", 4), ("cached", 4), ("computed", 4)]
+    query = sa.select(stored_objects.c.client_id).where(stored_objects.c.bucket == "scenes")
+    with caller.engine.connect() as connection:
+        assert {caller.client.id, other.client.id} <= set(connection.execute(query).scalars())
+
+
+def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: sa.Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path)
+    kept = bench.runner.cache_for
+    assert kept is not None
+    kept(bench.shop.client.id).put("scenes", "one", b"background")
+    bench.cut()
+    with engine.begin() as connection:
+        connection.execute(stored_objects.update().values(used_at=db_now(-2 * 86_400)))
+
+    bench.expire(cutout_age=None, scene_age=3 * 86_400.0)
+    assert bench.wrong() == []
+    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} >= {"cutouts", "scenes"}
+
+    bench.expire(cutout_age=None, scene_age=86_400.0)
+    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} == {"renders", "cutouts"}
+    assert bench.wrong() == []
+
+
+def test_with_no_days_for_backgrounds_only_cut_outs_are_kept(engine: sa.Engine, tmp_path: Path) -> None:
+    bench = Bench(engine, tmp_path, background_days=0)
+    kept = bench.runner.cache_for
+    assert kept is not None
+    one = kept(bench.shop.client.id)
+    one.put("scenes", "one", b"background")
+    one.put("cutouts", "one", b"cut-out")
+
+    assert (one.get("scenes", "one"), one.get("cutouts", "one")) == (None, b"cut-out")

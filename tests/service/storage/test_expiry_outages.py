@@ -1,0 +1,155 @@
+"""Expiry when things break, and many at once: no row without its object, no object without its row."""
+
+import os
+import threading
+from multiprocessing import get_context
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from service.database.engine import create_engine
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.directory import DirectoryBucket
+from service.storage.objects import StoreUnavailable
+from service.storage.registry import SourceExpired
+from service.storage.signing import UrlSigner
+from tests.support.warehouse import DAY, Warehouse
+
+
+def test_orders_that_race_with_the_expiry_have_their_photo_or_cost_nothing(engine: sa.Engine, tmp_path: Path) -> None:
+    warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
+    keys = [warehouse.photo(f"p{number}") for number in range(24)]
+    warehouse.pass_time(1.1)
+    start = threading.Barrier(3)
+    accepted: list[str] = []
+    refused: list[str] = []
+
+    def order(mine: list[str]) -> None:
+        start.wait()
+        for key in mine:
+            try:
+                warehouse.shop.order(cost=1, source_key=key)
+                accepted.append(key)
+            except SourceExpired:
+                refused.append(key)
+
+    def expire() -> None:
+        start.wait()
+        while warehouse.registry.mark_expired_sources(older_than=DAY, limit=1):
+            pass
+
+    threads = [
+        threading.Thread(target=order, args=[keys[::2]]),
+        threading.Thread(target=order, args=[keys[1::2]]),
+        threading.Thread(target=expire),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    warehouse.expirer.run_once()
+    assert sorted(accepted + refused) == sorted(keys)
+    assert [key for key in keys if warehouse.lies_in(warehouse.sources, key)] == sorted(accepted, key=keys.index)
+    assert warehouse.shop.balance == 1000 - len(accepted)
+
+
+class AwayStore(DirectoryBucket):
+    """A directory store that refuses to delete what the test says."""
+
+    refused: frozenset[str] = frozenset()
+
+    def delete(self, key: str) -> None:
+        if key in self.refused:
+            raise StoreUnavailable("Permission denied")
+        super().delete(key)
+
+
+def test_a_store_that_is_away_postpones_and_blocks_nothing_for_good(engine: sa.Engine, tmp_path: Path) -> None:
+    store = AwayStore(tmp_path / "sources", bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    warehouse = Warehouse(engine, store, store)
+    keys = [warehouse.photo(name) for name in "abc"]
+    warehouse.pass_time(1.1)
+
+    store.refused = frozenset(keys)
+    warehouse.expirer.run_once()
+    assert warehouse.known == set(keys)
+
+    store.refused = frozenset(keys[:1])  # one object that can never be deleted
+    for _ in keys:
+        warehouse.expirer.run_once()
+    assert warehouse.known == set(keys[:1])
+
+    store.refused = frozenset()
+    warehouse.expirer.run_once()
+    assert (warehouse.known, any(warehouse.lies_in(store, key) for key in keys)) == (set(), False)
+
+
+class FatalStore(DirectoryBucket):
+    """A directory store whose process is killed right after the second object is deleted."""
+
+    deleted = 0
+
+    def delete(self, key: str) -> None:
+        super().delete(key)
+        self.deleted += 1
+        if self.deleted == 2:
+            os._exit(9)
+
+
+def expire_and_die(url: str, root: Path) -> None:
+    store = FatalStore(root, bucket="sources", signer=UrlSigner(b"k"), url_ttl=60)
+    Warehouse(create_engine(url), store, store).expirer.run_once()
+
+
+def test_an_expiry_killed_between_object_and_row_is_made_good_by_the_next(
+    engine: sa.Engine, migrated_url: str, tmp_path: Path
+) -> None:
+    warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
+    keys = {warehouse.photo(name) for name in "abcd"}
+    warehouse.pass_time(1.1)
+    url = Settings(database_url=migrated_url).sqlalchemy_url
+    process = get_context("spawn").Process(target=expire_and_die, args=[url, tmp_path / "objects" / "sources"])
+    process.start()
+    process.join()
+    left = {key for key in keys if warehouse.lies_in(warehouse.sources, key)}
+    assert (process.exitcode, len(left), len(warehouse.known)) == (9, 2, 3)
+
+    warehouse.expirer.run_once()
+
+    assert warehouse.known == set()
+    assert not any(warehouse.lies_in(warehouse.sources, key) for key in keys)
+
+
+def test_any_number_of_expiries_at_once_do_the_work_once(warehouse: Warehouse) -> None:
+    for number in range(30):
+        warehouse.delivered(warehouse.photo(f"p{number}"))
+    warehouse.pass_time(1.1)
+    errors: list[BaseException] = []
+
+    def expire() -> None:
+        try:
+            warehouse.expirer.run_once()
+        except Exception as error:  # noqa: BLE001  # any at all fails the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=expire) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert (warehouse.known, warehouse.rows("renders"), warehouse.rows("jobs")) == (set(), 0, 30)
+
+
+def test_more_than_one_batch_goes_in_one_look(engine: sa.Engine, tmp_path: Path) -> None:
+    warehouse = Warehouse(engine, *open_buckets(Settings(home=tmp_path)))
+    for number in range(230):
+        warehouse.registry.register("sources", f"uploads/x/{number}.jpg", client_id=warehouse.shop.client.id)
+    warehouse.pass_time(1.1)
+
+    warehouse.expirer.run_once()
+
+    assert warehouse.known == set()

@@ -1,0 +1,23 @@
+"""What tests of webhooks stand on."""
+
+import pytest
+import sqlalchemy as sa
+
+from service.webhooks.endpoints import Webhooks
+from tests.support.shop import Shop
+from tests.support.webhooks import Messenger
+
+
+@pytest.fixture
+def shop(engine: sa.Engine) -> Shop:
+    return Shop(engine)
+
+
+@pytest.fixture
+def webhooks(engine: sa.Engine) -> Webhooks:
+    return Webhooks(engine)
+
+
+@pytest.fixture
+def messenger(engine: sa.Engine) -> Messenger:
+    return Messenger(engine)

@@ -1,0 +1,97 @@
+"""Where a connection must not go, and how long it may take to stand: to real servers, of an attacker too."""
+
+import socket
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.storm.receiver import Receiver, receiving
+from service.webhooks.connection import Resolve
+from service.webhooks.sender import SendResult
+from tests.support.webhooks import make_server_context, post
+
+
+def port_of(receiver: Receiver) -> str:
+    return receiver.url.split(":")[2].split("/")[0]
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "2130706433", "0x7f.1", "127.1", "[::1]", "[::ffff:127.0.0.1]"]
+)
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_this_machine_is_not_reached_however_it_is_written(host: str, scheme: str) -> None:
+    with receiving() as receiver:
+        got = post(f"{scheme}://{host}:{port_of(receiver)}/", allow_private=False)
+
+    assert receiver.received == []
+    assert got.status is None
+    assert got.error is not None
+    assert got.error.startswith(("AddressForbidden", "UrlInvalid"))
+    assert scheme == "http" or "public internet" in got.error
+
+
+def test_a_name_with_one_private_address_among_its_addresses_is_not_reached() -> None:
+    with receiving() as receiver:
+        url = f"https://shop.example:{port_of(receiver)}/"
+        got = post(url, allow_private=False, resolve=lambda *_: ["1.1.1.1", "127.0.0.1"])
+
+    assert receiver.received == []
+    assert got.error == "AddressForbidden: shop.example leads to 127.0.0.1, which is not on the public internet"
+
+
+def test_the_connection_goes_to_the_address_that_was_checked_and_the_name_is_asked_for_once() -> None:
+    asked: list[str] = []
+
+    def once(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    with receiving() as receiver:
+        assert post(f"http://shop.invalid:{port_of(receiver)}/hooks", resolve=once) == SendResult(204)
+
+    # No resolver knows this name: another look-up would have failed.
+    assert asked == ["shop.invalid"]
+    assert receiver.received[0].headers["host"] == f"shop.invalid:{port_of(receiver)}"
+
+
+def test_where_one_address_does_not_answer_the_next_is_tried() -> None:
+    with receiving() as receiver:
+        url = f"http://shop.invalid:{port_of(receiver)}/"
+        assert post(url, resolve=lambda *_: ["127.0.0.2", "127.0.0.1"]) == SendResult(204)
+
+
+def test_a_name_that_does_not_resolve_is_an_error() -> None:
+    def unknown(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    got = post("https://shop.invalid/", resolve=unknown)
+
+    assert got.error == "ConnectError: shop.invalid does not resolve: [Errno -2] Name or service not known"
+
+
+def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(tmp_path: Path) -> None:
+    server = make_server_context(tmp_path, "shop.example")
+    trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    with receiving(tls=server) as receiver:
+        here: Resolve = lambda *_: ["127.0.0.1"]  # noqa: E731  # as short as what it stands for
+        right = post(f"https://shop.example:{port_of(receiver)}/", tls=trusting, resolve=here)
+        wrong = post(f"https://other.example:{port_of(receiver)}/", tls=trusting, resolve=here)
+        untrusted = post(f"https://shop.example:{port_of(receiver)}/", resolve=here)
+
+    assert right == SendResult(204)
+    assert wrong.error is not None
+    assert "certificate is not valid for 'other.example'" in wrong.error
+    assert untrusted.error is not None
+    assert "self-signed certificate" in untrusted.error
+    assert len(receiver.received) == 1
+
+
+def test_a_receiver_that_stalls_in_the_tls_handshake_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        got = post(f"https://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.5)
+
+    assert got.status is None
+    assert time.monotonic() - started < 5

@@ -1,0 +1,122 @@
+"""Many deliveries at once, and a loop whose database goes away or that is told to stop, on both databases."""
+
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from benchmarks.storm.receiver import answer, receiving
+from service.database.engine import create_engine
+from service.webhooks.delivery import keep_delivering
+from tests.support.databases import migrated_database
+from tests.support.polling import until
+from tests.support.webhooks import DELIVERED, WAITING, Messenger, delivering, run
+
+
+def test_many_sweeps_at_once_send_each_message_once(messenger: Messenger) -> None:
+    with receiving() as receiver, ExitStack() as sweeps:
+        shops = [messenger.shop(receiver.url, ended=10) for _ in range(4)]
+        for _ in range(3):
+            sweeps.enter_context(delivering(messenger.loop()))
+        until(lambda: all(WAITING not in messenger.states(shop) for shop in shops), timeout=60)
+
+    assert set(Counter(came.id for came in receiver.received).values()) == {1}
+    assert len(receiver.received) == 40
+    assert [messenger.states(shop) for shop in shops] == [[DELIVERED] * 10] * 4
+
+
+def test_a_receiver_that_hangs_gets_no_more_than_its_share_of_the_slots(messenger: Messenger) -> None:
+    over = threading.Event()
+    with receiving(lambda _: over.wait(60)) as dead, receiving() as live:
+        messenger.shop(dead.url, ended=20)
+        alive = messenger.shop(live.url, ended=5)
+        loop = messenger.loop(timeout=60.0, slots=4, slots_a_client=2)
+        started = time.monotonic()
+        while DELIVERED not in (states := set(messenger.states(alive))) or WAITING in states:
+            assert time.monotonic() - started < 30, "held up"
+            loop.run_once(wait=0.05)
+        assert len(dead.received) == 2
+        over.set()
+
+
+def test_many_dead_receivers_together_do_not_hold_up_a_live_one(messenger: Messenger) -> None:
+    over = threading.Event()
+    with ExitStack() as stack:
+        dead = stack.enter_context(receiving(500))
+        shops = [messenger.shop(dead.url) for _ in range(10)]
+        loop = messenger.loop(timeout=60.0, slots=4)
+        run(loop, lambda: len(dead.received) == len(shops))
+        dead.answer = lambda _: over.wait(60)
+        messenger.rewind()
+        loop.run_once(wait=0.05)
+        live = stack.enter_context(receiving())
+        alive = messenger.shop(live.url, ended=10)
+        started = time.monotonic()
+        while WAITING in messenger.states(alive):
+            assert time.monotonic() - started < 30, "held up"
+            loop.run_once(wait=0.05)
+        assert len(dead.received) == len(shops) + 2, "half of the slots hang"
+        over.set()
+
+
+def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
+    postgresql_server: str, request: pytest.FixtureRequest, tmp_path: Any
+) -> None:
+    """PostgreSQL throws everybody out while a receiver answers, and lets nobody in for a while."""
+    from service.settings import Settings
+
+    url = migrated_database(postgresql_server, tmp_path.name)
+    name = url.rpartition("/")[2]
+    engine = create_engine(Settings(database_url=url).sqlalchemy_url)
+    admin = create_engine(Settings(database_url=postgresql_server).sqlalchemy_url)
+    request.addfinalizer(engine.dispose)
+    request.addfinalizer(admin.dispose)
+
+    away = threading.Event()
+
+    def outage(handler: BaseHTTPRequestHandler) -> None:
+        let("false")
+        answer(handler, 200)
+        away.set()
+
+    def let(allowed: str) -> None:
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS {allowed}')
+            if allowed == "false":
+                connection.exec_driver_sql(
+                    f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                )
+
+    with receiving(outage) as receiver:
+        messenger = Messenger(engine)
+        shop = messenger.shop(receiver.url)
+        # It waits for the answer when the database goes: a long wait, not another look before it.
+        with delivering(messenger.loop(), every=2.0):
+            assert away.wait(30)
+            time.sleep(1)
+            with pytest.raises(sa.exc.OperationalError):
+                messenger.states(shop)
+            let("true")
+            until(lambda: messenger.states(shop) == [DELIVERED], timeout=60)
+
+    assert len(receiver.received) == 1
+
+
+def test_told_to_stop_it_writes_the_answers_that_are_still_coming(messenger: Messenger) -> None:
+    stopping = threading.Event()
+
+    def slowly(handler: BaseHTTPRequestHandler) -> None:
+        stopping.set()
+        time.sleep(1)
+        answer(handler, 200)
+
+    with receiving(slowly) as receiver:
+        shop = messenger.shop(receiver.url)
+        keep_delivering(messenger.loop(), every=0.05, stopping=stopping)
+
+    assert messenger.states(shop) == [DELIVERED]

@@ -1,0 +1,214 @@
+"""The outbox: a message is written with each job's end and never without it, on both databases."""
+
+import json
+import threading
+import time
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from benchmarks.storm.receiver import receiving
+from service.database.clock import db_now
+from service.database.tables import deliveries
+from service.jobs.records import Claim, JobStatus, LeaseLost
+from service.webhooks.endpoints import Webhooks
+from service.webhooks.outbox import AttemptResult, Outbox
+from tests.support.shop import Shop, render
+from tests.support.webhooks import DELIVERED, FAILED, URL, WAITING, Messenger, run, states
+
+
+def bodies(engine: sa.Engine) -> list[Any]:
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(deliveries.c.body).order_by(deliveries.c.id)).scalars()
+        return [json.loads(body) for body in rows]
+
+
+def test_a_success_is_told_with_its_render_and_with_nothing_that_expires(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    accepted, made = shop.order(cost=3), render()
+
+    shop.jobs.succeed(shop.claim(accepted), made)
+
+    (body,) = bodies(shop.engine)
+    job = shop.job(accepted)
+    assert job.finished_at is not None
+    assert datetime.fromisoformat(body.pop("timestamp")) == job.finished_at
+    assert body == {
+        "type": "job.succeeded",
+        "data": {
+            "job_id": accepted.job_id,
+            "request_id": accepted.request_id,
+            "status": "SUCCESS",
+            "credits_cost": 3,
+            "credits_refunded": 0,
+            "error": None,
+            "render": {
+                "public_id": made.public_id,
+                "output_preset": "shopify_product",
+                "width": 4,
+                "height": 3,
+                "format": "jpeg",
+                "bytes": 10,
+                "sha256": "0" * 64,
+            },
+        },
+    }
+
+
+def test_a_failure_is_told_with_its_error_and_its_refund(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    accepted = shop.order(cost=3)
+
+    shop.jobs.fail(shop.claim(accepted), "no_subject", "No product stands out.")
+
+    (body,) = bodies(shop.engine)
+    assert body.pop("timestamp").endswith("Z")
+    assert body == {
+        "type": "job.failed",
+        "data": {
+            "job_id": accepted.job_id,
+            "request_id": accepted.request_id,
+            "status": "FAILURE",
+            "credits_cost": 3,
+            "credits_refunded": 3,
+            "error": {"code": "no_subject", "message": "No product stands out."},
+            "render": None,
+        },
+    }
+
+
+def test_what_the_sweep_settles_is_told_as_well(engine: sa.Engine, webhooks: Webhooks) -> None:
+    shop = Shop(engine, lease=0.05, max_attempts=1)
+    webhooks.register(shop.client.name, URL)
+    crashed, waited = shop.order(), shop.order()
+    shop.claim(crashed)
+    time.sleep(0.1)
+
+    shop.jobs.fail_abandoned(max_wait=0)
+
+    told = {body["data"]["job_id"]: body["data"]["error"]["code"] for body in bodies(engine)}
+    assert told == {crashed.job_id: "worker_lost", waited.job_id: "queue_timeout"}
+    assert [body["data"]["credits_refunded"] for body in bodies(engine)] == [2, 2]
+
+
+def test_nothing_is_written_for_a_client_without_a_webhook(engine: sa.Engine, webhooks: Webhooks) -> None:
+    silent, other = Shop(engine), Shop(engine)
+    webhooks.register(other.client.name, URL)
+
+    silent.jobs.succeed(silent.claim(silent.order()), render())
+
+    assert bodies(engine) == []
+
+
+def test_a_job_that_is_not_over_is_not_told(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    claim = shop.claim(shop.order())
+
+    shop.jobs.renew_lease(claim, stage="place", progress=0.5)
+    shop.jobs.release(claim)
+
+    assert bodies(shop.engine) == []
+
+
+def test_a_worker_that_lost_its_lease_tells_nothing(engine: sa.Engine, webhooks: Webhooks) -> None:
+    shop = Shop(engine, lease=0.05)
+    webhooks.register(shop.client.name, URL)
+    accepted = shop.order()
+    slow = shop.claim(accepted)
+    time.sleep(0.1)
+    shop.jobs.succeed(shop.claim(accepted), render())
+
+    with pytest.raises(LeaseLost):
+        shop.jobs.fail(slow, "x", "")
+
+    assert [body["type"] for body in bodies(engine)] == ["job.succeeded"]
+
+
+def test_a_job_whose_message_can_not_be_written_does_not_end(shop: Shop, webhooks: Webhooks) -> None:
+    """One transaction for both: a second message of the same job breaks the constraint, and the job's end with it."""
+    webhooks.register(shop.client.name, URL)
+    accepted = shop.order()
+    claim = shop.claim(accepted)
+    with shop.engine.begin() as connection:
+        connection.execute(
+            deliveries.insert().values(
+                id="msg_0",
+                client_id=shop.client.id,
+                job_id=accepted.job_id,
+                type="job.failed",
+                body="{}",
+                state="failed",
+                attempts=0,
+            )
+        )
+
+    with pytest.raises(sa.exc.IntegrityError):
+        shop.jobs.fail(claim, "no_subject", "")
+
+    assert shop.job(accepted).status == JobStatus.IN_PROGRESS
+    assert shop.balance == 8
+
+
+def test_no_message_waits_for_a_webhook_that_is_cleared_while_jobs_end(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    claims = [shop.claim(shop.order(cost=0)) for _ in range(30)]
+
+    def end(share: list[Claim]) -> None:
+        for claim in share:
+            shop.jobs.fail(claim, "x", "")
+
+    threads = [threading.Thread(target=end, args=(share,)) for share in (claims[:15], claims[15:])]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    webhooks.clear(shop.client.name)
+    for thread in threads:
+        thread.join()
+
+    assert "waiting" not in states(shop.engine)
+
+
+def test_messages_that_ended_long_ago_are_deleted_and_no_others(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    for _ in range(4):
+        shop.jobs.fail(shop.claim(shop.order()), "x", "")
+    ids = [message.id for message in webhooks.latest(shop.client.name, limit=9)]
+    with shop.engine.begin() as connection:
+        for state, ended, key in (("delivered", -100, ids[0]), ("failed", -100, ids[1]), ("delivered", -10, ids[2])):
+            values = {"state": state, "ended_at": db_now(ended)}
+            connection.execute(deliveries.update().where(deliveries.c.id == key).values(**values))
+
+    assert Outbox(shop.engine, lease=60).prune(after=60) == 2
+    assert [message.id for message in webhooks.latest(shop.client.name, limit=9)] == ids[2:]
+
+
+def test_an_attempt_whose_sweep_died_is_made_again_when_its_lease_is_over(messenger: Messenger) -> None:
+    with receiving() as receiver:
+        shop = messenger.shop(receiver.url)
+        assert Outbox(messenger.engine, lease=60).claim() is not None, "and then it dies"
+        loop = messenger.loop()
+        loop.run_once(wait=0.1)
+        assert receiver.received == []
+        messenger.rewind()
+        run(loop, lambda: receiver.received)
+
+    (message,) = messenger.messages(shop)
+    assert (message.state, message.attempts) == (DELIVERED, 2)
+
+
+def test_a_sweep_whose_lease_was_taken_over_writes_nothing(messenger: Messenger) -> None:
+    shop = messenger.shop("http://127.0.0.1:1/")
+    outbox = Outbox(messenger.engine, lease=60)
+    slow = outbox.claim()
+    messenger.rewind()
+    quick = outbox.claim()
+    assert slow is not None
+    assert quick is not None
+
+    assert not outbox.record(slow, AttemptResult(FAILED, 500))
+    assert messenger.states(shop) == [WAITING]
+    assert outbox.record(quick, AttemptResult(DELIVERED, 200))
+    assert not outbox.record(quick, AttemptResult(FAILED, 500)), "what is over stays over"
+    assert messenger.states(shop) == [DELIVERED]

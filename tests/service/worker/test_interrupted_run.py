@@ -1,0 +1,148 @@
+"""One job that is stopped, taken over or cancelled while it runs. Both databases, real stores."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from pipeline.core.networks import Networks
+from service.jobs.records import Claim
+from service.storage.directory import DirectoryBucket
+from service.storage.expiry import Expirer
+from service.storage.signing import UrlSigner
+from tests.support.worker import ON_WHITE, Worker, raising
+
+
+def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> None:
+    accepted = worker.order(**ON_WHITE)
+    worker.stopping.set()
+
+    worker.runner.run(accepted.job_id)
+
+    assert worker.end(accepted) == ("IN_PROGRESS", None)
+    assert worker.shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    worker.stopping.clear()
+    worker.runner.run(accepted.job_id)
+    assert worker.end(accepted) == ("SUCCESS", None)
+    assert worker.shop.job(accepted).attempt == 1
+
+
+def test_a_job_over_its_time_limit_fails_and_is_refunded(worker: Worker) -> None:
+    worker.runner = replace(worker.runner, time_limit=0.0)
+    accepted = worker.order()
+    worker.runner.run(accepted.job_id)
+
+    assert worker.end(accepted) == ("FAILURE", "time_limit")
+    assert worker.shop.balance == 10
+
+
+def busy(seconds: float, then: Callable[[], None] = lambda: None) -> Networks:
+    """Networks whose first one takes so long that only the lease's renewal can speak for the job."""
+
+    def segmenter(image: Any) -> Any:
+        time.sleep(seconds)
+        then()
+        return np.zeros(image.shape[:2], np.float32)
+
+    return Networks(segmenter, raising(AssertionError()).generator)
+
+
+def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
+    worker = Worker(engine, tmp_path, busy(1.2), lease=0.6)
+    worker.runner = replace(worker.runner, lease_renewal_interval=0.15)
+    accepted = worker.order()
+    thread = threading.Thread(target=worker.runner.run, args=(accepted.job_id,))
+    thread.start()
+    stolen = []
+    for _ in range(8):
+        time.sleep(0.12)
+        stolen.append(worker.shop.jobs.claim(accepted.job_id))
+    thread.join()
+
+    assert stolen == [None] * 8
+    assert worker.end(accepted) == ("FAILURE", "no_subject")
+
+
+def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engine: sa.Engine, tmp_path: Path) -> None:
+    worker = Worker(engine, tmp_path, raising(AssertionError()), lease=0.05)
+    accepted = worker.order()
+    taken: list[Claim | None] = []
+
+    def take_over() -> None:
+        time.sleep(0.1)
+        taken.append(worker.shop.jobs.claim(accepted.job_id))
+
+    worker.runner = replace(worker.runner, networks=busy(0.0, take_over))
+    worker.runner.run(accepted.job_id)
+
+    assert taken[0] is not None
+    job = worker.shop.job(accepted)
+    assert (job.status, job.attempt) == ("IN_PROGRESS", 2)
+    assert worker.shop.balance == 8
+
+
+def left_over(objects: Path) -> list[str]:
+    """The files of a directory store's renders."""
+    return [str(path) for path in (objects / "objects" / "renders").rglob("*") if path.is_file()]
+
+
+def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves_no_render(
+    engine: sa.Engine, tmp_path: Path, networks: Networks
+) -> None:
+    worker = Worker(engine, tmp_path, networks)
+    accepted = worker.order()
+    painted: list[object] = []
+
+    def segmenter(image: Any) -> Any:
+        worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
+        return networks.segmenter(image)
+
+    def generator(*asked: Any, **how: Any) -> Any:
+        painted.append(asked)
+        return networks.generator(*asked, **how)
+
+    worker.runner = replace(worker.runner, networks=replace(networks, segmenter=segmenter, generator=generator))
+    worker.runner.run(accepted.job_id)
+
+    assert painted == []
+    assert worker.end(accepted) == ("FAILURE", "cancelled")
+    assert left_over(tmp_path) == []
+    assert worker.shop.balance == 10
+    assert [entry.kind for entry in worker.shop.accounts.credits(worker.shop.client.id, latest=9)[1]] == [
+        *("refund", "debit", "grant")
+    ]
+
+
+class CancellingStore(DirectoryBucket):
+    """A directory store that is asked to keep a render at the moment when its client cancels the job."""
+
+    cancel: Callable[[], object]
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        super().put(key, data, content_type)
+        assert self.size(key) == len(data)
+        self.cancel()
+
+
+def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(worker: Worker, tmp_path: Path) -> None:
+    store = CancellingStore(tmp_path / "objects" / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    worker.runner = replace(worker.runner, renders=store)
+    accepted = worker.order(**ON_WHITE)
+    store.cancel = lambda: worker.shop.jobs.cancel(accepted.job_id, client_id=worker.shop.client.id)
+
+    worker.runner.run(accepted.job_id)
+
+    assert worker.end(accepted) == ("FAILURE", "cancelled")
+    assert worker.shop.balance == 10
+    # Its worker can't tell it from a success whose answer was lost; the expiry can.
+    assert len(left_over(tmp_path)) == 1
+    expirer = Expirer(
+        worker.runner.registry, {"sources": worker.runner.sources, "renders": store}, None, None, 0, delete_delay=0
+    )
+    expirer.run_once()
+    assert left_over(tmp_path) == []

@@ -1,0 +1,87 @@
+"""A worker's parts without its process."""
+
+import hashlib
+import threading
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NoReturn
+
+import sqlalchemy as sa
+
+from pipeline.core.networks import Networks
+from pipeline.core.spec import Limits
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.specs import stored_spec
+from service.jobs.intake import Accepted
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.objects import Bucket
+from service.storage.registry import ObjectRegistry
+from service.worker.run import JobRunner
+from tests.support.shop import Shop
+
+BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
+#: A spec whose background costs nothing, for what happens round a swap.
+ON_WHITE: dict[str, Any] = {"scene_type": "white", "dominant_colors": []}
+
+
+def small(catalogue: Catalogue, width: int, height: int) -> Catalogue:
+    """The catalogue with open_graph in another size."""
+    place = replace(catalogue.presets["open_graph"], size=(width, height))
+    return replace(catalogue, presets={**catalogue.presets, place.name: place})
+
+
+class Worker:
+    """A worker's parts without its process, and a shop that orders from it."""
+
+    def __init__(self, engine: sa.Engine, home: Path, networks: Networks, **settings: Any) -> None:
+        self.shop = Shop(engine, lease=settings.pop("lease", 60.0), max_attempts=2)
+        sources, self.renders = open_buckets(Settings(home=home, **settings))
+        self.sources: Bucket = sources
+        self.stopping = threading.Event()
+        self.runner = JobRunner(
+            jobs=self.shop.jobs,
+            sources=self.sources,
+            renders=self.renders,
+            registry=ObjectRegistry(engine),
+            # A fifth of the pixels, where the picture does not matter.
+            catalogue=small(load_catalogue(), 480, 252),
+            networks=networks,
+            limits=Limits(),
+            time_limit=300,
+            lease_renewal_interval=15,
+            stopping=self.stopping,
+            arm_watchdog=lambda _: None,
+        )
+
+    def order(self, data: bytes = BOTTLE, **spec: Any) -> Accepted:
+        key = f"uploads/{self.shop.client.id}/{hashlib.sha256(data).hexdigest()}.jpg"
+        self.sources.put(key, data, "image/jpeg")
+        asked: dict[str, Any] = {
+            "scene_type": "podium",
+            "mood": "calm",
+            "dominant_colors": ["#e8c7b8"],
+            "output_preset": "open_graph",
+            "seed": 5,
+        }
+        return self.shop.order(spec=stored_spec(self.runner.catalogue, **asked | spec), source_key=key)
+
+    def end(self, accepted: Accepted) -> tuple[str, str | None]:
+        job = self.shop.job(accepted)
+        return job.status, job.error_code
+
+    def again_at_once(self, accepted: Accepted) -> None:
+        """Let the pause before another attempt pass."""
+        with self.shop.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET lease_until = '2000-01-01 00:00:00.000000'")
+        assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=set(), resend_after=60)
+
+
+def raising(error: BaseException) -> Networks:
+    """Networks whose first one raises."""
+
+    def network(*_seen: Any, **_asked: Any) -> NoReturn:
+        raise error
+
+    return Networks(network, network)

@@ -1,0 +1,123 @@
+"""The Python client's calls, against a real installation: a photo from beginning to end, brands, lists, catalogues."""
+
+import asyncio
+import hashlib
+import io
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backdrop_client import AsyncBackdrop, Backdrop, Brand, NotFound, Progress
+from benchmarks.storm.photos import good
+from tests.support.served import Served
+from tests.system.client.conftest import QUICK, SPEC
+
+CLIENT = Path(__file__).resolve().parents[3] / "client"
+
+
+def test_a_photo_is_swapped_in_one_call(backdrop: Backdrop, tmp_path: Path) -> None:
+    photo, output = tmp_path / "jar.png", tmp_path / "deep" / "out.png"
+    photo.write_bytes(good())
+    told: list[Progress] = []
+
+    render = backdrop.swap_file(photo, output, SPEC, on_progress=told.append)
+
+    assert hashlib.sha256(output.read_bytes()).hexdigest() == render.sha256
+    assert list(output.parent.iterdir()) == [output]
+    assert (render.output_preset, render.width, render.height) == ("transparent_cutout", 200, 240)
+    assert set(render.report) == {"palette", "fidelity", "preset", "cutout", "provenance"}
+    assert told[-1].status == "SUCCESS"
+    assert [one.progress for one in told] == sorted(one.progress for one in told)
+    assert backdrop.credits().balance == 99
+
+
+def test_the_same_without_blocking_and_several_at_once(served: Served, key: str, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with AsyncBackdrop(served.url, key, retries=QUICK) as backdrop:
+            calls = (backdrop.swap_file(good(number), tmp_path / f"{number}.png", SPEC) for number in range(3))
+            renders = await asyncio.gather(*calls)
+            listed = [render.public_id async for render in backdrop.iter_renders()]
+
+            assert sorted(listed) == sorted(render.public_id for render in renders)
+            assert (await backdrop.credits()).balance == 97
+            assert {item.name for item in await backdrop.moods()} >= {"calm", "fresh"}
+            with pytest.raises(NotFound):
+                await backdrop.job("01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")
+        hashes = {hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()}
+        assert hashes == {render.sha256 for render in renders}
+
+    asyncio.run(story())
+
+
+def test_step_by_step_a_photo_comes_from_bytes_a_path_or_an_open_file(backdrop: Backdrop, tmp_path: Path) -> None:
+    path = tmp_path / "jar"  # no extension: its bytes say what it is
+    path.write_bytes(good())
+    keys = [backdrop.upload(photo) for photo in (good(), path, str(path), io.BytesIO(good()))]
+    assert len(set(keys)) == 4
+
+    plan = backdrop.plan(replace(SPEC, seed=5), source_key=keys[0])
+    assert (plan.credits_cost, plan.balance, plan.affordable, plan.seed) == (1, 100, True, 5)
+    accepted = backdrop.swap(replace(SPEC, seed=5), source_key=keys[0])
+    job = backdrop.wait(accepted)
+    again = backdrop.wait(backdrop.swap(SPEC, source_render=job.expect_render().public_id))
+
+    assert (job.status, job.expect_render().seed, again.status) == ("SUCCESS", 5, "SUCCESS")
+    assert backdrop.download(again.expect_render().public_id, tmp_path / "again.png").stat().st_size > 0
+
+
+def test_a_submit_can_wait_for_the_end(backdrop: Backdrop) -> None:
+    source = backdrop.upload(good())
+
+    assert backdrop.swap(SPEC, source_key=source, wait=25).status == "SUCCESS"
+
+
+def test_a_brand_is_made_changed_and_listed(backdrop: Backdrop) -> None:
+    made = backdrop.save_brand(Brand("acme & cö", ["#e8c7b8"], ["linen"], "pinned", default_preset="open_graph"))
+
+    assert made.seed is not None
+    assert backdrop.brand("acme & cö") == made
+    assert backdrop.save_brand(replace(made, palette=[])).seed == made.seed
+    assert [brand.name for brand in backdrop.brands()] == ["acme & cö"]
+
+
+def test_lists_are_followed_from_page_to_page(backdrop: Backdrop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backdrop_client.api._PAGE", 2)
+    source = backdrop.upload(good())
+    # One after the other: two workers finish jobs as they please, and renders are listed in the order of their making.
+    jobs = [backdrop.swap(SPEC, source_key=source, wait=25).job_id for _ in range(5)]
+
+    assert [job.job_id for job in backdrop.iter_jobs()] == jobs[::-1]
+    assert [render.job_id for render in backdrop.iter_renders(preset="transparent_cutout")] == jobs[::-1]
+    assert not list(backdrop.iter_renders(preset="web_hero"))
+    assert not list(backdrop.iter_jobs(status="FAILURE"))
+
+
+def test_the_catalogues_are_typed(backdrop: Backdrop) -> None:
+    presets = {item.name: item for item in backdrop.output_presets()}
+
+    assert presets["shopify_product"].about["credits"] == 2
+    assert all(item.title and item.description for item in [*backdrop.scene_types(), *backdrop.moods()])
+
+
+def test_what_the_readme_shows_works(served: Served, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("jar.jpg", "lamp.jpg"):
+        Path(name).write_bytes(good())
+    blocks = re.findall(r"```python\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 4
+
+    for block in blocks:
+        ours = {'"https://backdrop.example"': repr(served.url), '"bd_…"': repr(key)}
+        # A lean worker paints no scenes.
+        ours |= dict.fromkeys(['"shopify_product"', '"instagram_story"', '"open_graph"'], '"transparent_cutout"')
+        for theirs, here in {**ours, "podium": "white"}.items():
+            block = block.replace(theirs, here)
+        exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "jar.jpg",
+        "lamp.jpg",
+        "transparent_cutout.jpg",
+    ]

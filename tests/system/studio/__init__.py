@@ -1,0 +1,1 @@
+"""Tests of the studio page, as a person uses it."""

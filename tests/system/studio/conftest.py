@@ -1,0 +1,129 @@
+"""A real browser at a real `backdrop up`, clients of it, and what a person does at the page."""
+
+import base64
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from service.accounts.clients import Accounts
+from service.database.engine import create_engine
+from service.settings import Settings
+from tests.support.browser import REMEDY, Visit, find_browser, open_browser
+from tests.support.up import BOTTLE, Up, ended, job_id
+
+#: Small enough for a swap to take some seconds.
+PLACE, PLACE_TITLE = "instagram_landscape", "Instagram landscape post"
+SECONDS = 1000
+
+
+class Guest:
+    """A client of the service: its key for the page, and the API for the test."""
+
+    def __init__(self, up: Up, name: str, credits: int) -> None:
+        engine = create_engine(Settings(home=up.home).sqlalchemy_url)
+        self.key = Accounts(engine).add(name, credits=credits)[1]
+        engine.dispose()
+        self.api = httpx.Client(base_url=up.address, headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
+
+    def balance(self) -> int:
+        return int(self.api.get("/v1/credits").json()["balance"])
+
+
+@pytest.fixture(scope="package")
+def up(request: pytest.FixtureRequest) -> Up:
+    if find_browser() is None:
+        if os.environ.get("CI"):  # noqa: TID251  # where a test that is left out goes unseen
+            pytest.fail(REMEDY)
+        pytest.skip(REMEDY)
+    up: Up = request.getfixturevalue("running_up")
+    return up
+
+
+# Not for the whole run: Playwright's event loop would be in the way of tests that run one of their own.
+@pytest.fixture(scope="package")
+def browser(up: Up) -> Iterator[Any]:
+    with open_browser(str(find_browser())) as browser:
+        yield browser
+
+
+@pytest.fixture
+def guest(up: Up, request: pytest.FixtureRequest) -> Iterator[Guest]:
+    guest = Guest(up, request.node.name[:100], 10)
+    yield guest
+    guest.api.close()
+
+
+@pytest.fixture(scope="package")
+def finished(up: Up) -> Iterator[tuple[Guest, dict[str, Any]]]:
+    """A client with a picture that is made, and its job."""
+    guest = Guest(up, "finished", 10)
+    yield guest, ended(guest.api, job_id(guest.api, BOTTLE))
+    guest.api.close()
+
+
+@pytest.fixture
+def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
+    """Open a window; at the end nothing in it may have gone wrong, and nobody else may have been asked."""
+    visits: list[Visit] = []
+
+    def open_window(**settings: Any) -> Visit:
+        visits.append(Visit(browser, up.address, **settings))
+        return visits[-1]
+
+    yield open_window
+    for one in visits:
+        one.close()
+        assert one.errors == []
+        assert one.elsewhere() == []
+
+
+def put_on_stage(page: Any, data: bytes, name: str = "bottle.jpg", kind: str = "image/jpeg") -> None:
+    page.locator("#photo").set_input_files({"name": name, "mimeType": kind, "buffer": data})
+
+
+def drop(page: Any, data: bytes, name: str) -> None:
+    """Let a file fall onto the page, as a person's file manager does."""
+    page.evaluate(
+        """([data, name]) => {
+            const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+            const files = new DataTransfer();
+            files.items.add(new File([bytes], name, { type: "image/jpeg" }));
+            for (const kind of ["dragover", "drop"]) {
+                document.querySelector(".stage").dispatchEvent(
+                    new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true }));
+            }
+        }""",
+        [base64.b64encode(data).decode(), name],
+    )
+
+
+def unfold(page: Any, choice: str) -> None:
+    if page.locator(f"[data-choice={choice}]").get_attribute("open") is None:
+        page.locator(f"[data-choice={choice}] > summary").click()
+
+
+def choose_place(page: Any, title: str = PLACE_TITLE) -> None:
+    unfold(page, "output_preset")
+    page.locator("[data-choice=output_preset]").get_by_role("radio", name=title).check(force=True)
+
+
+def make(page: Any) -> None:
+    page.locator("#make[aria-disabled=false]").click()
+
+
+def assert_accessible(page: Any) -> None:
+    """No rule of axe that is serious or critical is broken in what is shown."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.emulate_media(reduced_motion="reduce")  # halfway through a fade, colours are of neither state
+    found = Axe().run(page).response["violations"]
+    grave = [one for one in found if one["impact"] in {"serious", "critical"}]
+    assert [(one["id"], one["nodes"][0]["html"], one["nodes"][0].get("failureSummary")) for one in grave] == []
+
+
+def assert_fits(page: Any) -> None:
+    """Nothing sticks out at the side."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,0 +1,83 @@
+"""The studio page by keyboard alone, and at a phone's width."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.browser import Visit
+from tests.support.up import BOTTLE
+from tests.system.studio.conftest import Guest, assert_accessible, assert_fits, put_on_stage, unfold
+
+
+def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit()
+    tab.open()
+    page = tab.page
+    page.get_by_label("Your key").wait_for()
+
+    def reach(name: str, role: str) -> None:
+        """Tab on until the focus is there, and is seen to be."""
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            found = page.evaluate(
+                """() => {
+                    const at = document.activeElement;
+                    const name = at.getAttribute("aria-label") ?? at.labels?.[0]?.innerText ?? at.innerText ?? "";
+                    return { name: name.trim(), role: at.type === "radio" ? "radio" : at.tagName.toLowerCase() };
+                }"""
+            )
+            if found["role"] == role and found["name"].startswith(name):
+                return
+        raise AssertionError(f"{name} can't be reached by the Tab key")
+
+    reach("Your key", "input")
+    page.keyboard.type(guest.key)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Sign out").wait_for()
+    reach("Use our sample bottle", "button")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Remove").wait_for()
+    reach("Podium", "radio")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Plaster podium"
+    reach("Place", "summary")
+    page.keyboard.press("Enter")
+    reach("Shopify product media", "radio")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == "Amazon secondary image"
+    page.locator("#make[aria-disabled=false]").wait_for()
+    reach("Make the picture", "button")
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid", "where the focus is can be seen"
+    page.keyboard.press("Enter")
+    page.locator("#progress").wait_for()
+    reach("Stop it", "button")
+    page.keyboard.press("Space")
+    page.get_by_role("heading", name="You stopped").wait_for()
+    assert page.evaluate("document.activeElement.tagName") == "H1", "the focus goes to the news"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest, scheme: str) -> None:
+    tab = visit(viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True, reduced_motion="reduce")
+    tab.open()
+    page = tab.page
+    page.get_by_label("Your key").wait_for()
+    assert_fits(page)
+    tab.sign_in(guest.key)
+    put_on_stage(page, BOTTLE)
+    page.get_by_role("button", name="Remove").wait_for()
+    for choice in ("mood", "colours", "output_preset"):
+        unfold(page, choice)
+        assert_fits(page)
+    assert_accessible(page)
+    for place in ("gallery", "credits"):
+        page.goto(f"{tab.address}/#/{place}")
+        page.get_by_role("heading", name=place.title()).wait_for()
+        assert_fits(page)
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)"
+    assert dark == (scheme == "dark")
+    page.get_by_role("button", name="Show it").click()
+    page.reload()
+    page.get_by_role("heading", name="Credits").wait_for()
+    assert dark != (page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)")

@@ -1,0 +1,98 @@
+"""The studio page from the photo's drop to the download."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tests.support.browser import Visit
+from tests.support.up import BOTTLE
+from tests.system.studio.conftest import PLACE, SECONDS, Guest, assert_accessible, choose_place, drop, make, unfold
+
+
+def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    assert_accessible(page)
+
+    drop(page, BOTTLE, "my bottle.jpg")
+    page.get_by_text("my bottle.jpg  ·  1400 \u00d7 1800").wait_for()
+    page.get_by_role("radio", name="Arch niche").check(force=True)
+    unfold(page, "mood")
+    page.get_by_role("radio", name="Calm").check(force=True)
+    unfold(page, "colours")
+    page.get_by_role("button", name="Take from my photo").click()
+    page.get_by_role("button", name="Take all").click()
+    while page.locator(".colours li").count() > 1:
+        page.get_by_role("button", name="Remove #").last.click()
+    page.get_by_label("Add a colour").fill("rgb(215, 180, 154)")
+    page.get_by_label("Add a colour").press("Enter")
+    page.get_by_role("button", name="More of #d7b49a").click()
+    colours = page.locator(".colours li input[type=text]").evaluate_all("all => all.map(one => one.value)")
+    assert colours[0] == "#d7b49a"
+    assert len(colours) == 2
+    choose_place(page)
+    page.locator("#price").get_by_text("10 credits left").wait_for()
+    assert_accessible(page)
+    assert guest.balance() == 10, "what is looked at is not paid for"
+
+    make(page)
+    page.locator("#progress[data-stage]").wait_for()
+    assert_accessible(page)
+    page.locator("#download").wait_for(timeout=90 * SECONDS)
+
+    job = guest.api.get("/v1/jobs").json()["items"][0]
+    asked = guest.api.get(f"/v1/jobs/{job['job_id']}/request").json()["request"]
+    assert (asked["scene_type"], asked["mood"], asked["output_preset"]) == ("arch_niche", "calm", PLACE)
+    assert asked["dominant_colors"] == colours
+    assert_accessible(page)
+    told = page.locator(".report").inner_text()
+    for row in job["render"]["report"]["palette"]["asked"]:
+        assert f"{row['colour']} asked, {row['nearest']} found" in told
+    assert page.locator(".checks li").count() == len(job["render"]["report"]["preset"])
+    page.get_by_text("Seed, time and networks").click()
+    assert str(job["render"]["report"]["provenance"]["kept_seed"]) in page.locator(".origin").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    saved = Path(download.value.path()).read_bytes()
+    assert Image.open(BytesIO(saved)).size == (1080, 566)
+    assert len(saved) == job["render"]["bytes"]
+    assert download.value.suggested_filename.endswith(".jpg")
+
+    slider = page.get_by_role("slider", name="Before and after")
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "55 % before, 45 % after"
+    edge = page.locator(".divider").evaluate("one => one.offsetLeft / one.parentElement.clientWidth")
+    assert abs(edge - 0.55) < 0.01
+
+    page.get_by_role("link", name="Gallery").click()
+    page.locator(".gallery img").first.wait_for()
+    assert_accessible(page)
+    page.get_by_role("link", name="Credits", exact=True).click()
+    page.locator(".ledger").wait_for()
+    assert page.locator(".ledger .amount").all_inner_texts() == ["\u22122", "+10"]
+    assert_accessible(page)
+
+
+def test_the_photos_product_lies_under_the_pictures(
+    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
+) -> None:
+    tab = visit()
+    guest, job = finished
+    tab.sign_in(guest.key, f"jobs/{job['job_id']}")
+    page = tab.page
+    page.locator(".before-photo[style*=width]").wait_for()
+
+    cutout = job["render"]["report"]["cutout"]
+    photo, sheet = (page.locator(one).bounding_box() for one in (".before-photo", ".sheet"))
+    for axis, side in (("x", "width"), ("y", "height")):
+        at = 0 if axis == "x" else 1
+        for edge in (at, at + 2):
+            under = photo[axis] + cutout["source_box"][edge] * photo[side]
+            over = sheet[axis] + cutout["placed_box"][edge] * sheet[side]
+            assert abs(under - over) < 2, (axis, edge)

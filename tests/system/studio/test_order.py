@@ -1,0 +1,74 @@
+"""Orders of the studio page: whatever becomes of an answer, a picture is ordered and paid once."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.support.browser import Visit
+from tests.support.up import BOTTLE, Up, ended, job_id
+from tests.system.studio.conftest import Guest, make, put_on_stage
+
+
+def test_a_double_click_and_a_second_try_after_no_answer_order_one_picture(visit: Callable[..., Visit], up: Up) -> None:
+    guest = Guest(up, "twice", 10)
+    first = ended(guest.api, job_id(guest.api, BOTTLE))
+    tab = visit()
+    tab.sign_in(guest.key, f"jobs/{first['job_id']}")
+    page = tab.page
+    answers: list[int] = []
+
+    def lose_the_first(route: Any) -> None:
+        answer = route.fetch()
+        answers.append(answer.status)
+        if len(answers) == 1:
+            route.abort()
+        else:
+            route.fulfill(response=answer)
+
+    page.route("**/v1/background-swap-with-spec**", lose_the_first)
+    another = page.get_by_role("button", name="Another seed")
+    another.dblclick()
+    page.get_by_role("alert").get_by_text("does not answer").wait_for()
+    tab.errors.clear()
+    another.dblclick()
+    page.wait_for_url(lambda url: not url.endswith(first["job_id"]))
+
+    assert answers == [202, 202]
+    assert guest.balance() == 10 - 2 * first["credits_cost"]
+    guest.api.close()
+
+
+def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, BOTTLE)
+    page.get_by_role("button", name="Remove").wait_for()
+    page.get_by_role("radio", name="Sand dunes").check(force=True)
+    page.reload()
+    page.get_by_text("bottle.jpg  ·  1400 \u00d7 1800").wait_for()
+    assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Sand dunes"
+
+    sent: list[str] = []
+
+    def lose_the_first_answer(route: Any) -> None:
+        asked_only = "dry_run" in route.request.url
+        if not asked_only:
+            sent.append(route.request.headers["idempotency-key"])
+        if asked_only or len(sent) > 1:
+            route.continue_()
+        else:
+            route.fetch()
+            route.abort()
+
+    page.route("**/v1/background-swap-with-spec*", lose_the_first_answer)
+    make(page)
+    page.get_by_role("alert").get_by_text("does not answer").wait_for()
+    assert [one for one in tab.errors if "ERR_FAILED" not in one] == []
+    tab.errors.clear()
+    make(page)
+    page.locator("#progress").wait_for()
+    jobs = guest.api.get("/v1/jobs").json()["items"]
+    for job in jobs:
+        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+    assert len(set(sent)) == 1
+    assert len(jobs) == 1, "paid once"

@@ -1,0 +1,140 @@
+"""Jobs on the studio page: their progress, their end, and what can be made again of them."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Visit
+from tests.support.up import BOTTLE, Up, grey, job_id
+from tests.system.studio.conftest import (
+    PLACE,
+    PLACE_TITLE,
+    SECONDS,
+    Guest,
+    assert_accessible,
+    choose_place,
+    make,
+    put_on_stage,
+)
+
+
+def test_progress_moves_within_a_second_and_a_closed_tab_loses_nothing(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    page.get_by_role("button", name="Use our sample bottle").click()
+    choose_place(page)
+    page.evaluate(
+        """() => {
+            globalThis.moved = {};
+            new MutationObserver(() => {
+                const stage = document.querySelector("#progress")?.dataset.stage;
+                if (stage) globalThis.moved[stage] ??= Date.now() / 1000;
+            }).observe(document.body, { subtree: true, childList: true, attributes: true });
+        }"""
+    )
+    make(page)
+    page.locator("#progress").wait_for()
+    job = page.url.rpartition("/")[2]
+    stages: dict[str, float] = {}
+    until = time.monotonic() + 90
+    while (state := guest.api.get(f"/v1/jobs/{job}").json())["status"] in {"NOT_STARTED", "IN_PROGRESS"}:
+        assert time.monotonic() < until, state
+        if state["stage"]:
+            stages.setdefault(state["stage"], time.time())
+        if state["stage"] == "shadow":
+            break
+        time.sleep(0.05)
+    page.wait_for_timeout(1000)
+    moved = page.evaluate("globalThis.moved")
+    late = {
+        stage: moved.get(stage, 9e9) - seen for stage, seen in stages.items() if stage in moved or stage == "background"
+    }
+    assert "background" in late
+    assert max(late.values()) < 1, late
+
+    page.reload()
+    page.get_by_role("button", name="Sign out").wait_for()
+    assert page.url.endswith(job), "a reload keeps the place"
+    page.close()
+    again = tab.tab()
+    tab.sign_in(guest.key)
+    again.goto(f"{tab.address}/#/jobs/{job}")
+    again.locator("#download").wait_for(timeout=90 * SECONDS)
+
+
+@pytest.fixture
+def busy(up: Up) -> Iterator[None]:
+    """No job ends while a test looks at it."""
+    worker = up.child("service.worker.main")
+    worker.suspend()
+    yield
+    worker.resume()
+
+
+@pytest.mark.usefixtures("busy")
+def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callable[..., Visit], guest: Guest) -> None:
+    running = job_id(guest.api, BOTTLE)
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+
+    page.get_by_role("region", name="Being made").get_by_role("link").click()
+    page.get_by_role("button", name="Stop it").click()
+
+    page.get_by_role("heading", name="You stopped this picture").wait_for()
+    page.get_by_text("You have 10 credits again.").wait_for()
+    assert guest.api.get(f"/v1/jobs/{running}").json()["error"]["code"] == "cancelled"
+    assert_accessible(page)
+
+
+def test_the_same_background_for_another_place_and_another_seed(
+    visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
+) -> None:
+    guest, first = finished
+    tab = visit()
+    tab.sign_in(guest.key, f"jobs/{first['job_id']}")
+    page = tab.page
+
+    page.get_by_text("Same background, other place").click()
+    assert page.get_by_role("radio", name="Amazon main image").is_disabled(), "it takes no scene"
+    page.get_by_role("radio", name=PLACE_TITLE).check(force=True)
+    page.get_by_role("button", name="Make it for 2 credits").click()
+    page.wait_for_url(lambda url: "/jobs/" in url and not url.endswith(first["job_id"]))
+    second = page.url.rpartition("/")[2]
+    page.get_by_role("button", name="Stop it").click()
+    page.get_by_role("heading", name="You stopped").wait_for()
+    page.goto(f"{tab.address}/#/jobs/{first['job_id']}")
+    page.get_by_role("button", name="Another seed").click()
+    page.wait_for_url(lambda url: not url.endswith((first["job_id"], second)))
+    third = page.url.rpartition("/")[2]
+    guest.api.delete(f"/v1/jobs/{third}")
+
+    asked = {one: guest.api.get(f"/v1/jobs/{one}/request").json() for one in (first["job_id"], second, third)}
+    assert asked[second]["request"]["source_render_public_id"] == first["render"]["public_id"]
+    assert asked[second]["request"]["output_preset"] == PLACE
+    assert asked[second]["seed"] == first["render"]["report"]["provenance"]["kept_seed"]
+    assert asked[third]["request"]["output_preset"] == asked[first["job_id"]]["request"]["output_preset"]
+    assert asked[third]["seed"] != asked[first["job_id"]]["seed"]
+
+
+def test_a_job_that_fails_says_why_and_shows_the_refund(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, grey(), "wall.jpg")
+    choose_place(page)
+    make(page)
+
+    page.get_by_role("alert").get_by_text("No product stands out").wait_for(timeout=60 * SECONDS)
+    page.get_by_text("2 credits came back. You have 10 credits again.").wait_for()
+    assert_accessible(page)
+    page.get_by_role("button", name="Another photo, same settings").click()
+    page.get_by_text("Drop a product photo").wait_for()
+    assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
+    page.get_by_role("link", name="Credits", exact=True).click()
+    page.locator(".ledger [data-kind=refund]").wait_for()
