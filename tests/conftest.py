@@ -1,5 +1,6 @@
 """What many tests stand on: a clean environment, real servers, both databases, both object stores, a caller."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _turn(file: str) -> int:
     named = (number for number, place in enumerate(DEAREST) if file.startswith(place))
     return next(named, len(DEAREST) + (not file.startswith("system/")))
+
+
+def pytest_collection_finish() -> None:
+    """Take what collecting made out of the garbage collector's rounds: thousands of items and all their modules."""
+    gc.freeze()
 
 
 class Dealer(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types

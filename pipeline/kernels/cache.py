@@ -75,13 +75,14 @@ def is_complete(state: str) -> bool:
 def mark_complete(state: str) -> Path | None:
     """Say that whatever code in this `state` (a file's name) needs is kept; return where, None where nowhere can be.
 
-    Machine code that this process has not used is deleted there: it is that of older sources.
+    Machine code of older sources is deleted there.
     """
     place = _writable()
     if place is not None:
-        used = {path.name for kernel in _kernels for path in kernel._cache.used}
+        # What another process writes right now begins with a dot.
+        kept = (".", *(kernel._cache.prefix for kernel in _kernels))
         for path in place.iterdir():
-            if path.name not in used:
+            if not path.name.startswith(kept):
                 path.unlink(missing_ok=True)
         (place / state).touch()
     return place
@@ -94,9 +95,8 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are no
         self._py_func = function
         source = Path(inspect.getfile(function))
         self._name = f"{source.stem}.{function.__qualname__}".replace("<locals>.", "")
-        self._stamp = _digest(source)
-        #: Files that were read or written.
-        self.used: set[Path] = set()
+        #: How the names of its files begin.
+        self.prefix = f"{self._name}-{_digest(source)}-"
         self.enable()
 
     @property
@@ -106,7 +106,7 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are no
 
     def signatures(self) -> Iterator[Any]:
         """Give the types of each signature for which machine code of the kernel as it is now is kept."""
-        for path in itertools.chain.from_iterable(place.glob(f"{self._name}-{self._stamp}-*") for place in _places()):
+        for path in itertools.chain.from_iterable(place.glob(f"{self.prefix}*") for place in _places()):
             if (kept := _read(path)) is not None:
                 yield kept[0]
 
@@ -114,7 +114,6 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are no
         for place in _places():
             path = place / self._file(sig, target_context.codegen())
             if (kept := _read(path)) is not None:
-                self.used.add(path)
                 return CompileResult._rebuild(target_context, *kept[1])
         if not compiled:
             where = _writable() or "nowhere: no folder can be written, so every start compiles"
@@ -131,11 +130,10 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are no
         new = place / f".{uuid.uuid4().hex}"
         new.write_bytes(dumps((sig, data._reduce())))
         new.replace(path)
-        self.used.add(path)
 
     def _file(self, sig: Any, codegen: Any) -> str:
         key = hashlib.sha256(repr(self._index_key(sig, codegen)).encode()).hexdigest()
-        return f"{self._name}-{self._stamp}-{key[:16]}{_SUFFIX}"
+        return f"{self.prefix}{key[:16]}{_SUFFIX}"
 
 
 def _read(path: Path) -> tuple[Any, tuple[Any, ...]] | None:

@@ -21,6 +21,7 @@ def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
     assert resolve_dtype("float16", "cpu") == "float16"
 
 
+@pytest.mark.system
 def test_importing_the_models_loads_no_network_library() -> None:
     code = (
         "import models.segmenter, models.generator, models.loading, models.weights, models.device, pipeline.swap, sys;"

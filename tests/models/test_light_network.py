@@ -197,6 +197,7 @@ def test_training_halves_the_loss_and_leaves_what_paints_better_than_the_first_l
     assert np.abs(answer - true)[lit].mean() < 0.6 * np.abs(fields["light"] - true)[lit].mean()
 
 
+@pytest.mark.system
 def test_a_killed_training_goes_on_from_its_saved_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_scenes(tmp_path / "data", [0, 1, 7])
     out = tmp_path / "out"

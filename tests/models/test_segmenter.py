@@ -136,6 +136,7 @@ def test_a_session_that_runs_out_of_memory_or_breaks_is_told_apart() -> None:
         RembgSegmenter(Session(RuntimeError("bad shape")), "")(picture)
 
 
+@pytest.mark.system
 def test_the_segmenters_that_ship_are_loaded_without_rembg_and_what_it_imports() -> None:
     code = (
         "import sys; from service.settings import Settings; from service.worker.networks import open_networks;"

@@ -24,7 +24,7 @@ class Up:
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
-        variables = {"BACKDROP_LEASE": "4", "BACKDROP_SWEEP_EVERY": "0.5", "OMP_NUM_THREADS": "2"} | settings
+        variables = {"BACKDROP_LEASE": "4", "BACKDROP_SWEEP_EVERY": "0.5", "OMP_NUM_THREADS": "1"} | settings
         self.environment = {**os.environ, **variables}  # noqa: TID251  # what the child process gets
         self.process: psutil.Popen | None = None
         self.address = ""

@@ -47,6 +47,8 @@ print(json.dumps({
 }))
 """
 
+pytestmark = pytest.mark.system  # each test starts processes of ours
+
 
 def obey_permissions() -> None:
     """Take from root the right to write what may only be read (capabilities(7): CAP_DAC_OVERRIDE)."""

@@ -40,6 +40,7 @@ def never(data: bytes) -> str:
     raise SystemExit(f"no judge for {data!r}")
 
 
+@pytest.mark.system
 def test_what_hangs_dies_or_takes_too_much_memory_is_told_by_its_number_and_the_rest_goes_on() -> None:
     found = watched(range(8), numbered, troubled, workers=2, seconds=2.0, mebibytes=200, waits=10.0)
     outcomes = {result.number: result.outcome for result in found}
@@ -52,6 +53,7 @@ def test_what_hangs_dies_or_takes_too_much_memory_is_told_by_its_number_and_the_
     }
 
 
+@pytest.mark.system
 def test_a_judge_that_ends_its_process_is_told() -> None:
     (result,) = watched([7], numbered, never, workers=1, seconds=5, mebibytes=MEBIBYTES)
 
@@ -78,6 +80,7 @@ def test_only_a_photo_and_a_refusal_of_it_are_no_fault(outcome: str, fault: bool
     assert is_fault(Result(0, outcome, 0.0, 0)) is fault
 
 
+@pytest.mark.system
 def test_an_input_is_the_same_in_every_process() -> None:
     program = (
         "import hashlib; from benchmarks.robustness.fuzz_decode import damaged;"
@@ -101,6 +104,7 @@ def test_the_parts_of_a_file_are_found(number: int) -> None:
         assert all(start < end <= len(data) for start, end in found)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("count", [2000, pytest.param(20_000, marks=pytest.mark.nightly)])
 def test_thousands_of_damaged_files_give_photos_and_refusals_of_every_kind(count: int) -> None:
     make = partial(damaged, 20_261_124)

@@ -39,6 +39,7 @@ def results() -> dict[int, Result]:
     return {result.number: result for result in made}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("number", range(len(SENT)), ids=[str(one) for one in SENT])
 def test_each_is_refused_by_its_code_or_read(number: int) -> None:
     assert results()[number].outcome == (SENT[number].end or DECODED)
@@ -52,6 +53,7 @@ def largest(_: int) -> bytes:
     return saved(Image.new("RGBA", (7071, 7071), (200, 90, 9, 128)), "WEBP", lossless=True, method=0, **tags)
 
 
+@pytest.mark.system
 def test_the_largest_photo_that_is_allowed_takes_less_than_two_gigabytes() -> None:
     (result,) = watched([0], largest, judged, workers=1, seconds=30, mebibytes=MEBIBYTES)
 

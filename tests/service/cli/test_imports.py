@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ("torch", "diffusers", "transformers", "rembg", "onnxruntime")
 
 
+@pytest.mark.system
 def test_a_fresh_interpreter_that_imports_the_api_loads_no_network() -> None:
     program = f"import sys, service.api.app; print([name for name in {HEAVY!r} if name in sys.modules])"
 
@@ -14,6 +17,7 @@ def test_a_fresh_interpreter_that_imports_the_api_loads_no_network() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
+@pytest.mark.system
 def test_help_does_not_wait_for_a_network() -> None:
     program = (
         "import sys\nfrom service.cli.main import main\n"

@@ -1,14 +1,17 @@
 """What tests of the worker stand on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from pipeline.core.networks import Networks
+from tests.support.still_life import by_colour
 from tests.support.worker import Worker
 
 
 @pytest.fixture
 def worker(engine: sa.Engine, tmp_path: Path, networks: Networks) -> Worker:
-    return Worker(engine, tmp_path, networks)
+    """A worker that cuts out by colour, in a tenth of the time that networks take; it paints as all do."""
+    return Worker(engine, tmp_path, replace(networks, segmenter=by_colour, refiner=None))

@@ -13,7 +13,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 from service.worker.kernels import compile_kernels
 from service.worker.local import build_spec
-from tests.support.still_life import jpeg, still_life
+from tests.support.still_life import cut_out_png, jpeg, still_life
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,7 +29,9 @@ def test_no_swap_compiles_anything(scene: str, networks: Networks) -> None:
         load_catalogue(), scene=scene, mood="natural", colours=("teal",), preset="instagram_portrait", seed=5
     )
     spec = replace(spec, preset=replace(spec.preset, size=(216, 270)))
-    swap(jpeg(still_life()[0]), spec, networks, limits=Limits(), clock=perf_counter)
+    # Cutting out takes most of the time, and is the same before every scene.
+    photo = jpeg(still_life()[0]) if scene == "podium" else cut_out_png(*still_life())
+    swap(photo, spec, networks, limits=Limits(), clock=perf_counter)
     assert cache.compiled[before:] == []
 
 
