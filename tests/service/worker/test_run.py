@@ -138,10 +138,7 @@ class AwayStore(DirectoryBucket):
         super().put(key, data, content_type)
 
 
-def test_a_store_that_refuses_the_render_is_tried_again_and_then_keeps_it(
-    engine: sa.Engine, tmp_path: Path, networks: Networks
-) -> None:
-    worker = Worker(engine, tmp_path, networks)
+def test_a_store_that_refuses_the_render_is_tried_again_and_then_keeps_it(worker: Worker, tmp_path: Path) -> None:
     store = AwayStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     worker.runner = replace(worker.runner, renders=store)
     accepted = worker.order(**ON_WHITE)
@@ -171,10 +168,7 @@ class WatchedStore(DirectoryBucket):
         super().put(key, data, content_type)
 
 
-def test_a_picture_is_written_down_before_it_can_be_there(
-    engine: sa.Engine, tmp_path: Path, networks: Networks
-) -> None:
-    worker = Worker(engine, tmp_path, networks)
+def test_a_picture_is_written_down_before_it_can_be_there(worker: Worker, engine: sa.Engine, tmp_path: Path) -> None:
     store = WatchedStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
     store.engine, store.known = engine, []
     worker.runner = replace(worker.runner, renders=store)
