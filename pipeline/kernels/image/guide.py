@@ -6,7 +6,7 @@ The colour guided filter (He, Sun and Tang, PAMI 35(6), 2013) and blur fusion (F
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.image.resampling import columns_between, neighbours
+from pipeline.kernels.image.resampling import box, columns_between, neighbours
 from pipeline.kernels.jit import colour_kernel, inlined_colour
 
 Planes = NDArray[np.float32]
@@ -134,12 +134,13 @@ def code_means(codes: NDArray[np.uint8], tall: int, top: int, out: Planes) -> No
 
     `out` is a strip of `tall` rows that begins at `top`.
     """
+    # Codes are summed as they are: `resampling.box_means` would want a float copy of the photo, four times its memory.
     height, width = codes.shape[0], codes.shape[1]
     down, across = height / tall, width / out.shape[1]
     lines = codes.reshape(height, 3 * width)
     total = np.empty(3 * width, np.uint32)
     for i in range(out.shape[0]):
-        first, end = int((top + i) * down + 0.5), min(int((top + i + 1) * down + 0.5), height)
+        first, end = box(top + i, down, height)
         rows = end - first
         total[:] = np.uint32(0)
         for row in range(first, end):
@@ -147,7 +148,7 @@ def code_means(codes: NDArray[np.uint8], tall: int, top: int, out: Planes) -> No
             for j in range(total.size):
                 total[j] += np.uint32(line[j])
         for j in range(out.shape[1]):
-            first, end = int(j * across + 0.5), min(int((j + 1) * across + 0.5), width)
+            first, end = box(j, across, width)
             for c in range(3):
                 summed = np.uint32(0)
                 for at in range(3 * first + c, 3 * end, 3):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.colour.curves import decoded, encoded
-from pipeline.kernels.image.resampling import neighbours
+from pipeline.kernels.image.resampling import box, neighbours
 from pipeline.kernels.jit import colour_kernel, inlined_colour
 
 Pixels = NDArray[np.float32]
@@ -163,7 +163,7 @@ def premultiplied_means(rgb: Pixels, alpha: Pixels, tall: int, top: int, out: Pi
     down, across = height / tall, width / out.shape[1]
     total = np.empty((4, width), np.float32)
     for i in range(out.shape[0]):
-        first, end = int((top + i) * down + 0.5), min(int((top + i + 1) * down + 0.5), height)
+        first, end = box(top + i, down, height)
         rows = end - first
         total[:] = _ZERO
         for row in range(first, end):
@@ -175,7 +175,7 @@ def premultiplied_means(rgb: Pixels, alpha: Pixels, tall: int, top: int, out: Pi
                 right -= 1
             add_premultiplied(rgb[row, left:right], cover[left:right], total[:, left:right])
         for j in range(out.shape[1]):
-            first, end = int(j * across + 0.5), min(int((j + 1) * across + 0.5), width)
+            first, end = box(j, across, width)
             for c in range(4):
                 summed = _ZERO
                 for column in range(first, end):

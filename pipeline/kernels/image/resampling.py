@@ -24,9 +24,16 @@ def neighbours(index: int, source: int, target: int) -> tuple[int, int, np.float
     return first, min(first + 1, source - 1), at - np.float32(first)
 
 
+@inlined
+def box(index: int, scale: float, size: int) -> tuple[int, int]:
+    """Return the first of `size` samples that a box `scale` samples wide covers, and the one after its last."""
+    return int(index * scale + 0.5), min(int((index + 1) * scale + 0.5), size)
+
+
 @kernel
 def box_means(image: Image, tall: int, top: int, out: Image) -> None:
     """Write the means of the boxes of `image` that the pixels of `out` cover, as Pillow's BOX filter does."""
+    # Edges about the middle, as Pillow has them, since a picture may be enlarged too: at halves `box` has others.
     height, width, channels = image.shape
     down, across = height / tall, width / out.shape[1]
     lines = image.reshape(height, width * channels)
