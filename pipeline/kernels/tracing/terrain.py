@@ -42,6 +42,7 @@ def sine(x: F) -> F:
 @inlined
 def decay(u: F) -> F:
     """Return exp(-u) for u >= 0, absolute error 1e-6."""
+    # Not `exponentials.decaying`: sums of colours may be reordered, those of places may not (`pipeline.kernels.jit`).
     v = (u if u < np.float32(16) else np.float32(16)) * np.float32(1 / 16)
     e = _E0 + v * (_E1 + v * (_E2 + v * (_E3 + v * (_E4 + v * (_E5 + v * _E6)))))
     e = e * e
