@@ -44,6 +44,7 @@ from service.storage.cache import client_caches, folder_cache
 from tests.service.storage.test_cache import Bench, small
 from tests.service.worker.test_run import Worker
 from tests.support.caller import Caller
+from tests.support.podium import podium_of
 from tests.support.still_life import Darkener, by_colour, preset, spec
 
 SIDE = 200
@@ -259,7 +260,7 @@ def test_every_product_stands_in_one_place_or_lies_in_its_middle(kind: SceneKind
 def test_the_stand_is_wider_than_the_widest_product_and_within_the_picture(brand: Brand) -> None:
     for width, height in ((200, 200), (300, 150), (150, 260)):
         for seed in range(4):
-            podium = PinnedSite(width, height).compose(replace(brand.spec, seed=seed)).podium
+            podium = podium_of(PinnedSite(width, height).compose(replace(brand.spec, seed=seed)))
             assert podium is not None
             left, _, right, _ = box_in(brand.spec, 8.0, width, height)
             assert 2 * podium.rx > 1.05 * (right - left) / height
