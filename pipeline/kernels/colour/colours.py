@@ -14,21 +14,21 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 @colour_kernel
 def decode(srgb: Values, linear: Values) -> None:
-    """Write N sRGB values as `linear` light, clipped to 0–1."""
+    """Undo the sRGB transfer curve of N float32 values, clipped to 0–1, into `linear`."""
     for i in range(srgb.size):
         linear[i] = decoded(srgb[i])
 
 
 @colour_kernel
 def encode(linear: Values, srgb: Values) -> None:
-    """Write N values of linear light, clipped to 0–1, as `srgb`."""
+    """Apply the sRGB transfer curve to N float32 values of linear light, clipped to 0–1, into `srgb`."""
     for i in range(linear.size):
         srgb[i] = encoded(linear[i])
 
 
 @colour_kernel
 def roll_off(light: Values, shoulder: np.float32) -> None:
-    """Roll N values of linear light off above `shoulder` to at most 1, exponentially; in place."""
+    """Tone-map N float32 values of linear light in place: an exponential shoulder from `shoulder` to 1."""
     room = _ONE - shoulder
     for i in range(light.size):
         x = max(light[i], _ZERO)
@@ -38,7 +38,7 @@ def roll_off(light: Values, shoulder: np.float32) -> None:
 
 @colour_kernel
 def encode_in_place(light: Values) -> None:
-    """Turn N values of linear light, clipped to 0–1, into sRGB."""
+    """Apply the sRGB transfer curve to N float32 values of linear light, clipped to 0–1, in place."""
     # `encode` into its own argument would be no SIMD, seven times as slow: arrays that overlap go value by value.
     for i in range(light.size):
         light[i] = encoded(light[i])
@@ -46,7 +46,11 @@ def encode_in_place(light: Values) -> None:
 
 @colour_kernel
 def tint(gains: Values, srgb: Values) -> None:
-    """Turn each channel's light x of sRGB pixels, 3N values, into g·x / (1 + (g - 1)·x⁴) of its gain g; in place."""
+    """Scale the channels of N sRGB pixels, 3N float32 values in 0–1, by `gains` (3) in linear light; in place.
+
+    A channel's light x becomes g·x / (1 + (g - 1)·x⁴) of its gain g, which keeps black and white
+    (`pipeline.colour.photo_light.matched`).
+    """
     for c in range(3):
         gain = gains[c]
         more = gain - _ONE

@@ -106,7 +106,7 @@ def _saturated(chroma: np.float32) -> np.float32:
 def delta_e00(
     l1: np.float32, a1: np.float32, b1: np.float32, l2: np.float32, a2: np.float32, b2: np.float32
 ) -> np.float32:
-    """Return the CIEDE2000 difference of two Lab colours."""
+    """Return the CIEDE2000 difference of two Lab colours (D65), kL = kC = kH = 1."""
     chroma = (np.sqrt(a1 * a1 + b1 * b1) + np.sqrt(a2 * a2 + b2 * b2)) * _HALF
     stretch = _ONE + _HALF * (_ONE - _saturated(chroma))
     a1, a2 = a1 * stretch, a2 * stretch
@@ -158,7 +158,7 @@ def _twice_theta(cosine: np.float32, sine: np.float32) -> np.float32:
 
 @colour_kernel
 def errors(laid: Values, arrived: NDArray[np.uint8], out: Values) -> None:
-    """Write the CIEDE2000 of N sRGB pixels, 3N values in 0–1, to N delivered ones, 3N codes, into `out` (N)."""
+    """Write the CIEDE2000 of N sRGB pixels, 3N float32 in 0–1, to N delivered ones, 3N uint8 codes, into `out` (N)."""
     for at in range(out.size):
         i = 3 * at
         l1, a1, b1 = _lab_of_linear(decoded(laid[i]), decoded(laid[i + 1]), decoded(laid[i + 2]))
@@ -169,7 +169,7 @@ def errors(laid: Values, arrived: NDArray[np.uint8], out: Values) -> None:
 
 @colour_kernel
 def differences(colours: Values, one: Values, out: Values) -> None:
-    """Write the CIEDE2000 of N Lab colours, 3N values, to `one` (3 Lab) into `out` (N)."""
+    """Write the CIEDE2000 of N Lab colours, 3N float32, to `one` (3 Lab) into `out` (N)."""
     l2, a2, b2 = one[0], one[1], one[2]
     for at in range(out.size):
         i = 3 * at

@@ -23,7 +23,7 @@ _L0, _L1, _L2, _L3 = (np.float32(c) for c in (1.44102163, -0.68539585, 0.3276328
 
 @colour_kernel
 def halved(fine: Field, coarse: Field, top: int, bottom: int) -> None:
-    """Write the means of 2×2 texels of the 2m×2m `fine` level into rows top..bottom of the m×m `coarse` one."""
+    """Box-filter the 2m×2m `fine` level by 2×2 texels into rows top..bottom of the m×m `coarse` one."""
     for y in range(top, bottom):
         upper, lower, out = fine[2 * y], fine[2 * y + 1], coarse[y]
         for x in range(out.size):
@@ -78,7 +78,7 @@ def textured(
     left: int,
     out: Field,
 ) -> None:
-    """Multiply the factors of a texture onto the pixels of one part, in a strip of rows.
+    """Multiply a texture, looked up trilinearly, onto the pixels of one part, in a strip of rows of linear RGB.
 
     `pyramid` is (1 or 3)×texels, `starts` are where its levels start, the first of n×n. `u`, `v` (rows×w) are places in
     canvas heights, `per_unit` tiles each, of the columns from `left` on; `part` and `depth` (rows×W) and `out`
@@ -120,7 +120,7 @@ def textured(
 
 @colour_kernel
 def coloured(part: Parts, colours: Field, out: Field) -> None:
-    """Write the colours (parts×3) of the parts that a strip of rows shows into `out` (rows×W×3)."""
+    """Write the colours (parts×3 linear RGB) of the parts (rows×W) of a strip of rows into `out` (rows×W×3)."""
     for y in range(part.shape[0]):
         for x in range(part.shape[1]):
             which = np.uint64(part[y, x])

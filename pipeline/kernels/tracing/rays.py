@@ -114,7 +114,7 @@ def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Ray
 
 @kernel
 def meet_rays(shapes: Shapes, index: int, code: int, n: int, ray: Field, best: Field, found: Ints) -> None:
-    """Let solid `index` take those of the first n rays, 6×m float32 origins and ways, that it meets before `best`.
+    """Intersect the first n rays, 6×m float32 origins and ways, with solid `index`: it takes those met before `best`.
 
     `best` is m float32, `found` m int32. Dunes want unit ways.
     """
@@ -229,7 +229,7 @@ def leaves_at(shapes: Shapes, x: Field, y: Field, out: Ints) -> None:
 def meet_row(
     shapes: Shapes, index: int, code: int, a: int, b: int, origin: Field, dx: Field, dy: F, best: Field, found: Ints
 ) -> None:
-    """Let solid `index` take the camera's rays a to b of a row of slope `dy` that it meets before `best`.
+    """Intersect a camera's rays a to b of a row of slope `dy` with solid `index`: it takes those met before `best`.
 
     `origin` (3,) is the camera's place; `dx` n rising float32 slopes, `best` n float32, `found` n int32.
     """
@@ -273,7 +273,7 @@ def _see_leaves(
 
 @inlined
 def first_above(rising: Field, value: F) -> int:
-    """Return the index of the first of rising values that is not below one."""
+    """Search rising values, by halves, for the first that is not below `value`; return its index."""
     low, high = 0, rising.size
     while low < high:
         middle = (low + high) // 2
@@ -296,7 +296,7 @@ def see(
     depth: Field,
     surface: Surfaces,
 ) -> None:
-    """Follow a camera's rays of rows `top` to `bottom` to the nearest solid, into H×W `depth` and `surface`.
+    """Cast a camera's rays of rows `top` to `bottom` to the nearest solid, into H×W `depth` and `surface`.
 
     `window` are n×4 slopes that each solid is seen between, left, low, right and top; `across` and `down` the W and H
     slopes of columns and rows. `depth`, float32, and `surface`, uint16, hold what is met already: inf and 0 for none.
