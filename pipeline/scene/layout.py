@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.spec import Finish, Preset, SceneKind
 from pipeline.geometry.ray import Field, Triple
-from pipeline.geometry.solids import Drum, Solid
+from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Sweep
 
 #: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
@@ -73,17 +73,6 @@ class Rig:
     key_tint: Colour
     fill_tint: Colour
     gobo: Gobo | None = None
-
-
-@dataclass(frozen=True)
-class Podium:
-    """The stand in the picture: its top ellipse's centre and half axes, and how far its side goes down."""
-
-    x: float
-    y: float
-    rx: float
-    ry: float
-    height: float
 
 
 @dataclass(frozen=True)
@@ -159,22 +148,6 @@ class Layout:
     def _height(self, level: float, z: float) -> float:
         zero = np.zeros((), np.float32)
         return float(self.project((zero, np.asarray(level, np.float32), np.asarray(z, np.float32)))[1])
-
-    @property
-    def podium(self) -> Podium | None:
-        """What the product stands on above the floor, as an ellipse; None where it stands on the floor itself."""
-        stand = next((part.solid for part in self.parts if part.role == "stand"), None)
-        if stand is None or stand.bounds is None:
-            return None
-        left, low, back, right, top, front = stand.bounds
-        round_it = 1.0 if isinstance(stand, Drum) else 1.25
-        x, near = (left + right) / 2, self._height(top, front)
-        far = self._height(top, back)
-        middle = np.asarray(x, np.float32), np.asarray(top, np.float32), np.asarray((back + front) / 2, np.float32)
-        centre = float(self.project(middle)[0])
-        scale = FOCAL / (FOCAL - float(middle[2]))
-        ry = round_it * (near - far) / 2
-        return Podium(centre, (near + far) / 2, round_it * (right - left) / 2 * scale, ry, (top - low) * scale)
 
     def radiance(self, part: Part) -> Colour:
         """Return the (3,) linear light that a part sends out itself: a tube's in its colour at full brightness."""

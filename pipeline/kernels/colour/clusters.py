@@ -1,4 +1,4 @@
-"""Blocks and clusters: a picture's pixels to the few colours that it is made of."""
+"""Box filters by blocks, and k-means: a picture's pixels to the few colours that it is made of."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from pipeline.kernels.jit import kernel
 
 @kernel
 def block_means(codes: NDArray[np.uint8], across: int, down: int, out: NDArray[np.uint8]) -> None:
-    """Write the means of blocks of H×3W codes, pixels of three, rounded, into h×w×3 `out`.
+    """Reduce H×3W uint8 codes, pixels of three, by a box filter: means of `down`×`across` blocks into h×w×3 `out`.
 
     Blocks at the right and the lower edge are the means of what is left there. The rounding is Pillow's
     (`Image.reduce`).
@@ -38,9 +38,9 @@ def block_means(codes: NDArray[np.uint8], across: int, down: int, out: NDArray[n
 def block_averages(
     values: NDArray[np.float32], step: int, left: int, top: int, tall: int, wide: int, out: NDArray[np.float32]
 ) -> None:
-    """Write the means of step×step blocks of `tall`×`wide` values into h×w `out`, at the edges of what is left there.
+    """Reduce `tall`×`wide` values by a box filter: means of step×step blocks, at the edges of what is left, into `out`.
 
-    They are 0 but for H×W `values`, whose corner is at `left` and `top`.
+    `out` is h×w float32. The values are 0 but for H×W float32 `values`, whose corner is at `left` and `top`.
     """
     height, width = values.shape
     sums = np.empty(width, np.float32)
@@ -62,7 +62,7 @@ def block_averages(
 
 @kernel
 def block_maxima(values: NDArray[np.float32], step: int, out: NDArray[np.float32]) -> None:
-    """Write the largest value of step×step blocks of H×W values into h×w `out`; what is beyond them is left out."""
+    """Max-pool H×W float32 values by step×step blocks into h×w `out`; what is beyond the last block is left out."""
     height, width = out.shape
     highest = np.empty(width * step, np.float32)
     for y in range(height):
@@ -82,9 +82,10 @@ def block_maxima(values: NDArray[np.float32], step: int, out: NDArray[np.float32
 def draw_near(
     planes: NDArray[np.float64], centre: NDArray[np.float64], nearest: NDArray[np.float64], sums: NDArray[np.float64]
 ) -> float:
-    """Lower N squared distances `nearest` to those of 3×N pixels to one more centre, and write their running sums.
+    """Prepare a draw of k-means++: lower N squared distances `nearest` of 3×N pixels by those to one more `centre` (3).
 
-    Returns the largest of them.
+    Writes their running sums (N), by which the next centre is drawn, and returns the largest of them. All are float64,
+    of Lab (Arthur and Vassilvitskii, SODA 2007).
     """
     x, y, z = planes[0], planes[1], planes[2]
     total, most = 0.0, 0.0
@@ -103,9 +104,10 @@ def draw_near(
 def assign(
     planes: NDArray[np.float64], centres: NDArray[np.float64], labels: NDArray[np.int32], sums: NDArray[np.float64]
 ) -> float:
-    """Write for 3×N pixels which of K×3 centres is nearest, of equal ones the first, and K×4 sums and counts.
+    """Assign 3×N pixels to the nearest of K×3 centres, of equal ones the first: a round of k-means (Lloyd, 1982).
 
-    Returns the sum of their distances: Lloyd's algorithm needs no more of a round than that.
+    Writes N labels, and K×4 the sums of each centre's pixels and their count, which make the next centres; returns the
+    sum of the distances, by which the rounds settle. All but labels are float64, of Lab.
     """
     piece = 1024
     least = np.empty(piece, np.float64)

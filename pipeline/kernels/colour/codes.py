@@ -53,11 +53,12 @@ def _drawn(high: np.uint64, low: np.uint64) -> np.uint64:
 def dither(
     values: NDArray[np.float32], kept: NDArray[np.bool_], states: NDArray[np.uint64], odd: int, out: NDArray[np.uint8]
 ) -> None:
-    """Quantise N values in [0, 1], pixels of three, to uint8 codes with triangular noise of ±1 code in all.
+    """Dither N float32 sRGB values in [0, 1], pixels of three, to uint8 codes with triangular noise of ±1 code in all.
 
     `states`: high and low half of PCG64's increment, of the state before the first value's first uniform number, and of
     that before its second one; `odd`: 1 where that second one is the upper half of a draw, else 0. Values ≥ 1 and ≤ 0
-    become 255 and 0. The N/3 pixels `kept` are rounded, without noise.
+    become 255 and 0. The N/3 pixels `kept` are rounded, without noise. TPDF: Lipshitz, Wannamaker and Vanderkooy,
+    "Quantization and Dither", JAES 40(5), 1992.
     """
     more_high, more_low = states[0], states[1]
     high, low, other_high, other_low = states[2], states[3], states[4], states[5]
@@ -97,7 +98,7 @@ def lowest_of_white(
 ) -> None:
     """Write into `out` (N) the lowest code that arrived of each pixel that was pure white without product; else 255.
 
-    `codes` and `arrived` are N pixels of three, `alpha` is the product's coverage of them.
+    `codes` and `arrived` are N pixels of three sRGB codes, laid and delivered, `alpha` (N) the product's coverage, 0–1.
     """
     white = np.uint8(255)
     for at in range(out.size):
@@ -117,7 +118,7 @@ def resample(
     first: int,
     out: NDArray[np.uint8],
 ) -> None:
-    """Write H×3W codes, pixels of three, at another size: n rows of n×3w `out`, from the row `first` on.
+    """Resample H×3W uint8 codes, pixels of three, by separable filters to n×3w `out`, the rows from `first` on.
 
     `rows` and `columns` say with which of the source's each row and column of the result begins; so many follow as
     there are weights, in units of 1 / 2²². Rounded to codes after rows and after columns, as Pillow does.

@@ -23,7 +23,7 @@ _D0, _D1, _D2, _D3, _D4, _D5, _D6, _D7 = (
 
 @inlined_colour
 def encoded(linear: np.float32) -> np.float32:
-    """Return sRGB, 0–1, of one value of linear light, clipped to 0–1."""
+    """Apply the sRGB transfer curve to one value of linear light, clipped to 0–1; 0–1."""
     x = min(max(linear, _ZERO), _ONE)
     t = np.sqrt(np.sqrt(x))
     q = _E0 + t * (_E1 + t * (_E2 + t * (_E3 + t * (_E4 + t * (_E5 + t * _E6)))))
@@ -32,7 +32,7 @@ def encoded(linear: np.float32) -> np.float32:
 
 @inlined_colour
 def decoded(srgb: np.float32) -> np.float32:
-    """Return linear light, 0–1, of one sRGB value, clipped to 0–1."""
+    """Undo the sRGB transfer curve of one value, clipped to 0–1; linear light, 0–1."""
     x = min(max(srgb, _ZERO), _ONE)
     q = _D0 + x * (_D1 + x * (_D2 + x * (_D3 + x * (_D4 + x * (_D5 + x * (_D6 + x * _D7))))))
     return x * np.float32(1 / 12.92) if x <= np.float32(0.04045) else min(_ONE + (x - _ONE) * q, _ONE)

@@ -1,12 +1,13 @@
 """A mask and a product's colours at a photo's full size: solved small, brought up along the photo's own pixels.
 
-The colour guided filter (He, Sun and Tang, PAMI 35(6), 2013) and blur fusion (Forte, ICIP 2021).
+The colour guided filter (He, Sun and Tang, PAMI 35(6), 2013) and blur fusion (Forte, ICIP 2021). Values are float32,
+sRGB and alpha in 0–1; codes are uint8.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.image.resampling import columns_between, neighbours
+from pipeline.kernels.image.resampling import box, columns_between, neighbours
 from pipeline.kernels.jit import colour_kernel, inlined_colour
 
 Planes = NDArray[np.float32]
@@ -27,7 +28,7 @@ def _summed(line: Planes, window: int, into: Planes) -> None:
 
 @colour_kernel
 def guided_coefficients(planes: Planes, window: int, eps: np.float32, top: int, out: Planes) -> None:
-    """Write a (three planes) and b of n rows from `top` on such that a·guide + b follows the mask: equations 19–20.
+    """Solve the colour guided filter for n rows from `top` on: a (three planes) and b of a·guide + b; equations 19–20.
 
     `planes`: the guide's three channels and the mask, 4×(h + window - 1)×(w + window - 1), continued beyond the edges.
     `out`: n×4×w.
@@ -78,7 +79,7 @@ def guided_coefficients(planes: Planes, window: int, eps: np.float32, top: int, 
 
 @colour_kernel
 def window_means(planes: Planes, window: int, top: int, out: Planes) -> None:
-    """Write the means of windows of K planes, continued beyond the edges, for n rows from `top` on: n×w×K."""
+    """Box-filter K planes, continued beyond the edges, by windows of `window`²: n rows from `top` on, n×w×K."""
     width, wide = out.shape[1], planes.shape[2]
     down, sums = np.empty(wide, np.float32), np.empty(width, np.float32)
     count = _ONE / np.float32(window * window)
@@ -105,7 +106,7 @@ def _between(small: Planes, row: int, tall: int, mixed: Planes) -> None:
 
 @colour_kernel
 def follow(small: Planes, codes: NDArray[np.uint8], low: np.float32, high: np.float32, top: int, out: Planes) -> None:
-    """Write a·guide + b for n rows from `top` on, stretched from `low`–`high` to 0–1.
+    """Apply the guided filter: a·guide + b for n×W rows from `top` on, stretched from `low`–`high` to 0–1.
 
     `small`: a and b, h×w×4 at the size that they were solved at. `codes`: the guide at full size, H×3W.
     """
@@ -130,16 +131,17 @@ def follow(small: Planes, codes: NDArray[np.uint8], low: np.float32, high: np.fl
 
 @colour_kernel
 def code_means(codes: NDArray[np.uint8], tall: int, top: int, out: Planes) -> None:
-    """Write the means, 0–1, of the boxes of H×W×3 codes that the pixels of n×w×3 `out` cover, as Pillow's BOX does.
+    """Box-filter H×W×3 codes: the means, 0–1, of what the pixels of n×w×3 `out` cover, as Pillow's BOX does.
 
     `out` is a strip of `tall` rows that begins at `top`.
     """
+    # Codes are summed as they are: `resampling.box_means` would want a float copy of the photo, four times its memory.
     height, width = codes.shape[0], codes.shape[1]
     down, across = height / tall, width / out.shape[1]
     lines = codes.reshape(height, 3 * width)
     total = np.empty(3 * width, np.uint32)
     for i in range(out.shape[0]):
-        first, end = int((top + i) * down + 0.5), min(int((top + i + 1) * down + 0.5), height)
+        first, end = box(top + i, down, height)
         rows = end - first
         total[:] = np.uint32(0)
         for row in range(first, end):
@@ -147,7 +149,7 @@ def code_means(codes: NDArray[np.uint8], tall: int, top: int, out: Planes) -> No
             for j in range(total.size):
                 total[j] += np.uint32(line[j])
         for j in range(out.shape[1]):
-            first, end = int(j * across + 0.5), min(int((j + 1) * across + 0.5), width)
+            first, end = box(j, across, width)
             for c in range(3):
                 summed = np.uint32(0)
                 for at in range(3 * first + c, 3 * end, 3):
@@ -159,10 +161,10 @@ def code_means(codes: NDArray[np.uint8], tall: int, top: int, out: Planes) -> No
 def unmix(
     means: Planes, beyond: Planes, alpha: Planes, opaque: np.float32, top: int, bottom: int, codes: NDArray[np.uint8]
 ) -> None:
-    """Put a product's own colours into H×3W `codes` where alpha (H×W) is below `opaque`, for rows `top` to `bottom`.
+    """Decontaminate H×3W `codes`, rows `top` to `bottom`: the product's own colours where alpha is below `opaque`.
 
-    `means`, h×w×6: the colours near by of the product and of what is behind it. Where alpha is 0 the product's colours
-    go on: those of `beyond`, h×w×6 as well.
+    `alpha` is H×W; `means`, h×w×6: the colours near by of the product and of what is behind it. Where alpha is 0 the
+    product's colours go on: those of `beyond`, h×w×6 as well.
     """
     tall, width = alpha.shape
     near, far = means.reshape(means.shape[0], -1), beyond.reshape(beyond.shape[0], -1)

@@ -1,14 +1,14 @@
 """Layers of a picture by rows, each laid on in linear light: shadow, mirror image, lights that go, the product.
 
-Pictures are strips of rows, n×W×3 sRGB in [0, 1], C-contiguous, and changed in place; what a layer doesn't touch stays
-as it is to the bit.
+Pictures are strips of rows, n×W×3 float32 sRGB in [0, 1], C-contiguous, and changed in place; what a layer doesn't
+touch stays as it is to the bit. Alpha, coverage and shadow are float32 in 0–1.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.colour.curves import decoded, encoded
-from pipeline.kernels.image.resampling import neighbours
+from pipeline.kernels.image.resampling import box, neighbours
 from pipeline.kernels.jit import colour_kernel, inlined_colour
 
 Pixels = NDArray[np.float32]
@@ -18,7 +18,7 @@ _ZERO, _ONE, _CODE = np.float32(0), np.float32(1), np.float32(1 / 255)
 
 @colour_kernel
 def darken(shadow: Pixels, picture: Pixels) -> None:
-    """Take the share `shadow` (n×W, 0–1) of a picture's light."""
+    """Multiply a shadow onto a picture: the share `shadow` (n×W) of its light is taken."""
     left = np.empty(picture.shape[1] * 3, np.float32)
     for i in range(picture.shape[0]):
         for j in range(picture.shape[1]):
@@ -31,7 +31,7 @@ def darken(shadow: Pixels, picture: Pixels) -> None:
 
 @colour_kernel
 def lay_image(image: Pixels, least: np.float32, picture: Pixels) -> None:
-    """Lay an n×W×4 image, linear light and coverage, both as much as is seen, where that is more than `least`."""
+    """Composite an n×W×4 premultiplied image, linear light and coverage, where that is more than `least`."""
     for i in range(picture.shape[0]):
         for j in range(picture.shape[1]):
             share = min(image[i, j, 3], _ONE)
@@ -43,7 +43,7 @@ def lay_image(image: Pixels, least: np.float32, picture: Pixels) -> None:
 
 @colour_kernel
 def take_light(over: Pixels, picture: Pixels) -> None:
-    """Take n×W×3 linear light from a picture where there is any."""
+    """Subtract n×W×3 linear light from a picture where there is any."""
     for i in range(picture.shape[0]):
         for j in range(picture.shape[1]):
             if max(max(over[i, j, 0], over[i, j, 1]), over[i, j, 2]) > _ZERO:
@@ -55,7 +55,7 @@ def take_light(over: Pixels, picture: Pixels) -> None:
 def lay_product(
     rgb: Pixels, alpha: Pixels, around: Pixels, strength: np.float32, tall: int, top: int, picture: Pixels
 ) -> None:
-    """Lay a product, n×W×3 sRGB and n×W alpha, over a picture; its own values where alpha is 1.
+    """Alpha-composite a product, n×W×3 sRGB and n×W alpha, over a picture; its own values where alpha is 1.
 
     A soft edge takes the share `strength` × (1 - alpha) of what the linear light `around` it has more: h×w×3, of the
     whole picture, `tall` rows, of which the strip begins at `top`.
@@ -91,7 +91,7 @@ def lay_scaled(
     rgb: Pixels,
     alpha: Pixels,
 ) -> None:
-    """Write H×3W sRGB codes and their coverage (H×W), resampled in linear light, premultiplied, as n rows from `first`.
+    """Resample H×3W uint8 sRGB codes and their coverage (H×W) in linear light, premultiplied: n rows from `first` on.
 
     `rows` and `columns` say with which of the source's each row and column of the result begins; so many follow as
     there are weights. `rgb` and `alpha` are n×w×3 and n×w. Lanczos rings by a per mille inside: what is opaque stays
@@ -155,15 +155,15 @@ def add_premultiplied(rgb: Pixels, cover: Pixels, total: Pixels) -> None:
 
 @colour_kernel
 def premultiplied_means(rgb: Pixels, alpha: Pixels, tall: int, top: int, out: Pixels) -> None:
-    """Write the means of boxes of a product's linear light × alpha, and of its alpha.
+    """Box-filter a product's premultiplied linear light, and its alpha: H×W×3 sRGB and H×W alpha to n×w×4 `out`.
 
-    `out` is a strip, n×w×4, of `tall` rows that begins at `top`.
+    `out` is a strip of `tall` rows that begins at `top`.
     """
     height, width = alpha.shape
     down, across = height / tall, width / out.shape[1]
     total = np.empty((4, width), np.float32)
     for i in range(out.shape[0]):
-        first, end = int((top + i) * down + 0.5), min(int((top + i + 1) * down + 0.5), height)
+        first, end = box(top + i, down, height)
         rows = end - first
         total[:] = _ZERO
         for row in range(first, end):
@@ -175,7 +175,7 @@ def premultiplied_means(rgb: Pixels, alpha: Pixels, tall: int, top: int, out: Pi
                 right -= 1
             add_premultiplied(rgb[row, left:right], cover[left:right], total[:, left:right])
         for j in range(out.shape[1]):
-            first, end = int(j * across + 0.5), min(int((j + 1) * across + 0.5), width)
+            first, end = box(j, across, width)
             for c in range(4):
                 summed = _ZERO
                 for column in range(first, end):

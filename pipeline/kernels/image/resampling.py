@@ -17,16 +17,23 @@ _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 
 @inlined
 def neighbours(index: int, source: int, target: int) -> tuple[int, int, np.float32]:
-    """Return which two of `source` samples are nearest to one of `target` ones, and the share of the second."""
+    """Return the two of `source` samples that linear interpolation mixes for one of `target`, the second's share."""
     at = (np.float32(index) + _HALF) * (np.float32(source) / np.float32(target)) - _HALF
     at = np.float32(min(max(at, _ZERO), np.float32(source - 1)))
     first = int(at)
     return first, min(first + 1, source - 1), at - np.float32(first)
 
 
+@inlined
+def box(index: int, scale: float, size: int) -> tuple[int, int]:
+    """Return the first of `size` samples that a box `scale` samples wide covers, and the one after its last."""
+    return int(index * scale + 0.5), min(int((index + 1) * scale + 0.5), size)
+
+
 @kernel
 def box_means(image: Image, tall: int, top: int, out: Image) -> None:
-    """Write the means of the boxes of `image` that the pixels of `out` cover, as Pillow's BOX filter does."""
+    """Box-filter `image`: the means of what the pixels of `out` cover, as Pillow's BOX does."""
+    # Edges about the middle, as Pillow has them, since a picture may be enlarged too: at halves `box` has others.
     height, width, channels = image.shape
     down, across = height / tall, width / out.shape[1]
     lines = image.reshape(height, width * channels)
@@ -53,7 +60,7 @@ def box_means(image: Image, tall: int, top: int, out: Image) -> None:
 
 @inlined
 def mix_lines(above: Image, below: Image, share: np.float32, planes: Image) -> None:
-    """Write two rows, w×C, mixed by the share of the lower one, as C×w."""
+    """Interpolate linearly between two rows, w×C, by the share of the lower one, into C×w `planes`."""
     for c in range(planes.shape[0]):
         plane = planes[c]
         for x in range(plane.size):
@@ -64,7 +71,7 @@ def mix_lines(above: Image, below: Image, share: np.float32, planes: Image) -> N
 def stretch(
     planes: Image, lefts: NDArray[np.int32], rights: NDArray[np.int32], shares: Weights, line: NDArray[np.float32]
 ) -> None:
-    """Interpolate C×w across into a row of W pixels, W·C values."""
+    """Interpolate C×w linearly across, by `columns_between` of W columns, into a row of W pixels, W·C values."""
     channels = planes.shape[0]
     if channels == 3:
         reds, greens, blues = planes[0], planes[1], planes[2]
@@ -83,7 +90,7 @@ def stretch(
 
 @kernel
 def enlarge(image: Image, tall: int, top: int, out: Image) -> None:
-    """Write `image` enlarged bilinearly, edges continued."""
+    """Enlarge `image` bilinearly, edges continued."""
     height, width, channels = image.shape
     planes = np.empty((channels, width), np.float32)
     lefts, rights, shares = columns_between(width, out.shape[1])
@@ -95,7 +102,7 @@ def enlarge(image: Image, tall: int, top: int, out: Image) -> None:
 
 @kernel
 def columns_between(source: int, target: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
-    """Return `neighbours` of every one of `target` columns."""
+    """Return `neighbours` of every one of `target` columns: int32, int32 and float32, each of that length."""
     lefts, rights = np.empty(target, np.int32), np.empty(target, np.int32)
     shares = np.empty(target, np.float32)
     for j in range(target):
@@ -114,7 +121,7 @@ def _mirrored(index: int, size: int) -> int:
 
 @colour_kernel
 def blur_down(image: Image, weights: Weights, top: int, out: Image) -> None:
-    """Convolve columns with a symmetric filter: its middle weight first, then those outwards."""
+    """Convolve columns with a symmetric filter, mirrored at the edges: `weights` of its middle first, then outwards."""
     height, width, channels = image.shape
     lines, outs = image.reshape(height, width * channels), out.reshape(out.shape[0], width * channels)
     for i in range(top, top + out.shape[0]):
@@ -130,7 +137,7 @@ def blur_down(image: Image, weights: Weights, top: int, out: Image) -> None:
 
 @colour_kernel
 def blur_across(image: Image, weights: Weights, top: int, out: Image) -> None:
-    """Convolve rows with a symmetric filter: its middle weight first, then those outwards."""
+    """Convolve rows with a symmetric filter, mirrored at the edges: `weights` of its middle first, then outwards."""
     width, channels = image.shape[1:]
     outs = out.reshape(out.shape[0], width * channels)
     reach = weights.size - 1

@@ -1,7 +1,7 @@
 """Pictures of surfaces by rows: light brought to them, their colours changed, what they mirror, haze.
 
-Surfaces are H×W uint16, part × faces + face. Arrays of a picture are strips of its rows, C-contiguous, and `top` is the
-first of them.
+Surfaces are H×W uint16, part × faces + face; light is linear RGB, and values are float32. Arrays of a picture are
+strips of its rows, C-contiguous, and `top` is the first of them.
 """
 
 import numpy as np
@@ -65,10 +65,11 @@ def upsample(
     top: int,
     out: Pixels,
 ) -> None:
-    """Write h×w×C values on the surfaces `low`, brought to those of `high`, a strip of a picture `tall` rows high.
+    """Upsample h×w×C values on the surfaces `low` to those of `high`, n×W: a strip of a picture `tall` rows high.
 
-    Bilinear among values of the same surface; where the four neighbours have none, the nearest of that surface, and
-    where the grid has none of it (`known`, by surface), bilinear among all. `even` is `even_cells` of `low`.
+    Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) that knows same and other surface alone: bilinear among
+    values of the same surface; where the four neighbours have none, the nearest of that surface, and where the grid has
+    none of it (`known`, by surface), bilinear among all. `even` is `even_cells` of `low`.
     """
     height, width, channels = values.shape
     planes = np.empty((channels, width), np.float32)
@@ -104,8 +105,10 @@ def upsample(
 
 @colour_kernel
 def repaint(surfaces: Surfaces, factors: Pixels, own: Pixels, light: Pixels) -> None:
-    """Multiply the linear light of each pixel (n×W×3) by its surface's factor and add what that shines itself; tables
-    are by surface, ×3."""
+    """Multiply n×W×3 light by the factor of each pixel's surface, and add the surface's own light.
+
+    `factors` and `own` are tables by surface, surfaces×3.
+    """
     for i in range(surfaces.shape[0]):
         for j in range(surfaces.shape[1]):
             surface = surfaces[i, j]
@@ -115,7 +118,7 @@ def repaint(surfaces: Surfaces, factors: Pixels, own: Pixels, light: Pixels) -> 
 
 @colour_kernel
 def mix(image: Pixels, surfaces: Surfaces, first: int, last: int, shares: Pixels, light: Pixels) -> None:
-    """Mix an n×W×3 image into light where surfaces are `first` … `last`, by the share of each row (n)."""
+    """Blend n×W×3 light, `image`, into `light` where surfaces are `first` … `last`, by the share, 0–1, of each row."""
     for i in range(surfaces.shape[0]):
         for j in range(surfaces.shape[1]):
             surface = np.int64(surfaces[i, j])
@@ -133,7 +136,7 @@ def gather(
     means: Pixels,
     out: Pixels,
 ) -> None:
-    """Write for each of n×m places the H×W×3 light at a row and a column, or the mean of the part that `hidden` names.
+    """Gather the H×W×3 light at n×m rows and columns, or the mean of the part that `hidden` names, into n×m×3 `out`.
 
     `hidden` is -1 where the camera sees the place itself; `means` is parts×3.
     """
@@ -161,7 +164,10 @@ def sum_parts(
 def fade(
     surfaces: Surfaces, faces: int, depth: Pixels, near: np.float32, sky: Pixels, bright: Pixels, light: Pixels
 ) -> None:
-    """Fade n×W×3 light: part 0, the sky, by its row's factor `bright` (n), part 1 into `sky` (3) as it is farther."""
+    """Haze over n×W×3 light: part 0, the sky, by its row's factor `bright` (n), part 1 into `sky` (3) with `depth`.
+
+    It begins at `near` and is full 9 canvas heights farther, at a share of 0.55.
+    """
     for i in range(surfaces.shape[0]):
         for j in range(surfaces.shape[1]):
             part = np.int64(surfaces[i, j]) // faces

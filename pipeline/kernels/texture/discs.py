@@ -14,9 +14,9 @@ _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 @colour_kernel
 def paint_discs(discs: Field, canvas: Field, top: int, bottom: int) -> None:
-    """Paint discs, the first one undermost, over rows top..bottom of a canvas (3×H×W linear), in canvas heights.
+    """Paint discs, the first one undermost, over rows top..bottom of a canvas: 3×H×W float32 linear RGB.
 
-    `discs` are N×8: middle x and y, radius, width of the soft edge, strength, and colour.
+    `discs` are N×8 float32: middle x and y, radius, width of the soft edge (canvas heights), strength, 0–1, and colour.
     """
     height, width = canvas.shape[1], canvas.shape[2]
     pixel = _ONE / np.float32(height)
@@ -54,7 +54,7 @@ def enlarge_onto(
     canvas: Field, across: Columns, shares: Field, down: Columns, weights: Field, shown: NDArray[np.bool_], part: Parts,
     out: Field,
 ) -> None:  # fmt: skip
-    """Write a 3×h×w canvas, enlarged, onto the pixels of a strip of rows (rows×W×3) whose parts are `shown`.
+    """Resample a 3×h×w canvas onto the pixels of a strip of rows (rows×W×3, linear RGB) whose parts are `shown`.
 
     Each pixel is a sum of four columns, `across` (4×W) by `shares`, of four rows, `down` (rows×4) by `weights`; it is 0
     at least.

@@ -1,7 +1,8 @@
 """What surfaces are made of, row by row: noises put together to albedo around 1.
 
-`out` is a strip of rows of an n×n tile that begins at the row `top`; noises are strips of the same rows. A `soft` stack
-of fields is of m×m, n / m a power of 2, and is enlarged to the tile on the way, bicubic.
+`out`, or `red`, `green` and `blue`, are a strip of rows of an n×n tile that begins at the row `top`: float32, linear.
+Noises are strips of the same rows. A `soft` stack of fields, K×m×m, n / m a power of 2, is enlarged to the tile on the
+way, bicubic.
 """
 
 import numpy as np
@@ -72,7 +73,7 @@ def _enlarge_down(soft: Field, y: int, factor: int, lines: Field) -> None:
 
 @colour_kernel
 def sand(even: Field, dark: Field, out: Field) -> None:
-    """Write grains, and a few dark ones where the noise `dark` is highest."""
+    """Write sand: grains, and a few dark ones where the noise `dark` is highest."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             spot = min(max(dark[y, x] - np.float32(2.5), _ZERO), _ONE)
@@ -91,7 +92,7 @@ def _pit(large: np.float32, small: np.float32) -> np.float32:
 def concrete(
     even: Field, large: Field, small: Field, worn: Field, seam: Field, panel: Field, top: int, out: Field
 ) -> None:
-    """Write stains and grain, the holes that air left, and seams, uneven by `worn`, between panels.
+    """Write concrete: stains and grain, the holes that air left, and seams, uneven by `worn`, between panels.
 
     The noises that holes are made of have more rows, before the first one: light from above catches the lower edge of a
     hole, which is so many rows below its upper one. `seam` and `panel` are the rows' own.
@@ -108,7 +109,7 @@ def concrete(
 
 @colour_kernel
 def add_strokes(where: Field, stroke: Field, out: Field) -> None:
-    """Add strokes of a trowel, in the places where it went in their direction."""
+    """Add a trowel's strokes to plaster, rows×n, in the places where it went in their direction."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             share = smoothstep(where[y, x], np.float32(-0.4), np.float32(0.8))
@@ -140,7 +141,7 @@ def _put(values: Field, phase: int, factor: int, row: Field) -> None:
 
 @colour_kernel
 def plaster(even: Field, soft: Field, top: int, out: Field) -> None:
-    """Write grain over strokes, which are `soft`, a stack of one."""
+    """Write plaster: grain over strokes, which are `soft`, a stack of one."""
     m = soft.shape[1]
     factor = out.shape[1] // m
     lines = np.empty((1, m + 4), np.float32)
@@ -157,7 +158,7 @@ def plaster(even: Field, soft: Field, top: int, out: Field) -> None:
 
 @colour_kernel
 def cloth(slubs: Field, others: Field, soft: Field, threads: np.float32, top: int, out: Field) -> None:
-    """Write a plain weave of `threads` threads: over and under in turn, with slubs along both ways.
+    """Write cloth, a plain weave of `threads` threads a tile: over and under in turn, with slubs along both ways.
 
     `soft` is how far the threads of both ways sway, and the tone.
     """
@@ -216,7 +217,7 @@ def _line(value: np.float32, width: np.float32) -> np.float32:
 
 @colour_kernel
 def marble(soft: Field, jags: Field, dark: bool, top: int, red: Field, green: Field, blue: Field) -> None:
-    """Write clouds, strong veins that come and go, smears beside them, and hairlines; dark stone into `green` alone.
+    """Write marble: clouds, strong veins that come and go, smears beside them, hairlines; dark stone to `green` alone.
 
     `soft`: four noises whose cracks are the strong veins, four whose are the hairlines, the noise whose zeros are lines
     across; the force of the veins, of the hairlines and of the lines across; the ground, and how warm it is.
@@ -276,7 +277,7 @@ def board(
     bends: Field, fibres: Field, pores: Field, tones: Field, columns: Columns, y: Field, planks: Field, late: Field,
     width: np.float32, red: Field, green: Field, blue: Field,
 ) -> None:  # fmt: skip
-    """Write rows of a board: rings round a pith that runs askew to it, pores, and the gaps to its neighbours.
+    """Write a board of wood: rings round a pith that runs askew to it, pores, and the gaps to its neighbours.
 
     The noises are read at `columns`. `y` (rows) is how far from the board's middle the rows are, `planks` (13×n) what
     the plank in each column has: pith, depth and lean of the board in its log, width of a ring, shade and hue, how far
@@ -344,7 +345,7 @@ def _span(row: Chips, left: np.float32, right: np.float32, number: int) -> None:
 
 @kernel
 def draw_chips(corners: Field, lowest: Field, highest: Field, top: int, chips: Chips) -> None:
-    """Draw polygons (N×corners×2, x and y in pixels of `chips`' tile) into rows from `top` on, by scan lines.
+    """Rasterise polygons (N×corners×2 float32, x and y in pixels of a tile) by scan lines into its rows from `top` on.
 
     A chip is drawn as its number, from 1 on. `lowest` and `highest` are the rows that each reaches.
     """
@@ -376,7 +377,10 @@ def draw_chips(corners: Field, lowest: Field, highest: Field, top: int, chips: C
 
 @colour_kernel
 def terrazzo(chips: Chips, colours: Field, dust: Field, veil: Field, red: Field, green: Field, blue: Field) -> None:
-    """Write chips in a binder full of dust, which shows where no chip is: the means of 2×2 chips' numbers' colours."""
+    """Write terrazzo: chips in a binder full of dust, which shows where no chip is.
+
+    `chips` (2 rows×2n, uint16) are numbers of `colours` (chips×3, 0 the binder's), whose means of 2×2 are written.
+    """
     speck = np.empty(green.shape[1], np.float32)
     for y in range(green.shape[0]):
         upper, lower = chips[2 * y], chips[2 * y + 1]

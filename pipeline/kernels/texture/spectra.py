@@ -46,7 +46,7 @@ def _uniform(word: np.uint32) -> np.float32:
 
 @kernel
 def normal_draws(words: Words, inside: Words, widths: Field, heights: Field, out: Field) -> int:
-    """Write standard normal draws made of random words, and return how many words they took.
+    """Draw standard normal float32 numbers by the ziggurat method, from random words; return how many words they took.
 
     They are the draws of `numpy.random.Generator.standard_normal` in float32. `words` has as many as are needed: one a
     draw, and a fiftieth more.
@@ -87,7 +87,7 @@ def shape(
     spectrum: Field, top: int, grid: int, xx: np.float32, xy: np.float32, yy: np.float32, low: np.float32,
     slope: np.float32, lit: bool, light_x: np.float32, light_y: np.float32,
 ) -> float:  # fmt: skip
-    """Shape rows of draws, `spectrum`, which begin at the row `top` of grid×grid; return their power.
+    """Shape rows of normal draws into a power-law spectrum, in place: those from the row `top` on; return their power.
 
     The amplitude is (xx x² + xy x y + yy y² + low²)^(-slope / 2). A spectrum that is `lit` becomes that of the slopes
     along (light_x, light_y), by their frequency. The power leaves out what has no frequency along x.

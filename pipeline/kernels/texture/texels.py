@@ -23,7 +23,7 @@ _L0, _L1, _L2, _L3 = (np.float32(c) for c in (1.44102163, -0.68539585, 0.3276328
 
 @colour_kernel
 def halved(fine: Field, coarse: Field, top: int, bottom: int) -> None:
-    """Write the means of 2×2 texels of the 2m×2m `fine` level into rows top..bottom of the m×m `coarse` one."""
+    """Box-filter the 2m×2m `fine` level by 2×2 texels into rows top..bottom of the m×m `coarse` one."""
     for y in range(top, bottom):
         upper, lower, out = fine[2 * y], fine[2 * y + 1], coarse[y]
         for x in range(out.size):
@@ -63,49 +63,6 @@ def _trilinear(
     return one + share * (other - one)
 
 
-@inlined_colour
-def _texture_run(
-    pyramid: Field,
-    starts: Starts,
-    n: int,
-    per_unit: np.float32,
-    u: Field,
-    v: Field,
-    part: Parts,
-    index: int,
-    depth: Field,
-    ratio: np.float32,
-    factor: Field,
-    out: Field,
-) -> None:
-    """Multiply the factors of a texture, which `factor` has room for, onto neighbouring pixels; as `textured`."""
-    farthest, seen = _ZERO, 0
-    for x in range(u.size):
-        mine = part[x] == index
-        farthest = max(farthest, depth[x] if mine else _ZERO)
-        seen += mine
-    if seen == 0:
-        return
-    channels = pyramid.shape[0]
-    for channel in range(channels):
-        texels = pyramid[channel]
-        if farthest * ratio <= _ONE:
-            for x in range(u.size):
-                factor[x] = _bilinear(texels, 0, n, u[x] * per_unit, v[x] * per_unit)
-        else:
-            for x in range(u.size):
-                factor[x] = _trilinear(texels, starts, n, u[x] * per_unit, v[x] * per_unit, depth[x] * ratio)
-        if channels == 3:
-            for x in range(u.size):
-                out[x, channel] *= factor[x] if part[x] == index else _ONE
-    if channels == 1:
-        for x in range(u.size):
-            value = factor[x] if part[x] == index else _ONE
-            out[x, 0] *= value
-            out[x, 1] *= value
-            out[x, 2] *= value
-
-
 @colour_kernel
 def textured(
     pyramid: Field,
@@ -121,25 +78,49 @@ def textured(
     left: int,
     out: Field,
 ) -> None:
-    """Multiply the factors of a texture onto the pixels of one part, in a strip of rows.
+    """Multiply a texture, looked up trilinearly, onto the pixels of one part, in a strip of rows of linear RGB.
 
     `pyramid` is (1 or 3)×texels, `starts` are where its levels start, the first of n×n. `u`, `v` (rows×w) are places in
     canvas heights, `per_unit` tiles each, of the columns from `left` on; `part` and `depth` (rows×W) and `out`
     (rows×W×3) are whole rows. A pixel of the part `index` covers depth × `ratio` texels. Trilinear: Williams,
     "Pyramidal parametrics", 1983.
     """
+    channels = pyramid.shape[0]
     factor = np.empty(_BLOCK, np.float32)
     for start in range(0, u.shape[1], _BLOCK):
         columns = slice(start, min(start + _BLOCK, u.shape[1]))
         for y in range(u.shape[0]):
-            us, vs = u[y, columns], v[y, columns]
-            parts, depths, pixels = part[y, left:][columns], depth[y, left:][columns], out[y, left:][columns]
-            _texture_run(pyramid, starts, n, per_unit, us, vs, parts, index, depths, ratio, factor, pixels)
+            us, vs, pixels = u[y, columns], v[y, columns], out[y, left:][columns]
+            parts, depths = part[y, left:][columns], depth[y, left:][columns]
+            farthest, seen = _ZERO, 0
+            for x in range(us.size):
+                mine = parts[x] == index
+                farthest = max(farthest, depths[x] if mine else _ZERO)
+                seen += mine
+            if seen == 0:
+                continue
+            for channel in range(channels):
+                texels = pyramid[channel]
+                if farthest * ratio <= _ONE:
+                    for x in range(us.size):
+                        factor[x] = _bilinear(texels, 0, n, us[x] * per_unit, vs[x] * per_unit)
+                else:
+                    for x in range(us.size):
+                        factor[x] = _trilinear(texels, starts, n, us[x] * per_unit, vs[x] * per_unit, depths[x] * ratio)
+                if channels == 3:
+                    for x in range(us.size):
+                        pixels[x, channel] *= factor[x] if parts[x] == index else _ONE
+            if channels == 1:
+                for x in range(us.size):
+                    value = factor[x] if parts[x] == index else _ONE
+                    pixels[x, 0] *= value
+                    pixels[x, 1] *= value
+                    pixels[x, 2] *= value
 
 
 @colour_kernel
 def coloured(part: Parts, colours: Field, out: Field) -> None:
-    """Write the colours (parts×3) of the parts that a strip of rows shows into `out` (rows×W×3)."""
+    """Write the colours (parts×3 linear RGB) of the parts (rows×W) of a strip of rows into `out` (rows×W×3)."""
     for y in range(part.shape[0]):
         for x in range(part.shape[1]):
             which = np.uint64(part[y, x])

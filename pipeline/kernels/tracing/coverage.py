@@ -52,12 +52,12 @@ def cover(
     place: Ints,
     share: Shares,
 ) -> None:
-    """Trace 4×4 rays for each pixel on an edge of the rows `top` to `bottom`.
+    """Supersample the edge pixels of the rows `top` to `bottom`: 4×4 rays each, on a grid.
 
     `edge` is `find_edges`', `across` and `down` are the slopes of 4 rays to each column and row, `profile` and `ground`
-    the heightfields' (`pipeline.scene.coverage`), the rest as in `rays.see`. Row i's pixels are
-    written from `first[i]` on: `place` their row and column, `share` how many of their rays see the surface of each of
-    3×3 neighbours. A ray that sees none of these counts for the pixel itself.
+    the heightfields' (`pipeline.scene.coverage`), the rest as in `rays.see`. Row i's pixels are written from `first[i]`
+    on: `place`, n×2, their row and column, `share`, n×9, how many of their rays see the surface of each of 3×3 pixels
+    about them. A ray that sees none of these counts for the pixel itself.
     """
     height, width = surface.shape
     for i in range(top, bottom):

@@ -88,7 +88,10 @@ def _start(places: Places, i: int, at: NDArray[np.int64], pattern: NDArray[np.in
 
 @kernel
 def past_caster(caster: Shapes, ball: Field, n: int, ray: Field, far: Field, power: Field) -> None:
-    """Take the power of those of the first n rays, 6×m, that meet a solid within `far` of their way, m float32."""
+    """Follow shadow rays to the caster alone: those of the first n, 6×m, that meet it within `far` lose their power.
+
+    `far`, in units of each ray's way, and `power` are m float32; `ball` is a centre and a squared radius (4).
+    """
     who = np.empty(n, np.int64)
     kept = 0
     for j in range(n):
@@ -117,7 +120,10 @@ def past_caster(caster: Shapes, ball: Field, n: int, ray: Field, far: Field, pow
 
 @kernel
 def shaded(shade: Shade, n: int, ray: Field, far: Field, power: Field, best: Field, found: Ints) -> None:
-    """Take the power of those of the first n rays, 6×m, that meet something within `far` of their way, m float32."""
+    """Follow shadow rays: those of the first n, 6×m, that meet something within `far` lose their power.
+
+    `far`, in units of each ray's way, `power` and the room for `best` are m float32, that for `found` m int32.
+    """
     for j in range(n):
         best[j] = far[j]
     for index in shade.things:
@@ -324,7 +330,10 @@ def _alike(surface: Surfaces, normal: Field, i: int, j: int, y: int, x: int) -> 
 
 @kernel
 def share(top: int, bottom: int, surface: Surfaces, normal: Field, field: Field, out: Field) -> None:
-    """Write the 3×3 mean of C×H×W `field` among pixels of one surface that face the same way, for some rows."""
+    """Filter C×H×W `field` of interleaved samples: 3×3 means among pixels of one surface that face the same way.
+
+    For the rows `top` to `bottom`; `normal` are 3×H×W unit normals.
+    """
     channels, height, width = field.shape
     weight, count = np.empty(width, np.float32), np.empty(width, np.float32)
     for i in range(top, bottom):

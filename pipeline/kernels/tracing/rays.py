@@ -4,6 +4,7 @@ The nearest meeting so far is in `best`, and in `found` whose it is: a code × F
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,12 @@ Ints = NDArray[np.int32]
 Surfaces = NDArray[np.uint16]
 #: One of `pipeline.kernels.tracing.solids`' functions.
 Meet = Callable[[Numbers, F, F, F, F, F, F], Meeting]
+#: A ray's origin and way; those of n rays of light; a camera's place, the slopes of its columns and of a row.
+Ray = tuple[F, F, F, F, F, F]
+Lines = tuple[Field, Field, Field, Field, Field, Field]
+Row = tuple[F, F, F, Field, F]
+Rays = Lines | Row
+RayOf = Callable[[Any, int], Ray]
 
 #: Faces of one solid.
 FACES = 8
@@ -48,98 +55,87 @@ _LEAVES, _DUNES, _UPRIGHT, _FLAT = solids.LEAVES, solids.DUNES, solids.UPRIGHT, 
 @inlined
 def _numbers(p: Field) -> Numbers:
     """Return a solid's numbers as scalars, which no write into an array can change."""
+    # Written out, since Numba's `to_fixed_tuple` takes them all through memory: a fourth more time for short rows.
     return (
-        p[0],
-        p[1],
-        p[2],
-        p[3],
-        p[4],
-        p[5],
-        p[6],
-        p[7],
-        p[8],
-        p[9],
-        p[10],
-        p[11],
-        p[12],
-        p[13],
-        p[14],
-        p[15],
-        p[16],
-        p[17],
-        p[18],
-        p[19],
-        p[20],
-        p[21],
-        p[22],
-        p[23],
-    )
+        p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11],
+        p[12], p[13], p[14], p[15], p[16], p[17], p[18], p[19], p[20], p[21], p[22], p[23],
+    )  # fmt: skip
 
 
 @inlined
-def _each(
-    meet: Meet,
-    p: Numbers,
-    own: np.int32,
-    n: int,
-    ox: Field,
-    oy: Field,
-    oz: Field,
-    dx: Field,
-    dy: Field,
-    dz: Field,
-    best: Field,
-    found: Ints,
-) -> None:
-    for j in range(n):
-        t, face = meet(p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+def _light_ray(rays: Lines, j: int) -> Ray:
+    """Return one of n rays of light."""
+    return rays[0][j], rays[1][j], rays[2][j], rays[3][j], rays[4][j], rays[5][j]
+
+
+@inlined
+def _camera_ray(rays: Row, j: int) -> Ray:
+    """Return one of a row of a camera's rays."""
+    x, y, z, across, down = rays
+    return x, y, z, across[j], down, _AWAY
+
+
+@inlined
+def _each(meet: Meet, p: Numbers, own: np.int32, ray_of: RayOf, rays: Rays, best: Field, found: Ints) -> None:
+    """Let a solid of numbers p take those of n rays that it meets before `best`; ray j is `ray_of(rays, j)`."""
+    for j in range(best.size):
+        ox, oy, oz, dx, dy, dz = ray_of(rays, j)
+        t, face = meet(p, ox, oy, oz, dx, dy, dz)
         nearer = t < best[j]
         best[j] = t if nearer else best[j]
         found[j] = own + face if nearer else found[j]
 
 
+@inlined
+def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Rays, best: Field, found: Ints) -> None:
+    """Let a solid take rays as `_each` does, if its kind is one that numbers alone describe."""
+    # Over a tuple of functions Numba would loop by pointers to them, which nothing can inline.
+    if kind == _FLOOR:
+        _each(meet_floor, p, own, ray_of, rays, best, found)
+    elif kind == _WALL:
+        _each(meet_wall, p, own, ray_of, rays, best, found)
+    elif kind == _OPEN_WALL:
+        _each(meet_open_wall, p, own, ray_of, rays, best, found)
+    elif kind == _RECESS:
+        _each(meet_recess, p, own, ray_of, rays, best, found)
+    elif kind == _SWEEP:
+        _each(meet_sweep, p, own, ray_of, rays, best, found)
+    elif kind == _PANEL:
+        _each(meet_panel, p, own, ray_of, rays, best, found)
+    elif kind == _ELLIPSOID:
+        _each(meet_ellipsoid, p, own, ray_of, rays, best, found)
+    elif kind == _DRUM:
+        _each(meet_drum, p, own, ray_of, rays, best, found)
+    elif kind == _BLOCK:
+        _each(meet_block, p, own, ray_of, rays, best, found)
+    elif kind == _SLAB:
+        _each(meet_slab, p, own, ray_of, rays, best, found)
+
+
 @kernel
 def meet_rays(shapes: Shapes, index: int, code: int, n: int, ray: Field, best: Field, found: Ints) -> None:
-    """Let solid `index` take those of the first n rays, 6×m float32 origins and ways, that it meets before `best`.
+    """Intersect the first n rays, 6×m float32 origins and ways, with solid `index`: it takes those met before `best`.
 
     `best` is m float32, `found` m int32. Dunes want unit ways.
     """
-    kind, p, own = shapes.kind[index], _numbers(shapes.number[index]), np.int32(code * FACES)
-    ox, oy, oz, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
-    if kind == _FLOOR:
-        _each(meet_floor, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _WALL:
-        _each(meet_wall, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _OPEN_WALL:
-        _each(meet_open_wall, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _RECESS:
-        _each(meet_recess, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _SWEEP:
-        _each(meet_sweep, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _PANEL:
-        _each(meet_panel, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _ELLIPSOID:
-        _each(meet_ellipsoid, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _DRUM:
-        _each(meet_drum, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _BLOCK:
-        _each(meet_block, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _SLAB:
-        _each(meet_slab, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
-    elif kind == _LEAVES:
-        _meet_leaves(shapes, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    kind, numbers, own = shapes.kind[index], shapes.number[index], np.int32(code * FACES)
+    p, best, found = _numbers(numbers), best[:n], found[:n]
+    ox, oy, oz, dx, dy, dz = rays = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
+    if kind == _LEAVES:
+        _meet_leaves(shapes, p, own, rays, best, found)
     elif kind == _DUNES:
-        meet_dunes(shapes.number[index], code * FACES, ray[:, :n], best[:n], found[:n])
-    else:
-        p = shapes.number[index]
+        meet_dunes(numbers, code * FACES, ray[:, :n], best, found)
+    elif (kind == _UPRIGHT) | (kind == _FLAT):
         for j in range(n):
             if kind == _UPRIGHT:
-                t, _ = meet_upright(shapes, p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+                t, _ = meet_upright(shapes, numbers, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
             else:
-                t, _ = meet_flat(shapes, p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+                t, _ = meet_flat(shapes, numbers, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
             if t < best[j]:
                 best[j] = t
                 found[j] = own
+    else:
+        _by_kind(kind, p, own, _light_ray, rays, best, found)
 
 
 @inlined
@@ -191,20 +187,9 @@ def _leaf_face(leaf: Field, place: np.int64, folded: F, x: F, y: F) -> np.int32:
 
 
 @inlined
-def _meet_leaves(
-    shapes: Shapes,
-    p: Numbers,
-    own: np.int32,
-    n: int,
-    ox: Field,
-    oy: Field,
-    oz: Field,
-    dx: Field,
-    dy: Field,
-    dz: Field,
-    best: Field,
-    found: Ints,
-) -> None:
+def _meet_leaves(shapes: Shapes, p: Numbers, own: np.int32, rays: Lines, best: Field, found: Ints) -> None:
+    n = best.size
+    ox, oy, oz, dx, dy, dz = rays
     # Most rays miss the box around all leaves, most of the others that of each leaf.
     at, near, who = np.empty((3, n), np.float32), np.empty(n, np.bool_), np.empty(n, np.int64)
     ts, xs, ys = at[0], at[1], at[2]
@@ -240,51 +225,22 @@ def leaves_at(shapes: Shapes, x: Field, y: Field, out: Ints) -> None:
                 break
 
 
-@inlined
-def _each_seen(
-    meet: Meet, p: Numbers, own: np.int32, ox: F, oy: F, oz: F, dx: Field, dy: F, best: Field, found: Ints
-) -> None:
-    for j in range(dx.size):
-        t, face = meet(p, ox, oy, oz, dx[j], dy, _AWAY)
-        nearer = t < best[j]
-        best[j] = t if nearer else best[j]
-        found[j] = own + face if nearer else found[j]
-
-
 @kernel
 def meet_row(
     shapes: Shapes, index: int, code: int, a: int, b: int, origin: Field, dx: Field, dy: F, best: Field, found: Ints
 ) -> None:
-    """Let solid `index` take the camera's rays a to b of a row of slope `dy` that it meets before `best`.
+    """Intersect a camera's rays a to b of a row of slope `dy` with solid `index`: it takes those met before `best`.
 
     `origin` (3,) is the camera's place; `dx` n rising float32 slopes, `best` n float32, `found` n int32.
     """
     kind, p, own = shapes.kind[index], _numbers(shapes.number[index]), np.int32(code * FACES)
     ox, oy, oz = origin[0], origin[1], origin[2]
     dx, best, found = dx[a:b], best[a:b], found[a:b]
-    if kind == _FLOOR:
-        _each_seen(meet_floor, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _WALL:
-        _each_seen(meet_wall, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _OPEN_WALL:
-        _each_seen(meet_open_wall, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _RECESS:
-        _each_seen(meet_recess, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _SWEEP:
-        _each_seen(meet_sweep, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _PANEL:
-        _each_seen(meet_panel, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _ELLIPSOID:
-        _each_seen(meet_ellipsoid, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _DRUM:
-        _each_seen(meet_drum, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _BLOCK:
-        _each_seen(meet_block, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _SLAB:
-        _each_seen(meet_slab, p, own, ox, oy, oz, dx, dy, best, found)
-    elif kind == _LEAVES:
+    if kind == _LEAVES:
         t = oz - p[0]
         _see_leaves(shapes, p, own, ox, oy + t * dy, t, dx, best, found)
+    else:
+        _by_kind(kind, p, own, _camera_ray, (ox, oy, oz, dx, dy), best, found)
 
 
 @inlined
@@ -317,7 +273,7 @@ def _see_leaves(
 
 @inlined
 def first_above(rising: Field, value: F) -> int:
-    """Return the index of the first of rising values that is not below one."""
+    """Search rising values, by halves, for the first that is not below `value`; return its index."""
     low, high = 0, rising.size
     while low < high:
         middle = (low + high) // 2
@@ -340,7 +296,7 @@ def see(
     depth: Field,
     surface: Surfaces,
 ) -> None:
-    """Follow a camera's rays of rows `top` to `bottom` to the nearest solid, into H×W `depth` and `surface`.
+    """Cast a camera's rays of rows `top` to `bottom` to the nearest solid, into H×W `depth` and `surface`.
 
     `window` are n×4 slopes that each solid is seen between, left, low, right and top; `across` and `down` the W and H
     slopes of columns and rows. `depth`, float32, and `surface`, uint16, hold what is met already: inf and 0 for none.

@@ -1,7 +1,7 @@
 """Ray casting: where one ray meets one solid, branch-free so that rows of rays become SIMD.
 
-A solid is its kind and a row of NUMBERS numbers (`Shapes`); a ray is an origin and a way, three numbers each. Each
-function returns the distance in units of the way, inf where nothing is met, and the face that is met.
+A solid is its kind and a row p of NUMBERS numbers (`Shapes`), lengths in canvas heights; a ray is an origin and a way,
+three numbers each. Each `meet` returns the distance in units of the way, inf where nothing is met, and the face met.
 """
 
 from typing import NamedTuple
@@ -51,7 +51,10 @@ class Shapes(NamedTuple):
 
 @inlined
 def slab(o: F, d: F, low: F, high: F) -> Span:
-    """Return where a ray enters and leaves low < coordinate < high; inf and -inf where it runs beside it."""
+    """Intersect a ray with a slab, low < coordinate < high (Kay and Kajiya, SIGGRAPH 1986): where it enters and leaves.
+
+    inf and -inf where it runs beside it.
+    """
     level = d == _ZERO
     by = _ONE if level else d
     one = (low - o) / by
@@ -66,7 +69,7 @@ def slab(o: F, d: F, low: F, high: F) -> Span:
 
 @inlined
 def circle(ox: F, oy: F, dx: F, dy: F, radius: F) -> Span:
-    """Return where a ray of the plane enters and leaves a circle round the origin; inf and -inf where it misses."""
+    """Intersect a ray of the plane with a circle round the origin; inf and -inf where it misses."""
     a = dx * dx + dy * dy
     b = ox * dx + oy * dy
     root = b * b - a * (ox * ox + oy * oy - radius * radius)
@@ -78,7 +81,7 @@ def circle(ox: F, oy: F, dx: F, dy: F, radius: F) -> Span:
 
 @inlined
 def arch(ox: F, oy: F, dx: F, dy: F, x: F, foot: F, spring: F, low: F, half: F) -> Span:
-    """Return where a ray enters and leaves an arch without end along z.
+    """Intersect a ray with an arch without end along z: where it enters and leaves.
 
     Its jambs stand from `foot` to `spring`, its round part of radius `half` is what of a disc is above `low`.
     """
@@ -102,7 +105,7 @@ def arch(ox: F, oy: F, dx: F, dy: F, x: F, foot: F, spring: F, low: F, half: F) 
 
 @inlined
 def holds(x: F, y: F, middle: F, foot: F, spring: F, half: F) -> np.bool:
-    """Return whether a place is inside an opening."""
+    """Return whether a place is inside an opening: an upright rectangle and the half disc on it."""
     dx = x - middle
     dy = y - spring
     low: np.bool = (np.abs(dx) < half) & (dy <= _ZERO) & (y > foot)
@@ -111,21 +114,21 @@ def holds(x: F, y: F, middle: F, foot: F, spring: F, half: F) -> np.bool:
 
 @inlined
 def meet_floor(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Level, back."""
+    """Intersect a ray with a floor; p: level, back."""
     t = (p[0] - oy) / (dy if dy < _ZERO else _ONE)
     return (t if (dy < _ZERO) & (t > _NEAR) & (oz + t * dz > p[1]) else _INF), _NO_FACE
 
 
 @inlined
 def meet_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Depth."""
+    """Intersect a ray with a wall; p: depth."""
     t = (p[0] - oz) / (dz if dz < _ZERO else _ONE)
     return (t if (dz < _ZERO) & (t > _NEAR) else _INF), _NO_FACE
 
 
 @inlined
 def meet_open_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Depth; the opening's x, foot, spring and half. It is met from behind too."""
+    """Intersect a ray with a wall that has an opening; p: depth; its x, foot, spring, half. Met from behind too."""
     level = dz == _ZERO
     t = (p[0] - oz) / (_ONE if level else dz)
     hit = (t > _NEAR) & (not level) & (not holds(ox + t * dx, oy + t * dy, p[1], p[2], p[3], p[4]))
@@ -134,7 +137,7 @@ def meet_open_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meet
 
 @inlined
 def meet_recess(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """The mouth's depth; the opening's x, foot, spring and half; the back's depth."""
+    """Intersect a ray with a recess; p: the mouth's depth; the opening's x, foot, spring, half; the back's depth."""
     level = dz == _ZERO
     by = _ONE if level else dz
     enter = (p[0] - oz) / by
@@ -155,7 +158,7 @@ def meet_recess(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting
 
 @inlined
 def meet_sweep(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """The wall's depth, the floor's level, the bend's radius."""
+    """Intersect a ray with a sweep; p: the wall's depth, the floor's level, the bend's radius."""
     y = p[1] + p[2]
     z = p[0] + p[2]
     down = dy < _ZERO
@@ -171,7 +174,10 @@ def meet_sweep(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 
 @inlined
 def meet_panel(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Back's and front's depth; the outline's x, foot, spring, low and half as `arch` has them; its hole's half."""
+    """Intersect a ray with a panel.
+
+    p: back's and front's depth; the outline's x, foot, spring, low and half as `arch` has them; its hole's half.
+    """
     z0, z1 = slab(oz, dz, p[0], p[1])
     enter, leave = arch(ox, oy, dx, dy, p[2], p[3], p[4], p[5], p[6])
     t = z0 if z0 > enter else enter
@@ -192,7 +198,7 @@ def meet_panel(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 
 @inlined
 def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """The centre; cosine and sine of its turn about z; one over each half axis."""
+    """Intersect a ray with an ellipsoid; p: centre; cosine and sine of its turn about z; one over each half axis."""
     x = ox - p[0]
     y = oy - p[1]
     ou = (p[3] * x + p[4] * y) * p[5]
@@ -213,7 +219,7 @@ def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meet
 
 @inlined
 def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """The foot's centre, the radius, the height."""
+    """Intersect a ray with an upright cylinder; p: the foot's centre, the radius, the height."""
     enter, leave = circle(ox - p[0], oz - p[2], dx, dz, p[3])
     low, high = slab(oy, dy, p[1], p[1] + p[4])
     top = low > enter
@@ -223,7 +229,10 @@ def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 
 @inlined
 def meet_block(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """The foot's centre, half the width, the height, half the depth; cosine and sine of its turn."""
+    """Intersect a ray with a turned box.
+
+    p: the foot's centre, half the width, the height, half the depth; cosine and sine of its turn about y.
+    """
     x = ox - p[0]
     z = oz - p[2]
     ux = p[6] * dx - p[7] * dz
@@ -243,7 +252,7 @@ def meet_block(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 def meet_side(
     nx: F, ny: F, d: F, face: np.int32, enter: F, leave: F, found: np.int32, ox: F, oy: F, dx: F, dy: F
 ) -> tuple[F, F, np.int32]:
-    """Cut a ray by one side of a slab's outline, beyond which nx x + ny y > d."""
+    """Clip a ray by one side of a slab's outline, beyond which nx x + ny y > d (Cyrus and Beck, 1978)."""
     before = nx * ox + ny * oy - d
     speed = nx * dx + ny * dy
     t = -before / (_ONE if speed == _ZERO else speed)
@@ -256,7 +265,10 @@ def meet_side(
 
 @inlined
 def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Back's and front's depth, then SIDES sides (nx, ny, d), those that it lacks as (0, 0, 1)."""
+    """Intersect a ray with an upright convex prism.
+
+    p: back's and front's depth, then SIDES sides (nx, ny, d), those that it lacks as (0, 0, 1).
+    """
     enter, leave = slab(oz, dz, p[0], p[1])
     face = _NO_FACE
     enter, leave, face = meet_side(p[2], p[3], p[4], np.int32(1), enter, leave, face, ox, oy, dx, dy)
@@ -271,9 +283,9 @@ def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
 
 @inlined
 def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Pixels to a canvas height, the foot's pixel, the slices' number, then their depths and their share of the width.
+    """Intersect a ray with a standing product: upright slices of its silhouette, narrower about the middle of its rows.
 
-    The silhouette's slices are upright, narrower about the middle of its rows.
+    p: pixels to a canvas height, the foot's pixel, the slices' number, then their depths and their share of the width.
     """
     height, width = shapes.image.shape
     nearest = _INF
@@ -293,7 +305,10 @@ def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, 
 
 @inlined
 def meet_flat(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """The aspect, the camera's x, y and z, the slices' number, then their heights and how far inside each begins."""
+    """Intersect a ray with a lying product: level slices of its silhouette.
+
+    p: the aspect, the camera's x, y and z, the slices' number, then their heights and how far inside each begins.
+    """
     height, width = shapes.image.shape
     nearest = _INF
     for slice_at in range(np.int64(p[4])):

@@ -1,4 +1,7 @@
-"""Heightfields: the height of dunes and the relief of hanging cloth, and where rays meet dunes."""
+"""Heightfields: the height of dunes and the relief of hanging cloth, and where rays meet dunes.
+
+Lengths are in canvas heights.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +45,7 @@ def sine(x: F) -> F:
 @inlined
 def decay(u: F) -> F:
     """Return exp(-u) for u >= 0, absolute error 1e-6."""
+    # Not `exponentials.decaying`: sums of colours may be reordered, those of places may not (`pipeline.kernels.jit`).
     v = (u if u < np.float32(16) else np.float32(16)) * np.float32(1 / 16)
     e = _E0 + v * (_E1 + v * (_E2 + v * (_E3 + v * (_E4 + v * (_E5 + v * _E6)))))
     e = e * e
@@ -106,7 +110,7 @@ def _clear_of(top: F, rise: F, y: F, z: F) -> np.bool:
 
 @kernel
 def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.int32]) -> None:
-    """Let dunes take the rays (6×n: origin and unit way) that come below the ground before `best`; n each.
+    """March rays (6×n: origin and unit way) over dunes, which take those that come below the ground before `best` (n).
 
     Rays are looked at in some places alone, so a meeting is known to the way between two of them.
     """
@@ -152,7 +156,7 @@ def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.i
 
 @kernel
 def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, across: Field, seen: Field) -> None:
-    """Write D×W, columns `first` to `last`: the steepest slope at which ground is seen up to each of D depths.
+    """Write the horizon of dunes, D×W, columns `first` to `last`: the steepest slope of ground up to each of D depths.
 
     `origin` is the camera's place, `across` the W columns' slopes; what is hidden by a nearer crest drops out.
     """
@@ -174,7 +178,9 @@ def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, a
 def see_dunes(
     top: int, bottom: int, code: int, depths: Field, seen: Field, down: Field, depth: Field, surface: NDArray[np.uint16]
 ) -> None:
-    """Let dunes take the rays of rows `top` to `bottom` that they meet before `depth`: H×W, with `surface` uint16.
+    """Cast a camera's rays of rows `top` to `bottom` to dunes, which take those that they meet before `depth`.
+
+    `depth` is H×W float32, `surface` H×W uint16.
 
     `depths` and `seen` are those of `dune_slopes`, `down` the H rows' slopes.
     """
@@ -218,7 +224,7 @@ def fold(amplitude: F, k: F, phase: F, x: F) -> F:
 
 @kernel
 def cloth_depths(z: F, reach: F, waves: Field, origin: Field, across: Field, out: Field) -> None:
-    """Write the depth of cloth that hangs about the plane `z` in W columns of a camera at `origin` into `out`.
+    """March rays to hanging cloth: its depth about the plane `z` in W columns of a camera at `origin`, into `out` (W).
 
     `waves` are n×3 amplitudes, radians per canvas height and phases, `reach` the most that they add up to.
     """

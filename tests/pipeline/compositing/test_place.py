@@ -6,6 +6,7 @@ from pipeline.core.types import Cutout
 from pipeline.cutout.foreground import extract_foreground
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import fit
+from tests.support.podium import podium_of
 from tests.support.still_life import photo, preset, spec, still_life
 
 
@@ -29,9 +30,9 @@ def test_its_foot_stands_on_the_layouts_surface() -> None:
     layout = compose(asked, 400, 400, 192 / 360)
     placed, _ = place(jar(), fit(asked.preset, 192 / 360, 400, 400), 400, 400)
     assert abs(placed.box[3] - layout.foot[1] * 400) <= 1
-    assert layout.podium is not None
-    front = layout.podium.y + layout.podium.ry
-    assert layout.podium.y - layout.podium.ry < layout.foot[1] < front
+    podium = podium_of(layout)
+    assert podium is not None
+    assert podium.y - podium.ry < layout.foot[1] < podium.y + podium.ry
 
 
 def test_a_product_cut_by_the_photo_touches_the_same_edge_of_the_canvas() -> None:

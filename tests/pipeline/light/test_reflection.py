@@ -7,6 +7,7 @@ from pipeline.light.first_light import conditions
 from pipeline.light.reflection import mirror_image
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
+from tests.support.podium import podium_of
 from tests.support.still_life import spec
 
 SIDE = 320
@@ -93,7 +94,7 @@ def test_it_is_seen_on_the_stand_alone() -> None:
     layout = compose(spec("podium", palette=("#c96f4a", "#2f5d50", "#e8d5c4")), SIDE, SIDE, 0.6)
     parts = tuple(replace(part, gloss=0.75) if part.role == "stand" else part for part in layout.parts)
     layout = replace(layout, parts=parts)
-    podium = layout.podium
+    podium = podium_of(layout)
     assert podium is not None
     placed = box_on(layout)
     changed = np.abs(reflected(GREY, placed, layout) - GREY).max(-1) > 0.01

@@ -13,6 +13,7 @@ from pipeline.materials.albedo import draw
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL
 from pipeline.scene.trace import trace
+from tests.support.podium import podium_of
 from tests.support.still_life import preset, spec
 
 KINDS: tuple[SceneKind, ...] = (
@@ -71,7 +72,7 @@ def test_nothing_stands_before_the_product() -> None:
 
 def test_a_product_that_the_frame_cuts_off_below_stands_on_no_stand() -> None:
     layout = compose(spec("podium"), 300, 300, 0.6, ("bottom",))
-    assert layout.podium is None
+    assert podium_of(layout) is None
     assert not [part for part in layout.parts if part.role in ("stand", "prop")]
 
 
