@@ -43,8 +43,9 @@ DEAREST = (
     "service/jobs/test_state_machine.py",
     "pipeline/test_golden.py",
 )
-#: Files and folders that share an installation of processes, and so go to one process of pytest.
+#: Files and folders that share what is dear to start, processes or libraries, and so go to one process of pytest.
 TOGETHER = {
+    "families": ("models/test_generator.py", "models/test_latent_colour.py"),
     "running_up": ("system/studio/", "system/test_examples.py"),
     "served": ("system/client/", "system/test_batch.py", "system/test_remote_commands.py"),
 }
