@@ -92,7 +92,7 @@ async def _told(
             if subscription.stopped:
                 return
             yield ServerSentEventMessage(data=None, comment="here")
-        elif news.event_id > last.event_id and news != last:
+        elif news.revision >= last.revision and news != last:
             last = news
             yield _event(news)
 

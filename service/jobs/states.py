@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from service.accounts.ledger import refunded
 from service.database.engine import reader
-from service.database.tables import UNFINISHED, jobs
+from service.database.tables import jobs
+from service.jobs import turns
 from service.jobs.records import JobStatus, may_be_id
 
 #: Places in the queue that are counted; who stands further back is told this number.
@@ -19,13 +20,13 @@ _PAGE = 500
 _IDS = 10_000
 
 _queue = (
-    sa.select(jobs.c.id, jobs.c.created_at)
-    .where(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
-    .order_by(jobs.c.created_at, jobs.c.id)
+    sa.select(jobs.c.id, jobs.c.turn)
+    .where(turns.IN_ORDER, jobs.c.status == JobStatus.NOT_STARTED)
+    .order_by(*turns.ORDER)
     .limit(FARTHEST)
     .subquery()
 )
-_before = sa.func.row_number().over(order_by=(_queue.c.created_at, _queue.c.id)) - 1
+_before = sa.func.row_number().over(order_by=(_queue.c.turn, _queue.c.id)) - 1
 _places = sa.select(_queue.c.id, _before.label("place")).subquery()
 _STATES = sa.select(
     *(jobs.c[name] for name in ("id", "status", "stage", "progress", "attempt", "revision")),
@@ -44,13 +45,18 @@ class JobState:
     stage: str | None
     progress: float
     attempt: int
-    #: Jobs that wait before it; None: it does not wait for its first start.
+    #: Jobs whose turn comes before its own; more when another client's come in. None: it was started.
     queue_position: int | None
     error_code: str | None
     error_message: str | None
     credits_refunded: int
-    #: Greater for a later state of the same job, whichever process looked.
+    #: The same for the same state of the same job, whichever process looked; greater after each write of its row.
     event_id: int = field(compare=False)
+
+    @property
+    def revision(self) -> int:
+        """How often the job's row had been written."""
+        return self.event_id // _IDS
 
     @property
     def over(self) -> bool:

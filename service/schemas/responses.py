@@ -211,7 +211,8 @@ class JobEvent(BaseModel):
     progress: float = Field(ge=0, le=1)
     attempt: int
     queue_position: int | None = Field(
-        description="Jobs that wait before it: 0 for the next one, 1000 for that many or more; null: it was started."
+        description="Jobs whose turn comes before its own: 0 for the next one, 1000 for that many or more; null: it "
+        "was started. It can grow: clients take turns, so another one's first job comes before your second."
     )
     error: JobError | None
     credits_refunded: int
@@ -227,11 +228,15 @@ class JobMessage(BaseModel):
         '"attempt":1,"queue_position":null,"error":null,"credits_refunded":0}',
     }
 
-    id: str = Field(description="A number that grows, for `Last-Event-ID`.", pattern="^[0-9]+$")
+    id: str = Field(
+        description="A number for `Last-Event-ID`: it grows, but while the job waits and its place moves back.",
+        pattern="^[0-9]+$",
+    )
     event: Literal["job"]
     data: str = Field(
-        description="JSON: job_id, status, stage, progress (0 to 1), attempt, queue_position (jobs that wait before "
-        "it; 1000: that many or more; null: it was started), error (null, or code and message) and credits_refunded."
+        description="JSON: job_id, status, stage, progress (0 to 1), attempt, queue_position (jobs whose turn "
+        "comes before its own; 1000: that many or more; null: it was started), error (null, or code and message) and "
+        "credits_refunded."
     )
 
 

@@ -68,13 +68,13 @@ class JobRunner:
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
     cache_for: Callable[[str], Cache] | None = None
 
-    def run(self, job_id: str) -> None:
-        """Run one attempt of a job. A message that comes late, or twice, does nothing."""
-        claim = self.jobs.claim(job_id)
+    def run(self, sent_for: str) -> None:
+        """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
+        claim = self.jobs.claim()
         if claim is None:
-            logger.info("job %s: nothing to do", job_id)
+            logger.info("message for job %s: nothing to do", sent_for)
             return
-        logger.info("job %s: attempt %d", job_id, claim.attempt)
+        logger.info("job %s: attempt %d", claim.job_id, claim.attempt)
         over = threading.Event()
         renewal = threading.Thread(target=self._renew_lease, args=(claim, over), daemon=True)
         renewal.start()
@@ -82,7 +82,7 @@ class JobRunner:
         try:
             self._attempt(claim)
         except LeaseLost:
-            logger.warning("job %s: lease lost, attempt %d dropped", job_id, claim.attempt)
+            logger.warning("job %s: lease lost, attempt %d dropped", claim.job_id, claim.attempt)
         finally:
             self.arm_watchdog(None)
             over.set()

@@ -55,15 +55,25 @@ class Shop:
         return found[0]
 
     def claim(self, accepted: Accepted) -> Claim:
-        claim = self.jobs.claim(accepted.job_id)
-        assert claim is not None
-        return claim
+        return claim_ahead(self.engine, self.jobs, accepted.job_id)
 
     @property
     def balance(self) -> int:
         balance, entries = self.accounts.credits(self.client.id, latest=1000)
         assert balance == sum(entry.amount for entry in entries)
         return balance
+
+
+def claim_ahead(engine: sa.Engine, jobs: Jobs, job_id: str) -> Claim:
+    """Claim a job as a worker does, but before those whose turn comes earlier."""
+    with engine.begin() as connection:
+        # By hand: nothing but the order is to change, the row's revision neither.
+        ahead = "UPDATE jobs SET turn = (SELECT min(turn) FROM jobs) - 1 WHERE id = :id RETURNING turn"
+        connection.execute(sa.text(ahead), {"id": job_id}).one()
+    claim = jobs.claim()
+    assert claim is not None
+    assert claim.job_id == job_id
+    return claim
 
 
 def render() -> NewRender:

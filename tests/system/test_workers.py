@@ -148,7 +148,7 @@ def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(house
 
     assert house.outcome(accepted) == ("SUCCESS", None)
     assert house.job(accepted).attempt == 1
-    said = f"job {accepted.job_id}: nothing to do"
+    said = f"message for job {accepted.job_id}: nothing to do"
     until(lambda: sum(house.fleet.log(worker.name).read_text().count(said) for worker in house.workers) >= 5)
 
 

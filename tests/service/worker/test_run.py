@@ -89,7 +89,7 @@ class Worker:
         """Let the pause before another attempt pass."""
         with self.shop.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE jobs SET lease_until = '2000-01-01 00:00:00.000000'")
-        assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=set(), resend_after=60)
+        assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=0, resend_after=60)
 
 
 def raising(error: BaseException) -> Networks:
@@ -201,7 +201,7 @@ def test_what_breaks_on_our_side_is_tried_again_then_refunded(
 
     worker.runner.run(accepted.job_id)
     assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.claim(accepted.job_id) is None, "it must pause before it is tried again"
+    assert worker.shop.jobs.claim() is None, "it must pause before it is tried again"
     worker.again_at_once(accepted)
     worker.runner.run(accepted.job_id)
 
@@ -302,7 +302,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> Non
     worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert worker.shop.jobs.claim_unsent(waiting=0, resend_after=60) == [accepted.job_id]
     worker.stopping.clear()
     worker.runner.run(accepted.job_id)
     assert worker.end(accepted) == ("SUCCESS", None)
@@ -338,7 +338,7 @@ def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
     stolen = []
     for _ in range(8):
         time.sleep(0.12)
-        stolen.append(worker.shop.jobs.claim(accepted.job_id))
+        stolen.append(worker.shop.jobs.claim())
     thread.join()
 
     assert stolen == [None] * 8
@@ -352,7 +352,7 @@ def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engin
 
     def take_over() -> None:
         time.sleep(0.1)
-        taken.append(worker.shop.jobs.claim(accepted.job_id))
+        taken.append(worker.shop.jobs.claim())
 
     worker.runner = replace(worker.runner, networks=busy(0.0, take_over))
     worker.runner.run(accepted.job_id)

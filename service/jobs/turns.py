@@ -1,0 +1,89 @@
+"""Start-time fair queueing over clients: which job is started next (Goyal, Vin and Cheng, SIGCOMM 1996).
+
+Every job has a turn, an instant of virtual time, and the earliest turn is started first. Virtual time now is the latest
+turn that was started. A client's next job comes a stride after the one before it, and never before now: who was idle
+has saved up nothing. `service/README.md` has the rule, and why it starves nobody.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.accounts.clients import UnknownClient
+from service.database.tables import UNFINISHED, clients, jobs
+from service.jobs.records import JobStatus
+
+#: Virtual time from a job to the next one of a client of weight 1; divisible by every weight to 16, and by many more.
+ROUND = 720_720
+MAX_WEIGHT = 1000
+
+WAITING = sa.and_(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
+#: The order in which jobs are started. Turns are equal where clients are in the same round; ids are made in time's.
+ORDER = (jobs.c.turn, jobs.c.id)
+#: What is unfinished, in the words of the index that has all clients' jobs in that order.
+IN_ORDER = jobs.c.finished_at.is_(None)
+_stride = sa.literal_column(str(ROUND), sa.BigInteger) // clients.c.weight
+
+
+def new_turn(connection: sa.Connection, client_id: str) -> sa.ScalarSelect[Any]:
+    """Return, as an expression, the turn of a new job of a client: behind all of its own.
+
+    Holds the client's row until the transaction ends, so that a client's jobs are given their turns one after another.
+    """
+    connection.execute(sa.select(clients.c.id).where(clients.c.id == client_id).with_for_update(key_share=True))
+    last = sa.select(sa.func.max(jobs.c.turn)).where(WAITING, jobs.c.client_id == client_id).correlate(None)
+    behind_its_last = sa.select(last.scalar_subquery() + _stride).where(clients.c.id == client_id)
+    return _latest(*_earliest(client_id), behind_its_last)
+
+
+def charge(connection: sa.Connection, client_id: str, turn: int) -> None:
+    """Charge a client for the start of its job of that turn. A job that is started again costs nothing more."""
+    connection.execute(
+        clients.update().where(clients.c.id == client_id, clients.c.turn < turn).values(turn=turn),
+    )
+    move_up(connection, client_id)
+
+
+def move_up(connection: sa.Connection, client_id: str) -> None:
+    """Move a client's first waiting job up to the earliest turn it may have: those before it may have been cancelled.
+
+    Those behind it follow one by one, each as it becomes the first.
+    """
+    earliest = _latest(*_earliest(client_id))
+    first = sa.select(jobs.c.id).where(WAITING, jobs.c.client_id == client_id).order_by(*ORDER).limit(1).correlate(None)
+    late = sa.and_(WAITING, jobs.c.id == first.scalar_subquery(), jobs.c.turn > earliest)
+    connection.execute(jobs.update().where(late).values(turn=earliest))
+
+
+def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
+    """Give a client `weight` times the share of a client of weight 1; its waiting jobs get their turns anew.
+
+    Raises UnknownClient, and ValueError unless 1 <= weight <= MAX_WEIGHT.
+    """
+    if not 1 <= weight <= MAX_WEIGHT:
+        raise ValueError(f"A weight is 1 to {MAX_WEIGHT}.")
+    with engine.begin() as connection:
+        client_id = connection.execute(sa.select(clients.c.id).where(clients.c.name == name)).scalar()
+        if client_id is None:
+            raise UnknownClient(f"There is no client named {name!r}.")
+        # Jobs before clients, as whoever starts or ends a job: nobody waits crosswise.
+        own = sa.select(jobs.c.id).where(WAITING, jobs.c.client_id == client_id).order_by(*ORDER).with_for_update()
+        waiting = connection.execute(own).scalars().all()
+        connection.execute(clients.update().where(clients.c.id == client_id).values(weight=weight))
+        turn = connection.execute(sa.select(_latest(*_earliest(client_id)))).scalar_one()
+        for place, job_id in enumerate(waiting):
+            anew = turn + place * (ROUND // weight)
+            connection.execute(jobs.update().where(WAITING, jobs.c.id == job_id).values(turn=anew))
+
+
+def _earliest(client_id: str) -> tuple[sa.Select[Any], ...]:
+    """Return the queries whose latest is the earliest turn of a client's next job: now, and behind what was started."""
+    now = sa.select(sa.func.max(clients.c.turn))
+    behind_what_was_started = sa.select(clients.c.turn + _stride).where(clients.c.id == client_id)
+    return now, behind_what_was_started
+
+
+def _latest(*turns: sa.Select[Any]) -> sa.ScalarSelect[Any]:
+    # The maximum of several values has another name on each database; that of a union's rows has the same.
+    found = sa.union_all(*turns).subquery()
+    return sa.select(sa.func.max(found.c[0])).scalar_subquery()
