@@ -15,9 +15,11 @@ from service.jobs.records import JobStatus, may_be_id
 FARTHEST = 1000
 #: How many jobs one statement names.
 _PAGE = 500
-#: Event ids of one revision: first the places in the queue, from the back to the front, then one for a job that is
-#: over its queue, and one for a job that is over.
-_IDS = 10_000
+#: Steps of one revision: first the places in the queue, from the back to the front, then one for a job that is over
+#: its queue, and one for a job that is over.
+_STEPS = 10_000
+#: Event ids from a step to the next: those between are for a stream whose job's place moves back, and then up again.
+_IDS = 1_000
 
 _queue = (
     sa.select(jobs.c.id, jobs.c.turn)
@@ -56,7 +58,7 @@ class JobState:
     @property
     def revision(self) -> int:
         """How often the job's row had been written."""
-        return self.event_id // _IDS
+        return self.event_id // (_STEPS * _IDS)
 
     @property
     def over(self) -> bool:
@@ -95,12 +97,12 @@ def _state(row: sa.RowMapping) -> JobState:
     over = status in (JobStatus.SUCCESS, JobStatus.FAILURE)
     if status == JobStatus.NOT_STARTED:
         position = FARTHEST if row["place"] is None else int(row["place"])
-    step = _IDS - 1 if over else _IDS - 2 if position is None else _IDS - 3 - position
+    step = _STEPS - 1 if over else _STEPS - 2 if position is None else _STEPS - 3 - position
     return JobState(
         job_id=row["id"],
         status=status,
         queue_position=position,
         credits_refunded=int(row["refunded"]),  # PostgreSQL's sum is a Decimal
-        event_id=row["revision"] * _IDS + step,
+        event_id=(row["revision"] * _STEPS + step) * _IDS,
         **{name: row[name] for name in ("stage", "progress", "attempt", "error_code", "error_message")},
     )

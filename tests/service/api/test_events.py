@@ -207,6 +207,22 @@ def test_the_place_in_the_queue_moves_up(api: Api) -> None:
     assert next_one == waiting, "its own place is free now"
 
 
+def test_a_place_that_another_clients_job_moves_back_is_told(api: Api) -> None:
+    first, mine = api.new_job(), api.new_job()
+    other = Caller(api.caller.http, api.caller.settings, f"late-{mine}", credits=10)
+    with api.follow(mine) as stream:
+        place = stream.event()["queue_position"]
+        before = other.submit(other.body()).json()["job_id"]
+        moved_back = stream.event()["queue_position"]
+        other.http.delete(f"/v1/jobs/{before}", headers=other.headers)
+        moved_up = stream.event()["queue_position"]
+        cancel(api, mine)
+    cancel(api, first)
+    other.engine.dispose()
+
+    assert (moved_back - place, moved_up - place) == (1, 0)
+
+
 def test_a_finished_job_is_one_event_and_the_end(api: Api) -> None:
     job_id = api.new_job()
     cancel(api, job_id)

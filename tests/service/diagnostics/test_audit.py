@@ -122,6 +122,12 @@ def log_of(job_id: str) -> sa.ColumnElement[bool]:
 #: How each rule is broken, and which id the finding must name.
 BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = [
     (
+        "weight_is_positive",
+        "a weight of nothing",
+        lambda b: b.change(clients, clients.c.id == b.other.client.id, weight=0),
+        lambda b: b.other.client.id,
+    ),
+    (
         "balance_is_the_ledgers_sum",
         "a balance one too high",
         lambda b: b.change(clients, clients.c.id == b.shop.client.id, balance=clients.c.balance + 1),

@@ -435,6 +435,15 @@ def test_a_message_for_a_job_that_is_over_does_nothing(worker: Worker) -> None:
     assert worker.shop.balance == 10
 
 
+def test_a_message_starts_the_job_whose_turn_it_is_whichever_it_names(worker: Worker) -> None:
+    first, second = worker.order(b"no picture"), worker.order(b"no picture")
+
+    worker.runner.run(second.job_id)
+
+    assert worker.end(first) == ("FAILURE", "image_unreadable")
+    assert worker.shop.job(second).attempt == 0
+
+
 def test_progress_never_goes_back_within_an_attempt(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str | None, float | None]] = []
     renew_lease = Jobs.renew_lease
