@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     time_limit: float = 300.0
     #: A job that nobody started for this long fails and is refunded.
     max_wait: float = 24 * 3600.0
-    #: A job sent this long ago and not started is sent again, when its message does not wait on the queue.
+    #: A job sent this long ago and not started is sent again, when fewer messages wait on the queue than jobs.
     resend_after: float = 15.0
     sweep_every: float = 2.0
     #: How long an Idempotency-Key gets its first answer again; then it is free for another request.
