@@ -38,21 +38,29 @@ def new_turn(connection: sa.Connection, client_id: str) -> sa.ScalarSelect[Any]:
 
 def charge(connection: sa.Connection, client_id: str, turn: int) -> None:
     """Charge a client for the start of its job of that turn. A job that is started again costs nothing more."""
-    connection.execute(
-        clients.update().where(clients.c.id == client_id, clients.c.turn < turn).values(turn=turn),
-    )
-    move_up(connection, client_id)
+    # Jobs before clients, as whoever ends a job does it: nobody waits crosswise.
+    move_up(connection, client_id, started=turn)
+    connection.execute(clients.update().where(clients.c.id == client_id, clients.c.turn < turn).values(turn=turn))
 
 
-def move_up(connection: sa.Connection, client_id: str) -> None:
+def move_up(connection: sa.Connection, client_id: str, *, started: int = 0) -> None:
     """Move a client's first waiting job up to the earliest turn it may have: those before it may have been cancelled.
 
-    Those behind it follow one by one, each as it becomes the first.
+    Those behind it follow one by one, each as it becomes the first. `started`: a turn of the client's that is started
+    and not charged yet.
     """
-    earliest = _latest(*_earliest(client_id))
+    turn = sa.literal(started, sa.BigInteger)
+    behind = sa.select(turn + _stride).where(clients.c.id == client_id)
+    earliest = _latest(*_earliest(client_id), sa.select(turn), behind)
     first = sa.select(jobs.c.id).where(WAITING, jobs.c.client_id == client_id).order_by(*ORDER).limit(1).correlate(None)
-    late = sa.and_(WAITING, jobs.c.id == first.scalar_subquery(), jobs.c.turn > earliest)
-    connection.execute(jobs.update().where(late).values(turn=earliest))
+    late = (
+        sa.select(jobs.c.id)
+        .where(WAITING, jobs.c.id == first.scalar_subquery(), jobs.c.turn > earliest)
+        # Who holds it mostly starts or ends it, and moves up the one behind it; two that wait could wait crosswise.
+        .with_for_update(skip_locked=True)
+        .correlate(None)
+    )
+    connection.execute(jobs.update().where(jobs.c.id == late.scalar_subquery()).values(turn=earliest))
 
 
 def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
@@ -66,7 +74,7 @@ def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
         client_id = connection.execute(sa.select(clients.c.id).where(clients.c.name == name)).scalar()
         if client_id is None:
             raise UnknownClient(f"There is no client named {name!r}.")
-        # Jobs before clients, as whoever starts or ends a job: nobody waits crosswise.
+        # Jobs before clients here, too.
         own = sa.select(jobs.c.id).where(WAITING, jobs.c.client_id == client_id).order_by(*ORDER).with_for_update()
         waiting = connection.execute(own).scalars().all()
         connection.execute(clients.update().where(clients.c.id == client_id).values(weight=weight))
