@@ -1,6 +1,8 @@
 """Where the networks run and in what precision, decided once when a process starts."""
 
+import ctypes
 import os
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -48,3 +50,11 @@ def resolve_dtype(choice: DtypeChoice, device: Device) -> DtypeName:
 def use_weights_directory(directory: Path) -> None:
     """Tell rembg where its weights lie; it reads U2NET_HOME and offers no argument."""
     os.environ["U2NET_HOME"] = str(directory)  # noqa: TID251 - the only way rembg takes a folder; written, not read
+
+
+def give_back_memory() -> None:
+    """Hand what is free back to the system: glibc keeps 200 MB of what u2net needed. Takes some 10 ms."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+        if trim is not None:
+            trim(0)

@@ -2,11 +2,20 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.device import Device, DeviceChoice, DtypeChoice, DtypeName, resolve_device, resolve_dtype
+from models.device import (
+    Device,
+    DeviceChoice,
+    DtypeChoice,
+    DtypeName,
+    give_back_memory,
+    resolve_device,
+    resolve_dtype,
+)
 from models.families import Family, family_of
 from models.generator import DiffusersGenerator
 from models.segmenter import load_segmenter
@@ -47,21 +56,27 @@ def load_networks(
     `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour` is as in `load_generator`.
     """
     place = resolve_device(device)
-    cut, cut_version = load_segmenter(segmenter, weights=weights, device=place)
-    paint = load_generator(
-        generator,
-        pipeline_class=generator_class,
-        device=place,
-        dtype=dtype,
-        steps=steps,
-        strength=strength,
-        size=size,
-        guidance_scale=guidance_scale,
-        latent_colour=latent_colour,
-        weights=weights,
-    )
+    seconded = second_segmenter is not None and segmenter == SECONDED_SEGMENTER
+    names = [segmenter, str(second_segmenter)] if seconded else [segmenter]
+    # Read and prepared by onnxruntime, which needs none of the interpreter, while torch's network is loaded here.
+    with ThreadPoolExecutor(1) as pool:
+        cutting = [pool.submit(load_segmenter, name, weights=weights, device=place) for name in names]
+        paint = load_generator(
+            generator,
+            pipeline_class=generator_class,
+            device=place,
+            dtype=dtype,
+            steps=steps,
+            strength=strength,
+            size=size,
+            guidance_scale=guidance_scale,
+            latent_colour=latent_colour,
+            weights=weights,
+        )
+        cutters = [one.result() for one in cutting]
+    give_back_memory()
     versions = {
-        "segmenter": cut_version,
+        "segmenter": cutters[0][1],
         # onnxruntime runs on CUDA or on the CPU; load_segmenter has made sure that it did not fall back in silence.
         "segmenter_device": "cuda" if place == "cuda" else "cpu",
         "generator": paint.version,
@@ -74,9 +89,11 @@ def load_networks(
         sharpen = load_refiner(refiner, device=place)
         versions["refiner"] = f"{refiner.parent.name}/{refiner.name} sha256:{_digest(refiner)[:12]}"
     second = None
-    if second_segmenter is not None and segmenter == SECONDED_SEGMENTER:
-        second, versions["second_segmenter"] = load_segmenter(second_segmenter, weights=weights, device=place)
-    return Networks(segmenter=cut, generator=paint, versions=versions, refiner=sharpen, second_segmenter=second)
+    if seconded:
+        second, versions["second_segmenter"] = cutters[1]
+    return Networks(
+        segmenter=cutters[0][0], generator=paint, versions=versions, refiner=sharpen, second_segmenter=second
+    )
 
 
 def load_generator(

@@ -1,4 +1,4 @@
-"""The network that finds the product: any model of rembg. The only file that imports rembg."""
+"""The network that finds the product: U²-Net, or any other model of rembg. The only file that imports rembg."""
 
 import warnings
 from functools import cache
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.device import Device, DeviceUnavailable, use_weights_directory
+from models.u2net import U2netSession
 from models.weights import CARDS, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Segmenter
@@ -27,7 +28,7 @@ MIN_SIDE = 640
 
 
 class RembgSegmenter:
-    """A rembg session as a `Segmenter`."""
+    """A session of rembg, or of its interface, as a `Segmenter`."""
 
     def __init__(self, session: Any, version: str):
         #: What rembg itself takes as `session`.
@@ -105,9 +106,10 @@ def _share_arena() -> None:
 def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu") -> tuple[Segmenter, str]:
     """Load a rembg model and return it with its version string.
 
-    `weights` is the folder of the weights. Those with a card are verified and never downloaded here; any other model
-    of rembg is fetched into that folder by rembg. Raises WeightsMissing, WeightsAltered, ValueError for a model
-    that rembg doesn't know, and DeviceUnavailable when a GPU was asked for and onnxruntime fell back to the CPU.
+    `weights` is the folder of the weights. Those with a card are verified, never downloaded here, and run without
+    rembg; any other model of rembg is fetched into that folder by rembg. Raises WeightsMissing, WeightsAltered,
+    ValueError for a model that rembg doesn't know, and DeviceUnavailable when a GPU was asked for and onnxruntime fell
+    back to the CPU.
     """
     card = CARDS.get(name)
     if card is not None:
@@ -115,20 +117,29 @@ def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu"
     weights.mkdir(parents=True, exist_ok=True)
     use_weights_directory(weights)
     # rembg leaves the interpreter from inside its import when onnxruntime is absent.
-    import onnxruntime  # noqa: F401 - must fail here, with an ImportError, before rembg is touched
-    import rembg
+    import onnxruntime  # must fail here, with an ImportError, before rembg is touched
 
-    with warnings.catch_warnings():
-        # The fall-back to the CPU is an error of ours below.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        session = rembg.new_session(name, sess_opts=session_options(), providers=list(_PROVIDERS[device]))
+    onnxruntime.set_default_logger_severity(3)
+    providers = list(_PROVIDERS[device])
+    session: Any
+    if card is not None:
+        session = U2netSession(weights / card.file, session_options(), providers)
+        package = f"onnxruntime {onnxruntime.__version__}"
+    else:
+        import rembg
+
+        package = f"rembg {rembg.__version__}"
+        with warnings.catch_warnings():
+            # The fall-back to the CPU is an error of ours below.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            session = rembg.new_session(name, sess_opts=session_options(), providers=providers)
     running = session.inner_session.get_providers()
     if device == "cuda" and "CUDAExecutionProvider" not in running:
         raise DeviceUnavailable(
             "onnxruntime fell back to the CPU although CUDA was asked for. Install onnxruntime-gpu and the CUDA and "
             "cuDNN versions it wants, or set the device to cpu."
         )
-    version = f"rembg {rembg.__version__} {name}"
+    version = f"{package} {name}"
     if card is not None:
         version += f" sha256:{card.sha256[:12]}"
     return RembgSegmenter(session, version), version

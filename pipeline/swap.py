@@ -10,7 +10,7 @@ from pipeline.background.ground import make_ground
 from pipeline.background.pinned import box_in, is_pinned
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite
-from pipeline.compositing.light_wrap import wrapped
+from pipeline.compositing.light_wrap import light_around
 from pipeline.compositing.place import place
 from pipeline.core.networks import Networks, Progress
 from pipeline.core.provenance import Credentials, stronger
@@ -96,6 +96,7 @@ def swap(
                 photo, found.alpha, agreement=found.agreement, ambiguous_share=found.ambiguous_share
             )
             cutouts.put(cutout)
+    del found  # its mask has the photo's size
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     box = product_box(cutout, spec, width, height)
@@ -108,13 +109,15 @@ def swap(
     with stages("shadow"):
         background = ground.with_effects()
     with stages("composite"):
-        edged = wrapped(placed, background) if background is not None and ground.is_scene else placed
-        picture = composite(edged, background)
+        # only white is looked at again, by the rules of its presets
+        kept = background.copy() if background is not None and spec.is_white else None
+        around = light_around(background) if background is not None and ground.is_scene else None
+        picture = composite(placed, background, around)
     with stages("encode"):
         reserve = credentials.reserve if credentials else 0
         encoded = encode(picture, spec.preset, alpha=placed.alpha, reserve=reserve)
         if credentials:
-            encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark))
+            encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark), decoded=None)
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
@@ -124,11 +127,12 @@ def swap(
             encoded.data,
             spec=spec,
             placed=placed,
-            background=background,
+            background=kept,
             cutout=cutout,
             provenance=provenance,
             credentials=credentials,
             photo_size=(source_width, source_height),
+            decoded=encoded.decoded,
         )
     report["provenance"]["timings"] = stages.timings
     return SwapResult(

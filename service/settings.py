@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
     #: Where the studio page's thumbnails lie; `backdrop thumbnails` makes them.
     thumbnails: Path = Path(sys.prefix) / "share" / "backdrop" / "thumbnails"
+    #: Where the kernels' machine code lies; `backdrop kernels` compiles it. What is missing there, since the processor
+    #: is another one, say, is compiled once by whoever needs it and kept in the user's cache.
+    kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
     #: A diffusers folder or hub id.
     generator: str = str(STUDIO_CHECKPOINT)
     #: Whether a hub model's latents are moved to the asked colours while it paints (`models.latent_shift`).
@@ -140,7 +143,7 @@ class Settings(BaseSettings):
     #: Longer side in pixels of what the generator paints.
     generation_size: int | None = Field(None, ge=64)
 
-    @field_validator("home", "weights", "thumbnails", "c2pa_certificate", "c2pa_key")
+    @field_validator("home", "weights", "thumbnails", "kernels", "c2pa_certificate", "c2pa_key")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.
@@ -160,6 +163,12 @@ class Settings(BaseSettings):
             if url.startswith(prefix):
                 return "postgresql+psycopg://" + url.removeprefix(prefix)
         return url
+
+    @property
+    def own_kernels(self) -> Path:
+        """Where kernels are kept when `kernels` can't be written."""
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(cache) / "backdrop" / "kernels"
 
     @property
     def limits(self) -> Limits:

@@ -17,6 +17,7 @@ from service.database.engine import create_engine
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket
+from service.worker.kernels import use_kept_kernels
 from tests.support.caller import Caller
 from tests.support.databases import database_name, drop_database, migrated_database, migrated_engine
 from tests.support.served import Served, serve
@@ -91,6 +92,8 @@ def clean_environment() -> Iterator[None]:
                 patch.delenv(name)
         # A seventh of the default's time, for all tests in which the network does not matter.
         patch.setenv("BACKDROP_SEGMENTER", "u2netp")
+        # Set-up has compiled the kernels.
+        use_kept_kernels(Settings())
         yield
 
 

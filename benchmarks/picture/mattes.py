@@ -98,8 +98,11 @@ def halo(
         light = behind.astype(np.float32) / 255
         naive = Image.fromarray(behind)
         naive.paste(pasted, mask=pasted)
-        wanted = srgb_to_lab(composite(exact, light))
-        got: dict[str, Rgb] = {"ours": composite(ours, light), "plain": np.asarray(naive, np.float32) / np.float32(255)}
+        wanted = srgb_to_lab(composite(exact, light.copy()))
+        got: dict[str, Rgb] = {
+            "ours": composite(ours, light.copy()),
+            "plain": np.asarray(naive, np.float32) / np.float32(255),
+        }
         for name, picture in got.items():
             difference = delta_e00(srgb_to_lab(picture), wanted)[:, 0]
             sums[f"{name}_soft"] += float(difference[soft[either]].mean())

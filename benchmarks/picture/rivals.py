@@ -58,7 +58,7 @@ def whole(cutout: Cutout, photo: Photo) -> tuple[Alpha, Rgb]:
     alpha, rgb = np.zeros((height, width), np.float32), np.zeros((height, width, 3), np.float32)
     left, top = cutout.origin
     where = (slice(top, top + cutout.alpha.shape[0]), slice(left, left + cutout.alpha.shape[1]))
-    alpha[where], rgb[where] = cutout.alpha, cutout.rgb
+    alpha[where], rgb[where] = cutout.alpha, cutout.rgb / np.float32(255)
     return alpha, rgb
 
 

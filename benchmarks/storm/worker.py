@@ -22,6 +22,7 @@ from pipeline.core.networks import Networks
 from service.settings import Settings, load_settings
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent, supervise
+from service.worker.kernels import use_kept_kernels
 from service.worker.main import serve
 
 _MODULE = "benchmarks.storm.worker"
@@ -63,8 +64,9 @@ def no_generator(**_asked: object) -> NoReturn:
     raise RuntimeError("A lean worker paints no background: order the scene white, or a place without one.")
 
 
-def lean_networks(_settings: Settings) -> Networks:
-    """Return networks that load at once."""
+def lean_networks(settings: Settings) -> Networks:
+    """Return networks that load at once, and take the kernels that set-up compiled."""
+    use_kept_kernels(settings)
     return Networks(obedient_segmenter, no_generator, _VERSIONS)
 
 

@@ -32,8 +32,9 @@ from pipeline.core.networks import Generator
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import Shaded, developed, repainted
-from pipeline.scene.layout import Layout
+from pipeline.light.relight import developed, repainted
+from pipeline.materials.swatches import Swatches
+from pipeline.scene.layout import Colour, Layout
 
 #: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
 JUDGED_SIDE = 384
@@ -92,7 +93,7 @@ class Site(Protocol):
         """Lay a spec's scene out."""
 
     def postprocess(self, picture: Rgb) -> Rgb:
-        """Return the H×W×3 sRGB background with what else is done to it, at any size."""
+        """Do what else is done to an H×W×3 sRGB background of any size, in its own array perhaps, and return it."""
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Return what the product does to a layout."""
@@ -115,6 +116,7 @@ def search(
     does.
     """
     candidates: list[Candidate] = []
+    swatches = Swatches(alpha.shape[0])
     before = 0.0
     for seed in seeds(spec.seed, 1 + (control.retries if asked_colours(spec).by_caller else 0)):
         share = (1 - before) * _FIRST_SHARE
@@ -123,14 +125,14 @@ def search(
         def step(done: float, start: float = start, share: float = share) -> None:
             on_step(start + share * min(1.0, max(0.0, done)))
 
-        candidates.append(_candidate(replace(spec, seed=seed), site, alpha, generator, step, control))
+        candidates.append(_candidate(replace(spec, seed=seed), site, alpha, generator, step, control, swatches))
         before += share
         match = candidates[-1].match
         if match is None or meets_bars(match.deltas):
             break
     best = min(candidates, key=lambda one: 0.0 if one.match is None else one.match.score)
     height, width = alpha.shape
-    background = _shown(best, width, height, site)
+    background = _shown(best, width, height, site, swatches)
     return Selection(best.painting.layout, background, best.effects, best.seed, [one.row() for one in candidates])
 
 
@@ -147,6 +149,7 @@ def _candidate(
     generator: Generator,
     on_step: Callable[[float], None],
     control: PaletteControl,
+    swatches: Swatches,
 ) -> Candidate:
     height, width = alpha.shape
     layout = site.compose(spec if control.sketch else replace(spec, palette=()))
@@ -160,40 +163,42 @@ def _candidate(
     rounds = ROUNDS if control.transfer else 0
     if painting.light is not None and control.sketch:
         # The parts that have the asked colours are known, and so is their light.
-        scene = painting.shaded(*small)
+        scene = painting.shaded(*small, swatches)
 
         def show(factors: Moves) -> Rgb:
-            return with_effects(site.postprocess(developed(_with(scene, factors))))
+            return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
 
         moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
         return Candidate(spec.seed, painting, effects, match, moves)
     plain = site.postprocess(painting.at(*small))
-    first = measure(with_effects(plain), free, asked)
+    first = measure(with_effects(plain.copy()), free, asked)
     if first is None:
         return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape))
     fixed = anchors(asked, first.centres)
     start = np.zeros(asked.shape)
     moves, match = fit_colours(
-        asked, start, lambda some: with_effects(shifted(plain, fixed, some)), more_shift, free, rounds
+        asked, start, lambda some: with_effects(shifted(plain, fixed, some).copy()), more_shift, free, rounds
     )
     return Candidate(spec.seed, painting, effects, match, moves, fixed)
 
 
-def _shown(candidate: Candidate, width: int, height: int, site: Site) -> Rgb:
+def _shown(candidate: Candidate, width: int, height: int, site: Site, swatches: Swatches) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the background at the canvas's size, with the moves that were judged."""
     painting = candidate.painting
     if candidate.match is None:
         return site.postprocess(painting.at(width, height))
     if candidate.fixed is not None:
         return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
-    return site.postprocess(developed(_with(painting.shaded(width, height), candidate.moves)))
+    scene = painting.shaded(width, height, swatches, _moved(painting.layout, candidate.moves))
+    swatches.clear()
+    return site.postprocess(developed(scene))
 
 
-def _with(scene: Shaded, factors: Moves) -> Shaded:
-    """Repaint the first colours by linear factors, so many as there are."""
-    colours = scene.layout.colours
+def _moved(layout: Layout, factors: Moves) -> tuple[Colour, ...]:
+    """Return a layout's colours, the first of them multiplied by linear factors, so many as there are."""
+    colours = layout.colours
     moved = tuple(
         np.asarray(colour * factor, np.float32) if (factor != 1).any() else colour
         for colour, factor in zip(colours, factors, strict=False)
     )
-    return repainted(scene, (*moved, *colours[len(moved) :]))
+    return (*moved, *colours[len(moved) :])

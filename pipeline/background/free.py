@@ -43,7 +43,7 @@ class FreeSite:
         )
 
     def postprocess(self, picture: Rgb) -> Rgb:
-        """Return the H×W×3 sRGB background with a share of the photo's tint and exposure."""
+        """Give the H×W×3 sRGB background a share of the photo's tint and exposure, in its own array."""
         return matched(picture, self.light, self.asked)
 
     def effects(self, layout: Layout) -> ProductEffects:

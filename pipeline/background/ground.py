@@ -25,7 +25,7 @@ class Ground:
 
     #: H×W×3 sRGB in [0, 1]; None for a transparent picture.
     picture: Rgb | None
-    #: Lays the product's shadow and mirror image on such a picture.
+    #: Lays the product's shadow and mirror image on such a picture, in its own array.
     effects: Callable[[Rgb], Rgb]
     #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Selection` has them.
     seed: int
@@ -35,7 +35,7 @@ class Ground:
     is_scene: bool
 
     def with_effects(self) -> Rgb | None:
-        """Return the picture with the product's effects; None for a transparent one."""
+        """Lay the product's effects on the picture, and return it; None for a transparent one."""
         return None if self.picture is None else self.effects(self.picture)
 
 

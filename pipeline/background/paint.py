@@ -6,6 +6,7 @@ goes onto the sharp drawing at any size. One that paints pictures starts from th
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,10 @@ from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight, conditions, first_light
 from pipeline.light.relight import Shaded, developed, exposed, shade, tone_mapped
-from pipeline.light.upsample import upsample_within_surfaces
+from pipeline.light.upsample import Upsampling, upsample_within_surfaces
 from pipeline.materials.albedo import albedo
-from pipeline.scene.layout import Layout
+from pipeline.materials.swatches import Swatches
+from pipeline.scene.layout import Colour, Layout
 from pipeline.scene.trace import trace
 
 #: Longer side in pixels of the grid that first light is traced on.
@@ -47,11 +49,21 @@ class Painting:
     #: As in `pipeline.light.relight.exposed`.
     by_colour: bool = True
 
-    def shaded(self, width: int, height: int) -> Shaded:
-        """Return the scene under the network's light. Raises ValueError for a picture, which has none."""
+    @cached_property
+    def exposed(self) -> Upsampling:
+        """The network's light, exposed, for any size. Raises ValueError for a picture, which has none."""
         if self.light is None:
             raise ValueError("A picture has no light of its own.")
-        return shade(self.layout, self.light, width, height, by_colour=self.by_colour)
+        return Upsampling.of(exposed(self.layout, self.light, by_colour=self.by_colour), self.light.geometry.surface)
+
+    def shaded(
+        self, width: int, height: int, swatches: Swatches | None = None, colours: tuple[Colour, ...] | None = None
+    ) -> Shaded:
+        """Return the scene under the network's light, with finishes of `swatches` or made anew.
+
+        With other `colours` perhaps, as `pipeline.light.relight.shade` has them; raises as `exposed` does.
+        """
+        return shade(self.layout, self.exposed, width, height, swatches=swatches, colours=colours)
 
     def at(self, width: int, height: int) -> Rgb:
         """Return H×W×3 sRGB in [0, 1]."""
@@ -142,7 +154,7 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *
         sketch=linear_to_srgb(np.where(falls[..., None], flat, shown)),
         light=np.where(falls[..., None], shown / np.maximum(flat, 1e-3), 1).astype(np.float32),
         occlusion=upsample_within_surfaces(first.occlusion[..., None], first.geometry.surface, surface)[..., 0],
-        normals=np.stack(geometry.normals(layout), -1),
+        normals=np.moveaxis(geometry.normals(), 0, -1),
         depth=geometry.depth,
         gloss=np.array([part.gloss for part in layout.parts], np.float32)[geometry.part],
         lit=falls.astype(np.float32),

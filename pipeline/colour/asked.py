@@ -6,7 +6,8 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.spaces import hex_to_rgb, srgb_to_lab, srgb_to_linear
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import srgb_to_lab, srgb_to_linear
 from pipeline.core.spec import Spec
 
 #: What a preset asks for that allows nothing but white.

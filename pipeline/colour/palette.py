@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy.cluster.vq import kmeans, vq
-from scipy.ndimage import binary_dilation
 
 from pipeline.colour.asked import AskedColours
-from pipeline.colour.spaces import delta_e00, lab_to_srgb, rgb_to_hex, srgb_to_lab
+from pipeline.colour.notation import rgb_to_hex
+from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
+from pipeline.kernels.colour.clusters import assign, block_maxima, block_means, draw_near
+from pipeline.kernels.colour.lab import differences
 
 #: More than the six that may be asked, so that shade and highlight of a colour need not share one cluster.
 CLUSTERS = 8
@@ -21,6 +21,8 @@ MERGE_BELOW = 3.0
 MIN_SHARE = 0.005
 #: Longest side of the reduced picture on which colours are clustered, pixels.
 MEASURED_SIDE = 192
+#: Clusters are settled once a round moves the mean distance to them by no more than this, in Lab units.
+SETTLED = 1e-3
 #: What the background should meet, CIEDE2000: what the service promises. Any single colour may miss by twice the mean,
 #: since one that lies in shade is judged with its shade.
 MEAN_BAR = 5.0
@@ -59,19 +61,24 @@ def background_pixels(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDA
     Means of blocks and not single pixels: grain is not a colour of the background.
     """
     free, step = free_blocks(alpha)
-    rows, columns = free.shape
-    means = Image.fromarray(rgb[: rows * step, : columns * step]).reduce(step)
-    pixels: NDArray[np.float32] = np.asarray(means, dtype=np.float32)[free] / np.float32(255.0)
-    return pixels
+    means = np.empty((*free.shape, 3), np.uint8)
+    block_means(np.require(rgb, np.uint8, ["C", "W"]).reshape(len(rgb), -1), step, step, means)
+    return np.asarray(means[free] / np.float32(255.0), np.float32)
 
 
 def free_blocks(alpha: NDArray[np.float32]) -> tuple[NDArray[np.bool_], int]:
     """Return which square blocks of the picture the product (H×W alpha) neither covers nor touches, and their side."""
     height, width = alpha.shape
     step = max(1, -(-max(height, width) // MEASURED_SIDE))
-    rows, columns = height // step, width // step
-    covered = alpha[: rows * step, : columns * step].reshape(rows, step, columns, step).max(axis=(1, 3))
-    return np.asarray(~binary_dilation(covered >= 0.01)), step
+    most = np.empty((height // step, width // step), np.float32)
+    block_maxima(np.require(alpha, np.float32, ["C", "W"]), step, most)
+    covered = most >= 0.01
+    touched = covered.copy()
+    touched[1:] |= covered[:-1]
+    touched[:-1] |= covered[1:]
+    touched[:, 1:] |= covered[:, :-1]
+    touched[:, :-1] |= covered[:, 1:]
+    return ~touched, step
 
 
 def dominant_colours(
@@ -79,18 +86,15 @@ def dominant_colours(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return up to `count` dominant colours of N×3 Lab pixels: K×3 Lab float32, and their shares, largest first.
 
-    k-means in Lab (Euclidean, SciPy) from k-means++ seeds of a fixed random stream, so that equal pixels give equal
-    answers; then near clusters are merged and tiny ones dropped (their pixels count for no other). Empty for no pixel.
+    k-means in Lab (Euclidean, Lloyd's algorithm) from k-means++ seeds of a fixed random stream, so that equal pixels
+    give equal answers; then near clusters are merged and tiny ones dropped (their pixels count for no other). Empty for
+    no pixel.
     """
     if len(lab) == 0:
         return np.empty((0, 3), np.float32), np.empty(0)
-    pixels = lab.astype(np.float64)
-    # given seeds, kmeans drops a cluster that runs empty, where kmeans2 would warn
-    centres, _ = kmeans(pixels, _seeds(pixels, count), thresh=1e-3)
-    labels, _ = vq(pixels, centres)
-    weights = np.bincount(labels, minlength=len(centres)).astype(np.float64)
-    centres, weights = _merged(centres[weights > 0], weights[weights > 0])
-    shares = weights / len(pixels)
+    planes = np.ascontiguousarray(lab.T, np.float64)
+    centres, weights = _merged(*_clusters(planes, _seeds(planes, count)))
+    shares = weights / len(lab)
     order = [index for index in np.argsort(-shares, kind="stable") if shares[index] >= MIN_SHARE]
     return centres[order].astype(np.float32), shares[order]
 
@@ -110,7 +114,10 @@ def compare_palette(pixels: NDArray[np.float32], asked: AskedColours) -> dict[st
     if found and asked.hex:
         wanted = asked.lab
         to_found = delta_e00(wanted[:, None], centres[None])
-        owners = np.argmin(delta_e00(lab[:, None], wanted[None]), axis=1)
+        apart = np.empty((len(wanted), len(lab)), np.float32)
+        for colour, row in zip(wanted, apart, strict=True):
+            differences(lab.reshape(-1), colour, row)
+        owners = np.argmin(apart, axis=0)
         owned = np.bincount(owners, minlength=len(wanted)) / len(lab)
         for index, colour in enumerate(asked.hex):
             nearest = int(np.argmin(to_found[index]))
@@ -126,15 +133,30 @@ def compare_palette(pixels: NDArray[np.float32], asked: AskedColours) -> dict[st
     return {"asked": rows, "found": found, "mean_delta_e00": mean}
 
 
-def _seeds(pixels: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Choose up to `count` distinct pixels by k-means++ (Arthur and Vassilvitskii 2007): far ones likelier."""
+def _seeds(planes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Choose up to `count` distinct of 3×N pixels by k-means++ (Arthur and Vassilvitskii 2007): far ones likelier."""
     rng = np.random.default_rng(0)
-    chosen = [pixels[rng.integers(len(pixels))]]
-    distance = ((pixels - chosen[0]) ** 2).sum(axis=1)
-    while len(chosen) < count and distance.max() > 1e-6:
-        chosen.append(pixels[rng.choice(len(pixels), p=distance / distance.sum())])
-        distance = np.minimum(distance, ((pixels - chosen[-1]) ** 2).sum(axis=1))
+    chosen = [planes[:, rng.integers(planes.shape[1])]]
+    distance, sums = np.full(planes.shape[1], np.inf), np.empty(planes.shape[1])
+    while draw_near(planes, np.ascontiguousarray(chosen[-1]), distance, sums) > 1e-6 and len(chosen) < count:
+        chosen.append(planes[:, np.searchsorted(sums, rng.random() * sums[-1], side="right")])
     return np.stack(chosen)
+
+
+def _clusters(
+    planes: NDArray[np.float64], centres: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Move K×3 centres until 3×N pixels' mean distance to them settles; return those with any, and counts."""
+    labels = np.empty(planes.shape[1], np.int32)
+    before, settled = np.inf, False
+    while True:
+        sums = np.empty((len(centres), 4))
+        mean = assign(planes, centres, labels, sums) / planes.shape[1]
+        held = sums[:, 3] > 0
+        if settled:
+            return centres[held], sums[held, 3]
+        centres = sums[held, :3] / sums[held, 3:]
+        before, settled = mean, abs(before - mean) <= SETTLED
 
 
 def _merged(

@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from PIL import Image
 
 from pipeline.colour.spaces import LUMINANCE, delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
-from pipeline.core.resample import Box, reduced, resize, tight_box
+from pipeline.core.codes import averaged
+from pipeline.core.parallel import by_rows
+from pipeline.core.resample import Box, blurred, reduced, tight_box
 from pipeline.core.types import Cutout, Photo, Rgb
 from pipeline.geometry.ray import Field
+from pipeline.kernels.colour.colours import tint
 
 #: Longer side in pixels of the photo that is looked at.
 SIDE = 256
@@ -74,7 +77,7 @@ def lit_from(light: PhotoLight) -> float | None:
 
 
 def matched(background: Rgb, light: PhotoLight, asked: bool) -> Rgb:
-    """Return the H×W×3 sRGB background a little in the photo's light; the same array where there is nothing to do.
+    """Show the H×W×3 sRGB background a little in the photo's light, in its own array, and return it.
 
     In linear light each channel x becomes g·x / (1 + (g - 1)·x⁴), which multiplies by g below the highlights and keeps
     0 and 1. g is `white` to a power of at most SHARE × confidence, which moves no grey by more than MAX_TINT, and
@@ -85,11 +88,8 @@ def matched(background: Rgb, light: PhotoLight, asked: bool) -> Rgb:
         gain = gain * np.float32(2 ** float(np.clip(SHARE * light.exposure, -MAX_STOPS, MAX_STOPS)))
     if (gain == 1).all():
         return background
-    out = np.empty_like(background)
-    for top in range(0, background.shape[0], 256):
-        linear = srgb_to_linear(background[top : top + 256])
-        out[top : top + 256] = linear_to_srgb(gain * linear / (1 + (gain - 1) * linear**4))
-    return out
+    by_rows(len(background), lambda top, bottom: tint(gain, background[top:bottom].reshape(-1)))
+    return background
 
 
 def _tint(light: PhotoLight) -> NDArray[np.float32]:
@@ -110,7 +110,9 @@ def _tint(light: PhotoLight) -> NDArray[np.float32]:
 def _illuminant(linear: Field, told: NDArray[np.bool_], ground: NDArray[np.bool_]) -> tuple[NDArray[np.float32], float]:
     """Return shades of grey over the pixels `told`, and how sure it is."""
     srgb = linear_to_srgb(linear)
-    useful = told & (srgb.max(-1) < BRIGHTEST) & (srgb.min(-1) > DARKEST)
+    red, green, blue = (srgb[..., c] for c in range(3))
+    highest, lowest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    useful = told & (highest < BRIGHTEST) & (lowest > DARKEST)
     if useful.sum() < 64:
         return np.ones(3, np.float32), 0.0
     white = _shades_of_grey(linear[useful])
@@ -133,7 +135,9 @@ def _illuminant(linear: Field, told: NDArray[np.bool_], ground: NDArray[np.bool_
 
 def _shades_of_grey(linear: Field) -> NDArray[np.float32]:
     """Return the Minkowski mean of N×3 pixels, of luminance 1."""
-    return _of_luminance_one(np.mean(linear.astype(np.float64) ** NORM, axis=0) ** (1 / NORM))
+    light = linear.astype(np.float64)
+    cubes = light * light * light
+    return _of_luminance_one(np.mean(cubes * cubes, axis=0) ** (1 / NORM))
 
 
 def _side(linear: Field, product: NDArray[np.bool_], ground: NDArray[np.bool_]) -> tuple[float, float]:
@@ -156,25 +160,26 @@ def _side(linear: Field, product: NDArray[np.bool_], ground: NDArray[np.bool_]) 
 
 def _form(linear: Field, product: NDArray[np.bool_], box: Box) -> tuple[float, float]:
     """Compare the product's left and right edge, row by row; labels differ in colour, light alone does not."""
-    soft = np.stack([gaussian_filter(linear[..., c], 1.5) for c in range(3)], -1)
-    stops, alike = [], []
-    for row in range(box[1], box[3]):
-        found = np.flatnonzero(product[row])
-        if found.size < 16:
-            continue
-        left, wide = found[0], found[-1] + 1 - found[0]
-        near, far = int(0.05 * wide) + 1, int(0.2 * wide) + 2
-        one = soft[row, left + near : left + far].mean(0)
-        two = soft[row, left + wide - far : left + wide - near].mean(0)
-        if min(one.min(), two.min()) < 1e-3 or max(one.max(), two.max()) > 0.96:
-            continue
-        stops.append(float(np.log2((two @ LUMINANCE) / (one @ LUMINANCE))))
-        hue = np.log(two[[0, 2]] / two[1]) - np.log(one[[0, 2]] / one[1])
-        alike.append(float(np.exp(-np.sum((hue / 0.2) ** 2))))
-    weight = np.array(alike)
+    soft = blurred(linear, 1.5, 1.5)[box[1] : box[3]]
+    seen = product[box[1] : box[3]]
+    rows = np.flatnonzero(seen.sum(axis=1) >= 16)
+    if rows.size == 0:
+        return 0.0, 0.0
+    seen = seen[rows]
+    left, right = seen.argmax(axis=1), seen.shape[1] - seen[:, ::-1].argmax(axis=1)
+    near, far = (0.05 * (right - left)).astype(int) + 1, (0.2 * (right - left)).astype(int) + 2
+    # the mean of a run is a difference of running sums
+    sums = np.pad(np.cumsum(soft[rows], axis=1, dtype=np.float64), ((0, 0), (1, 0), (0, 0)))
+    each = np.arange(rows.size)
+    one = (sums[each, left + far] - sums[each, left + near]) / (far - near)[:, None]
+    two = (sums[each, right - near] - sums[each, right - far]) / (far - near)[:, None]
+    told = (np.minimum(one, two).min(axis=1) >= 1e-3) & (np.maximum(one, two).max(axis=1) <= 0.96)
+    one, two = one[told], two[told]
+    slope = np.log2((two @ LUMINANCE) / (one @ LUMINANCE))
+    hue = np.log(two[:, [0, 2]] / two[:, [1]]) - np.log(one[:, [0, 2]] / one[:, [1]])
+    weight = np.exp(-((hue / 0.2) ** 2).sum(axis=1))
     if weight.sum() < MIN_ROWS or weight.mean() < 0.25:
         return 0.0, 0.0
-    slope = np.array(stops)
     middle = float(np.average(slope, weights=weight))
     same = float(np.average(np.sign(slope) == np.sign(middle), weights=weight))
     sure = np.clip((abs(middle) - 0.1) / 0.5, 0, 1) * np.clip((same - 0.65) / 0.25, 0, 1) * np.sqrt(weight.mean())
@@ -215,11 +220,11 @@ def _foot_shadow(
 
 def _whole_alpha(photo: Photo, cutout: Cutout, width: int, height: int) -> Field:
     """Return the cut-out's coverage on the whole photo, height×width."""
-    full = np.zeros(photo.rgb.shape[:2], np.float32)
-    x, y = cutout.origin
-    h, w = cutout.alpha.shape
-    full[y : y + h, x : x + w] = cutout.alpha
-    return np.clip(resize(full, width, height), 0, 1)
+    rows, columns = photo.rgb.shape[:2]
+    step = max(1, int(min(columns / width, rows / height) / 2))
+    blocks = Image.fromarray(averaged(cutout.alpha, step, cutout.origin, (rows, columns)))
+    small = blocks.resize((width, height), Image.Resampling.BICUBIC, box=(0, 0, columns / step, rows / step))
+    return np.clip(np.asarray(small, np.float32), 0, 1)
 
 
 def _saturation(linear: Field) -> float:

@@ -1,12 +1,15 @@
-"""Colour: the sRGB transfer curve, CIE Lab, CIEDE2000, and colours as people write them."""
+"""Colour spaces: the sRGB transfer curve, CIE Lab, CIEDE2000."""
 
-import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import ImageCms, ImageColor
+from PIL import ImageCms
+
+from pipeline.core.parallel import by_rows
+from pipeline.kernels.colour.colours import decode, encode, lab
 
 #: Linear sRGB to CIE XYZ, IEC 61966-2-1:1999.
 _XYZ_FROM_RGB = np.array(
@@ -18,41 +21,32 @@ LUMINANCE = _XYZ_FROM_RGB[1].astype(np.float32)
 _WHITE_D65 = _XYZ_FROM_RGB.sum(axis=1)
 _LAB_FROM_RGB = (_XYZ_FROM_RGB / _WHITE_D65[:, None]).T
 
-#: CIE 15:2004: below (6/29)^3 the cube root gives way to a straight line.
-_LAB_EPSILON = (6.0 / 29.0) ** 3
+#: CIE 15:2004: below (6/29)^3 the cube root gives way to a straight line of this slope.
 _LAB_SLOPE = (29.0 / 6.0) ** 2 / 3.0
 
-_25_TO_7 = 25.0**7
+#: Values that one thread converts at a time; fewer are not worth a second thread.
+_AT_ONCE = 1 << 18
 
-_ACCEPTED = "Accepted: #rgb, #rrggbb, rgb(r, g, b) with whole numbers 0 to 255, CSS names such as teal."
-_HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
-_RGB = re.compile(r"rgb\(\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*\)")
+_25_TO_7 = 25.0**7
 
 
 def srgb_to_linear(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Undo the sRGB transfer curve (IEC 61966-2-1): any shape, clipped to 0–1; float32 linear light out."""
-    encoded = np.clip(np.asarray(srgb, dtype=np.float32), 0.0, 1.0)
-    curve = ((encoded + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
-    return np.where(encoded <= 0.04045, encoded / np.float32(12.92), curve).astype(np.float32, copy=False)
+    return _by_value(decode, srgb)
 
 
 def linear_to_srgb(linear: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Apply the sRGB transfer curve (IEC 61966-2-1): any shape, linear light clipped to 0–1; float32 out."""
-    light = np.clip(np.asarray(linear, dtype=np.float32), 0.0, 1.0)
-    curve = np.float32(1.055) * light ** np.float32(1.0 / 2.4) - np.float32(0.055)
-    encoded = np.where(light <= 0.0031308, light * np.float32(12.92), curve)
-    # float32 rounding of 1.055 - 0.055 may pass 1 by an ulp, and later stages count on the range
-    return np.clip(encoded, 0.0, 1.0).astype(np.float32, copy=False)
+    return _by_value(encode, linear)
 
 
 def srgb_to_lab(srgb: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Convert …×3 sRGB in 0–1 to …×3 CIE L*a*b* (CIE 15:2004; D65, 2° observer), float32; L* is 0–100."""
-    ratio = srgb_to_linear(srgb) @ _LAB_FROM_RGB.astype(np.float32)
-    line = ratio * np.float32(_LAB_SLOPE) + np.float32(4.0 / 29.0)
-    bent = np.where(ratio > _LAB_EPSILON, np.cbrt(ratio), line)
-    x, y, z = bent[..., 0], bent[..., 1], bent[..., 2]
-    lab = np.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
-    return lab.astype(np.float32, copy=False)
+    pixels = np.require(srgb, np.float32, ["C", "W"]).reshape(-1, 3)
+    out = np.empty_like(pixels)
+    matrix = np.ascontiguousarray(_LAB_FROM_RGB.T, dtype=np.float32)
+    by_rows(len(pixels), lambda top, bottom: lab(pixels[top:bottom], matrix, out[top:bottom]), _AT_ONCE // 3)
+    return out.reshape(np.shape(srgb))
 
 
 def lab_to_srgb(lab: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
@@ -114,41 +108,13 @@ def delta_e00(first: ArrayLike, second: ArrayLike) -> NDArray[np.floating[Any]]:
     return difference
 
 
-def hex_to_rgb(colour: str) -> NDArray[np.float32]:
-    """Return (3,) float32 sRGB in 0–1 for "#rrggbb". Raises ValueError for any other spelling."""
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
-        raise ValueError(f"{colour!r} is not a colour of the form #rrggbb.")
-    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float32) / np.float32(255.0)
-
-
-def rgb_to_hex(rgb: ArrayLike) -> str:
-    """Return "#rrggbb" for three sRGB values in 0–1 (clipped, rounded to the nearest 8-bit code)."""
-    codes = np.rint(np.clip(np.asarray(rgb, dtype=np.float64), 0.0, 1.0) * 255.0).astype(int)
-    return "#{:02x}{:02x}{:02x}".format(*codes.tolist())
-
-
-def parse_colour(text: str) -> str:
-    """Return "#rrggbb" for #rgb, #rrggbb, a CSS name or rgb(r, g, b), whatever the case and outer spaces.
-
-    Raises ValueError, with a sentence that says what is accepted, for all else, hsl() and alpha too.
-    """
-    wanted = text.strip().lower()
-    triple = _RGB.fullmatch(wanted)
-    if triple is not None:
-        codes = [int(code) for code in triple.groups()]
-        if max(codes) > 255:
-            raise ValueError(f"{_shown(text)} has a value above 255. {_ACCEPTED}")
-        return "#{:02x}{:02x}{:02x}".format(*codes)
-    # Pillow's parser knows more (hsl(), hsv(), alpha) than we accept, so only these two forms reach it
-    if _HEX.fullmatch(wanted) or wanted in ImageColor.colormap:
-        red, green, blue = ImageColor.getrgb(wanted)[:3]
-        return f"#{red:02x}{green:02x}{blue:02x}"
-    raise ValueError(f"{_shown(text)} is not a colour. {_ACCEPTED}")
-
-
-def _shown(text: str) -> str:
-    """Quote what was asked, at most 40 characters of it, so that a long body does not fill the answer."""
-    return repr(text if len(text) <= 40 else text[:39] + "…")
+def _by_value(
+    curve: Callable[[NDArray[np.float32], NDArray[np.float32]], None], values: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    flat = np.require(values, np.float32, ["C", "W"]).reshape(-1)
+    out = np.empty_like(flat)
+    by_rows(flat.size, lambda start, end: curve(flat[start:end], out[start:end]), _AT_ONCE)
+    return out.reshape(np.shape(values))
 
 
 @cache

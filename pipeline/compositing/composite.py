@@ -3,44 +3,40 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
+from pipeline.compositing.light_wrap import STRENGTH
+from pipeline.core.parallel import by_rows
 from pipeline.core.types import Placed, Rgb
+from pipeline.geometry.ray import Field
+from pipeline.kernels.image.layers import darken, lay_product
 
-#: Rows blended at a time: bounds the memory to a few strips whatever the canvas.
-_ROWS = 256
+#: No light at all around a product.
+_DARK = np.zeros((1, 1, 3), np.float32)
 
 
 def apply_shadow(background: Rgb, shadow: NDArray[np.float32]) -> Rgb:
-    """Return the H×W×3 sRGB background with the share `shadow` (H×W, 0–1) of its linear light taken away.
+    """Take the share `shadow` (H×W, 0–1) of the H×W×3 sRGB background's linear light from it, and return it.
 
     Pixels without shadow stay exactly as they are.
     """
-    out = background.copy()
-    for top in range(0, out.shape[0], _ROWS):
-        rows = slice(top, top + _ROWS)
-        dark = shadow[rows] > 0
-        if dark.any():
-            pixels = out[rows]
-            pixels[dark] = linear_to_srgb(srgb_to_linear(pixels[dark]) * (1 - shadow[rows][dark])[:, None])
-    return out
+    by_rows(len(background), lambda top, bottom: darken(shadow[top:bottom], background[top:bottom]))
+    return background
 
 
-def composite(placed: Placed, background: Rgb | None) -> NDArray[np.float32]:
+def composite(placed: Placed, background: Rgb | None, around: Field | None = None) -> NDArray[np.float32]:
     """Return H×W×3 sRGB in [0, 1], or H×W×4 with straight alpha where there is no background.
 
-    Where alpha is 1 the product's own values are kept to the bit, where it is 0 the background's.
+    The product is laid on the background's own array; where alpha is 1 its values are kept to the bit, where it is 0
+    the background's. With `around`, `pipeline.compositing.light_wrap.light_around` of the background, a soft edge takes
+    some of its light.
     """
     if background is None:
         return np.dstack([placed.rgb, placed.alpha])
-    out = background.copy()
-    for top in range(0, out.shape[0], _ROWS):
-        rows = slice(top, top + _ROWS)
-        alpha, product, pixels = placed.alpha[rows], placed.rgb[rows], out[rows]
-        opaque = alpha >= 1
-        pixels[opaque] = product[opaque]
-        soft = (alpha > 0) & ~opaque
-        if soft.any():
-            weight = alpha[soft][:, None]
-            mixed = srgb_to_linear(product[soft]) * weight + srgb_to_linear(pixels[soft]) * (1 - weight)
-            pixels[soft] = linear_to_srgb(mixed)
-    return out
+    light = _DARK if around is None else around
+    picture = background
+
+    def work(top: int, bottom: int) -> None:
+        rows = slice(top, bottom)
+        lay_product(placed.rgb[rows], placed.alpha[rows], light, np.float32(STRENGTH), len(picture), top, picture[rows])
+
+    by_rows(len(picture), work)
+    return picture

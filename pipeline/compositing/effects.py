@@ -22,7 +22,7 @@ class ProductEffects:
     image: MirrorImage | None
 
     def at(self, width: int, height: int) -> Callable[[Rgb], Rgb]:
-        """Return what lays both on a width×height background, sRGB in [0, 1]."""
+        """Return what lays both on a width×height background, sRGB in [0, 1], in its own array."""
         return self._shown(None if self.shadow is None else self.shadow.at(width, height), 0.0)
 
     def near(self, width: int, height: int, *, min_shadow: float, min_mirrored: float) -> Callable[[Rgb], Rgb]:
@@ -39,8 +39,9 @@ class ProductEffects:
 
     def _shown(self, blocked: Field | None, min_mirrored: float) -> Callable[[Rgb], Rgb]:
         def shown(background: Rgb) -> Rgb:
-            shaded = background if blocked is None else apply_shadow(background, blocked)
-            return shaded if self.image is None else self.image.on(shaded, min_mirrored)
+            if blocked is not None:
+                apply_shadow(background, blocked)
+            return background if self.image is None else self.image.on(background, min_mirrored)
 
         return shown
 

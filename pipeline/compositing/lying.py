@@ -1,12 +1,15 @@
 """The shadow proxy of a product that lies on a surface seen from above: a low solid that stands in the light's way."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from pipeline.geometry.ray import NEAR, ONE_FACE, Face, Field, Triple
+from pipeline.geometry.packing import Packed
+from pipeline.geometry.ray import Field
+from pipeline.kernels.tracing import solids
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import trace
 
@@ -47,32 +50,21 @@ class LyingProxy:
         cx, cy, _ = layout.camera
         return cls(inward, layout.aspect, (float(cx), float(cy)), _surface(mask, layout), thick)
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        """Return the nearest slice's distance, inf where there is none; rays are light's, N each."""
-        nearest = np.full(np.broadcast_shapes(origin[0].shape, way[0].shape), np.inf, np.float32)
-        height, width = self.inward.shape
-        for share, inset in SLICES:
-            z = np.float32(self.base + share * self.thick)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                t = (z - origin[2]) / way[2]
-            ahead = np.isfinite(t) & (t > NEAR)
-            t = np.where(ahead, t, 0)
-            # As the camera sees it: a slice is right behind the product's picture.
-            scale = np.float32(FOCAL) / (np.float32(FOCAL) - z)
-            x = self.aspect / 2 + (origin[0] + t * way[0] - np.float32(self.camera[0])) * scale
-            y = np.float32(0.5) - (origin[1] + t * way[1] - np.float32(self.camera[1])) * scale
-            column, row = x * np.float32(width / self.aspect), y * np.float32(height)
-            inside = ahead & (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            r, c = (np.where(inside, place, 0).astype(np.intp) for place in (row, column))
-            met = inside & (self.inward[r, c] > np.float32(inset * self.thick))
-            nearest = np.where(met, np.minimum(nearest, t), nearest)
-        return nearest, ONE_FACE
+    @cached_property
+    def packed(self) -> Packed:
+        """The slices as rays of light meet them."""
+        heights = [self.base + share * self.thick for share, _ in SLICES]
+        bars = [inset * self.thick for _, inset in SLICES]
+        room = [0.0] * (solids.SLICES - len(SLICES))
+        return Packed(
+            solids.FLAT, (self.aspect, *self.camera, FOCAL, len(SLICES), *heights, *room, *bars), image=self.inward
+        )
 
 
 def _surface(mask: NDArray[np.bool_], layout: Layout) -> float:
     """Return the height of the highest thing right under the product: a sheet or a board, else the surface itself."""
     width = max(16, round(_PLAN * layout.aspect))
-    height = trace(layout, width, _PLAN).point[2]
+    height = layout.camera[2] - trace(layout, width, _PLAN).depth
     rows = (np.arange(_PLAN) + 0.5) * mask.shape[0] / _PLAN
     columns = (np.arange(width) + 0.5) * mask.shape[1] / width
     under = mask[rows.astype(int)[:, None], columns.astype(int)]

@@ -1,11 +1,13 @@
 """The product onto the canvas: scaled into its box without a change of colour."""
 
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
 
-from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
+from pipeline.core.codes import filter_weights
+from pipeline.core.parallel import by_rows
 from pipeline.core.resample import tight_box
-from pipeline.core.types import Cutout, Placed
+from pipeline.core.types import Alpha, Cutout, Placed, Rgb
+from pipeline.kernels.image.layers import lay_scaled
 
 #: Enlarged by more than this, a product looks soft and the caller is told.
 MAX_ENLARGED = 1.5
@@ -46,28 +48,33 @@ def place(
     where = (slice(y0, y1), slice(x0, x1))
     if scale == 1.0 and all(value == round(value) for value in source):
         a, b, c, d = (int(value) for value in source)
-        alpha[where], rgb[where] = cutout.alpha[b:d, a:c], cutout.rgb[b:d, a:c]
+        alpha[where], rgb[where] = cutout.alpha[b:d, a:c], cutout.rgb[b:d, a:c] * np.float32(1 / 255)
     else:
-        alpha[where], rgb[where] = _resampled(cutout, (source[0], source[1], source[2], source[3]), x1 - x0, y1 - y0)
+        _resample(cutout, source, where, rgb, alpha)
     placed = tight_box(alpha > 0.5)
     assert placed is not None
     return Placed(rgb, alpha, placed, scale), (("upscaled",) if scale > MAX_ENLARGED else ())
 
 
-def _resampled(
-    cutout: Cutout, source: tuple[float, float, float, float], width: int, height: int
-) -> tuple[np.ndarray, np.ndarray]:
-    def scaled(channel: np.ndarray) -> np.ndarray:
-        picture = Image.fromarray(np.ascontiguousarray(channel, np.float32))
-        return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, box=source), np.float32)
+def _resample(cutout: Cutout, source: tuple[float, ...], where: tuple[slice, slice], rgb: Rgb, alpha: Alpha) -> None:
+    """Write the part `source` (left, top, right, bottom) of a cut-out, scaled to fit, into a canvas `where` it goes."""
+    tall, wide = cutout.alpha.shape
+    height, width = (part.stop - part.start for part in where)
+    rows, down = filter_weights(_lanczos, 3, source[1], source[3], tall, height)
+    columns, across = filter_weights(_lanczos, 3, source[0], source[2], wide, width)
+    row_weights, column_weights = down.astype(np.float32), across.astype(np.float32)
+    codes = np.require(cutout.rgb.reshape(tall, -1), np.uint8, ["C", "W"])
+    cover = np.require(cutout.alpha, np.float32, ["C", "W"])
 
-    alpha = np.clip(scaled(cutout.alpha), 0, 1)
-    # Lanczos rings by a per mille inside: what is opaque stays exactly so.
-    alpha[alpha > 0.998] = 1.0
-    alpha[alpha < 0.002] = 0.0
-    rgb = np.empty((height, width, 3), np.float32)
-    weight = np.maximum(alpha, 1e-3)
-    for c in range(3):
-        linear = srgb_to_linear(cutout.rgb[..., c]) * cutout.alpha
-        rgb[..., c] = linear_to_srgb(scaled(linear) / weight)
-    return alpha, rgb
+    def work(top: int, bottom: int) -> None:
+        colours, covered = np.empty((bottom - top, width, 3), np.float32), np.empty((bottom - top, width), np.float32)
+        lay_scaled(codes, cover, rows, row_weights, columns, column_weights, top, colours, covered)
+        strip = slice(where[0].start + top, where[0].start + bottom), where[1]
+        rgb[strip], alpha[strip] = colours, covered
+
+    by_rows(height, work)
+
+
+def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the Lanczos kernel with three lobes."""
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)

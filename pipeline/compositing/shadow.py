@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.compositing.blocked_light import blocked_share
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
-from pipeline.core.resample import Box, resize, tight_box
+from pipeline.core.resample import Box, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
 from pipeline.cutout.contact import contact_band
 from pipeline.geometry.ray import Bounds, Field
@@ -50,8 +50,8 @@ class CastShadow:
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
             return np.where(upright[full.part], blocked, 0)
-        occluded = np.clip(resize(self.occlusion, width, height), 0, 1)
-        return 1 - (1 - blocked) * (1 - occluded)
+        _occlude(blocked, self.occlusion)
+        return blocked
 
 
 def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> CastShadow | None:
@@ -72,6 +72,28 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
     geometry, share = blocked_share(layout, *traced_at, solid, _around(box, grid[1], layout))
     occlusion = _occlusion_around(small, box) if layout.top_down else _occlusion(small, box)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
+
+
+def _occlude(blocked: Field, occlusion: Field) -> None:
+    """Take from the light that is left of H×W `blocked` what an h×w occlusion keeps, in place, where there is any."""
+    (height, width), (h, w) = blocked.shape, occlusion.shape
+    some = tight_box(occlusion > 0)
+    if some is None:
+        return
+    # The filter reaches two pixels of the grid beyond what is occluded.
+    left, top, right, bottom = grown_box(
+        (some[0] * width // w, some[1] * height // h, some[2] * width // w, some[3] * height // h),
+        3 * max(1.0, height / h),
+        width,
+        height,
+    )
+    part = Image.fromarray(np.ascontiguousarray(occlusion)).resize(
+        (right - left, bottom - top),
+        Image.Resampling.BICUBIC,
+        box=(left * w / width, top * h / height, right * w / width, bottom * h / height),
+    )
+    there = blocked[top:bottom, left:right]
+    there += (1 - there) * np.clip(np.asarray(part), 0, 1)
 
 
 def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
@@ -117,9 +139,16 @@ def _occlusion(alpha: Field, box: Box) -> Field:
     """Return h×w: dark and tight under the foot, finer than the traced light can tell."""
     wide = box[2] - box[0]
     band = contact_band(alpha, box, 0.016 * wide)
-    tight = gaussian_filter(band, max(0.7, 0.01 * wide))
-    near = gaussian_filter(band, 0.03 * wide)
-    around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))
     peak = max(float(band.max()), 1e-6)
-    shade = 0.55 * np.clip(1.5 * tight / peak, 0, 1) + 0.35 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
-    return np.asarray(np.clip(shade, 0, 0.8), np.float32)
+    out = np.zeros_like(band)
+    foot = tight_box(band > 0)
+    if foot is not None:
+        # Four standard deviations are as far as a blur reaches, and twice that keeps the cut's own edge out of it.
+        left, top, right, bottom = grown_box(foot, 8 * 0.11 * wide + 2, band.shape[1], band.shape[0])
+        band = band[top:bottom, left:right]
+        tight = gaussian_filter(band, max(0.7, 0.01 * wide))
+        near = gaussian_filter(band, 0.03 * wide)
+        around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))
+        shade = 0.55 * np.clip(1.5 * tight / peak, 0, 1) + 0.35 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
+        out[top:bottom, left:right] = np.clip(shade, 0, 0.8)
+    return out

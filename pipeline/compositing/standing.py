@@ -1,11 +1,14 @@
 """The shadow proxy of a product that stands: its silhouette as a solid, so that light can be traced past it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.geometry.ray import NEAR, ONE_FACE, Field, Triple
+from pipeline.geometry.packing import Packed
+from pipeline.geometry.ray import Field
+from pipeline.kernels.tracing import solids
 from pipeline.scene.layout import Layout
 
 #: Half the product's depth over its width; no photo tells it.
@@ -41,22 +44,12 @@ class StandingProxy:
         deep = DEPTH * min((box[2] - box[0]) / height, 0.8 * (box[3] - box[1]) / height)
         return cls(mask, middle, half, float(height), (x * height, y * height), deep)
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, NDArray[np.uint8]]:
-        """Return the nearest slice's distance; rays are light's, N each."""
-        nearest = np.full(np.broadcast_shapes(origin[0].shape, way[0].shape), np.inf, np.float32)
-        height, width = self.mask.shape
-        for slice_at in SLICES:
-            z = np.float32(self.deep * (slice_at - 0.9))
-            t = (z - origin[2]) / way[2]
-            t = np.where(np.isfinite(t) & (t > NEAR), t, np.float32(1e6))
-            column = (origin[0] + t * way[0]) * np.float32(self.scale) + np.float32(self.foot[0])
-            row = np.float32(self.foot[1]) - (origin[1] + t * way[1]) * np.float32(self.scale)
-            inside = (row >= 0) & (row < height)
-            r = np.where(inside, row, 0).astype(np.intp)
-            # A round thing's slice at share s of its depth has sqrt(1 - s²) of its width.
-            wide = np.float32(np.sqrt(1 - slice_at**2))
-            column = (column - self.middle[r]) / wide + self.middle[r]
-            inside &= (column >= 0) & (column < width)
-            c = np.where(inside, column, 0).astype(np.intp)
-            nearest = np.where(inside & self.mask[r, c], np.minimum(nearest, t), nearest)
-        return nearest, ONE_FACE
+    @cached_property
+    def packed(self) -> Packed:
+        """The slices as rays of light meet them."""
+        places = [self.deep * (at - 0.9) for at in SLICES]
+        # A round thing's slice at share s of its depth has sqrt(1 - s²) of its width.
+        widths = [float(np.sqrt(1 - at**2)) for at in SLICES]
+        room = [0.0] * (solids.SLICES - len(SLICES))
+        numbers = (self.scale, *self.foot, len(SLICES), *places, *room, *widths)
+        return Packed(solids.UPRIGHT, numbers, image=self.mask.astype(np.float32), middle=self.middle)

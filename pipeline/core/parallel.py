@@ -1,6 +1,6 @@
-"""Work on a large picture strip by strip, on two cores: NumPy computes outside Python's lock."""
+"""Work on a large picture strip by strip, on two cores: kernels, NumPy and Pillow compute outside Python's lock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,15 +8,47 @@ from numpy.typing import NDArray
 
 #: Threads, and rows of one strip: small enough that a strip's passing arrays stay in the cache.
 THREADS = 2
-ROWS = 64
+ROWS = 32
+#: So many strips or fewer are worked on by the calling thread alone: a second one would cost more than it saves.
+FEW = 16
+
+
+def by_rows(height: int, work: Callable[[int, int], None], rows: int = ROWS) -> None:
+    """Call `work(top, bottom)` for strips that cover `height` rows, on THREADS threads; raises what a call raises.
+
+    `work` writes into arrays of its own; which thread takes which strip is not said, so nothing may depend on it.
+    """
+    tops = range(0, height, rows)
+
+    def strip(top: int) -> None:
+        work(top, min(top + rows, height))
+
+    if len(tops) > FEW:
+        each(tops, strip)
+    else:
+        _work_through(iter(tops), strip)
+
+
+def each(tasks: Iterable[int], work: Callable[[int], None]) -> None:
+    """Call `work` for every one of some tasks, on THREADS threads of which the caller's is one, as `by_rows` does."""
+    # each thread takes the next task as it is done with one; `next` of an iterator of C is atomic under the lock
+    left = iter(tasks)
+    with ThreadPoolExecutor(THREADS - 1) as pool:
+        others = [pool.submit(_work_through, left, work) for _ in range(THREADS - 1)]
+        _work_through(left, work)
+        for other in others:
+            other.result()
 
 
 def by_strips(function: Callable[[NDArray[np.float32]], NDArray[np.float32]], picture: NDArray[np.float32]) -> None:
     """Replace each strip of rows of `picture` by `function` of it, which gives the same shape."""
 
-    def work(top: int) -> None:
-        picture[top : top + ROWS] = function(picture[top : top + ROWS])
+    def work(top: int, bottom: int) -> None:
+        picture[top:bottom] = function(picture[top:bottom])
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        for done in [pool.submit(work, top) for top in range(0, picture.shape[0], ROWS)]:
-            done.result()
+    by_rows(picture.shape[0], work)
+
+
+def _work_through(tasks: Iterator[int], work: Callable[[int], None]) -> None:
+    for task in tasks:
+        work(task)

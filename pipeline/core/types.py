@@ -32,8 +32,9 @@ class Photo:
 class Cutout:
     """The product alone, at the photo's own resolution, cropped to its box plus a few pixels."""
 
-    #: The product's own colours, also under the soft edge: nothing of the old background is left in them.
-    rgb: Rgb
+    #: The product's own colours, also under the soft edge: nothing of the old background is left in them. Bytes, as a
+    #: photo may be large.
+    rgb: Rgb8
     alpha: Alpha
     #: 0–1; how sure the cut-out is.
     confidence: float
@@ -77,3 +78,5 @@ class Encoded:
     height: int
     #: 1–100, or None for a lossless file.
     quality: int | None
+    #: The file decoded again, where the encoder had to look at it; else None.
+    decoded: Rgb8 | None = None

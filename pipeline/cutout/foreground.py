@@ -3,17 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import label, uniform_filter
+from scipy.ndimage import binary_dilation, label, uniform_filter
 
+from pipeline.core.codes import averaged
 from pipeline.core.errors import NoSubject
+from pipeline.core.parallel import by_rows
 from pipeline.core.resample import grown_box, resize, tight_box
-from pipeline.core.types import Alpha, Cutout, Photo, Rgb
+from pipeline.core.types import Alpha, Cutout, Photo, Rgb, Rgb8
 from pipeline.cutout.warnings import assess_cutout
+from pipeline.kernels.image.guide import code_means, unmix
 
 #: Parts smaller than this share of the largest are specks.
 SPECK = 0.01
-#: Alpha below this is nothing, above 1 minus this everything: the guided filter leaves a veil of 1–2 %.
-VEIL = 0.02
 #: Pixels kept around the product's box.
 BORDER = 8
 #: Where alpha is below this, colours are estimated instead of taken.
@@ -30,7 +31,6 @@ def extract_foreground(photo: Photo, alpha: Alpha, *, agreement: float, ambiguou
     `agreement` and `ambiguous_share` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
     Raises NoSubject where nothing is left.
     """
-    alpha = np.clip((alpha - VEIL) / (1 - 2 * VEIL), 0, 1) if photo.alpha is None else alpha
     alpha = _without_specks(alpha)
     box = tight_box(alpha > 0.5)
     if box is None:
@@ -47,16 +47,16 @@ def extract_foreground(photo: Photo, alpha: Alpha, *, agreement: float, ambiguou
     )
 
 
-def own_colours(photo: Photo, alpha: Alpha, origin: tuple[int, int]) -> Rgb:
-    """Return the product's own colours, h×w×3 sRGB in [0, 1], for its h×w alpha, whose corner is at `origin` (x, y)."""
+def own_colours(photo: Photo, alpha: Alpha, origin: tuple[int, int]) -> Rgb8:
+    """Return the product's own colours, h×w×3 sRGB, for its h×w alpha, whose corner is at `origin` (x, y)."""
     (left, top), (height, width) = origin, alpha.shape
-    rgb = photo.rgb[top : top + height, left : left + width].astype(np.float32) * np.float32(1 / 255)
+    rgb = photo.rgb[top : top + height, left : left + width].copy()
     if photo.alpha is None or holds_old_background(rgb, alpha):
-        rgb = foreground_colours(rgb, alpha, max(photo.rgb.shape[:2]))
+        foreground_colours(rgb, alpha, max(photo.rgb.shape[:2]))
     return rgb
 
 
-def holds_old_background(rgb: Rgb, alpha: Alpha) -> bool:
+def holds_old_background(rgb: Rgb8, alpha: Alpha) -> bool:
     """Whether the colours under a file's own soft edge (h×w×3 sRGB, h×w) are still mixed with what was behind.
 
     Editors that cut out write the product's own colours there; a mask that was laid on a photo leaves the photo's, and
@@ -72,40 +72,36 @@ def holds_old_background(rgb: Rgb, alpha: Alpha) -> bool:
         return False
     errors = np.zeros(2)
     for c in range(3):
+        channel = rgb[..., c] * np.float32(1 / 255)
         front, back = (
-            uniform_filter(rgb[..., c] * weight, window, mode="nearest")[soft] / mean[soft]
+            uniform_filter(channel * weight, window, mode="nearest")[soft] / mean[soft]
             for weight, mean in zip(weights, near, strict=True)
         )
-        seen, cover = rgb[..., c][soft], alpha[soft]
+        seen, cover = channel[soft], alpha[soft]
         errors += [np.abs(seen - front).mean(), np.abs(seen - cover * front - (1 - cover) * back).mean()]
     return bool(errors[1] < MIXED * errors[0])
 
 
-def foreground_colours(rgb: Rgb, alpha: Alpha, side: int) -> Rgb:
-    """Put the product's own colours under the soft edge (h×w×3 sRGB in [0, 1], changed in place and returned).
+def foreground_colours(rgb: Rgb8, alpha: Alpha, side: int) -> None:
+    """Put the product's own colours under the soft edge (h×w×3 sRGB, C-contiguous, changed in place).
 
     Opaque pixels stay as they are. Blur fusion in two rounds, a wide and a narrow one: Forte, "Approximate Fast
     Foreground Colour Estimation", ICIP 2021. The local means are taken at no more than FUSION_SIDE pixels, which bounds
     time and memory on large photos; the formula itself runs at full size on the soft pixels. `side` is the
-    photo's longer side in pixels, which the radii scale with.
+    photo's longer side in pixels, which the radii scale with. Outside, where alpha is 0, the product's colours go on: a
+    picture with alpha is filtered by whoever scales it, and the old background must not lie beside the edge.
     """
-    soft = (alpha < OPAQUE) & (alpha > 0)
-    if not soft.any():
-        return rgb
     height, width = alpha.shape
     scale = min(1.0, FUSION_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small, small_alpha = (resize(array, *size, Image.Resampling.BOX) for array in (rgb, alpha))
+    small = np.empty((size[1], size[0], 3), np.float32)
+    by_rows(size[1], lambda top, bottom: code_means(rgb, size[1], top, small[top:bottom]))
+    small_alpha = resize(alpha, *size, Image.Resampling.BOX)
     unit = side * scale / 1600
     wide = _fusion_means(small, small, small_alpha, max(3, round(40 * unit)), sure=8)
     near = _fusion_means(_own_colour(small, small_alpha, wide), wide[..., 3:], small_alpha, max(3, round(6 * unit)))
-    full = np.stack([resize(near[..., c], width, height, Image.Resampling.BILINEAR)[soft] for c in range(6)], -1)
-    rgb[soft] = _own_colour(rgb[soft], alpha[soft], full)
-    # A picture with alpha is filtered by whoever scales it: the old background must not lie beside the edge.
-    outside = alpha == 0
-    for c in range(3):
-        rgb[..., c][outside] = resize(wide[..., c], width, height, Image.Resampling.BILINEAR)[outside]
-    return rgb
+    codes, cover = rgb.reshape(height, -1), np.require(alpha, np.float32, ["C", "W"])
+    by_rows(height, lambda top, bottom: unmix(near, wide, cover, np.float32(OPAQUE), top, bottom, codes))
 
 
 def _own_colour(
@@ -141,11 +137,10 @@ def _fusion_means(front: Rgb, back: Rgb, alpha: Alpha, window: int, sure: int = 
 
 def _without_specks(alpha: Alpha) -> Alpha:
     """Zero every part of alpha > .05 that is small against the largest."""
-    # Labelling at 500 px finds the same parts and takes milliseconds at 40 megapixels.
-    scale = min(1.0, 500 / max(alpha.shape))
-    size = (max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale)))
-    small = np.asarray(Image.fromarray((alpha * 255).astype(np.uint8)).resize(size, reducing_gap=2.0))
-    labels, count = label(small > 12, np.ones((3, 3), bool))
+    # Labelling at some 500 px finds the same parts and takes milliseconds at 40 megapixels.
+    step = max(1, -(-max(alpha.shape) // 500))
+    small = averaged(alpha, step)
+    labels, count = label(small > 0.05, np.ones((3, 3), bool))
     if count < 2:
         return alpha
     areas = np.bincount(labels.ravel(), weights=small.ravel().astype(np.float64), minlength=count + 1)
@@ -153,5 +148,7 @@ def _without_specks(alpha: Alpha) -> Alpha:
     dropped = ((areas < SPECK * areas.max()) & (np.arange(count + 1) > 0))[labels]
     if not dropped.any():
         return alpha
-    keep = resize(1 - dropped.astype(np.float32), alpha.shape[1], alpha.shape[0])
-    return alpha * np.clip(keep, 0, 1)
+    # with the blocks around it, in which its soft edge ends; another part is at least one block farther off
+    keep = ~binary_dilation(dropped, np.ones((3, 3), bool))
+    keep = keep.repeat(step, axis=0)[: alpha.shape[0]].repeat(step, axis=1)[:, : alpha.shape[1]]
+    return np.where(keep, alpha, np.float32(0))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, gaussian_filter, label
 
 from pipeline.colour.spaces import srgb_to_lab
+from pipeline.core.codes import averaged, reduced_by
 from pipeline.core.types import Alpha, Rgb8
 
 #: Longer side in pixels, or up to twice that, at which warnings are looked for.
@@ -54,8 +54,8 @@ def assess_cutout(
     was guessed and only what is plain in it is told.
     """
     step = max(1, max(alpha.shape) // SIDE)
-    small = np.asarray(Image.fromarray(rgb).reduce(step), np.float32) / np.float32(255)
-    cover = np.asarray(Image.fromarray(alpha).reduce(step))
+    small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
+    cover = averaged(alpha, step)
     cut_sides = _cut_sides(alpha)
     filled = 0.0 if from_file_alpha else filled_hole_share(small, cover)
     sure = 1.0 if from_file_alpha else _confidence(cover, agreement, ambiguous_share, filled)

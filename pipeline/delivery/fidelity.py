@@ -1,12 +1,16 @@
 """What a file must keep of the canvas: the product's colours, and the white that touches the product."""
 
+from io import BytesIO
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import minimum_filter
 
-from pipeline.colour.spaces import delta_e00, srgb_to_lab
+from pipeline.core.codes import codes_of
 from pipeline.core.resample import tight_box
 from pipeline.core.types import Alpha, Rgb, Rgb8
+from pipeline.kernels.colour import lab
 
 #: Most that the product's colours may differ by in a delivered file, CIEDE2000: on average, and in 99 % of its pixels.
 MEAN, P99 = 1.0, 3.0
@@ -35,13 +39,20 @@ class Product:
         chosen = inside[:: max(1, -(-len(inside) // limit))]
         self.pixels = len(chosen)
         rows, columns = np.divmod(chosen, max(1, right - left))
-        self._where = rows + top, columns + left
-        self._lab = srgb_to_lab(rgb[self._where])
+        self._where = (rows + top) * alpha.shape[1] + columns + left
+        self._colours = rgb.reshape(-1, 3)[self._where]
 
     def errors(self, arrived: Rgb8) -> NDArray[np.float32]:
         """Return the CIEDE2000 of each kept pixel of a delivered H×W×3 picture."""
-        codes = arrived[self._where].astype(np.float32) / np.float32(255.0)
-        return np.asarray(delta_e00(self._lab, srgb_to_lab(codes)), np.float32)
+        out = np.empty(self.pixels, np.float32)
+        lab.errors(self._colours.reshape(-1), arrived.reshape(-1, 3)[self._where].reshape(-1), out)
+        return out
+
+
+def decoded(data: bytes) -> Rgb8:
+    """Decode a file that `pipeline.delivery.encode` made to H×W×3 sRGB codes. Raises what Pillow raises."""
+    with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP", "AVIF")) as picture:
+        return codes_of(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def holds(errors: NDArray[np.float32]) -> bool:

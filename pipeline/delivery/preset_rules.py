@@ -14,8 +14,8 @@ from PIL import Image, ImageCms
 
 from pipeline.core.provenance import Credentials, read_digital_source_type
 from pipeline.core.spec import Preset
-from pipeline.core.types import Placed
-from pipeline.delivery.fidelity import SEEN_AS_WHITE
+from pipeline.core.types import Placed, Rgb8
+from pipeline.delivery.fidelity import SEEN_AS_WHITE, decoded
 
 Status = Literal["pass", "warn", "fail", "unchecked"]
 
@@ -53,16 +53,16 @@ class Delivered:
     issuer: str | None = None
 
 
-def reopen(data: bytes, credentials: Credentials | None = None) -> Delivered:
+def reopen(data: bytes, credentials: Credentials | None = None, rgb: Rgb8 | None = None) -> Delivered:
     """Decode a file that `pipeline.delivery.encode` made. Pillow's errors pass: such a file is a bug, not the caller's.
 
-    `credentials` reads the signature; without it none is looked for.
+    `credentials` reads the signature; without it none is looked for. `rgb` is what the file was decoded to already.
     """
+    pixels = decoded(data) if rgb is None else rgb
     with Image.open(BytesIO(data), formats=("JPEG", "PNG", "WEBP", "AVIF")) as picture:
-        picture.load()
         info = picture.info
         return Delivered(
-            rgb=np.asarray(picture.convert("RGB"), dtype=np.uint8),
+            rgb=pixels,
             format=str(picture.format).lower(),
             weight=len(data),
             icc=info.get("icc_profile"),

@@ -10,7 +10,7 @@ from pipeline.colour.palette import MEAN_BAR, WORST_BAR, background_pixels, comp
 from pipeline.core.provenance import Credentials
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Spec
-from pipeline.core.types import Cutout, Placed, Rgb
+from pipeline.core.types import Cutout, Placed, Rgb, Rgb8
 from pipeline.delivery.fidelity import Product
 from pipeline.delivery.preset_rules import check_rules, reopen
 
@@ -28,6 +28,7 @@ def inspect(
     provenance: dict[str, Any],
     credentials: Credentials | None = None,
     photo_size: tuple[int, int] | None = None,
+    decoded: Rgb8 | None = None,
 ) -> dict[str, Any]:
     """Measure a delivered file and return the JSON-ready report: palette, fidelity, preset, cutout, provenance.
 
@@ -35,10 +36,11 @@ def inspect(
     (H×W×3 sRGB in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so the
     encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
     With `photo_size`, the photo's width and height in pixels, `cutout` tells where the product was and where it is now.
+    `decoded` is the file's picture where that was decoded already.
 
     Raises ValueError where the file's size is not the canvas's.
     """
-    file = reopen(delivered, credentials)
+    file = reopen(delivered, credentials, decoded)
     if file.rgb.shape[:2] != placed.alpha.shape:
         raise ValueError(f"The file is {file.rgb.shape[:2]}, the canvas {placed.alpha.shape} (rows, columns).")
     return {

@@ -1,9 +1,8 @@
-"""Rays, and where they meet the plane shapes that solids are made of.
+"""Rays, and places that they meet.
 
 World coordinates: x right, y up, z towards the camera, in canvas heights at the product's depth; the product's foot is
-the origin. Rays are (origin, way) triples whose parts broadcast together: a camera's x-slopes are 1×W and its y-slopes
-H×1, so that a wall costs one number and an upright cylinder one row. All float32; distances are in units of `way`, inf
-where nothing is met.
+the origin. Places and directions are triples whose parts broadcast together. All float32; distances along rays are in
+units of their way, inf where nothing is met.
 """
 
 import numpy as np
@@ -16,35 +15,6 @@ Face = NDArray[np.uint8]
 Triple = tuple[Field, Field, Field]
 #: Left, bottom, back, right, top, front.
 Bounds = tuple[float, float, float, float, float, float]
-
-#: A ray leaves its own surface this far behind before it can meet another, in canvas heights.
-NEAR = np.float32(1e-3)
-INF = np.float32(np.inf)
-#: The face of what has but one.
-ONE_FACE = np.zeros((), np.uint8)
-
-
-def circle(ox: Field, oy: Field, dx: Field, dy: Field, radius: float) -> tuple[Field, Field]:
-    """Return where rays of the plane enter and leave a circle round the origin; inf and -inf where they miss."""
-    a = dx * dx + dy * dy
-    b = ox * dx + oy * dy
-    root = b * b - a * (ox * ox + oy * oy - np.float32(radius**2))
-    half = np.sqrt(np.maximum(root, 0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        enter, leave = (-b - half) / a, (-b + half) / a
-    missed = (root <= 0) | (a == 0)
-    return np.where(missed, INF, enter).astype(np.float32), np.where(missed, -INF, leave).astype(np.float32)
-
-
-def slab(o: Field, d: Field, low: float, high: float) -> tuple[Field, Field]:
-    """Return where rays enter and leave low < coordinate < high; inf and -inf where they run beside it."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        one, two = (np.float32(low) - o) / d, (np.float32(high) - o) / d
-    beside = (d == 0) & ((o < low) | (o > high))
-    level = d == 0
-    enter = np.where(beside, INF, np.where(level, -INF, np.minimum(one, two)))
-    leave = np.where(beside, -INF, np.where(level, INF, np.maximum(one, two)))
-    return enter.astype(np.float32), leave.astype(np.float32)
 
 
 def triple(x: object, y: object, z: object, like: Triple) -> Triple:

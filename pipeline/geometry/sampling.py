@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.geometry.ray import Field, Triple
+from pipeline.geometry.ray import Field
 
 
 def square_to(axis: Field) -> tuple[Field, Field]:
@@ -10,23 +10,6 @@ def square_to(axis: Field) -> tuple[Field, Field]:
     u = np.cross(np.array([0, 1, 0], np.float32), axis)
     u = u / np.linalg.norm(u)
     return u.astype(np.float32), np.cross(axis, u).astype(np.float32)
-
-
-def frame(normal: Triple) -> tuple[Triple, Triple]:
-    """Return two unit vectors square to unit normals and to each other (Duff et al., JCGT 6(1), 2017)."""
-    sign = np.where(normal[2] >= 0, np.float32(1), np.float32(-1))
-    a = np.asarray(-1 / (sign + normal[2]), np.float32)
-    b = normal[0] * normal[1] * a
-    return (
-        (1 + sign * normal[0] ** 2 * a, sign * b, -sign * normal[0]),
-        (b, sign + normal[1] ** 2 * a, -normal[1]),
-    )
-
-
-def unit(way: Triple) -> Triple:
-    """Return vectors of length 1."""
-    length = np.sqrt(way[0] ** 2 + way[1] ** 2 + way[2] ** 2)
-    return way[0] / length, way[1] / length, way[2] / length
 
 
 def plane_samples(count: int) -> Field:

@@ -1,13 +1,14 @@
 """Things that lie on a surface which faces the camera: slabs, pebbles, leaves. Lengths in canvas heights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.geometry.packing import Packed
 from pipeline.geometry.panels import Sprig
-from pipeline.geometry.ray import INF, NEAR, ONE_FACE, Bounds, Face, Field, Triple, slab, triple, turned
+from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple, turned
+from pipeline.kernels.tracing import solids
 
 #: Slopes: how far the halves of a leaf are folded up along its rib, how much a leaf bends down over its length, and
 #: how leaves lean this way or that.
@@ -43,20 +44,10 @@ class Slab:
         out = np.stack([along[:, 1], -along[:, 0]], 1) / np.linalg.norm(along, axis=1, keepdims=True)
         return [(float(nx), float(ny), float(d)) for (nx, ny), d in zip(out, (out * points).sum(1), strict=True)]
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        enter, leave = slab(origin[2], way[2], self.z - self.thick, self.z)
-        face: Face = ONE_FACE
-        for index, (nx, ny, d) in enumerate(self.sides):
-            before = np.float32(nx) * origin[0] + np.float32(ny) * origin[1] - np.float32(d)
-            speed = np.float32(nx) * way[0] + np.float32(ny) * way[1]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                t = -before / speed
-            inwards = np.where(speed < 0, t, np.where((speed == 0) & (before > 0), INF, -INF))
-            face = np.where(inwards > enter, index + 1, face).astype(np.uint8)
-            enter = np.maximum(enter, inwards)
-            leave = np.minimum(leave, np.where(speed > 0, t, INF))
-        hit = (enter < leave) & (enter > NEAR)
-        return np.where(hit, enter, INF).astype(np.float32), np.broadcast_to(face, hit.shape)
+    @cached_property
+    def packed(self) -> Packed:
+        sides = [*self.sides, *[(0.0, 0.0, 1.0)] * (solids.SIDES - len(self.sides))]
+        return Packed(solids.SLAB, (self.z - self.thick, self.z, *(number for side in sides for number in side)))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         sides = np.array([(0.0, 0.0), *((nx, ny) for nx, ny, _ in self.sides)], np.float32)
@@ -91,17 +82,10 @@ class Pebble:
         u, v = turned(x, y, self.yaw)
         return u / np.float32(self.rx), v / np.float32(self.ry), z / np.float32(self.rz)
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        o = self._unit(origin[0] - np.float32(self.x), origin[1] - np.float32(self.y), origin[2] - np.float32(self.z))
-        d = self._unit(*way)
-        a = d[0] ** 2 + d[1] ** 2 + d[2] ** 2
-        b = o[0] * d[0] + o[1] * d[1] + o[2] * d[2]
-        root = b * b - a * (o[0] ** 2 + o[1] ** 2 + o[2] ** 2 - 1)
-        half = np.sqrt(np.maximum(root, 0))
-        t = (-b - half) / a
-        # A ray that starts inside, as one from the surface close to the foot, meets the far side.
-        t = np.where(t > NEAR, t, (-b + half) / a)
-        return np.where((root > 0) & (t > NEAR), t, INF).astype(np.float32), ONE_FACE
+    @property
+    def packed(self) -> Packed:
+        axes = (1 / self.rx, 1 / self.ry, 1 / self.rz)
+        return Packed(solids.ELLIPSOID, (self.x, self.y, self.z, np.cos(self.yaw), np.sin(self.yaw), *axes))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         u, v, w = self._unit(
@@ -120,28 +104,14 @@ class Pebble:
 class Fronds(Sprig):
     """A sprig whose leaves are folded along their ribs and lean one by one: faces 0 to 7."""
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        t, _ = super().meet(origin, way)
-        hit = np.isfinite(t)
-        face = np.zeros(t.shape, np.uint8)
-        far = np.where(hit, t, 0)
-        x, y, _ = (np.asarray(np.broadcast_to(origin[k] + far * way[k], t.shape)[hit], np.float32) for k in range(3))
-        leaf, right = self._leaf(x, y)
-        face[hit] = 2 * (leaf % len(LEANS)) + right
-        return t, face
+    @cached_property
+    def packed(self) -> Packed:
+        return replace(super().packed, folded=True)
 
-    def _leaf(self, x: Field, y: Field) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Return which leaf points are on, the first of several, and whether they are on the right of its rib."""
-        leaf, right = np.zeros(x.shape, np.intp), np.zeros(x.shape, bool)
-        free = np.arange(x.size)
-        for index, points in enumerate(self.leaves):
-            holds = Sprig(self.z, (points,))._holds(x[free], y[free])
-            inside = free[holds]
-            (x0, y0), (x1, y1) = points[0], points[len(points) // 2 - 1]
-            leaf[inside] = index
-            right[inside] = (x1 - x0) * (y[inside] - y0) - (y1 - y0) * (x[inside] - x0) < 0
-            free = free[~holds]
-        return leaf, right
+    @cached_property
+    def _ends(self) -> Field:
+        """Return foot and tip of each leaf's rib, n×4."""
+        return np.array([(*points[0], *points[len(points) // 2 - 1]) for points in self.leaves], np.float32)
 
     @cached_property
     def _lengths(self) -> Field:
@@ -159,8 +129,7 @@ class Fronds(Sprig):
 
     def normal(self, point: Triple, face: Face) -> Triple:
         x, y, _ = triple(*point, point)
-        leaf, right = (found.reshape(x.shape) for found in self._leaf(x.ravel(), y.ravel()))
-        ends = np.array([(*points[0], *points[len(points) // 2 - 1]) for points in self.leaves], np.float32)
+        leaf, right, ends = np.maximum(self.leaf_at(x, y), 0), face % 2 == 1, self._ends
         along = ends[:, 2:] - ends[:, :2]
         along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), np.float32(1e-6))
         lean = np.asarray(LEANS, np.float32)[leaf % len(LEANS)]

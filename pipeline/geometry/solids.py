@@ -5,14 +5,17 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.geometry.ray import INF, NEAR, ONE_FACE, Bounds, Face, Field, Triple, circle, slab, triple
+from pipeline.geometry.packing import Packed
+from pipeline.geometry.ray import Bounds, Face, Field, Triple, triple
+from pipeline.kernels.tracing import solids
 
 
 class Caster(Protocol):
     """What can stand in a light's way."""
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        """Return the distance to the first meeting, inf where there is none, and the face met there."""
+    @property
+    def packed(self) -> Packed:
+        """What rays meet of it, in numbers."""
 
 
 class Solid(Caster, Protocol):
@@ -44,23 +47,10 @@ class Ball:
         r, tall = self.radius, self.radius * self.squash
         return self.x - r, self.y - tall, self.z - r, self.x + r, self.y + tall, self.z + r
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        s = np.float32(1 / self.squash)
-        ox, oy, oz = (
-            origin[0] - np.float32(self.x),
-            (origin[1] - np.float32(self.y)) * s,
-            origin[2] - np.float32(self.z),
-        )
-        dx, dy, dz = way[0], way[1] * s, way[2]
-        a = dx * dx + dy * dy + dz * dz
-        b = ox * dx + oy * dy + oz * dz
-        c = ox * ox + oy * oy + oz * oz - np.float32(self.radius**2)
-        root = b * b - a * c
-        half = np.sqrt(np.maximum(root, 0))
-        t = (-b - half) / a
-        # A ray that starts inside, as one from the floor close to the foot, meets the far side.
-        t = np.where(t > NEAR, t, (-b + half) / a)
-        return np.where((root > 0) & (t > NEAR), t, INF).astype(np.float32), ONE_FACE
+    @property
+    def packed(self) -> Packed:
+        across, up = 1 / self.radius, 1 / (self.radius * self.squash)
+        return Packed(solids.ELLIPSOID, (self.x, self.y, self.z, 1.0, 0.0, across, up, across))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         r = np.float32(1 / self.radius)
@@ -88,15 +78,9 @@ class Drum:
         r = self.radius
         return self.x - r, self.y, self.z - r, self.x + r, self.y + self.height, self.z + r
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        enter, leave = circle(
-            origin[0] - np.float32(self.x), origin[2] - np.float32(self.z), way[0], way[2], self.radius
-        )
-        low, high = slab(origin[1], way[1], self.y, self.y + self.height)
-        t = np.maximum(enter, low)
-        face = np.where(low > enter, 1, 0).astype(np.uint8)
-        hit = (t < np.minimum(leave, high)) & (t > NEAR)
-        return np.where(hit, t, INF).astype(np.float32), face
+    @property
+    def packed(self) -> Packed:
+        return Packed(solids.DRUM, (self.x, self.y, self.z, self.radius, self.height))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         r, side = np.float32(1 / self.radius), face == 0
@@ -130,16 +114,10 @@ class Block:
         c, s = np.float32(np.cos(self.yaw)), np.float32(np.sin(self.yaw))
         return c * x - s * z, s * x + c * z
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        ox, oz = self._turned(origin[0] - np.float32(self.x), origin[2] - np.float32(self.z))
-        dx, dz = self._turned(way[0], way[2])
-        x0, x1 = slab(ox, dx, -self.half_x, self.half_x)
-        y0, y1 = slab(origin[1], way[1], self.y, self.y + self.height)
-        z0, z1 = slab(oz, dz, -self.half_z, self.half_z)
-        t = np.maximum(np.maximum(x0, y0), z0)
-        face = np.where(t == y0, 2, np.where(t == x0, np.where(dx > 0, 0, 1), np.where(dz > 0, 5, 4)))
-        hit = (t < np.minimum(np.minimum(x1, y1), z1)) & (t > NEAR)
-        return np.where(hit, t, INF).astype(np.float32), face.astype(np.uint8)
+    @property
+    def packed(self) -> Packed:
+        size = (self.half_x, self.height, self.half_z)
+        return Packed(solids.BLOCK, (self.x, self.y, self.z, *size, np.cos(self.yaw), np.sin(self.yaw)))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         c, s = np.float32(np.cos(self.yaw)), np.float32(np.sin(self.yaw))

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.geometry.panels import Opening, arch
-from pipeline.geometry.ray import INF, NEAR, ONE_FACE, Bounds, Face, Field, Triple, circle, constant, triple, turned
+from pipeline.geometry.packing import Packed
+from pipeline.geometry.panels import Opening
+from pipeline.geometry.ray import Bounds, Face, Field, Triple, constant, triple, turned
+from pipeline.kernels.tracing import solids
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,9 @@ class Floor:
 
     bounds = None
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        t = (np.float32(self.level) - origin[1]) / way[1]
-        t = np.where((way[1] < 0) & (t > NEAR) & (origin[2] + t * way[2] > self.back), t, INF)
-        return t.astype(np.float32), ONE_FACE
+    @property
+    def packed(self) -> Packed:
+        return Packed(solids.FLOOR, (self.level, self.back))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         return constant(point, 0, 1, 0)
@@ -38,14 +39,12 @@ class Wall:
 
     bounds = None
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        t = (np.float32(self.z) - origin[2]) / way[2]
-        # From behind it is met too: what lies in a recess is shaded by the wall around it.
-        hit = t > NEAR if self.opening is not None else (way[2] < 0) & (t > NEAR)
-        if self.opening is not None:
-            t0 = np.where(np.isfinite(t), t, 0)
-            hit = hit & ~self.opening.holds(origin[0] + t0 * way[0], origin[1] + t0 * way[1])
-        return np.where(hit, t, INF).astype(np.float32), ONE_FACE
+    @property
+    def packed(self) -> Packed:
+        if self.opening is None:
+            return Packed(solids.WALL, (self.z,))
+        o = self.opening
+        return Packed(solids.OPEN_WALL, (self.z, o.x, o.foot, o.spring, o.half))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         return constant(point, 0, 0, 1)
@@ -77,21 +76,10 @@ class Recess:
         o = self.opening
         return o.x - o.half, o.foot, self.z - self.depth, o.x + o.half, o.foot + o.height, self.z
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
+    @property
+    def packed(self) -> Packed:
         o = self.opening
-        enter = np.maximum((np.float32(self.z) - origin[2]) / way[2], 0)
-        enter = np.where(origin[2] > self.z + NEAR, enter, 0)
-        inside = o.holds(origin[0] + enter * way[0], origin[1] + enter * way[1]) & (way[2] != 0)
-        inside = inside & ((way[2] < 0) | (origin[2] < self.z))
-        back = (np.float32(self.z - self.depth) - origin[2]) / way[2]
-        back = np.where(way[2] < 0, back, INF)
-        _, rim = arch(origin, way, o)
-        t = np.minimum(back, rim)
-        low = np.abs(origin[1] + np.where(np.isfinite(t), t, 0) * way[1] - np.float32(o.foot)) < NEAR
-        face = np.where(t == back, 0, np.where(low, 2, 1)).astype(np.uint8)
-        # Leaving through the mouth again is no meeting.
-        mouth = (origin[2] + t * way[2]) < self.z + NEAR
-        return np.where(inside & (t > NEAR) & mouth, t, INF).astype(np.float32), face
+        return Packed(solids.RECESS, (self.z, o.x, o.foot, o.spring, o.half, self.z - self.depth))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         o = self.opening
@@ -116,20 +104,9 @@ class Sweep:
 
     bounds = None
 
-    def meet(self, origin: Triple, way: Triple) -> tuple[Field, Face]:
-        y, z = np.float32(self.level + self.radius), np.float32(self.z + self.radius)
-        floor = np.where(way[1] < 0, (np.float32(self.level) - origin[1]) / way[1], INF)
-        wall = np.where(way[2] < 0, (np.float32(self.z) - origin[2]) / way[2], INF)
-        _, bend = circle(origin[2] - z, origin[1] - y, way[2], way[1], self.radius)
-        on_floor = (
-            (floor > NEAR) & np.isfinite(floor) & (origin[2] + np.where(np.isfinite(floor), floor, 0) * way[2] > z)
-        )
-        on_wall = (wall > NEAR) & np.isfinite(wall) & (origin[1] + np.where(np.isfinite(wall), wall, 0) * way[1] > y)
-        t = np.where(on_floor, floor, np.where(on_wall, wall, bend))
-        bent = ~on_floor & ~on_wall
-        at_y, at_z = origin[1] + t * way[1], origin[2] + t * way[2]
-        wrong = bent & ~((at_y <= y + NEAR) & (at_z <= z + NEAR) & (t > NEAR))
-        return np.where(wrong, INF, t).astype(np.float32), ONE_FACE
+    @property
+    def packed(self) -> Packed:
+        return Packed(solids.SWEEP, (self.z, self.level, self.radius))
 
     def normal(self, point: Triple, face: Face) -> Triple:
         dy = np.clip((np.float32(self.level + self.radius) - point[1]) / np.float32(self.radius), 0, 1)

@@ -1,29 +1,42 @@
 """Bloom and haze: a lens that glowing tubes spill into, and the air before far dunes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
-from pipeline.core.resample import resize
+from pipeline.core.resample import blurred, resize
 from pipeline.geometry.ray import Field
+from pipeline.kernels.image.resampling import enlarge
+from pipeline.kernels.image.surfaces import fade
 from pipeline.scene.layout import FOCAL, Colour, Layout
-from pipeline.scene.trace import Geometry
+from pipeline.scene.trace import FACES, Geometry
 
 
-def bloom(layout: Layout, geometry: Geometry, out: Field) -> None:
-    """Glowing tubes spill light in the lens: two wide, weak blurs of their colour."""
+def bloom(layout: Layout, geometry: Geometry) -> Field | None:
+    """Return h×w×3: the light that glowing tubes spill in the lens, two wide, weak blurs of their colour.
+
+    On a grid of a quarter of the picture's size, for `spill`; None where there are no tubes.
+    """
     tubes = [index for index, part in enumerate(layout.parts) if part.role == "tube"]
     if not tubes:
-        return
+        return None
     height, width = geometry.surface.shape
     small = (max(2, width // 4), max(2, height // 4))
     glow = np.zeros((small[1], small[0], 3), np.float32)
     for index in tubes:
-        seen = resize((geometry.part == index).astype(np.float32), *small, Image.Resampling.BOX)
+        its = (geometry.surface >= index * FACES) & (geometry.surface < (index + 1) * FACES)
+        seen = resize(its.astype(np.float32), *small, Image.Resampling.BOX)
         glow += seen[..., None] * tube_hue(layout, layout.parts[index].slot)
-    for sigma, weight in ((0.012, 0.9), (0.05, 0.8)):
-        halo = np.stack([gaussian_filter(glow[..., c], sigma * small[1]) for c in range(3)], -1)
-        out += np.float32(weight) * np.maximum(resize(halo, width, height, Image.Resampling.BILINEAR), 0)
+    tight, wide = (blurred(glow, sigma * small[1], sigma * small[1]) for sigma in (0.012, 0.05))
+    return np.float32(0.9) * tight + np.float32(0.8) * wide
+
+
+def spill(glow: Field, height: int, top: int, strip: Field) -> None:
+    """Add a h×w×3 glow to the n×W×3 linear strip of a picture of `height` rows that begins at the row `top`."""
+    light = np.empty_like(strip)
+    enlarge(glow, height, top, light)
+    strip += light
 
 
 def tube_hue(layout: Layout, slot: int) -> Colour:
@@ -32,15 +45,25 @@ def tube_hue(layout: Layout, slot: int) -> Colour:
     return np.asarray(colour / max(float(colour.max()), 1e-3), np.float32)
 
 
-def haze(layout: Layout, geometry: Geometry, out: Field) -> None:
-    """A sky is paler at the horizon, and far dunes fade into it."""
-    if layout.kind != "sand":
-        return
-    height, _ = geometry.surface.shape
-    y = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None, None]
-    far = (geometry.part == 0)[..., None]
-    out *= np.where(far, 0.94 + 0.12 * np.clip(y / max(layout.edge, 0.1), 0, 1), 1)
-    ground = (geometry.part == 1)[..., None]
-    haze = np.clip((geometry.depth[..., None] - FOCAL - 1.0) / 9, 0, 1) * np.float32(0.55)
-    sky = layout.colours[0]
-    out += np.where(ground, haze, 0) * (sky - out)
+@dataclass(frozen=True)
+class Haze:
+    """The air of a wide land: a sky is paler at the horizon, and far dunes fade into it."""
+
+    #: (3,) linear.
+    sky: Colour
+    #: The horizon, canvas heights from the top.
+    horizon: float
+
+    @classmethod
+    def of(cls, layout: Layout) -> "Haze | None":
+        """Return a layout's; None where there is none."""
+        return cls(layout.colours[0], max(layout.edge, 0.1)) if layout.kind == "sand" else None
+
+    def over(self, strip: Field, geometry: Geometry, top: int) -> None:
+        """Lay it over the n×W×3 linear strip of a picture that begins at the row `top`."""
+        rows = slice(top, top + len(strip))
+        height = geometry.surface.shape[0]
+        y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5) / height
+        bright = (0.94 + 0.12 * np.clip(y / self.horizon, 0, 1)).astype(np.float32)
+        depth, near = geometry.depth[rows], np.float32(FOCAL + 1.0)
+        fade(geometry.surface[rows], FACES, depth, near, self.sky, bright, strip)

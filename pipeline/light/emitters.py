@@ -7,9 +7,10 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from pipeline.geometry.panels import Panel
-from pipeline.geometry.ray import Field, Triple
-from pipeline.geometry.sampling import square_to
-from pipeline.scene.layout import Gobo, Part
+from pipeline.geometry.ray import Field
+from pipeline.geometry.sampling import square_samples, square_to
+from pipeline.kernels.tracing.lights import Lamps
+from pipeline.scene.layout import Gobo, Layout, Part
 
 #: Canvas heights between the points that a tube shines from: less than its way to the wall, or they show.
 TUBE_STEP = 0.045
@@ -34,25 +35,39 @@ def gobo_mask(gobo: Gobo) -> Field:
     return np.asarray(gaussian_filter(np.asarray(picture, np.float32) / 255, 1.0), np.float32)
 
 
-def gobo_transmission(gobo: Gobo, mask: Field, light: Field, point: Triple, way: Triple) -> Field:
-    """Return a gobo's transmission: the share of light, 0–1, that passes it on the way from `light` to each place.
+def lamps(layout: Layout, samples: int) -> Lamps:
+    """Return what shines in a layout, with so many samples of the key light for each pattern."""
+    rig = layout.rig
+    centre, target = np.asarray(rig.position, np.float32), np.asarray(rig.target, np.float32)
+    axis = centre - target
+    reach = float(np.linalg.norm(axis))
+    axis = axis / np.float32(reach)
+    u, v = square_to(axis)
+    offset = square_samples(samples) * np.float32(2 * rig.half)
+    tubes = [np.zeros((0, 7), np.float32)]
+    for part in layout.parts:
+        if part.role == "tube":
+            places, weight = tube_points(part)
+            rest = np.array([weight / np.pi, *layout.radiance(part)], np.float32)
+            tubes.append(np.hstack([places, np.broadcast_to(rest, (len(places), 4))]))
+    return Lamps(
+        centre + offset[..., :1] * u + offset[..., 1:] * v,
+        axis,
+        np.float32(reach),
+        np.ones((1, 1), np.float32) if rig.gobo is None else gobo_mask(rig.gobo),
+        np.zeros((4, 3), np.float32) if rig.gobo is None else _gobo_frame(rig.gobo, centre),
+        np.float32(_MASK_SCALE),
+        np.float32(_MASK_HALF),
+        np.concatenate(tubes),
+    )
 
-    `way` leads from the place to the light; `light` (3,) is the middle of the lamp, which the plane is square to.
-    """
+
+def _gobo_frame(gobo: Gobo, light: Field) -> Field:
+    """Return 4×3: a gobo's centre, the axis from there to the lamp's middle, and the axes along its sides."""
     centre = np.asarray(gobo.centre, np.float32)
     axis = light - centre
     axis = axis / np.linalg.norm(axis)
-    u, v = square_to(axis)
-    along = way[0] * axis[0] + way[1] * axis[1] + way[2] * axis[2]
-    before = sum((centre[k] - point[k]) * axis[k] for k in range(3))
-    t = np.clip(before / along, 0, 1)
-    at = [point[k] + t * way[k] - centre[k] for k in range(3)]
-    side = mask.shape[0]
-    column = (at[0] * u[0] + at[1] * u[1] + at[2] * u[2] + _MASK_HALF) * _MASK_SCALE
-    row = (at[0] * v[0] + at[1] * v[1] + at[2] * v[2] + _MASK_HALF) * _MASK_SCALE
-    column = np.clip(column, 0, side - 1).astype(np.intp)
-    row = np.clip(row, 0, side - 1).astype(np.intp)
-    return np.where(before > 0, mask[row, column], 1).astype(np.float32)
+    return np.stack([centre, axis, *square_to(axis)])
 
 
 def tube_points(part: Part) -> tuple[Field, float]:

@@ -7,19 +7,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.core.resample import resize, tight_box
+from pipeline.colour.spaces import srgb_to_linear
+from pipeline.core.parallel import by_rows
+from pipeline.core.resample import blurred, resize, tight_box
 from pipeline.core.types import Placed, Rgb
 from pipeline.cutout.contact import contact_line
+from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
+from pipeline.kernels.image.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down
+from pipeline.kernels.image.resampling import enlarge
+from pipeline.kernels.image.surfaces import gather, mix, sum_parts
 from pipeline.scene.layout import Layout
-from pipeline.scene.trace import Geometry, trace
+from pipeline.scene.trace import FACES, Geometry, trace
 
 #: Longer side in pixels of the grid that the product is mirrored on.
 GRID = 1024
-#: Rows mixed at a time.
-ROWS = 256
 #: What shines less than this mirrors nothing that is seen.
 MIN_GLOSS = 0.2
 #: Canvas heights above or below the product's level that are still its surface; its sides are not.
@@ -33,44 +36,78 @@ ROUGH = 0.1
 HIDES = 2.5
 
 
-def mirror(layout: Layout, geometry: Geometry, out: Field) -> None:
-    """Mix what stands on a polished floor into it, upside down: more at flat angles (Schlick 1994), softer farther."""
-    for index, part in enumerate(layout.parts):
-        if part.gloss < MIN_GLOSS or not isinstance(part.solid, Floor) or not (geometry.part == index).any():
-            continue
-        height, width = geometry.surface.shape
-        scale = max(1, round(max(height, width) / 640))
-        rows, columns = np.arange(height)[scale // 2 :: scale], np.arange(width)[scale // 2 :: scale]
-        camera, way = layout.camera, layout.rays(width, height)
-        mirrored = (camera[0], np.float32(2 * part.solid.level) - camera[1], camera[2])
-        down = (way[0][:, columns], -way[1][rows], way[2])
-        nearest = np.full((rows.size, columns.size), np.inf, np.float32)
-        met = np.zeros(nearest.shape, np.uint16)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            for other, thing in enumerate(layout.parts):
-                if other != index:
-                    t, _ = thing.solid.meet(mirrored, down)
-                    np.copyto(met, np.uint16(other), where=t < nearest)
-                    nearest = np.minimum(nearest, t)
-        seen = np.isfinite(nearest)
-        far = np.where(seen, nearest, 9)
-        at = (mirrored[0] + down[0] * far, mirrored[1] + down[1] * far, camera[2] - far)
-        px, py = layout.project(at)
-        column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(int)
-        row = np.clip(py * height, 0, height - 1).astype(int)
-        image = out[row, column]
-        hidden = seen & (geometry.part[row, column] != met)
-        for other in np.unique(met[hidden]):
-            # The camera sees only the mirror image of undersides and backs: they are darker than the part's mean.
-            own = out[::4, ::4][geometry.part[::4, ::4] == other]
-            image[hidden & (met == other)] = 0.55 * own.mean(0) if own.size else 0
-        # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
-        soft = max(0.6, 0.006 * (1.3 - part.gloss) * image.shape[0])
-        image = np.stack([gaussian_filter(image[..., c], soft) for c in range(3)], -1)
-        share = np.broadcast_to(mirrored_share(down[1], part.gloss), nearest.shape)
-        where = geometry.part == index
-        mixed = np.where(where, np.clip(resize(share, width, height), 0, 1), 0)
-        out += (resize(image, width, height, Image.Resampling.BILINEAR) - out) * mixed[..., None]
+@dataclass(frozen=True)
+class FloorMirror:
+    """What a polished floor mirrors of its scene: where in the picture each place of a smaller grid finds it."""
+
+    #: The floor, an index of the layout's parts, and how many those are.
+    part: int
+    parts: int
+    #: n×m int32: row and column of what is mirrored; and, where the camera doesn't see that, its part, else -1.
+    row: NDArray[np.int32]
+    column: NDArray[np.int32]
+    hidden: NDArray[np.int32]
+    #: Pixels of the blur.
+    soft: float
+    #: H: the share of its light that each of the picture's rows mirrors.
+    share: Field
+
+    def show(self, geometry: Geometry, out: Field) -> None:
+        """Mix what it mirrors into H×W×3 linear light."""
+        image = np.empty((*self.row.shape, 3), np.float32)
+        gather(out, self.row, self.column, self.hidden, self._means(geometry, out), image)
+        image = blurred(image, self.soft, self.soft)
+        height, first = out.shape[0], self.part * FACES
+
+        def work(top: int, bottom: int) -> None:
+            surface = geometry.surface[top:bottom]
+            if not ((surface >= first) & (surface < first + FACES)).any():
+                return
+            large = np.empty_like(out[top:bottom])
+            enlarge(image, height, top, large)
+            mix(large, surface, first, first + FACES - 1, self.share[top:bottom], out[top:bottom])
+
+        by_rows(height, work)
+
+    def _means(self, geometry: Geometry, out: Field) -> Field:
+        """Return parts×3: what stands for the hidden places of each.
+
+        The camera sees only the mirror image of undersides and backs: they are darker than the part's mean.
+        """
+        sums, counts = np.zeros((self.parts, 3), np.float64), np.zeros(self.parts, np.int64)
+        sum_parts(geometry.surface, FACES, 4, out, sums, counts)
+        return (0.55 * sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+
+
+def floor_mirrors(layout: Layout, geometry: Geometry) -> tuple[FloorMirror, ...]:
+    """Trace what polished floors mirror, upside down: more at flat angles (Schlick 1994), softer farther."""
+    return tuple(
+        _floor_mirror(layout, geometry, index)
+        for index, part in enumerate(layout.parts)
+        if part.gloss >= MIN_GLOSS and isinstance(part.solid, Floor)
+    )
+
+
+def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror:
+    floor = layout.parts[index]
+    assert isinstance(floor.solid, Floor)
+    height, width = geometry.surface.shape
+    scale = max(1, round(max(height, width) / 640))
+    rows, columns = np.arange(height)[scale // 2 :: scale], np.arange(width)[scale // 2 :: scale]
+    camera, way = layout.camera, layout.rays(width, height)
+    mirrored = (camera[0], np.float32(2 * floor.solid.level) - camera[1], camera[2])
+    across, down = way[0][:, columns], -way[1][rows]
+    surface, nearest = follow([thing.solid for thing in layout.parts], mirrored, across[0], down[:, 0], without=index)
+    met, seen = (surface // FACES).astype(np.int32), np.isfinite(nearest)
+    far = np.where(seen, nearest, np.float32(9))
+    px, py = layout.project((mirrored[0] + across * far, mirrored[1] + down * far, camera[2] - far))
+    column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
+    row = np.clip(py * height, 0, height - 1).astype(np.int32)
+    hidden = np.where(seen & (geometry.surface[row, column] // FACES != met), met, np.int32(-1))
+    # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
+    soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
+    share = mirrored_share(way[1][:, 0], floor.gloss)
+    return FloorMirror(index, len(layout.parts), row, column, hidden, soft, share)
 
 
 @dataclass(frozen=True)
@@ -88,20 +125,20 @@ class MirrorImage:
     lights: bool
 
     def on(self, background: Rgb, min_share: float = 0.0) -> Rgb:
-        """Return an H×W×3 sRGB background with the mirror image, where that covers more than `min_share` of it."""
-        height, width = background.shape[:2]
-        out = background.copy()
+        """Lay it on an H×W×3 sRGB background, where it covers more than `min_share` of it, and return that."""
+        height = background.shape[0]
         first = round((self.rows - len(self.light)) * height / self.rows)
+        below = background[first:]
         if self.lights:
-            _hide_lights(out[first:], self.on_it, self.hides)
-        image = np.clip(resize(self.light, width, height - first, Image.Resampling.BILINEAR), 0, 1)
-        for start in range(0, height - first, ROWS):
-            strip = image[start : start + ROWS]
-            seen = strip[..., 3] > min_share
-            pixels = out[first + start : first + start + ROWS]
-            mixed = srgb_to_linear(pixels[seen]) * (1 - strip[seen][:, 3:]) + strip[seen][:, :3]
-            pixels[seen] = linear_to_srgb(mixed)
-        return out
+            _hide_lights(below, self.on_it, self.hides)
+
+        def work(top: int, bottom: int) -> None:
+            image = np.empty((*below[top:bottom].shape[:2], 4), np.float32)
+            enlarge(self.light, len(below), top, image)
+            lay_image(image, np.float32(min_share), below[top:bottom])
+
+        by_rows(len(below), work)
+        return background
 
 
 def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
@@ -121,7 +158,9 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     height, width = placed.alpha.shape
     scale = min(1.0, GRID / max(height, width))
     w, h = max(16, round(width * scale)), max(16, round(height * scale))
-    alpha = np.clip(resize(placed.alpha, w, h, Image.Resampling.BOX), 0, 1)
+    small = np.empty((h, w, 4), np.float32)
+    by_rows(h, lambda top, bottom: premultiplied_means(placed.rgb, placed.alpha, h, top, small[top:bottom]))
+    alpha = np.minimum(small[..., 3], 1)
     box = tight_box(alpha > 0.5)
     if box is None:
         return None
@@ -131,13 +170,15 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
         return None  # it stands on the picture's lower edge: no surface is seen before it
     rows = np.arange(top, h, dtype=np.float32)[:, None] + np.float32(0.5)
     down = (rows - line[None]).astype(np.float32)
-    light = np.dstack([srgb_to_linear(placed.rgb) * placed.alpha[..., None], placed.alpha])
-    image = _upside_down(np.clip(resize(light, w, h, Image.Resampling.BOX), 0, None), line, rows, down)
-    image = _softer(image, np.maximum(down, 0), ROUGH * (1.3 - gloss))
+    image = np.empty((h - top, w, 4), np.float32)
+    turn_upside_down(small, line, top, image)
+    image = _softer(image, np.float32(ROUGH * (1.3 - gloss)) * np.maximum(down, 0))
     geometry = trace(layout, w, h)
-    on_it = (geometry.part[top:] == index) & (np.abs(geometry.point[1][top:]) < LEVEL)
+    on_it = (geometry.part[top:] == index) & (np.abs(geometry.points(slice(top, None), slice(None))[1]) < LEVEL)
     share = STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)
-    near = np.exp(-np.maximum(down, 0) / ((FADE[0] + FADE[1] * gloss) * h)) * on_it * np.clip(down + 0.5, 0, 1)
+    near = (
+        np.exp(-np.maximum(down, 0) / np.float32((FADE[0] + FADE[1] * gloss) * h)) * on_it * np.clip(down + 0.5, 0, 1)
+    )
     hides = near * image[..., 3]
     image *= (share * near)[..., None]
     return MirrorImage(image, hides, on_it, h, any(part.glow > 0 for part in layout.parts))
@@ -148,14 +189,24 @@ def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
 
     What is brighter than the surface is in its row (the median where `on_it`) is a light's mirror image.
     """
+    if picture.shape[1] < hidden.shape[1]:
+        size = picture.shape[1], picture.shape[0]
+        hidden = resize(hidden, *size, Image.Resampling.BOX)
+        on_it = resize(on_it.astype(np.float32), *size, Image.Resampling.BOX) > 0.5
     h, w = hidden.shape
     small = srgb_to_linear(resize(picture, w, h, Image.Resampling.BOX))
-    rows = [np.median(small[row][on_it[row]], axis=0) if on_it[row].any() else np.ones(3) for row in range(h)]
-    usual = gaussian_filter(np.asarray(rows, np.float32), (0.01 * w, 0), mode="nearest")
+    usual = np.ones((h, 3), np.float32)
+    for row in np.flatnonzero(on_it.any(axis=1)):
+        usual[row] = np.median(small[row][on_it[row]], axis=0)
+    usual = gaussian_filter(usual, (0.01 * w, 0), mode="nearest")
     over = np.maximum(small - usual[:, None], 0) * np.clip(HIDES * hidden, 0, 1)[..., None]
-    over = np.clip(resize(over, picture.shape[1], picture.shape[0], Image.Resampling.BILINEAR), 0, 1)
-    where = over.max(-1) > 0
-    picture[where] = linear_to_srgb(srgb_to_linear(picture[where]) - over[where])
+
+    def work(top: int, bottom: int) -> None:
+        light = np.empty_like(picture[top:bottom])
+        enlarge(over, len(picture), top, light)
+        take_light(light, picture[top:bottom])
+
+    by_rows(len(picture), work)
 
 
 def mirrored_share(slope: Field, gloss: float) -> Field:
@@ -176,27 +227,18 @@ def _under(layout: Layout) -> int | None:
     return None
 
 
-def _upside_down(image: Field, line: Field, rows: Field, down: Field) -> Field:
-    """Return for `rows` (n×1) the h×w×C image mirrored about each column's own row `line` (w); 0 above it."""
-    source = np.clip(2 * line[None] - rows - 0.5, 0, image.shape[0] - 1)
-    upper = np.floor(source).astype(np.intp)
-    lower = np.minimum(upper + 1, image.shape[0] - 1)
-    part = (source - upper)[..., None].astype(np.float32)
-    columns = np.arange(image.shape[1])[None]
-    mirrored = image[upper, columns] * (1 - part) + image[lower, columns] * part
-    return np.asarray(np.where((down > 0)[..., None] & (2 * line[None] > rows)[..., None], mirrored, 0), np.float32)
-
-
-def _softer(image: Field, down: Field, rough: float) -> Field:
-    """Blur n×w×C by a Gaussian of `rough` × `down` (n×w) pixels, taller than wide as at flat angles; four steps."""
-    wanted = rough * down
-    steps = [0.0, *(float(wanted.max()) * share for share in (0.12, 0.4, 1.0))]
-    levels = [image] + [
-        np.stack([gaussian_filter(image[..., c], (1.6 * step, step)) for c in range(image.shape[2])], -1)
-        for step in steps[1:]
-    ]
+def _softer(image: Field, wanted: Field) -> Field:
+    """Blur n×w×C by a Gaussian of `wanted` (n×w) pixels, taller than wide as at flat angles; four steps."""
+    steps = (float(wanted.max()) * np.array([0, 0.12, 0.4, 1])).astype(np.float32)
+    seen = np.flatnonzero(image[..., 3].any(axis=0))
+    if not seen.size:
+        return image
+    reach = int(4 * steps[-1]) + 1
+    columns = slice(max(0, seen[0] - reach), seen[-1] + 1 + reach)
+    sharp = np.ascontiguousarray(image[:, columns])
+    levels = np.stack([sharp] + [blurred(sharp, 1.6 * step, step) for step in steps[1:].tolist()])
+    soft = np.empty_like(sharp)
+    blend(levels, steps, np.ascontiguousarray(wanted[:, columns]), soft)
     out = np.zeros_like(image)
-    for index, level in enumerate(levels):
-        weight = np.interp(wanted, steps, np.eye(len(steps))[index]).astype(np.float32)
-        out += weight[..., None] * level
+    out[:, columns] = soft
     return out

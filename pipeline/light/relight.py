@@ -6,19 +6,23 @@ Sketch × light.
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.colour.spaces import LUMINANCE, linear_to_srgb
-from pipeline.core.parallel import by_strips
+from pipeline.colour.spaces import LUMINANCE
+from pipeline.core.parallel import by_rows
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
-from pipeline.light.bloom import bloom, haze, tube_hue
+from pipeline.kernels.colour.colours import encode_in_place, roll_off
+from pipeline.kernels.image.surfaces import repaint
+from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.first_light import FirstLight
-from pipeline.light.reflection import mirror
-from pipeline.light.upsample import upsample_within_surfaces
-from pipeline.materials.albedo import albedo, smoothed
-from pipeline.materials.bokeh import lights
+from pipeline.light.reflection import FloorMirror, floor_mirrors
+from pipeline.light.upsample import Upsampling
+from pipeline.materials.albedo import albedo
+from pipeline.materials.bokeh import draw_lights
+from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
-from pipeline.scene.trace import Geometry, trace
+from pipeline.scene.trace import FACES, Geometry, trace
 
 #: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
 SHOULDER = 0.8
@@ -36,60 +40,111 @@ class Shaded:
 
     layout: Layout
     geometry: Geometry
-    #: H×W×3 linear: albedo with its finish × exposed light.
+    #: H×W×3 linear: albedo with its finish × exposed light, and what glows in its own.
     linear: Field
+    #: What its polished floors mirror; the same whatever its colours.
+    mirrors: tuple[FloorMirror, ...]
 
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, `exposed` so."""
-    return developed(shade(layout, light, width, height, by_colour=by_colour))
+    small = Upsampling.of(exposed(layout, light, by_colour=by_colour), light.geometry.surface)
+    return developed(shade(layout, small, width, height))
 
 
-def shade(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Shaded:
-    """Shade a layout: return a width×height picture's albedo × light, linear; `by_colour` is as in `exposed`."""
+def shade(
+    layout: Layout,
+    light: Upsampling,
+    width: int,
+    height: int,
+    *,
+    swatches: Swatches | None = None,
+    colours: tuple[Colour, ...] | None = None,
+) -> Shaded:
+    """Shade a layout: return a width×height picture's albedo × light, `exposed` on a small grid, linear.
+
+    `swatches` are as in `pipeline.materials.albedo.albedo`. With `colours` it is `repainted` in the same pass.
+    """
     geometry = trace(layout, width, height)
-    linear = albedo(layout, geometry, finished=True)
-    linear *= upsample_within_surfaces(
-        exposed(layout, light, by_colour=by_colour), light.geometry.surface, geometry.surface
-    )
-    return Shaded(layout, geometry, linear)
+    linear = albedo(layout, geometry, finished=True, swatches=swatches)
+    painted = layout if colours is None else replace(layout, colours=colours)
+    paint = _Paint.over(layout, painted)
+
+    def work(top: int, bottom: int) -> None:
+        linear[top:bottom] *= light.strip(geometry.surface, top, bottom)
+        paint.on(linear[top:bottom], geometry.surface[top:bottom])
+
+    by_rows(height, work)
+    if painted is not layout and layout.kind == "bokeh":
+        draw_lights(painted, geometry.part, linear)
+    return Shaded(painted, geometry, linear, floor_mirrors(layout, geometry))
 
 
 def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
     """Return the same scene under the same light with other albedos; lights out of focus are drawn anew."""
     layout = replace(scene.layout, colours=colours)
-    pairs = zip(colours, scene.layout.colours, strict=True)
-    ratios = np.stack([np.maximum(new, 1e-4) / np.maximum(old, 1e-4) for new, old in pairs]).astype(np.float32)
-    slots = np.array([part.slot for part in layout.parts])[scene.geometry.part]
-    linear = scene.linear * ratios[slots]
+    linear = scene.linear.copy()
+    _Paint.over(scene.layout, layout).on(linear, scene.geometry.surface)
     if layout.kind == "bokeh":
-        far = np.array([part.role == "far" for part in layout.parts])[scene.geometry.part]
-        linear[far] = lights(layout, *far.shape[::-1])[far]
-    return Shaded(layout, scene.geometry, linear)
+        draw_lights(layout, scene.geometry.part, linear)
+    return replace(scene, layout=layout, linear=linear)
 
 
 def developed(scene: Shaded) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: with tubes, mirror images, smooth edges, bloom and haze, tone-mapped."""
-    layout, geometry, out = scene.layout, scene.geometry, scene.linear.copy()
-    for index, part in enumerate(layout.parts):
-        if part.role == "tube":
-            hue = tube_hue(layout, part.slot)
-            out[geometry.part == index] = WHITE_CORE + (1 - WHITE_CORE) * hue
-    mirror(layout, geometry, out)
-    out = smoothed(layout, geometry, out)
-    bloom(layout, geometry, out)
-    haze(layout, geometry, out)
-    by_strips(lambda strip: linear_to_srgb(tone_mapped(strip)), out)
+    """Return H×W×3 sRGB in [0, 1]: with mirror images, smooth edges, bloom and haze, tone-mapped.
+
+    The picture is made in the scene's own array, whose light is gone afterwards.
+    """
+    layout, geometry, out = scene.layout, scene.geometry, scene.linear
+    for floor in scene.mirrors:
+        floor.show(geometry, out)
+    geometry.coverage.smooth(out)
+    glow, haze = bloom(layout, geometry), Haze.of(layout)
+
+    def work(top: int, bottom: int) -> None:
+        strip = out[top:bottom]
+        if glow is not None:
+            spill(glow, out.shape[0], top, strip)
+        if haze is not None:
+            haze.over(strip, geometry, top)
+        values = strip.reshape(-1)
+        roll_off(values, np.float32(SHOULDER))
+        encode_in_place(values)
+
+    by_rows(out.shape[0], work)
     return out
 
 
 def tone_mapped(linear: Field) -> Field:
     """Return linear light rolled off above SHOULDER to at most 1: the usual exponential shoulder."""
-    room = np.float32(1 - SHOULDER)
-    over = np.maximum(linear - np.float32(SHOULDER), 0)
-    return np.where(linear > SHOULDER, SHOULDER + room * (1 - np.exp(-over / room)), np.maximum(linear, 0)).astype(
-        np.float32
-    )
+    out = np.array(linear, np.float32)
+    roll_off(out.reshape(-1), np.float32(SHOULDER))
+    return out
+
+
+@dataclass(frozen=True)
+class _Paint:
+    """What is done to a scene's light, by surface, for it to have other colours; ×3 each."""
+
+    factors: Field
+    #: What glowing tubes show, whatever light falls on them.
+    own: Field
+
+    @classmethod
+    def over(cls, old: Layout, new: Layout) -> "_Paint":
+        factors, own = np.ones((len(new.parts), 3), np.float32), np.zeros((len(new.parts), 3), np.float32)
+        for index, part in enumerate(new.parts):
+            if part.role == "tube":
+                factors[index], own[index] = 0, WHITE_CORE + (1 - WHITE_CORE) * tube_hue(new, part.slot)
+            else:
+                before, after = old.colours[part.slot], new.colours[part.slot]
+                factors[index] = np.maximum(after, 1e-4) / np.maximum(before, 1e-4)
+        return cls(np.repeat(factors, FACES, axis=0), np.repeat(own, FACES, axis=0))
+
+    def on(self, linear: Field, surface: NDArray[np.uint16]) -> None:
+        """Paint n×W×3 linear light of n×W surfaces, in place."""
+        if (self.factors != 1).any():
+            repaint(surface, self.factors, self.own, linear)
 
 
 def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Field:

@@ -2,11 +2,12 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from scipy.spatial import cKDTree
 
 from pipeline.geometry.ray import Field
-from pipeline.materials.noise import TILE, crack_distance, noise, smoothstep, upsample_tile
+from pipeline.kernels.texture import finishes
+from pipeline.materials.noise import TILE, Waves, noise, smoothstep, spectrum
+from pipeline.materials.pyramid import Pyramid, filled
 
 #: N×2, and N.
 Places = NDArray[np.float64]
@@ -14,58 +15,47 @@ Lengths = NDArray[np.float64]
 
 #: Terrazzo's classes of chip: radius, and how many places are tried.
 CHIPS = ((0.034, 110), (0.019, 700), (0.0095, 4200), (0.0045, 9000))
-#: Binder in the 8-bit picture that chips are drawn into; factors up to 2.5 fit.
+#: Steps of a chip's colour up to that of the binder.
 _BINDER = 100
 
 
-def marble(rng: np.random.Generator, n: int, dark: bool) -> Field:
-    """Return n×n×3 (dark: n×n): clouds, a net of strong veins that come and go, smears beside them, hairlines."""
+def marble(rng: np.random.Generator, n: int, dark: bool) -> Pyramid:
+    """Return clouds, a net of strong veins that come and go, smears beside them, hairlines; dark marble is grey."""
+    # All but the jags is so soft that it is worked out on a small grid.
     small = max(n // 4, 64)
+    middle = 0.5 / small - 0.5 / n
     angle = float(rng.uniform(0.5, 0.9)) * float(rng.choice([-1, 1]))
+
+    def cracks(slope: float, low: float, stretch: float, angle: float) -> list[Field]:
+        """Four noises: how far the highest leads the next is the distance from a branching net of cracks."""
+        return [noise(rng, small, slope, low, stretch=stretch, angle=angle, grid=512, shift=middle) for _ in range(4)]
+
     clouds = noise(rng, small, 1.9, 2, stretch=2.2, angle=angle, grid=512)
     drift = noise(rng, small, 2.6, 2, stretch=1.5, angle=angle, grid=256)
-    jag = noise(rng, n, 1.6, 40)
-    jag *= np.float32(0.012)
-    strong = crack_distance(rng, n, 2.5, 2.0, 3.4, angle)
-    hair = crack_distance(rng, n, 2.7, 5, 2.4, angle + 0.25)
-    hair += jag
-    cross = noise(rng, n, 2.6, 4, stretch=2.0, angle=angle - 0.9, grid=512)
-    # Wide and soft things are worked out on a small grid.
-    step = n // small
-    smear = np.exp(strong[step // 2 :: step, step // 2 :: step] / np.float32(-0.22))
-    smear *= smoothstep(drift + np.float32(0.5) * clouds, -0.6, 1.8)
-    jag *= np.float32(0.5)
-    strong += jag
-    force = upsample_tile(smoothstep(drift, -0.6, 1.4), n)
-    # The enlargement rings a little below 0.
-    np.maximum(force, 0, out=force)
-    core = np.abs(strong, out=strong)
-    core /= np.float32(-0.042) * force - np.float32(0.009)
-    np.exp(core, out=core)
-    core *= force
-    lines = _line(hair, 0.033) * upsample_tile(smoothstep(clouds - np.float32(0.4) * drift, -0.5, 1.4), n)
-    lines += _line(cross, 0.02) * upsample_tile(np.float32(0.7) * smoothstep(-clouds, 0, 1.5), n)
+    jag = Waves(n, (0.012, spectrum(rng, 1.6, 40)))
+    strong = cracks(2.5, 2.0, 3.4, angle)
+    hair = cracks(2.7, 5, 2.4, angle + 0.25)
+    cross = noise(rng, small, 2.6, 4, stretch=2.0, angle=angle - 0.9, grid=512, shift=middle)
+    smear = np.exp(_lead(strong) / np.float32(-0.22)) * smoothstep(drift + np.float32(0.5) * clouds, -0.6, 1.8)
+    force = smoothstep(drift, -0.6, 1.4)
+    hairlines = smoothstep(clouds - np.float32(0.4) * drift, -0.5, 1.4)
+    lines = np.float32(0.7) * smoothstep(-clouds, 0, 1.5)
     if dark:
-        white = np.square(core, out=core)
-        white *= np.float32(5)
-        white += np.float32(2.2) * lines
-        white += upsample_tile(1 + np.float32(0.3) * smear + np.float32(0.06) * clouds, n)
-        return white
-    core *= np.float32(-0.32)
-    core -= np.float32(0.14) * lines
-    core -= upsample_tile(np.float32(0.10) * smear + np.float32(0.012) * clouds, n)
-    level = np.exp(core, out=core)
+        ground = 1 + np.float32(0.3) * smear + np.float32(0.06) * clouds
+    else:
+        ground = np.float32(0.10) * smear + np.float32(0.012) * clouds
     # Smears of iron are warm; grey stone beside them is a little cool.
-    warm = upsample_tile(np.float32(0.016) * smear * smoothstep(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds, n)
-    out = np.empty((n, n, 3), np.float32)
-    out[..., 0] = level * (1 + np.float32(0.6) * warm)
-    out[..., 1] = level
-    out[..., 2] = level * (1 - warm)
-    return out
+    warm = np.float32(0.016) * smear * smoothstep(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds
+    soft = np.stack([*strong, *hair, cross, force, hairlines, lines, ground, warm])
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        finishes.marble(soft, jag.rows(top, bottom), dark, top, out[0], out[len(out) // 2], out[-1])
+
+    return filled(1 if dark else 3, n, work)
 
 
-def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Field:
-    """Return n×n×3: chips of stone of four sizes, ground flat, in a binder full of their dust."""
+def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Pyramid:
+    """Return chips of stone of four sizes, ground flat, in a binder full of their dust."""
     middles, radii = _scattered(rng)
     count = radii.size
     angles = (np.arange(7) + rng.uniform(-0.44, 0.44, (count, 7))) * 2 * np.pi / 7 + rng.uniform(0, 7, (count, 1))
@@ -80,57 +70,57 @@ def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Field:
     levels = np.array([0.7, 1.3, 1.8, 2.5]) if dark else np.array([0.74, 0.84, 0.92, 1.08, 1.15])
     level = rng.choice(levels, (count, 1)) * rng.normal(1, 0.03, (count, 1))
     hue = rng.normal(0, 0.016, (count, 1)) * [1, 0.15, -1.2] + rng.normal(0, 0.005, (count, 3))
-    fills = np.clip(_BINDER * level * (1 + hue), 1, 254).astype(int)
-    size = 2 * n
-    picture = Image.new("RGB", (size, size), (_BINDER,) * 3)
-    draw = ImageDraw.Draw(picture)
+    fills = np.clip(_BINDER * level * (1 + hue), 1, 254).astype(int) / _BINDER
+    corners, colours = [], [np.ones((1, 3))]
     for dx in (-TILE, 0, TILE):
         for dy in (-TILE, 0, TILE):
             at = middles + np.array([dx, dy])
             seen = np.flatnonzero(((at > -0.05) & (at < TILE + 0.05)).all(1))
-            corners = (ring[seen] + at[seen, None]) * (size / TILE) - 0.5
-            for places, fill in zip(corners.reshape(-1, 28).tolist(), fills[seen].tolist(), strict=True):
-                draw.polygon(places, fill=tuple(fill))
-    bands = [np.asarray(band) for band in picture.reduce(2).split()]
-    dust = noise(rng, n, 1.6, 260, grid=2048)
-    veil = upsample_tile(1 + np.float32(0.016) * noise(rng, n // 2, 1.0, 12, grid=512), n)
-    veil += np.float32(0.01) * dust
-    specks = np.clip(np.abs(dust) - np.float32(1.4), 0, 2)
-    specks *= np.sign(dust) * (bands[1] == _BINDER)
-    veil += np.float32(0.09) * specks
-    veil *= np.float32(1 / _BINDER)
-    out = np.empty((n, n, 3), np.float32)
-    for channel, band in enumerate(bands):
-        np.multiply(band, veil, out=out[..., channel])
-    return out
+            corners.append(np.trunc((ring[seen] + at[seen, None]) * (2 * n / TILE) - 0.5))
+            colours.append(fills[seen])
+    dust = spectrum(rng, 1.6, 260, grid=2048)
+    dusty, veil = Waves(n, (1, dust)), Waves(n, (0.016, spectrum(rng, 1.0, 12, grid=512, shift=-0.5 / n)))
+    polygons = np.concatenate(corners).astype(np.float32)
+    lowest, highest = polygons[..., 1].min(1), polygons[..., 1].max(1)
+    table = np.concatenate(colours).astype(np.float32)
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        chips = np.zeros((2 * (bottom - top), 2 * n), np.uint16)
+        finishes.draw_chips(polygons, lowest, highest, 2 * top, chips)
+        finishes.terrazzo(chips, table, dusty.rows(top, bottom), veil.rows(top, bottom), *out)
+
+    return filled(3, n, work)
 
 
-def concrete(rng: np.random.Generator, n: int) -> Field:
-    """Return n×n: stains, runs, grain, the holes that air left, and the faint seams of four boards of formwork."""
-    clouds = noise(rng, n // 2, 1.7, 1.5, grid=512)
-    runs = noise(rng, n // 2, 1.4, 4, stretch=4, angle=np.pi / 2, grid=512)
-    soft = upsample_tile(np.float32(0.028) * clouds + np.float32(0.013) * runs, n)
-    mottle = noise(rng, n, 1.1, 25)
-    grain = noise(rng, n, 0.6, 300, grid=2048)
-    pitted = np.clip(noise(rng, n, 4.0, 85) - np.float32(2.75), 0, 0.4) * np.float32(2.5)
-    pitted += np.clip(noise(rng, n, 3.0, 170) - np.float32(2.9), 0, 0.7)
-    # Rows run up a wall: light from above catches the lower edge of a hole.
-    lip = np.maximum(pitted - np.roll(pitted, max(1, n // 800), 0), 0)
+def concrete(rng: np.random.Generator, n: int) -> Pyramid:
+    """Return stains, runs, grain, the holes that air left, and the faint seams of four boards of formwork."""
+    clouds = spectrum(rng, 1.7, 1.5, grid=512, shift=-0.5 / n)
+    runs = spectrum(rng, 1.4, 4, stretch=4, angle=np.pi / 2, grid=512, shift=-0.5 / n)
+    mottle = spectrum(rng, 1.1, 25)
+    grain = spectrum(rng, 0.6, 300, grid=2048)
+    even = Waves(n, (0.019, grain), (0.028, clouds), (0.013, runs), (0.014, mottle))
+    uneven = Waves(n, (1, mottle))
+    large, small = Waves(n, (1, spectrum(rng, 4.0, 85))), Waves(n, (1, spectrum(rng, 3.0, 170)))
+    lip = max(1, n // 800)
     y = (np.arange(n, dtype=np.float32) + np.float32(0.5)) / np.float32(n) * 4
-    seam = np.exp(-(((y - np.round(y)) / np.float32(0.0035)) ** 2))[:, None]
-    panels = rng.normal(0, 0.008, 4).astype(np.float32)[np.round(y).astype(np.int32) % 4][:, None]
-    soft += np.float32(0.014) * mottle + np.float32(0.019) * grain + panels
-    soft -= seam * (np.float32(0.03) + np.float32(0.02) * mottle)
-    soft -= np.float32(0.26) * pitted - np.float32(0.16) * lip
-    return np.exp(soft, out=soft)
+    seam = np.exp(-(((y - np.round(y)) / np.float32(0.0035)) ** 2))
+    panel = rng.normal(0, 0.008, 4).astype(np.float32)[np.round(y).astype(np.int32) % 4]
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        soft = even.rows(top, bottom)
+        worn = uneven.rows(top, bottom) if seam[top:bottom].max() > 1e-4 else soft
+        holes = large.rows(top - lip, bottom), small.rows(top - lip, bottom)
+        finishes.concrete(soft, *holes, worn, seam, panel, top, out[0])
+
+    return filled(1, n, work)
 
 
-def _line(value: Field, width: float) -> Field:
-    """Return a soft line along the zeros of a field, which is used up."""
-    value *= np.float32(1 / width)
-    np.square(value, out=value)
-    np.negative(value, out=value)
-    return np.exp(value, out=value)
+def _lead(noises: list[Field]) -> Field:
+    """Return how far the highest of four fields leads the next."""
+    one, two, three, four = noises
+    high, other = np.maximum(one, two), np.maximum(three, four)
+    least = np.maximum(np.minimum(one, two), np.minimum(three, four))
+    return np.asarray(np.maximum(high, other) - np.maximum(np.minimum(high, other), least), np.float32)
 
 
 def _scattered(rng: np.random.Generator) -> tuple[Places, Lengths]:

@@ -5,204 +5,138 @@ and frequencies in cycles per tile unless said otherwise.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.core.parallel import by_rows
 from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
-from pipeline.materials.noise import TILE, noise, smoothstep, upsample_tile
+from pipeline.kernels.texture import finishes
+from pipeline.materials.noise import TILE, Waves, noise, spectrum
+from pipeline.materials.pyramid import Pyramid, filled
 from pipeline.materials.stone import concrete, marble, terrazzo
 
 #: Boards of a wooden floor across a tile.
 BOARDS = 10
 #: Threads of cloth across a tile: a period of 1/220 canvas height. Even, so that the weave closes.
 THREADS = 352
-#: Points looked up at once: their part of a texture stays in the processor's cache.
-_BLOCK = 1 << 17
 
 
-def swatch(finish: Finish, rng: np.random.Generator, n: int, *, dark: bool = False) -> Field | None:
-    """Return n×n (or ×3) float32 albedo factors of a finish, linear, mean 1 per channel; it tiles.
+def swatch(finish: Finish, rng: np.random.Generator, n: int, *, dark: bool = False) -> Pyramid | None:
+    """Return n×n float32 albedo factors of a finish, grey or in three channels, linear, mean 1 per channel; they tile.
 
     None: it has no texture. `dark` is for stone of a dark colour, whose veins and chips are lighter than it; the other
     finishes ignore it. `n` is a power of 2, at least 64. One number is taken from `rng`, whatever the finish and size.
     """
     rng = np.random.default_rng(rng.integers(1 << 62))
     if finish == "marble":
-        return _even(marble(rng, n, dark))
+        return marble(rng, n, dark)
     if finish == "wood":
-        return _even(_wood(rng, n))
+        return _wood(rng, n)
     if finish == "terrazzo":
-        return _even(terrazzo(rng, n, dark))
+        return terrazzo(rng, n, dark)
     if finish == "concrete":
-        return _even(concrete(rng, n))
+        return concrete(rng, n)
     if finish == "plaster":
-        return _even(_plaster(rng, n))
+        return _plaster(rng, n)
     if finish == "sand":
-        return _even(_sand(rng, n))
+        return _sand(rng, n)
     if finish == "fabric":
-        return _even(_cloth(rng, n))
+        return _cloth(rng, n)
     return None
 
 
-def mapped(texture: Field, u: Field, v: Field, footprint: float | Field | None = None) -> Field:
-    """Return the factors of a swatch at places (u, v) of a surface, canvas heights: N, or N×3 float32.
-
-    `footprint` is the size of a pixel on the surface, canvas heights, one or N. Where it is above a texel's, the
-    lookup blends the two nearest levels of a pyramid of means (trilinear: Williams, "Pyramidal parametrics", 1983);
-    None reads the texture itself, bilinear.
-    """
-    shape = np.shape(u)
-    u, v = np.ravel(u), np.ravel(v)
-    out = np.empty((u.size, *texture.shape[2:]), np.float32)
-    texel = TILE / texture.shape[0]
-    levels = [texture]
-    size = None if footprint is None else np.broadcast_to(np.asarray(footprint, np.float32), shape).ravel()
-    for start in range(0, u.size, _BLOCK):
-        part = slice(start, start + _BLOCK)
-        at = (u[part], v[part])
-        if size is None:
-            out[part] = _bilinear(texture, *at)
-            continue
-        level = np.log2(np.maximum(size[part] / np.float32(texel), 1))
-        low, high = int(level.min()), int(np.ceil(level.max()))
-        while len(levels) <= high and levels[-1].shape[0] % 2 == 0:
-            levels.append(_halved(levels[-1]))
-        low, high = min(low, len(levels) - 1), min(high, len(levels) - 1)
-        value = _bilinear(levels[low], *at)
-        for index in range(low + 1, high + 1):
-            share = np.clip(level - (index - 1), 0, 1).reshape(-1, *(1,) * (texture.ndim - 2))
-            value += share * (_bilinear(levels[index], *at) - value)
-        out[part] = value
-    return out.reshape(*shape, *texture.shape[2:])
-
-
-def _halved(texture: Field) -> Field:
-    n = texture.shape[0] // 2
-    return np.asarray(texture.reshape(n, 2, n, 2, *texture.shape[2:]).mean((1, 3)), np.float32)
-
-
-def _bilinear(texture: Field, u: Field, v: Field) -> Field:
-    """Look up N places with wrap; texel centres are at (i + 0.5) texels, so that the levels of a pyramid agree."""
-    n = texture.shape[0]
-    x, y = u * np.float32(n / TILE) - np.float32(0.5), v * np.float32(n / TILE) - np.float32(0.5)
-    left, top = np.floor(x), np.floor(y)
-    x, y = x - left, y - top
-    x0, y0 = left.astype(np.int32) % n, top.astype(np.int32) % n
-    x1, y1 = (x0 + 1) % n, (y0 + 1) % n
-    flat = texture.reshape(n * n, -1)
-    a, b, c, d = (flat.take(row * n + column, 0) for row in (y0, y1) for column in (x0, x1))
-    x, y = x[:, None], y[:, None]
-    a += x * (b - a)
-    c += x * (d - c)
-    a += y * (c - a)
-    return np.asarray(a if texture.ndim == 3 else a[:, 0], np.float32)
-
-
-def _even(value: Field) -> Field:
-    """Scale to a mean of 1 per channel, in place, so that the colour asked for stays."""
-    n = value.shape[0]
-    flat = value.reshape(n, -1)
-    sums = np.ones(n, np.float32) @ flat
-    mean = sums.reshape(n, -1).mean(0, dtype=np.float64) / n
-    flat /= np.tile(mean, n).astype(np.float32)
-    return value
-
-
-def _wood(rng: np.random.Generator, n: int) -> Field:
+def _wood(rng: np.random.Generator, n: int) -> Pyramid:
     """Boards along x, sawn lengthwise from logs: rings round a pith that runs askew to the board."""
     place = (np.arange(n, dtype=np.float32) + np.float32(0.5)) * np.float32(TILE / n)
     width = TILE / BOARDS
-    bend = noise(rng, n, 2.2, 2.5, stretch=4, grid=512)
-    fibre = noise(rng, n, 1.3, 40, stretch=14)
-    pores = noise(rng, n, 2.0, 200, stretch=22, grid=2048)
-    tone = noise(rng, n, 1.5, 3, stretch=8, grid=512)
+    bend = Waves(n, (1, spectrum(rng, 2.2, 2.5, stretch=4, grid=512)))
+    fibre = Waves(n, (1, spectrum(rng, 1.3, 40, stretch=14)))
+    pores = Waves(n, (1, spectrum(rng, 2.0, 200, stretch=22, grid=2048)))
+    tone = Waves(n, (1, spectrum(rng, 1.5, 3, stretch=8, grid=512)))
     late = rng.uniform(0.45, 1, 64).astype(np.float32)
-    out = np.empty((n, n, 3), np.float32)
-    for board in range(BOARDS):
-        rows = np.flatnonzero((place >= board * width) & (place < (board + 1) * width))
-        y = (place[rows] - np.float32((board + 0.5) * width))[:, None]
-        # Two planks to a row; which one, how far from its butt joint, and how far to the next.
-        cuts = ((rng.uniform() + np.array([0.0, rng.uniform(0.4, 0.6)])) * TILE % TILE).astype(np.float32)[:, None]
-        since = (place - cuts) % np.float32(TILE)
-        plank, along, until = since.argmin(0), since.min(0), ((cuts - place) % np.float32(TILE)).min(0)
-        askew = rng.choice([-1, 1], 2) * rng.uniform(0.14, 0.3, 2)
-        pith = np.where(rng.random(2) < 0.35, askew, rng.normal(0, 0.02, 2))
-        deep, lean = rng.uniform(0.02, 0.07, 2), rng.uniform(0.015, 0.06, 2) * rng.choice([-1, 1], 2)
-        ring, shade = rng.uniform(0.006, 0.0095, 2), np.clip(rng.normal(0, 0.035, 2), -0.07, 0.07)
-        hue = np.clip(rng.normal(0, 0.007, 2), -0.014, 0.014)
-        parts = [part.astype(np.float32)[plank] for part in (pith, deep, lean, ring, shade, hue)]
-        # No two planks show the same stretch of noise.
-        columns = (np.arange(n) + rng.integers(0, 1024, 2)[plank] * n // 1024) % n
-        down = (rows + int(rng.integers(0, 1024)) * n // 1024)[:, None] % n
-        depth = parts[1] + parts[2] * along + np.float32(0.016) * bend[down, columns]
-        fine = fibre[down, columns]
-        phase = (np.hypot(y - parts[0], depth) + np.float32(0.0009) * fine) / parts[3]
-        value = 1 + parts[4] + np.float32(0.02) * tone[down, columns] + np.float32(0.02) * fine
-        if rng.random() < 0.2:
-            _knot(value, phase, np.where(plank == 0, along, np.float32(9)), y, rng)
-        turn = np.floor(phase)
-        part = phase - turn
-        value *= 1 - np.float32(0.18) * part**2 * np.clip((1 - part) * 6, 0, 1) * late[turn.astype(np.int32) % 64]
-        open_ = np.clip(pores[down, columns] - np.float32(1.2), 0, 2)
-        value *= 1 - np.float32(0.11) * open_ * (1 - np.float32(0.6) * part)
-        edge = np.minimum(np.float32(width / 2) - np.abs(y), np.minimum(along, until))
-        value *= 1 - np.float32(0.6) * np.exp(-((edge / np.float32(0.0011)) ** 2))
-        # Darker wood is also redder.
-        redder = value ** np.float32(0.18)
-        out[rows, :, 0] = value / redder * (1 + parts[5])
-        out[rows, :, 1] = value
-        out[rows, :, 2] = value * redder * (1 - parts[5])
-    return out
+    boards = [_planks(rng, place, width, board) for board in range(BOARDS)]
+    which = np.minimum(place / np.float32(width), BOARDS - 1).astype(int)
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        for board in range(which[top], which[bottom - 1] + 1):
+            rows = top + np.flatnonzero(which[top:bottom] == board)
+            planks, columns, down = boards[board]
+            start = (int(rows[0]) + down) % n
+            bent, fine, open_, toned = (waves.rows(start, start + rows.size) for waves in (bend, fibre, pores, tone))
+            y = place[rows] - np.float32((board + 0.5) * width)
+            red, green, blue = (plane[rows[0] - top : rows[-1] + 1 - top] for plane in out)
+            finishes.board(
+                bent, fine, open_, toned, columns, y, planks, late, np.float32(width), red, green, blue
+            )  # fmt: skip
+
+    return filled(3, n, work)
 
 
-def _knot(value: Field, phase: Field, along: Field, y: Field, rng: np.random.Generator) -> None:
-    """A branch cut across, on one of a row's planks: the grain flows round it, and it is darker."""
-    x0, y0, size = rng.uniform(0.2, 0.5), rng.uniform(-0.04, 0.04), rng.uniform(0.006, 0.011)
-    far = ((along - np.float32(x0)) / np.float32(2.2)) ** 2 + (y - np.float32(y0)) ** 2
-    far *= (1 + np.float32(4) * (value - 1)) / np.float32(size**2)
-    phase += np.float32(5) * np.exp(far / np.float32(-4))
-    value *= 1 - np.float32(0.3) * np.exp(-(far * far)) - np.float32(0.06) * np.exp(far / np.float32(-5))
+def _planks(rng: np.random.Generator, place: Field, width: float, board: int) -> tuple[Field, NDArray[np.int64], int]:
+    """Return what `finishes.board` wants of a board's two planks, and how far down noise is read."""
+    n = place.size
+    # Which plank, how far from its butt joint, and how far to the next.
+    cuts = ((rng.uniform() + np.array([0.0, rng.uniform(0.4, 0.6)])) * TILE % TILE).astype(np.float32)[:, None]
+    since = (place - cuts) % np.float32(TILE)
+    plank, along, until = since.argmin(0), since.min(0), ((cuts - place) % np.float32(TILE)).min(0)
+    askew = rng.choice([-1, 1], 2) * rng.uniform(0.14, 0.3, 2)
+    pith = np.where(rng.random(2) < 0.35, askew, rng.normal(0, 0.02, 2))
+    deep, lean = rng.uniform(0.02, 0.07, 2), rng.uniform(0.015, 0.06, 2) * rng.choice([-1, 1], 2)
+    ring, shade = rng.uniform(0.006, 0.0095, 2), np.clip(rng.normal(0, 0.035, 2), -0.07, 0.07)
+    hue = np.clip(rng.normal(0, 0.007, 2), -0.014, 0.014)
+    # No two planks show the same stretch of noise.
+    columns = (np.arange(n) + rng.integers(0, 1024, 2)[plank] * n // 1024) % n
+    down = int(rng.integers(0, 1024)) * n // 1024
+    knot = np.array([[0.0], [0.0], [1.0], [0.0]])
+    if rng.random() < 0.2:
+        knot = np.array([[rng.uniform(0.2, 0.5)], [rng.uniform(-0.04, 0.04)], [rng.uniform(0.006, 0.011)], [1.0]])
+    knots = knot * [[1.0], [1.0], [1.0], [0.0]] + [[0.0], [0.0], [0.0], [1.0]] * knot * (plank == 0)
+    own = np.stack([pith, deep, lean, ring, shade, hue])[:, plank]
+    return np.concatenate([own, along[None], until[None], knots]).astype(np.float32), columns, down
 
 
-def _plaster(rng: np.random.Generator, n: int) -> Field:
+def _plaster(rng: np.random.Generator, n: int) -> Pyramid:
     """Strokes of a trowel in three directions, lit from above on the left (v runs up), and fine grain."""
     half = n // 2
-    soft = np.float32(0.013) * noise(rng, half, 1.8, 2, grid=512)
+    broad = spectrum(rng, 1.8, 2, grid=512, shift=-0.5 / n)
+    soft = np.zeros((1, half, half), np.float32)
     first = rng.uniform(0, np.pi)
     for third in range(3):
-        where = smoothstep(noise(rng, half, 2.4, 4, grid=256), -0.4, 0.8)
+        where = Waves(half, (1, spectrum(rng, 2.4, 4, grid=256)))
         angle = float(first + (third + rng.uniform(-0.25, 0.25)) * np.pi / 3)
-        soft += np.float32(0.011) * where * noise(rng, half, 1.8, 16, stretch=3.5, angle=angle, light_angle=2.2)
-    value = upsample_tile(soft, n)
-    value = value + np.float32(0.006) * noise(rng, n, 1.6, 70, light_angle=2.2)
-    value += np.float32(0.008) * noise(rng, n, 1.0, 200, light_angle=2.2, grid=2048)
-    value += 1
-    return np.asarray(value, np.float32)
+        strokes = Waves(half, (1, spectrum(rng, 1.8, 16, stretch=3.5, angle=angle, light_angle=2.2)))
+
+        def stroke(top: int, bottom: int, where: Waves = where, strokes: Waves = strokes) -> None:
+            finishes.add_strokes(where.rows(top, bottom), strokes.rows(top, bottom), soft[0, top:bottom])
+
+        by_rows(half, stroke)
+    grain = spectrum(rng, 1.6, 70, light_angle=2.2)
+    fine = spectrum(rng, 1.0, 200, light_angle=2.2, grid=2048)
+    even = Waves(n, (0.013, broad), (0.006, grain), (0.008, fine))
+    return filled(1, n, lambda top, bottom, out: finishes.plaster(even.rows(top, bottom), soft, top, out[0]))
 
 
-def _sand(rng: np.random.Generator, n: int) -> Field:
+def _sand(rng: np.random.Generator, n: int) -> Pyramid:
     """Grains, clumps of them, and a few dark ones."""
-    grain = noise(rng, n, 1.5, 420, grid=2048)
-    value = upsample_tile(1 + np.float32(0.013) * noise(rng, n // 2, 1.4, 3, grid=512), n)
-    value = value + np.float32(0.045) * grain
-    value += np.float32(0.016) * noise(rng, n, 2.5, 130)
-    value -= np.float32(0.24) * np.clip(noise(rng, n, 2.5, 330, grid=2048) - np.float32(2.5), 0, 1)
-    return value
+    grain = spectrum(rng, 1.5, 420, grid=2048)
+    clouds = spectrum(rng, 1.4, 3, grid=512, shift=-0.5 / n)
+    clumps = spectrum(rng, 2.5, 130)
+    even = Waves(n, (0.045, grain), (0.013, clouds), (0.016, clumps))
+    dark = Waves(n, (1, spectrum(rng, 2.5, 330, grid=2048)))
+    return filled(1, n, lambda top, bottom, out: finishes.sand(even.rows(top, bottom), dark.rows(top, bottom), out[0]))
 
 
-def _cloth(rng: np.random.Generator, n: int) -> Field:
+def _cloth(rng: np.random.Generator, n: int) -> Pyramid:
     """Plain weave: threads over and under in turn, whose path and tone vary along them (slubs)."""
-    place = (np.arange(n, dtype=np.float32) + np.float32(0.5)) * np.float32(np.pi * THREADS / n)
-    slubs, sines, cosines = [], [], []
+    slubs, sways = [], []
     for angle in (0.0, np.pi / 2):
-        slubs.append(noise(rng, n, 2.0, 110, stretch=14, angle=angle))
-        sway = upsample_tile(noise(rng, n // 4, 2.0, 6, stretch=2, angle=angle, grid=256), n)
-        phase = (place[:, None] if angle == 0 else place[None]) + np.float32(0.7) * sway
-        sines.append(np.sin(phase))
-        cosines.append(np.cos(phase))
-    over = smoothstep(cosines[0] * cosines[1], -0.5, 0.5)
-    threads = [sine * sine + np.float32(0.4) * slub for sine, slub in zip(sines, slubs, strict=True)]
-    value = threads[1] + over * (threads[0] - threads[1])
-    value += np.float32(0.15) * np.abs(sines[0] * sines[1]) + np.float32(0.08) * (slubs[0] + slubs[1])
-    value *= np.float32(0.05)
-    value += upsample_tile(1 + np.float32(0.006) * noise(rng, n // 4, 1.4, 3, grid=256), n)
-    return np.asarray(value, np.float32)
+        slubs.append(Waves(n, (1, spectrum(rng, 2.0, 110, stretch=14, angle=angle))))
+        sway = noise(rng, n // 4, 2.0, 6, stretch=2, angle=angle, grid=256)
+        sways.append(np.float32(0.7 / np.pi) * sway)
+    soft = np.stack([*sways, 1 + np.float32(0.006) * noise(rng, n // 4, 1.4, 3, grid=256)])
+    threads = np.float32(THREADS)
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        finishes.cloth(slubs[0].rows(top, bottom), slubs[1].rows(top, bottom), soft, threads, top, out[0])
+
+    return filled(1, n, work)

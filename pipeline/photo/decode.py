@@ -16,6 +16,7 @@ from PIL import (
 )
 
 from pipeline.colour.spaces import srgb_profile
+from pipeline.core.codes import codes_of
 from pipeline.core.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable, OutOfMemory, Rejected
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Limits
@@ -99,7 +100,7 @@ def _photo(picture: ImageFile.ImageFile, kind: str, limits: Limits) -> Photo:
     # the header may have named another size than the pixels turned out to have
     _check_size(upright.size, limits)
     colour, alpha = _split_alpha(upright)
-    rgb = np.array(_to_srgb(colour, picture.info.get("icc_profile")), dtype=np.uint8)
+    rgb = codes_of(_to_srgb(colour, picture.info.get("icc_profile")))
     xmp = picture.info.get("xmp")
     mark = read_digital_source_type(xmp) if isinstance(xmp, bytes | str) else None
     return Photo(rgb=rgb, alpha=alpha, format=kind, digital_source_type=mark)
@@ -182,7 +183,7 @@ def _to_srgb(picture: Image.Image, icc: object) -> Image.Image:
             converted = None
         if converted is not None:
             return converted
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:

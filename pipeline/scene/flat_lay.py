@@ -202,7 +202,7 @@ class FlatLay:
             # Leaves on one side of the stem lie over those on the other.
             low, high = Fronds(0.024, leaves[::2]), Fronds(0.04, (leaves[0], *leaves[1::2]))
             x, y = (np.ascontiguousarray(axis).ravel() for axis in np.broadcast_arrays(self._x, self._y))
-            if not any((one._holds(x, y).reshape(self._kept.shape) & self._kept).any() for one in (low, high)):
+            if not any(((one.leaf_at(x, y).reshape(self._kept.shape) >= 0) & self._kept).any() for one in (low, high)):
                 self.parts += [Part(one, len(self._layout.colours) - 1, "prop") for one in (low, high)]
                 return
 

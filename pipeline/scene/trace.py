@@ -1,89 +1,76 @@
 """What the camera sees of a layout, pixel by pixel: which part, how far, which way it faces. Exact at any size."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field, Triple
+from pipeline.kernels.tracing.rays import FACES as FACES
+from pipeline.scene.coverage import Coverage, coverage
 from pipeline.scene.layout import Layout
 
-#: Faces of one solid, so that part × FACES + face tells every surface apart.
-FACES = 8
+#: How far away is what meets nothing.
+NOWHERE = np.float32(50)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Geometry:
     """One picture's worth of surfaces."""
 
+    #: What was traced; its colours and lights have no part in it.
+    layout: Layout
     #: H×W uint16: part index × FACES + face.
     surface: NDArray[np.uint16]
     #: H×W float32 canvas heights along the view axis.
     depth: Field
-    #: World places, three times H×W.
-    point: Triple
 
     @property
     def part(self) -> NDArray[np.uint16]:
         """H×W part indices."""
         return self.surface // FACES
 
-    def normals(self, layout: Layout) -> Triple:
-        """Return unit normals, three times H×W float32, turned towards the camera where they look away from it."""
-        shape = self.depth.shape
-        out = tuple(np.zeros(shape, np.float32) for _ in range(3))
+    @property
+    def point(self) -> Triple:
+        """World places, three times H×W, worked out anew at each call."""
+        return self.points(slice(None), slice(None))
+
+    def points(self, rows: slice, columns: slice) -> Triple:
+        """Return the world places of a window, three times h×w float32."""
+        height, width = self.depth.shape
+        across, down, _ = self.layout.rays(width, height)
+        camera, depth = self.layout.camera, self.depth[rows, columns]
+        return camera[0] + across[:, columns] * depth, camera[1] + down[rows] * depth, camera[2] - depth
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """How much of each edge pixel the surfaces about it cover; traced at the first call."""
+        return coverage(self.layout, self.surface)
+
+    def normals(self) -> Field:
+        """Return unit normals, 3×H×W float32, turned towards the camera where they look away from it."""
+        out = np.zeros((3, *self.depth.shape), np.float32)
         part = self.part
-        for index, thing in enumerate(layout.parts):
+        for index, thing in enumerate(self.layout.parts):
             rows, columns = window_of(part == index)
             where = part[rows, columns] == index
             if not where.any():
                 continue
-            at = tuple(axis[rows, columns][where] for axis in self.point)
+            at = tuple(axis[where] for axis in self.points(rows, columns))
             face = (self.surface[rows, columns][where] % FACES).astype(np.uint8)
             for axis, value in zip(out, thing.solid.normal((at[0], at[1], at[2]), face), strict=True):
                 axis[rows, columns][where] = value
-        return out[0], out[1], out[2]
+        return out
 
 
 def trace(layout: Layout, width: int, height: int) -> Geometry:
     """Follow one ray through the centre of each pixel of a width×height picture; what meets nothing is 50 away."""
-    way = layout.rays(width, height)
-    camera = layout.camera
-    depth = np.full((height, width), np.inf, np.float32)
-    surface = np.zeros((height, width), np.uint16)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for index, part in enumerate(layout.parts):
-            rows, columns = _seen(layout, index, width, height)
-            if rows.stop <= rows.start or columns.stop <= columns.start:
-                continue
-            window = (way[0][:, columns], way[1][rows], way[2])
-            t, face = part.solid.meet(camera, window)
-            old = depth[rows, columns]
-            nearer = t < old
-            np.copyto(old, t, where=nearer)
-            ids = (index * FACES + face).astype(np.uint16)
-            np.copyto(surface[rows, columns], np.broadcast_to(ids, old.shape), where=nearer)
-    depth = np.where(np.isfinite(depth), depth, np.float32(50))
-    point = (camera[0] + way[0] * depth, camera[1] + way[1] * depth, camera[2] - depth)
-    return Geometry(surface, depth, point)
-
-
-def _seen(layout: Layout, index: int, width: int, height: int) -> tuple[slice, slice]:
-    """Return the rows and columns that a part can be seen in."""
-    bounds = layout.parts[index].solid.bounds
-    if bounds is None:
-        return slice(0, height), slice(0, width)
-    front = min(bounds[5], 1.9)
-    x = np.array([bounds[0], bounds[3]] * 4, np.float32)
-    y = np.repeat(np.array([bounds[1], bounds[4]], np.float32), 4)
-    z = np.array([bounds[2], bounds[2], front, front] * 2, np.float32)
-    px, py = layout.project((x, y, z))
-    px = px * np.float32(width / layout.aspect)
-    py = py * np.float32(height)
-    return (
-        slice(max(0, int(py.min()) - 2), min(height, max(0, int(py.max()) + 3))),
-        slice(max(0, int(px.min()) - 2), min(width, max(0, int(px.max()) + 3))),
-    )
+    across, down, _ = layout.rays(width, height)
+    surface, depth = follow([part.solid for part in layout.parts], layout.camera, across[0], down[:, 0])
+    np.minimum(depth, NOWHERE, out=depth)
+    return Geometry(layout, surface, depth)
 
 
 def window_of(mask: NDArray[np.bool_]) -> tuple[slice, slice]:

@@ -27,7 +27,7 @@ from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight, conditions, first_light
 from pipeline.light.relight import picture, tone_mapped
 from pipeline.light.upsample import upsample_within_surfaces
-from pipeline.materials.albedo import albedo, draw, smoothed
+from pipeline.materials.albedo import albedo, draw
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import trace
 from scripts.studio.figures import (
@@ -168,7 +168,8 @@ def sharp_row(number: int, folder: Path, generator: Generator | None) -> dict[st
             radiance,
             flat * upsample_within_surfaces(light.light, first.geometry.surface, geometry.surface),
         )
-        row[name] = gradient_energy(linear_to_srgb(tone_mapped(smoothed(layout, geometry, linear) * gain)))
+        geometry.coverage.smooth(linear)
+        row[name] = gradient_energy(linear_to_srgb(tone_mapped(linear * gain)))
     return row
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans, vq
 
-from pipeline.colour.spaces import delta_e00, hex_to_rgb, linear_to_srgb, srgb_to_lab
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.spaces import lab_to_srgb, rgb_to_hex
+from pipeline.colour.notation import rgb_to_hex
+from pipeline.colour.spaces import lab_to_srgb
 from pipeline.core.spec import Mood, Preset, Scene, SceneKind, Spec
 from service.catalogue.catalogue import load_catalogue
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.core.networks import Conditions
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import conditions
-from pipeline.materials.albedo import albedo, smoothed
+from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import trace
@@ -66,8 +66,9 @@ def make_truths(out: Path, threads: int) -> None:
         layout = composed(tasks[number])
         width, height = within(SHARP, tasks[number])
         geometry = trace(layout, width, height)
-        flat = smoothed(layout, geometry, albedo(layout, geometry, finished=False))
-        normals = np.stack(geometry.normals(layout), -1)
+        flat = albedo(layout, geometry, finished=False)
+        geometry.coverage.smooth(flat)
+        normals = np.stack(geometry.normals(), -1)
         found = tracer.picture(layout, width, height, albedo=flat, normals=normals)
         _write(path, {"truth": found.astype(np.float16)})
         print(f"sharp {number}, {time.monotonic() - began:.0f} s", flush=True)

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from pipeline.colour.spaces import parse_colour
+from pipeline.colour.notation import parse_colour
 from service.catalogue.catalogue import Catalogue
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as validated
 
-from pipeline.colour.spaces import hex_to_rgb
+from pipeline.colour.notation import hex_to_rgb
 from pipeline.core.spec import Mood, Preset, Rule, Scene
 
 Record = TypeVar("Record", Scene, Mood, Preset)

@@ -230,6 +230,16 @@ def thumbnails() -> None:
 
 
 @main.command()
+def kernels() -> None:
+    """Compile the kernels ahead, for this processor; only where code or processor have changed since the last time."""
+    from service.worker.kernels import compile_kernels
+
+    settings = settings_from()
+    made = compile_kernels(settings, lambda line: click.echo(line, err=True))
+    click.echo(f"kernels: {'ready' if made else 'up to date'}")
+
+
+@main.command()
 @home_option
 @click.option("--no-networks", is_flag=True, help="Skip loading the networks, which takes seconds.")
 def doctor(home: Path | None, no_networks: bool) -> None:
@@ -243,7 +253,7 @@ def doctor(home: Path | None, no_networks: bool) -> None:
 @click.argument("name", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def bench(name: str | None, arguments: tuple[str, ...]) -> None:
-    """Run a benchmark of the checkout: `backdrop bench stages --help`."""
+    """Run a benchmark of the checkout: `backdrop bench swaps --help`."""
     folder = Path(__file__).resolve().parents[2] / "benchmarks"
     # Beside each lie modules that it alone imports.
     rooms = [folder / room for room in ("picture", "speed", "robustness")]

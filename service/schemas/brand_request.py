@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.colour.spaces import parse_colour
+from pipeline.colour.notation import parse_colour
 from service.accounts.brands import Profile, SeedPolicy
 from service.catalogue.catalogue import Catalogue
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline.colour.spaces import parse_colour
+from pipeline.colour.notation import parse_colour
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Spec
 from pipeline.cutout.cache import Cache

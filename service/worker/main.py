@@ -30,7 +30,7 @@ from service.storage.registry import ObjectRegistry
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
 from service.worker.c2pa import CredentialsInvalid, open_credentials
-from service.worker.networks import open_networks
+from service.worker.networks import open_for_jobs
 from service.worker.run import JobRunner
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def _arm_watchdog(seconds: float | None) -> None:
         faulthandler.dump_traceback_later(seconds, exit=True)
 
 
-def serve(settings: Settings, load: Callable[[Settings], Networks] = open_networks) -> int:
+def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jobs) -> int:
     """Run until SIGTERM or SIGINT; returns the exit status. `load` gives the networks."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

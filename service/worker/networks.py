@@ -1,14 +1,38 @@
-"""Loads the networks that the settings name."""
+"""Loads the networks that the settings name, and the kernels beside them."""
 
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from models.loading import load_networks
 from pipeline.core.networks import Networks
+from pipeline.kernels import cache
 from service.settings import Settings
+from service.worker.kernels import compile_kernels, use_kept_kernels, warm_up
+
+logger = logging.getLogger(__name__)
 
 
 def open_networks(settings: Settings) -> Networks:
-    """Return both networks, ready. Takes seconds; raises what models.loading raises."""
+    """Return the networks, ready, and load the kernels that are kept. Raises what models.loading raises."""
+    use_kept_kernels(settings)
+    with ThreadPoolExecutor(1) as pool:
+        kernels = pool.submit(cache.load_kept)
+        networks = _load(settings)
+        kernels.result()
+    return networks
+
+
+def open_for_jobs(settings: Settings) -> Networks:
+    """Return the networks as `open_networks` does, once no job will have to compile a kernel or be the first."""
+    networks = open_networks(settings)
+    if compile_kernels(settings, logger.info):
+        logger.info("the kernels are compiled")
+    warm_up(networks)
+    return networks
+
+
+def _load(settings: Settings) -> Networks:
     return load_networks(
         segmenter=settings.segmenter,
         weights=settings.weights,

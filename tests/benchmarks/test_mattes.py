@@ -68,17 +68,18 @@ def test_a_hole_that_half_is_filled_counts_as_half_open() -> None:
 def test_the_true_cut_out_has_no_halo_and_the_naive_one_has() -> None:
     rgb, truth = still_life(200, 240)
     source = photo(rgb)
-    exact = Cutout(true_colours(source, truth), truth, 1.0, ())
+    exact = Cutout(np.rint(true_colours(source, truth) * 255).astype(np.uint8), truth, 1.0, ())
     naive = np.dstack([np.rint(rgb * truth[..., None]), np.rint(truth * 255)]).astype(np.uint8)
     white, dark = (np.full((240, 200, 3), value, np.uint8) for value in (255, 20))
     found = halo(source, truth, exact, naive, [white, dark])
-    assert found["ours_soft"] == found["ours_band"] == 0
+    # a cut-out's colours are rounded to bytes
+    assert max(found["ours_soft"], found["ours_band"]) < 0.2
     assert found["plain_soft"] > 2
 
 
 def test_a_cut_out_that_shows_the_old_background_has_a_halo() -> None:
     rgb, truth = still_life(200, 240)
     source = photo(rgb)
-    stained = Cutout(rgb.astype(np.float32) / np.float32(255), truth, 1.0, ())
+    stained = Cutout(rgb, truth, 1.0, ())
     found = halo(source, truth, stained, np.dstack([rgb, np.rint(truth * 255).astype(np.uint8)]), [rgb * 0])
     assert found["ours_soft"] > 1

@@ -18,6 +18,7 @@ from benchmarks.picture.tables import cutout_tables, halo_tables, palette_tables
 from pipeline.compositing.composite import composite
 from pipeline.core.spec import Spec
 from pipeline.core.types import Placed, Rgb
+from pipeline.geometry.ray import Field
 from tests.support.still_life import Darkener, jpeg, networks, preset, spec, still_life
 
 
@@ -205,8 +206,8 @@ def test_before_encoding_the_product_is_the_placed_one(finished: Any) -> None:
 def test_a_product_that_is_one_code_off_before_encoding_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def off(placed: Placed, background: Rgb | None) -> Rgb:
-        return np.asarray(np.clip(composite(placed, background) + np.float32(1 / 255), 0, 1), np.float32)
+    def off(placed: Placed, background: Rgb | None, around: Field | None = None) -> Rgb:
+        return np.asarray(np.clip(composite(placed, background, around) + np.float32(1 / 255), 0, 1), np.float32)
 
     monkeypatch.setattr("pipeline.swap.composite", off)
     (tmp_path / "jar.jpg").write_bytes(jpeg(still_life(240, 300)[0]))

@@ -387,6 +387,16 @@ def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
     assert resolve_dtype("float16", "cpu") == "float16"
 
 
+def test_the_segmenters_that_ship_are_loaded_without_rembg_and_what_it_imports() -> None:
+    code = (
+        "import sys; from service.settings import Settings; from service.worker.networks import open_networks;"
+        "open_networks(Settings(segmenter='u2netp'));"
+        "print([m for m in ('rembg', 'pymatting', 'skimage') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_importing_the_models_loads_no_network_library() -> None:
     code = (
         "import models.segmenter, models.generator, models.loading, models.weights, models.device, pipeline.swap, sys;"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from pipeline.colour.spaces import delta_e00, hex_to_rgb, linear_to_srgb, srgb_to_lab
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
 from scripts.studio.figures import (
     best_gain,
     by_kind,

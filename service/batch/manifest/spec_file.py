@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from pipeline.colour.spaces import parse_colour
+from pipeline.colour.notation import parse_colour
 
 
 class OrderInvalid(ValueError):

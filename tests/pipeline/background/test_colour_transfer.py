@@ -15,7 +15,8 @@ from pipeline.background.colour_transfer import (
     more_shift,
     shifted,
 )
-from pipeline.colour.spaces import delta_e00, hex_to_rgb, lab_to_srgb, srgb_to_lab
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
 
 FREE = np.zeros((96, 96), np.float32)
 

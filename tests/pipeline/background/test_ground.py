@@ -17,7 +17,7 @@ SIDE = 96
 def ground(asked: Spec, *, cut: bool = False) -> Ground:
     rgb, alpha = still_life(SIDE, SIDE, cut=cut)
     colours = rgb.astype(np.float32) / np.float32(255)
-    cutout = Cutout(colours, alpha, 1.0, (), ("bottom",) if cut else ())
+    cutout = Cutout(rgb, alpha, 1.0, (), ("bottom",) if cut else ())
     rows, columns = np.nonzero(alpha > 0.5)
     box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
     placed = Placed(colours, alpha, box, 1.0)
@@ -36,18 +36,19 @@ def test_a_transparent_picture_has_no_ground() -> None:
 def test_white_is_shadowed_where_the_place_allows_it_and_the_foot_is_seen(shadow: bool, cut: bool) -> None:
     place = replace(preset((SIDE, SIDE), "white"), shadow=shadow)
     found = ground(spec(place=place), cut=cut)
-    shown = found.with_effects()
-    assert shown is not None
     assert found.picture is not None
     assert (found.picture == 1).all()
+    shown = found.with_effects()
+    assert shown is not None
     assert (shown.min() < 1) == (shadow and not cut)
     assert (found.tried, found.is_scene) == ([], False)
 
 
 def test_a_scene_is_darker_where_the_product_takes_its_light() -> None:
     found = ground(spec("sweep", place=preset((SIDE, SIDE))))
+    assert found.picture is not None
+    bare = found.picture.mean()
     shown = found.with_effects()
     assert shown is not None
-    assert found.picture is not None
-    assert shown.mean() < found.picture.mean()
+    assert shown.mean() < bare
     assert (len(found.tried), found.seed, found.cache_status, found.is_scene) == (1, 1, "computed", True)

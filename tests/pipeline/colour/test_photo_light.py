@@ -35,7 +35,7 @@ def bottle(
     alpha[40:210, 130:190] = 1
     rgb = linear_to_srgb((linear * white).astype(np.float32))
     whole = (rgb * 255 + 0.5).astype(np.uint8)
-    return Photo(whole, None, "png"), Cutout(rgb[30:220, 120:200], alpha[30:220, 120:200], 1.0, (), origin=(120, 30))
+    return Photo(whole, None, "png"), Cutout(whole[30:220, 120:200], alpha[30:220, 120:200], 1.0, (), origin=(120, 30))
 
 
 def test_a_warm_lamp_over_things_of_many_colours_is_found() -> None:
@@ -85,7 +85,7 @@ def test_a_neutral_usual_light_leaves_the_background_itself() -> None:
 @pytest.mark.parametrize("asked", [True, False])
 def test_the_background_follows_the_photos_tint_within_the_bound(asked: bool) -> None:
     ground = np.full((4, 4, 3), 0.6, np.float32)
-    out = matched(ground, replace(NEUTRAL, white=WARM), asked)
+    out = matched(ground.copy(), replace(NEUTRAL, white=WARM), asked)
     assert out[0, 0, 0] > out[0, 0, 2]
     assert 0.5 < delta_e00(srgb_to_lab(out), srgb_to_lab(ground)).max() <= MAX_TINT + 0.05
 
@@ -94,12 +94,12 @@ def test_exposure_moves_only_a_background_whose_colours_nobody_asked() -> None:
     ground = np.full((4, 4, 3), 0.5, np.float32)
     dark = replace(NEUTRAL, exposure=-2.0)
     assert matched(ground, dark, asked=True) is ground
-    stops = np.log2(srgb_to_linear(matched(ground, dark, asked=False)) / srgb_to_linear(ground))
+    stops = np.log2(srgb_to_linear(matched(ground.copy(), dark, asked=False)) / srgb_to_linear(ground))
     np.testing.assert_allclose(stops, -MAX_STOPS, atol=0.02)
 
 
 def test_black_and_white_stay_and_greys_stay_in_order() -> None:
     ramp = np.repeat(np.linspace(0, 1, 257, dtype=np.float32)[None, :, None], 3, 2)
-    out = matched(ramp, replace(NEUTRAL, white=WARM, exposure=2.0), asked=False)
+    out = matched(ramp.copy(), replace(NEUTRAL, white=WARM, exposure=2.0), asked=False)
     np.testing.assert_allclose(out[0, [0, -1]], ramp[0, [0, -1]], atol=1e-5)
     assert (np.diff(out[0], axis=0) > 0).all()

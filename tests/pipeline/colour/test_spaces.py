@@ -6,17 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageColor
 
-from pipeline.colour.spaces import (
-    delta_e00,
-    hex_to_rgb,
-    lab_to_srgb,
-    linear_to_srgb,
-    parse_colour,
-    rgb_to_hex,
-    srgb_profile,
-    srgb_to_lab,
-    srgb_to_linear,
-)
+from pipeline.colour.notation import hex_to_rgb, parse_colour, rgb_to_hex
+from pipeline.colour.spaces import delta_e00, lab_to_srgb, linear_to_srgb, srgb_profile, srgb_to_lab, srgb_to_linear
 
 #: Table 1 of Sharma, Wu and Dalal 2005: L, a, b of both colours, then their difference to four decimals.
 SHARMA = np.array(

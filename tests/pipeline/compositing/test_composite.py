@@ -19,7 +19,7 @@ def test_opaque_pixels_are_the_products_and_empty_ones_the_backgrounds_to_the_bi
     rng = np.random.default_rng(0)
     product, ground = rng.random((300, 20, 3), np.float32), rng.random((300, 20, 3), np.float32)
     alpha = (rng.random((300, 20)) > 0.5).astype(np.float32)
-    out = composite(Placed(product, alpha, (0, 0, 20, 300), 1), ground)
+    out = composite(Placed(product, alpha, (0, 0, 20, 300), 1), ground.copy())
     np.testing.assert_array_equal(out, np.where(alpha[..., None] == 1, product, ground))
 
 
@@ -34,6 +34,6 @@ def test_shade_takes_the_share_of_light_and_leaves_the_rest_alone() -> None:
     ground = np.full((300, 4, 3), 0.7354, np.float32)
     shadow = np.zeros((300, 4), np.float32)
     shadow[280:] = 0.5
-    out = apply_shadow(ground, shadow)
+    out = apply_shadow(ground.copy(), shadow)
     np.testing.assert_array_equal(out[:280], ground[:280])
     assert out[290, 0, 0] == pytest.approx(0.5371, abs=1e-3)  # a quarter of the light

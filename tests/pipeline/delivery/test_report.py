@@ -12,11 +12,12 @@ from PIL import Image
 from scipy.ndimage import minimum_filter
 
 from pipeline.colour.asked import AskedColours
+from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.palette import compare_palette, dominant_colours
-from pipeline.colour.spaces import delta_e00, hex_to_rgb, srgb_to_lab
+from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.spec import Format, Mood, Preset, Rule, Scene, Spec
 from pipeline.core.types import Cutout, Placed
-from pipeline.delivery.encode import encode
+from pipeline.delivery.encode import encode, to_8_bit
 from pipeline.delivery.report import inspect
 
 SIDE = 320
@@ -85,7 +86,9 @@ def report(
         spec=Spec(SCENE, MOOD, palette, preset, 1),
         placed=placed,
         background=canvas if preset.background != "transparent" else None,
-        cutout=Cutout(rgb=placed.rgb, alpha=placed.alpha, confidence=0.87654, warnings=("subject_touches_edge",)),
+        cutout=Cutout(
+            rgb=to_8_bit(placed.rgb), alpha=placed.alpha, confidence=0.87654, warnings=("subject_touches_edge",)
+        ),
         provenance={"seed": 1},
     )
 
@@ -105,7 +108,7 @@ def test_the_report_has_the_promised_keys_and_is_json() -> None:
 
 def test_with_the_photos_size_it_tells_where_the_product_was_and_where_it_is() -> None:
     placed = disc()
-    cutout = Cutout(rgb=placed.rgb, alpha=placed.alpha, confidence=1.0, warnings=(), origin=(320, 160))
+    cutout = Cutout(rgb=to_8_bit(placed.rgb), alpha=placed.alpha, confidence=1.0, warnings=(), origin=(320, 160))
     spec = Spec(SCENE, MOOD, (), PRESET, 1)
     data = encode(laid(painted("#336699"), placed), PRESET).data
 

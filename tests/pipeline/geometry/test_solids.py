@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Curtain, Dunes
+from pipeline.geometry.packing import meet
 from pipeline.geometry.panels import Opening, Panel, Sprig
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Recess, Sweep, Wall
@@ -60,17 +62,11 @@ SOLIDS: list[tuple[Solid, Holds]] = [
 @pytest.mark.parametrize(("solid", "holds"), SOLIDS, ids=lambda value: type(value).__name__)
 def test_a_camera_meets_a_solid_where_a_walk_along_the_ray_enters_it(solid: Solid, holds: Holds) -> None:
     camera = (np.float32(0.1), np.float32(0.55), np.float32(2.2))
-    way = (
-        np.linspace(-0.4, 0.4, 41, dtype=np.float32)[None],
-        np.linspace(0.2, -0.45, 37, dtype=np.float32)[:, None],
-        np.full((1, 1), -1, np.float32),
-    )
-    with np.errstate(all="ignore"):
-        t, _ = solid.meet(camera, way)  # type: ignore[arg-type]  # 0-d
-    t = np.broadcast_to(t, (37, 41))
+    across, down = np.linspace(-0.4, 0.4, 41, dtype=np.float32), np.linspace(0.2, -0.45, 37, dtype=np.float32)
+    _, t = follow([solid], camera, across, down)  # type: ignore[arg-type]  # 0-d
     reach = np.linspace(0.5, 4.5, 4001)
-    x = 0.1 + way[0][..., None] * reach
-    y = 0.55 + way[1][..., None] * reach
+    x = 0.1 + across[None, :, None] * reach
+    y = 0.55 + down[:, None, None] * reach
     inside = holds(x, y, np.broadcast_to(2.2 - reach, (1, 1, reach.size)))
     entered = np.where(inside.any(-1), reach[np.argmax(inside, -1)], np.inf)
     entered = np.broadcast_to(entered, t.shape)
@@ -90,8 +86,7 @@ def test_scattered_rays_end_on_the_surface_with_a_unit_normal_against_them(solid
     origin[1] = np.abs(origin[1]) + 0.6
     way = rng.uniform(-0.3, 0.3, (3, 4000)).astype(np.float32) + np.array([[0.05], [0.25], [-0.1]]) - origin
     way = (way / np.linalg.norm(way, axis=0)).astype(np.float32)
-    with np.errstate(all="ignore"):
-        t, face = solid.meet((origin[0], origin[1], origin[2]), (way[0], way[1], way[2]))
+    t, face = meet(solid.packed, (origin[0], origin[1], origin[2]), (way[0], way[1], way[2]))
     hit = np.isfinite(t)
     assert hit.sum() > 200
     point = origin[:, hit] + t[hit] * way[:, hit]
@@ -111,41 +106,28 @@ def test_a_recess_is_seen_through_the_opening_of_its_wall_and_nowhere_else() -> 
     opening = Opening(0.0, 0.0, 0.3, 0.8)
     wall, recess = Wall(-0.5, opening), Recess(-0.5, opening, 0.2)
     camera = (np.float32(0), np.float32(0.4), np.float32(2.2))
-    way = (
-        np.linspace(-0.3, 0.3, 61, dtype=np.float32)[None],
-        np.linspace(0.25, -0.14, 55, dtype=np.float32)[:, None],
-        np.full((1, 1), -1, np.float32),
-    )
-    with np.errstate(all="ignore"):
-        on_wall = np.isfinite(wall.meet(camera, way)[0])  # type: ignore[arg-type]  # 0-d
-        depth, face = recess.meet(camera, way)  # type: ignore[arg-type]  # 0-d
+    across, down = np.linspace(-0.3, 0.3, 61, dtype=np.float32), np.linspace(0.25, -0.14, 55, dtype=np.float32)
+    on_wall = np.isfinite(follow([wall], camera, across, down)[1])  # type: ignore[arg-type]  # 0-d
+    face, depth = follow([recess], camera, across, down)  # type: ignore[arg-type]  # 0-d
     inside = np.isfinite(depth)
     assert (on_wall ^ inside).all()
     assert depth[inside].min() > 2.7 - 1e-3
     assert depth[inside].max() < 2.9 + 1e-3
-    assert set(np.unique(np.broadcast_to(face, depth.shape)[inside])) >= {0, 1}
+    assert set(np.unique(face[inside])) >= {0, 1}
 
 
 def test_cloth_is_met_on_its_folds() -> None:
     curtain = Curtain(-0.9, ((0.03, 3.0, 0.3), (0.015, 1.3, 2.0)))
     camera = (np.float32(0), np.float32(0.4), np.float32(2.2))
-    way = (
-        np.linspace(-0.25, 0.25, 200, dtype=np.float32)[None],
-        np.zeros((1, 1), np.float32),
-        np.full((1, 1), -1, np.float32),
-    )
-    depth, _ = curtain.meet(camera, way)  # type: ignore[arg-type]  # 0-d
-    x = way[0] * depth
+    across = np.linspace(-0.25, 0.25, 200, dtype=np.float32)
+    depth = curtain.depths(camera, across)  # type: ignore[arg-type]  # 0-d
+    x = across * depth
     np.testing.assert_allclose(2.2 - depth, -0.9 + curtain.relief(x)[0], atol=2e-3)
 
 
 def test_a_leaf_is_as_wide_as_its_polygon() -> None:
     sprig = Sprig(0.0, (((-0.1, 0.0), (0.1, 0.0), (0.1, 0.4), (-0.1, 0.4)),))
-    way = (
-        np.linspace(-0.1, 0.1, 401, dtype=np.float32)[None],
-        np.zeros((1, 1), np.float32),
-        np.full((1, 1), -1, np.float32),
-    )
-    with np.errstate(all="ignore"):
-        t, _ = sprig.meet((np.float32(0), np.float32(0.2), np.float32(2.0)), way)  # type: ignore[arg-type]  # 0-d
+    across, down = np.linspace(-0.1, 0.1, 401, dtype=np.float32), np.zeros(1, np.float32)
+    camera = (np.float32(0), np.float32(0.2), np.float32(2.0))
+    _, t = follow([sprig], camera, across, down)  # type: ignore[arg-type]  # 0-d
     assert np.isfinite(t).mean() == pytest.approx(0.5, abs=0.01)

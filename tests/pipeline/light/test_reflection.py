@@ -32,7 +32,7 @@ def box_on(layout: Layout, rise: float = 0.0) -> Placed:
 def reflected(background: Rgb, placed: Placed, layout: Layout) -> Rgb:
     image = mirror_image(placed, layout)
     assert image is not None
-    return image.on(background)
+    return image.on(background.copy())
 
 
 GREY = np.full((SIDE, SIDE, 3), 0.4, np.float32)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from pipeline.colour.spaces import delta_e00, hex_to_rgb, linear_to_srgb, srgb_to_lab
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
 from pipeline.core.spec import SceneKind
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import SHOULDER, exposed, picture, tone_mapped
-from pipeline.materials.albedo import albedo, smoothed
+from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
 from pipeline.scene.trace import trace
 from tests.pipeline.scene.test_layout import KINDS, SIX
@@ -42,7 +43,8 @@ def test_edges_are_covered_in_proportion() -> None:
     geometry = trace(layout, 120, 120)
     fine = trace(layout, 960, 960)
     flat = albedo(layout, fine, finished=False).reshape(120, 8, 120, 8, 3).mean((1, 3))
-    smooth = smoothed(layout, geometry, albedo(layout, geometry, finished=False))
+    smooth = albedo(layout, geometry, finished=False)
+    geometry.coverage.smooth(smooth)
     stairs = albedo(layout, geometry, finished=False)
     assert np.abs(smooth - flat).mean() < 0.35 * np.abs(stairs - flat).mean()
 

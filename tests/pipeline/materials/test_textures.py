@@ -8,19 +8,33 @@ import pytest
 
 from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
-from pipeline.materials.noise import TILE, noise, upsample_tile
-from pipeline.materials.textures import mapped, swatch
+from pipeline.materials.noise import TILE, Waves, noise, spectrum
+from pipeline.materials.pyramid import Pyramid
+from pipeline.materials.textures import swatch
 
 TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish != "plain"]
 STONE: list[Finish] = ["marble", "terrazzo"]
 
 
 @cache
+def sampled(finish: Finish, n: int = 512, seed: int = 1, *, dark: bool = False) -> Pyramid:
+    pyramid = swatch(finish, np.random.default_rng(seed), n, dark=dark)
+    assert pyramid is not None
+    return pyramid
+
+
 def made(finish: Finish, n: int = 512, seed: int = 1, *, dark: bool = False) -> Field:
-    texture = swatch(finish, np.random.default_rng(seed), n, dark=dark)
-    assert texture is not None
-    texture.flags.writeable = False
-    return texture
+    """Return the swatch's n×n×channels texels."""
+    return np.stack(sampled(finish, n, seed, dark=dark).texture, -1)
+
+
+def mapped(pyramid: Pyramid, u: Field, v: Field, footprint: Field | float) -> Field:
+    """Return N×3 factors at N places for pixels of `footprint` canvas heights."""
+    out = np.ones((1, u.size, 3), np.float32)
+    depth = np.broadcast_to(np.asarray(footprint, np.float32), u.shape)[None]
+    pyramid.multiply(out, np.zeros((1, u.size), np.uint16), 0, (u[None], v[None]), 0, np.ascontiguousarray(depth), 1.0)
+    factors: Field = out[0]
+    return factors
 
 
 def halved(texture: Field, times: int) -> Field:
@@ -37,7 +51,7 @@ def test_plain_has_no_texture() -> None:
 @pytest.mark.parametrize("finish", TEXTURED)
 def test_a_swatch_is_one_factor_or_three_a_texel(finish: Finish) -> None:
     texture = made(finish)
-    assert texture.shape in {(512, 512), (512, 512, 3)}
+    assert texture.shape in {(512, 512, 1), (512, 512, 3)}
     assert texture.dtype == np.float32
     assert np.isfinite(texture).all()
     assert texture.min() > 0
@@ -81,7 +95,7 @@ def test_a_swatch_tiles(finish: Finish) -> None:
 def test_the_same_seed_makes_the_same_swatch_and_another_another(finish: Finish) -> None:
     again = swatch(finish, np.random.default_rng(1), 512)
     assert again is not None
-    assert np.array_equal(made(finish), again)
+    assert np.array_equal(made(finish), np.stack(again.texture, -1))
     assert not np.allclose(made(finish), made(finish, seed=2), atol=0.005)
 
 
@@ -116,54 +130,61 @@ def test_noise_is_drawn_out_along_its_angle() -> None:
     assert np.abs(np.diff(field, axis=1)).mean() < 0.4 * np.abs(np.diff(field, axis=0)).mean()
 
 
-def test_a_tile_enlarged_still_tiles() -> None:
-    field = upsample_tile(noise(np.random.default_rng(2), 64, 2, 4, grid=64), 256)
-    assert np.abs(field[0] - field[-1]).max() < 2 * np.abs(np.diff(field, axis=0)).max()
+def test_rows_of_noise_are_the_same_in_any_strip_and_beyond_the_tile() -> None:
+    waves = Waves(64, (1.0, spectrum(np.random.default_rng(2), 2, 4, grid=64)))
+    whole = waves.rows(0, 64)
+    np.testing.assert_array_equal(waves.rows(10, 13), whole[10:13])
+    np.testing.assert_array_equal(waves.rows(-2, 3), np.roll(whole, 2, 0)[:5])
+    np.testing.assert_array_equal(waves.rows(60, 70), np.roll(whole, 4, 0)[:10])
+
+
+def test_a_sum_of_noises_is_their_weighted_sum() -> None:
+    one, other = (spectrum(np.random.default_rng(seed), 2, 4, grid=grid) for seed, grid in ((1, 64), (2, 128)))
+    whole = Waves(64, (0.3, one), (0.2, other)).rows(0, 64)
+    parts = [Waves(64, (1.0, part)).rows(0, 64) for part in (one, other)]
+    np.testing.assert_allclose(whole, np.float32(0.3) * parts[0] + np.float32(0.2) * parts[1], atol=1e-5)
+
+
+def test_shifted_noise_is_the_same_noise_elsewhere() -> None:
+    still, shifted = (noise(np.random.default_rng(2), 64, 2, 4, grid=64, shift=shift) for shift in (0.0, 3 / 64))
+    np.testing.assert_allclose(shifted, np.roll(still, (-3, -3), (0, 1)), atol=1e-5)
+
+
+def test_the_generator_goes_on_as_if_it_had_made_the_draws_itself() -> None:
+    one, other = np.random.default_rng(4), np.random.default_rng(4)
+    # One word of a pair is left over.
+    one.standard_normal(1, dtype=np.float32)
+    other.standard_normal(1, dtype=np.float32)
+    spectrum(one, 2, grid=64)
+    other.standard_normal(64 * 64, dtype=np.float32)
+    assert np.array_equal(one.integers(0, 99, 5), other.integers(0, 99, 5))
+    assert one.uniform() == other.uniform()
 
 
 def test_texels_are_read_at_their_centres_and_again_a_tile_further() -> None:
-    texture = np.random.default_rng(1).random((32, 32)).astype(np.float32)
-    centres = (np.arange(32, dtype=np.float32) + 0.5) * np.float32(TILE / 32)
-    v, u = np.meshgrid(centres, centres, indexing="ij")
-    np.testing.assert_allclose(mapped(texture, u, v), texture, atol=1e-4)
-    np.testing.assert_allclose(mapped(texture, u - np.float32(TILE), v + np.float32(TILE)), texture, atol=1e-4)
-
-
-@pytest.mark.parametrize("shape", [(64, 64), (64, 64, 3)])
-def test_a_small_footprint_reads_the_texture_itself(shape: tuple[int, ...]) -> None:
-    rng = np.random.default_rng(1)
-    texture = rng.random(shape).astype(np.float32)
-    u, v = rng.uniform(-3, 3, (2, 500)).astype(np.float32)
-    assert np.array_equal(mapped(texture, u, v, 0.5 * TILE / 64), mapped(texture, u, v))
+    pyramid = sampled("terrazzo", 64)
+    centres = (np.arange(64, dtype=np.float32) + 0.5) * np.float32(TILE / 64)
+    v, u = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
+    texels = np.stack(pyramid.texture, -1).reshape(-1, 3)
+    np.testing.assert_allclose(mapped(pyramid, u, v, 0.0), texels, atol=1e-4)
+    np.testing.assert_allclose(mapped(pyramid, u - np.float32(TILE), v + np.float32(TILE), 0.0), texels, atol=1e-4)
 
 
 def test_a_footprint_of_two_texels_reads_the_means_of_four() -> None:
-    texture = np.random.default_rng(1).random((64, 64, 3)).astype(np.float32)
-    u, v = np.random.default_rng(2).uniform(-3, 3, (2, 500)).astype(np.float32)
-    expected = mapped(halved(texture, 1), u, v)
-    np.testing.assert_allclose(mapped(texture, u, v, 2 * TILE / 64), expected, atol=1e-6)
+    centres = (np.arange(32, dtype=np.float32) + 0.5) * np.float32(TILE / 32)
+    v, u = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
+    expected = halved(made("terrazzo", 64), 1).reshape(-1, 3)
+    np.testing.assert_allclose(mapped(sampled("terrazzo", 64), u, v, 2 * TILE / 64), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("finish", TEXTURED)
 def test_the_larger_the_footprint_the_calmer_the_surface(finish: Finish) -> None:
-    texture = made(finish)
     u, v = np.random.default_rng(2).uniform(0, TILE, (2, 40_000)).astype(np.float32)
-    spreads = [float(mapped(texture, u, v, texels * TILE / 512).std()) for texels in (1, 2, 4, 8, 16)]
+    spreads = [float(mapped(sampled(finish), u, v, texels * TILE / 512).std()) for texels in (1, 2, 4, 8, 16)]
     assert spreads == sorted(spreads, reverse=True)
     assert spreads[-1] < 0.9 * spreads[0]
 
 
-def test_each_point_is_read_at_its_own_footprint() -> None:
-    texture = made("sand", 256)
-    u, v = np.random.default_rng(2).uniform(0, TILE, (2, 300_000)).astype(np.float32)
-    sizes = np.random.default_rng(3).uniform(0.2, 9, u.size).astype(np.float32) * np.float32(TILE / 256)
-    whole = mapped(texture, u, v, sizes)
-    for index in (0, 1, 150_000, 299_999):
-        part = slice(index, index + 1)
-        np.testing.assert_allclose(whole[part], mapped(texture, u[part], v[part], float(sizes[index])), atol=1e-5)
-
-
 def test_a_footprint_beyond_the_tile_reads_its_mean() -> None:
-    texture = made("terrazzo", 64)
     u = np.linspace(0, 5, 50, dtype=np.float32)
-    np.testing.assert_allclose(mapped(texture, u, u, 100.0), 1, atol=1e-4)
+    np.testing.assert_allclose(mapped(sampled("terrazzo", 64), u, u, 100.0), 1, atol=1e-4)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.compositing.lying import LyingProxy
+from pipeline.geometry.packing import meet
 from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.slabs import Fronds, Pebble, Slab
 from pipeline.light.first_light import first_light
@@ -45,7 +46,7 @@ def test_the_camera_looks_straight_down_at_a_surface_that_fills_the_frame(size: 
     ground = geometry.part == 0
     assert layout.top_down
     assert ground.mean() > 0.2
-    assert geometry.normals(layout)[2][ground].min() == 1
+    assert geometry.normals()[2][ground].min() == 1
     assert geometry.depth[ground] == pytest.approx(FOCAL, abs=1e-4)
     assert geometry.depth.max() == pytest.approx(FOCAL, abs=1e-4)
 
@@ -140,11 +141,11 @@ def test_a_lying_product_is_low_and_as_wide_as_its_picture() -> None:
     height = (bottom - top) / 480
     up = rays((0, height, 0.0), (half - 0.01, height, 0.0), (half + 0.01, height, 0.0), (0, -0.01, 0.0))
     away = rays((0, 0, 1), (0, 0, 1), (0, 0, 1), (0, 0, 1))
-    distance, _ = lying.meet(up, away)
+    distance, _ = meet(lying.packed, up, away)
     assert np.isfinite(distance).tolist() == [True, True, False, False]
     assert distance[0] < lying.thick
     # From its top nothing of it is met.
-    over, _ = lying.meet(rays((0, height, lying.thick + 0.002)), rays((0.3, 0.1, 1)))
+    over, _ = meet(lying.packed, rays((0, height, lying.thick + 0.002)), rays((0.3, 0.1, 1)))
     assert np.isinf(over).all()
 
 
@@ -198,7 +199,8 @@ def test_rays_meet_slabs_and_pebbles_where_a_slow_walk_finds_them(solid: Slab | 
     rng = np.random.default_rng(1)
     ways = np.stack([rng.uniform(-0.6, 0.1, 300), rng.uniform(-0.4, 0.4, 300), -np.ones(300)], 1).astype(np.float32)
     origin = np.array([0.2, 0.05, 0.6], np.float32)
-    found, face = solid.meet(
+    found, face = meet(
+        solid.packed,
         (np.full(300, 0.2, np.float32), np.full(300, 0.05, np.float32), np.full(300, 0.6, np.float32)),
         (ways[:, 0], ways[:, 1], ways[:, 2]),
     )
@@ -218,7 +220,7 @@ def test_a_leaf_is_bent_about_its_rib() -> None:
     leaf = ((0.0, 0.0), (0.1, -0.04), (0.2, 0.0), (0.2, 0.0), (0.1, 0.04), (0.0, 0.0))
     fronds = Fronds(0.03, (leaf,))
     at = rays((0.1, 0.004, 0.03), (0.1, -0.004, 0.03))
-    t, face = fronds.meet(rays((0.1, 0.004, 1), (0.1, -0.004, 1)), rays((0, 0, -1), (0, 0, -1)))
+    t, face = meet(fronds.packed, rays((0.1, 0.004, 1), (0.1, -0.004, 1)), rays((0, 0, -1), (0, 0, -1)))
     assert t == pytest.approx(0.97)
     assert face[0] != face[1]
     normal = fronds.normal(at, face)

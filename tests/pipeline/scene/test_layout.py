@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.colour.harmony import complete, to_oklab, tone
-from pipeline.colour.spaces import hex_to_rgb, srgb_to_linear
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import srgb_to_linear
 from pipeline.core.spec import SceneKind
 from pipeline.materials.albedo import draw
 from pipeline.scene.composition import compose
@@ -34,7 +35,7 @@ def test_the_product_stands_on_a_level_surface_at_its_own_depth(
     row, column = min(size[1] - 1, int(y * size[1]) + 1), int(x * size[1])
     assert geometry.depth[row, column] == pytest.approx(FOCAL, abs=0.05)
     assert geometry.point[1][row, column] == pytest.approx(0, abs=0.02)
-    assert geometry.normals(layout)[1][row, column] > 0.95
+    assert geometry.normals()[1][row, column] > 0.95
 
 
 @pytest.mark.parametrize("kind", KINDS)

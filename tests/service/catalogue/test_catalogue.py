@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.colour.spaces import hex_to_rgb
+from pipeline.colour.notation import hex_to_rgb
 from pipeline.core.spec import Preset, Scene
 from service.catalogue.catalogue import Catalogue, load_catalogue, parse_catalogue
 

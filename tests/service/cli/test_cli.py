@@ -33,6 +33,7 @@ def run(*arguments: str) -> Result:
         "clients",
         "ledger",
         "models",
+        "kernels",
         "thumbnails",
         "doctor",
         "migrate",

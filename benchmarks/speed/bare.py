@@ -1,0 +1,83 @@
+"""The bare calls of the networks: measured, or answered from what they answered before, so that all else can be."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+
+
+class BareNetworks:
+    """The calls of onnxruntime's `run`, and of torch's modules (the outermost of those that are nested).
+
+    What is done before and after them is not part of them: scaling a photo, stretching a mask.
+    """
+
+    def __init__(self) -> None:
+        #: Wall time and CPU time of all threads, summed over the calls.
+        self.seconds = self.cpu_seconds = 0.0
+        self._answers: dict[str, Any] = {}
+        self._replaying = False
+        self._inside = threading.local()
+
+    @contextmanager
+    def watched(self) -> Iterator["BareNetworks"]:
+        """Watch all calls of this process; their time is that of whatever runs meanwhile, so run nothing else."""
+        run, call = onnxruntime.InferenceSession.run, torch.nn.Module.__call__
+        onnxruntime.InferenceSession.run = self._watching(run)
+        torch.nn.Module.__call__ = self._watching(call)
+        try:
+            yield self
+        finally:
+            onnxruntime.InferenceSession.run, torch.nn.Module.__call__ = run, call
+
+    @contextmanager
+    def replayed(self) -> Iterator[None]:
+        """Answer calls that were watched before with what they answered then; raises KeyError for any other."""
+        self._replaying = True
+        try:
+            yield
+        finally:
+            self._replaying = False
+
+    def _watching(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(network: Any, *arguments: Any, **named: Any) -> Any:
+            if getattr(self._inside, "call", False):
+                return original(network, *arguments, **named)
+            key = _key(network, arguments, named)
+            if self._replaying:
+                return self._answers[key]
+            self._inside.call = True
+            started, cpu_started = time.perf_counter(), time.process_time()
+            try:
+                self._answers[key] = answer = original(network, *arguments, **named)
+            finally:
+                self.seconds += time.perf_counter() - started
+                self.cpu_seconds += time.process_time() - cpu_started
+                self._inside.call = False
+            return answer
+
+        return call
+
+
+def _key(network: Any, arguments: Any, named: Any) -> str:
+    """Return what tells a call from others: the network and the bytes that it is given."""
+    digest = hashlib.blake2b(str(id(network)).encode(), digest_size=16)
+
+    def add(value: Any) -> None:
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list | tuple):
+            for one in value:
+                add(one)
+        else:
+            array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+            digest.update(np.ascontiguousarray(array).data if isinstance(array, np.ndarray) else repr(array).encode())
+
+    add((arguments, named))
+    return digest.hexdigest()

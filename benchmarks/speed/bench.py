@@ -1,0 +1,58 @@
+"""Whole swaps of the sample product in this process, measured."""
+
+import resource
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.bare import BareNetworks
+from pipeline.core.networks import Networks
+from pipeline.core.spec import Spec
+from pipeline.swap import SwapResult, swap
+from service.catalogue.catalogue import load_catalogue
+from service.settings import Settings
+from service.worker.local import build_spec
+
+SAMPLE = Path(__file__).resolve().parents[2] / "service" / "sample" / "bottle.jpg"
+COLOURS = ("#e8c7b8", "ivory")
+MEBI = 2**20
+
+
+class Bench:
+    """Swaps in this process, with the installation's networks."""
+
+    def __init__(self, settings: Settings, networks: Networks):
+        self.settings, self.networks, self.catalogue = settings, networks, load_catalogue()
+
+    def spec(self, scene: str, size: tuple[int, int], seed: int, mood: str = "calm") -> Spec:
+        """Return what is asked of one swap."""
+        spec = build_spec(self.catalogue, scene=scene, mood=mood, colours=COLOURS, preset="shopify_product", seed=seed)
+        return replace(spec, preset=replace(spec.preset, size=size))
+
+    def swap(self, spec: Spec, photo: bytes | None = None) -> SwapResult:
+        """Swap once."""
+        data = SAMPLE.read_bytes() if photo is None else photo
+        return swap(data, spec, self.networks, limits=self.settings.limits, clock=time.perf_counter)
+
+    def run(self, spec: Spec) -> dict[str, Any]:
+        """Swap once, measured: seconds of all, of the bare networks, of each stage, and CPU-seconds."""
+        with BareNetworks().watched() as bare:
+            started, cpu_started = time.perf_counter(), time.process_time()
+            render = self.swap(spec)
+            wall, cpu = time.perf_counter() - started, time.process_time() - cpu_started
+        return {
+            "wall_s": wall,
+            "networks_s": bare.seconds,
+            "ratio": wall / bare.seconds if bare.seconds else 0.0,
+            "cpu_s": cpu,
+            "outside_cpu_s": cpu - bare.cpu_seconds,
+            "stages": render.report["provenance"]["timings"],
+        }
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process has held resident, MiB (the networks included)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (MEBI if sys.platform == "darwin" else 2**10), 1)  # macOS counts bytes, Linux KiB

@@ -1,0 +1,75 @@
+"""The memory that swaps need: resident after each of many, for a large photo, and all that one takes anew."""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import psutil
+from PIL import Image
+
+from benchmarks.speed.bare import BareNetworks
+from benchmarks.speed.bench import MEBI, SAMPLE, Bench, peak_mib
+from service.settings import Settings
+
+#: Swaps in one process whose memory is looked at, and megapixels of the large photo.
+MIXED, LARGE = 20, 40
+#: Each wants a process of its own.
+PARTS = ("mixed", "large", "allocations")
+
+
+def part_of_memory(bench: Bench, part: str, scenes: list[str]) -> dict[str, Any]:
+    """Measure one part of --memory in this process, which does nothing else."""
+    side, moods = (2048, 2048), list(bench.catalogue.moods)
+    if part == "mixed":
+        resident = []
+        for number in range(MIXED):
+            scene, mood = scenes[number % len(scenes)], moods[number % len(moods)]
+            bench.swap(bench.spec(scene, side, seed=number, mood=mood))
+            resident.append(round(psutil.Process().memory_info().rss / MEBI))
+        return {"after_each_mib": resident, "peak_mib": peak_mib()}
+    if part == "large":
+        photo = enlarged(LARGE)
+        started = time.perf_counter()
+        bench.swap(bench.spec(scenes[0], side, seed=1), photo)
+        return {"seconds": time.perf_counter() - started, "peak_mib": peak_mib()}
+    # The networks answer from a run before; blocks of 256 KiB and more come fresh from the system each time (see
+    # `memory`), so that each page of them that is touched is a page fault.
+    spec = bench.spec(scenes[0], side, seed=1)
+    with BareNetworks().watched() as bare:
+        bench.swap(spec)
+        with bare.replayed():
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            bench.swap(spec)
+            faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    return {"scene": scenes[0], "mib": round(faults * resource.getpagesize() / MEBI)}
+
+
+def enlarged(megapixels: int) -> bytes:
+    """Return the sample product at so many million pixels, as JPEG."""
+    photo = Image.open(SAMPLE)
+    scale = (megapixels * 1e6 / (photo.width * photo.height)) ** 0.5
+    file = BytesIO()
+    photo.resize((round(photo.width * scale), round(photo.height * scale))).save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def memory(program: Path, settings: Settings, scenes: list[str], told: Callable[[str], None]) -> dict[str, Any]:
+    """Measure every part in a process of its own, which is `program` with --part, and tell it."""
+    figures = {}
+    for part in PARTS:
+        own = settings.environment()
+        if part == "allocations":
+            # glibc: every larger block is mapped, and goes back when it is freed; NumPy: pages of 4 KiB.
+            own |= {"MALLOC_MMAP_THRESHOLD_": str(2**18), "NUMPY_MADVISE_HUGEPAGE": "0"}
+        chosen = [word for scene in scenes for word in ("--scene", scene)]
+        command = [sys.executable, str(program), "--part", part, *chosen]
+        done = subprocess.run(command, env=own, stdout=subprocess.PIPE, text=True, check=True)
+        figures[part] = json.loads(done.stdout.splitlines()[-1])
+        told(f"{part}: {figures[part]}")
+    return figures

@@ -1,0 +1,217 @@
+"""How long whole swaps take beside the bare calls of their networks, and the memory that they need.
+
+    python benchmarks/speed/swaps.py [--scene podium] [--size 2048x2048] [--runs 3] [--against EARLIER.json]
+    python benchmarks/speed/swaps.py --threads 2
+    python benchmarks/speed/swaps.py --memory
+
+Every run is a whole swap of the sample product by the installation's own settings and networks, one after another in
+this process; a run has a seed of its own, so that nothing kept from one helps the next. Bare calls are those of
+onnxruntime and torch without what we do before and after them. Written to --json as it goes.
+"""
+
+import json
+import os
+import platform
+import shlex
+import statistics
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.speed.bare import BareNetworks
+from benchmarks.speed.bench import Bench, peak_mib
+from benchmarks.speed.memory import PARTS, memory, part_of_memory
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.settings import load_settings
+from service.worker.networks import open_networks
+
+PACKAGES = ("numpy", "numba", "pillow", "scipy", "onnxruntime", "torch", "diffusers")
+
+
+def median(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the median of each figure."""
+    first = runs[0]
+    row = {name: statistics.median(run[name] for run in runs) for name in first if name != "stages"}
+    row["stages"] = {name: statistics.median(run["stages"][name] for run in runs) for name in first["stages"]}
+    return row
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on outside the project."""
+    cpuinfo = Path("/proc/cpuinfo")
+    names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line] if cpuinfo.exists() else []
+    return {
+        "system": platform.platform(),
+        "processor": names[0].partition(":")[2].strip() if names else platform.machine(),
+        "cores": os.cpu_count(),
+        "load": psutil.getloadavg()[0],
+        "python": platform.python_version(),
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def measure(bench: Bench, scenes: list[str], sizes: list[tuple[int, int]], runs: int, rows: dict[str, Any]) -> None:
+    """Fill `rows`, "scene WxH" to its medians: each run goes through all scenes, so that an hour's drift hits all."""
+    measured: dict[str, list[dict[str, Any]]] = {}
+    for size in sizes:
+        bench.swap(bench.spec(scenes[0], size, seed=0))
+    for seed in range(1, runs + 1):
+        for size in sizes:
+            for scene in scenes:
+                key = f"{scene} {size[0]}x{size[1]}"
+                run = bench.run(bench.spec(scene, size, seed))
+                measured.setdefault(key, []).append(run)
+                rows[key] = median(measured[key])
+                click.echo(f"{seed}/{runs}  {key}  {run['wall_s']:.2f} s", err=True)
+
+
+def show(rows: dict[str, Any], earlier: dict[str, Any], console: Console) -> None:
+    """Print the medians, and how wall time and CPU time outside the networks have changed."""
+    headings = ("swap", "wall s", "networks s", "ratio", "CPU outside s", "CPU s", *(("change",) * bool(earlier)))
+    table, stages = Table(*headings), Table("seconds by stage", *next(iter(rows.values()))["stages"])
+    for one in (table, stages):
+        one.columns[0].no_wrap = True
+    for key, row in rows.items():
+        cells = [f"{row[name]:.2f}" for name in ("wall_s", "networks_s", "ratio", "outside_cpu_s", "cpu_s")]
+        if before := earlier.get(key):
+            names = {"wall": "wall_s", "CPU outside": "outside_cpu_s"}
+            cells.append(", ".join(f"{what} {row[name] / before[name] - 1:+.0%}" for what, name in names.items()))
+        table.add_row(key, *cells)
+        stages.add_row(key, *(f"{seconds:.2f}" for seconds in row["stages"].values()))
+    console.print(table, stages)
+    for size in dict.fromkeys(key.split()[-1] for key in rows):
+        ratios, outside = (
+            [row[name] for key, row in rows.items() if key.endswith(size)] for name in ("ratio", "outside_cpu_s")
+        )
+        console.print(
+            f"{size}: ratio median {statistics.median(ratios):.2f}, worst {max(ratios):.2f}"
+            f" · CPU outside median {statistics.median(outside):.2f} s, worst {max(outside):.2f} s"
+        )
+
+
+def in_threads(bench: Bench, scenes: list[str], size: tuple[int, int], count: int) -> dict[str, Any]:
+    """Return how many times as fast the part outside the networks runs in `count` threads at once as in one.
+
+    The networks' calls are answered from those of a run before, so that both times are those of all else. Raises
+    AssertionError where a file differs from the one that was made alone.
+    """
+    specs = [bench.spec(scene, size, seed=1) for scene in scenes]
+    with BareNetworks().watched() as bare:
+        alone = [bench.swap(spec).data for spec in specs]
+        with bare.replayed():
+            started, cpu_started = time.perf_counter(), time.process_time()
+            for _ in range(count):
+                again = [bench.swap(spec).data for spec in specs]
+            one_s, one_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
+            assert again == alone, "the same swap gave other bytes"
+            made: list[list[bytes]] = [[] for _ in range(count)]
+
+            def work(number: int) -> None:
+                # Each starts elsewhere, so that unlike scenes meet.
+                turned = specs[number:] + specs[:number]
+                made[number] = [bench.swap(spec).data for spec in turned]
+
+            threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+            started, cpu_started = time.perf_counter(), time.process_time()
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            together_s, together_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
+    for number, files in enumerate(made):
+        assert files == alone[number:] + alone[:number], "two threads at once gave other bytes than one alone"
+    return {
+        "threads": count,
+        "swaps": count * len(specs),
+        "one_s": one_s,
+        "together_s": together_s,
+        "times_as_fast": one_s / together_s,
+        "cores_one": one_cpu_s / one_s,
+        "cores_together": together_cpu_s / together_s,
+        "same_bytes": True,
+    }
+
+
+def parsed_size(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Return widths and heights of "2048x2048"."""
+    try:
+        return [(int(width), int(height)) for width, height in (size.split("x") for size in given)]
+    except ValueError as error:
+        raise click.BadParameter("write it as 1080x1350") from error
+
+
+def chosen_scenes(catalogue: Catalogue, given: tuple[str, ...]) -> list[str]:
+    """Return the scenes given, or all of the catalogue."""
+    if unknown := sorted(set(given) - set(catalogue.scenes)):
+        raise click.BadParameter(f"{', '.join(unknown)}: `backdrop catalog` lists them.", param_hint="--scene")
+    return list(given or catalogue.scenes)
+
+
+@click.command(help=__doc__)
+@click.option("--scene", "given", multiple=True, help="May be given often; default: all of the catalogue.")
+@click.option("--size", "sizes", multiple=True, default=("2048x2048", "1080x1350"), callback=parsed_size)
+@click.option("--runs", default=3, show_default=True, type=click.IntRange(1), help="Runs of each, after a warm-up.")
+@click.option("--segmenter", help="Another one than the settings': u2netp, say.")
+@click.option("--against", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="JSON of another run.")
+@click.option("--threads", type=click.IntRange(2), help="Swaps in so many threads at once, beside one alone.")
+@click.option("--memory", "of_memory", is_flag=True, help="Resident memory, a large photo, and allocations.")
+@click.option("--part", type=click.Choice(PARTS), hidden=True)
+@click.option("--json", "output", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too.")
+def main(
+    given: tuple[str, ...],
+    sizes: list[tuple[int, int]],
+    runs: int,
+    segmenter: str | None,
+    against: Path | None,
+    threads: int | None,
+    of_memory: bool,
+    part: str | None,
+    output: Path | None,
+) -> None:
+    """Measure, print, write."""
+    settings, console = load_settings(segmenter=segmenter), Console()
+    scenes = chosen_scenes(load_catalogue(), given)
+    figures: dict[str, Any] = {
+        "command": shlex.join(sys.argv),
+        "day": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+    }
+    if of_memory:
+        figures["memory"] = memory(Path(__file__), settings, scenes, console.print)
+    else:
+        bench = Bench(settings, open_networks(settings))
+        # Since the process started: what a worker takes until it is ready.
+        ready, ready_cpu = time.time() - psutil.Process().create_time(), time.process_time()
+        if part is not None:
+            click.echo(json.dumps(part_of_memory(bench, part, scenes)))
+            return
+        figures |= {"networks": dict(bench.networks.versions), "ready_s": ready, "ready_cpu_s": ready_cpu}
+        if threads is not None:
+            figures["threads"] = in_threads(bench, scenes, sizes[0], threads)
+            console.print(figures["threads"])
+        else:
+            earlier = json.loads(against.read_text())["rows"] if against else {}
+            rows = figures["rows"] = {}
+            try:
+                measure(bench, scenes, sizes, runs, rows)
+            finally:  # Ctrl-C keeps what was measured
+                if rows:
+                    show(rows, earlier, console)
+            figures["peak_mib"] = peak_mib()
+        console.print(f"ready after {ready:.1f} s ({ready_cpu:.1f} CPU s) · peak memory {peak_mib()} MiB")
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

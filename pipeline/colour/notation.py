@@ -1,0 +1,48 @@
+"""Colour notation: colours as people write them, to and from sRGB."""
+
+import re
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import ImageColor
+
+_ACCEPTED = "Accepted: #rgb, #rrggbb, rgb(r, g, b) with whole numbers 0 to 255, CSS names such as teal."
+_HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
+_RGB = re.compile(r"rgb\(\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*,\s*([0-9]{1,3})\s*\)")
+
+
+def hex_to_rgb(colour: str) -> NDArray[np.float32]:
+    """Return (3,) float32 sRGB in 0–1 for "#rrggbb". Raises ValueError for any other spelling."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise ValueError(f"{colour!r} is not a colour of the form #rrggbb.")
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float32) / np.float32(255.0)
+
+
+def rgb_to_hex(rgb: ArrayLike) -> str:
+    """Return "#rrggbb" for three sRGB values in 0–1 (clipped, rounded to the nearest 8-bit code)."""
+    codes = np.rint(np.clip(np.asarray(rgb, dtype=np.float64), 0.0, 1.0) * 255.0).astype(int)
+    return "#{:02x}{:02x}{:02x}".format(*codes.tolist())
+
+
+def parse_colour(text: str) -> str:
+    """Return "#rrggbb" for #rgb, #rrggbb, a CSS name or rgb(r, g, b), whatever the case and outer spaces.
+
+    Raises ValueError, with a sentence that says what is accepted, for all else, hsl() and alpha too.
+    """
+    wanted = text.strip().lower()
+    triple = _RGB.fullmatch(wanted)
+    if triple is not None:
+        codes = [int(code) for code in triple.groups()]
+        if max(codes) > 255:
+            raise ValueError(f"{_shown(text)} has a value above 255. {_ACCEPTED}")
+        return "#{:02x}{:02x}{:02x}".format(*codes)
+    # Pillow's parser knows more (hsl(), hsv(), alpha) than we accept, so only these two forms reach it
+    if _HEX.fullmatch(wanted) or wanted in ImageColor.colormap:
+        red, green, blue = ImageColor.getrgb(wanted)[:3]
+        return f"#{red:02x}{green:02x}{blue:02x}"
+    raise ValueError(f"{_shown(text)} is not a colour. {_ACCEPTED}")
+
+
+def _shown(text: str) -> str:
+    """Quote what was asked, at most 40 characters of it, so that a long body does not fill the answer."""
+    return repr(text if len(text) <= 40 else text[:39] + "…")

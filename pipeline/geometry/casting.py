@@ -1,0 +1,71 @@
+"""Ray casting: what a camera sees of solids."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.parallel import by_rows
+from pipeline.geometry.heightfields import Curtain, Dunes
+from pipeline.geometry.packing import shapes
+from pipeline.geometry.ray import Field, Triple
+from pipeline.geometry.solids import Solid
+from pipeline.kernels.tracing.rays import FACES, see
+from pipeline.kernels.tracing.terrain import see_dunes
+
+#: The nearest depth that things are seen at, and by how much of a slope they are looked for beyond their bounds.
+_NEAREST, _MARGIN = 0.3, 1e-3
+
+
+def follow(
+    solids: Sequence[Solid], camera: Triple, across: Field, down: Field, without: int | None = None
+) -> tuple[NDArray[np.uint16], Field]:
+    """Follow a camera's rays of W rising and H float32 slopes to the first solid, leaving out one perhaps.
+
+    Return H×W indices × FACES + faces, 0 where nothing is met, and float32 depths, inf there.
+    """
+    surface = np.zeros((down.size, across.size), np.uint16)
+    depth = np.full(surface.shape, np.inf, np.float32)
+    packed = shapes([solid.packed for solid in solids])
+    window, origin = windows(solids, camera, without), np.array(camera, np.float32)
+    across, down = np.ascontiguousarray(across), np.ascontiguousarray(down)
+    for index, solid in enumerate(solids):
+        if isinstance(solid, Curtain):
+            depth[:], surface[:] = solid.depths(camera, across), index * FACES
+        elif isinstance(solid, Dunes):
+            _see_dunes(solid, index, camera, across, down, depth, surface)
+    by_rows(down.size, lambda a, b: see(a, b, packed, window, origin, across, down, depth, surface))
+    return surface, depth
+
+
+def windows(solids: Sequence[Solid], camera: Triple, without: int | None = None) -> Field:
+    """Return n×4 slopes that a camera sees each solid between: left, low, right, top; a little wider than it is.
+
+    Heightfields, which are followed apart, and the solid `without` are seen nowhere.
+    """
+    out = np.empty((len(solids), 4), np.float32)
+    for index, solid in enumerate(solids):
+        bounds = solid.bounds
+        if index == without or isinstance(solid, Curtain | Dunes):
+            out[index] = np.inf, np.inf, -np.inf, -np.inf
+        elif bounds is None:
+            out[index] = -np.inf, -np.inf, np.inf, np.inf
+        else:
+            away = np.maximum(float(camera[2]) - np.array([bounds[2], bounds[5]]), _NEAREST)
+            x = (np.array([[bounds[0]], [bounds[3]]]) - float(camera[0])) / away
+            y = (np.array([[bounds[1]], [bounds[4]]]) - float(camera[1])) / away
+            out[index] = x.min() - _MARGIN, y.min() - _MARGIN, x.max() + _MARGIN, y.max() + _MARGIN
+    return out
+
+
+def _see_dunes(
+    dunes: Dunes,
+    index: int,
+    camera: Triple,
+    across: Field,
+    down: Field,
+    depth: Field,
+    surface: NDArray[np.uint16],
+) -> None:
+    depths, seen = dunes.slopes(camera, across, 900)
+    by_rows(down.size, lambda a, b: see_dunes(a, b, index * FACES, depths, seen, down, depth, surface))

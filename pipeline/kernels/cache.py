@@ -1,0 +1,205 @@
+"""The kernels' cache: machine code on disk, so that no process compiles what another one has compiled.
+
+Numba's own cache looks at the file of the outer kernel alone, and forgets everything where it can't write beside that
+file. Here a kernel goes by its types and by the sources of its module and of what this imports from the room, and a
+folder by the processor and the versions of Python and Numba: whoever changes a helper gets new code. Folders are looked
+through in turn, and the first that takes a file gets what is compiled, so those before it may be read-only.
+"""
+
+import ast
+import hashlib
+import importlib
+import inspect
+import itertools
+import logging
+import pickle
+import pkgutil
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core.caching import FunctionCache
+from numba.core.compiler import CompileResult
+from numba.core.registry import cpu_target
+from numba.core.serialize import dumps
+
+logger = logging.getLogger(__name__)
+
+_ROOM = Path(__file__).parent
+_PACKAGE = __name__.rpartition(".")[0]
+_SUFFIX = ".kernel"
+#: In this order; beside the code until `keep_in` names others.
+_folders: tuple[Path, ...] = (_ROOM / "__pycache__",)
+#: Every kernel of the modules that are imported.
+_kernels: list[Any] = []
+#: What this process has compiled: a kernel's name, once for each signature.
+compiled: list[str] = []
+
+
+def keep_in(*folders: Path) -> None:
+    """Look for machine code in these folders, and keep what is compiled in the first that can be written."""
+    global _folders
+    _folders = folders
+
+
+def keep(kernel: Any) -> None:
+    """Let a dispatcher of Numba load its machine code from the folders, and keep there what it compiles."""
+    kernel._cache = _KernelCache(kernel.py_func)
+    _kernels.append(kernel)
+
+
+def load_kept() -> int:
+    """Load all machine code that is kept for the kernels as they are, so that no call waits for it; return how many.
+
+    Takes a second, most of it Numba's own start.
+    """
+    for module in pkgutil.walk_packages([str(_ROOM)], f"{_PACKAGE}."):
+        importlib.import_module(module.name)
+    for kernel in _kernels:
+        for signature in kernel._cache.signatures():
+            kernel.compile(signature)
+    return sum(len(kernel.overloads) for kernel in _kernels)
+
+
+def is_complete(state: str) -> bool:
+    """Whether `mark_complete` was called with these words, on a processor like this one."""
+    return any((place / state).is_file() for place in _places())
+
+
+def mark_complete(state: str) -> Path | None:
+    """Say that whatever code in this `state` (a file's name) needs is kept; return where, None where nowhere can be.
+
+    Machine code that this process has not used is deleted there: it is that of older sources.
+    """
+    place = _writable()
+    if place is not None:
+        used = {path.name for kernel in _kernels for path in kernel._cache.used}
+        for path in place.iterdir():
+            if path.name not in used:
+                path.unlink(missing_ok=True)
+        (place / state).touch()
+    return place
+
+
+class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are not read
+    """Machine code of one kernel: a file for each signature, a pickle of the types and of the code."""
+
+    def __init__(self, function: Any):
+        self._py_func = function
+        source = Path(inspect.getfile(function))
+        self._name = f"{source.stem}.{function.__qualname__}".replace("<locals>.", "")
+        self._stamp = _digest(source)
+        #: Files that were read or written.
+        self.used: set[Path] = set()
+        self.enable()
+
+    @property
+    def cache_path(self) -> str:
+        """Where machine code is looked for first."""
+        return str(_folders[0])
+
+    def signatures(self) -> Iterator[Any]:
+        """Give the types of each signature for which machine code of the kernel as it is now is kept."""
+        for path in itertools.chain.from_iterable(place.glob(f"{self._name}-{self._stamp}-*") for place in _places()):
+            if (kept := _read(path)) is not None:
+                yield kept[0]
+
+    def _load_overload(self, sig: Any, target_context: Any) -> Any:
+        for place in _places():
+            path = place / self._file(sig, target_context.codegen())
+            if (kept := _read(path)) is not None:
+                self.used.add(path)
+                return CompileResult._rebuild(target_context, *kept[1])
+        if not compiled:
+            where = _writable() or "nowhere: no folder can be written, so every start compiles"
+            logger.warning("kernels are compiled for %s, once, and kept in %s", _processor(), where)
+        compiled.append(self._name)
+        return None
+
+    def _save_overload(self, sig: Any, data: Any) -> None:
+        place = _writable()
+        if place is None or data.library.has_dynamic_globals or any(not lifted.can_cache for lifted in data.lifted):
+            return
+        path = place / self._file(sig, data.codegen)
+        # Whole or not at all: other processes read and write here too.
+        new = place / f".{uuid.uuid4().hex}"
+        new.write_bytes(dumps((sig, data._reduce())))
+        new.replace(path)
+        self.used.add(path)
+
+    def _file(self, sig: Any, codegen: Any) -> str:
+        key = hashlib.sha256(repr(self._index_key(sig, codegen)).encode()).hexdigest()
+        return f"{self._name}-{self._stamp}-{key[:16]}{_SUFFIX}"
+
+
+def _read(path: Path) -> tuple[Any, tuple[Any, ...]] | None:
+    """Return the types and the code that a file holds; None where it is not there, or was cut off."""
+    try:
+        kept: tuple[Any, tuple[Any, ...]] = pickle.loads(path.read_bytes())  # noqa: S301  # code, as trusted as that beside it
+    except (OSError, EOFError, pickle.UnpicklingError):
+        return None
+    return kept
+
+
+def _places() -> list[Path]:
+    """Return what of each folder is for this processor and these versions."""
+    return [folder / _target() for folder in _folders]
+
+
+@cache
+def _target() -> str:
+    features = cpu_target.target_context.codegen().magic_tuple()
+    versions = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
+    return f"{_processor()}-{hashlib.sha256(repr((features, versions)).encode()).hexdigest()[:12]}"
+
+
+def _processor() -> str:
+    """Return LLVM's name of the processor, such as znver4, or what NUMBA_CPU_NAME says."""
+    return str(cpu_target.target_context.codegen()._get_host_cpu_name())
+
+
+def _writable() -> Path | None:
+    """Return the first place that takes a file."""
+    for place in _places():
+        if _takes_files(place):
+            return place
+    return None
+
+
+@cache
+def _takes_files(place: Path) -> bool:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _digest(source: Path) -> str:
+    """Return what changes with a module, or with one of the room that it imports, directly or not."""
+    found: dict[Path, bytes] = {}
+    waiting = [source]
+    while waiting:
+        path = waiting.pop()
+        if path not in found and path.is_file():
+            found[path] = path.read_bytes()
+            names = itertools.chain.from_iterable(map(_imported, ast.walk(ast.parse(found[path]))))
+            inside = (name.removeprefix(f"{_PACKAGE}.").split(".") for name in names if name.startswith(_PACKAGE))
+            waiting += [_ROOM.joinpath(*steps).with_suffix(".py") for steps in inside]
+    texts = (found[path] for path in sorted(found, key=lambda path: path.name))
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+def _imported(node: ast.AST) -> list[str]:
+    """Return the names of the modules that an import statement may mean."""
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

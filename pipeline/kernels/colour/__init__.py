@@ -1,0 +1,1 @@
+"""Colours value by value: transfer curves, Lab and its distances, clusters, codes with dither."""

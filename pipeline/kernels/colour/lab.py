@@ -1,0 +1,134 @@
+"""CIE Lab and CIEDE2000 without a transcendental function, so that both become SIMD; 5e-5 Lab units off at most.
+
+Angles are unit vectors: a mean hue is the direction of their sum, multiples of it come by the addition theorems.
+Formula of the difference: Sharma, Wu and Dalal, Color Research and Application 30(1), 2005. Pictures come as one flat
+array of values: a last axis of three would be read value by value.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.colour.colours import bent, decaying
+from pipeline.kernels.colour.curves import decoded
+from pipeline.kernels.jit import colour_kernel, inlined_colour
+
+_ZERO, _ONE, _TWO, _HALF = np.float32(0), np.float32(1), np.float32(2), np.float32(0.5)
+#: Smaller than any square that counts, and no divisor is 0.
+_TINY = np.float32(1e-30)
+
+# Linear sRGB (IEC 61966-2-1) to XYZ over that of white (D65).
+_XR, _XG, _XB = np.float32(0.4124 / 0.9505), np.float32(0.3576 / 0.9505), np.float32(0.1805 / 0.9505)
+_YR, _YG, _YB = np.float32(0.2126), np.float32(0.7152), np.float32(0.0722)
+_ZR, _ZG, _ZB = np.float32(0.0193 / 1.089), np.float32(0.1192 / 1.089), np.float32(0.9505 / 1.089)
+# Arcus tangent of 0 to 1.25 and sine of 0 to 60 degrees: 6e-6 and 4e-8 off at most.
+_A0, _A1, _A2, _A3, _A4, _A5, _A6 = (
+    np.float32(c) for c in (0.9999976, -0.3330326, 0.1960972, -0.1240937, 0.0650022, -0.021898, 0.0033219)
+)
+_S1, _S2, _S3 = np.float32(-0.16666593), np.float32(0.00832957), np.float32(-0.00019262)
+_25_TO_7 = np.float32(25.0**7)
+# Cosine and sine of the angles in the formula: 30, 6, 63 and 275 degrees.
+_COS30, _SIN30 = np.float32(np.cos(np.pi / 6)), np.float32(0.5)
+_COS6, _SIN6 = np.float32(np.cos(np.pi / 30)), np.float32(np.sin(np.pi / 30))
+_COS63, _SIN63 = np.float32(np.cos(np.deg2rad(63))), np.float32(np.sin(np.deg2rad(63)))
+_COS275, _SIN275 = np.float32(np.cos(np.deg2rad(275))), np.float32(np.sin(np.deg2rad(275)))
+#: From the half angle in radians to the angle over 25 degrees.
+_OVER_25 = np.float32(2 * 180 / np.pi / 25)
+
+
+@inlined_colour
+def lab(red: np.float32, green: np.float32, blue: np.float32) -> tuple[Any, Any, Any]:
+    """Return CIE L*a*b* (D65) of linear sRGB in 0–1."""
+    x = bent(_XR * red + _XG * green + _XB * blue)
+    y = bent(_YR * red + _YG * green + _YB * blue)
+    z = bent(_ZR * red + _ZG * green + _ZB * blue)
+    return np.float32(116) * y - np.float32(16), np.float32(500) * (x - y), np.float32(200) * (y - z)
+
+
+@inlined_colour
+def _saturated(chroma: np.float32) -> np.float32:
+    """Return the square root of c⁷ / (c⁷ + 25⁷)."""
+    cubed = chroma * chroma * chroma
+    seventh = cubed * cubed * chroma
+    return np.float32(np.sqrt(seventh / (seventh + _25_TO_7)))
+
+
+@inlined_colour
+def delta_e00(
+    l1: np.float32, a1: np.float32, b1: np.float32, l2: np.float32, a2: np.float32, b2: np.float32
+) -> np.float32:
+    """Return the CIEDE2000 difference of two Lab colours."""
+    chroma = (np.sqrt(a1 * a1 + b1 * b1) + np.sqrt(a2 * a2 + b2 * b2)) * _HALF
+    stretch = _ONE + _HALF * (_ONE - _saturated(chroma))
+    a1, a2 = a1 * stretch, a2 * stretch
+    c1, c2 = np.sqrt(a1 * a1 + b1 * b1), np.sqrt(a2 * a2 + b2 * b2)
+    product, dot, cross = c1 * c2, a1 * a2 + b1 * b2, a1 * b2 - a2 * b1
+    # 2 √(c₁c₂) sin(Δh / 2), by the half-angle formula that doesn't cancel
+    near = cross * np.sqrt(_TWO / max(product + dot, _TINY))
+    far = np.sqrt(_TWO * max(product - dot, _ZERO))
+    turn = near if dot > _ZERO else (far if cross > _ZERO else -far)
+    one, two = _ONE / max(c1, _TINY), _ONE / max(c2, _TINY)
+    # a grey has no hue of its own: the vector 0
+    x, y = a1 * one + a2 * two, b1 * one + b2 * two
+    length = np.sqrt(x * x + y * y)
+    scale = _ONE / max(length, _TINY)
+    cosine, sine = (x * scale if length > _ZERO else _ONE), y * scale
+    cosine2, sine2 = _TWO * cosine * cosine - _ONE, _TWO * sine * cosine
+    cosine3, sine3 = cosine2 * cosine - sine2 * sine, sine2 * cosine + cosine2 * sine
+    cosine4, sine4 = _TWO * cosine2 * cosine2 - _ONE, _TWO * sine2 * cosine2
+    t = (
+        _ONE
+        - np.float32(0.17) * (cosine * _COS30 + sine * _SIN30)
+        + np.float32(0.24) * cosine2
+        + np.float32(0.32) * (cosine3 * _COS6 - sine3 * _SIN6)
+        - np.float32(0.20) * (cosine4 * _COS63 + sine4 * _SIN63)
+    )
+    mean_c = (c1 + c2) * _HALF
+    off_50 = (l1 + l2) * _HALF - np.float32(50)
+    off_50 *= off_50
+    light = (l2 - l1) / (_ONE + np.float32(0.015) * off_50 / np.sqrt(np.float32(20) + off_50))
+    chroma = (c2 - c1) / (_ONE + np.float32(0.045) * mean_c)
+    hue = turn / (_ONE + np.float32(0.015) * mean_c * t)
+    rotation = -_TWO * _saturated(mean_c) * _twice_theta(cosine, sine)
+    return np.float32(np.sqrt(max(light * light + chroma * chroma + hue * hue + rotation * chroma * hue, _ZERO)))
+
+
+@inlined_colour
+def _twice_theta(cosine: np.float32, sine: np.float32) -> np.float32:
+    """Return sin 2θ, θ = 30° exp(-((h - 275°) / 25°)²); beyond 100 degrees of 275 that is 0."""
+    away, beside = cosine * _COS275 + sine * _SIN275, sine * _COS275 - cosine * _SIN275
+    tangent = min(max(beside / max(_ONE + away, np.float32(0.5)), np.float32(-1.25)), np.float32(1.25))
+    s = tangent * tangent
+    half = tangent * (_A0 + s * (_A1 + s * (_A2 + s * (_A3 + s * (_A4 + s * (_A5 + s * _A6))))))
+    power = half * _OVER_25
+    power = power * power if away > np.float32(-0.2) else np.float32(16)
+    angle = np.float32(np.pi / 3) * decaying(power)
+    s = angle * angle
+    return angle * (_ONE + s * (_S1 + s * (_S2 + s * _S3)))
+
+
+@colour_kernel
+def errors(laid: NDArray[np.float32], arrived: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+    """Write the CIEDE2000 of N sRGB pixels, 3N values in 0–1, to N delivered ones, 3N codes, into `out` (N)."""
+    for at in range(out.size):
+        i = 3 * at
+        l1, a1, b1 = lab(decoded(laid[i]), decoded(laid[i + 1]), decoded(laid[i + 2]))
+        red, green, blue = arrived[i], arrived[i + 1], arrived[i + 2]
+        l2, a2, b2 = lab(_of_code(red), _of_code(green), _of_code(blue))
+        out[at] = delta_e00(l1, a1, b1, l2, a2, b2)
+
+
+@colour_kernel
+def differences(colours: NDArray[np.float32], one: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """Write the CIEDE2000 of N Lab colours, 3N values, to `one` (3 Lab) into `out` (N)."""
+    l2, a2, b2 = one[0], one[1], one[2]
+    for at in range(out.size):
+        i = 3 * at
+        out[at] = delta_e00(colours[i], colours[i + 1], colours[i + 2], l2, a2, b2)
+
+
+@inlined_colour
+def _of_code(code: np.uint8) -> np.float32:
+    """Return linear light of an sRGB code."""
+    return decoded(np.float32(code) * np.float32(1 / 255))

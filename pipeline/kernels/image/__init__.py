@@ -1,0 +1,1 @@
+"""Pictures row by row: resampled, filtered, laid over one another."""

@@ -1,0 +1,215 @@
+"""Layers of a picture by rows, each laid on in linear light: shadow, mirror image, lights that go, the product.
+
+Pictures are strips of rows, n×W×3 sRGB in [0, 1], C-contiguous, and changed in place; what a layer doesn't touch stays
+as it is to the bit.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.colour.curves import decoded, encoded
+from pipeline.kernels.image.resampling import neighbours
+from pipeline.kernels.jit import colour_kernel, inlined_colour
+
+Pixels = NDArray[np.float32]
+
+_ZERO, _ONE, _CODE = np.float32(0), np.float32(1), np.float32(1 / 255)
+
+
+@colour_kernel
+def darken(shadow: Pixels, picture: Pixels) -> None:
+    """Take the share `shadow` (n×W, 0–1) of a picture's light."""
+    left = np.empty(picture.shape[1] * 3, np.float32)
+    for i in range(picture.shape[0]):
+        for j in range(picture.shape[1]):
+            rest = _ONE - shadow[i, j]
+            left[3 * j], left[3 * j + 1], left[3 * j + 2] = rest, rest, rest
+        line = picture[i].reshape(-1)
+        for j in range(left.size):
+            line[j] = encoded(decoded(line[j]) * left[j]) if left[j] < _ONE else line[j]
+
+
+@colour_kernel
+def lay_image(image: Pixels, least: np.float32, picture: Pixels) -> None:
+    """Lay an n×W×4 image, linear light and coverage, both as much as is seen, where that is more than `least`."""
+    for i in range(picture.shape[0]):
+        for j in range(picture.shape[1]):
+            share = min(image[i, j, 3], _ONE)
+            for c in range(3):
+                was = picture[i, j, c]
+                mixed = encoded(decoded(was) * (_ONE - share) + image[i, j, c])
+                picture[i, j, c] = mixed if share > least else was
+
+
+@colour_kernel
+def take_light(over: Pixels, picture: Pixels) -> None:
+    """Take n×W×3 linear light from a picture where there is any."""
+    for i in range(picture.shape[0]):
+        for j in range(picture.shape[1]):
+            if max(max(over[i, j, 0], over[i, j, 1]), over[i, j, 2]) > _ZERO:
+                for c in range(3):
+                    picture[i, j, c] = encoded(decoded(picture[i, j, c]) - over[i, j, c])
+
+
+@colour_kernel
+def lay_product(
+    rgb: Pixels, alpha: Pixels, around: Pixels, strength: np.float32, tall: int, top: int, picture: Pixels
+) -> None:
+    """Lay a product, n×W×3 sRGB and n×W alpha, over a picture; its own values where alpha is 1.
+
+    A soft edge takes the share `strength` × (1 - alpha) of what the linear light `around` it has more: h×w×3, of the
+    whole picture, `tall` rows, of which the strip begins at `top`.
+    """
+    height, width = around.shape[:2]
+    for i in range(picture.shape[0]):
+        upper, lower, down = neighbours(top + i, height, tall)
+        for j in range(picture.shape[1]):
+            share = alpha[i, j]
+            if share >= _ONE:
+                for c in range(3):
+                    picture[i, j, c] = rgb[i, j, c]
+            elif share > _ZERO:
+                left, right, across = neighbours(j, width, picture.shape[1])
+                for c in range(3):
+                    above = around[upper, left, c] + (around[upper, right, c] - around[upper, left, c]) * across
+                    below = around[lower, left, c] + (around[lower, right, c] - around[lower, left, c]) * across
+                    edge = decoded(rgb[i, j, c])
+                    more = max(above + (below - above) * down - edge, _ZERO)
+                    edge = min(edge + strength * (_ONE - share) * more, _ONE)
+                    picture[i, j, c] = encoded(edge * share + decoded(picture[i, j, c]) * (_ONE - share))
+
+
+@colour_kernel
+def lay_scaled(
+    codes: NDArray[np.uint8],
+    cover: Pixels,
+    rows: NDArray[np.int32],
+    row_weights: Pixels,
+    columns: NDArray[np.int32],
+    column_weights: Pixels,
+    first: int,
+    rgb: Pixels,
+    alpha: Pixels,
+) -> None:
+    """Write H×3W sRGB codes and their coverage (H×W), resampled in linear light, premultiplied, as n rows from `first`.
+
+    `rows` and `columns` say with which of the source's each row and column of the result begins; so many follow as
+    there are weights. `rgb` and `alpha` are n×w×3 and n×w. Lanczos rings by a per mille inside: what is opaque stays
+    exactly so.
+    """
+    count, width = alpha.shape
+    start, end = rows[first], rows[first + count - 1] + row_weights.shape[1]
+    left, right = columns[0], columns[width - 1] + column_weights.shape[1]
+    line, narrow = np.empty(4 * (right - left), np.float32), np.empty((end - start, 4 * width), np.float32)
+    for row in range(start, end):
+        given, shares = codes[row, 3 * left : 3 * right], cover[row, left:right]
+        for j in range(shares.size):
+            share = shares[j]
+            line[4 * j] = decoded(np.float32(given[3 * j]) * _CODE) * share
+            line[4 * j + 1] = decoded(np.float32(given[3 * j + 1]) * _CODE) * share
+            line[4 * j + 2] = decoded(np.float32(given[3 * j + 2]) * _CODE) * share
+            line[4 * j + 3] = share
+        into = narrow[row - start]
+        for j in range(width):
+            taps = line[4 * (columns[j] - left) :]
+            red, green, blue, share = _ZERO, _ZERO, _ZERO, _ZERO
+            for k in range(column_weights.shape[1]):
+                weight = column_weights[j, k]
+                red += weight * taps[4 * k]
+                green += weight * taps[4 * k + 1]
+                blue += weight * taps[4 * k + 2]
+                share += weight * taps[4 * k + 3]
+            into[4 * j], into[4 * j + 1], into[4 * j + 2], into[4 * j + 3] = red, green, blue, share
+    total = np.empty(4 * width, np.float32)
+    for i in range(count):
+        total[:] = _ZERO
+        for k in range(row_weights.shape[1]):
+            weight = row_weights[first + i, k]
+            source = narrow[rows[first + i] + k - start]
+            for j in range(total.size):
+                total[j] += weight * source[j]
+        colours, covered = rgb[i].reshape(-1), alpha[i]
+        for j in range(width):
+            share = total[4 * j + 3]
+            share = _ONE if share > np.float32(0.998) else share
+            share = _ZERO if share < np.float32(0.002) else share
+            covered[j] = share
+            scale = _ONE / max(share, np.float32(1e-3))
+            colours[3 * j] = encoded(total[4 * j] * scale)
+            colours[3 * j + 1] = encoded(total[4 * j + 1] * scale)
+            colours[3 * j + 2] = encoded(total[4 * j + 2] * scale)
+
+
+@inlined_colour
+def add_premultiplied(rgb: Pixels, cover: Pixels, total: Pixels) -> None:
+    """Add n×3 sRGB as linear light × cover (n), and cover itself, to 4×n."""
+    line = rgb.reshape(-1)
+    reds, greens, blues, shares = total[0], total[1], total[2], total[3]
+    for j in range(cover.size):
+        share = cover[j]
+        reds[j] += decoded(line[3 * j]) * share
+        greens[j] += decoded(line[3 * j + 1]) * share
+        blues[j] += decoded(line[3 * j + 2]) * share
+        shares[j] += share
+
+
+@colour_kernel
+def premultiplied_means(rgb: Pixels, alpha: Pixels, tall: int, top: int, out: Pixels) -> None:
+    """Write the means of boxes of a product's linear light × alpha, and of its alpha.
+
+    `out` is a strip, n×w×4, of `tall` rows that begins at `top`.
+    """
+    height, width = alpha.shape
+    down, across = height / tall, width / out.shape[1]
+    total = np.empty((4, width), np.float32)
+    for i in range(out.shape[0]):
+        first, end = int((top + i) * down + 0.5), min(int((top + i + 1) * down + 0.5), height)
+        rows = end - first
+        total[:] = _ZERO
+        for row in range(first, end):
+            cover = alpha[row]
+            left, right = 0, width
+            while (left < right) and cover[left] <= _ZERO:
+                left += 1
+            while (right > left) and cover[right - 1] <= _ZERO:
+                right -= 1
+            add_premultiplied(rgb[row, left:right], cover[left:right], total[:, left:right])
+        for j in range(out.shape[1]):
+            first, end = int(j * across + 0.5), min(int((j + 1) * across + 0.5), width)
+            for c in range(4):
+                summed = _ZERO
+                for column in range(first, end):
+                    summed += total[c, column]
+                out[i, j, c] = summed / np.float32(rows * (end - first))
+
+
+@colour_kernel
+def turn_upside_down(image: Pixels, line: Pixels, top: int, out: Pixels) -> None:
+    """Mirror an h×w×C image about each column's own row `line` (w): the rows from `top` on, n×w×C; 0 above it."""
+    height, width, channels = image.shape
+    for i in range(out.shape[0]):
+        row = np.float32(top + i) + np.float32(0.5)
+        for j in range(width):
+            source = np.float32(2) * line[j] - row
+            seen = (row > line[j]) & (source > _ZERO)
+            at = min(max(source - np.float32(0.5), _ZERO), np.float32(height - 1))
+            upper = np.int64(at)
+            lower = min(upper + 1, height - 1)
+            share = at - np.float32(upper)
+            for c in range(channels):
+                mirrored = image[upper, j, c] * (_ONE - share) + image[lower, j, c] * share
+                out[i, j, c] = mirrored if seen else _ZERO
+
+
+@colour_kernel
+def blend(levels: Pixels, steps: Pixels, wanted: Pixels, out: Pixels) -> None:
+    """Interpolate linearly between K levels (K×n×w×C), which stand at rising `steps` (K), at `wanted` (n×w)."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            at = min(max(wanted[i, j], steps[0]), steps[-1])
+            k = 0
+            while (k < steps.size - 2) & (at > steps[k + 1]):
+                k += 1
+            share = (at - steps[k]) / max(steps[k + 1] - steps[k], np.float32(1e-9))
+            for c in range(out.shape[2]):
+                out[i, j, c] = levels[k, i, j, c] * (_ONE - share) + levels[k + 1, i, j, c] * share

@@ -1,0 +1,173 @@
+"""Pictures of surfaces by rows: light brought to them, their colours changed, what they mirror, haze.
+
+Surfaces are H×W uint16, part × faces + face. Arrays of a picture are strips of its rows, C-contiguous, and `top` is the
+first of them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.image.resampling import columns_between, mix_lines, neighbours, stretch
+from pipeline.kernels.jit import colour_kernel, inlined, kernel
+
+Pixels = NDArray[np.float32]
+Surfaces = NDArray[np.uint16]
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+#: Weight that a neighbour of the same surface has at least.
+_LEAST = np.float32(1e-3)
+
+
+@kernel
+def even_cells(low: Surfaces) -> NDArray[np.int32]:
+    """Return for each place of an h×w grid the surface that it and its next right and below have; -1 for several."""
+    height, width = low.shape
+    out = np.empty((height, width), np.int32)
+    for y in range(height):
+        below = min(y + 1, height - 1)
+        for x in range(width):
+            right = min(x + 1, width - 1)
+            own = low[y, x]
+            same = (low[y, right] == own) & (low[below, x] == own) & (low[below, right] == own)
+            out[y, x] = own if same else -1
+    return out
+
+
+@inlined
+def _nearest(low: Surfaces, wanted: int, y: int, x: int) -> tuple[int, int]:
+    """Return the place of surface `wanted` nearest to y, x: there must be one."""
+    height, width = low.shape
+    best, best_y, best_x = 1 << 40, y, x
+    ring = 0
+    while ring * ring < best:
+        for v in range(max(0, y - ring), min(height, y + ring + 1)):
+            inside = abs(v - y) < ring
+            step = 2 * ring if inside else 1
+            u = x - ring
+            while u <= x + ring:
+                if (u >= 0) & (u < width) and low[v, u] == wanted:
+                    away = (v - y) * (v - y) + (u - x) * (u - x)
+                    if away < best:
+                        best, best_y, best_x = away, v, u
+                u += step
+        ring += 1
+    return best_y, best_x
+
+
+@kernel
+def upsample(
+    values: Pixels,
+    low: Surfaces,
+    even: NDArray[np.int32],
+    known: NDArray[np.bool_],
+    high: Surfaces,
+    tall: int,
+    top: int,
+    out: Pixels,
+) -> None:
+    """Write h×w×C values on the surfaces `low`, brought to those of `high`, a strip of a picture `tall` rows high.
+
+    Bilinear among values of the same surface; where the four neighbours have none, the nearest of that surface, and
+    where the grid has none of it (`known`, by surface), bilinear among all. `even` is `even_cells` of `low`.
+    """
+    height, width, channels = values.shape
+    planes = np.empty((channels, width), np.float32)
+    lefts, rights, shares = columns_between(width, high.shape[1])
+    for i in range(high.shape[0]):
+        upper, lower, down = neighbours(top + i, height, tall)
+        cells = even[upper]
+        mix_lines(values[upper], values[lower], down, planes)
+        stretch(planes, lefts, rights, shares, out[i].reshape(-1))
+        for j in range(high.shape[1]):
+            wanted = high[i, j]
+            left, right, across = lefts[j], rights[j], shares[j]
+            if cells[left] == np.int32(wanted) or not known[wanted]:
+                continue
+            a = (_ONE - down) * (_ONE - across) + _LEAST if low[upper, left] == wanted else _ZERO
+            b = (_ONE - down) * across + _LEAST if low[upper, right] == wanted else _ZERO
+            d = down * (_ONE - across) + _LEAST if low[lower, left] == wanted else _ZERO
+            e = down * across + _LEAST if low[lower, right] == wanted else _ZERO
+            total = a + b + d + e
+            if total > _ZERO:
+                for k in range(channels):
+                    out[i, j, k] = (
+                        a * values[upper, left, k]
+                        + b * values[upper, right, k]
+                        + d * values[lower, left, k]
+                        + e * values[lower, right, k]
+                    ) / total
+            else:
+                y, x = _nearest(low, int(wanted), upper, int(left))
+                for k in range(channels):
+                    out[i, j, k] = values[y, x, k]
+
+
+@colour_kernel
+def repaint(surfaces: Surfaces, factors: Pixels, own: Pixels, light: Pixels) -> None:
+    """Multiply the linear light of each pixel (n×W×3) by its surface's factor and add what that shines itself; tables
+    are by surface, ×3."""
+    for i in range(surfaces.shape[0]):
+        for j in range(surfaces.shape[1]):
+            surface = surfaces[i, j]
+            for c in range(3):
+                light[i, j, c] = light[i, j, c] * factors[surface, c] + own[surface, c]
+
+
+@colour_kernel
+def mix(image: Pixels, surfaces: Surfaces, first: int, last: int, shares: Pixels, light: Pixels) -> None:
+    """Mix an n×W×3 image into light where surfaces are `first` … `last`, by the share of each row (n)."""
+    for i in range(surfaces.shape[0]):
+        for j in range(surfaces.shape[1]):
+            surface = np.int64(surfaces[i, j])
+            share = shares[i] if (surface >= first) & (surface <= last) else _ZERO
+            for c in range(3):
+                light[i, j, c] += (image[i, j, c] - light[i, j, c]) * share
+
+
+@colour_kernel
+def gather(
+    light: Pixels,
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    hidden: NDArray[np.int32],
+    means: Pixels,
+    out: Pixels,
+) -> None:
+    """Write for each of n×m places the H×W×3 light at a row and a column, or the mean of the part that `hidden` names.
+
+    `hidden` is -1 where the camera sees the place itself; `means` is parts×3.
+    """
+    for i in range(rows.shape[0]):
+        for j in range(rows.shape[1]):
+            y, x, part = rows[i, j], columns[i, j], hidden[i, j]
+            for c in range(3):
+                out[i, j, c] = light[y, x, c] if part < 0 else means[part, c]
+
+
+@colour_kernel
+def sum_parts(
+    surfaces: Surfaces, faces: int, step: int, light: Pixels, sums: NDArray[np.float64], counts: NDArray[np.int64]
+) -> None:
+    """Add every step-th pixel of every step-th row of H×W×3 light to the sums (parts×3) and counts of its part."""
+    for i in range(0, surfaces.shape[0], step):
+        for j in range(0, surfaces.shape[1], step):
+            part = np.int64(surfaces[i, j]) // faces
+            counts[part] += 1
+            for c in range(3):
+                sums[part, c] += light[i, j, c]
+
+
+@colour_kernel
+def fade(
+    surfaces: Surfaces, faces: int, depth: Pixels, near: np.float32, sky: Pixels, bright: Pixels, light: Pixels
+) -> None:
+    """Fade n×W×3 light: part 0, the sky, by its row's factor `bright` (n), part 1 into `sky` (3) as it is farther."""
+    for i in range(surfaces.shape[0]):
+        for j in range(surfaces.shape[1]):
+            part = np.int64(surfaces[i, j]) // faces
+            away = min(max((depth[i, j] - near) * np.float32(1 / 9), _ZERO), _ONE) * np.float32(0.55)
+            haze = away if part == 1 else _ZERO
+            factor = bright[i] if part == 0 else _ONE
+            for c in range(3):
+                shown = light[i, j, c] * factor
+                light[i, j, c] = shown + haze * (sky[c] - shown)

@@ -1,0 +1,1 @@
+"""Textures: noise, finishes, lights out of focus, and their lookup."""

@@ -1,0 +1,84 @@
+"""Soft discs of light, painted over one another row by row, and their enlargement onto a picture."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.jit import colour_kernel
+
+Field = NDArray[np.float32]
+Columns = NDArray[np.int64]
+Parts = NDArray[np.uint16]
+
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+
+
+@colour_kernel
+def paint_discs(discs: Field, canvas: Field, top: int, bottom: int) -> None:
+    """Paint discs, the first one undermost, over rows top..bottom of a canvas (3×H×W linear), in canvas heights.
+
+    `discs` are N×8: middle x and y, radius, width of the soft edge, strength, and colour.
+    """
+    height, width = canvas.shape[1], canvas.shape[2]
+    pixel = _ONE / np.float32(height)
+    cover = np.empty(width, np.float32)
+    for which in range(discs.shape[0]):
+        disc = discs[which]
+        middle, level, radius, strength = disc[0], disc[1], disc[2], disc[4]
+        soft = max(disc[3], pixel)
+        smooth = disc[3] > np.float32(2) * pixel
+        reach = radius + _HALF * soft
+        first = max(int((level - reach) * np.float32(height)) - 1, top)
+        last = min(int((level + reach) * np.float32(height)) + 2, bottom)
+        left = max(int((middle - reach) * np.float32(height)) - 1, 0)
+        count = min(int((middle + reach) * np.float32(height)) + 2, width) - left
+        for y in range(first, last):
+            down = (np.float32(y) + _HALF) * pixel - level
+            for x in range(count):
+                across = (np.float32(left + x) + _HALF) * pixel - middle
+                distance = np.sqrt(across * across + down * down)
+                t = min(max(_HALF - (distance - radius) / soft, _ZERO), _ONE)
+                t = t * t * (np.float32(3) - np.float32(2) * t) if smooth else t
+                # Out of focus, a small light is a disc a little brighter along its rim.
+                inside = min(distance / radius, _ONE)
+                inside *= inside
+                rim = np.float32(0.8) + np.float32(0.2) * inside * inside * inside
+                cover[x] = min(max(t * strength * rim, _ZERO), _ONE)
+            for channel in range(3):
+                row, colour = canvas[channel, y, left:], disc[5 + channel]
+                for x in range(count):
+                    row[x] += (colour - row[x]) * cover[x]
+
+
+@colour_kernel
+def enlarge_onto(
+    canvas: Field, across: Columns, shares: Field, down: Columns, weights: Field, shown: NDArray[np.bool_], part: Parts,
+    out: Field,
+) -> None:  # fmt: skip
+    """Write a 3×h×w canvas, enlarged, onto the pixels of a strip of rows (rows×W×3) whose parts are `shown`.
+
+    Each pixel is a sum of four columns, `across` (4×W) by `shares`, of four rows, `down` (rows×4) by `weights`; it is 0
+    at least.
+    """
+    width = out.shape[1]
+    line = np.empty(canvas.shape[2], np.float32)
+    values = np.empty((3, width), np.float32)
+    for y in range(out.shape[0]):
+        seen = False
+        for x in range(width):
+            seen |= shown[part[y, x]]
+        if not seen:
+            continue
+        a, b, c, d = weights[y, 0], weights[y, 1], weights[y, 2], weights[y, 3]
+        for channel in range(3):
+            rows = canvas[channel]
+            one, two, three, four = rows[down[y, 0]], rows[down[y, 1]], rows[down[y, 2]], rows[down[y, 3]]
+            for x in range(line.size):
+                line[x] = a * one[x] + b * two[x] + c * three[x] + d * four[x]
+            value = values[channel]
+            for x in range(width):
+                total = shares[0, x] * line[np.uint64(across[0, x])] + shares[1, x] * line[np.uint64(across[1, x])]
+                total += shares[2, x] * line[np.uint64(across[2, x])] + shares[3, x] * line[np.uint64(across[3, x])]
+                value[x] = max(total, _ZERO)
+        for x in range(width):
+            if shown[part[y, x]]:
+                out[y, x, 0], out[y, x, 1], out[y, x, 2] = values[0, x], values[1, x], values[2, x]

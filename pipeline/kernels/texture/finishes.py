@@ -1,0 +1,401 @@
+"""What surfaces are made of, row by row: noises put together to albedo around 1.
+
+`out` is a strip of rows of an n×n tile that begins at the row `top`; noises are strips of the same rows. A `soft` stack
+of fields is of m×m, n / m a power of 2, and is enlarged to the tile on the way, bicubic.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.colour.exponentials import exp, power
+from pipeline.kernels.jit import colour_kernel, inlined, inlined_colour, kernel
+
+Field = NDArray[np.float32]
+Columns = NDArray[np.int64]
+Chips = NDArray[np.uint16]
+
+_ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
+# sin(πt) / t and cos(πt) as polynomials in t², t from -0.5 to 0.5: 1e-6 and 5e-8 off at most.
+_S0, _S1, _S2, _S3 = (np.float32(c) for c in (3.1415903568, -5.1674065590, 2.5440104008, -0.55946242809))
+_C0, _C1, _C2, _C3, _C4 = (
+    np.float32(c) for c in (0.99999994040, -4.9347929955, 4.0584111214, -1.3318765163, 0.21968960762)
+)
+
+
+@inlined_colour
+def smoothstep(value: np.float32, low: np.float32, high: np.float32) -> np.float32:
+    """Return the smoothstep: 0 up to `low`, 1 from `high`, 3t² - 2t³ between them."""
+    t = min(max((value - low) / (high - low), _ZERO), _ONE)
+    return np.float32(t * t * (np.float32(3) - np.float32(2) * t))
+
+
+@inlined_colour
+def _sine(t: np.float32) -> np.float32:
+    z = t * t
+    return np.float32(t * (_S0 + z * (_S1 + z * (_S2 + z * _S3))))
+
+
+@inlined_colour
+def _cosine(t: np.float32) -> np.float32:
+    z = t * t
+    return np.float32(_C0 + z * (_C1 + z * (_C2 + z * (_C3 + z * _C4))))
+
+
+@inlined_colour
+def _phase(index: int, factor: int) -> tuple[int, np.float32, np.float32, np.float32, np.float32]:
+    """Return the first of the four samples around one of `factor` times as many, and the samples' cubic weights.
+
+    Keys, "Cubic convolution interpolation", 1981, with a = -0.5.
+    """
+    at = (np.float32(index) + _HALF) / np.float32(factor) - _HALF
+    t = at - np.floor(at)
+    a = t * (np.float32(-0.5) + t * (_ONE - _HALF * t))
+    b = _ONE + t * t * (np.float32(1.5) * t - np.float32(2.5))
+    c = t * (_HALF + t * (np.float32(2) - np.float32(1.5) * t))
+    d = t * t * (_HALF * t - _HALF)
+    return int(np.floor(at)) - 1, np.float32(a), np.float32(b), np.float32(c), np.float32(d)
+
+
+@inlined_colour
+def _enlarge_down(soft: Field, y: int, factor: int, lines: Field) -> None:
+    """Write the row y of the enlarged fields, of which only the height is enlarged, with two more samples around it."""
+    m = soft.shape[1]
+    first, a, b, c, d = _phase(y, factor)
+    for k in range(soft.shape[0]):
+        above, upper = soft[k, (first + m) % m], soft[k, (first + 1 + m) % m]
+        lower, below = soft[k, (first + 2 + m) % m], soft[k, (first + 3 + m) % m]
+        line = lines[k]
+        for x in range(m):
+            line[x + 2] = a * above[x] + b * upper[x] + c * lower[x] + d * below[x]
+        line[0], line[1], line[m + 2], line[m + 3] = line[m], line[m + 1], line[2], line[3]
+
+
+@colour_kernel
+def sand(even: Field, dark: Field, out: Field) -> None:
+    """Write grains, and a few dark ones where the noise `dark` is highest."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            spot = min(max(dark[y, x] - np.float32(2.5), _ZERO), _ONE)
+            out[y, x] = _ONE + even[y, x] - np.float32(0.24) * spot
+
+
+@inlined_colour
+def _pit(large: np.float32, small: np.float32) -> np.float32:
+    return np.float32(
+        min(max(large - np.float32(2.75), _ZERO), np.float32(0.4)) * np.float32(2.5)
+        + min(max(small - np.float32(2.9), _ZERO), np.float32(0.7))
+    )
+
+
+@colour_kernel
+def concrete(
+    even: Field, large: Field, small: Field, worn: Field, seam: Field, panel: Field, top: int, out: Field
+) -> None:
+    """Write stains and grain, the holes that air left, and seams, uneven by `worn`, between panels.
+
+    The noises that holes are made of have more rows, before the first one: light from above catches the lower edge of a
+    hole, which is so many rows below its upper one. `seam` and `panel` are the rows' own.
+    """
+    lip = large.shape[0] - out.shape[0]
+    for y in range(out.shape[0]):
+        line, board = seam[top + y], panel[top + y]
+        for x in range(out.shape[1]):
+            pit, above = _pit(large[y + lip, x], small[y + lip, x]), _pit(large[y, x], small[y, x])
+            value = even[y, x] + board - line * (np.float32(0.03) + np.float32(0.02) * worn[y, x])
+            value -= np.float32(0.26) * pit - np.float32(0.16) * max(pit - above, _ZERO)
+            out[y, x] = exp(value)
+
+
+@colour_kernel
+def add_strokes(where: Field, stroke: Field, out: Field) -> None:
+    """Add strokes of a trowel, in the places where it went in their direction."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            share = smoothstep(where[y, x], np.float32(-0.4), np.float32(0.8))
+            out[y, x] += np.float32(0.011) * share * stroke[y, x]
+
+
+@inlined_colour
+def _enlarge(line: Field, phase: int, factor: int, out: Field) -> None:
+    """Write every `factor`-th value of an enlarged line, from `phase` on."""
+    first, a, b, c, d = _phase(phase, factor)
+    near = line[first + 2 :]
+    for j in range(out.size):
+        out[j] = a * near[j] + b * near[j + 1] + c * near[j + 2] + d * near[j + 3]
+
+
+@inlined_colour
+def _take(row: Field, phase: int, factor: int, out: Field) -> None:
+    """Write every `factor`-th value of a row, from `phase` on, beside one another: loops over them become SIMD."""
+    for j in range(out.size):
+        out[j] = row[factor * j + phase]
+
+
+@inlined_colour
+def _put(values: Field, phase: int, factor: int, row: Field) -> None:
+    """Write values into every `factor`-th place of a row, from `phase` on."""
+    for j in range(values.size):
+        row[factor * j + phase] = values[j]
+
+
+@colour_kernel
+def plaster(even: Field, soft: Field, top: int, out: Field) -> None:
+    """Write grain over strokes, which are `soft`, a stack of one."""
+    m = soft.shape[1]
+    factor = out.shape[1] // m
+    lines = np.empty((1, m + 4), np.float32)
+    stroke = np.empty(m, np.float32)
+    for y in range(out.shape[0]):
+        _enlarge_down(soft, top + y, factor, lines)
+        row, grain = out[y], even[y]
+        for phase in range(factor):
+            _enlarge(lines[0], phase, factor, stroke)
+            _put(stroke, phase, factor, row)
+        for x in range(row.size):
+            row[x] = _ONE + (row[x] + grain[x])
+
+
+@colour_kernel
+def cloth(slubs: Field, others: Field, soft: Field, threads: np.float32, top: int, out: Field) -> None:
+    """Write a plain weave of `threads` threads: over and under in turn, with slubs along both ways.
+
+    `soft` is how far the threads of both ways sway, and the tone.
+    """
+    m, n = soft.shape[1], out.shape[1]
+    factor = n // m
+    step = threads / np.float32(n)
+    lines = np.empty((3, m + 4), np.float32)
+    part = np.empty(m, np.float32)
+    rows = np.empty((3, n), np.float32)
+    for y in range(out.shape[0]):
+        _enlarge_down(soft, top + y, factor, lines)
+        for k in range(3):
+            for phase in range(factor):
+                _enlarge(lines[k], phase, factor, part)
+                _put(part, phase, factor, rows[k])
+        sways, swings, tones, row, slub, other = rows[0], rows[1], rows[2], out[y], slubs[y], others[y]
+        place = (np.float32(top + y) + _HALF) * step
+        for x in range(n):
+            one, two = place + sways[x], (np.float32(x) + _HALF) * step + swings[x]
+            turn, twin = np.floor(one + _HALF), np.floor(two + _HALF)
+            one, two = one - turn, two - twin
+            sine, sine2 = _sine(one), _sine(two)
+            half = _HALF * (turn + twin)
+            sign = _ONE - np.float32(4) * (half - np.floor(half))
+            over = smoothstep(sign * _cosine(one) * _cosine(two), np.float32(-0.5), _HALF)
+            upper = sine * sine + np.float32(0.4) * slub[x]
+            lower = sine2 * sine2 + np.float32(0.4) * other[x]
+            value = lower + over * (upper - lower) + np.float32(0.15) * abs(sine * sine2)
+            row[x] = tones[x] + np.float32(0.05) * (value + np.float32(0.08) * (slub[x] + other[x]))
+
+
+@inlined_colour
+def _lead(one: np.float32, two: np.float32, three: np.float32, four: np.float32) -> np.float32:
+    """Return how far the highest of four values leads the next."""
+    highest, lowest = max(one, two), min(one, two)
+    high, low = max(three, four), min(three, four)
+    return np.float32(max(highest, high) - max(min(highest, high), max(lowest, low)))
+
+
+@inlined_colour
+def _cracks(lines: Field, phase: int, factor: int, noises: Field, out: Field) -> None:
+    """Write the distances from the cracks that four noises make."""
+    for k in range(4):
+        _enlarge(lines[k], phase, factor, noises[k])
+    one, two, three, four = noises[0], noises[1], noises[2], noises[3]
+    for j in range(out.size):
+        out[j] = _lead(one[j], two[j], three[j], four[j])
+
+
+@inlined_colour
+def _line(value: np.float32, width: np.float32) -> np.float32:
+    """Return a soft line along the zeros of a field."""
+    share = value / width
+    return exp(-share * share)
+
+
+@colour_kernel
+def marble(soft: Field, jags: Field, dark: bool, top: int, red: Field, green: Field, blue: Field) -> None:
+    """Write clouds, strong veins that come and go, smears beside them, and hairlines; dark stone into `green` alone.
+
+    `soft`: four noises whose cracks are the strong veins, four whose are the hairlines, the noise whose zeros are lines
+    across; the force of the veins, of the hairlines and of the lines across; the ground, and how warm it is.
+    """
+    m = soft.shape[1]
+    factor = green.shape[1] // m
+    lines = np.empty((soft.shape[0], m + 4), np.float32)
+    buffers = np.empty((9, m), np.float32)
+    jag, core, thin, first, second, level = (
+        buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5],
+    )  # fmt: skip
+    noises = buffers[5:]
+    for y in range(green.shape[0]):
+        _enlarge_down(soft, top + y, factor, lines)
+        for phase in range(factor):
+            _take(jags[y], phase, factor, jag)
+            _cracks(lines[0:4], phase, factor, noises, core)
+            _enlarge(lines[9], phase, factor, first)
+            for j in range(m):
+                # The enlargement rings a little below 0.
+                force = max(first[j], _ZERO)
+                far = abs(core[j] + _HALF * jag[j])
+                core[j] = force * exp(-far / (np.float32(0.042) * force + np.float32(0.009)))
+            _cracks(lines[4:8], phase, factor, noises, thin)
+            _enlarge(lines[10], phase, factor, first)
+            for j in range(m):
+                thin[j] = _line(thin[j] + jag[j], np.float32(0.033)) * first[j]
+            _enlarge(lines[8], phase, factor, first)
+            _enlarge(lines[11], phase, factor, second)
+            for j in range(m):
+                thin[j] += _line(first[j], np.float32(0.02)) * second[j]
+            _enlarge(lines[12], phase, factor, first)
+            if dark:
+                for j in range(m):
+                    level[j] = np.float32(5) * core[j] * core[j] + np.float32(2.2) * thin[j] + first[j]
+                _put(level, phase, factor, green[y])
+            else:
+                _enlarge(lines[13], phase, factor, second)
+                for j in range(m):
+                    level[j] = exp(np.float32(-0.32) * core[j] - np.float32(0.14) * thin[j] - first[j])
+                for j in range(m):
+                    first[j] = level[j] * (_ONE + np.float32(0.6) * second[j])
+                    second[j] = level[j] * (_ONE - second[j])
+                _put(first, phase, factor, red[y])
+                _put(level, phase, factor, green[y])
+                _put(second, phase, factor, blue[y])
+
+
+@inlined_colour
+def _fetch(row: Field, columns: Columns, out: Field) -> None:
+    for x in range(out.size):
+        out[x] = row[np.uint64(columns[x])]
+
+
+@colour_kernel
+def board(
+    bends: Field, fibres: Field, pores: Field, tones: Field, columns: Columns, y: Field, planks: Field, late: Field,
+    width: np.float32, red: Field, green: Field, blue: Field,
+) -> None:  # fmt: skip
+    """Write rows of a board: rings round a pith that runs askew to it, pores, and the gaps to its neighbours.
+
+    The noises are read at `columns`. `y` (rows) is how far from the board's middle the rows are, `planks` (13×n) what
+    the plank in each column has: pith, depth and lean of the board in its log, width of a ring, shade and hue, how far
+    the places are from the joints behind and before them, and its knot's place (3), size, and force. `late` are the
+    darknesses of 64 late woods. Lengths are in canvas heights.
+    """
+    n = green.shape[1]
+    buffers = np.empty((8, n), np.float32)
+    bend, fibre, pore, tone, phase, value, part, lates = (
+        buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5], buffers[6], buffers[7],
+    )  # fmt: skip
+    pith, deep, lean, ring, shade, hue = planks[0], planks[1], planks[2], planks[3], planks[4], planks[5]
+    since, until, knot_x, knot_y, size, dark = planks[6], planks[7], planks[8], planks[9], planks[10], planks[11]
+    for i in range(green.shape[0]):
+        across = y[i]
+        _fetch(bends[i], columns, bend)
+        _fetch(fibres[i], columns, fibre)
+        _fetch(pores[i], columns, pore)
+        _fetch(tones[i], columns, tone)
+        for x in range(n):
+            depth = deep[x] + lean[x] * since[x] + np.float32(0.016) * bend[x]
+            off = across - pith[x]
+            phase[x] = (np.sqrt(off * off + depth * depth) + np.float32(0.0009) * fibre[x]) / ring[x]
+        for x in range(n):
+            value[x] = _ONE + shade[x] + np.float32(0.02) * (tone[x] + fibre[x])
+        for x in range(n):
+            # A branch cut across: the grain flows round it, and it is darker.
+            away, aside = (since[x] - knot_x[x]) / np.float32(2.2), across - knot_y[x]
+            far = (away * away + aside * aside) * (np.float32(4) * value[x] - np.float32(3)) / (size[x] * size[x])
+            near = dark[x] * exp(np.float32(-0.25) * far)
+            phase[x] += np.float32(5) * near
+            shadow = np.float32(0.3) * dark[x] * exp(-far * far) + np.float32(0.06) * dark[x] * exp(
+                far / np.float32(-5)
+            )
+            value[x] *= _ONE - shadow
+        for x in range(n):
+            turn = np.floor(phase[x])
+            part[x] = phase[x] - turn
+            lates[x] = late[np.uint64(np.int64(turn) & 63)]
+        for x in range(n):
+            end = min(max((_ONE - part[x]) * np.float32(6), _ZERO), _ONE)
+            value[x] *= _ONE - np.float32(0.18) * part[x] * part[x] * end * lates[x]
+            hole = min(max(pore[x] - np.float32(1.2), _ZERO), np.float32(2))
+            value[x] *= _ONE - np.float32(0.11) * hole * (_ONE - np.float32(0.6) * part[x])
+        for x in range(n):
+            gap = min(width * _HALF - abs(across), min(since[x], until[x])) / np.float32(0.0011)
+            value[x] *= _ONE - np.float32(0.6) * exp(-gap * gap)
+        for x in range(n):
+            green[i, x] = value[x]
+            # Darker wood is also redder.
+            tone[x] = power(value[x], np.float32(0.18))
+        for x in range(n):
+            red[i, x] = value[x] / tone[x] * (_ONE + hue[x])
+            blue[i, x] = value[x] * tone[x] * (_ONE - hue[x])
+
+
+@inlined
+def _span(row: Chips, left: np.float32, right: np.float32, number: int) -> None:
+    """Draw a chip's number from one place of a row to another."""
+    first = max(np.ceil(left - _HALF), _ZERO)
+    last = min(np.floor(right + _HALF), np.float32(row.size - 1))
+    for x in range(int(first), int(last) + 1):
+        row[x] = number
+
+
+@kernel
+def draw_chips(corners: Field, lowest: Field, highest: Field, top: int, chips: Chips) -> None:
+    """Draw polygons (N×corners×2, x and y in pixels of `chips`' tile) into rows from `top` on, by scan lines.
+
+    A chip is drawn as its number, from 1 on. `lowest` and `highest` are the rows that each reaches.
+    """
+    count = corners.shape[1]
+    crossings = np.empty(count, np.float32)
+    for which in range(corners.shape[0]):
+        first = max(int(np.ceil(lowest[which])), top)
+        for y in range(first, min(int(np.floor(highest[which])), top + chips.shape[0] - 1) + 1):
+            row, level = chips[y - top], np.float32(y)
+            found = 0
+            for edge in range(count):
+                x0, y0 = corners[which, edge, 0], corners[which, edge, 1]
+                after = (edge + 1) % count
+                x1, y1 = corners[which, after, 0], corners[which, after, 1]
+                if y0 == level and y1 == level:
+                    _span(row, min(x0, x1), max(x0, x1), which + 1)
+                if (y0 <= level) == (y1 <= level):
+                    continue
+                x = x0 + (level - y0) * (x1 - x0) / (y1 - y0)
+                at = found
+                while at > 0 and crossings[at - 1] > x:
+                    crossings[at] = crossings[at - 1]
+                    at -= 1
+                crossings[at] = x
+                found += 1
+            for pair in range(found // 2):
+                _span(row, crossings[2 * pair], crossings[2 * pair + 1], which + 1)
+
+
+@colour_kernel
+def terrazzo(chips: Chips, colours: Field, dust: Field, veil: Field, red: Field, green: Field, blue: Field) -> None:
+    """Write chips in a binder full of dust, which shows where no chip is: the means of 2×2 chips' numbers' colours."""
+    speck = np.empty(green.shape[1], np.float32)
+    for y in range(green.shape[0]):
+        upper, lower = chips[2 * y], chips[2 * y + 1]
+        for x in range(green.shape[1]):
+            a, b, c, d = upper[2 * x], upper[2 * x + 1], lower[2 * x], lower[2 * x + 1]
+            if a == b and a == c and a == d:
+                red[y, x], green[y, x], blue[y, x] = colours[a, 0], colours[a, 1], colours[a, 2]
+                speck[x] = _ONE if a == 0 else _ZERO
+            else:
+                quarter = np.float32(0.25)
+                red[y, x] = quarter * ((colours[a, 0] + colours[b, 0]) + (colours[c, 0] + colours[d, 0]))
+                green[y, x] = quarter * ((colours[a, 1] + colours[b, 1]) + (colours[c, 1] + colours[d, 1]))
+                blue[y, x] = quarter * ((colours[a, 2] + colours[b, 2]) + (colours[c, 2] + colours[d, 2]))
+                speck[x] = _ZERO
+        for x in range(green.shape[1]):
+            far = min(max(abs(dust[y, x]) - np.float32(1.4), _ZERO), np.float32(2)) * speck[x]
+            far = far if dust[y, x] > _ZERO else -far
+            speck[x] = _ONE + veil[y, x] + np.float32(0.01) * dust[y, x] + np.float32(0.09) * far
+        for x in range(green.shape[1]):
+            red[y, x] *= speck[x]
+            green[y, x] *= speck[x]
+            blue[y, x] *= speck[x]

@@ -1,0 +1,148 @@
+"""Texture lookup: pyramids of means (mip maps), and their trilinear lookup along rows of a picture.
+
+A pyramid is one row of texels, level after level: n×n, then (n / 2)×(n / 2), down to 1×1; n is a power of 2. A texel's
+centre is at (i + 0.5) texels, so that the levels agree; the texture tiles.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.jit import colour_kernel, inlined_colour
+
+Field = NDArray[np.float32]
+Parts = NDArray[np.uint16]
+Starts = NDArray[np.int64]
+
+#: Pixels of a row that are looked up at once: the texels about a block of rows as long stay in the processor's cache.
+_BLOCK = 128
+
+_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+# log2 of 1 + t, t from 0 to 1, as t × polynomial: 3e-4 off at most, and exact at both ends.
+_L0, _L1, _L2, _L3 = (np.float32(c) for c in (1.44102163, -0.68539585, 0.32763287, -0.08325865))
+
+
+@colour_kernel
+def halved(fine: Field, coarse: Field, top: int, bottom: int) -> None:
+    """Write the means of 2×2 texels of the 2m×2m `fine` level into rows top..bottom of the m×m `coarse` one."""
+    for y in range(top, bottom):
+        upper, lower, out = fine[2 * y], fine[2 * y + 1], coarse[y]
+        for x in range(out.size):
+            out[x] = np.float32(0.25) * ((upper[2 * x] + upper[2 * x + 1]) + (lower[2 * x] + lower[2 * x + 1]))
+
+
+@inlined_colour
+def _bilinear(texels: Field, start: int, n: int, u: np.float32, v: np.float32) -> np.float32:
+    """Return the value at (u, v) tiles of the n×n level that starts at `start`."""
+    size = np.float32(n)
+    x, y = u * size - _HALF, v * size - _HALF
+    left, top = np.floor(x), np.floor(y)
+    x, y = x - left, y - top
+    mask = n - 1
+    x0, y0 = np.int64(np.int32(left)) & mask, np.int64(np.int32(top)) & mask
+    x1, y1 = (x0 + 1) & mask, (y0 + 1) & mask
+    upper, lower = start + y0 * n, start + y1 * n
+    a, b = texels[np.uint64(upper + x0)], texels[np.uint64(upper + x1)]
+    c, d = texels[np.uint64(lower + x0)], texels[np.uint64(lower + x1)]
+    one, other = a + x * (b - a), c + x * (d - c)
+    return np.float32(one + y * (other - one))
+
+
+@inlined_colour
+def _trilinear(
+    texels: Field, starts: Starts, n: int, u: np.float32, v: np.float32, footprint: np.float32
+) -> np.float32:
+    """Return the value at (u, v) tiles for a pixel of `footprint` texels, between the two levels nearest to it."""
+    bits = np.float32(max(footprint, _ONE)).view(np.int32)
+    level = int(bits >> 23) - 127
+    t = np.int32((bits & 0x7FFFFF) | 0x3F800000).view(np.float32) - _ONE
+    share = t * (_L0 + t * (_L1 + t * (_L2 + t * _L3)))
+    last = starts.size - 1
+    low, high = min(level, last), min(level + 1, last)
+    one = _bilinear(texels, int(starts[np.uint64(low)]), n >> low, u, v)
+    other = _bilinear(texels, int(starts[np.uint64(high)]), n >> high, u, v)
+    return one + share * (other - one)
+
+
+@inlined_colour
+def _texture_run(
+    pyramid: Field,
+    starts: Starts,
+    n: int,
+    per_unit: np.float32,
+    u: Field,
+    v: Field,
+    part: Parts,
+    index: int,
+    depth: Field,
+    ratio: np.float32,
+    factor: Field,
+    out: Field,
+) -> None:
+    """Multiply the factors of a texture, which `factor` has room for, onto neighbouring pixels; as `textured`."""
+    farthest, seen = _ZERO, 0
+    for x in range(u.size):
+        mine = part[x] == index
+        farthest = max(farthest, depth[x] if mine else _ZERO)
+        seen += mine
+    if seen == 0:
+        return
+    channels = pyramid.shape[0]
+    for channel in range(channels):
+        texels = pyramid[channel]
+        if farthest * ratio <= _ONE:
+            for x in range(u.size):
+                factor[x] = _bilinear(texels, 0, n, u[x] * per_unit, v[x] * per_unit)
+        else:
+            for x in range(u.size):
+                factor[x] = _trilinear(texels, starts, n, u[x] * per_unit, v[x] * per_unit, depth[x] * ratio)
+        if channels == 3:
+            for x in range(u.size):
+                out[x, channel] *= factor[x] if part[x] == index else _ONE
+    if channels == 1:
+        for x in range(u.size):
+            value = factor[x] if part[x] == index else _ONE
+            out[x, 0] *= value
+            out[x, 1] *= value
+            out[x, 2] *= value
+
+
+@colour_kernel
+def textured(
+    pyramid: Field,
+    starts: Starts,
+    n: int,
+    per_unit: np.float32,
+    u: Field,
+    v: Field,
+    part: Parts,
+    index: int,
+    depth: Field,
+    ratio: np.float32,
+    left: int,
+    out: Field,
+) -> None:
+    """Multiply the factors of a texture onto the pixels of one part, in a strip of rows.
+
+    `pyramid` is (1 or 3)×texels, `starts` are where its levels start, the first of n×n. `u`, `v` (rows×w) are places in
+    canvas heights, `per_unit` tiles each, of the columns from `left` on; `part` and `depth` (rows×W) and `out`
+    (rows×W×3) are whole rows. A pixel of the part `index` covers depth × `ratio` texels. Trilinear: Williams,
+    "Pyramidal parametrics", 1983.
+    """
+    factor = np.empty(_BLOCK, np.float32)
+    for start in range(0, u.shape[1], _BLOCK):
+        columns = slice(start, min(start + _BLOCK, u.shape[1]))
+        for y in range(u.shape[0]):
+            us, vs = u[y, columns], v[y, columns]
+            parts, depths, pixels = part[y, left:][columns], depth[y, left:][columns], out[y, left:][columns]
+            _texture_run(pyramid, starts, n, per_unit, us, vs, parts, index, depths, ratio, factor, pixels)
+
+
+@colour_kernel
+def coloured(part: Parts, colours: Field, out: Field) -> None:
+    """Write the colours (parts×3) of the parts that a strip of rows shows into `out` (rows×W×3)."""
+    for y in range(part.shape[0]):
+        for x in range(part.shape[1]):
+            which = np.uint64(part[y, x])
+            out[y, x, 0] = colours[which, 0]
+            out[y, x, 1] = colours[which, 1]
+            out[y, x, 2] = colours[which, 2]

@@ -1,0 +1,358 @@
+"""Ray casting in rows: many rays against one solid after another, and what a camera sees of solids.
+
+The nearest meeting so far is in `best`, and in `found` whose it is: a code × FACES + the face.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.jit import inlined, kernel
+from pipeline.kernels.tracing import solids
+from pipeline.kernels.tracing.solids import (
+    Meeting,
+    Numbers,
+    Shapes,
+    meet_block,
+    meet_drum,
+    meet_ellipsoid,
+    meet_flat,
+    meet_floor,
+    meet_open_wall,
+    meet_panel,
+    meet_recess,
+    meet_slab,
+    meet_sweep,
+    meet_upright,
+    meet_wall,
+)
+from pipeline.kernels.tracing.terrain import meet_dunes
+
+F = np.float32
+Field = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Surfaces = NDArray[np.uint16]
+#: One of `pipeline.kernels.tracing.solids`' functions.
+Meet = Callable[[Numbers, F, F, F, F, F, F], Meeting]
+
+#: Faces of one solid.
+FACES = 8
+
+_ZERO, _INF, _NEAR, _AWAY = np.float32(0), np.float32(np.inf), np.float32(1e-3), np.float32(-1)
+_FLOOR, _WALL, _OPEN_WALL, _RECESS, _SWEEP = solids.FLOOR, solids.WALL, solids.OPEN_WALL, solids.RECESS, solids.SWEEP
+_PANEL, _ELLIPSOID, _DRUM, _BLOCK, _SLAB = solids.PANEL, solids.ELLIPSOID, solids.DRUM, solids.BLOCK, solids.SLAB
+_LEAVES, _DUNES, _UPRIGHT, _FLAT = solids.LEAVES, solids.DUNES, solids.UPRIGHT, solids.FLAT
+
+
+@inlined
+def _numbers(p: Field) -> Numbers:
+    """Return a solid's numbers as scalars, which no write into an array can change."""
+    return (
+        p[0],
+        p[1],
+        p[2],
+        p[3],
+        p[4],
+        p[5],
+        p[6],
+        p[7],
+        p[8],
+        p[9],
+        p[10],
+        p[11],
+        p[12],
+        p[13],
+        p[14],
+        p[15],
+        p[16],
+        p[17],
+        p[18],
+        p[19],
+        p[20],
+        p[21],
+        p[22],
+        p[23],
+    )
+
+
+@inlined
+def _each(
+    meet: Meet,
+    p: Numbers,
+    own: np.int32,
+    n: int,
+    ox: Field,
+    oy: Field,
+    oz: Field,
+    dx: Field,
+    dy: Field,
+    dz: Field,
+    best: Field,
+    found: Ints,
+) -> None:
+    for j in range(n):
+        t, face = meet(p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+        nearer = t < best[j]
+        best[j] = t if nearer else best[j]
+        found[j] = own + face if nearer else found[j]
+
+
+@kernel
+def meet_rays(shapes: Shapes, index: int, code: int, n: int, ray: Field, best: Field, found: Ints) -> None:
+    """Let solid `index` take those of the first n rays, 6×m float32 origins and ways, that it meets before `best`.
+
+    `best` is m float32, `found` m int32. Dunes want unit ways.
+    """
+    kind, p, own = shapes.kind[index], _numbers(shapes.number[index]), np.int32(code * FACES)
+    ox, oy, oz, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
+    if kind == _FLOOR:
+        _each(meet_floor, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _WALL:
+        _each(meet_wall, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _OPEN_WALL:
+        _each(meet_open_wall, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _RECESS:
+        _each(meet_recess, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _SWEEP:
+        _each(meet_sweep, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _PANEL:
+        _each(meet_panel, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _ELLIPSOID:
+        _each(meet_ellipsoid, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _DRUM:
+        _each(meet_drum, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _BLOCK:
+        _each(meet_block, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _SLAB:
+        _each(meet_slab, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _LEAVES:
+        _meet_leaves(shapes, p, own, n, ox, oy, oz, dx, dy, dz, best, found)
+    elif kind == _DUNES:
+        meet_dunes(shapes.number[index], code * FACES, ray[:, :n], best[:n], found[:n])
+    else:
+        p = shapes.number[index]
+        for j in range(n):
+            if kind == _UPRIGHT:
+                t, _ = meet_upright(shapes, p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+            else:
+                t, _ = meet_flat(shapes, p, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+            if t < best[j]:
+                best[j] = t
+                found[j] = own
+
+
+@inlined
+def _crosses(edge: Field, y: F) -> np.bool:
+    """Return whether the level y crosses an edge (x0, y0, x1, y1)."""
+    crosses: np.bool = (edge[1] > y) != (edge[3] > y)
+    return crosses
+
+
+@inlined
+def _crossing(edge: Field, y: F) -> F:
+    """Return where the level y crosses an edge."""
+    x: F = (edge[2] - edge[0]) * (y - edge[1]) / (edge[3] - edge[1]) + edge[0]
+    return x
+
+
+@inlined
+def _beside_rib(leaf: Field, x: F, y: F) -> F:
+    """Return how far a place is to the left of a leaf's rib, times the rib's length."""
+    left: F = (leaf[8] - leaf[6]) * (y - leaf[7]) - (leaf[9] - leaf[7]) * (x - leaf[6])
+    return left
+
+
+@inlined
+def _near_leaf(leaf: Field, x: F, y: F) -> np.bool:
+    """Return whether a place is in the boxes around a leaf, level and along its rib."""
+    left = _beside_rib(leaf, x, y)
+    level: np.bool = (x > leaf[0]) & (x < leaf[2]) & (y > leaf[1]) & (y < leaf[3])
+    level &= (left > leaf[10]) & (left < leaf[11])
+    return level
+
+
+@inlined
+def _on_leaf(shapes: Shapes, leaf: Field, x: F, y: F) -> bool:
+    """Return whether a place near a leaf is inside it, by the even-odd rule."""
+    odd = False
+    for k in range(np.int64(leaf[4]), np.int64(leaf[5])):
+        edge = shapes.edge[k]
+        if _crosses(edge, y) and x < _crossing(edge, y):
+            odd = not odd
+    return odd
+
+
+@inlined
+def _leaf_face(leaf: Field, place: np.int64, folded: F, x: F, y: F) -> np.int32:
+    """Return the face of a place on the leaf of that number: by the way it leans, and the side of its rib."""
+    face = np.int32(2 * (place % 4)) + (np.int32(1) if _beside_rib(leaf, x, y) < _ZERO else np.int32(0))
+    return face if folded > _ZERO else np.int32(0)
+
+
+@inlined
+def _meet_leaves(
+    shapes: Shapes,
+    p: Numbers,
+    own: np.int32,
+    n: int,
+    ox: Field,
+    oy: Field,
+    oz: Field,
+    dx: Field,
+    dy: Field,
+    dz: Field,
+    best: Field,
+    found: Ints,
+) -> None:
+    # Most rays miss the box around all leaves, most of the others that of each leaf.
+    at, near, who = np.empty((3, n), np.float32), np.empty(n, np.bool_), np.empty(n, np.int64)
+    ts, xs, ys = at[0], at[1], at[2]
+    for j in range(n):
+        t = (p[0] - oz[j]) / dz[j]
+        x, y = ox[j] + t * dx[j], oy[j] + t * dy[j]
+        ts[j], xs[j], ys[j] = t, x, y
+        near[j] = (t > _NEAR) & (t < best[j]) & (x > p[1]) & (x < p[3]) & (y > p[2]) & (y < p[4])
+    kept = 0
+    for j in range(n):
+        who[kept], ts[kept], xs[kept], ys[kept] = j, ts[j], xs[j], ys[j]
+        kept += 1 if near[j] else 0
+    first = np.int64(p[5])
+    for index in range(first, np.int64(p[6])):
+        leaf = shapes.leaf[index]
+        for k in range(kept):
+            near[k] = _near_leaf(leaf, xs[k], ys[k])
+        for k in range(kept):
+            if near[k] and ts[k] < best[who[k]] and _on_leaf(shapes, leaf, xs[k], ys[k]):
+                best[who[k]] = ts[k]
+                found[who[k]] = own + _leaf_face(leaf, index - first, p[7], xs[k], ys[k])
+
+
+@kernel
+def leaves_at(shapes: Shapes, x: Field, y: Field, out: Ints) -> None:
+    """Write into `out`, n int32, the first of a solid's leaves that holds each place (x, y), n float32; -1 for none."""
+    for j in range(out.size):
+        out[j] = -1
+        for index in range(len(shapes.leaf)):
+            leaf = shapes.leaf[index]
+            if _near_leaf(leaf, x[j], y[j]) and _on_leaf(shapes, leaf, x[j], y[j]):
+                out[j] = index
+                break
+
+
+@inlined
+def _each_seen(
+    meet: Meet, p: Numbers, own: np.int32, ox: F, oy: F, oz: F, dx: Field, dy: F, best: Field, found: Ints
+) -> None:
+    for j in range(dx.size):
+        t, face = meet(p, ox, oy, oz, dx[j], dy, _AWAY)
+        nearer = t < best[j]
+        best[j] = t if nearer else best[j]
+        found[j] = own + face if nearer else found[j]
+
+
+@kernel
+def meet_row(
+    shapes: Shapes, index: int, code: int, a: int, b: int, origin: Field, dx: Field, dy: F, best: Field, found: Ints
+) -> None:
+    """Let solid `index` take the camera's rays a to b of a row of slope `dy` that it meets before `best`.
+
+    `origin` (3,) is the camera's place; `dx` n rising float32 slopes, `best` n float32, `found` n int32.
+    """
+    kind, p, own = shapes.kind[index], _numbers(shapes.number[index]), np.int32(code * FACES)
+    ox, oy, oz = origin[0], origin[1], origin[2]
+    dx, best, found = dx[a:b], best[a:b], found[a:b]
+    if kind == _FLOOR:
+        _each_seen(meet_floor, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _WALL:
+        _each_seen(meet_wall, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _OPEN_WALL:
+        _each_seen(meet_open_wall, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _RECESS:
+        _each_seen(meet_recess, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _SWEEP:
+        _each_seen(meet_sweep, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _PANEL:
+        _each_seen(meet_panel, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _ELLIPSOID:
+        _each_seen(meet_ellipsoid, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _DRUM:
+        _each_seen(meet_drum, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _BLOCK:
+        _each_seen(meet_block, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _SLAB:
+        _each_seen(meet_slab, p, own, ox, oy, oz, dx, dy, best, found)
+    elif kind == _LEAVES:
+        t = oz - p[0]
+        _see_leaves(shapes, p, own, ox, oy + t * dy, t, dx, best, found)
+
+
+@inlined
+def _see_leaves(
+    shapes: Shapes, p: Numbers, own: np.int32, ox: F, y: F, t: F, dx: Field, best: Field, found: Ints
+) -> None:
+    """Fill the leaves of one plane, at the distance t, along the level y."""
+    first = np.int64(p[5])
+    crossing = np.empty(64, np.float32)
+    for index in range(first, np.int64(p[6])):
+        leaf = shapes.leaf[index]
+        if not ((t > _NEAR) & (y > leaf[1]) & (y < leaf[3])):
+            continue
+        count = 0
+        for k in range(np.int64(leaf[4]), np.int64(leaf[5])):
+            if _crosses(shapes.edge[k], y) and count < crossing.size:
+                crossing[count] = _crossing(shapes.edge[k], y)
+                count += 1
+        for j in range(dx.size):
+            x = ox + t * dx[j]
+            if (x > leaf[0]) & (x < leaf[2]) & (t < best[j]):
+                odd = False
+                for k in range(count):
+                    if x < crossing[k]:
+                        odd = not odd
+                if odd:
+                    best[j] = t
+                    found[j] = own + _leaf_face(leaf, index - first, p[7], x, y)
+
+
+@inlined
+def first_above(rising: Field, value: F) -> int:
+    """Return the index of the first of rising values that is not below one."""
+    low, high = 0, rising.size
+    while low < high:
+        middle = (low + high) // 2
+        if rising[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def see(
+    top: int,
+    bottom: int,
+    shapes: Shapes,
+    window: Field,
+    origin: Field,
+    across: Field,
+    down: Field,
+    depth: Field,
+    surface: Surfaces,
+) -> None:
+    """Follow a camera's rays of rows `top` to `bottom` to the nearest solid, into H×W `depth` and `surface`.
+
+    `window` are n×4 slopes that each solid is seen between, left, low, right and top; `across` and `down` the W and H
+    slopes of columns and rows. `depth`, float32, and `surface`, uint16, hold what is met already: inf and 0 for none.
+    """
+    width = across.size
+    found = np.empty(width, np.int32)
+    for i in range(top, bottom):
+        for j in range(width):
+            found[j] = surface[i, j]
+        for index in range(shapes.kind.size):
+            if (down[i] >= window[index, 1]) & (down[i] <= window[index, 3]):
+                a, b = first_above(across, window[index, 0]), first_above(across, window[index, 2])
+                meet_row(shapes, index, index, a, b, origin, across, down[i], depth[i], found)
+        for j in range(width):
+            surface[i, j] = found[j]

@@ -1,0 +1,313 @@
+"""Ray casting: where one ray meets one solid, branch-free so that rows of rays become SIMD.
+
+A solid is its kind and a row of NUMBERS numbers (`Shapes`); a ray is an origin and a way, three numbers each. Each
+function returns the distance in units of the way, inf where nothing is met, and the face that is met.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.jit import inlined
+
+#: Kinds of solids, and how many numbers describe one.
+FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, LEAVES, DUNES, UPRIGHT, FLAT = range(14)
+NUMBERS = 24
+#: The sides that a slab has room for.
+SIDES = 7
+#: The slices that a shadow proxy has room for.
+SLICES = 6
+
+F = np.float32
+#: A solid's numbers, each a scalar; a distance and a face; where a ray enters and leaves.
+Numbers = tuple[F, ...] | NDArray[F]
+Meeting = tuple[F, np.int32]
+Span = tuple[F, F]
+
+_ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
+#: A ray leaves its own surface this far behind before it can meet another, in canvas heights.
+_NEAR = np.float32(1e-3)
+_NO_FACE = np.int32(0)
+
+
+class Shapes(NamedTuple):
+    """Solids as arrays."""
+
+    #: n, int32.
+    kind: NDArray[np.int32]
+    #: n×NUMBERS float32.
+    number: NDArray[np.float32]
+    #: Edges of all leaves, m×4 float32: x, y of both ends.
+    edge: NDArray[np.float32]
+    #: l×12 float32: a leaf's left, bottom, right and top; its first edge and the one after its last; x, y of both ends
+    #: of its rib; how far it reaches to the right of that, negative, and to the left, times the rib's length.
+    leaf: NDArray[np.float32]
+    #: h×w float32 silhouette of a shadow proxy: how far inside places are; 1×1 where there is none.
+    image: NDArray[np.float32]
+    #: h float32: the middle of each row of the silhouette.
+    middle: NDArray[np.float32]
+
+
+@inlined
+def slab(o: F, d: F, low: F, high: F) -> Span:
+    """Return where a ray enters and leaves low < coordinate < high; inf and -inf where it runs beside it."""
+    level = d == _ZERO
+    by = _ONE if level else d
+    one = (low - o) / by
+    two = (high - o) / by
+    enter = one if one < two else two
+    leave = two if one < two else one
+    beside = level & ((o < low) | (o > high))
+    enter = -_INF if level else enter
+    leave = _INF if level else leave
+    return (_INF if beside else enter), (-_INF if beside else leave)
+
+
+@inlined
+def circle(ox: F, oy: F, dx: F, dy: F, radius: F) -> Span:
+    """Return where a ray of the plane enters and leaves a circle round the origin; inf and -inf where it misses."""
+    a = dx * dx + dy * dy
+    b = ox * dx + oy * dy
+    root = b * b - a * (ox * ox + oy * oy - radius * radius)
+    missed = (root <= _ZERO) | (a == _ZERO)
+    half = np.sqrt(_ZERO if missed else root)
+    by = _ONE if missed else a
+    return (_INF if missed else (-b - half) / by), (-_INF if missed else (-b + half) / by)
+
+
+@inlined
+def arch(ox: F, oy: F, dx: F, dy: F, x: F, foot: F, spring: F, low: F, half: F) -> Span:
+    """Return where a ray enters and leaves an arch without end along z.
+
+    Its jambs stand from `foot` to `spring`, its round part of radius `half` is what of a disc is above `low`.
+    """
+    x0, x1 = slab(ox - x, dx, -half, half)
+    y0, y1 = slab(oy, dy, foot, spring)
+    first = x0 if x0 > y0 else y0
+    last = x1 if x1 < y1 else y1
+    none = first >= last
+    first = _INF if none else first
+    last = -_INF if none else last
+    enter, leave = circle(ox - x, oy - spring, dx, dy, half)
+    y0, y1 = slab(oy, dy, low, spring + half)
+    enter = y0 if y0 > enter else enter
+    leave = y1 if y1 < leave else leave
+    none = enter >= leave
+    enter = _INF if none else enter
+    leave = -_INF if none else leave
+    # Both are convex and so is what they make together: the first way in and the last way out are its own.
+    return (first if first < enter else enter), (last if last > leave else leave)
+
+
+@inlined
+def holds(x: F, y: F, middle: F, foot: F, spring: F, half: F) -> np.bool:
+    """Return whether a place is inside an opening."""
+    dx = x - middle
+    dy = y - spring
+    low: np.bool = (np.abs(dx) < half) & (dy <= _ZERO) & (y > foot)
+    return low | ((dy > _ZERO) & (dx * dx + dy * dy < half * half))
+
+
+@inlined
+def meet_floor(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Level, back."""
+    t = (p[0] - oy) / (dy if dy < _ZERO else _ONE)
+    return (t if (dy < _ZERO) & (t > _NEAR) & (oz + t * dz > p[1]) else _INF), _NO_FACE
+
+
+@inlined
+def meet_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Depth."""
+    t = (p[0] - oz) / (dz if dz < _ZERO else _ONE)
+    return (t if (dz < _ZERO) & (t > _NEAR) else _INF), _NO_FACE
+
+
+@inlined
+def meet_open_wall(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Depth; the opening's x, foot, spring and half. It is met from behind too."""
+    level = dz == _ZERO
+    t = (p[0] - oz) / (_ONE if level else dz)
+    hit = (t > _NEAR) & (not level) & (not holds(ox + t * dx, oy + t * dy, p[1], p[2], p[3], p[4]))
+    return (t if hit else _INF), _NO_FACE
+
+
+@inlined
+def meet_recess(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """The mouth's depth; the opening's x, foot, spring and half; the back's depth."""
+    level = dz == _ZERO
+    by = _ONE if level else dz
+    enter = (p[0] - oz) / by
+    enter = enter if (oz > p[0] + _NEAR) & (enter > _ZERO) else _ZERO
+    inside = holds(ox + enter * dx, oy + enter * dy, p[1], p[2], p[3], p[4]) & (not level)
+    inside = inside & ((dz < _ZERO) | (oz < p[0]))
+    back = (p[5] - oz) / by
+    back = back if dz < _ZERO else _INF
+    _, rim = arch(ox, oy, dx, dy, p[1], p[2], p[3], p[2], p[4])
+    t = back if back < rim else rim
+    finite = np.abs(t) < _INF
+    low = np.abs(oy + (t if finite else _ZERO) * dy - p[2]) < _NEAR
+    face = np.int32(0) if t == back else (np.int32(2) if low else np.int32(1))
+    # Leaving through the mouth again is no meeting.
+    hit = inside & (t > _NEAR) & finite & (oz + t * dz < p[0] + _NEAR)
+    return (t if hit else _INF), face
+
+
+@inlined
+def meet_sweep(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """The wall's depth, the floor's level, the bend's radius."""
+    y = p[1] + p[2]
+    z = p[0] + p[2]
+    down = dy < _ZERO
+    away = dz < _ZERO
+    floor = (p[1] - oy) / (dy if down else _ONE)
+    wall = (p[0] - oz) / (dz if away else _ONE)
+    _, bend = circle(oz - z, oy - y, dz, dy, p[2])
+    on_floor = down & (floor > _NEAR) & (oz + floor * dz > z)
+    on_wall = away & (wall > _NEAR) & (oy + wall * dy > y)
+    bent = (bend > _NEAR) & (oy + bend * dy <= y + _NEAR) & (oz + bend * dz <= z + _NEAR)
+    return (floor if on_floor else (wall if on_wall else (bend if bent else _INF))), _NO_FACE
+
+
+@inlined
+def meet_panel(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Back's and front's depth; the outline's x, foot, spring, low and half as `arch` has them; its hole's half."""
+    z0, z1 = slab(oz, dz, p[0], p[1])
+    enter, leave = arch(ox, oy, dx, dy, p[2], p[3], p[4], p[5], p[6])
+    t = z0 if z0 > enter else enter
+    face = np.int32(0) if z0 >= enter else np.int32(1)
+    end = z1 if z1 < leave else leave
+    hit = t < end
+    # A ray that starts inside, as one from the floor close to a disc's foot, meets the far side.
+    t = t if t > _NEAR else end
+    first, last = arch(ox, oy, dx, dy, p[2], p[3], p[4], p[5], p[7])
+    through = (first < t) & (last > t) & (p[7] > _ZERO)
+    hit = hit & (t > _NEAR)
+    t = last if through else t
+    face = np.int32(2) if through else face
+    # Out of the hole through the common foot is out of the board.
+    hit = hit & ((not through) | (t < end))
+    return (t if hit & (t > _NEAR) else _INF), face
+
+
+@inlined
+def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """The centre; cosine and sine of its turn about z; one over each half axis."""
+    x = ox - p[0]
+    y = oy - p[1]
+    ou = (p[3] * x + p[4] * y) * p[5]
+    ov = (p[3] * y - p[4] * x) * p[6]
+    ow = (oz - p[2]) * p[7]
+    du = (p[3] * dx + p[4] * dy) * p[5]
+    dv = (p[3] * dy - p[4] * dx) * p[6]
+    dw = dz * p[7]
+    a = du * du + dv * dv + dw * dw
+    b = ou * du + ov * dv + ow * dw
+    root = b * b - a * (ou * ou + ov * ov + ow * ow - _ONE)
+    half = np.sqrt(root if root > _ZERO else _ZERO)
+    t = (-b - half) / a
+    # A ray that starts inside, as one from the floor close to the foot, meets the far side.
+    t = t if t > _NEAR else (-b + half) / a
+    return (t if (root > _ZERO) & (t > _NEAR) else _INF), _NO_FACE
+
+
+@inlined
+def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """The foot's centre, the radius, the height."""
+    enter, leave = circle(ox - p[0], oz - p[2], dx, dz, p[3])
+    low, high = slab(oy, dy, p[1], p[1] + p[4])
+    top = low > enter
+    t = low if top else enter
+    return (t if (t < leave) & (t < high) & (t > _NEAR) else _INF), (np.int32(1) if top else np.int32(0))
+
+
+@inlined
+def meet_block(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """The foot's centre, half the width, the height, half the depth; cosine and sine of its turn."""
+    x = ox - p[0]
+    z = oz - p[2]
+    ux = p[6] * dx - p[7] * dz
+    uz = p[7] * dx + p[6] * dz
+    x0, x1 = slab(p[6] * x - p[7] * z, ux, -p[3], p[3])
+    y0, y1 = slab(oy, dy, p[1], p[1] + p[4])
+    z0, z1 = slab(p[7] * x + p[6] * z, uz, -p[5], p[5])
+    t = x0 if x0 > y0 else y0
+    t = t if t > z0 else z0
+    end = np.int32(0) if ux > _ZERO else np.int32(1)
+    side = np.int32(5) if uz > _ZERO else np.int32(4)
+    face = np.int32(2) if t == y0 else (end if t == x0 else side)
+    return (t if (t < x1) & (t < y1) & (t < z1) & (t > _NEAR) else _INF), face
+
+
+@inlined
+def meet_side(
+    nx: F, ny: F, d: F, face: np.int32, enter: F, leave: F, found: np.int32, ox: F, oy: F, dx: F, dy: F
+) -> tuple[F, F, np.int32]:
+    """Cut a ray by one side of a slab's outline, beyond which nx x + ny y > d."""
+    before = nx * ox + ny * oy - d
+    speed = nx * dx + ny * dy
+    t = -before / (_ONE if speed == _ZERO else speed)
+    beside = (speed == _ZERO) & (before > _ZERO)
+    inwards = t if speed < _ZERO else (_INF if beside else -_INF)
+    later = inwards > enter
+    outwards = t if speed > _ZERO else _INF
+    return (inwards if later else enter), (outwards if outwards < leave else leave), (face if later else found)
+
+
+@inlined
+def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Back's and front's depth, then SIDES sides (nx, ny, d), those that it lacks as (0, 0, 1)."""
+    enter, leave = slab(oz, dz, p[0], p[1])
+    face = _NO_FACE
+    enter, leave, face = meet_side(p[2], p[3], p[4], np.int32(1), enter, leave, face, ox, oy, dx, dy)
+    enter, leave, face = meet_side(p[5], p[6], p[7], np.int32(2), enter, leave, face, ox, oy, dx, dy)
+    enter, leave, face = meet_side(p[8], p[9], p[10], np.int32(3), enter, leave, face, ox, oy, dx, dy)
+    enter, leave, face = meet_side(p[11], p[12], p[13], np.int32(4), enter, leave, face, ox, oy, dx, dy)
+    enter, leave, face = meet_side(p[14], p[15], p[16], np.int32(5), enter, leave, face, ox, oy, dx, dy)
+    enter, leave, face = meet_side(p[17], p[18], p[19], np.int32(6), enter, leave, face, ox, oy, dx, dy)
+    enter, leave, face = meet_side(p[20], p[21], p[22], np.int32(7), enter, leave, face, ox, oy, dx, dy)
+    return (enter if (enter < leave) & (enter > _NEAR) else _INF), face
+
+
+@inlined
+def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Pixels to a canvas height, the foot's pixel, the slices' number, then their depths and their share of the width.
+
+    The silhouette's slices are upright, narrower about the middle of its rows.
+    """
+    height, width = shapes.image.shape
+    nearest = _INF
+    for slice_at in range(np.int64(p[3])):
+        t = (p[4 + slice_at] - oz) / dz
+        column = (ox + t * dx) * p[0] + p[1]
+        row = p[2] - (oy + t * dy) * p[0]
+        inside = (t > _NEAR) & (row >= _ZERO) & (row < np.float32(height))
+        r = np.int64(row if inside else _ZERO)
+        middle = shapes.middle[r]
+        column = (column - middle) / p[10 + slice_at] + middle
+        inside = inside & (column >= _ZERO) & (column < np.float32(width))
+        c = np.int64(column if inside else _ZERO)
+        nearest = t if inside & (shapes.image[r, c] > _ZERO) & (t < nearest) else nearest
+    return nearest, _NO_FACE
+
+
+@inlined
+def meet_flat(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """The aspect, the camera's x, y and z, the slices' number, then their heights and how far inside each begins."""
+    height, width = shapes.image.shape
+    nearest = _INF
+    for slice_at in range(np.int64(p[4])):
+        z = p[5 + slice_at]
+        t = (z - oz) / dz
+        # As the camera sees it: a slice is right behind the product's picture.
+        scale = p[3] / (p[3] - z)
+        x = p[0] * np.float32(0.5) + (ox + t * dx - p[1]) * scale
+        y = np.float32(0.5) - (oy + t * dy - p[2]) * scale
+        column = x * (np.float32(width) / p[0])
+        row = y * np.float32(height)
+        inside = (t > _NEAR) & (row >= _ZERO) & (row < np.float32(height))
+        inside = inside & (column >= _ZERO) & (column < np.float32(width))
+        r = np.int64(row if inside else _ZERO)
+        c = np.int64(column if inside else _ZERO)
+        nearest = t if inside & (shapes.image[r, c] > p[11 + slice_at]) & (t < nearest) else nearest
+    return nearest, _NO_FACE

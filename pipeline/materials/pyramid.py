@@ -1,0 +1,80 @@
+"""A texture's pyramid of means (mip map), which pixels of any size on the surface are looked up in."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.parallel import by_rows
+from pipeline.geometry.ray import Field
+from pipeline.kernels.texture.texels import halved, textured
+from pipeline.materials.noise import TILE
+
+
+class Pyramid:
+    """Texels of a tile that repeats, level after level; Williams, "Pyramidal parametrics", 1983."""
+
+    def __init__(self, channels: int, n: int):
+        """Make room for `channels` (1, or 3 for red, green and blue) × n×n texels and the means of them.
+
+        `n` is a power of 2. The finest level, `texture`, is the caller's to fill before `build`.
+        """
+        sides = [n >> level for level in range(n.bit_length())]
+        #: Where each level starts among a channel's texels.
+        self._starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(np.square(sides[:-1]))]).astype(np.int64)
+        self._texels: Field = np.empty((channels, int(self._starts[-1]) + 1), np.float32)
+        self.levels: list[list[Field]] = [
+            [channel[start : start + side**2].reshape(side, side) for channel in self._texels]
+            for start, side in zip(self._starts.tolist(), sides, strict=True)
+        ]
+
+    @property
+    def texture(self) -> list[Field]:
+        """The finest level: n×n float32 factors, one array a channel."""
+        return self.levels[0]
+
+    def build(self) -> "Pyramid":
+        """Work out the coarser levels and return itself."""
+        for finer, coarser in pairwise(self.levels):
+            for fine, coarse in zip(finer, coarser, strict=True):
+                by_rows(coarse.shape[0], partial(halved, fine, coarse), 256)
+        return self
+
+    def balance(self) -> None:
+        """Scale the texels to a mean of 1 per channel, so that the colour asked for stays."""
+        self._texels /= self._texels[:, -1:].copy()
+
+    def multiply(
+        self,
+        out: Field,
+        part: NDArray[np.uint16],
+        index: int,
+        place: tuple[Field, Field],
+        left: int,
+        depth: Field,
+        pixel: float,
+    ) -> None:
+        """Multiply the texture onto the rows×W×3 pixels `out` of the part `index`, trilinear.
+
+        `place` is (u, v) along the surface, canvas heights, rows×w, of the columns from `left` on; `part` and `depth`
+        are rows×W. A pixel covers depth × `pixel` canvas heights of it.
+        """
+        n = self.texture[0].shape[0]
+        u, v = (np.ascontiguousarray(axis, np.float32) for axis in place)
+        textured(
+            self._texels, self._starts, n, np.float32(1 / TILE), u, v, part, index, depth, np.float32(pixel * n / TILE),
+            left, out,
+        )  # fmt: skip
+
+
+def filled(channels: int, n: int, work: Callable[[int, int, list[Field]], None]) -> Pyramid:
+    """Return a pyramid of mean 1 per channel, whose n×n texels `work(top, bottom, strips)` writes.
+
+    It writes rows top..bottom into the `strips` of each channel, on any thread.
+    """
+    out = Pyramid(channels, n)
+    by_rows(n, lambda top, bottom: work(top, bottom, [plane[top:bottom] for plane in out.texture]))
+    out.build().balance()
+    return out

@@ -1,0 +1,54 @@
+"""The swatches of a layout's parts, made once for its pictures of all sizes."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from pipeline.core.parallel import THREADS
+from pipeline.core.spec import Finish
+from pipeline.materials.pyramid import Pyramid
+from pipeline.materials.textures import swatch
+from pipeline.scene.layout import Layout
+
+#: Linear albedo below which a stone is dark and has light veins.
+DARK = 0.12
+#: Texels across a swatch, and across that of a picture of more than so many rows.
+COARSE, FINE, FINE_FROM = 1024, 2048, 1200
+
+
+class Swatches:
+    """A cache of one layout's swatches: those of the last that was asked for. For one thread."""
+
+    def __init__(self, height: int):
+        """Swatches that are fine enough for pictures of up to `height` rows."""
+        self._n = FINE if height > FINE_FROM else COARSE
+        self._layout: Layout | None = None
+        self._kept: list[Pyramid | None] = []
+
+    def of(self, layout: Layout) -> list[Pyramid | None]:
+        """Return the swatch of each part, None for what has none."""
+        if layout is not self._layout:
+            self.clear()
+            with ThreadPoolExecutor(THREADS) as pool:
+                made = {key: pool.submit(self._made, *key) for key in dict.fromkeys(_keys(layout))}
+            self._layout, self._kept = layout, [made[key].result() for key in _keys(layout)]
+        return self._kept
+
+    def clear(self) -> None:
+        """Let the swatches go."""
+        self._layout, self._kept = None, []
+
+    def _made(self, finish: Finish, dark: bool, seed: int, index: int) -> Pyramid | None:
+        return swatch(finish, np.random.default_rng([seed, index]), self._n, dark=dark)
+
+
+def _keys(layout: Layout) -> list[tuple[Finish, bool, int, int]]:
+    """Return what tells the parts' swatches apart; small things are cut from what is there already, if they can be."""
+    keys: list[tuple[Finish, bool, int, int]] = []
+    first: dict[tuple[Finish, bool], int] = {}
+    for index, part in enumerate(layout.parts):
+        finish: Finish = "plain" if part.glow else part.finish
+        dark = finish in ("marble", "terrazzo") and float(layout.colours[part.slot].max()) < DARK
+        source = first.setdefault((finish, dark), index)
+        keys.append((finish, dark, layout.seed, source if part.role == "prop" else index))
+    return keys

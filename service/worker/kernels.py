@@ -1,0 +1,143 @@
+"""Compiles the kernels ahead: small swaps of every scene, with stand-ins for the networks, meet all that a job needs.
+
+No list of kernels is kept anywhere: what a swap calls is what is compiled (`pipeline.kernels.cache`).
+"""
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.core.networks import Conditions, Networks, paints
+from pipeline.core.spec import Limits, Spec
+from pipeline.kernels import cache
+from pipeline.swap import swap
+from service.catalogue.catalogue import load_catalogue
+from service.settings import Settings
+
+#: Longer side in pixels of the pictures and of the photo: every path is the same at any size.
+_SIDE, _PHOTO_SIDE = 64, 192
+
+
+def use_kept_kernels(settings: Settings) -> None:
+    """Take the kernels' machine code from the folder that set-up fills, or from the user's own."""
+    cache.keep_in(settings.kernels, settings.own_kernels)
+
+
+def compile_kernels(settings: Settings, told: Callable[[str], None]) -> bool:
+    """Compile and keep what a worker needs; return whether there was anything to do.
+
+    Nothing is done where code, catalogue and processor are as they were. `told` hears a line for each scene that had
+    something to compile.
+    """
+    use_kept_kernels(settings)
+    state = _state()
+    if cache.is_complete(state):
+        return False
+    for spec, photo, networks in _swaps():
+        before, started = len(cache.compiled), time.perf_counter()
+        swap(photo, spec, networks, limits=Limits(), clock=time.perf_counter)
+        if count := len(cache.compiled) - before:
+            told(f"{spec.scene.name}  {count} compiled  {time.perf_counter() - started:.1f} s")
+    cache.mark_complete(state)
+    return True
+
+
+def warm_up(networks: Networks) -> None:
+    """Make one small swap, so that the first job waits for no network's first call and no late import.
+
+    Another generator than the shipped one is left out: its first painting may take minutes.
+    """
+    spec, photo, stand_ins = next(_swaps())
+    generator = networks.generator if paints(networks.generator) == "light" else stand_ins.generator
+    swap(photo, spec, replace(networks, generator=generator), limits=Limits(), clock=time.perf_counter)
+
+
+def _state() -> str:
+    """Return what changes with any file that decides which kernels are called, and with which types."""
+    service = Path(__file__).parents[1]
+    files = [*(service.parent / "pipeline").rglob("*.py"), *(service / "catalogue").glob("*.toml"), Path(__file__)]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"complete-{digest.hexdigest()[:16]}"
+
+
+def _swaps() -> Iterator[tuple[Spec, bytes, Networks]]:
+    """Every scene once, the moods, places, photos and kinds of networks in turn."""
+    catalogue = load_catalogue()
+    photos = [_photo(), _photo(cut_out=True)]
+    light = _Generator("light")
+    networks = [
+        Networks(_segmenter, light, second_segmenter=_second_segmenter),
+        Networks(_segmenter, light, refiner=_Refiner()),
+        Networks(_segmenter, light),
+    ]
+    turns = zip(cycle(catalogue.moods.values()), cycle(photos), cycle(networks), strict=False)
+    anywhere = catalogue.preset("shopify_product")
+    drawn = [scene for scene in catalogue.scenes.values() if scene.kind != "white"]
+    for scene, (mood, photo, those) in zip(drawn, turns, strict=False):
+        yield Spec(scene, mood, ("#e8c7b8", "#3b5d50"), replace(anywhere, size=(_SIDE, _SIDE)), 1), photo, those
+    scene, mood = catalogue.scene("podium"), catalogue.mood("calm")
+    for place in catalogue.presets.values():
+        size = place.size and (_SIDE, max(1, round(_SIDE * place.size[1] / place.size[0])))
+        yield Spec(scene, mood, (), replace(place, size=size), 1), photos[0], networks[0]
+    painting = Networks(_segmenter, _Generator("picture"))
+    yield Spec(scene, mood, ("#e8c7b8",), replace(anywhere, size=(_SIDE, _SIDE)), 1), photos[0], painting
+
+
+def _photo(*, cut_out: bool = False) -> bytes:
+    """Return the file of a soft-edged red disc on grey; `cut_out`: with its own alpha."""
+    y, x = np.mgrid[:_PHOTO_SIDE, :_PHOTO_SIDE] / (_PHOTO_SIDE / 2) - 1
+    alpha = np.clip((0.6 - np.hypot(x, y)) * 40, 0, 1)[..., None]
+    pixels = [200, 60, 50] * alpha + 225 * (1 - alpha)
+    picture = Image.fromarray((np.concatenate([pixels, 255 * alpha], 2) if cut_out else pixels).astype(np.uint8))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Find what is red."""
+    difference = image[..., 0].astype(np.float32) - image[..., 1]
+    return np.asarray(np.clip(difference / np.float32(100), 0, 1))
+
+
+def _second_segmenter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Find less of it, so that the two don't agree."""
+    return _segmenter(image) * np.float32(0.4)
+
+
+class _Refiner:
+    side = 64
+
+    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        return mask
+
+
+class _Generator:
+    """Hands back the light, or the drawing, that it is given."""
+
+    size = _SIDE
+
+    def __init__(self, paints: str):
+        self.paints = paints
+
+    def __call__(
+        self,
+        *,
+        prompt: str,
+        negative_prompt: str,
+        conditions: Conditions,
+        seed: int,
+        on_step: Callable[[float], None],
+    ) -> NDArray[np.float32]:
+        on_step(1.0)
+        return conditions.light if self.paints == "light" else conditions.sketch

@@ -1,0 +1,72 @@
+"""The speed benchmark measures what it says: the bare calls of the networks, and what is left without them."""
+
+import time
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.speed.bare import BareNetworks
+from benchmarks.speed.bench import Bench
+from benchmarks.speed.swaps import in_threads, median
+from pipeline.core.networks import Networks
+from service.settings import Settings
+
+SIZE = (128, 128)
+
+
+@pytest.fixture(scope="module")
+def bench(networks: Networks) -> Bench:
+    return Bench(Settings(), networks)
+
+
+class Slow(torch.nn.Module):  # type: ignore[misc]  # torch's types are not read
+    """A network that takes a tenth of a second, in a part of its own."""
+
+    def __init__(self, inner: Any = None):
+        super().__init__()
+        self.inner, self.calls = inner, 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        if self.inner is None:
+            time.sleep(0.1)
+            return x + 1
+        return self.inner(x)
+
+
+def test_a_call_inside_a_call_is_counted_once() -> None:
+    network = Slow(Slow())
+    with BareNetworks().watched() as bare:
+        network(torch.ones(3))
+    assert 0.1 <= bare.seconds < 0.19
+    assert bare.cpu_seconds < 0.05
+    network(torch.ones(3))
+    assert bare.seconds < 0.19
+
+
+def test_a_replayed_call_gives_the_answer_to_the_same_input_without_the_network() -> None:
+    network = Slow()
+    with BareNetworks().watched() as bare:
+        one, two = network(torch.zeros(3)), network(torch.ones(3))
+        with bare.replayed():
+            assert torch.equal(network(torch.ones(3)), two)
+            assert torch.equal(network(torch.zeros(3)), one)
+            with pytest.raises(KeyError):
+                network(torch.full((3,), 2.0))
+    assert network.calls == 2
+
+
+def test_a_swap_is_split_into_networks_and_all_else(bench: Bench) -> None:
+    run = bench.run(bench.spec("studio_sweep", SIZE, seed=1))
+    assert 0 < run["networks_s"] < run["wall_s"]
+    assert 0 < run["outside_cpu_s"] < run["cpu_s"]
+    assert run["ratio"] == pytest.approx(run["wall_s"] / run["networks_s"])
+    assert sum(run["stages"].values()) == pytest.approx(run["wall_s"], rel=0.1)
+    assert median([run, run]) == run
+
+
+def test_two_threads_at_once_are_compared_with_one_alone(bench: Bench) -> None:
+    figures = in_threads(bench, ["studio_sweep", "white"], SIZE, 2)
+    assert figures["swaps"] == 4
+    assert figures["times_as_fast"] == pytest.approx(figures["one_s"] / figures["together_s"])

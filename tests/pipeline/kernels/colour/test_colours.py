@@ -1,0 +1,66 @@
+"""Colour curves against their formulas."""
+
+import numpy as np
+import pytest
+
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_lab, srgb_to_linear
+from pipeline.kernels.colour.colours import encode_in_place, roll_off, tint
+
+VALUES = np.linspace(0, 1, 4001, dtype=np.float32)
+
+
+def decoded(srgb: np.ndarray) -> np.ndarray:
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb.astype(np.float64) + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(linear: np.ndarray) -> np.ndarray:
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.astype(np.float64) ** (1 / 2.4) - 0.055)
+
+
+def test_the_curves_are_those_of_the_standard_and_keep_black_and_white() -> None:
+    np.testing.assert_allclose(srgb_to_linear(VALUES), decoded(VALUES), atol=1.5e-6)
+    np.testing.assert_allclose(linear_to_srgb(VALUES), encoded(VALUES), atol=1e-6)
+    for curve in (srgb_to_linear, linear_to_srgb):
+        assert curve(np.array([-0.5, 0, 1, 1.5])).tolist() == [0, 0, 1, 1]
+
+
+def test_encoding_in_place_is_encoding() -> None:
+    light = VALUES.copy()
+    encode_in_place(light)
+    np.testing.assert_array_equal(light, linear_to_srgb(VALUES))
+
+
+def test_arrays_of_any_shape_and_that_may_not_be_written_are_converted() -> None:
+    locked = np.broadcast_to(np.float32(0.5), (3, 2))
+    assert srgb_to_linear(locked).shape == (3, 2)
+    assert srgb_to_linear(np.array(0.5)) == pytest.approx(0.2140411, abs=1e-6)
+    assert srgb_to_linear(np.zeros((0, 3))).shape == (0, 3)
+
+
+def test_many_pixels_have_the_lab_of_few() -> None:
+    pixels = np.random.default_rng(1).random((700, 401, 3), np.float32)
+    lab = srgb_to_lab(pixels)
+    np.testing.assert_allclose(lab[::60], srgb_to_lab(pixels[::60]), atol=1e-4)
+    ratio = decoded(pixels[0]) @ np.array([0.2126, 0.7152, 0.0722])
+    np.testing.assert_allclose(lab[0, :, 0], 116 * np.cbrt(ratio) - 16, atol=2e-3)
+
+
+def test_light_rolls_off_exponentially_and_reaches_white() -> None:
+    light = np.linspace(-1, 5, 601, dtype=np.float32)
+    shown = light.copy()
+    roll_off(shown, np.float32(0.8))
+    expected = np.where(light > 0.8, 0.8 + 0.2 * (1 - np.exp(-np.maximum(light - 0.8, 0) / 0.2)), np.maximum(light, 0))
+    np.testing.assert_allclose(shown, expected, atol=1e-6)
+    assert shown[-1] == 1
+
+
+def test_a_tint_multiplies_below_the_highlights_and_keeps_black_and_white() -> None:
+    gains = np.array([1.2, 1.0, 0.9], np.float32)
+    pixels = np.repeat(VALUES[:, None], 3, 1).copy()
+    tint(gains, pixels.reshape(-1))
+    light = decoded(VALUES)[:, None]
+    np.testing.assert_allclose(
+        pixels, encoded(np.minimum(gains * light / (1 + (gains - 1) * light**4), 1)), atol=1.5e-5
+    )
+    assert pixels[0].tolist() == [0, 0, 0]
+    np.testing.assert_allclose(pixels[-1], 1, atol=1e-6)

@@ -1,0 +1,151 @@
+"""The kernels' cache, each time in processes of its own, on a copy of the room with two kernels more."""
+
+import ctypes
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from benchmarks.storm.servers import public_folder
+from pipeline.kernels import cache
+
+HELPER = "from pipeline.kernels.jit import inlined\n\n@inlined\ndef grown(value):\n    return value + 1\n"
+KERNEL = """
+from pipeline.kernels.helper import grown
+from pipeline.kernels.jit import kernel
+
+@kernel
+def total(values):
+    sum = 0.0
+    for value in values:
+        sum += grown(value)
+    return sum
+"""
+OTHER = "from pipeline.kernels.jit import kernel\n\n@kernel\ndef half(value):\n    return value / 2\n"
+SCRIPT = """
+import json, logging, sys
+from pathlib import Path
+import numpy as np
+logging.basicConfig()
+from pipeline.kernels import cache
+cache.keep_in(*map(Path, json.loads(sys.argv[1])))
+loaded = cache.load_kept()
+from pipeline.kernels.other import half
+from pipeline.kernels.sums import total
+answers = [total(np.arange(3.0)), half(3.0)]
+if "mark" in sys.argv:
+    cache.mark_complete("complete-1")
+print(json.dumps({
+    "loaded": loaded, "answers": answers, "compiled": cache.compiled, "complete": cache.is_complete("complete-1"),
+    "misses": sum(kernel.stats.cache_misses.total() for kernel in (total, half)),
+}))
+"""
+
+
+def obey_permissions() -> None:
+    """Take from root the right to write what may only be read (capabilities(7): CAP_DAC_OVERRIDE)."""
+    if sys.platform == "linux" and os.geteuid() == 0:
+        drop_from_bounding_set, dac_override = 24, 1
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, dac_override, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Room:
+    """A copy of the room, in a folder that everybody can read."""
+
+    top: Path
+
+    def write(self, name: str, text: str) -> None:
+        (self.top / "pipeline" / "kernels" / f"{name}.py").write_text(text)
+
+    def run(self, *folders: Path, mark: bool = False) -> tuple[dict[str, object], str]:
+        """Call both kernels in a new process; return what it says and its log."""
+        command = [sys.executable, "-c", SCRIPT, json.dumps([str(folder) for folder in folders]), *["mark"] * mark]
+        own = {"PYTHONPATH": str(self.top), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=own, cwd=self.top, preexec_fn=obey_permissions, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout), done.stderr
+
+
+@pytest.fixture
+def room() -> Iterator[Room]:
+    with public_folder() as folder:
+        kernels = folder / "pipeline" / "kernels"
+        kernels.mkdir(parents=True)
+        (folder / "pipeline" / "__init__.py").touch()
+        for name in ("__init__", "cache", "jit"):
+            shutil.copy(Path(cache.__file__).with_name(f"{name}.py"), kernels)
+        room = Room(folder)
+        for name, text in {"helper": HELPER, "sums": KERNEL, "other": OTHER}.items():
+            room.write(name, text)
+        yield room
+
+
+def test_what_one_process_compiled_the_next_one_loads(room: Room) -> None:
+    first, said = room.run(room.top / "kept")
+    assert (first["loaded"], first["misses"], first["answers"]) == (0, 2, [6.0, 1.5])
+    assert said.count("kernels are compiled for") == 1
+    assert str(room.top / "kept") in said
+    second, said = room.run(room.top / "kept")
+    assert (second["loaded"], second["misses"], second["answers"], said) == (2, 0, [6.0, 1.5], "")
+
+
+def test_a_changed_helper_compiles_anew_what_uses_it_and_nothing_else(room: Room) -> None:
+    room.run(room.top / "kept")
+    room.write("helper", HELPER.replace("+ 1", "+ 2"))
+    changed, _ = room.run(room.top / "kept")
+    assert (changed["compiled"], changed["answers"]) == (["sums.total"], [9.0, 1.5])
+    room.write("helper", HELPER)
+    back, _ = room.run(room.top / "kept")
+    assert (back["compiled"], back["answers"]) == ([], [6.0, 1.5])
+
+
+def test_a_read_only_folder_is_loaded_from_and_what_it_lacks_goes_into_the_next(room: Room) -> None:
+    room.run(room.top / "kept")
+    read_only = [room.top / "kept", *(room.top / "kept").iterdir()]
+    for folder in read_only:
+        folder.chmod(0o555)
+    seen, said = room.run(room.top / "kept", room.top / "own")
+    assert (seen["loaded"], seen["misses"], said) == (2, 0, "")
+    room.write("other", OTHER.replace("/ 2", "/ 4"))
+    seen, said = room.run(room.top / "kept", room.top / "own")
+    assert seen["compiled"] == ["other.half"]
+    assert str(room.top / "own") in said
+    assert room.run(room.top / "kept", room.top / "own")[0]["misses"] == 0
+    for folder in read_only:
+        folder.chmod(0o755)
+
+
+def test_where_no_folder_can_be_written_every_process_compiles_and_says_so(room: Room) -> None:
+    nowhere = room.top / "file" / "kept"
+    nowhere.parent.touch()
+    for _ in range(2):
+        seen, said = room.run(nowhere)
+        assert (seen["misses"], seen["answers"]) == (2, [6.0, 1.5])
+        assert "no folder can be written" in said
+
+
+def test_a_file_that_was_cut_off_is_compiled_anew(room: Room) -> None:
+    room.run(room.top / "kept")
+    for path in (room.top / "kept").rglob("sums.total*"):
+        path.write_bytes(path.read_bytes()[:1000])
+    assert room.run(room.top / "kept")[0]["compiled"] == ["sums.total"]
+    assert room.run(room.top / "kept")[0]["compiled"] == []
+
+
+def test_the_mark_of_completeness_drops_what_older_sources_left(room: Room) -> None:
+    room.run(room.top / "kept")
+    room.write("helper", HELPER.replace("+ 1", "+ 2"))
+    assert room.run(room.top / "kept")[0]["complete"] is False
+    assert len(list((room.top / "kept").rglob("*.kernel"))) == 3
+    assert room.run(room.top / "kept", mark=True)[0]["complete"] is True
+    assert len(list((room.top / "kept").rglob("*.kernel"))) == 2
+    assert room.run(room.top / "kept")[0]["complete"] is True

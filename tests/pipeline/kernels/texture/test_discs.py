@@ -1,0 +1,47 @@
+"""Discs by kernels are covered and enlarged as NumPy and Pillow would do it."""
+
+import numpy as np
+from PIL import Image
+
+from pipeline.geometry.ray import Field
+from pipeline.kernels.texture.discs import enlarge_onto, paint_discs
+from pipeline.materials.bokeh import _cubic
+
+
+def painted(discs: Field, height: int, width: int) -> Field:
+    """Return H×W×3 from a grey canvas."""
+    y, x = (np.arange(height)[:, None] + 0.5) / height, (np.arange(width)[None] + 0.5) / height
+    out = np.full((height, width, 3), 0.5)
+    for middle, level, radius, soft, strength, *colour in discs.astype(np.float64):
+        distance = np.hypot(x - middle, y - level)
+        t = np.clip(0.5 - (distance - radius) / max(soft, 1 / height), 0, 1)
+        cover = (t * t * (3 - 2 * t) if soft > 2 / height else t) * strength
+        cover *= 0.8 + 0.2 * np.minimum(distance / radius, 1) ** 6
+        out += (colour - out) * np.clip(cover, 0, 1)[..., None]
+    return out.astype(np.float32)
+
+
+def test_discs_lie_over_one_another_with_soft_edges() -> None:
+    rng = np.random.default_rng(1)
+    low, high = [-0.1, -0.1, 0.02, 0.0, 0.3, 0, 0, 0], [1.4, 1.1, 0.4, 0.3, 1.0, 1, 1, 1]
+    discs = rng.uniform(low, high, (30, 8)).astype(np.float32)
+    discs[:5, 3] = 0.001
+    canvas = np.full((3, 60, 80), 0.5, np.float32)
+    for top in range(0, 60, 16):
+        paint_discs(discs, canvas, top, min(top + 16, 60))
+    np.testing.assert_allclose(np.moveaxis(canvas, 0, 2), painted(discs, 60, 80), atol=2e-5)
+
+
+def test_a_canvas_is_enlarged_bicubic_onto_what_is_shown() -> None:
+    rng = np.random.default_rng(1)
+    canvas = rng.random((3, 20, 30)).astype(np.float32) - np.float32(0.1)
+    part = rng.integers(0, 2, (47, 71)).astype(np.uint16)
+    out = np.full((47, 71, 3), 7, np.float32)
+    (across, shares), (down, weights) = _cubic(30, 71), _cubic(20, 47)
+    enlarge_onto(
+        canvas, np.ascontiguousarray(across.T), np.ascontiguousarray(shares.T), down, weights, np.array([False, True]),
+        part, out,
+    )  # fmt: skip
+    planes = [np.asarray(Image.fromarray(plane).resize((71, 47), Image.Resampling.BICUBIC)) for plane in canvas]
+    expected = np.where(part[..., None] == 1, np.maximum(np.stack(planes, -1), 0), 7)
+    np.testing.assert_allclose(out, expected, atol=1e-5)

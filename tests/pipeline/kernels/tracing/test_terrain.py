@@ -1,0 +1,60 @@
+"""Heights of dunes and folds of cloth against their plain formulas."""
+
+import numpy as np
+
+from pipeline.geometry.heightfields import Curtain, Dunes
+from pipeline.geometry.packing import meet
+from pipeline.kernels.tracing.terrain import meet_dunes
+
+RIPPLED = Dunes(0.01, ((0.08, 0.7, 1.3, 0.4), (0.045, -1.0, 2.0, 2.0)), -8.0, ripple=0.0016, rise=0.05)
+
+
+def test_dunes_are_as_high_as_their_formula_says() -> None:
+    rng = np.random.default_rng(2)
+    x, z = rng.uniform(-4, 4, 5000).astype(np.float32), rng.uniform(-8, 2, 5000).astype(np.float32)
+    y = np.zeros(5000)
+    for amplitude, kx, kz, phase in RIPPLED.ridges:
+        wave = 1 - np.abs(np.sin(kx * x + kz * z + phase + 0.35 * np.sin(0.7 * kx * z + phase)))
+        y += amplitude * (1.6 * wave * wave - 0.6)
+    away = (x / 0.75) ** 2 + ((z + 0.05) / 0.6) ** 2
+    warp = np.sin(2.1 * x + 1.3 * z) + np.sin(3.7 * x - 0.8 * z)
+    y = y * (1 - np.exp(-away * away)) + 0.05 * np.maximum(0, -0.5 - z) + 0.01
+    y += 0.0016 * np.sin(46 * z + 9 * x + 2.2 * warp)
+    np.testing.assert_allclose(RIPPLED.height(x, z), y, atol=2e-6)
+
+
+def test_light_is_stopped_by_dunes_where_a_place_on_its_way_is_below_ground() -> None:
+    rng = np.random.default_rng(3)
+    origin = rng.uniform((-1, 0, -3), (1, 0.12, 1), (4000, 3)).astype(np.float32).T
+    origin[1] += RIPPLED.height(origin[0], origin[2])
+    way = rng.normal(0, 1, (3, 4000)) * [[1], [0.3], [1]]
+    way = (way / np.linalg.norm(way, axis=0)).astype(np.float32)
+    found, _ = meet(RIPPLED.packed, (origin[0], origin[1], origin[2]), (way[0], way[1], way[2]))
+
+    expected, before = np.full(4000, np.inf, np.float32), 0.0
+    for reach in np.geomspace(0.02, 2.0, 9).astype(np.float32):
+        x, y, z = origin + reach * way
+        below = (y < RIPPLED.height(x, z) - 0.004) & (z > -8) & np.isinf(expected)
+        expected[below] = (before + reach) / 2
+        before = reach
+    assert 0.1 < np.isfinite(expected).mean() < 0.9
+    # A place within rounding of the ground may be counted either way.
+    assert (
+        np.abs(np.where(np.isinf(found), 9, found) - np.where(np.isinf(expected), 9, expected)) > 1e-6
+    ).mean() < 2e-3
+
+
+def test_a_ray_that_has_met_something_nearer_keeps_it() -> None:
+    ray = np.array([[0.0], [0.02], [-2.0], [0.0], [-1.0], [0.0]], np.float32)
+    best, found = np.array([1e-3], np.float32), np.array([7], np.int32)
+    meet_dunes(RIPPLED.packed.row(), 8, ray, best, found)
+    assert best[0] == np.float32(1e-3)
+    assert found[0] == 7
+
+
+def test_cloth_is_seen_where_its_relief_is() -> None:
+    curtain = Curtain(-0.9, ((0.03, 3.0, 0.3), (0.012, 7.0, 2.0)))
+    across = np.linspace(-0.3, 0.3, 500, dtype=np.float32)
+    camera = (np.float32(0.05), np.float32(0.4), np.float32(2.2))
+    depth = curtain.depths(camera, across)  # type: ignore[arg-type]  # 0-d
+    np.testing.assert_allclose(2.2 - depth, -0.9 + curtain.relief(np.float32(0.05) + across * depth)[0], atol=5e-4)
