@@ -22,18 +22,46 @@ WAITING = sa.and_(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
 ORDER = (jobs.c.turn, jobs.c.id)
 #: What is unfinished, in the words of the index that has all clients' jobs in that order.
 IN_ORDER = jobs.c.finished_at.is_(None)
+
+
+def _latest(*turns: sa.Select[Any]) -> sa.ScalarSelect[Any]:
+    # The maximum of several values has another name on each database; that of a union's rows has the same.
+    found = sa.union_all(*turns).subquery()
+    return sa.select(sa.func.max(found.c[0])).scalar_subquery()
+
+
+# The statements are made once: to make one takes longer than to execute it.
+_of_client = sa.bindparam("of_client", type_=sa.String)
+_own = sa.and_(WAITING, jobs.c.client_id == _of_client)
 _stride = sa.literal_column(str(ROUND), sa.BigInteger) // clients.c.weight
+#: Now, and behind what was started: the latest of them is the earliest turn of a client's next job.
+_EARLIEST = (
+    sa.select(sa.func.max(clients.c.turn)),
+    sa.select(clients.c.turn + _stride).where(clients.c.id == _of_client),
+)
+_LOCK = sa.select(clients.c.id).where(clients.c.id == _of_client).with_for_update(key_share=True)
+_last = sa.select(sa.func.max(jobs.c.turn)).where(_own).scalar_subquery()
+_NEW_TURN = sa.select(_latest(*_EARLIEST, sa.select(_last + _stride).where(clients.c.id == _of_client)))
+_started = sa.bindparam("started", type_=sa.BigInteger)
+_up_to = _latest(*_EARLIEST, sa.select(_started), sa.select(_started + _stride).where(clients.c.id == _of_client))
+_first = sa.select(jobs.c.id).where(_own).order_by(*ORDER).limit(1).correlate(None)
+_late = (
+    sa.select(jobs.c.id)
+    .where(WAITING, jobs.c.id == _first.scalar_subquery(), jobs.c.turn > _up_to)
+    # Who holds it mostly starts or ends it, and moves up the one behind it; two that wait could wait crosswise.
+    .with_for_update(skip_locked=True)
+    .correlate(None)
+)
+_MOVE_UP = jobs.update().where(jobs.c.id == _late.scalar_subquery()).values(turn=_up_to)
 
 
-def new_turn(connection: sa.Connection, client_id: str) -> sa.ScalarSelect[Any]:
-    """Return, as an expression, the turn of a new job of a client: behind all of its own.
+def new_turn(connection: sa.Connection, client_id: str) -> int:
+    """Return the turn of a new job of a client: behind all of its own.
 
     Holds the client's row until the transaction ends, so that a client's jobs are given their turns one after another.
     """
-    connection.execute(sa.select(clients.c.id).where(clients.c.id == client_id).with_for_update(key_share=True))
-    last = sa.select(sa.func.max(jobs.c.turn)).where(WAITING, jobs.c.client_id == client_id).correlate(None)
-    behind_its_last = sa.select(last.scalar_subquery() + _stride).where(clients.c.id == client_id)
-    return _latest(*_earliest(client_id), behind_its_last)
+    connection.execute(_LOCK, {"of_client": client_id})
+    return int(connection.execute(_NEW_TURN, {"of_client": client_id}).scalar_one())
 
 
 def charge(connection: sa.Connection, client_id: str, turn: int) -> None:
@@ -49,18 +77,7 @@ def move_up(connection: sa.Connection, client_id: str, *, started: int = 0) -> N
     Those behind it follow one by one, each as it becomes the first. `started`: a turn of the client's that is started
     and not charged yet.
     """
-    turn = sa.literal(started, sa.BigInteger)
-    behind = sa.select(turn + _stride).where(clients.c.id == client_id)
-    earliest = _latest(*_earliest(client_id), sa.select(turn), behind)
-    first = sa.select(jobs.c.id).where(WAITING, jobs.c.client_id == client_id).order_by(*ORDER).limit(1).correlate(None)
-    late = (
-        sa.select(jobs.c.id)
-        .where(WAITING, jobs.c.id == first.scalar_subquery(), jobs.c.turn > earliest)
-        # Who holds it mostly starts or ends it, and moves up the one behind it; two that wait could wait crosswise.
-        .with_for_update(skip_locked=True)
-        .correlate(None)
-    )
-    connection.execute(jobs.update().where(jobs.c.id == late.scalar_subquery()).values(turn=earliest))
+    connection.execute(_MOVE_UP, {"of_client": client_id, "started": started})
 
 
 def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
@@ -78,20 +95,7 @@ def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
         own = sa.select(jobs.c.id).where(WAITING, jobs.c.client_id == client_id).order_by(*ORDER).with_for_update()
         waiting = connection.execute(own).scalars().all()
         connection.execute(clients.update().where(clients.c.id == client_id).values(weight=weight))
-        turn = connection.execute(sa.select(_latest(*_earliest(client_id)))).scalar_one()
+        turn = connection.execute(sa.select(_latest(*_EARLIEST)), {"of_client": client_id}).scalar_one()
         for place, job_id in enumerate(waiting):
             anew = turn + place * (ROUND // weight)
             connection.execute(jobs.update().where(WAITING, jobs.c.id == job_id).values(turn=anew))
-
-
-def _earliest(client_id: str) -> tuple[sa.Select[Any], ...]:
-    """Return the queries whose latest is the earliest turn of a client's next job: now, and behind what was started."""
-    now = sa.select(sa.func.max(clients.c.turn))
-    behind_what_was_started = sa.select(clients.c.turn + _stride).where(clients.c.id == client_id)
-    return now, behind_what_was_started
-
-
-def _latest(*turns: sa.Select[Any]) -> sa.ScalarSelect[Any]:
-    # The maximum of several values has another name on each database; that of a union's rows has the same.
-    found = sa.union_all(*turns).subquery()
-    return sa.select(sa.func.max(found.c[0])).scalar_subquery()
