@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     max_photo_bytes: int = Limits().max_bytes
     max_photo_pixels: int = Limits().max_pixels
 
+    #: Jobs that one worker carries at once; default: by cores and device, 1 where there is one core.
+    jobs_in_flight: int | None = Field(None, ge=1, le=32)
     #: A job whose worker is silent this long is given to another.
     lease: float = 20.0
     #: A job is started at most this often, whatever kills its workers.
@@ -81,7 +83,7 @@ class Settings(BaseSettings):
     stream_heartbeat: float = Field(15.0, gt=0)
     #: The longest that a submit waits for its job's end when its caller prefers to. 0: it never waits.
     prefer_wait: int = Field(30, ge=0)
-    #: How long a worker may take to hand its job back when it is told to stop.
+    #: How long a worker may take to hand its jobs back when it is told to stop.
     stop_grace: float = 20.0
 
     #: Days that a photo is kept after it was last submitted, 0: for ever. The caller has the original, and may not
@@ -191,9 +193,7 @@ class Settings(BaseSettings):
             for name, value in self.model_dump().items()
             if value is not None and value != ""
         }
-        # One message at a time: a second one must not wait in a busy worker while another worker idles.
-        # Dramatiq reads this variable, in lower case, when it is imported.
-        return {**os.environ, **own, "dramatiq_queue_prefetch": "1"}
+        return {**os.environ, **own}
 
     def signing_secret(self) -> bytes:
         """Return the key that signs URLs of the directory store, making it on the first call."""

@@ -11,6 +11,7 @@ A claim is a lease with a fencing token: whoever lost it can neither finish nor 
 client's message goes into the outbox (`write_message`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -136,6 +137,25 @@ class Jobs:
             values |= {"stage": stage, "progress": progress}
         with self._engine.begin() as connection:
             self._fenced(connection, claim, values)
+
+    def renew_leases(self, claims: Sequence[Claim]) -> set[str]:
+        """Renew several leases in one statement, and return the tokens of those that are lost."""
+        tokens = [claim.token for claim in claims]
+        held = sa.and_(
+            jobs.c.id.in_([claim.job_id for claim in claims]),
+            jobs.c.lease_token.in_(tokens),
+            jobs.c.status == JobStatus.IN_PROGRESS,
+        )
+        # In one order: whoever else locks several of them must not wait crosswise.
+        ordered = sa.select(jobs.c.id).where(held).order_by(jobs.c.id).with_for_update().correlate(None)
+        with self._engine.begin() as connection:
+            renewed = connection.execute(
+                jobs.update()
+                .where(jobs.c.id.in_(ordered), held)
+                .values(lease_until=db_now(self._lease))
+                .returning(jobs.c.lease_token)
+            ).scalars()
+            return set(tokens).difference(renewed)
 
     def release(self, claim: Claim, *, after: float = 0.0, count_attempt: bool = True) -> None:
         """Release the claim: end the attempt without a result; the sweep sends the job again after that many seconds.

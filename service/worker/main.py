@@ -1,9 +1,8 @@
-"""The worker process: loads the networks, then takes one job at a time.
+"""The worker process: loads the networks, then carries several jobs at once, each in a thread of its own.
 
 `python -m service.worker.main` is what `backdrop worker` starts, watches and replaces when it dies.
 """
 
-import faulthandler
 import logging
 import os
 import platform
@@ -30,8 +29,11 @@ from service.storage.registry import ObjectRegistry
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.isolation import Isolation
+from service.worker.leases import LeaseRenewal
 from service.worker.networks import open_for_jobs
 from service.worker.run import JobRunner
+from service.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +42,20 @@ CANNOT_START = 78
 
 
 def boot(
-    settings: Settings, networks: Networks, *, stopping: threading.Event, credentials: Credentials | None = None
+    settings: Settings,
+    networks: Networks,
+    *,
+    in_flight: int,
+    stopping: threading.Event,
+    credentials: Credentials | None = None,
 ) -> dramatiq.Worker:
-    """Put the worker together: broker, actor, and everything that a run needs."""
+    """Put the worker together: broker, actor, and everything that a run needs. `in_flight`: jobs at once."""
     engine = create_engine(settings.sqlalchemy_url)
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     sources, renders = open_buckets(settings)
     registry = ObjectRegistry(engine)
     runner = JobRunner(
-        jobs=Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts),
+        jobs=jobs,
         sources=sources,
         renders=renders,
         registry=registry,
@@ -55,27 +63,34 @@ def boot(
         networks=networks,
         limits=settings.limits,
         time_limit=settings.time_limit,
-        lease_renewal_interval=settings.lease / 4,
+        leases=LeaseRenewal(jobs, interval=settings.lease / 4),
         stopping=stopping,
-        arm_watchdog=_arm_watchdog,
+        watchdog=Watchdog(),
+        isolation=Isolation(),
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry),
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)
-    # One thread: a diffusers pipeline is not thread-safe, and one GPU serves one picture at a time.
-    return dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=100)
+    worker = dramatiq.Worker(broker, queues={QUEUE}, worker_threads=in_flight, worker_timeout=100)
+    # No more messages than jobs: one that waits in a busy worker would start nothing while another worker idles.
+    worker.queue_prefetch = in_flight
+    return worker
 
 
-def _arm_watchdog(seconds: float | None) -> None:
-    """Arm the watchdog: it ends the process, stacks written to standard error, unless None disarms it before.
+def jobs_in_flight(settings: Settings, networks: Networks) -> int:
+    """Return how many jobs a worker carries at once: what is set, or what keeps cores and device busy.
 
-    The interpreter's own watchdog needs none of its lock: a C call that hangs may hold it.
+    On a CPU, which the networks take too, one for each core. A device waits for nobody where the jobs beside the one
+    that it works for have what it needs next ready: two for each core. Each takes memory (`service/README.md`).
     """
-    if seconds is None:
-        faulthandler.cancel_dump_traceback_later()
-    else:
-        faulthandler.dump_traceback_later(seconds, exit=True)
+    if settings.jobs_in_flight is not None:
+        return settings.jobs_in_flight
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+    if cores == 1:
+        return 1
+    on_cpu = networks.versions.get("generator_device", "cpu").startswith("cpu")
+    return min(cores, 4) if on_cpu else min(2 * cores, 8)
 
 
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jobs) -> int:
@@ -95,18 +110,19 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
         logger.exception("the networks can't be loaded")
         return CANNOT_START
     logger.info("networks loaded in %.1f s: %s", time.perf_counter() - started, dict(networks.versions))
-    worker = boot(settings, networks, stopping=stopping, credentials=credentials)
+    in_flight = jobs_in_flight(settings, networks)
+    worker = boot(settings, networks, in_flight=in_flight, stopping=stopping, credentials=credentials)
     name = str(ULID())
-    about = {"name": name, "host": platform.node(), "pid": os.getpid(), **networks.versions}
+    about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
     heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
     worker.start()
     heartbeat.beat()
-    logger.info("ready for jobs")
+    logger.info("ready for jobs, %d at once", in_flight)
     while not stopping.wait(HEARTBEAT_TTL / 3):
         heartbeat.beat()
 
     def wind_down() -> None:
-        # The running job sees `stopping` before its next step and hands itself back.
+        # The jobs in flight see `stopping` before their next steps and hand themselves back.
         worker.stop(timeout=int(settings.stop_grace * 1000))
         heartbeat.stop()
 

@@ -32,7 +32,10 @@ from service.storage.expiry import Expirer
 from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 from service.storage.signing import UrlSigner
+from service.worker.isolation import Isolation
+from service.worker.leases import LeaseRenewal
 from service.worker.run import JobRunner
+from service.worker.watchdog import Watchdog
 from tests.support.shop import Shop
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
@@ -64,9 +67,10 @@ class Worker:
             networks=networks,
             limits=Limits(),
             time_limit=300,
-            lease_renewal_interval=15,
+            leases=LeaseRenewal(self.shop.jobs, interval=15),
             stopping=self.stopping,
-            arm_watchdog=lambda _: None,
+            watchdog=Watchdog(lambda _: None),
+            isolation=Isolation(),
         )
 
     def order(self, data: bytes = BOTTLE, **spec: Any) -> Accepted:
@@ -331,7 +335,7 @@ def busy(seconds: float, then: Callable[[], None] = lambda: None) -> Networks:
 
 def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
     worker = Worker(engine, tmp_path, busy(1.2), lease=0.6)
-    worker.runner = replace(worker.runner, lease_renewal_interval=0.15)
+    worker.runner = replace(worker.runner, leases=LeaseRenewal(worker.shop.jobs, interval=0.15))
     accepted = worker.order()
     thread = threading.Thread(target=worker.runner.run, args=(accepted.job_id,))
     thread.start()
