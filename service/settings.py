@@ -54,6 +54,10 @@ class Settings(BaseSettings):
 
     #: Jobs that one worker carries at once; default: by cores and device, 1 where there is one core.
     jobs_in_flight: int | None = Field(None, ge=1, le=32)
+    #: Pictures that the generator paints in one call, at most; default: 4 on CUDA, 1 elsewhere.
+    batch_size: int | None = Field(None, ge=1, le=32)
+    #: How long the generator waits for pictures that fit into the same call.
+    batch_wait: float = Field(0.005, ge=0, le=1)
     #: A job whose worker is silent this long is given to another.
     lease: float = 20.0
     #: A job is started at most this often, whatever kills its workers.

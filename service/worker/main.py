@@ -15,6 +15,8 @@ from collections.abc import Callable
 import dramatiq
 from ulid import ULID
 
+from models.device import CudaMemory
+from models.lane import DeviceLane
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
@@ -39,12 +41,15 @@ logger = logging.getLogger(__name__)
 
 #: Exit status that says: starting again will not help (sysexits.h EX_CONFIG).
 CANNOT_START = 78
+#: Exit status that says: only a new process can use the device again (sysexits.h EX_SOFTWARE).
+DEVICE_LOST = 70
 
 
 def boot(
     settings: Settings,
     networks: Networks,
     *,
+    lane: DeviceLane,
     in_flight: int,
     stopping: threading.Event,
     credentials: Credentials | None = None,
@@ -67,6 +72,7 @@ def boot(
         stopping=stopping,
         watchdog=Watchdog(),
         isolation=Isolation(),
+        lane=lane,
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry),
     )
@@ -89,8 +95,23 @@ def jobs_in_flight(settings: Settings, networks: Networks) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
     if cores == 1:
         return 1
-    on_cpu = networks.versions.get("generator_device", "cpu").startswith("cpu")
-    return min(cores, 4) if on_cpu else min(2 * cores, 8)
+    return min(cores, 4) if _device(networks, "generator") == "cpu" else min(2 * cores, 8)
+
+
+def open_lane(settings: Settings, networks: Networks, *, on_lost: Callable[[], None]) -> DeviceLane:
+    """Return the lane for these networks, as the settings want it. `on_lost` is called when the device is lost."""
+    cuda = _device(networks, "generator") == "cuda"
+    return DeviceLane(
+        batch_size=settings.batch_size or (4 if cuda else 1),
+        batch_wait=settings.batch_wait,
+        cutting=not _device(networks, "segmenter") == _device(networks, "generator") == "cpu",
+        memory=CudaMemory() if cuda else None,
+        on_lost=on_lost,
+    )
+
+
+def _device(networks: Networks, which: str) -> str:
+    return networks.versions.get(f"{which}_device", "cpu").split()[0]
 
 
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jobs) -> int:
@@ -110,8 +131,16 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
         logger.exception("the networks can't be loaded")
         return CANNOT_START
     logger.info("networks loaded in %.1f s: %s", time.perf_counter() - started, dict(networks.versions))
+    lost = threading.Event()
+
+    def on_lost() -> None:
+        # Every job in flight hands itself back, as when the worker is told to stop.
+        lost.set()
+        stopping.set()
+
+    lane = open_lane(settings, networks, on_lost=on_lost)
     in_flight = jobs_in_flight(settings, networks)
-    worker = boot(settings, networks, in_flight=in_flight, stopping=stopping, credentials=credentials)
+    worker = boot(settings, networks, lane=lane, in_flight=in_flight, stopping=stopping, credentials=credentials)
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
     heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
@@ -130,7 +159,7 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
     last = threading.Thread(target=wind_down, daemon=True)
     last.start()
     last.join(settings.stop_grace)
-    return 0
+    return DEVICE_LOST if lost.is_set() else 0
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from functools import partial
 
 from ulid import ULID
 
+from models.device import DeviceLost
+from models.lane import DeviceLane
 from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
@@ -61,6 +63,8 @@ class JobRunner:
     stopping: threading.Event
     watchdog: Watchdog
     isolation: Isolation
+    #: Where the networks are called; None: in the threads that run the jobs.
+    lane: DeviceLane | None = None
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
@@ -97,7 +101,7 @@ class JobRunner:
             self._fail(claim, "source_gone", "The photo is no longer in the store. Upload it again.")
         except TimeIsUp:
             self._fail(claim, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
-        except Stopping:
+        except (Stopping, DeviceLost):
             self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
             logger.info("job %s: handed back", claim.job_id)
         except StoreUnavailable as error:
@@ -120,7 +124,7 @@ class JobRunner:
         render = swap(
             data,
             resolve_spec(claim.spec, self.catalogue),
-            self.networks,
+            self.lane.networks(self.networks, attempt.check) if self.lane else self.networks,
             limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,

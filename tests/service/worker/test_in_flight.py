@@ -160,6 +160,9 @@ def test_a_number_of_jobs_that_makes_no_sense_is_refused(many: object) -> None:
 
 
 def test_a_worker_fetches_as_many_messages_as_it_has_threads(settings: Settings) -> None:
-    worker = main.boot(settings, Networks(by_colour, Darkener()), in_flight=3, stopping=threading.Event())
+    networks = Networks(by_colour, Darkener())
+    lane = main.open_lane(settings, networks, on_lost=lambda: None)
+    worker = main.boot(settings, networks, lane=lane, in_flight=3, stopping=threading.Event())
+    lane.close()
 
     assert (worker.worker_threads, worker.queue_prefetch) == (3, 3)
