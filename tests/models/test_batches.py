@@ -1,5 +1,6 @@
 """Batches of real pipelines: each picture is what it is alone, whoever else is in the batch."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,17 @@ BATCHED = [name for name in TINY if "klein" not in name]
 
 class Stop(Exception):
     pass
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """torch on one thread: two that wait for each other spin for minutes where the cores are busy."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

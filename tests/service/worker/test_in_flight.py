@@ -159,6 +159,30 @@ def test_a_number_of_jobs_that_makes_no_sense_is_refused(many: object) -> None:
         Settings(jobs_in_flight=many)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"batch_size": 0}, {"batch_size": 33}, {"batch_wait": -0.1}, {"batch_wait": 2}], ids=str
+)
+def test_a_batch_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        Settings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("devices", "batch", "cutting"),
+    [(("cpu", "cpu float32"), 1, False), (("cuda", "cuda bfloat16"), 4, True), (("cpu", "mps float16"), 1, True)],
+    ids=["CPU", "CUDA", "MPS"],
+)
+def test_a_lane_is_made_for_the_device_that_the_networks_have(
+    devices: tuple[str, str], batch: int, cutting: bool
+) -> None:
+    versions = {"segmenter_device": devices[0], "generator_device": devices[1]}
+    networks = Networks(by_colour, Darkener(), versions)
+    for settings, expected in ((Settings(), batch), (Settings(batch_size=2), 2)):
+        lane = main.open_lane(settings, networks, on_lost=lambda: None)
+        lane.close()
+        assert (lane._batch_size, lane._cutting) == (expected, cutting)
+
+
 def test_a_worker_fetches_as_many_messages_as_it_has_threads(settings: Settings) -> None:
     networks = Networks(by_colour, Darkener())
     lane = main.open_lane(settings, networks, on_lost=lambda: None)
