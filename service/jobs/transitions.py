@@ -157,6 +157,11 @@ class Jobs:
             ).scalars()
             return set(tokens).difference(renewed)
 
+    def count_attempt(self, claim: Claim, counts: bool) -> None:
+        """Count the attempt, as a claim does, or not as long as it has not begun. Raises LeaseLost."""
+        with self._engine.begin() as connection:
+            self._fenced(connection, claim, {"attempt": claim.attempt - (not counts)})
+
     def release(self, claim: Claim, *, after: float = 0.0, count_attempt: bool = True) -> None:
         """Release the claim: end the attempt without a result; the sweep sends the job again after that many seconds.
 

@@ -90,9 +90,7 @@ class JobRunner:
     def _attempt(self, claim: Claim, lost: threading.Event, place: ExitStack) -> None:
         try:
             if claim.attempt > 1 and not self.jobs.attempts_left(claim):
-                waiting = Attempt(self.jobs, claim, self.stopping, lost, time_limit=math.inf)
-                place.close()
-                place.enter_context(self.isolation.alone(waiting.check))
+                self._wait_to_be_alone(claim, lost, place)
             self.watchdog.arm(claim.job_id, self.time_limit + 2 * self.leases.interval)
             render = self._render(Attempt(self.jobs, claim, self.stopping, lost, self.time_limit))
         except Rejected as error:
@@ -116,6 +114,16 @@ class JobRunner:
             self._again(claim, "internal_error", "Something broke on our side.", error)
         else:
             self._finish(claim, *render)
+
+    def _wait_to_be_alone(self, claim: Claim, lost: threading.Event, place: ExitStack) -> None:
+        waiting = Attempt(self.jobs, claim, self.stopping, lost, time_limit=math.inf)
+        # Until it begins, whatever ends the process is not its fault; so before another one can be alone.
+        self.jobs.count_attempt(claim, False)
+        place.close()
+        try:
+            place.enter_context(self.isolation.alone(waiting.check))
+        finally:
+            self.jobs.count_attempt(claim, True)
 
     def _render(self, attempt: Attempt) -> tuple[SwapResult, str]:
         claim = attempt.claim
