@@ -3,8 +3,12 @@
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+
+from pipeline.core.errors import ModelFailed
 
 Device = Literal["cpu", "cuda", "mps"]
 DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
@@ -14,6 +18,19 @@ DtypeChoice = Literal["auto", "float32", "float16", "bfloat16"]
 
 class DeviceUnavailable(RuntimeError):
     """Raised when the device asked for isn't there; running on the CPU instead would hide it."""
+
+
+class DeviceLost(ModelFailed):
+    """Raised when the device is of no use to this process any more: each later call on it fails, until a new start."""
+
+
+def is_sticky(error: BaseException) -> bool:
+    """Tell whether an error is one that CUDA repeats at every later call, as after an illegal memory access.
+
+    torch's say "CUDA error", onnxruntime's "CUDA failure". Too little memory is none: what is freed can be had again.
+    """
+    said = str(error)
+    return ("CUDA error" in said or "CUDA failure" in said) and "out of memory" not in said
 
 
 def resolve_device(choice: DeviceChoice) -> Device:
@@ -58,3 +75,32 @@ def give_back_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
         if trim is not None:
             trim(0)
+
+
+def give_back_device_memory() -> None:
+    """Hand what torch's allocator keeps back to the device, where it is a CUDA device that has been used."""
+    import torch
+
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+class CudaMemory:
+    """The memory of the CUDA device, as torch's allocator sees it."""
+
+    def free(self) -> int:
+        """Return the bytes that can still be had, those that the allocator keeps for later included."""
+        import torch
+
+        kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return int(torch.cuda.mem_get_info()[0] + kept)
+
+    @contextmanager
+    def measured(self) -> Iterator[list[int]]:
+        """Measure the bytes that the block takes at most, beyond what was taken; they are in the list at its end."""
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        before, taken = torch.cuda.memory_allocated(), list[int]()
+        yield taken
+        taken.append(torch.cuda.max_memory_allocated() - before)

@@ -47,6 +47,9 @@ class Family:
     multiple: int
     #: Longest prompt that is read, in tokens of its text encoder.
     prompt_tokens: int
+    #: Whether several pictures at once come out as they do one by one. Where a list of pictures means references for
+    #: every sample, one customer's drawing would leak into another's picture.
+    batches: bool
     #: Licence of the weights.
     licence: str
     #: Page that the figures are from.
@@ -81,6 +84,7 @@ SDXL = Family(
     size=1024,
     multiple=32,
     prompt_tokens=77,
+    batches=True,
     licence="CreativeML Open RAIL++-M",
     source="https://huggingface.co/docs/diffusers/api/pipelines/stable_diffusion/stable_diffusion_xl",
 )
@@ -132,6 +136,7 @@ STABLE_DIFFUSION = Family(
     size=512,
     multiple=64,
     prompt_tokens=77,
+    batches=True,
     licence="CreativeML Open RAIL-M",
     source="https://huggingface.co/docs/diffusers/api/pipelines/stable_diffusion/img2img",
 )
@@ -161,6 +166,7 @@ SD3 = Family(
     size=1024,
     multiple=16,
     prompt_tokens=256,
+    batches=True,
     licence="Stability AI Community License",
     source="https://huggingface.co/docs/diffusers/api/pipelines/stable_diffusion/stable_diffusion_3",
 )
@@ -188,10 +194,12 @@ FLUX_SCHNELL = Family(
     size=1024,
     multiple=16,
     prompt_tokens=256,
+    batches=True,
     licence="Apache-2.0",
     source="https://huggingface.co/docs/diffusers/api/pipelines/flux",
 )
-#: An edit model: there is no image-to-image start, the sketch is a reference picture. Guidance is distilled in.
+#: An edit model: there is no image-to-image start, the sketch is a reference picture. Guidance is distilled in. Its
+#: pipeline takes a list of pictures as references of every sample, so it is never batched.
 FLUX2_KLEIN = Family(
     name="FLUX.2 [klein]",
     classes=frozenset({"Flux2KleinPipeline"}),
@@ -206,6 +214,7 @@ FLUX2_KLEIN = Family(
     size=1024,
     multiple=16,
     prompt_tokens=512,
+    batches=False,
     licence="Apache-2.0 (4B), FLUX Non-Commercial License (9B)",
     source="https://github.com/black-forest-labs/flux2",
     prompt=EDIT_PROMPT,
@@ -227,6 +236,7 @@ Z_IMAGE_TURBO = Family(
     size=1024,
     multiple=16,
     prompt_tokens=512,
+    batches=True,
     licence="Apache-2.0",
     source="https://huggingface.co/docs/diffusers/api/pipelines/z_image",
 )

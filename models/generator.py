@@ -5,7 +5,9 @@ One code path for every model: what a pipeline's `__call__` takes decides what i
 
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,16 +15,30 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.device import DtypeName
+from models.device import DtypeName, give_back_device_memory
 from models.latent_colour import ColourMap, colour_map
 from models.latent_shift import LatentShift, Packing
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions
 
+Picture = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PaintRequest:
+    """One picture that a generator is asked for; `DiffusersGenerator.__call__` says what each field means."""
+
+    prompt: str
+    negative_prompt: str
+    conditions: Conditions
+    seed: int
+    on_step: Callable[[float], None]
+    shift_colour: bool = True
+
 
 class DiffusersGenerator:
-    """A diffusers pipeline as a `Generator`. One swap at a time: pipelines keep state in their scheduler.
+    """A diffusers pipeline as a `Generator`. One call at a time: pipelines keep state in their scheduler.
 
     What is None is left to the pipeline's own default.
     """
@@ -44,8 +60,9 @@ class DiffusersGenerator:
         packing: Packing | None = None,
         latent_colour: bool = False,
         colour_maps: Path | None = None,
+        batches: bool = False,
     ):
-        """Take a pipeline and how to run it.
+        """Take a pipeline and how to run it. `batches`: several pictures at once come out as they do one by one.
 
         `packing` is how it packs latents, None where that is not known. `colour_maps` is a folder of colour maps, as
         `scripts.calibrate_colour` writes them; what isn't there is calibrated when it is first needed.
@@ -60,6 +77,7 @@ class DiffusersGenerator:
         self._packing = packing
         self._colour_maps = colour_maps
         self._colours: ColourMap | None = None
+        self._batches = batches
         self._lock = threading.Lock()
         #: Whether the latents' colours are shifted where that is known to work.
         self.latent_colour = latent_colour
@@ -95,49 +113,85 @@ class DiffusersGenerator:
         picture, region by region (`models.latent_shift`). The first time this may calibrate the autoencoder, which
         takes seconds. What `on_step` raises comes out unchanged. Raises OutOfMemory and ModelFailed.
         """
-        import torch
+        (answer,) = self.paint(
+            [PaintRequest(prompt, negative_prompt, conditions, seed, on_step, shift_colour=shift_colour)]
+        )
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
-        stopped: list[BaseException] = []
-        shift: LatentShift | None = None
+    def batch_key(self, request: PaintRequest) -> Hashable | None:
+        """Return what is equal for requests that may be painted in one call; None where each is painted alone."""
+        if not self._batches:
+            return None
+        painted = self._painted_size(request.conditions)
+        return painted, request.conditions.sketch.shape, request.shift_colour and self.shifts_colour
+
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Picture | BaseException]:
+        """Paint what several requests of one `batch_key` ask for, in one call; each answer is as it would be alone.
+
+        The answer to a request is its picture, or what its `on_step` raised: it has left, and the others go on; or
+        ModelFailed where it is no picture. Raises OutOfMemory and ModelFailed where the call itself fails.
+        """
+        left: dict[int, BaseException] = {}
+        shifts: list[LatentShift | None] = []
 
         def step(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-            try:
-                on_step(min(1.0, (index + 1) / max(1, getattr(pipe, "num_timesteps", self._steps or 1))))
-            except BaseException as error:
-                stopped.append(error)
-                raise
-            if shift is not None:
-                tensors["latents"] = shift(pipe, index, timestep, tensors["latents"])
+            done = min(1.0, (index + 1) / max(1, getattr(pipe, "num_timesteps", self._steps or 1)))
+            for number, request in enumerate(requests):
+                if number not in left:
+                    try:
+                        request.on_step(done)
+                    except BaseException as error:  # noqa: BLE001  # it is the answer to this request
+                        left[number] = error
+            if len(left) == len(requests):
+                raise left[0]
+            if any(shifts):
+                tensors["latents"] = _shifted(shifts, pipe, index, timestep, tensors["latents"])
             return tensors
 
+        failure: Exception | None = None
         with self._lock:
             try:
-                if shift_colour and self.shifts_colour:
-                    shift = self._shift(conditions)
-                answer = self._pipe(**self._arguments(prompt, negative_prompt, conditions, seed, step))
-                painted = np.asarray(answer.images[0], np.float32)
-            except (MemoryError, torch.OutOfMemoryError) as error:
-                raise OutOfMemory("The device has too little memory to paint this background.") from error
-            except Exception as error:  # diffusers lets through whatever its parts raise
-                if stopped:
-                    raise
-                if "alloc" in str(error) or "out of memory" in str(error).lower():
-                    raise OutOfMemory("The device has too little memory to paint this background.") from error
-                raise ModelFailed(f"The network that paints the background failed: {error}") from error
+                shifts += [
+                    self._shift(one.conditions) if one.shift_colour and self.shifts_colour else None for one in requests
+                ]
+                images = self._pipe(**self._arguments(requests, step)).images
+                painted = [np.asarray(image, np.float32) for image in images]
+            except Exception as error:  # noqa: BLE001  # diffusers lets through whatever its parts raise
+                if len(left) < len(requests):
+                    failure = _failure(error)
+        # Out here, where nothing refers to the call's tensors any more.
+        if failure is not None:
+            if isinstance(failure, OutOfMemory):
+                give_back_device_memory()
+            raise failure
+        if len(left) == len(requests):
+            return [left[number] for number in range(len(requests))]
+        if len(painted) != len(requests):
+            raise ModelFailed(
+                f"The network that paints the background gave {len(painted)} of {len(requests)} pictures."
+            )
+        return [
+            left[number] if number in left else self._checked(picture, request.conditions)
+            for number, (picture, request) in enumerate(zip(painted, requests, strict=True))
+        ]
+
+    def _checked(self, painted: Picture, conditions: Conditions) -> Picture | ModelFailed:
+        """Return a painting at the size of its conditions, or what is wrong with it."""
         if painted.ndim != 3 or painted.shape[2] != 3 or not np.isfinite(painted).all():
-            raise ModelFailed("The network that paints the background gave something that is no picture.")
+            return ModelFailed("The network that paints the background gave something that is no picture.")
         if self.paints == "picture":
             return _resize(painted, conditions.sketch.shape[1], conditions.sketch.shape[0])
         if painted.shape != conditions.sketch.shape or painted.min() < 0:
-            raise ModelFailed("The network that paints the background gave something that is no light.")
+            return ModelFailed("The network that paints the background gave something that is no light.")
         return painted
 
-    def _arguments(
-        self, prompt: str, negative_prompt: str, conditions: Conditions, seed: int, step: Callable[..., Any]
-    ) -> dict[str, Any]:
+    def _arguments(self, requests: Sequence[PaintRequest], step: Callable[..., Any]) -> dict[str, Any]:
+        """Return what the pipeline is called with: of one request its values, of several lists of them."""
         import torch
 
-        width, height = self._painted_size(conditions)
+        width, height = self._painted_size(requests[0].conditions)
         steps, strength = self._steps, self._strength
         if "strength" in self._takes and steps is not None:
             steps, strength = schedule(steps, self._takes["strength"].default if strength is None else strength)
@@ -148,21 +202,25 @@ class DiffusersGenerator:
             "guidance_scale": self._guidance_scale,
             "max_sequence_length": self.prompt_tokens,
         }
+        each: dict[str, Callable[[PaintRequest], Any]] = {
+            **{field.name: partial(_condition, field.name) for field in fields(Conditions)},
+            "prompt": lambda one: self._prompt.format(prompt=one.prompt),
+            "negative_prompt": lambda one: one.negative_prompt,
+            # On the CPU whatever the device: the same seed then gives the same noise everywhere, alone or not.
+            "generator": lambda one: torch.Generator("cpu").manual_seed(one.seed),
+            "image": lambda one: _pillow(_resize(start_picture(one.conditions), width, height)),
+        }
         offered: dict[str, Any] = {
-            **vars(conditions),
-            "prompt": self._prompt.format(prompt=prompt),
-            "negative_prompt": negative_prompt,
             "width": width,
             "height": height,
             "callback_on_step_end": step,
-            # On the CPU whatever the device: the same seed then gives the same noise everywhere.
-            "generator": torch.Generator("cpu").manual_seed(seed),
             "output_type": "np",
             **{name: value for name, value in figures.items() if value is not None},
         }
-        if "image" in self._takes:
-            image = _resize(start_picture(conditions), width, height)
-            offered["image"] = Image.fromarray((image * 255 + 0.5).astype(np.uint8))
+        for name, of in each.items():
+            if name in self._takes:
+                values = [of(one) for one in requests]
+                offered[name] = values if len(values) > 1 else values[0]
         return {name: value for name, value in offered.items() if name in self._takes}
 
     def _painted_size(self, conditions: Conditions) -> tuple[int, int]:
@@ -179,6 +237,34 @@ class DiffusersGenerator:
             self._colours = colour_map(self._pipe.vae, self._colour_maps)
         picture = _resize(start_picture(conditions), *self._painted_size(conditions))
         return LatentShift(self._colours, self._packing, self._pipe.vae, picture)
+
+
+def _shifted(shifts: Sequence[LatentShift | None], pipe: Any, index: int, timestep: Any, latents: Any) -> Any:
+    """Return the latents after a step, each sample's shifted by its own shift."""
+    import torch
+
+    samples = zip(shifts, latents.split(1), strict=True)
+    return torch.cat([one if shift is None else shift(pipe, index, timestep, one) for shift, one in samples])
+
+
+def _failure(error: Exception) -> OutOfMemory | ModelFailed:
+    """Return what a pipeline's error means. That of too little memory leads to none of the tensors of the call."""
+    import torch
+
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    if known or "alloc" in str(error) or "out of memory" in str(error).lower():
+        return OutOfMemory("The device has too little memory to paint this background.")
+    failure = ModelFailed(f"The network that paints the background failed: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def _condition(name: str, request: PaintRequest) -> Any:
+    return getattr(request.conditions, name)
+
+
+def _pillow(image: NDArray[np.float32]) -> Image.Image:
+    return Image.fromarray((image * 255 + 0.5).astype(np.uint8))
 
 
 def start_picture(conditions: Conditions) -> NDArray[np.float32]:

@@ -27,6 +27,10 @@ PLANES = 16
 TRIPLES, SINGLES = ("sketch", "light", "normals"), ("depth", "occlusion", "gloss", "lit")
 
 
+#: One field of `Conditions`, or that of several scenes of one size.
+Planes = NDArray[np.float32] | Sequence[NDArray[np.float32]]
+
+
 def new_unet(
     *, size: int = 128, channels: Sequence[int] = (32, 48, 96, 160), layers: int = 1, groups: int = 16
 ) -> UNet2DModel:
@@ -110,20 +114,23 @@ class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships
     def __call__(
         self,
         *,
-        sketch: NDArray[np.float32],
-        light: NDArray[np.float32],
-        occlusion: NDArray[np.float32],
-        normals: NDArray[np.float32],
-        depth: NDArray[np.float32],
-        gloss: NDArray[np.float32],
-        lit: NDArray[np.float32],
+        sketch: Planes,
+        light: Planes,
+        occlusion: Planes,
+        normals: Planes,
+        depth: Planes,
+        gloss: Planes,
+        lit: Planes,
         num_inference_steps: int = 1,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
         callback_on_step_end: Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]] | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         output_type: str = "np",
     ) -> ImagePipelineOutput:
-        """Return one H×W×3 float32 image of linear light, at least 0, for the fields of `Conditions` of any one size.
+        """Return an H×W×3 float32 image of linear light, at least 0, for the fields of `Conditions` of any one size.
+
+        Of several scenes of one size, each field a list of theirs, an image for each, the same as it is alone but for
+        rounding.
 
         Each channel stays within three stops of the light given, and is that light where nothing is lit. There is no
         chance in it: `generator` is taken, as every pipeline takes one, and not used. What `callback_on_step_end`
@@ -150,20 +157,23 @@ class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships
         correction = (latents - start) * shone
         if bool(torch.isnan(correction).any()):
             raise FloatingPointError("The light network gave something that is no number.")
-        height, width = sketch.shape[:2]
-        image = relit(first, correction)[0, :, :height, :width].permute(1, 2, 0).cpu().numpy()
-        return ImagePipelineOutput(images=[np.ascontiguousarray(image, np.float32)])
+        height, width = (sketch if isinstance(sketch, np.ndarray) else sketch[0]).shape[:2]
+        images = relit(first, correction)[:, :, :height, :width].permute(0, 2, 3, 1).cpu().numpy()
+        return ImagePipelineOutput(images=[np.ascontiguousarray(image, np.float32) for image in images])
 
-    def _padded(self, fields: Mapping[str, NDArray[np.float32]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _padded(self, fields: Mapping[str, Planes]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the planes, the first light and where light falls, all padded at the right and bottom edges."""
-        height, width = fields["sketch"].shape[:2]
+        scenes = {name: [value] if isinstance(value, np.ndarray) else value for name, value in fields.items()}
+        height, width = scenes["sketch"][0].shape[:2]
         down, right = -height % self.multiple, -width % self.multiple
         tensors = {}
-        for name, value in fields.items():
+        for name, values in scenes.items():
             channels = 3 if name in TRIPLES else 1
-            if value.shape != ((height, width, 3) if channels == 3 else (height, width)):
-                raise ValueError(f"{name} is {value.shape}, which does not go with a sketch of {height} by {width}.")
-            tensor = torch.from_numpy(np.ascontiguousarray(value, np.float32)).reshape(1, height, width, channels)
+            for value in values:
+                if value.shape != ((height, width, 3) if channels == 3 else (height, width)):
+                    raise ValueError(f"{name} is {value.shape}, and the sketch is {height} by {width}.")
+            stacked = np.stack(values).astype(np.float32, copy=False)
+            tensor = torch.from_numpy(stacked).reshape(len(values), height, width, channels)
             tensor = tensor.permute(0, 3, 1, 2).to(self._execution_device)
             tensors[name] = torch.nn.functional.pad(tensor, (0, right, 0, down), mode="replicate")
         return planes(tensors), tensors["light"].clamp(min=0), tensors["lit"]

@@ -140,12 +140,15 @@ def load_generator(
         pipe.scheduler = kind.from_config(pipe.scheduler.config, **spacing)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
+    light = found.class_name == LIGHT_CLASS
     return DiffusersGenerator(
         pipe,
+        # Only classes that are known to: of any other, nobody knows what it makes of a list.
+        batches=light or (family is not None and family.batches and type(pipe).__name__ == family.pipeline),
         size=size or (family.size if family else _own_size(pipe, found.class_name)),
         version=_version(pipe, found),
         dtype=precision,
-        paints="light" if found.class_name == LIGHT_CLASS else "picture",
+        paints="light" if light else "picture",
         steps=steps if steps is not None or family is None else family.steps,
         strength=strength if strength is not None or family is None else family.strength,
         guidance_scale=guidance_scale if guidance_scale is not None or family is None else family.guidance_scale,

@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     max_photo_bytes: int = Limits().max_bytes
     max_photo_pixels: int = Limits().max_pixels
 
+    #: Jobs that one worker carries at once; default: by cores and device, 1 where there is one core.
+    jobs_in_flight: int | None = Field(None, ge=1, le=32)
+    #: Pictures that the generator paints in one call, at most; default: 4 on CUDA, 1 elsewhere.
+    batch_size: int | None = Field(None, ge=1, le=32)
+    #: How long the generator waits for pictures that fit into the same call.
+    batch_wait: float = Field(0.005, ge=0, le=1)
     #: A job whose worker is silent this long is given to another.
     lease: float = 20.0
     #: A job is started at most this often, whatever kills its workers.
@@ -60,7 +66,7 @@ class Settings(BaseSettings):
     time_limit: float = 300.0
     #: A job that nobody started for this long fails and is refunded.
     max_wait: float = 24 * 3600.0
-    #: A job sent this long ago and not started is sent again, when its message does not wait on the queue.
+    #: A job sent this long ago and not started is sent again, when fewer messages wait on the queue than jobs.
     resend_after: float = 15.0
     sweep_every: float = 2.0
     #: How long an Idempotency-Key gets its first answer again; then it is free for another request.
@@ -81,7 +87,7 @@ class Settings(BaseSettings):
     stream_heartbeat: float = Field(15.0, gt=0)
     #: The longest that a submit waits for its job's end when its caller prefers to. 0: it never waits.
     prefer_wait: int = Field(30, ge=0)
-    #: How long a worker may take to hand its job back when it is told to stop.
+    #: How long a worker may take to hand its jobs back when it is told to stop.
     stop_grace: float = 20.0
 
     #: Days that a photo is kept after it was last submitted, 0: for ever. The caller has the original, and may not
@@ -191,9 +197,7 @@ class Settings(BaseSettings):
             for name, value in self.model_dump().items()
             if value is not None and value != ""
         }
-        # One message at a time: a second one must not wait in a busy worker while another worker idles.
-        # Dramatiq reads this variable, in lower case, when it is imported.
-        return {**os.environ, **own, "dramatiq_queue_prefetch": "1"}
+        return {**os.environ, **own}
 
     def signing_secret(self) -> bytes:
         """Return the key that signs URLs of the directory store, making it on the first call."""

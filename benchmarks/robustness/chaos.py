@@ -1,6 +1,7 @@
 """A seeded storm against the real service: does any job or credit get lost?
 
-    python benchmarks/robustness/chaos.py [--minutes 10 | --seconds 60] [--seed 1] [--jobs 360] [--embedded]
+    python benchmarks/robustness/chaos.py [--minutes 10 | --seconds 60] [--seed 1] [--jobs 360] [--in-flight 4]
+        [--embedded]
 
 Starts PostgreSQL, Valkey and an S3 server (--embedded: SQLite, Valkey and a directory, as `backdrop up` has them), two
 APIs, three workers whose networks cost nothing, and two sweeps, on this machine. Callers order good photos and bad
@@ -58,6 +59,7 @@ def main() -> int:
     length.add_argument("--seconds", type=float)
     arguments.add_argument("--seed", type=int, default=1, help="chooses the orders and the troubles")
     arguments.add_argument("--jobs", type=int, help="how many orders, spread over the storm; default: 60 a minute")
+    arguments.add_argument("--in-flight", type=int, default=4, help="jobs that a worker carries at once; default: 4")
     arguments.add_argument("--every", type=float, default=2.0, help="seconds between two troubles, in the mean")
     arguments.add_argument("--embedded", action="store_true", help="SQLite and a directory")
     arguments.add_argument("--quiet", type=float, default=180.0, help="how long to wait, at most, until all has ended")
@@ -70,7 +72,7 @@ def main() -> int:
         install = installation.embedded if options.embedded else installation.production
         with (
             receiving(moody(options.seed)) as receiver,
-            install(home, **SETTINGS) as made,
+            install(home, **SETTINGS, jobs_in_flight=options.in_flight) as made,
             Fleet(made.settings, home / "logs") as fleet,
         ):
             storm = Storm(made, fleet, receiver, seed=options.seed, orders=orders, seconds=seconds, every=options.every)

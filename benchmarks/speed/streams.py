@@ -51,7 +51,8 @@ def main() -> None:
             claims = []
             for _ in range(options.streams):
                 new = NewJob(str(ULID()), client.id, "background-swap-with-spec", {}, "", SPEC, "x.jpg", 1)
-                claims.append(jobs.claim(JobIntake(engine).create(new).job_id))
+                JobIntake(engine).create(new)
+                claims.append(jobs.claim())
             with Fleet(made.settings, Path(folder) / "logs") as fleet:
                 address = fleet.api()
                 headers = {"Authorization": f"Bearer {key}"}

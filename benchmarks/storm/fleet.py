@@ -61,9 +61,12 @@ class Fleet:
         self._start("api", [sys.executable, "-m", "service.cli.main", "api", "--port", str(port)], environment)
         return f"http://127.0.0.1:{port}"
 
-    def worker(self, **environment: str) -> Member:
-        """Start a lean worker with its supervisor; `environment` is added to what the settings say."""
-        return self._start("worker", [sys.executable, "-m", "benchmarks.storm.worker"], environment)
+    def worker(self, *command: str, **environment: str) -> Member:
+        """Start a lean worker with its supervisor, or what `command` says to Python in place of it.
+
+        `environment` is added to what the settings say.
+        """
+        return self._start("worker", [sys.executable, *(command or ("-m", "benchmarks.storm.worker"))], environment)
 
     def sweep(self, **environment: str) -> Member:
         """Start a sweep."""

@@ -32,6 +32,8 @@ class Client:
     shopify_secrets: tuple[str, ...]
     created_at: datetime
     disabled_at: datetime | None
+    #: Its share of the workers, next to a client of weight 1.
+    weight: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def _client(row: sa.RowMapping) -> Client:
         shopify_secrets=tuple(secret for secret in live if secret),
         created_at=row["created_at"],
         disabled_at=row["disabled_at"],
+        weight=row["weight"],
     )
 
 

@@ -80,9 +80,9 @@ async def _told(
     subscription: Subscription, first: JobState, *, seen: bool, heartbeat: float, ends_after: float
 ) -> AsyncIterator[ServerSentEventMessage]:
     """Tell the first state unless it was seen, and then each newer one, until the job, the time or the API is over."""
-    end, last = time.monotonic() + ends_after, first
+    end, last, event_id = time.monotonic() + ends_after, first, first.event_id
     if not seen:
-        yield _event(first)
+        yield _event(first, event_id)
     while not last.over:
         left = end - time.monotonic()
         if left <= 0:
@@ -92,10 +92,12 @@ async def _told(
             if subscription.stopped:
                 return
             yield ServerSentEventMessage(data=None, comment="here")
-        elif news.event_id > last.event_id and news != last:
+        elif news.revision >= last.revision and news != last:
             last = news
-            yield _event(news)
+            # Whoever comes back with an id that no state has by itself is told its state once more.
+            event_id = max(news.event_id, event_id + 1)
+            yield _event(news, event_id)
 
 
-def _event(state: JobState) -> ServerSentEventMessage:
-    return ServerSentEventMessage(event="job", id=str(state.event_id), data=serialize_event(state).model_dump_json())
+def _event(state: JobState, event_id: int) -> ServerSentEventMessage:
+    return ServerSentEventMessage(event="job", id=str(event_id), data=serialize_event(state).model_dump_json())

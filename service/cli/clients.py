@@ -1,4 +1,4 @@
-"""`backdrop clients`: register, grant, list, rotate keys, disable and enable, set Shopify secrets."""
+"""`backdrop clients`: register, grant, weigh, list, rotate keys, disable and enable, set Shopify secrets."""
 
 import json
 from collections.abc import Callable
@@ -13,20 +13,26 @@ from service.cli.webhooks import webhook_states
 
 @click.group()
 def clients() -> None:
-    """Register clients, grant credits, rotate keys, disable and enable, set Shopify secrets."""
+    """Register clients, grant credits, weigh, rotate keys, disable and enable, set Shopify secrets."""
 
 
-def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
-    from service.accounts.clients import Accounts, ClientExists, UnknownClient
+def _with_engine(action: Callable[[Any], Any], home: Path | None) -> Any:
+    from service.accounts.clients import ClientExists, UnknownClient
     from service.database.engine import create_engine
     from service.database.engine import migrate as bring_up_to_date
 
     engine = create_engine(settings_from(home=home).sqlalchemy_url)
     bring_up_to_date(engine)
     try:
-        return action(Accounts(engine))
+        return action(engine)
     except (ClientExists, UnknownClient, ValueError) as error:
         raise click.ClickException(str(error.args[0])) from error
+
+
+def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
+    from service.accounts.clients import Accounts
+
+    return _with_engine(lambda engine: action(Accounts(engine)), home)
 
 
 def _show(client: Any, also: str = "") -> None:
@@ -62,11 +68,23 @@ def grant_credits(name: str, credits: int, home: Path | None) -> None:
     _show(_with_accounts(lambda accounts: accounts.grant(name, credits), home))
 
 
+@clients.command("weight")
+@click.argument("name")
+@click.argument("weight", type=click.IntRange(1, 1000))
+@home_option
+def weigh_client(name: str, weight: int, home: Path | None) -> None:
+    """Give a client WEIGHT times the share of the workers that a client of weight 1 has, its waiting jobs included."""
+    from service.jobs.turns import set_weight
+
+    _with_engine(lambda engine: set_weight(engine, name, weight), home)
+    _show(_with_accounts(lambda accounts: accounts.named(name), home), f"  weight {weight}")
+
+
 @clients.command("list")
 @click.option("--json", "as_json", is_flag=True)
 @home_option
 def list_clients(as_json: bool, home: Path | None) -> None:
-    """List all clients: balance, state, unfinished jobs, and whether each has a webhook."""
+    """List all clients: balance, state, unfinished jobs, a weight that is not 1, and whether each has a webhook."""
     found, unfinished = _with_accounts(lambda accounts: (accounts.all(), accounts.unfinished_jobs()), home)
     webhooks = webhook_states(home)
     if as_json:
@@ -77,6 +95,7 @@ def list_clients(as_json: bool, home: Path | None) -> None:
                 "balance": one.balance,
                 "disabled": one.disabled_at is not None,
                 "unfinished_jobs": unfinished.get(one.id, 0),
+                "weight": one.weight,
                 "webhook": webhooks.get(one.id),
             }
             for one in found
@@ -86,6 +105,7 @@ def list_clients(as_json: bool, home: Path | None) -> None:
     for client in found:
         webhook = webhooks.get(client.id)
         also = f"  {unfinished.get(client.id, 0)} unfinished jobs"
+        also += f"  weight {client.weight}" if client.weight != 1 else ""
         _show(client, also + (f"  webhook {webhook}" if webhook else ""))
 
 

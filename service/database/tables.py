@@ -21,7 +21,14 @@ clients = sa.Table(
     sa.Column("shopify_secret_previous", sa.String(255)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Column("disabled_at", Timestamp),
+    # Its share of the workers, next to a client of weight 1.
+    sa.Column("weight", sa.Integer, nullable=False, default=1, server_default="1"),
+    # The latest turn among its jobs that were started.
+    sa.Column("turn", sa.BigInteger, nullable=False, default=0, server_default="0"),
     sa.CheckConstraint("balance >= 0", name="balance_not_negative"),
+    sa.CheckConstraint("weight >= 1", name="weight_is_positive"),
+    # The latest of all is virtual time now.
+    sa.Index("clients_by_turn", "turn"),
 )
 
 api_keys = sa.Table(
@@ -90,6 +97,8 @@ jobs = sa.Table(
         server_default="0",
         onupdate=sa.literal_column("revision", sa.BigInteger) + 1,
     ),
+    # When it is started, in virtual time (`service.jobs.turns`). 0, before all others: an older release made it.
+    sa.Column("turn", sa.BigInteger, nullable=False, default=0, server_default="0"),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),
@@ -102,10 +111,21 @@ jobs = sa.Table(
         postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
         sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
     ),
-    # What admission counts, in a client's transaction.
+    # What a worker takes the first of. By the other word for unfinished: asked by status, SQLite goes by
+    # `unfinished_jobs` and sorts what it finds.
     sa.Index(
-        "unfinished_jobs_of_client",
+        "unfinished_turns",
+        "turn",
+        "id",
+        postgresql_where=sa.text("finished_at IS NULL"),
+        sqlite_where=sa.text("finished_at IS NULL"),
+    ),
+    # What admission counts in a client's transaction, and where a client's first and last waiting job are found.
+    sa.Index(
+        "unfinished_turns_of_client",
         "client_id",
+        "turn",
+        "id",
         postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
         sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
     ),

@@ -76,6 +76,11 @@ def _balances() -> Iterator[tuple[str, sa.Select[Any]]]:
         "balance_is_not_negative",
         sa.select(clients.c.id.label("client_id"), clients.c.balance).where(clients.c.balance < 0),
     )
+    yield (
+        # By it a client's turns are divided.
+        "weight_is_positive",
+        sa.select(clients.c.id.label("client_id"), clients.c.weight).where(clients.c.weight < 1),
+    )
     fits = sa.or_(
         sa.and_(ledger.c.kind == "grant", ledger.c.job_id.is_(None), ledger.c.amount > 0),
         sa.and_(ledger.c.kind == "debit", ledger.c.job_id.is_not(None), ledger.c.amount <= 0),

@@ -58,7 +58,7 @@ def _queue(settings: Settings) -> str:
     for worker in workers:
         lines.append(
             f"      worker {worker['host']}:{worker['pid']}: segmenter on {worker['segmenter_device']},"
-            f" generator on {worker['generator_device']}"
+            f" generator on {worker['generator_device']}, {worker.get('in_flight', 1)} jobs at once"
         )
     return "\n".join(lines)
 

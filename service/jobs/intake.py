@@ -12,6 +12,7 @@ from service.database.commit import CommitUnanswered, in_transaction, was_writte
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 from service.jobs.records import JobStatus, may_be_id
+from service.jobs.turns import WAITING, new_turn
 from service.storage.registry import check_source, use_source
 
 
@@ -187,8 +188,7 @@ class JobIntake:
 
     def _check_queue(self, connection: sa.Connection) -> None:
         """Raise QueueFull when too many jobs wait; requests that come at once may pass it by as many as they are."""
-        waiting = sa.and_(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
-        if self._queue_limit and _count(connection, waiting, limit=self._queue_limit) == self._queue_limit:
+        if self._queue_limit and _count(connection, WAITING, limit=self._queue_limit) == self._queue_limit:
             raise QueueFull
 
     def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
@@ -216,6 +216,7 @@ class JobIntake:
                 attempt=0,
                 # Its message goes out next. If it does not, the sweep finds the queue too short.
                 sent_at=db_now(),
+                turn=new_turn(connection, new.client_id),
             )
         )
 

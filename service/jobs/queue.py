@@ -1,6 +1,7 @@
-"""The job queue: it wakes workers, and the database is the truth. One kind of message crosses it: a job's id.
+"""The job queue: it wakes workers, and the database is the truth. One kind of message crosses it: there is work.
 
-The API sends by name and imports no actor; the worker (`service.worker.main`) declares the actor.
+A message names the job that it was sent for, and starts the one whose turn it is: only workers of an older release
+start the one that is named. The API sends by name and imports no actor; the worker (`service.worker.main`) declares it.
 """
 
 import contextlib
@@ -92,8 +93,8 @@ class JobQueue:
         self._broker = build_broker(self._redis)
 
     def enqueue(self, job_id: str) -> None:
-        """Enqueue a job: send its id to the workers. Raises QueueUnavailable."""
-        # Dramatiq's own ids would not say whose message waits.
+        """Enqueue a job: send the workers a message that there is one more. Raises QueueUnavailable."""
+        # Whose message it is shows on the queue, to whoever looks for one.
         redis_id = f"{job_id}:{ULID()}"
         message: dramatiq.Message[None] = dramatiq.Message(
             queue_name=QUEUE,
@@ -106,11 +107,10 @@ class JobQueue:
         with queue_errors():
             self._broker.do_enqueue(QUEUE, redis_id, message.encode())
 
-    def pending_job_ids(self) -> set[str]:
-        """Return the ids of the jobs whose message no worker has fetched yet. Raises QueueUnavailable."""
+    def waiting(self) -> int:
+        """Count the messages that no worker has fetched yet. Raises QueueUnavailable."""
         with queue_errors():
-            ids: list[bytes] = self._redis.lrange(f"dramatiq:{QUEUE}", 0, -1)
-        return {redis_id.decode(errors="replace").partition(":")[0] for redis_id in ids}
+            return int(self._redis.llen(f"dramatiq:{QUEUE}"))
 
     def size(self) -> int:
         """Count the messages that are queued or being worked on. Raises QueueUnavailable."""

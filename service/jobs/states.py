@@ -7,25 +7,28 @@ import sqlalchemy as sa
 
 from service.accounts.ledger import refunded
 from service.database.engine import reader
-from service.database.tables import UNFINISHED, jobs
+from service.database.tables import jobs
+from service.jobs import turns
 from service.jobs.records import JobStatus, may_be_id
 
 #: Places in the queue that are counted; who stands further back is told this number.
 FARTHEST = 1000
 #: How many jobs one statement names.
 _PAGE = 500
-#: Event ids of one revision: first the places in the queue, from the back to the front, then one for a job that is
-#: over its queue, and one for a job that is over.
-_IDS = 10_000
+#: Steps of one revision: first the places in the queue, from the back to the front, then one for a job that is over
+#: its queue, and one for a job that is over.
+_STEPS = 10_000
+#: Event ids from a step to the next: those between are for a stream whose job's place moves back, and then up again.
+_IDS = 1_000
 
 _queue = (
-    sa.select(jobs.c.id, jobs.c.created_at)
-    .where(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
-    .order_by(jobs.c.created_at, jobs.c.id)
+    sa.select(jobs.c.id, jobs.c.turn)
+    .where(turns.IN_ORDER, jobs.c.status == JobStatus.NOT_STARTED)
+    .order_by(*turns.ORDER)
     .limit(FARTHEST)
     .subquery()
 )
-_before = sa.func.row_number().over(order_by=(_queue.c.created_at, _queue.c.id)) - 1
+_before = sa.func.row_number().over(order_by=(_queue.c.turn, _queue.c.id)) - 1
 _places = sa.select(_queue.c.id, _before.label("place")).subquery()
 _STATES = sa.select(
     *(jobs.c[name] for name in ("id", "status", "stage", "progress", "attempt", "revision")),
@@ -44,13 +47,18 @@ class JobState:
     stage: str | None
     progress: float
     attempt: int
-    #: Jobs that wait before it; None: it does not wait for its first start.
+    #: Jobs whose turn comes before its own; more when another client's come in. None: it was started.
     queue_position: int | None
     error_code: str | None
     error_message: str | None
     credits_refunded: int
-    #: Greater for a later state of the same job, whichever process looked.
+    #: The same for the same state of the same job, whichever process looked; greater after each write of its row.
     event_id: int = field(compare=False)
+
+    @property
+    def revision(self) -> int:
+        """How often the job's row had been written."""
+        return self.event_id // (_STEPS * _IDS)
 
     @property
     def over(self) -> bool:
@@ -89,12 +97,12 @@ def _state(row: sa.RowMapping) -> JobState:
     over = status in (JobStatus.SUCCESS, JobStatus.FAILURE)
     if status == JobStatus.NOT_STARTED:
         position = FARTHEST if row["place"] is None else int(row["place"])
-    step = _IDS - 1 if over else _IDS - 2 if position is None else _IDS - 3 - position
+    step = _STEPS - 1 if over else _STEPS - 2 if position is None else _STEPS - 3 - position
     return JobState(
         job_id=row["id"],
         status=status,
         queue_position=position,
         credits_refunded=int(row["refunded"]),  # PostgreSQL's sum is a Decimal
-        event_id=row["revision"] * _IDS + step,
+        event_id=(row["revision"] * _STEPS + step) * _IDS,
         **{name: row[name] for name in ("stage", "progress", "attempt", "error_code", "error_message")},
     )

@@ -35,7 +35,7 @@ class Sweeper:
             logger.info("%d idempotency keys are free again", freed)
         try:
             # Before the rows are read: what is sent after this is not old enough to be missed.
-            waiting = self.queue.pending_job_ids()
+            waiting = self.queue.waiting()
         except QueueUnavailable as error:
             logger.warning("queue unavailable, nothing sent: %s", error)
             return

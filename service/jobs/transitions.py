@@ -7,10 +7,11 @@
          └──────────── cancel, sweep (nobody came) ──────────────┘
 
 A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
-`service.jobs.intake` makes them. Wherever a job ends, its client's message goes into the outbox (`write_message`).
+`service.jobs.intake` makes them, `service.jobs.turns` has the order in which they are started. Wherever a job ends, its
+client's message goes into the outbox (`write_message`).
 """
 
-from collections.abc import Set
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from service.accounts.ledger import refund
 from service.database.clock import db_now
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, jobs, renders
+from service.jobs import turns
 from service.jobs.records import Claim, Failure, Job, JobFinished, JobStatus, LeaseLost, NewRender, Render, may_be_id
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
 from service.webhooks.outbox import write_message
@@ -75,17 +77,26 @@ class Jobs:
 
     # The worker's side
 
-    def claim(self, job_id: str) -> Claim | None:
-        """Start an attempt; None when the job is over, runs elsewhere, or has used up its attempts."""
+    def claim(self) -> Claim | None:
+        """Start an attempt of the job whose turn it is; None when no job can be started now."""
         token = str(ULID())
+        startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
+        # A job that another worker takes at this moment is passed over, not waited for.
+        first = (
+            sa.select(jobs.c.id)
+            .where(turns.IN_ORDER, startable, jobs.c.attempt < self._max_attempts)
+            .order_by(*turns.ORDER)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .correlate(None)
+        )
         with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                # By statistics from before a burst it would sort the whole queue for each claim, not go by the index.
+                connection.exec_driver_sql("SET LOCAL enable_sort = off")
             row = connection.execute(
                 jobs.update()
-                .where(
-                    jobs.c.id == job_id,
-                    jobs.c.attempt < self._max_attempts,
-                    sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER),
-                )
+                .where(jobs.c.id == first.scalar_subquery())
                 .values(
                     status=JobStatus.IN_PROGRESS,
                     attempt=jobs.c.attempt + 1,
@@ -95,11 +106,29 @@ class Jobs:
                     stage=None,
                     progress=0.0,
                 )
-                .returning(jobs.c.client_id, jobs.c.attempt, jobs.c.spec, jobs.c.source_key)
+                .returning(
+                    *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn"))
+                )
             ).first()
-        if row is None:
-            return None
-        return Claim(job_id, row.client_id, token, row.attempt, row.spec, row.source_key)
+            if row is None:
+                return None
+            if row.sent_at is None:
+                self._owe_message(connection)
+            turns.charge(connection, row.client_id, row.turn)
+        return Claim(row.id, row.client_id, token, row.attempt, row.spec, row.source_key)
+
+    @staticmethod
+    def _owe_message(connection: sa.Connection) -> None:
+        """Mark the last waiting job as unsent: the message that started an unsent one was some other job's."""
+        last = (
+            sa.select(jobs.c.id)
+            .where(turns.IN_ORDER, jobs.c.status == JobStatus.NOT_STARTED, jobs.c.sent_at.is_not(None))
+            .order_by(*(column.desc() for column in turns.ORDER))
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .correlate(None)
+        )
+        connection.execute(jobs.update().where(jobs.c.id == last.scalar_subquery()).values(sent_at=None))
 
     def renew_lease(self, claim: Claim, *, stage: str | None = None, progress: float | None = None) -> None:
         """Renew the lease, and say how far the job is. Raises LeaseLost."""
@@ -108,6 +137,30 @@ class Jobs:
             values |= {"stage": stage, "progress": progress}
         with self._engine.begin() as connection:
             self._fenced(connection, claim, values)
+
+    def renew_leases(self, claims: Sequence[Claim]) -> set[str]:
+        """Renew several leases in one statement, and return the tokens of those that are lost."""
+        tokens = [claim.token for claim in claims]
+        held = sa.and_(
+            jobs.c.id.in_([claim.job_id for claim in claims]),
+            jobs.c.lease_token.in_(tokens),
+            jobs.c.status == JobStatus.IN_PROGRESS,
+        )
+        # In one order: whoever else locks several of them must not wait crosswise.
+        ordered = sa.select(jobs.c.id).where(held).order_by(jobs.c.id).with_for_update().correlate(None)
+        with self._engine.begin() as connection:
+            renewed = connection.execute(
+                jobs.update()
+                .where(jobs.c.id.in_(ordered), held)
+                .values(lease_until=db_now(self._lease))
+                .returning(jobs.c.lease_token)
+            ).scalars()
+            return set(tokens).difference(renewed)
+
+    def count_attempt(self, claim: Claim, counts: bool) -> None:
+        """Count the attempt, as a claim does, or not as long as it has not begun. Raises LeaseLost."""
+        with self._engine.begin() as connection:
+            self._fenced(connection, claim, {"attempt": claim.attempt - (not counts)})
 
     def release(self, claim: Claim, *, after: float = 0.0, count_attempt: bool = True) -> None:
         """Release the claim: end the attempt without a result; the sweep sends the job again after that many seconds.
@@ -153,26 +206,33 @@ class Jobs:
         with self._engine.begin() as connection:
             connection.execute(jobs.update().where(jobs.c.id == job_id, UNFINISHED).values(sent_at=None))
 
-    def claim_unsent(self, *, waiting: Set[str], resend_after: float) -> list[str]:
-        """Claim, for the caller to send, the jobs that need a message: unsent, or given up by their worker.
+    def claim_unsent(self, *, waiting: int, resend_after: float) -> list[str]:
+        """Claim, for the caller to send, the jobs that need a message: unsent, given up by their worker, or lost.
 
-        `waiting`: the jobs whose message waits on the queue. Who is not among them, and was sent `resend_after` seconds
-        ago, needs another one: the queue has lost it, or a worker that fetched it never saw it.
+        `waiting`: how many messages wait on the queue. Any of them starts any job, so as many are lost as the jobs that
+        were sent are more than they. Those sent longest ago are sent again, if that was `resend_after` seconds ago:
+        others' messages may be on their way.
         """
         given_up = sa.or_(jobs.c.sent_at.is_(None), sa.and_(_LEASE_OVER, jobs.c.sent_at <= jobs.c.lease_until))
-        due = sa.or_(given_up, jobs.c.sent_at <= db_now(-resend_after))
+        old = jobs.c.sent_at <= db_now(-resend_after)
         startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
-        needed = sa.and_(UNFINISHED, startable, jobs.c.attempt < self._max_attempts, due)
+        needed = sa.and_(UNFINISHED, startable, jobs.c.attempt < self._max_attempts)
+        sent = sa.select(sa.func.count()).where(needed, sa.not_(given_up))
+        by_age = sa.select(jobs.c.id).where(needed, sa.not_(given_up), old).order_by(jobs.c.sent_at, jobs.c.id)
         with self._reader.connect() as connection:
-            found = connection.execute(sa.select(jobs.c.id, given_up.label("given_up")).where(needed)).all()
-        ids = [row.id for row in found if row.given_up or row.id not in waiting]
+            ids = list(connection.execute(sa.select(jobs.c.id).where(needed, given_up)).scalars())
+            lost = max(0, connection.execute(sent).scalar_one() - waiting)
+            ids += connection.execute(by_age.limit(lost)).scalars()
         taken: list[str] = []
         for start in range(0, len(ids), _PAGE):
             with self._engine.begin() as connection:
                 these = jobs.c.id.in_(ids[start : start + _PAGE])
                 # Another sweep may have taken some of them since.
                 taken += connection.execute(
-                    jobs.update().where(these, needed).values(sent_at=db_now()).returning(jobs.c.id)
+                    jobs.update()
+                    .where(these, needed, sa.or_(given_up, old))
+                    .values(sent_at=db_now())
+                    .returning(jobs.c.id)
                 ).scalars()
         return sorted(taken)
 
@@ -207,8 +267,14 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewR
         how = {"status": JobStatus.SUCCESS, "progress": 1.0}
     over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
     ended = connection.execute(
-        jobs.update().where(UNFINISHED, which).values(**how, **over).returning(jobs.c.id, jobs.c.client_id)
+        jobs.update()
+        .where(UNFINISHED, which)
+        .values(**how, **over)
+        .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at)
     ).all()
+    # Jobs before clients, as a claim does it: nobody waits crosswise.
+    for client_id in sorted({job.client_id for job in ended if job.started_at is None}):
+        turns.move_up(connection, client_id)
     # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
     for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
         if isinstance(outcome, Failure):

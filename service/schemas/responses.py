@@ -211,7 +211,8 @@ class JobEvent(BaseModel):
     progress: float = Field(ge=0, le=1)
     attempt: int
     queue_position: int | None = Field(
-        description="Jobs that wait before it: 0 for the next one, 1000 for that many or more; null: it was started."
+        description="Jobs whose turn comes before its own: 0 for the next one, 1000 for that many or more; null: it "
+        "was started. It can grow: clients take turns, so another one's first job comes before your second."
     )
     error: JobError | None
     credits_refunded: int
@@ -221,17 +222,18 @@ class JobMessage(BaseModel):
     """An event of a stream, its fields by name."""
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
-        "id": "59998",
+        "id": "59998000",
         "event": "job",
         "data": '{"job_id":"01J9ZC6M8J5X7Z9Q1W3R5T7Y9V","status":"IN_PROGRESS","stage":"background","progress":0.23,'
         '"attempt":1,"queue_position":null,"error":null,"credits_refunded":0}',
     }
 
-    id: str = Field(description="A number that grows, for `Last-Event-ID`.", pattern="^[0-9]+$")
+    id: str = Field(description="A number that grows within a stream, for `Last-Event-ID`.", pattern="^[0-9]+$")
     event: Literal["job"]
     data: str = Field(
-        description="JSON: job_id, status, stage, progress (0 to 1), attempt, queue_position (jobs that wait before "
-        "it; 1000: that many or more; null: it was started), error (null, or code and message) and credits_refunded."
+        description="JSON: job_id, status, stage, progress (0 to 1), attempt, queue_position (jobs whose turn "
+        "comes before its own; 1000: that many or more; null: it was started), error (null, or code and message) and "
+        "credits_refunded."
     )
 
 

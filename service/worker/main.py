@@ -1,9 +1,8 @@
-"""The worker process: loads the networks, then takes one job at a time.
+"""The worker process: loads the networks, then carries several jobs at once, each in a thread of its own.
 
 `python -m service.worker.main` is what `backdrop worker` starts, watches and replaces when it dies.
 """
 
-import faulthandler
 import logging
 import os
 import platform
@@ -16,6 +15,8 @@ from collections.abc import Callable
 import dramatiq
 from ulid import ULID
 
+from models.device import CudaMemory
+from models.lane import DeviceLane
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
@@ -30,24 +31,36 @@ from service.storage.registry import ObjectRegistry
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.isolation import Isolation
+from service.worker.leases import LeaseRenewal
 from service.worker.networks import open_for_jobs
 from service.worker.run import JobRunner
+from service.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
 #: Exit status that says: starting again will not help (sysexits.h EX_CONFIG).
 CANNOT_START = 78
+#: Exit status that says: only a new process can use the device again (sysexits.h EX_SOFTWARE).
+DEVICE_LOST = 70
 
 
 def boot(
-    settings: Settings, networks: Networks, *, stopping: threading.Event, credentials: Credentials | None = None
+    settings: Settings,
+    networks: Networks,
+    *,
+    lane: DeviceLane,
+    in_flight: int,
+    stopping: threading.Event,
+    credentials: Credentials | None = None,
 ) -> dramatiq.Worker:
-    """Put the worker together: broker, actor, and everything that a run needs."""
+    """Put the worker together: broker, actor, and everything that a run needs. `in_flight`: jobs at once."""
     engine = create_engine(settings.sqlalchemy_url)
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
     sources, renders = open_buckets(settings)
     registry = ObjectRegistry(engine)
     runner = JobRunner(
-        jobs=Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts),
+        jobs=jobs,
         sources=sources,
         renders=renders,
         registry=registry,
@@ -55,27 +68,50 @@ def boot(
         networks=networks,
         limits=settings.limits,
         time_limit=settings.time_limit,
-        lease_renewal_interval=settings.lease / 4,
+        leases=LeaseRenewal(jobs, interval=settings.lease / 4),
         stopping=stopping,
-        arm_watchdog=_arm_watchdog,
+        watchdog=Watchdog(),
+        isolation=Isolation(),
+        lane=lane,
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry),
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)
-    # One thread: a diffusers pipeline is not thread-safe, and one GPU serves one picture at a time.
-    return dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=100)
+    worker = dramatiq.Worker(broker, queues={QUEUE}, worker_threads=in_flight, worker_timeout=100)
+    # No more messages than jobs: one that waits in a busy worker would start nothing while another worker idles.
+    worker.queue_prefetch = in_flight
+    return worker
 
 
-def _arm_watchdog(seconds: float | None) -> None:
-    """Arm the watchdog: it ends the process, stacks written to standard error, unless None disarms it before.
+def jobs_in_flight(settings: Settings, networks: Networks) -> int:
+    """Return how many jobs a worker carries at once: what is set, or what keeps cores and device busy.
 
-    The interpreter's own watchdog needs none of its lock: a C call that hangs may hold it.
+    On a CPU, which the networks take too, one for each core. A device waits for nobody where the jobs beside the one
+    that it works for have what it needs next ready: two for each core. Each takes memory (`service/README.md`).
     """
-    if seconds is None:
-        faulthandler.cancel_dump_traceback_later()
-    else:
-        faulthandler.dump_traceback_later(seconds, exit=True)
+    if settings.jobs_in_flight is not None:
+        return settings.jobs_in_flight
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+    if cores == 1:
+        return 1
+    return min(cores, 4) if _device(networks, "generator") == "cpu" else min(2 * cores, 8)
+
+
+def open_lane(settings: Settings, networks: Networks, *, on_lost: Callable[[], None]) -> DeviceLane:
+    """Return the lane for these networks, as the settings want it. `on_lost` is called when the device is lost."""
+    cuda = _device(networks, "generator") == "cuda"
+    return DeviceLane(
+        batch_size=settings.batch_size or (4 if cuda else 1),
+        batch_wait=settings.batch_wait,
+        cutting=not _device(networks, "segmenter") == _device(networks, "generator") == "cpu",
+        memory=CudaMemory() if cuda else None,
+        on_lost=on_lost,
+    )
+
+
+def _device(networks: Networks, which: str) -> str:
+    return networks.versions.get(f"{which}_device", "cpu").split()[0]
 
 
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jobs) -> int:
@@ -95,18 +131,27 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
         logger.exception("the networks can't be loaded")
         return CANNOT_START
     logger.info("networks loaded in %.1f s: %s", time.perf_counter() - started, dict(networks.versions))
-    worker = boot(settings, networks, stopping=stopping, credentials=credentials)
+    lost = threading.Event()
+
+    def on_lost() -> None:
+        # Every job in flight hands itself back, as when the worker is told to stop.
+        lost.set()
+        stopping.set()
+
+    lane = open_lane(settings, networks, on_lost=on_lost)
+    in_flight = jobs_in_flight(settings, networks)
+    worker = boot(settings, networks, lane=lane, in_flight=in_flight, stopping=stopping, credentials=credentials)
     name = str(ULID())
-    about = {"name": name, "host": platform.node(), "pid": os.getpid(), **networks.versions}
+    about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
     heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
     worker.start()
     heartbeat.beat()
-    logger.info("ready for jobs")
+    logger.info("ready for jobs, %d at once", in_flight)
     while not stopping.wait(HEARTBEAT_TTL / 3):
         heartbeat.beat()
 
     def wind_down() -> None:
-        # The running job sees `stopping` before its next step and hands itself back.
+        # The jobs in flight see `stopping` before their next steps and hand themselves back.
         worker.stop(timeout=int(settings.stop_grace * 1000))
         heartbeat.stop()
 
@@ -114,12 +159,13 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
     last = threading.Thread(target=wind_down, daemon=True)
     last.start()
     last.join(settings.stop_grace)
+    status = DEVICE_LOST if lost.is_set() else 0
     if last.is_alive():
         logger.warning("the queue did not answer within the grace time")
         # At once: the interpreter's own end takes seconds on a busy host, and the supervisor kills after two.
         logging.shutdown()
-        os._exit(0)
-    return 0
+        os._exit(status)
+    return status
 
 
 if __name__ == "__main__":

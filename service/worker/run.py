@@ -6,14 +6,18 @@ claimable again.
 
 import hashlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from ulid import ULID
 
+from models.device import DeviceLost
+from models.lane import DeviceLane
 from pipeline.core.errors import OutOfMemory, PipelineError, Rejected
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
@@ -27,6 +31,10 @@ from service.jobs.records import Claim, LeaseLost, NewRender
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import ObjectRegistry
+from service.worker.attempt import Attempt, Stopping, TimeIsUp
+from service.worker.isolation import Isolation
+from service.worker.leases import LeaseRenewal
+from service.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -36,17 +44,9 @@ _FETCHED, _RENDERED = 0.02, 0.97
 _DATABASE_WAIT = 120.0
 
 
-class Stopping(Exception):
-    """Raised between steps when the worker was told to stop."""
-
-
-class TimeIsUp(Exception):
-    """Raised between steps when the job has run for longer than it may."""
-
-
 @dataclass(frozen=True)
 class JobRunner:
-    """Runs jobs, with what that needs. Lives as long as the worker."""
+    """Runs jobs, each in the thread that calls, with what that needs. Lives as long as the worker; safe in threads."""
 
     jobs: Jobs
     sources: Bucket
@@ -57,47 +57,49 @@ class JobRunner:
     networks: Networks
     limits: Limits
     time_limit: float
-    #: Seconds between renewals of the lease while a step keeps the thread busy.
-    lease_renewal_interval: float
+    #: Renews the leases while steps keep the threads busy.
+    leases: LeaseRenewal
     #: Set when the worker is told to stop.
     stopping: threading.Event
-    #: The watchdog: ends the process in so many seconds unless given None before: no exception stops a hanging C call.
-    arm_watchdog: Callable[[float | None], None]
+    watchdog: Watchdog
+    isolation: Isolation
+    #: Where the networks are called; None: in the threads that run the jobs.
+    lane: DeviceLane | None = None
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
     cache_for: Callable[[str], Cache] | None = None
 
-    def run(self, job_id: str) -> None:
-        """Run one attempt of a job. A message that comes late, or twice, does nothing."""
-        claim = self.jobs.claim(job_id)
-        if claim is None:
-            logger.info("job %s: nothing to do", job_id)
-            return
-        logger.info("job %s: attempt %d", job_id, claim.attempt)
-        over = threading.Event()
-        renewal = threading.Thread(target=self._renew_lease, args=(claim, over), daemon=True)
-        renewal.start()
-        self.arm_watchdog(self.time_limit + 2 * self.lease_renewal_interval)
-        try:
-            self._attempt(claim)
-        except LeaseLost:
-            logger.warning("job %s: lease lost, attempt %d dropped", job_id, claim.attempt)
-        finally:
-            self.arm_watchdog(None)
-            over.set()
-            renewal.join()
+    def run(self, sent_for: str) -> None:
+        """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
+        with ExitStack() as place:
+            place.enter_context(self.isolation.together(self.stopping))
+            claim = self.jobs.claim()
+            if claim is None:
+                logger.info("message for job %s: nothing to do", sent_for)
+                return
+            logger.info("job %s: attempt %d", claim.job_id, claim.attempt)
+            try:
+                with self.leases.renewed(claim) as lost:
+                    self._attempt(claim, lost, place)
+            except LeaseLost:
+                logger.warning("job %s: lease lost, attempt %d dropped", claim.job_id, claim.attempt)
+            finally:
+                self.watchdog.disarm(claim.job_id)
 
-    def _attempt(self, claim: Claim) -> None:
+    def _attempt(self, claim: Claim, lost: threading.Event, place: ExitStack) -> None:
         try:
-            render = self._render(claim)
+            if claim.attempt > 1 and not self.jobs.attempts_left(claim):
+                self._wait_to_be_alone(claim, lost, place)
+            self.watchdog.arm(claim.job_id, self.time_limit + 2 * self.leases.interval)
+            render = self._render(Attempt(self.jobs, claim, self.stopping, lost, self.time_limit))
         except Rejected as error:
             self._fail(claim, error.code, str(error))
         except (ObjectNotFound, ObjectTooLarge):
             self._fail(claim, "source_gone", "The photo is no longer in the store. Upload it again.")
         except TimeIsUp:
             self._fail(claim, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
-        except Stopping:
+        except (Stopping, DeviceLost):
             self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
             logger.info("job %s: handed back", claim.job_id)
         except StoreUnavailable as error:
@@ -113,33 +115,31 @@ class JobRunner:
         else:
             self._finish(claim, *render)
 
-    def _render(self, claim: Claim) -> tuple[SwapResult, str]:
-        deadline = time.monotonic() + self.time_limit
+    def _wait_to_be_alone(self, claim: Claim, lost: threading.Event, place: ExitStack) -> None:
+        waiting = Attempt(self.jobs, claim, self.stopping, lost, time_limit=math.inf)
+        # Until it begins, whatever ends the process is not its fault; so before another one can be alone.
+        self.jobs.count_attempt(claim, False)
+        place.close()
+        try:
+            place.enter_context(self.isolation.alone(waiting.check))
+        finally:
+            self.jobs.count_attempt(claim, True)
 
-        def progress(stage: str, fraction: float) -> None:
-            if self.stopping.is_set():
-                raise Stopping
-            if time.monotonic() > deadline:
-                raise TimeIsUp
-            try:
-                self.jobs.renew_lease(claim, stage=stage, progress=fraction)
-            except DATABASE_AWAY as error:
-                # Whether the lease is lost meanwhile shows at the next step, or at the end: no step is done in vain.
-                logger.warning("job %s: the database is away, %s not told: %s", claim.job_id, stage, error)
-
-        progress("fetch", 0.0)
+    def _render(self, attempt: Attempt) -> tuple[SwapResult, str]:
+        claim = attempt.claim
+        attempt.progress("fetch", 0.0)
         data = self.sources.get(claim.source_key, max_bytes=self.limits.max_bytes)
         render = swap(
             data,
             resolve_spec(claim.spec, self.catalogue),
-            self.networks,
+            self.lane.networks(self.networks, attempt.check) if self.lane else self.networks,
             limits=self.limits,
-            progress=lambda stage, fraction: progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
+            progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
             credentials=self.credentials,
             cache=self.cache_for(claim.client_id) if self.cache_for else None,
         )
-        progress("store", _RENDERED)
+        attempt.progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
         key = f"renders/{claim.client_id}/{claim.job_id}-{claim.attempt}.{_EXTENSIONS[render.format]}"
         registration = partial(self.registry.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
@@ -186,7 +186,7 @@ class JobRunner:
         Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
         """
         end = time.monotonic() + _DATABASE_WAIT
-        self.arm_watchdog(_DATABASE_WAIT + 2 * self.lease_renewal_interval)
+        self.watchdog.arm(claim.job_id, _DATABASE_WAIT + 2 * self.leases.interval)
         while True:
             try:
                 return move()
@@ -195,16 +195,6 @@ class JobRunner:
                     raise
                 logger.warning("job %s: the database is away, the result waits: %s", claim.job_id, error)
             self.stopping.wait(1.0)
-
-    def _renew_lease(self, claim: Claim, over: threading.Event) -> None:
-        """Renew the lease while a step keeps the thread busy."""
-        while not over.wait(self.lease_renewal_interval):
-            try:
-                self.jobs.renew_lease(claim)
-            except LeaseLost:
-                return  # the next step's progress says so to the thread that works
-            except Exception:
-                logger.exception("job %s: lease not renewed", claim.job_id)
 
 
 _EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif"}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from models.families import FAMILIES, family_of
-from models.generator import DiffusersGenerator, schedule, start_picture
+from models.generator import DiffusersGenerator, PaintRequest, schedule, start_picture
 from models.loading import load_generator
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import painting_size, paints
@@ -109,7 +109,7 @@ def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(models:
 def test_the_operators_figures_win_over_the_familys(models: dict[str, Path]) -> None:
     generator = load_generator(models["sdxl-turbo"], steps=2, strength=0.25, guidance_scale=3.0)
     assert generator.size == 512
-    given = generator._arguments("x", "", conditions(), 1, lambda: None)
+    given = generator._arguments([PaintRequest("x", "", conditions(), 1, lambda done: None)], lambda: None)
     assert (given["num_inference_steps"], given["strength"], given["guidance_scale"]) == (8, 0.25, 3.0)
     assert load_generator(models["sdxl-turbo"], size=64).size == 64
 

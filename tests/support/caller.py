@@ -7,8 +7,10 @@ import httpx
 
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
+from service.jobs.records import Claim
 from service.jobs.transitions import Jobs
 from service.settings import Settings
+from tests.support.shop import claim_ahead
 
 SWAP = "/v1/background-swap-with-spec"
 
@@ -52,6 +54,9 @@ class Caller:
         answer = self.http.get(path, headers=self.headers)
         assert isinstance(answer, httpx.Response)
         return answer
+
+    def claim(self, job_id: str) -> Claim:
+        return claim_ahead(self.engine, self.jobs, job_id)
 
     @property
     def balance(self) -> int:

@@ -37,6 +37,8 @@ QUICK: dict[str, Any] = {
     "time_limit": 10.0,
     "max_attempts": 2,
     "stop_grace": 15.0,
+    # Who took which job, and what ended with it, is told apart by process.
+    "jobs_in_flight": 1,
 }
 
 

@@ -18,7 +18,10 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket
 from service.storage.registry import ObjectRegistry
+from service.worker.isolation import Isolation
+from service.worker.leases import LeaseRenewal
 from service.worker.run import JobRunner
+from service.worker.watchdog import Watchdog
 from tests.support.shop import Shop
 
 BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
@@ -50,9 +53,10 @@ class Worker:
             networks=networks,
             limits=Limits(),
             time_limit=300,
-            lease_renewal_interval=15,
+            leases=LeaseRenewal(self.shop.jobs, interval=15),
             stopping=self.stopping,
-            arm_watchdog=lambda _: None,
+            watchdog=Watchdog(lambda _: None),
+            isolation=Isolation(),
         )
 
     def order(self, data: bytes = BOTTLE, **spec: Any) -> Accepted:
@@ -75,7 +79,7 @@ class Worker:
         """Let the pause before another attempt pass."""
         with self.shop.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE jobs SET lease_until = '2000-01-01 00:00:00.000000'")
-        assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=set(), resend_after=60)
+        assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=0, resend_after=60)
 
 
 def raising(error: BaseException) -> Networks:
@@ -85,3 +89,8 @@ def raising(error: BaseException) -> Networks:
         raise error
 
     return Networks(network, network)
+
+
+def left_over(objects: Path) -> list[str]:
+    """The files of a directory store's renders."""
+    return [str(path) for path in (objects / "objects" / "renders").rglob("*") if path.is_file()]

@@ -17,6 +17,7 @@ from ulid import ULID
 
 from benchmarks.storm.photos import Deed, bad, good, telling
 from service.database.clock import db_now
+from service.jobs.intake import Accepted
 from service.jobs.queue import ACTOR, QUEUE
 from service.settings import Settings
 from tests.support.installation import QUICK, Installation, clock_off_by, process_of, running_installation
@@ -152,7 +153,7 @@ def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(insta
 
     assert installation.outcome(accepted) == ("SUCCESS", None)
     assert installation.job(accepted).attempt == 1
-    said = f"job {accepted.job_id}: nothing to do"
+    said = f"message for job {accepted.job_id}: nothing to do"
     until(
         lambda: sum(installation.fleet.log(worker.name).read_text().count(said) for worker in installation.workers) >= 5
     )
@@ -205,6 +206,57 @@ def test_times_are_the_databases_whatever_the_hosts_clocks_say(installation: Ins
         assert now - timedelta(seconds=40) < job.created_at <= job.started_at < job.finished_at <= now
 
 
+# A worker with four jobs in flight
+
+
+@pytest.fixture(scope="module")
+def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running_installation("embedded", tmp_path_factory.mktemp("roomy"), jobs_in_flight=4) as installation:
+        yield installation
+
+
+def four_in_flight(installation: Installation) -> list[Accepted]:
+    installation.all_ready()
+    orders = [installation.order(telling(Deed.SLOW)) for _ in range(4)]
+    until(lambda: all(installation.job(one).stage == "segment" for one in orders))
+    return orders
+
+
+def test_four_jobs_in_flight_are_all_handed_back_uncounted_when_their_worker_is_told_to_stop(
+    roomy: Installation,
+) -> None:
+    orders = four_in_flight(roomy)
+    process = process_of(roomy.workers[0])
+
+    process.send_signal(signal.SIGTERM)
+    process.wait(roomy.settings.stop_grace + 5)
+
+    assert [roomy.outcome(one) for one in orders] == [("SUCCESS", None)] * 4
+    assert [roomy.job(one).attempt for one in orders] == [1] * 4
+    assert roomy.wrong() == []
+
+
+def test_four_jobs_in_flight_all_start_again_when_their_worker_is_killed(roomy: Installation) -> None:
+    orders = four_in_flight(roomy)
+
+    process_of(roomy.workers[0]).send_signal(signal.SIGKILL)
+
+    assert [roomy.outcome(one) for one in orders] == [("SUCCESS", None)] * 4
+    assert [roomy.job(one).attempt for one in orders] == [2] * 4
+    assert roomy.wrong() == []
+
+
+@pytest.mark.nightly  # in the gate, without a process: service/worker/test_in_flight.py, the last attempt runs alone
+def test_a_job_that_kills_its_worker_again_and_again_takes_no_other_job_along(roomy: Installation) -> None:
+    roomy.all_ready()
+    killer = roomy.order(telling(Deed.KILLED))
+    others = [roomy.order(telling(Deed.SLOW)) for _ in range(3)]
+
+    assert roomy.outcome(killer) == ("FAILURE", "worker_lost")
+    assert [roomy.outcome(one) for one in others] == [("SUCCESS", None)] * 3
+    assert roomy.wrong() == []
+
+
 # Two workers that are given less time
 
 
@@ -251,8 +303,8 @@ def test_a_worker_stops_within_its_grace_time_although_the_queue_hangs(impatient
 # An installation of its own
 
 
-@pytest.mark.nightly  # the mechanism, with QUICK's settings: test_a_worker_that_is_killed_is_replaced_and_its_job_ends
-def test_by_default_a_job_whose_worker_is_killed_starts_again_within_thirty_seconds(tmp_path: Path) -> None:
+@pytest.mark.nightly  # the mechanism, with QUICK's settings: test_four_jobs_in_flight_all_start_again_when_their_…
+def test_by_default_jobs_whose_worker_is_killed_start_again_within_thirty_seconds(tmp_path: Path) -> None:
     default = Settings(home=tmp_path)
     as_shipped = {name: getattr(default, name) for name in QUICK}
     with running_installation("embedded", tmp_path, **as_shipped) as installation:
@@ -264,6 +316,6 @@ def test_by_default_a_job_whose_worker_is_killed_starts_again_within_thirty_seco
         until(lambda: installation.job(accepted).attempt == 2, timeout=60)
         took = time.monotonic() - killed
 
-        print(f"started again {took:.1f} s after its worker was killed")
+        print(f"all four started again {took:.1f} s after their worker was killed")
         assert took < 30
         assert installation.outcome(accepted) == ("SUCCESS", None)

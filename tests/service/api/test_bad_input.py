@@ -21,8 +21,11 @@ from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.registry import ObjectRegistry
+from service.worker.isolation import Isolation
+from service.worker.leases import LeaseRenewal
 from service.worker.networks import open_networks
 from service.worker.run import JobRunner
+from service.worker.watchdog import Watchdog
 from tests.support.caller import Caller, assert_problem
 from tests.support.databases import migrated_engine
 from tests.support.hostile import SENT, Sent
@@ -40,8 +43,9 @@ class Bench:
         self.settings = settings
         engine = create_engine(settings.sqlalchemy_url)
         sources, renders = open_buckets(settings)
+        jobs = Jobs(engine, lease=60, max_attempts=3)
         self.runner = JobRunner(
-            jobs=Jobs(engine, lease=60, max_attempts=3),
+            jobs=jobs,
             sources=sources,
             renders=renders,
             registry=ObjectRegistry(engine),
@@ -49,9 +53,10 @@ class Bench:
             networks=networks,
             limits=settings.limits,
             time_limit=300,
-            lease_renewal_interval=15,
+            leases=LeaseRenewal(jobs, interval=15),
             stopping=threading.Event(),
-            arm_watchdog=lambda seconds: None,
+            watchdog=Watchdog(lambda seconds: None),
+            isolation=Isolation(),
         )
 
     def end(self, data: bytes) -> dict[str, Any]:

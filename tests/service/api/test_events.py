@@ -48,8 +48,7 @@ def test_a_job_is_told_at_once_at_each_change_and_to_its_end(api: Api) -> None:
             "error": None,
             "credits_refunded": 0,
         }
-        claim = moves.claim(job_id)
-        assert claim is not None
+        claim = api.caller.claim(job_id)
         seen = [stream.event()]
         delays = []
         for stage, progress in (("fetch", 0.0), ("segment", 0.1), ("background", 0.3)):
@@ -89,7 +88,7 @@ def test_the_place_in_the_queue_moves_up(api: Api) -> None:
         place = stream.event()["queue_position"]
         cancel(api, between)
         behind_one = stream.event()["queue_position"]
-        api.caller.jobs.claim(before)
+        api.caller.claim(before)
         next_one = stream.event()["queue_position"]
         cancel(api, mine)
 
@@ -97,6 +96,22 @@ def test_the_place_in_the_queue_moves_up(api: Api) -> None:
     with api.caller.engine.connect() as connection:
         waiting = connection.execute(sa.select(sa.func.count()).where(jobs.c.status == "NOT_STARTED")).scalar_one()
     assert next_one == waiting, "its own place is free now"
+
+
+def test_a_place_that_another_clients_job_moves_back_is_told(api: Api) -> None:
+    first, mine = api.new_job(), api.new_job()
+    other = Caller(api.caller.http, api.caller.settings, f"late-{mine}", credits=10)
+    with api.follow(mine) as stream:
+        place = stream.event()["queue_position"]
+        before = other.submit(other.body()).json()["job_id"]
+        moved_back = stream.event()["queue_position"]
+        other.http.delete(f"/v1/jobs/{before}", headers=other.headers)
+        moved_up = stream.event()["queue_position"]
+        cancel(api, mine)
+    cancel(api, first)
+    other.engine.dispose()
+
+    assert (moved_back - place, moved_up - place) == (1, 0)
 
 
 def test_a_finished_job_is_one_event_and_the_end(api: Api) -> None:
@@ -120,8 +135,7 @@ def test_whoever_comes_back_hears_only_what_is_newer(api: Api) -> None:
         stream.event()
     with api.follow(job_id, **{"Last-Event-ID": str(stream.ids[0])}) as same:
         assert same.block() == [": here"], "nothing is newer"
-    claim = api.caller.jobs.claim(job_id)
-    assert claim is not None
+    claim = api.caller.claim(job_id)
     api.caller.jobs.renew_lease(claim, stage="segment", progress=0.1)
     with api.follow(job_id, **{"Last-Event-ID": str(stream.ids[0])}) as newer:
         assert newer.event()["stage"] == "segment"
@@ -139,8 +153,7 @@ def test_a_job_that_is_handed_back_and_started_again_still_has_growing_ids(api: 
     with api.follow(job_id) as stream:
         stream.event()
         for _ in range(2):
-            claim = moves.claim(job_id)
-            assert claim is not None
+            claim = api.caller.claim(job_id)
             assert (one := stream.event())["attempt"] == 1, one
             moves.renew_lease(claim, stage="segment", progress=0.1)
             assert (one := stream.event())["stage"] == "segment", one
@@ -219,7 +232,7 @@ def test_while_the_database_is_away_the_stream_lives_and_then_tells_what_has_cha
                     assert [stream.block() for _ in range(3)] == [[": here"]] * 3
                     come_back()
                     if database.pause is leave:
-                        assert api.caller.jobs.claim(job_id) is not None
+                        api.caller.claim(job_id)
                         assert stream.event()["status"] == "IN_PROGRESS"
                 until(lambda: api.caller.http.get("/health/ready").status_code == 200)
                 cancel(api, job_id)

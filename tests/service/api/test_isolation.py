@@ -42,9 +42,7 @@ class Owner(Caller):
         self.render_key = f"renders/{self.client.id}/{self.done}-1.png"
         self.public_id = str(ULID())
         open_buckets(settings)[1].put(self.render_key, b"picture", "image/png")
-        claim, other = self.jobs.claim(self.done), self.jobs.claim(self.failed)
-        assert claim is not None
-        assert other is not None
+        claim, other = self.claim(self.done), self.claim(self.failed)
         self.jobs.fail(other, "no_subject", "No product stands out.")
         self.jobs.succeed(
             claim,

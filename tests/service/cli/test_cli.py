@@ -57,6 +57,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
         "balance": 12,
         "disabled": True,
         "unfinished_jobs": 0,
+        "weight": 1,
         "webhook": None,
     }
 
@@ -74,6 +75,21 @@ def test_the_list_of_clients_says_balance_state_and_unfinished_jobs(tmp_path: Pa
     assert second.startswith("zenith  ")
     assert second.endswith("  5 credits  disabled  0 unfinished jobs")
     assert "enabled" in run("clients", "enable", "zenith", *home).output
+
+
+def test_a_weight_is_given_and_listed_where_it_is_not_one(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path))
+    for name in ("acme", "zenith"):
+        run("clients", "add", name, *home)
+
+    assert run("clients", "weight", "zenith", "2", *home).output.endswith("  0 credits  enabled  weight 2\n")
+
+    first, second = run("clients", "list", *home).output.splitlines()
+    assert first.endswith("  0 unfinished jobs")
+    assert second.endswith("  0 unfinished jobs  weight 2")
+    assert [one["weight"] for one in json.loads(run("clients", "list", "--json", *home).output)] == [1, 2]
+    assert "no client named 'nobody'" in run("clients", "weight", "nobody", "2", *home).output
+    assert run("clients", "weight", "acme", "0", *home).exit_code == 2
 
 
 def test_a_key_is_rotated_and_the_new_one_printed_once(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from service.jobs.records import NewRender
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from tests.support.databases import migrated_database, migrated_engine
-from tests.support.shop import Shop, render
+from tests.support.shop import Shop, claim_ahead, render
 
 BOUNDS = Bounds(max_attempts=2)
 
@@ -32,11 +32,12 @@ class Books:
             self.shop.order(cost=3, idempotency_key=f"k{number}").job_id for number in range(5)
         )
         moves = self.shop.jobs
-        claims = {job: moves.claim(job) for job in (self.running, self.success, self.failure, self.handed_back)}
-        assert all(claims.values())
-        moves.succeed(claims[self.success], render())  # type: ignore[arg-type]  # asserted above
-        moves.fail(claims[self.failure], "no_subject", "No product stands out.")  # type: ignore[arg-type]  # the same
-        moves.release(claims[self.handed_back], count_attempt=False)  # type: ignore[arg-type]  # the same
+        claims = {
+            job: claim_ahead(engine, moves, job) for job in (self.running, self.success, self.failure, self.handed_back)
+        }
+        moves.succeed(claims[self.success], render())
+        moves.fail(claims[self.failure], "no_subject", "No product stands out.")
+        moves.release(claims[self.handed_back], count_attempt=False)
         for name in metadata.tables:
             # A table made of a query has the rows, and none of the constraints.
             self._write(f"CREATE TABLE bare_{name} AS SELECT * FROM {name}")
@@ -115,6 +116,12 @@ def log_of(job_id: str) -> sa.ColumnElement[bool]:
 
 #: How each rule is broken, and which id the finding must name.
 BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = [
+    (
+        "weight_is_positive",
+        "a weight of nothing",
+        lambda b: b.change(clients, clients.c.id == b.other.client.id, weight=0),
+        lambda b: b.other.client.id,
+    ),
     (
         "balance_is_the_ledgers_sum",
         "a balance one too high",

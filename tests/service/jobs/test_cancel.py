@@ -33,8 +33,8 @@ def test_a_cancelled_job_is_never_started_sent_or_settled(shop: Shop) -> None:
     accepted = shop.order()
     shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
 
-    assert shop.jobs.claim(accepted.job_id) is None
-    assert shop.jobs.claim_unsent(waiting=frozenset(), resend_after=0) == []
+    assert shop.jobs.claim() is None
+    assert shop.jobs.claim_unsent(waiting=0, resend_after=0) == []
     assert shop.jobs.fail_abandoned(max_wait=0) == []
     assert shop.job(accepted).error_code == "cancelled"
     assert shop.balance == 10

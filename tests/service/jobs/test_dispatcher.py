@@ -21,7 +21,7 @@ class ShortQueue(JobQueue):
 
 
 def unsent(shop: Shop) -> list[str]:
-    return shop.jobs.claim_unsent(waiting=frozenset(), resend_after=60)
+    return shop.jobs.claim_unsent(waiting=0, resend_after=60)
 
 
 def test_jobs_are_enqueued_in_their_order(shop: Shop) -> None:

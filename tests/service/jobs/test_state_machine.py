@@ -109,6 +109,9 @@ class Shopkeeping(RuleBasedStateMachine):
     def _over(self, job: Modelled) -> bool:
         return job.status == "IN_PROGRESS" and job.lease_until is not None and job.lease_until <= self.now
 
+    def _startable(self, job: Modelled) -> bool:
+        return job.attempt < MAX_ATTEMPTS and (job.status == "NOT_STARTED" or self._over(job))
+
     # The world
 
     @rule(steps=st.sampled_from([1, 2, 3]))
@@ -167,22 +170,33 @@ class Shopkeeping(RuleBasedStateMachine):
 
     # The workers' side
 
-    @rule(which=WHICH)
-    def a_worker_takes_a_job(self, which: int) -> None:
+    @rule()
+    def a_worker_takes_a_job(self) -> None:
+        """Which one it takes is for `test_turns.py`."""
         self._tick()
-        job = self.jobs[which % len(self.jobs)]
-        free = job.attempt < MAX_ATTEMPTS and (job.status == "NOT_STARTED" or self._over(job))
-        claim = self.moves.claim(job.id)
-        assert (claim is not None) == free
+        free = [job for job in self.jobs if self._startable(job)]
+        claim = self.moves.claim()
+        assert (claim is not None) == bool(free)
         if claim is not None:
+            (job,) = (job for job in free if job.id == claim.job_id)
+            sent = [one for one in self.jobs if one.status == "NOT_STARTED" and one.sent_at is not None]
             job.status, job.token, job.lease_until = "IN_PROGRESS", claim.token, self.now + LEASE
             job.attempt += 1
             assert (claim.attempt, claim.client_id) == (job.attempt, job.client)
             self.claims.append(claim)
+            if job.sent_at is None and sent:
+                self._owed(sent)
 
-    @rule(which=WHICH)
-    def a_worker_takes_a_job_and_dies(self, which: int) -> None:
-        self.a_worker_takes_a_job(which)
+    def _owed(self, sent: list[Modelled]) -> None:
+        """The message was another job's: one of these is unsent now."""
+        with self.engine.connect() as connection:
+            unsent = set(connection.execute(sa.select(jobs.c.id).where(jobs.c.sent_at.is_(None))).scalars())
+        (job,) = (job for job in sent if job.id in unsent)
+        job.sent_at = None
+
+    @rule()
+    def a_worker_takes_a_job_and_dies(self) -> None:
+        self.a_worker_takes_a_job()
         self.time_passes(2)
 
     @precondition(lambda self: self.claims)
@@ -224,19 +238,20 @@ class Shopkeeping(RuleBasedStateMachine):
 
     # The sweep's side
 
-    @rule(which=st.sets(WHICH))
-    def the_sweep_sends(self, which: set[int]) -> None:
+    @rule(waiting=st.integers(0, MAX_JOBS))
+    def the_sweep_sends(self, waiting: int) -> None:
         self._tick()
-        waiting = {job.id for number, job in enumerate(self.jobs) if number in which}
-        due = []
-        for job in self.jobs:
-            startable = job.attempt < MAX_ATTEMPTS and (job.status == "NOT_STARTED" or self._over(job))
-            given_up = self._over(job) and (job.sent_at or 0) <= (job.lease_until or 0)
-            lost = job.id not in waiting and (job.sent_at or 0) <= self.now - RESEND_AFTER
-            if startable and (job.sent_at is None or given_up or lost):
-                due.append(job)
-        assert self.moves.claim_unsent(waiting=waiting, resend_after=RESEND_AFTER) == sorted(j.id for j in due)
-        for job in due:
+        due, sent = list[Modelled](), list[Modelled]()
+        for job in filter(self._startable, self.jobs):
+            given_up = job.sent_at is None or (self._over(job) and job.sent_at <= (job.lease_until or 0))
+            (due if given_up else sent).append(job)
+        old = sorted(job.sent_at or 0 for job in sent if (job.sent_at or 0) <= self.now - RESEND_AFTER)
+        ids = self.moves.claim_unsent(waiting=waiting, resend_after=RESEND_AFTER)
+        assert {job.id for job in due} <= set(ids)
+        lost = [job for job in sent if job.id in ids]
+        assert len(ids) == len(due) + len(lost)
+        assert sorted(job.sent_at or 0 for job in lost) == old[: max(0, len(sent) - waiting)]
+        for job in due + lost:
             job.sent_at = self.now
 
     @rule()

@@ -15,7 +15,8 @@ from service.jobs.records import Claim
 from service.storage.directory import DirectoryBucket
 from service.storage.expiry import Expirer
 from service.storage.signing import UrlSigner
-from tests.support.worker import ON_WHITE, Worker, raising
+from service.worker.leases import LeaseRenewal
+from tests.support.worker import ON_WHITE, Worker, left_over, raising
 
 
 def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> None:
@@ -25,7 +26,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_back(worker: Worker) -> Non
     worker.runner.run(accepted.job_id)
 
     assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.claim_unsent(waiting=set(), resend_after=60) == [accepted.job_id]
+    assert worker.shop.jobs.claim_unsent(waiting=0, resend_after=60) == [accepted.job_id]
     worker.stopping.clear()
     worker.runner.run(accepted.job_id)
     assert worker.end(accepted) == ("SUCCESS", None)
@@ -54,14 +55,14 @@ def busy(seconds: float, then: Callable[[], None] = lambda: None) -> Networks:
 
 def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
     worker = Worker(engine, tmp_path, busy(1.2), lease=0.6)
-    worker.runner = replace(worker.runner, lease_renewal_interval=0.15)
+    worker.runner = replace(worker.runner, leases=LeaseRenewal(worker.shop.jobs, interval=0.15))
     accepted = worker.order()
     thread = threading.Thread(target=worker.runner.run, args=(accepted.job_id,))
     thread.start()
     stolen = []
     for _ in range(8):
         time.sleep(0.12)
-        stolen.append(worker.shop.jobs.claim(accepted.job_id))
+        stolen.append(worker.shop.jobs.claim())
     thread.join()
 
     assert stolen == [None] * 8
@@ -75,7 +76,7 @@ def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engin
 
     def take_over() -> None:
         time.sleep(0.1)
-        taken.append(worker.shop.jobs.claim(accepted.job_id))
+        taken.append(worker.shop.jobs.claim())
 
     worker.runner = replace(worker.runner, networks=busy(0.0, take_over))
     worker.runner.run(accepted.job_id)
@@ -84,11 +85,6 @@ def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engin
     job = worker.shop.job(accepted)
     assert (job.status, job.attempt) == ("IN_PROGRESS", 2)
     assert worker.shop.balance == 8
-
-
-def left_over(objects: Path) -> list[str]:
-    """The files of a directory store's renders."""
-    return [str(path) for path in (objects / "objects" / "renders").rglob("*") if path.is_file()]
 
 
 def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves_no_render(

@@ -119,7 +119,7 @@ def test_what_breaks_on_our_side_is_tried_again_then_refunded(
 
     worker.runner.run(accepted.job_id)
     assert worker.end(accepted) == ("IN_PROGRESS", None)
-    assert worker.shop.jobs.claim(accepted.job_id) is None, "it must pause before it is tried again"
+    assert worker.shop.jobs.claim() is None, "it must pause before it is tried again"
     worker.again_at_once(accepted)
     worker.runner.run(accepted.job_id)
 
@@ -215,6 +215,15 @@ def test_a_message_for_a_job_that_is_over_does_nothing(worker: Worker) -> None:
 
     assert worker.end(accepted) == ("FAILURE", "image_unreadable")
     assert worker.shop.balance == 10
+
+
+def test_a_message_starts_the_job_whose_turn_it_is_whichever_it_names(worker: Worker) -> None:
+    first, second = worker.order(b"no picture"), worker.order(b"no picture")
+
+    worker.runner.run(second.job_id)
+
+    assert worker.end(first) == ("FAILURE", "image_unreadable")
+    assert worker.shop.job(second).attempt == 0
 
 
 def test_progress_never_goes_back_within_an_attempt(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,125 @@
+"""How fast workers claim jobs from a long queue of many clients: `python benchmarks/speed/claims.py [--jobs 10000]`.
+
+On SQLite and on PostgreSQL, both on this machine's disk: fills a queue, then measures submits into it, the look at the
+places of fifty of its jobs, and claims, by one worker and by several at once; each ends with its commit. What was
+claimed fails at once, so that as many jobs run as there are workers; the last column counts claim and end together.
+"""
+
+import argparse
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+from ulid import ULID
+
+from benchmarks.storm import servers
+from service.accounts.clients import Accounts
+from service.database.clock import db_now
+from service.database.engine import create_engine, migrate
+from service.database.tables import clients, jobs, request_logs
+from service.jobs.intake import JobIntake, NewJob
+from service.jobs.states import JobStates
+from service.jobs.transitions import Jobs
+from service.jobs.turns import ROUND
+from service.settings import Settings
+
+
+def main() -> None:
+    """Measure both databases and print a table."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--jobs", type=int, default=10_000)
+    arguments.add_argument("--clients", type=int, default=1_000)
+    arguments.add_argument("--workers", type=int, default=8)
+    arguments.add_argument("--claims", type=int, default=2_000, help="by one worker, and as many by all at once")
+    options = arguments.parse_args()
+    several = f"by {options.workers}, ended too"
+    table = Table("database", "submit: median", "look: median", "a claim: median", "claims a second", several)
+    with tempfile.TemporaryDirectory(prefix="backdrop-") as folder:
+        table.add_row("SQLite", *_measured(f"sqlite:///{folder}/claims.db", options))
+    with servers.public_folder() as public, servers.postgresql(public) as server:
+        table.add_row("PostgreSQL", *_measured(servers.make_database(server.url, "claims"), options))
+    Console().print(table)
+
+
+def _measured(url: str, options: argparse.Namespace) -> list[str]:
+    engine = create_engine(Settings(home=Path(), database_url=url).sqlalchemy_url)
+    migrate(engine)
+    _fill(engine, options.jobs, options.clients)
+    client, _ = Accounts(engine).add("one more", credits=1000)
+    intake, states = JobIntake(engine, queue_limit=10**6, unfinished_limit=10**6), JobStates(engine)
+    accepted = []
+
+    def submit() -> None:
+        new = NewJob(str(ULID()), client.id, "w", {}, "", {"seed": 1}, "x.jpg", credits_cost=1)
+        accepted.append(intake.create(new).job_id)
+
+    submits = [_seconds(submit) for _ in range(100)]
+    looks = [_seconds(lambda: states.of(accepted[:50])) for _ in range(50)]
+    alone = _claims(engine, options.claims)
+    each = options.claims // options.workers
+
+    threads = [threading.Thread(target=_claims, args=(engine, each)) for _ in range(options.workers)]
+
+    def all_at_once() -> None:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    together = _seconds(all_at_once)
+    engine.dispose()
+    medians = [f"{1000 * statistics.median(times):.1f} ms" for times in (submits, looks, alone)]
+    return [*medians, f"{len(alone) / sum(alone):.0f}", f"{each * options.workers / together:.0f}"]
+
+
+def _claims(engine: sa.Engine, many: int) -> list[float]:
+    """Claim and end so many jobs, as one worker; return how long each claim took."""
+    moves, times = Jobs(engine, lease=3600, max_attempts=3), []
+    for _ in range(many):
+        start = time.perf_counter()
+        claim = moves.claim()
+        times.append(time.perf_counter() - start)
+        assert claim is not None, "the queue is too short"
+        moves.fail(claim, "internal_error", "")
+    return times
+
+
+def _seconds(deed: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    deed()
+    return time.perf_counter() - start
+
+
+def _fill(engine: sa.Engine, many: int, by: int) -> None:
+    """Write jobs of clients in turn, as their submits would have left them."""
+    names = [f"{number:026d}" for number in range(many)]
+    spec = {"seed": 1, "records": "x" * 3000}
+    common = {"source_key": "x.jpg", "credits_cost": 1, "status": "NOT_STARTED", "progress": 0.0, "attempt": 0}
+    with engine.begin() as connection:
+        connection.execute(
+            clients.insert(), [{"id": name, "name": f"client {name}", "balance": 0} for name in names[:by]]
+        )
+        log = {"workflow": "w", "body": {}, "body_sha256": ""}
+        whose = [names[number % by] for number in range(many)]
+        connection.execute(
+            request_logs.insert(),
+            [log | {"request_id": name, "client_id": owner} for name, owner in zip(names, whose, strict=True)],
+        )
+        rows = [
+            common
+            | {"id": name, "request_id": name, "client_id": whose[number], "spec": spec}
+            | {"turn": (1 + number // by) * ROUND}
+            for number, name in enumerate(names)
+        ]
+        connection.execute(jobs.insert(), rows)
+        connection.execute(jobs.update().values(sent_at=db_now()))
+
+
+if __name__ == "__main__":
+    main()

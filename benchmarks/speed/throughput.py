@@ -1,0 +1,262 @@
+"""How many swaps a minute an installation makes, and what it waits for: its device or its cores.
+
+    python benchmarks/speed/throughput.py [--device-seconds 1.0] [--in-flight 4] [--workers 1 --workers 2 --workers 4]
+    python benchmarks/speed/throughput.py --networks [--in-flight 1]
+
+Starts API, worker processes and a sweep on the embedded default (SQLite, a directory, Valkey), on this machine, and
+orders by HTTP so that twice as many jobs are unfinished as the workers carry. After a warm-up it counts for --seconds.
+Without --networks the device is a stand-in that holds the device lane for --device-seconds a swap, without the
+interpreter's lock, as a CUDA call does; all else is real. With it the networks are the installation's own. Each photo
+is cut out: no two are alike.
+"""
+
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+import numpy as np
+import psutil
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.speed.bench import SAMPLE
+from benchmarks.storm import installation
+from benchmarks.storm.callers import upload
+from benchmarks.storm.fleet import Fleet
+from service.accounts.clients import Accounts
+from service.catalogue.catalogue import load_catalogue
+from service.database.engine import create_engine, reader
+from service.database.tables import UNFINISHED, jobs
+from service.jobs.worker_registry import WorkerRegistry
+from service.settings import load_settings
+
+#: One caller orders far more than a shop does.
+UNLIMITED = {"submit_rate": 0, "unfinished_limit": 0, "queue_limit": 0}
+SCENES = ("podium", "marble_tabletop", "neon", "garden_bokeh")
+#: Seconds between two looks at the queue.
+LOOK_EVERY = 0.25
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is run, and how hard."""
+
+    workers: int
+    seconds: float
+    preset: str
+    #: None: by default.
+    in_flight: int | None
+    #: None: the installation's own networks.
+    device_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured. Shares are of the time."""
+
+    swaps_a_minute: float
+    #: Mean over the workers; None where there is no stand-in.
+    device_busy: float | None
+    wait_median: float
+    wait_p95: float
+    #: Of the workers alone, and of every process of the installation.
+    worker_cpu_a_swap: float
+    cpu_a_swap: float
+    #: Cores' time that the installation took.
+    cores_busy: float
+    failed: int
+
+
+class House:
+    """An installation that runs, and its caller."""
+
+    def __init__(self, made: installation.Installation, fleet: Fleet, load: Load, holds: Path) -> None:
+        self._made, self._fleet, self._load, self._holds = made, fleet, load, holds
+        self._engine = create_engine(made.settings.sqlalchemy_url)
+        self._reader = reader(self._engine)
+        address = fleet.api()
+        fleet.sweep()
+        stand_in = ("-m", "benchmarks.speed.stand_in", str(load.device_seconds), str(holds))
+        real = ("-m", "service.cli.main", "worker")
+        for _ in range(load.workers):
+            fleet.worker(*(real if load.device_seconds is None else stand_in))
+        self.workers = self._ready(address)
+        self.carried = sum(worker.get("in_flight", 1) for worker in self.workers)
+        key = Accounts(self._engine).add("bench", credits=10**6)[1]
+        self._http = httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        self._address, self._numbers = address, count()
+
+    def _ready(self, address: str, timeout: float = 300.0) -> list[dict[str, Any]]:
+        """Wait for the API and all workers, and return what these say of themselves."""
+        registry, end = WorkerRegistry(self._made.settings.queue_url), time.monotonic() + timeout
+        while time.monotonic() < end:
+            with suppress(httpx.HTTPError):
+                ready = httpx.get(f"{address}/health/ready", timeout=5).status_code == 200
+                if ready and len(workers := registry.workers()) == self._load.workers:
+                    return workers
+            time.sleep(LOOK_EVERY)
+        raise TimeoutError("the installation does not come up")
+
+    def order(self) -> None:
+        """Upload a photo that was never seen, and order a swap without asked colours, which is painted once."""
+        number = next(self._numbers)
+        body = {"scene_type": SCENES[number % len(SCENES)], "mood": "calm", "dominant_colors": []}
+        headers = {"Authorization": self._http.headers["Authorization"]}
+        key = upload(self._http, self._address, headers, photo(number))
+        asked = body | {"output_preset": self._load.preset, "source_image_s3_key": key}
+        self._http.post("/v1/background-swap-with-spec", json=asked).raise_for_status()
+
+    def keep_busy(self, seconds: float, *, until_ended: int = 0) -> None:
+        """Order as jobs are started, for so many seconds, and until so many have ended."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or self._count(sa.not_(UNFINISHED)) < until_ended:
+            for _ in range(2 * self.carried - self._count(UNFINISHED)):
+                self.order()
+            time.sleep(LOOK_EVERY)
+
+    def measure(self) -> Figures:
+        """Warm up, then count."""
+        self.keep_busy(0, until_ended=self.carried)
+        with self._reader.connect() as connection:
+            began_at = connection.execute(sa.select(sa.func.max(jobs.c.finished_at))).scalar_one()
+        began, cpu = time.monotonic(), self._cpu()
+        self.keep_busy(self._load.seconds)
+        ended, cpu_after = time.monotonic(), self._cpu()
+        with self._reader.connect() as connection:
+            over = connection.execute(sa.select(jobs).where(jobs.c.finished_at > began_at)).all()
+        good = [row for row in over if row.status == "SUCCESS"]
+        waits = [(row.started_at - row.created_at).total_seconds() for row in over if row.started_at] or [0.0]
+        spent = {name: cpu_after[name] - cpu[name] for name in cpu}
+        lasted, swaps = ended - began, max(1, len(good))
+        return Figures(
+            swaps_a_minute=60 * len(good) / lasted,
+            device_busy=None if self._load.device_seconds is None else self._busy(began, ended),
+            wait_median=float(np.median(waits)),
+            wait_p95=float(np.percentile(waits, 95)),
+            worker_cpu_a_swap=spent["workers"] / swaps,
+            cpu_a_swap=sum(spent.values()) / swaps,
+            cores_busy=sum(spent.values()) / lasted / len(psutil.Process().cpu_affinity() or [0]),
+            failed=len(over) - len(good),
+        )
+
+    def _count(self, which: sa.ColumnElement[bool]) -> int:
+        with self._reader.connect() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(jobs).where(which)).scalar_one())
+
+    def _busy(self, began: float, ended: float) -> float:
+        """Return the share of the time in which the workers' stand-ins held their lanes."""
+        time.sleep(self._load.device_seconds or 0)  # a hold is noted when it is over
+        held = 0.0
+        for log in self._holds.glob("*.log"):
+            for line in log.read_text().splitlines():
+                start, end = map(float, line.split())
+                held += max(0.0, min(end, ended) - max(start, began))
+        return held / (ended - began) / self._load.workers
+
+    def _cpu(self) -> dict[str, float]:
+        """Return the CPU-seconds so far of the workers and of the rest of the installation."""
+        workers = [member.process for member in self._fleet.members if member.name.startswith("worker")]
+        others = [member.process for member in self._fleet.members if not member.name.startswith("worker")]
+        return {"workers": sum(map(_cpu_of, workers)), "others": sum(map(_cpu_of, others))}
+
+    def close(self) -> None:
+        """Leave the servers to whoever started them."""
+        self._http.close()
+        self._engine.dispose()
+
+
+def _cpu_of(process: psutil.Process | None) -> float:
+    if process is None:
+        return 0.0
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def photo(number: int) -> bytes:
+    """Return the sample product with a comment in its file, so that its cut-out is not one that was kept."""
+    data, said = SAMPLE.read_bytes(), f"photo {number}".encode()
+    return data[:2] + b"\xff\xfe" + (len(said) + 2).to_bytes(2, "big") + said + data[2:]
+
+
+def run(load: Load) -> tuple[Figures, int]:
+    """Run one installation; return what was measured, and how many jobs its workers carry together."""
+    settings: dict[str, Any] = dict(UNLIMITED)
+    if load.in_flight is not None:
+        settings["jobs_in_flight"] = load.in_flight
+    with tempfile.TemporaryDirectory(prefix="backdrop-") as folder:
+        home, holds = Path(folder) / "home", Path(folder) / "holds"
+        holds.mkdir()
+        home.mkdir()
+        own = load_settings()
+        kept = {name: getattr(own, name) for name in ("weights", "kernels", "segmenter", "second_segmenter", "device")}
+        with installation.embedded(home, **settings | kept) as made, Fleet(made.settings, home / "logs") as fleet:
+            house = House(made, fleet, load, holds)
+            try:
+                return house.measure(), house.carried
+            finally:
+                house.close()
+
+
+def limit_of(figures: Figures) -> str:
+    """Return what kept it from doing more."""
+    if figures.device_busy is not None and figures.device_busy >= 0.9:
+        return "the device"
+    # Neither: too few in flight, or others keep the cores busy.
+    return "the cores" if figures.cores_busy >= 0.85 else "neither"
+
+
+@click.command(help=__doc__)
+@click.option("--device-seconds", default=1.0, show_default=True, help="The stand-in device's time for a swap.")
+@click.option("--networks", is_flag=True, help="The installation's own networks in place of the stand-in.")
+@click.option("--in-flight", "in_flights", multiple=True, type=click.IntRange(1, 32), help="Of each worker; often.")
+@click.option("--workers", multiple=True, default=(1,), show_default=True, type=click.IntRange(1), help="Often.")
+@click.option("--seconds", default=120.0, show_default=True, help="How long each is counted, after its warm-up.")
+@click.option("--preset", help="Default: shopify_product, 2048x2048; with --networks instagram_portrait, 1080x1350.")
+def main(
+    device_seconds: float,
+    networks: bool,
+    in_flights: tuple[int, ...],
+    workers: tuple[int, ...],
+    seconds: float,
+    preset: str | None,
+) -> None:
+    """Measure each, print a table."""
+    console, first = Console(width=130), 0.0
+    preset = preset or ("instagram_portrait" if networks else "shopify_product")
+    if preset not in (catalogue := load_catalogue()).presets:
+        raise click.BadParameter(f"{preset}: known are {', '.join(catalogue.presets)}", param_hint="--preset")
+    columns = ("workers", "in flight", "swaps/min", "times", "device", "wait: median", "p95")
+    table = Table(*columns, "CPU s/swap: worker", "all", "cores", "limit", "failed")
+    for many in workers:
+        for in_flight in in_flights or (None,):
+            load = Load(many, seconds, preset, in_flight, None if networks else device_seconds)
+            figures, carried = run(load)
+            first = first or figures.swaps_a_minute
+            table.add_row(
+                str(many),
+                str(carried // many),
+                f"{figures.swaps_a_minute:.1f}",
+                f"{figures.swaps_a_minute / first:.2f}" if first else "",
+                "" if figures.device_busy is None else f"{figures.device_busy:.0%}",
+                f"{figures.wait_median:.1f} s",
+                f"{figures.wait_p95:.1f} s",
+                f"{figures.worker_cpu_a_swap:.2f}",
+                f"{figures.cpu_a_swap:.2f}",
+                f"{figures.cores_busy:.0%}",
+                limit_of(figures),
+                str(figures.failed),
+            )
+            click.echo(f"{load}: {figures}", err=True)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""The device lane: one thread that owns the networks, takes requests and answers futures.
+
+A device does one thing at a time, and pipelines keep state, so whoever needs a network asks the lane. What waits for
+the generator and fits together is painted in one call, a micro-batch.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from models.device import DeviceLost, is_sticky
+from models.generator import PaintRequest
+from pipeline.core.errors import OutOfMemory
+from pipeline.core.networks import Networks
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks of one who waits whether to go on waiting.
+_LOOK_EVERY = 0.2
+#: Share of the free memory that a batch may take by what its pictures took before.
+_ROOM = 0.8
+
+
+class Memory(Protocol):
+    """The device's memory, in bytes; `models.device.CudaMemory` is one."""
+
+    def free(self) -> int:
+        """Return what can be had."""
+
+    def measured(self) -> AbstractContextManager[list[int]]:
+        """Measure what the block takes at most: in the list at its end."""
+
+
+class Left(Exception):
+    """Raised in the lane at the next step of one who no longer waits for its picture."""
+
+
+@dataclass(eq=False)
+class _Request:
+    """One call of a network, and who waits for its answer."""
+
+    call: Callable[[], Any]
+    future: "Future[Any]" = field(default_factory=Future)
+    #: What can be painted in one call has the same key; None: it goes alone.
+    key: Hashable | None = None
+    generator: Any = None
+    painting: PaintRequest | None = None
+    #: Share of the steps that are done.
+    done: float = 0.0
+    changed: threading.Event = field(default_factory=threading.Event)
+    left: bool = False
+
+    def step(self, done: float) -> None:
+        """Note a step, in the lane's thread. Raises Left."""
+        if self.left:
+            raise Left
+        self.done = max(self.done, done)  # a call that is made again begins anew
+        self.changed.set()
+
+
+class DeviceLane:
+    """The lane of one process. Safe in threads.
+
+    `batch_size`: pictures in one call of the generator, at most; `batch_wait`: seconds that a picture waits for others
+    that fit. `cutting`: whether the networks that cut out are the lane's as well; else they are called in the callers'
+    own threads. `memory`: where it is known, no batch takes more of it than there is. `on_lost` is called once when the
+    device is lost to this process; every call fails with DeviceLost then.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 1,
+        batch_wait: float = 0.005,
+        cutting: bool = True,
+        memory: Memory | None = None,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._batch_size = batch_size
+        self._batch_wait = batch_wait
+        self._cutting = cutting
+        self._memory = memory
+        self._on_lost = on_lost
+        self._lost = False
+        self._closed = False
+        self._waiting = deque[_Request]()
+        self._changed = threading.Condition()
+        #: By key: the most pictures that had room together, and the bytes that one takes.
+        self._room: dict[Hashable, int] = {}
+        self._bytes: dict[Hashable, int] = {}
+        #: Seconds in which it has worked.
+        self.busy = 0.0
+        self._thread = threading.Thread(target=self._work, name="device-lane", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread, once what it does is done; what waits is cancelled."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    # The callers' side
+
+    def networks(self, networks: Networks, check: Callable[[], None]) -> Networks:
+        """Return networks whose calls go through the lane.
+
+        `check` is called now and then in the caller's thread while it waits. What it raises comes out, and the request
+        is withdrawn.
+        """
+        generator = _GeneratorOnLane(networks.generator, self, check)
+        if not self._cutting:
+            return replace(networks, generator=generator)
+        refiner, second = networks.refiner, networks.second_segmenter
+        return replace(
+            networks,
+            segmenter=_OnLane(networks.segmenter, self, check),
+            generator=generator,
+            refiner=refiner and _OnLane(refiner, self, check),
+            second_segmenter=second and _OnLane(second, self, check),
+        )
+
+    def call(self, call: Callable[[], Any], check: Callable[[], None]) -> Any:
+        """Call something in the lane and return its answer; raises what it raises, what `check` raises, DeviceLost."""
+        return self._answer(_Request(call), check, lambda done: None)
+
+    def paint(self, generator: Any, request: PaintRequest, check: Callable[[], None]) -> Any:
+        """Have a generator paint, with others that fit perhaps. `on_step` is called in this thread."""
+        asked: dict[str, Any] = {name: value for name, value in vars(request).items() if name != "on_step"}
+        if not getattr(generator, "shifts_colour", False):
+            del asked["shift_colour"]
+        waiting = _Request(lambda: generator(**asked, on_step=waiting.step))
+        if hasattr(generator, "batch_key"):
+            waiting.key, waiting.generator = generator.batch_key(request), generator
+            waiting.painting = replace(request, on_step=waiting.step)
+        return self._answer(waiting, check, request.on_step)
+
+    def _answer(self, request: _Request, check: Callable[[], None], on_step: Callable[[float], None]) -> Any:
+        request.future.add_done_callback(lambda _: request.changed.set())
+        with self._changed:
+            if self._lost:
+                raise DeviceLost(_LOST)
+            self._waiting.append(request)
+            self._changed.notify_all()
+        told = 0.0
+        try:
+            while not request.future.done():
+                request.changed.wait(_LOOK_EVERY)
+                request.changed.clear()
+                check()
+                if (done := request.done) > told:
+                    on_step(told := done)
+        except BaseException:
+            request.left = True
+            request.future.cancel()
+            raise
+        if request.done > told:
+            on_step(request.done)
+        return request.future.result()
+
+    # The lane's side
+
+    def _work(self) -> None:
+        while (batch := self._next()) is not None:
+            batch = [one for one in batch if one.future.set_running_or_notify_cancel()]
+            if batch:
+                started = time.perf_counter()
+                self._do(batch)
+                self.busy += time.perf_counter() - started
+            del batch  # its pictures need not lie here until the next one comes
+
+    def _next(self) -> list[_Request] | None:
+        """Take what is to be done next, in the order in which it was asked, and what can be done with it."""
+        with self._changed:
+            while not self._waiting and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                for request in self._waiting:
+                    request.future.cancel()
+                return None
+            first = self._waiting.popleft()
+            batch, most = [first], self._most(first.key)
+            until = time.monotonic() + self._batch_wait
+            while True:
+                fitting = [one for one in self._waiting if one.key == first.key and not one.left][: most - len(batch)]
+                for one in fitting:
+                    self._waiting.remove(one)
+                batch += fitting
+                left = until - time.monotonic()
+                if len(batch) >= most or left <= 0:
+                    return batch
+                self._changed.wait(left)
+
+    def _most(self, key: Hashable | None) -> int:
+        """Return how many pictures of a key there may be in one call."""
+        if key is None:
+            return 1
+        most = min(self._batch_size, self._room.get(key, self._batch_size))
+        if self._memory is None or most == 1:
+            return most
+        # What the first one takes says what several will.
+        one = self._bytes.get(key)
+        return 1 if one is None else max(1, min(most, int(_ROOM * self._memory.free() / max(1, one))))
+
+    def _do(self, batch: list[_Request]) -> None:
+        """Do what was asked for, and answer. Whatever one's call raises is that one's answer."""
+        if self._lost:
+            answers: list[Any] = [DeviceLost(_LOST)] * len(batch)
+        elif batch[0].key is None:
+            answers = [_outcome(batch[0].call)]
+        else:
+            answers = self._paint(batch)
+        if any(isinstance(answer, BaseException) and is_sticky(answer) for answer in answers):
+            answers = self._lose(answers)
+        for request, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, BaseException):
+                request.future.set_exception(answer)
+            else:
+                request.future.set_result(answer)
+
+    def _paint(self, batch: list[_Request]) -> list[Any]:
+        """Paint a batch; halved where it needs too much memory, and one by one where it breaks."""
+        key, generator = batch[0].key, batch[0].generator
+        requests = [one.painting for one in batch]
+        if self._memory is None:
+            answers = _outcome(lambda: generator.paint(requests))
+        else:
+            with self._memory.measured() as taken:
+                answers = _outcome(lambda: generator.paint(requests))
+            if isinstance(answers, list):
+                self._bytes[key] = max(self._bytes.get(key, 0), taken[0] // len(batch))
+        if isinstance(answers, list):
+            return answers
+        if len(batch) == 1 or not isinstance(answers, Exception) or is_sticky(answers):
+            return [answers] * len(batch)
+        if isinstance(answers, OutOfMemory):
+            half = len(batch) // 2
+            self._room[key] = max(1, half)
+            logger.warning("too little memory for %d pictures at once: halved, from now on", len(batch))
+        else:
+            half = 1
+            logger.warning("%d pictures at once failed, each is tried alone: %s", len(batch), answers)
+        parts = [batch[start : start + half] for start in range(0, len(batch), half)]
+        return [answer for part in parts for answer in self._paint(part)]
+
+    def _lose(self, answers: list[Any]) -> list[Any]:
+        error = next(one for one in answers if isinstance(one, BaseException) and is_sticky(one))
+        with self._changed:
+            self._lost = True
+        logger.critical("%s", _LOST, exc_info=error)
+        self._on_lost()
+        return [DeviceLost(_LOST) if isinstance(one, BaseException) else one for one in answers]
+
+
+_LOST = "The device can't be used by this process any more."
+
+
+def _outcome(call: Callable[[], Any]) -> Any:
+    """Return what a call returns, or the error that it raises."""
+    try:
+        return call()
+    except BaseException as error:  # noqa: BLE001  # it is answered to whoever asked
+        return error
+
+
+class _Proxy:
+    """A network that is called through the lane; in all else the network itself."""
+
+    def __init__(self, network: Any, lane: DeviceLane, check: Callable[[], None]) -> None:
+        self._network, self._lane, self._check = network, lane, check
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._network, name)
+
+
+class _OnLane(_Proxy):
+    """A segmenter or a refiner."""
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return self._lane.call(lambda: self._network(*given, **named), self._check)
+
+
+class _GeneratorOnLane(_Proxy):
+    """A generator."""
+
+    def __call__(self, **asked: Any) -> Any:
+        return self._lane.paint(self._network, PaintRequest(**asked), self._check)

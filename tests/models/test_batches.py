@@ -1,0 +1,183 @@
+"""Batches of real pipelines: each picture is what it is alone, whoever else is in the batch."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.families import FAMILIES
+from models.generator import DiffusersGenerator, PaintRequest
+from models.loading import load_generator
+from pipeline.core.errors import ModelFailed, OutOfMemory
+from service.settings import STUDIO_CHECKPOINT
+from tests.support.tiny_pipelines import TINY, conditions
+
+#: diffusers' Euler scheduler and NumPy 2.
+EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+BATCHED = [name for name in TINY if "klein" not in name]
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """torch on one thread: two that wait for each other spin for minutes where the cores are busy."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    import torch
+
+    made = {}
+    for name, build in TINY.items():
+        folder = tmp_path_factory.mktemp(name)
+        torch.manual_seed(0)
+        build(folder).save_pretrained(folder / name)
+        made[name] = folder / name
+    return made
+
+
+def tiny(folders: dict[str, Path], name: str, **options: Any) -> DiffusersGenerator:
+    own = {"stable-diffusion-v1-5": 3}.get(name)
+    return load_generator(folders[name], size=96 if "klein" in name else 64, steps=own, **options)
+
+
+def requests() -> list[PaintRequest]:
+    """Three that share nothing but their shape."""
+    scene, words = conditions(), ("a wall", "a table in a room", "sand")
+    scenes = [scene, replace(scene, sketch=scene.sketch[::-1].copy()), replace(scene, light=scene.light * 0.3)]
+    return [
+        PaintRequest(word, "text", one, 5 + n, lambda done: None)
+        for n, (word, one) in enumerate(zip(words, scenes, strict=True))
+    ]
+
+
+def painted(generator: DiffusersGenerator, asked: list[PaintRequest]) -> list[Any]:
+    return list(generator.paint(asked))
+
+
+def alone(generator: DiffusersGenerator, request: PaintRequest) -> Any:
+    (answer,) = generator.paint([request])
+    assert isinstance(answer, np.ndarray)
+    return answer
+
+
+@EULER
+@pytest.mark.parametrize("name", BATCHED)
+def test_pictures_of_a_batch_equal_those_of_single_runs(folders: dict[str, Path], name: str) -> None:
+    generator = tiny(folders, name)
+    asked = requests()
+    assert len({generator.batch_key(one) for one in asked} - {None}) == 1
+
+    together = painted(generator, asked)
+
+    for answer, request in zip(together, asked, strict=True):
+        np.testing.assert_allclose(answer, alone(generator, request), atol=1e-3)
+    assert np.abs(together[0] - together[1]).max() > 1e-2, "they are different pictures"
+
+
+def test_light_of_a_batch_equals_that_of_single_runs_with_the_network_that_ships() -> None:
+    generator = load_generator(STUDIO_CHECKPOINT)
+    asked = requests()
+    assert len({generator.batch_key(one) for one in asked} - {None}) == 1
+
+    for answer, request in zip(painted(generator, asked), asked, strict=True):
+        np.testing.assert_allclose(answer, alone(generator, request), atol=1e-3)
+
+
+@EULER
+def test_colours_are_shifted_in_a_batch_as_they_are_alone(folders: dict[str, Path]) -> None:
+    generator = tiny(folders, "Z-Image-Turbo", latent_colour=True)
+    asked = requests()
+    plain = [replace(one, shift_colour=False) for one in asked]
+    assert generator.batch_key(asked[0]) != generator.batch_key(plain[0])
+
+    for answer, request, unshifted in zip(painted(generator, asked), asked, plain, strict=True):
+        np.testing.assert_allclose(answer, alone(generator, request), atol=1e-3)
+        assert np.abs(answer - alone(generator, unshifted)).max() > 1e-3
+
+
+def test_families_that_take_a_list_of_pictures_for_references_are_never_batched(folders: dict[str, Path]) -> None:
+    assert [family.name for family in FAMILIES if not family.batches] == ["FLUX.2 [klein] Base", "FLUX.2 [klein]"]
+    assert {tiny(folders, "FLUX.2-klein-4B").batch_key(one) for one in requests()} == {None}
+
+
+def test_a_class_that_the_operator_named_and_no_family_knows_is_never_batched(folders: dict[str, Path]) -> None:
+    generator = tiny(folders, "stable-diffusion-v1-5", pipeline_class="StableDiffusionPipeline")
+
+    assert generator.batch_key(requests()[0]) is None
+
+
+@EULER
+def test_one_who_leaves_changes_no_pixel_of_the_others(folders: dict[str, Path]) -> None:
+    generator = tiny(folders, "stable-diffusion-v1-5")
+    asked = requests()
+    told: list[float] = []
+
+    def stop(done: float) -> None:
+        raise Stop
+
+    together = painted(generator, [asked[0], replace(asked[1], on_step=stop), replace(asked[2], on_step=told.append)])
+
+    assert isinstance(together[1], Stop)
+    np.testing.assert_allclose(together[0], alone(generator, asked[0]), atol=1e-3)
+    np.testing.assert_allclose(together[2], alone(generator, asked[2]), atol=1e-3)
+    assert told == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+@EULER
+def test_a_batch_that_all_have_left_stops_at_once(folders: dict[str, Path]) -> None:
+    generator = tiny(folders, "stable-diffusion-v1-5")
+    steps: list[float] = []
+
+    def stop(done: float) -> None:
+        steps.append(done)
+        raise Stop
+
+    answers = painted(generator, [replace(one, on_step=stop) for one in requests()])
+
+    assert [type(one) for one in answers] == [Stop] * 3
+    assert len(steps) == 3
+
+
+def broken(error: Exception | None = None, answers: Any = None) -> DiffusersGenerator:
+    class Pipe:
+        def __call__(self, prompt: Any) -> Any:
+            if error is not None:
+                raise error
+            return type("Answer", (), {"images": answers})
+
+    return DiffusersGenerator(Pipe(), size=64, version="", paints="picture", batches=True)
+
+
+def test_one_whose_picture_is_none_fails_and_the_others_have_theirs() -> None:
+    picture = np.full((64, 64, 3), 0.5, np.float32)
+
+    first, second, third = painted(broken(answers=[picture, picture * np.nan, picture]), requests())
+
+    assert isinstance(second, ModelFailed)
+    assert np.shape(first) == np.shape(third) == conditions().sketch.shape
+
+
+def test_a_pipeline_that_gives_too_few_pictures_gives_nobody_anothers() -> None:
+    with pytest.raises(ModelFailed, match="2 of 3"):
+        broken(answers=[np.zeros((64, 64, 3))] * 2).paint(requests())
+
+
+def test_too_little_memory_is_told_without_a_hold_on_what_took_it() -> None:
+    with pytest.raises(OutOfMemory) as caught:
+        broken(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).paint(requests())
+
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None

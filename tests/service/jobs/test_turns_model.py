@@ -1,0 +1,179 @@
+"""The order in which jobs are started against a plain model of it: any order of moves, on both databases."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from service.database.engine import create_engine, migrate
+from service.database.tables import jobs, metadata
+from service.jobs.records import Claim, JobStatus
+from service.jobs.turns import ROUND
+from tests.support.shop import Street, render
+
+
+@dataclass
+class Waiting:
+    """A client as it should be."""
+
+    weight: int = 1
+    #: Turn of the latest job that was started.
+    served: int = 0
+    #: Its waiting jobs in their order, each with its turn.
+    jobs: list[tuple[str, int]] = field(default_factory=list)
+    #: How many jobs of each other client were started since its first one became the first.
+    meanwhile: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def stride(self) -> int:
+        return ROUND // self.weight
+
+
+class Queueing(RuleBasedStateMachine):
+    """Clients that submit and cancel, workers that start, fail and come again, weights that change."""
+
+    engine: sa.Engine
+
+    def __init__(self) -> None:
+        super().__init__()
+        with self.engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+        self.street = Street(self.engine, *"abc")
+        self.model = {name: Waiting() for name in "abc"}
+        self.handed_back: list[tuple[int, str]] = []
+        self.claims: list[tuple[int, Claim]] = []
+
+    @property
+    def now(self) -> int:
+        return max(one.served for one in self.model.values())
+
+    def _move_up(self, name: str) -> None:
+        one = self.model[name]
+        if one.jobs:
+            job_id, turn = one.jobs[0]
+            one.jobs[0] = (job_id, min(turn, max(self.now, one.served + one.stride)))
+
+    @rule(name=st.sampled_from("abc"), many=st.integers(1, 4))
+    def submit(self, name: str, many: int) -> None:
+        one = self.model[name]
+        for _ in range(many):
+            if not one.jobs:
+                one.meanwhile.clear()
+            last = one.jobs[-1][1] if one.jobs else 0
+            turn = max(self.now, one.served + one.stride, last + one.stride if one.jobs else 0)
+            one.jobs.append((self.street.order(name)[0], turn))
+
+    @rule(name=st.sampled_from("abc"), which=st.integers(0, 9))
+    def cancel(self, name: str, which: int) -> None:
+        one = self.model[name]
+        if one.jobs:
+            which %= len(one.jobs)
+            if which == 0:
+                one.meanwhile.clear()
+            job_id, _ = one.jobs.pop(which)
+            self.street.cancel(name, job_id)
+            self._move_up(name)
+
+    @rule(name=st.sampled_from("abc"), weight=st.sampled_from([1, 2, 3, 7]))
+    def weigh(self, name: str, weight: int) -> None:
+        one = self.model[name]
+        self.street.weigh(name, weight)
+        one.weight = weight
+        first = max(self.now, one.served + one.stride)
+        one.jobs = [(job_id, first + place * one.stride) for place, (job_id, _) in enumerate(one.jobs)]
+        for other in self.model.values():  # the bound below is one of weights that stay
+            other.meanwhile.clear()
+
+    @rule()
+    def start(self) -> None:
+        waiting = [(turn, job_id) for one in self.model.values() for job_id, turn in one.jobs]
+        claim = self.street.moves.claim()
+        if not waiting and not self.handed_back:
+            assert claim is None
+            return
+        turn, job_id = min(waiting + self.handed_back)
+        assert claim is not None
+        assert claim.job_id == job_id
+        self.claims.append((turn, claim))
+        if (turn, job_id) in self.handed_back:
+            self.handed_back.remove((turn, job_id))
+            self._move_up(self.street.names[claim.client_id])
+            return
+        name = self.street.names[claim.client_id]
+        one = self.model[name]
+        assert one.jobs.pop(0) == (job_id, turn)
+        one.served = max(one.served, turn)
+        one.meanwhile.clear()
+        self._move_up(name)
+        for other in self.model.values():
+            if other is not one and other.jobs:
+                other.meanwhile[name] += 1
+
+    @precondition(lambda self: self.claims)
+    @rule(which=st.integers(0, 9), again=st.booleans())
+    def end(self, which: int, again: bool) -> None:
+        turn, claim = self.claims.pop(which % len(self.claims))
+        if again:
+            self.street.moves.release(claim, count_attempt=False)
+            self.handed_back.append((turn, claim.job_id))
+        else:
+            self.street.moves.succeed(claim, render())
+
+    @invariant()
+    def nobody_waits_longer_than_the_rule_says(self) -> None:
+        for name, other in itertools.permutations("abc", 2):
+            one, passing = self.model[name], self.model[other]
+            assert one.meanwhile[other] <= passing.weight // one.weight + 1, (name, other)
+
+    @invariant()
+    def the_turns_are_as_the_model_says(self) -> None:
+        with self.engine.connect() as connection:
+            waiting = jobs.c.status == JobStatus.NOT_STARTED
+            turns = {row.id: row.turn for row in connection.execute(sa.select(jobs.c.id, jobs.c.turn).where(waiting))}
+        assert turns == {job_id: turn for one in self.model.values() for job_id, turn in one.jobs}
+
+
+@pytest.fixture
+def quick_engine() -> Iterator[sa.Engine]:
+    """A SQLite in memory, where a commit costs no disk."""
+    engine = create_engine("sqlite://")
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def check_any_order(one: sa.Engine, examples: int) -> None:
+    class Here(Queueing):
+        engine = one
+
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_any_order_of_moves_starts_jobs_as_the_model_does(quick_engine: sa.Engine) -> None:
+    check_any_order(quick_engine, 60)
+
+
+def test_any_order_of_moves_starts_jobs_as_the_model_does_on_both_databases(engine: sa.Engine) -> None:
+    check_any_order(engine, 3)
+
+
+@pytest.mark.nightly  # thousands of the same runs: the test above has the first sixty
+def test_any_order_of_moves_starts_jobs_as_the_model_does_for_hours(quick_engine: sa.Engine) -> None:
+    check_any_order(quick_engine, 3000)

@@ -1,0 +1,228 @@
+"""Jobs whose pictures are painted together: right credits, right pictures, whatever happens to one of them."""
+
+import io
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from PIL import Image
+
+from models.generator import DiffusersGenerator
+from models.lane import DeviceLane
+from models.loading import load_generator
+from pipeline.core.networks import Networks
+from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.specs import stored_spec
+from service.database.engine import create_engine
+from service.jobs.intake import Accepted
+from service.jobs.queue import JobQueue
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.worker import main
+from tests.support.shop import Shop
+from tests.support.still_life import Darkener, by_colour, jpeg, still_life
+from tests.support.tiny_pipelines import stable_diffusion
+from tests.support.worker import Worker, left_over
+
+PHOTO, DARK = jpeg(still_life()[0]), jpeg(still_life()[0] // 2)
+#: The seed of the job whose picture is none.
+BROKEN = 13
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+
+    folder = tmp_path_factory.mktemp("sd")
+    torch.manual_seed(0)
+    stable_diffusion(folder).save_pretrained(folder / "stable-diffusion-v1-5")
+    return folder / "stable-diffusion-v1-5"
+
+
+class BreakingPipeline:
+    """A pipeline that gives no number for one seed, and calls back after each step."""
+
+    def __init__(self, pipe: Any) -> None:
+        self.pipe, self.sizes = pipe, list[int]()
+        #: What it painted, by seed, in the order of the calls.
+        self.painted: dict[int, list[Any]] = defaultdict(list)
+        self.after_step: Callable[[], None] = lambda: None
+
+    def __call__(self, **given: Any) -> Any:
+        generators = given["generator"] if isinstance(given["generator"], list) else [given["generator"]]
+        self.sizes.append(len(generators))
+        told = given["callback_on_step_end"]
+
+        def step(*seen: Any) -> Any:
+            self.after_step()
+            return told(*seen)
+
+        answer = self.pipe(**given | {"callback_on_step_end": step})
+        for number, generator in enumerate(generators):
+            if generator.initial_seed() == BROKEN:
+                answer.images[number] = np.nan
+            self.painted[generator.initial_seed()].append(answer.images[number].copy())
+        return answer
+
+
+@contextmanager
+def running(worker: Worker, many: int) -> Iterator[None]:
+    """So many jobs, run at once."""
+    threads = [threading.Thread(target=worker.runner.run, args=("any",)) for _ in range(many)]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join()
+
+
+def picture(worker: Worker, accepted: Accepted) -> Any:
+    found = worker.shop.jobs.get(accepted.job_id, client_id=worker.shop.client.id)
+    assert found is not None
+    assert found[1] is not None
+    file = worker.renders.get(found[1].key, max_bytes=10_000_000)
+    return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"), np.float32)
+
+
+def generator_of(folder: Path) -> tuple[DiffusersGenerator, BreakingPipeline]:
+    generator = load_generator(folder, size=64, steps=3)
+    pipe = generator._pipe = BreakingPipeline(generator._pipe)
+    return generator, pipe
+
+
+def lossless(catalogue: Catalogue) -> Catalogue:
+    """The catalogue with open_graph as PNG: a JPEG makes ten levels of a thousandth where a coefficient is rounded."""
+    place = replace(catalogue.presets["open_graph"], formats=("png",), max_bytes=None)
+    return replace(catalogue, presets={**catalogue.presets, place.name: place})
+
+
+#: What four jobs ask for: unlike scenes, without colours, so that each is painted once.
+ASKED: tuple[dict[str, Any], ...] = (
+    {"scene_type": "podium", "seed": 3},
+    {"scene_type": "marble_tabletop", "seed": 4},
+    {"scene_type": "neon", "seed": BROKEN},
+    {"scene_type": "garden_bokeh", "seed": 6},
+)
+
+
+def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_their_own_pictures(
+    engine: sa.Engine, tmp_path: Path, tiny: Path
+) -> None:
+    generator, pipe = generator_of(tiny)
+    # It waits for the fourth, however long that one takes.
+    together = DeviceLane(batch_size=4, batch_wait=120, cutting=False)
+    worker = Worker(engine, tmp_path, Networks(by_colour, generator))
+    worker.runner = replace(worker.runner, lane=together, catalogue=lossless(worker.runner.catalogue))
+    orders = [worker.order(PHOTO, dominant_colors=[], **asked) for asked in ASKED]
+    cancelled, ends, fails, also_ends = orders
+
+    def cancel() -> None:
+        pipe.after_step = lambda: None
+        worker.shop.jobs.cancel(cancelled.job_id, client_id=worker.shop.client.id)
+
+    pipe.after_step = cancel
+    with running(worker, 4):
+        pass
+    together.close()
+
+    assert pipe.sizes == [4]
+    assert worker.end(cancelled) == ("FAILURE", "cancelled")
+    assert worker.end(fails) == ("IN_PROGRESS", None), "it is tried once more"
+    assert [worker.end(one) for one in (ends, also_ends)] == [("SUCCESS", None)] * 2
+    assert len(left_over(tmp_path)) == 2
+
+    alone = DeviceLane(cutting=False)
+    worker.runner = replace(worker.runner, lane=alone)
+    worker.again_at_once(fails)
+    worker.runner.run("any")
+    assert worker.end(fails) == ("FAILURE", "model_failed")
+    assert worker.shop.balance == 10 - 2 * 2, "two are paid for, two are refunded"
+
+    singles = [worker.order(PHOTO, dominant_colors=[], **asked) for asked in (ASKED[1], ASKED[3])]
+    for _ in singles:
+        worker.runner.run("any")
+    alone.close()
+    assert pipe.sizes == [4, 1, 1, 1]
+    of_batch, of_one = ([picture(worker, one) for one in some] for some in ((ends, also_ends), singles))
+    for seed in (ASKED[1]["seed"], ASKED[3]["seed"]):
+        in_batch, single = pipe.painted[seed]
+        np.testing.assert_allclose(in_batch, single, atol=1e-3)
+    for mine, same, other in zip(of_batch, of_one, reversed(of_one), strict=True):
+        # Not closer: where the colours are measured, 1e-5 can choose another cluster, and move the whole picture's.
+        assert 10 * np.abs(mine - same).mean() < np.abs(mine - other).mean()
+
+
+class Sticky(Darkener):
+    """A generator whose device breaks once it is told to: one job paints, two wait for it, and one cuts out."""
+
+    def __init__(self, ready: threading.Event) -> None:
+        super().__init__()
+        self.ready = ready
+
+    def __call__(self, **asked: Any) -> Any:
+        assert self.ready.wait(60)
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+def test_a_device_that_is_lost_hands_every_job_in_flight_back_uncounted(engine: sa.Engine, tmp_path: Path) -> None:
+    ready, cutting = threading.Event(), threading.Semaphore(0)
+    lost = threading.Event()
+
+    def segmenter(image: Any) -> Any:
+        cutting.release()
+        if image.mean() < 100:
+            assert lost.wait(60), "this one computes while the others lose their device"
+        return by_colour(image)
+
+    worker = Worker(engine, tmp_path, Networks(segmenter, Sticky(ready)))
+
+    def on_lost() -> None:
+        worker.stopping.set()
+        lost.set()
+
+    lane = DeviceLane(cutting=False, on_lost=on_lost)
+    worker.runner = replace(worker.runner, lane=lane)
+    orders = [worker.order(photo) for photo in (PHOTO, PHOTO, PHOTO, DARK)]
+    with running(worker, 4):
+        for _ in orders:
+            assert cutting.acquire(timeout=60)
+        ready.set()
+    lane.close()
+
+    for one in orders:
+        job = worker.shop.job(one)
+        assert (job.status, job.attempt, job.stage) == ("IN_PROGRESS", 0, None)
+    assert left_over(tmp_path) == []
+    assert worker.shop.balance == 2
+
+
+def test_a_worker_whose_device_is_lost_ends_so_that_another_one_takes_its_jobs(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = create_engine(settings.sqlalchemy_url)
+    shop = Shop(engine)
+    open_buckets(settings)[0].put("uploads/x.jpg", PHOTO, "image/jpeg")
+    asked: dict[str, Any] = {
+        "scene_type": "podium",
+        "mood": "calm",
+        "dominant_colors": [],
+        "output_preset": "open_graph",
+        "seed": 1,
+    }
+    accepted = shop.order(spec=stored_spec(load_catalogue(), **asked), source_key="uploads/x.jpg")
+    JobQueue(settings.queue_url).enqueue(accepted.job_id)
+    ready = threading.Event()
+    ready.set()
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    assert main.serve(settings, lambda _: Networks(by_colour, Sticky(ready))) == main.DEVICE_LOST
+
+    assert shop.job(accepted).attempt == 0
+    engine.dispose()
