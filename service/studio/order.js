@@ -59,6 +59,7 @@ export class Order extends EventTarget {
   async #ask() {
     this.#asking = new AbortController();
     const { signal } = this.#asking;
+    const before = this.refusal;
     try {
       this.plan = await ask(`${SUBMIT}?dry_run=true${this.#seed("&")}`, {
         method: "POST",
@@ -72,7 +73,8 @@ export class Order extends EventTarget {
       if (passing(error) && !signal.aborted) this.#timer = setTimeout(() => this.#ask(), AGAIN);
     }
     if (signal.aborted) return;
-    if (this.plan) this.refusal = null;
+    // What the button was refused meanwhile stays to be read.
+    if (this.plan && this.refusal === before) this.refusal = null;
     this.#tell();
   }
 

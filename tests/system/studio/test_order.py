@@ -49,20 +49,29 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Sand dunes"
 
     sent: list[str] = []
+    plans: list[Any] = []
 
     def lose_the_first_answer(route: Any) -> None:
-        asked_only = "dry_run" in route.request.url
-        if not asked_only:
-            sent.append(route.request.headers["idempotency-key"])
-        if asked_only or len(sent) > 1:
+        if "dry_run" in route.request.url:
+            plans.append(route)
+            return
+        sent.append(route.request.headers["idempotency-key"])
+        if len(sent) > 1:
             route.continue_()
         else:
             route.fetch()
             route.abort()
 
     page.route("**/v1/background-swap-with-spec*", lose_the_first_answer)
+    with page.expect_request("**/v1/background-swap-with-spec?dry_run*"):
+        page.get_by_role("radio", name="Podium", exact=True).check(force=True)
     make(page)
-    page.get_by_role("alert").get_by_text("does not answer").wait_for()
+    lost = page.get_by_role("alert").get_by_text("does not answer")
+    lost.wait_for()
+    with page.expect_response("**/v1/background-swap-with-spec?dry_run*"):
+        plans.pop().continue_()
+    page.locator("#price").get_by_text("left").wait_for()
+    assert lost.is_visible(), "a plan that comes late hides nothing"
     assert [one for one in tab.errors if "ERR_FAILED" not in one] == []
     tab.errors.clear()
     make(page)
