@@ -1,13 +1,12 @@
 """A worker whose device is a stand-in: it holds the device lane as a CUDA call does, without the interpreter's lock.
 
-`python -m benchmarks.speed.stand_in SECONDS FOLDER` runs it as `backdrop worker` runs the real one. Each hold adds a
-line to a file in FOLDER: when it began and ended, by the monotonic clock that all processes of a machine share.
+`python -m benchmarks.storm.watch benchmarks.speed.stand_in SECONDS FOLDER` runs it as `backdrop worker` runs the real
+one. Each hold adds a line to a file in FOLDER: when it began and ended, by the monotonic clock that all processes of a
+machine share.
 """
 
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +17,10 @@ from numpy.typing import NDArray
 from pipeline.core.networks import Conditions, Networks
 from service.settings import Settings, load_settings
 from service.supervisor.logs import configure_logs
-from service.supervisor.processes import die_with_parent, supervise
+from service.supervisor.processes import die_with_parent
 from service.worker.kernels import use_kept_kernels, warm_up
 from service.worker.main import serve
 
-_MODULE = "benchmarks.speed.stand_in"
 _VERSIONS = {"segmenter": "stand-in", "segmenter_device": "cpu", "generator": "stand-in"}
 
 
@@ -60,27 +58,19 @@ def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def main() -> int:
-    """Run one worker, or the process that watches one."""
+    """Run one worker."""
     configure_logs()
     die_with_parent()
-    settings, (seconds, folder) = load_settings(), sys.argv[1:3]
-    if sys.argv[3:] == ["--one"]:
+    seconds, folder = sys.argv[1:]
 
-        def load(settings: Settings) -> Networks:
-            use_kept_kernels(settings)
-            # The first swap imports what the others find; it holds for no time.
-            warm_up(Networks(by_colour, StandIn(0, Path(os.devnull))))
-            stand_in = StandIn(float(seconds), Path(folder) / f"{os.getpid()}.log")
-            return Networks(by_colour, stand_in, _VERSIONS | {"generator_device": "stand-in"})
+    def load(settings: Settings) -> Networks:
+        use_kept_kernels(settings)
+        # The first swap imports what the others find; it holds for no time.
+        warm_up(Networks(by_colour, StandIn(0, Path(os.devnull))))
+        stand_in = StandIn(float(seconds), Path(folder) / f"{os.getpid()}.log")
+        return Networks(by_colour, stand_in, _VERSIONS | {"generator_device": "stand-in"})
 
-        return serve(settings, load)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    command = [sys.executable, "-m", _MODULE, seconds, folder, "--one"]
-    return supervise(
-        "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
-    )
+    return serve(load_settings(), load)
 
 
 if __name__ == "__main__":

@@ -84,8 +84,8 @@ class House:
         self._reader = reader(self._engine)
         address = fleet.api()
         fleet.sweep()
-        stand_in = ("-m", "benchmarks.speed.stand_in", str(load.device_seconds), str(holds))
-        real = ("-m", "service.cli.main", "worker")
+        stand_in = ("benchmarks.storm.watch", "benchmarks.speed.stand_in", str(load.device_seconds), str(holds))
+        real = ("service.cli.main", "worker")
         for _ in range(load.workers):
             fleet.worker(*(real if load.device_seconds is None else stand_in))
         self.workers = self._ready(address)

@@ -14,6 +14,8 @@ from benchmarks.storm.servers import free_port
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
 
+_LEAN = ("benchmarks.storm.watch", "benchmarks.storm.worker")
+
 
 @dataclass
 class Member:
@@ -62,11 +64,11 @@ class Fleet:
         return f"http://127.0.0.1:{port}"
 
     def worker(self, *command: str, **environment: str) -> Member:
-        """Start a lean worker with its supervisor, or what `command` says to Python in place of it.
+        """Start a lean worker with its supervisor, or the module and arguments that `command` names in place of it.
 
         `environment` is added to what the settings say.
         """
-        return self._start("worker", [sys.executable, *(command or ("-m", "benchmarks.storm.worker"))], environment)
+        return self._start("worker", [sys.executable, "-m", *(command or _LEAN)], environment)
 
     def sweep(self, **environment: str) -> Member:
         """Start a sweep."""

@@ -1,6 +1,6 @@
 """A worker whose networks cost nothing, for tests and storms: the real process, pipeline and signals, ready in seconds.
 
-`python -m benchmarks.storm.worker` runs it as `backdrop worker` runs the real one: watched, and replaced when it dies.
+`python -m benchmarks.storm.watch benchmarks.storm.worker` runs it as `backdrop worker` runs the real one.
 Photos that carry their own cut-out, on white, need no network at all; others tell the segmenter what to do to the
 process (`benchmarks.storm.photos`).
 """
@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import sys
-import threading
 import time
 from typing import NoReturn
 
@@ -21,11 +20,10 @@ from benchmarks.storm.photos import Deed, outline, read_deed
 from pipeline.core.networks import Networks
 from service.settings import Settings, load_settings
 from service.supervisor.logs import configure_logs
-from service.supervisor.processes import die_with_parent, supervise
+from service.supervisor.processes import die_with_parent
 from service.worker.kernels import use_kept_kernels
 from service.worker.main import serve
 
-_MODULE = "benchmarks.storm.worker"
 _VERSIONS = {"segmenter": "lean", "segmenter_device": "cpu", "generator": "lean", "generator_device": "cpu"}
 
 
@@ -71,19 +69,10 @@ def lean_networks(settings: Settings) -> Networks:
 
 
 def main() -> int:
-    """Run one worker, or the process that watches one."""
+    """Run one worker."""
     configure_logs()
     die_with_parent()
-    settings = load_settings()
-    if sys.argv[1:] == ["--one"]:
-        return serve(settings, lean_networks)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    command = [sys.executable, "-m", _MODULE, "--one"]
-    return supervise(
-        "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
-    )
+    return serve(load_settings(), lean_networks)
 
 
 if __name__ == "__main__":
