@@ -65,6 +65,7 @@ def test_a_hole_that_half_is_filled_counts_as_half_open() -> None:
     assert open_share(alpha, holes) == pytest.approx(0.5)
 
 
+@pytest.mark.nightly  # pymatting, which gives the true colours, compiles itself at its first import: 45 CPU-seconds
 def test_the_true_cut_out_has_no_halo_and_the_naive_one_has() -> None:
     rgb, truth = still_life(200, 240)
     source = photo(rgb)
@@ -77,6 +78,7 @@ def test_the_true_cut_out_has_no_halo_and_the_naive_one_has() -> None:
     assert found["plain_soft"] > 2
 
 
+@pytest.mark.nightly  # pymatting, which gives the true colours, compiles itself at its first import: 45 CPU-seconds
 def test_a_cut_out_that_shows_the_old_background_has_a_halo() -> None:
     rgb, truth = still_life(200, 240)
     source = photo(rgb)
