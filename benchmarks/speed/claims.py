@@ -21,7 +21,8 @@ from ulid import ULID
 from benchmarks.storm import servers
 from service.accounts.clients import Accounts
 from service.database.clock import db_now
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
+from service.database.schema import migrate
 from service.database.tables import clients, jobs, request_logs
 from service.jobs.intake import JobIntake, NewJob
 from service.jobs.states import JobStates

@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.storm import servers
 from benchmarks.storm.servers import Server
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
+from service.database.schema import migrate
 from service.settings import Settings
 
 

@@ -20,7 +20,8 @@ from service.api.routes import PRIVATE, PUBLIC
 from service.api.studio import STUDIO
 from service.api.studio_page import StudioPage
 from service.catalogue.catalogue import load_catalogue
-from service.database.engine import create_engine, is_migrated
+from service.database.engine import create_engine
+from service.database.schema import is_migrated
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import JobIntake
 from service.jobs.listing import Listings

@@ -19,7 +19,7 @@ def clients() -> None:
 def _with_engine(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import ClientExists, UnknownClient
     from service.database.engine import create_engine
-    from service.database.engine import migrate as bring_up_to_date
+    from service.database.schema import migrate as bring_up_to_date
 
     engine = create_engine(settings_from(home=home).sqlalchemy_url)
     bring_up_to_date(engine)

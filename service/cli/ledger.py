@@ -55,7 +55,8 @@ def check(
 def _look(settings: Any, with_objects: bool, renders_kept: float | None, leftovers_kept: float) -> tuple[Any, Any]:
     import sqlalchemy as sa
 
-    from service.database.engine import create_engine, is_migrated
+    from service.database.engine import create_engine
+    from service.database.schema import is_migrated
     from service.diagnostics.audit import audit
     from service.diagnostics.audit_rules import Bounds
     from service.diagnostics.object_audit import audit_objects

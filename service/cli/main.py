@@ -124,7 +124,7 @@ def _stop_event() -> Any:
 def migrate(home: Path | None) -> None:
     """Bring the database to the newest schema."""
     from service.database.engine import create_engine
-    from service.database.engine import migrate as bring_up_to_date
+    from service.database.schema import migrate as bring_up_to_date
 
     settings = settings_from(home=home)
     bring_up_to_date(create_engine(settings.sqlalchemy_url))

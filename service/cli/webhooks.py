@@ -12,7 +12,8 @@ from service.cli.options import home_option, settings_from
 
 def _with_webhooks(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import UnknownClient
-    from service.database.engine import create_engine, migrate
+    from service.database.engine import create_engine
+    from service.database.schema import migrate
     from service.webhooks.endpoints import NoWebhook, UnknownDelivery, UrlInvalid, Webhooks
 
     settings = settings_from(home=home)

@@ -1,4 +1,4 @@
-"""Engines and migrations: what differs between SQLite and PostgreSQL is settled here."""
+"""Engines: what differs between SQLite and PostgreSQL is settled here."""
 
 import threading
 from collections.abc import Callable
@@ -8,16 +8,11 @@ from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 #: What a statement raises when the database is away, locked, full, shutting down or has no connection free: the same
 #: statement may work later.
 DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 #: A server that left without a word is noticed within half a minute (libpq's parameters: seconds, milliseconds).
 _POSTGRESQL = {
     "connect_timeout": 5,
@@ -101,26 +96,3 @@ def _begin_in_turn() -> Callable[[sa.Connection], None]:
                 turn.release()
 
     return begin
-
-
-def _config(connection: sa.Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
-
-
-def migrate(engine: sa.Engine) -> None:
-    """Bring the database to the newest schema. Safe to call from several processes at once."""
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            # Two parts that start together must not both create the tables.
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7233150)")
-        command.upgrade(_config(connection), "head")
-
-
-def is_migrated(engine: sa.Engine) -> bool:
-    """Tell whether the database is reachable and has the newest schema. Raises SQLAlchemyError if unreachable."""
-    with engine.connect() as connection:
-        head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
-        return MigrationContext.configure(connection).get_current_revision() == head

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from rich.console import Console
 
-from service.database.engine import create_engine, is_migrated
+from service.database.engine import create_engine
+from service.database.schema import is_migrated
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import Settings

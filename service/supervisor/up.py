@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
+from service.database.schema import migrate
 from service.jobs.queue import QueueUnavailable
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import Settings

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from benchmarks.storm import servers
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
+from service.database.schema import migrate
 from service.settings import Settings
 
 

@@ -4,7 +4,8 @@ import threading
 
 import sqlalchemy as sa
 
-from service.database.engine import create_engine, is_migrated, migrate
+from service.database.engine import create_engine
+from service.database.schema import is_migrated, migrate
 from service.database.tables import metadata
 from service.settings import Settings
 

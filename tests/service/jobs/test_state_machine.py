@@ -24,7 +24,8 @@ from ulid import ULID
 
 from service.accounts.clients import Accounts
 from service.accounts.ledger import InsufficientCredits
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
+from service.database.schema import migrate
 from service.database.tables import clients, jobs, ledger, metadata, renders
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds

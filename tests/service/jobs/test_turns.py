@@ -10,7 +10,8 @@ from alembic import command
 
 from service.accounts.clients import UnknownClient
 from service.database.clock import db_now
-from service.database.engine import _config, create_engine, migrate
+from service.database.engine import create_engine
+from service.database.schema import alembic_config, migrate
 from service.database.tables import clients, jobs
 from service.jobs.states import JobStates
 from service.jobs.turns import MAX_WEIGHT, ROUND, set_weight
@@ -214,7 +215,7 @@ def test_jobs_of_before_the_upgrade_take_turns_and_keep_their_clients_order(data
     with engine.begin() as connection:
         # Older than their ids say: what counts is when they were made.
         connection.execute(jobs.update().where(jobs.c.id == ids[1]).values(created_at=db_now(-60)))
-        command.downgrade(_config(connection), "0007")
+        command.downgrade(alembic_config(connection), "0007")
     migrate(engine)
 
     started = [street.start() for _ in ids]

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from service.database.engine import create_engine, migrate
+from service.database.engine import create_engine
+from service.database.schema import migrate
 from service.database.tables import jobs, metadata
 from service.jobs.records import Claim, JobStatus
 from service.jobs.turns import ROUND

@@ -11,7 +11,8 @@ from litestar.testing import TestClient
 
 from service.api.app import create_app
 from service.database.clock import db_now
-from service.database.engine import _config, create_engine, migrate
+from service.database.engine import create_engine
+from service.database.schema import alembic_config, migrate
 from service.database.tables import stored_objects
 from service.jobs.records import JobStatus, NewRender
 from service.settings import Settings
@@ -245,7 +246,7 @@ def test_what_was_stored_before_the_account_counts_as_used_on_the_day_of_the_upg
         _, made = warehouse.delivered(photo)
     warehouse.pass_time(50)
     with engine.begin() as connection:
-        command.downgrade(_config(connection), "0003")
+        command.downgrade(alembic_config(connection), "0003")
     migrate(engine)
 
     assert {photo, made.key} <= warehouse.known
