@@ -51,6 +51,8 @@ class _Request:
     key: Hashable | None = None
     generator: Any = None
     painting: PaintRequest | None = None
+    #: Whether it takes little time: it goes before paintings.
+    brief: bool = False
     #: Share of the steps that are done.
     done: float = 0.0
     changed: threading.Event = field(default_factory=threading.Event)
@@ -128,7 +130,7 @@ class DeviceLane:
 
     def call(self, call: Callable[[], Any], check: Callable[[], None]) -> Any:
         """Call something in the lane and return its answer; raises what it raises, what `check` raises, DeviceLost."""
-        return self._answer(_Request(call), check, lambda done: None)
+        return self._answer(_Request(call, brief=True), check, lambda done: None)
 
     def paint(self, generator: Any, request: PaintRequest, check: Callable[[], None]) -> Any:
         """Have a generator paint, with others that fit perhaps. `on_step` is called in this thread."""
@@ -176,7 +178,11 @@ class DeviceLane:
             del batch  # its pictures need not lie here until the next one comes
 
     def _next(self) -> list[_Request] | None:
-        """Take what is to be done next, in the order in which it was asked, and what can be done with it."""
+        """Take what is to be done next, in the order in which it was asked, and what can be done with it.
+
+        What is brief goes first: a job that waits with its cut-out behind paintings comes to its own painting too late
+        to keep the device busy. Nobody starves, since a job asks for few of them, and then for a painting.
+        """
         with self._changed:
             while not self._waiting and not self._closed:
                 self._changed.wait()
@@ -184,7 +190,8 @@ class DeviceLane:
                 for request in self._waiting:
                     request.future.cancel()
                 return None
-            first = self._waiting.popleft()
+            first = next((one for one in self._waiting if one.brief), self._waiting[0])
+            self._waiting.remove(first)
             batch, most = [first], self._most(first.key)
             until = time.monotonic() + self._batch_wait
             while True:

@@ -181,6 +181,17 @@ def test_what_waits_and_fits_together_is_painted_in_one_call_up_to_the_limit(poo
         assert line.painter.batches == [[0, 1, 2], [3, 4]]
 
 
+def test_a_cut_out_goes_before_the_paintings_that_wait(pool: ThreadPoolExecutor) -> None:
+    with queue(pool) as line:
+        paintings = [line.ask(seed) for seed in range(2)]
+        painted_before = pool.submit(line.lane.call, lambda: list(line.painter.batches), go_on)
+        until(lambda: len(line.lane._waiting) == 3)
+        line.release.set()
+
+        assert painted_before.result(30) == []
+        assert [one.result(30).mean() for one in paintings] == [picture(seed).mean() for seed in range(2)]
+
+
 def test_a_picture_of_another_shape_or_of_a_family_that_cannot_batch_is_painted_alone(pool: ThreadPoolExecutor) -> None:
     with queue(pool, batch_size=4) as line:
         scene = conditions()
