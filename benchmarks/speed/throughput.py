@@ -75,7 +75,7 @@ class Figures:
     failed: int
 
 
-class House:
+class LoadedInstallation:
     """An installation that runs, and its caller."""
 
     def __init__(self, made: installation.Installation, fleet: Fleet, load: Load, holds: Path) -> None:
@@ -198,11 +198,11 @@ def run(load: Load) -> tuple[Figures, int]:
         own = load_settings()
         kept = {name: getattr(own, name) for name in ("weights", "kernels", "segmenter", "second_segmenter", "device")}
         with installation.embedded(home, **settings | kept) as made, Fleet(made.settings, home / "logs") as fleet:
-            house = House(made, fleet, load, holds)
+            loaded = LoadedInstallation(made, fleet, load, holds)
             try:
-                return house.measure(), house.carried
+                return loaded.measure(), loaded.carried
             finally:
-                house.close()
+                loaded.close()
 
 
 def limit_of(figures: Figures) -> str:

@@ -184,9 +184,9 @@ def test_a_worker_that_lost_its_lease_while_it_was_frozen_changes_nothing(instal
     assert installation.job(accepted).attempt == 2
 
 
+# SQLite's clock is that of its only host: no two clocks can disagree.
+@pytest.mark.parametrize("shared", ["production"], indirect=True)
 def test_times_are_the_databases_whatever_the_hosts_clocks_say(installation: Installation) -> None:
-    if installation.made.database is None:
-        pytest.skip("SQLite's clock is that of its only host: no two clocks can disagree")
     if not clock_off_by(60):
         pytest.skip("libfaketime, which sets a process's clock off, has no wheel for this system")
     accepted = [installation.order(telling(Deed.SLOW)) for _ in range(2)]
