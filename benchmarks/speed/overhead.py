@@ -9,9 +9,7 @@ stops it again. Prints a table and writes JSON with --json.
 import argparse
 import json
 import platform
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,10 +22,10 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.speed.running import backdrop_up, upload
 from service.settings import load_settings
 
 SPEC = {"scene_type": "podium", "mood": "calm", "dominant_colors": ["#e8c7b8"], "output_preset": "shopify_product"}
-BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 
 
 def main() -> None:
@@ -39,22 +37,11 @@ def main() -> None:
     arguments.add_argument("--json", type=Path, help="write the figures there")
     options = arguments.parse_args()
     photo = options.photo.read_bytes() if options.photo else (files("service") / "sample" / "bottle.jpg").read_bytes()
-    with tempfile.TemporaryDirectory(prefix="backdrop-") as home:
-        up = [BACKDROP, "up", "--home", home, "--port", "0"]
-        # One caller submits far more than a shop does.
-        unlimited = load_settings(submit_rate=0, unfinished_limit=0, queue_limit=0).environment()
-        service = subprocess.Popen(up, stdout=subprocess.PIPE, text=True, env=unlimited)
-        try:
-            assert service.stdout is not None
-            address = service.stdout.readline().split()[1]
-            credits = str(3 * (options.swaps + options.submits + 1))
-            add = [BACKDROP, "clients", "add", "bench", "--credits", credits, "--json", "--home", home]
-            key = json.loads(subprocess.run(add, capture_output=True, check=True).stdout)["key"]
-            with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60) as api:
-                figures = measure(api, photo, swaps=options.swaps, submits=options.submits)
-        finally:
-            service.send_signal(signal.SIGINT)
-            service.wait(60)
+    with (
+        tempfile.TemporaryDirectory(prefix="backdrop-") as home,
+        backdrop_up(load_settings(home=Path(home))) as api,
+    ):
+        figures = measure(api, photo, swaps=options.swaps, submits=options.submits)
     show(figures)
     if options.json:
         about = {"python": platform.python_version(), "machine": platform.machine(), "command": sys.argv}
@@ -63,9 +50,7 @@ def main() -> None:
 
 def measure(api: httpx.Client, photo: bytes, *, swaps: int, submits: int) -> dict[str, Any]:
     """Return seconds: per swap its end-to-end time and the sum of its stages, and the times of single submits."""
-    upload = api.post("/v1/uploads", json={"content_type": "image/jpeg"}).json()
-    httpx.put(upload["url"], headers=upload["headers"], content=photo).raise_for_status()
-    body = {"source_image_s3_key": upload["key"], **SPEC}
+    body = {"source_image_s3_key": upload(api, photo), **SPEC}
     followed = [swap(api, body) for _ in range(swaps + 1)][1:]  # the first warms the networks up
     # The queue grows while these are taken, and the worker is busy with the first ones: as on a busy day.
     submitted = [submit(api, body)[1] for _ in range(submits)]
