@@ -70,9 +70,9 @@ class DeviceLane:
     """The lane of one process. Safe in threads.
 
     `batch_size`: pictures in one call of the generator, at most; `batch_wait`: seconds that a picture waits for others
-    that fit. `cutting`: whether the networks that cut out are the lane's as well; else they are called in the callers'
-    own threads. `memory`: where it is known, no batch takes more of it than there is. `on_lost` is called once when the
-    device is lost to this process; every call fails with DeviceLost then.
+    that fit. `segmenting`, `refining`: whether the segmenters and the refiner are the lane's as well; else they are
+    called in the callers' own threads. `memory`: where it is known, no batch takes more of it than there is. `on_lost`
+    is called once when the device is lost to this process; every call fails with DeviceLost then.
     """
 
     def __init__(
@@ -80,13 +80,15 @@ class DeviceLane:
         *,
         batch_size: int = 1,
         batch_wait: float = 0.005,
-        cutting: bool = True,
+        segmenting: bool = True,
+        refining: bool = True,
         memory: Memory | None = None,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._batch_size = batch_size
         self._batch_wait = batch_wait
-        self._cutting = cutting
+        self._segmenting = segmenting
+        self._refining = refining
         self._memory = memory
         self._on_lost = on_lost
         self._lost = False
@@ -116,17 +118,14 @@ class DeviceLane:
         `check` is called now and then in the caller's thread while it waits. What it raises comes out, and the request
         is withdrawn.
         """
-        generator = _GeneratorOnLane(networks.generator, self, check)
-        if not self._cutting:
-            return replace(networks, generator=generator)
-        refiner, second = networks.refiner, networks.second_segmenter
-        return replace(
-            networks,
-            segmenter=_OnLane(networks.segmenter, self, check),
-            generator=generator,
-            refiner=refiner and _OnLane(refiner, self, check),
-            second_segmenter=second and _OnLane(second, self, check),
-        )
+        on_lane: dict[str, Any] = {"generator": _GeneratorOnLane(networks.generator, self, check)}
+        if self._segmenting:
+            second = networks.second_segmenter
+            on_lane["segmenter"] = _OnLane(networks.segmenter, self, check)
+            on_lane["second_segmenter"] = second and _OnLane(second, self, check)
+        if self._refining:
+            on_lane["refiner"] = networks.refiner and _OnLane(networks.refiner, self, check)
+        return replace(networks, **on_lane)
 
     def call(self, call: Callable[[], Any], check: Callable[[], None]) -> Any:
         """Call something in the lane and return its answer; raises what it raises, what `check` raises, DeviceLost."""
@@ -137,10 +136,15 @@ class DeviceLane:
         asked: dict[str, Any] = {name: value for name, value in vars(request).items() if name != "on_step"}
         if not getattr(generator, "shifts_colour", False):
             del asked["shift_colour"]
-        waiting = _Request(lambda: generator(**asked, on_step=waiting.step))
+        waiting = _Request(lambda: generator(**asked, on_step=on_painted))
+
+        def on_painted(done: float) -> None:
+            waiting.step(done)
+            self._do_brief()
+
         if hasattr(generator, "batch_key"):
             waiting.key, waiting.generator = generator.batch_key(request), generator
-            waiting.painting = replace(request, on_step=waiting.step)
+            waiting.painting = replace(request, on_step=on_painted)
         return self._answer(waiting, check, request.on_step)
 
     def _answer(self, request: _Request, check: Callable[[], None], on_step: Callable[[float], None]) -> Any:
@@ -177,11 +181,26 @@ class DeviceLane:
                 self.busy += time.perf_counter() - started
             del batch  # its pictures need not lie here until the next one comes
 
+    def _do_brief(self) -> None:
+        """Do what is brief and waits, between two steps of a painting. Raises DeviceLost."""
+        while True:
+            with self._changed:
+                brief = next((one for one in self._waiting if one.brief), None)
+                if brief is not None:
+                    self._waiting.remove(brief)
+            if brief is None:
+                break
+            if brief.future.set_running_or_notify_cancel():
+                self._do([brief])
+        if self._lost:
+            raise DeviceLost(_LOST)
+
     def _next(self) -> list[_Request] | None:
         """Take what is to be done next, in the order in which it was asked, and what can be done with it.
 
-        What is brief goes first: a job that waits with its cut-out behind paintings comes to its own painting too late
-        to keep the device busy. Nobody starves, since a job asks for few of them, and then for a painting.
+        What is brief goes first, here and between the steps of a painting: a job that waits with its cut-out behind
+        paintings comes to its own painting too late to keep the device busy. Nobody starves, since a job asks for few
+        of them, and then for a painting.
         """
         with self._changed:
             while not self._waiting and not self._closed:
@@ -223,7 +242,7 @@ class DeviceLane:
             answers = [_outcome(batch[0].call)]
         else:
             answers = self._paint(batch)
-        if any(isinstance(answer, BaseException) and is_sticky(answer) for answer in answers):
+        if not self._lost and any(isinstance(answer, BaseException) and is_sticky(answer) for answer in answers):
             answers = self._lose(answers)
         for request, answer in zip(batch, answers, strict=True):
             if isinstance(answer, BaseException):

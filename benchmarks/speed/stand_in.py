@@ -1,7 +1,8 @@
 """A worker whose device is a stand-in: it holds the device lane as a CUDA call does, without the interpreter's lock.
 
-`python -m benchmarks.storm.watch benchmarks.speed.stand_in SECONDS FOLDER` runs it as `backdrop worker` runs the real
-one. Each hold adds a line to a file in FOLDER: when it began and ended, by the monotonic clock that all processes of a
+`python -m benchmarks.storm.watch benchmarks.speed.stand_in SECONDS CUTTING FOLDER` runs it as `backdrop worker` runs
+the real one: SECONDS for a painting, in steps, and CUTTING for a look of the segmenter, which has no device where it is
+0. Each hold adds a line to a file in FOLDER: when it began and ended, by the monotonic clock that all processes of a
 machine share.
 """
 
@@ -21,7 +22,17 @@ from service.supervisor.processes import die_with_parent
 from service.worker.kernels import use_kept_kernels, warm_up
 from service.worker.main import serve
 
-_VERSIONS = {"segmenter": "stand-in", "segmenter_device": "cpu", "generator": "stand-in"}
+_VERSIONS = {"segmenter": "stand-in", "generator": "stand-in", "generator_device": "stand-in"}
+#: Of a painting, as distilled models have them.
+_STEPS = 4
+
+
+def _hold(seconds: float, log: Path) -> None:
+    """Hold the device, and note it."""
+    began = time.monotonic()
+    time.sleep(seconds)
+    with log.open("a") as file:
+        file.write(f"{began} {time.monotonic()}\n")
 
 
 class StandIn:
@@ -41,12 +52,10 @@ class StandIn:
         seed: int,
         on_step: Callable[[float], None],
     ) -> NDArray[np.float32]:
-        """Hold, note, answer."""
-        began = time.monotonic()
-        time.sleep(self._seconds)
-        with self._log.open("a") as file:
-            file.write(f"{began} {time.monotonic()}\n")
-        on_step(1.0)
+        """Hold, step by step, and answer."""
+        for step in range(1, _STEPS + 1):
+            _hold(self._seconds / _STEPS, self._log)
+            on_step(step / _STEPS)
         return conditions.light
 
 
@@ -57,18 +66,33 @@ def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(np.clip((distance - 24) / 48, 0, 1), np.float32)
 
 
+class CuttingStandIn:
+    """A segmenter as `by_colour` is, on the device: it holds it for so many seconds."""
+
+    def __init__(self, seconds: float, log: Path) -> None:
+        self._seconds, self._log = seconds, log
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Hold, and answer."""
+        _hold(self._seconds, self._log)
+        return by_colour(image)
+
+
 def main() -> int:
     """Run one worker."""
     configure_logs()
     die_with_parent()
-    seconds, folder = sys.argv[1:]
+    seconds, cutting, folder = sys.argv[1:]
 
     def load(settings: Settings) -> Networks:
         use_kept_kernels(settings)
         # The first swap imports what the others find; it holds for no time.
         warm_up(Networks(by_colour, StandIn(0, Path(os.devnull))))
-        stand_in = StandIn(float(seconds), Path(folder) / f"{os.getpid()}.log")
-        return Networks(by_colour, stand_in, _VERSIONS | {"generator_device": "stand-in"})
+        log = Path(folder) / f"{os.getpid()}.log"
+        stand_in = StandIn(float(seconds), log)
+        if not float(cutting):
+            return Networks(by_colour, stand_in, _VERSIONS | {"segmenter_device": "cpu"})
+        return Networks(CuttingStandIn(float(cutting), log), stand_in, _VERSIONS | {"segmenter_device": "stand-in"})
 
     return serve(load_settings(), load)
 

@@ -5,9 +5,9 @@
 
 Starts API, worker processes and a sweep on the embedded default (SQLite, a directory, Valkey), on this machine, and
 orders by HTTP so that twice as many jobs are unfinished as the workers carry. After a warm-up it counts for --seconds.
-Without --networks the device is a stand-in that holds the device lane for --device-seconds a swap, without the
-interpreter's lock, as a CUDA call does; all else is real. With it the networks are the installation's own. Each photo
-is cut out: no two are alike.
+Without --networks the device is a stand-in that holds the device lane for --device-seconds a swap, in four steps,
+without the interpreter's lock, as a CUDA call does; all else is real. With it the networks are the installation's own.
+Each photo is cut out: no two are alike.
 """
 
 import sys
@@ -56,6 +56,8 @@ class Load:
     in_flight: int | None
     #: None: the installation's own networks.
     device_seconds: float | None
+    #: Of each look of the segmenter; 0: it has no device.
+    cutting_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class LoadedInstallation:
         self._reader = reader(self._engine)
         address = fleet.api()
         fleet.sweep()
-        stand_in = ("benchmarks.storm.watch", "benchmarks.speed.stand_in", str(load.device_seconds), str(holds))
+        holding = (str(load.device_seconds), str(load.cutting_seconds), str(holds))
+        stand_in = ("benchmarks.storm.watch", "benchmarks.speed.stand_in", *holding)
         real = ("service.cli.main", "worker")
         for _ in range(load.workers):
             fleet.worker(*(real if load.device_seconds is None else stand_in))
@@ -215,6 +218,7 @@ def limit_of(figures: Figures) -> str:
 
 @click.command(help=__doc__)
 @click.option("--device-seconds", default=1.0, show_default=True, help="The stand-in device's time for a swap.")
+@click.option("--cutting-seconds", default=0.0, show_default=True, help="Its time for a cut-out; 0: on the cores.")
 @click.option("--networks", is_flag=True, help="The installation's own networks in place of the stand-in.")
 @click.option("--in-flight", "in_flights", multiple=True, type=click.IntRange(1, 32), help="Of each worker; often.")
 @click.option("--workers", multiple=True, default=(1,), show_default=True, type=click.IntRange(1), help="Often.")
@@ -222,6 +226,7 @@ def limit_of(figures: Figures) -> str:
 @click.option("--preset", help="Default: shopify_product, 2048x2048; with --networks instagram_portrait, 1080x1350.")
 def main(
     device_seconds: float,
+    cutting_seconds: float,
     networks: bool,
     in_flights: tuple[int, ...],
     workers: tuple[int, ...],
@@ -237,7 +242,7 @@ def main(
     table = Table(*columns, "CPU s/swap: worker", "all", "cores", "limit", "failed")
     for many in workers:
         for in_flight in in_flights or (None,):
-            load = Load(many, seconds, preset, in_flight, None if networks else device_seconds)
+            load = Load(many, seconds, preset, in_flight, None if networks else device_seconds, cutting_seconds)
             figures, carried = run(load)
             first = first or figures.swaps_a_minute
             table.add_row(

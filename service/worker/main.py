@@ -104,7 +104,8 @@ def open_lane(settings: Settings, networks: Networks, *, on_lost: Callable[[], N
     return DeviceLane(
         batch_size=settings.batch_size or (4 if cuda else 1),
         batch_wait=settings.batch_wait,
-        cutting=not _device(networks, "segmenter") == _device(networks, "generator") == "cpu",
+        segmenting=_device(networks, "segmenter") != "cpu",
+        refining=_device(networks, "generator") != "cpu",  # torch's, as the generator
         memory=CudaMemory() if cuda else None,
         on_lost=on_lost,
     )

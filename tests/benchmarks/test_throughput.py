@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.speed.real_size import BUILT, family_call, shipped_call
-from benchmarks.speed.stand_in import StandIn, by_colour
+from benchmarks.speed.stand_in import CuttingStandIn, StandIn, by_colour
 from benchmarks.speed.throughput import photo
 from pipeline.core.spec import Limits
 from pipeline.cutout.segment import segment
@@ -52,10 +52,20 @@ def test_the_stand_in_notes_when_it_held_its_lane(tmp_path: Path) -> None:
 
     light = stand_in(prompt="", negative_prompt="", conditions=scene, seed=1, on_step=told.append)
 
-    began, ended = map(float, log.read_text().split())
-    assert 0.05 <= ended - began < 5
+    holds = [tuple(map(float, line.split())) for line in log.read_text().splitlines()]
+    assert 0.05 <= sum(ended - began for began, ended in holds) < 5
     assert light is scene.light
-    assert told == [1.0]
+    assert told == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_stand_in_that_cuts_out_holds_the_lane_too(tmp_path: Path) -> None:
+    log, image = tmp_path / "held.log", np.full((9, 9, 3), 200, np.uint8)
+    image[3:6, 3:6] = 0
+
+    alpha = CuttingStandIn(0.02, log)(image)
+
+    np.testing.assert_array_equal(alpha, by_colour(image))
+    assert len(log.read_text().splitlines()) == 1
 
 
 #: diffusers' Euler scheduler and NumPy 2.

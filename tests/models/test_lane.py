@@ -151,11 +151,26 @@ def test_networks_on_the_lane_are_called_there_and_are_in_all_else_what_they_wer
     assert getattr(networks.segmenter, "side", None) == 77
     assert getattr(networks.generator, "paints", None) == "picture"
     assert (networks.refiner, networks.second_segmenter, networks.versions) == (None, None, {"segmenter": "s"})
-    on_cpu = DeviceLane(cutting=False)
-    assert isinstance(on_cpu.networks(Networks(by_colour, painter), go_on).generator, type(networks.generator))
-    assert on_cpu.networks(Networks(by_colour, painter), go_on).segmenter is by_colour
-    for one in (lane, on_cpu):
-        one.close()
+    lane.close()
+
+
+def test_networks_that_are_not_the_lanes_are_called_where_they_are_asked_for() -> None:
+    class Refiner:
+        side = 8
+
+        def __call__(self, photo: Any, mask: Any) -> Any:
+            return mask
+
+    all_of_them = Networks(by_colour, Painter(), refiner=Refiner(), second_segmenter=by_colour)
+    for segmenting, refining in ((False, False), (False, True), (True, False)):
+        lane = DeviceLane(segmenting=segmenting, refining=refining)
+        networks = lane.networks(all_of_them, go_on)
+        lane.close()
+
+        assert networks.generator is not all_of_them.generator
+        assert (networks.segmenter is by_colour) is not segmenting
+        assert (networks.second_segmenter is by_colour) is not segmenting
+        assert (networks.refiner is all_of_them.refiner) is not refining
 
 
 def test_a_generator_that_knows_no_batches_is_called_as_it_always_was() -> None:
@@ -190,6 +205,74 @@ def test_a_cut_out_goes_before_the_paintings_that_wait(pool: ThreadPoolExecutor)
 
         assert painted_before.result(30) == []
         assert [one.result(30).mean() for one in paintings] == [picture(seed).mean() for seed in range(2)]
+
+
+def test_a_cut_out_waits_for_a_step_of_a_painting_and_not_for_its_end(pool: ThreadPoolExecutor) -> None:
+    with queue(pool) as line:
+        stepping, asked = threading.Event(), threading.Event()
+
+        def before_step() -> None:
+            stepping.set()
+            assert asked.wait(30)
+
+        line.painter.before_step = before_step
+        told = list[float]()
+        painting = line.ask(1, on_step=told.append)
+        line.release.set()
+        assert stepping.wait(30)
+        cut_out = pool.submit(line.lane.call, lambda: (painting.done(), threading.get_ident()), go_on)
+        until(lambda: len(line.lane._waiting) == 1)
+        asked.set()
+
+        assert cut_out.result(30) == (False, next(iter(line.painter.threads)))
+        np.testing.assert_array_equal(painting.result(30), picture(1))
+
+
+def test_a_cut_out_that_fails_within_a_painting_is_its_own_fault(pool: ThreadPoolExecutor) -> None:
+    with queue(pool) as line:
+        failing = list["Future[Any]"]()
+
+        def fail() -> None:
+            raise ValueError("no product")
+
+        def before_step() -> None:
+            if not failing:
+                failing.append(pool.submit(line.lane.call, fail, go_on))
+                until(lambda: len(line.lane._waiting) == 1)
+
+        line.painter.before_step = before_step
+        painting = line.ask(1)
+        line.release.set()
+
+        np.testing.assert_array_equal(painting.result(30), picture(1))
+        with pytest.raises(ValueError, match="no product"):
+            failing[0].result(30)
+
+
+def test_a_device_that_is_lost_by_a_cut_out_within_a_painting_is_lost_for_both_and_told_once(
+    pool: ThreadPoolExecutor,
+) -> None:
+    told = list[bool]()
+    with queue(pool, on_lost=lambda: told.append(True)) as line:
+        lost = list["Future[Any]"]()
+
+        def lose() -> None:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+        def before_step() -> None:
+            if not lost:
+                lost.append(pool.submit(line.lane.call, lose, go_on))
+                until(lambda: len(line.lane._waiting) == 1)
+
+        line.painter.before_step = before_step
+        painting = line.ask(1)
+        line.release.set()
+
+        with pytest.raises(DeviceLost):
+            painting.result(30)
+        with pytest.raises(DeviceLost):
+            lost[0].result(30)
+        assert told == [True]
 
 
 def test_a_picture_of_another_shape_or_of_a_family_that_cannot_batch_is_painted_alone(pool: ThreadPoolExecutor) -> None:

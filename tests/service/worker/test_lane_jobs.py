@@ -117,7 +117,7 @@ def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_
 ) -> None:
     generator, pipe = generator_of(tiny)
     # It waits for the fourth, however long that one takes.
-    together = DeviceLane(batch_size=4, batch_wait=120, cutting=False)
+    together = DeviceLane(batch_size=4, batch_wait=120, segmenting=False)
     worker = Worker(engine, tmp_path, Networks(by_colour, generator))
     worker.runner = replace(worker.runner, lane=together, catalogue=lossless(worker.runner.catalogue))
     orders = [worker.order(PHOTO, dominant_colors=[], **asked) for asked in ASKED]
@@ -138,7 +138,7 @@ def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_
     assert [worker.end(one) for one in (ends, also_ends)] == [("SUCCESS", None)] * 2
     assert len(left_over(tmp_path)) == 2
 
-    alone = DeviceLane(cutting=False)
+    alone = DeviceLane(segmenting=False, refining=False)
     worker.runner = replace(worker.runner, lane=alone)
     worker.again_at_once(fails)
     worker.runner.run("any")
@@ -187,7 +187,7 @@ def test_a_device_that_is_lost_hands_every_job_in_flight_back_uncounted(engine: 
         worker.stopping.set()
         lost.set()
 
-    lane = DeviceLane(cutting=False, on_lost=on_lost)
+    lane = DeviceLane(segmenting=False, on_lost=on_lost)
     worker.runner = replace(worker.runner, lane=lane)
     orders = [worker.order(photo) for photo in (PHOTO, PHOTO, PHOTO, DARK)]
     with running(worker, 4):
