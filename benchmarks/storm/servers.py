@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -208,15 +209,21 @@ def valkey_server(folder: Path) -> Server:
 
 def s3_client(endpoint: str) -> Any:
     """Return a client of the S3 server."""
-    import boto3
-
-    return boto3.client(
+    return _session().create_client(
         "s3",
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id=S3_KEY,
         aws_secret_access_key=S3_SECRET,
     )
+
+
+@cache
+def _session() -> Any:
+    """Return one session for all clients: each of its own would read S3's description anew."""
+    from botocore.session import get_session
+
+    return get_session()
 
 
 def make_buckets(endpoint: str, *names: str) -> None:

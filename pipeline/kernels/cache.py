@@ -93,11 +93,14 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba's types are no
 
     def __init__(self, function: Any):
         self._py_func = function
-        source = Path(inspect.getfile(function))
-        self._name = f"{source.stem}.{function.__qualname__}".replace("<locals>.", "")
-        #: How the names of its files begin.
-        self.prefix = f"{self._name}-{_digest(source)}-"
+        self._source = Path(inspect.getfile(function))
+        self._name = f"{self._source.stem}.{function.__qualname__}".replace("<locals>.", "")
         self.enable()
+
+    @property
+    def prefix(self) -> str:
+        """How the names of its files begin."""
+        return f"{self._name}-{_digest(self._source)}-"
 
     @property
     def cache_path(self) -> str:
@@ -188,12 +191,19 @@ def _digest(source: Path) -> str:
     while waiting:
         path = waiting.pop()
         if path not in found and path.is_file():
-            found[path] = path.read_bytes()
-            names = itertools.chain.from_iterable(map(_imported, ast.walk(ast.parse(found[path]))))
-            inside = (name.removeprefix(f"{_PACKAGE}.").split(".") for name in names if name.startswith(_PACKAGE))
-            waiting += [_ROOM.joinpath(*steps).with_suffix(".py") for steps in inside]
+            found[path], imported = _read_source(path)
+            waiting += imported
     texts = (found[path] for path in sorted(found, key=lambda path: path.name))
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+@cache  # parsing takes milliseconds, and most modules of the room import the same few
+def _read_source(path: Path) -> tuple[bytes, list[Path]]:
+    """Return a module's source and the modules of the room that it may import."""
+    text = path.read_bytes()
+    names = itertools.chain.from_iterable(map(_imported, ast.walk(ast.parse(text))))
+    inside = (name.removeprefix(f"{_PACKAGE}.").split(".") for name in names if name.startswith(_PACKAGE))
+    return text, [_ROOM.joinpath(*steps).with_suffix(".py") for steps in inside]
 
 
 def _imported(node: ast.AST) -> list[str]:

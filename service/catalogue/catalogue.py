@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
@@ -95,6 +96,7 @@ class Catalogue:
         }
 
 
+@cache  # it is a part of the program, and to check it takes longer than to store an order
 def load_catalogue() -> Catalogue:
     """Read and validate the catalogue. Raises ValueError naming the file, the entry and the key at fault."""
     folder = files("service.catalogue")

@@ -3,17 +3,17 @@
 import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
 
 
 class S3Bucket:
-    """A bucket of S3 or of a server that speaks its protocol, through boto3."""
+    """A bucket of S3 or of a server that speaks its protocol, through botocore."""
 
     def __init__(self, bucket: str, *, endpoint_url: str | None, public_endpoint_url: str | None, url_ttl: int) -> None:
-        import boto3  # half a second, and the directory store needs none of it
-        from botocore.config import Config
+        from botocore.config import Config  # a quarter of a second, and the directory store needs none of it
         from botocore.exceptions import BotoCoreError, ClientError
 
         self._errors = (BotoCoreError, ClientError)
@@ -29,12 +29,12 @@ class S3Bucket:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        session = boto3.session.Session()
-        region = session.region_name or "us-east-1"
-        self._s3 = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+        session = _open_session()
+        region = session.get_config_variable("region") or "us-east-1"
+        self._s3 = session.create_client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         # A presigned URL holds its host in the signature, so callers' URLs need a client of their own.
         self._public = (
-            session.client("s3", endpoint_url=public_endpoint_url, region_name=region, config=config)
+            session.create_client("s3", endpoint_url=public_endpoint_url, region_name=region, config=config)
             if public_endpoint_url
             else self._s3
         )
@@ -111,3 +111,20 @@ class S3Bucket:
             if response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404 and not without_bucket:
                 raise ObjectNotFound(key) from error
             raise StoreUnavailable(f"{key}: {error}") from error
+
+
+def _open_session() -> Any:
+    """Return a session of botocore, with credentials and a region of its own."""
+    from botocore.session import get_session
+
+    session = get_session()
+    session.register_component("data_loader", _descriptions())
+    return session
+
+
+@cache
+def _descriptions() -> Any:
+    """Return the loader of S3's description, which keeps it: each session's own would parse a megabyte of JSON anew."""
+    from botocore.loaders import create_loader
+
+    return create_loader()

@@ -1,5 +1,6 @@
 """`backdrop up`: the whole service on one machine, started together and stopped together."""
 
+import contextlib
 import fcntl
 import logging
 import secrets
@@ -122,16 +123,15 @@ def _wait_until_ready(
     registry = WorkerRegistry(settings.queue_url)
     end = time.monotonic() + timeout
     known = {worker["name"] for worker in registry.workers()}  # left over from a run that was killed
-    while not stopping.wait(0.1):
-        for child in children:
-            if child.exit_status is not None:
-                raise CannotStart(f"{child.name} stopped with status {child.exit_status}:\n{child.log_tail()}")
-        try:
-            ready = httpx.get(f"{address}/health/ready", timeout=5).status_code == 200
-            working = any(worker["name"] not in known for worker in registry.workers())
-        except (httpx.HTTPError, QueueUnavailable):
-            continue
-        if ready and working:
-            return
-        if time.monotonic() > end:
-            raise CannotStart(f"Not ready after {timeout:.0f} s; see {settings.home / 'logs'}.")
+    # One client for all looks: to make one takes longer than four of them.
+    with httpx.Client(timeout=5) as client:
+        while not stopping.wait(0.1):
+            for child in children:
+                if child.exit_status is not None:
+                    raise CannotStart(f"{child.name} stopped with status {child.exit_status}:\n{child.log_tail()}")
+            with contextlib.suppress(httpx.HTTPError, QueueUnavailable):
+                ready = client.get(f"{address}/health/ready").status_code == 200
+                if ready and any(worker["name"] not in known for worker in registry.workers()):
+                    return
+            if time.monotonic() > end:
+                raise CannotStart(f"Not ready after {timeout:.0f} s; see {settings.home / 'logs'}.")
