@@ -1,7 +1,7 @@
 """The settings, all of them, and the only reader of the environment.
 
 Each is an environment variable `BACKDROP_<NAME>`; `DATABASE_URL`, `REDIS_URL` and `VALKEY_URL` are read as well.
-S3 credentials and region come from botocore's own chain (`AWS_ACCESS_KEY_ID` and so on).
+S3 credentials and region come from boto3's own chain (`AWS_ACCESS_KEY_ID` and so on).
 """
 
 import os

@@ -71,13 +71,13 @@ def _migrate(settings: Settings) -> None:
 
 @contextmanager
 def _credentials() -> Iterator[None]:
-    """Let botocore, here and in child processes, find the S3 server's keys where it looks for them."""
+    """Let boto3, here and in child processes, find the S3 server's keys where it looks for them."""
     ours = {
         "AWS_ACCESS_KEY_ID": servers.S3_KEY,
         "AWS_SECRET_ACCESS_KEY": servers.S3_SECRET,
         "AWS_REGION": "us-east-1",
     }
-    environment = os.environ  # noqa: TID251  # botocore reads no settings of ours
+    environment = os.environ  # noqa: TID251  # boto3 reads no settings of ours
     before = {name: environment.get(name) for name in ours}
     environment.update(ours)
     try:

@@ -209,7 +209,7 @@ def valkey_server(folder: Path) -> Server:
 
 def s3_client(endpoint: str) -> Any:
     """Return a client of the S3 server."""
-    return _session().create_client(
+    return _session().client(
         "s3",
         endpoint_url=endpoint,
         region_name="us-east-1",
@@ -221,9 +221,9 @@ def s3_client(endpoint: str) -> Any:
 @cache
 def _session() -> Any:
     """Return one session for all clients: each of its own would read S3's description anew."""
-    from botocore.session import get_session
+    import boto3
 
-    return get_session()
+    return boto3.session.Session()
 
 
 def make_buckets(endpoint: str, *names: str) -> None:

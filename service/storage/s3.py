@@ -10,10 +10,10 @@ from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, S
 
 
 class S3Bucket:
-    """A bucket of S3 or of a server that speaks its protocol, through botocore."""
+    """A bucket of S3 or of a server that speaks its protocol, through boto3."""
 
     def __init__(self, bucket: str, *, endpoint_url: str | None, public_endpoint_url: str | None, url_ttl: int) -> None:
-        from botocore.config import Config  # a quarter of a second, and the directory store needs none of it
+        from botocore.config import Config  # a third of a second, and the directory store needs none of it
         from botocore.exceptions import BotoCoreError, ClientError
 
         self._errors = (BotoCoreError, ClientError)
@@ -30,11 +30,11 @@ class S3Bucket:
             response_checksum_validation="when_required",
         )
         session = _open_session()
-        region = session.get_config_variable("region") or "us-east-1"
-        self._s3 = session.create_client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+        region = session.region_name or "us-east-1"
+        self._s3 = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         # A presigned URL holds its host in the signature, so callers' URLs need a client of their own.
         self._public = (
-            session.create_client("s3", endpoint_url=public_endpoint_url, region_name=region, config=config)
+            session.client("s3", endpoint_url=public_endpoint_url, region_name=region, config=config)
             if public_endpoint_url
             else self._s3
         )
@@ -114,12 +114,13 @@ class S3Bucket:
 
 
 def _open_session() -> Any:
-    """Return a session of botocore, with credentials and a region of its own."""
+    """Return a session of boto3, with credentials and a region of its own."""
+    import boto3
     from botocore.session import get_session
 
     session = get_session()
     session.register_component("data_loader", _descriptions())
-    return session
+    return boto3.session.Session(botocore_session=session)
 
 
 @cache
