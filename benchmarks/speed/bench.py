@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.speed.bare import BareNetworks
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Spec
+from pipeline.cutout.cache import Cache
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
@@ -31,16 +32,16 @@ class Bench:
         spec = build_spec(self.catalogue, scene=scene, mood=mood, colours=COLOURS, preset="shopify_product", seed=seed)
         return replace(spec, preset=replace(spec.preset, size=size))
 
-    def swap(self, spec: Spec, photo: bytes | None = None) -> SwapResult:
+    def swap(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> SwapResult:
         """Swap once."""
         data = SAMPLE.read_bytes() if photo is None else photo
-        return swap(data, spec, self.networks, limits=self.settings.limits, clock=time.perf_counter)
+        return swap(data, spec, self.networks, limits=self.settings.limits, clock=time.perf_counter, cache=cache)
 
-    def run(self, spec: Spec) -> dict[str, Any]:
+    def run(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> dict[str, Any]:
         """Swap once, measured: seconds of all, of the bare networks, of each stage, and CPU-seconds."""
         with BareNetworks().watched() as bare:
             started, cpu_started = time.perf_counter(), time.process_time()
-            render = self.swap(spec)
+            render = self.swap(spec, photo, cache)
             wall, cpu = time.perf_counter() - started, time.process_time() - cpu_started
         return {
             "wall_s": wall,

@@ -1,0 +1,64 @@
+"""What a worker's later swaps save: its first swap beside its fifth, and a product in a second scene beside its first.
+
+    python benchmarks/speed/kept.py [--size 2048x2048] [--segmenter u2netp]
+
+Loads the installation's networks as a worker does before it takes jobs, then swaps the sample product: five times to
+one scene, each with a seed of its own; then to every scene, without a cache and with the cut-out that another scene's
+swap left in one.
+"""
+
+import statistics
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.speed.bench import SAMPLE, Bench
+from benchmarks.speed.swaps import chosen_scenes, parsed_size
+from pipeline.cutout.cache import Kind
+from service.catalogue.catalogue import load_catalogue
+from service.settings import load_settings
+from service.worker.networks import open_for_jobs
+
+
+class MemoryCache:
+    """A cache in this process."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[Kind, str], bytes] = {}
+
+    def get(self, kind: Kind, name: str) -> bytes | None:
+        """Return what was put there; None for a miss."""
+        return self._entries.get((kind, name))
+
+    def put(self, kind: Kind, name: str, data: bytes) -> None:
+        """Keep it."""
+        self._entries[kind, name] = data
+
+
+@click.command(help=__doc__)
+@click.option("--scene", "given", multiple=True, help="May be given often; default: all of the catalogue.")
+@click.option("--size", "sizes", multiple=True, default=("2048x2048",), callback=parsed_size)
+@click.option("--segmenter", help="Another one than the settings': u2netp, say.")
+def main(given: tuple[str, ...], sizes: list[tuple[int, int]], segmenter: str | None) -> None:
+    """Measure and print."""
+    settings, (size, *_), photo = load_settings(segmenter=segmenter), sizes, SAMPLE.read_bytes()
+    scenes = chosen_scenes(load_catalogue(), given)
+    bench = Bench(settings, open_for_jobs(settings))
+    first = [bench.run(bench.spec(scenes[0], size, seed))["wall_s"] for seed in range(1, 6)]
+    cache = MemoryCache()
+    bench.swap(bench.spec(scenes[0], size, seed=0), photo, cache)
+    table, pairs = Table("scene", "alone s", "as a second scene s", "times"), list[tuple[float, float]]()
+    for scene in scenes:
+        spec = bench.spec(scene, size, seed=1)
+        alone, second = (bench.run(spec, photo, kept)["wall_s"] for kept in (None, cache))
+        pairs.append((alone, second))
+        table.add_row(scene, f"{alone:.2f}", f"{second:.2f}", f"{second / alone:.2f}")
+    console = Console()
+    console.print(table)
+    console.print(f"swaps 1 to 5 to {scenes[0]}: {', '.join(f'{one:.2f}' for one in first)} s")
+    console.print(f"a second scene takes {statistics.median(two / one for one, two in pairs):.2f} of a first (median)")
+
+
+if __name__ == "__main__":
+    main()
