@@ -21,8 +21,6 @@ from service.storage.objects import Bucket
 from service.worker.kernels import use_kept_kernels
 from tests.support.caller import Caller
 from tests.support.databases import database_name, drop_database, migrated_database, migrated_engine
-from tests.support.served import Served, serve
-from tests.support.up import Up
 
 #: What takes longest, dearest first, files and folders: dealt last, one would keep a process busy when the others are
 #: done.
@@ -202,22 +200,6 @@ def http(settings: Settings) -> Iterator[Any]:
     """That API."""
     with TestClient(create_app(settings)) as client:
         yield client
-
-
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """An installation of real processes, one for all files of tests that only call it."""
-    with serve(tmp_path_factory.mktemp("served")) as served:
-        yield served
-
-
-@pytest.fixture(scope="session")
-def running_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """`backdrop up` on its embedded default, one for all files of tests that only call it."""
-    up = Up(tmp_path_factory.mktemp("up"))
-    up.start()
-    yield up
-    assert up.stop() == 0
 
 
 @pytest.fixture

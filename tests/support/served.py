@@ -32,13 +32,14 @@ def serve(home: Path, **settings: Any) -> Iterator[Served]:
     patient = {"lease": 20.0, "time_limit": 120.0, "max_attempts": 5, "sweep_every": 1.0, "webhook_allow_private": True}
     with running_installation("embedded", home, **patient | settings) as installation:
         url = installation.fleet.api()
-        until(lambda: _ready(url), timeout=300)
+        with httpx.Client(timeout=20) as http:
+            until(lambda: _ready(http, url), timeout=300)
         installation.all_ready()
         yield Served(installation, url)
 
 
-def _ready(url: str) -> bool:
+def _ready(http: httpx.Client, url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready", timeout=20).status_code == 200
+        return http.get(f"{url}/health/ready").status_code == 200
     except httpx.HTTPError:
         return False

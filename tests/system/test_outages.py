@@ -322,7 +322,7 @@ def test_an_api_that_is_killed_between_commit_and_send_loses_no_job(installation
 
         def is_live() -> bool:
             try:
-                return httpx.get(live).status_code == 200
+                return caller.api.get(live).status_code == 200
             except httpx.HTTPError:
                 return False
 

@@ -264,7 +264,7 @@ def test_a_job_that_kills_its_worker_again_and_again_takes_no_other_job_along(ro
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A time limit that a slow photo keeps on a busy machine too, and a grace time that is soon over."""
     home = tmp_path_factory.mktemp("impatient")
-    with running_installation("embedded", home, clocks=(0, 0), time_limit=8.0, stop_grace=4.0) as installation:
+    with running_installation("embedded", home, clocks=(0, 0), time_limit=8.0, stop_grace=6.0) as installation:
         yield installation
 
 
