@@ -61,7 +61,7 @@ def rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
 
 
 @cache
-def broken(bounds: Bounds) -> sa.CompoundSelect[tuple[str]]:
+def broken(bounds: Bounds) -> sa.CompoundSelect[Any]:
     """Return the one query that finds the names of the rules that are broken anywhere."""
     return sa.union_all(
         *(sa.select(sa.literal(name).label("rule")).where(query.exists()) for name, query in rules(bounds))
