@@ -54,6 +54,15 @@ SERVERS = {"valkey_url", "postgresql_server", "s3_server", *TOGETHER}
 SERVED = {"postgresql", "s3", "embedded", "production"}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the fast lane, which is known by leaving out what needs servers, a quarter of hypothesis's examples."""
+    if "servers" in config.getoption("markexpr"):
+        from hypothesis import settings  # here, as most files do without
+
+        settings.register_profile("fast", max_examples=25)
+        settings.load_profile("fast")
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark who needs processes of ours: all of `system/`, and what has a server among its fixtures or parameters."""
     if _file(item).startswith("system/"):
