@@ -60,6 +60,14 @@ def rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
     )
 
 
+@cache
+def broken(bounds: Bounds) -> sa.CompoundSelect[Any]:
+    """Return the one query that finds the names of the rules that are broken anywhere."""
+    return sa.union_all(
+        *(sa.select(sa.literal(name).label("rule")).where(query.exists()) for name, query in rules(bounds))
+    )
+
+
 def _balances() -> Iterator[tuple[str, sa.Select[Any]]]:
     summed = (
         sa.select(ledger.c.client_id, sa.func.sum(ledger.c.amount).label("amount"))
@@ -252,9 +260,9 @@ def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
 
 
 @cache
-def counts() -> tuple[tuple[str, sa.Select[Any]], ...]:
-    """Return what is counted, each with its query."""
-    return tuple(_counted())
+def counts() -> sa.Select[Any]:
+    """Return the one query that counts, a column for each count."""
+    return sa.select(*(query.scalar_subquery().label(name) for name, query in _counted()))
 
 
 def _counted() -> Iterator[tuple[str, sa.Select[Any]]]:

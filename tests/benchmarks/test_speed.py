@@ -11,6 +11,7 @@ from benchmarks.speed.bench import Bench
 from benchmarks.speed.swaps import in_threads, median
 from pipeline.core.networks import Networks
 from service.settings import Settings
+from tests.support import still_life
 
 SIZE = (128, 128)
 
@@ -66,7 +67,7 @@ def test_a_swap_is_split_into_networks_and_all_else(bench: Bench) -> None:
     assert median([run, run]) == run
 
 
-def test_two_threads_at_once_are_compared_with_one_alone(bench: Bench) -> None:
-    figures = in_threads(bench, ["studio_sweep", "white"], SIZE, 2)
+def test_two_threads_at_once_are_compared_with_one_alone() -> None:
+    figures = in_threads(Bench(Settings(), still_life.networks()), ["studio_sweep", "white"], SIZE, 2)
     assert figures["swaps"] == 4
     assert figures["times_as_fast"] == pytest.approx(figures["one_s"] / figures["together_s"])

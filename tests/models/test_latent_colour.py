@@ -116,6 +116,10 @@ def test_the_command_writes_the_map_that_the_generator_then_uses(tmp_path: Path)
         paint(load_generator(tmp_path / "sdxl-lightning", size=64, weights=tmp_path, latent_colour=True))
 
 
+#: By name: diffusers is imported for the tests that make them, not for those that are only collected.
+SCHEDULERS = ("DDIM, noise", "DDIM, velocity", "PNDM", "Euler, noise", "Euler, velocity", "flow")
+
+
 def schedulers() -> dict[str, Any]:
     from diffusers import DDIMScheduler, EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler, PNDMScheduler
 
@@ -130,7 +134,7 @@ def schedulers() -> dict[str, Any]:
 
 
 @EULER
-@pytest.mark.parametrize("name", schedulers())
+@pytest.mark.parametrize("name", SCHEDULERS)
 def test_two_latents_of_a_run_give_the_clean_one_that_the_network_believed_in(name: str) -> None:
     import torch
 
@@ -215,7 +219,7 @@ def test_each_familys_pipeline_takes_the_shift(tmp_path: Path, name: str) -> Non
 
 
 @EULER
-@pytest.mark.parametrize("name", schedulers())
+@pytest.mark.parametrize("name", SCHEDULERS)
 def test_what_is_painted_in_other_colours_ends_nearer_to_the_drawings_with_the_shift(
     vae: Any, colours: ColourMap, name: str
 ) -> None:

@@ -139,8 +139,8 @@ def test_a_session_that_runs_out_of_memory_or_breaks_is_told_apart() -> None:
 @pytest.mark.system
 def test_the_segmenters_that_ship_are_loaded_without_rembg_and_what_it_imports() -> None:
     code = (
-        "import sys; from service.settings import Settings; from service.worker.networks import open_networks;"
-        "open_networks(Settings(segmenter='u2netp'));"
+        "import sys; from models.segmenter import load_segmenter; from service.settings import Settings;"
+        "load_segmenter('u2netp', weights=Settings().weights);"
         "print([m for m in ('rembg', 'pymatting', 'skimage') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -42,8 +42,8 @@ STEP, LEASE, RESEND_AFTER, MAX_WAIT, MAX_ATTEMPTS = 1000.0, 1500.0, 500.0, 2500.
 #: Few jobs, so that each gets many moves.
 MAX_JOBS = 4
 WHICH = st.integers(0, MAX_JOBS - 1)
-#: Runs of 30 moves: enough to find each of ten mistakes that were put in by hand.
-EXAMPLES = {"sqlite": 100, "postgresql": 12}
+#: Runs of 30 moves: a hundred, as the gate has, find each of ten mistakes that were put in by hand.
+EXAMPLES = {"sqlite": settings().max_examples, "postgresql": 12}
 
 
 @dataclass

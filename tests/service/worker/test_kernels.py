@@ -13,7 +13,12 @@ from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 from service.worker.kernels import compile_kernels
 from service.worker.local import build_spec
+from tests.support import still_life as made_up
 from tests.support.still_life import cut_out_png, jpeg, still_life
+
+SCENES = {name: scene for name, scene in load_catalogue().scenes.items() if name != "white"}
+#: One of each kind: what the networks give is of the same type in all its scenes, so there stand-ins give it.
+PAINTED = {scene.kind: name for name, scene in SCENES.items()}.values()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,7 +27,7 @@ def compiled() -> None:
     compile_kernels(Settings(), print)
 
 
-@pytest.mark.parametrize("scene", [scene for scene in load_catalogue().scenes if scene != "white"])
+@pytest.mark.parametrize("scene", SCENES)
 def test_no_swap_compiles_anything(scene: str, networks: Networks) -> None:
     before = len(cache.compiled)
     spec = build_spec(
@@ -31,7 +36,8 @@ def test_no_swap_compiles_anything(scene: str, networks: Networks) -> None:
     spec = replace(spec, preset=replace(spec.preset, size=(216, 270)))
     # Cutting out takes most of the time, and is the same before every scene.
     photo = jpeg(still_life()[0]) if scene == "podium" else cut_out_png(*still_life())
-    swap(photo, spec, networks, limits=Limits(), clock=perf_counter)
+    asked = networks if scene in PAINTED or scene == "podium" else made_up.networks()
+    swap(photo, spec, asked, limits=Limits(), clock=perf_counter)
     assert cache.compiled[before:] == []
 
 
