@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,14 +17,9 @@ logger = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 
 
-def _prepare(niceness: int) -> None:
-    """Lower the priority, and ask Linux for a SIGTERM when the parent is gone, however it went.
-
-    Runs in the child, between fork and exec.
-    """
-    os.nice(niceness)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _signal_when_parent_dies() -> None:
+    """Ask Linux for a SIGTERM when the parent is gone, however it went. Runs in the child, between fork and exec."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def die_with_parent(every: float = 1.0) -> None:
@@ -46,8 +40,7 @@ def die_with_parent(every: float = 1.0) -> None:
 class ChildProcess:
     """One child process in a session of its own, so that Ctrl-C in a terminal reaches only its parent.
 
-    Start it from the main thread: Linux sends the death signal when the thread that started the child ends. `niceness`
-    is added to the parent's: a lower priority.
+    Start it from the main thread: Linux sends the death signal when the thread that started the child ends.
     """
 
     def __init__(
@@ -61,7 +54,6 @@ class ChildProcess:
         pass_fds: Sequence[int] = (),
         stop_signal: signal.Signals = signal.SIGTERM,
         user: int | None = None,
-        niceness: int = 0,
     ) -> None:
         self.name = name
         self._stop_signal = stop_signal
@@ -80,7 +72,7 @@ class ChildProcess:
                 stderr=subprocess.STDOUT if output is not None else None,
                 start_new_session=True,
                 pass_fds=tuple(pass_fds),
-                preexec_fn=partial(_prepare, niceness),
+                preexec_fn=_signal_when_parent_dies if sys.platform == "linux" else None,
                 **as_user,
             )
         if stdin is not None and self._process.stdin is not None:

@@ -21,9 +21,6 @@ from service.supervisor.valkey import NoQueueServer, start_valkey
 
 logger = logging.getLogger(__name__)
 
-#: The worker keeps every core busy for seconds; the API, on the same cores here, answers in milliseconds.
-WORKER_NICENESS = 5
-
 
 class CannotStart(RuntimeError):
     """Raised when a child process does not come up; the message says which and why."""
@@ -79,17 +76,8 @@ def _run(
             "sweep": ["sweep"],
         }.items():
             fds = [listener.fileno()] if name == "api" else []
-            niceness = WORKER_NICENESS if name == "worker" else 0
-            children.append(
-                ChildProcess(
-                    name,
-                    program + arguments,
-                    environment=environment,
-                    log=logs / f"{name}.log",
-                    pass_fds=fds,
-                    niceness=niceness,
-                )
-            )
+            log = logs / f"{name}.log"
+            children.append(ChildProcess(name, program + arguments, environment=environment, log=log, pass_fds=fds))
     _wait_until_ready(settings, address, children, stopping, start_timeout)
     if not stopping.is_set():
         on_ready(address)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.supervisor.processes import ChildProcess, supervise
+from service.supervisor.processes import supervise
 
 
 def program(tmp_path: Path, body: str) -> list[str]:
@@ -87,13 +87,3 @@ def test_being_told_to_stop_ends_the_program_and_the_watching(tmp_path: Path) ->
 
     assert (status, len((tmp_path / "starts").read_text())) == (0, 1)
     assert time.monotonic() - started < 10
-
-
-def test_a_child_that_is_made_nicer_runs_at_a_lower_priority_than_its_parent(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    said = "import os; print(os.getpriority(os.PRIO_PROCESS, 0))"
-
-    child = ChildProcess("test", [sys.executable, "-S", "-c", said], log=log, niceness=3)
-
-    assert child.wait(20) == 0
-    assert int(log.read_text()) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 3)
