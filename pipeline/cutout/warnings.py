@@ -56,17 +56,17 @@ def assess_cutout(
     step = max(1, max(alpha.shape) // SIDE)
     small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
     cover = averaged(alpha, step)
-    cut_sides = _cut_sides(alpha)
+    sides = cut_sides(alpha)
     filled = 0.0 if from_file_alpha else filled_hole_share(small, cover)
     sure = 1.0 if from_file_alpha else _confidence(cover, agreement, ambiguous_share, filled)
     found = {
-        "subject_touches_edge": bool(cut_sides),
+        "subject_touches_edge": bool(sides),
         "several_subjects": several_subjects(cover),
         "transparent_material_suspected": half_inside(cover) > MAX_HALF_INSIDE,
         "enclosed_background_suspected": filled > MAX_ENCLOSED,
         "low_confidence": sure < LOW_CONFIDENCE,
     }
-    return CutoutQuality(sure, tuple(code for code, holds in found.items() if holds), cut_sides, round(filled, 4))
+    return CutoutQuality(sure, tuple(code for code, holds in found.items() if holds), sides, round(filled, 4))
 
 
 def several_subjects(cover: Alpha) -> bool:
@@ -124,7 +124,8 @@ def filled_hole_share(small: NDArray[np.float32], cover: Alpha) -> float:
     return total / max(1, area)
 
 
-def _cut_sides(alpha: Alpha) -> tuple[str, ...]:
+def cut_sides(alpha: Alpha) -> tuple[str, ...]:
+    """Return the sides of the photo that cut the H×W alpha."""
     edges = {"left": alpha[:, 0], "top": alpha[0], "right": alpha[:, -1], "bottom": alpha[-1]}
     return tuple(name for name, edge in edges.items() if float((edge > 0.5).mean()) > CUT_SHARE)
 
