@@ -67,4 +67,4 @@ def opened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _step(alpha: Alpha) -> int:
-    return max(1, max(alpha.shape) // SIDE)
+    return max(1, int(max(alpha.shape)) // SIDE)

@@ -105,8 +105,9 @@ def photo_sets(photos: Sequence[Path], alphas: Sequence[Path]) -> list[PhotoSet]
     """Return the sets of the command line, each by the name of its folder as it was given. Raises BadParameter."""
     if alphas and len(alphas) != len(photos):
         raise click.BadParameter("give one for each PHOTOS, in their order.", param_hint="--alpha")
+    given: Sequence[Path | None] = alphas or [None] * len(photos)
     sets = []
-    for folder, alpha in zip(photos, alphas or [None] * len(photos), strict=True):
+    for folder, alpha in zip(photos, given, strict=True):
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)
         if not found:
             raise click.BadParameter(f"{folder} holds no photo.", param_hint="PHOTOS")

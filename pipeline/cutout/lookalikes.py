@@ -71,7 +71,7 @@ def contradicted(rgb: Rgb8, mask: Alpha, second: Alpha) -> Alpha | None:
     height, width = small.shape[:2]
     cover, other = (np.clip(resize(one, width, height), 0, 1) for one in (mask, second))
     denied = np.zeros((height, width), bool)
-    for part in lookalikes(small / np.float32(255), cover, other, least=MIN_DENIED):
+    for part in lookalikes(np.asarray(small / np.float32(255), np.float32), cover, other, least=MIN_DENIED):
         if other[part.mask].mean() <= DENIED and part.likeness >= FOREIGN:
             # What was looked at is some pixels narrower, and the second segmenter says how far it goes.
             denied |= binary_dilation(part.mask, iterations=4) & (other < 0.5) & (cover > 0)
