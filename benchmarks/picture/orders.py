@@ -26,7 +26,6 @@ class Config:
     """What every measurement shares; hashable, so that each process opens the networks once."""
 
     out: Path
-    alpha: Path | None
     segmenter: str | None
     #: Longer side in pixels of swaps instead of the preset's, but in the table of presets.
     side: int | None
@@ -35,6 +34,21 @@ class Config:
     def settings(self) -> Settings:
         """The settings of the environment with the segmenter asked for."""
         return load_settings(segmenter=self.segmenter)
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """Photos that are reported together."""
+
+    name: str
+    photos: tuple[Path, ...]
+    #: The folder of true alphas, <stem>.png, where there is one.
+    alphas: Path | None = None
+
+    def truth(self, photo: Path) -> Path | None:
+        """Return the true alpha of one of the photos, None where there is none."""
+        file = None if self.alphas is None else self.alphas / f"{photo.stem}.png"
+        return file if file is not None and file.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,9 @@ class Work:
     photo: Path
     spec: Spec | None = None
     timed: bool = False
+    #: The photo's true alpha, and the set that its row is reported in.
+    truth: Path | None = None
+    photo_set: str = ""
 
 
 @cache
@@ -113,16 +130,23 @@ def sized(spec: Spec, side: int | None) -> Spec:
 
 
 def listed(
-    photos: Sequence[Path], config: Config, only: Sequence[str], specs: Sequence[Spec], swaps: int | None, renders: int
+    sets: Sequence[PhotoSet],
+    config: Config,
+    only: Sequence[str],
+    specs: Sequence[Spec],
+    swaps: int | None,
+    renders: int,
 ) -> list[Work]:
     """Return every row to measure, those of one photo's cut-out side by side so that it is made once."""
     works = []
-    if config.alpha is not None:
-        exact = [photo for photo in photos if (config.alpha / f"{photo.stem}.png").is_file()]
-        timed = {photo.stem for photo in exact[:: max(1, len(exact) // TIMED)][:TIMED]}
-        for photo in exact:
+    for one in sets:
+        exact = [(photo, truth) for photo in one.photos if (truth := one.truth(photo)) is not None]
+        timed = {photo for photo, _ in exact[:: max(1, len(exact) // TIMED)][:TIMED]}
+        for photo, truth in exact:
+            key = photo.stem if len(sets) == 1 else f"{one.name}: {photo.stem}"
             for table in ("cutout", "halo"):
-                works.append(Work(table, photo.stem, photo, timed=photo.stem in timed))
+                works.append(Work(table, key, photo, timed=photo in timed, truth=truth, photo_set=one.name))
+    photos = [photo for one in sets for photo in one.photos]
     # A stride that shares no divisor with their number brings every photo, and neighbours by name far apart.
     stride = next((n for n in range(int(0.618 * len(photos)), len(photos)) if np.gcd(n, len(photos)) == 1), 1)
     turn = [photos[i * stride % len(photos)] for i in range(len(photos))]

@@ -1,9 +1,10 @@
-"""The picture, proved by numbers: tables over a folder of photos, and a page to look at.
+"""The picture, proved by numbers: tables over folders of photos, side by side, and a page to look at.
 
-    python benchmarks/picture/quality.py PHOTOS --alpha ALPHAS --out out/quality
+    python benchmarks/picture/quality.py PHOTOS [PHOTOS …] --alpha ALPHAS [--alpha ALPHAS …] --out out/quality
 
-PHOTOS with true alpha (ALPHAS/<same stem>.png) are cut out by us and by plain rembg with the same network; swaps over
-all scenes, moods and presets are measured on the delivered files. Writes figures.json, index.html and the pictures into
+Each PHOTOS is a set of its own; its true alphas (ALPHAS/<same stem>.png) are given in the same order. Photos with one
+are cut out by us and by plain rembg with the same network; swaps over all scenes, moods and presets are measured on the
+delivered files. Writes figures.json, index.html and the pictures into
 the output folder as it goes, so that --resume continues where a run ended.
 """
 
@@ -22,13 +23,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks.picture.orders import TABLES, Config, Work, default_specs, listed, read_specs
+from benchmarks.picture.orders import TABLES, Config, PhotoSet, Work, default_specs, listed, read_specs
 from benchmarks.picture.rivals import Rivals, open_rivals
 from benchmarks.picture.rows import measure
 from benchmarks.picture.sheet import write_sheet
 from benchmarks.picture.tables import Figures, tables_of
+from benchmarks.picture.verdicts import warning_tables
 from service.catalogue.catalogue import load_catalogue
 
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"}
 
 
@@ -59,8 +62,8 @@ def carried_out(
 
 
 @click.command(help=__doc__)
-@click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--alpha", type=click.Path(exists=True, file_okay=False, path_type=Path), help="True alphas, <stem>.png.")
+@click.argument("photos", nargs=-1, required=True, type=FOLDER)
+@click.option("--alpha", multiple=True, type=FOLDER, help="True alphas, <stem>.png, of each PHOTOS in turn.")
 @click.option("--specs", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML or JSON of specs.")
 @click.option("--out", default="out/quality", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--only", default=",".join(TABLES), show_default=True, help="Tables, divided by commas.")
@@ -71,8 +74,8 @@ def carried_out(
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--resume", is_flag=True, help="Keep the rows that are there; measure the rest.")
 def main(
-    photos: Path,
-    alpha: Path | None,
+    photos: tuple[Path, ...],
+    alpha: tuple[Path, ...],
     specs: Path | None,
     out: Path,
     only: str,
@@ -87,17 +90,29 @@ def main(
     chosen = only.split(",")
     if unknown := set(chosen) - set(TABLES):
         raise click.BadParameter(f"{', '.join(sorted(unknown))}: known are {', '.join(TABLES)}.", param_hint="--only")
-    found = sorted(path for path in photos.iterdir() if path.suffix.lower() in PHOTOS)
-    if not found:
-        raise click.BadParameter(f"{photos} holds no photo.", param_hint="PHOTOS")
+    sets = photo_sets(photos, alpha)
     catalogue = load_catalogue()
     try:
         wanted = read_specs(specs, catalogue) if specs else default_specs(catalogue, swaps or 30)
     except (ValueError, KeyError, AttributeError) as error:
         raise click.BadParameter(str(error), param_hint="--specs") from error
-    config = Config(out, alpha, segmenter, side)
-    works = listed(found, config, chosen, wanted[: swaps or None], swaps, renders)
+    config = Config(out, segmenter, side)
+    works = listed(sets, config, chosen, wanted[: swaps or None], swaps, renders)
     run(works, config, chosen, jobs=jobs, resume=resume)
+
+
+def photo_sets(photos: Sequence[Path], alphas: Sequence[Path]) -> list[PhotoSet]:
+    """Return the sets of the command line, each by the name of its folder as it was given. Raises BadParameter."""
+    if alphas and len(alphas) != len(photos):
+        raise click.BadParameter("give one for each PHOTOS, in their order.", param_hint="--alpha")
+    given: Sequence[Path | None] = alphas or [None] * len(photos)
+    sets = []
+    for folder, alpha in zip(photos, given, strict=True):
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)
+        if not found:
+            raise click.BadParameter(f"{folder} holds no photo.", param_hint="PHOTOS")
+        sets.append(PhotoSet(str(folder), tuple(found), alpha))
+    return sets
 
 
 def run(
@@ -136,7 +151,7 @@ def run(
                 save(())
                 bar.update(task, advance=1, description=f"{work.table} {work.photo.stem}")
     finally:
-        tables = tables_of(rows)
+        tables = [*tables_of(rows), *warning_tables(rows.get("cutout", {}))]
         save(tables)
         swapped = [row for table in ("looks", "presets") for _, row in sorted(rows.get(table, {}).items())]
         write_sheet(config.out / "index.html", tables, swapped, " · ".join(about.values()))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from benchmarks.picture import mattes, palette
+from benchmarks.picture.faults import PART_MASKS, faults
 from benchmarks.picture.orders import Config, Work
 from benchmarks.picture.rivals import Rivals, cpu_seconds, cut_out, plain_cut_out, whole
 from benchmarks.picture.sheet import LARGE, SMALL, thumbnail
@@ -38,6 +39,8 @@ PAINTED = ("podium", "marble_tabletop")
 def measure(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     """Return the JSON-ready row; where the photo is refused, why."""
     about = {"table": work.table, "photo": work.photo.stem}
+    if work.photo_set:
+        about["set"] = work.photo_set
     if work.spec is not None:
         spec = work.spec
         about |= {"scene": spec.scene.name, "mood": spec.mood.name, "preset": spec.preset.name}
@@ -50,10 +53,11 @@ def measure(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
 
 def cutout_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     """Ours and plain against the true alpha, the holes, and CPU time where asked."""
-    photo, truth, cutout, plain = both_cut_outs(config, work.photo, both)
+    photo, truth, cutout, plain = both_cut_outs(config, work.photo, work.truth, both)
     ours, theirs = whole(cutout, photo)[0], plain[..., 3].astype(np.float32) / np.float32(255)
     band, holes = mattes.edge_band(truth), mattes.enclosed_holes(truth)
     row: dict[str, Any] = {"warnings": list(cutout.warnings), "confidence": cutout.confidence}
+    row["faults"] = faults(ours, truth, part_mask=work.photo.stem in PART_MASKS)
     row |= {"ours": mattes.matte_errors(ours, truth, band), "plain": mattes.matte_errors(theirs, truth, band)}
     if holes.any():
         shares = {"ours": mattes.open_share(ours, holes), "plain": mattes.open_share(theirs, holes)}
@@ -65,7 +69,7 @@ def cutout_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
 
 def halo_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     """Both composites' edges against the true one's."""
-    photo, truth, cutout, plain = both_cut_outs(config, work.photo, both)
+    photo, truth, cutout, plain = both_cut_outs(config, work.photo, work.truth, both)
     height, width = truth.shape
     behind: list[Rgb8] = [np.full((height, width, 3), colour, np.uint8) for colour in PLAIN]
     behind += [np.asarray(ImageOps.fit(picture, (width, height))) for picture in painted(both)]
@@ -139,11 +143,13 @@ def swap_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def both_cut_outs(config: Config, photo: Path, both: Rivals) -> tuple[Photo, Alpha, Cutout, NDArray[np.uint8]]:
+def both_cut_outs(
+    config: Config, photo: Path, alpha: Path | None, both: Rivals
+) -> tuple[Photo, Alpha, Cutout, NDArray[np.uint8]]:
     """Return the photo, its true alpha, our cut-out and the plain one. Raises PipelineError."""
     picture = decode(photo.read_bytes(), config.settings.limits)
-    assert config.alpha is not None  # such work is listed only with alphas
-    with Image.open(config.alpha / f"{photo.stem}.png") as file:
+    assert alpha is not None  # such work is listed only with one
+    with Image.open(alpha) as file:
         truth = np.asarray(file.convert("L"), np.float32) / np.float32(255)
     return picture, truth, cut_out(picture, both.networks), plain_cut_out(picture, both.session)
 

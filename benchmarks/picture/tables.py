@@ -58,10 +58,44 @@ def palette_tables(rows: list[dict[str, Any]], title: str) -> list[Figures]:
 
 
 def cutout_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
-    """Return the tables of `cutout` rows: ours against plain, holes, and picture by picture."""
-    met = {name: row for name, row in rows.items() if "ours" in row}
+    """Return the tables of `cutout` rows: the sets side by side, then each alone."""
+    sets: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, row in rows.items():
+        sets.setdefault(row.get("set", ""), {})[name] = row
+    tables = [table for name, some in sets.items() for table in set_tables(some, name if len(sets) > 1 else "")]
+    return [*beside_tables(sets), *tables] if len(sets) > 1 else tables
+
+
+def beside_tables(sets: dict[str, dict[str, dict[str, Any]]]) -> list[Figures]:
+    """Return the table of the means of several sets of `cutout` rows, set beside set."""
+    met = {name: [row for row in rows.values() if "ours" in row] for name, rows in sets.items()}
+    met = {name: rows for name, rows in met.items() if rows}
     if not met:
         return []
+    lines = []
+    for figure in ("madb", "sad", "mse", "mae", "iou"):
+        cells = []
+        for rows in met.values():
+            ours, plain = (float(np.mean([row[who][figure] for row in rows])) for who in ("ours", "plain"))
+            cells += [f"{ours:.3f}", f"{plain:.3f}", f"{100 * (ours / plain - 1):+.1f} %"]
+        lines.append((figure, *cells))
+    for bound in (0.8, 0.9):
+        cells = []
+        for rows in met.values():
+            cells += [f"{100 * np.mean([row[who]['iou'] < bound for row in rows]):.1f} %" for who in ("ours", "plain")]
+            cells.append("")
+        lines.append((f"iou < {bound}", *cells))
+    headings = ["", *(cell for name in met for cell in (name, "plain", "change"))]
+    note = "Means. " + "; ".join(f"{name}: {len(rows)} pictures" for name, rows in met.items()) + "."
+    return [Figures("1 Cut-out, set beside set", tuple(headings), tuple(lines), note)]
+
+
+def set_tables(rows: dict[str, dict[str, Any]], name: str = "") -> list[Figures]:
+    """Return the tables of one set's `cutout` rows: ours against plain, holes, and picture by picture."""
+    met = {key: row for key, row in rows.items() if "ours" in row}
+    if not met:
+        return []
+    of = f" ({name})" if name else ""
     bars = {"madb": -30.0, "sad": -15.0, "mse": 0.0, "mae": None, "iou": None}
     lines = []
     for figure, bar in bars.items():
@@ -83,7 +117,7 @@ def cutout_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
         more = float(np.median(ours - plain))
         middle = ("", f"{np.median(ours):.2f}", "", f"{np.median(plain):.2f}", f"{more:+.2f} s", "")
         lines.append(("CPU s at 2000²", *middle, "≤ +1.0 s", _verdict(more <= 1)))
-    refused = [f"{name} ({row['refused']})" for name, row in rows.items() if "refused" in row]
+    refused = [f"{key} ({row['refused']})" for key, row in rows.items() if "refused" in row]
     note = (
         f"{len(met)} pictures with true alpha. madb: mean |alpha error| x1000 within 1 % of the long side of the edge; "
         "sad /1000; mse and mae x1000. Change: of the means. Worse: by more than 5 %, by madb or sad. Plain: "
@@ -92,13 +126,13 @@ def cutout_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:
     )
     headings = ("", "ours", "median", "plain", "median", "change", "worse", "bar", "")
     return [
-        Figures("1 Cut-out against plain rembg", headings, tuple(lines), note),
-        *_holes_table(met),
-        _each_table(met),
+        Figures(f"1 Cut-out against plain rembg{of}", headings, tuple(lines), note),
+        *_holes_table(met, of),
+        _each_table(met, of),
     ]
 
 
-def _holes_table(rows: dict[str, dict[str, Any]]) -> list[Figures]:
+def _holes_table(rows: dict[str, dict[str, Any]], of: str) -> list[Figures]:
     lines = []
     for name, row in rows.items():
         if "holes" in row:
@@ -112,16 +146,16 @@ def _holes_table(rows: dict[str, dict[str, Any]]) -> list[Figures]:
         "enclosed_background_suspected said; warn: only low_confidence said."
     )
     headings = ("picture", "of product", "open, ours", "open, plain", "warnings", "")
-    return [Figures("2 Holes", headings, tuple(lines), note)] if lines else []
+    return [Figures(f"2 Holes{of}", headings, tuple(lines), note)] if lines else []
 
 
-def _each_table(rows: dict[str, dict[str, Any]]) -> Figures:
+def _each_table(rows: dict[str, dict[str, Any]], of: str) -> Figures:
     lines = tuple(
         (name, *(f"{row[who][figure]:.2f}" for figure in ("madb", "sad", "mse", "iou") for who in ("ours", "plain")))
         for name, row in sorted(rows.items(), key=lambda item: -item[1]["ours"]["madb"])
     )
     headings = ("picture", "madb", "plain", "sad", "plain", "mse", "plain", "iou", "plain")
-    return Figures("1 Cut-out, picture by picture", headings, lines)
+    return Figures(f"1 Cut-out, picture by picture{of}", headings, lines)
 
 
 def halo_tables(rows: dict[str, dict[str, Any]]) -> list[Figures]:

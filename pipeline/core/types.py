@@ -1,11 +1,12 @@
 """What the stages hand to each other. Every array's shape, dtype, range and colour space is written here once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.resample import tight_box
+from pipeline.core.resample import Box, tight_box
 
 #: H×W×3 sRGB (gamma-encoded) bytes, 0–255.
 Rgb8 = NDArray[np.uint8]
@@ -46,6 +47,8 @@ class Cutout:
     origin: tuple[int, int] = (0, 0)
     #: Share of the product, 0–1, that looks like the place behind it: holes that may have stayed filled.
     filled_hole_share: float = 0.0
+    #: Where in the photo a warning is about, by its code: left, top, right, bottom in pixels.
+    where: Mapping[str, Sequence[Box]] = field(default_factory=dict)
 
     @property
     def aspect(self) -> float:

@@ -73,6 +73,7 @@ def packed(cutout: Cutout) -> bytes:
         "warnings": cutout.warnings,
         "cut_sides": cutout.cut_sides,
         "enclosed": cutout.filled_hole_share,
+        "where": dict(cutout.where),
     }
     file = BytesIO()
     np.savez_compressed(
@@ -105,4 +106,5 @@ def unpacked(data: bytes, photo: Photo) -> Cutout:
         cut_sides=tuple(facts["cut_sides"]),
         origin=(left, top),
         filled_hole_share=facts["enclosed"],
+        where={code: tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in boxes) for code, boxes in facts["where"].items()},
     )

@@ -25,10 +25,10 @@ MIXED = 0.8
 FUSION_SIDE = 640
 
 
-def extract_foreground(photo: Photo, alpha: Alpha, *, agreement: float, ambiguous_share: float) -> Cutout:
+def extract_foreground(photo: Photo, alpha: Alpha, *, ambiguous_share: float, second: Alpha | None = None) -> Cutout:
     """Make the cut-out from the photo and its H×W alpha.
 
-    `agreement` and `ambiguous_share` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
+    `ambiguous_share` and `second` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
     Raises NoSubject where nothing is left.
     """
     alpha = _without_specks(alpha)
@@ -37,13 +37,20 @@ def extract_foreground(photo: Photo, alpha: Alpha, *, agreement: float, ambiguou
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
     height, width = alpha.shape
     quality = assess_cutout(
-        photo.rgb, alpha, agreement=agreement, ambiguous_share=ambiguous_share, from_file_alpha=photo.alpha is not None
+        photo.rgb, alpha, ambiguous_share=ambiguous_share, second=second, from_file_alpha=photo.alpha is not None
     )
     left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
     alpha = np.ascontiguousarray(alpha[top:bottom, left:right])
     rgb = own_colours(photo, alpha, (left, top))
     return Cutout(
-        rgb, alpha, quality.confidence, quality.warnings, quality.cut_sides, (left, top), quality.filled_hole_share
+        rgb,
+        alpha,
+        quality.confidence,
+        quality.warnings,
+        quality.cut_sides,
+        (left, top),
+        quality.filled_hole_share,
+        quality.where,
     )
 
 

@@ -18,6 +18,7 @@ from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Photo
 from pipeline.cutout.guided_filter import guided_upsample
 from pipeline.cutout.holes import seen_through
+from pipeline.cutout.lookalikes import contradicted
 
 #: The second look takes in the subject's box and this share of its longer side around it.
 MARGIN = 0.12
@@ -65,6 +66,8 @@ class Segmentation:
     agreement: float
     #: Share of the undecided part in all that isn't background, 0–1.
     ambiguous_share: float
+    #: h×w alpha of the whole photo by the second segmenter, some hundred pixels large, where the first was believed.
+    second: Alpha | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class _Coarse:
     mask: Alpha
     agreement: float
     ambiguous_share: float
+    #: What the second segmenter said of the whole photo, where the first was believed.
+    second: Alpha | None = None
 
 
 def segment(
@@ -96,6 +101,9 @@ def segment(
     through = seen_through(crop, mask)
     if through is not None:
         mask = np.minimum(mask, 1 - through)
+    denied = None if found.second is None else contradicted(crop, mask, _seen_in(found.second, found.box, photo.rgb))
+    if denied is not None:
+        mask = np.minimum(mask, 1 - denied)
     if refiner is not None:
         mask = _refined(crop, mask, refiner)
     alpha = np.zeros(photo.rgb.shape[:2], np.float32)
@@ -103,7 +111,7 @@ def segment(
     guided_upsample(crop, mask, inside, side=GUIDE_SIDE, radius=RADIUS, eps=EPS, levels=LEVELS)
     if not (inside > 0.5).any():
         raise NoSubject(_NO_SUBJECT)
-    return Segmentation(alpha, found.agreement, found.ambiguous_share)
+    return Segmentation(alpha, found.agreement, found.ambiguous_share, found.second)
 
 
 def _two_looks(rgb: NDArray[np.uint8], segmenter: Segmenter) -> _Coarse:
@@ -132,8 +140,8 @@ def _ensemble(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter) -
             return _Coarse(region, mask, agreement, ambiguous_share)
     if agreement >= ALIKE:
         region, seen = _region(rgb, first)
-        return _Coarse(region, _cropped(first, seen), agreement, ambiguous_share)
-    found = _second_look(rgb, first, segmenter, ambiguous_share)
+        return _Coarse(region, _cropped(first, seen), agreement, ambiguous_share, other)
+    found = replace(_second_look(rgb, first, segmenter, ambiguous_share), second=other)
     return found if agreement >= SAME else replace(found, agreement=agreement)
 
 
@@ -200,6 +208,13 @@ def _overlap(one: Alpha, two: Alpha) -> float:
 def _cropped(picture: NDArray[Any], box: Box) -> NDArray[Any]:
     left, top, right, bottom = box
     return picture[top:bottom, left:right]
+
+
+def _seen_in(mask: Alpha, box: Box, rgb: NDArray[np.uint8]) -> Alpha:
+    """Return what an h×w mask of the whole photo says of a box in the photo's pixels."""
+    y, x = mask.shape[0] / rgb.shape[0], mask.shape[1] / rgb.shape[1]
+    left, top, right, bottom = round(box[0] * x), round(box[1] * y), round(box[2] * x), round(box[3] * y)
+    return _cropped(mask, (left, top, max(right, left + 1), max(bottom, top + 1)))
 
 
 def _region(rgb: NDArray[np.uint8], mask: Alpha) -> tuple[Box, Box]:

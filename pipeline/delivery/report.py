@@ -54,6 +54,7 @@ def inspect(
             "warnings": list(cutout.warnings),
             "cut_sides": list(cutout.cut_sides),
             "enclosed_share": cutout.filled_hole_share,
+            "where": {code: [list(box) for box in boxes] for code, boxes in cutout.where.items()},
         }
         | ({} if photo_size is None else _boxes(cutout, placed, photo_size)),
         "provenance": dict(provenance),

@@ -15,6 +15,7 @@ from benchmarks.picture.rivals import Rivals
 from benchmarks.picture.rows import measure
 from benchmarks.picture.sheet import status, write_sheet
 from benchmarks.picture.tables import cutout_tables, halo_tables, palette_tables, swap_tables, tables_of
+from benchmarks.picture.verdicts import warning_tables, wilson
 from pipeline.compositing.composite import composite
 from pipeline.core.spec import Spec
 from pipeline.core.types import Placed, Rgb
@@ -58,6 +59,47 @@ def test_a_cut_out_passes_where_it_is_better_by_as_much_as_is_asked() -> None:
     assert worse["worse pictures"][-4:] == ("50.0 %", "1", "≤ 10 %", "fail")
 
 
+def test_two_sets_stand_side_by_side_and_each_has_tables_of_its_own() -> None:
+    rows = {"a": cutout_row(60, 100, set="shop"), "b": cutout_row(90, 100, set="street")}
+    beside = cells(rows, "1 Cut-out, set beside set")
+    assert beside["madb"] == ("60.000", "100.000", "-40.0 %", "90.000", "100.000", "-10.0 %")
+    assert beside["iou < 0.8"] == ("0.0 %", "0.0 %", "", "0.0 %", "0.0 %", "")
+    assert cells(rows, "1 Cut-out against plain rembg (street)")["madb"][-1] == "fail"
+    assert cells(rows, "1 Cut-out against plain rembg (shop)")["madb"][-1] == "pass"
+
+
+def warned_row(iou: float, warnings: list[str], wrong: list[str], name: str = "") -> dict[str, Any]:
+    codes = ("low_confidence", "several_subjects")
+    return {"set": name, "ours": {"iou": iou}, "warnings": warnings, "faults": {code: code in wrong for code in codes}}
+
+
+def test_a_warning_is_judged_by_how_often_it_is_right_and_by_how_much_it_says() -> None:
+    low = ["low_confidence"]
+    rows = [warned_row(0.7, low, low)] * 8 + [warned_row(0.7, [], low)] * 2 + [warned_row(0.9, low, [])] * 3
+    (table,) = warning_tables({str(i): row for i, row in enumerate(rows)})
+    assert table.rows[0][2:5] == ("10 of 13", "11", "8")
+    assert table.rows[0][5].startswith("0.73 (")
+    assert table.rows[0][6].startswith("0.80 (")
+    assert table.rows[0][-1] == "pass"
+    (worse,) = warning_tables({str(i): row for i, row in enumerate([*rows, warned_row(0.9, low, [])])})
+    assert worse.rows[0][-1] == "fail"
+
+
+def test_a_right_cut_out_that_is_warned_of_is_a_false_alarm_but_not_where_the_photo_shows_two_things() -> None:
+    rows = [warned_row(0.95, [], [])] * 5 + [warned_row(0.95, ["low_confidence"], [])]
+    rows += [warned_row(0.95, ["several_subjects"], ["several_subjects"])] * 2
+    (table,) = warning_tables({str(i): row for i, row in enumerate(rows)})
+    alarms, everything = table.rows[-2:]
+    assert (alarms[2], alarms[3], alarms[-1]) == ("8", "1", "pass")
+    assert everything[3] == "3"
+
+
+def test_the_interval_of_a_share_is_wide_where_little_was_counted() -> None:
+    assert wilson(0, 0) == (0, 1)
+    assert wilson(8, 10) == pytest.approx((0.490, 0.943), abs=0.001)
+    assert wilson(80, 100) == pytest.approx((0.711, 0.867), abs=0.001)
+
+
 def test_cpu_time_is_judged_by_the_median_of_the_differences() -> None:
     rows = {
         name: cutout_row(1, 2, cpu={"ours": ours, "plain": 0.5}) for name, ours in zip("abc", (1, 1.2, 9), strict=True)
@@ -89,7 +131,7 @@ def test_a_halo_passes_where_it_is_halved() -> None:
 def test_a_photo_without_a_product_is_a_row_that_says_why(tmp_path: Path) -> None:
     Image.fromarray(np.full((200, 200, 3), 128, np.uint8)).save(tmp_path / "grey.png")
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
-    config = Config(tmp_path / "out", None, None, None)
+    config = Config(tmp_path / "out", None, None)
     for name, code in (("grey.png", "no_subject"), ("torn.jpg", "image_truncated")):
         row = measure(Work("looks", "1", tmp_path / name, spec()), config, both())
         assert row["refused"] == code
@@ -141,7 +183,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Work]
         ("fidelity", "1", jar, spec("sweep", place=preset((160, 160), form="jpeg"))),
     ]
     works = [*(Work(*one) for one in asked), Work("palette", "000", jar)]
-    config = Config(folder / "out", None, None, 128)
+    config = Config(folder / "out", None, 128)
     quality.run(works, config, TABLES, both=both())
     return config.out, works, config
 
@@ -212,7 +254,7 @@ def test_a_product_that_is_one_code_off_before_encoding_is_found(
     monkeypatch.setattr("pipeline.swap.composite", off)
     (tmp_path / "jar.jpg").write_bytes(jpeg(still_life(240, 300)[0]))
     work = Work("fidelity", "1", tmp_path / "jar.jpg", spec("white", place=preset((160, 160), "white", "jpeg")))
-    assert measure(work, Config(tmp_path, None, None, None), both())["exact"]["largest"] > 0.05
+    assert measure(work, Config(tmp_path, None, None), both())["exact"]["largest"] > 0.05
 
 
 def test_a_changed_product_fails_the_table_of_fidelity() -> None:

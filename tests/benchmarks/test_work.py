@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.picture.orders import TABLES, Config, default_specs, listed, preset_specs, read_specs
+from benchmarks.picture.orders import TABLES, Config, PhotoSet, default_specs, listed, preset_specs, read_specs
 from service.catalogue.catalogue import load_catalogue
 from tests.support.still_life import spec
 
@@ -45,8 +45,8 @@ def test_a_list_of_specs_is_read(tmp_path: Path, suffix: str) -> None:
 def test_photos_come_in_turn_and_only_those_with_alpha_are_compared(tmp_path: Path) -> None:
     photos = [tmp_path / f"{name}.jpg" for name in "abcdefg"]
     Image.new("L", (8, 8)).save(tmp_path / "c.png")
-    config = Config(tmp_path, tmp_path, None, 320)
-    works = listed(photos, config, TABLES, [spec()] * 7, 7, 1)
+    config = Config(tmp_path, None, 320)
+    works = listed([PhotoSet("shop", tuple(photos), tmp_path)], config, TABLES, [spec()] * 7, 7, 1)
     assert [(work.table, work.key) for work in works if work.table in ("cutout", "halo")] == [
         ("cutout", "c"),
         ("halo", "c"),
@@ -54,3 +54,17 @@ def test_photos_come_in_turn_and_only_those_with_alpha_are_compared(tmp_path: Pa
     looks = [work for work in works if work.table == "looks"]
     assert {work.photo for work in looks} == set(photos)
     assert all(work.spec is not None and work.spec.preset.size == (320, 320) for work in looks)
+
+
+def test_two_sets_keep_their_names_and_pictures_of_one_name_are_two_rows(tmp_path: Path) -> None:
+    sets = []
+    for name in ("shop", "street"):
+        folder = tmp_path / name
+        folder.mkdir()
+        Image.new("L", (8, 8)).save(folder / "a.png")
+        sets.append(PhotoSet(name, (folder / "a.jpg",), folder))
+    works = listed(sets, Config(tmp_path, None, None), ("cutout",), [spec()], 1, 1)
+    assert [(work.key, work.photo_set, work.truth) for work in works] == [
+        ("shop: a", "shop", tmp_path / "shop" / "a.png"),
+        ("street: a", "street", tmp_path / "street" / "a.png"),
+    ]

@@ -24,7 +24,7 @@ def painted(alpha: Array, ground: tuple[int, int, int] = (150, 152, 155)) -> NDA
 
 def test_a_clean_cut_out_is_sure_and_raises_no_doubt() -> None:
     rgb, alpha = still_life()
-    found = assess_cutout(rgb, alpha, agreement=1, ambiguous_share=0.02)
+    found = assess_cutout(rgb, alpha, ambiguous_share=0.02)
     assert found.confidence > 0.9
     assert found.warnings == ()
     assert found.filled_hole_share == 0
@@ -32,11 +32,18 @@ def test_a_clean_cut_out_is_sure_and_raises_no_doubt() -> None:
 
 def test_a_handle_whose_hole_was_filled_is_suspected_and_lowers_the_confidence() -> None:
     solid = disc(400, 200, 200, 120)
-    ring = solid - disc(400, 200, 200, 60)
+    ring = solid - disc(400, 200, 200, 50)
     found = assess_cutout(painted(ring), solid)
     assert "enclosed_background_suspected" in found.warnings
-    assert found.filled_hole_share == pytest.approx(0.25, abs=0.05)
-    assert found.confidence < 0.7
+    assert found.filled_hole_share == pytest.approx(50**2 / 120**2, abs=0.03)
+    assert found.confidence < 0.8
+
+
+def test_a_hole_as_large_as_what_is_around_it_takes_the_second_segmenters_word() -> None:
+    solid = disc(400, 200, 200, 120)
+    ring = solid - disc(400, 200, 200, 80)
+    assert "enclosed_background_suspected" not in assess_cutout(painted(ring), solid).warnings
+    assert "enclosed_background_suspected" in assess_cutout(painted(ring), solid, second=ring).warnings
 
 
 def test_the_same_handle_cut_open_is_not_suspected() -> None:
@@ -75,9 +82,30 @@ def test_a_product_that_the_photo_cuts_is_told_with_its_side(turns: int, side: s
     assert "subject_touches_edge" in found.warnings
 
 
-def test_confidence_falls_when_the_two_looks_disagree_or_the_network_cannot_decide() -> None:
+def test_confidence_falls_when_the_network_cannot_decide_or_the_edge_is_wide() -> None:
     rgb, alpha = still_life()
-    sure = assess_cutout(rgb, alpha, agreement=1, ambiguous_share=0.03)
-    assert assess_cutout(rgb, alpha, agreement=0.4, ambiguous_share=0.03).confidence < sure.confidence
-    unsure = assess_cutout(rgb, alpha, agreement=0.5, ambiguous_share=0.6)
-    assert "low_confidence" in unsure.warnings
+    sure = assess_cutout(rgb, alpha, ambiguous_share=0.03)
+    assert assess_cutout(rgb, alpha, ambiguous_share=0.3).confidence < sure.confidence
+    assert "low_confidence" in assess_cutout(rgb, alpha, ambiguous_share=0.6).warnings
+    v, u = np.mgrid[:400, :400]
+    wide = np.clip((120 - np.hypot(u - 200, v - 200)) / 60 + 0.5, 0, 1).astype(np.float32)
+    assert "low_confidence" in assess_cutout(painted(wide), wide).warnings
+
+
+def test_a_warning_says_where_in_the_photo() -> None:
+    solid = disc(800, 400, 400, 240)
+    ring = solid - disc(800, 400, 400, 100)
+    (box,) = assess_cutout(painted(ring), solid).where["enclosed_background_suspected"]
+    assert box == pytest.approx((300, 300, 500, 500), abs=16)
+    two = disc(400, 120, 200, 80) + disc(400, 310, 200, 60)
+    left, right = assess_cutout(painted(two), two).where["several_subjects"]
+    assert left == pytest.approx((40, 120, 200, 280), abs=3)
+    assert right == pytest.approx((250, 140, 370, 260), abs=3)
+
+
+def test_a_print_in_the_colour_of_the_wall_is_not_suspected_where_it_runs_out_into_the_product() -> None:
+    solid = disc(400, 200, 200, 120)
+    rgb = painted(solid)
+    fade = np.clip((60 - np.hypot(*(np.mgrid[:400, :400] - 200))) / 50, 0, 1)[..., None]
+    faded = (rgb * (1 - fade) + np.array([150, 152, 155]) * fade).astype(np.uint8)
+    assert "enclosed_background_suspected" not in assess_cutout(faded, solid).warnings

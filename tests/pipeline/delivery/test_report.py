@@ -21,7 +21,13 @@ def test_the_report_has_the_promised_keys_and_is_json() -> None:
     told = report()
     assert list(told) == ["palette", "fidelity", "preset", "cutout", "provenance"]
     assert json.loads(json.dumps(told, allow_nan=False)) == told
-    cutout = {"confidence": 0.8765, "warnings": ["subject_touches_edge"], "cut_sides": [], "enclosed_share": 0.0}
+    cutout = {
+        "confidence": 0.8765,
+        "warnings": ["subject_touches_edge"],
+        "cut_sides": [],
+        "enclosed_share": 0.0,
+        "where": {},
+    }
     assert told["cutout"] == cutout
     assert told["provenance"] == {"seed": 1}
 

@@ -1,0 +1,41 @@
+import numpy as np
+
+from pipeline.cutout.lookalikes import contradicted, lookalikes
+from tests.pipeline.cutout.test_warnings import disc, painted
+
+SOLID = disc(320, 160, 160, 100)
+HOLE = disc(320, 160, 160, 40)
+
+
+def test_a_part_that_shows_the_place_is_found_where_it_is() -> None:
+    (part,) = lookalikes(painted(SOLID - HOLE) / np.float32(255), SOLID)
+    assert part.suspected
+    assert (part.mask & (HOLE < 0.5)).sum() < 0.02 * part.mask.sum()
+    assert part.box[0] >= 118
+    assert part.box[2] <= 202
+
+
+def test_a_second_opinion_on_what_is_the_products_own_makes_a_hole_stand_out() -> None:
+    rgb = painted(SOLID - HOLE) / np.float32(255)
+    (alone,), (advised,) = lookalikes(rgb, SOLID), lookalikes(rgb, SOLID, SOLID - HOLE)
+    assert advised.likeness > 4 > alone.likeness
+
+
+def test_a_product_in_one_colour_of_its_own_has_none() -> None:
+    assert lookalikes(painted(SOLID) / np.float32(255), SOLID) == []
+
+
+def test_what_opens_to_the_outside_is_not_enclosed() -> None:
+    bay = disc(320, 260, 160, 40)
+    assert lookalikes(painted(SOLID * (1 - bay)) / np.float32(255), SOLID) == []
+
+
+def test_what_the_photo_and_the_second_segmenter_deny_is_opened() -> None:
+    opened = contradicted(painted(SOLID - HOLE), SOLID, SOLID - HOLE)
+    assert opened is not None
+    assert np.abs(opened - HOLE).mean() < 0.01
+
+
+def test_one_witness_opens_nothing() -> None:
+    assert contradicted(painted(SOLID - HOLE), SOLID, SOLID) is None
+    assert contradicted(painted(SOLID), SOLID, SOLID - HOLE) is None
