@@ -26,7 +26,7 @@ SECOND_SUBJECT = 0.2
 #: so this is by eye: at .04 one of six real photos warned of shows glass, at .1 one of three.
 MAX_HALF_INSIDE = 0.1
 #: Below this confidence the caller is warned: on 99 pictures with a mask, those with IoU below .8 that no hole explains
-#: have .63 to .66, those with .9 and more .70 and more but for one, a glass. In ten folds the middle of that gap stays.
+#: have .63 to .66, those with .9 and more .70 and more but for one, a glass. Not cross-validated.
 LOW_CONFIDENCE = 0.69
 
 Mask = NDArray[np.bool_]
@@ -131,8 +131,7 @@ def cut_sides(alpha: Alpha) -> tuple[str, ...]:
 def _confidence(cover: Alpha, ambiguous_share: float, filled: float) -> float:
     """Return 0–1: little is undecided or half transparent, and nothing shows the place behind.
 
-    Whether two segmenters agree has no say: of the seven real photos on which they agree least, the surer was right in
-    six.
+    Whether two segmenters agree has no say: where real photos made them disagree most, the surer was mostly right.
     """
     solid, half = float((cover > 0.95).sum()), float(((cover > 0.05) & (cover <= 0.95)).sum())
     firmness = solid / max(1.0, solid + half)
