@@ -141,10 +141,11 @@ class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships
             raise ValueError(f"LightPipeline gives output_type 'np' and the tensors {self._callback_tensor_inputs}.")
         fields = {"sketch": sketch, "light": light, "normals": normals}
         fields |= {"depth": depth, "occlusion": occlusion, "gloss": gloss, "lit": lit}
-        told, first, shone = self._padded(fields)
+        device = self._execution_device  # diffusers asks every module of every part for it
+        told, first, shone = self._padded(fields, device)
         start = log_light(first)
         latents = start
-        self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
+        self.scheduler.set_timesteps(num_inference_steps, device=device)
         self.num_timesteps = len(self.scheduler.timesteps)
         with self.progress_bar(total=self.num_timesteps) as bar:
             for index, timestep in enumerate(self.scheduler.timesteps):
@@ -161,7 +162,9 @@ class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships
         images = relit(first, correction)[:, :, :height, :width].permute(0, 2, 3, 1).cpu().numpy()
         return ImagePipelineOutput(images=[np.ascontiguousarray(image, np.float32) for image in images])
 
-    def _padded(self, fields: Mapping[str, Planes]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _padded(
+        self, fields: Mapping[str, Planes], device: torch.device
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the planes, the first light and where light falls, all padded at the right and bottom edges."""
         scenes = {name: [value] if isinstance(value, np.ndarray) else value for name, value in fields.items()}
         height, width = scenes["sketch"][0].shape[:2]
@@ -174,7 +177,7 @@ class LightPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers ships
                     raise ValueError(f"{name} is {value.shape}, and the sketch is {height} by {width}.")
             stacked = np.stack(values).astype(np.float32, copy=False)
             tensor = torch.from_numpy(stacked).reshape(len(values), height, width, channels)
-            tensor = tensor.permute(0, 3, 1, 2).to(self._execution_device)
+            tensor = tensor.permute(0, 3, 1, 2).to(device)
             tensors[name] = torch.nn.functional.pad(tensor, (0, right, 0, down), mode="replicate")
         return planes(tensors), tensors["light"].clamp(min=0), tensors["lit"]
 

@@ -154,14 +154,15 @@ def _candidate(
     height, width = alpha.shape
     layout = site.compose(spec if control.sketch else replace(spec, palette=()))
     painting = paint(spec, layout, width, height, generator, on_step, control)
-    effects = site.effects(layout)
+    by_light = painting.light is not None and control.sketch
+    effects = swatches.make_beside(layout, lambda: site.effects(layout)) if by_light else site.effects(layout)
     scale = min(1.0, JUDGED_SIDE / max(width, height))
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = asked_colours(spec).lab
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
     with_effects = effects.at(*small)
     rounds = ROUNDS if control.transfer else 0
-    if painting.light is not None and control.sketch:
+    if by_light:
         # The parts that have the asked colours are known, and so is their light.
         scene = painting.shaded(*small, swatches)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.photo_light import PhotoLight, lit_from, matched, photo_light
 from pipeline.compositing.effects import ProductEffects, product_effects
+from pipeline.core.parallel import together
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.camera_pose import CameraPose, camera_pose
@@ -27,7 +28,8 @@ class FreeSite:
     @classmethod
     def of(cls, spec: Spec, photo: Photo, cutout: Cutout, placed: Placed) -> "FreeSite":
         """Return the site of a product that was cut out of a photo and placed on the spec's canvas."""
-        return cls(cutout, placed, photo_light(photo, cutout), camera_pose(cutout.alpha), asked_colours(spec).by_caller)
+        light, pose = together(lambda: photo_light(photo, cutout), lambda: camera_pose(cutout.alpha))
+        return cls(cutout, placed, light, pose, asked_colours(spec).by_caller)
 
     def compose(self, spec: Spec) -> Layout:
         """Lay a spec's scene out round the product, lit from the photo's side and seen as the photo sees it."""

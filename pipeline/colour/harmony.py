@@ -30,6 +30,9 @@ _TO_LAB = np.array(
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
 )
+_FROM_LAB, _FROM_LMS = np.linalg.inv(_TO_LAB).T, np.linalg.inv(_TO_LMS).T
+#: Shares of its chroma that a colour is tried with.
+_CHROMAS = np.linspace(1, 0, 21)
 
 
 def to_oklab(linear: Colour) -> NDArray[np.float64]:
@@ -39,9 +42,9 @@ def to_oklab(linear: Colour) -> NDArray[np.float64]:
 
 def from_oklab(lab: NDArray[np.float64]) -> Colour:
     """Return linear sRGB in [0, 1] of OKLab; what the screen cannot show loses chroma, not lightness or hue."""
-    for chroma in np.linspace(1, 0, 21):
+    for chroma in _CHROMAS:
         moved = lab * np.array([1, chroma, chroma])
-        linear = (moved @ np.linalg.inv(_TO_LAB).T) ** 3 @ np.linalg.inv(_TO_LMS).T
+        linear = (moved @ _FROM_LAB) ** 3 @ _FROM_LMS
         if linear.min() >= -1e-4 and linear.max() <= 1 + 1e-4:
             break
     return np.asarray(np.clip(linear, 0, 1), np.float32)

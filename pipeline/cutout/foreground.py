@@ -7,10 +7,10 @@ from scipy.ndimage import binary_dilation, label, uniform_filter
 
 from pipeline.core.codes import averaged
 from pipeline.core.errors import NoSubject
-from pipeline.core.parallel import by_rows
+from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb, Rgb8
-from pipeline.cutout.warnings import assess_cutout
+from pipeline.cutout.warnings import CutoutQuality, assess_cutout
 from pipeline.kernels.image.guide import code_means, unmix
 
 #: Parts smaller than this share of the largest are specks.
@@ -36,15 +36,19 @@ def extract_foreground(photo: Photo, alpha: Alpha, *, ambiguous_share: float, se
     if box is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
     height, width = alpha.shape
-    quality = assess_cutout(
-        photo.rgb, alpha, ambiguous_share=ambiguous_share, second=second, from_file_alpha=photo.alpha is not None
-    )
     left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
-    alpha = np.ascontiguousarray(alpha[top:bottom, left:right])
-    rgb = own_colours(photo, alpha, (left, top))
+    inside = np.ascontiguousarray(alpha[top:bottom, left:right])
+    from_file = photo.alpha is not None
+
+    def assess() -> CutoutQuality:
+        return assess_cutout(
+            photo.rgb, alpha, ambiguous_share=ambiguous_share, second=second, from_file_alpha=from_file
+        )
+
+    rgb, quality = together(lambda: own_colours(photo, inside, (left, top)), assess)
     return Cutout(
         rgb,
-        alpha,
+        inside,
         quality.confidence,
         quality.warnings,
         quality.cut_sides,

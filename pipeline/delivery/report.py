@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import MEAN_BAR, WORST_BAR, background_pixels, compare_palette, meets_bars
+from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Spec
@@ -43,12 +44,16 @@ def inspect(
     file = reopen(delivered, credentials, decoded)
     if file.rgb.shape[:2] != placed.alpha.shape:
         raise ValueError(f"The file is {file.rgb.shape[:2]}, the canvas {placed.alpha.shape} (rows, columns).")
+    issuer = credentials.issuer if credentials else None
+    palette, fidelity, rules = together(
+        lambda: _palette(file.rgb, spec, placed),
+        lambda: _fidelity(file.rgb, placed),
+        lambda: check_rules(file, spec.preset, placed, background, issuer=issuer),
+    )
     return {
-        "palette": _palette(file.rgb, spec, placed),
-        "fidelity": _fidelity(file.rgb, placed),
-        "preset": check_rules(
-            file, spec.preset, placed, background, issuer=credentials.issuer if credentials else None
-        ),
+        "palette": palette,
+        "fidelity": fidelity,
+        "preset": rules,
         "cutout": {
             "confidence": round(float(cutout.confidence), 4),
             "warnings": list(cutout.warnings),

@@ -3,6 +3,7 @@
 Frequencies are in cycles per tile. The same seed gives the same pattern at any size: sizes only sample it finer.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from pipeline.core.parallel import by_rows
+from pipeline.core.parallel import ROWS
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture.spectra import HEIGHTS, INSIDE, WIDTHS, add_scaled, normal_draws, shape
 
@@ -79,7 +80,10 @@ def spectrum(
 
 
 class Waves:
-    """A weighted sum of noises on n×n places, transformed along y; its rows are made as they are asked for."""
+    """A weighted sum of noises on n×n places, transformed along y; its rows are made as they are asked for.
+
+    It is transformed on a thread of its own: meanwhile the next noise can be drawn, which takes one thread.
+    """
 
     def __init__(self, n: int, *terms: tuple[float, Spectrum]):
         """Sum (weight, spectrum) up; frequencies of n / 2 and above are left out, and their variance with them."""
@@ -95,14 +99,18 @@ class Waves:
             add_scaled(source[:kept], scale, 2 * kept, sums[:kept])
             add_scaled(source[1 - kept :], scale, 2 * kept, sums[1 - kept :])
 
-        def work(left: int, right: int) -> None:
-            columns = self._columns[:, left:right]
-            columns[:] = fft.ifft(columns, axis=0, norm="forward", overwrite_x=True)
+        def transform() -> None:
+            for left in range(0, width, ROWS):
+                columns = self._columns[:, left : min(left + ROWS, width)]
+                columns[:] = fft.ifft(columns, axis=0, norm="forward", overwrite_x=True)
 
-        by_rows(width, work)
+        pool = ThreadPoolExecutor(1)
+        self._transformed = pool.submit(transform)
+        pool.shutdown(wait=False)
 
     def rows(self, top: int, bottom: int) -> Field:
         """Return the rows top..bottom, float32; the tile repeats."""
+        self._transformed.result()
         n = self._n
         if top < 0:
             return np.concatenate([self.rows(top + n, n), self.rows(0, bottom)])

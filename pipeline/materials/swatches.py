@@ -1,14 +1,18 @@
 """The swatches of a layout's parts, made once for its pictures of all sizes."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
-from pipeline.core.parallel import THREADS
+from pipeline.core.parallel import together
 from pipeline.core.spec import Finish
 from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.textures import swatch
 from pipeline.scene.layout import Layout
+
+Given = TypeVar("Given")
 
 #: Linear albedo below which a stone is dark and has light veins.
 DARK = 0.12
@@ -28,11 +32,17 @@ class Swatches:
     def of(self, layout: Layout) -> list[Pyramid | None]:
         """Return the swatch of each part, None for what has none."""
         if layout is not self._layout:
-            self.clear()
-            with ThreadPoolExecutor(THREADS) as pool:
-                made = {key: pool.submit(self._made, *key) for key in dict.fromkeys(_keys(layout))}
-            self._layout, self._kept = layout, [made[key].result() for key in _keys(layout)]
+            self.make_beside(layout, lambda: None)
         return self._kept
+
+    def make_beside(self, layout: Layout, work: Callable[[], Given]) -> Given:
+        """Make the swatches of a layout beside other work, which does not need them, and return what that gave."""
+        self.clear()
+        keys = list(dict.fromkeys(_keys(layout)))
+        given, *made = together(work, *(partial(self._made, *key) for key in keys))
+        kept = dict(zip(keys, made, strict=True))
+        self._layout, self._kept = layout, [kept[key] for key in _keys(layout)]
+        return given  # type: ignore[no-any-return]  # `together` has pieces of several types
 
     def clear(self) -> None:
         """Let the swatches go."""

@@ -30,6 +30,15 @@ def test_they_are_made_once_for_a_layout(layout: Layout) -> None:
     assert swatches.of(replace(sandy))[0] is not first
 
 
+def test_they_are_made_beside_other_work(layout: Layout) -> None:
+    swatches = Swatches(96)
+    sandy = finished(layout, ("floor", "sand"))
+    assert swatches.make_beside(sandy, lambda: "other work") == "other work"
+    made = swatches.of(sandy)
+    assert swatches.of(sandy) is made
+    assert made[0] is not None
+
+
 def test_small_things_of_one_stone_are_cut_from_one_slab(layout: Layout) -> None:
     parts = ("floor", "fabric"), ("wall", "fabric"), ("prop", "sand"), ("prop", "sand"), ("prop", "fabric")
     floor, wall, one, other, cloth = Swatches(96).of(finished(layout, *parts))
