@@ -1,4 +1,7 @@
+"""What looks like the place around a product is found in it, and opened where a second segmenter denies it too."""
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.cutout.lookalikes import contradicted, lookalikes
 from tests.pipeline.cutout.test_warnings import disc, painted
@@ -7,8 +10,13 @@ SOLID = disc(320, 160, 160, 100)
 HOLE = disc(320, 160, 160, 40)
 
 
+def photo_of(product: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The painted product, sRGB in [0, 1]."""
+    return np.asarray(painted(product) / np.float32(255), np.float32)
+
+
 def test_a_part_that_shows_the_place_is_found_where_it_is() -> None:
-    (part,) = lookalikes(painted(SOLID - HOLE) / np.float32(255), SOLID)
+    (part,) = lookalikes(photo_of(SOLID - HOLE), SOLID)
     assert part.suspected
     assert (part.mask & (HOLE < 0.5)).sum() < 0.02 * part.mask.sum()
     assert part.box[0] >= 118
@@ -16,18 +24,18 @@ def test_a_part_that_shows_the_place_is_found_where_it_is() -> None:
 
 
 def test_a_second_opinion_on_what_is_the_products_own_makes_a_hole_stand_out() -> None:
-    rgb = painted(SOLID - HOLE) / np.float32(255)
+    rgb = photo_of(SOLID - HOLE)
     (alone,), (advised,) = lookalikes(rgb, SOLID), lookalikes(rgb, SOLID, SOLID - HOLE)
     assert advised.likeness > 4 > alone.likeness
 
 
 def test_a_product_in_one_colour_of_its_own_has_none() -> None:
-    assert lookalikes(painted(SOLID) / np.float32(255), SOLID) == []
+    assert lookalikes(photo_of(SOLID), SOLID) == []
 
 
 def test_what_opens_to_the_outside_is_not_enclosed() -> None:
     bay = disc(320, 260, 160, 40)
-    assert lookalikes(painted(SOLID * (1 - bay)) / np.float32(255), SOLID) == []
+    assert lookalikes(photo_of(SOLID * (1 - bay)), SOLID) == []
 
 
 def test_what_the_photo_and_the_second_segmenter_deny_is_opened() -> None:
