@@ -87,15 +87,16 @@ def boot(
 def jobs_in_flight(settings: Settings, networks: Networks) -> int:
     """Return how many jobs a worker carries at once: what is set, or what keeps cores and device busy.
 
-    On a CPU, which the networks take too, one for each core. A device waits for nobody where the jobs beside the one
-    that it works for have what it needs next ready: two for each core. Each takes memory (`service/README.md`).
+    On a CPU, which the networks take too, one for each core, and one more, since none of them keeps a core busy all
+    the time. A device waits for nobody where the jobs beside the one that it works for have what it needs next ready:
+    two for each core. Each takes memory (`service/README.md`).
     """
     if settings.jobs_in_flight is not None:
         return settings.jobs_in_flight
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
     if cores == 1:
         return 1
-    return min(cores, 4) if _device(networks, "generator") == "cpu" else min(2 * cores, 8)
+    return min(cores + 1, 4) if _device(networks, "generator") == "cpu" else min(2 * cores, 8)
 
 
 def open_lane(settings: Settings, networks: Networks, *, on_lost: Callable[[], None]) -> DeviceLane:

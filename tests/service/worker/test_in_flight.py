@@ -141,7 +141,7 @@ def test_a_last_attempt_that_waits_to_be_alone_is_handed_back_when_the_worker_st
 @pytest.mark.parametrize(
     ("cores", "device", "many"),
     [
-        *[(1, "cpu float32", 1), (2, "cpu float32", 2), (16, "cpu float32", 4)],
+        *[(1, "cpu float32", 1), (2, "cpu float32", 3), (16, "cpu float32", 4)],
         *[(1, "cuda bfloat16", 1), (2, "cuda bfloat16", 4), (16, "mps float16", 8)],
     ],
 )
