@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.colour.asked import AskedColours
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
-from pipeline.kernels.colour.clusters import assign, block_maxima, block_means, draw_near
+from pipeline.kernels.colour.clusters import assign, block_maxima, block_means
 from pipeline.kernels.colour.lab import differences
 
 #: More than the six that may be asked, so that shade and highlight of a colour need not share one cluster.
@@ -22,7 +22,9 @@ MIN_SHARE = 0.005
 #: Longest side of the reduced picture on which colours are clustered, pixels.
 MEASURED_SIDE = 192
 #: Clusters are settled once a round moves the mean distance to them by no more than this, in Lab units.
-SETTLED = 1e-3
+SETTLED = 1e-4
+#: Of so many pixels and more, every `STRIDE`th one is enough to say where clusters begin.
+MANY, STRIDE = 1024, 4
 #: What the background should meet, CIEDE2000: what the service promises. Any single colour may miss by twice the mean,
 #: since one that lies in shade is judged with its shade.
 MEAN_BAR = 5.0
@@ -86,9 +88,9 @@ def dominant_colours(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return up to `count` dominant colours of N×3 Lab pixels: K×3 Lab float32, and their shares, largest first.
 
-    k-means in Lab (Euclidean, Lloyd's algorithm) from k-means++ seeds of a fixed random stream, so that equal pixels
-    give equal answers; then near clusters are merged and tiny ones dropped (their pixels count for no other). Empty for
-    no pixel.
+    k-means in Lab (Euclidean, Lloyd's algorithm) from the groups of binary splitting, so that pixels that are nearly
+    equal give answers that are; then near clusters are merged and tiny ones dropped (their pixels count for no other).
+    Empty for no pixel.
     """
     if len(lab) == 0:
         return np.empty((0, 3), np.float32), np.empty(0)
@@ -133,14 +135,41 @@ def compare_palette(pixels: NDArray[np.float32], asked: AskedColours) -> dict[st
     return {"asked": rows, "found": found, "mean_delta_e00": mean}
 
 
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Some of 3×N pixels, and how they lie about their mean."""
+
+    pixels: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    #: Along which they vary most, and the sum of their squared distances from the mean along it.
+    axis: NDArray[np.float64]
+    spread: float
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.float64]) -> "_Group":
+        mean = pixels.mean(1)
+        away = pixels - mean[:, None]
+        spreads, axes = np.linalg.eigh(away @ away.T)
+        return cls(pixels, mean, axes[:, -1], float(spreads[-1]))
+
+    def halves(self) -> tuple["_Group", "_Group"]:
+        beyond = self.axis @ (self.pixels - self.mean[:, None]) > 0
+        return _Group.of(self.pixels[:, ~beyond]), _Group.of(self.pixels[:, beyond])
+
+
 def _seeds(planes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Choose up to `count` distinct of 3×N pixels by k-means++ (Arthur and Vassilvitskii 2007): far ones likelier."""
-    rng = np.random.default_rng(0)
-    chosen = [planes[:, rng.integers(planes.shape[1])]]
-    distance, sums = np.full(planes.shape[1], np.inf), np.empty(planes.shape[1])
-    while draw_near(planes, np.ascontiguousarray(chosen[-1]), distance, sums) > 1e-6 and len(chosen) < count:
-        chosen.append(planes[:, np.searchsorted(sums, rng.random() * sums[-1], side="right")])
-    return np.stack(chosen)
+    """Return the means of up to `count` groups of 3×N pixels: binary splitting (Orchard and Bouman 1991), K×3.
+
+    The group that varies most is split at its mean. Seeds that are drawn, as k-means++ draws them, would be others for
+    pixels that differ in their last bit.
+    """
+    groups = [_Group.of(planes[:, :: STRIDE if planes.shape[1] >= MANY else 1])]
+    while len(groups) < count:
+        at = max(range(len(groups)), key=lambda index: groups[index].spread)
+        if groups[at].spread < 1e-6:
+            break
+        groups[at : at + 1] = groups[at].halves()
+    return np.stack([group.mean for group in groups])
 
 
 def _clusters(

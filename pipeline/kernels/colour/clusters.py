@@ -79,28 +79,6 @@ def block_maxima(values: NDArray[np.float32], step: int, out: NDArray[np.float32
 
 
 @kernel
-def draw_near(
-    planes: NDArray[np.float64], centre: NDArray[np.float64], nearest: NDArray[np.float64], sums: NDArray[np.float64]
-) -> float:
-    """Prepare a draw of k-means++: lower N squared distances `nearest` of 3×N pixels by those to one more `centre` (3).
-
-    Writes their running sums (N), by which the next centre is drawn, and returns the largest of them. All are float64,
-    of Lab (Arthur and Vassilvitskii, SODA 2007).
-    """
-    x, y, z = planes[0], planes[1], planes[2]
-    total, most = 0.0, 0.0
-    for at in range(nearest.size):
-        across, down, deep = x[at] - centre[0], y[at] - centre[1], z[at] - centre[2]
-        squared = across * across + down * down + deep * deep
-        nearest[at] = squared if squared < nearest[at] else nearest[at]
-    for at in range(nearest.size):
-        total += nearest[at]
-        sums[at] = total
-        most = max(most, nearest[at])
-    return most
-
-
-@kernel
 def assign(
     planes: NDArray[np.float64], centres: NDArray[np.float64], labels: NDArray[np.int32], sums: NDArray[np.float64]
 ) -> float:

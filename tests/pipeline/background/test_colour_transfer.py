@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from pipeline.background.colour_transfer import (
     MAX_LOWERED,
@@ -16,7 +17,7 @@ from pipeline.background.colour_transfer import (
     shifted,
 )
 from pipeline.colour.notation import hex_to_rgb
-from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
+from pipeline.colour.spaces import delta_e00, lab_to_srgb, linear_to_srgb, srgb_to_lab, srgb_to_linear
 
 FREE = np.zeros((96, 96), np.float32)
 
@@ -116,3 +117,28 @@ def test_paint_is_moved_by_what_the_light_took() -> None:
 
 def test_what_the_product_hides_altogether_is_not_measured() -> None:
     assert measure(halves(lab("#2f5d50")[0], lab("#c96f4a")[0]), np.ones((96, 96), np.float32), lab("#2f5d50")) is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_of_a_millionth_moves_the_fit_by_next_to_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    asked = lab("#e8c7b8", "#2f5d50", "#fffff0")
+    owners = np.repeat([0, 1, 2], 64)[:, None].repeat(192, axis=1)
+    # soft light with a warm side, and grain, over three stripes
+    light = gaussian_filter(rng.random((192, 192, 3)), (30, 30, 0)) - 0.5
+    light = 0.8 + 8 * light + 0.02 * rng.standard_normal((192, 192, 1))
+    linear = np.clip(srgb_to_linear(lab_to_srgb(asked))[owners] * light, 0.01, 1)
+
+    def shown(factors: np.ndarray) -> np.ndarray:
+        return linear_to_srgb(np.clip(linear * factors[owners], 0, 1).astype(np.float32))
+
+    def noisy(factors: np.ndarray) -> np.ndarray:
+        picture = shown(factors)
+        return picture * (1 + 1e-6 * rng.standard_normal(picture.shape)).astype(np.float32)
+
+    free = np.zeros((192, 192), np.float32)
+    one, other = (
+        fit_colours(asked, np.ones((3, 3)), show, more_paint, free, owners=owners)[0] for show in (shown, noisy)
+    )
+    assert np.abs(one - 1).max() > 0.02
+    np.testing.assert_allclose(other, one, atol=2e-4)

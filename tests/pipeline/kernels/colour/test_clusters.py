@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from scipy.cluster.vq import vq
 
-from pipeline.kernels.colour.clusters import assign, block_averages, block_maxima, block_means, draw_near
+from pipeline.kernels.colour.clusters import assign, block_averages, block_maxima, block_means
 
 
 @pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 2), (3, 3), (7, 4), (11, 11), (1, 5)])
@@ -49,14 +49,3 @@ def test_pixels_go_to_the_nearest_centre_and_are_summed_up() -> None:
     for index in range(7):
         np.testing.assert_allclose(sums[index, :3], pixels[labels == index].sum(axis=0))
         assert sums[index, 3] == (labels == index).sum()
-
-
-def test_distances_to_one_more_centre_and_their_running_sums() -> None:
-    rng = np.random.default_rng(6)
-    pixels, nearest, sums = rng.normal(0, 30, (1000, 3)), np.full(1000, np.inf), np.empty(1000)
-    for centre in pixels[:2]:
-        most = draw_near(np.ascontiguousarray(pixels.T), centre, nearest, sums)
-    wanted = np.minimum(*(((pixels - centre) ** 2).sum(axis=1) for centre in pixels[:2]))
-    np.testing.assert_allclose(nearest, wanted)
-    np.testing.assert_allclose(sums, wanted.cumsum())
-    assert most == nearest.max()
