@@ -1,116 +1,20 @@
-"""The device lane: one thread for all calls, batches of what fits together, and what one caller does to others."""
+"""The device lane: one thread for all calls, what goes first, and what one caller does to others."""
 
-import logging
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from models.device import DeviceLost
-from models.generator import PaintRequest
 from models.lane import DeviceLane
-from pipeline.core.errors import ModelFailed, OutOfMemory
+from pipeline.core.errors import ModelFailed
 from pipeline.core.networks import Networks
+from tests.models.queued import Painter, Queue, Stop, go_on, picture, queue, request
 from tests.support.polling import until
 from tests.support.still_life import Darkener, by_colour
 from tests.support.tiny_pipelines import conditions
-
-
-class Stop(Exception):
-    pass
-
-
-def go_on() -> None:
-    pass
-
-
-class Painter:
-    """A generator that takes batches: a picture is the mean of its sketch and its seed, after two steps."""
-
-    size, paints = 64, "picture"
-
-    def __init__(self) -> None:
-        self.batches: list[list[int]] = []
-        self.threads: set[int] = set()
-        #: Called before each step.
-        self.before_step: Callable[[], None] = go_on
-        #: Raised for a call of so many pictures, or of one with such a seed.
-        self.refuse: Callable[[Sequence[PaintRequest]], BaseException | None] = lambda requests: None
-
-    def batch_key(self, request: PaintRequest) -> Hashable | None:
-        return request.conditions.sketch.shape if request.negative_prompt != "alone" else None
-
-    def __call__(self, **asked: Any) -> Any:
-        (answer,) = self.paint([PaintRequest(**asked)])
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    def paint(self, requests: Sequence[PaintRequest]) -> list[Any]:
-        self.threads.add(threading.get_ident())
-        self.batches.append([one.seed for one in requests])
-        if error := self.refuse(requests):
-            raise error
-        answers: list[Any] = [np.full((2, 2, 3), one.seed + one.conditions.sketch.mean()) for one in requests]
-        for step in (0.5, 1.0):
-            self.before_step()
-            for number, one in enumerate(requests):
-                if not isinstance(answers[number], BaseException):
-                    try:
-                        one.on_step(step)
-                    except Exception as error:  # noqa: BLE001  # it is the answer
-                        answers[number] = error
-        return answers
-
-
-class Queue:
-    """A lane that is kept busy until it is let go, and the requests that wait for it."""
-
-    def __init__(self, lane: DeviceLane, pool: ThreadPoolExecutor) -> None:
-        self.lane, self.pool, self.painter = lane, pool, Painter()
-        self.release = threading.Event()
-        busy = threading.Event()
-
-        def hold() -> None:
-            busy.set()
-            self.release.wait(30)
-
-        self.holding = pool.submit(lane.call, hold, go_on)
-        assert busy.wait(30)
-
-    def ask(
-        self, seed: int, check: Callable[[], None] = go_on, on_step: Callable[[float], None] = lambda done: None
-    ) -> "Future[Any]":
-        waiting = len(self.lane._waiting)
-        future = self.pool.submit(self.lane.paint, self.painter, request(seed, on_step), check)
-        until(lambda: len(self.lane._waiting) > waiting)
-        return future
-
-
-def request(seed: int, on_step: Callable[[float], None] = lambda done: None) -> PaintRequest:
-    return PaintRequest("a wall", "text", conditions(), seed, on_step)
-
-
-def picture(seed: int) -> Any:
-    return np.full((2, 2, 3), seed + conditions().sketch.mean())
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(8) as pool:
-        yield pool
-
-
-@contextmanager
-def queue(pool: ThreadPoolExecutor, **options: Any) -> Iterator[Queue]:
-    lane = DeviceLane(**options)
-    yield Queue(lane, pool)
-    lane.close()
 
 
 def test_all_calls_are_made_in_one_thread_one_after_another(pool: ThreadPoolExecutor) -> None:
@@ -184,16 +88,6 @@ def test_a_generator_that_knows_no_batches_is_called_as_it_always_was() -> None:
     np.testing.assert_array_equal(light, Darkener()(**asked, on_step=lambda done: None))
     assert told[-1] == 1
     assert told == sorted(told)
-
-
-def test_what_waits_and_fits_together_is_painted_in_one_call_up_to_the_limit(pool: ThreadPoolExecutor) -> None:
-    with queue(pool, batch_size=3) as line:
-        answers = [line.ask(seed) for seed in range(5)]
-        line.release.set()
-
-        for seed, answer in enumerate(answers):
-            np.testing.assert_array_equal(answer.result(30), picture(seed))
-        assert line.painter.batches == [[0, 1, 2], [3, 4]]
 
 
 def test_a_cut_out_goes_before_the_paintings_that_wait(pool: ThreadPoolExecutor) -> None:
@@ -275,22 +169,6 @@ def test_a_device_that_is_lost_by_a_cut_out_within_a_painting_is_lost_for_both_a
         assert told == [True]
 
 
-def test_a_picture_of_another_shape_or_of_a_family_that_cannot_batch_is_painted_alone(pool: ThreadPoolExecutor) -> None:
-    with queue(pool, batch_size=4) as line:
-        scene = conditions()
-        small = replace(request(8), conditions=replace(scene, sketch=scene.sketch[:8]))
-        others = [small, replace(request(9), negative_prompt="alone"), replace(request(10), negative_prompt="alone")]
-        answers = [line.ask(1)]
-        answers += [pool.submit(line.lane.paint, line.painter, one, go_on) for one in others]
-        answers += [line.ask(2)]
-        line.release.set()
-
-        for answer in answers:
-            answer.result(30)
-        assert [1, 2] in line.painter.batches
-        assert sorted(map(len, line.painter.batches)) == [1, 1, 1, 2]
-
-
 def test_one_who_stops_while_it_waits_is_not_painted(pool: ThreadPoolExecutor) -> None:
     stopped = threading.Event()
 
@@ -309,32 +187,6 @@ def test_one_who_stops_while_it_waits_is_not_painted(pool: ThreadPoolExecutor) -
         assert line.painter.batches == [[1, 3]]
 
 
-def test_one_who_stops_between_two_steps_leaves_its_batch_and_waits_for_nobody(pool: ThreadPoolExecutor) -> None:
-    stepped, resume = threading.Semaphore(0), threading.Event()
-
-    def before_step() -> None:
-        stepped.release()
-        assert resume.wait(30)
-
-    def stop(done: float) -> None:
-        raise Stop
-
-    with queue(pool, batch_size=4) as line:
-        line.painter.before_step = before_step
-        first, gone, last = line.ask(1), line.ask(2, on_step=stop), line.ask(3)
-        line.release.set()
-        for _ in range(2):
-            resume.clear()
-            assert stepped.acquire(timeout=30)
-            resume.set()
-        with pytest.raises(Stop):
-            gone.result(30)
-
-        np.testing.assert_array_equal(first.result(30), picture(1))
-        np.testing.assert_array_equal(last.result(30), picture(3))
-        assert line.painter.batches == [[1, 2, 3]]
-
-
 def test_steps_are_told_in_the_thread_of_who_asked() -> None:
     lane, threads = DeviceLane(), set[int]()
 
@@ -342,71 +194,6 @@ def test_steps_are_told_in_the_thread_of_who_asked() -> None:
     lane.close()
 
     assert threads == {threading.get_ident()}
-
-
-def test_a_batch_that_finds_too_little_memory_is_halved_which_is_logged_and_remembered(
-    pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
-) -> None:
-    with queue(pool, batch_size=4) as line, caplog.at_level(logging.WARNING):
-        line.painter.refuse = lambda requests: OutOfMemory("full") if len(requests) > 1 else None
-        answers = [line.ask(seed) for seed in range(6)]
-        line.release.set()
-
-        for seed, answer in enumerate(answers):
-            np.testing.assert_array_equal(answer.result(30), picture(seed))
-        assert line.painter.batches == [[0, 1, 2, 3], [0, 1], [0], [1], [2, 3], [2], [3], [4], [5]]
-    assert "too little memory for 4 pictures at once: halved" in caplog.text
-
-
-def test_one_picture_that_finds_too_little_memory_fails_as_it_does_alone() -> None:
-    lane, painter = DeviceLane(batch_size=4), Painter()
-    painter.refuse = lambda requests: OutOfMemory("full")
-
-    with pytest.raises(OutOfMemory):
-        lane.paint(painter, request(1), go_on)
-    lane.close()
-
-
-def test_one_that_breaks_its_batch_fails_alone_and_the_others_get_their_pictures(pool: ThreadPoolExecutor) -> None:
-    with queue(pool, batch_size=4) as line:
-        broken = ModelFailed("a mistake of ours")
-        line.painter.refuse = lambda requests: broken if any(one.seed == 2 for one in requests) else None
-        answers = [line.ask(seed) for seed in range(1, 5)]
-        line.release.set()
-
-        with pytest.raises(ModelFailed):
-            answers[1].result(30)
-        for seed in (1, 3, 4):
-            np.testing.assert_array_equal(answers[seed - 1].result(30), picture(seed))
-
-
-class Gauge:
-    """A device on which a picture takes so many bytes."""
-
-    def __init__(self, room: int, each: int, painter: Painter) -> None:
-        self.room, self.each, self.painter = room, each, painter
-
-    def free(self) -> int:
-        return self.room
-
-    @contextmanager
-    def measured(self) -> Iterator[list[int]]:
-        taken: list[int] = []
-        yield taken
-        taken.append(self.each * len(self.painter.batches[-1]))
-
-
-def test_no_batch_takes_more_memory_than_there_is_by_what_the_first_picture_took(pool: ThreadPoolExecutor) -> None:
-    lane = DeviceLane(batch_size=8)
-    line = Queue(lane, pool)
-    lane._memory = Gauge(room=100, each=25, painter=line.painter)
-    answers = [line.ask(seed) for seed in range(7)]
-    line.release.set()
-    for answer in answers:
-        answer.result(30)
-    lane.close()
-
-    assert line.painter.batches == [[0], [1, 2, 3], [4, 5, 6]], "three times 25 have room in four fifths of 100"
 
 
 def test_a_device_that_is_lost_fails_every_call_from_then_on_and_is_told_once(
