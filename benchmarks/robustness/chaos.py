@@ -32,7 +32,7 @@ from benchmarks.storm.fleet import Fleet
 from benchmarks.storm.receiver import Receiver, answer, receiving
 from benchmarks.storm.troubles import Troubles
 from service.accounts.clients import Accounts
-from service.database.engine import create_engine
+from service.database.engine import create_engine, reader
 from service.storage.expiry import build_expirer
 from service.webhooks.endpoints import Webhooks
 
@@ -157,12 +157,12 @@ class Storm:
 
     def wait_until_idle(self, patience: float) -> None:
         """Wait until every job is over, at most so long; nothing helps them but the service itself."""
-        started = time.monotonic()
+        started, looks = time.monotonic(), reader(self._engine)  # a lock may still be held, by a trouble of ours
         self.callers.stop()
-        while time.monotonic() < started + patience and verdict.unfinished(self._engine):
+        while time.monotonic() < started + patience and verdict.unfinished(looks):
             self._tend()
             time.sleep(0.2)
-        for line in verdict.stuck(self._engine):
+        for line in verdict.stuck(looks):
             self._console.print(line, markup=False)
         self._wait_for_apis()
         self._quiet_after = time.monotonic() - started
