@@ -14,13 +14,13 @@ from service.settings import Settings
 
 _BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 #: One caller submits far more than a shop does.
-_UNLIMITED = {"submit_rate": 0, "unfinished_limit": 0, "queue_limit": 0}
+UNLIMITED = {"submit_rate": 0, "unfinished_limit": 0, "queue_limit": 0}
 
 
 @contextmanager
 def backdrop_up(settings: Settings) -> Iterator[httpx.Client]:
     """Run the whole service on what the settings name, in their `home`; yield a client with a key and many credits."""
-    environment = settings.model_copy(update=_UNLIMITED).environment()
+    environment = settings.model_copy(update=UNLIMITED).environment()
     service = subprocess.Popen([_BACKDROP, "up", "--port", "0"], stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert service.stdout is not None

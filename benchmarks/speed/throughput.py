@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.speed.bench import SAMPLE
+from benchmarks.speed.running import UNLIMITED
 from benchmarks.storm import installation
 from benchmarks.storm.callers import upload
 from benchmarks.storm.fleet import Fleet
@@ -38,8 +39,6 @@ from service.database.tables import UNFINISHED, jobs
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import load_settings
 
-#: One caller orders far more than a shop does.
-UNLIMITED = {"submit_rate": 0, "unfinished_limit": 0, "queue_limit": 0}
 SCENES = ("podium", "marble_tabletop", "neon", "garden_bokeh")
 #: Seconds between two looks at the queue.
 LOOK_EVERY = 0.25

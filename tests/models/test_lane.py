@@ -122,25 +122,34 @@ def test_a_cut_out_waits_for_a_step_of_a_painting_and_not_for_its_end(pool: Thre
         np.testing.assert_array_equal(painting.result(30), picture(1))
 
 
+def failed_within_a_painting(line: Queue, error: Exception) -> "tuple[Future[Any], Future[Any]]":
+    """Start a painting, and a cut-out that raises an error between its steps; what becomes of both."""
+    cut_outs = list["Future[Any]"]()
+    ready = threading.Event()
+
+    def fail() -> None:
+        raise error
+
+    def before_step() -> None:
+        if not cut_outs:
+            cut_outs.append(line.pool.submit(line.lane.call, fail, go_on))
+            until(lambda: len(line.lane._waiting) == 1)
+            ready.set()
+
+    line.painter.before_step = before_step
+    painting = line.ask(1)
+    line.release.set()
+    assert ready.wait(30)
+    return painting, cut_outs[0]
+
+
 def test_a_cut_out_that_fails_within_a_painting_is_its_own_fault(pool: ThreadPoolExecutor) -> None:
     with queue(pool) as line:
-        failing = list["Future[Any]"]()
-
-        def fail() -> None:
-            raise ValueError("no product")
-
-        def before_step() -> None:
-            if not failing:
-                failing.append(pool.submit(line.lane.call, fail, go_on))
-                until(lambda: len(line.lane._waiting) == 1)
-
-        line.painter.before_step = before_step
-        painting = line.ask(1)
-        line.release.set()
+        painting, cut_out = failed_within_a_painting(line, ValueError("no product"))
 
         np.testing.assert_array_equal(painting.result(30), picture(1))
         with pytest.raises(ValueError, match="no product"):
-            failing[0].result(30)
+            cut_out.result(30)
 
 
 def test_a_device_that_is_lost_by_a_cut_out_within_a_painting_is_lost_for_both_and_told_once(
@@ -148,24 +157,13 @@ def test_a_device_that_is_lost_by_a_cut_out_within_a_painting_is_lost_for_both_a
 ) -> None:
     told = list[bool]()
     with queue(pool, on_lost=lambda: told.append(True)) as line:
-        lost = list["Future[Any]"]()
-
-        def lose() -> None:
-            raise RuntimeError("CUDA error: an illegal memory access was encountered")
-
-        def before_step() -> None:
-            if not lost:
-                lost.append(pool.submit(line.lane.call, lose, go_on))
-                until(lambda: len(line.lane._waiting) == 1)
-
-        line.painter.before_step = before_step
-        painting = line.ask(1)
-        line.release.set()
+        error = RuntimeError("CUDA error: an illegal memory access was encountered")
+        painting, cut_out = failed_within_a_painting(line, error)
 
         with pytest.raises(DeviceLost):
             painting.result(30)
         with pytest.raises(DeviceLost):
-            lost[0].result(30)
+            cut_out.result(30)
         assert told == [True]
 
 
