@@ -36,8 +36,11 @@ def is_sticky(error: BaseException) -> bool:
 def resolve_device(choice: DeviceChoice) -> Device:
     """Return the device to use. `auto` takes CUDA, then MPS, then the CPU.
 
-    Raises DeviceUnavailable when a device is asked for by name and torch doesn't see it.
+    torch is imported only where there may be another than the CPU. Raises DeviceUnavailable when a device is asked for
+    by name and torch doesn't see it.
     """
+    if choice == "cpu" or (choice == "auto" and not _may_have_gpu()):
+        return "cpu"
     import torch
 
     available: dict[str, bool] = {
@@ -52,6 +55,31 @@ def resolve_device(choice: DeviceChoice) -> Device:
             f"torch sees no {choice} device here. Install the torch build for it, or set the device to auto or cpu."
         )
     return choice
+
+
+def _may_have_gpu() -> bool:
+    """Tell whether torch could see a device besides the CPU, without torch, which takes a second and 240 MB.
+
+    On Linux both kinds need the driver: CUDA's library, which WSL and Jetson have as well, or ROCm's device file.
+    """
+    if sys.platform != "linux":
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return Path("/dev/kfd").exists()
+    return True
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+
+
+def usable_threads() -> int:
+    """Return how many threads a network may take: OMP_NUM_THREADS, as torch does, or one for each usable core."""
+    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()  # noqa: TID251 - OpenMP's, no setting of ours
+    return int(told) if told.isdecimal() and int(told) > 0 else usable_cores()
 
 
 def resolve_dtype(choice: DtypeChoice, device: Device) -> DtypeName:
@@ -79,9 +107,8 @@ def give_back_memory() -> None:
 
 def give_back_device_memory() -> None:
     """Hand what torch's allocator keeps back to the device, where it is a CUDA device that has been used."""
-    import torch
-
-    if torch.cuda.is_initialized():
+    torch = sys.modules.get("torch")  # what was not imported keeps nothing
+    if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
 

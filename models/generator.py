@@ -160,7 +160,7 @@ class DiffusersGenerator:
                 painted = [np.asarray(image, np.float32) for image in images]
             except Exception as error:  # noqa: BLE001  # diffusers lets through whatever its parts raise
                 if len(left) < len(requests):
-                    failure = _failure(error)
+                    failure = meant(error)
         # Out here, where nothing refers to the call's tensors any more.
         if failure is not None:
             if isinstance(failure, OutOfMemory):
@@ -247,12 +247,10 @@ def _shifted(shifts: Sequence[LatentShift | None], pipe: Any, index: int, timest
     return torch.cat([one if shift is None else shift(pipe, index, timestep, one) for shift, one in samples])
 
 
-def _failure(error: Exception) -> OutOfMemory | ModelFailed:
-    """Return what a pipeline's error means. That of too little memory leads to none of the tensors of the call."""
-    import torch
-
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    if known or "alloc" in str(error) or "out of memory" in str(error).lower():
+def meant(error: Exception) -> OutOfMemory | ModelFailed:
+    """Return what a network's error means. That of too little memory leads to nothing that the call held."""
+    # torch's own says "out of memory", onnxruntime's "Failed to allocate" or "bad alloc".
+    if isinstance(error, MemoryError) or "alloc" in str(error) or "out of memory" in str(error).lower():
         return OutOfMemory("The device has too little memory to paint this background.")
     failure = ModelFailed(f"The network that paints the background failed: {error}")
     failure.__cause__ = error

@@ -1,9 +1,12 @@
-"""Loads both networks of a process, on the device that was asked for. The only file that loads diffusers pipelines."""
+"""Loads the networks of a process, on the device that was asked for. The only file that loads diffusers pipelines.
 
-import hashlib
+On a CPU those that ship need onnxruntime alone (`models.graphs`): nothing here imports torch before it is needed.
+"""
+
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,9 @@ from models.device import (
 )
 from models.families import Family, family_of
 from models.generator import DiffusersGenerator
+from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, graph_file, weights_digest
 from models.segmenter import load_segmenter
-from pipeline.core.networks import Networks
+from pipeline.core.networks import Networks, Refiner
 
 #: Class in model_index.json of our own network (`models.light`).
 LIGHT_CLASS = "LightPipeline"
@@ -58,7 +62,7 @@ def load_networks(
     place = resolve_device(device)
     seconded = second_segmenter is not None and segmenter == SECONDED_SEGMENTER
     names = [segmenter, str(second_segmenter)] if seconded else [segmenter]
-    # Read and prepared by onnxruntime, which needs none of the interpreter, while torch's network is loaded here.
+    # Read and prepared by onnxruntime, which needs none of the interpreter, while the generator is loaded here.
     with ThreadPoolExecutor(1) as pool:
         cutting = [pool.submit(load_segmenter, name, weights=weights, device=place) for name in names]
         paint = load_generator(
@@ -84,10 +88,8 @@ def load_networks(
     }
     sharpen = None
     if refiner is not None and segmenter == REFINED_SEGMENTER:
-        from models.refiner import load_refiner
-
-        sharpen = load_refiner(refiner, device=place)
-        versions["refiner"] = f"{refiner.parent.name}/{refiner.name} sha256:{_digest(refiner)[:12]}"
+        sharpen = _opened_refiner(refiner, place)
+        versions["refiner"] = f"{refiner.parent.name}/{refiner.name} sha256:{weights_digest(refiner)[:12]}"
     second = None
     if seconded:
         second, versions["second_segmenter"] = cutters[1]
@@ -108,9 +110,11 @@ def load_generator(
     guidance_scale: float | None = None,
     latent_colour: bool = False,
     weights: Path | None = None,
-) -> DiffusersGenerator:
+) -> DiffusersGenerator | GraphGenerator:
     """Open a diffusers folder or hub id; a folder is read without any network.
 
+    A `LightPipeline` with a graph of its weights runs in onnxruntime where nothing is asked for that only torch does:
+    another device than the CPU, another precision than float32, more than one step, a class of diffusers.
     What is None is the family's own (`models.families`), or the pipeline's where the model is of no known family.
     `pipeline_class` names a class of diffusers; without it the class is the family's, or the image-to-image one that
     diffusers knows for the model, or the one that its model_index.json names.
@@ -119,15 +123,20 @@ def load_generator(
     unless asked for: it was not tried with a hub model's weights.
     Raises ValueError for a class that diffusers lacks and OSError where the model isn't there.
     """
+    found = _found(model)
+    precision = _precision(found, dtype, device)
+    if found.class_name == LIGHT_CLASS and found.local and pipeline_class is None and steps in (None, 1):
+        graph = graph_file(Path(found.name), LIGHT)
+        if (device, precision) == ("cpu", "float32") and graph.is_file():
+            return GraphGenerator(graph, size=size, version=_version("onnxruntime", LIGHT_CLASS, found))
+
     import diffusers
     import torch
 
     _quiet()
     if pipeline_class is not None and not hasattr(getattr(diffusers, pipeline_class, None), "from_pretrained"):
         raise ValueError(f"diffusers {diffusers.__version__} has no pipeline class {pipeline_class!r}.")
-    found = _found(model)
     family = found.family
-    precision = _precision(found, dtype, device)
     options: dict[str, Any] = {"dtype": getattr(torch, precision), "local_files_only": found.local}
     base = found.name
     if family and family.checkpoint and found.lone:
@@ -146,7 +155,7 @@ def load_generator(
         # Only classes that are known to: of any other, nobody knows what it makes of a list.
         batches=light or (family is not None and family.batches and type(pipe).__name__ == family.pipeline),
         size=size or (family.size if family else _own_size(pipe, found.class_name)),
-        version=_version(pipe, found),
+        version=_version("diffusers", type(pipe).__name__, found),
         dtype=precision,
         paints="light" if light else "picture",
         steps=steps if steps is not None or family is None else family.steps,
@@ -159,6 +168,16 @@ def load_generator(
         latent_colour=latent_colour,
         colour_maps=weights / COLOUR_MAPS if weights else None,
     )
+
+
+def _opened_refiner(folder: Path, device: Device) -> Refiner:
+    """Return the refiner of a folder: on a CPU its graph, if it has one. Raises OSError where nothing is there."""
+    graph = graph_file(folder, REFINER)
+    if device == "cpu" and graph.is_file():
+        return GraphRefiner(graph)
+    from models.refiner import load_refiner
+
+    return load_refiner(folder, device=device)
 
 
 def load_autoencoder(model: str | Path, *, device: Device = "cpu", dtype: DtypeChoice = "auto") -> Any:
@@ -214,10 +233,10 @@ def _found(model: str | Path) -> _Found:
 
 def _index(model: str, local: bool) -> dict[str, Any]:
     """Return the model's model_index.json. Raises OSError where there is none."""
-    import diffusers
-
     if local:
         return dict(json.loads((Path(model) / "model_index.json").read_text()))
+    import diffusers
+
     return dict(diffusers.DiffusionPipeline.load_config(model))
 
 
@@ -227,13 +246,13 @@ def _precision(found: _Found, dtype: DtypeChoice, device: Device) -> DtypeName:
     return resolve_dtype(dtype, device)
 
 
-def _version(pipe: Any, found: _Found) -> str:
+def _version(package: str, class_name: str, found: _Found) -> str:
     """Return package, class and model, and for a folder the digest of its weights."""
-    import diffusers
-
     folder = Path(found.name)
-    version = f"diffusers {diffusers.__version__} {type(pipe).__name__} {folder.name if found.local else found.name}"
-    return version + (f" sha256:{_digest(folder)[:12]}" if found.local else "")
+    version = (
+        f"{package} {import_module(package).__version__} {class_name} {folder.name if found.local else found.name}"
+    )
+    return version + (f" sha256:{weights_digest(folder)[:12]}" if found.local else "")
 
 
 def _quiet() -> None:
@@ -291,14 +310,3 @@ def _own_size(pipe: Any, named: str) -> int:
         # Our UNet works on pixels, so its sample size is one of pixels.
         own = pipe.unet.config.sample_size
     return SIZE if own is None else int(max(own)) if isinstance(own, list | tuple) else int(own)
-
-
-def _digest(folder: Path) -> str:
-    """SHA-256 over the weights' names and bytes."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        digest.update(str(path.relative_to(folder)).encode())
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -112,6 +112,12 @@ class TorchRefiner:
 
 def load_refiner(folder: Path, device: str = "cpu") -> TorchRefiner:
     """Read `refiner.safetensors` from a folder. Raises OSError where it isn't there."""
+    return TorchRefiner(read_network(folder).to(device, memory_format=torch.channels_last), device)
+
+
+def read_network(folder: Path) -> RefinerNetwork:
+    """Return the network with the weights of a folder's `refiner.safetensors`, float32, ready to be asked."""
     network = RefinerNetwork()
     network.load_state_dict({name: value.float() for name, value in load_file(folder / "refiner.safetensors").items()})
-    return TorchRefiner(network.eval().to(device, memory_format=torch.channels_last), device)
+    network.eval()
+    return network

@@ -1,7 +1,6 @@
 """The network that finds the product: U²-Net, or any other model of rembg. The only file that imports rembg."""
 
 import warnings
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.device import Device, DeviceUnavailable, use_weights_directory
+from models.sessions import PROVIDERS, session_options
 from models.u2net import U2netSession
 from models.weights import CARDS, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Segmenter
-
-_PROVIDERS: dict[Device, list[str]] = {
-    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
-    # onnxruntime has no MPS; u2net takes 1.2 s of CPU time a look, u2netp .5 s.
-    "mps": ["CPUExecutionProvider"],
-    "cpu": ["CPUExecutionProvider"],
-}
-
 
 #: Longer side in pixels below which no network is shown a photo; rembg scales it down to 320 for u2net and u2netp.
 MIN_SIDE = 640
@@ -65,44 +57,6 @@ def _input_sides(session: Any) -> list[int]:
     return [side for side in session.get_inputs()[0].shape[2:] if isinstance(side, int)]
 
 
-def session_options(threads: int = 0) -> Any:
-    """Return onnxruntime's options for one session of a process; 0: as many threads as torch uses.
-
-    Measured on a CPU with u2net and u2netp in one process: with one arena of memory for both and no plan for its
-    blocks (which keeps the most that a run ever needed, twice) they take 0.6 GB instead of 1.4 GB and the same time;
-    threads that don't spin while they wait leave the cores to the pixels' work.
-    """
-    import onnxruntime
-    import torch
-
-    _share_arena()
-    options = onnxruntime.SessionOptions()
-    # Given outright: what onnxruntime chooses by itself it also ties to cores, and several workers to the same ones.
-    options.intra_op_num_threads = options.inter_op_num_threads = threads or torch.get_num_threads()
-    options.enable_mem_pattern = False
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
-
-
-@cache
-def _share_arena() -> None:
-    """Register the CPU arena that all sessions of the process take their memory from, once."""
-    import onnxruntime
-
-    place = onnxruntime.OrtMemoryInfo(
-        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
-    )
-    # Grown by what is asked for, not by powers of two.
-    settings = {
-        "arena_extend_strategy": 1,
-        "max_mem": 0,
-        "initial_chunk_size_bytes": -1,
-        "max_dead_bytes_per_chunk": -1,
-    }
-    onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg(settings))
-
-
 def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu") -> tuple[Segmenter, str]:
     """Load a rembg model and return it with its version string.
 
@@ -120,7 +74,7 @@ def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu"
     import onnxruntime  # must fail here, with an ImportError, before rembg is touched
 
     onnxruntime.set_default_logger_severity(3)
-    providers = list(_PROVIDERS[device])
+    providers = list(PROVIDERS[device])
     session: Any
     if card is not None:
         session = U2netSession(weights / card.file, session_options(), providers)

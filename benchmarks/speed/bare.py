@@ -1,6 +1,7 @@
 """The bare calls of the networks: measured, or answered from what they answered before, so that all else can be."""
 
 import hashlib
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-import torch
 
 
 class BareNetworks:
     """The calls of onnxruntime's `run`, and of torch's modules (the outermost of those that are nested).
+
+    torch is watched where it was imported before: the networks that ship need none of it on a CPU.
 
     What is done before and after them is not part of them: scaling a photo, stretching a mask.
     """
@@ -28,13 +30,17 @@ class BareNetworks:
     @contextmanager
     def watched(self) -> Iterator["BareNetworks"]:
         """Watch all calls of this process; their time is that of whatever runs meanwhile, so run nothing else."""
-        run, call = onnxruntime.InferenceSession.run, torch.nn.Module.__call__
-        onnxruntime.InferenceSession.run = self._watching(run)
-        torch.nn.Module.__call__ = self._watching(call)
+        owners: list[tuple[Any, str]] = [(onnxruntime.InferenceSession, "run")]
+        if torch := sys.modules.get("torch"):
+            owners.append((torch.nn.Module, "__call__"))
+        originals = [getattr(owner, name) for owner, name in owners]
+        for (owner, name), original in zip(owners, originals, strict=True):
+            setattr(owner, name, self._watching(original))
         try:
             yield self
         finally:
-            onnxruntime.InferenceSession.run, torch.nn.Module.__call__ = run, call
+            for (owner, name), original in zip(owners, originals, strict=True):
+                setattr(owner, name, original)
 
     @contextmanager
     def replayed(self) -> Iterator[None]:
@@ -76,7 +82,7 @@ def _key(network: Any, arguments: Any, named: Any) -> str:
             for one in value:
                 add(one)
         else:
-            array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+            array = value.detach().cpu().numpy() if hasattr(value, "detach") else value
             digest.update(np.ascontiguousarray(array).data if isinstance(array, np.ndarray) else repr(array).encode())
 
     add((arguments, named))

@@ -132,10 +132,11 @@ def made_by() -> str:
 
 
 def code_files(package: str) -> Iterator[tuple[str, bytes]]:
-    """Give the path and the bytes of each Python file of a package, those of its sub-packages as well."""
+    """Give path and bytes of each Python file and each network's graph of a package, its sub-packages' as well."""
     root = Path(str(files(package)))
-    for path in sorted(root.rglob("*.py")):
-        yield path.relative_to(root).as_posix(), path.read_bytes()
+    for path in sorted(root.rglob("*")):
+        if path.suffix in {".py", ".onnx"}:
+            yield path.relative_to(root).as_posix(), path.read_bytes()
 
 
 def _seal(key: str, data: bytes) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import dramatiq
 from ulid import ULID
 
-from models.device import CudaMemory
+from models.device import CudaMemory, usable_cores
 from models.lane import DeviceLane
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
@@ -93,7 +93,7 @@ def jobs_in_flight(settings: Settings, networks: Networks) -> int:
     """
     if settings.jobs_in_flight is not None:
         return settings.jobs_in_flight
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+    cores = usable_cores()
     if cores == 1:
         return 1
     return min(cores + 1, 4) if _device(networks, "generator") == "cpu" else min(2 * cores, 8)
@@ -106,7 +106,7 @@ def open_lane(settings: Settings, networks: Networks, *, on_lost: Callable[[], N
         batch_size=settings.batch_size or (4 if cuda else 1),
         batch_wait=settings.batch_wait,
         segmenting=_device(networks, "segmenter") != "cpu",
-        refining=_device(networks, "generator") != "cpu",  # torch's, as the generator
+        refining=_device(networks, "generator") != "cpu",  # where the generator is
         memory=CudaMemory() if cuda else None,
         on_lost=on_lost,
     )

@@ -14,17 +14,17 @@ from models.families import FAMILIES, family_of
 from models.generator import DiffusersGenerator, PaintRequest, schedule, start_picture
 from models.loading import load_generator
 from pipeline.core.errors import ModelFailed, OutOfMemory
-from pipeline.core.networks import painting_size, paints
+from pipeline.core.networks import Generator, painting_size, paints
 from service.settings import STUDIO_CHECKPOINT
-from tests.support.tiny_pipelines import TINY, conditions, paint
+from tests.support.tiny_pipelines import TINY, conditions, load_pipeline, paint
 
 
 @pytest.fixture(scope="module", name="studio")
-def _studio() -> DiffusersGenerator:
+def _studio() -> Generator:
     return load_generator(STUDIO_CHECKPOINT)
 
 
-def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: DiffusersGenerator) -> None:
+def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: Generator) -> None:
     bright = conditions()
     light = paint(studio, bright)
     assert light.shape == bright.sketch.shape
@@ -35,7 +35,7 @@ def test_the_studio_checkpoint_lights_what_it_is_given_at_its_size(studio: Diffu
     assert dark.mean() < light.mean()
 
 
-def test_the_studio_checkpoint_gives_the_same_for_the_same_seed(studio: DiffusersGenerator) -> None:
+def test_the_studio_checkpoint_gives_the_same_for_the_same_seed(studio: Generator) -> None:
     np.testing.assert_array_equal(paint(studio, seed=5), paint(studio, seed=5))
 
 
@@ -72,7 +72,7 @@ def _models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
     models: dict[str, Path], name: str, pipeline: str, size: int, own: int | None, steps: int
 ) -> None:
-    generator = load_generator(models[name], size=size, steps=own)
+    generator = load_pipeline(models[name], size=size, steps=own)
     assert pipeline in generator.version
     assert paints(generator) == "picture"
     told: list[float] = []
@@ -98,7 +98,7 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
 
 
 def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(models: dict[str, Path]) -> None:
-    generator = load_generator(
+    generator = load_pipeline(
         models["stable-diffusion-v1-5"], pipeline_class="StableDiffusionPipeline", steps=3, size=64
     )
     scene = conditions()
@@ -107,17 +107,17 @@ def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(models:
 
 @EULER
 def test_the_operators_figures_win_over_the_familys(models: dict[str, Path]) -> None:
-    generator = load_generator(models["sdxl-turbo"], steps=2, strength=0.25, guidance_scale=3.0)
+    generator = load_pipeline(models["sdxl-turbo"], steps=2, strength=0.25, guidance_scale=3.0)
     assert generator.size == 512
     given = generator._arguments([PaintRequest("x", "", conditions(), 1, lambda done: None)], lambda: None)
     assert (given["num_inference_steps"], given["strength"], given["guidance_scale"]) == (8, 0.25, 3.0)
-    assert load_generator(models["sdxl-turbo"], size=64).size == 64
+    assert load_pipeline(models["sdxl-turbo"], size=64).size == 64
 
 
 def test_the_painting_starts_from_the_sketch_under_its_light(models: dict[str, Path]) -> None:
     import torch
 
-    generator = load_generator(models["stable-diffusion-v1-5"], steps=1, strength=0.01, guidance_scale=1.0, size=64)
+    generator = load_pipeline(models["stable-diffusion-v1-5"], steps=1, strength=0.01, guidance_scale=1.0, size=64)
     seen: list[Any] = []
     generator._pipe.vae.encoder.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
     scene = conditions()
@@ -150,7 +150,7 @@ def test_a_lone_unet_beside_a_pipeline_takes_the_place_of_its_own(models: dict[s
     with torch.no_grad():
         other = {name: torch.full_like(weights, 0.25) for name, weights in own.state_dict().items()}
     save_file(other, whole / "sdxl_lightning_4step_unet.safetensors")
-    pipe = load_generator(whole)._pipe
+    pipe = load_pipeline(whole)._pipe
     assert all(bool((weights == 0.25).all()) for weights in pipe.unet.state_dict().values())
     assert type(pipe.scheduler).__name__ == "EulerDiscreteScheduler"
     pipe.scheduler.set_timesteps(4)
@@ -204,7 +204,7 @@ def test_a_folder_of_our_own_class_is_opened_as_a_light_network_of_its_own_size(
 
     network = new_unet(size=64, channels=(32, 32), groups=8)
     LightPipeline(network, FlowMatchEulerDiscreteScheduler()).save_pretrained(tmp_path)
-    generator = load_generator(tmp_path)
+    generator = load_pipeline(tmp_path)
     assert paints(generator) == "light"
     assert painting_size(generator) == 64
     told: list[float] = []
@@ -232,7 +232,7 @@ def test_a_light_network_is_given_every_condition_untouched_and_its_answer_is_no
 
 def test_a_pipeline_class_that_diffusers_lacks_is_named(models: dict[str, Path]) -> None:
     with pytest.raises(ValueError, match="NoSuchPipeline"):
-        load_generator(models["sdxl-turbo"], pipeline_class="NoSuchPipeline")
+        load_pipeline(models["sdxl-turbo"], pipeline_class="NoSuchPipeline")
 
 
 def test_a_pipeline_that_breaks_or_runs_out_of_memory_is_told_apart() -> None:

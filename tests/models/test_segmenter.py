@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.segmenter import RembgSegmenter, load_segmenter, session_options
+from models.segmenter import RembgSegmenter, load_segmenter
 from models.weights import CARDS, fetch
 from pipeline.core.errors import ModelFailed, NoSubject, OutOfMemory
 from pipeline.core.networks import Networks, Segmenter, cutting
@@ -87,14 +87,6 @@ def test_the_default_finds_a_jar(default: Networks) -> None:
 def test_to_the_default_photos_of_nothing_are_no_subject(default: Networks, kind: str) -> None:
     with pytest.raises(NoSubject):
         segment(nothing(kind), default.segmenter, default.refiner, default.second_segmenter)
-
-
-def test_the_sessions_of_a_process_share_their_memory_and_do_not_spin() -> None:
-    options = session_options()
-    assert options.get_session_config_entry("session.use_env_allocators") == "1"
-    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
-    assert not options.enable_mem_pattern
-    assert session_options(threads=3).intra_op_num_threads == 3
 
 
 class Inputs:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.generator import DiffusersGenerator
 from models.loading import load_generator
 from pipeline.background.paint import paint_background
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
+from pipeline.core.networks import Generator
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings
@@ -33,7 +33,7 @@ PICTURES: dict[str, tuple[str, str, tuple[str, ...], int, int]] = {
 CLOSE = 1.0
 
 
-def painted(name: str, generator: DiffusersGenerator) -> np.ndarray:
+def painted(name: str, generator: Generator) -> np.ndarray:
     scene, mood, colours, width, height = PICTURES[name]
     spec = build_spec(load_catalogue(), scene=scene, mood=mood, colours=colours, preset="shopify_product", seed=11)
     spec = replace(spec, preset=replace(spec.preset, size=(width, height)))
@@ -42,12 +42,12 @@ def painted(name: str, generator: DiffusersGenerator) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", name="generator")
-def _generator() -> DiffusersGenerator:
+def _generator() -> Generator:
     return load_generator(load_settings().generator)
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_a_scene_looks_as_it_did_when_it_was_found_good(name: str, generator: DiffusersGenerator) -> None:
+def test_a_scene_looks_as_it_did_when_it_was_found_good(name: str, generator: Generator) -> None:
     golden = np.asarray(Image.open(FOLDER / f"{name}.png"), np.float32) / 255
     now = painted(name, generator)
     assert now.shape == golden.shape
@@ -55,7 +55,7 @@ def test_a_scene_looks_as_it_did_when_it_was_found_good(name: str, generator: Di
     assert distance.mean() < CLOSE
 
 
-def test_another_scene_would_not_pass_for_a_golden_picture(generator: DiffusersGenerator) -> None:
+def test_another_scene_would_not_pass_for_a_golden_picture(generator: Generator) -> None:
     golden = np.asarray(Image.open(FOLDER / "neon.png"), np.float32) / 255
     distance = delta_e00(srgb_to_lab(painted("podium", generator)), srgb_to_lab(golden))
     assert distance.mean() > 5 * CLOSE

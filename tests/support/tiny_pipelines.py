@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.generator import DiffusersGenerator
-from pipeline.core.networks import Conditions
+from models.loading import load_generator
+from pipeline.core.networks import Conditions, Generator
 
 
 def conditions() -> Conditions:
@@ -24,10 +25,17 @@ def conditions() -> Conditions:
     return Conditions(sketch=sketch, light=light, occlusion=one, normals=normals, depth=one * 3, gloss=one * 0, lit=one)
 
 
-def paint(generator: DiffusersGenerator, scene: Conditions | None = None, seed: int = 1) -> NDArray[np.float32]:
+def paint(generator: Generator, scene: Conditions | None = None, seed: int = 1) -> NDArray[np.float32]:
     return generator(
         prompt="a wall", negative_prompt="text", conditions=scene or conditions(), seed=seed, on_step=lambda done: None
     )
+
+
+def load_pipeline(model: str | Path, **options: Any) -> DiffusersGenerator:
+    """Return the generator of a model that diffusers runs."""
+    generator = load_generator(model, **options)
+    assert isinstance(generator, DiffusersGenerator)
+    return generator
 
 
 def word_tokenizer(folder: Path) -> Any:

@@ -16,7 +16,6 @@ from PIL import Image
 
 from models.generator import DiffusersGenerator
 from models.lane import DeviceLane
-from models.loading import load_generator
 from pipeline.core.networks import Networks
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import stored_spec
@@ -28,7 +27,7 @@ from service.storage.buckets import open_buckets
 from service.worker import main
 from tests.support.shop import Shop
 from tests.support.still_life import Darkener, by_colour, jpeg, still_life
-from tests.support.tiny_pipelines import stable_diffusion
+from tests.support.tiny_pipelines import load_pipeline, stable_diffusion
 from tests.support.worker import Worker, left_over
 
 PHOTO, DARK = jpeg(still_life()[0]), jpeg(still_life()[0] // 2)
@@ -92,7 +91,7 @@ def picture(worker: Worker, accepted: Accepted) -> Any:
 
 
 def generator_of(folder: Path) -> tuple[DiffusersGenerator, BreakingPipeline]:
-    generator = load_generator(folder, size=64, steps=3)
+    generator = load_pipeline(folder, size=64, steps=3)
     pipe = generator._pipe = BreakingPipeline(generator._pipe)
     return generator, pipe
 

@@ -1,0 +1,149 @@
+"""Our own networks as ONNX graphs on onnxruntime, for a CPU: importing torch and diffusers costs seconds and 400 MB.
+
+`scripts.export_graphs` makes the graphs, arithmetic around the networks included, of `models.light` and
+`models.refiner`. A graph holds no weights: it points into the safetensors file that the other form is read from.
+"""
+
+import hashlib
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.device import DtypeName
+from models.generator import PaintRequest, Picture, meant
+from models.sessions import PROVIDERS, session_options
+from pipeline.core.errors import ModelFailed, OutOfMemory
+from pipeline.core.networks import Conditions
+
+#: What the graphs' files begin with.
+LIGHT, REFINER = "light", "refiner"
+
+
+def weights_digest(folder: Path) -> str:
+    """Return the SHA-256 over names and bytes of the safetensors files in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.safetensors")):
+        digest.update(str(path.relative_to(folder)).encode())
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def graph_file(folder: Path, name: str) -> Path:
+    """Return where the graph for the weights in a folder lies, if there is one: other weights have another name."""
+    return folder / f"{name}-{weights_digest(folder)[:12]}.onnx"
+
+
+class GraphGenerator:
+    """The light network as a `Generator`: what `DiffusersGenerator` with `LightPipeline` is, but for rounding.
+
+    Safe in threads. It takes neither words nor a seed, and makes one step.
+    """
+
+    #: As in `DiffusersGenerator`: linear light; float32; no prompt is read, and no colour shifted.
+    paints: Literal["light"] = "light"
+    dtype: DtypeName = "float32"
+    prompt_tokens = None
+    latent_colour = shifts_colour = False
+
+    def __init__(self, graph: Path, *, version: str, size: int | None = None):
+        """Open a graph. `size`: longer side in pixels that it is asked for; None: what it was trained at."""
+        self._session, about = _opened(graph)
+        #: Pixels that both sides are padded to multiples of.
+        self._multiple = int(about["multiple"])
+        #: Longer side in pixels of what is painted.
+        self.size = size or int(about["size"])
+        #: Model, class and package, for the report's provenance.
+        self.version = version
+
+    def __call__(
+        self,
+        *,
+        prompt: str,
+        negative_prompt: str,
+        conditions: Conditions,
+        seed: int,
+        on_step: Callable[[float], None],
+        shift_colour: bool = True,
+    ) -> Picture:
+        """Return the linear light, h×w×3, at least 0, of what the conditions describe.
+
+        Each channel stays within three stops of the light given, and is that light where nothing is lit. What `on_step`
+        raises comes out unchanged. Raises OutOfMemory and ModelFailed.
+        """
+        (answer,) = self.paint([PaintRequest(prompt, negative_prompt, conditions, seed, on_step, shift_colour)])
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def batch_key(self, request: PaintRequest) -> Hashable | None:
+        """Return what is equal for requests that may be painted in one call."""
+        return request.conditions.sketch.shape
+
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Picture | BaseException]:
+        """Paint what several requests of one `batch_key` ask for, in one call; each answer is as it would be alone.
+
+        The answer to a request is its light, or what its `on_step` raised, or ModelFailed where it is no light. Raises
+        OutOfMemory and ModelFailed where the call itself fails.
+        """
+        failure: OutOfMemory | ModelFailed | None = None
+        try:
+            lights, corrections = self._session.run(None, self._given([one.conditions for one in requests]))
+        except Exception as error:  # noqa: BLE001  # onnxruntime raises its own unrelated classes
+            failure = meant(error)
+        # Out here, where nothing refers to the call's arrays any more.
+        if failure is not None:
+            raise failure
+        answers = list[Picture | BaseException]()
+        for request, light, correction in zip(requests, lights, corrections, strict=True):
+            height, width = request.conditions.sketch.shape[:2]
+            # Of the light alone it could not be told: a minimum or maximum with no number may be a number.
+            sound = bool(np.isfinite(correction).all() and np.isfinite(light).all())
+            answer: Picture | BaseException = np.ascontiguousarray(light[:height, :width])
+            if not sound:
+                answer = ModelFailed("The network that paints the background gave something that is no light.")
+            try:
+                request.on_step(1.0)
+            except BaseException as error:  # noqa: BLE001  # it is the answer to this request
+                answer = error
+            answers.append(answer)
+        return answers
+
+    def _given(self, scenes: Sequence[Conditions]) -> dict[str, NDArray[np.float32]]:
+        """Return the graph's inputs, B×H×W(×3), padded at the right and bottom edges. Raises ValueError."""
+        height, width = scenes[0].sketch.shape[:2]
+        padding = ((0, 0), (0, -height % self._multiple), (0, -width % self._multiple))
+        given = {}
+        for field in fields(Conditions):
+            values = np.stack([getattr(scene, field.name) for scene in scenes]).astype(np.float32, copy=False)
+            if values.shape[1:3] != (height, width):
+                raise ValueError(f"{field.name} is {values.shape[1:]}, and the sketch is {height} by {width}.")
+            given[field.name] = np.pad(values, (*padding, (0, 0))[: values.ndim], mode="edge")
+        return given
+
+
+class GraphRefiner:
+    """The refiner as a `pipeline.core.networks.Refiner`: what `TorchRefiner` is, but for rounding."""
+
+    def __init__(self, graph: Path):
+        self._session, about = _opened(graph)
+        #: Side in pixels of the square that it sees.
+        self.side = int(about["side"])
+
+    def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return S×S alpha in [0, 1] for the S×S×3 sRGB bytes and the S×S mask of the product's box, S = `side`."""
+        answer: NDArray[np.float32] = self._session.run(None, {"photo": photo, "mask": np.asarray(mask, np.float32)})[0]
+        return answer
+
+
+def _opened(graph: Path) -> tuple[Any, dict[str, str]]:
+    """Return a session on the CPU, and what the graph says of itself."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(graph, session_options(), providers=PROVIDERS["cpu"])
+    return session, session.get_modelmeta().custom_metadata_map

@@ -1,0 +1,267 @@
+"""The graphs of our own networks against torch's form of the same weights, and when which of the two is taken."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from models.device import _may_have_gpu
+from models.generator import DiffusersGenerator, PaintRequest
+from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, graph_file
+from models.lane import DeviceLane
+from models.loading import load_generator, load_networks
+from pipeline.background.paint import paint_background
+from pipeline.core.errors import ModelFailed, OutOfMemory
+from pipeline.core.networks import Conditions, Networks
+from pipeline.scene.composition import compose
+from service.catalogue.catalogue import load_catalogue
+from service.settings import REFINER_CHECKPOINT, STUDIO_CHECKPOINT, Settings
+from service.worker.local import build_spec
+from tests.support.tiny_pipelines import conditions, paint
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.fixture(scope="module", name="graph")
+def _graph() -> GraphGenerator:
+    generator = load_generator(STUDIO_CHECKPOINT)
+    assert isinstance(generator, GraphGenerator)
+    return generator
+
+
+@pytest.fixture(scope="module", name="bare_checkpoint")
+def _bare_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped checkpoint without its graph."""
+    folder = tmp_path_factory.mktemp("bare") / "checkpoint"
+    shutil.copytree(STUDIO_CHECKPOINT, folder, ignore=shutil.ignore_patterns("*.onnx"))
+    return folder
+
+
+@pytest.fixture(scope="module", name="pipeline")
+def _pipeline(bare_checkpoint: Path) -> Iterator[DiffusersGenerator]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # two that wait for each other spin for minutes where the cores are busy
+    generator = load_generator(bare_checkpoint)
+    assert isinstance(generator, DiffusersGenerator)
+    yield generator
+    torch.set_num_threads(threads)
+
+
+class Watched:
+    """A generator that keeps what it was given."""
+
+    paints = "light"
+
+    def __init__(self, generator: GraphGenerator):
+        self.size, self._generator = generator.size, generator
+        self.seen: list[Conditions] = []
+
+    def __call__(self, *, conditions: Conditions, **asked: Any) -> NDArray[np.float32]:
+        self.seen.append(conditions)
+        return self._generator(conditions=conditions, **asked)
+
+
+@pytest.fixture(scope="module", name="scenes")
+def _scenes(graph: GraphGenerator) -> list[Conditions]:
+    """What the network is told of real scenes, upright, wide and square; the sides of most are no multiples of 16."""
+    catalogue, watched = load_catalogue(), Watched(graph)
+    for scene, mood, width, height in (
+        ("podium", "calm", 320, 400),
+        ("neon", "moody", 300, 300),
+        ("velvet_curtain", "dramatic", 400, 225),
+        ("sand_dunes", "warm", 330, 413),
+    ):
+        spec = build_spec(
+            catalogue, scene=scene, mood=mood, colours=("#e8d5c4", "#2f5d50"), preset="shopify_product", seed=7
+        )
+        spec = replace(spec, preset=replace(spec.preset, size=(width, height)))
+        paint_background(spec, compose(spec, width, height, 0.6), width, height, watched, lambda done: None)
+    return watched.seen
+
+
+def asked(scene: Conditions, seed: int = 1) -> PaintRequest:
+    return PaintRequest("a wall", "text", scene, seed, lambda done: None)
+
+
+def test_the_graph_gives_the_light_that_the_pipeline_gives(
+    graph: GraphGenerator, pipeline: DiffusersGenerator, scenes: list[Conditions]
+) -> None:
+    assert len(scenes) >= 4
+    assert any(side % 16 for scene in scenes for side in scene.sketch.shape[:2])
+    for scene in scenes:
+        light, truth = paint(graph, scene), paint(pipeline, scene)
+        assert light.shape == truth.shape == scene.sketch.shape
+        assert light.dtype == np.float32
+        assert light.flags.c_contiguous
+        np.testing.assert_allclose(light, truth, rtol=1e-4, atol=1e-6)
+        assert np.abs(light - np.maximum(scene.light, 0)).max() > 0.05, "it corrects the light"
+        np.testing.assert_array_equal(light[scene.lit == 0], scene.light[scene.lit == 0])
+
+
+@pytest.mark.parametrize("size", [(48, 64), (31, 45), (7, 1), (128, 20)])
+def test_any_size_comes_back_as_it_went_in(
+    graph: GraphGenerator, pipeline: DiffusersGenerator, size: tuple[int, int]
+) -> None:
+    scene = Conditions(
+        **{name: np.resize(value, (*size, *value.shape[2:])) for name, value in vars(conditions()).items()}
+    )
+    light = paint(graph, scene)
+    assert light.shape == (*size, 3)
+    np.testing.assert_allclose(light, paint(pipeline, scene), rtol=1e-4, atol=1e-6)
+
+
+def test_the_light_of_a_batch_equals_that_of_single_runs(graph: GraphGenerator) -> None:
+    scene = conditions()
+    requests = [
+        asked(one)
+        for one in (scene, replace(scene, sketch=scene.sketch[::-1].copy()), replace(scene, light=scene.light * 0.3))
+    ]
+    assert len({graph.batch_key(one) for one in requests} - {None}) == 1
+
+    together = graph.paint(requests)
+
+    pictures = [answer for answer in together if isinstance(answer, np.ndarray)]
+    for picture, request in zip(pictures, requests, strict=True):
+        np.testing.assert_allclose(picture, paint(graph, request.conditions), rtol=1e-4, atol=1e-6)
+    assert np.abs(pictures[0] - pictures[2]).max() > 1e-2
+
+
+def test_conditions_of_another_size_have_another_key(graph: GraphGenerator, scenes: list[Conditions]) -> None:
+    assert graph.batch_key(asked(conditions())) != graph.batch_key(asked(scenes[0]))
+
+
+def test_one_who_leaves_changes_no_pixel_of_the_others(graph: GraphGenerator) -> None:
+    told = list[float]()
+
+    def stop(done: float) -> None:
+        raise Stop
+
+    first, second = graph.paint(
+        [replace(asked(conditions()), on_step=stop), replace(asked(conditions()), on_step=told.append)]
+    )
+
+    assert isinstance(first, Stop)
+    assert isinstance(second, np.ndarray)
+    np.testing.assert_allclose(second, paint(graph), rtol=1e-4, atol=1e-6)
+    assert told == [1.0]
+
+
+def test_what_on_step_raises_comes_out(graph: GraphGenerator) -> None:
+    def stop(done: float) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        graph(prompt="", negative_prompt="", conditions=conditions(), seed=1, on_step=stop)
+
+
+def test_the_device_lane_paints_with_it_as_it_paints_alone(graph: GraphGenerator) -> None:
+    lane = DeviceLane(batch_size=4)
+    try:
+        on_lane = lane.networks(Networks(lambda image: image[..., 0] / 255, graph), lambda: None).generator
+        np.testing.assert_array_equal(paint(on_lane), paint(graph))
+    finally:
+        lane.close()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"gloss": np.zeros((48, 63), np.float32)}, {"light": np.full((48, 64, 3), np.nan, np.float32)}]
+)
+def test_conditions_that_fit_nothing_are_a_failure_of_the_network(graph: GraphGenerator, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ModelFailed):
+        paint(graph, replace(conditions(), **wrong))
+
+
+def test_a_scene_that_needs_more_memory_than_there_is_is_told_apart(graph: GraphGenerator) -> None:
+    vast = np.broadcast_to(np.float32(0.5), (1 << 23, 1 << 23))  # more than a processor can address
+    three = np.broadcast_to(np.float32(0.5), (1 << 23, 1 << 23, 3))
+    scene = Conditions(sketch=three, light=three, normals=three, depth=vast, occlusion=vast, gloss=vast, lit=vast)
+    with pytest.raises(OutOfMemory):
+        paint(graph, scene)
+
+
+def test_both_forms_name_the_same_weights(graph: GraphGenerator, pipeline: DiffusersGenerator) -> None:
+    assert graph.version.split()[0] == "onnxruntime"
+    assert graph.version.split()[2:] == pipeline.version.split()[2:]
+    assert (graph.size, graph.paints, graph.dtype) == (pipeline.size, pipeline.paints, pipeline.dtype)
+    assert load_generator(STUDIO_CHECKPOINT, size=96).size == 96
+
+
+@pytest.mark.parametrize("asks", [{"steps": 2}, {"dtype": "bfloat16"}])
+def test_what_the_graph_cannot_do_the_pipeline_does(asks: dict[str, Any]) -> None:
+    assert isinstance(load_generator(STUDIO_CHECKPOINT, steps=1), GraphGenerator)
+    assert isinstance(load_generator(STUDIO_CHECKPOINT, **asks), DiffusersGenerator)
+
+
+def test_the_graph_of_other_weights_is_not_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(STUDIO_CHECKPOINT, folder)
+    assert isinstance(load_generator(folder), GraphGenerator)
+    with next(folder.rglob("*.safetensors")).open("r+b") as weights:
+        weights.seek(-2, 2)
+        weights.write(b"\x00\x3c")
+
+    assert isinstance(load_generator(folder), DiffusersGenerator)
+
+
+def test_the_graphs_hold_no_weights_and_say_nothing_of_where_they_were_made() -> None:
+    for folder, name in ((STUDIO_CHECKPOINT, LIGHT), (REFINER_CHECKPOINT, REFINER)):
+        assert [path.name for path in folder.glob("*.onnx")] == [graph_file(folder, name).name]
+        data = graph_file(folder, name).read_bytes()
+        assert len(data) < 200_000
+        assert b".py" not in data
+
+
+def test_the_refiners_graph_gives_the_mask_that_torch_gives() -> None:
+    from models.refiner import load_refiner
+
+    rng = np.random.default_rng(3)
+    graph, network = GraphRefiner(graph_file(REFINER_CHECKPOINT, REFINER)), load_refiner(REFINER_CHECKPOINT)
+    assert graph.side == network.side
+    photo = rng.integers(0, 256, (graph.side, graph.side, 3), np.uint8)
+    mask = gaussian_filter((rng.random((graph.side, graph.side)) > 0.5).astype(np.float32), 12)
+    mask = ((mask - mask.min()) / np.ptp(mask)).astype(np.float32)
+    refined = graph(photo, mask)
+    assert refined.shape == mask.shape
+    assert refined.dtype == np.float32
+    np.testing.assert_allclose(refined, network(photo, mask), atol=1e-4)
+    assert np.abs(refined - mask).max() > 0.02
+
+
+def test_a_refiner_without_a_graph_is_read_by_torch(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(REFINER_CHECKPOINT, folder, ignore=shutil.ignore_patterns("*.onnx"))
+    common: dict[str, Any] = {"segmenter": "u2netp", "weights": Settings().weights, "generator_class": None}
+    common |= {"generator": str(STUDIO_CHECKPOINT), "device": "cpu", "dtype": "auto"}
+    ours, other = (load_networks(**common, refiner=one) for one in (REFINER_CHECKPOINT, folder))
+    assert (type(ours.refiner).__name__, type(other.refiner).__name__) == ("GraphRefiner", "TorchRefiner")
+    digests = [networks.versions["refiner"].split()[-1] for networks in (ours, other)]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("segmenter", ["u2netp", None], ids=["u2netp", "default"])
+def test_a_worker_with_the_default_networks_swaps_without_torch(segmenter: str | None) -> None:
+    code = (
+        "import sys, time, service.worker.main; from service.settings import Settings;"
+        "from service.worker.networks import open_networks; from service.worker.kernels import warm_up;"
+        f"settings = Settings({'' if segmenter is None else f'segmenter={segmenter!r}, '}device='auto');"
+        "networks = open_networks(settings); warm_up(networks);"
+        "print([m for m in ('torch', 'diffusers', 'transformers', 'rembg') if m in sys.modules]);"
+        "print(networks.versions['generator_device'])"
+    )
+    if _may_have_gpu():
+        pytest.skip("torch is asked whether this machine's driver can be used")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "cpu float32"]
