@@ -12,6 +12,7 @@ from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite
 from pipeline.compositing.light_wrap import light_around
 from pipeline.compositing.place import place
+from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.networks import Networks, Progress
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.resample import tight_box
@@ -20,10 +21,12 @@ from pipeline.core.types import Cutout, Photo
 from pipeline.cutout.cache import Cache, CutoutCache
 from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
+from pipeline.cutout.stance import Stance, stance_of
 from pipeline.delivery.encode import encode
 from pipeline.delivery.report import inspect
 from pipeline.photo.decode import decode
-from pipeline.scene.layout import TOP_DOWN, fit
+from pipeline.scene.layout import TOP_DOWN
+from pipeline.scene.placement import fit
 
 #: The stages in order and the share of the time that each takes.
 STAGES: Mapping[str, float] = MappingProxyType(
@@ -97,13 +100,14 @@ def swap(
     del found  # its mask has the photo's size
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
-    box = product_box(cutout, spec, width, height)
+    stance = stance_of(cutout)
+    box = product_box(cutout, spec, width, height, stance)
     mark = mark_of(spec, photo)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     with stages("place"):
         placed, placing_warnings = place(cutout, box, width, height)
     with stages("background"):
-        ground = make_ground(spec, photo, cutout, placed, networks, stages.step, control=control, cache=cache)
+        ground = make_ground(spec, photo, cutout, stance, placed, networks, stages.step, control=control, cache=cache)
     with stages("shadow"):
         background = ground.with_effects()
     with stages("composite"):
@@ -120,13 +124,14 @@ def swap(
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
         provenance |= {"cutout": cutouts.cache_status, "background": ground.cache_status}
-        provenance["pinned"] = is_pinned(spec, cutout)
+        provenance["pinned"] = is_pinned(spec, stance)
         report = inspect(
             encoded.data,
             spec=spec,
             placed=placed,
             background=kept,
             cutout=cutout,
+            stance=stance,
             provenance=provenance,
             credentials=credentials,
             photo_size=(source_width, source_height),
@@ -140,9 +145,15 @@ def swap(
         width=encoded.width,
         height=encoded.height,
         seed=spec.seed,
-        warnings=cutout.warnings + placing_warnings,
+        warnings=cutout.warnings + scene_warnings(spec, stance) + placing_warnings,
         report=report,
     )
+
+
+def scene_warnings(spec: Spec, stance: Stance) -> tuple[str, ...]:
+    """Return `scene_unsuited` where a scene is drawn that a product of that stance does not look right in."""
+    drawn = spec.preset.background == "scene" and not spec.is_white
+    return ("scene_unsuited",) if drawn and spec.scene.kind not in stance.suits else ()
 
 
 def mark_of(spec: Spec, photo: Photo) -> str | None:
@@ -155,18 +166,36 @@ def mark_of(spec: Spec, photo: Photo) -> str | None:
     return stronger(mark, photo.digital_source_type)
 
 
-def product_box(cutout: Cutout, spec: Spec, width: int, height: int) -> tuple[float, float, float, float]:
+def product_box(
+    cutout: Cutout, spec: Spec, width: int, height: int, stance: Stance | None = None
+) -> tuple[float, float, float, float]:
     """Return where the product's tight box goes on the canvas, pixels: left, top, right, bottom.
 
-    A transparent picture of the photo's own size keeps the product exactly where and as large as it was.
+    A transparent picture of the photo's own size keeps the product exactly where and as large as it was. `stance` is
+    the cut-out's, where it is known. Raises NoHonestPlacement as `fit` does, and where the stance
+    forbids the scene.
     """
     if spec.preset.background == "transparent" and spec.preset.size is None:
         tight = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
         x, y = cutout.origin
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
-    if is_pinned(spec, cutout):
+    stance = stance or stance_of(cutout)
+    # where nothing is drawn, nothing is seen to stand
+    kind = "white" if spec.is_white or spec.preset.background == "transparent" else spec.scene.kind
+    why_not = stance.refused_in(kind)
+    if why_not is not None:
+        raise NoHonestPlacement(why_not)
+    if is_pinned(spec, stance):
         return box_in(spec, cutout.aspect, width, height)
-    return fit(spec.preset, cutout.aspect, width, height, cutout.cut_sides, top_down=spec.scene.kind in TOP_DOWN)
+    return fit(
+        spec.preset,
+        cutout.aspect,
+        width,
+        height,
+        stance.edges(kind),
+        top_down=kind in TOP_DOWN,
+        stands=stance.stands_in(kind),
+    )
 
 
 class _Stages:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.photo_light import PhotoLight, lit_from, matched, photo_light
 from pipeline.compositing.effects import ProductEffects, product_effects
-from pipeline.core.parallel import together
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
-from pipeline.cutout.camera_pose import CameraPose, camera_pose
+from pipeline.cutout.stance import Stance
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 
@@ -21,15 +20,19 @@ class FreeSite:
     placed: Placed
     #: Of the photo.
     light: PhotoLight
-    pose: CameraPose
+    stance: Stance
+    #: The product stands on its foot in the spec's scene, and the sides of the canvas that it goes to.
+    stands: bool
+    edges: tuple[str, ...]
     #: Colours were asked for: matching the photo's light leaves the exposure alone.
     asked: bool
 
     @classmethod
-    def of(cls, spec: Spec, photo: Photo, cutout: Cutout, placed: Placed) -> "FreeSite":
+    def of(cls, spec: Spec, photo: Photo, cutout: Cutout, stance: Stance, placed: Placed) -> "FreeSite":
         """Return the site of a product that was cut out of a photo and placed on the spec's canvas."""
-        light, pose = together(lambda: photo_light(photo, cutout), lambda: camera_pose(cutout.alpha))
-        return cls(cutout, placed, light, pose, asked_colours(spec).by_caller)
+        kind = spec.scene.kind
+        stands, edges = stance.stands_in(kind), stance.edges(kind)
+        return cls(cutout, placed, photo_light(photo, cutout), stance, stands, edges, asked_colours(spec).by_caller)
 
     def compose(self, spec: Spec) -> Layout:
         """Lay a spec's scene out round the product, lit from the photo's side and seen as the photo sees it."""
@@ -39,9 +42,10 @@ class FreeSite:
             width,
             height,
             self.cutout.aspect,
-            self.cutout.cut_sides,
+            self.edges,
+            stands=self.stands,
             light_side=lit_from(self.light),
-            pose=self.pose,
+            pose=self.stance.pose,
         )
 
     def postprocess(self, picture: Rgb) -> Rgb:
@@ -50,4 +54,4 @@ class FreeSite:
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
-        return product_effects(self.placed, layout, self.cutout.cut_sides)
+        return product_effects(self.placed, layout, stands=self.stands)

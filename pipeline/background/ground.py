@@ -17,6 +17,7 @@ from pipeline.core.networks import Networks
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
+from pipeline.cutout.stance import Stance
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def make_ground(
     spec: Spec,
     photo: Photo,
     cutout: Cutout,
+    stance: Stance,
     placed: Placed,
     networks: Networks,
     on_step: Callable[[float], None],
@@ -58,22 +60,23 @@ def make_ground(
     if spec.preset.background == "transparent":
         return Ground(None, _unchanged, spec.seed, [], "computed", is_scene=False)
     if spec.is_white:
-        soft = spec.preset.shadow and "bottom" not in cutout.cut_sides
+        # what lies or hangs, or is cut off below, has no foot that a shadow could lie under
+        soft = spec.preset.shadow and stance.name == "standing"
         white = np.ones((height, width, 3), np.float32)
 
         def shadowed(picture: Rgb) -> Rgb:
             return apply_shadow(picture, contact_shadow(placed.alpha))
 
         return Ground(white, shadowed if soft else _unchanged, spec.seed, [], "computed", is_scene=False)
-    if is_pinned(spec, cutout):
+    if is_pinned(spec, stance):
         one = pinned(spec, width, height, networks, on_step, control=control, cache=cache)
-        there = product_effects(placed, one.layout, ())
+        there = product_effects(placed, one.layout)
 
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
 
         return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True)
-    site = FreeSite.of(spec, photo, cutout, placed)
+    site = FreeSite.of(spec, photo, cutout, stance, placed)
     best = search(spec, site, placed.alpha, networks.generator, on_step, control=control)
 
     def everywhere(picture: Rgb) -> Rgb:

@@ -18,11 +18,13 @@ from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Networks, painting
 from pipeline.core.spec import Spec
-from pipeline.core.types import Cutout, Rgb
+from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
+from pipeline.cutout.stance import Stance
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import TOP_DOWN, Layout, fit
+from pipeline.scene.layout import TOP_DOWN, Layout
+from pipeline.scene.placement import fit
 
 Box = tuple[float, float, float, float]
 
@@ -99,13 +101,14 @@ def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
     return x - w / 2, y - h, x + w / 2, y
 
 
-def is_pinned(spec: Spec, cutout: Cutout) -> bool:
+def is_pinned(spec: Spec, stance: Stance) -> bool:
     """Tell whether the product gets the spec's pinned background.
 
     One that its photo cuts does not: it goes to the canvas's side, where the cut is not seen, and no pinned place is.
+    Nor does one that hangs.
     """
     scene = spec.preset.background == "scene" and spec.scene.kind != "white"
-    return spec.pinned and scene and not cutout.cut_sides
+    return spec.pinned and scene and not stance.edges(spec.scene.kind)
 
 
 def pinned(

@@ -46,12 +46,12 @@ class ProductEffects:
         return shown
 
 
-def product_effects(placed: Placed, layout: Layout, cut_sides: tuple[str, ...]) -> ProductEffects:
-    """Trace what the placed product does to a layout. `cut_sides`: the sides of the photo that cut it.
+def product_effects(placed: Placed, layout: Layout, *, stands: bool = True) -> ProductEffects:
+    """Trace what the placed product does to a layout.
 
-    Cut off below, its foot isn't seen; cut off above, it hangs. Either way it stands on nothing: nothing falls on the
-    floor and no polish mirrors it. What lies is seen whole by the surface wherever the photo cuts it.
+    `stands`: its foot is seen. What is cut off below or hangs stands on nothing: nothing falls on the floor and no
+    polish mirrors it. What lies is seen whole by the surface wherever the photo cuts it.
     """
-    afloat = not layout.top_down and ("bottom" in cut_sides or "top" in cut_sides)
+    afloat = not layout.top_down and not stands
     shadow = cast_shadow(placed.alpha, layout, cut_below=afloat)
     return ProductEffects(shadow, None if afloat or layout.top_down else mirror_image(placed, layout))

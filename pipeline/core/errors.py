@@ -7,6 +7,7 @@
         ImageTooLarge       code image_too_large
         ImageTooSmall       code image_too_small
         NoSubject           code no_subject
+        NoHonestPlacement   code no_honest_placement
       ModelFailed           ours; code model_failed
       OutOfMemory           ours; code out_of_memory
 
@@ -52,6 +53,12 @@ class NoSubject(Rejected):
     """Raised when no product stands out in the photo."""
 
     code = "no_subject"
+
+
+class NoHonestPlacement(Rejected):
+    """Raised when the photo cuts the product so that it would hang in the air, or be cut again, in what is asked."""
+
+    code = "no_honest_placement"
 
 
 class ModelFailed(PipelineError):

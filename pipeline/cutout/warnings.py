@@ -68,7 +68,8 @@ def assess_cutout(
     holes = [] if from_file_alpha else [part for part in lookalikes(small, cover, other) if part.suspected]
     filled = sum(part.share for part in holes)
     sure = 1.0 if from_file_alpha else _confidence(cover, ambiguous_share, filled)
-    sides, subjects, half = cut_sides(alpha), subject_boxes(cover), half_inside(cover)
+    sides = () if from_file_alpha and is_trimmed(alpha) else cut_sides(alpha)
+    subjects, half = subject_boxes(cover), half_inside(cover)
     # Each with its boxes on `cover`; some have none.
     found: dict[str, tuple[bool, Sequence[Box]]] = {
         "subject_touches_edge": (bool(sides), ()),
@@ -126,6 +127,14 @@ def cut_sides(alpha: Alpha) -> tuple[str, ...]:
     """Return the sides of the photo that cut the H×W alpha."""
     edges = {"left": alpha[:, 0], "top": alpha[0], "right": alpha[:, -1], "bottom": alpha[-1]}
     return tuple(name for name, edge in edges.items() if float((edge > 0.5).mean()) > CUT_SHARE)
+
+
+def is_trimmed(alpha: Alpha) -> bool:
+    """Tell whether an H×W alpha ends on all four sides where its product does, as editors trim a cut-out's file.
+
+    Such a product touches every side and none cuts it.
+    """
+    return all(bool((edge > 0.02).any()) for edge in (alpha[:, 0], alpha[0], alpha[:, -1], alpha[-1]))
 
 
 def _confidence(cover: Alpha, ambiguous_share: float, filled: float) -> float:

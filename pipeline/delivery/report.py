@@ -12,6 +12,7 @@ from pipeline.core.provenance import Credentials
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Placed, Rgb, Rgb8
+from pipeline.cutout.stance import Stance
 from pipeline.delivery.fidelity import Product
 from pipeline.delivery.preset_rules import check_rules, reopen
 
@@ -26,6 +27,7 @@ def inspect(
     placed: Placed,
     background: Rgb | None,
     cutout: Cutout,
+    stance: Stance | None = None,
     provenance: dict[str, Any],
     credentials: Credentials | None = None,
     photo_size: tuple[int, int] | None = None,
@@ -36,7 +38,8 @@ def inspect(
     `placed` is the product as it was laid on the canvas; `background` what was painted behind it, shadow included
     (H×W×3 sRGB in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so the
     encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
-    With `photo_size`, the photo's width and height in pixels, `cutout` tells where the product was and where it is now.
+    With the product's `stance`, `cutout` tells it and the kinds of scene that suit it. With `photo_size`, the photo's
+    width and height in pixels, it tells where the product was and where it is now.
     `decoded` is the file's picture where that was decoded already.
 
     Raises ValueError where the file's size is not the canvas's.
@@ -61,6 +64,7 @@ def inspect(
             "enclosed_share": cutout.filled_hole_share,
             "where": {code: [list(box) for box in boxes] for code, boxes in cutout.where.items()},
         }
+        | ({} if stance is None else {"stance": stance.name, "suits": list(stance.suits)})
         | ({} if photo_size is None else _boxes(cutout, placed, photo_size)),
         "provenance": dict(provenance),
     }

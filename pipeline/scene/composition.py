@@ -11,7 +11,8 @@ from pipeline.colour.asked import asked_colours
 from pipeline.colour.harmony import complete, to_oklab, tone
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
-from pipeline.scene.layout import FOCAL, TOP_DOWN, Layout, fit
+from pipeline.scene.layout import FOCAL, TOP_DOWN, Layout
+from pipeline.scene.placement import fit
 from pipeline.scene.rig import rig
 from pipeline.scene.scenery import WALLS, Scenery
 from pipeline.scene.trace import trace
@@ -26,21 +27,26 @@ SAMPLE = 96
 HIGHEST = 1.2
 HIGHEST_OUTDOORS: dict[SceneKind, float] = {"sand": 0.62, "bokeh": 0.7}
 
+#: Where the floor is under what hangs: as if it stood so far down, canvas heights. By eye.
+HUNG_FLOOR = 1.0
+
 
 def compose(
     spec: Spec,
     width: int,
     height: int,
     product_aspect: float = 1.0,
-    cut_sides: tuple[str, ...] = (),
+    edges: tuple[str, ...] = (),
     *,
+    stands: bool = True,
     light_side: float | None = None,
     pose: CameraPose = UNKNOWN_POSE,
 ) -> Layout:
     """Lay the scene out for a canvas of width×height pixels and a product of that width over height.
 
-    `cut_sides`: where the photo cuts the product off. One that is cut below stands on nothing that is seen, so nothing
-    is put around its foot. `light_side`: negative, the key light comes from the left, positive from the right; None
+    `edges`: the sides of the canvas that it goes to, since the photo cuts it there or it hangs from above. One that
+    does not stand (`stands`), since it is cut below or hangs, has nothing put around its foot; what hangs has the floor
+    well below it. `light_side`: negative, the key light comes from the left, positive from the right; None
     leaves it to the seed. `pose`: how the photo sees the product's base; the camera is raised to meet it.
 
     Where an asked colour has too little of the picture that the product leaves free, the next of the seed's
@@ -49,7 +55,7 @@ def compose(
     best, best_share = None, -1.0
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])
-        layout = _composed(spec, width, height, product_aspect, cut_sides, light_side, pose, rng)
+        layout = _composed(spec, width, height, product_aspect, edges, stands, light_side, pose, rng)
         share = min_share(layout)
         if share > best_share:
             best, best_share = layout, share
@@ -84,15 +90,18 @@ def _composed(
     width: int,
     height: int,
     product_aspect: float,
-    cut_sides: tuple[str, ...],
+    edges: tuple[str, ...],
+    stands: bool,
     light_side: float | None,
     pose: CameraPose,
     rng: np.random.Generator,
 ) -> Layout:
     aspect = width / height
     kind = spec.scene.kind
-    box = fit(spec.preset, product_aspect, width, height, cut_sides, top_down=kind in TOP_DOWN)
+    box = fit(spec.preset, product_aspect, width, height, edges, top_down=kind in TOP_DOWN, stands=stands)
     left, top, right, bottom = (side / height for side in box)
+    if not stands and kind not in TOP_DOWN:
+        bottom = max(bottom, HUNG_FLOOR)
     colours = list(asked_colours(spec).linear)
     nearest, farthest = WALLS[kind]
     wall = float(rng.uniform(farthest, nearest))
@@ -103,7 +112,7 @@ def _composed(
     # The higher the camera, the more of the surface is seen; a tall canvas has room for it below.
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
     base = 0.0
-    if pose.pitch_slope > 0 and kind not in TOP_DOWN and "bottom" not in cut_sides:
+    if pose.pitch_slope > 0 and kind not in TOP_DOWN and stands:
         high = max(high, min(HIGHEST_OUTDOORS.get(kind, HIGHEST), pose.pitch_slope * FOCAL))
         rise = min(pose.base_rise * (right - left), 0.55 * high)
         base = FOCAL * rise / (high - rise)
@@ -125,5 +134,5 @@ def _composed(
         seed=spec.seed,
         base=base,
     )
-    place = Scenery(spec, empty, wall, rng, furnished="bottom" not in cut_sides)
+    place = Scenery(spec, empty, wall, rng, furnished=stands)
     return getattr(place, kind)()  # type: ignore[no-any-return]  # one method for each SceneKind but white

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.spec import Finish, Preset, SceneKind
+from pipeline.core.spec import Finish, SceneKind
 from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Sweep
@@ -155,47 +155,3 @@ class Layout:
         if part.role == "tube":
             colour = colour / max(float(colour.max()), 1e-3)
         return np.asarray(colour * np.float32(part.glow), np.float32)
-
-
-def fit(
-    preset: Preset,
-    product_aspect: float,
-    width: int,
-    height: int,
-    cut_sides: tuple[str, ...] = (),
-    *,
-    top_down: bool = False,
-) -> tuple[float, float, float, float]:
-    """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
-
-    `product_aspect` is its width over height. The preset's fill is reached on the tighter side and its margins are
-    kept; on a scene the product sits a little below the middle, the way it is hung in a frame, and in the middle where
-    it is seen from above (`top_down`). A side that the photo cuts the product at (`cut_sides`) goes to the same side of
-    the canvas, or the cut would show.
-    """
-    cuts = set(cut_sides)
-    left, top, right, bottom = (
-        0.0 if side in cuts else margin
-        for side, margin in zip(("left", "top", "right", "bottom"), preset.margins, strict=True)
-    )
-    room_x, room_y = width * max(0.05, 1 - left - right), height * max(0.05, 1 - top - bottom)
-    h = min(preset.fill * height, preset.fill * width / product_aspect, room_y, room_x / product_aspect)
-    if cuts >= {"left", "right"}:
-        h = width / product_aspect
-    elif cuts >= {"top", "bottom"}:
-        h = float(height)
-    w = h * product_aspect
-    x = float(np.clip(preset.centre_x * width - w / 2, left * width, max(left * width, (1 - right) * width - w)))
-    free = height - h
-    # A flat product would otherwise float in the middle of the wall.
-    below = min(0.42 * free, 0.2 * height) if preset.background == "scene" and not top_down else free / 2
-    y = float(np.clip(height - below - h, top * height, max(top * height, (1 - bottom) * height - h)))
-    if "left" in cuts:
-        x = 0.0
-    elif "right" in cuts:
-        x = width - w
-    if "bottom" in cuts:
-        y = height - h
-    elif "top" in cuts:
-        y = 0.0
-    return x, y, x + w, y + h

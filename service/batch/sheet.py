@@ -22,6 +22,7 @@ _WARNINGS = {
     "transparent_material_suspected": "Glass or another clear material may be cut wrongly.",
     "several_subjects": "There is more than one thing in the photo.",
     "subject_touches_edge": "The photo cuts the product off.",
+    "scene_unsuited": "The scene does not suit how the product is seen.",
     "upscaled": "The photo was enlarged; a larger one would be sharper.",
 }
 _RULES = {

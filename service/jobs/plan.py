@@ -1,8 +1,8 @@
 """The plan of a swap: the request with nothing left open, and what its caller should hear before paying."""
 
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.spec import SEED_LIMIT, Preset
@@ -24,6 +24,8 @@ class Resolved:
     brand: Brand | None
     source_key: str
     preset: Preset
+    #: What an earlier render of the photo reports of its cut-out; empty where the request names none.
+    seen: Mapping[str, Any] = field(default_factory=dict)
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:
         """Return the spec as the jobs table keeps it, with a seed and the catalogue's records."""
@@ -96,5 +98,18 @@ def _surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     if request.dominant_colors and (preset.background != "scene" or scene.kind == "white"):
         rule = "transparent" if preset.background == "transparent" else "white"
         yield Caution("colors_unused", f"The background will be {rule}: the colours asked for are not used.")
+    if preset.background == "scene" and scene.kind not in resolved.seen.get("suits", (scene.kind,)):
+        yield Caution("scene_unsuited", _unsuited(resolved.seen, catalogue))
     if request.pilot_brand is not None and resolved.brand is None:
         yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")
+
+
+def _unsuited(seen: Mapping[str, Any], catalogue: Catalogue) -> str:
+    """Return why a scene does not suit a photo that an earlier render reports that of, and which scenes do."""
+    fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in seen["suits"]]
+    how = {
+        "standing": "The photo looks at the product from the side, so it can't lie on a flat lay",
+        "lying": "The product can't stand as the photo shows it, so the swap would fail and be refunded",
+        "hanging": "The product hangs, and this scene has no wall for it, so the swap would fail and be refunded",
+    }.get(seen.get("stance", ""), "The scene does not suit how the photo shows the product")
+    return f"{how}. What suits it: {', '.join(fitting)}."

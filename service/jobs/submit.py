@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from service.accounts.brands import Brands
 from service.accounts.clients import Client
@@ -108,21 +109,25 @@ class Submit:
         if brand is not None:
             request = request.model_copy(update={"dominant_colors": request.dominant_colors or list(brand.palette)})
             seed = brand.seed if seed is None else seed
+        source_key, seen = self._source(client, request)
         return Resolved(
             request=request,
             seed=seed,
             brand=brand,
-            source_key=self._source_key(client, request),
+            source_key=source_key,
+            seen=seen,
             preset=self.catalogue.presets[request.output_preset],
         )
 
-    def _source_key(self, client: Client, request: BackgroundSwapWithSpecRequest) -> str:
+    def _source(self, client: Client, request: BackgroundSwapWithSpecRequest) -> tuple[str, dict[str, Any]]:
+        """Return the photo's key, and what an earlier render of it that the request names reports of the cut-out."""
+        seen: dict[str, Any] = {}
         if request.source_render_public_id:
             render = self.jobs.render(request.source_render_public_id, client_id=client.id)
             if render is None:
                 raise SourceNotFound
             # From the photo behind that render, never from the flattened picture: quality survives any chain.
-            key = render.source_key
+            key, seen = render.source_key, render.report.get("cutout", seen)
         else:
             key = request.source_image_s3_key or ""
             if not key.startswith(upload_prefix(client)):
@@ -133,7 +138,7 @@ class Submit:
             raise SourceNotFound from error
         if size > self.max_photo_bytes:
             raise SourceTooLarge(self.max_photo_bytes)
-        return key
+        return key, seen
 
 
 def _digest(raw_body: bytes, seed: int | None) -> str:

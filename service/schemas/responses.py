@@ -38,7 +38,8 @@ class PlanWarning(BaseModel):
 
     code: str = Field(
         description="Stable name. The submit would be refused: insufficient_credits, too_many_unfinished_jobs, "
-        "queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, brand_unknown."
+        "queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, brand_unknown, "
+        "scene_unsuited (from an earlier render of the photo)."
     )
     message: str = Field(description="A sentence for a person.")
 
@@ -138,7 +139,10 @@ class Report(BaseModel):
     palette: dict[str, Any] = Field(description="Asked and found colours, with CIEDE2000 and shares.")
     fidelity: dict[str, Any] = Field(description="CIEDE2000 between the product's pixels and the delivered file.")
     preset: list[dict[str, Any]] = Field(description="Each rule: measured, bound, status, source.")
-    cutout: dict[str, Any] = Field(description="Confidence and warnings of the cut-out.")
+    cutout: dict[str, Any] = Field(
+        description="Confidence and warnings of the cut-out; its stance in the photo, standing, lying, hanging or"
+        " cut_below, and the kinds of scene that suit it (`kind` of GET /v1/scene-types)."
+    )
     provenance: dict[str, Any] = Field(description="Networks and versions, seeds tried, attempts, timings.")
 
 

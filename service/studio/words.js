@@ -39,6 +39,10 @@ export const WARNINGS = {
     "The photo cuts the product.",
     "It stays at that edge of the picture. Step back a little for the next photo.",
   ],
+  scene_unsuited: [
+    "This scene does not suit how the product is seen in the photo.",
+    "What was photographed from the side looks odd on a flat lay. A scene where things stand suits it.",
+  ],
   upscaled: [
     "The photo is smaller than this place asks for.",
     "The product was enlarged and looks softer than it could. Send a larger photo.",
@@ -52,6 +56,7 @@ export const REMEDIES = {
   image_too_large: "Make the photo smaller: 6000 pixels on the longer side are more than enough.",
   image_too_small: "Send a larger photo; 1500 pixels or more on the longer side are a good start.",
   no_subject: "Near, whole, and apart from what is behind it: so a product is found best.",
+  no_honest_placement: "A photo of the whole product fits everywhere. This one fits a flat lay or pure white.",
   source_gone: "The photo has expired here. Drop it again.",
   model_failed: "Try again; if it fails twice, tell whoever runs this Backdrop.",
   out_of_memory: "Try again, or choose a smaller place of publication.",

@@ -4,13 +4,13 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from pipeline.core.errors import NoSubject
+from pipeline.core.errors import NoHonestPlacement, NoSubject
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Limits
 from pipeline.swap import STAGES, swap
-from tests.support.still_life import Darkener, jpeg, networks, preset, spec, still_life
+from tests.support.still_life import Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
 LIMITS = Limits()
 
@@ -120,6 +120,55 @@ def test_a_transparent_cutout_keeps_the_photos_size_and_the_products_place() -> 
 def test_a_photo_of_nothing_is_refused() -> None:
     with pytest.raises(NoSubject):
         swap(jpeg(np.full((300, 300, 3), 140, np.uint8)), spec(), networks(), limits=LIMITS, clock=clock)
+
+
+def shoes() -> bytes:
+    """Two shoes seen from above, their toes down."""
+    picture = Image.new("RGBA", (400, 400))
+    for left in (90, 220):
+        ImageDraw.Draw(picture).ellipse((left, 80, left + 90, 340), fill=(120, 60, 40, 255))
+    file = BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_what_can_not_stand_is_refused_where_things_stand_and_lies_on_a_flat_lay() -> None:
+    generator = Darkener()
+    with pytest.raises(NoHonestPlacement, match="flat lay"):
+        swap(shoes(), spec("podium"), networks(generator), limits=LIMITS, clock=clock)
+    assert generator.calls == 0, "it is refused before a background is made"
+    for asked in (spec("flatlay"), spec("white"), spec(place=preset(background="transparent"))):
+        told = swap(shoes(), asked, networks(), limits=LIMITS, clock=clock)
+        assert told.report["cutout"]["stance"] == "lying"
+        assert told.report["cutout"]["suits"] == ["white", "flatlay"]
+        assert "scene_unsuited" not in told.warnings
+
+
+def test_what_is_cut_above_reaches_from_the_floor_to_the_upper_edge_with_its_shadow() -> None:
+    rgb, alpha = still_life(cut=True)
+    upside_down = cut_out_png(np.ascontiguousarray(rgb[::-1]), np.ascontiguousarray(alpha[::-1]))
+    render = swap(upside_down, spec("sweep"), networks(), limits=LIMITS, clock=clock)
+    left, top, right, bottom = render.report["cutout"]["placed_box"]
+    assert render.report["cutout"]["cut_sides"] == ["top"]
+    assert top == 0
+    assert bottom > 0.7
+    picture = np.asarray(Image.open(BytesIO(render.data)).convert("L")).astype(int)
+    foot = round(bottom * 400)
+    middle = slice(round(left * 400) + 10, round(right * 400) - 10)
+    assert picture[foot + 2 : foot + 5, middle].mean() < picture[-8:, middle].mean() - 10
+
+
+def test_a_box_that_was_seen_over_its_corner_is_warned_of_on_a_flat_lay_only() -> None:
+    picture = Image.new("RGBA", (400, 400))
+    corners = [(200, 360), (330, 310), (330, 150), (210, 110), (80, 160), (80, 300)]
+    ImageDraw.Draw(picture).polygon(corners, fill=(60, 90, 140, 255))
+    file = BytesIO()
+    picture.save(file, "PNG")
+    warned = {
+        kind: "scene_unsuited" in swap(file.getvalue(), spec(kind), networks(), limits=LIMITS, clock=clock).warnings
+        for kind in ("podium", "flatlay", "white")
+    }
+    assert warned == {"podium": False, "flatlay": True, "white": False}
 
 
 def test_the_same_seed_and_spec_give_the_same_file() -> None:

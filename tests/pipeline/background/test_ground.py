@@ -9,6 +9,7 @@ from pipeline.background.ground import Ground, make_ground
 from pipeline.colour.palette import PaletteControl
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Placed
+from pipeline.cutout.stance import stance_of
 from tests.support.still_life import networks, photo, preset, spec, still_life
 
 SIDE = 96
@@ -22,7 +23,9 @@ def ground(asked: Spec, *, cut: bool = False) -> Ground:
     box = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
     placed = Placed(colours, alpha, box, 1.0)
     control = PaletteControl(retries=0)
-    return make_ground(asked, photo(rgb), cutout, placed, networks(), lambda done: None, control=control)
+    return make_ground(
+        asked, photo(rgb), cutout, stance_of(cutout), placed, networks(), lambda done: None, control=control
+    )
 
 
 def test_a_transparent_picture_has_no_ground() -> None:

@@ -112,7 +112,7 @@ def test_what_changes_is_the_product_its_shadow_and_its_mirror_image_and_nothing
     for data in (PRODUCTS[1], PRODUCTS[8]):
         picture = pixels(brand.swap(data))
         placed = placed_of(data, brand.spec)
-        there = product_effects(placed, made.layout, ())
+        there = product_effects(placed, made.layout)
         assert there.shadow is not None
         region = there.shadow.at(SIDE, SIDE) > MIN_SHADOW
         if there.image is not None:

@@ -82,6 +82,18 @@ def test_a_product_that_the_photo_cuts_is_told_with_its_side(turns: int, side: s
     assert "subject_touches_edge" in found.warnings
 
 
+def test_a_file_of_its_own_alpha_that_was_trimmed_to_its_product_is_not_cut_by_its_sides() -> None:
+    rgb, alpha = still_life()
+    rows, columns = np.nonzero(alpha > 0)
+    box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+    found = assess_cutout(rgb[box].copy(), alpha[box].copy(), from_file_alpha=True)
+    assert found.cut_sides == ()
+    assert "subject_touches_edge" not in found.warnings
+    assert len(assess_cutout(rgb[box].copy(), alpha[box].copy()).cut_sides) > 2, "a photo that it fills cuts it"
+    rgb, alpha = still_life(cut=True)
+    assert assess_cutout(rgb, alpha, from_file_alpha=True).cut_sides == ("bottom",)
+
+
 def test_confidence_falls_when_the_network_cannot_decide_or_the_edge_is_wide() -> None:
     rgb, alpha = still_life()
     sure = assess_cutout(rgb, alpha, ambiguous_share=0.03)

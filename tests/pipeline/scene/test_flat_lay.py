@@ -12,7 +12,8 @@ from pipeline.geometry.slabs import Fronds, Pebble, Slab
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import picture
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import FOCAL, Layout, fit
+from pipeline.scene.layout import FOCAL, Layout
+from pipeline.scene.placement import fit
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
 from tests.support.still_life import preset, shadow_of, spec

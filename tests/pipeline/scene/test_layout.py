@@ -71,7 +71,7 @@ def test_nothing_stands_before_the_product() -> None:
 
 
 def test_a_product_that_the_frame_cuts_off_below_stands_on_no_stand() -> None:
-    layout = compose(spec("podium"), 300, 300, 0.6, ("bottom",))
+    layout = compose(spec("podium"), 300, 300, 0.6, ("bottom",), stands=False)
     assert podium_of(layout) is None
     assert not [part for part in layout.parts if part.role in ("stand", "prop")]
 

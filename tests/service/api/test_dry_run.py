@@ -1,6 +1,7 @@
 """A dry run says what a submit would do, to the letter, and does nothing; a seed that is asked for is the job's."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from service.settings import Settings
 from service.storage.registry import ObjectRegistry, SourceExpired
 from tests.service.api.test_admission import Api, api, quota  # noqa: F401  # api: a fixture
 from tests.support.caller import SWAP, Caller, assert_problem, located
-from tests.support.shop import Shop
+from tests.support.shop import RENDER, Shop
 
 
 def dry(caller: Caller, body: Any, query: str = "dry_run=true", **headers: str) -> httpx.Response:
@@ -158,6 +159,33 @@ def test_what_may_not_be_meant_is_a_warning(
 
     assert codes(answer) == expected
     assert all(said in one["message"] for one in answer.json()["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("stance", "suits", "scene", "said"),
+    [
+        ("lying", ["white", "flatlay"], "podium", "fail and be refunded"),
+        ("hanging", ["white", "podium", "flatlay"], "sand_dunes", "no wall"),
+        ("standing", ["white", "podium"], "flat_lay_linen", "from the side"),
+    ],
+)
+def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
+    caller: Caller, stance: str, suits: list[str], scene: str, said: str
+) -> None:
+    def drawn(report: dict[str, Any]) -> dict[str, Any]:
+        job_id = caller.submit(caller.body()).json()["job_id"]
+        caller.jobs.succeed(caller.claim(job_id), replace(RENDER, public_id=job_id[::-1], report=report))
+        return caller.body(source_image_s3_key=None, source_render_public_id=job_id[::-1], scene_type=scene)
+
+    body = drawn({"cutout": {"stance": stance, "suits": suits}})
+    answer = dry(caller, body)
+    assert codes(answer) == ["scene_unsuited"]
+    text = answer.json()["warnings"][0]["message"]
+    assert said in text
+    assert ("flat_lay_linen" in text) == ("flatlay" in suits)
+    assert codes(dry(caller, body | {"scene_type": "podium"})) == ([] if "podium" in suits else ["scene_unsuited"])
+    assert codes(dry(caller, body | {"scene_type": "white", "dominant_colors": []})) == []
+    assert codes(dry(caller, drawn({"cutout": {}}))) == [], "a render from before the stance was told"
 
 
 def test_a_dry_run_is_counted_and_refused_as_a_submit_is(api: Callable[..., Api]) -> None:  # noqa: F811

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Networks
@@ -81,6 +81,27 @@ def test_a_photo_that_can_not_be_used_fails_at_once_and_is_refunded(worker: Work
     assert worker.end(accepted) == ("FAILURE", code)
     assert worker.shop.job(accepted).attempt == 1
     assert worker.shop.balance == 10
+
+
+def test_a_product_that_no_scene_of_that_kind_can_hold_fails_at_once_and_is_refunded(worker: Worker) -> None:
+    # Two shoes seen from above: they would stand on their toes.
+    picture = Image.new("RGBA", (400, 400))
+    for left in (90, 220):
+        ImageDraw.Draw(picture).ellipse((left, 80, left + 90, 340), fill=(120, 60, 40, 255))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+
+    accepted = worker.order(file.getvalue(), scene_type="podium")
+    assert worker.shop.balance == 8
+    worker.runner.run(accepted.job_id)
+
+    assert worker.end(accepted) == ("FAILURE", "no_honest_placement")
+    assert worker.shop.job(accepted).attempt == 1
+    assert worker.shop.balance == 10
+    lying = worker.order(file.getvalue(), scene_type="flat_lay_linen")
+    worker.runner.run(lying.job_id)
+    assert worker.end(lying) == ("SUCCESS", None)
+    assert worker.shop.balance == 8
 
 
 def test_a_photo_that_vanished_fails_and_is_refunded(worker: Worker) -> None:

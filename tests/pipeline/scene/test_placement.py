@@ -1,0 +1,61 @@
+"""Where the product goes: cuts are hidden by the canvas's edge, and what would hang in the air is refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.core.errors import NoHonestPlacement
+from pipeline.scene.placement import BELOW, LEAST_FOOT, MAX_LOST, fit
+from tests.support.still_life import preset
+
+
+def test_what_the_photo_cuts_above_stands_on_the_floor_and_reaches_the_upper_edge() -> None:
+    left, top, right, bottom = fit(preset(), 0.6, 400, 400, ("top",))
+    assert (top, bottom) == pytest.approx((0, (1 - BELOW) * 400))
+    assert (left + right) / 2 == pytest.approx(200)
+    assert (right - left) / (bottom - top) == pytest.approx(0.6)
+
+
+def test_cut_above_and_too_wide_to_reach_the_floor_it_is_refused_where_it_would_stand() -> None:
+    with pytest.raises(NoHonestPlacement, match="hang in the air"):
+        fit(preset(), 2.0, 400, 400, ("top",))
+    assert fit(preset(), 2.0, 400, 400, ("top",), stands=False)[1] == 0
+    assert fit(preset(), 2.0, 400, 400, ("top",), top_down=True)[1] == 0
+    assert fit(preset((800, 400)), 2.0, 800, 400, ("top",))[3] >= LEAST_FOOT * 400
+
+
+@pytest.mark.parametrize(
+    ("edges", "aspect"), [(("left", "right"), 1.6), (("left", "right", "bottom"), 1.3), (("top", "bottom"), 0.5)]
+)
+def test_cut_on_opposite_sides_it_goes_from_edge_to_edge(edges: tuple[str, ...], aspect: float) -> None:
+    box = dict(zip(("left", "top", "right", "bottom"), fit(preset(), aspect, 400, 400, edges), strict=True))
+    for side in edges:
+        assert box[side] == pytest.approx(400 if side in ("right", "bottom") else 0)
+    assert min(box["left"], box["top"]) >= 0
+    assert max(box["right"], box["bottom"]) <= 400 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("edges", "aspect"),
+    [
+        (("left", "right"), 0.7),
+        (("left", "right", "bottom"), 0.7),
+        (("top", "bottom"), 1.5),
+        (("left", "top", "right", "bottom"), 0.7),
+    ],
+)
+def test_what_the_canvas_would_cut_once_more_is_refused(edges: tuple[str, ...], aspect: float) -> None:
+    with pytest.raises(NoHonestPlacement, match=r"cut off \d\d % of what the photo shows"):
+        fit(preset(), aspect, 400, 400, edges)
+
+
+def test_a_sliver_may_be_lost() -> None:
+    _, top, _, bottom = fit(preset(), 1 / (1 + 0.5 * MAX_LOST), 400, 400, ("left", "right", "bottom"))
+    assert bottom == 400
+    assert -MAX_LOST * 400 < top < 0
+
+
+def test_between_two_edges_a_product_wider_than_its_margins_is_in_the_middle() -> None:
+    asked = replace(preset(), margins=(0.2, 0.08, 0.08, 0.08))
+    left, _, right, _ = fit(asked, 0.9, 400, 400, ("top", "bottom"))
+    assert (left + right) / 2 == pytest.approx(200)
