@@ -18,6 +18,7 @@ from pipeline.background.colour_transfer import (
     Moves,
     anchors,
     fit_colours,
+    held_back,
     measure,
     more_paint,
     more_shift,
@@ -169,7 +170,11 @@ def _candidate(
         def show(factors: Moves) -> Rgb:
             return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
 
-        moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners_of(scene))
+        owners = owners_of(scene)
+        moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
+        held = held_back(asked, moves)
+        if not np.array_equal(held, moves):
+            moves, match = held, measure(show(held), free, asked, owners)
         return Candidate(spec.seed, painting, effects, match, moves)
     plain = site.postprocess(painting.at(*small))
     first = measure(with_effects(plain.copy()), free, asked)

@@ -31,6 +31,9 @@ MAX_MOVED = 10.0
 #: Of an albedo: the most that a channel's linear light is raised and lowered by. Raised further, what lies near a
 #: glowing tube or in the sun burns out to white.
 MAX_RAISED, MAX_LOWERED = 1.6, 3.0
+#: No albedo is raised beyond this linear light, sRGB 245, or pale floors in the light burn out; what is asked to be
+#: brighter may be so.
+BRIGHTEST = 0.92
 #: Share of a colour's own places that a cluster needs to stand for it.
 GOOD_PART = 0.15
 #: How near in Lab a picture's colours go along with the one that is moved. A slope of moves over colours stays below
@@ -142,6 +145,17 @@ def more_paint(asked: Lab, factors: Moves, found: Lab) -> Moves:
     stops = np.log(factors) + PACE * np.log((wanted + _BLACK) / (seen + _BLACK))
     stops = np.clip(stops, -np.log(MAX_LOWERED), np.log(MAX_RAISED))
     return np.asarray(np.exp(_bounded(asked, stops, lambda some: _painted(wanted, some))))
+
+
+def held_back(asked: Lab, factors: Moves) -> Moves:
+    """Return asked×3 albedo factors of which none raises its colour beyond BRIGHTEST, all channels alike.
+
+    The fit knows a colour by its dominant cluster, which for a floor may be its shade; its light would burn out.
+    """
+    own = srgb_to_linear(lab_to_srgb(asked)).astype(np.float64)
+    highest = np.maximum(BRIGHTEST, own.max(1, keepdims=True))
+    painted = (own * factors).max(1, keepdims=True)
+    return np.asarray(factors * np.minimum(1, highest / np.maximum(painted, 1e-6)))
 
 
 def more_shift(asked: Lab, shifts: Moves, found: Lab) -> Moves:

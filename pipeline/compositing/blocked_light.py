@@ -9,6 +9,9 @@ from pipeline.light.first_light import LightTracer
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
+#: Samples of the dome a pixel: where few of them meet the product, on panels right behind it, fewer show as cells.
+DOME_SAMPLES = 64
+
 
 def blocked_share(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:
     """Return the surfaces of a width×height picture and, H×W, the share of first light that `caster` blocks.
@@ -22,7 +25,7 @@ def blocked_share(layout: Layout, width: int, height: int, caster: Caster, aroun
     # Luminance of what a ray of the dome meets, with all light and with what the caster leaves; last, the open dome.
     fill = (layout.rig.fill * layout.rig.fill_tint)[None]
     send = np.stack([np.concatenate([lights.given_back(field), fill]) @ LUMINANCE for field in direct])
-    dome = lights.shared(lights.dome(send.astype(np.float32), kept=1))
+    dome = lights.shared(lights.dome(send.astype(np.float32), kept=1, count=DOME_SAMPLES))
     light, remaining = direct @ LUMINANCE + dome
     share = np.where(lights.receives_light, 1 - remaining / np.maximum(light, 1e-4), 0)
     return geometry, np.clip(share, 0, 1).astype(np.float32)

@@ -133,9 +133,9 @@ def _around(box: Box, height: int, layout: Layout) -> Bounds:
 def _occlusion_around(alpha: Field, box: Box) -> Field:
     """Return h×w: what lies is dark all round its contour, finer than the traced light can tell."""
     narrow = min(box[2] - box[0], box[3] - box[1])
-    tight = gaussian_filter(alpha, max(0.7, 0.008 * narrow))
-    near = gaussian_filter(alpha, max(1.0, 0.025 * narrow))
-    return np.asarray(np.clip(0.6 * tight + 0.3 * near, 0, 0.8), np.float32)
+    tight = gaussian_filter(alpha, max(1.0, 0.014 * narrow))
+    near = gaussian_filter(alpha, max(1.0, 0.035 * narrow))
+    return np.asarray(np.clip(0.38 * tight + 0.34 * near, 0, 0.7), np.float32)
 
 
 def _occlusion(alpha: Field, box: Box) -> Field:
@@ -152,6 +152,7 @@ def _occlusion(alpha: Field, box: Box) -> Field:
         tight = gaussian_filter(band, max(0.7, 0.01 * wide))
         near = gaussian_filter(band, 0.03 * wide)
         around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))
+        # Darker than most products are at their foot, it would show as a line drawn round them.
         shade = 0.55 * np.clip(1.5 * tight / peak, 0, 1) + 0.35 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
-        out[top:bottom, left:right] = np.clip(shade, 0, 0.8)
+        out[top:bottom, left:right] = np.clip(shade, 0, 0.66)
     return out

@@ -14,7 +14,7 @@ BackgroundRule = Literal["scene", "white", "transparent"]
 SceneKind = Literal[
     "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
 ]
-Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric"]
+Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
 SEED_LIMIT = 2**31
 

@@ -16,6 +16,9 @@ from pipeline.kernels.tracing.terrain import see_dunes
 #: The nearest depth that things are seen at, and by how much of a slope they are looked for beyond their bounds.
 _NEAREST, _MARGIN = 0.3, 1e-3
 
+#: Steps away from the camera that dunes are looked at in.
+DUNE_STEPS = 1800
+
 
 def follow(
     solids: Sequence[Solid], camera: Triple, across: Field, down: Field, without: int | None = None
@@ -67,5 +70,5 @@ def _see_dunes(
     depth: Field,
     surface: NDArray[np.uint16],
 ) -> None:
-    depths, seen = dunes.slopes(camera, across, 900)
+    depths, seen = dunes.slopes(camera, across, DUNE_STEPS)
     by_rows(down.size, lambda a, b: see_dunes(a, b, index * FACES, depths, seen, down, depth, surface))

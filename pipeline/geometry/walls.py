@@ -12,10 +12,12 @@ from pipeline.kernels.tracing import solids
 
 @dataclass(frozen=True)
 class Floor:
-    """A level plane from z = `back` towards the camera and without end to the sides."""
+    """A level plane from z = `back` towards the camera and without end to the sides; its grain is turned by `turn`."""
 
     level: float
     back: float
+    #: Radians.
+    turn: float = 0.0
 
     bounds = None
 
@@ -27,7 +29,7 @@ class Floor:
         return constant(point, 0, 1, 0)
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
-        return point[0], point[2]
+        return turned(point[0], point[2], self.turn)
 
 
 @dataclass(frozen=True)

@@ -127,13 +127,13 @@ class LightTracer:
         both = np.asarray(key + tubes, np.float32)
         return both if self.casts else both[0]
 
-    def dome(self, send: Field, kept: int = 0) -> Field:
+    def dome(self, send: Field, kept: int = 0, count: int = DOME_SAMPLES) -> Field:
         """Return C×H×W: the mean of what the rays of the dome bring.
 
         `send` are C×(parts + 1): what comes from each part and, last, from the open dome. Of the channels from `kept`
-        on, nothing comes past the caster.
+        on, nothing comes past the caster. `count` are the samples a pixel, nine times as many after sharing.
         """
-        samples = cosine_samples(DOME_SAMPLES)
+        samples = cosine_samples(count)
         return self._traced(
             len(send), lambda a, b, out: dome_light(a, b, self.places, samples, self._dome_shade, send, kept, out)
         )

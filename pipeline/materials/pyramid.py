@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
-from pipeline.kernels.texture.texels import halved, textured
+from pipeline.kernels.texture.texels import contrasted, halved, textured
 from pipeline.materials.noise import TILE
 
 
@@ -69,12 +69,20 @@ class Pyramid:
         )  # fmt: skip
 
 
-def filled(channels: int, n: int, work: Callable[[int, int, list[Field]], None]) -> Pyramid:
+def filled(channels: int, n: int, work: Callable[[int, int, list[Field]], None], contrast: float = 1.0) -> Pyramid:
     """Return a pyramid of mean 1 per channel, whose n×n texels `work(top, bottom, strips)` writes.
 
-    It writes rows top..bottom into the `strips` of each channel, on any thread.
+    It writes rows top..bottom into the `strips` of each channel, on any thread. `contrast` is an exponent of them.
     """
     out = Pyramid(channels, n)
-    by_rows(n, lambda top, bottom: work(top, bottom, [plane[top:bottom] for plane in out.texture]))
+
+    def fill(top: int, bottom: int) -> None:
+        strips = [plane[top:bottom] for plane in out.texture]
+        work(top, bottom, strips)
+        if contrast != 1:
+            for strip in strips:
+                contrasted(strip, np.float32(contrast))
+
+    by_rows(n, fill)
     out.build().balance()
     return out

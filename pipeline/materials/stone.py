@@ -6,6 +6,7 @@ from scipy.spatial import cKDTree
 
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture import finishes
+from pipeline.materials.appearance import Appearance
 from pipeline.materials.noise import TILE, Waves, noise, smoothstep, spectrum
 from pipeline.materials.pyramid import Pyramid, filled
 
@@ -15,12 +16,15 @@ Lengths = NDArray[np.float64]
 
 #: Terrazzo's classes of chip: radius, and how many places are tried.
 CHIPS = ((0.034, 110), (0.019, 700), (0.0095, 4200), (0.0045, 9000))
+#: Radius of the hole that a tie of formwork leaves, canvas heights.
+TIE = 0.016
 #: Steps of a chip's colour up to that of the binder.
 _BINDER = 100
 
 
-def marble(rng: np.random.Generator, n: int, dark: bool) -> Pyramid:
+def marble(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     """Return clouds, a net of strong veins that come and go, smears beside them, hairlines; dark marble is grey."""
+    dark = shown.dark
     # All but the jags is so soft that it is worked out on a small grid.
     small = max(n // 4, 64)
     middle = 0.5 / small - 0.5 / n
@@ -33,29 +37,29 @@ def marble(rng: np.random.Generator, n: int, dark: bool) -> Pyramid:
     clouds = noise(rng, small, 1.9, 2, stretch=2.2, angle=angle, grid=512)
     drift = noise(rng, small, 2.6, 2, stretch=1.5, angle=angle, grid=256)
     jag = Waves(n, (0.012, spectrum(rng, 1.6, 40)))
-    strong = cracks(2.5, 2.0, 3.4, angle)
+    strong = cracks(2.5, 2.6, 3.2, angle)
     hair = cracks(2.7, 5, 2.4, angle + 0.25)
     cross = noise(rng, small, 2.6, 4, stretch=2.0, angle=angle - 0.9, grid=512, shift=middle)
-    smear = np.exp(_lead(strong) / np.float32(-0.22)) * smoothstep(drift + np.float32(0.5) * clouds, -0.6, 1.8)
-    force = smoothstep(drift, -0.6, 1.4)
+    smear = np.exp(_lead(strong) / np.float32(-0.22)) * smoothstep(drift + np.float32(0.5) * clouds, -0.9, 1.5)
+    force = smoothstep(drift, -1.1, 1.0)
     hairlines = smoothstep(clouds - np.float32(0.4) * drift, -0.5, 1.4)
     lines = np.float32(0.7) * smoothstep(-clouds, 0, 1.5)
     if dark:
         ground = 1 + np.float32(0.3) * smear + np.float32(0.06) * clouds
     else:
-        ground = np.float32(0.10) * smear + np.float32(0.012) * clouds
+        ground = np.float32(0.18) * smear + np.float32(0.03) * clouds
     # Smears of iron are warm; grey stone beside them is a little cool.
-    warm = np.float32(0.016) * smear * smoothstep(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds
+    warm = np.float32(0.03) * smear * smoothstep(clouds, -0.5, 1.5) - np.float32(0.0015) * clouds
     soft = np.stack([*strong, *hair, cross, force, hairlines, lines, ground, warm])
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         finishes.marble(soft, jag.rows(top, bottom), dark, top, out[0], out[len(out) // 2], out[-1])
 
-    return filled(1 if dark else 3, n, work)
+    return filled(1 if dark else 3, n, work, shown.contrast)
 
 
-def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Pyramid:
-    """Return chips of stone of four sizes, ground flat, in a binder full of their dust."""
+def terrazzo(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
+    """Return chips of stone of four sizes, some in the scene's other colours, ground flat, in a binder full of dust."""
     middles, radii = _scattered(rng)
     count = radii.size
     angles = (np.arange(7) + rng.uniform(-0.44, 0.44, (count, 7))) * 2 * np.pi / 7 + rng.uniform(0, 7, (count, 1))
@@ -67,9 +71,13 @@ def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Pyramid:
     turn = rng.uniform(0, 2 * np.pi, count)
     spin = np.stack([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)], -1).reshape(count, 2, 2)
     ring = ring @ spin * radii[:, None, None]
-    levels = np.array([0.7, 1.3, 1.8, 2.5]) if dark else np.array([0.74, 0.84, 0.92, 1.08, 1.15])
+    levels = np.array([0.7, 1.3, 1.8, 2.5]) if shown.dark else np.array([0.45, 0.6, 0.74, 0.87, 1.1, 1.15])
     level = rng.choice(levels, (count, 1)) * rng.normal(1, 0.03, (count, 1))
-    hue = rng.normal(0, 0.016, (count, 1)) * [1, 0.15, -1.2] + rng.normal(0, 0.005, (count, 3))
+    hue = rng.normal(0, 0.04, (count, 1)) * [1, 0.15, -1.2] + rng.normal(0, 0.008, (count, 3))
+    chosen, tone = rng.integers(0, 8, count), rng.normal(1, 0.06, (count, 1))
+    for index, accent in enumerate(shown.accents):
+        # One chip in eight is of the scene's next colour.
+        level = np.where(chosen[:, None] == index, np.array(accent) * tone, level)
     fills = np.clip(_BINDER * level * (1 + hue), 1, 254).astype(int) / _BINDER
     corners, colours = [], [np.ones((1, 3))]
     for dx in (-TILE, 0, TILE):
@@ -89,30 +97,63 @@ def terrazzo(rng: np.random.Generator, n: int, dark: bool) -> Pyramid:
         finishes.draw_chips(polygons, lowest, highest, 2 * top, chips)
         finishes.terrazzo(chips, table, dusty.rows(top, bottom), veil.rows(top, bottom), *out)
 
-    return filled(3, n, work)
+    return filled(3, n, work, shown.contrast)
 
 
-def concrete(rng: np.random.Generator, n: int) -> Pyramid:
-    """Return stains, runs, grain, the holes that air left, and the faint seams of four boards of formwork."""
-    clouds = spectrum(rng, 1.7, 1.5, grid=512, shift=-0.5 / n)
+def concrete(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
+    """Return stains, runs, grain, the holes that air left, and the seams of four boards of formwork.
+
+    What stands has the joints of the formwork's panels and the holes of its ties, too.
+    """
+    clouds = spectrum(rng, 1.7, 2, grid=512, shift=-0.5 / n)
     runs = spectrum(rng, 1.4, 4, stretch=4, angle=np.pi / 2, grid=512, shift=-0.5 / n)
     mottle = spectrum(rng, 1.1, 25)
     grain = spectrum(rng, 0.6, 300, grid=2048)
-    even = Waves(n, (0.019, grain), (0.028, clouds), (0.013, runs), (0.014, mottle))
+    even = Waves(n, (0.026, grain), (0.06, clouds), (0.026, runs), (0.03, mottle))
     uneven = Waves(n, (1, mottle))
-    large, small = Waves(n, (1, spectrum(rng, 4.0, 85))), Waves(n, (1, spectrum(rng, 3.0, 170)))
+    large, small = Waves(n, (1, spectrum(rng, 4.0, 62))), Waves(n, (1, spectrum(rng, 3.0, 130)))
     lip = max(1, n // 800)
     y = (np.arange(n, dtype=np.float32) + np.float32(0.5)) / np.float32(n) * 4
-    seam = np.exp(-(((y - np.round(y)) / np.float32(0.0035)) ** 2))
-    panel = rng.normal(0, 0.008, 4).astype(np.float32)[np.round(y).astype(np.int32) % 4]
+    seam = np.exp(-(((y - np.round(y)) / np.float32(0.009)) ** 2))
+    panel = rng.normal(0, 0.025, 4).astype(np.float32)[np.round(y).astype(np.int32) % 4]
+    marks = _formwork(n, shown) if shown.upright else []
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         soft = even.rows(top, bottom)
         worn = uneven.rows(top, bottom) if seam[top:bottom].max() > 1e-4 else soft
         holes = large.rows(top - lip, bottom), small.rows(top - lip, bottom)
         finishes.concrete(soft, *holes, worn, seam, panel, top, out[0])
+        for row, column, mark in marks:
+            first, last = max(row, top), min(row + mark.shape[0], bottom)
+            if first < last:
+                out[0][first - top : last - top, column : column + mark.shape[1]] *= mark[first - row : last - row]
 
-    return filled(1, n, work)
+    return filled(1, n, work, shown.contrast)
+
+
+def _formwork(n: int, shown: Appearance) -> list[tuple[int, int, Field]]:
+    """Return what the formwork's panels leave, two across and two down a tile: row and column of n×n, and factors.
+
+    The joints between them, and two holes of their ties each, dark, whose far edge from the light is lit.
+    """
+    size = max(4, round(4 * TIE / TILE * n))
+    y, x = (np.mgrid[:size, :size].astype(np.float32) + np.float32(0.5)) * np.float32(4 / size) - 2
+    hole = 1 - smoothstep(np.hypot(x, y), 0.75, 1.1)
+    towards = np.float32(np.cos(shown.light_angle)) * x + np.float32(np.sin(shown.light_angle)) * y
+    rim = np.exp(-(((np.hypot(x, y) - 1) / np.float32(0.22)) ** 2)) * towards
+    mark = np.asarray(
+        1 - np.float32(0.42) * hole * (1 + np.float32(0.4) * towards) - np.float32(0.16) * rim, np.float32
+    )
+    found = [
+        (round((row + 0.5) * n / 4) - size // 2, round((column + 0.5) * n / 4) - size // 2, mark)
+        for row in range(4)
+        for column in range(4)
+        if (row + column // 2) % 2
+    ]
+    wide = max(3, round(0.008 / TILE * n))
+    away = (np.arange(wide, dtype=np.float32) + np.float32(0.5)) / np.float32(wide) * 4 - 2
+    joint = np.broadcast_to(1 - np.float32(0.12) * np.exp(-away * away), (n, wide))
+    return [*found, (0, 0, joint), (0, n // 2, joint)]
 
 
 def _lead(noises: list[Field]) -> Field:

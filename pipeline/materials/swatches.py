@@ -8,14 +8,13 @@ import numpy as np
 
 from pipeline.core.parallel import together
 from pipeline.core.spec import Finish
+from pipeline.materials.appearance import Appearance, appearance
 from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.textures import swatch
 from pipeline.scene.layout import Layout
 
 Given = TypeVar("Given")
 
-#: Linear albedo below which a stone is dark and has light veins.
-DARK = 0.12
 #: Texels across a swatch, and across that of a picture of more than so many rows.
 COARSE, FINE, FINE_FROM = 1024, 2048, 1200
 
@@ -48,17 +47,17 @@ class Swatches:
         """Let the swatches go."""
         self._layout, self._kept = None, []
 
-    def _made(self, finish: Finish, dark: bool, seed: int, index: int) -> Pyramid | None:
-        return swatch(finish, np.random.default_rng([seed, index]), self._n, dark=dark)
+    def _made(self, finish: Finish, shown: Appearance, seed: int, index: int) -> Pyramid | None:
+        return swatch(finish, np.random.default_rng([seed, index]), self._n, shown)
 
 
-def _keys(layout: Layout) -> list[tuple[Finish, bool, int, int]]:
+def _keys(layout: Layout) -> list[tuple[Finish, Appearance, int, int]]:
     """Return what tells the parts' swatches apart; small things are cut from what is there already, if they can be."""
-    keys: list[tuple[Finish, bool, int, int]] = []
-    first: dict[tuple[Finish, bool], int] = {}
+    keys: list[tuple[Finish, Appearance, int, int]] = []
+    first: dict[tuple[Finish, bool], tuple[Appearance, int]] = {}
     for index, part in enumerate(layout.parts):
         finish: Finish = "plain" if part.glow else part.finish
-        dark = finish in ("marble", "terrazzo") and float(layout.colours[part.slot].max()) < DARK
-        source = first.setdefault((finish, dark), index)
-        keys.append((finish, dark, layout.seed, source if part.role == "prop" else index))
+        own = Appearance() if finish == "plain" else appearance(layout, part)
+        shown, source = first.setdefault((finish, own.dark), (own, index))
+        keys.append((finish, shown, layout.seed, source) if part.role == "prop" else (finish, own, layout.seed, index))
     return keys

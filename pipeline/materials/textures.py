@@ -11,41 +11,50 @@ from pipeline.core.parallel import by_rows
 from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture import finishes
-from pipeline.materials.noise import TILE, Waves, noise, spectrum
+from pipeline.materials.appearance import Appearance
+from pipeline.materials.noise import TILE, Waves, noise, smoothstep, spectrum
 from pipeline.materials.pyramid import Pyramid, filled
 from pipeline.materials.stone import concrete, marble, terrazzo
 
 #: Boards of a wooden floor across a tile.
-BOARDS = 10
-#: Threads of cloth across a tile: a period of 1/220 canvas height. Even, so that the weave closes.
-THREADS = 352
+BOARDS = 6
+#: Threads of cloth across a tile: a period of 1/130 canvas height, coarse linen. Even, so that the weave closes.
+THREADS = 208
+#: Exponent of the weave's contrast: pale cloth with more of it is a net.
+WEAVE = 0.8
+#: Creases of a cloth that was folded, across a tile, and how wide they are, canvas heights.
+CREASES, CREASE = 3, 0.022
+
+AS_IT_IS = Appearance()
 
 
-def swatch(finish: Finish, rng: np.random.Generator, n: int, *, dark: bool = False) -> Pyramid | None:
+def swatch(finish: Finish, rng: np.random.Generator, n: int, shown: Appearance = AS_IT_IS) -> Pyramid | None:
     """Return n×n float32 albedo factors of a finish, grey or in three channels, linear, mean 1 per channel; they tile.
 
-    None: it has no texture. `dark` is for stone of a dark colour, whose veins and chips are lighter than it; the other
-    finishes ignore it. `n` is a power of 2, at least 64. One number is taken from `rng`, whatever the finish and size.
+    None: it has no texture. `n` is a power of 2, at least 64. One number is taken from `rng`, whatever the finish, the
+    size and how it is `shown`.
     """
     rng = np.random.default_rng(rng.integers(1 << 62))
     if finish == "marble":
-        return marble(rng, n, dark)
+        return marble(rng, n, shown)
     if finish == "wood":
-        return _wood(rng, n)
+        return _wood(rng, n, shown)
     if finish == "terrazzo":
-        return terrazzo(rng, n, dark)
+        return terrazzo(rng, n, shown)
     if finish == "concrete":
-        return concrete(rng, n)
+        return concrete(rng, n, shown)
     if finish == "plaster":
-        return _plaster(rng, n)
+        return _plaster(rng, n, shown)
     if finish == "sand":
-        return _sand(rng, n)
+        return _sand(rng, n, shown)
     if finish == "fabric":
-        return _cloth(rng, n)
+        return _cloth(rng, n, shown)
+    if finish == "velvet":
+        return _velvet(rng, n, shown)
     return None
 
 
-def _wood(rng: np.random.Generator, n: int) -> Pyramid:
+def _wood(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     """Boards along x, sawn lengthwise from logs: rings round a pith that runs askew to the board."""
     place = (np.arange(n, dtype=np.float32) + np.float32(0.5)) * np.float32(TILE / n)
     width = TILE / BOARDS
@@ -69,7 +78,7 @@ def _wood(rng: np.random.Generator, n: int) -> Pyramid:
                 bent, fine, open_, toned, columns, y, planks, late, np.float32(width), red, green, blue
             )  # fmt: skip
 
-    return filled(3, n, work)
+    return filled(3, n, work, shown.contrast)
 
 
 def _planks(rng: np.random.Generator, place: Field) -> tuple[Field, NDArray[np.int64], int]:
@@ -79,64 +88,123 @@ def _planks(rng: np.random.Generator, place: Field) -> tuple[Field, NDArray[np.i
     cuts = ((rng.uniform() + np.array([0.0, rng.uniform(0.4, 0.6)])) * TILE % TILE).astype(np.float32)[:, None]
     since = (place - cuts) % np.float32(TILE)
     plank, along, until = since.argmin(0), since.min(0), ((cuts - place) % np.float32(TILE)).min(0)
-    askew = rng.choice([-1, 1], 2) * rng.uniform(0.14, 0.3, 2)
-    pith = np.where(rng.random(2) < 0.35, askew, rng.normal(0, 0.02, 2))
-    deep, lean = rng.uniform(0.02, 0.07, 2), rng.uniform(0.015, 0.06, 2) * rng.choice([-1, 1], 2)
-    ring, shade = rng.uniform(0.006, 0.0095, 2), np.clip(rng.normal(0, 0.035, 2), -0.07, 0.07)
-    hue = np.clip(rng.normal(0, 0.007, 2), -0.014, 0.014)
+    askew = rng.choice([-1, 1], 2) * rng.uniform(0.22, 0.45, 2)
+    pith = np.where(rng.random(2) < 0.35, askew, rng.normal(0, 0.035, 2))
+    deep, lean = rng.uniform(0.03, 0.11, 2), rng.uniform(0.025, 0.1, 2) * rng.choice([-1, 1], 2)
+    ring, shade = rng.uniform(0.010, 0.017, 2), np.clip(rng.normal(0, 0.07, 2), -0.14, 0.14)
+    hue = np.clip(rng.normal(0, 0.008, 2), -0.016, 0.016)
     # No two planks show the same stretch of noise.
     columns = (np.arange(n) + rng.integers(0, 1024, 2)[plank] * n // 1024) % n
     down = int(rng.integers(0, 1024)) * n // 1024
     knot = np.array([[0.0], [0.0], [1.0], [0.0]])
-    if rng.random() < 0.2:
-        knot = np.array([[rng.uniform(0.2, 0.5)], [rng.uniform(-0.04, 0.04)], [rng.uniform(0.006, 0.011)], [1.0]])
+    if rng.random() < 0.4:
+        knot = np.array([[rng.uniform(0.2, 0.5)], [rng.uniform(-0.07, 0.07)], [rng.uniform(0.011, 0.019)], [1.0]])
     knots = knot * [[1.0], [1.0], [1.0], [0.0]] + [[0.0], [0.0], [0.0], [1.0]] * knot * (plank == 0)
     own = np.stack([pith, deep, lean, ring, shade, hue])[:, plank]
     return np.concatenate([own, along[None], until[None], knots]).astype(np.float32), columns, down
 
 
-def _plaster(rng: np.random.Generator, n: int) -> Pyramid:
-    """Strokes of a trowel in three directions, lit from above on the left (v runs up), and fine grain."""
-    half = n // 2
+def _plaster(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
+    """Coats that a trowel laid one over another, with its strokes and the edges where it was lifted, and fine grain."""
+    half, light = n // 2, shown.light_angle
     broad = spectrum(rng, 1.8, 2, grid=512, shift=-0.5 / n)
     soft = np.zeros((1, half, half), np.float32)
+    coats = np.zeros((half, half), np.float32)
     first = rng.uniform(0, np.pi)
+    weight = np.float32(0.031 * shown.relief)
     for third in range(3):
-        where = Waves(half, (1, spectrum(rng, 2.4, 4, grid=256)))
         angle = float(first + (third + rng.uniform(-0.25, 0.25)) * np.pi / 3)
-        strokes = Waves(half, (1, spectrum(rng, 1.8, 16, stretch=3.5, angle=angle, light_angle=2.2)))
+        where = Waves(half, (1, spectrum(rng, 2.2, 3.5, stretch=2, angle=angle, grid=256)))
+        strokes = Waves(half, (1, spectrum(rng, 1.8, 13, stretch=4.5, angle=angle, light_angle=light)))
 
         def stroke(top: int, bottom: int, where: Waves = where, strokes: Waves = strokes) -> None:
-            finishes.add_strokes(where.rows(top, bottom), strokes.rows(top, bottom), soft[0, top:bottom])
+            there = where.rows(top, bottom)
+            finishes.add_strokes(there, strokes.rows(top, bottom), weight, soft[0, top:bottom])
+            coats[top:bottom] += smoothstep(there, -0.1, 0.25)
 
         by_rows(half, stroke)
-    grain = spectrum(rng, 1.6, 70, light_angle=2.2)
-    fine = spectrum(rng, 1.0, 200, light_angle=2.2, grid=2048)
-    even = Waves(n, (0.013, broad), (0.006, grain), (0.008, fine))
-    return filled(1, n, lambda top, bottom, out: finishes.plaster(even.rows(top, bottom), soft, top, out[0]))
+    soft[0] += np.float32(0.06 * shown.relief) * _shaded(coats, light)
+    grain = spectrum(rng, 1.6, 70, light_angle=light)
+    fine = spectrum(rng, 1.0, 200, light_angle=light, grid=2048)
+    even = Waves(n, (0.018, broad), (0.01 * shown.relief, grain), (0.011 * shown.relief, fine))
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        finishes.plaster(even.rows(top, bottom), soft, top, out[0])
+        np.maximum(out[0], 0.3, out=out[0])
+
+    return filled(1, n, work, shown.contrast)
 
 
-def _sand(rng: np.random.Generator, n: int) -> Pyramid:
+def _shaded(height: Field, light_angle: float) -> Field:
+    """Return how light from an angle shades a tile's heights (m×m, units of its steps), about -1 to 1; it tiles."""
+    # Steps are told over 1/170 canvas height, however finely they are sampled.
+    reach = max(1, round(height.shape[0] / (170 * TILE)))
+    across = np.roll(height, reach, 1) - np.roll(height, -reach, 1)
+    along = np.roll(height, reach, 0) - np.roll(height, -reach, 0)
+    return np.asarray(np.float32(np.cos(light_angle)) * across + np.float32(np.sin(light_angle)) * along, np.float32)
+
+
+def _sand(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     """Grains, clumps of them, and a few dark ones."""
     grain = spectrum(rng, 1.5, 420, grid=2048)
     clouds = spectrum(rng, 1.4, 3, grid=512, shift=-0.5 / n)
     clumps = spectrum(rng, 2.5, 130)
-    even = Waves(n, (0.045, grain), (0.013, clouds), (0.016, clumps))
+    even = Waves(n, (0.055, grain), (0.028, clouds), (0.042, clumps))
     dark = Waves(n, (1, spectrum(rng, 2.5, 330, grid=2048)))
-    return filled(1, n, lambda top, bottom, out: finishes.sand(even.rows(top, bottom), dark.rows(top, bottom), out[0]))
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        finishes.sand(even.rows(top, bottom), dark.rows(top, bottom), out[0])
+
+    return filled(1, n, work, shown.contrast)
 
 
-def _cloth(rng: np.random.Generator, n: int) -> Pyramid:
-    """Plain weave: threads over and under in turn, whose path and tone vary along them (slubs)."""
+def _cloth(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
+    """Plain weave: threads over and under in turn, of uneven path and tone (slubs); what lies has creases."""
     slubs, sways = [], []
+    light = shown.light_angle
     for angle in (0.0, np.pi / 2):
-        slubs.append(Waves(n, (1, spectrum(rng, 2.0, 110, stretch=14, angle=angle))))
+        slubs.append(Waves(n, (1, spectrum(rng, 1.9, 60, stretch=16, angle=angle))))
         sway = noise(rng, n // 4, 2.0, 6, stretch=2, angle=angle, grid=256)
         sways.append(np.float32(0.7 / np.pi) * sway)
-    soft = np.stack([*sways, 1 + np.float32(0.006) * noise(rng, n // 4, 1.4, 3, grid=256)])
+    drape = noise(rng, n // 4, 2.3, 2.5, stretch=2.5, angle=float(rng.uniform(0, np.pi)), grid=256, light_angle=light)
+    tone = 1 + np.float32(0.06 * shown.relief) * drape + np.float32(0.01) * noise(rng, n // 4, 1.4, 3, grid=256)
+    if not shown.upright:
+        along = _creases(n // 4, rng)
+        across = _creases(n // 4, rng)
+        tone += np.float32(0.24 * shown.relief * np.cos(light)) * along[None]
+        tone += np.float32(0.24 * shown.relief * np.sin(light)) * across[:, None]
+    soft = np.stack([*sways, np.maximum(tone, 0.5)])
     threads = np.float32(THREADS)
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         finishes.cloth(slubs[0].rows(top, bottom), slubs[1].rows(top, bottom), soft, threads, top, out[0])
 
-    return filled(1, n, work)
+    return filled(1, n, work, WEAVE * shown.contrast)
+
+
+def _velvet(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
+    """Pile that was stroked this way here and that way there, drawn out downwards as it hangs, and its fine ends."""
+    brushed = Waves(n, (1, spectrum(rng, 2.4, 3.5, stretch=2.2, angle=np.pi / 2, grid=512, shift=-0.5 / n)))
+    crushed = spectrum(rng, 2.0, 14, stretch=2.5, angle=np.pi / 2, light_angle=shown.light_angle)
+    pile = spectrum(rng, 1.2, 180, stretch=2, angle=np.pi / 2, grid=2048)
+    fine = Waves(n, (0.035 * shown.relief, crushed), (0.02, pile))
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        # Pile that leans towards the viewer is dark, that which leans away shines.
+        out[0][:] = 0.97 + np.float32(0.12) * (smoothstep(brushed.rows(top, bottom), -0.7, 0.9) - np.float32(0.45))
+        out[0] += fine.rows(top, bottom)
+
+    return filled(1, n, work, shown.contrast)
+
+
+def _creases(m: int, rng: np.random.Generator) -> Field:
+    """Return m float32, -1 to 1: the slopes of the creases across a tile of m places; folds go up and down in turn."""
+    place = (np.arange(m, dtype=np.float32) + np.float32(0.5)) * np.float32(TILE / m)
+    out = np.zeros(m, np.float32)
+    start = float(rng.uniform(0, TILE))
+    for index in range(CREASES):
+        away = (place - np.float32(start + index * TILE / CREASES)) / np.float32(CREASE)
+        away -= np.float32(TILE / CREASE) * np.round(away / np.float32(TILE / CREASE))
+        sign = 1 if index % 2 else -1
+        out += np.float32(sign * np.sqrt(2 * np.e)) * away * np.exp(-away * away)
+    return out

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
-from pipeline.geometry.casting import windows
+from pipeline.geometry.casting import DUNE_STEPS, windows
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.packing import shapes
 from pipeline.geometry.ray import Field
@@ -14,8 +14,9 @@ from pipeline.kernels.tracing.coverage import cover, find_edges, mix
 from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.layout import FOCAL, Layout
 
-#: Columns of slopes at most, and steps away from the camera, that the skyline of dunes is looked for in.
-_SKYLINE, _STEPS = 4096, 300
+#: Columns of slopes at most that the skyline of dunes is looked for in; its steps away from the camera are those of the
+#: picture itself, or pixels on the skyline would be dunes in one and sky in the other, which shows as stairs.
+_SKYLINE = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +83,11 @@ def _profiles(layout: Layout, across: Field) -> tuple[Field, Field]:
             profile.append(solid.depths(camera, across)[None])
             ground.append(np.array([[index * FACES, 0, 0, 0]], np.float32))
         elif isinstance(solid, Dunes):
-            slopes = np.linspace(across[0], across[-1], min(_SKYLINE, across.size), dtype=np.float32)
-            skyline = solid.slopes(camera, slopes, _STEPS)[1][-1]
+            # At the middle of each column, as the picture is traced.
+            slopes = (
+                across.reshape(-1, 4).mean(1) if across.size <= 4 * _SKYLINE else across[:: across.size // _SKYLINE]
+            )
+            skyline = solid.slopes(camera, slopes, DUNE_STEPS)[1][-1]
             profile.append(np.interp(across, slopes, skyline).astype(np.float32)[None])
             ground.append(np.array([[index * FACES, 1, solid.level, camera[2] - solid.back]], np.float32))
     return np.concatenate(profile), np.concatenate(ground)

@@ -70,7 +70,7 @@ class Scenery:
         """A table before a wall that is farther off."""
         back = min(float(self.rng.uniform(-0.75, -0.42)), -1.15 * self.empty.base - 0.05)
         scene = self.spec.scene
-        table = Part(Floor(0.0, back), self._second, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
+        table = Part(self._table(back), self._second, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
         wall = Part(Wall(self.wall), 0, "wall", scene.wall)
         furniture = self._furniture(level=0.0, used=2, back=back)
         if self.furnished:
@@ -208,7 +208,7 @@ class Scenery:
         """A table before lights that are far out of focus."""
         scene = self.spec.scene
         back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
-        table = Part(Floor(0.0, back), self._second, "floor", scene.surface, max(0.4, GLOSS.get(scene.surface, 0.0)))
+        table = Part(self._table(back), self._second, "floor", scene.surface, max(0.4, GLOSS.get(scene.surface, 0.0)))
         return self._with(Part(Wall(self.wall), 0, "far", glow=1.0), table)
 
     def flatlay(self) -> Layout:
@@ -227,6 +227,10 @@ class Scenery:
             still.sheet(scene.wall)
         still.props()
         return self._with(Part(plane, 0, "floor", scene.surface, GLOSS.get(scene.surface, 0.0)), *still.parts)
+
+    def _table(self, back: float) -> Floor:
+        """Return a table's top. Boards run towards the viewer: across they would be too foreshortened to be known."""
+        return Floor(0.0, back, np.pi / 2 if self.spec.scene.surface == "wood" else 0.0)
 
     @property
     def _second(self) -> int:

@@ -20,7 +20,8 @@ MAX_TEXT = 120
 _KINDS: tuple[tuple[str, SceneKind, Finish], ...] = (
     ("flat[ -]?lay|top[ -]?down|overhead|from above|bird'?s[ -]eye|knolling", "flatlay", "plain"),
     ("beach|dune|desert|sand", "sand", "sand"),
-    ("curtain|drape|silk|velvet", "curtain", "fabric"),
+    ("velvet", "curtain", "velvet"),
+    ("curtain|drape|silk", "curtain", "fabric"),
     ("neon|cyberpunk|night ?club", "neon", "plain"),
     ("window|sill", "window", "plain"),
     ("niche|arch|alcove", "niche", "plaster"),

@@ -102,18 +102,18 @@ def concrete(
         line, board = seam[top + y], panel[top + y]
         for x in range(out.shape[1]):
             pit, above = _pit(large[y + lip, x], small[y + lip, x]), _pit(large[y, x], small[y, x])
-            value = even[y, x] + board - line * (np.float32(0.03) + np.float32(0.02) * worn[y, x])
-            value -= np.float32(0.26) * pit - np.float32(0.16) * max(pit - above, _ZERO)
+            value = even[y, x] + board - line * (np.float32(0.08) + np.float32(0.03) * worn[y, x])
+            value -= np.float32(0.42) * pit - np.float32(0.26) * max(pit - above, _ZERO)
             out[y, x] = exp(value)
 
 
 @colour_kernel
-def add_strokes(where: Field, stroke: Field, out: Field) -> None:
-    """Add a trowel's strokes to plaster, rows×n, in the places where it went in their direction."""
+def add_strokes(where: Field, stroke: Field, weight: np.float32, out: Field) -> None:
+    """Add a trowel's strokes × `weight` to plaster, rows×n, in the places where it went in their direction."""
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             share = smoothstep(where[y, x], np.float32(-0.4), np.float32(0.8))
-            out[y, x] += np.float32(0.011) * share * stroke[y, x]
+            out[y, x] += weight * share * stroke[y, x]
 
 
 @inlined_colour
@@ -184,10 +184,10 @@ def cloth(slubs: Field, others: Field, soft: Field, threads: np.float32, top: in
             half = _HALF * (turn + twin)
             sign = _ONE - np.float32(4) * (half - np.floor(half))
             over = smoothstep(sign * _cosine(one) * _cosine(two), np.float32(-0.5), _HALF)
-            upper = sine * sine + np.float32(0.4) * slub[x]
-            lower = sine2 * sine2 + np.float32(0.4) * other[x]
+            upper = sine * sine + np.float32(0.6) * slub[x]
+            lower = sine2 * sine2 + np.float32(0.6) * other[x]
             value = lower + over * (upper - lower) + np.float32(0.15) * abs(sine * sine2)
-            row[x] = tones[x] + np.float32(0.05) * (value + np.float32(0.08) * (slub[x] + other[x]))
+            row[x] = tones[x] + np.float32(0.08) * (value + np.float32(0.12) * (slub[x] + other[x]))
 
 
 @inlined_colour
@@ -240,11 +240,11 @@ def marble(soft: Field, jags: Field, dark: bool, top: int, red: Field, green: Fi
                 # The enlargement rings a little below 0.
                 force = max(first[j], _ZERO)
                 far = abs(core[j] + _HALF * jag[j])
-                core[j] = force * exp(-far / (np.float32(0.042) * force + np.float32(0.009)))
+                core[j] = force * exp(-far / (np.float32(0.055) * force + np.float32(0.009)))
             _cracks(lines[4:8], phase, factor, noises, thin)
             _enlarge(lines[10], phase, factor, first)
             for j in range(m):
-                thin[j] = _line(thin[j] + jag[j], np.float32(0.033)) * first[j]
+                thin[j] = _line(thin[j] + jag[j], np.float32(0.04)) * first[j]
             _enlarge(lines[8], phase, factor, first)
             _enlarge(lines[11], phase, factor, second)
             for j in range(m):
@@ -257,7 +257,7 @@ def marble(soft: Field, jags: Field, dark: bool, top: int, red: Field, green: Fi
             else:
                 _enlarge(lines[13], phase, factor, second)
                 for j in range(m):
-                    level[j] = exp(np.float32(-0.32) * core[j] - np.float32(0.14) * thin[j] - first[j])
+                    level[j] = exp(np.float32(-0.6) * core[j] - np.float32(0.26) * thin[j] - first[j])
                 for j in range(m):
                     first[j] = level[j] * (_ONE + np.float32(0.6) * second[j])
                     second[j] = level[j] * (_ONE - second[j])
@@ -298,18 +298,18 @@ def board(
         _fetch(pores[i], columns, pore)
         _fetch(tones[i], columns, tone)
         for x in range(n):
-            depth = deep[x] + lean[x] * since[x] + np.float32(0.016) * bend[x]
+            depth = deep[x] + lean[x] * since[x] + np.float32(0.028) * bend[x]
             off = across - pith[x]
-            phase[x] = (np.sqrt(off * off + depth * depth) + np.float32(0.0009) * fibre[x]) / ring[x]
+            phase[x] = (np.sqrt(off * off + depth * depth) + np.float32(0.0015) * fibre[x]) / ring[x]
         for x in range(n):
-            value[x] = _ONE + shade[x] + np.float32(0.02) * (tone[x] + fibre[x])
+            value[x] = _ONE + shade[x] + np.float32(0.03) * (tone[x] + fibre[x])
         for x in range(n):
             # A branch cut across: the grain flows round it, and it is darker.
             away, aside = (since[x] - knot_x[x]) / np.float32(2.2), across - knot_y[x]
             far = (away * away + aside * aside) * (np.float32(4) * value[x] - np.float32(3)) / (size[x] * size[x])
             near = dark[x] * exp(np.float32(-0.25) * far)
             phase[x] += np.float32(5) * near
-            shadow = np.float32(0.3) * dark[x] * exp(-far * far) + np.float32(0.06) * dark[x] * exp(
+            shadow = np.float32(0.45) * dark[x] * exp(-far * far) + np.float32(0.1) * dark[x] * exp(
                 far / np.float32(-5)
             )
             value[x] *= _ONE - shadow
@@ -319,12 +319,12 @@ def board(
             lates[x] = late[np.uint64(np.int64(turn) & 63)]
         for x in range(n):
             end = min(max((_ONE - part[x]) * np.float32(6), _ZERO), _ONE)
-            value[x] *= _ONE - np.float32(0.18) * part[x] * part[x] * end * lates[x]
+            value[x] *= _ONE - np.float32(0.32) * part[x] * part[x] * end * lates[x]
             hole = min(max(pore[x] - np.float32(1.2), _ZERO), np.float32(2))
-            value[x] *= _ONE - np.float32(0.11) * hole * (_ONE - np.float32(0.6) * part[x])
+            value[x] *= _ONE - np.float32(0.16) * hole * (_ONE - np.float32(0.6) * part[x])
         for x in range(n):
-            gap = min(width * _HALF - abs(across), min(since[x], until[x])) / np.float32(0.0011)
-            value[x] *= _ONE - np.float32(0.6) * exp(-gap * gap)
+            gap = min(width * _HALF - abs(across), min(since[x], until[x])) / np.float32(0.0018)
+            value[x] *= _ONE - np.float32(0.72) * exp(-gap * gap)
         for x in range(n):
             green[i, x] = value[x]
             # Darker wood is also redder.
@@ -398,7 +398,7 @@ def terrazzo(chips: Chips, colours: Field, dust: Field, veil: Field, red: Field,
         for x in range(green.shape[1]):
             far = min(max(abs(dust[y, x]) - np.float32(1.4), _ZERO), np.float32(2)) * speck[x]
             far = far if dust[y, x] > _ZERO else -far
-            speck[x] = _ONE + veil[y, x] + np.float32(0.01) * dust[y, x] + np.float32(0.09) * far
+            speck[x] = _ONE + veil[y, x] + np.float32(0.015) * dust[y, x] + np.float32(0.13) * far
         for x in range(green.shape[1]):
             red[y, x] *= speck[x]
             green[y, x] *= speck[x]

@@ -5,12 +5,14 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from pipeline.background.colour_transfer import (
+    BRIGHTEST,
     MAX_LOWERED,
     MAX_MOVED,
     MAX_RAISED,
     REACH,
     anchors,
     fit_colours,
+    held_back,
     measure,
     more_paint,
     more_shift,
@@ -113,6 +115,26 @@ def test_paint_is_moved_by_what_the_light_took() -> None:
         shown = np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
         factors = more_paint(asked, factors, srgb_to_lab(shown[None]))
     np.testing.assert_allclose(factors[0] * linear, 1, atol=0.01)
+
+
+def test_a_pale_colour_is_never_painted_so_bright_that_it_burns_out() -> None:
+    asked = lab("#f0e6da", "#8a8378")
+    found = asked - np.array([[12, 0, 0], [12, 0, 0]], np.float32)
+    factors = np.ones(asked.shape)
+    for _ in range(6):
+        factors = more_paint(asked, factors, found)
+    held = held_back(asked, factors)
+    own = np.array([0.871, 0.791, 0.701])
+    assert (own * factors[0]).max() > 1
+    assert (own * held[0]).max() == pytest.approx(BRIGHTEST, abs=1e-3)
+    # All channels alike, or it would be tinted.
+    np.testing.assert_allclose(held[0] / factors[0], (held[0] / factors[0])[0])
+    assert np.array_equal(held[1], factors[1])
+
+
+def test_white_is_held_back_to_white() -> None:
+    white = lab("#ffffff")
+    np.testing.assert_allclose(held_back(white, np.full((1, 3), 1.4)), 1, atol=1e-3)
 
 
 def test_what_the_product_hides_altogether_is_not_measured() -> None:

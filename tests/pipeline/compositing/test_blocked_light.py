@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import maximum_filter, minimum_filter
 
+from pipeline.compositing import blocked_light
 from pipeline.compositing.blocked_light import blocked_share
 from pipeline.core.spec import SceneKind
 from pipeline.geometry.solids import Ball
@@ -43,3 +45,21 @@ def test_what_shines_itself_is_not_darkened() -> None:
     glows = np.array([part.glow > 0 for part in layout.parts])[geometry.part]
     assert glows.any()
     assert share[glows].max() == 0
+
+
+@pytest.mark.parametrize("kind", ["sweep", "podium", "niche"])
+def test_the_light_around_a_product_is_even(kind: SceneKind, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = compose(spec(kind), 144, 144, 1.0)
+    geometry, share = blocked_share(layout, 144, 144, BALL, BALL.bounds)
+    monkeypatch.setattr(blocked_light, "DOME_SAMPLES", 500)
+    _, exact = blocked_share(layout, 144, 144, BALL, BALL.bounds)
+    upright = np.array([part.role in ("wall", "panel") for part in layout.parts])[geometry.part]
+    # Away from edges, where fewer neighbours share their samples.
+    inside = minimum_filter(geometry.surface, 5) == maximum_filter(geometry.surface, 5)
+    # What is darker touches the product.
+    where = upright & inside & (exact > 0.01) & (exact < 0.3)
+    assert where.mean() > 0.1
+    noise = (share - exact)[where] / (1 - exact[where])
+    # Half a step of 8 bits where a surface is pale.
+    assert noise.std() < 0.0025
+    assert np.abs(noise).max() < 0.015

@@ -130,6 +130,7 @@ def test_free_text_becomes_a_record_that_quotes_it(catalogue: Catalogue) -> None
         ("a stone podium", "podium", "plaster"),
         ("sandy? no, a beach", "sand", "sand"),
         ("behind silk", "curtain", "fabric"),
+        ("velvet curtains", "curtain", "velvet"),
         ("cyberpunk alley", "neon", "plain"),
         ("by the window", "window", "plain"),
         ("a garden in May", "bokeh", "plain"),

@@ -46,7 +46,7 @@ def test_concrete_has_holes_with_lit_lower_edges_and_seams() -> None:
     finishes.concrete(even, large, small, worn, seam, panel, TOP, out)
     pits = np.clip(large - 2.75, 0, 0.4) * 2.5 + np.clip(small - 2.9, 0, 0.7)
     lip = np.maximum(pits[2:] - pits[:-2], 0)
-    soft = even + panel[STRIP, None] - seam[STRIP, None] * (0.03 + 0.02 * worn) - 0.26 * pits[2:] + 0.16 * lip
+    soft = even + panel[STRIP, None] - seam[STRIP, None] * (0.08 + 0.03 * worn) - 0.42 * pits[2:] + 0.26 * lip
     np.testing.assert_allclose(out, np.exp(soft), rtol=1e-5)
 
 
@@ -54,8 +54,8 @@ def test_concrete_has_holes_with_lit_lower_edges_and_seams() -> None:
 def test_plaster_is_grain_over_strokes(m: int) -> None:
     where, stroke, even = noises(m, m), noises(m, m, seed=2), noises(ROWS, N, seed=3)
     strokes = np.zeros((1, m, m), np.float32)
-    finishes.add_strokes(where, stroke, strokes[0])
-    expected = 0.011 * smoothstep(where, -0.4, 0.8) * stroke
+    finishes.add_strokes(where, stroke, np.float32(0.02), strokes[0])
+    expected = 0.02 * smoothstep(where, -0.4, 0.8) * stroke
     np.testing.assert_allclose(strokes[0], expected, atol=1e-6)
     (out,) = strips(1)
     finishes.plaster(even, strokes, TOP, out)
@@ -71,10 +71,10 @@ def test_cloth_is_a_plain_weave() -> None:
     phases = np.pi * (place[STRIP, None] + sway), np.pi * (place[None] + swing)
     sines, cosines = [np.sin(phase) for phase in phases], [np.cos(phase) for phase in phases]
     over = smoothstep(cosines[0] * cosines[1], -0.5, 0.5)
-    threads = [sine * sine + 0.4 * slub for sine, slub in zip(sines, slubs, strict=True)]
+    threads = [sine * sine + 0.6 * slub for sine, slub in zip(sines, slubs, strict=True)]
     value = threads[1] + over * (threads[0] - threads[1])
-    value += 0.15 * np.abs(sines[0] * sines[1]) + 0.08 * (slubs[0] + slubs[1])
-    np.testing.assert_allclose(out, tone + 0.05 * value, atol=2e-5)
+    value += 0.15 * np.abs(sines[0] * sines[1]) + 0.12 * (slubs[0] + slubs[1])
+    np.testing.assert_allclose(out, tone + 0.08 * value, atol=2e-5)
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -86,12 +86,12 @@ def test_marble_has_veins_where_its_noises_cross(dark: bool) -> None:
     ordered = [np.sort(fields[start : start + 4], axis=0) for start in (0, 4)]
     vein, hair = (four[3] - four[2] for four in ordered)
     force = np.maximum(fields[9], 0)
-    core = force * np.exp(-np.abs(vein + 0.5 * jag) / (0.042 * force + 0.009))
-    lines = np.exp(-(((hair + jag) / 0.033) ** 2)) * fields[10] + np.exp(-((fields[8] / 0.02) ** 2)) * fields[11]
+    core = force * np.exp(-np.abs(vein + 0.5 * jag) / (0.055 * force + 0.009))
+    lines = np.exp(-(((hair + jag) / 0.04) ** 2)) * fields[10] + np.exp(-((fields[8] / 0.02) ** 2)) * fields[11]
     if dark:
         np.testing.assert_allclose(out[1], 5 * core**2 + 2.2 * lines + fields[12], atol=1e-3)
         return
-    level = np.exp(-0.32 * core - 0.14 * lines - fields[12])
+    level = np.exp(-0.6 * core - 0.26 * lines - fields[12])
     expected = [level * (1 + 0.6 * fields[13]), level, level * (1 - fields[13])]
     np.testing.assert_allclose(out, expected, rtol=1e-3, atol=1e-3)
 
@@ -113,16 +113,16 @@ def test_boards_have_rings_pores_knots_and_gaps() -> None:
     bend, fibre, pores, tone = (field[:, columns] for field in (bend, fibre, pores, tone))
     pith, deep, lean, ring, shade, hue, since, until, knot_x, knot_y, size, dark = planks.astype(np.float64)
     across = y[:, None].astype(np.float64)
-    phase = (np.hypot(across - pith, deep + lean * since + 0.016 * bend) + 0.0009 * fibre) / ring
-    value = 1 + shade + 0.02 * tone + 0.02 * fibre
+    phase = (np.hypot(across - pith, deep + lean * since + 0.028 * bend) + 0.0015 * fibre) / ring
+    value = 1 + shade + 0.03 * tone + 0.03 * fibre
     far = (((since - knot_x) / 2.2) ** 2 + (across - knot_y) ** 2) * (1 + 4 * (value - 1)) / size**2
     phase += 5 * dark * np.exp(-far / 4)
-    value *= 1 - dark * (0.3 * np.exp(-far * far) + 0.06 * np.exp(-far / 5))
+    value *= 1 - dark * (0.45 * np.exp(-far * far) + 0.1 * np.exp(-far / 5))
     part = phase - np.floor(phase)
-    value *= 1 - 0.18 * part**2 * np.clip((1 - part) * 6, 0, 1) * late[np.floor(phase).astype(int) % 64]
-    value *= 1 - 0.11 * np.clip(pores - 1.2, 0, 2) * (1 - 0.6 * part)
+    value *= 1 - 0.32 * part**2 * np.clip((1 - part) * 6, 0, 1) * late[np.floor(phase).astype(int) % 64]
+    value *= 1 - 0.16 * np.clip(pores - 1.2, 0, 2) * (1 - 0.6 * part)
     edge = np.minimum(0.08 - np.abs(across), np.minimum(since, until))
-    value *= 1 - 0.6 * np.exp(-((edge / 0.0011) ** 2))
+    value *= 1 - 0.72 * np.exp(-((edge / 0.0018) ** 2))
     redder = value**0.18
     expected = [value / redder * (1 + hue), value, value * redder * (1 - hue)]
     # Where a ring ends, the last bit of its phase decides which ring a pixel is in.
@@ -160,5 +160,5 @@ def test_terrazzo_is_the_mean_colour_of_its_chips_and_specks_in_the_binder() -> 
     mean = colours[chips].reshape(ROWS, 2, N, 2, 3).mean((1, 3))
     binder = (chips == 0).reshape(ROWS, 2, N, 2).all((1, 3))
     specks = np.clip(np.abs(dust) - 1.4, 0, 2) * np.sign(dust) * binder
-    expected = mean * (1 + veil + 0.01 * dust + 0.09 * specks)[..., None]
+    expected = mean * (1 + veil + 0.015 * dust + 0.13 * specks)[..., None]
     np.testing.assert_allclose(np.stack(out, -1), expected, atol=1e-5)
