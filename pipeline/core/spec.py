@@ -15,6 +15,7 @@ SceneKind = Literal[
     "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
 ]
 Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric"]
+Far = Literal["lights", "foliage"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
 SEED_LIMIT = 2**31
 
@@ -30,6 +31,8 @@ class Scene:
     kind: SceneKind
     wall: Finish = "plain"
     surface: Finish = "plain"
+    #: What is far out of focus behind a scene of the kind "bokeh": a town's lights, or leaves in the sun.
+    far: Far = "lights"
     #: Colours used where the caller asks for none: wall, surface, accents, as #rrggbb.
     palette: tuple[str, ...] = ("#e9e4dc",)
 

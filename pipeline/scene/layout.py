@@ -44,6 +44,35 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Blur:
+    """A thing far out of focus, drawn by the picture's plane: lengths in canvas heights, y from the top.
+
+    A box of half sides (`long`, `wide`), turned by `turn` radians and rounded by `radius`; 0 and 0: a disc. `apart`:
+    two such outlines so far apart across, each way, and what they have in common: a leaf, or a disc that the lens' rim
+    cuts.
+    """
+
+    slot: int
+    #: How much lighter than the slot's colour, in steps of `pipeline.colour.harmony.tone`; 0 is the colour itself.
+    steps: float
+    x: float
+    y: float
+    radius: float
+    #: Width of the soft edge.
+    soft: float
+    #: 0–1.
+    strength: float
+    long: float = 0.0
+    wide: float = 0.0
+    turn: float = 0.0
+    apart: float = 0.0
+    #: How much darker than its rim the middle is, 0–1.
+    rim: float = 0.0
+    #: How much it hides of what is behind it: 1 covers, 0 is light that adds up.
+    hides: float = 1.0
+
+
+@dataclass(frozen=True)
 class Gobo:
     """What stands between the sun and the scene: opaque rectangles (u0, v0, u1, v1) and leaves (polygons of u, v).
 
@@ -103,6 +132,10 @@ class Layout:
     top_down: bool = False
     #: How far the product's base reaches behind its foot, canvas heights; 0 where the photo doesn't tell.
     base: float = 0.0
+    #: What is of glass: seen through, so that no part's pixels are its own.
+    glass: tuple[Part, ...] = ()
+    #: What lies far out of focus before the parts that are far, the farthest first.
+    blurs: tuple[Blur, ...] = ()
 
     @property
     def foot(self) -> tuple[float, float]:

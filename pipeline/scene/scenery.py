@@ -8,6 +8,7 @@ from pipeline.core.spec import SceneKind, Spec
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
+from pipeline.scene.far import far
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.furniture import Furniture
 from pipeline.scene.layout import FOCAL, Layout, Part
@@ -209,7 +210,8 @@ class Scenery:
         scene = self.spec.scene
         back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
         table = Part(Floor(0.0, back), self._second, "floor", scene.surface, max(0.4, GLOSS.get(scene.surface, 0.0)))
-        return self._with(Part(Wall(self.wall), 0, "far", glow=1.0), table)
+        layout = self._with(Part(Wall(self.wall), 0, "far", glow=1.0), table)
+        return replace(layout, blurs=far(layout, scene.far, self.rng))
 
     def flatlay(self) -> Layout:
         """A surface seen from straight above, a second one laid on it, props in the corners."""
