@@ -41,6 +41,10 @@ class Part:
     glow: float = 0.0
     #: Gloss for the product's mirror image alone, where the part's own light is a matt one's.
     polish: float = 0.0
+    #: Share of light that a polished thing mirrors at right angles: metal from .3 on, in its own colour; water less.
+    mirror: float = 0.0
+    #: Of glass: 0 has the slot's colour, 1 has none.
+    clear: float = 1.0
 
 
 @dataclass(frozen=True)
