@@ -7,7 +7,7 @@ the colours near the one that was found are moved in Lab, the nearer the more, t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab, srgb_to_
 from pipeline.core.parallel import by_strips
 from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import Shaded
-from pipeline.materials.bokeh import lights
+from pipeline.materials.bokeh import share_of
 
 #: Times that the remainder is measured and made good, how many of them colours are known by their places, and the
 #: share of the remainder that one move takes.
@@ -99,11 +99,7 @@ def owners_of(scene: Shaded) -> NDArray[np.intp]:
     slots = np.array([thing.slot if thing.role != "tube" else -1 for thing in layout.parts])
     out = np.where(slots[part] < layout.asked, slots[part], -1)
     if layout.kind == "bokeh":
-        # Drawn with all colours black but one, the lights show where that one is.
-        seen = []
-        for index in range(layout.asked):
-            one = tuple(np.full(3, float(slot == index), np.float32) for slot in range(len(layout.colours)))
-            seen.append(lights(replace(layout, colours=one), *part.shape[::-1])[..., 1])
+        seen = [share_of(layout, slot, *part.shape[::-1]) for slot in range(layout.asked)]
         far = np.array([thing.role == "far" for thing in layout.parts])[part]
         out = np.where(far, np.argmax(seen, axis=0), out)
     return np.asarray(out, np.intp)

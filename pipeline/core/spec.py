@@ -15,6 +15,12 @@ SceneKind = Literal[
     "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
 ]
 Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet"]
+#: Things beside the product that are more than plain bodies: `pipeline.scene.things` has what each is.
+PropName = Literal[
+    "stones", "pebbles", "books", "folded_cloth", "rolled_cloth", "tray", "bowl", "vase", "grass", "potted_plant",
+    "water", "glass_blocks", "glass_ball", "tumbler", "acrylic", "metal_ball",
+]  # fmt: skip
+Far = Literal["lights", "foliage"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
 SEED_LIMIT = 2**31
 
@@ -30,6 +36,8 @@ class Scene:
     kind: SceneKind
     wall: Finish = "plain"
     surface: Finish = "plain"
+    #: What is far out of focus behind a scene of the kind "bokeh": a town's lights, or leaves in the sun.
+    far: Far = "lights"
     #: Colours used where the caller asks for none: wall, surface, accents, as #rrggbb.
     palette: tuple[str, ...] = ("#e9e4dc",)
 
@@ -52,6 +60,8 @@ class Mood:
     contrast: float = 0.3
     #: Colour of the key light: -1 cold, 0 neutral, 1 warm.
     warmth: float = 0.0
+    #: What is put beside the product, among balls, drums and blocks; none: those alone.
+    props: tuple[PropName, ...] = ("stones", "vase", "books", "folded_cloth", "glass_ball")
 
 
 @dataclass(frozen=True)

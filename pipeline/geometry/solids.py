@@ -1,6 +1,7 @@
-"""Things that stand in a scene: balls, drums and blocks."""
+"""Things that stand in a scene: balls, drums, blocks and rods."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -65,13 +66,19 @@ class Ball:
 
 @dataclass(frozen=True)
 class Drum:
-    """An upright cylinder on the level `y`: its side (face 0) and its top (1)."""
+    """An upright cylinder on the level `y`: its side (face 0) and its top (1).
+
+    It may be hollow from above: a hollow of the radius `hollow` down to `floor` above `y`, with a side (2) and a floor
+    (3) of its own.
+    """
 
     x: float
     y: float
     z: float
     radius: float
     height: float
+    hollow: float = 0.0
+    floor: float = 0.0
 
     @property
     def bounds(self) -> Bounds:
@@ -80,16 +87,18 @@ class Drum:
 
     @property
     def packed(self) -> Packed:
-        return Packed(solids.DRUM, (self.x, self.y, self.z, self.radius, self.height))
+        return Packed(solids.DRUM, (self.x, self.y, self.z, self.radius, self.height, self.hollow, self.floor))
 
     def normal(self, point: Triple, face: Face) -> Triple:
-        r, side = np.float32(1 / self.radius), face == 0
+        within = np.float32(-1 / self.hollow if self.hollow else 0)
+        r = np.where(face == 0, np.float32(1 / self.radius), np.where(face == 2, within, np.float32(0)))
         nx, nz = (point[0] - np.float32(self.x)) * r, (point[2] - np.float32(self.z)) * r
-        return triple(np.where(side, nx, 0), np.where(side, 0, 1), np.where(side, nz, 0), point)
+        return triple(nx, np.where(face % 2 == 1, 1, 0), nz, point)
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         around = np.arctan2(point[0] - np.float32(self.x), point[2] - np.float32(self.z)) * np.float32(self.radius)
-        return np.where(face == 0, around, point[0]), np.where(face == 0, point[1], point[2])
+        level = face % 2 == 1
+        return np.where(level, point[0], around), np.where(level, point[2], point[1])
 
 
 @dataclass(frozen=True)
@@ -128,3 +137,50 @@ class Block:
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         x, z = self._turned(point[0] - np.float32(self.x), point[2] - np.float32(self.z))
         return np.where(face <= 1, z, x), np.where(face == 2, z, point[1])
+
+
+@dataclass(frozen=True)
+class Rod:
+    """A straight round rod from a foot along a way: its side (face 0), and its ends (1)."""
+
+    foot: tuple[float, float, float]
+    way: tuple[float, float, float]
+    radius: float
+
+    @cached_property
+    def length(self) -> float:
+        """The length of its way."""
+        return float(np.linalg.norm(self.way))
+
+    @cached_property
+    def axis(self) -> tuple[float, float, float]:
+        """Its way, of length 1."""
+        x, y, z = (float(part) / self.length for part in self.way)
+        return x, y, z
+
+    @property
+    def bounds(self) -> Bounds:
+        one, two = np.asarray(self.foot), np.asarray(self.foot) + self.way
+        out = self.radius * np.sqrt(np.maximum(1 - np.square(self.axis), 0))
+        low, high = np.minimum(one, two) - out, np.maximum(one, two) + out
+        return float(low[0]), float(low[1]), float(low[2]), float(high[0]), float(high[1]), float(high[2])
+
+    @property
+    def packed(self) -> Packed:
+        return Packed(solids.ROD, (*self.foot, *self.axis, self.length, self.radius))
+
+    def _along(self, point: Triple) -> Field:
+        away = [part - np.float32(at) for part, at in zip(point, self.foot, strict=True)]
+        return np.asarray(sum(part * np.float32(a) for part, a in zip(away, self.axis, strict=True)), np.float32)
+
+    def normal(self, point: Triple, face: Face) -> Triple:
+        along = self._along(point)
+        end = np.where(along > self.length / 2, 1, -1).astype(np.float32)
+        x, y, z = (
+            np.where(face == 1, end * np.float32(a), (part - np.float32(at) - along * np.float32(a)) / self.radius)
+            for part, at, a in zip(point, self.foot, self.axis, strict=True)
+        )
+        return triple(x, y, z, point)
+
+    def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
+        return self._along(point), np.asarray(point[1] + point[2], np.float32)

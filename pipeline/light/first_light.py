@@ -91,7 +91,8 @@ class LightTracer:
         self.casts = caster is not None
         self._caster = shapes([] if caster is None else [caster.packed])
         self._ball = np.zeros(4, np.float32) if around is None else _ball_around(around)
-        self._shapes = shapes([part.solid.packed for part in layout.parts])
+        # What is of glass comes last: no part, it only stands in the key light's way.
+        self._shapes = shapes([part.solid.packed for part in (*layout.parts, *layout.glass)])
 
     def light(self) -> tuple[Field, Field]:
         """Return H×W×3 radiance over albedo and H×W occlusion."""
@@ -177,7 +178,8 @@ class LightTracer:
                 things.append(index)
             elif part.role == "floor" and isinstance(part.solid, Dunes):
                 dunes.append(index)
-        return self._shade(things, dunes)
+        parts = len(self.layout.parts)
+        return self._shade(things, dunes, list(range(parts, parts + len(self.layout.glass))))
 
     @cached_property
     def _dome_shade(self) -> Shade:
@@ -187,10 +189,11 @@ class LightTracer:
             for index, part in enumerate(self.layout.parts)
             if not (part.role == "tube" or (part.role == "far" and isinstance(part.solid, Panel)))
         ]
-        return self._shade(bounds, [])
+        return self._shade(bounds, [], [])
 
-    def _shade(self, things: list[int], dunes: list[int]) -> Shade:
-        return Shade(self._shapes, np.array(things, np.int64), np.array(dunes, np.int64), self._caster, self._ball)
+    def _shade(self, *which: list[int]) -> Shade:
+        things, dunes, glass = (np.array(some, np.int64) for some in which)
+        return Shade(self._shapes, things, dunes, glass, self._caster, self._ball)
 
     def _folds(self, index: int, curtain: Curtain) -> Field:
         """Return H×W: cloth is dark in the depth of its folds."""

@@ -16,6 +16,7 @@ from pipeline.kernels.colour.colours import encode_in_place, roll_off
 from pipeline.kernels.image.surfaces import repaint
 from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.first_light import FirstLight
+from pipeline.light.glass import lay_glass, polish
 from pipeline.light.reflection import FloorMirror, floor_mirrors
 from pipeline.light.upsample import Upsampling
 from pipeline.materials.albedo import albedo
@@ -91,14 +92,16 @@ def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
 
 
 def developed(scene: Shaded) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: with mirror images, smooth edges, bloom and haze, tone-mapped.
+    """Return H×W×3 sRGB in [0, 1]: with mirror images, glass, smooth edges, bloom and haze, tone-mapped.
 
     The picture is made in the scene's own array, whose light is gone afterwards.
     """
     layout, geometry, out = scene.layout, scene.geometry, scene.linear
     for floor in scene.mirrors:
         floor.show(geometry, out)
+    polish(layout, geometry, out)
     geometry.coverage.smooth(out)
+    lay_glass(layout, geometry, out)
     glow, haze = bloom(layout, geometry), Haze.of(layout)
 
     def work(top: int, bottom: int) -> None:

@@ -1,44 +1,64 @@
-"""Lights far out of focus."""
+"""What is far out of focus (bokeh), drawn: the blurs of a layout."""
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from pipeline.colour.harmony import to_oklab, tone
+from pipeline.colour.harmony import tone
 from pipeline.core.parallel import by_rows
+from pipeline.core.resample import resize
 from pipeline.geometry.ray import Field
-from pipeline.kernels.texture.discs import enlarge_onto, paint_discs
-from pipeline.scene.layout import Colour, Layout
+from pipeline.kernels.texture.discs import enlarge_onto, paint_blurs
+from pipeline.scene.layout import Blur, Colour, Layout
 
 #: Rows that it is drawn at: nothing in it is sharper than this shows.
 ROWS = 900
-#: OKLab distance from which a colour is seen as a light on another.
-APART = 0.2
-
-
-def lights(layout: Layout, width: int, height: int) -> Field:
-    """Return H×W×3 linear: soft clouds in tones of the first colour, and discs in the third and further ones.
-
-    Only what is above the layout's edge is drawn.
-    """
-    out = np.empty((height, width, 3), np.float32)
-    _draw(layout, np.zeros((height, width), np.uint16), np.ones(1, bool), out)
-    return out
+#: What begins with so many blurs is drawn at this share of the rows, as long as all their edges are softer than SOFT
+#: canvas heights.
+COARSE, SOFT = 4, 0.03
 
 
 def draw_lights(layout: Layout, part: NDArray[np.uint16], out: Field) -> None:
-    """Draw the lights of a layout, as `lights` has them, onto those of its H×W parts that are far; `out` is H×W×3."""
-    _draw(layout, part, np.array([thing.role == "far" for thing in layout.parts]), out)
+    """Draw the blurs of a layout onto those of its H×W parts that are far; `out` is H×W×3 linear."""
+    tones: dict[tuple[int, float], Colour] = {}
+
+    def colour(blur: Blur) -> Colour:
+        # Tones are worked out once for each quarter of a step.
+        key = blur.slot, round(4 * blur.steps) / 4
+        if key not in tones:
+            tones[key] = tone(layout.colours[blur.slot], key[1]) if key[1] else layout.colours[blur.slot]
+        return tones[key]
+
+    shown = np.array([thing.role == "far" for thing in layout.parts])
+    _draw(layout, layout.colours[0], np.stack([colour(blur) for blur in layout.blurs]), part, shown, out)
 
 
-def _draw(layout: Layout, part: NDArray[np.uint16], shown: NDArray[np.bool_], out: Field) -> None:
+def share_of(layout: Layout, slot: int, width: int, height: int) -> Field:
+    """Return H×W: how much of what is seen far out of focus at each place is drawn in a slot's colour, 0–1."""
+    out = np.empty((height, width, 3), np.float32)
+    white, black = np.ones(3, np.float32), np.zeros(3, np.float32)
+    # What adds to the light behind it can come to more than that.
+    colours = np.stack([white if blur.slot == slot and abs(blur.steps) < 0.5 else black for blur in layout.blurs])
+    _draw(layout, white if slot == 0 else black, colours, np.zeros((height, width), np.uint16), np.ones(1, bool), out)
+    return out[..., 0]
+
+
+def _draw(
+    layout: Layout, ground: Colour, colours: Field, part: NDArray[np.uint16], shown: NDArray[np.bool_], out: Field
+) -> None:
     height, width = part.shape
     scale = min(1.0, ROWS / height)
-    canvas = np.empty((3, max(2, round(height * scale)), max(2, round(width * scale))), np.float32)
-    canvas[:] = layout.colours[0][:, None, None]
-    discs = _discs(layout)
-    by_rows(canvas.shape[1], lambda top, bottom: paint_discs(discs, canvas, top, bottom))
-    across, shares = _cubic(canvas.shape[2], width)
-    down, weights = _cubic(canvas.shape[1], height)
+    rows, columns = max(2, round(height * scale)), max(2, round(width * scale))
+    blurs = np.array([_numbers(blur) for blur in layout.blurs], np.float32).reshape(-1, 12)
+    records = np.concatenate([blurs, colours], 1).astype(np.float32)
+    soft = next((at for at, blur in enumerate(layout.blurs) if blur.soft < SOFT), len(layout.blurs))
+    small = np.empty((3, max(2, rows // COARSE), max(2, columns // COARSE)), np.float32)
+    small[:] = ground[:, None, None]
+    _painted(records[:soft], small)
+    canvas = np.stack([resize(plane, columns, rows, Image.Resampling.BILINEAR) for plane in small])
+    _painted(records[soft:], canvas)
+    across, shares = _cubic(columns, width)
+    down, weights = _cubic(rows, height)
     across, shares = np.ascontiguousarray(across.T), np.ascontiguousarray(shares.T)
 
     def work(top: int, bottom: int) -> None:
@@ -48,33 +68,15 @@ def _draw(layout: Layout, part: NDArray[np.uint16], shown: NDArray[np.bool_], ou
     by_rows(height, work)
 
 
-def _discs(layout: Layout) -> Field:
-    """Return N×8: middle x and y, radius, width of the soft edge, strength, linear colour; the farthest first."""
-    rng = np.random.default_rng(layout.seed + 3)
-    wall, surface = layout.colours[0], layout.colours[1]
-    asked = layout.colours[2 : layout.asked]
-    # Tones are paler than what they are of, and faint lights of them turn grey.
-    own = surface if _apart(wall, surface) else tone(surface, 1.6)
-    colours = asked or (tone(wall, 1.6), own, tone(wall, 0.8))
-    out: list[Field] = []
+def _painted(records: Field, canvas: Field) -> None:
+    by_rows(canvas.shape[1], lambda top, bottom: paint_blurs(records, canvas, top, bottom))
 
-    def disc(colour: Colour, size: float, y: float, soft: float, strength: float) -> None:
-        x = float(rng.uniform(-0.05, layout.aspect + 0.05))
-        out.append(np.array([x, y, size, soft * size, strength, *colour], np.float32))
 
-    wide = max(1.0, layout.aspect)
-    # What is behind, farthest out of focus: broad clouds of lighter and darker tones.
-    for index in range(int(26 * wide)):
-        cloud = tone(wall, float(rng.uniform(0.2, 0.9)) * (1 if index % 2 else -1))
-        disc(cloud, float(rng.uniform(0.1, 0.24)), layout.edge * float(rng.uniform(0, 1.05)), 1.4, 0.5)
-    # Lights: few large and faint ones, then the ones that give the picture its colours, then small bright ones.
-    for count, low, high, weight in ((8, 0.08, 0.13, 0.35), (30, 0.038, 0.074, 0.97), (10, 0.012, 0.028, 0.95)):
-        for index in range(int(count * wide)):
-            y = layout.edge * (0.04 + 0.92 * float(rng.beta(1.5, 1.5)))
-            colour = colours[index % len(colours)]
-            colour = tone(colour, 0.9) if high < 0.03 else colour
-            disc(colour, float(rng.uniform(low, high)), y, 0.16, weight * float(rng.uniform(0.75, 1.0)))
-    return np.stack(out)
+def _numbers(blur: Blur) -> tuple[float, ...]:
+    """Return what `paint_blurs` wants of a blur before its colour."""
+    cos, sin = float(np.cos(blur.turn)), float(np.sin(blur.turn))
+    shape = blur.long, blur.wide, blur.radius, blur.apart, blur.soft, blur.rim, blur.strength, blur.hides
+    return blur.x, blur.y, cos, sin, *shape
 
 
 def _cubic(source: int, target: int) -> tuple[NDArray[np.int64], Field]:
@@ -87,7 +89,3 @@ def _cubic(source: int, target: int) -> tuple[NDArray[np.int64], Field]:
     weights *= (samples >= 0) & (samples < source)
     weights /= weights.sum(1, keepdims=True)
     return np.clip(samples, 0, source - 1), weights.astype(np.float32)
-
-
-def _apart(one: Colour, other: Colour) -> bool:
-    return float(np.linalg.norm(to_oklab(one) - to_oklab(other))) > APART

@@ -2,13 +2,20 @@
 
 import numpy as np
 
+from pipeline.core.spec import PropName
 from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part
+from pipeline.scene.things import Piece, Thing, thing
 
 #: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
 MIN_AREA = 0.04
+#: Things that show too little of their colour to stand for an asked one, and how much larger the others are for that.
+THIN: frozenset[PropName] = frozenset(
+    {"glass_blocks", "glass_ball", "tumbler", "acrylic", "metal_ball", "tray", "water", "grass", "vase", "potted_plant"}
+)
+ROOMY = 1.3
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
 Rectangle = tuple[float, float, float, float]
 
@@ -25,6 +32,7 @@ class Furniture:
         used: int,
         back: float,
         ground: Dunes | None = None,
+        things: tuple[PropName, ...] = (),
     ):
         self._layout, self._rng, self._level, self._back, self._ground = layout, rng, level, back, ground
         left, top, right, bottom = layout.product
@@ -32,7 +40,11 @@ class Furniture:
         self._short = min(1.0, layout.aspect)
         self._slots = list(range(used, layout.asked))
         self._tones = list(range(max(used, layout.asked), len(layout.colours) - 1))
+        self._things = list(things)
+        rng.shuffle(self._things)
         self.parts: list[Part] = []
+        #: What is of glass.
+        self.glass: list[Part] = []
         #: Footprints (x, z, radius) and pictures of what stands already.
         self._feet = [(0.0, -0.2 * self._wide, 0.55 * self._wide)]
         self._seen: list[Rectangle] = []
@@ -132,25 +144,59 @@ class Furniture:
 
     def _place(self, slot: int, asked: bool, natural: bool, small: bool) -> None:
         rng = self._rng
-        area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.4)
-        best: tuple[float, Solid, Rectangle, tuple[float, float, float]] | None = None
+        # What is asked for must show its colour: glass has next to none.
+        bodied = [name for name in self._things if not asked or name not in THIN]
+        name = bodied[0] if bodied and rng.random() < (0.5 if asked else 0.85) else None
+        if natural:
+            name = "stones" if rng.random() < 0.3 else None
+        area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.45 if small else 0.7)
+        if asked and name is not None:
+            area *= ROOMY
+        best: tuple[float, Thing, Rectangle] | None = None
         for _ in range(60):
             z = float(rng.uniform(max(self._back + 0.16, -1.1), 0.02 if small else -0.12))
             scale = (FOCAL - z) / FOCAL
             x = float(rng.uniform(*self._sides(scale)))
-            solid, radius = self._prop(x, z, area * scale * scale, natural)
-            seen = self._picture(solid)
-            cost = self._cost(seen, (x, z, radius), asked)
+            if name is None:
+                solid, radius = self._prop(x, z, area * scale * scale, natural)
+                made = Thing((Piece(solid),), radius)
+            else:
+                made = thing(name, (x, self._floor(x, z), z), area * scale * scale, rng)
+            seen = self._around(made)
+            cost = self._cost(seen, (x, z, made.foot), asked)
             if best is None or cost < best[0]:
-                best = cost, solid, seen, (x, z, radius)
+                best = cost, made, seen
         if best is None or (best[0] > 1.2 and not asked):
             return
-        self._put(best[1], slot, "prop")
+        if name is not None and not natural:
+            self._things.remove(name)
+        colours = self._layout.colours
+        tints = {"own": slot, "other": self._tone(slot), "leaf": len(colours) - 1}
+        tints["pale"] = int(np.argmax([colour.sum() for colour in colours]))
+        for piece in best[1].pieces:
+            own = tints[piece.tint]
+            if piece.clear:
+                self.glass.append(Part(piece.solid, own, "prop", clear=piece.clear))
+            else:
+                self.parts.append(Part(piece.solid, own, "prop", piece.finish, mirror=piece.mirror))
+        bounds = best[1].pieces[0].solid.bounds
+        assert bounds is not None, "all furniture has an end"
+        self._feet.append(((bounds[0] + bounds[3]) / 2, (bounds[2] + bounds[5]) / 2, best[1].foot))
+        self._seen.append(best[2])
+
+    def _around(self, made: Thing) -> Rectangle:
+        """Return the box around a thing in the picture."""
+        boxes = np.array([self._picture(piece.solid) for piece in made.pieces])
+        (left, low), (right, high) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
+        return float(left), float(low), float(right), float(high)
+
+    def _floor(self, x: float, z: float) -> float:
+        return self._level if self._ground is None else float(self._ground.height(_one(x), _one(z)).item())
 
     def _prop(self, x: float, z: float, area: float, natural: bool) -> tuple[Solid, float]:
         """Return a thing whose picture has `area` (square canvas heights at its own depth), and its foot's radius."""
         rng = self._rng
-        level = self._level if self._ground is None else float(self._ground.height(_one(x), _one(z)).item())
+        level = self._floor(x, z)
         shape = "ball" if natural else ("ball", "ball", "column", "block", "drum", "half_disc")[int(rng.integers(6))]
         if shape == "ball":
             squash = float(rng.uniform(0.6, 0.8)) if natural else 1.0

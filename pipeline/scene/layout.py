@@ -41,6 +41,39 @@ class Part:
     glow: float = 0.0
     #: Gloss for the product's mirror image alone, where the part's own light is a matt one's.
     polish: float = 0.0
+    #: Share of light that a polished thing mirrors at right angles: metal from .3 on, in its own colour; water less.
+    mirror: float = 0.0
+    #: Of glass: 0 has the slot's colour, 1 has none.
+    clear: float = 1.0
+
+
+@dataclass(frozen=True)
+class Blur:
+    """A thing far out of focus, drawn by the picture's plane: lengths in canvas heights, y from the top.
+
+    A box of half sides (`long`, `wide`), turned by `turn` radians and rounded by `radius`; 0 and 0: a disc. `apart`:
+    two such outlines so far apart across, each way, and what they have in common: a leaf, or a disc that the lens' rim
+    cuts.
+    """
+
+    slot: int
+    #: How much lighter than the slot's colour, in steps of `pipeline.colour.harmony.tone`; 0 is the colour itself.
+    steps: float
+    x: float
+    y: float
+    radius: float
+    #: Width of the soft edge.
+    soft: float
+    #: 0–1.
+    strength: float
+    long: float = 0.0
+    wide: float = 0.0
+    turn: float = 0.0
+    apart: float = 0.0
+    #: How much darker than its rim the middle is, 0–1.
+    rim: float = 0.0
+    #: How much it hides of what is behind it: 1 covers, 0 is light that adds up.
+    hides: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +136,10 @@ class Layout:
     top_down: bool = False
     #: How far the product's base reaches behind its foot, canvas heights; 0 where the photo doesn't tell.
     base: float = 0.0
+    #: What is of glass: seen through, so that no part's pixels are its own.
+    glass: tuple[Part, ...] = ()
+    #: What lies far out of focus before the parts that are far, the farthest first.
+    blurs: tuple[Blur, ...] = ()
 
     @property
     def foot(self) -> tuple[float, float]:

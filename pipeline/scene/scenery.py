@@ -1,6 +1,6 @@
 """The kinds of place, each built of its own walls, ground and furniture."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from pipeline.core.spec import SceneKind, Spec
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
+from pipeline.scene.far import far
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.furniture import Furniture
 from pipeline.scene.layout import FOCAL, Layout, Part
@@ -41,6 +42,8 @@ class Scenery:
     wall: float
     rng: np.random.Generator
     furnished: bool
+    #: What of the furniture is of glass.
+    glass: list[Part] = field(default_factory=list)
 
     def sweep(self) -> Layout:
         """Seamless paper; with more than one colour, shapes before it."""
@@ -53,7 +56,7 @@ class Scenery:
                 ground = replace(ground, solid=Sweep(self.wall, level, radius))
             if furniture.wanted:
                 furniture.panel(self.wall + 0.8 * radius)
-            furniture.props()
+            furniture.props(extra=int(furniture.wanted > 0))
         return self._with(ground, *furniture.parts)
 
     def podium(self) -> Layout:
@@ -63,7 +66,7 @@ class Scenery:
         if self.furnished:
             if furniture.wanted or self.rng.random() < 0.55:
                 furniture.panel(self.wall + 0.03)
-            furniture.props(extra=int(self.rng.integers(0, 2)))
+            furniture.props(extra=int(self.rng.integers(1, 3)))
         return self._with(*self._wall_and_floor(level), *furniture.parts)
 
     def tabletop(self) -> Layout:
@@ -76,7 +79,7 @@ class Scenery:
         if self.furnished:
             if furniture.wanted > 1:
                 furniture.panel(back + 0.1)
-            furniture.props(extra=int(self.rng.integers(0, 2)))
+            furniture.props(extra=int(self.rng.integers(1, 3)))
         return self._with(wall, table, *furniture.parts)
 
     def niche(self) -> Layout:
@@ -96,7 +99,7 @@ class Scenery:
             Part(Floor(level, self.wall), 2, "floor", scene.surface),
         )
         if self.furnished:
-            furniture.props()
+            furniture.props(extra=int(self.rng.integers(0, 2)))
         return self._with(*parts, *furniture.parts)
 
     def window(self) -> Layout:
@@ -108,7 +111,7 @@ class Scenery:
                 level = furniture.stand()
             if furniture.wanted:
                 furniture.panel(self.wall + 0.03)
-            furniture.props()
+            furniture.props(extra=1)
         return self._with(*self._wall_and_floor(level), *furniture.parts)
 
     def curtain(self) -> Layout:
@@ -124,7 +127,7 @@ class Scenery:
         if self.furnished:
             if furniture.wanted or self.rng.random() < 0.4:
                 level = furniture.stand()
-            furniture.props()
+            furniture.props(extra=int(self.rng.integers(0, 2)))
         floor = Part(Floor(level, self.wall - 0.06), self._second, "floor", scene.surface, 0.55)
         return self._with(Part(Curtain(self.wall, waves), 0, "wall", scene.wall), floor, *_lacquered(furniture.parts))
 
@@ -209,7 +212,8 @@ class Scenery:
         scene = self.spec.scene
         back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
         table = Part(self._table(back), self._second, "floor", scene.surface, max(0.4, GLOSS.get(scene.surface, 0.0)))
-        return self._with(Part(Wall(self.wall), 0, "far", glow=1.0), table)
+        layout = self._with(Part(Wall(self.wall), 0, "far", glow=1.0), table)
+        return replace(layout, blurs=far(layout, scene.far, self.rng))
 
     def flatlay(self) -> Layout:
         """A surface seen from straight above, a second one laid on it, props in the corners."""
@@ -243,10 +247,13 @@ class Scenery:
         return Part(Wall(self.wall), 0, "wall", scene.wall), floor
 
     def _furniture(self, *, level: float, used: int, back: float, ground: Dunes | None = None) -> Furniture:
-        return Furniture(self.empty, self.rng, level=level, used=used, back=back, ground=ground)
+        things = self.spec.mood.props
+        found = Furniture(self.empty, self.rng, level=level, used=used, back=back, ground=ground, things=things)
+        self.glass = found.glass
+        return found
 
     def _with(self, *parts: Part) -> Layout:
-        return replace(self.empty, parts=tuple(parts))
+        return replace(self.empty, parts=tuple(parts), glass=tuple(self.glass))
 
 
 def _lacquered(parts: list[Part]) -> list[Part]:

@@ -10,7 +10,7 @@ from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Panel, Sprig
 from pipeline.geometry.ray import Triple
 from pipeline.geometry.slabs import Pebble, Slab
-from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part
 from scripts.studio.triangles import (
@@ -59,6 +59,8 @@ def solid_mesh(solid: Solid) -> Mesh:
             found = _ball(solid)
         case Drum():
             found = _drum(solid)
+        case Rod():
+            found = _rod(solid)
         case Block():
             found = _block(solid)
         case Panel():
@@ -127,9 +129,42 @@ def _ball(solid: Ball) -> Mesh:
 def _drum(solid: Drum) -> Mesh:
     around = np.linspace(0, 2 * np.pi, 2 * HALF_TURN + 1)
     out = np.stack([np.sin(around), np.cos(around)], 1)
+    if solid.hollow:
+        return _cup(solid, out)
     bevel = min(BEVEL, 0.4 * solid.radius, 0.4 * solid.height)
     core = out * (solid.radius - bevel) + (solid.x, solid.z)
     return _rounded(core, out, bevel, solid.y, solid.y + solid.height)
+
+
+def _cup(solid: Drum, out: NDArray[np.float64]) -> Mesh:
+    """Return a hollow drum: its side, its rim, and the side and the floor of its hollow."""
+    top, floor = solid.y + solid.height, solid.y + solid.floor
+    level = np.zeros(len(out))
+
+    def ring(radius: float, y: float) -> NDArray[np.float64]:
+        return np.stack([solid.x + radius * out[:, 0], np.full(len(out), y), solid.z + radius * out[:, 1]], 1)
+
+    side = np.stack([out[:, 0], level, out[:, 1]], 1)
+    outer, inner = ring(solid.radius, top), ring(solid.hollow, top)
+    return join(
+        [
+            strip(ring(solid.radius, solid.y), outer, side),
+            strip(outer, inner, (0, 1, 0)),
+            strip(inner, ring(solid.hollow, floor), -side),
+            fan(ring(solid.hollow, floor), (solid.x, floor, solid.z), (0, 1, 0)),
+        ]
+    )
+
+
+def _rod(solid: Rod) -> Mesh:
+    around = np.linspace(0, 2 * np.pi, 2 * HALF_TURN + 1)[:, None]
+    axis, foot = np.asarray(solid.axis), np.asarray(solid.foot)
+    one = np.cross(axis, (0.0, 0.0, 1.0) if abs(axis[2]) < 0.9 else (0.0, 1.0, 0.0))
+    one /= np.linalg.norm(one)
+    out = np.cos(around) * one + np.sin(around) * np.cross(axis, one)
+    low, high = foot + solid.radius * out, foot + np.asarray(solid.way) + solid.radius * out
+    ends = [fan(line, tuple(line[:-1].mean(0)), tuple(way)) for line, way in ((low, -axis), (high, axis))]
+    return join([strip(low, high, out), *ends])
 
 
 def _block(solid: Block) -> Mesh:

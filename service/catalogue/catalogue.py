@@ -34,6 +34,8 @@ _KINDS: tuple[tuple[str, SceneKind, Finish], ...] = (
     ("linen|fabric|cloth", "tabletop", "fabric"),
     ("table|tabletop|counter|countertop|desk|kitchen|shelf", "tabletop", "plain"),
 )
+# Words that mean leaves behind a table rather than a town's lights.
+_FOLIAGE = r"\b(?:forest|woods?|garden|park|leaves|foliage|trees?|jungle|meadow|outdoors?)\b"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Catalogue:
             prompt=f'a setting for a product photograph that fits the description "{quotable(words)}"',
             kind=kind,
             surface=surface,
+            far="foliage" if re.search(_FOLIAGE, words.casefold()) else "lights",
         )
 
     def mood(self, text: str) -> Mood:

@@ -7,7 +7,7 @@ from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel, Sprig
 from pipeline.geometry.slabs import Pebble, Slab
-from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part
 from pipeline.scene.rig import sprig
@@ -22,6 +22,8 @@ SOLIDS: dict[str, Solid] = {
     "sweep": Sweep(-1.0, -0.1, 0.5),
     "ball": Ball(0.1, 0.2, -0.3, 0.25, 0.7),
     "drum": Drum(0.1, -0.15, -0.1, 0.3, 0.25),
+    "cup": Drum(0.1, -0.15, -0.1, 0.3, 0.25, 0.26, 0.08),
+    "rod": Rod((-0.2, -0.1, 0.1), (0.4, 0.25, -0.3), 0.08),
     "block": Block(-0.1, -0.15, -0.2, 0.3, 0.3, 0.2, 0.4),
     "arch": Panel("arch", 0.1, -0.1, -0.6, 0.3, 0.8, 0.05),
     "disc": Panel("disc", 0.1, -0.1, -0.6, 0.4, 0.8, 0.05),

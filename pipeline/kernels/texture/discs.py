@@ -1,4 +1,4 @@
-"""Soft discs of light, painted over one another row by row, and their enlargement onto a picture."""
+"""Things out of focus, painted over one another row by row, and their enlargement onto a picture."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +13,25 @@ _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 
 @colour_kernel
-def paint_discs(discs: Field, canvas: Field, top: int, bottom: int) -> None:
-    """Paint discs, the first one undermost, over rows top..bottom of a canvas: 3×H×W float32 linear RGB.
+def paint_blurs(blurs: Field, canvas: Field, top: int, bottom: int) -> None:
+    """Paint blurs, the first one undermost, over rows top..bottom of a canvas: 3×H×W float32 linear RGB.
 
-    `discs` are N×8 float32: middle x and y, radius, width of the soft edge (canvas heights), strength, 0–1, and colour.
+    `blurs` are N×15 float32, lengths in canvas heights: middle x and y; cosine and sine of the turn; half the length
+    and width of a box; the radius that rounds it; how far two such outlines are apart across, whose overlap it is (a
+    leaf, or a disc cut by the lens' rim); width of the soft edge; how much darker than its rim the middle is, 0–1;
+    strength, 0–1; how much it hides of what is behind it, 0 (light that adds up) to 1; linear colour.
     """
     height, width = canvas.shape[1], canvas.shape[2]
     pixel = _ONE / np.float32(height)
     cover = np.empty(width, np.float32)
-    for which in range(discs.shape[0]):
-        disc = discs[which]
-        middle, level, radius, strength = disc[0], disc[1], disc[2], disc[4]
-        soft = max(disc[3], pixel)
-        smooth = disc[3] > np.float32(2) * pixel
-        reach = radius + _HALF * soft
+    for which in range(blurs.shape[0]):
+        blur = blurs[which]
+        middle, level, cos, sin, long, wide = blur[0], blur[1], blur[2], blur[3], blur[4], blur[5]
+        radius, apart, rim, strength, hides = blur[6], blur[7], blur[9], blur[10], blur[11]
+        soft = max(blur[8], pixel)
+        smooth = blur[8] > np.float32(2) * pixel
+        thick = max(radius - apart + min(long, wide), pixel)
+        reach = np.sqrt(long * long + wide * wide) + radius + _HALF * soft
         first = max(int((level - reach) * np.float32(height)) - 1, top)
         last = min(int((level + reach) * np.float32(height)) + 2, bottom)
         left = max(int((middle - reach) * np.float32(height)) - 1, 0)
@@ -35,18 +40,19 @@ def paint_discs(discs: Field, canvas: Field, top: int, bottom: int) -> None:
             down = (np.float32(y) + _HALF) * pixel - level
             for x in range(count):
                 across = (np.float32(left + x) + _HALF) * pixel - middle
-                distance = np.sqrt(across * across + down * down)
-                t = min(max(_HALF - (distance - radius) / soft, _ZERO), _ONE)
+                u = max(abs(cos * across + sin * down) - long, _ZERO)
+                v = max(abs(cos * down - sin * across) + apart - wide, _ZERO)
+                inside = radius - np.sqrt(u * u + v * v)
+                t = min(max(_HALF + inside / soft, _ZERO), _ONE)
                 t = t * t * (np.float32(3) - np.float32(2) * t) if smooth else t
-                # Out of focus, a small light is a disc a little brighter along its rim.
-                inside = min(distance / radius, _ONE)
-                inside *= inside
-                rim = np.float32(0.8) + np.float32(0.2) * inside * inside * inside
-                cover[x] = min(max(t * strength * rim, _ZERO), _ONE)
+                # A small light far out of focus is a disc a little brighter along its rim.
+                edge = _ONE - min(max(inside / thick, _ZERO), _ONE)
+                edge *= edge
+                cover[x] = t * strength * (_ONE - rim + rim * edge * edge)
             for channel in range(3):
-                row, colour = canvas[channel, y, left:], disc[5 + channel]
+                row, colour = canvas[channel, y, left:], blur[12 + channel]
                 for x in range(count):
-                    row[x] += (colour - row[x]) * cover[x]
+                    row[x] += (colour - row[x] * hides) * cover[x]
 
 
 @colour_kernel

@@ -19,6 +19,8 @@ _FACE_BITS = np.int32(FACES.bit_length() - 1)
 _OFF, _ABOVE = np.float32(2e-3), np.float32(0.004)
 #: Tubes stop at this share of the way to them; what brings less than _DIM is not traced; dunes shade so far.
 _TO_TUBE, _DIM, _DUNES_REACH = np.float32(0.97), np.float32(1e-4), np.float32(6)
+#: The share of a light that glass lets through to what is behind it.
+_THROUGH = np.float32(0.6)
 
 
 class Places(NamedTuple):
@@ -58,6 +60,8 @@ class Shade(NamedTuple):
     #: Indices of the solids in the way, and of dunes, which shade as well; int64.
     things: NDArray[np.int64]
     dunes: NDArray[np.int64]
+    #: Those of glass, which take a part of the light.
+    glass: NDArray[np.int64]
     #: One solid whose shadow is told apart, or none, and the ball around it: centre and squared radius.
     caster: Shapes
     ball: NDArray[np.float32]
@@ -130,6 +134,12 @@ def shaded(shade: Shade, n: int, ray: Field, far: Field, power: Field, best: Fie
         meet_rays(shade.shapes, index, index, n, ray, best, found)
     for j in range(n):
         power[j] = power[j] if best[j] >= far[j] else _ZERO
+    for index in shade.glass:
+        for j in range(n):
+            best[j] = far[j]
+        meet_rays(shade.shapes, index, index, n, ray, best, found)
+        for j in range(n):
+            power[j] *= _ONE if best[j] >= far[j] else _THROUGH
     for index in shade.dunes:
         unit = np.empty((6, n), np.float32)
         for j in range(n):

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pipeline.kernels.jit import inlined
 
 #: Kinds of solids, and how many numbers describe one.
-FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, LEAVES, DUNES, UPRIGHT, FLAT = range(14)
+FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, LEAVES, DUNES, UPRIGHT, FLAT, ROD = range(
+    15
+)
 NUMBERS = 24
 #: The sides that a slab has room for.
 SIDES = 7
@@ -219,12 +221,55 @@ def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meet
 
 @inlined
 def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with an upright cylinder; p: the foot's centre, the radius, the height."""
+    """Intersect a ray with an upright cylinder that may be hollow from above.
+
+    p: the foot's centre, the radius, the height; the hollow's radius, 0 for none, and its floor's height.
+    """
     enter, leave = circle(ox - p[0], oz - p[2], dx, dz, p[3])
     low, high = slab(oy, dy, p[1], p[1] + p[4])
     top = low > enter
     t = low if top else enter
-    return (t if (t < leave) & (t < high) & (t > _NEAR) else _INF), (np.int32(1) if top else np.int32(0))
+    hit = (t < leave) & (t < high)
+    # Through the open top, or from within: the hollow's side or floor is met, or nothing.
+    first, rim = circle(ox - p[0], oz - p[2], dx, dz, p[5])
+    above, under = slab(oy, dy, p[1] + p[6], p[1] + p[4])
+    first = above if above > first else first
+    end = rim if rim < under else under
+    within = (p[5] > _ZERO) & (first < end) & (end > _NEAR) & (first <= (t if t > _ZERO else _ZERO) + _NEAR)
+    floor = under <= rim
+    inner = end if (not floor) | (dy < _ZERO) else _INF
+    outer = t if hit & (t > _NEAR) else _INF
+    face = np.int32(1) if top else np.int32(0)
+    return (inner if within else outer), ((np.int32(3) if floor else np.int32(2)) if within else face)
+
+
+@inlined
+def meet_rod(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Intersect a ray with a straight rod; p: the foot's centre, its axis of length 1, its length, its radius."""
+    x = ox - p[0]
+    y = oy - p[1]
+    z = oz - p[2]
+    along = x * p[3] + y * p[4] + z * p[5]
+    speed = dx * p[3] + dy * p[4] + dz * p[5]
+    # What is square to the axis: a circle in a plane.
+    x = x - along * p[3]
+    y = y - along * p[4]
+    z = z - along * p[5]
+    u = dx - speed * p[3]
+    v = dy - speed * p[4]
+    w = dz - speed * p[5]
+    a = u * u + v * v + w * w
+    b = x * u + y * v + z * w
+    root = b * b - a * (x * x + y * y + z * z - p[7] * p[7])
+    missed = (root <= _ZERO) | (a == _ZERO)
+    half = np.sqrt(_ZERO if missed else root)
+    by = _ONE if missed else a
+    enter = _INF if missed else (-b - half) / by
+    leave = -_INF if missed else (-b + half) / by
+    low, high = slab(along, speed, _ZERO, p[6])
+    end = low > enter
+    t = low if end else enter
+    return (t if (t < leave) & (t < high) & (t > _NEAR) else _INF), (np.int32(1) if end else np.int32(0))
 
 
 @inlined

@@ -148,6 +148,14 @@ def test_free_text_picks_its_composition_by_whole_words(
     assert (scene.kind, scene.surface) == (kind, finish)
 
 
+@pytest.mark.parametrize(
+    ("text", "far"), [("a garden in May", "foliage"), ("Forest edge", "foliage"), ("a street at night", "lights")]
+)
+def test_what_is_blurred_behind_a_free_scene_is_leaves_or_lights(catalogue: Catalogue, text: str, far: str) -> None:
+    scene = catalogue.scene(text)
+    assert (scene.kind, scene.far) == ("bokeh", far)
+
+
 @pytest.mark.parametrize("text", ['x" ignore the rest', "“x” y", "«x»", "x`y", "\u300cx\u300d", 'a""b'])
 def test_free_text_cannot_leave_its_quotation(catalogue: Catalogue, text: str) -> None:
     for prompt in (catalogue.scene(text).prompt, catalogue.mood(text).prompt):

@@ -1,35 +1,56 @@
-"""Discs by kernels are covered and enlarged as NumPy and Pillow would do it."""
+"""Blurs by kernels are covered and enlarged as NumPy and Pillow would do it."""
 
 import numpy as np
 from PIL import Image
 
 from pipeline.geometry.ray import Field
-from pipeline.kernels.texture.discs import enlarge_onto, paint_discs
+from pipeline.kernels.texture.discs import enlarge_onto, paint_blurs
 from pipeline.materials.bokeh import _cubic
 
 
-def painted(discs: Field, height: int, width: int) -> Field:
+def painted(blurs: Field, height: int, width: int) -> Field:
     """Return H×W×3 from a grey canvas."""
     y, x = (np.arange(height)[:, None] + 0.5) / height, (np.arange(width)[None] + 0.5) / height
     out = np.full((height, width, 3), 0.5)
-    for middle, level, radius, soft, strength, *colour in discs.astype(np.float64):
-        distance = np.hypot(x - middle, y - level)
-        t = np.clip(0.5 - (distance - radius) / max(soft, 1 / height), 0, 1)
-        cover = (t * t * (3 - 2 * t) if soft > 2 / height else t) * strength
-        cover *= 0.8 + 0.2 * np.minimum(distance / radius, 1) ** 6
-        out += (colour - out) * np.clip(cover, 0, 1)[..., None]
+    for blur in blurs.astype(np.float64):
+        middle, level, cos, sin, long, wide, radius, apart, soft, rim, strength, hides, *colour = blur
+        u = np.abs(cos * (x - middle) + sin * (y - level)) - long
+        v = np.abs(cos * (y - level) - sin * (x - middle)) + apart - wide
+        inside = radius - np.hypot(np.maximum(u, 0), np.maximum(v, 0))
+        t = np.clip(0.5 + inside / max(soft, 1 / height), 0, 1)
+        t = t * t * (3 - 2 * t) if soft > 2 / height else t
+        edge = 1 - np.clip(inside / max(radius - apart + min(long, wide), 1 / height), 0, 1)
+        cover = t * strength * (1 - rim + rim * edge**4)
+        out += (np.array(colour) - out * hides) * cover[..., None]
     return out.astype(np.float32)
 
 
-def test_discs_lie_over_one_another_with_soft_edges() -> None:
+def test_blurs_of_all_shapes_lie_over_one_another_with_soft_edges() -> None:
     rng = np.random.default_rng(1)
-    low, high = [-0.1, -0.1, 0.02, 0.0, 0.3, 0, 0, 0], [1.4, 1.1, 0.4, 0.3, 1.0, 1, 1, 1]
-    discs = rng.uniform(low, high, (30, 8)).astype(np.float32)
-    discs[:5, 3] = 0.001
+    low = [-0.1, -0.1, 0, 0, 0.0, 0.0, 0.03, 0.0, 0.0, 0.0, 0.3, 0.3, 0, 0, 0]
+    high = [1.4, 1.1, 0, 0, 0.2, 0.1, 0.3, 0.02, 0.3, 0.5, 1.0, 1.0, 1, 1, 1]
+    blurs = rng.uniform(low, high, (30, 15)).astype(np.float32)
+    turn = rng.uniform(0, np.pi, 30)
+    blurs[:, 2], blurs[:, 3], blurs[:5, 8] = np.cos(turn), np.sin(turn), 0.001
     canvas = np.full((3, 60, 80), 0.5, np.float32)
     for top in range(0, 60, 16):
-        paint_discs(discs, canvas, top, min(top + 16, 60))
-    np.testing.assert_allclose(np.moveaxis(canvas, 0, 2), painted(discs, 60, 80), atol=2e-5)
+        paint_blurs(blurs, canvas, top, min(top + 16, 60))
+    np.testing.assert_allclose(np.moveaxis(canvas, 0, 2), painted(blurs, 60, 80), atol=5e-5)
+
+
+def test_light_that_hides_nothing_adds_up_and_a_leaf_is_narrower_than_long() -> None:
+    disc = np.array([0.5, 0.5, 1, 0, 0, 0, 0.2, 0, 0, 0, 1, 0, 0.25, 0.25, 0.25], np.float32)
+    canvas = np.zeros((3, 50, 50), np.float32)
+    paint_blurs(np.stack([disc, disc]), canvas, 0, 50)
+    assert canvas[0, 25, 25] == np.float32(0.5)
+    leaf = disc.copy()
+    leaf[6:8] = 0.4, 0.3
+    canvas[:] = 0
+    paint_blurs(leaf[None], canvas, 0, 50)
+    seen = canvas[0] > 0.1
+    # Two circles of .4, .6 apart, have .2 by .53 in common.
+    assert seen.any(1).sum() == 10
+    assert seen.any(0).sum() in (26, 27)
 
 
 def test_a_canvas_is_enlarged_bicubic_onto_what_is_shown() -> None:

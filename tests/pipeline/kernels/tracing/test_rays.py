@@ -9,7 +9,7 @@ from pipeline.geometry.casting import follow
 from pipeline.geometry.packing import meet
 from pipeline.geometry.panels import Opening, Panel, Sprig
 from pipeline.geometry.slabs import Fronds, Pebble, Slab
-from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.kernels.tracing.rays import FACES
 
@@ -26,6 +26,8 @@ SOLIDS: list[Solid] = [
     Panel("half_disc", 0, 0, 0.1, 0.3, 0.6, 0.2),
     Ball(0.1, 0.2, 0.0, 0.2, 0.8),
     Drum(0, 0, 0, 0.3, 0.4),
+    Drum(0, 0, 0, 0.3, 0.2, 0.25, 0.05),
+    Rod((-0.2, 0.02, 0.1), (0.35, 0.25, -0.3), 0.05),
     Block(0.1, 0, -0.2, 0.3, 0.3, 0.2, 0.4),
     Slab(((-0.2, 0.0), (0.25, -0.05), (0.1, 0.3)), 0.05, 0.05),
     Pebble(0.0, 0.1, 0.05, 0.2, 0.1, 0.05, 0.4),

@@ -1,0 +1,342 @@
+"""Things to stand beside a product, made of solids: stones, books, cloth, trays, bowls, plants, water, glass.
+
+Each is made for a place on the floor (x, level, z) and for the area that it covers of a picture at its own depth, in
+square canvas heights. Its pieces name their colours by what they are to it: `own` is the thing's, `other` a second one
+that goes with it, `leaf` that of leaves, `pale` the palest of all.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from pipeline.core.spec import Finish, PropName
+from pipeline.geometry.panels import Panel
+from pipeline.geometry.slabs import Fronds
+from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
+from pipeline.scene.rig import sprig
+
+Spot = tuple[float, float, float]
+Tint = Literal["own", "other", "leaf", "pale"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A solid of a thing."""
+
+    solid: Solid
+    tint: Tint = "own"
+    finish: Finish = "plain"
+    #: As in `pipeline.scene.layout.Part`.
+    mirror: float = 0.0
+    #: 0 opaque; else it is of glass, and this is as `pipeline.scene.layout.Part.clear` is: 1 is without a colour.
+    clear: float = 0.0
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Pieces that stand together."""
+
+    pieces: tuple[Piece, ...]
+    #: Radius of its foot.
+    foot: float
+
+
+def thing(name: PropName, spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """Return a thing of that name."""
+    return _MAKERS[name](spot, area, rng)
+
+
+def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """Flat stones on top of each other, each smaller than the one below."""
+    x, y, z = spot
+    count = int(rng.integers(2, 5))
+    sizes = np.cumprod([1.0, *rng.uniform(0.66, 0.85, count - 1)])
+    flat = rng.uniform(0.3, 0.5, count)
+    unit = float(np.sqrt(area / (np.pi * (sizes**2 * flat).sum())))
+    pieces: list[Piece] = []
+    for size, squash in zip(sizes * unit, flat, strict=True):
+        radius = float(size)
+        shift = 0.12 * radius * rng.normal(0, 1, 2)
+        stone = Ball(x + float(shift[0]), y + 0.96 * radius * float(squash), z + float(shift[1]), radius, float(squash))
+        pieces.append(Piece(stone, "other" if len(pieces) % 2 else "own", "concrete"))
+        y += 1.86 * radius * float(squash)
+    return Thing(tuple(pieces), unit)
+
+
+def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """Stones of different sizes beside each other."""
+    x, y, z = spot
+    unit = float(np.sqrt(area / (np.pi * 0.62 * (1 + 0.38 + 0.16))))
+    way = float(rng.choice([-1.0, 1.0]))
+    pieces, at = [], 0.0
+    for index, size in enumerate((1.0, 0.62, 0.4)):
+        radius, squash = unit * size, float(rng.uniform(0.5, 0.75))
+        at += way * radius * (0.9 if index else 0.0)
+        stone = Ball(x + at, y + 0.9 * radius * squash, z + float(rng.uniform(0.0, 0.5)) * unit, radius, squash)
+        pieces.append(Piece(stone, "own" if index < 2 else "other", "concrete"))
+        at += way * radius
+    return Thing(tuple(pieces), 1.5 * unit)
+
+
+def _books(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """Two or three books that lie on each other, each turned a little."""
+    x, y, z = spot
+    count = int(rng.integers(2, 4))
+    ratio = float(rng.uniform(0.15, 0.2))
+    half = float(np.sqrt(area / (2 * 2.2 * ratio * count)))
+    pieces = []
+    for index in range(count):
+        high = 2 * half * ratio * float(rng.uniform(0.75, 1.2))
+        size, yaw = half * (1 - 0.07 * index), float(rng.uniform(-0.2, 0.2))
+        deep, cover = 0.72 * size, 0.12 * high
+        tint: Tint = "other" if index % 2 else "own"
+        pieces += [
+            Piece(Block(x, y, z, size, cover, deep, yaw), tint, "fabric"),
+            Piece(
+                Block(x, y + cover, z, 0.96 * size, high - 2 * cover, 0.92 * deep, yaw),
+                "pale",
+            ),
+            Piece(Block(x, y + high - cover, z, size, cover, deep, yaw), tint, "fabric"),
+        ]
+        # The book's back, towards the viewer or away from them.
+        way = 1.0 if rng.random() < 0.3 else -1.0
+        c, s = way * float(np.cos(yaw)), way * float(np.sin(yaw))
+        pieces.append(Piece(Block(x + s * deep, y, z + c * deep, size, high, 0.09 * high, yaw), tint, "fabric"))
+        y += high
+    return Thing(tuple(pieces), 1.2 * half)
+
+
+def _folded_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A cloth folded three or four times: layers whose fold is round towards the viewer."""
+    x, y, z = spot
+    count = int(rng.integers(3, 5))
+    half = float(np.sqrt(area / (2 * 0.62)))
+    high = 0.62 * half / count
+    yaw = float(rng.uniform(-0.3, 0.3))
+    pieces = []
+    for index in range(count):
+        turn, size = yaw + float(rng.uniform(-0.05, 0.05)), half * float(rng.uniform(0.96, 1.0))
+        deep = 0.6 * size
+        c, s = float(np.cos(turn)), float(np.sin(turn))
+        at = x + s * deep, z + c * deep
+        tint: Tint = "own" if index != count - 1 or count == 3 else "other"
+        pieces.append(Piece(Block(x, y, z, size, 0.98 * high, deep, turn), tint, "fabric"))
+        fold = Rod(
+            (at[0] - c * size, y + 0.49 * high, at[1] + s * size), (2 * c * size, 0.0, -2 * s * size), 0.49 * high
+        )
+        pieces.append(Piece(fold, tint, "fabric"))
+        y += high
+    return Thing(tuple(pieces), 1.15 * half)
+
+
+def _rolled_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """Three rolled cloths in a pile, seen from an end."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / (3 * np.pi)))
+    turn = float(rng.uniform(-0.5, 0.5))
+    c, s, long = float(np.cos(turn)), float(np.sin(turn)), 3.2 * radius
+    pieces = []
+    for across, up in ((-1.02, 0.98), (1.02, 0.98), (0.0, 2.7)):
+        foot = x + across * radius * c - s * long / 2, y + up * radius, z - across * radius * s - c * long / 2
+        tint: Tint = "other" if up > 2 else "own"
+        pieces.append(Piece(Rod(foot, (s * long, 0.0, c * long), radius), tint, "fabric"))
+        # The roll's inner turn, at the end that is seen.
+        end = foot[0] + s * long, foot[1], foot[2] + c * long
+        pieces.append(
+            Piece(
+                Rod(end, (0.04 * s * radius, 0.0, 0.04 * c * radius), 0.2 * radius),
+                "other" if tint == "own" else "own",
+                "fabric",
+            )
+        )
+    return Thing(tuple(pieces), 2.3 * radius)
+
+
+def _tray(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A round tray of polished metal with a rim, and a ball or two on it."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / 0.75))
+    high = 0.12 * radius
+    pieces = [Piece(Drum(x, y, z, radius, high, 0.95 * radius, 0.25 * high), mirror=0.42)]
+    for index in range(int(rng.integers(1, 3))):
+        size = radius * float(rng.uniform(0.2, 0.3)) * (1 - 0.3 * index)
+        at = x + (0.42 - 0.85 * index) * radius, z + float(rng.uniform(-0.3, 0.2)) * radius
+        pieces.append(Piece(Ball(at[0], y + 0.25 * high + size, at[1], size), "other"))
+    return Thing(tuple(pieces), radius)
+
+
+def _bowl(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A bowl with some round fruit in it."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / 1.5))
+    high = 0.62 * radius
+    foot = 0.12 * high
+    pieces = [
+        Piece(Drum(x, y, z, 0.5 * radius, foot), "own", "plaster"),
+        Piece(Drum(x, y + foot, z, radius, high, 0.92 * radius, 0.1 * high), "own", "plaster"),
+    ]
+    for index in range(3):
+        angle, size = 2.1 * index + float(rng.uniform(0, 1)), radius * float(rng.uniform(0.32, 0.4))
+        at = x + 0.48 * radius * float(np.cos(angle)), z + 0.48 * radius * float(np.sin(angle))
+        pieces.append(Piece(Ball(at[0], y + foot + 0.78 * high, at[1], size, 0.92), "other"))
+    return Thing(tuple(pieces), radius)
+
+
+def _vase(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A round vase with two twigs of broad leaves."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / 5.0))
+    body, neck = 0.94 * radius, 0.34 * radius
+    pieces = [
+        Piece(Ball(x, y + 0.92 * body, z, radius, 0.94), "own", "plaster"),
+        Piece(Drum(x, y + 1.65 * body, z, neck, 0.55 * radius, 0.85 * neck, 0.1 * radius), "own", "plaster"),
+    ]
+    mouth = y + 1.65 * body + 0.5 * radius
+    return Thing(
+        (*pieces, *_twigs((x, mouth - 0.45 * radius, z), 3.8 * radius, rng, broad=0.34, count=2, spread=0.5)), radius
+    )
+
+
+def _grass(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A slim vase with dry grass."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / 14.0))
+    tall = 4.2 * radius
+    pieces = [Piece(Drum(x, y, z, radius, tall, 0.8 * radius, 0.6 * tall), "own", "plaster")]
+    blades = _fan((x, y + 0.9 * tall, z), 7.0 * radius, 17, 0.028, 1.3, 0.4 * radius, rng)
+    return Thing((*pieces, *blades), radius)
+
+
+def _potted_plant(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A pot with earth in it and a fan of leaves."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / 4.2))
+    tall = 1.55 * radius
+    pieces = [
+        Piece(Drum(x, y, z, radius, tall, 0.9 * radius, 0.82 * tall), "own", "plaster"),
+        Piece(Drum(x, y + 0.1 * tall, z, 0.89 * radius, 0.76 * tall), "other", "sand"),
+    ]
+    fan = _fan((x, y + 0.85 * tall, z), 3.0 * radius, 11, 0.15, 2.0, 0.3 * radius, rng)
+    return Thing((*pieces, *fan), radius)
+
+
+def _fan(
+    root: Spot, length: float, count: int, broad: float, spread: float, apart: float, rng: np.random.Generator
+) -> list[Piece]:
+    """Return long leaves that rise from one place and bend outwards, `spread` radians between the outermost."""
+    leaves: list[list[tuple[tuple[float, float], ...]]] = [[], []]
+    along = np.linspace(0, 1, 9)
+    for index in range(count):
+        aside = 2 * index / (count - 1) - 1
+        lean = float(np.pi / 2 - 0.5 * spread * aside + rng.uniform(-0.1, 0.1))
+        size = length * float(rng.uniform(0.8, 1.1)) * (1 - 0.25 * abs(aside))
+        bend = lean + (lean - np.pi / 2) * 0.5 * along
+        step = size / 8 * np.stack([np.cos(bend), np.sin(bend)], 1)
+        middle = np.array([root[0] + apart * np.cos(lean), root[1]]) + np.cumsum(step, 0) - step[0]
+        width = broad * size * np.sin(np.pi * np.clip(along, 0.04, 1) ** 0.8)
+        normal = np.stack([-np.sin(bend), np.cos(bend)], 1) * width[:, None]
+        outline = np.concatenate([middle + normal, (middle - normal)[::-1]])
+        leaves[index % 2].append(tuple((float(u), float(v)) for u, v in outline))
+    return [
+        Piece(Fronds(root[2] + shift * apart, tuple(some)), "leaf")
+        for shift, some in zip((-0.8, 0.8), leaves, strict=True)
+    ]
+
+
+def _twigs(
+    root: Spot, length: float, rng: np.random.Generator, *, broad: float, count: int, spread: float
+) -> list[Piece]:
+    pieces = []
+    for index in range(count):
+        lean = float(np.pi / 2 + spread * (index - (count - 1) / 2) + rng.uniform(-0.12, 0.12))
+        size = length * float(rng.uniform(0.8, 1.05))
+        leaves = sprig(rng, root[:2], lean, size, 9, broad)
+        pieces.append(Piece(Fronds(root[2] + 0.03 * (index - 0.5), tuple(leaves)), "leaf"))
+    return pieces
+
+
+def _water(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A flat dish of water, which mirrors what is behind it, and a stone in it."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / 0.8))
+    high = 0.2 * radius
+    size = 0.26 * radius
+    side = float(rng.choice([-0.4, 0.4]))
+    pieces = (
+        Piece(Drum(x, y, z, radius, high, 0.93 * radius, 0.3 * high), "own", "plaster"),
+        Piece(Drum(x, y + 0.2 * high, z, 0.929 * radius, 0.62 * high), "own", mirror=0.06),
+        Piece(Ball(x + side * radius, y + 0.82 * high, z - 0.2 * radius, size, 0.55), "other", "concrete"),
+    )
+    return Thing(pieces, radius)
+
+
+def _glass_blocks(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """Two blocks of clear glass, one lower than the other."""
+    x, y, z = spot
+    half = float(np.sqrt(area / 4.4))
+    turn, side = float(rng.uniform(0.2, 0.5)) * float(rng.choice([-1, 1])), float(rng.choice([-1.0, 1.0]))
+    tall = Block(x, y, z, half, 2.2 * half, 0.8 * half, turn)
+    low = Block(x + side * 1.9 * half, y, z + 0.5 * half, 0.62 * half, 0.95 * half, 0.62 * half, -0.7 * turn)
+    return Thing((Piece(tall, clear=0.94), Piece(low, clear=0.7)), 1.6 * half)
+
+
+def _glass_ball(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A ball of clear glass, which shows the scene upside down, and a small tinted one."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / 3.6))
+    side = float(rng.choice([-1.0, 1.0]))
+    small = 0.42 * radius
+    ball, other = Ball(x, y + radius, z, radius), Ball(x + side * 1.35 * radius, y + small, z + 0.5 * radius, small)
+    return Thing((Piece(ball, clear=0.96), Piece(other, clear=0.35)), 1.3 * radius)
+
+
+def _tumbler(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A cylinder of thick glass."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / (2 * rng.uniform(2.4, 3.4))))
+    return Thing((Piece(Drum(x, y, z, radius, area / (2 * radius)), clear=0.9),), radius)
+
+
+def _acrylic(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """Two upright discs of tinted acrylic glass, one before the other."""
+    x, y, z = spot
+    half = float(np.sqrt(area / (1.5 * np.pi)))
+    side = float(rng.choice([-1.0, 1.0]))
+    one = Panel("disc", x, y, z, half, 2 * half, 0.022)
+    two = Panel("disc", x + side * 0.9 * half, y, z + 0.09, 0.62 * half, 1.24 * half, 0.022)
+    return Thing((Piece(one, clear=0.0 + 1e-3), Piece(two, "other", clear=1e-3)), 0.9 * half)
+
+
+def _metal_ball(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A polished ball of metal and a small one."""
+    x, y, z = spot
+    radius = float(np.sqrt(area / (1.2 * np.pi)))
+    side = float(rng.choice([-1.0, 1.0]))
+    small = 0.45 * radius
+    balls = Ball(x, y + radius, z, radius), Ball(x + side * 1.3 * radius, y + small, z + 0.45 * radius, small)
+    return Thing(tuple(Piece(ball, mirror=0.72) for ball in balls), 1.25 * radius)
+
+
+_MAKERS: Mapping[PropName, Callable[[Spot, float, np.random.Generator], Thing]] = MappingProxyType(
+    {
+        "stones": _stones,
+        "pebbles": _pebbles,
+        "books": _books,
+        "folded_cloth": _folded_cloth,
+        "rolled_cloth": _rolled_cloth,
+        "tray": _tray,
+        "bowl": _bowl,
+        "vase": _vase,
+        "grass": _grass,
+        "potted_plant": _potted_plant,
+        "water": _water,
+        "glass_blocks": _glass_blocks,
+        "glass_ball": _glass_ball,
+        "tumbler": _tumbler,
+        "acrylic": _acrylic,
+        "metal_ball": _metal_ball,
+    }
+)

@@ -1,0 +1,76 @@
+"""Things beside the product: what they are, that they stand where they are put, and that none hides the product."""
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from pipeline.core.spec import PropName, SceneKind
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import FOCAL, Layout
+from pipeline.scene.things import thing
+from pipeline.scene.trace import trace
+from service.catalogue.catalogue import load_catalogue
+from tests.support.still_life import preset, spec
+
+NAMES: tuple[PropName, ...] = get_args(PropName)
+SIX = ("#e8d5c4", "#2f5d50", "#c96f4a", "#f2b84b", "#5a4a78", "#8fb8d0")
+
+
+def furnished(
+    name: PropName, seed: int, kind: SceneKind = "tabletop", colours: int = 2, size: tuple[int, int] = (200, 200)
+) -> Layout:
+    asked = spec(kind, palette=SIX[:colours], place=preset(size), seed=seed)
+    return compose(replace(asked, mood=replace(asked.mood, props=(name,))), *size, 0.6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_thing_stands_on_its_level_about_its_spot_and_is_no_larger_than_asked(name: PropName) -> None:
+    made = thing(name, (0.3, -0.1, -0.2), 0.04, np.random.default_rng(1))
+    bounds = np.array([piece.solid.bounds for piece in made.pieces])
+    assert bounds[:, 1].min() == pytest.approx(-0.1, abs=0.02)
+    across, tall = bounds[:, 3].max() - bounds[:, 0].min(), bounds[:, 4].max() - bounds[:, 1].min()
+    # Leaves reach far and are thin.
+    assert 0.02 < across * tall < (0.3 if name in ("vase", "grass", "potted_plant") else 0.12)
+    assert bounds[:, 0].min() < 0.3 < bounds[:, 3].max()
+    assert made.foot > 0
+
+
+def test_three_things_or_more_are_of_glass_or_polished() -> None:
+    made = {name: thing(name, (0, 0, 0), 0.04, np.random.default_rng(2)) for name in NAMES}
+    glass = {name for name, one in made.items() if any(piece.clear for piece in one.pieces)}
+    polished = {name for name, one in made.items() if any(piece.mirror for piece in one.pieces)}
+    assert glass == {"glass_blocks", "glass_ball", "tumbler", "acrylic"}
+    assert polished == {"tray", "water", "metal_ball"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_thing_is_placed_and_none_stands_before_the_product(name: PropName) -> None:
+    placed = 0
+    for seed in range(6):
+        layout = furnished(name, seed)
+        # Its pieces, not a plain body alone.
+        placed += bool(layout.glass) or sum(part.role == "prop" for part in layout.parts) > 2
+        whole = replace(layout, parts=(*layout.parts, *layout.glass))
+        geometry = trace(whole, 200, 200)
+        left, top, right, bottom = (int(side * 200) for side in layout.product)
+        ahead = geometry.depth[top : bottom - 6, left:right] < FOCAL - 0.08
+        assert ahead.mean() < 0.03
+    assert placed >= 2
+
+
+@pytest.mark.parametrize("size", [(200, 200), (300, 170), (170, 300)])
+def test_asked_colours_are_seen_on_things_as_on_plain_bodies(size: tuple[int, int]) -> None:
+    names: tuple[PropName, ...] = ("stones", "books", "folded_cloth", "bowl", "rolled_cloth", "pebbles")
+    for seed, name in enumerate(names):
+        layout = furnished(name, seed, "podium", 5, size)
+        slots = np.array([part.slot for part in layout.parts])[trace(layout, *size).part]
+        assert min((slots == slot).mean() for slot in range(5)) >= 0.02, name
+
+
+def test_every_mood_of_the_catalogue_puts_its_own_things_beside_the_product() -> None:
+    moods = load_catalogue().moods.values()
+    assert {name for mood in moods for name in mood.props} == set(NAMES)
+    assert all(3 <= len(mood.props) <= 6 for mood in moods)
+    assert len({mood.props for mood in moods}) == len(moods)
