@@ -11,6 +11,8 @@ from pipeline.kernels.image.layers import lay_scaled
 
 #: Enlarged by more than this, a product looks soft and the caller is told.
 MAX_ENLARGED = 1.5
+#: Where more than this share of the product's box is beyond the canvas, the caller is told.
+MAX_CROPPED = 0.02
 
 
 def place(
@@ -20,7 +22,7 @@ def place(
 
     `box` has the cut-out's aspect; its left and bottom are met to the pixel. Resampled in linear light, premultiplied,
     by Lanczos (which reduces with a widened kernel). At scale 1 on whole pixels nothing is resampled. Warnings:
-    upscaled.
+    upscaled, cropped.
     """
     tight = tight_box(cutout.alpha > 0.5)
     assert tight is not None  # extract_foreground refuses empty cut-outs
@@ -53,7 +55,10 @@ def place(
         _resample(cutout, source, where, rgb, alpha)
     placed = tight_box(alpha > 0.5)
     assert placed is not None
-    return Placed(rgb, alpha, placed, scale), (("upscaled",) if scale > MAX_ENLARGED else ())
+    inside = max(0.0, min(box[2], width) - max(box[0], 0)) * max(0.0, min(box[3], height) - max(box[1], 0))
+    cropped = inside < (1 - MAX_CROPPED) * (box[2] - box[0]) * (box[3] - box[1])
+    warnings = {"upscaled": scale > MAX_ENLARGED, "cropped": cropped}
+    return Placed(rgb, alpha, placed, scale), tuple(code for code, holds in warnings.items() if holds)
 
 
 def _resample(cutout: Cutout, source: tuple[float, ...], where: tuple[slice, slice], rgb: Rgb, alpha: Alpha) -> None:

@@ -23,6 +23,7 @@ _WARNINGS = {
     "several_subjects": "There is more than one thing in the photo.",
     "subject_touches_edge": "The photo cuts the product off.",
     "scene_unsuited": "The scene does not suit how the product is seen.",
+    "cropped": "The picture cuts off a part of the product that the photo shows.",
     "upscaled": "The photo was enlarged; a larger one would be sharper.",
 }
 _RULES = {

@@ -43,6 +43,10 @@ export const WARNINGS = {
     "This scene does not suit how the product is seen in the photo.",
     "What was photographed from the side looks odd on a flat lay. A scene where things stand suits it.",
   ],
+  cropped: [
+    "This picture cuts off a part of the product that the photo shows.",
+    "The photo cuts it on two sides. A place whose pictures have the photo's shape shows more of it.",
+  ],
   upscaled: [
     "The photo is smaller than this place asks for.",
     "The product was enlarged and looks softer than it could. Send a larger photo.",

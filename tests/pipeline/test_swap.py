@@ -158,6 +158,23 @@ def test_what_is_cut_above_reaches_from_the_floor_to_the_upper_edge_with_its_sha
     assert picture[foot + 2 : foot + 5, middle].mean() < picture[-8:, middle].mean() - 10
 
 
+def test_a_garment_on_its_hanger_hangs_from_the_upper_edge_before_a_wall_and_not_in_the_open() -> None:
+    picture = Image.new("RGBA", (400, 400))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((196, 50, 204, 82), fill=(60, 60, 60, 255))
+    draw.polygon([(100, 110), (180, 80), (220, 80), (300, 110), (280, 320), (120, 320)], fill=(40, 70, 60, 255))
+    file = BytesIO()
+    picture.save(file, "PNG")
+    render = swap(file.getvalue(), spec("window"), networks(), limits=LIMITS, clock=clock)
+    told = render.report["cutout"]
+    assert (told["stance"], told["cut_sides"], told["placed_box"][1]) == ("hanging", [], 0)
+    assert render.report["provenance"]["pinned"] is False
+    lying = swap(file.getvalue(), spec("flatlay"), networks(), limits=LIMITS, clock=clock)
+    assert lying.report["cutout"]["placed_box"][1] > 0.1
+    with pytest.raises(NoHonestPlacement, match="nothing that it could hang from"):
+        swap(file.getvalue(), spec("sand"), networks(), limits=LIMITS, clock=clock)
+
+
 def test_a_box_that_was_seen_over_its_corner_is_warned_of_on_a_flat_lay_only() -> None:
     picture = Image.new("RGBA", (400, 400))
     corners = [(200, 360), (330, 310), (330, 150), (210, 110), (80, 160), (80, 300)]

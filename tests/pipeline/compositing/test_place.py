@@ -66,6 +66,12 @@ def test_enlarging_much_is_told() -> None:
     assert warnings == ("upscaled",)
 
 
+@pytest.mark.parametrize(("left", "told"), [(208, ()), (211, ()), (304, ("cropped",))])
+def test_what_the_canvas_cuts_off_is_told_from_two_in_a_hundred_on(left: int, told: tuple[str, ...]) -> None:
+    _, warnings = place(jar(), (left, 20, left + 192, 380), 400, 400)
+    assert warnings == told
+
+
 def test_the_centre_follows_the_preset() -> None:
     box = fit(preset((800, 400), centre_x=0.7), 1.0, 800, 400)
     assert (box[0] + box[2]) / 2 == pytest.approx(560)

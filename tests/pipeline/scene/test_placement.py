@@ -18,10 +18,10 @@ def test_what_the_photo_cuts_above_stands_on_the_floor_and_reaches_the_upper_edg
 
 def test_cut_above_and_too_wide_to_reach_the_floor_it_is_refused_where_it_would_stand() -> None:
     with pytest.raises(NoHonestPlacement, match="hang in the air"):
-        fit(preset(), 2.0, 400, 400, ("top",))
-    assert fit(preset(), 2.0, 400, 400, ("top",), stands=False)[1] == 0
-    assert fit(preset(), 2.0, 400, 400, ("top",), top_down=True)[1] == 0
-    assert fit(preset((800, 400)), 2.0, 800, 400, ("top",))[3] >= LEAST_FOOT * 400
+        fit(preset(), 2.4, 400, 400, ("top",))
+    assert fit(preset(), 2.4, 400, 400, ("top",), stands=False)[1] == 0
+    assert fit(preset(), 2.4, 400, 400, ("top",), top_down=True)[1] == 0
+    assert fit(preset((800, 400)), 2.4, 800, 400, ("top",))[3] >= LEAST_FOOT * 400
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_the_canvas_would_cut_once_more_is_refused(edges: tuple[str, ...], 
         fit(preset(), aspect, 400, 400, edges)
 
 
-def test_a_sliver_may_be_lost() -> None:
+def test_a_close_up_may_lose_some() -> None:
     _, top, _, bottom = fit(preset(), 1 / (1 + 0.5 * MAX_LOST), 400, 400, ("left", "right", "bottom"))
     assert bottom == 400
     assert -MAX_LOST * 400 < top < 0
