@@ -35,15 +35,23 @@ DEAREST = (
     "system/test_conformance.py",
     "system/test_crowd.py",
     "service/api/test_prefer.py",
-    "models/test_segmenter.py",
     "models/test_generator.py",
+    "models/test_segmenter.py",
     "pipeline/delivery/test_presets.py",
     "service/jobs/test_state_machine.py",
     "pipeline/test_golden.py",
 )
 #: Files and folders that share what is dear to start, processes or libraries, and so go to one process of pytest.
 TOGETHER = {
-    "families": ("models/test_generator.py", "models/test_latent_colour.py"),
+    "torch": (
+        "models/test_generator.py",
+        "models/test_latent_colour.py",
+        "models/test_batches.py",
+        "models/test_light_network.py",
+        "models/test_refiner.py",
+        "benchmarks/test_speed.py",
+        "service/worker/test_lane_jobs.py",
+    ),
     "running_up": ("system/studio/", "system/test_examples.py"),
     "served": ("system/client/", "system/test_batch.py", "system/test_remote_commands.py"),
 }

@@ -4,6 +4,8 @@ A designer's rules: things belong to the corners and the frame crops them; the m
 comes under the product or throws its shadow over it; sizes differ.
 """
 
+from math import inf
+
 import numpy as np
 
 from pipeline.core.spec import Finish
@@ -86,7 +88,7 @@ class FlatLay:
         for _ in range(TRIES):
             kind = shape or ("pebbles", "pebbles", "ball", "disc")[int(rng.integers(4))]
             thing = self._thing(kind, wanted)
-            cost = self._cost(thing, wanted)
+            cost = self._cost(thing, wanted, inf if best is None else best[0])
             if best is None or cost < best[0]:
                 best = cost, thing
         if best is None or (best[0] > 1.0 and not asked):
@@ -94,8 +96,11 @@ class FlatLay:
         self._lay(best[1], slot, "prop", best[1].finish)
         self._taken |= best[1].covers(self._x, self._y)
 
-    def _cost(self, thing: Prop, wanted: float) -> float:
-        """Return how badly a thing lies: under the product, on others, too little seen, far from the corners."""
+    def _cost(self, thing: Prop, wanted: float, bound: float) -> float:
+        """Return how badly a thing lies: under the product, on others, too little seen, far from the corners.
+
+        No term is negative: once a sum has reached `bound`, it is returned without the terms that cost most time.
+        """
         mask = thing.covers(self._x, self._y)
         seen = int(mask.sum())
         if seen == 0:
@@ -104,10 +109,14 @@ class FlatLay:
         under = int((mask & self._kept).sum())
         cost = 20.0 * (under > 0) + 30.0 * under / seen + 6.0 * float((mask & self._taken).sum() / seen)
         cost += 4.0 * max(0.0, 1 - shown / wanted) + 0.7 * max(0.0, shown / wanted - 1.4)
+        if cost >= bound:
+            return cost
         # Its shadow falls away from the light, as far as it is high.
         away, reach = self._shadow(thing.height)
         fallen = thing.covers(self._x - np.float32(away[0] * reach), self._y - np.float32(away[1] * reach))
         cost += 2.0 * float((fallen & self._product).sum() / seen)
+        if cost >= bound:
+            return cost
         rows, columns = np.nonzero(mask)
         x, y = float(self._x[0, columns].mean()), float(self._y[rows, 0].mean())
         near = np.hypot(min(x - self._left, self._right - x), min(y - self._low, self._high - y))

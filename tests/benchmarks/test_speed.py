@@ -4,12 +4,14 @@ import time
 from typing import Any
 
 import pytest
-import torch
 
 from benchmarks.speed.bare import BareNetworks
 from benchmarks.speed.bench import Bench
 from benchmarks.speed.swaps import in_threads, median
 from pipeline.core.networks import Networks
+from pipeline.core.spec import Spec
+from pipeline.cutout.cache import Cache
+from pipeline.swap import SwapResult
 from service.settings import Settings
 from tests.support import still_life
 
@@ -21,23 +23,27 @@ def bench(networks: Networks) -> Bench:
     return Bench(Settings(), networks)
 
 
-class Slow(torch.nn.Module):  # type: ignore[misc]  # torch's types are not read
-    """A network that takes a tenth of a second, in a part of its own."""
+def slow(inner: Any = None) -> Any:
+    """A network of torch that takes a tenth of a second, in a part of its own."""
+    import torch  # here: it takes seconds, and every process collects this file
 
-    def __init__(self, inner: Any = None):
-        super().__init__()
-        self.inner, self.calls = inner, 0
+    class Slow(torch.nn.Module):  # type: ignore[misc]  # torch's types are not read
+        calls = 0
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.calls += 1
-        if self.inner is None:
-            time.sleep(0.1)
-            return x + 1
-        return self.inner(x)
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            if inner is None:
+                time.sleep(0.1)
+                return x + 1
+            return inner(x)
+
+    return Slow()
 
 
 def test_a_call_inside_a_call_is_counted_once() -> None:
-    network = Slow(Slow())
+    import torch
+
+    network = slow(slow())
     with BareNetworks().watched() as bare:
         network(torch.ones(3))
     assert 0.1 <= bare.seconds < 0.19
@@ -47,7 +53,9 @@ def test_a_call_inside_a_call_is_counted_once() -> None:
 
 
 def test_a_replayed_call_gives_the_answer_to_the_same_input_without_the_network() -> None:
-    network = Slow()
+    import torch
+
+    network = slow()
     with BareNetworks().watched() as bare:
         one, two = network(torch.zeros(3)), network(torch.ones(3))
         with bare.replayed():
@@ -67,7 +75,14 @@ def test_a_swap_is_split_into_networks_and_all_else(bench: Bench) -> None:
     assert median([run, run]) == run
 
 
+class SmallPhoto(Bench):
+    """Swaps of a small photo where none is given."""
+
+    def swap(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> SwapResult:
+        return super().swap(spec, photo or still_life.PHOTO, cache)
+
+
 def test_two_threads_at_once_are_compared_with_one_alone() -> None:
-    figures = in_threads(Bench(Settings(), still_life.networks()), ["studio_sweep", "white"], SIZE, 2)
+    figures = in_threads(SmallPhoto(Settings(), still_life.networks()), ["studio_sweep", "white"], SIZE, 2)
     assert figures["swaps"] == 4
     assert figures["times_as_fast"] == pytest.approx(figures["one_s"] / figures["together_s"])

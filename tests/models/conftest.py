@@ -1,12 +1,32 @@
-"""What the tests of the device lane and of its batches share."""
+"""What the tests of models share: tiny pipelines, saved once, and threads that call at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 
 import pytest
+
+from tests.support.tiny_pipelines import TINY
 
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(8) as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Where a family's tiny pipeline is saved, under the name of the real one; made once, only to be read."""
+
+    @cache
+    def saved(name: str) -> Path:
+        import torch
+
+        folder = tmp_path_factory.mktemp(name)
+        torch.manual_seed(0)
+        TINY[name](folder).save_pretrained(folder / name)
+        return folder / name
+
+    return saved

@@ -1,6 +1,6 @@
 """Batches of real pipelines: each picture is what it is alone, whoever else is in the batch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    import torch
-
-    made = {}
-    for name, build in TINY.items():
-        folder = tmp_path_factory.mktemp(name)
-        torch.manual_seed(0)
-        build(folder).save_pretrained(folder / name)
-        made[name] = folder / name
-    return made
+def folders(tiny_folder: Callable[[str], Path]) -> dict[str, Path]:
+    return {name: tiny_folder(name) for name in TINY}
 
 
 def tiny(folders: dict[str, Path], name: str, **options: Any) -> DiffusersGenerator:

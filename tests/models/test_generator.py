@@ -2,6 +2,7 @@
 
 import inspect
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,17 +45,9 @@ EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't acce
 
 
 @pytest.fixture(scope="module", name="models")
-def _models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def _models(tiny_folder: Callable[[str], Path]) -> dict[str, Path]:
     """Real pipelines of the smallest size with random weights, saved under the names of the real ones."""
-    import torch
-
-    folders = {}
-    for name, build in TINY.items():
-        folder = tmp_path_factory.mktemp(name)
-        torch.manual_seed(0)
-        build(folder).save_pretrained(folder / name)
-        folders[name] = folder / name
-    return folders
+    return {name: tiny_folder(name) for name in TINY}
 
 
 @EULER

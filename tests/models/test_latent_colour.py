@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,9 @@ from models.loading import COLOUR_MAPS, load_autoencoder, load_generator
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.errors import ModelFailed
 from scripts.calibrate_colour import main
-from tests.support.tiny_pipelines import TINY, autoencoder, conditions, paint
+from tests.support.tiny_pipelines import autoencoder, conditions, paint
+
+Folders = Callable[[str], Path]
 
 EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
@@ -33,13 +36,9 @@ def _colours(vae: Any) -> ColourMap:
     return calibrate(vae)
 
 
-def pipeline(name: str, folder: Path, **options: Any) -> Any:
+def pipeline(folder: Path, **options: Any) -> Any:
     """Return the image-to-image pipeline of a family, tiny."""
-    import torch
-
-    torch.manual_seed(0)
-    TINY[name](folder).save_pretrained(folder / name)
-    return load_generator(folder / name, size=96 if name.startswith("FLUX") else 64, latent_colour=True, **options)
+    return load_generator(folder, size=96 if folder.name.startswith("FLUX") else 64, latent_colour=True, **options)
 
 
 def test_the_subspace_is_found_beneath_texture_that_is_stronger_than_colour() -> None:
@@ -98,22 +97,19 @@ def test_a_map_is_kept_and_a_map_of_other_weights_is_refused(vae: Any, colours: 
 
 
 @EULER
-def test_the_command_writes_the_map_that_the_generator_then_uses(tmp_path: Path) -> None:
-    import torch
-
-    torch.manual_seed(0)
-    TINY["sdxl-lightning"](tmp_path).save_pretrained(tmp_path / "sdxl-lightning")
-    name = file_name(digest(load_autoencoder(tmp_path / "sdxl-lightning")))
+def test_the_command_writes_the_map_that_the_generator_then_uses(tmp_path: Path, tiny_folder: Folders) -> None:
+    model = tiny_folder("sdxl-lightning")
+    name = file_name(digest(load_autoencoder(model)))
     path = tmp_path / COLOUR_MAPS / name
-    done = CliRunner().invoke(main, [str(tmp_path / "sdxl-lightning"), "-o", str(path), "--device", "cpu"])
+    done = CliRunner().invoke(main, [str(model), "-o", str(path), "--device", "cpu"])
     assert done.exit_code == 0, done.output
     assert f"{load(path).figures['back']:.3f}" in done.output
-    generator = load_generator(tmp_path / "sdxl-lightning", size=64, weights=tmp_path, latent_colour=True)
-    calibrated = load_generator(tmp_path / "sdxl-lightning", size=64, latent_colour=True)  # anew, to the same map
+    generator = load_generator(model, size=64, weights=tmp_path, latent_colour=True)
+    calibrated = load_generator(model, size=64, latent_colour=True)  # anew, to the same map
     np.testing.assert_array_equal(paint(generator), paint(calibrated))
     replace(load(path), autoencoder="another").save(path)
     with pytest.raises(ModelFailed, match="another autoencoder"):
-        paint(load_generator(tmp_path / "sdxl-lightning", size=64, weights=tmp_path, latent_colour=True))
+        paint(load_generator(model, size=64, weights=tmp_path, latent_colour=True))
 
 
 #: By name: diffusers is imported for the tests that make them, not for those that are only collected.
@@ -207,9 +203,9 @@ class Config(dict[str, Any]):
 @pytest.mark.parametrize(
     "name", ["stable-diffusion-v1-5", "sdxl-turbo", "sdxl-lightning", "Z-Image-Turbo", "FLUX.2-klein-4B"]
 )
-def test_each_familys_pipeline_takes_the_shift(tmp_path: Path, name: str) -> None:
+def test_each_familys_pipeline_takes_the_shift(tiny_folder: Folders, name: str) -> None:
     options: dict[str, Any] = {"steps": 6} if name.startswith("stable") else {}
-    generator = pipeline(name, tmp_path, **options)
+    generator = pipeline(tiny_folder(name), **options)
     assert generator.shifts_colour
     asked: dict[str, Any] = {"prompt": "a wall", "negative_prompt": "", "conditions": conditions(), "seed": 1}
     steps: list[float] = []
@@ -279,9 +275,9 @@ def told(scheduler: Any, clean: Any, noise: Any, index: int) -> Any:
 
 
 @EULER
-def test_switched_off_the_bytes_are_what_they_were_and_switched_on_they_repeat(tmp_path: Path) -> None:
-    on = pipeline("sdxl-lightning", tmp_path)
-    off = load_generator(tmp_path / "sdxl-lightning", size=64)
+def test_switched_off_the_bytes_are_what_they_were_and_switched_on_they_repeat(tiny_folder: Folders) -> None:
+    on = pipeline(tiny_folder("sdxl-lightning"))
+    off = load_generator(tiny_folder("sdxl-lightning"), size=64)
     assert not off.shifts_colour
     scene = conditions()
     asked: dict[str, Any] = {"prompt": "a wall", "negative_prompt": "", "conditions": scene, "seed": 3}
@@ -302,8 +298,8 @@ def test_a_light_network_and_a_model_of_no_known_family_shift_nothing() -> None:
 
 
 @EULER
-def test_latents_of_a_shape_that_the_family_does_not_have_fail_loudly(tmp_path: Path) -> None:
-    generator = pipeline("sdxl-lightning", tmp_path)
+def test_latents_of_a_shape_that_the_family_does_not_have_fail_loudly(tiny_folder: Folders) -> None:
+    generator = pipeline(tiny_folder("sdxl-lightning"))
     generator._packing = "flux"
     with pytest.raises(ModelFailed, match="latents are"):
         paint(generator)

@@ -1,3 +1,5 @@
+"""The light network's pipeline and its training. torch is imported by the tests, not where they are only collected."""
+
 import filecmp
 import os
 import signal
@@ -9,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
-from models.light import EPS, LightPipeline, new_scheduler, new_unet
 from models.loading import load_generator
 from pipeline.core.networks import Conditions
-from scripts.studio import train
-from scripts.studio.dataset import Scenes, mirrored
 
 
 def tiny_unet() -> Any:
+    import torch
+
+    from models.light import new_unet
+
     torch.manual_seed(0)
     return new_unet(size=32, channels=(16, 16), groups=8).eval()
 
@@ -42,8 +44,12 @@ def scene(height: int, width: int, seed: int) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def pipeline_of(bias: float = 0.0) -> LightPipeline:
+def pipeline_of(bias: float = 0.0) -> Any:
     """An untrained pipeline whose last convolution gives one velocity everywhere."""
+    import torch
+
+    from models.light import LightPipeline, new_scheduler
+
     unet = tiny_unet()
     torch.nn.init.constant_(unet.conv_out.bias, bias)
     pipe = LightPipeline(unet=unet, scheduler=new_scheduler())
@@ -64,6 +70,8 @@ def write_scenes(folder: Path, numbers: list[int], size: tuple[int, int] = (32, 
 
 
 def test_one_step_of_the_schedule_goes_all_the_way() -> None:
+    from models.light import new_scheduler
+
     scheduler = new_scheduler()
     scheduler.set_timesteps(1)
     assert scheduler.sigmas.tolist() == [1.0, 0.0]
@@ -79,6 +87,8 @@ def test_an_untrained_network_returns_the_first_light(steps: int) -> None:
 
 @pytest.mark.parametrize("size", [(32, 32), (31, 45), (7, 1), (33, 20)])
 def test_any_size_comes_back_as_it_went_in(size: tuple[int, int]) -> None:
+    from models.light import EPS
+
     fields = scene(*size, 2)
     answer = pipeline_of(bias=-np.log(2))(**fields).images[0]
     assert answer.shape == (*size, 3)
@@ -97,6 +107,8 @@ def test_what_shines_itself_keeps_its_light() -> None:
 
 @pytest.mark.parametrize(("bias", "factor"), [(-50, 8), (50, 1 / 8)])
 def test_no_correction_is_beyond_three_stops(bias: float, factor: float) -> None:
+    from models.light import EPS
+
     fields = scene(16, 16, 4)
     answer = pipeline_of(bias)(**fields).images[0]
     lit = fields["lit"] == 1
@@ -131,6 +143,8 @@ def test_the_callback_sees_each_step_and_what_it_raises_comes_out() -> None:
 
 
 def test_what_is_saved_loads_and_saves_to_the_same_bytes_and_paints_for_the_service(tmp_path: Path) -> None:
+    from models.light import LightPipeline
+
     pipe, fields = pipeline_of(bias=-0.5), scene(24, 32, 6)
     pipe.save_pretrained(tmp_path / "first")
     loaded = LightPipeline.from_pretrained(tmp_path / "first")
@@ -150,6 +164,10 @@ def test_what_is_saved_loads_and_saves_to_the_same_bytes_and_paints_for_the_serv
 
 
 def test_a_mirrored_scene_is_mirrored_in_every_plane_and_its_normals_turn(tmp_path: Path) -> None:
+    import torch
+
+    from scripts.studio.dataset import Scenes, mirrored
+
     write_scenes(tmp_path, [1, 2])
     scenes = Scenes(tmp_path)
     scenes.refresh()
@@ -162,6 +180,8 @@ def test_a_mirrored_scene_is_mirrored_in_every_plane_and_its_normals_turn(tmp_pa
 
 
 def test_scenes_are_read_as_they_come_and_one_in_twenty_is_held_out(tmp_path: Path) -> None:
+    from scripts.studio.dataset import Scenes
+
     write_scenes(tmp_path, [6, 7])
     scenes = Scenes(tmp_path)
     assert (scenes.refresh(), len(scenes), scenes.held_out) == (2, 1, [7])
@@ -178,11 +198,17 @@ def test_scenes_are_read_as_they_come_and_one_in_twenty_is_held_out(tmp_path: Pa
 
 
 def test_training_halves_the_loss_and_leaves_what_paints_better_than_the_first_light(tmp_path: Path) -> None:
+    import torch
+
+    from models.light import LightPipeline
+    from scripts.studio import train
+    from scripts.studio.dataset import Scenes
+
     write_scenes(tmp_path / "data", [0, 1, 2, 3])
     scenes = Scenes(tmp_path / "data")
     scenes.refresh()
     training = train.Training(tiny_unet(), tmp_path / "state.pt")
-    batches = [scenes.batch(4, np.random.default_rng(step)) for step in range(100)]
+    batches = [scenes.batch(4, np.random.default_rng(step)) for step in range(70)]
     losses = [training.learn(batch, 0.0, 0.25, torch.enable_grad()) for batch in batches]
     assert np.mean(losses[-10:]) < 0.5 * losses[0]
     training.export(tmp_path / "checkpoint")
@@ -199,6 +225,11 @@ def test_training_halves_the_loss_and_leaves_what_paints_better_than_the_first_l
 
 @pytest.mark.system
 def test_a_killed_training_goes_on_from_its_saved_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    from models.light import LightPipeline
+    from scripts.studio import train
+
     write_scenes(tmp_path / "data", [0, 1, 7])
     out = tmp_path / "out"
     options = ["--data", tmp_path / "data", "--out", out, "--channels", 16, 16, "--groups", 8, "--batch", 2]
@@ -229,6 +260,8 @@ def test_a_killed_training_goes_on_from_its_saved_step(tmp_path: Path, capsys: p
 
 
 def test_nothing_is_exported_of_a_training_that_never_ran(tmp_path: Path) -> None:
+    from scripts.studio import train
+
     with pytest.raises(SystemExit, match="no state"):
         train.main(["--out", str(tmp_path), "--export", str(tmp_path / "checkpoint")])
     assert not (tmp_path / "checkpoint").exists()

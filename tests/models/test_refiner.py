@@ -2,12 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from scipy.ndimage import gaussian_filter
 
-from models.refiner import RefinerNetwork, load_refiner
 from service.settings import REFINER_CHECKPOINT
 
 Array = NDArray[np.float32]
@@ -33,6 +30,10 @@ def ring(side: int) -> Array:
 
 
 def test_an_untrained_network_leaves_the_mask_as_it_is() -> None:
+    import torch
+
+    from models.refiner import RefinerNetwork
+
     photo, mask = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64) * 0.9 + 0.05
     with torch.inference_mode():
         answer = torch.sigmoid(RefinerNetwork().eval()(photo, mask))
@@ -40,6 +41,8 @@ def test_an_untrained_network_leaves_the_mask_as_it_is() -> None:
 
 
 def test_the_shipped_network_takes_two_fifths_of_the_error_off_a_blurred_mask() -> None:
+    from models.refiner import load_refiner
+
     refiner = load_refiner(REFINER_CHECKPOINT)
     alpha = ring(refiner.side)
     blurred = gaussian_filter(alpha, 4)
@@ -49,6 +52,8 @@ def test_the_shipped_network_takes_two_fifths_of_the_error_off_a_blurred_mask() 
 
 
 def test_the_same_picture_gives_the_same_mask() -> None:
+    from models.refiner import load_refiner
+
     refiner = load_refiner(REFINER_CHECKPOINT)
     alpha = ring(refiner.side)
     one, two = (refiner(shaded(alpha), gaussian_filter(alpha, 4)) for _ in range(2))
@@ -56,6 +61,11 @@ def test_the_same_picture_gives_the_same_mask() -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from models.refiner import load_refiner
+
     save_file({"other": torch.zeros(3)}, tmp_path / "refiner.safetensors")
     with pytest.raises(RuntimeError, match="state_dict"):
         load_refiner(tmp_path)

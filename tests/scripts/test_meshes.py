@@ -58,13 +58,21 @@ def meet_triangles(found: Mesh, ways: np.ndarray) -> np.ndarray:
     start = EYE - first
     across = np.cross(start, one)
     nearest = np.full(len(ways), np.inf)
+    # A ray is held only against triangles whose box on the picture plane z = -1 it passes through, and those behind.
+    seen = corners - EYE
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shown = seen[..., :2] / -seen[..., 2:]
+    low, high = shown.min(1) - 1e-6, shown.max(1) + 1e-6
+    behind = (seen[..., 2] > -1e-6).any(1)
     for index, way in enumerate(ways):
-        side = np.cross(way, two)
-        volume = (one * side).sum(1)
+        x, y = way[:2]
+        at = (low[:, 0] <= x) & (x <= high[:, 0]) & (low[:, 1] <= y) & (y <= high[:, 1]) | behind
+        side = np.cross(way, two[at])
+        volume = (one[at] * side).sum(1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            u = (start * side).sum(1) / volume
-            v = (across @ way) / volume
-            t = (two * across).sum(1) / volume
+            u = (start[at] * side).sum(1) / volume
+            v = (across[at] @ way) / volume
+            t = (two[at] * across[at]).sum(1) / volume
             hit = (u >= 0) & (v >= 0) & (u + v <= 1) & (t > 1e-3)
         if hit.any():
             nearest[index] = t[hit].min()

@@ -1,6 +1,7 @@
 """A worker's parts without its process."""
 
 import hashlib
+import io
 import threading
 from dataclasses import replace
 from importlib.resources import files
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
+from PIL import Image
 
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits
@@ -24,7 +26,16 @@ from service.worker.run import JobRunner
 from service.worker.watchdog import Watchdog
 from tests.support.shop import Shop
 
-BOTTLE = (files("service") / "sample" / "bottle.jpg").read_bytes()
+
+def _bottle() -> bytes:
+    """The sample, in an eighth of its pixels: what happens round a swap is the same at any size."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO((files("service") / "sample" / "bottle.jpg").read_bytes())) as photo:
+        photo.resize((490, 630)).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+BOTTLE = _bottle()
 #: A spec whose background costs nothing, for what happens round a swap.
 ON_WHITE: dict[str, Any] = {"scene_type": "white", "dominant_colors": []}
 

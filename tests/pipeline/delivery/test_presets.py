@@ -45,8 +45,11 @@ SCHEME = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
 @cache
-def photo() -> bytes:
-    """A tall flask with a fine dark label, larger than any preset lays it, cut out already: a PNG with alpha."""
+def photo(*, small: bool = False) -> bytes:
+    """A tall flask with a fine dark label, larger than any preset lays it, cut out already: a PNG with alpha.
+
+    `small`: half as wide and high, which is larger than a preset of 1400 pixels lays it.
+    """
     height, width = 2600, 1300
     y, x = np.mgrid[:height, :width].astype(np.float32)
     half = np.where(y < 700, 200 + 320 * np.clip((y - 400) / 300, 0, 1) ** 2, 520)
@@ -58,7 +61,7 @@ def photo() -> bytes:
     colour[label] = np.stack([0.15 + 0.7 * ink, 0.1 + 0.5 * ink, 0.08 + 0.2 * ink], axis=-1)[label]
     codes = np.rint(np.dstack([colour, alpha]) * 255).astype(np.uint8)
     file = io.BytesIO()
-    Image.fromarray(codes).save(file, "PNG", compress_level=1)
+    Image.fromarray(codes).reduce(2 if small else 1).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
@@ -68,7 +71,8 @@ def rendered(name: str) -> SwapResult:
     scene = CATALOGUE.scenes["studio_sweep" if preset.background == "scene" else "white"]
     spec = Spec(scene, next(iter(CATALOGUE.moods.values())), (), preset, 7)
     clock = itertools.count()
-    return swap(photo(), spec, networks(), limits=Limits(), clock=lambda: float(next(clock)))
+    file = photo(small=preset.size is not None and max(preset.size) <= 1400)
+    return swap(file, spec, networks(), limits=Limits(), clock=lambda: float(next(clock)))
 
 
 def rows(name: str) -> dict[str, dict[str, Any]]:

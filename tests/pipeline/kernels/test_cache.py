@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,8 +78,8 @@ class Room:
         return json.loads(done.stdout), done.stderr
 
 
-@pytest.fixture
-def room() -> Iterator[Room]:
+@contextmanager
+def new_room() -> Iterator[Room]:
     with public_folder() as folder:
         kernels = folder / "pipeline" / "kernels"
         kernels.mkdir(parents=True)
@@ -91,6 +92,27 @@ def room() -> Iterator[Room]:
         yield room
 
 
+@pytest.fixture
+def room() -> Iterator[Room]:
+    with new_room() as room:
+        yield room
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Iterator[Path]:
+    """The machine code that a process kept, of a room like the others; only to be copied."""
+    with new_room() as room:
+        room.run(room.top / "kept")
+        yield room.top / "kept"
+
+
+@pytest.fixture
+def warm(room: Room, compiled: Path) -> Room:
+    """A room whose kernels are kept already: a file is named for sources, types and processor, not for the folder."""
+    shutil.copytree(compiled, room.top / "kept")
+    return room
+
+
 def test_what_one_process_compiled_the_next_one_loads(room: Room) -> None:
     first, said = room.run(room.top / "kept")
     assert (first["loaded"], first["misses"], first["answers"]) == (0, 2, [6.0, 1.5])
@@ -100,28 +122,26 @@ def test_what_one_process_compiled_the_next_one_loads(room: Room) -> None:
     assert (second["loaded"], second["misses"], second["answers"], said) == (2, 0, [6.0, 1.5], "")
 
 
-def test_a_changed_helper_compiles_anew_what_uses_it_and_nothing_else(room: Room) -> None:
-    room.run(room.top / "kept")
-    room.write("helper", HELPER.replace("+ 1", "+ 2"))
-    changed, _ = room.run(room.top / "kept")
+def test_a_changed_helper_compiles_anew_what_uses_it_and_nothing_else(warm: Room) -> None:
+    warm.write("helper", HELPER.replace("+ 1", "+ 2"))
+    changed, _ = warm.run(warm.top / "kept")
     assert (changed["compiled"], changed["answers"]) == (["sums.total"], [9.0, 1.5])
-    room.write("helper", HELPER)
-    back, _ = room.run(room.top / "kept")
+    warm.write("helper", HELPER)
+    back, _ = warm.run(warm.top / "kept")
     assert (back["compiled"], back["answers"]) == ([], [6.0, 1.5])
 
 
-def test_a_read_only_folder_is_loaded_from_and_what_it_lacks_goes_into_the_next(room: Room) -> None:
-    room.run(room.top / "kept")
-    read_only = [room.top / "kept", *(room.top / "kept").iterdir()]
+def test_a_read_only_folder_is_loaded_from_and_what_it_lacks_goes_into_the_next(warm: Room) -> None:
+    read_only = [warm.top / "kept", *(warm.top / "kept").iterdir()]
     for folder in read_only:
         folder.chmod(0o555)
-    seen, said = room.run(room.top / "kept", room.top / "own")
+    seen, said = warm.run(warm.top / "kept", warm.top / "own")
     assert (seen["loaded"], seen["misses"], said) == (2, 0, "")
-    room.write("other", OTHER.replace("/ 2", "/ 4"))
-    seen, said = room.run(room.top / "kept", room.top / "own")
+    warm.write("other", OTHER.replace("/ 2", "/ 4"))
+    seen, said = warm.run(warm.top / "kept", warm.top / "own")
     assert seen["compiled"] == ["other.half"]
-    assert str(room.top / "own") in said
-    assert room.run(room.top / "kept", room.top / "own")[0]["misses"] == 0
+    assert str(warm.top / "own") in said
+    assert warm.run(warm.top / "kept", warm.top / "own")[0]["misses"] == 0
     for folder in read_only:
         folder.chmod(0o755)
 
@@ -135,19 +155,17 @@ def test_where_no_folder_can_be_written_every_process_compiles_and_says_so(room:
         assert "no folder can be written" in said
 
 
-def test_a_file_that_was_cut_off_is_compiled_anew(room: Room) -> None:
-    room.run(room.top / "kept")
-    for path in (room.top / "kept").rglob("sums.total*"):
+def test_a_file_that_was_cut_off_is_compiled_anew(warm: Room) -> None:
+    for path in (warm.top / "kept").rglob("sums.total*"):
         path.write_bytes(path.read_bytes()[:1000])
-    assert room.run(room.top / "kept")[0]["compiled"] == ["sums.total"]
-    assert room.run(room.top / "kept")[0]["compiled"] == []
+    assert warm.run(warm.top / "kept")[0]["compiled"] == ["sums.total"]
+    assert warm.run(warm.top / "kept")[0]["compiled"] == []
 
 
-def test_the_mark_of_completeness_drops_what_older_sources_left(room: Room) -> None:
-    room.run(room.top / "kept")
-    room.write("helper", HELPER.replace("+ 1", "+ 2"))
-    assert room.run(room.top / "kept")[0]["complete"] is False
-    assert len(list((room.top / "kept").rglob("*.kernel"))) == 3
-    assert room.run(room.top / "kept", mark=True)[0]["complete"] is True
-    assert len(list((room.top / "kept").rglob("*.kernel"))) == 2
-    assert room.run(room.top / "kept")[0]["complete"] is True
+def test_the_mark_of_completeness_drops_what_older_sources_left(warm: Room) -> None:
+    warm.write("helper", HELPER.replace("+ 1", "+ 2"))
+    assert warm.run(warm.top / "kept")[0]["complete"] is False
+    assert len(list((warm.top / "kept").rglob("*.kernel"))) == 3
+    assert warm.run(warm.top / "kept", mark=True)[0]["complete"] is True
+    assert len(list((warm.top / "kept").rglob("*.kernel"))) == 2
+    assert warm.run(warm.top / "kept")[0]["complete"] is True
