@@ -15,6 +15,7 @@ from pipeline.core.codes import averaged, reduced_by
 from pipeline.core.resample import Box
 from pipeline.core.types import Alpha, Rgb8
 from pipeline.cutout.lookalikes import lookalikes
+from pipeline.cutout.strips import strips_to_border
 
 #: Longer side in pixels, or up to twice that, at which warnings are looked for.
 SIDE = 320
@@ -67,6 +68,7 @@ def assess_cutout(
     cover = averaged(alpha, step)
     holes = [] if from_file_alpha else [part for part in lookalikes(small, cover) if part.suspected]
     filled = sum(part.share for part in holes)
+    strips = [] if from_file_alpha else strips_to_border(cover)
     sure = 1.0 if from_file_alpha else _confidence(cover, ambiguous_share, filled)
     sides, subjects, half = cut_sides(alpha), subject_boxes(cover), half_inside(cover)
     # Each with its boxes on `cover`; some have none.
@@ -75,6 +77,7 @@ def assess_cutout(
         "several_subjects": (len(subjects) > 1, subjects),
         "transparent_material_suspected": (half_inside_share(cover) > MAX_HALF_INSIDE, boxes(half)),
         "enclosed_background_suspected": (bool(holes), [part.box for part in holes]),
+        "background_attached": (bool(strips), strips),
         "low_confidence": (sure < LOW_CONFIDENCE, ()),
     }
     height, width = alpha.shape
