@@ -95,7 +95,7 @@ def swap(
         if isinstance(found, Cutout):
             cutout = found
         else:
-            cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share, second=found.second)
+            cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share)
             cutouts.put(cutout)
     del found  # its mask has the photo's size
     source_height, source_width = photo.rgb.shape[:2]

@@ -11,7 +11,7 @@ from scipy.ndimage import binary_opening, label
 from benchmarks.picture.mattes import enclosed_holes
 from pipeline.core.codes import averaged
 from pipeline.core.types import Alpha
-from pipeline.cutout.warnings import MAX_HALF_INSIDE, SIDE, cut_sides, half_inside_share, several_subjects
+from pipeline.cutout.warnings import MAX_HALF_INSIDE, SIDE, cut_sides, half_inside_share, subject_boxes
 
 #: Below the first intersection over union a cut-out is wrong, from the second on a warning is false; between them it is
 #: not judged. From RIGHT on none should be warned of.
@@ -39,7 +39,7 @@ def faults(alpha: Alpha, truth: Alpha, *, part_mask: bool = False) -> dict[str, 
         judged["background_attached"] = (attached_share(alpha, truth), ATTACHED)
     found = {code: share > large for code, (share, (small, large)) in judged.items() if not small < share <= large}
     found |= {
-        "several_subjects": several_subjects(averaged(truth, _step(truth))),
+        "several_subjects": len(subject_boxes(averaged(truth, _step(truth)))) > 1,
         "subject_touches_edge": bool(cut_sides(truth)),
     }
     if ((truth > 0.1) & (truth < 0.9)).mean() > BINARY:

@@ -29,6 +29,8 @@ class Config:
     segmenter: str | None
     #: Longer side in pixels of swaps instead of the preset's, but in the table of presets.
     side: int | None
+    #: Folder of kept looks (`benchmarks.picture.looks`); CPU time is not taken with it.
+    looks: Path | None = None
 
     @property
     def settings(self) -> Settings:

@@ -38,7 +38,7 @@ PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff"}
 @cache
 def rivals(config: Config) -> Rivals:
     """Open the networks of this process."""
-    return open_rivals(config.settings)
+    return open_rivals(config.settings, config.looks)
 
 
 def measured(work: Work, config: Config) -> dict[str, Any]:
@@ -71,6 +71,7 @@ def carried_out(
 @click.option("--renders", default=20, show_default=True, type=click.IntRange(1), help="Renders of each preset.")
 @click.option("--side", type=click.IntRange(64, 8192), help="Longer side of swaps, pixels; presets keep their own.")
 @click.option("--segmenter", help="Another network of rembg whose weights are at hand.")
+@click.option("--looks", type=click.Path(file_okay=False, path_type=Path), help="Where to keep masks; no timing.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--resume", is_flag=True, help="Keep the rows that are there; measure the rest.")
 def main(
@@ -83,6 +84,7 @@ def main(
     renders: int,
     side: int | None,
     segmenter: str | None,
+    looks: Path | None,
     jobs: int,
     resume: bool,
 ) -> None:
@@ -96,7 +98,7 @@ def main(
         wanted = read_specs(specs, catalogue) if specs else default_specs(catalogue, swaps or 30)
     except (ValueError, KeyError, AttributeError) as error:
         raise click.BadParameter(str(error), param_hint="--specs") from error
-    config = Config(out, segmenter, side)
+    config = Config(out, segmenter, side, looks)
     works = listed(sets, config, chosen, wanted[: swaps or None], swaps, renders)
     run(works, config, chosen, jobs=jobs, resume=resume)
 

@@ -1,13 +1,15 @@
 """Two ways to cut out on one session of one network: ours, and `rembg.remove` as it comes."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.picture.looks import KeptLooks, KeptSession
 from models.segmenter import RembgSegmenter
 from pipeline.core.networks import Networks
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb
@@ -29,20 +31,30 @@ class Rivals:
     session: Any
 
 
-def open_rivals(settings: Settings) -> Rivals:
-    """Load the networks; the segmenters run on one thread, so that their CPU time is comparable."""
+def open_rivals(settings: Settings, looks: Path | None = None) -> Rivals:
+    """Load the networks; the segmenters run on one thread, so that their CPU time is comparable.
+
+    `looks`: the folder that their looks are kept in, each looked at once.
+    """
     import torch
 
     torch.set_num_threads(1)
     networks = open_networks(settings)
     assert isinstance(networks.segmenter, RembgSegmenter)
-    return Rivals(networks, networks.segmenter.session)
+    if looks is None:
+        return Rivals(networks, networks.segmenter.session)
+    versions = networks.versions
+    first = KeptLooks(networks.segmenter, looks, versions["segmenter"])
+    second = networks.second_segmenter
+    if second is not None:
+        second = KeptLooks(second, looks, versions["second_segmenter"])
+    return Rivals(replace(networks, segmenter=first, second_segmenter=second), KeptSession(first))
 
 
 def cut_out(photo: Photo, networks: Networks) -> Cutout:
     """Cut out as `pipeline.swap` does. Raises NoSubject and ModelFailed."""
     found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
-    return extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share, second=found.second)
+    return extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share)
 
 
 def plain_cut_out(photo: Photo, session: Any) -> NDArray[np.uint8]:

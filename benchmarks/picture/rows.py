@@ -62,7 +62,7 @@ def cutout_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     if holes.any():
         shares = {"ours": mattes.open_share(ours, holes), "plain": mattes.open_share(theirs, holes)}
         row["holes"] = shares | {"area": float(holes.sum() / (truth > 0.5).sum())}
-    if work.timed:
+    if work.timed and config.looks is None:
         row["cpu"] = cpu_seconds(photo, both)
     return row
 

@@ -25,10 +25,10 @@ MIXED = 0.8
 FUSION_SIDE = 640
 
 
-def extract_foreground(photo: Photo, alpha: Alpha, *, ambiguous_share: float, second: Alpha | None = None) -> Cutout:
+def extract_foreground(photo: Photo, alpha: Alpha, *, ambiguous_share: float) -> Cutout:
     """Make the cut-out from the photo and its H×W alpha.
 
-    `ambiguous_share` and `second` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
+    `ambiguous_share` comes from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
     Raises NoSubject where nothing is left.
     """
     alpha = _without_specks(alpha)
@@ -41,9 +41,7 @@ def extract_foreground(photo: Photo, alpha: Alpha, *, ambiguous_share: float, se
     from_file = photo.alpha is not None
 
     def assess() -> CutoutQuality:
-        return assess_cutout(
-            photo.rgb, alpha, ambiguous_share=ambiguous_share, second=second, from_file_alpha=from_file
-        )
+        return assess_cutout(photo.rgb, alpha, ambiguous_share=ambiguous_share, from_file_alpha=from_file)
 
     rgb, quality = together(lambda: own_colours(photo, inside, (left, top)), assess)
     return Cutout(

@@ -61,13 +61,9 @@ class Segmentation:
 
     #: H×W alpha in [0, 1].
     alpha: Alpha
-    #: Intersection over union of the two looks, or of two segmenters that contradict one another, 0–1; 1 where the
-    #: file's own alpha was taken.
-    agreement: float
-    #: Share of the undecided part in all that isn't background, 0–1.
+    #: Share of the undecided part in all that isn't background, 0–1, in the first look of the segmenter that was
+    #: believed; 0 where the file's own alpha was taken.
     ambiguous_share: float
-    #: h×w alpha of the whole photo by the second segmenter, some hundred pixels large, where the first was believed.
-    second: Alpha | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,6 @@ class _Coarse:
     box: Box
     #: h×w alpha in [0, 1] of that box, some hundred pixels large.
     mask: Alpha
-    agreement: float
     ambiguous_share: float
     #: What the second segmenter said of the whole photo, where the first was believed.
     second: Alpha | None = None
@@ -95,7 +90,7 @@ def segment(
     if photo.alpha is not None:
         if not (photo.alpha > 0.5).any():
             raise NoSubject("This photo is transparent everywhere. Use a photo that shows the product.")
-        return Segmentation(photo.alpha, 1.0, 0.0)
+        return Segmentation(photo.alpha, 0.0)
     found = _two_looks(photo.rgb, segmenter) if second is None else _ensemble(photo.rgb, segmenter, second)
     mask, crop = found.mask, np.ascontiguousarray(_cropped(photo.rgb, found.box))
     through = seen_through(crop, mask)
@@ -111,7 +106,7 @@ def segment(
     guided_upsample(crop, mask, inside, side=GUIDE_SIDE, radius=RADIUS, eps=EPS, levels=LEVELS)
     if not (inside > 0.5).any():
         raise NoSubject(_NO_SUBJECT)
-    return Segmentation(alpha, found.agreement, found.ambiguous_share, found.second)
+    return Segmentation(alpha, found.ambiguous_share)
 
 
 def _two_looks(rgb: NDArray[np.uint8], segmenter: Segmenter) -> _Coarse:
@@ -129,20 +124,17 @@ def _ensemble(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter) -
     """
     first = _look(rgb, segmenter)
     ambiguous_share = _checked_share(first)
-    other = _look(rgb, second)
-    if other.shape != first.shape:
-        other = np.clip(resize(other, first.shape[1], first.shape[0]), 0, 1)
+    other = _brought(_look(rgb, second), first)
     agreement = _overlap(first, other)
     if agreement < SAME and (other > 0.5).any():
         region, seen = _region(rgb, other)
         mask, same = _mirrored_look(_cropped(rgb, region), _cropped(other, seen), second)
         if same >= SAME or _ambiguous_share(other) < SURE:
-            return _Coarse(region, mask, agreement, ambiguous_share)
+            return _Coarse(region, mask, _ambiguous_share(other))
     if agreement >= ALIKE:
         region, seen = _region(rgb, first)
-        return _Coarse(region, _cropped(first, seen), agreement, ambiguous_share, other)
-    found = replace(_second_look(rgb, first, segmenter, ambiguous_share), second=other)
-    return found if agreement >= SAME else replace(found, agreement=agreement)
+        return _Coarse(region, _cropped(first, seen), ambiguous_share, other)
+    return replace(_second_look(rgb, first, segmenter, ambiguous_share), second=other)
 
 
 def _second_look(rgb: NDArray[np.uint8], first: Alpha, segmenter: Segmenter, ambiguous_share: float) -> _Coarse:
@@ -153,15 +145,14 @@ def _second_look(rgb: NDArray[np.uint8], first: Alpha, segmenter: Segmenter, amb
     region, seen = _region(rgb, first)
     crop = _cropped(rgb, region)
     if crop.shape == rgb.shape:  # it would see the same once more
-        return _Coarse(region, first, 1.0, ambiguous_share)
+        return _Coarse(region, first, ambiguous_share)
     second = _look(crop, segmenter)
-    first = np.clip(resize(_cropped(first, seen), second.shape[1], second.shape[0]), 0, 1)
-    agreement = _overlap(first, second)
-    if agreement < AGREEMENT:
-        return _Coarse(region, first, agreement, ambiguous_share)
+    first = _brought(_cropped(first, seen), second)
+    if _overlap(first, second) < AGREEMENT:
+        return _Coarse(region, first, ambiguous_share)
     lost = (first > FIRST_SURE) & (second <= 0.5)
     mask = np.where(lost, np.maximum(second, PUT_BACK * first), second)
-    return _Coarse(region, mask, agreement, ambiguous_share)
+    return _Coarse(region, mask, ambiguous_share)
 
 
 def _mirrored_look(crop: NDArray[np.uint8], before: Alpha, segmenter: Segmenter) -> tuple[Alpha, float]:
@@ -170,7 +161,7 @@ def _mirrored_look(crop: NDArray[np.uint8], before: Alpha, segmenter: Segmenter)
     Where they don't (SAME), `before` is returned instead of the mean.
     """
     after = _look(np.ascontiguousarray(crop[:, ::-1]), segmenter)[:, ::-1]
-    before = np.clip(resize(before, after.shape[1], after.shape[0]), 0, 1)
+    before = _brought(before, after)
     same = _overlap(before, after)
     return (0.5 * (before + after) if same >= SAME else before), same
 
@@ -203,6 +194,11 @@ def _overlap(one: Alpha, two: Alpha) -> float:
     """Return the intersection over union of two h×w masks cut at one half, 0–1."""
     either = (one > 0.5) | (two > 0.5)
     return float(((one > 0.5) & (two > 0.5)).sum() / max(1, either.sum()))
+
+
+def _brought(mask: Alpha, like: Alpha) -> Alpha:
+    """Return a mask at the size of another."""
+    return np.clip(resize(mask, like.shape[1], like.shape[0]), 0, 1)
 
 
 def _cropped(picture: NDArray[Any], box: Box) -> NDArray[Any]:

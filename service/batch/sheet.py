@@ -19,6 +19,7 @@ _FOLDER = "thumbnails"
 _WARNINGS = {
     "low_confidence": "The cut-out is unsure; look at its edges.",
     "enclosed_background_suspected": "A hole in the product may have stayed filled.",
+    "background_attached": "A strip of the old scene may hang on the product.",
     "transparent_material_suspected": "Glass or another clear material may be cut wrongly.",
     "several_subjects": "There is more than one thing in the photo.",
     "subject_touches_edge": "The photo cuts the product off.",

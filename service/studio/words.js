@@ -27,6 +27,10 @@ export const WARNINGS = {
     "A hole may have stayed filled.",
     "Look through handles and rings: the old background may still show there.",
   ],
+  background_attached: [
+    "A strip of the old scene may hang on the product.",
+    "It runs to the photo's edge: a joint in the floor, a cable, a string. A plainer ground under the product helps.",
+  ],
   transparent_material_suspected: [
     "This looks like glass or another see-through material.",
     "The old background may shimmer through. Photograph it before a light, even grey.",
