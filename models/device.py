@@ -16,6 +16,10 @@ DtypeName = Literal["float32", "float16", "bfloat16"]
 DtypeChoice = Literal["auto", "float32", "float16", "bfloat16"]
 
 
+#: glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+
+
 class DeviceUnavailable(RuntimeError):
     """Raised when the device asked for isn't there; running on the CPU instead would hide it."""
 
@@ -95,6 +99,20 @@ def resolve_dtype(choice: DtypeChoice, device: Device) -> DtypeName:
 def use_weights_directory(directory: Path) -> None:
     """Tell rembg where its weights lie; it reads U2NET_HOME and offers no argument."""
     os.environ["U2NET_HOME"] = str(directory)  # noqa: TID251 - the only way rembg takes a folder; written, not read
+
+
+def keep_memory_together() -> None:
+    """Tell glibc how to keep free memory, for threads that take and free many megabytes: call it before they start.
+
+    As it comes each thread gets arenas of its own, each with holes of its own, and the size from which a block is
+    mapped for itself grows with what was freed. Two arenas, that size held at 32 MiB, the most that there is, and up to
+    128 MiB kept for what comes next: the memory of many swaps stays flat, and fewer pages are taken anew.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:  # glibc's alone
+            for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 128 << 20)):
+                mallopt(parameter, value)
 
 
 def give_back_memory() -> None:

@@ -73,7 +73,6 @@ def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu"
     # rembg leaves the interpreter from inside its import when onnxruntime is absent.
     import onnxruntime  # must fail here, with an ImportError, before rembg is touched
 
-    onnxruntime.set_default_logger_severity(3)
     providers = list(PROVIDERS[device])
     session: Any
     if card is not None:

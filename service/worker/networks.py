@@ -4,6 +4,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from models.device import keep_memory_together
 from models.loading import load_networks
 from pipeline.core.networks import Networks
 from pipeline.kernels import cache
@@ -15,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 def open_networks(settings: Settings) -> Networks:
     """Return the networks, ready, and load the kernels that are kept. Raises what models.loading raises."""
+    keep_memory_together()
     use_kept_kernels(settings)
     with ThreadPoolExecutor(1) as pool:
         kernels = pool.submit(cache.load_kept)

@@ -60,7 +60,7 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
     due = [one for one in wanted if stamps.get(one.name) != one.stamp or not (folder / f"{one.name}.webp").is_file()]
     if not due:
         return 0
-    from service.worker.networks import open_networks  # torch, which takes seconds
+    from service.worker.networks import open_networks  # with all that they import
 
     # Whatever generator the operator chose: set-up must not wait for a large model.
     shipped = {"generator": str(STUDIO_CHECKPOINT), "generator_class": None, "generation_size": None, "steps": None}
@@ -115,10 +115,10 @@ def _sample() -> bytes:
 
 
 def _digest(checkpoint: Path) -> str:
-    """Return what changes with a folder's files."""
+    """Return what changes with a folder's files, but for the graphs, which are another form of what is there."""
     digest = hashlib.sha256()
     for path in sorted(checkpoint.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.suffix != ".onnx":
             digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -7,9 +7,9 @@ import pytest
 from models.sessions import session_options
 
 
-def test_the_sessions_of_a_process_share_their_memory_and_do_not_spin() -> None:
+def test_sessions_keep_no_memory_of_their_own_and_do_not_spin() -> None:
     options = session_options()
-    assert options.get_session_config_entry("session.use_env_allocators") == "1"
+    assert not options.enable_cpu_mem_arena
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert not options.enable_mem_pattern
     assert session_options(threads=3).intra_op_num_threads == 3
