@@ -1,6 +1,7 @@
 """From a mask to the product alone: specks dropped, the old background taken out of the edge's colours."""
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_dilation, label, uniform_filter
@@ -21,6 +22,8 @@ BORDER = 8
 OPAQUE = 0.995
 #: The mixture must explain a file's own soft edge this much better than the product's colours alone.
 MIXED = 0.8
+#: Soft pixels that are asked for it, at most twice as many: evenly apart, from top to bottom.
+SOFT_SAMPLES = 2000
 #: Longer side in pixels that the local means of colours are taken at.
 FUSION_SIDE = 640
 
@@ -72,21 +75,28 @@ def holds_old_background(rgb: Rgb8, alpha: Alpha) -> bool:
     some tools multiply by alpha, which mixes with black. Told by which explains the soft pixels better: the product's
     colours near by, or their mixture with the hidden ones.
     """
-    soft = (alpha > 0.2) & (alpha < 0.8)
     window = max(5, round(0.012 * max(alpha.shape)) | 1)
-    weights = [np.asarray(alpha > 0.98, np.float32), np.asarray(alpha < 0.02, np.float32)]
-    near = [uniform_filter(weight, window, mode="nearest") for weight in weights]
-    soft &= (near[0] > 1e-3) & (near[1] > 1e-3)
-    if not soft.any():
+    rows, columns = np.nonzero((alpha > 0.2) & (alpha < 0.8))
+    apart = max(1, len(rows) // SOFT_SAMPLES)
+    rows, columns = rows[::apart], columns[::apart]
+    # each sample's neighbourhood, n×window×window, continued beyond the edges
+    around = [
+        sliding_window_view(np.pad(plane, window // 2, mode="edge"), (window, window))[rows, columns]
+        for plane in (alpha, *np.moveaxis(rgb, -1, 0))
+    ]
+    sure = [np.asarray(around[0] > 0.98, np.float32), np.asarray(around[0] < 0.02, np.float32)]
+    counts = [weight.sum((1, 2)) for weight in sure]
+    told = (counts[0] > 0) & (counts[1] > 0)
+    if not told.any():
         return False
+    cover = alpha[rows, columns][told]
     errors = np.zeros(2)
     for c in range(3):
-        channel = rgb[..., c] * np.float32(1 / 255)
         front, back = (
-            uniform_filter(channel * weight, window, mode="nearest")[soft] / mean[soft]
-            for weight, mean in zip(weights, near, strict=True)
+            np.einsum("nij,nij->n", around[1 + c], weight)[told] / count[told]
+            for weight, count in zip(sure, counts, strict=True)
         )
-        seen, cover = channel[soft], alpha[soft]
+        seen = rgb[rows, columns, c][told]
         errors += [np.abs(seen - front).mean(), np.abs(seen - cover * front - (1 - cover) * back).mean()]
     return bool(errors[1] < MIXED * errors[0])
 
