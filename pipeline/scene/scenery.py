@@ -233,8 +233,11 @@ class Scenery:
         return self._with(Part(plane, 0, "floor", scene.surface, GLOSS.get(scene.surface, 0.0)), *still.parts)
 
     def _table(self, back: float) -> Floor:
-        """Return a table's top. Boards run towards the viewer: across they would be too foreshortened to be known."""
-        return Floor(0.0, back, np.pi / 2 if self.spec.scene.surface == "wood" else 0.0)
+        """Return a table's top, whose grain is turned so that it is known where it is foreshortened.
+
+        Boards run towards the viewer, and a cloth lies askew: its folds and threads would be taken for boards.
+        """
+        return Floor(0.0, back, {"wood": np.pi / 2, "fabric": 0.6}.get(self.spec.scene.surface, 0.0))
 
     @property
     def _second(self) -> int:
