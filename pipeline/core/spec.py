@@ -60,6 +60,12 @@ class Mood:
     contrast: float = 0.3
     #: Colour of the key light: -1 cold, 0 neutral, 1 warm.
     warmth: float = 0.0
+    #: How far out of focus the background is, 0 sharp all through to 1; the product's own depth is always sharp.
+    depth_of_field: float = 0.25
+    #: Share of the light that the background's corners lose, 0–1.
+    vignette: float = 0.06
+    #: Grain of the background: its standard deviation in the mid tones, sRGB values 0–1.
+    grain: float = 0.004
     #: What is put beside the product, among balls, drums and blocks; none: those alone.
     props: tuple[PropName, ...] = ("stones", "vase", "books", "folded_cloth", "glass_ball")
 

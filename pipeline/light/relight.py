@@ -17,6 +17,7 @@ from pipeline.kernels.image.surfaces import repaint
 from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.first_light import FirstLight
 from pipeline.light.glass import lay_glass, polish
+from pipeline.light.lens import Focus, add_grain, darken_corners
 from pipeline.light.reflection import FloorMirror, floor_mirrors
 from pipeline.light.upsample import Upsampling
 from pipeline.materials.albedo import albedo
@@ -92,7 +93,7 @@ def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
 
 
 def developed(scene: Shaded) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: with mirror images, glass, smooth edges, bloom and haze, tone-mapped.
+    """Return H×W×3 sRGB in [0, 1]: with mirror images, glass, smooth edges, bloom, haze and the lens, tone-mapped.
 
     The picture is made in the scene's own array, whose light is gone afterwards.
     """
@@ -102,17 +103,21 @@ def developed(scene: Shaded) -> Rgb:
     polish(layout, geometry, out)
     geometry.coverage.smooth(out)
     lay_glass(layout, geometry, out)
-    glow, haze = bloom(layout, geometry), Haze.of(layout)
+    glow, haze, focus = bloom(layout, geometry), Haze.of(layout), Focus.of(layout, geometry, out)
 
     def work(top: int, bottom: int) -> None:
         strip = out[top:bottom]
+        if focus is not None:
+            focus.over(strip, geometry, top)
         if glow is not None:
             spill(glow, out.shape[0], top, strip)
         if haze is not None:
             haze.over(strip, geometry, top)
+        darken_corners(layout, len(out), top, strip)
         values = strip.reshape(-1)
         roll_off(values, np.float32(SHOULDER))
         encode_in_place(values)
+        add_grain(layout, top, strip)
 
     by_rows(out.shape[0], work)
     return out

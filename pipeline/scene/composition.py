@@ -11,7 +11,7 @@ from pipeline.colour.asked import asked_colours
 from pipeline.colour.harmony import complete, to_oklab, tone
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
-from pipeline.scene.layout import FOCAL, TOP_DOWN, Layout
+from pipeline.scene.layout import FOCAL, TOP_DOWN, Layout, Lens
 from pipeline.scene.placement import fit
 from pipeline.scene.rig import rig
 from pipeline.scene.scenery import WALLS, Scenery
@@ -133,6 +133,7 @@ def _composed(
         warmth=spec.mood.warmth,
         seed=spec.seed,
         base=base,
+        lens=Lens(spec.mood.depth_of_field, spec.mood.vignette, spec.mood.grain),
     )
     place = Scenery(spec, empty, wall, rng, furnished=stands)
     return getattr(place, kind)()  # type: ignore[no-any-return]  # one method for each SceneKind but white

@@ -77,6 +77,15 @@ class Blur:
 
 
 @dataclass(frozen=True)
+class Lens:
+    """What the lens does to the background: see the fields of the same names of `pipeline.core.spec.Mood`."""
+
+    depth_of_field: float = 0.0
+    vignette: float = 0.0
+    grain: float = 0.0
+
+
+@dataclass(frozen=True)
 class Gobo:
     """What stands between the sun and the scene: opaque rectangles (u0, v0, u1, v1) and leaves (polygons of u, v).
 
@@ -140,6 +149,7 @@ class Layout:
     glass: tuple[Part, ...] = ()
     #: What lies far out of focus before the parts that are far, the farthest first.
     blurs: tuple[Blur, ...] = ()
+    lens: Lens = Lens()
 
     @property
     def foot(self) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from pipeline.geometry.ray import Field
 from pipeline.light.first_light import conditions
 from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import Layout
+from pipeline.scene.layout import Layout, Lens
 from pipeline.scene.trace import trace
 from scripts.studio.figures import Mask
 from scripts.studio.specs import Task, held_out_tasks
@@ -117,7 +117,9 @@ def sharp_numbers(tasks: list[Task]) -> list[int]:
 
 def composed(task: Task) -> Layout:
     """Return a task's layout; the same one is drawn at every size."""
-    return compose(task.spec, task.width, task.height, task.product_aspect)
+    # A path tracer's lens is a pinhole, and glass is no part that it knows.
+    found = compose(task.spec, task.width, task.height, task.product_aspect)
+    return replace(found, lens=Lens(), glass=())
 
 
 def within(side: int, task: Task) -> tuple[int, int]:

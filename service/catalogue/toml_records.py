@@ -22,6 +22,9 @@ _DIALS = {
     "exposure": (-3.0, 3.0),
     "contrast": (0.0, 1.0),
     "warmth": (-1.0, 1.0),
+    "depth_of_field": (0.0, 1.0),
+    "vignette": (0.0, 0.5),
+    "grain": (0.0, 0.02),
 }
 _NULLABLE = ("size", "max_bytes", "digital_source_type", "scene_sibling")
 

@@ -1,0 +1,78 @@
+"""What a lens and a film do to a picture: blur out of focus, vignette, grain. Strips of rows as in `surfaces`."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.jit import colour_kernel
+
+Pixels = NDArray[np.float32]
+
+_ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
+#: Odd numbers of a hash of places: Wellons, "Hash prospector", 2018 (lowbias32).
+_MIX, _MIX_AGAIN = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
+_ACROSS, _DOWN = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)
+
+
+@colour_kernel
+def defocus(depth: Pixels, focus: np.float32, rate: np.float32, soft: Pixels, softer: Pixels, strip: Pixels) -> None:
+    """Blend an n×W×3 strip with two blurred ones by n×W `depth`: sharp before `focus`, then softer by `rate`.
+
+    At 1 / `rate` behind `focus` it is `soft`, at twice that and beyond `softer`.
+    """
+    for y in range(strip.shape[0]):
+        for x in range(strip.shape[1]):
+            away = min(max((depth[y, x] - focus) * rate, _ZERO), _TWO)
+            one = min(away, _ONE)
+            two = away - one
+            for channel in range(3):
+                value = strip[y, x, channel]
+                value += (soft[y, x, channel] - value) * one
+                strip[y, x, channel] = value + (softer[y, x, channel] - value) * two
+
+
+@colour_kernel
+def vignette(tall: int, top: int, strength: np.float32, strip: Pixels) -> None:
+    """Darken the corners of a picture `tall` rows high whose n×W×3 linear strip begins at `top`, in place.
+
+    A lens passes less light off its axis: 1 in the middle, 1 - `strength` in the corners, and, with the fourth power of
+    the way there, 1 - `strength` / 4 in the middle of a side.
+    """
+    rows, width = strip.shape[0], strip.shape[1]
+    half_y, half_x = _HALF * np.float32(tall), _HALF * np.float32(width)
+    for y in range(rows):
+        v = (np.float32(top + y) + _HALF - half_y) / half_y
+        for x in range(width):
+            u = (np.float32(x) + _HALF - half_x) / half_x
+            far = _HALF * (u * u + v * v)
+            kept = _ONE - strength * far * far
+            for channel in range(3):
+                strip[y, x, channel] *= kept
+
+
+@colour_kernel
+def grain(top: int, seed: np.uint32, strength: np.float32, strip: Pixels) -> None:
+    """Add grain to an n×W×3 sRGB strip that begins at the row `top`, in place: grey, of mean 0, none in black or white.
+
+    `strength` is its standard deviation in the mid tones. It is the same for the same seed and place.
+    """
+    rows, width = strip.shape[0], strip.shape[1]
+    above, below = np.empty(width + 1, np.float32), np.empty(width + 1, np.float32)
+    # Two rows of two uniform numbers each: a sum of four has a standard deviation of the root of a third.
+    scale = strength * np.float32(4 * np.sqrt(3.0) / 2**32)
+    middle = np.float32(2**33)
+    for y in range(-1, rows):
+        for x in range(width + 1):
+            above[x] = below[x]
+            # Numba's products of 32 bits have 64.
+            code = seed ^ np.uint32(np.uint32(top + y + 1) * _DOWN) ^ np.uint32(np.uint32(x) * _ACROSS)
+            code = np.uint32(np.uint32(code ^ (code >> np.uint32(16))) * _MIX)
+            code = np.uint32(np.uint32(code ^ (code >> np.uint32(15))) * _MIX_AGAIN)
+            below[x] = np.float32(np.uint32(code ^ (code >> np.uint32(16))))
+        if y < 0:
+            continue
+        for x in range(width):
+            noise = (above[x] + above[x + 1] + below[x] + below[x + 1] - middle) * scale
+            tone = (strip[y, x, 0] + strip[y, x, 1] + strip[y, x, 2]) * np.float32(1 / 3)
+            noise *= tone * (_ONE - tone)
+            for channel in range(3):
+                strip[y, x, channel] = min(max(strip[y, x, channel] + noise, _ZERO), _ONE)

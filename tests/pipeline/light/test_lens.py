@@ -1,0 +1,97 @@
+"""The lens: what is far is soft and what is near is not, corners are darker, grain is even and of mean 0."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.geometry.ray import Field
+from pipeline.light.lens import Focus, add_grain, darken_corners
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import FOCAL, Layout, Lens
+from pipeline.scene.trace import Geometry, trace
+from service.catalogue.catalogue import load_catalogue
+from tests.support.still_life import spec
+
+SIDE = 320
+
+
+def seen(lens: Lens) -> tuple[Layout, Geometry]:
+    layout = replace(compose(spec("tabletop"), SIDE, SIDE, 0.6), lens=lens)
+    return layout, trace(layout, SIDE, SIDE)
+
+
+def stripes() -> Field:
+    picture = np.zeros((SIDE, SIDE, 3), np.float32)
+    picture[:, ::2] = 1
+    return picture
+
+
+def test_what_is_far_is_soft_and_what_is_near_stays_as_it_is_to_the_bit() -> None:
+    layout, geometry = seen(Lens(depth_of_field=1.0))
+    picture = stripes()
+    focus = Focus.of(layout, geometry, picture)
+    assert focus is not None
+    for top in range(0, SIDE, 64):
+        focus.over(picture[top : top + 64], geometry, top)
+    near, far = geometry.depth < FOCAL + 0.1, geometry.depth > FOCAL + 1.1
+    assert near.any()
+    assert far.any()
+    assert (picture[near] == stripes()[near]).all()
+    # All but where the frame ends, or what is near begins.
+    assert (np.abs(picture[far] - 0.5) < 0.1).mean() > 0.98
+
+
+def test_what_is_near_does_not_run_into_what_is_far() -> None:
+    layout, geometry = seen(Lens(depth_of_field=1.0))
+    picture = np.where(geometry.depth[..., None] < FOCAL + 0.1, np.float32(1), np.float32(0)) * np.ones(3, np.float32)
+    focus = Focus.of(layout, geometry, picture)
+    assert focus is not None
+    focus.over(picture, geometry, 0)
+    assert picture[geometry.depth > FOCAL + 1.1].max() < 0.02
+
+
+def test_a_lens_without_depth_of_field_changes_nothing() -> None:
+    layout, geometry = seen(Lens())
+    picture = stripes()
+    assert Focus.of(layout, geometry, picture) is None
+    darken_corners(layout, SIDE, 0, picture)
+    add_grain(layout, 0, picture)
+    assert (picture == stripes()).all()
+
+
+def test_corners_lose_the_share_that_is_asked_and_the_middle_none() -> None:
+    layout, _ = seen(Lens(vignette=0.2))
+    picture = np.ones((SIDE, SIDE, 3), np.float32)
+    darken_corners(layout, SIDE, 0, picture[:160])
+    darken_corners(layout, SIDE, 160, picture[160:])
+    assert picture[160, 160] == pytest.approx(1, abs=1e-4)
+    assert picture[0, 0] == pytest.approx(0.8, abs=0.01)
+    assert picture[0, 160] == pytest.approx(0.95, abs=0.005)
+    assert (picture == picture[::-1, ::-1]).mean() > 0.9
+
+
+def test_grain_is_grey_even_of_the_asked_strength_and_the_same_in_strips() -> None:
+    layout, _ = seen(Lens(grain=0.01))
+    whole, strips = (np.full((SIDE, SIDE, 3), 0.5, np.float32) for _ in range(2))
+    add_grain(layout, 0, whole)
+    for top in range(0, SIDE, 80):
+        add_grain(layout, top, strips[top : top + 80])
+    np.testing.assert_array_equal(whole, strips)
+    assert whole.mean() == pytest.approx(0.5, abs=1e-4)
+    assert whole[..., 0].std() == pytest.approx(0.01, rel=0.05)
+    assert np.ptp(whole, axis=2).max() == 0
+    other = np.full((SIDE, SIDE, 3), 0.5, np.float32)
+    add_grain(replace(layout, seed=layout.seed + 1), 0, other)
+    assert abs(np.corrcoef(other[..., 0].ravel(), whole[..., 0].ravel())[0, 1]) < 0.02
+    ends = np.stack([np.zeros((8, 8, 3)), np.ones((8, 8, 3))]).astype(np.float32).reshape(16, 8, 3)
+    kept = ends.copy()
+    add_grain(layout, 0, ends)
+    assert (ends == kept).all()
+
+
+def test_every_mood_says_what_its_lens_does_within_what_a_product_picture_bears() -> None:
+    for mood in load_catalogue().moods.values():
+        assert 0 < mood.depth_of_field <= 0.8
+        assert 0 < mood.vignette <= 0.2
+        assert 0 < mood.grain <= 0.01
