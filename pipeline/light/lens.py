@@ -4,10 +4,12 @@ They are the background's alone: the product, which is laid on later, is as shar
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
+from pipeline.core.parallel import by_rows
 from pipeline.core.resample import blurred, resize
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image import lens as kernels
@@ -44,18 +46,28 @@ class Focus:
         if layout.top_down or SOFT[1] * amount * height < _LEAST:
             return None
         near = FOCAL + layout.base + SHARP
+        if float(geometry.depth.max()) <= near:
+            return None
         # A grid on which the wider blur is 1.5 pixels or more: nothing finer is left, and it costs the less.
         step = int(np.clip(SOFT[1] * amount * height / 1.5, 1, 8))
         rows, columns = height // step, width // step
         small = resize(picture, columns, rows, Image.Resampling.BOX)
         at = np.minimum((np.arange(rows) + 0.5) * height / rows, height - 1).astype(int)
         along = np.minimum((np.arange(columns) + 0.5) * width / columns, width - 1).astype(int)
-        weight = np.clip((geometry.depth[np.ix_(at, along)] - near) / HALF, 1e-3, 1)[..., None].astype(np.float32)
-        both = np.concatenate([small * weight, weight], 2)
+        both = np.empty((rows, columns, 4), np.float32)
+
+        def weigh(top: int, bottom: int) -> None:
+            away = geometry.depth[np.ix_(at[top:bottom], along)] - np.float32(near)
+            weight = both[top:bottom, :, 3]
+            np.clip(away * np.float32(1 / HALF), np.float32(1e-3), np.float32(1), out=weight)
+            np.multiply(small[top:bottom], weight[..., None], out=both[top:bottom, :, :3])
+
+        by_rows(rows, weigh)
         levels = []
         for sigma in SOFT:
-            wide = blurred(both, sigma * amount * rows, sigma * amount * rows)
-            levels.append(np.ascontiguousarray(wide[..., :3] / wide[..., 3:]))
+            wide, level = blurred(both, sigma * amount * rows, sigma * amount * rows), np.empty_like(small)
+            by_rows(rows, partial(_unweighted, wide, level))
+            levels.append(level)
         return cls(near, *levels)
 
     def over(self, strip: Field, geometry: Geometry, top: int) -> None:
@@ -68,6 +80,10 @@ class Focus:
         enlarge(self.soft, tall, top, soft)
         enlarge(self.softer, tall, top, softer)
         kernels.defocus(depth, np.float32(self.near), np.float32(1 / HALF), soft, softer, strip)
+
+
+def _unweighted(wide: Field, level: Field, top: int, bottom: int) -> None:
+    np.divide(wide[top:bottom, :, :3], wide[top:bottom, :, 3:], out=level[top:bottom])
 
 
 def darken_corners(layout: Layout, tall: int, top: int, strip: Field) -> None:

@@ -1,6 +1,7 @@
 """The things that stand in a scene: the stand under the product, the panel behind it, the props beside it."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.spec import PropName
 from pipeline.geometry.heightfields import Dunes
@@ -18,6 +19,8 @@ THIN: frozenset[PropName] = frozenset(
 ROOMY = 1.3
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
 Rectangle = tuple[float, float, float, float]
+#: Which sides of a box its eight corners lie on.
+_X, _Y, _Z = [0, 3] * 4, [1, 1, 1, 1, 4, 4, 4, 4], [2, 2, 5, 5] * 2
 
 
 class Furniture:
@@ -152,43 +155,48 @@ class Furniture:
         area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.45 if small else 0.7)
         if asked and name is not None:
             area *= ROOMY
-        best: tuple[float, Thing, Rectangle] | None = None
+        best: tuple[float, float, float, Thing | None] | None = None
+        # Of one shape, whose boxes are tried in each place: with all its leaves it is made for the chosen one alone.
+        shape = int(rng.integers(2**32))
+        model = None if name is None else thing(name, (0.0, 0.0, 0.0), 1.0, np.random.default_rng(shape))
+        boxes = None if model is None else _boxes(model)
         for _ in range(60):
             z = float(rng.uniform(max(self._back + 0.16, -1.1), 0.02 if small else -0.12))
             scale = (FOCAL - z) / FOCAL
             x = float(rng.uniform(*self._sides(scale)))
-            if name is None:
-                solid, radius = self._prop(x, z, area * scale * scale, natural)
-                made = Thing((Piece(solid),), radius)
+            made = None
+            if model is None or boxes is None:
+                solid, foot = self._prop(x, z, area * scale * scale, natural)
+                made = Thing((Piece(solid),), foot)
+                seen = self._picture(_boxes(made))
             else:
-                made = thing(name, (x, self._floor(x, z), z), area * scale * scale, rng)
-            seen = self._around(made)
-            cost = self._cost(seen, (x, z, made.foot), asked)
+                unit = scale * float(np.sqrt(area))
+                foot = unit * model.foot
+                seen = self._picture(unit * boxes + np.array([x, self._floor(x, z), z] * 2, np.float32))
+            cost = self._cost(seen, (x, z, foot), asked)
             if best is None or cost < best[0]:
-                best = cost, made, seen
+                best = cost, x, z, made
         if best is None or (best[0] > 1.2 and not asked):
             return
+        _, x, z, made = best
+        if made is None:
+            assert name is not None, "all else is made in the loop"
+            covers = area * ((FOCAL - z) / FOCAL) ** 2
+            made = thing(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape))
         if name is not None and not natural:
             self._things.remove(name)
         colours = self._layout.colours
         tints = {"own": slot, "other": self._tone(slot), "leaf": len(colours) - 1}
         tints["pale"] = int(np.argmax([colour.sum() for colour in colours]))
-        for piece in best[1].pieces:
+        for piece in made.pieces:
             own = tints[piece.tint]
             if piece.clear:
                 self.glass.append(Part(piece.solid, own, "prop", clear=piece.clear))
             else:
                 self.parts.append(Part(piece.solid, own, "prop", piece.finish, mirror=piece.mirror))
-        bounds = best[1].pieces[0].solid.bounds
-        assert bounds is not None, "all furniture has an end"
-        self._feet.append(((bounds[0] + bounds[3]) / 2, (bounds[2] + bounds[5]) / 2, best[1].foot))
-        self._seen.append(best[2])
-
-    def _around(self, made: Thing) -> Rectangle:
-        """Return the box around a thing in the picture."""
-        boxes = np.array([self._picture(piece.solid) for piece in made.pieces])
-        (left, low), (right, high) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
-        return float(left), float(low), float(right), float(high)
+        left, _, back, right, _, front = (float(side) for side in _boxes(made)[0])
+        self._feet.append(((left + right) / 2, (back + front) / 2, made.foot))
+        self._seen.append(self._picture(_boxes(made)))
 
     def _floor(self, x: float, z: float) -> float:
         return self._level if self._ground is None else float(self._ground.height(_one(x), _one(z)).item())
@@ -250,13 +258,9 @@ class Furniture:
         """Return another colour than `slot` for what belongs to it, without using up an asked one."""
         return self._tones[0] if self._tones else slot
 
-    def _picture(self, solid: Solid) -> Rectangle:
-        bounds = solid.bounds
-        assert bounds is not None, "all furniture has an end"
-        x = np.array([bounds[0], bounds[3]] * 4, np.float32)
-        y = np.repeat(np.array([bounds[1], bounds[4]], np.float32), 4)
-        z = np.array([bounds[2], bounds[2], bounds[5], bounds[5]] * 2, np.float32)
-        px, py = self._layout.project((x, y, z))
+    def _picture(self, boxes: NDArray[np.float32]) -> Rectangle:
+        """Return the box in the picture around N×6 boxes of the world: left, bottom, back, right, top, front."""
+        px, py = self._layout.project((boxes[:, _X], boxes[:, _Y], boxes[:, _Z]))
         stand_x, stand_y = self._layout.foot
         return (
             float(px.min() - stand_x),
@@ -272,7 +276,14 @@ class Furniture:
             left, _, back, right, _, front = bounds
             self._feet.append(((left + right) / 2, (back + front) / 2, (right - left) / 2))
         if role != "stand":
-            self._seen.append(self._picture(solid))
+            self._seen.append(self._picture(_boxes(Thing((Piece(solid),), 0.0))))
+
+
+def _boxes(made: Thing) -> NDArray[np.float32]:
+    """Return N×6 boxes of a thing's pieces: left, bottom, back, right, top, front."""
+    bounds = [piece.solid.bounds for piece in made.pieces]
+    assert None not in bounds, "all furniture has an end"
+    return np.array(bounds, np.float32)
 
 
 def _one(value: float) -> np.ndarray:
