@@ -118,6 +118,9 @@ def _two_looks(rgb: NDArray[np.uint8], segmenter: Segmenter) -> _Coarse:
 def _ensemble(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter) -> _Coarse:
     """Have both segmenters look at the photo, and the first at the product's box where they don't see quite the same.
 
+    Where that box is the whole photo, it looks at the photo mirrored: on the 15 such photos of both sets (none was used
+    to choose anything there) the error fell by 1.97 (×1000; 4.5 to -.1, bootstrap), on 9 of them, and rose on 6.
+
     Where they contradict one another, the first counts, unless the second is sure, or says the same of its mirrored
     box: a network that guesses rarely guesses alike twice (horizontal-flip test-time augmentation). Whether there is a
     product at all is the first's to say. Raises NoSubject and ModelFailed.
@@ -134,18 +137,22 @@ def _ensemble(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter) -
     if agreement >= ALIKE:
         region, seen = _region(rgb, first)
         return _Coarse(region, _cropped(first, seen), ambiguous_share, other)
-    return replace(_second_look(rgb, first, segmenter, ambiguous_share), second=other)
+    return replace(_second_look(rgb, first, segmenter, ambiguous_share, mirrored=True), second=other)
 
 
-def _second_look(rgb: NDArray[np.uint8], first: Alpha, segmenter: Segmenter, ambiguous_share: float) -> _Coarse:
+def _second_look(
+    rgb: NDArray[np.uint8], first: Alpha, segmenter: Segmenter, ambiguous_share: float, *, mirrored: bool = False
+) -> _Coarse:
     """Look at the box of the product of an h×w `first` mask, and take that look where it agrees well enough with it.
 
-    What the first look was sure of and this one lost is put back.
+    What the first look was sure of and this one lost is put back. A product that fills the photo is looked at no more,
+    or, if asked for, `mirrored`: the mean of both looks counts where they agree.
     """
     region, seen = _region(rgb, first)
     crop = _cropped(rgb, region)
     if crop.shape == rgb.shape:  # it would see the same once more
-        return _Coarse(region, first, ambiguous_share)
+        mask = _mirrored_look(crop, first, segmenter)[0] if mirrored else first
+        return _Coarse(region, mask, ambiguous_share)
     second = _look(crop, segmenter)
     first = _brought(_cropped(first, seen), second)
     if _overlap(first, second) < AGREEMENT:

@@ -56,3 +56,10 @@ def test_what_hangs_on_the_rim_in_the_places_colours_and_unseen_by_the_second_se
 def test_what_hangs_on_the_rim_is_left_where_one_witness_alone_denies_it() -> None:
     assert contradicted(painted(SOLID), SOLID, SOLID * (1 - BAY)) is None
     assert contradicted(painted(SOLID * (1 - BAY)), SOLID, SOLID) is None
+
+
+def test_a_band_along_the_rim_is_left_however_much_is_said_against_it() -> None:
+    """A pale sole, the rim of a plaque: a part that hangs on a neck as wide as itself."""
+    sole = np.minimum(SOLID, 1 - disc(320, 160, 160, 88))
+    sole[:, :160] = 0
+    assert contradicted(painted(SOLID * (1 - sole)), SOLID, SOLID * (1 - sole)) is None

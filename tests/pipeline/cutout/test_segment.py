@@ -220,6 +220,16 @@ def test_an_ensemble_that_sees_the_same_looks_once_each() -> None:
     assert np.abs(found.alpha - alpha).mean() < 0.004
 
 
+def test_an_ensemble_looks_at_a_product_that_fills_the_photo_once_more_mirrored_and_takes_the_mean() -> None:
+    rgb = np.ascontiguousarray(still_life()[0][110:490, 135:345])
+    one, two = Looks(shorter, by_colour), Looks(by_colour)
+    found = segment(photo(rgb), one, second=two)
+    assert len(one.seen) == 2
+    assert np.array_equal(one.seen[1], rgb[:, ::-1])
+    rows = np.flatnonzero((by_colour(rgb) > 0.5).any(1))
+    assert 0.2 < found.alpha[rows[-5]].max() < 0.9
+
+
 def test_an_ensemble_that_sees_nearly_the_same_has_the_first_look_at_the_products_box() -> None:
     rgb, alpha = still_life()
     one, two = Looks(shorter, by_colour), Looks(by_colour)
