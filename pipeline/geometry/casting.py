@@ -17,7 +17,7 @@ from pipeline.kernels.tracing.terrain import see_dunes
 _NEAREST, _MARGIN = 0.3, 1e-3
 
 #: Steps away from the camera that dunes are looked at in.
-DUNE_STEPS = 1000
+DUNE_STEPS = 1800
 
 
 def follow(
