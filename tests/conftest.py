@@ -49,6 +49,8 @@ TOGETHER = {
         "models/test_batches.py",
         "models/test_light_network.py",
         "models/test_refiner.py",
+        "models/test_graphs.py",
+        "models/test_device.py",
         "benchmarks/test_speed.py",
         "service/worker/test_lane_jobs.py",
     ),
