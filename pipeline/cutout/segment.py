@@ -119,8 +119,8 @@ def _ensemble(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter) -
     """Have both segmenters look at the photo, and the first at the product's box where they don't see quite the same.
 
     Where that box is the whole photo, it looks at the photo mirrored: on the 15 such photos of both sets the error
-    fell by 1.97 (×1000; 4.5 to -.1, bootstrap), on 9 of them, and rose on 6. It has no threshold, but whether to look was
-    decided by these same photos.
+    fell by 1.97 (×1000; 4.5 to -.1, bootstrap), on 9 of them, and rose on 6. It has no threshold, but whether to look
+    was decided by these same photos.
 
     Where they contradict one another, the first counts, unless the second is sure, or says the same of its mirrored
     box: a network that guesses rarely guesses alike twice (horizontal-flip test-time augmentation). Whether there is a
