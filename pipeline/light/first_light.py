@@ -23,7 +23,8 @@ from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.sampling import cosine_samples
 from pipeline.geometry.solids import Caster
 from pipeline.geometry.walls import Wall
-from pipeline.kernels.tracing.lights import Places, Shade, direct_light, dome_light, share
+from pipeline.kernels.tracing.interleaved import share
+from pipeline.kernels.tracing.lights import Places, Shade, direct_light, dome_light
 from pipeline.light.emitters import lamps
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace

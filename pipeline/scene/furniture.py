@@ -8,7 +8,8 @@ from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part
-from pipeline.scene.things import Piece, Thing, thing
+from pipeline.scene.pieces import Piece, Thing
+from pipeline.scene.things import thing
 
 #: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
 MIN_AREA = 0.04

@@ -1,6 +1,7 @@
 """Direct and dome light on the surfaces of a picture, by few samples a pixel (Keller and Heidrich, EGWR 2001).
 
-Each pixel takes its own samples of a pattern that repeats every 3×3 pixels; `share` then shares them among neighbours.
+Each pixel takes its own samples of a pattern that repeats every 3×3 pixels; `interleaved.share` then shares them among
+neighbours.
 """
 
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
-from pipeline.kernels.tracing.rays import FACES, F, Field, Ints, Surfaces, meet_rays
+from pipeline.kernels.tracing.rays import FACES, Field, Ints, meet_rays
 from pipeline.kernels.tracing.solids import Shapes
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
@@ -329,47 +330,3 @@ def dome_light(
         for c in range(channels):
             for j in range(n):
                 out[c, i, at[j]] = total[c, j] / np.float32(samples)
-
-
-@inlined
-def _alike(surface: Surfaces, normal: Field, i: int, j: int, y: int, x: int) -> F:
-    """Return 1 where two pixels are of one surface and face the same way, else 0."""
-    dot = normal[0, i, j] * normal[0, y, x] + normal[1, i, j] * normal[1, y, x] + normal[2, i, j] * normal[2, y, x]
-    return _ONE if (surface[i, j] == surface[y, x]) & (dot > np.float32(0.8)) else _ZERO
-
-
-@kernel
-def share(top: int, bottom: int, surface: Surfaces, normal: Field, field: Field, out: Field) -> None:
-    """Filter C×H×W `field` of interleaved samples: 3×3 means among pixels of one surface that face the same way.
-
-    For the rows `top` to `bottom`; `normal` are 3×H×W unit normals.
-    """
-    channels, height, width = field.shape
-    weight, count = np.empty(width, np.float32), np.empty(width, np.float32)
-    for i in range(top, bottom):
-        for j in range(width):
-            count[j] = _ZERO
-        for c in range(channels):
-            for j in range(width):
-                out[c, i, j] = _ZERO
-        for dy in range(-1, 2):
-            y = min(max(i + dy, 0), height - 1)
-            for dx in range(-1, 2):
-                a, b = max(0, -dx), min(width, width - dx)
-                # Beyond the frame its own edge goes on.
-                end = 0 if dx < 0 else width - 1
-                for j in range(a, b):
-                    weight[j] = _alike(surface, normal, i, j, y, j + dx)
-                if dx != 0:
-                    weight[end] = _alike(surface, normal, i, end, y, end)
-                for j in range(width):
-                    count[j] += weight[j]
-                for c in range(channels):
-                    to, row = out[c, i], field[c, y]
-                    for j in range(a, b):
-                        to[j] += weight[j] * row[j + dx]
-                    if dx != 0:
-                        to[end] += weight[end] * row[end]
-        for c in range(channels):
-            for j in range(width):
-                out[c, i, j] /= count[j]

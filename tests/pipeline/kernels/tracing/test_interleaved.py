@@ -1,0 +1,27 @@
+"""What the samples of neighbours give each other."""
+
+import numpy as np
+
+from pipeline.kernels.tracing.interleaved import share
+
+
+def test_a_pixel_takes_the_mean_of_those_of_its_neighbours_that_are_like_it() -> None:
+    rng = np.random.default_rng(1)
+    surface = rng.integers(0, 3, (17, 23)).astype(np.uint16)
+    normal = rng.normal(0, 1, (3, 17, 23)) * 0.3 + np.array([0, 0, 1.0])[:, None, None]
+    normal = (normal / np.linalg.norm(normal, axis=0)).astype(np.float32)
+    field = rng.random((2, 17, 23), dtype=np.float32)
+    out = np.empty_like(field)
+    share(0, 17, surface, normal, field, out)
+
+    ids, ways, values = (
+        np.pad(array, [(0, 0)] * (array.ndim - 2) + [(1, 1)] * 2, mode="edge") for array in (surface, normal, field)
+    )
+    total, count = np.zeros_like(field), np.zeros(surface.shape)
+    for dy in range(3):
+        for dx in range(3):
+            at = (..., slice(dy, dy + 17), slice(dx, dx + 23))
+            alike = (ids[at] == surface) & ((ways[at] * normal).sum(0) > 0.8)
+            total += np.where(alike, values[at], 0)
+            count += alike
+    np.testing.assert_allclose(out, total / count, atol=1e-6)
