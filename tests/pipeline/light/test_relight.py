@@ -39,14 +39,19 @@ def test_the_lit_part_of_every_colour_shows_that_colour(kind: SceneKind) -> None
 
 
 def test_edges_are_covered_in_proportion() -> None:
-    layout = compose(spec("podium", palette=SIX[:3]), 120, 120, 0.6)
-    geometry = trace(layout, 120, 120)
-    fine = trace(layout, 960, 960)
-    flat = albedo(layout, fine, finished=False).reshape(120, 8, 120, 8, 3).mean((1, 3))
-    smooth = albedo(layout, geometry, finished=False)
-    geometry.coverage.smooth(smooth)
-    stairs = albedo(layout, geometry, finished=False)
-    assert np.abs(smooth - flat).mean() < 0.35 * np.abs(stairs - flat).mean()
+    left = []
+    for seed in range(1, 6):
+        layout = compose(spec("podium", palette=SIX[:3], seed=seed), 120, 120, 0.6)
+        geometry = trace(layout, 120, 120)
+        fine = trace(layout, 960, 960)
+        flat = albedo(layout, fine, finished=False).reshape(120, 8, 120, 8, 3).mean((1, 3))
+        smooth = albedo(layout, geometry, finished=False)
+        geometry.coverage.smooth(smooth)
+        stairs = albedo(layout, geometry, finished=False)
+        left.append(np.abs(smooth - flat).mean() / np.abs(stairs - flat).mean())
+    # Of what is thinner than a pixel, as the covers of books are here, more is left.
+    assert np.median(left) < 0.2
+    assert max(left) < 0.5
 
 
 @pytest.mark.parametrize("kind", KINDS)
