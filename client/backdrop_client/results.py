@@ -27,7 +27,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that a plan warns of."""
+    """Something that a plan or a job warns of."""
 
     code: str
     message: str
@@ -117,6 +117,8 @@ class Job:
     finished_at: datetime | None
     error: JobError | None
     render: Render | None
+    #: What may not have been meant by its request; an older server tells none.
+    warnings: list[Notice] = field(default_factory=list)
 
     @property
     def ended(self) -> bool:

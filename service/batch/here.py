@@ -22,7 +22,7 @@ from service.batch.manifest.state import FOLDER
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 from service.storage.cache import folder_cache
-from service.worker.local import SpecInvalid, build_spec, open_signer
+from service.worker.local import SpecInvalid, build_spec, open_signer, warnings_of
 
 
 class Stopped(Exception):
@@ -118,7 +118,7 @@ class LocalMaker:
             seed=render.seed,
             credits=0,
             seconds=round(time.perf_counter() - started, 2),
-            warnings=list(render.warnings),
+            warnings=list(warnings_of(self._catalogue, spec, render)),
             **measurements(render.report),
         )
 

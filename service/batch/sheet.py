@@ -17,6 +17,10 @@ _FOLDER = "thumbnails"
 
 #: What a warning means to whoever looks at the picture.
 _WARNINGS = {
+    "scene_in_words": "The scene is in words; the nearest of the studio's kinds was built.",
+    "mood_in_words": "The mood is in words; the light may be an ordinary one.",
+    "colors_unused": "The background has no colours; those asked for were not used.",
+    "brand_unknown": "The server knows no brand of that name.",
     "low_confidence": "The cut-out is unsure; look at its edges.",
     "enclosed_background_suspected": "A hole in the product may have stayed filled.",
     "background_attached": "A strip of the old scene may hang on the product.",

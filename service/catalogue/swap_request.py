@@ -3,6 +3,7 @@ types, lengths, colours, unknown presets and presets that forbid the scene.
 """
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import (
@@ -20,6 +21,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.colour.notation import parse_colour
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.near_miss import near_miss
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -31,6 +33,16 @@ def _no_control_characters(text: str) -> str:
 
 
 ShortText = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_no_control_characters)]
+
+
+def _named_or_described(text: str, names: Collection[str]) -> str:
+    """Return a name or a description as it is; raise for what is nearly a name: a typo must not be paid for."""
+    meant = near_miss(text, names)
+    if meant is not None:
+        raise PydanticCustomError(
+            "near_miss", "Did you mean {meant}? If not, describe it in other words", {"meant": meant}
+        )
+    return text
 
 
 def _catalogue(info: ValidationInfo) -> Catalogue:
@@ -73,21 +85,27 @@ class BackgroundSwapWithSpecRequest(BaseModel):
     @field_validator("scene_type")
     @classmethod
     def _scene(cls, text: str, info: ValidationInfo) -> str:
-        return _catalogue(info).scene(text).name
+        catalogue = _catalogue(info)
+        return _named_or_described(catalogue.scene(text).name, catalogue.scenes)
 
     @field_validator("mood")
     @classmethod
     def _mood(cls, text: str, info: ValidationInfo) -> str:
-        return _catalogue(info).mood(text).name
+        catalogue = _catalogue(info)
+        return _named_or_described(catalogue.mood(text).name, catalogue.moods)
 
     @field_validator("output_preset")
     @classmethod
     def _preset(cls, name: str, info: ValidationInfo) -> str:
         catalogue = _catalogue(info)
         if name not in catalogue.presets:
+            meant = near_miss(name, catalogue.presets)
+            hint = f" Did you mean {meant}?" if meant else ""
             nearest = ", ".join(catalogue.nearest_presets(name))
             raise PydanticCustomError(
-                "unknown_preset", "There is no such output preset. The nearest are: {nearest}", {"nearest": nearest}
+                "unknown_preset",
+                "There is no such output preset.{hint} The nearest are: {nearest}",
+                {"hint": hint, "nearest": nearest},
             )
         return name
 
@@ -161,6 +179,8 @@ def _scene_errors(data: dict[str, Any], catalogue: Catalogue) -> list[InitErrorD
         return []  # told already, as the field's own error
     if preset is None or preset.background == "scene" or scene.name == "white":
         return []
+    if near_miss(scene.name, catalogue.scenes):
+        return []  # likewise
     kind = PydanticCustomError(
         "scene_forbidden",
         "{preset} allows no scene but white. Send scene_type white, or output_preset {sibling} to keep the scene",

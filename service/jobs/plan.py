@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.core.spec import SEED_LIMIT, Preset
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.cautions import Caution, cautions
 from service.catalogue.specs import stored_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.intake import Preflight, QueueFull, TooManyUnfinishedJobs
@@ -28,8 +29,9 @@ class Resolved:
     seen: Mapping[str, Any] = field(default_factory=dict)
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:
-        """Return the spec as the jobs table keeps it, with a seed and the catalogue's records."""
-        return stored_spec(
+        """Return the spec as the jobs table keeps it, with a seed, the catalogue's records and the cautions."""
+        told = [vars(caution) for caution in surprises(self, catalogue)]
+        spec = stored_spec(
             catalogue,
             scene_type=self.request.scene_type,
             mood=self.request.mood,
@@ -39,14 +41,7 @@ class Resolved:
             style_words=self.brand.style_words if self.brand else (),
             pinned=self.brand is not None and self.brand.pinned,
         )
-
-
-@dataclass(frozen=True)
-class Caution:
-    """One thing to hear before paying: a stable code and a sentence."""
-
-    code: str
-    message: str
+        return spec | {"cautions": told}
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,8 @@ class Plan:
 
 def plan(resolved: Resolved, preflight: Preflight, catalogue: Catalogue) -> Plan:
     """Return the plan, with first what would refuse the submit, then what may not be what was meant."""
-    cautions = [*_refusals(resolved, preflight), *_surprises(resolved, catalogue)]
-    return Plan(resolved, preflight.balance, cautions)
+    told = [*_refusals(resolved, preflight), *surprises(resolved, catalogue)]
+    return Plan(resolved, preflight.balance, told)
 
 
 def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
@@ -83,21 +78,11 @@ def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
                 yield Caution("queue_full", "Too many jobs of all clients wait for a worker now; submit later.")
 
 
-def _surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
+def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
+    """Give what may not be what was meant: it holds for the job as for the plan."""
     request, preset = resolved.request, resolved.preset
     scene = catalogue.scene(request.scene_type)
-    if scene.name not in catalogue.scenes:
-        drawn = scene.kind if scene.surface == "plain" else f"{scene.kind} of {scene.surface}"
-        text = f"The scene is described in words: the studio draws the nearest of its kinds, a {drawn}."
-        yield Caution("scene_in_words", text)
-    if request.mood not in catalogue.moods:
-        text = (
-            "The mood is described in words: a network that reads prompts follows them; the light is an ordinary one."
-        )
-        yield Caution("mood_in_words", text)
-    if request.dominant_colors and (preset.background != "scene" or scene.kind == "white"):
-        rule = "transparent" if preset.background == "transparent" else "white"
-        yield Caution("colors_unused", f"The background will be {rule}: the colours asked for are not used.")
+    yield from cautions(catalogue, scene, catalogue.mood(request.mood), request.dominant_colors, preset)
     if preset.background == "scene" and scene.kind not in resolved.seen.get("suits", (scene.kind,)):
         yield Caution("scene_unsuited", _unsuited(resolved.seen, catalogue))
     if request.pilot_brand is not None and resolved.brand is None:

@@ -90,6 +90,8 @@ class Job:
     finished_at: datetime | None
     error_code: str | None
     error_message: str | None
+    #: What may not have been meant: code and message of each.
+    warnings: list[dict[str, str]]
 
 
 def may_be_id(text: str) -> bool:

@@ -19,6 +19,8 @@ JOBS = sa.select(
     *(jobs.c[name] for name in ("id", "request_id", "status", "stage", "progress", "attempt", "credits_cost")),
     *(jobs.c[name] for name in ("created_at", "started_at", "finished_at", "error_code", "error_message")),
     jobs.c.source_key,
+    # Of a spec that fills pages, the one part that is shown.
+    jobs.c.spec["cautions"].label("warnings"),
     refunded().label("refunded"),
     *(renders.c[name].label(f"render_{name}") for name in _OF_RENDER),
 ).join_from(jobs, renders, renders.c.job_id == jobs.c.id, isouter=True)
@@ -32,7 +34,8 @@ def render_of(row: sa.RowMapping) -> Render:
 def job_of(row: sa.RowMapping) -> tuple[Job, Render | None]:
     """Return the job of a row of `JOBS`, and its render if it has one."""
     kept: dict[str, Any] = {name: row[name] for name in Job.__dataclass_fields__ if name in row}
-    job = Job(**kept | {"status": JobStatus(row["status"])}, credits_refunded=row["refunded"])
+    shown = {"status": JobStatus(row["status"]), "warnings": row["warnings"] or []}
+    job = Job(**kept | shown, credits_refunded=row["refunded"])
     if row["render_public_id"] is None:
         return job, None
     render = {name: row[f"render_{name}"] for name in _OF_RENDER}

@@ -8,6 +8,7 @@ from typing import Any
 from service.accounts.brands import Brands
 from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.near_miss import near_miss
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
@@ -30,6 +31,14 @@ class SourceTooLarge(ValueError):
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self.limit = limit
+
+
+class BrandNearMiss(LookupError):
+    """Raised when a client has no brand of that name, but one that is spelled nearly so: `meant`."""
+
+    def __init__(self, meant: str) -> None:
+        super().__init__(meant)
+        self.meant = meant
 
 
 def upload_prefix(client: Client) -> str:
@@ -61,8 +70,9 @@ class Submit:
     ) -> Accepted:
         """Resolve every default, price, write ONE transaction, then enqueue the job.
 
-        Raises SourceNotFound, SourceTooLarge, StoreUnavailable, InsufficientCredits, IdempotencyConflict,
-        IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is charged.
+        Raises SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits,
+        IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is
+        charged.
         """
         body_sha256 = _digest(raw_body, seed)
         if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
@@ -93,7 +103,8 @@ class Submit:
     def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, *, seed: int | None) -> Plan:
         """Tell what `swap` would do and cost, and write nothing.
 
-        Raises SourceNotFound, SourceTooLarge, StoreUnavailable; what else would refuse the swap is a caution.
+        Raises SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable; what else would refuse the swap is a
+        caution.
         """
         resolved = self._resolve(client, request, seed)
         try:
@@ -106,6 +117,10 @@ class Submit:
         """Return what is asked, with all that the client's brand of that name fills in."""
         name = request.pilot_brand
         brand = self.brands.get(name, client_id=client.id) if name else None
+        if name and brand is None:
+            meant = near_miss(name, (one.name for one in self.brands.list(client.id)))
+            if meant is not None:
+                raise BrandNearMiss(meant)
         if brand is not None:
             request = request.model_copy(update={"dominant_colors": request.dominant_colors or list(brand.palette)})
             seed = brand.seed if seed is None else seed

@@ -22,7 +22,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import IdempotencyConflict, IdempotencyInFlight
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
-from service.jobs.submit import SourceNotFound, SourceTooLarge
+from service.jobs.submit import BrandNearMiss, SourceNotFound, SourceTooLarge
 from service.storage.objects import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -163,6 +163,11 @@ def _on_large_source(_: AnyRequest, error: SourceTooLarge) -> Response[Any]:
     return unprocessable([{"loc": ["body", "source_image_s3_key"], "msg": text, "type": "photo_too_large"}])
 
 
+def _on_near_brand(_: AnyRequest, error: BrandNearMiss) -> Response[Any]:
+    text = f"You have no brand of that name. Did you mean {error.meant}?"
+    return unprocessable([{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
+
+
 def _on_bad_brand_name(_: AnyRequest, __: BrandNameInvalid) -> Response[Any]:
     text = f"A brand's name has 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
     return unprocessable([{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
@@ -221,6 +226,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     JobFinished: _on_finished,
     SourceNotFound: _on_no_source,
     SourceTooLarge: _on_large_source,
+    BrandNearMiss: _on_near_brand,
     BrandNameInvalid: _on_bad_brand_name,
     TooManyBrands: _on_too_many_brands,
     TooManyStreams: _on_too_many_streams,

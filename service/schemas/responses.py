@@ -161,7 +161,7 @@ class RenderView(BaseModel):
     url: str = Field(description="Download URL, good until `url_expires_at`.")
     url_expires_at: Time
     seed: int
-    warnings: list[str]
+    warnings: list[str] = Field(description="Codes: what may not have been meant, and what is doubtful in the picture.")
     report: Report
 
 
@@ -188,6 +188,9 @@ class JobView(BaseModel):
     finished_at: Time | None
     error: JobError | None
     render: RenderView | None
+    warnings: list[PlanWarning] = Field(
+        description="What may not have been meant, as the plan of the same request tells it."
+    )
 
 
 class SourceView(BaseModel):

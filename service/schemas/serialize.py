@@ -42,6 +42,7 @@ def serialize_job(request: AnyRequest, state: State, job: Job, render: Render | 
     """Serialize a job, with its render where it has one."""
     error = JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None
     kept = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
+    kept["warnings"] = [PlanWarning.model_validate(one) for one in job.warnings]
     shown = None if render is None else serialize_render(request, state, render)
     return JobView(**kept, job_id=job.id, error=error, render=shown)
 

@@ -19,6 +19,16 @@ export const stageWords = (stage) => STAGES.find(([name]) => name === stage)?.[1
 
 /** What a warning means, and the remedy. */
 export const WARNINGS = {
+  scene_in_words: [
+    "The scene is in your own words.",
+    "The studio built the nearest of its scenes. Choose a named one to know beforehand what you get.",
+  ],
+  mood_in_words: [
+    "The mood is in your own words.",
+    "Without a network that reads them the light is an ordinary one. A named mood sets it.",
+  ],
+  colors_unused: ["Your colours were not used.", "This place or scene has a background without colours."],
+  brand_unknown: ["There was no brand of that name.", "It changed nothing in this picture. Choose one of yours."],
   low_confidence: [
     "We are not sure of the cut-out.",
     "Look at the outline. A plainer backdrop, or more light between product and backdrop, helps.",

@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +16,8 @@ from pipeline.core.spec import SEED_LIMIT, Spec
 from pipeline.cutout.cache import Cache
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
+from service.catalogue.cautions import cautions
+from service.catalogue.near_miss import near_miss
 from service.catalogue.specs import resolve_spec, stored_spec
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, open_credentials
@@ -30,8 +33,9 @@ def build_spec(
 ) -> Spec:
     """Return the spec that the options ask for, by the API's own rules. Raises SpecInvalid."""
     if preset not in catalogue.presets:
-        nearest = ", ".join(catalogue.nearest_presets(preset))
-        raise SpecInvalid(f"--preset {preset!r} does not exist. The nearest are: {nearest}.")
+        nearest, meant = ", ".join(catalogue.nearest_presets(preset)), near_miss(preset, catalogue.presets)
+        hint = f" Did you mean {meant}?" if meant else ""
+        raise SpecInvalid(f"--preset {preset!r} does not exist.{hint} The nearest are: {nearest}.")
     if len(colours) > 6:
         raise SpecInvalid("--color: at most six colours.")
     try:
@@ -45,11 +49,24 @@ def build_spec(
         )
     except ValueError as error:
         raise SpecInvalid(str(error)) from error
+    for option, name, names in (
+        ("--scene", stored["scene_type"], catalogue.scenes),
+        ("--mood", stored["mood"], catalogue.moods),
+    ):
+        meant = near_miss(name, names)
+        if meant is not None:
+            raise SpecInvalid(f"{option} {name!r}: did you mean {meant}? If not, describe it in other words.")
     spec = resolve_spec(stored, catalogue)
     if spec.preset.background != "scene" and spec.scene.name != "white":
         sibling = spec.preset.scene_sibling or "shopify_product"
         raise SpecInvalid(f"--preset {preset} allows only --scene white. {sibling} allows scenes.")
     return spec
+
+
+def warnings_of(catalogue: Catalogue, spec: Spec, render: SwapResult) -> tuple[str, ...]:
+    """Return the codes of all that a swap is warned of: what may not be meant, and what its pipeline found."""
+    told = [one.code for one in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset)]
+    return (*told, *(code for code in render.warnings if code not in told))
 
 
 def swap_file(
@@ -70,7 +87,8 @@ def swap_file(
     `kept`, where given (`service.storage.cache.folder_cache`), has the cut-outs of earlier swaps. Raises SpecInvalid
     and PipelineError; then nothing is written.
     """
-    spec = build_spec(load_catalogue(), scene=scene, mood=mood, colours=colours, preset=preset, seed=seed)
+    catalogue = load_catalogue()
+    spec = build_spec(catalogue, scene=scene, mood=mood, colours=colours, preset=preset, seed=seed)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
@@ -91,7 +109,7 @@ def swap_file(
     output.write_bytes(render.data)
     report = json.dumps(render.report, indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")
-    return render
+    return replace(render, warnings=warnings_of(catalogue, spec, render))
 
 
 def open_signer(settings: Settings) -> Credentials | None:

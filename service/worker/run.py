@@ -150,6 +150,7 @@ class JobRunner:
     def _finish(self, claim: Claim, render: SwapResult, key: str) -> None:
         report = render.report
         report["provenance"]["job_attempt"] = claim.attempt
+        told = [one["code"] for one in claim.spec.get("cautions", ())]  # none in a job of an older release
         new = NewRender(
             public_id=str(ULID()),
             key=key,
@@ -161,7 +162,7 @@ class JobRunner:
             bytes=len(render.data),
             sha256=hashlib.sha256(render.data).hexdigest(),
             seed=render.seed,
-            warnings=list(render.warnings),
+            warnings=[*told, *(code for code in render.warnings if code not in told)],
             report=report,
         )
         # Where the lease is lost by now the picture stays: a success whose answer was lost looks the same from here.

@@ -101,6 +101,12 @@ def test_what_the_server_refuses_is_told_with_the_option_and_the_remedy(
     assert wrong.exit_code == 2
     assert "--scene: " in wrong.output
     assert "--preset: There is no such output preset. The nearest are: shopify_product" in wrong.output
+    mistyped = command(
+        "swap", photo, "--scene", "podum", "--mood", "clam", "--preset", "shopify_product", "-o", str(output)
+    )
+    assert mistyped.exit_code == 2
+    assert "--scene: Did you mean podium?" in mistyped.output
+    assert "--mood: Did you mean calm?" in mistyped.output
     unusable = tmp_path / "empty.png"
     unusable.write_bytes(bad()["no_subject"])
     failed = command("swap", str(unusable), *SPEC, "-o", str(output), "--quiet")

@@ -59,12 +59,11 @@ class Bench:
             isolation=Isolation(),
         )
 
-    def end(self, data: bytes) -> dict[str, Any]:
+    def end(self, data: bytes, **changes: Any) -> dict[str, Any]:
         """Upload, submit and carry out; return the job as its caller sees it."""
         # On white: what is swapped here is unusual in its photo alone.
-        body = self.caller.body(
-            source_image_s3_key=self.caller.upload(data), scene_type="white", output_preset="open_graph"
-        )
+        spec = {"scene_type": "white", "output_preset": "open_graph"} | changes
+        body = self.caller.body(source_image_s3_key=self.caller.upload(data), **spec)
         accepted = self.caller.submit(body)
         assert accepted.status_code == 202, accepted.text
         self.runner.run(accepted.json()["job_id"])
@@ -127,6 +126,14 @@ def test_an_unusual_photo_of_a_product_is_swapped(bench: Bench, kind: str) -> No
 
     assert (job["status"], job["error"], job["credits_refunded"]) == ("SUCCESS", None, 0)
     assert (job["render"]["width"], job["render"]["height"]) == (1200, 630)
+
+
+def test_what_may_not_have_been_meant_is_among_the_render_s_warnings(bench: Bench) -> None:
+    job = bench.end(saved(bottle(), "JPEG"), scene_type="somewhere nice", pilot_brand="nobody")
+
+    assert [one["code"] for one in job["warnings"]] == ["scene_in_words", "brand_unknown"]
+    assert job["render"]["warnings"][:2] == ["scene_in_words", "brand_unknown"]
+    assert len(set(job["render"]["warnings"])) == len(job["render"]["warnings"])
 
 
 def test_an_upload_over_the_limit_is_refused_and_a_photo_that_is_too_heavy_costs_nothing(

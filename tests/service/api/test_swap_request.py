@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.settings import Settings
 from tests.support.caller import SWAP, Caller, assert_problem, located
 
 
@@ -89,6 +90,53 @@ def test_an_unknown_preset_is_answered_with_the_nearest(caller: Caller) -> None:
     message = caller.submit(caller.body(output_preset="shopify_produkt")).json()["detail"][0]["msg"]
 
     assert "shopify_product" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "meant"),
+    [
+        ({"scene_type": "podum"}, "scene_type", "podium"),
+        ({"scene_type": "Marble Tabeltop"}, "scene_type", "marble_tabletop"),
+        ({"mood": "clam"}, "mood", "calm"),
+        ({"output_preset": "shopify_prodcut"}, "output_preset", "shopify_product"),
+        ({"pilot_brand": "Lumne"}, "pilot_brand", "Lumen"),
+        ({"pilot_brand": "lumen"}, "pilot_brand", "Lumen"),
+        # one mistake, one error: on pure white the scene is not forbidden as well
+        ({"scene_type": "whte", "output_preset": "amazon_main"}, "scene_type", "white"),
+    ],
+    ids=str,
+)
+def test_a_near_miss_of_a_name_is_refused_with_the_name_and_costs_nothing(
+    caller: Caller, changes: dict[str, Any], field: str, meant: str
+) -> None:
+    caller.http.put("/v1/brands/Lumen", json={}, headers=caller.headers).raise_for_status()
+    body = caller.body(**changes)
+
+    for answer in (caller.submit(body), caller.http.post(f"{SWAP}?dry_run=true", json=body, headers=caller.headers)):
+        assert located(answer) == {("body", field)}
+        assert [f"Did you mean {meant}?" in one["msg"] for one in answer.json()["detail"]] == [True]
+    assert caller.balance == 100
+    assert caller.get("/v1/jobs").json()["items"] == []
+
+
+def test_another_client_s_brand_is_no_near_miss(caller: Caller, settings: Settings) -> None:
+    caller.http.put("/v1/brands/Lumen", json={}, headers=caller.headers).raise_for_status()
+    other = Caller(caller.http, settings, "other-brands", credits=10)
+
+    assert other.submit(other.body(pilot_brand="Lumne")).status_code == 202
+
+
+def test_what_is_no_near_miss_is_warned_of_in_the_job_as_in_the_dry_run(caller: Caller) -> None:
+    body = caller.body(scene_type="an old oak desk", mood="like a rainy sunday", pilot_brand="nobody")
+
+    plan = caller.http.post(f"{SWAP}?dry_run=true", json=body, headers=caller.headers).json()
+    job = caller.get(f"/v1/jobs/{caller.submit(body).json()['job_id']}").json()
+
+    assert [one["code"] for one in job["warnings"]] == ["scene_in_words", "mood_in_words", "brand_unknown"]
+    assert job["warnings"] == plan["warnings"]
+    assert caller.get("/v1/jobs").json()["items"][0]["warnings"] == plan["warnings"]
+    named = caller.submit(caller.body()).json()["job_id"]
+    assert caller.get(f"/v1/jobs/{named}").json()["warnings"] == []
 
 
 def test_a_preset_that_forbids_the_scene_names_its_sibling(caller: Caller) -> None:

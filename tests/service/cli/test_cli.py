@@ -160,10 +160,12 @@ def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:
     [
         (["--preset", "shopify", "--scene", "podium"], "shopify_product"),
         (["--preset", "amazon_main", "--scene", "podium"], "amazon_lifestyle"),
+        (["--preset", "open_graph", "--scene", "podum"], "did you mean podium?"),
+        (["--preset", "open_graf", "--scene", "podium"], "Did you mean open_graph?"),
         (["--preset", "open_graph", "--scene", "podium", "--color", "reddish"], "#rrggbb"),
         (["--preset", "open_graph", "--scene", "podium", *["--color", "red"] * 7], "six"),
     ],
-    ids=["preset", "forbidden scene", "colour", "too many colours"],
+    ids=["preset", "forbidden scene", "near miss of a scene", "near miss of a preset", "colour", "too many colours"],
 )
 def test_a_swap_that_can_not_be_made_names_the_option_and_the_remedy(
     tmp_path: Path, options: list[str], remedy: str
@@ -179,11 +181,13 @@ def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
     output = tmp_path / "deep" / "out.jpg"
 
     result = run(
-        *("swap", BOTTLE, "--scene", "marble_tabletop", "--mood", "fresh", "--color", "#cfe3d4"),
+        *("swap", BOTTLE, "--scene", "marble_tabletop", "--mood", "like early snow", "--color", "#cfe3d4"),
         *("--preset", "open_graph", "--seed", "4", "-o", str(output), "--keep", str(tmp_path / "kept"), "--quiet"),
     )
 
     assert result.exit_code == 0, result.output
+    assert "warning: mood_in_words" in result.output
+    assert "warning: scene_in_words" not in result.output
     assert len(list((tmp_path / "kept" / "cutouts" / "local").iterdir())) == 1
     with Image.open(output) as picture:
         assert (picture.size, picture.format) == ((1200, 630), "JPEG")

@@ -1,0 +1,33 @@
+"""Cautions: what a valid request may not mean, told before it is paid for and with what it gives."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.core.spec import Mood, Preset, Scene
+from service.catalogue.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One thing to hear before paying: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+def cautions(
+    catalogue: Catalogue, scene: Scene, mood: Mood, colours: Sequence[str], preset: Preset
+) -> Iterator[Caution]:
+    """Give what may not be meant by that scene, mood and preset with these colours, as they are resolved."""
+    if scene.name not in catalogue.scenes:
+        drawn = scene.kind if scene.surface == "plain" else f"{scene.kind} of {scene.surface}"
+        text = f"The scene is described in words: the studio draws the nearest of its kinds, a {drawn}."
+        yield Caution("scene_in_words", text)
+    if mood.name not in catalogue.moods:
+        text = (
+            "The mood is described in words: a network that reads prompts follows them; the light is an ordinary one."
+        )
+        yield Caution("mood_in_words", text)
+    if colours and (preset.background != "scene" or scene.kind == "white"):
+        rule = "transparent" if preset.background == "transparent" else "white"
+        yield Caution("colors_unused", f"The background will be {rule}: the colours asked for are not used.")

@@ -1,0 +1,63 @@
+"""Which words are a misspelt name, and which say something of their own."""
+
+import pytest
+
+from service.catalogue.catalogue import load_catalogue
+from service.catalogue.near_miss import near_miss
+
+SCENES, MOODS = load_catalogue().scenes, load_catalogue().moods
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("podum", "podium"),
+        ("Poduim", "podium"),
+        ("podiums", "podium"),
+        ("whte", "white"),
+        ("noen", "neon"),
+        ("marbel tabeltop", "marble_tabletop"),
+        ("terrazo-counter", "terrazzo_counter"),
+        ("wooden tables", "wooden_table"),
+        ("flat lay lnen", "flat_lay_linen"),
+    ],
+)
+def test_a_slip_of_the_keyboard_is_told_from_the_name_that_was_meant(typed: str, meant: str) -> None:
+    assert near_miss(typed, SCENES) == meant
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["marble table", "flat lay", "a window", "stadium", "velvet", "sand", "whitewash", "a mossy stone by a waterfall"],
+)
+def test_words_of_one_s_own_are_no_slip(words: str) -> None:
+    assert near_miss(words, SCENES) is None
+
+
+@pytest.mark.parametrize("words", ["clam", "cosy", "dramtic", "luxurios"])
+def test_a_mood_s_slip_is_told(words: str) -> None:
+    assert near_miss(words, MOODS) is not None
+
+
+@pytest.mark.parametrize("words", ["quiet", "bright", "romance", "luxury", "nature", "like a rainy sunday"])
+def test_a_mood_in_words_is_no_slip(words: str) -> None:
+    assert near_miss(words, MOODS) is None
+
+
+def test_a_name_to_the_letter_is_no_slip_of_another() -> None:
+    for names in (SCENES, MOODS, load_catalogue().presets):
+        for name in names:
+            assert near_miss(name, names) is None, "even etsy_listing, beside ebay_listing"
+
+
+def test_other_digits_and_short_names_are_names_of_their_own() -> None:
+    assert near_miss("spring_2026", ["spring_2025"]) is None
+    assert near_miss("spirng_2025", ["spring_2025"]) == "spring_2025"
+    assert near_miss("Spring 2025", ["spring_2025"]) == "spring_2025", "another case, where case counts"
+    assert near_miss("abd", ["abc"]) is None
+    assert near_miss("ABC", ["abc"]) is None
+    assert near_miss("", ["abc", "podium"]) is None
+
+
+def test_of_several_the_nearest_is_meant() -> None:
+    assert near_miss("instagram_portrat", ["instagram_portraits", "instagram_portrait"]) == "instagram_portrait"
