@@ -46,8 +46,10 @@ class FieldError:
     loc: tuple[str | int, ...]
     #: What is wrong and what would be right.
     msg: str
-    #: Stable name of the error.
+    #: Name of the error.
     type: str
+    #: Stable name of the error; of an older server its `type`.
+    code: str = ""
 
     @property
     def field(self) -> str:
@@ -208,7 +210,10 @@ def refusal(answer: httpx.Response) -> Refused:
 
 def _field_error(one: dict[str, Any]) -> FieldError:
     loc = one.get("loc")
-    return FieldError(tuple(loc) if isinstance(loc, list) else (), str(one.get("msg", "")), str(one.get("type", "")))
+    kind = str(one.get("type", ""))
+    return FieldError(
+        tuple(loc) if isinstance(loc, list) else (), str(one.get("msg", "")), kind, str(one.get("code", kind))
+    )
 
 
 def retry_after(answer: httpx.Response) -> float | None:

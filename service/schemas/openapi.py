@@ -70,7 +70,7 @@ _FIELDS = {
 
 
 def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str, str]) -> ResponseSpec:
-    about = {"type": "about:blank", "status": status, "title": title}
+    about = {"type": "about:blank", "status": status, "title": title, "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K"}
     return ResponseSpec(
         Problem,
         description=title,

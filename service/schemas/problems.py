@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.plugins.pydantic import PydanticInitPlugin
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
+from ulid import ULID
 
 from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, BrandNameInvalid, TooManyBrands
 from service.accounts.ledger import InsufficientCredits
@@ -34,10 +36,40 @@ AnyRequest = Request[Any, Any, Any]
 _CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
+#: Codes of what is wrong with a parameter, by the words that msgspec and litestar have for it; the first that fits.
+_PARAMETER_CODES = (
+    ("Missing required", "missing"),
+    ("of length <=", "string_too_long"),
+    ("of length >=", "string_too_short"),
+    ("matching regex", "string_pattern_mismatch"),
+    ("Invalid enum value", "enum"),
+    ("` <=", "less_than_equal"),
+    ("` >=", "greater_than_equal"),
+    (", got `", "wrong_type"),
+)
+_MISSING = re.compile(r"Missing required (\w+) parameter '([^']+)'")
+
+
+class _Problem(ProblemDetailsException):
+    """A problem whose body names the request, as the header X-Request-Id does."""
+
+    def to_response(self, request: AnyRequest) -> Response[dict[str, Any]]:
+        """Answer it."""
+        answer = super().to_response(request)
+        answer.content = {**answer.content, "request_id": request_id_of(request)}
+        return answer
+
+
+def request_id_of(request: AnyRequest) -> str:
+    """Return the id of a request; one that was refused before it had one gets it now."""
+    request_id: str = request.scope["state"].setdefault("request_id", str(ULID()))
+    return request_id
+
+
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> ProblemDetailsException:
     """Return an exception that is answered as `application/problem+json`."""
     title = HTTPStatus(status).phrase
-    return ProblemDetailsException(
+    return _Problem(
         status_code=status, type_="about:blank", title=title, detail=detail, extra={"code": code}, headers=headers
     )
 
@@ -52,7 +84,11 @@ class BodyInvalid(msgspec.ValidationError):
 
     def __init__(self, error: PydanticValidationError) -> None:
         super().__init__(str(error))
-        self.errors = error.errors(include_url=False, include_context=False, include_input=False)
+        self.errors: list[dict[str, Any]] = [
+            # pydantic's own words name a class of this program
+            {**one, "msg": "Input should be a JSON object"} if one["type"] == "model_type" else dict(one)
+            for one in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
 
 
 class BodiesInContext(PydanticInitPlugin):
@@ -76,17 +112,27 @@ class BodiesInContext(PydanticInitPlugin):
             raise BodyInvalid(error) from error
 
 
-def unprocessable(errors: list[dict[str, Any]]) -> Response[Any]:
-    """Return a 422 in the contract's shape."""
-    return Response({"detail": errors}, status_code=422, media_type="application/json")
+def unprocessable(request: AnyRequest, errors: list[dict[str, Any]]) -> Response[Any]:
+    """Return a 422 in the contract's shape, with the fields of a problem beside it: `detail` alone differs.
+
+    An error's `code` is its `type`, unless it has one of its own.
+    """
+    body = {
+        "detail": [{**one, "code": one.get("code", one["type"])} for one in errors],
+        "status": 422,
+        "type": "about:blank",
+        "title": HTTPStatus(422).phrase,
+        "code": "invalid",
+        "request_id": request_id_of(request),
+    }
+    return Response(body, status_code=422, media_type="application/json")
 
 
-def _on_validation(_: AnyRequest, error: ValidationException) -> Response[Any]:
+def _on_validation(request: AnyRequest, error: ValidationException) -> Response[Any]:
     cause = error.__cause__
     if isinstance(cause, BodyInvalid):
-        return unprocessable(
-            [{"loc": ["body", *one["loc"]], "msg": one["msg"], "type": one["type"]} for one in cause.errors]
-        )
+        found = [{"loc": ["body", *one["loc"]], "msg": one["msg"], "type": one["type"]} for one in cause.errors]
+        return unprocessable(request, found)
     found = []
     for one in error.extra if isinstance(error.extra, list) else []:
         source, key = one.get("source", "body"), one.get("key", "")
@@ -94,8 +140,18 @@ def _on_validation(_: AnyRequest, error: ValidationException) -> Response[Any]:
         if source == "body" and key == "data":  # no body at all
             found.append({"loc": ["body"], "msg": "Field required", "type": "missing"})
         else:
-            found.append({"loc": [source, key], "msg": one.get("message", ""), "type": "value_error"})
-    return unprocessable(found or [{"loc": ["body"], "msg": error.detail, "type": "value_error"}])
+            # litestar names the parameter of our function, not the header
+            name = key.replace("_", "-").title() if source == "header" else key
+            found.append(_wrong_parameter([source, name], one.get("message", "")))
+    if not found:
+        missing = _MISSING.match(error.detail)
+        found = [_wrong_parameter(list(missing.groups()) if missing else ["body"], error.detail)]
+    return unprocessable(request, found)
+
+
+def _wrong_parameter(loc: list[str], message: str) -> dict[str, Any]:
+    code = next((code for words, code in _PARAMETER_CODES if words in message), "value_error")
+    return {"loc": loc, "msg": message, "type": "value_error", "code": code}
 
 
 def _is_undecodable(error: BaseException | None) -> bool:
@@ -123,7 +179,9 @@ def on_undecodable(request: AnyRequest, _: Exception) -> Response[Any]:
         position, reason = error.start, "invalid UTF-8"
     except RecursionError:
         reason = "nested too deeply"
-    return unprocessable([{"loc": ["body", position], "msg": f"JSON decode error: {reason}", "type": "json_invalid"}])
+    return unprocessable(
+        request, [{"loc": ["body", position], "msg": f"JSON decode error: {reason}", "type": "json_invalid"}]
+    )
 
 
 def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
@@ -139,9 +197,9 @@ def _on_no_credits(request: AnyRequest, _: InsufficientCredits) -> Response[Any]
     return problem(402, "insufficient_credits", detail).to_response(request)
 
 
-def _on_conflict(_: AnyRequest, __: IdempotencyConflict) -> Response[Any]:
+def _on_conflict(request: AnyRequest, _: IdempotencyConflict) -> Response[Any]:
     text = "This Idempotency-Key was used with another body. Send a new key."
-    return unprocessable([{"loc": ["header", "Idempotency-Key"], "msg": text, "type": "idempotency_conflict"}])
+    return unprocessable(request, [{"loc": ["header", "Idempotency-Key"], "msg": text, "type": "idempotency_conflict"}])
 
 
 def _on_in_flight(request: AnyRequest, _: IdempotencyInFlight) -> Response[Any]:
@@ -158,19 +216,19 @@ def _on_no_source(request: AnyRequest, _: SourceNotFound) -> Response[Any]:
     return not_found("source").to_response(request)
 
 
-def _on_large_source(_: AnyRequest, error: SourceTooLarge) -> Response[Any]:
+def _on_large_source(request: AnyRequest, error: SourceTooLarge) -> Response[Any]:
     text = f"The photo weighs more than {error.limit} bytes. Upload a smaller one."
-    return unprocessable([{"loc": ["body", "source_image_s3_key"], "msg": text, "type": "photo_too_large"}])
+    return unprocessable(request, [{"loc": ["body", "source_image_s3_key"], "msg": text, "type": "photo_too_large"}])
 
 
-def _on_near_brand(_: AnyRequest, error: BrandNearMiss) -> Response[Any]:
+def _on_near_brand(request: AnyRequest, error: BrandNearMiss) -> Response[Any]:
     text = f"You have no brand of that name. Did you mean {error.meant}?"
-    return unprocessable([{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
+    return unprocessable(request, [{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
 
 
-def _on_bad_brand_name(_: AnyRequest, __: BrandNameInvalid) -> Response[Any]:
+def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any]:
     text = f"A brand's name has 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
-    return unprocessable([{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
+    return unprocessable(request, [{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
 
 
 def _on_too_many_brands(request: AnyRequest, _: TooManyBrands) -> Response[Any]:

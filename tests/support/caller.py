@@ -63,14 +63,23 @@ class Caller:
         return int(self.get("/v1/credits").json()["balance"])
 
 
+def told(answer: httpx.Response) -> dict[str, Any]:
+    """An error's body, but for the request that it names."""
+    return {name: value for name, value in answer.json().items() if name != "request_id"}
+
+
 def located(answer: httpx.Response) -> set[tuple[Any, ...]]:
     """Where a 422 says the errors are, after checking its shape."""
     assert answer.status_code == 422, answer.text
-    assert list(answer.json()) == ["detail"]
+    body = answer.json()
+    assert (body["status"], body["code"], body["type"]) == (422, "invalid", "about:blank")
+    assert body["request_id"] == answer.headers["x-request-id"]
     for one in answer.json()["detail"]:
-        assert set(one) == {"loc", "msg", "type"}
+        assert set(one) == {"loc", "msg", "type", "code"}
         assert one["loc"][0] in {"body", "header", "query"}
         assert one["msg"]
+        assert one["code"]
+        assert "instance of" not in one["msg"], "a class of the program"
     return {tuple(one["loc"]) for one in answer.json()["detail"]}
 
 
@@ -79,4 +88,5 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["request_id"] == answer.headers["x-request-id"]
     assert problem["detail"].endswith((".", "`.")) or " " in problem["detail"]

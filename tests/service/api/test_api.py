@@ -11,7 +11,7 @@ from litestar.testing import TestClient
 from service.api.app import create_app
 from service.jobs.records import NewRender
 from service.settings import Settings
-from tests.support.caller import Caller, assert_problem, located
+from tests.support.caller import Caller, assert_problem, located, told
 from tests.support.databases import migrated_engine
 
 # Accepted
@@ -128,7 +128,7 @@ def test_a_foreign_or_missing_source_is_the_same_404(caller: Caller, http: Any, 
 
     for answer in (foreign, missing, escaping, nothing):
         assert_problem(answer, 404, "not_found")
-    assert foreign.json() == missing.json() == escaping.json() == nothing.json()
+    assert told(foreign) == told(missing) == told(escaping) == told(nothing)
     assert caller.balance == 100
 
 
@@ -138,7 +138,7 @@ def test_another_clients_job_is_the_same_404_as_none(caller: Caller, http: Any, 
 
     foreign = other.get(f"/v1/jobs/{accepted['job_id']}")
     assert_problem(foreign, 404, "not_found")
-    assert foreign.json() == other.get("/v1/jobs/none").json()
+    assert told(foreign) == told(other.get("/v1/jobs/none"))
 
 
 # Twice

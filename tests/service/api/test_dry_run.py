@@ -14,7 +14,7 @@ from service.jobs.intake import JobIntake, QueueFull, TooManyUnfinishedJobs
 from service.settings import Settings
 from service.storage.registry import ObjectRegistry, SourceExpired
 from tests.service.api.test_admission import Api, api, quota  # noqa: F401  # api: a fixture
-from tests.support.caller import SWAP, Caller, assert_problem, located
+from tests.support.caller import SWAP, Caller, assert_problem, located, told
 from tests.support.shop import RENDER, Shop
 
 
@@ -96,7 +96,7 @@ def test_what_is_wrong_is_told_as_a_submit_tells_it(caller: Caller, wrong: dict[
     tried, real = dry(caller, body), caller.submit(body)
 
     assert tried.status_code in {404, 422}
-    assert (tried.status_code, tried.json()) == (real.status_code, real.json())
+    assert (tried.status_code, told(tried)) == (real.status_code, told(real))
 
 
 def test_a_photo_that_is_expired_too_large_or_another_s_is_refused_as_ever(caller: Caller, settings: Settings) -> None:
@@ -109,9 +109,9 @@ def test_a_photo_that_is_expired_too_large_or_another_s_is_refused_as_ever(calle
 
     for body in (expired, other.body()):
         assert_problem(dry(caller, body), 404, "not_found")
-        assert dry(caller, body).json() == caller.submit(body).json()
+        assert told(dry(caller, body)) == told(caller.submit(body))
     assert located(dry(caller, heavy)) == {("body", "source_image_s3_key")}
-    assert dry(caller, heavy).json() == caller.submit(heavy).json()
+    assert told(dry(caller, heavy)) == told(caller.submit(heavy))
 
 
 def test_what_would_refuse_the_submit_is_a_warning(api: Callable[..., Api]) -> None:  # noqa: F811
@@ -133,9 +133,9 @@ def test_what_would_refuse_the_submit_is_a_warning(api: Callable[..., Api]) -> N
 def test_the_plan_has_the_colours_as_they_were_parsed_or_the_brands_where_none_are_asked(caller: Caller) -> None:
     brand = {"palette": ["#224466"], "style_words": [], "seed_policy": "free"}
     caller.http.put("/v1/brands/Dawn", json=brand, headers=caller.headers).raise_for_status()
-    for asked, told in (["teal", "#abc"], ["#008080", "#aabbcc"]), ([], ["#224466"]):
+    for asked, given in (["teal", "#abc"], ["#008080", "#aabbcc"]), ([], ["#224466"]):
         plan = dry(caller, caller.body(dominant_colors=asked, pilot_brand="Dawn")).json()
-        assert plan["request"]["dominant_colors"] == told
+        assert plan["request"]["dominant_colors"] == given
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""Errors: one set of fields for both shapes, a stable code for each thing that is wrong, and where it is."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.caller import SWAP, Caller, assert_problem, located
+
+#: What every error's body has.
+COMMON = {"status", "type", "title", "detail", "code", "request_id"}
+
+
+def codes(answer: Any) -> dict[tuple[Any, ...], str]:
+    located(answer)
+    return {tuple(one["loc"]): one["code"] for one in answer.json()["detail"]}
+
+
+def test_an_unprocessable_request_has_the_fields_of_a_problem(caller: Caller) -> None:
+    invalid, missing = caller.submit({}), caller.get("/v1/jobs/none")
+
+    assert set(invalid.json()) == set(missing.json()) == COMMON
+    assert invalid.headers["content-type"] == "application/json"
+    for answer in (invalid, missing):
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("PUT", "/v1/credits", 405, "method_not_allowed"),
+        ("GET", "/v1/files/sources/x?expires=1&signature=x", 403, "url_invalid"),
+    ],
+)
+def test_what_is_refused_before_a_client_is_known_names_its_request_too(
+    caller: Caller, method: str, path: str, status: int, code: str
+) -> None:
+    assert_problem(caller.http.request(method, path), status, code)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "where", "code"),
+    [
+        ("?seed=-1", {}, ("query", "seed"), "greater_than_equal"),
+        ("?seed=2147483648", {}, ("query", "seed"), "less_than_equal"),
+        ("?seed=one", {}, ("query", "seed"), "wrong_type"),
+        ("?dry_run=perhaps", {}, ("query", "dry_run"), "wrong_type"),
+        ("", {"Idempotency-Key": "x" * 256}, ("header", "Idempotency-Key"), "string_too_long"),
+    ],
+)
+def test_a_wrong_parameter_is_named_as_it_is_sent_and_has_a_code(
+    caller: Caller, query: str, headers: dict[str, str], where: tuple[str, str], code: str
+) -> None:
+    answer = caller.http.post(f"{SWAP}{query}", json=caller.body(), headers=caller.headers | headers)
+
+    assert codes(answer) == {where: code}
+    assert caller.balance == 100
+
+
+def test_wrong_parameters_of_a_list_have_codes(caller: Caller) -> None:
+    assert codes(caller.get("/v1/jobs?limit=0&cursor=zz&status=no")) == {
+        ("query", "limit"): "greater_than_equal",
+        ("query", "cursor"): "string_pattern_mismatch",
+        ("query", "status"): "enum",
+    }
+
+
+def test_a_parameter_that_is_missing_is_named(caller: Caller) -> None:
+    assert codes(caller.http.put("/v1/files/sources/x?expires=1")) == {("query", "signature"): "missing"}
+
+
+@pytest.mark.parametrize("path", [SWAP, "/v1/uploads"])
+def test_a_body_that_is_no_object_is_told_without_our_own_names(caller: Caller, path: str) -> None:
+    answer = caller.http.post(path, json=[], headers=caller.headers)
+
+    assert codes(answer) == {("body",): "model_type"}
+    assert answer.json()["detail"][0]["msg"] == "Input should be a JSON object"
+
+
+def test_a_key_with_another_body_is_a_conflict_of_that_header(caller: Caller) -> None:
+    once = {"Idempotency-Key": "once"}
+    body = caller.body()
+    caller.submit(body, **once)
+
+    assert codes(caller.submit(body | {"mood": "fresh"}, **once)) == {
+        ("header", "Idempotency-Key"): "idempotency_conflict"
+    }
