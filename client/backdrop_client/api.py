@@ -69,7 +69,8 @@ class Api:
         if wait:
             headers["Prefer"] = f"wait={wait}"
         call = replace(call, headers=headers, patience=float(wait or 0))
-        return decoded((yield from exchange(call, self._retries)), Accepted)
+        answer = yield from exchange(call, self._retries)
+        return replace(decoded(answer, Accepted), replayed="idempotent-replayed" in answer.headers)
 
     def plan(self, spec: Spec, *, source_key: str | None, source_render: str | None) -> Flow[Plan]:
         """Ask what a swap would be and cost."""

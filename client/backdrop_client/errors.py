@@ -76,10 +76,13 @@ class Refused(BackdropError):
         request_id: str | None = None,
         retry_after: float | None = None,
         fields: tuple[FieldError, ...] = (),
+        figures: dict[str, int] | None = None,
     ) -> None:
         super().__init__(status, code, detail)
         self.status, self.code, self.detail = status, code, detail
         self.request_id, self.retry_after, self.fields = request_id, retry_after, fields
+        #: What the answer counts: `balance` and `credits_cost` of a 402, `max_bytes` of a 413.
+        self.figures = figures or {}
 
     @property
     def again(self) -> bool:  # type: ignore[override]  # the answer says it here
@@ -182,6 +185,9 @@ _KINDS: dict[int, type[Refused]] = {
 }
 
 
+_FIGURES = ("balance", "credits_cost", "max_bytes")
+
+
 def refusal(answer: httpx.Response) -> Refused:
     """Return the error that an answer of 3xx, 4xx or 5xx tells of."""
     status = answer.status_code
@@ -205,6 +211,7 @@ def refusal(answer: httpx.Response) -> Refused:
         request_id=answer.headers.get("x-request-id"),
         retry_after=retry_after(answer),
         fields=fields,
+        figures={name: body[name] for name in _FIGURES if isinstance(body.get(name), int)},
     )
 
 

@@ -23,6 +23,8 @@ class Accepted:
     status: JobStatus
     #: Credits deducted; they come back by themselves if the job fails.
     credits_cost: int
+    #: Whether an earlier call with the same `idempotency_key` made the job: nothing was charged now.
+    replayed: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,11 @@ from service.database.tables import clients, jobs, ledger
 
 
 class InsufficientCredits(Exception):
-    """Raised when the balance does not cover the cost; nothing was charged."""
+    """Raised when the balance does not cover the cost, both in credits; nothing was charged."""
+
+    def __init__(self, balance: int, cost: int) -> None:
+        super().__init__(f"{balance} of {cost} credits")
+        self.balance, self.cost = balance, cost
 
 
 def grant(connection: sa.Connection, client_id: str, credits: int) -> None:
@@ -42,7 +46,8 @@ def _move(connection: sa.Connection, client_id: str, kind: str, amount: int, job
         .values(balance=clients.c.balance + amount)
     )
     if moved.rowcount != 1:
-        raise InsufficientCredits
+        balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
+        raise InsufficientCredits(balance, -amount)
     connection.execute(
         ledger.insert().values(id=str(ULID()), client_id=client_id, kind=kind, amount=amount, job_id=job_id)
     )

@@ -96,7 +96,7 @@ def create_app(settings: Settings) -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
         plugins=[BodiesInContext({"catalogue": catalogue})],
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=openapi_config(version("backdrop")),
+        openapi_config=openapi_config(version("backdrop"), settings.limits),
         on_shutdown=[notifier.end, engine.dispose],
         logging_config=None,
     )

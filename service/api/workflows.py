@@ -94,7 +94,8 @@ async def background_swap_with_spec(
         HeaderParameter(
             name="Idempotency-Key",
             max_length=255,
-            description="The same key, body and seed get the first answer again, and nothing is charged twice.",
+            description="The same key, body and seed get the first answer again, marked by"
+            " `Idempotent-Replayed`, and nothing is charged twice.",
         ),
     ] = None,
     # Never read: it is here for the OpenAPI document. `signed_by_shopify` has checked it.
@@ -121,6 +122,8 @@ async def background_swap_with_spec(
         idempotency_key=idempotency_key or None,  # an empty header is none
     )
     status, headers = JobStatus.NOT_STARTED, {"Location": f"/v1/jobs/{accepted.job_id}"}
+    if accepted.repeated:
+        headers["Idempotent-Replayed"] = "true"
     wait = preferred_wait(request.headers.getall("prefer", []), limit=state.prefer_wait)
     if wait is not None and state.prefer_wait:
         notifier: JobNotifier = state.notifier

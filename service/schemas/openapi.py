@@ -18,6 +18,7 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
+from pipeline.core.spec import Limits
 from service.schemas.responses import HTTPValidationError, JobMessage, Problem, SwapPlan, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
@@ -45,7 +46,9 @@ class Submitted(Documented):
         super().__post_init__()
         for status, answer in (self.responses or {}).items():
             assert isinstance(answer, OpenAPIResponse)
-            names = _RATE_FIELDS + {"202": ["Preference-Applied"], "409": ["Retry-After"]}.get(status, [])
+            names = _RATE_FIELDS + {"202": ["Preference-Applied", "Idempotent-Replayed"], "409": ["Retry-After"]}.get(
+                status, []
+            )
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
 
 
@@ -63,20 +66,28 @@ _FIELDS = {
         schema=Schema(type=OpenAPIType.STRING, examples=["wait=20"]),
         description="For how many seconds the answer was to wait for the job's end. Absent: it did not.",
     ),
+    "Idempotent-Replayed": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, enum=["true"]),
+        description="The answer to an earlier request with this `Idempotency-Key`, given again: nothing was charged"
+        " now. Absent: this request was carried out.",
+    ),
     "Retry-After": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.INTEGER, minimum=1), description="Seconds after which to try again."
     ),
 }
 
 
-def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str, str]) -> ResponseSpec:
+def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str, str], **figures: int) -> ResponseSpec:
     about = {"type": "about:blank", "status": status, "title": title, "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K"}
     return ResponseSpec(
         Problem,
         description=title,
         media_type="application/problem+json",
         generate_examples=False,
-        examples=[Example(value={**about, "detail": text, "code": name}) for name, text in ((code, detail), *others)],
+        examples=[
+            Example(value={**about, "detail": text, "code": name, **figures})
+            for name, text in ((code, detail), *others)
+        ],
     )
 
 
@@ -91,7 +102,12 @@ ACCEPTED = _example(WorkflowAcceptedResponse, "Accepted: charged and queued; fol
 INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
 UNAUTHORIZED = _problem(401, "Unauthorized", "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
 INSUFFICIENT_CREDITS = _problem(
-    402, "Payment Required", "insufficient_credits", "The balance does not cover this request. Nothing was charged."
+    402,
+    "Payment Required",
+    "insufficient_credits",
+    "The balance of 1 does not cover the cost of 2. Nothing was charged; ask for a grant of credits.",
+    balance=1,
+    credits_cost=2,
 )
 NOT_FOUND = _problem(404, "Not Found", "not_found", "There is no such thing, or it is not yours.")
 CONFLICT = _problem(
@@ -99,7 +115,13 @@ CONFLICT = _problem(
 )
 JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
 TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
-TOO_LARGE = _problem(413, "Content Too Large", "body_too_large", "The body is larger than this route takes.")
+TOO_LARGE = _problem(
+    413,
+    "Content Too Large",
+    "body_too_large",
+    "This route takes bodies of 65,536 bytes at most.",
+    max_bytes=65536,
+)
 TOO_MANY = _problem(
     429,
     "Too Many Requests",
@@ -141,12 +163,14 @@ IN_DOUBT = _problem(
 )
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
+def openapi_config(version: str, photos: Limits) -> OpenAPIConfig:
     """Return how the document is made. It is served at /schema/openapi.json; no page loads anything from elsewhere."""
     return OpenAPIConfig(
         title="Backdrop",
         version=version,
-        description="A product photo and a spec in; the product, untouched, on a generated background out.",
+        description="A product photo and a spec in; the product, untouched, on a generated background out.\n\n"
+        f"A photo is taken with up to {photos.max_bytes:,} bytes and {photos.max_pixels / 1e6:g} megapixels, and from"
+        f" {photos.min_side} pixels on each side on.",
         components=Components(
             security_schemes={
                 "bearer": SecurityScheme(type="http", scheme="bearer", description="The key of `backdrop clients add`.")

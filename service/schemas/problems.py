@@ -11,6 +11,7 @@ from litestar import Request, Response
 from litestar.config.app import AppConfig
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.exceptions.http_exceptions import ClientException
+from litestar.handlers import HTTPRouteHandler
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.plugins.pydantic import PydanticInitPlugin
 from pydantic import BaseModel
@@ -66,11 +67,18 @@ def request_id_of(request: AnyRequest) -> str:
     return request_id
 
 
-def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> ProblemDetailsException:
-    """Return an exception that is answered as `application/problem+json`."""
+def problem(
+    status: int, code: str, detail: str, headers: dict[str, str] | None = None, figures: dict[str, int] | None = None
+) -> ProblemDetailsException:
+    """Return an exception that is answered as `application/problem+json`; `figures` are fields of their own."""
     title = HTTPStatus(status).phrase
     return _Problem(
-        status_code=status, type_="about:blank", title=title, detail=detail, extra={"code": code}, headers=headers
+        status_code=status,
+        type_="about:blank",
+        title=title,
+        detail=detail,
+        extra={"code": code, **(figures or {})},
+        headers=headers,
     )
 
 
@@ -186,15 +194,22 @@ def on_undecodable(request: AnyRequest, _: Exception) -> Response[Any]:
 
 def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
     code = _CODES.get(error.status_code, "refused")
-    detail = error.detail
+    detail, figures = error.detail, dict[str, int]()
     if error.status_code == 413:
-        detail = "The body is larger than this route takes."
-    return problem(error.status_code, code, detail, error.headers).to_response(request)
+        handler = request.scope["route_handler"]
+        limit = handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None
+        assert limit is not None, "what has no limit is never too large"
+        detail, figures = f"This route takes bodies of {limit:,} bytes at most.", {"max_bytes": limit}
+    return problem(error.status_code, code, detail, error.headers, figures).to_response(request)
 
 
-def _on_no_credits(request: AnyRequest, _: InsufficientCredits) -> Response[Any]:
-    detail = "The balance does not cover this request. Nothing was charged; ask for a grant of credits."
-    return problem(402, "insufficient_credits", detail).to_response(request)
+def _on_no_credits(request: AnyRequest, error: InsufficientCredits) -> Response[Any]:
+    detail = (
+        f"The balance of {error.balance} does not cover the cost of {error.cost}. Nothing was charged; ask for a grant"
+        " of credits."
+    )
+    figures = {"balance": error.balance, "credits_cost": error.cost}
+    return problem(402, "insufficient_credits", detail, figures=figures).to_response(request)
 
 
 def _on_conflict(request: AnyRequest, _: IdempotencyConflict) -> Response[Any]:

@@ -125,6 +125,9 @@ class Problem(BaseModel):
     code: str = Field(description="Stable name of the problem.")
     type: str = "about:blank"
     request_id: str = Field(description="The request, as X-Request-Id names it.")
+    balance: int | None = Field(None, description="Of a 402: the credits that the client has.")
+    credits_cost: int | None = Field(None, description="Of a 402: the credits that the request costs.")
+    max_bytes: int | None = Field(None, description="Of a 413: how long a body of this route may be.")
 
 
 class UploadRequest(BaseModel):

@@ -115,7 +115,11 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
 def test_too_few_credits_is_402_and_charges_nothing(http: Any, settings: Settings) -> None:
     poor = Caller(http, settings, "poor", credits=1)
 
-    assert_problem(poor.submit(poor.body()), 402, "insufficient_credits")
+    refused = poor.submit(poor.body())
+
+    assert_problem(refused, 402, "insufficient_credits")
+    assert (refused.json()["balance"], refused.json()["credits_cost"]) == (1, 2)
+    assert "balance of 1 does not cover the cost of 2" in refused.json()["detail"]
     assert poor.balance == 1
 
 
@@ -151,6 +155,7 @@ def test_the_same_request_with_an_idempotency_key_is_charged_once(caller: Caller
 
     assert second.status_code == 202
     assert second.json() == first.json()
+    assert (first.headers.get("idempotent-replayed"), second.headers.get("idempotent-replayed")) == (None, "true")
     assert caller.balance == 100 - first.json()["credits_cost"]
 
 

@@ -144,7 +144,12 @@ def test_an_upload_over_the_limit_is_refused_and_a_photo_that_is_too_heavy_costs
     with TestClient(create_app(settings)) as http:
         caller = Caller(http, settings, "heavy", credits=10)
         reserved = http.post("/v1/uploads", json={"content_type": "image/jpeg"}, headers=caller.headers).json()
-        assert_problem(http.put(reserved["url"], content=b"x" * 1001), 413, "body_too_large")
+        heavy = http.put(reserved["url"], content=b"x" * 1001)
+        assert_problem(heavy, 413, "body_too_large")
+        assert heavy.json()["max_bytes"] == 1000
+        assert "1,000 bytes" in heavy.json()["detail"]
+        document = http.get("/schema/openapi.json").json()["info"]["description"]
+        assert "1,000 bytes and 50 megapixels, and from 64 pixels" in document
         # S3 takes what the bucket allows: the submit looks at what lies there
         open_buckets(settings)[0].put(reserved["key"], b"x" * 1001, "image/jpeg")
         answer = caller.submit(caller.body(source_image_s3_key=reserved["key"]))

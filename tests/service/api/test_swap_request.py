@@ -175,4 +175,7 @@ def test_a_body_that_is_no_object_is_unprocessable(
 def test_a_body_over_the_limit_is_too_large(caller: Caller) -> None:
     body = json.dumps(caller.body(pilot_brand="x" * 70_000)).encode()
 
-    assert_problem(caller.http.post(SWAP, content=body, headers=caller.headers), 413, "body_too_large")
+    refused = caller.http.post(SWAP, content=body, headers=caller.headers)
+
+    assert_problem(refused, 413, "body_too_large")
+    assert refused.json()["max_bytes"] == 65_536

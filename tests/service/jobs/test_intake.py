@@ -21,9 +21,10 @@ def test_an_order_is_charged_and_waits(shop: Shop) -> None:
 
 
 def test_an_order_that_costs_more_than_the_balance_writes_nothing(shop: Shop) -> None:
-    with pytest.raises(InsufficientCredits):
+    with pytest.raises(InsufficientCredits) as refused:
         shop.order(cost=11)
 
+    assert (refused.value.balance, refused.value.cost) == (10, 11)
     assert shop.balance == 10
     with shop.engine.connect() as connection:
         for table in ("jobs", "request_logs"):

@@ -67,6 +67,7 @@ def test_each_refusal_has_a_kind_and_a_remedy(served: Served, backdrop: Backdrop
         with pytest.raises(InsufficientCredits, match="backdrop clients grant") as refused:
             poor.swap(SPEC, source_key=photo)
     assert (refused.value.status, refused.value.code) == (402, "insufficient_credits")
+    assert refused.value.figures == {"balance": 0, "credits_cost": 1}
 
 
 @pytest.mark.parametrize(
