@@ -67,10 +67,11 @@ class Api:
         call = _swap_call(spec, source_key, source_render)
         headers = {**call.headers, "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         if wait:
-            headers["Prefer"] = f"wait={wait}"
+            headers["Prefer"] = f"wait={wait}, return=representation"
         call = replace(call, headers=headers, patience=float(wait or 0))
         answer = yield from exchange(call, self._retries)
-        return replace(decoded(answer, Accepted), replayed="idempotent-replayed" in answer.headers)
+        job = decoded(answer, Job) if "content-location" in answer.headers else None
+        return replace(decoded(answer, Accepted), job=job, replayed="idempotent-replayed" in answer.headers)
 
     def plan(self, spec: Spec, *, source_key: str | None, source_render: str | None) -> Flow[Plan]:
         """Ask what a swap would be and cost."""

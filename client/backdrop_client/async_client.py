@@ -56,7 +56,8 @@ class AsyncBackdrop:
         """Submit a swap of an uploaded photo, or of the photo behind an earlier render; it is charged once.
 
         `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
-        default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers.
+        default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers:
+        `job` of the answer is the job then, with its render where it is over.
         """
         return await self._run(
             self._api.swap(

@@ -25,6 +25,8 @@ class Accepted:
     credits_cost: int
     #: Whether an earlier call with the same `idempotency_key` made the job: nothing was charged now.
     replayed: bool = False
+    #: The job as it stood then, with its render where it was over in time; None: `wait` was not asked for.
+    job: "Job | None" = None
 
 
 @dataclass(frozen=True)

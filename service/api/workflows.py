@@ -1,5 +1,6 @@
 """The routes that make jobs; each is counted against its client's rate before its body is read."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from litestar import Response, Router, post
@@ -13,9 +14,11 @@ from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
 from service.api.endpoint import endpoint
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.database.engine import DATABASE_AWAY
 from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
 from service.jobs.submit import Submit
+from service.jobs.transitions import Jobs
 from service.schemas.openapi import (
     ACCEPTED,
     CONFLICT,
@@ -29,10 +32,10 @@ from service.schemas.openapi import (
     UNAVAILABLE,
     Submitted,
 )
-from service.schemas.prefer import preferred_wait
+from service.schemas.prefer import preferred_wait, prefers_representation
 from service.schemas.problems import AnyRequest
-from service.schemas.responses import WorkflowAcceptedResponse
-from service.schemas.serialize import serialize_plan
+from service.schemas.responses import JobView, WorkflowAcceptedResponse
+from service.schemas.serialize import serialize_job, serialize_plan
 
 
 @endpoint(
@@ -85,8 +88,10 @@ async def background_swap_with_spec(
         HeaderParameter(
             name="Prefer",
             description="RFC 7240: with `wait=N` the answer comes when the job is over or after N seconds, 30 at most,"
-            " with the status that the job has then. Other preferences are ignored.",
-            examples=[Example(value="wait=20")],
+            " with the status that the job has then, and of a success with `Link` to its render and picture. With"
+            " `return=representation` the body is the job as GET /v1/jobs/{job_id} shows it, render and all, which has"
+            " every field of a WorkflowAcceptedResponse; `Content-Location` says so. Others are ignored.",
+            examples=[Example(value="wait=20, return=representation")],
         ),
     ] = None,
     idempotency_key: Annotated[
@@ -124,12 +129,27 @@ async def background_swap_with_spec(
     status, headers = JobStatus.NOT_STARTED, {"Location": f"/v1/jobs/{accepted.job_id}"}
     if accepted.repeated:
         headers["Idempotent-Replayed"] = "true"
-    wait = preferred_wait(request.headers.getall("prefer", []), limit=state.prefer_wait)
+    preferences = request.headers.getall("prefer", [])
+    wait, applied = preferred_wait(preferences, limit=state.prefer_wait), list[str]()
     if wait is not None and state.prefer_wait:
         notifier: JobNotifier = state.notifier
         known = await notifier.wait_until_done(accepted.job_id, wait)
         status = known.status if known is not None else status
-        headers["Preference-Applied"] = f"wait={wait}"
+        applied.append(f"wait={wait}")
+    whole, job = prefers_representation(preferences), None
+    if whole or status == JobStatus.SUCCESS:
+        with suppress(*DATABASE_AWAY):  # accepted is accepted: what can't be shown now is shown at its Location
+            job = await sync_to_thread(_job_view, request, state, accepted.job_id)
+    if job is not None and job.render is not None:
+        picture = f'<{job.render.url}>; rel="enclosure"; type="{job.render.content_type}"'
+        headers["Link"] = f'</v1/renders/{job.render.public_id}>; rel="item", {picture}'
+    if job is not None and whole:
+        applied.append("return=representation")
+        headers["Content-Location"] = headers["Location"]
+    if applied:
+        headers["Preference-Applied"] = ", ".join(applied)
+    if job is not None and whole:
+        return Response(job, status_code=202, headers=headers)
     answer = WorkflowAcceptedResponse(
         request_id=accepted.request_id,
         job_id=accepted.job_id,
@@ -137,6 +157,12 @@ async def background_swap_with_spec(
         credits_cost=accepted.credits_cost,
     )
     return Response(answer, status_code=202, headers=headers)
+
+
+def _job_view(request: AnyRequest, state: State, job_id: str) -> JobView | None:
+    jobs: Jobs = state.jobs
+    found = jobs.get(job_id, client_id=request.state.client.id)
+    return None if found is None else serialize_job(request, state, *found)
 
 
 WORKFLOWS = Router("/", guards=[rate_limited], route_handlers=[background_swap_with_spec])

@@ -46,12 +46,11 @@ class Submitted(Documented):
         super().__post_init__()
         for status, answer in (self.responses or {}).items():
             assert isinstance(answer, OpenAPIResponse)
-            names = _RATE_FIELDS + {"202": ["Preference-Applied", "Idempotent-Replayed"], "409": ["Retry-After"]}.get(
-                status, []
-            )
+            names = _RATE_FIELDS + {"202": _OF_ACCEPTED, "409": ["Retry-After"]}.get(status, [])
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
 
 
+_OF_ACCEPTED = ["Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed"]
 _RATE_FIELDS = ["RateLimit-Policy", "RateLimit"]
 _FIELDS = {
     "RateLimit-Policy": OpenAPIHeader(
@@ -63,8 +62,18 @@ _FIELDS = {
         description="Submits that are left (r) for so many seconds (t). Absent: not counted.",
     ),
     "Preference-Applied": OpenAPIHeader(
-        schema=Schema(type=OpenAPIType.STRING, examples=["wait=20"]),
-        description="For how many seconds the answer was to wait for the job's end. Absent: it did not.",
+        schema=Schema(type=OpenAPIType.STRING, examples=["wait=20", "wait=20, return=representation"]),
+        description="For how many seconds the answer was to wait for the job's end, and whether it is the job. Absent:"
+        " neither.",
+    ),
+    "Content-Location": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=["/v1/jobs/01J9ZC6M8J5X7Z9Q1W3R5T7Y9V"]),
+        description="The body is what GET of this path answers now: the job, with its render where it has one. Absent:"
+        " it is a WorkflowAcceptedResponse alone.",
+    ),
+    "Link": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING),
+        description='Of a job that has succeeded by now: its render (rel="item") and the picture (rel="enclosure").',
     ),
     "Idempotent-Replayed": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, enum=["true"]),

@@ -13,11 +13,20 @@ def preferred_wait(fields: Sequence[str], *, limit: int) -> int | None:
     `fields`: the values of all Prefer fields of a request. Of a preference that comes twice the first counts, and what
     is not understood is ignored, as the RFC says.
     """
+    seconds = _value(fields, "wait")
+    return min(int(seconds), limit) if seconds is not None and _SECONDS.fullmatch(seconds) else None
+
+
+def prefers_representation(fields: Sequence[str]) -> bool:
+    """Tell whether the answer should be what the request has led to, `return=representation`, not a word about it."""
+    return (_value(fields, "return") or "").lower() == "representation"
+
+
+def _value(fields: Sequence[str], wanted: str) -> str | None:
     for preference in (one for field in fields for one in parse_http_list(field)):
         name, _, value = preference.partition(";")[0].partition("=")
-        if name.strip().lower() == "wait":
-            seconds = _unquoted(value.strip())
-            return min(int(seconds), limit) if _SECONDS.fullmatch(seconds) else None
+        if name.strip().lower() == wanted:
+            return _unquoted(value.strip())
     return None
 
 

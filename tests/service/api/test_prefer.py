@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.storm import servers
 from service.schemas.prefer import preferred_wait
+from service.schemas.responses import WorkflowAcceptedResponse
 from tests.support.caller import SWAP, located
 from tests.support.databases import migrated_database
 from tests.support.polling import until
@@ -95,10 +96,42 @@ def test_the_answer_comes_when_the_job_is_over_and_has_its_status(api: Api) -> N
     assert (answer.status_code, answer.json()["status"]) == (202, "SUCCESS")
     assert answer.headers["preference-applied"] == "wait=20"
     assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job_id']}"
+    render_id = api.caller.get(answer.headers["location"]).json()["render"]["public_id"]
+    assert answer.headers["link"].startswith(f'</v1/renders/{render_id}>; rel="item", <http')
+    assert set(answer.json()) == {"request_id", "job_id", "status", "credits_cost"}, "the contract's, and no more"
     assert took < 15
     cancelled, _ = meanwhile(api, lambda job_id: cancel(api, job_id), body, Prefer="wait=99")
     assert (cancelled.status_code, cancelled.json()["status"]) == (202, "FAILURE")
     assert cancelled.headers["preference-applied"] == "wait=30"
+    api.let_go()
+
+
+def test_one_call_is_enough_for_who_prefers_the_job_itself(api: Api) -> None:
+    body = api.caller.body()
+    answer, _ = meanwhile(api, succeed(api), body, Prefer="wait=20, return=representation")
+
+    job = answer.json()
+    assert (answer.status_code, job["status"]) == (202, "SUCCESS")
+    assert answer.headers["preference-applied"] == "wait=20, return=representation"
+    assert answer.headers["content-location"] == answer.headers["location"] == f"/v1/jobs/{job['job_id']}"
+    shown = api.caller.get(answer.headers["content-location"]).json()
+    passing = {"url", "url_expires_at"}
+    assert shown.keys() == job.keys()
+    assert {name: one for name, one in shown.items() if name != "render"} == {
+        name: one for name, one in job.items() if name != "render"
+    }
+    assert {name: one for name, one in shown["render"].items() if name not in passing} == {
+        name: one for name, one in job["render"].items() if name not in passing
+    }
+    assert job["render"]["url"] in answer.headers["link"]
+    assert WorkflowAcceptedResponse.model_validate(job).credits_cost == 2, "it has the contract's fields as well"
+    failed, _ = meanwhile(api, lambda job_id: cancel(api, job_id), body, Prefer="return=representation, wait=20")
+    assert (failed.json()["error"]["code"], failed.json()["render"]) == ("cancelled", None)
+    assert "link" not in failed.headers
+    at_once = api.caller.submit(body, Prefer="return=representation")
+    assert at_once.headers["preference-applied"] == "return=representation"
+    assert (at_once.json()["status"], at_once.json()["render"]) == ("NOT_STARTED", None)
+    assert "content-location" not in api.caller.submit(body, Prefer="return=minimal, wait=0").headers
     api.let_go()
 
 

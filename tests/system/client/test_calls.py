@@ -70,7 +70,12 @@ def test_step_by_step_a_photo_comes_from_bytes_a_path_or_an_open_file(backdrop: 
 def test_a_submit_can_wait_for_the_end(backdrop: Backdrop) -> None:
     source = backdrop.upload(good())
 
-    assert backdrop.swap(SPEC, source_key=source, wait=25).status == "SUCCESS"
+    accepted = backdrop.swap(SPEC, source_key=source, wait=25, idempotency_key="waits-for-its-job")
+    assert (accepted.status, accepted.replayed) == ("SUCCESS", False)
+    assert accepted.job is not None
+    assert accepted.job.expect_render().job_id == accepted.job_id
+    again = backdrop.swap(SPEC, source_key=source, idempotency_key="waits-for-its-job")
+    assert (again.job_id, again.replayed, again.job) == (accepted.job_id, True, None)
 
 
 def test_a_brand_is_made_changed_and_listed(backdrop: Backdrop) -> None:
