@@ -62,13 +62,15 @@ class Api:
         source_render: str | None,
         idempotency_key: str | None,
         wait: int | None,
+        reference: str | None,
     ) -> Flow[Accepted]:
         """Submit a swap, and charge it once however often the request has to be sent."""
         call = _swap_call(spec, source_key, source_render)
         headers = {**call.headers, "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         if wait:
             headers["Prefer"] = f"wait={wait}, return=representation"
-        call = replace(call, headers=headers, patience=float(wait or 0))
+        query = call.query if reference is None else {**call.query, "reference": reference}
+        call = replace(call, query=query, headers=headers, patience=float(wait or 0))
         answer = yield from exchange(call, self._retries)
         job = decoded(answer, Job) if "content-location" in answer.headers else None
         return replace(decoded(answer, Accepted), job=job, replayed="idempotent-replayed" in answer.headers)
@@ -102,13 +104,15 @@ class Api:
             raise error
         return decoded(answer, Job)
 
-    def jobs(self, *, status: JobStatus | None, cursor: str | None) -> Flow[JobPage]:
+    def jobs(self, *, status: JobStatus | None, reference: str | None, cursor: str | None) -> Flow[JobPage]:
         """Return a page of jobs."""
-        return (yield from self._get("/v1/jobs", JobPage, status=status, cursor=cursor, limit=_PAGE))
+        asked = {"status": status, "reference": reference, "cursor": cursor}
+        return (yield from self._get("/v1/jobs", JobPage, **asked, limit=_PAGE))
 
-    def renders(self, *, preset: str | None, cursor: str | None) -> Flow[RenderPage]:
+    def renders(self, *, preset: str | None, reference: str | None, cursor: str | None) -> Flow[RenderPage]:
         """Return a page of renders."""
-        return (yield from self._get("/v1/renders", RenderPage, output_preset=preset, cursor=cursor, limit=_PAGE))
+        asked = {"output_preset": preset, "reference": reference, "cursor": cursor}
+        return (yield from self._get("/v1/renders", RenderPage, **asked, limit=_PAGE))
 
     def render(self, public_id: str) -> Flow[Render]:
         """Look at a render."""
@@ -127,13 +131,19 @@ class Api:
         spec: Spec,
         *,
         idempotency_key: str | None,
+        reference: str | None,
         on_progress: OnProgress | None,
         timeout: float | None,
     ) -> Flow[Render]:
         """Upload, submit, wait and download."""
         source_key = yield from self.upload(photo)
         accepted = yield from self.swap(
-            spec, source_key=source_key, source_render=None, idempotency_key=idempotency_key, wait=None
+            spec,
+            source_key=source_key,
+            source_render=None,
+            idempotency_key=idempotency_key,
+            wait=None,
+            reference=reference,
         )
         job = yield from self.wait(accepted, on_progress=on_progress, timeout=timeout)
         render = job.expect_render()

@@ -52,12 +52,14 @@ class AsyncBackdrop:
         source_render: str | None = None,
         idempotency_key: str | None = None,
         wait: int | None = None,
+        reference: str | None = None,
     ) -> Accepted:
         """Submit a swap of an uploaded photo, or of the photo behind an earlier render; it is charged once.
 
         `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
         default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers:
-        `job` of the answer is the job then, with its render where it is over.
+        `job` of the answer is the job then, with its render where it is over. `reference`: your own id for it, 1
+        to 200 characters.
         """
         return await self._run(
             self._api.swap(
@@ -66,6 +68,7 @@ class AsyncBackdrop:
                 source_render=source_render,
                 idempotency_key=idempotency_key,
                 wait=wait,
+                reference=reference,
             )
         )
 
@@ -98,6 +101,7 @@ class AsyncBackdrop:
         spec: Spec,
         *,
         idempotency_key: str | None = None,
+        reference: str | None = None,
         on_progress: OnProgress | None = None,
         timeout: float | None = None,
     ) -> Render:
@@ -107,25 +111,31 @@ class AsyncBackdrop:
         """
         return await self._run(
             self._api.swap_file(
-                photo, output, spec, idempotency_key=idempotency_key, on_progress=on_progress, timeout=timeout
+                photo,
+                output,
+                spec,
+                idempotency_key=idempotency_key,
+                reference=reference,
+                on_progress=on_progress,
+                timeout=timeout,
             )
         )
 
-    async def iter_jobs(self, *, status: JobStatus | None = None) -> AsyncIterator[Job]:
+    async def iter_jobs(self, *, status: JobStatus | None = None, reference: str | None = None) -> AsyncIterator[Job]:
         """Give all jobs, newest first, asking for each page when it is needed."""
         cursor = None
         while True:
-            page = await self._run(self._api.jobs(status=status, cursor=cursor))
+            page = await self._run(self._api.jobs(status=status, reference=reference, cursor=cursor))
             for item in page.items:
                 yield item
             if (cursor := page.next_cursor) is None:
                 return
 
-    async def iter_renders(self, *, preset: str | None = None) -> AsyncIterator[Render]:
+    async def iter_renders(self, *, preset: str | None = None, reference: str | None = None) -> AsyncIterator[Render]:
         """Give all renders, newest first, asking for each page when it is needed."""
         cursor = None
         while True:
-            page = await self._run(self._api.renders(preset=preset, cursor=cursor))
+            page = await self._run(self._api.renders(preset=preset, reference=reference, cursor=cursor))
             for item in page.items:
                 yield item
             if (cursor := page.next_cursor) is None:

@@ -51,12 +51,14 @@ class Backdrop:
         source_render: str | None = None,
         idempotency_key: str | None = None,
         wait: int | None = None,
+        reference: str | None = None,
     ) -> Accepted:
         """Submit a swap of an uploaded photo, or of the photo behind an earlier render; it is charged once.
 
         `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
         default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers:
-        `job` of the answer is the job then, with its render where it is over.
+        `job` of the answer is the job then, with its render where it is over. `reference`: your own id for it, 1
+        to 200 characters.
         """
         return self._run(
             self._api.swap(
@@ -65,6 +67,7 @@ class Backdrop:
                 source_render=source_render,
                 idempotency_key=idempotency_key,
                 wait=wait,
+                reference=reference,
             )
         )
 
@@ -97,6 +100,7 @@ class Backdrop:
         spec: Spec,
         *,
         idempotency_key: str | None = None,
+        reference: str | None = None,
         on_progress: OnProgress | None = None,
         timeout: float | None = None,
     ) -> Render:
@@ -106,24 +110,30 @@ class Backdrop:
         """
         return self._run(
             self._api.swap_file(
-                photo, output, spec, idempotency_key=idempotency_key, on_progress=on_progress, timeout=timeout
+                photo,
+                output,
+                spec,
+                idempotency_key=idempotency_key,
+                reference=reference,
+                on_progress=on_progress,
+                timeout=timeout,
             )
         )
 
-    def iter_jobs(self, *, status: JobStatus | None = None) -> Iterator[Job]:
+    def iter_jobs(self, *, status: JobStatus | None = None, reference: str | None = None) -> Iterator[Job]:
         """Give all jobs, newest first, asking for each page when it is needed."""
         cursor = None
         while True:
-            page = self._run(self._api.jobs(status=status, cursor=cursor))
+            page = self._run(self._api.jobs(status=status, reference=reference, cursor=cursor))
             yield from page.items
             if (cursor := page.next_cursor) is None:
                 return
 
-    def iter_renders(self, *, preset: str | None = None) -> Iterator[Render]:
+    def iter_renders(self, *, preset: str | None = None, reference: str | None = None) -> Iterator[Render]:
         """Give all renders, newest first, asking for each page when it is needed."""
         cursor = None
         while True:
-            page = self._run(self._api.renders(preset=preset, cursor=cursor))
+            page = self._run(self._api.renders(preset=preset, reference=reference, cursor=cursor))
             yield from page.items
             if (cursor := page.next_cursor) is None:
                 return

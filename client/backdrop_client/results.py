@@ -75,6 +75,8 @@ class Render:
     warnings: list[str]
     #: palette, fidelity, preset, cutout and provenance, as the server's README describes them.
     report: dict[str, Any]
+    #: The `reference` of its job's submit.
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ class Job:
     render: Render | None
     #: What may not have been meant by its request; an older server tells none.
     warnings: list[Notice] = field(default_factory=list)
+    #: The `reference` of its submit.
+    reference: str | None = None
 
     @property
     def ended(self) -> bool:

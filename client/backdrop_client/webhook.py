@@ -36,6 +36,8 @@ class WebhookJob:
     credits_refunded: int
     error: JobError | None = None
     render: WebhookRender | None = None
+    #: The `reference` of its submit.
+    reference: str | None = None
 
 
 @dataclass(frozen=True)

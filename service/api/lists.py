@@ -28,6 +28,20 @@ Cursor = Annotated[
 ]
 
 
+#: What callers may have for an id of their own: no control characters, not even a line break at the end.
+REFERENCE_PATTERN = "^[^\\x00-\\x1f\\x7f-\\x9f]+(?![\\s\\S])"
+Reference = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1,
+        max_length=200,
+        pattern=REFERENCE_PATTERN,
+        description="Only those whose submit had this `reference`, to the letter.",
+        examples=[Example(value="order-1042/front")],
+    ),
+]
+
+
 @endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs", responses={422: INVALID})
 def list_jobs(
     request: AnyRequest,
@@ -37,10 +51,11 @@ def list_jobs(
     status: Annotated[
         JobStatus | None, QueryParameter(description="Only jobs that stand there.", examples=[Example(value="FAILURE")])
     ] = None,
+    reference: Reference = None,
 ) -> JobPage:
     """List the client's jobs, newest first, each as GET /v1/jobs/{job_id} shows it."""
     listings: Listings = state.listings
-    page = listings.jobs(request.state.client.id, limit=limit, cursor=cursor, status=status)
+    page = listings.jobs(request.state.client.id, limit=limit, cursor=cursor, status=status, reference=reference)
     items = [serialize_job(request, state, job, render) for job, render in page.items]
     return JobPage(items=items, next_cursor=page.next_cursor)
 
@@ -61,10 +76,13 @@ def list_renders(
             examples=[Example(value="shopify_product")],
         ),
     ] = None,
+    reference: Reference = None,
 ) -> RenderPage:
     """List the client's renders, newest first, each as GET /v1/renders/{public_id} shows it."""
     listings: Listings = state.listings
-    page = listings.renders(request.state.client.id, limit=limit, cursor=cursor, output_preset=output_preset)
+    page = listings.renders(
+        request.state.client.id, limit=limit, cursor=cursor, output_preset=output_preset, reference=reference
+    )
     return RenderPage(
         items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor
     )

@@ -13,6 +13,7 @@ from pipeline.core.spec import SEED_LIMIT
 from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
 from service.api.endpoint import endpoint
+from service.api.lists import REFERENCE_PATTERN
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.notifier import JobNotifier
@@ -83,6 +84,17 @@ async def background_swap_with_spec(
             examples=[Example(value=7)],
         ),
     ] = None,
+    reference: Annotated[
+        str | None,
+        QueryParameter(
+            min_length=1,
+            max_length=200,
+            pattern=REFERENCE_PATTERN,
+            description="Your own id for it, an SKU or an order: it is told with the job, its render and its webhook,"
+            " and both lists can be asked for it. Several jobs may have the same.",
+            examples=[Example(value="order-1042/front")],
+        ),
+    ] = None,
     prefer: Annotated[
         str | None,
         HeaderParameter(
@@ -99,7 +111,7 @@ async def background_swap_with_spec(
         HeaderParameter(
             name="Idempotency-Key",
             max_length=255,
-            description="The same key, body and seed get the first answer again, marked by"
+            description="The same key, body, seed and reference get the first answer again, marked by"
             " `Idempotent-Replayed`, and nothing is charged twice.",
         ),
     ] = None,
@@ -122,6 +134,7 @@ async def background_swap_with_spec(
         client,
         data,
         seed=seed,
+        reference=reference,
         raw_body=request.state.raw_body,
         request_id=request.state.request_id,
         idempotency_key=idempotency_key or None,  # an empty header is none

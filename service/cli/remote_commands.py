@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from backdrop_client import Brand, Job, Render
 
 limit_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+reference_option = click.option("--reference", help="Only what was submitted with this id of yours.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
 
 
@@ -27,13 +28,14 @@ def jobs() -> None:
 
 @jobs.command("list")
 @click.option("--status", type=click.Choice(["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]))
+@reference_option
 @limit_option
 @json_option
 @remote_options
-def list_jobs(status: Any, limit: int, as_json: bool, url: str | None, key: str | None) -> None:
+def list_jobs(status: Any, reference: str | None, limit: int, as_json: bool, url: str | None, key: str | None) -> None:
     """List the latest jobs, newest first."""
     with remote(url, key) as backdrop:
-        found = list(islice(backdrop.iter_jobs(status=status), limit))
+        found = list(islice(backdrop.iter_jobs(status=status, reference=reference), limit))
     if as_json:
         _print_json(found)
         return
@@ -53,6 +55,8 @@ def show_job(job_id: str, as_json: bool, url: str | None, key: str | None) -> No
         _print_json(job)
         return
     click.echo(f"{job.job_id}  {_state(job)}")
+    if job.reference is not None:
+        click.echo(f"  reference {job.reference}")
     click.echo(f"  asked {job.created_at:%Y-%m-%d %H:%M:%S} UTC, attempt {job.attempt}")
     click.echo(f"  {job.credits_cost} credits" + (f", {job.credits_refunded} came back" * bool(job.credits_refunded)))
     if job.error is not None:
@@ -78,13 +82,16 @@ def renders() -> None:
 
 @renders.command("list")
 @click.option("--preset", help="Only those for this place.")
+@reference_option
 @limit_option
 @json_option
 @remote_options
-def list_renders(preset: str | None, limit: int, as_json: bool, url: str | None, key: str | None) -> None:
+def list_renders(
+    preset: str | None, reference: str | None, limit: int, as_json: bool, url: str | None, key: str | None
+) -> None:
     """List the latest renders, newest first."""
     with remote(url, key) as backdrop:
-        found = list(islice(backdrop.iter_renders(preset=preset), limit))
+        found = list(islice(backdrop.iter_renders(preset=preset, reference=reference), limit))
     if as_json:
         _print_json(found)
         return

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--preset", help="An output preset of `backdrop catalog`; default: the brand's.")
 @click.option("--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="The same seed and spec give the same background.")
 @click.option("--brand", help="A brand of yours at the server.")
+@click.option("--reference", help="Your own id for it at a server, as an SKU: its job and render are found by it.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--keep",
@@ -40,6 +41,7 @@ def swap(
     preset: str | None,
     seed: int | None,
     brand: str | None,
+    reference: str | None,
     output: Path,
     keep: Path | None,
     quiet: bool,
@@ -55,11 +57,13 @@ def swap(
             raise click.UsageError("--keep is for swaps on this machine; a server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
             spec = Spec(scene, mood, preset_of(backdrop, preset, brand), colors, brand, seed)
-            render = swap_remotely(backdrop, photo, output, spec, show_progress=not quiet)
+            render = swap_remotely(backdrop, photo, output, spec, reference=reference, show_progress=not quiet)
         weight = render.bytes
     else:
         if brand is not None:
             raise click.UsageError("--brand needs a server, which keeps the brands: name it with --url.")
+        if reference is not None:
+            raise click.UsageError("--reference needs a server, which keeps it: name it with --url.")
         if preset is None:
             raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
         render = _swap_here(photo, output, scene, mood, colors, preset, seed, keep, quiet)
@@ -115,7 +119,9 @@ def preset_of(backdrop: "Backdrop", preset: str | None, brand: str | None) -> st
     return found
 
 
-def swap_remotely(backdrop: "Backdrop", photo: Path, output: Path, spec: "Spec", *, show_progress: bool) -> "Render":
+def swap_remotely(
+    backdrop: "Backdrop", photo: Path, output: Path, spec: "Spec", *, reference: str | None, show_progress: bool
+) -> "Render":
     """Swap a photo at a server; write the picture to `output` and its report to `output`.json."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -127,7 +133,7 @@ def swap_remotely(backdrop: "Backdrop", photo: Path, output: Path, spec: "Spec",
         def tell(now: "JobProgress") -> None:
             bar.update(task, description=stage_of(now), completed=now.progress)
 
-        render = backdrop.swap_file(photo, output, spec, on_progress=tell)
+        render = backdrop.swap_file(photo, output, spec, reference=reference, on_progress=tell)
         bar.update(task, description="done", completed=1.0)
     report = json.dumps(render.report, indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")

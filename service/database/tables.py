@@ -99,10 +99,20 @@ jobs = sa.Table(
     ),
     # When it is started, in virtual time (`service.jobs.turns`). 0, before all others: an older release made it.
     sa.Column("turn", sa.BigInteger, nullable=False, default=0, server_default="0"),
+    # Its caller's own id for it; several may have the same.
+    sa.Column("reference", sa.String(200)),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),
     sa.Index("jobs_of_client_by_status", "client_id", "status", "id"),
+    sa.Index(
+        "jobs_of_client_by_reference",
+        "client_id",
+        "reference",
+        "id",
+        postgresql_where=sa.text("reference IS NOT NULL"),
+        sqlite_where=sa.text("reference IS NOT NULL"),
+    ),
     # What the sweep looks through: unfinished jobs only.
     sa.Index(
         "unfinished_jobs",

@@ -50,6 +50,7 @@ class NewJob:
     credits_cost: int
     pilot_brand: str | None = None
     idempotency_key: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,7 @@ class JobIntake:
                 client_id=new.client_id,
                 spec=new.spec,
                 source_key=new.source_key,
+                reference=new.reference,
                 credits_cost=new.credits_cost,
                 status=JobStatus.NOT_STARTED,
                 progress=0.0,

@@ -33,21 +33,38 @@ class Listings:
         self._reader = reader(engine)
 
     def jobs(
-        self, client_id: str, *, limit: int, cursor: str | None = None, status: JobStatus | None = None
+        self,
+        client_id: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        status: JobStatus | None = None,
+        reference: str | None = None,
     ) -> Page[tuple[Job, Render | None]]:
         """Return a page of a client's jobs as `Jobs.get` returns each: at most `limit`, those before the cursor."""
         query = JOBS.where(jobs.c.client_id == client_id)
         if status is not None:
             query = query.where(jobs.c.status == status)
+        if reference is not None:
+            query = query.where(jobs.c.reference == reference)
         return self._page(query, jobs.c.id, job_of, limit, cursor)
 
     def renders(
-        self, client_id: str, *, limit: int, cursor: str | None = None, output_preset: str | None = None
+        self,
+        client_id: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        output_preset: str | None = None,
+        reference: str | None = None,
     ) -> Page[Render]:
         """Return a page of a client's renders: at most `limit`, those before the cursor."""
         query = RENDERS.where(renders.c.client_id == client_id)
         if output_preset is not None:
             query = query.where(renders.c.output_preset == output_preset)
+        if reference is not None:
+            # The client twice: by it and the reference the jobs are found, few of them, and each one's render.
+            query = query.where(jobs.c.client_id == client_id, jobs.c.reference == reference)
         return self._page(query, renders.c.public_id, render_of, limit, cursor)
 
     def _page(

@@ -63,6 +63,8 @@ class Render(NewRender):
 
     job_id: str
     source_key: str
+    #: Its caller's own id of the job.
+    reference: str | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Job:
     error_message: str | None
     #: What may not have been meant: code and message of each.
     warnings: list[dict[str, str]]
+    #: Its caller's own id of it.
+    reference: str | None
 
 
 def may_be_id(text: str) -> bool:

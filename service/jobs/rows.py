@@ -8,10 +8,10 @@ from service.accounts.ledger import refunded
 from service.database.tables import jobs, renders
 from service.jobs.records import Job, JobStatus, Render
 
-_OF_RENDER = [name for name in Render.__dataclass_fields__ if name != "source_key"]
+_OF_RENDER = [name for name in Render.__dataclass_fields__ if name not in ("source_key", "reference")]
 
 #: What `render_of` reads; to be narrowed by its user.
-RENDERS = sa.select(*(renders.c[name] for name in _OF_RENDER), jobs.c.source_key).join_from(
+RENDERS = sa.select(*(renders.c[name] for name in _OF_RENDER), jobs.c.source_key, jobs.c.reference).join_from(
     renders, jobs, jobs.c.id == renders.c.job_id
 )
 #: What `job_of` reads; to be narrowed by its user.
@@ -19,6 +19,7 @@ JOBS = sa.select(
     *(jobs.c[name] for name in ("id", "request_id", "status", "stage", "progress", "attempt", "credits_cost")),
     *(jobs.c[name] for name in ("created_at", "started_at", "finished_at", "error_code", "error_message")),
     jobs.c.source_key,
+    jobs.c.reference,
     # Of a spec that fills pages, the one part that is shown.
     jobs.c.spec["cautions"].label("warnings"),
     refunded().label("refunded"),
@@ -39,4 +40,4 @@ def job_of(row: sa.RowMapping) -> tuple[Job, Render | None]:
     if row["render_public_id"] is None:
         return job, None
     render = {name: row[f"render_{name}"] for name in _OF_RENDER}
-    return job, Render(**render, source_key=row["source_key"])
+    return job, Render(**render, source_key=row["source_key"], reference=row["reference"])

@@ -64,6 +64,7 @@ class Submit:
         request: BackgroundSwapWithSpecRequest,
         *,
         seed: int | None,
+        reference: str | None,
         raw_body: bytes,
         request_id: str,
         idempotency_key: str | None,
@@ -74,7 +75,7 @@ class Submit:
         IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is
         charged.
         """
-        body_sha256 = _digest(raw_body, seed)
+        body_sha256 = _digest(raw_body, seed, reference)
         if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
             return first
         resolved = self._resolve(client, request, seed)
@@ -89,6 +90,7 @@ class Submit:
             credits_cost=resolved.preset.credits,
             pilot_brand=request.pilot_brand,
             idempotency_key=idempotency_key or None,  # an empty header is none
+            reference=reference,
         )
         try:
             accepted = self.intake.create(new)
@@ -156,7 +158,8 @@ class Submit:
         return key, seen
 
 
-def _digest(raw_body: bytes, seed: int | None) -> str:
-    """Return what an idempotency key stands for: a request is its body and, where one is asked for, its seed."""
+def _digest(raw_body: bytes, seed: int | None, reference: str | None) -> str:
+    """Return what an idempotency key stands for: a request is its body and, where given, its seed and reference."""
     asked = b"" if seed is None else f"?seed={seed}".encode()
-    return hashlib.sha256(raw_body + asked).hexdigest()
+    named = b"" if reference is None else f"?reference={reference}".encode()
+    return hashlib.sha256(raw_body + asked + named).hexdigest()

@@ -179,6 +179,7 @@ class RenderView(BaseModel):
     seed: int
     warnings: list[str] = Field(description="Codes: what may not have been meant, and what is doubtful in the picture.")
     report: Report
+    reference: str | None = Field(description="The `reference` of its job's submit.")
 
 
 class JobError(BaseModel):
@@ -207,6 +208,7 @@ class JobView(BaseModel):
     warnings: list[PlanWarning] = Field(
         description="What may not have been meant, as the plan of the same request tells it."
     )
+    reference: str | None = Field(description="The `reference` of its submit: the caller's own id.")
 
 
 class SourceView(BaseModel):

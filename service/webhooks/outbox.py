@@ -78,7 +78,10 @@ def write_message(connection: sa.Connection, job_id: str) -> None:
     job = (
         connection.execute(
             sa.select(
-                *(jobs.c[name] for name in ("client_id", "request_id", "status", "credits_cost", "finished_at")),
+                *(
+                    jobs.c[name]
+                    for name in ("client_id", "request_id", "status", "credits_cost", "finished_at", "reference")
+                ),
                 *(jobs.c[name] for name in ("error_code", "error_message")),
                 *(renders.c[name] for name in _RENDER),
                 refunded().label("credits_refunded"),
@@ -119,6 +122,7 @@ def _message(kind: str, job_id: str, job: sa.RowMapping) -> dict[str, Any]:
         "data": {
             "job_id": job_id,
             "request_id": job["request_id"],
+            "reference": job["reference"],
             "status": job["status"],
             "credits_cost": job["credits_cost"],
             "credits_refunded": int(job["credits_refunded"]),  # PostgreSQL's sum is a Decimal

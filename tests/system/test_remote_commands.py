@@ -74,6 +74,19 @@ def test_a_job_is_cancelled_and_says_what_came_back(command: Command, served: Se
     assert "FAILURE  cancelled" in again.output
 
 
+def test_a_reference_is_given_with_a_swap_and_finds_its_job_and_render(
+    command: Command, photo: str, tmp_path: Path
+) -> None:
+    swapped = command("swap", photo, *SPEC, "--reference", "sku 7/ä", "-o", str(tmp_path / "out.png"), "--quiet")
+    assert swapped.exit_code == 0, swapped.output
+    (job,) = json.loads(command("jobs", "list", "--reference", "sku 7/ä", "--json").output)
+    (render,) = json.loads(command("renders", "list", "--reference", "sku 7/ä", "--json").output)
+
+    assert (job["reference"], render["job_id"]) == ("sku 7/ä", job["job_id"])
+    assert "reference sku 7/ä" in command("jobs", "show", job["job_id"]).output
+    assert command("jobs", "list", "--reference", "sku").output == ""
+
+
 def test_a_brand_is_kept_at_the_server_and_gives_its_preset_and_seed(
     command: Command, photo: str, tmp_path: Path
 ) -> None:

@@ -70,7 +70,8 @@ class Owner(Caller):
         assert self.submit(self.once_body, **self.once).status_code == 202
 
     def _job(self) -> str:
-        answer = self.submit(self.body(source_image_s3_key=self.photo))
+        body = self.body(source_image_s3_key=self.photo)
+        answer = self.http.post(f"{SWAP}?reference=sku-7", json=body, headers=self.headers)
         assert answer.status_code == 202
         return str(answer.json()["job_id"])
 
@@ -185,6 +186,10 @@ def jobs_of_others_to_cancel(world: World) -> None:
 def renders_of_others(world: World) -> None:
     foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
     assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
+
+
+#: The owner's reference, and one that nobody has.
+REFERENCES = ("reference=sku-7", "reference=none")
 
 
 def listed_of_ones_own(path: str, *filters: str) -> Callable[[World], None]:
@@ -319,8 +324,10 @@ def signed_urls_of_others(method: str) -> Callable[[World], None]:
 CASES: dict[str, Callable[[World], None]] = {
     "POST /v1/background-swap-with-spec": sources_of_others,
     "POST /v1/uploads": keys_of_ones_own,
-    "GET /v1/jobs": listed_of_ones_own("/v1/jobs", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED"),
-    "GET /v1/renders": listed_of_ones_own("/v1/renders", "output_preset=shopify_product"),
+    "GET /v1/jobs": listed_of_ones_own(
+        "/v1/jobs", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED", *REFERENCES
+    ),
+    "GET /v1/renders": listed_of_ones_own("/v1/renders", "output_preset=shopify_product", *REFERENCES),
     "GET /v1/jobs/{job_id}": jobs_of_others,
     "DELETE /v1/jobs/{job_id}": jobs_of_others_to_cancel,
     "GET /v1/jobs/{job_id}/events": events_of_others,

@@ -40,6 +40,7 @@ def test_a_success_is_told_with_its_render_and_with_nothing_that_expires(shop: S
         "data": {
             "job_id": accepted.job_id,
             "request_id": accepted.request_id,
+            "reference": None,
             "status": "SUCCESS",
             "credits_cost": 3,
             "credits_refunded": 0,
@@ -70,6 +71,7 @@ def test_a_failure_is_told_with_its_error_and_its_refund(shop: Shop, webhooks: W
         "data": {
             "job_id": accepted.job_id,
             "request_id": accepted.request_id,
+            "reference": None,
             "status": "FAILURE",
             "credits_cost": 3,
             "credits_refunded": 3,
