@@ -18,12 +18,17 @@ class Spec:
     mood: str
     #: A preset of `output_presets()`.
     preset: str
-    #: Up to six, the most present first: #rrggbb, a CSS name or rgb(r, g, b).
-    colors: Sequence[str] = ()
+    #: Up to six, the most present first: #rrggbb, a CSS name or rgb(r, g, b). A text alone is one colour.
+    colors: Sequence[str] | str = ()
     #: A brand of `brands()` fills in what is left out; another name is only recorded.
     brand: str | None = None
     #: 0 to 2**31 - 1: the same seed and spec give the same background. None: the server draws one.
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Make a list of one of a colour alone: its letters are none."""
+        if isinstance(self.colors, str):
+            object.__setattr__(self, "colors", (self.colors,))
 
     def body(self, *, source_key: str | None, source_render: str | None) -> dict[str, Any]:
         """Return the request's JSON. What is not given is left out, so that an older server is asked nothing new."""

@@ -68,7 +68,11 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     except httpx.InvalidURL as error:
         raise UrlInvalid(f"{text!r} is no URL: {error}.") from error
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
-        raise UrlInvalid("A webhook's URL starts with https://.")
+        raise UrlInvalid(
+            "A webhook's URL starts with https://: what it tells must not be read on the way. To try it with http and"
+            " private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true for this command and for what sends, `up` or"
+            " `sweep`."
+        )
     if not url.host:
         raise UrlInvalid("A webhook's URL names a host: https://example.com/hooks.")
     if url.userinfo:
@@ -78,7 +82,10 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
     if len(text) > 2048:
         raise UrlInvalid("A webhook's URL has 2048 characters or less.")
     if not allow_private and _is_private(url.host):
-        raise UrlInvalid(f"{url.host} is not on the public internet; a webhook's host is.")
+        raise UrlInvalid(
+            f"{url.host} is not on the public internet; a webhook's host is, unless"
+            " BACKDROP_WEBHOOK_ALLOW_PRIVATE=true is set, here and for what sends."
+        )
     return url
 
 

@@ -13,9 +13,17 @@ from backdrop_client import (
     AsyncBackdrop,
     Backdrop,
     PhotoUnknown,
+    Spec,
 )
 from backdrop_client.photo import content_type
 from backdrop_client.progress import Event, EventDecoder
+
+
+def test_a_colour_alone_is_a_palette_of_one() -> None:
+    spec = Spec("podium", "calm", "open_graph", colors="rgb(1, 2, 3)")
+
+    assert spec.body(source_key="k", source_render=None)["dominant_colors"] == ["rgb(1, 2, 3)"]
+    assert spec == Spec("podium", "calm", "open_graph", colors=("rgb(1, 2, 3)",))
 
 
 @pytest.mark.parametrize(
