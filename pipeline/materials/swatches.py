@@ -47,17 +47,23 @@ class Swatches:
         """Let the swatches go."""
         self._layout, self._kept = None, []
 
-    def _made(self, finish: Finish, shown: Appearance, seed: int, index: int) -> Pyramid | None:
-        return swatch(finish, np.random.default_rng([seed, index]), self._n, shown)
+    def _made(self, finish: Finish, shown: Appearance, seed: int, index: int, small: bool) -> Pyramid | None:
+        return swatch(finish, np.random.default_rng([seed, index]), self._n // 2 if small else self._n, shown)
 
 
-def _keys(layout: Layout) -> list[tuple[Finish, Appearance, int, int]]:
-    """Return what tells the parts' swatches apart; small things are cut from what is there already, if they can be."""
-    keys: list[tuple[Finish, Appearance, int, int]] = []
+def _keys(layout: Layout) -> list[tuple[Finish, Appearance, int, int, bool]]:
+    """Return what tells the parts' swatches apart; the last says whether half as many texels across will do.
+
+    Small things are cut from what is there already, if they can be; what is made for them alone is coarser.
+    """
+    keys: list[tuple[Finish, Appearance, int, int, bool]] = []
     first: dict[tuple[Finish, bool], tuple[Appearance, int]] = {}
     for index, part in enumerate(layout.parts):
         finish: Finish = "plain" if part.glow else part.finish
         own = Appearance() if finish == "plain" else appearance(layout, part)
         shown, source = first.setdefault((finish, own.dark), (own, index))
-        keys.append((finish, shown, layout.seed, source) if part.role == "prop" else (finish, own, layout.seed, index))
+        if part.role == "prop":
+            keys.append((finish, shown, layout.seed, source, layout.parts[source].role == "prop"))
+        else:
+            keys.append((finish, own, layout.seed, index, False))
     return keys
