@@ -62,7 +62,9 @@ def main() -> int:
     arguments.add_argument("--in-flight", type=int, default=4, help="jobs that a worker carries at once; default: 4")
     arguments.add_argument("--every", type=float, default=2.0, help="seconds between two troubles, in the mean")
     arguments.add_argument("--embedded", action="store_true", help="SQLite and a directory")
-    arguments.add_argument("--quiet", type=float, default=180.0, help="how long to wait, at most, until all has ended")
+    # What is left over at the end drains slowly: each photo that kills its worker does so three times, and with it goes
+    # what the worker needs to start anew, seconds on a busy machine.
+    arguments.add_argument("--quiet", type=float, default=600.0, help="how long to wait, at most, until all has ended")
     arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
     options = arguments.parse_args()
     seconds = options.seconds or 60 * (options.minutes or 1)
