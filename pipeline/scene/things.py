@@ -16,6 +16,9 @@ from pipeline.geometry.solids import Ball, Block, Drum, Rod
 from pipeline.scene import plants
 from pipeline.scene.pieces import Piece, Spot, Thing, Tint
 
+#: Of glass, and all of its colour: 0 would be opaque.
+TINTED = 1e-3
+
 
 def thing(name: PropName, spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     """Return a thing of that name."""
@@ -207,7 +210,7 @@ def _acrylic(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     side = float(rng.choice([-1.0, 1.0]))
     one = Panel("disc", x, y, z, half, 2 * half, 0.022)
     two = Panel("disc", x + side * 0.9 * half, y, z + 0.09, 0.62 * half, 1.24 * half, 0.022)
-    return Thing((Piece(one, clear=0.0 + 1e-3), Piece(two, "other", clear=1e-3)), 0.9 * half)
+    return Thing((Piece(one, clear=TINTED), Piece(two, "other", clear=TINTED)), 0.9 * half)
 
 
 def _metal_ball(spot: Spot, area: float, rng: np.random.Generator) -> Thing:

@@ -19,7 +19,8 @@ from litestar.openapi.spec import (
 )
 
 from pipeline.core.spec import Limits
-from service.schemas.responses import HTTPValidationError, JobMessage, Problem, SwapPlan, WorkflowAcceptedResponse
+from service.schemas.error_responses import HTTPValidationError, Problem
+from service.schemas.responses import JobMessage, SwapPlan, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
