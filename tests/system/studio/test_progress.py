@@ -106,8 +106,8 @@ def test_the_same_background_for_another_place_and_another_seed(
     page.get_by_role("button", name="Make it for 2 credits").click()
     page.wait_for_url(lambda url: "/jobs/" in url and not url.endswith(first["job_id"]))
     second = page.url.rpartition("/")[2]
-    page.get_by_role("button", name="Stop it").click()
-    page.get_by_role("heading", name="You stopped").wait_for()
+    # by the API, which takes it calmly where the picture is done already: the button is another test's
+    guest.api.delete(f"/v1/jobs/{second}")
     page.goto(f"{tab.address}/#/jobs/{first['job_id']}")
     page.get_by_role("button", name="Another seed").click()
     page.wait_for_url(lambda url: not url.endswith((first["job_id"], second)))
