@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.device import DtypeName
-from models.generator import PaintRequest, Picture, meant
+from models.hub.generator import PaintRequest, Picture, meant
 from models.sessions import PROVIDERS, session_options
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions

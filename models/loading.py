@@ -19,9 +19,9 @@ from models.device import (
     resolve_device,
     resolve_dtype,
 )
-from models.families import Family, family_of
-from models.generator import DiffusersGenerator
 from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, graph_file, weights_digest
+from models.hub.families import Family, family_of
+from models.hub.generator import DiffusersGenerator
 from models.segmenter import load_segmenter
 from pipeline.core.networks import Networks, Refiner
 
@@ -31,7 +31,7 @@ LIGHT_CLASS = "LightPipeline"
 REFINED_SEGMENTER = "u2netp"
 #: The segmenter that gets a second one beside it: what the ensemble trusts was measured on u2net with u2netp.
 SECONDED_SEGMENTER = "u2net"
-#: Folder of colour maps (`models.latent_colour`) beside the other weights.
+#: Folder of colour maps (`models.hub.latent_colour`) beside the other weights.
 COLOUR_MAPS = "colour"
 #: Longer side in pixels where neither the operator, the family nor the pipeline says one.
 SIZE = 512
@@ -115,12 +115,12 @@ def load_generator(
 
     A `LightPipeline` with a graph of its weights runs in onnxruntime where nothing is asked for that only torch does:
     another device than the CPU, another precision than float32, more than one step, a class of diffusers.
-    What is None is the family's own (`models.families`), or the pipeline's where the model is of no known family.
+    What is None is the family's own (`models.hub.families`), or the pipeline's where the model is of no known family.
     `pipeline_class` names a class of diffusers; without it the class is the family's, or the image-to-image one that
     diffusers knows for the model, or the one that its model_index.json names.
-    With `latent_colour` a model of a known family has its colours moved while it paints (`models.latent_shift`), by the
-    map in `weights`/colour or one made at the first painting; nothing is known of how others pack their latents. Off
-    unless asked for: it was not tried with a hub model's weights.
+    With `latent_colour` a model of a known family has its colours moved while it paints (`models.hub.latent_shift`), by
+    the map in `weights`/colour or one made at the first painting; nothing is known of how others pack their latents.
+    Off unless asked for: it was not tried with a hub model's weights.
     Raises ValueError for a class that diffusers lacks and OSError where the model isn't there.
     """
     found = _found(model)

@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
     #: A diffusers folder or hub id.
     generator: str = str(STUDIO_CHECKPOINT)
-    #: Whether a hub model's latents are moved to the asked colours while it paints (`models.latent_shift`).
+    #: Whether a hub model's latents are moved to the asked colours while it paints (`models.hub.latent_shift`).
     latent_colour: bool = False
     #: A pipeline class of diffusers by name; default: what the folder names.
     generator_class: str | None = None
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     c2pa_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = "es256"
     #: An RFC 3161 time-stamping authority; without one a signature is good for as long as the certificate is.
     c2pa_timestamp_url: str | None = None
-    #: How the generator is run; default of each: what its family is made for (`models/families.py`), or its own.
+    #: How the generator is run; default of each: what its family is made for (`models/hub/families.py`), or its own.
     #: Denoising steps that run.
     steps: int | None = Field(None, ge=1)
     #: How far an image-to-image pipeline may leave the sketch: near 0 hardly, 1 entirely.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.families import FAMILIES
-from models.generator import DiffusersGenerator, PaintRequest
+from models.hub.families import FAMILIES
+from models.hub.generator import DiffusersGenerator, PaintRequest
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from service.settings import STUDIO_CHECKPOINT
 from tests.support.tiny_pipelines import TINY, conditions, load_pipeline

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.generator import DiffusersGenerator
+from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
 from pipeline.core.networks import Conditions, Generator
 

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from models.generator import DiffusersGenerator
+from models.hub.generator import DiffusersGenerator
 from models.lane import DeviceLane
 from pipeline.core.networks import Networks
 from service.catalogue.catalogue import Catalogue, load_catalogue

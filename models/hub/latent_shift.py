@@ -2,8 +2,8 @@
 
 The idea is that of Pach et al., arXiv:2603.12261: a shift of latents in closed form, with no further call of the
 network. Theirs stays in the colour subspace; ours reads and bounds colour there and moves all channels, for the reason
-in `models.latent_colour.ColourMap.shift`. The clean latent it is measured on comes from two successive noisy ones: a
-first-order solver moves along x = α·clean + σ·noise, so that two of them give the clean one.
+in `ColourMap.shift`. The clean latent it is measured on comes from two successive noisy ones: a first-order solver
+moves along x = α·clean + σ·noise, so that two of them give the clean one.
 
 Tried on real latents of one autoencoder's tiny twin and on small random pipelines, not with a hub model's weights.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from models.latent_colour import Array, ColourMap, encoded
+from models.hub.latent_colour import Array, ColourMap, encoded
 
 #: How a pipeline packs latents. "grid": B×C×h×w, scaled. "flux": two by two of them packed to one token,
 #: B×N×4C, scaled. "flux2": packed alike, then normalised by the autoencoder's batch norm.

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from models.generator import DiffusersGenerator
-from models.latent_colour import ColourMap, calibrate, colour_map, digest, encoded, file_name, fit, load, mosaics
-from models.latent_shift import SETTLED, LatentShift, Packing, levels, packed, unpacked
+from models.hub.generator import DiffusersGenerator
+from models.hub.latent_colour import ColourMap, calibrate, colour_map, digest, encoded, file_name, fit, load, mosaics
+from models.hub.latent_shift import SETTLED, LatentShift, Packing, levels, packed, unpacked
 from models.loading import COLOUR_MAPS, load_autoencoder, load_generator
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.errors import ModelFailed

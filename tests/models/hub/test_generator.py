@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.families import FAMILIES, family_of
-from models.generator import DiffusersGenerator, PaintRequest, schedule, start_picture
+from models.hub.families import FAMILIES, family_of
+from models.hub.generator import DiffusersGenerator, PaintRequest, schedule, start_picture
 from models.loading import load_generator
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Generator, painting_size, paints

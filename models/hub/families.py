@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from models.device import DtypeName
-from models.latent_shift import Packing
+from models.hub.latent_shift import Packing
 
 CHECKED_ON = "2026-11-24"
 #: An edit model is told what its picture is; others are shown it as a start. The wording is ours.
@@ -39,7 +39,7 @@ class Family:
     guidance_scale: float
     #: Precision on a GPU; a CPU always gets float32.
     dtype: DtypeName
-    #: How its pipeline packs latents (`models.latent_shift`).
+    #: How its pipeline packs latents (`models.hub.latent_shift`).
     latents: Packing
     #: Longer side in pixels it was trained at.
     size: int

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.device import DtypeName, give_back_device_memory
-from models.latent_colour import ColourMap, colour_map
-from models.latent_shift import LatentShift, Packing
+from models.hub.latent_colour import ColourMap, colour_map
+from models.hub.latent_shift import LatentShift, Packing
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions
@@ -110,7 +110,7 @@ class DiffusersGenerator:
         """Paint what the conditions describe, h×w×3 of their size: sRGB in [0, 1], or linear light of at least 0.
 
         With `shift_colour`, and where it `shifts_colour`, colours are moved once on the way towards those of the start
-        picture, region by region (`models.latent_shift`). The first time this may calibrate the autoencoder, which
+        picture, region by region (`models.hub.latent_shift`). The first time this may calibrate the autoencoder, which
         takes seconds. What `on_step` raises comes out unchanged. Raises OutOfMemory and ModelFailed.
         """
         (answer,) = self.paint(
