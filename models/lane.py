@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from models.device import DeviceLost, is_sticky
-from models.hub.generator import PaintRequest
+from models.hub.request import PaintRequest
 from pipeline.core.errors import OutOfMemory
 from pipeline.core.networks import Networks
 

@@ -124,10 +124,17 @@ class Settings(BaseSettings):
     #: Where the kernels' machine code lies; `backdrop kernels` compiles it. What is missing there, since the processor
     #: is another one, say, is compiled once by whoever needs it and kept in the user's cache.
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
-    #: A diffusers folder or hub id.
+    #: A diffusers folder, a hub id, or "hub id@revision".
     generator: str = str(STUDIO_CHECKPOINT)
     #: Whether a hub model's latents are moved to the asked colours while it paints (`models.hub.latent_shift`).
     latent_colour: bool = False
+    #: What of a hub model waits in the host's memory while it is not used: nothing, whole networks ("model"), or each
+    #: layer ("sequential", slow). On a GPU alone.
+    offload: Literal["none", "model", "sequential"] = "none"
+    #: Whether a hub model's autoencoder works tile by tile: less memory, some time.
+    vae_tiling: bool = False
+    #: Variant of a hub model's files, "fp16" say; not set: the plain ones.
+    generator_variant: str | None = None
     #: A pipeline class of diffusers by name; default: what the folder names.
     generator_class: str | None = None
     #: "auto" takes CUDA or MPS where torch finds one.
@@ -146,7 +153,7 @@ class Settings(BaseSettings):
     #: How far an image-to-image pipeline may leave the sketch: near 0 hardly, 1 entirely.
     strength: float | None = Field(None, gt=0, le=1)
     guidance_scale: float | None = Field(None, ge=0)
-    #: Longer side in pixels of what the generator paints.
+    #: Side in pixels of the square whose area the generator paints.
     generation_size: int | None = Field(None, ge=64)
 
     @field_validator("home", "weights", "thumbnails", "kernels", "c2pa_certificate", "c2pa_key")

@@ -6,7 +6,7 @@ One code path for every model: what a pipeline's `__call__` takes decides what i
 import inspect
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,26 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.device import DtypeName, give_back_device_memory
+from models.device import DtypeName, give_back_device_memory, meant
 from models.hub.latent_colour import ColourMap, colour_map
 from models.hub.latent_shift import LatentShift, Packing
-from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
+from models.hub.request import PaintRequest, Picture
+from models.hub.sizes import painted_size
+from models.hub.start import noise_schedule, schedule, start_picture
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions
 
-Picture = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class PaintRequest:
-    """One picture that a generator is asked for; `DiffusersGenerator.__call__` says what each field means."""
-
-    prompt: str
-    negative_prompt: str
-    conditions: Conditions
-    seed: int
-    on_step: Callable[[float], None]
-    shift_colour: bool = True
+#: Further seeds that are tried where a model's own safety checker withholds a picture.
+FURTHER_SEEDS = 2
+_WITHHELD = (
+    "The model's own safety checker withheld this background, with each of the seeds that were tried. Another scene or"
+    " other words may pass; an operator can load the model without its checker, where its licence lets them."
+)
 
 
 class DiffusersGenerator:
@@ -53,10 +48,12 @@ class DiffusersGenerator:
         dtype: DtypeName = "float32",
         steps: int | None = None,
         strength: float | None = None,
+        start_noise: float | None = None,
         guidance_scale: float | None = None,
         multiple: int = 32,
         prompt: str = "{prompt}",
         prompt_tokens: int | None = None,
+        reads_hex: bool = False,
         packing: Packing | None = None,
         latent_colour: bool = False,
         colour_maps: Path | None = None,
@@ -64,6 +61,7 @@ class DiffusersGenerator:
     ):
         """Take a pipeline and how to run it. `batches`: several pictures at once come out as they do one by one.
 
+        `start_noise` is as in `models.hub.start.noise_schedule`, and wins over `strength` where a pipeline takes both.
         `packing` is how it packs latents, None where that is not known. `colour_maps` is a folder of colour maps, as
         `scripts.calibrate_colour` writes them; what isn't there is calibrated when it is first needed.
         """
@@ -71,6 +69,7 @@ class DiffusersGenerator:
         self._takes = inspect.signature(pipe.__call__).parameters
         self._steps = steps
         self._strength = strength
+        self._start_noise = start_noise if {"sigmas", "strength"} <= self._takes.keys() else None
         self._guidance_scale = guidance_scale
         self._multiple = multiple
         self._prompt = prompt
@@ -81,12 +80,14 @@ class DiffusersGenerator:
         self._lock = threading.Lock()
         #: Whether the latents' colours are shifted where that is known to work.
         self.latent_colour = latent_colour
-        #: Longer side in pixels of what is painted.
+        #: Side in pixels of the square whose area is painted.
         self.size = size
+        #: Whether colours in a prompt are to be written as #rrggbb.
+        self.reads_hex = reads_hex
         #: Longest prompt that is read, in tokens of the text encoder; None where nothing is known of it.
         self.prompt_tokens = prompt_tokens
-        #: Model, class and package, for the report's provenance.
-        self.version = version
+        #: Model, class, package and how it is run, for the report's provenance and for what is cached by it.
+        self.version = version if paints == "light" else f"{version} {self._figures()}"
         #: Precision of the weights.
         self.dtype = dtype
         #: "light": linear light, to be multiplied onto the albedo; "picture": the painting is used as it is.
@@ -153,11 +154,7 @@ class DiffusersGenerator:
         failure: Exception | None = None
         with self._lock:
             try:
-                shifts += [
-                    self._shift(one.conditions) if one.shift_colour and self.shifts_colour else None for one in requests
-                ]
-                images = self._pipe(**self._arguments(requests, step)).images
-                painted = [np.asarray(image, np.float32) for image in images]
+                painted = self._run(list(requests), step, shifts)
             except Exception as error:  # noqa: BLE001  # diffusers lets through whatever its parts raise
                 if len(left) < len(requests):
                     failure = meant(error)
@@ -177,8 +174,31 @@ class DiffusersGenerator:
             for number, (picture, request) in enumerate(zip(painted, requests, strict=True))
         ]
 
-    def _checked(self, painted: Picture, conditions: Conditions) -> Picture | ModelFailed:
+    def _run(
+        self, requests: list[PaintRequest], step: Callable[..., Any], shifts: list[LatentShift | None]
+    ) -> list[Picture | None]:
+        """Return what the pipeline paints; None where its safety checker withheld a picture with every seed.
+
+        A picture that is withheld comes out black, and is painted again, all of the batch with it, from seeds that
+        follow from the request's. `shifts` gets those of each run, for `step`.
+        """
+        painted: list[Picture | None] = []
+        for further in range(1 + FURTHER_SEEDS):
+            seeded = [replace(one, seed=_further_seed(one.seed, further)) for one in requests]
+            shifts[:] = [self._shift(one.conditions) if self._shifts(one) else None for one in seeded]
+            output = self._pipe(**self._arguments(seeded, step))
+            pictures = [np.asarray(image, np.float32) for image in output.images]
+            flags = getattr(output, "nsfw_content_detected", None) or [False] * len(pictures)
+            shown = [None if flag else picture for picture, flag in zip(pictures, flags, strict=True)]
+            painted = [old if old is not None else new for old, new in zip(painted or shown, shown, strict=True)]
+            if all(picture is not None for picture in painted):
+                break
+        return painted
+
+    def _checked(self, painted: Picture | None, conditions: Conditions) -> Picture | ModelFailed:
         """Return a painting at the size of its conditions, or what is wrong with it."""
+        if painted is None:
+            return ModelFailed(_WITHHELD)
         if painted.ndim != 3 or painted.shape[2] != 3 or not np.isfinite(painted).all():
             return ModelFailed("The network that paints the background gave something that is no picture.")
         if self.paints == "picture":
@@ -192,13 +212,17 @@ class DiffusersGenerator:
         import torch
 
         width, height = self._painted_size(requests[0].conditions)
-        steps, strength = self._steps, self._strength
-        if "strength" in self._takes and steps is not None:
+        steps, strength, sigmas = self._steps, self._strength, None
+        if steps is not None and self._start_noise is not None:
+            sigmas = noise_schedule(self._pipe, self._start_noise, steps, width, height)
+            strength = 1.0
+        elif "strength" in self._takes and steps is not None:
             steps, strength = schedule(steps, self._takes["strength"].default if strength is None else strength)
         # None where no figure is known: the pipeline's default stands.
         figures = {
             "num_inference_steps": steps,
             "strength": strength,
+            "sigmas": sigmas,
             "guidance_scale": self._guidance_scale,
             "max_sequence_length": self.prompt_tokens,
         }
@@ -213,6 +237,9 @@ class DiffusersGenerator:
         offered: dict[str, Any] = {
             "width": width,
             "height": height,
+            # FLUX.1 Kontext would take the nearest of sizes of its own, and fit those to an area.
+            "max_area": width * height,
+            "_auto_resize": False,
             "callback_on_step_end": step,
             "output_type": "np",
             **{name: value for name, value in figures.items() if value is not None},
@@ -226,9 +253,23 @@ class DiffusersGenerator:
     def _painted_size(self, conditions: Conditions) -> tuple[int, int]:
         """Return width and height in pixels that the pipeline is asked for."""
         height, width = conditions.sketch.shape[:2]
-        scale = self.size / max(height, width)
-        width, height = (max(1, round(side * scale / self._multiple)) * self._multiple for side in (width, height))
-        return width, height
+        return painted_size(width, height, size=self.size, multiple=self._multiple)
+
+    def _figures(self) -> str:
+        """Return how the pipeline is run, as far as it is not left to the pipeline."""
+        noise = self._start_noise
+        figures = {
+            "size": self.size,
+            "steps": self._steps,
+            "strength": self._strength if noise is None else None,
+            "noise": None if noise is None else round(noise, 4),
+            "guidance": self._guidance_scale,
+            "latent_colour": 1 if self.latent_colour else None,
+        }
+        return " ".join(f"{name}={value}" for name, value in figures.items() if value is not None)
+
+    def _shifts(self, request: PaintRequest) -> bool:
+        return request.shift_colour and self.shifts_colour
 
     def _shift(self, conditions: Conditions) -> LatentShift:
         if self._packing is None:
@@ -247,16 +288,6 @@ def _shifted(shifts: Sequence[LatentShift | None], pipe: Any, index: int, timest
     return torch.cat([one if shift is None else shift(pipe, index, timestep, one) for shift, one in samples])
 
 
-def meant(error: Exception) -> OutOfMemory | ModelFailed:
-    """Return what a network's error means. That of too little memory leads to nothing that the call held."""
-    # torch's own says "out of memory", onnxruntime's "Failed to allocate" or "bad alloc".
-    if isinstance(error, MemoryError) or "alloc" in str(error) or "out of memory" in str(error).lower():
-        return OutOfMemory("The device has too little memory to paint this background.")
-    failure = ModelFailed(f"The network that paints the background failed: {error}")
-    failure.__cause__ = error
-    return failure
-
-
 def _condition(name: str, request: PaintRequest) -> Any:
     return getattr(request.conditions, name)
 
@@ -265,22 +296,9 @@ def _pillow(image: NDArray[np.float32]) -> Image.Image:
     return Image.fromarray((image * 255 + 0.5).astype(np.uint8))
 
 
-def start_picture(conditions: Conditions) -> NDArray[np.float32]:
-    """Return the sketch under its analytic light, h×w×3 sRGB in [0, 1]: what an image-to-image pipeline starts from."""
-    return linear_to_srgb(srgb_to_linear(conditions.sketch) * conditions.light)
-
-
-def schedule(steps: int, strength: float) -> tuple[int, float]:
-    """Return the steps to ask for and the strength, nearest to `strength`, that make exactly `steps` of them run.
-
-    Image-to-image pipelines skip the first (1 - strength) of what is asked; some round it up and some down, so the
-    product of the two has to be whole.
-    """
-    asked = max(steps, round(steps / strength))
-    # Whole to the last bit, or a pipeline rounds to another step; a few quotients are not.
-    while asked * (steps / asked) != steps:
-        asked += 1
-    return asked, steps / asked
+def _further_seed(seed: int, number: int) -> int:
+    """Return the request's seed, or the `number`-th that follows from it."""
+    return seed if number == 0 else int(np.random.default_rng([seed, number, 7]).integers(2**32))
 
 
 def _resize(image: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from models.hub.families import FAMILIES, family_of
-from models.hub.generator import DiffusersGenerator, PaintRequest, schedule, start_picture
+from models.hub.generator import DiffusersGenerator
+from models.hub.request import PaintRequest
+from models.hub.start import schedule, start_picture
 from models.loading import load_generator
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Generator, painting_size, paints
@@ -54,7 +56,8 @@ def _models(tiny_folder: Callable[[str], Path]) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("name", "pipeline", "size", "own", "steps"),
     [
-        ("stable-diffusion-v1-5", "StableDiffusionImg2ImgPipeline", 64, 3, 3),
+        # PNDM makes the first of its steps twice
+        ("stable-diffusion-v1-5", "StableDiffusionImg2ImgPipeline", 64, 3, 4),
         ("sdxl-turbo", "StableDiffusionXLImg2ImgPipeline", 64, None, 1),
         ("sdxl-lightning", "StableDiffusionXLImg2ImgPipeline", 64, None, 3),
         ("Z-Image-Turbo", "ZImageImg2ImgPipeline", 64, None, 5),
@@ -221,6 +224,44 @@ def test_a_light_network_is_given_every_condition_untouched_and_its_answer_is_no
     assert all(pipe.given[name] is getattr(scene, name) for name in pipe.given)
     with pytest.raises(ModelFailed, match="light"):
         paint(generator, replace(scene, light=-scene.light))
+
+
+class Checker:
+    """A safety checker that withholds the first pictures that it sees."""
+
+    def __init__(self, withholds: int) -> None:
+        self.left = withholds
+
+    def __call__(self, images: Any, clip_input: Any) -> tuple[Any, list[bool]]:
+        flagged = [self.left > number for number in range(len(images))]
+        self.left -= len(images)
+        for image, flag in zip(images, flagged, strict=True):
+            image *= not flag
+        return images, flagged
+
+
+def test_a_picture_that_the_models_own_checker_withholds_is_painted_from_another_seed(
+    tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = load_pipeline(tiny_folder("stable-diffusion-v1-5-checked"), size=64, steps=1)
+    plain = paint(generator)
+    assert plain.max() > 0
+    pipe = generator._pipe
+    assert type(pipe.safety_checker).__name__ == "StableDiffusionSafetyChecker"
+
+    def run_safety_checker(image: Any, device: Any, dtype: Any) -> Any:
+        return checker(image, None)
+
+    monkeypatch.setattr(pipe, "run_safety_checker", run_safety_checker)
+    checker = Checker(withholds=1)
+    other = paint(generator)
+    assert other.max() > 0
+    assert np.abs(other - plain).max() > 0
+    checker = Checker(withholds=1)
+    np.testing.assert_array_equal(paint(generator), other)
+    checker = Checker(withholds=99)
+    with pytest.raises(ModelFailed, match="withheld"):
+        paint(generator)
 
 
 def test_a_pipeline_class_that_diffusers_lacks_is_named(models: dict[str, Path]) -> None:
