@@ -13,10 +13,11 @@ import numpy as np
 from PIL import Image
 
 from pipeline.colour.asked import asked_colours
+from pipeline.colour.names import colour_name
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.colour.spaces import linear_to_srgb
 from pipeline.core.errors import ModelFailed
-from pipeline.core.networks import Conditions, Generator, painting_size, paints, shifts_colour
+from pipeline.core.networks import Conditions, Generator, painting_size, paints, reads_hex, shifts_colour
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
@@ -101,7 +102,7 @@ def paint(
     """Let the network paint a layout for a canvas of width×height pixels; raises as `paint_background` does."""
     light_only = paints(generator) == "light"
 
-    small = (_of_area if light_only else _within)(painting_size(generator), width, height)
+    small = _of_area(painting_size(generator), width, height)
 
     def traced() -> FirstLight:
         return first_light(layout, *_within(LIGHT_SIDE, width, height))
@@ -119,7 +120,7 @@ def paint(
     switches: dict[str, Any] = {"shift_colour": control.latent} if shifts_colour(generator) else {}
     painted = np.asarray(
         generator(
-            prompt=prompt(spec, layout, named=control.words),
+            prompt=prompt(spec, layout, named=control.words, as_hex=reads_hex(generator)),
             negative_prompt=NEGATIVE_PROMPT,
             conditions=given,
             seed=spec.seed,
@@ -167,27 +168,22 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *
     )
 
 
-def prompt(spec: Spec, layout: Layout, *, named: bool = True) -> str:
-    """Return the words for the network, most important first: text encoders cut what is too long.
+def prompt(spec: Spec, layout: Layout, *, named: bool = True, as_hex: bool = False) -> str:
+    """Return the words for the network, most important first: CLIP reads 77 tokens, and cuts what is longer.
 
-    `named`: with the asked colours.
+    `named`: with the asked colours, by their names or `as_hex`: #e8c7b8 is seven tokens of CLIP's and no colour to it.
     """
-    side = "left" if layout.light_side < 0 else "right"
     words = [
         f"empty background of {spec.scene.prompt}",
-        spec.mood.prompt,
-        f"{layout.kind} scene",
-        f"{spec.mood.name} mood",
-        f"light from the {side}",
+        "nothing standing on the surface, product photography backdrop",
     ]
     asked = asked_colours(spec)
     if asked.by_caller and named:
-        words.append("colours " + ", ".join(asked.hex))
-    if spec.style_words:
-        words.append(spec.style_words)
-    words.append(
-        "professional product photography backdrop, empty space in the middle, nothing standing on the surface"
-    )
+        colours = asked.hex if as_hex else dict.fromkeys(colour_name(colour) for colour in asked.hex)
+        words.append("colours " + ", ".join(colours))
+    words += [spec.mood.prompt, f"light from the {'left' if layout.light_side < 0 else 'right'}"]
+    words += [spec.style_words] if spec.style_words else []
+    words += [f"{spec.mood.name} mood", f"{layout.kind} scene"]
     return ", ".join(words)
 
 
@@ -197,6 +193,6 @@ def _within(side: int, width: int, height: int) -> tuple[int, int]:
 
 
 def _of_area(side: int, width: int, height: int) -> tuple[int, int]:
-    """Return a size of about side² pixels: a light network sees wide and tall pictures as it sees square ones."""
+    """Return a size of about side² pixels: a network sees wide and tall pictures as it sees square ones."""
     scale = side / np.sqrt(width * height)
     return max(16, round(width * scale)), max(16, round(height * scale))

@@ -109,8 +109,13 @@ def paints(generator: Generator) -> Literal["light", "picture"]:
 
 
 def painting_size(generator: Generator) -> int:
-    """Return the longer side in pixels that a generator wants its conditions at: its attribute `size`, or 512."""
+    """Return the side of the square whose area in pixels a generator wants its conditions at: its `size`, or 512."""
     return int(getattr(generator, "size", 512))
+
+
+def reads_hex(generator: Generator) -> bool:
+    """Tell whether a generator was taught colours as #rrggbb: its attribute `reads_hex`; others are told names."""
+    return bool(getattr(generator, "reads_hex", False))
 
 
 def shifts_colour(generator: Generator) -> bool:
