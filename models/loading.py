@@ -17,9 +17,11 @@ from models.device import (
     resolve_dtype,
 )
 from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, graph_file
+from models.hub.families import Family
 from models.hub.found import Found, find, index, version
 from models.hub.generator import DiffusersGenerator
-from models.hub.pipelines import MemoryChoice, open_autoencoder, open_pipeline, quiet
+from models.hub.pipelines import MemoryChoice, inpainting, open_autoencoder, open_pipeline, quiet
+from models.hub.recipe import Recipe
 from models.hub.sizes import own_size
 from models.segmenter import load_segmenter
 from models.weights import weights_digest
@@ -136,26 +138,45 @@ def load_generator(
         raise ValueError("Latent colours need the autoencoder on its device: switch off latent colour, or offloading.")
     pipe = open_pipeline(found, pipeline_class, device=device, precision=precision, memory=memory)
     family = found.family
+    own = family is not None and type(pipe).__name__ == family.pipeline
     return DiffusersGenerator(
         pipe,
+        _recipe(found.family, pipe, steps=steps, strength=strength, size=size, guidance_scale=guidance_scale),
         # Only classes that are known to: of any other, nobody knows what it makes of a list.
-        batches=family is not None and family.batches and type(pipe).__name__ == family.pipeline,
-        size=size or (family.size if family else own_size(pipe)),
+        batches=family is not None and family.batches and own,
+        inpaint=inpainting(pipe, family.inpaints) if family is not None and family.inpaints and own else None,
         version=version("diffusers", type(pipe).__name__, found),
         dtype=precision,
         paints="picture",
-        steps=steps if steps is not None or family is None else family.steps,
-        strength=strength if strength is not None or family is None else family.strength,
-        # an operator's strength is a share of the pipeline's own grid
-        start_noise=family.start_noise if family and strength is None else None,
-        guidance_scale=guidance_scale if guidance_scale is not None or family is None else family.guidance_scale,
-        multiple=family.multiple if family else 32,
-        prompt=family.prompt if family and family.image == "reference" else "{prompt}",
-        prompt_tokens=family.prompt_tokens if family else None,
         reads_hex=family is not None and family.reads_hex,
         packing=family.latents if family else None,
         latent_colour=latent_colour,
         colour_maps=weights / COLOUR_MAPS if weights else None,
+    )
+
+
+def _recipe(
+    family: Family | None,
+    pipe: Any,
+    *,
+    steps: int | None,
+    strength: float | None,
+    size: int | None,
+    guidance_scale: float | None,
+) -> Recipe:
+    """Return how a pipeline is run: by the operator's figures, else its family's, else its own."""
+    if family is None:
+        return Recipe(size or own_size(pipe), 32, steps, strength, guidance_scale=guidance_scale)
+    return Recipe(
+        size=size or family.size,
+        multiple=family.multiple,
+        steps=family.steps if steps is None else steps,
+        strength=family.strength if strength is None else strength,
+        # an operator's strength is a share of the pipeline's own grid
+        start_noise=family.start_noise if strength is None else None,
+        guidance_scale=family.guidance_scale if guidance_scale is None else guidance_scale,
+        prompt=family.prompt if family.image == "reference" else "{prompt}",
+        prompt_tokens=family.prompt_tokens,
     )
 
 
@@ -177,13 +198,12 @@ def _light(
     pipe.to(device)
     return DiffusersGenerator(
         pipe,
-        batches=True,
         # our UNet works on pixels, so its sample size is one of pixels
-        size=size or int(pipe.unet.config.sample_size),
+        Recipe(size or int(pipe.unet.config.sample_size), steps=steps),
+        batches=True,
         version=version("diffusers", LIGHT_CLASS, found),
         dtype=precision,
         paints="light",
-        steps=steps,
     )
 
 

@@ -109,6 +109,26 @@ def packed(shift: Any, vae: Any, packing: Packing) -> Any:
     return (torch.nn.functional.pixel_unshuffle(shift, 2) / scale).flatten(2).permute(0, 2, 1)
 
 
+def normalised(latents: Any, vae: Any, packing: Packing) -> Any:
+    """Return the autoencoder's own latents, 1×C×h×w, as a pipeline has them: the inverse of `unpacked`."""
+    import torch
+
+    scale, offset = _normal(vae, packing)
+    if packing == "grid":
+        return (latents - offset) / scale
+    tokens = (torch.nn.functional.pixel_unshuffle(latents, 2) - offset) / scale
+    return tokens.flatten(2).permute(0, 2, 1)
+
+
+def folded(cells: Any, packing: Packing) -> Any:
+    """Return 1×C×h×w in a pipeline's packing, unscaled."""
+    import torch
+
+    if packing == "grid":
+        return cells
+    return torch.nn.functional.pixel_unshuffle(cells, 2).flatten(2).permute(0, 2, 1)
+
+
 def _normal(vae: Any, packing: Packing) -> tuple[Any, Any]:
     """Return the scale and the offset that turn a pipeline's latents into the autoencoder's own, before unpacking."""
     import torch

@@ -58,6 +58,15 @@ def open_pipeline(
     return pipe
 
 
+def inpainting(pipe: Any, kind: str) -> Any:
+    """Return a pipeline of another class of diffusers, by name, with the same networks."""
+    import diffusers
+
+    other = getattr(diffusers, kind).from_pipe(pipe)
+    other.set_progress_bar_config(disable=True)
+    return other
+
+
 def open_autoencoder(kind: str, model: str, source: dict[str, Any], *, device: Device, precision: str) -> Any:
     """Open a model's autoencoder, a class of diffusers by name, and nothing else of it; `source` as Found has it."""
     import diffusers

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.networks import Conditions
+from pipeline.core.networks import Conditions, Laid
 
 Picture = NDArray[np.float32]
 
@@ -21,3 +21,4 @@ class PaintRequest:
     seed: int
     on_step: Callable[[float], None]
     shift_colour: bool = True
+    laid: Laid | None = None

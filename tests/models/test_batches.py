@@ -10,6 +10,7 @@ import pytest
 
 from models.hub.families import FAMILIES
 from models.hub.generator import DiffusersGenerator
+from models.hub.recipe import Recipe
 from models.hub.request import PaintRequest
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from service.settings import STUDIO_CHECKPOINT
@@ -152,7 +153,7 @@ def broken(error: Exception | None = None, answers: Any = None) -> DiffusersGene
                 raise error
             return type("Answer", (), {"images": answers})
 
-    return DiffusersGenerator(Pipe(), size=64, version="", paints="picture", batches=True)
+    return DiffusersGenerator(Pipe(), Recipe(64), version="", paints="picture", batches=True)
 
 
 def test_one_whose_picture_is_none_fails_and_the_others_have_theirs() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from models.hub.families import FAMILIES, family_of
 from models.hub.generator import DiffusersGenerator
+from models.hub.recipe import Recipe
 from models.hub.request import PaintRequest
 from models.hub.start import schedule, start_picture
 from models.loading import load_generator
@@ -105,7 +106,9 @@ def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(models:
 def test_the_operators_figures_win_over_the_familys(models: dict[str, Path]) -> None:
     generator = load_pipeline(models["sdxl-turbo"], steps=2, strength=0.25, guidance_scale=3.0)
     assert generator.size == 512
-    given = generator._arguments([PaintRequest("x", "", conditions(), 1, lambda done: None)], lambda: None)
+    given = generator._recipe.arguments(
+        generator._pipe, [PaintRequest("x", "", conditions(), 1, lambda done: None)], lambda: None
+    )
     assert (given["num_inference_steps"], given["strength"], given["guidance_scale"]) == (8, 0.25, 3.0)
     assert load_pipeline(models["sdxl-turbo"], size=64).size == 64
 
@@ -218,7 +221,7 @@ def test_a_light_network_is_given_every_condition_untouched_and_its_answer_is_no
             return SimpleNamespace(images=[light * 3])
 
     pipe = Light()
-    generator = DiffusersGenerator(pipe, size=256, version="", paints="light")
+    generator = DiffusersGenerator(pipe, Recipe(256), version="", paints="light")
     scene = conditions()
     assert paint(generator, scene).max() == scene.light.max() * 3 > 1
     assert all(pipe.given[name] is getattr(scene, name) for name in pipe.given)
@@ -275,7 +278,7 @@ def test_a_pipeline_that_breaks_or_runs_out_of_memory_is_told_apart() -> None:
             def __call__(self, prompt: str) -> None:
                 raise error
 
-        return DiffusersGenerator(Pipe(), size=64, version="", paints="light")
+        return DiffusersGenerator(Pipe(), Recipe(64), version="", paints="light")
 
     with pytest.raises(OutOfMemory):
         paint(generator(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")))

@@ -61,16 +61,26 @@ def _t5_tokenizer() -> Any:
 
 
 def stable_diffusion_3(folder: Path) -> Any:
-    from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+    from diffusers import (
+        AutoencoderKL,
+        FlowMatchEulerDiscreteScheduler,
+        SD3Transformer2DModel,
+        StableDiffusion3Pipeline,
+    )
     from transformers import CLIPTextModelWithProjection
 
     return StableDiffusion3Pipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0), vae=autoencoder(shift_factor=0.1),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        # sixteen channels, by which its inpainting class knows that it has to blend
+        vae=AutoencoderKL(
+            block_out_channels=[16, 16], latent_channels=16, norm_num_groups=1, layers_per_block=1, shift_factor=0.1,
+            down_block_types=["DownEncoderBlock2D"] * 2, up_block_types=["UpDecoderBlock2D"] * 2,
+        ),
         text_encoder=CLIPTextModelWithProjection(clip_config()), tokenizer=word_tokenizer(folder),
         text_encoder_2=CLIPTextModelWithProjection(clip_config()), tokenizer_2=word_tokenizer(folder),
         text_encoder_3=_t5(64), tokenizer_3=_t5_tokenizer(),
         transformer=SD3Transformer2DModel(
-            sample_size=32, patch_size=2, in_channels=4, out_channels=4, num_layers=1, attention_head_dim=8,
+            sample_size=32, patch_size=2, in_channels=16, out_channels=16, num_layers=1, attention_head_dim=8,
             num_attention_heads=4, joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64,
         ),
     )  # fmt: skip
