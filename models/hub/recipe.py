@@ -12,7 +12,8 @@ from PIL import Image
 
 from models.hub.request import PaintRequest
 from models.hub.sizes import painted_size
-from models.hub.start import noise_schedule, schedule, start_picture
+from models.hub.start import noise_schedule, schedule
+from pipeline.background.paint import lit_drawing
 from pipeline.core.networks import Conditions
 
 
@@ -108,7 +109,7 @@ class Recipe:
 
 def shown_picture(request: PaintRequest, width: int, height: int) -> NDArray[np.float32]:
     """Return what a pipeline is shown, height×width×3 sRGB in [0, 1]: the lit drawing, with its product if laid."""
-    picture = start_picture(request.conditions) if request.laid is None else request.laid.picture
+    picture = lit_drawing(request.conditions) if request.laid is None else request.laid.picture
     return resized(picture, width, height)
 
 

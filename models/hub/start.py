@@ -1,19 +1,8 @@
-"""What an image-to-image pipeline starts from: the drawing under its light, and how much noise lies on it."""
+"""Where an image-to-image pipeline starts: how many of its steps it makes, and from how much noise."""
 
 import math
 import sys
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.core.networks import Conditions
-
-
-def start_picture(conditions: Conditions) -> NDArray[np.float32]:
-    """Return the sketch under its analytic light, h×w×3 sRGB in [0, 1]: what an image-to-image pipeline starts from."""
-    return linear_to_srgb(srgb_to_linear(conditions.sketch) * conditions.light)
 
 
 def schedule(steps: int, strength: float) -> tuple[int, float]:

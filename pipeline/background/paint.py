@@ -15,9 +15,9 @@ from PIL import Image
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.names import colour_name
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
-from pipeline.colour.spaces import linear_to_srgb
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed
-from pipeline.core.networks import Conditions, Generator, painting_size, paints, reads_hex, shifts_colour
+from pipeline.core.networks import Conditions, Generator, Laid, holds, painting_size, paints, reads_hex, shifts_colour
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
@@ -37,6 +37,8 @@ LIGHT_SIDE = 384
 MAX_STOPS = 2.0
 
 NEGATIVE_PROMPT = "product, bottle, person, hands, text, logo, watermark, clutter, frame, low quality, blurry"
+#: Where the product is in the picture already.
+NEGATIVE_PROMPT_HELD = "second product, person, hands, text, watermark, clutter, frame, low quality, blurry"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Painting:
     picture: Rgb | None = None
     #: As in `pipeline.light.relight.exposed`.
     by_colour: bool = True
+    #: What a network saw that holds products, and the lit drawing without the product; None where none was laid.
+    laid: Laid | None = None
+    drawing: Rgb | None = None
 
     @cached_property
     def exposed(self) -> Upsampling:
@@ -98,8 +103,12 @@ def paint(
     generator: Generator,
     on_step: Callable[[float], None],
     control: PaletteControl = ALL_STAGES,
+    lay: Callable[[Rgb], Laid | None] | None = None,
 ) -> Painting:
-    """Let the network paint a layout for a canvas of width×height pixels; raises as `paint_background` does."""
+    """Let the network paint a layout for a canvas of width×height pixels; raises as `paint_background` does.
+
+    `lay` lays the product on the lit drawing, for a network that holds products.
+    """
     light_only = paints(generator) == "light"
 
     small = _of_area(painting_size(generator), width, height)
@@ -118,10 +127,14 @@ def paint(
         first = traced()
         given = lit_conditions(layout, first, *small, by_colour=control.exposure)
     switches: dict[str, Any] = {"shift_colour": control.latent} if shifts_colour(generator) else {}
+    drawing = laid = None
+    if lay is not None and not light_only and holds(generator):
+        drawing = lit_drawing(given)
+        laid = switches["laid"] = lay(drawing)
     painted = np.asarray(
         generator(
-            prompt=prompt(spec, layout, named=control.words, as_hex=reads_hex(generator)),
-            negative_prompt=NEGATIVE_PROMPT,
+            prompt=prompt(spec, layout, named=control.words, as_hex=reads_hex(generator), held=laid is not None),
+            negative_prompt=NEGATIVE_PROMPT if laid is None else NEGATIVE_PROMPT_HELD,
             conditions=given,
             seed=spec.seed,
             on_step=on_step,
@@ -132,7 +145,7 @@ def paint(
     if painted.shape != given.sketch.shape or not np.isfinite(painted).all():
         raise ModelFailed("The network that paints the background gave something that is no picture of the size asked.")
     if not light_only:
-        return Painting(layout, picture=np.clip(painted, 0, 1))
+        return Painting(layout, picture=np.clip(painted, 0, 1), laid=laid, drawing=drawing)
     return Painting(layout, light=corrected(layout, first, given, painted), by_colour=control.exposure)
 
 
@@ -168,15 +181,23 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *
     )
 
 
-def prompt(spec: Spec, layout: Layout, *, named: bool = True, as_hex: bool = False) -> str:
+def lit_drawing(conditions: Conditions) -> Rgb:
+    """Return the sketch under its analytic light, h×w×3 sRGB in [0, 1]: what an image-to-image pipeline starts from."""
+    return linear_to_srgb(srgb_to_linear(conditions.sketch) * conditions.light)
+
+
+def prompt(spec: Spec, layout: Layout, *, named: bool = True, as_hex: bool = False, held: bool = False) -> str:
     """Return the words for the network, most important first: CLIP reads 77 tokens, and cuts what is longer.
 
     `named`: with the asked colours, by their names or `as_hex`: #e8c7b8 is seven tokens of CLIP's and no colour to it.
+    `held`: the product is in the picture, so the whole of it is described; the product itself is not, lest it be
+    painted anew.
     """
-    words = [
-        f"empty background of {spec.scene.prompt}",
-        "nothing standing on the surface, product photography backdrop",
-    ]
+    if held:
+        words = [f"product photograph of one product in {spec.scene.prompt}", "nothing else is added"]
+    else:
+        words = [f"empty background of {spec.scene.prompt}"]
+        words += ["nothing standing on the surface, product photography backdrop"]
     asked = asked_colours(spec)
     if asked.by_caller and named:
         colours = asked.hex if as_hex else dict.fromkeys(colour_name(colour) for colour in asked.hex)

@@ -15,8 +15,9 @@ from models.hub.families import FAMILIES, family_of
 from models.hub.generator import DiffusersGenerator
 from models.hub.recipe import Recipe
 from models.hub.request import PaintRequest
-from models.hub.start import schedule, start_picture
+from models.hub.start import schedule
 from models.loading import load_generator
+from pipeline.background.paint import lit_drawing
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Generator, painting_size, paints
 from service.settings import STUDIO_CHECKPOINT
@@ -123,7 +124,7 @@ def test_the_painting_starts_from_the_sketch_under_its_light(models: dict[str, P
     paint(generator, scene)
     shown = seen[0][0].permute(1, 2, 0).numpy() / 2 + 0.5
     assert shown.shape == (64, 64, 3)
-    start = start_picture(scene)
+    start = lit_drawing(scene)
     # 48 rows were stretched to 64; the middle of the wall and of the floor are what they were, to 8 bits.
     np.testing.assert_allclose(shown[20, ::9], start[15, ::9], atol=0.01)
     np.testing.assert_allclose(shown[55, ::9], start[41, ::9], atol=0.01)
@@ -134,8 +135,8 @@ def test_the_start_is_the_albedo_under_the_light_in_linear_light() -> None:
     scene = conditions()
     grey = replace(scene, sketch=np.full_like(scene.sketch, 0.735357), light=np.full_like(scene.light, 0.5))
     # 0.735357 is half of white in linear light, so that under half of a light it is a quarter: 0.537099 in sRGB.
-    np.testing.assert_allclose(start_picture(grey), 0.537099, atol=1e-4)
-    assert start_picture(replace(scene, light=scene.light * 100)).max() == pytest.approx(1)
+    np.testing.assert_allclose(lit_drawing(grey), 0.537099, atol=1e-4)
+    assert lit_drawing(replace(scene, light=scene.light * 100)).max() == pytest.approx(1)
 
 
 @EULER

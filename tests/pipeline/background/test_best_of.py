@@ -61,6 +61,9 @@ class Square:
     def effects(self, layout: Layout) -> ProductEffects:
         return self.product
 
+    def lay(self, effects: ProductEffects, drawing: np.ndarray) -> None:
+        return None
+
 
 def selected(
     asked: Spec,
