@@ -63,7 +63,8 @@ class DiffusersGenerator:
         self._packing = packing
         self._colour_maps = colour_maps
         self._colours: ColourMap | None = None
-        self._batches = batches
+        #: Whether several pictures at once come out as they do one by one.
+        self.batches = batches
         self._inpaint = inpaint
         self._lock = threading.Lock()
         #: Whether the latents' colours are shifted where that is known to work.
@@ -118,7 +119,7 @@ class DiffusersGenerator:
 
     def batch_key(self, request: PaintRequest) -> Hashable | None:
         """Return what is equal for requests that may be painted in one call; None where each is painted alone."""
-        if not self._batches:
+        if not self.batches:
             return None
         painted = self._recipe.painted_size(request.conditions)
         return painted, request.conditions.sketch.shape, self._shifts(request), request.laid is not None

@@ -242,11 +242,18 @@ def kernels() -> None:
 @main.command()
 @home_option
 @click.option("--no-networks", is_flag=True, help="Skip loading the networks, which takes seconds.")
-def doctor(home: Path | None, no_networks: bool) -> None:
+@click.option(
+    "--generator",
+    is_flag=False,
+    flag_value="",
+    metavar="[FOLDER|HUB ID]",
+    help="Load this generator, or the configured one, paint two shapes, and say what it takes and can.",
+)
+def doctor(home: Path | None, no_networks: bool, generator: str | None) -> None:
     """Say what is configured, what is reachable, and on which device each network really runs."""
     from service.diagnostics.doctor import examine
 
-    sys.exit(0 if examine(settings_from(home=home), load=not no_networks) else 1)
+    sys.exit(0 if examine(settings_from(home=home), load=not no_networks, generator=generator) else 1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
