@@ -38,6 +38,7 @@ TOGETHER = {
         "models/test_graphs.py",
         "models/test_device.py",
         "benchmarks/test_speed.py",
+        "benchmarks/test_throughput.py",
         "service/worker/test_lane_jobs.py",
     ),
     "running_up": ("system/studio/", "system/test_examples.py"),
