@@ -1,6 +1,7 @@
 """Fixtures of all tests: a clean environment, real servers, both databases, both object stores, a caller."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,19 @@ def clean_environment() -> Iterator[None]:
         # Set-up has compiled the kernels.
         use_kept_kernels(Settings())
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced_sqlite() -> Iterator[None]:
+    """In this process SQLite waits for no disk, as PostgreSQL does not here either: no test cuts the power."""
+
+    def unsynced(connection: Any, *_: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    sa.event.listen(sa.Pool, "checkout", unsynced)
+    yield
+    sa.event.remove(sa.Pool, "checkout", unsynced)
 
 
 @pytest.fixture(scope="session")
