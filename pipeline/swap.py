@@ -12,14 +12,15 @@ from pipeline.colour.palette import ALL_STAGES, PaletteControl
 from pipeline.compositing.composite import composite
 from pipeline.compositing.light_wrap import light_around
 from pipeline.compositing.place import place
-from pipeline.core.errors import NoHonestPlacement
+from pipeline.core.errors import NoHonestPlacement, NoSubject
 from pipeline.core.networks import Networks, Progress
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Cutout, Photo
 from pipeline.cutout.cache import Cache, CutoutCache
-from pipeline.cutout.foreground import extract_foreground
+from pipeline.cutout.foreground import extract_foreground, foreground_of
+from pipeline.cutout.given import GivenMask
 from pipeline.cutout.segment import segment
 from pipeline.cutout.stance import Stance, stance_of
 from pipeline.delivery.encode import encode
@@ -76,28 +77,20 @@ def swap(
     control: PaletteControl = ALL_STAGES,
     credentials: Credentials | None = None,
     cache: Cache | None = None,
+    mask: GivenMask | None = None,
 ) -> SwapResult:
     """Swap the background of a product photo.
 
     `data` is the photo's file. `progress` is called as each stage starts and with each step of the generator; it may
     raise to stop, and what it raises comes out. `clock` gives seconds, as time.perf_counter does, for the report's
     timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
-    file. `cache`, where given, has what earlier swaps made, and gets what this one makes. Raises PipelineError and
-    nothing else of its own.
+    file. `cache`, where given, has what earlier swaps made, and gets what this one makes. `mask`, where given, is
+    taken for the product's, and no network looks for it. Raises PipelineError and nothing else of its own.
     """
     stages = _Stages(progress, clock)
-    cutouts = CutoutCache(cache, data, networks)
     with stages("decode"):
         photo = decode(data, limits)
-    with stages("segment"):
-        found = cutouts.get(photo) or segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
-    with stages("refine"):
-        if isinstance(found, Cutout):
-            cutout = found
-        else:
-            cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share)
-            cutouts.put(cutout)
-    del found  # its mask has the photo's size
+    cutout, made = _cut_out(photo, data, networks, stages, cache, mask)
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     stance = stance_of(cutout)
@@ -123,7 +116,7 @@ def swap(
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
-        provenance |= {"cutout": cutouts.cache_status, "background": ground.cache_status}
+        provenance |= {"cutout": made, "cut_by": mask.cut_by if mask else "network", "background": ground.cache_status}
         provenance["pinned"] = is_pinned(spec, stance)
         report = inspect(
             encoded.data,
@@ -148,6 +141,50 @@ def swap(
         warnings=cutout.warnings + scene_warnings(spec, stance) + placing_warnings,
         report=report,
     )
+
+
+def cut_out(
+    data: bytes,
+    networks: Networks,
+    *,
+    limits: Limits,
+    clock: Callable[[], float],
+    progress: Progress = ignore,
+    cache: Cache | None = None,
+) -> tuple[Photo, Cutout | None]:
+    """Do as `swap` begins, and no more: return the decoded photo and the networks' cut-out of it.
+
+    None where nothing stands out in the photo, which a mended mask may change. Raises PipelineError.
+    """
+    share = STAGES["decode"] + STAGES["segment"] + STAGES["refine"]
+    stages = _Stages(lambda stage, done: progress(stage, min(1.0, done / share)), clock)
+    with stages("decode"):
+        photo = decode(data, limits)
+    try:
+        return photo, _cut_out(photo, data, networks, stages, cache, None)[0]
+    except NoSubject:
+        return photo, None
+
+
+def _cut_out(
+    photo: Photo, data: bytes, networks: Networks, stages: "_Stages", cache: Cache | None, mask: GivenMask | None
+) -> tuple[Cutout, str]:
+    """Return the cut-out and how it came about: computed, cached, or by whose mask. Raises NoSubject, ModelFailed."""
+    cutouts = CutoutCache(cache, data, networks)
+    with stages("segment"):
+        kept = None if mask else cutouts.get(photo)
+        found = None
+        if mask is None and kept is None:
+            found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
+    with stages("refine"):
+        if mask is not None:
+            return foreground_of(photo, mask), mask.cut_by
+        if kept is not None:
+            return kept, cutouts.cache_status
+        assert found is not None  # there was neither
+        cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share)
+        cutouts.put(cutout)
+        return cutout, cutouts.cache_status
 
 
 def scene_warnings(spec: Spec, stance: Stance) -> tuple[str, ...]:

@@ -189,6 +189,14 @@ class Settings(BaseSettings):
         return Limits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
 
     @property
+    def photo_age(self) -> float | None:
+        """Seconds that a photo is kept after it was last used, None: for ever.
+
+        A key can be uploaded to until its URL expires: it is as old as that.
+        """
+        return 86_400.0 * self.source_days + self.url_ttl if self.source_days else None
+
+    @property
     def attempt_ends(self) -> float:
         """Seconds after which an attempt has surely ended: killed by its own time limit, or in spite of a lost lease.
 

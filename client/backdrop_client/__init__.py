@@ -5,6 +5,7 @@
 
 from backdrop_client.async_client import AsyncBackdrop
 from backdrop_client.client import Backdrop
+from backdrop_client.cutouts import Box, Cutout, CutoutWarning, Subject
 from backdrop_client.errors import (
     BackdropError,
     Conflict,
@@ -49,11 +50,14 @@ __all__ = [
     "AsyncBackdrop",
     "Backdrop",
     "BackdropError",
+    "Box",
     "Brand",
     "CatalogueItem",
     "Conflict",
     "CreditEntry",
     "Credits",
+    "Cutout",
+    "CutoutWarning",
     "DownloadCorrupt",
     "FieldError",
     "Forbidden",
@@ -73,6 +77,7 @@ __all__ = [
     "Retries",
     "ServerError",
     "Spec",
+    "Subject",
     "TooLarge",
     "TooManyRequests",
     "Unauthorized",

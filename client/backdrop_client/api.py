@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from backdrop_client import downloading
+from backdrop_client.cutouts import Cutout, CutoutPage
 from backdrop_client.errors import Conflict
 from backdrop_client.flow import Call, Flow, T, Work
 from backdrop_client.photo import Photo, content_type, read_photo
@@ -20,6 +22,7 @@ from backdrop_client.results import (
     Credits,
     Items,
     Job,
+    JobFailed,
     JobPage,
     JobStatus,
     Plan,
@@ -33,6 +36,7 @@ from backdrop_client.spec import Spec
 from backdrop_client.waiting import OnProgress, Streams, Wait
 
 SWAP = "/v1/background-swap-with-spec"
+CUTOUTS = "/v1/cutouts"
 _JSON = {"Content-Type": "application/json"}
 #: Jobs or renders that one page brings.
 _PAGE = 100
@@ -150,6 +154,62 @@ class Api:
         yield from self.download(render, output)
         return render
 
+    def cutout(
+        self,
+        *,
+        source_key: str | None,
+        source_render: str | None,
+        idempotency_key: str | None,
+        reference: str | None,
+        on_progress: OnProgress | None,
+        timeout: float | None,
+    ) -> Flow[Cutout]:
+        """Have a photo cut out, and wait."""
+        body = {"source_image_s3_key": source_key, "source_render_public_id": source_render}
+        headers = {**_JSON, "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        query = {} if reference is None else {"reference": reference}
+        content = _json({name: value for name, value in body.items() if value is not None})
+        call = Call("POST", CUTOUTS, query=query, headers=headers, content=content)
+        accepted = decoded((yield from exchange(call, self._retries)), Accepted)
+        job = yield from self.wait(accepted, on_progress=on_progress, timeout=timeout)
+        if job.status == "FAILURE":
+            raise JobFailed(job)
+        return (yield from self.cutout_by_id(job.job_id))
+
+    def cutout_by_id(self, public_id: str) -> Flow[Cutout]:
+        """Look at a cut-out."""
+        return (yield from self._get(f"{CUTOUTS}/{_quoted(public_id)}", Cutout))
+
+    def cutouts(self, *, reference: str | None, cursor: str | None) -> Flow[CutoutPage]:
+        """Return a page of cut-outs."""
+        return (yield from self._get(CUTOUTS, CutoutPage, reference=reference, cursor=cursor, limit=_PAGE))
+
+    def mend(self, cutout: Cutout | str, mask: Photo | None, keep: Sequence[int] | None) -> Flow[Cutout]:
+        """Give a photo a mask, or choose among its subjects."""
+        if (mask is None) == (keep is None):
+            raise ValueError("Give a mask, or the subjects to keep: one of the two.")
+        if mask is None:
+            call = Call("PUT", _of(cutout, "subjects"), headers=_JSON, content=_json({"keep": list(keep or ())}))
+        else:
+            data: bytes = yield Work(partial(read_photo, mask))
+            call = Call("PUT", _of(cutout, "mask"), headers={"Content-Type": "image/png"}, content=data)
+        return decoded((yield from exchange(call, self._retries)), Cutout)
+
+    def reset(self, cutout: Cutout | str) -> Flow[Cutout]:
+        """Give a photo the networks' mask again."""
+        return decoded((yield from exchange(Call("DELETE", _of(cutout, "mask")), self._retries)), Cutout)
+
+    def download_mask(self, cutout: Cutout | str, path: Path, *, preview: bool) -> Flow[Path]:
+        """Write the mask that a photo has now, or its preview, to a file."""
+        now = yield from self.cutout_by_id(_public_id(cutout))
+        url = now.preview_url if preview else now.mask_url
+        if url is None:
+            raise ValueError(f"The cut-out {now.public_id} has no mask: it is {now.status}.")
+        picture = yield from exchange(Call("GET", url, with_key=False), self._retries)
+        yield Work(partial(path.parent.mkdir, parents=True, exist_ok=True))
+        yield Work(partial(path.write_bytes, picture.content))
+        return path
+
     def credits(self) -> Flow[Credits]:
         """Return the balance and the latest entries."""
         return (yield from self._get("/v1/credits", Credits))
@@ -188,6 +248,14 @@ def _swap_call(spec: Spec, source_key: str | None, source_render: str | None) ->
     body = spec.body(source_key=source_key, source_render=source_render)
     query = {} if spec.seed is None else {"seed": spec.seed}
     return Call("POST", SWAP, query=query, headers=_JSON, content=_json(body))
+
+
+def _public_id(cutout: Cutout | str) -> str:
+    return cutout if isinstance(cutout, str) else cutout.public_id
+
+
+def _of(cutout: Cutout | str, what: str) -> str:
+    return f"{CUTOUTS}/{_quoted(_public_id(cutout))}/{what}"
 
 
 def _json(body: dict[str, Any]) -> bytes:

@@ -1,12 +1,13 @@
 """The client that blocks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from backdrop_client.api import Api
 from backdrop_client.connection import Connection
+from backdrop_client.cutouts import Cutout
 from backdrop_client.photo import Photo
 from backdrop_client.results import Accepted, Brand, CatalogueItem, Credits, Job, JobStatus, Plan, Render
 from backdrop_client.retries import DEFAULT, Retries
@@ -148,6 +149,60 @@ class Backdrop:
         Raises DownloadCorrupt and OSError.
         """
         return self._run(self._api.download(render, path))
+
+    def cutout(
+        self,
+        *,
+        source_key: str | None = None,
+        source_render: str | None = None,
+        idempotency_key: str | None = None,
+        reference: str | None = None,
+        on_progress: OnProgress | None = None,
+        timeout: float | None = None,
+    ) -> Cutout:
+        """Have an uploaded photo, or the one behind an earlier render, cut out, wait, and return what was found.
+
+        It costs nothing. Raises JobFailed and WaitTimeout.
+        """
+        return self._run(
+            self._api.cutout(
+                source_key=source_key,
+                source_render=source_render,
+                idempotency_key=idempotency_key,
+                reference=reference,
+                on_progress=on_progress,
+                timeout=timeout,
+            )
+        )
+
+    def cutout_by_id(self, public_id: str) -> Cutout:
+        """Return what is shown of a cut-out now, with fresh URLs."""
+        return self._run(self._api.cutout_by_id(public_id))
+
+    def mend(self, cutout: Cutout | str, mask: Photo | None = None, *, keep: Sequence[int] | None = None) -> Cutout:
+        """Give a photo a mask, or keep the subjects of these ids alone: for every later swap of the same bytes.
+
+        `mask`: a PNG of one 8-bit channel at the photo's size, white where the product is: a path, its bytes or a file
+        opened for reading. Raises Invalid, whose errors' codes say what is wrong with it, Conflict and OSError.
+        """
+        return self._run(self._api.mend(cutout, mask, keep))
+
+    def reset(self, cutout: Cutout | str) -> Cutout:
+        """Give a photo the networks' mask again. Raises Conflict."""
+        return self._run(self._api.reset(cutout))
+
+    def download_mask(self, cutout: Cutout | str, path: str | Path, *, preview: bool = False) -> Path:
+        """Write the mask that a photo has now, or its preview with true transparency, to a PNG. Raises OSError."""
+        return self._run(self._api.download_mask(cutout, Path(path), preview=preview))
+
+    def iter_cutouts(self, *, reference: str | None = None) -> Iterator[Cutout]:
+        """Give all cut-outs, newest first, asking for each page when it is needed."""
+        cursor = None
+        while True:
+            page = self._run(self._api.cutouts(reference=reference, cursor=cursor))
+            yield from page.items
+            if (cursor := page.next_cursor) is None:
+                return
 
     def credits(self) -> Credits:
         """Return the balance and the latest entries of the ledger."""

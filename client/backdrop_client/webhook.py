@@ -45,7 +45,7 @@ class WebhookEvent:
     """A message. It may come more than once: drop an id that you have seen."""
 
     id: str
-    #: "job.succeeded" or "job.failed".
+    #: "job.succeeded" or "job.failed"; of a cut-out, which has no render, "cutout.succeeded" or "cutout.failed".
     type: str
     timestamp: datetime
     data: WebhookJob

@@ -7,10 +7,11 @@ from PIL import Image
 from scipy.ndimage import binary_dilation, label, uniform_filter
 
 from pipeline.core.codes import averaged
-from pipeline.core.errors import NoSubject
+from pipeline.core.errors import ModelFailed, NoSubject
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb, Rgb8
+from pipeline.cutout.given import GivenMask, coverage
 from pipeline.cutout.warnings import CutoutQuality, assess_cutout
 from pipeline.kernels.image.guide import code_means, unmix
 
@@ -34,17 +35,34 @@ def extract_foreground(photo: Photo, alpha: Alpha, *, ambiguous_share: float) ->
     `ambiguous_share` comes from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
     Raises NoSubject where nothing is left.
     """
-    alpha = _without_specks(alpha)
+    from_file = photo.alpha is not None
+    return _cut(photo, _without_specks(alpha), ambiguous_share=ambiguous_share, from_file_alpha=from_file)
+
+
+def foreground_of(photo: Photo, mask: GivenMask) -> Cutout:
+    """Make the cut-out from the photo and a mask that was given: nothing of it is guessed, and no speck dropped.
+
+    Raises NoSubject where it is empty, and ModelFailed where its size is not the photo's.
+    """
+    if mask.codes.shape != photo.rgb.shape[:2]:
+        raise ModelFailed("The mended mask doesn't have the photo's size. Mend the cut-out again.")
+    return _cut(photo, coverage(mask.codes), given=True)
+
+
+def _cut(
+    photo: Photo, alpha: Alpha, *, ambiguous_share: float = 0.0, from_file_alpha: bool = False, given: bool = False
+) -> Cutout:
     box = tight_box(alpha > 0.5)
     if box is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
     height, width = alpha.shape
     left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
     inside = np.ascontiguousarray(alpha[top:bottom, left:right])
-    from_file = photo.alpha is not None
 
     def assess() -> CutoutQuality:
-        return assess_cutout(photo.rgb, alpha, ambiguous_share=ambiguous_share, from_file_alpha=from_file)
+        return assess_cutout(
+            photo.rgb, alpha, ambiguous_share=ambiguous_share, from_file_alpha=from_file_alpha, given=given
+        )
 
     rgb, quality = together(lambda: own_colours(photo, inside, (left, top)), assess)
     return Cutout(

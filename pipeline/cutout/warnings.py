@@ -57,19 +57,21 @@ def assess_cutout(
     *,
     ambiguous_share: float = 0.0,
     from_file_alpha: bool = False,
+    given: bool = False,
 ) -> CutoutQuality:
     """Assess a cut-out: the H×W alpha of an H×W×3 photo.
 
     `ambiguous_share` is the segmentation's. `from_file_alpha`: the alpha is the file's own, so nothing
-    was guessed and only what is plain in it is told.
+    was guessed and only what is plain in it is told. `given`: somebody mended it, and the same holds.
     """
     step = max(1, max(alpha.shape) // SIDE)
     small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
     cover = averaged(alpha, step)
-    holes = [] if from_file_alpha else [part for part in lookalikes(small, cover) if part.suspected]
+    guessed = not (from_file_alpha or given)
+    holes = [] if not guessed else [part for part in lookalikes(small, cover) if part.suspected]
     filled = sum(part.share for part in holes)
-    strips = [] if from_file_alpha else strips_to_border(cover)
-    sure = 1.0 if from_file_alpha else _confidence(cover, ambiguous_share, filled)
+    strips = [] if not guessed else strips_to_border(cover)
+    sure = 1.0 if not guessed else _confidence(cover, ambiguous_share, filled)
     sides = () if from_file_alpha and is_trimmed(alpha) else cut_sides(alpha)
     subjects, half = subject_boxes(cover), half_inside(cover)
     # Each with its boxes on `cover`; some have none.

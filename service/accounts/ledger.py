@@ -20,14 +20,19 @@ def grant(connection: sa.Connection, client_id: str, credits: int) -> None:
 
 
 def debit(connection: sa.Connection, client_id: str, credits: int, job_id: str) -> None:
-    """Charge a client for a job. Raises InsufficientCredits; the caller's transaction must then end unwritten."""
-    _move(connection, client_id, "debit", -credits, job_id)
+    """Charge a client for a job. Raises InsufficientCredits; the caller's transaction must then end unwritten.
+
+    What costs nothing moves nothing, and has no line.
+    """
+    if credits:
+        _move(connection, client_id, "debit", -credits, job_id)
 
 
 def refund(connection: sa.Connection, job_id: str) -> None:
     """Give a job's credits back. A second refund of the same job breaks the unique index, and the transaction."""
     job = connection.execute(sa.select(jobs.c.client_id, jobs.c.credits_cost).where(jobs.c.id == job_id)).one()
-    _move(connection, job.client_id, "refund", job.credits_cost, job_id)
+    if job.credits_cost:
+        _move(connection, job.client_id, "refund", job.credits_cost, job_id)
 
 
 def refunded() -> sa.ScalarSelect[int]:

@@ -1,6 +1,7 @@
 """The composition root of the API process: the one place that builds what its routes use."""
 
 import logging
+from functools import partial
 from importlib.metadata import version
 
 import sqlalchemy as sa
@@ -14,12 +15,15 @@ from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.rate_limit import RateLimit
 from service.api.admission import REFUSALS, add_rate_limit_headers
+from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
 from service.api.files import files_router
-from service.api.reference import REFERENCE
+from service.api.pages.reference import REFERENCE
+from service.api.pages.studio import STUDIO
+from service.api.pages.studio_page import StudioPage
 from service.api.routes import PRIVATE, PUBLIC
-from service.api.studio import STUDIO
-from service.api.studio_page import StudioPage
 from service.catalogue.catalogue import load_catalogue
+from service.cutouts.listing import Cutouts
+from service.cutouts.mending import Mending
 from service.database.engine import create_engine
 from service.database.schema import is_migrated
 from service.jobs.dispatcher import Dispatcher
@@ -36,6 +40,7 @@ from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.schemas.responses import Health, MissingPart
 from service.settings import Settings
 from service.storage.buckets import open_buckets
+from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 
@@ -67,15 +72,19 @@ def create_app(settings: Settings) -> Litestar:
         dispatcher=Dispatcher(jobs, queue),
         max_photo_bytes=settings.max_photo_bytes,
     )
+    cutouts = Cutouts(engine, kept=settings.photo_age)
+    mending = Mending(engine, cutouts, renders, MaskRegistry(engine), prepare=partial(use_kernels, settings))
     state = {
         "accounts": Accounts(engine),
         "brands": brands,
         "catalogue": catalogue,
+        "cutouts": cutouts,
         "engine": engine,
         "job_states": job_states,
         "jobs": jobs,
         "listings": Listings(engine),
         "intake": intake,
+        "mending": mending,
         "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
@@ -93,7 +102,7 @@ def create_app(settings: Settings) -> Litestar:
         route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
         state=State(state),
         before_send=[_name_request, add_rate_limit_headers],
-        exception_handlers=EXCEPTION_HANDLERS | REFUSALS,
+        exception_handlers=EXCEPTION_HANDLERS | REFUSALS | CUTOUT_REFUSALS,
         plugins=[BodiesInContext({"catalogue": catalogue})],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),
@@ -103,6 +112,13 @@ def create_app(settings: Settings) -> Litestar:
     close_schemas(app.openapi_schema)
     add_examples(app.openapi_schema, load_examples())
     return app
+
+
+def use_kernels(settings: Settings) -> None:
+    """Take the kernels' machine code from where set-up, or a worker, keeps it."""
+    from pipeline.kernels.cache import keep_in  # with Numba, for APIs that are given masks
+
+    keep_in(settings.kernels, settings.own_kernels)
 
 
 @get("/health/live", operation_id="live", tags=["health"], sync_to_thread=False)

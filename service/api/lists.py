@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 
 from service.api.endpoint import endpoint
 from service.jobs.listing import Listings
-from service.jobs.records import JobStatus
+from service.jobs.records import JobStatus, Operation
 from service.schemas.openapi import INVALID
 from service.schemas.problems import AnyRequest
 from service.schemas.responses import JobPage, RenderPage
@@ -51,11 +51,15 @@ def list_jobs(
     status: Annotated[
         JobStatus | None, QueryParameter(description="Only jobs that stand there.", examples=[Example(value="FAILURE")])
     ] = None,
+    operation: Annotated[
+        Operation | None, QueryParameter(description="Only jobs that do that.", examples=[Example(value="swap")])
+    ] = None,
     reference: Reference = None,
 ) -> JobPage:
     """List the client's jobs, newest first, each as GET /v1/jobs/{job_id} shows it."""
     listings: Listings = state.listings
-    page = listings.jobs(request.state.client.id, limit=limit, cursor=cursor, status=status, reference=reference)
+    client_id = request.state.client.id
+    page = listings.jobs(client_id, limit=limit, cursor=cursor, status=status, operation=operation, reference=reference)
     items = [serialize_job(request, state, job, render) for job, render in page.items]
     return JobPage(items=items, next_cursor=page.next_cursor)
 

@@ -11,6 +11,7 @@ from ulid import ULID
 from service.accounts.clients import Accounts
 from service.api.auth import authenticated
 from service.api.brands import delete_brand, get_brand, list_brands, put_brand
+from service.api.cutouts import CUTOUTS
 from service.api.endpoint import endpoint, options
 from service.api.events import follow_job
 from service.api.lists import list_jobs, list_renders
@@ -144,6 +145,7 @@ PRIVATE = Router(
     guards=[authenticated],
     security=SECURED,
     route_handlers=[
+        *CUTOUTS,
         *(WORKFLOWS, create_upload, get_credits),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
         *(list_renders, get_render),

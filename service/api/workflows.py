@@ -1,6 +1,6 @@
 """The routes that make jobs; each is counted against its client's rate before its body is read."""
 
-from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any
 
 from litestar import Response, Router, post
@@ -10,14 +10,13 @@ from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter, QueryParameter
 
 from pipeline.core.spec import SEED_LIMIT
+from service.api.accepted import answer_accepted
 from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
+from service.api.cutouts import create_cutout
 from service.api.endpoint import endpoint
 from service.api.lists import REFERENCE_PATTERN
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
-from service.database.engine import DATABASE_AWAY
-from service.jobs.notifier import JobNotifier
-from service.jobs.records import JobStatus
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
 from service.schemas.openapi import (
@@ -33,9 +32,8 @@ from service.schemas.openapi import (
     UNAVAILABLE,
     Submitted,
 )
-from service.schemas.prefer import preferred_wait, prefers_representation
 from service.schemas.problems import AnyRequest
-from service.schemas.responses import JobView, WorkflowAcceptedResponse
+from service.schemas.responses import JobView
 from service.schemas.serialize import serialize_job, serialize_plan
 
 
@@ -139,37 +137,7 @@ async def background_swap_with_spec(
         request_id=request.state.request_id,
         idempotency_key=idempotency_key or None,  # an empty header is none
     )
-    status, headers = JobStatus.NOT_STARTED, {"Location": f"/v1/jobs/{accepted.job_id}"}
-    if accepted.repeated:
-        headers["Idempotent-Replayed"] = "true"
-    preferences = request.headers.getall("prefer", [])
-    wait, applied = preferred_wait(preferences, limit=state.prefer_wait), list[str]()
-    if wait is not None and state.prefer_wait:
-        notifier: JobNotifier = state.notifier
-        known = await notifier.wait_until_done(accepted.job_id, wait)
-        status = known.status if known is not None else status
-        applied.append(f"wait={wait}")
-    whole, job = prefers_representation(preferences), None
-    if whole or status == JobStatus.SUCCESS:
-        with suppress(*DATABASE_AWAY):  # accepted is accepted: what can't be shown now is shown at its Location
-            job = await sync_to_thread(_job_view, request, state, accepted.job_id)
-    if job is not None and job.render is not None:
-        picture = f'<{job.render.url}>; rel="enclosure"; type="{job.render.content_type}"'
-        headers["Link"] = f'</v1/renders/{job.render.public_id}>; rel="item", {picture}'
-    if job is not None and whole:
-        applied.append("return=representation")
-        headers["Content-Location"] = headers["Location"]
-    if applied:
-        headers["Preference-Applied"] = ", ".join(applied)
-    if job is not None and whole:
-        return Response(job, status_code=202, headers=headers)
-    answer = WorkflowAcceptedResponse(
-        request_id=accepted.request_id,
-        job_id=accepted.job_id,
-        status=status,
-        credits_cost=accepted.credits_cost,
-    )
-    return Response(answer, status_code=202, headers=headers)
+    return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
 
 
 def _job_view(request: AnyRequest, state: State, job_id: str) -> JobView | None:
@@ -178,4 +146,4 @@ def _job_view(request: AnyRequest, state: State, job_id: str) -> JobView | None:
     return None if found is None else serialize_job(request, state, *found)
 
 
-WORKFLOWS = Router("/", guards=[rate_limited], route_handlers=[background_swap_with_spec])
+WORKFLOWS = Router("/", guards=[rate_limited], route_handlers=[background_swap_with_spec, create_cutout])

@@ -101,6 +101,8 @@ jobs = sa.Table(
     sa.Column("turn", sa.BigInteger, nullable=False, default=0, server_default="0"),
     # Its caller's own id for it; several may have the same.
     sa.Column("reference", sa.String(200)),
+    # What is to be done: "swap", or "cutout" (`service.cutouts`).
+    sa.Column("operation", sa.String(16), nullable=False, default="swap", server_default="swap"),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),
@@ -112,6 +114,13 @@ jobs = sa.Table(
         "id",
         postgresql_where=sa.text("reference IS NOT NULL"),
         sqlite_where=sa.text("reference IS NOT NULL"),
+    ),
+    sa.Index(
+        "cutouts_of_client",
+        "client_id",
+        "id",
+        postgresql_where=sa.text("operation = 'cutout'"),
+        sqlite_where=sa.text("operation = 'cutout'"),
     ),
     # What the sweep looks through: unfinished jobs only.
     sa.Index(
@@ -171,7 +180,8 @@ renders = sa.Table(
 stored_objects = sa.Table(
     "stored_objects",
     metadata,
-    # "sources", "renders", or what lies in the bucket of renders and can be made again: "cutouts", "scenes".
+    # "sources", "renders", or what else lies in the bucket of renders: "cutouts" and "scenes", which can be made again,
+    # and "masks", the pictures of `cutouts` and `mended_masks`.
     sa.Column("bucket", sa.String(8), primary_key=True),
     sa.Column("key", sa.String(512), primary_key=True),
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
@@ -181,7 +191,16 @@ stored_objects = sa.Table(
     sa.Column("used_at", Timestamp, nullable=False, default=db_now()),
     # Since when it counts as gone; its bytes follow soon.
     sa.Column("doomed_at", Timestamp),
+    # Of a photo: SHA-256 of its bytes, hex, as the worker that read it last found them.
+    sa.Column("photo_sha256", sa.String(64)),
     sa.Index("stored_by_age", "bucket", "used_at"),
+    sa.Index(
+        "photos_by_bytes",
+        "client_id",
+        "photo_sha256",
+        postgresql_where=sa.text("photo_sha256 IS NOT NULL"),
+        sqlite_where=sa.text("photo_sha256 IS NOT NULL"),
+    ),
     sa.Index(
         "attempts_pictures",
         "used_at",
@@ -194,6 +213,42 @@ stored_objects = sa.Table(
         postgresql_where=sa.text("doomed_at IS NOT NULL"),
         sqlite_where=sa.text("doomed_at IS NOT NULL"),
     ),
+)
+
+cutouts = sa.Table(
+    "cutouts",
+    metadata,
+    # The cut-out's public id as well.
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
+    sa.Column("photo_sha256", sa.String(64), nullable=False),
+    # Pixels of the upright photo.
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    # In the bucket of renders: the networks' mask, its preview, and the photo at the preview's size.
+    sa.Column("mask_key", sa.String(512), nullable=False),
+    sa.Column("preview_key", sa.String(512), nullable=False),
+    sa.Column("photo_key", sa.String(512), nullable=False),
+    # What was found (`service.cutouts.facts`).
+    sa.Column("facts", sa.JSON, nullable=False),
+)
+
+mended_masks = sa.Table(
+    "mended_masks",
+    metadata,
+    # The mask of these bytes for this client from now on, in place of the networks'.
+    sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
+    sa.Column("photo_sha256", sa.String(64), primary_key=True),
+    sa.Column("cut_by", sa.String(8), nullable=False),
+    sa.Column("mask_key", sa.String(512), nullable=False),
+    # The mask that the subjects are picked from, and whose it is.
+    sa.Column("base_key", sa.String(512), nullable=False),
+    sa.Column("base_by", sa.String(8), nullable=False),
+    sa.Column("preview_key", sa.String(512), nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("mended_at", Timestamp, nullable=False, default=db_now(), onupdate=db_now()),
+    sa.CheckConstraint("cut_by IN ('mended', 'subjects')", name="cut_by_known"),
+    sa.CheckConstraint("base_by IN ('network', 'mended')", name="base_by_known"),
 )
 
 brands = sa.Table(

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.database.clock import db_now
-from service.database.tables import clients, deliveries, jobs, ledger, renders, request_logs
-from service.jobs.records import JobStatus
+from service.database.tables import clients, cutouts, deliveries, jobs, ledger, renders, request_logs, stored_objects
+from service.jobs.records import JobStatus, Operation
 from service.webhooks.outbox import DeliveryState
 
 
@@ -44,6 +44,7 @@ _MOVED = (
 _RENDERED = sa.select(renders.c.job_id, sa.func.count().label("renders")).group_by(renders.c.job_id).subquery()
 _debits, _refunds = (sa.func.coalesce(_MOVED.c[name], 0).label(name) for name in ("debits", "refunds"))
 _rendered = sa.func.coalesce(_RENDERED.c.renders, 0).label("renders")
+_succeeded, _swap = jobs.c.status == JobStatus.SUCCESS, jobs.c.operation == Operation.SWAP
 _finished = jobs.c.status.in_([JobStatus.SUCCESS, JobStatus.FAILURE])
 
 
@@ -54,6 +55,7 @@ def rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
         *_balances(),
         *_credits_of_jobs(),
         *_renders_of_jobs(bounds),
+        *_cutouts_of_jobs(),
         *_states(bounds),
         *_messages(),
         *_belongings(),
@@ -109,16 +111,19 @@ def _job(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 def _credits_of_jobs() -> Iterator[tuple[str, sa.Select[Any]]]:
     cost, debited, refunded = jobs.c.credits_cost, _MOVED.c.debit_amount, _MOVED.c.refund_amount
+    # What costs nothing has no line.
+    lines = sa.case((cost == 0, 0), else_=1)
     yield (
         "job_is_debited_once",
-        _job(cost, _debits, debited).where(sa.or_(_debits != 1, debited != -cost)),
+        _job(cost, _debits, debited).where(sa.or_(_debits != lines, debited != -cost)),
     )
     yield (
         "failure_is_refunded_once",
         _job(cost, _refunds, refunded).where(
-            jobs.c.status == JobStatus.FAILURE, sa.or_(_refunds != 1, refunded != cost)
+            jobs.c.status == JobStatus.FAILURE, sa.or_(_refunds != lines, refunded != cost)
         ),
     )
+    yield "a_cutout_costs_nothing", _job(cost).where(jobs.c.operation == Operation.CUTOUT, cost != 0)
     yield (
         "only_a_failure_is_refunded",
         _job(cost, _refunds, refunded).where(jobs.c.status != JobStatus.FAILURE, _refunds > 0),
@@ -131,9 +136,30 @@ def _renders_of_jobs(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
         expired = sa.and_(_rendered == 0, jobs.c.finished_at <= db_now(-bounds.renders_kept))
     yield (
         "success_has_one_render",
-        _job(_rendered, jobs.c.finished_at).where(jobs.c.status == JobStatus.SUCCESS, _rendered != 1, sa.not_(expired)),
+        _job(_rendered, jobs.c.finished_at).where(_swap, _succeeded, _rendered != 1, sa.not_(expired)),
     )
-    yield "only_a_success_has_a_render", _job(_rendered).where(jobs.c.status != JobStatus.SUCCESS, _rendered > 0)
+    yield "only_a_success_has_a_render", _job(_rendered).where(sa.not_(sa.and_(_swap, _succeeded)), _rendered > 0)
+
+
+def _cutouts_of_jobs() -> Iterator[tuple[str, sa.Select[Any]]]:
+    """Yield what a cut-out must be: of a job that was to make one and did, and there as long as its photo is."""
+    one = sa.select(jobs.c.id.label("job_id"), jobs.c.client_id, jobs.c.status)
+    made = one.outerjoin(cutouts, cutouts.c.job_id == jobs.c.id)
+    photo = sa.select(stored_objects.c.key).where(
+        stored_objects.c.bucket == "sources",
+        stored_objects.c.key == jobs.c.source_key,
+        stored_objects.c.doomed_at.is_(None),
+    )
+    yield (
+        "success_has_one_cutout",
+        made.where(sa.not_(_swap), _succeeded, cutouts.c.job_id.is_(None), photo.correlate(jobs).exists()),
+    )
+    found = sa.select(cutouts.c.job_id, cutouts.c.client_id).outerjoin(jobs, jobs.c.id == cutouts.c.job_id)
+    yield (
+        "only_a_success_has_a_cutout",
+        found.where(sa.or_(jobs.c.id.is_(None), sa.not_(sa.and_(sa.not_(_swap), _succeeded)))),
+    )
+    yield "cutout_is_of_the_jobs_client", found.where(cutouts.c.client_id != jobs.c.client_id)
 
 
 def _states(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
@@ -184,7 +210,10 @@ def _messages() -> Iterator[tuple[str, sa.Select[Any]]]:
     kind, state = deliveries.c.type, deliveries.c.state
     one = sa.select(deliveries.c.id.label("message_id"), deliveries.c.job_id, kind, state)
     told = sa.case(
-        (jobs.c.status == JobStatus.SUCCESS, "job.succeeded"), (jobs.c.status == JobStatus.FAILURE, "job.failed")
+        (sa.and_(_swap, _succeeded), "job.succeeded"),
+        (sa.and_(_swap, jobs.c.status == JobStatus.FAILURE), "job.failed"),
+        (_succeeded, "cutout.succeeded"),
+        (jobs.c.status == JobStatus.FAILURE, "cutout.failed"),
     )
     yield (
         "message_tells_how_its_job_ended",

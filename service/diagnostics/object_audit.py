@@ -15,9 +15,12 @@ from service.database.engine import reader
 from service.database.tables import jobs, renders, stored_objects
 from service.diagnostics.audit import Audit, Finding
 from service.jobs.records import JobStatus
+from service.storage.mask_registry import NAMED
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge
 from service.storage.registry import CACHED
 
+#: What lies in the bucket of renders by a row for each object.
+_ACCOUNTED = (*CACHED, "masks")
 #: Rows that one query reads: no transaction stays open while bytes are fetched.
 _PAGE = 500
 #: Whose attempt wrote an object: `service.worker.run` makes the keys.
@@ -34,9 +37,9 @@ def audit_objects(engine: sa.Engine, store: Bucket, *, leftovers_kept: float = 0
     engine = reader(engine)
     unnamed = set(store.keys())
     listed, checked = len(unnamed), 0
-    kept = {key for key in unnamed if key.startswith(tuple(f"{bucket}/" for bucket in CACHED))}
+    kept = {key for key in unnamed if key.startswith(tuple(f"{bucket}/" for bucket in _ACCOUNTED))}
+    findings = [Finding("mask_has_its_bytes", {"key": key}) for key in sorted(_missing(engine, store, unnamed))]
     unnamed -= kept
-    findings = []
     for row in _render_rows(engine):
         unnamed.discard(row["key"])
         checked += row["bytes"]
@@ -106,12 +109,24 @@ def _leftovers(engine: sa.Engine, keys: list[str], kept: float) -> Iterator[str]
         yield from (key for key in page if key not in named and jobs_of.get(key) not in excused)
 
 
+def _missing(engine: sa.Engine, store: Bucket, listed: set[str]) -> set[str]:
+    """Return the keys of masks and previews that a cut-out names and that are not there, looked at twice."""
+    named = sa.union(*(sa.select(column) for column in NAMED))
+
+    def names() -> set[str]:
+        with engine.begin() as connection:
+            return set(connection.execute(named).scalars())
+
+    missing = names() - listed
+    return (missing & names()) - set(store.keys()) if missing else missing
+
+
 def _unknown(engine: sa.Engine, keys: list[str]) -> Iterator[str]:
     """Yield the keys of what is kept that the account doesn't know."""
     for start in range(0, len(keys), _PAGE):
         page = keys[start : start + _PAGE]
         query = sa.select(stored_objects.c.key).where(
-            stored_objects.c.bucket.in_(CACHED), stored_objects.c.key.in_(page)
+            stored_objects.c.bucket.in_(_ACCOUNTED), stored_objects.c.key.in_(page)
         )
         with engine.begin() as connection:
             known = set(connection.execute(query).scalars())

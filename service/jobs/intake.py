@@ -11,7 +11,7 @@ from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
-from service.jobs.records import JobStatus, may_be_id
+from service.jobs.records import JobStatus, Operation, may_be_id
 from service.jobs.turns import WAITING, new_turn
 from service.storage.registry import check_source, use_source
 
@@ -51,6 +51,7 @@ class NewJob:
     pilot_brand: str | None = None
     idempotency_key: str | None = None
     reference: str | None = None
+    operation: Operation = Operation.SWAP
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class JobRequest:
     """What a job was made of."""
 
     body: dict[str, Any]
-    seed: int
+    #: None: of a cut-out, which has none.
+    seed: int | None
     #: The photo; None: it is kept no longer.
     source_key: str | None
 
@@ -195,7 +197,7 @@ class JobIntake:
     def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
         """Raise TooManyUnfinishedJobs when the client has too many jobs, `coming` counted in.
 
-        Exact, because the debit before it locked the client's row: a client's jobs are counted one after the other.
+        Exact, because the job's turn before it locked the client's row: a client's jobs are counted one after another.
         """
         limit = self._unfinished_limit
         own = sa.and_(UNFINISHED, jobs.c.client_id == client_id)
@@ -212,6 +214,7 @@ class JobIntake:
                 spec=new.spec,
                 source_key=new.source_key,
                 reference=new.reference,
+                operation=new.operation,
                 credits_cost=new.credits_cost,
                 status=JobStatus.NOT_STARTED,
                 progress=0.0,
@@ -251,7 +254,7 @@ class JobIntake:
             stored_objects.c.doomed_at.is_(None),
         )
         query = (
-            sa.select(request_logs.c.body, jobs.c.spec, stored_objects.c.key)
+            sa.select(request_logs.c.body, jobs.c.spec, jobs.c.operation, stored_objects.c.key)
             .join_from(jobs, request_logs, request_logs.c.request_id == jobs.c.request_id)
             .join(stored_objects, kept, isouter=True)
             .where(jobs.c.id == job_id, jobs.c.client_id == client_id)
@@ -260,6 +263,8 @@ class JobIntake:
             row = connection.execute(query).first()
         if row is None:
             return None
+        if row.operation == Operation.CUTOUT:
+            return JobRequest(row.body, None, row.key)
         # The colours as the job has them: a brand may have given them, and have others by now.
         return JobRequest(row.body | {"dominant_colors": row.spec["dominant_colors"]}, row.spec["seed"], row.key)
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.database.engine import reader
 from service.database.tables import jobs, renders
-from service.jobs.records import Job, JobStatus, Render
+from service.jobs.records import Job, JobStatus, Operation, Render
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
 
 Item = TypeVar("Item")
@@ -39,15 +39,18 @@ class Listings:
         limit: int,
         cursor: str | None = None,
         status: JobStatus | None = None,
+        operation: Operation | None = None,
         reference: str | None = None,
     ) -> Page[tuple[Job, Render | None]]:
         """Return a page of a client's jobs as `Jobs.get` returns each: at most `limit`, those before the cursor."""
         query = JOBS.where(jobs.c.client_id == client_id)
         if status is not None:
             query = query.where(jobs.c.status == status)
+        if operation is not None:
+            query = query.where(jobs.c.operation == operation)
         if reference is not None:
             query = query.where(jobs.c.reference == reference)
-        return self._page(query, jobs.c.id, job_of, limit, cursor)
+        return read_page(self._reader, query, jobs.c.id, job_of, limit, cursor)
 
     def renders(
         self,
@@ -65,21 +68,23 @@ class Listings:
         if reference is not None:
             # The client twice: by it and the reference the jobs are found, few of them, and each one's render.
             query = query.where(jobs.c.client_id == client_id, jobs.c.reference == reference)
-        return self._page(query, renders.c.public_id, render_of, limit, cursor)
+        return read_page(self._reader, query, renders.c.public_id, render_of, limit, cursor)
 
-    def _page(
-        self,
-        query: sa.Select[Any],
-        ids: sa.Column[str],
-        read: Callable[[sa.RowMapping], Item],
-        limit: int,
-        cursor: str | None,
-    ) -> Page[Item]:
-        if cursor is not None:
-            query = query.where(ids < cursor)
-        # One more than asked for, and not shown: whether there is a next page.
-        query = query.add_columns(ids.label("place")).order_by(ids.desc()).limit(limit + 1)
-        with self._reader.connect() as connection:
-            rows = connection.execute(query).mappings().all()
-        shown = rows[:limit]
-        return Page([read(row) for row in shown], shown[-1]["place"] if len(rows) > limit else None)
+
+def read_page(
+    engine: sa.Engine,
+    query: sa.Select[Any],
+    ids: sa.Column[str],
+    read: Callable[[sa.RowMapping], Item],
+    limit: int,
+    cursor: str | None,
+) -> Page[Item]:
+    """Return the page of a query's rows, each as `read` reads it, in the falling order of `ids`."""
+    if cursor is not None:
+        query = query.where(ids < cursor)
+    # One more than asked for, and not shown: whether there is a next page.
+    query = query.add_columns(ids.label("place")).order_by(ids.desc()).limit(limit + 1)
+    with engine.connect() as connection:
+        rows = connection.execute(query).mappings().all()
+    shown = rows[:limit]
+    return Page([read(row) for row in shown], shown[-1]["place"] if len(rows) > limit else None)

@@ -15,6 +15,13 @@ class JobStatus(StrEnum):
     FAILURE = "FAILURE"  #: Over without a render; the credits are back.
 
 
+class Operation(StrEnum):
+    """What a job does."""
+
+    SWAP = "swap"  #: A picture on a background.
+    CUTOUT = "cutout"  #: The product's mask, for nothing.
+
+
 class LeaseLost(Exception):
     """Raised when another attempt, the sweep or the client has taken the job over."""
 
@@ -37,6 +44,20 @@ class Claim:
     attempt: int
     spec: dict[str, Any]
     source_key: str
+    operation: Operation = Operation.SWAP
+
+
+@dataclass(frozen=True)
+class NewCutout:
+    """What a successful attempt at a cut-out stored."""
+
+    photo_sha256: str
+    width: int
+    height: int
+    mask_key: str
+    preview_key: str
+    photo_key: str
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -96,6 +117,7 @@ class Job:
     warnings: list[dict[str, str]]
     #: Its caller's own id of it.
     reference: str | None
+    operation: Operation
 
 
 def may_be_id(text: str) -> bool:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from service.accounts.ledger import refunded
 from service.database.tables import jobs, renders
-from service.jobs.records import Job, JobStatus, Render
+from service.jobs.records import Job, JobStatus, Operation, Render
 
 _OF_RENDER = [name for name in Render.__dataclass_fields__ if name not in ("source_key", "reference")]
 
@@ -20,6 +20,7 @@ JOBS = sa.select(
     *(jobs.c[name] for name in ("created_at", "started_at", "finished_at", "error_code", "error_message")),
     jobs.c.source_key,
     jobs.c.reference,
+    jobs.c.operation,
     # Of a spec that fills pages, the one part that is shown.
     jobs.c.spec["cautions"].label("warnings"),
     refunded().label("refunded"),
@@ -36,6 +37,7 @@ def job_of(row: sa.RowMapping) -> tuple[Job, Render | None]:
     """Return the job of a row of `JOBS`, and its render if it has one."""
     kept: dict[str, Any] = {name: row[name] for name in Job.__dataclass_fields__ if name in row}
     shown = {"status": JobStatus(row["status"]), "warnings": row["warnings"] or []}
+    shown["operation"] = Operation(row["operation"])
     job = Job(**kept | shown, credits_refunded=row["refunded"])
     if row["render_public_id"] is None:
         return job, None

@@ -14,11 +14,13 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
+from service.jobs.records import Operation
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
 
 SWAP_WORKFLOW = "background-swap-with-spec"
+CUTOUT_WORKFLOW = "cutouts"
 
 
 class SourceNotFound(LookupError):
@@ -92,6 +94,40 @@ class Submit:
             idempotency_key=idempotency_key or None,  # an empty header is none
             reference=reference,
         )
+        return self._accept(new)
+
+    def cut_out(
+        self,
+        client: Client,
+        *,
+        source_image_s3_key: str | None,
+        source_render_public_id: str | None,
+        reference: str | None,
+        raw_body: bytes,
+        request_id: str,
+        idempotency_key: str | None,
+    ) -> Accepted:
+        """Do as `swap` does for a cut-out of a photo, which costs nothing. Raises as `swap`."""
+        body_sha256 = _digest(CUTOUT_WORKFLOW.encode() + raw_body, None, reference)
+        if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
+            return first
+        body = {"source_image_s3_key": source_image_s3_key, "source_render_public_id": source_render_public_id}
+        new = NewJob(
+            request_id=request_id,
+            client_id=client.id,
+            workflow=CUTOUT_WORKFLOW,
+            body=body,
+            body_sha256=body_sha256,
+            spec={},
+            source_key=self._source(client, source_image_s3_key, source_render_public_id)[0],
+            credits_cost=0,
+            idempotency_key=idempotency_key,
+            reference=reference,
+            operation=Operation.CUTOUT,
+        )
+        return self._accept(new)
+
+    def _accept(self, new: NewJob) -> Accepted:
         try:
             accepted = self.intake.create(new)
         except SourceExpired as error:
@@ -126,7 +162,7 @@ class Submit:
         if brand is not None:
             request = request.model_copy(update={"dominant_colors": request.dominant_colors or list(brand.palette)})
             seed = brand.seed if seed is None else seed
-        source_key, seen = self._source(client, request)
+        source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
         return Resolved(
             request=request,
             seed=seed,
@@ -136,17 +172,17 @@ class Submit:
             preset=self.catalogue.presets[request.output_preset],
         )
 
-    def _source(self, client: Client, request: BackgroundSwapWithSpecRequest) -> tuple[str, dict[str, Any]]:
+    def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
         """Return the photo's key, and what an earlier render of it that the request names reports of the cut-out."""
         seen: dict[str, Any] = {}
-        if request.source_render_public_id:
-            render = self.jobs.render(request.source_render_public_id, client_id=client.id)
+        if rendered:
+            render = self.jobs.render(rendered, client_id=client.id)
             if render is None:
                 raise SourceNotFound
             # From the photo behind that render, never from the flattened picture: quality survives any chain.
             key, seen = render.source_key, render.report.get("cutout", seen)
         else:
-            key = request.source_image_s3_key or ""
+            key = uploaded or ""
             if not key.startswith(upload_prefix(client)):
                 raise SourceNotFound
         try:

@@ -20,9 +20,21 @@ from ulid import ULID
 from service.accounts.ledger import refund
 from service.database.clock import db_now
 from service.database.engine import reader
-from service.database.tables import UNFINISHED, jobs, renders
+from service.database.tables import UNFINISHED, cutouts, jobs, renders
 from service.jobs import turns
-from service.jobs.records import Claim, Failure, Job, JobFinished, JobStatus, LeaseLost, NewRender, Render, may_be_id
+from service.jobs.records import (
+    Claim,
+    Failure,
+    Job,
+    JobFinished,
+    JobStatus,
+    LeaseLost,
+    NewCutout,
+    NewRender,
+    Operation,
+    Render,
+    may_be_id,
+)
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
 from service.webhooks.outbox import write_message
 
@@ -107,7 +119,8 @@ class Jobs:
                     progress=0.0,
                 )
                 .returning(
-                    *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn"))
+                    *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn")),
+                    jobs.c.operation,
                 )
             ).first()
             if row is None:
@@ -115,7 +128,8 @@ class Jobs:
             if row.sent_at is None:
                 self._owe_message(connection)
             turns.charge(connection, row.client_id, row.turn)
-        return Claim(row.id, row.client_id, token, row.attempt, row.spec, row.source_key)
+        operation = Operation(row.operation)
+        return Claim(row.id, row.client_id, token, row.attempt, row.spec, row.source_key, operation)
 
     @staticmethod
     def _owe_message(connection: sa.Connection) -> None:
@@ -178,10 +192,10 @@ class Jobs:
         with self._engine.begin() as connection:
             self._fenced(connection, claim, values)
 
-    def succeed(self, claim: Claim, render: NewRender) -> None:
-        """Store the render and end the job, in one transaction. Raises LeaseLost."""
+    def succeed(self, claim: Claim, made: NewRender | NewCutout) -> None:
+        """Store the render, or the cut-out, and end the job, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            if not _end(connection, _held(claim), render):
+            if not _end(connection, _held(claim), made):
                 raise LeaseLost
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
@@ -255,8 +269,10 @@ def _held(claim: Claim) -> sa.ColumnElement[bool]:
     return sa.and_(jobs.c.id == claim.job_id, jobs.c.lease_token == claim.token, jobs.c.status == JobStatus.IN_PROGRESS)
 
 
-def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewRender | Failure) -> list[str]:
-    """End those of these jobs that are not over, each with its render or refund and its message; return their ids.
+def _end(
+    connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewRender | NewCutout | Failure
+) -> list[str]:
+    """End those of these jobs that are not over, with what each made or its refund and its message; return their ids.
 
     The one place where a job ends: whoever comes second finds nothing to end.
     """
@@ -280,6 +296,7 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewR
         if isinstance(outcome, Failure):
             refund(connection, job.id)
         else:
-            connection.execute(renders.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
+            made = renders if isinstance(outcome, NewRender) else cutouts
+            connection.execute(made.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
         write_message(connection, job.id)
     return sorted(job.id for job in ended)

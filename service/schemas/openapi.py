@@ -109,6 +109,12 @@ def _example(model: Any, description: str) -> ResponseSpec:
 
 PLANNED = _example(SwapPlan, "Only looked at, as `dry_run` asks: nothing was charged, stored or queued")
 ACCEPTED = _example(WorkflowAcceptedResponse, "Accepted: charged and queued; follow the job")
+ACCEPTED_FREE = ResponseSpec(
+    WorkflowAcceptedResponse,
+    description="Accepted and queued, for nothing; follow the job, or look at `Location`",
+    generate_examples=False,
+    examples=[Example(value=WorkflowAcceptedResponse.EXAMPLE | {"credits_cost": 0})],
+)
 INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
 UNAUTHORIZED = _problem(401, "Unauthorized", "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
 INSUFFICIENT_CREDITS = _problem(
@@ -124,6 +130,19 @@ CONFLICT = _problem(
     409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."
 )
 JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
+CUTOUT_NOT_READY = _problem(
+    409,
+    "Conflict",
+    "cutout_not_ready",
+    "There is no cut-out to mend: its job is IN_PROGRESS. Mend it once that is SUCCESS.",
+)
+MASK_TOO_LARGE = _problem(
+    413,
+    "Content Too Large",
+    "body_too_large",
+    "This route takes bodies of 16,777,216 bytes at most.",
+    max_bytes=16777216,
+)
 TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
 TOO_LARGE = _problem(
     413,
@@ -164,6 +183,13 @@ UNAVAILABLE = _problem(
 DATABASE_AWAY = _problem(
     503, "Service Unavailable", "database_unavailable", "The database does not answer. Nothing was charged; try again."
 )
+STORE_AWAY = _problem(
+    503,
+    "Service Unavailable",
+    "store_unavailable",
+    "The object store does not answer.",
+    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
+)
 IN_DOUBT = _problem(
     500,
     "Internal Server Error",
@@ -193,7 +219,7 @@ def openapi_config(version: str, photos: Limits) -> OpenAPIConfig:
 
 def close_schemas(document: OpenAPI) -> None:
     """Say of the bodies that refuse unknown fields that they do: litestar drops that part of a pydantic model."""
-    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest"):
+    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest", "CutoutRequest", "KeptSubjects"):
         schema = document.components.schemas[name]
         assert isinstance(schema, Schema)
         schema.additional_properties = False

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from service.accounts.brands import SeedPolicy
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
-from service.jobs.records import JobStatus
+from service.jobs.records import JobStatus, Operation
 from service.storage.objects import UPLOAD_TYPES
 
 #: RFC 3339 in UTC.
@@ -165,6 +165,9 @@ class JobView(BaseModel):
         description="What may not have been meant, as the plan of the same request tells it."
     )
     reference: str | None = Field(description="The `reference` of its submit: the caller's own id.")
+    operation: Operation = Field(
+        description="swap, or cutout: made by POST /v1/cutouts, without a render; GET /v1/cutouts/{public_id} shows it."
+    )
 
 
 class SourceView(BaseModel):
@@ -179,7 +182,7 @@ class JobRequestView(BaseModel):
     """What was asked of a job."""
 
     request: dict[str, Any] = Field(description="The body of its request, with everything resolved.")
-    seed: int = Field(description="The seed that was asked for, or drawn.")
+    seed: int | None = Field(description="The seed that was asked for, or drawn; null: of a cut-out, which has none.")
     source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
 
 

@@ -1,5 +1,7 @@
 """The expiry: deletes photos, renders and cut-outs older than the settings let them be, and what dead attempts left.
 
+A cut-out that a caller asked for, and a mask that one mended, go with their photo.
+
 First the bytes, then the row that says that they are there: a crash between the two is repaired by the next look, and
 any number may look at once. Jobs, request logs and the ledger are never touched.
 """
@@ -14,6 +16,7 @@ from functools import partial
 from service.database.engine import create_engine
 from service.settings import Settings
 from service.storage.buckets import open_buckets
+from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
 from service.storage.registry import BucketName, ObjectRegistry
 
@@ -40,6 +43,8 @@ class Expirer:
     cutout_age: float | None = None
     #: Of pinned backgrounds.
     scene_age: float | None = None
+    #: None: masks are not looked at.
+    masks: MaskRegistry | None = None
 
     def run_once(self) -> None:
         """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
@@ -53,6 +58,9 @@ class Expirer:
             if age is not None:
                 _all(partial(registry.mark_expired_cached, bucket), age)
         _all(registry.mark_expired_abandoned, self.attempt_ends)
+        if self.masks is not None:
+            self.masks.forget_without_photo()
+            _all(self.masks.mark_unnamed, self.attempt_ends)
         try:
             self._delete()
             for objects in {id(objects): objects for objects in self.buckets.values()}.values():
@@ -82,23 +90,23 @@ def _all(mark: Callable[..., int], age: float) -> None:
 def build_expirer(settings: Settings) -> Expirer:
     """Put an expirer together on the settings' database and store."""
     sources, renders = open_buckets(settings)
-    days = settings.source_days, settings.render_days
-    # A key can be uploaded to until its URL expires: it is as old as that.
-    source_age, render_age = (_DAY * kept or None for kept in days)
     # No cut-out outlives the photo; nothing is deleted under an attempt that stores it.
     cutout_days = min(settings.cutout_days, settings.source_days or settings.cutout_days)
     cutout_age, scene_age = (
         max(_DAY * kept, settings.attempt_ends) for kept in (cutout_days, settings.background_days)
     )
-    buckets: dict[BucketName, Bucket] = {"sources": sources, "renders": renders, "cutouts": renders, "scenes": renders}
+    buckets: dict[BucketName, Bucket] = {"sources": sources}
+    buckets |= dict.fromkeys(("renders", "cutouts", "scenes", "masks"), renders)
+    engine = create_engine(settings.sqlalchemy_url)
     return Expirer(
-        ObjectRegistry(create_engine(settings.sqlalchemy_url)),
+        ObjectRegistry(engine),
         buckets,
-        source_age=None if source_age is None else source_age + settings.url_ttl,
-        render_age=render_age,
+        source_age=settings.photo_age,
+        render_age=_DAY * settings.render_days or None,
         attempt_ends=settings.attempt_ends,
         cutout_age=cutout_age,
         scene_age=scene_age,
+        masks=MaskRegistry(engine),
     )
 
 

@@ -15,8 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from service.database.clock import db_now
 from service.database.tables import UNFINISHED, jobs, renders, stored_objects
 
-#: What is counted apart. Cut-outs and pinned backgrounds ("scenes") lie in the bucket of renders, by their own names.
-BucketName = Literal["sources", "renders", "cutouts", "scenes"]
+#: What is counted apart. Cut-outs, pinned backgrounds ("scenes"), and masks with their previews lie in the bucket of
+#: renders, by their own names.
+BucketName = Literal["sources", "renders", "cutouts", "scenes", "masks"]
 #: Those that can be made again.
 CACHED: tuple[BucketName, ...] = ("cutouts", "scenes")
 

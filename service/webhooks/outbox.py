@@ -80,7 +80,15 @@ def write_message(connection: sa.Connection, job_id: str) -> None:
             sa.select(
                 *(
                     jobs.c[name]
-                    for name in ("client_id", "request_id", "status", "credits_cost", "finished_at", "reference")
+                    for name in (
+                        "client_id",
+                        "request_id",
+                        "status",
+                        "credits_cost",
+                        "finished_at",
+                        "reference",
+                        "operation",
+                    )
                 ),
                 *(jobs.c[name] for name in ("error_code", "error_message")),
                 *(renders.c[name] for name in _RENDER),
@@ -98,7 +106,9 @@ def write_message(connection: sa.Connection, job_id: str) -> None:
     )
     if job is None:
         return
-    kind = "job.succeeded" if job["status"] == "SUCCESS" else "job.failed"
+    # Other types, so that whoever waits for pictures hears of none without one.
+    what = "job" if job["operation"] == "swap" else job["operation"]
+    kind = f"{what}.succeeded" if job["status"] == "SUCCESS" else f"{what}.failed"
     connection.execute(
         deliveries.insert().values(
             id=f"msg_{ULID()}",

@@ -20,6 +20,7 @@ from models.lane import DeviceLane
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
+from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
 from service.jobs.queue import ACTOR, QUEUE, build_broker, worker_client
 from service.jobs.transitions import Jobs
@@ -27,6 +28,7 @@ from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerR
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
+from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
@@ -64,6 +66,8 @@ def boot(
         sources=sources,
         renders=renders,
         registry=registry,
+        mask_registry=MaskRegistry(engine),
+        masks=MendedMasks(engine, renders),
         catalogue=load_catalogue(),
         networks=networks,
         limits=settings.limits,

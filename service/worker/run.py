@@ -9,8 +9,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,15 +23,19 @@ from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import Limits
 from pipeline.cutout.cache import Cache
-from pipeline.swap import SwapResult, swap
+from pipeline.cutout.given import GivenMask
+from pipeline.swap import cut_out, swap
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.specs import resolve_spec
+from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
-from service.jobs.records import Claim, LeaseLost, NewRender
+from service.jobs.records import Claim, LeaseLost, NewCutout, NewRender, Operation
 from service.jobs.transitions import Jobs
+from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 from service.worker.attempt import Attempt, Stopping, TimeIsUp
+from service.worker.cutouts import store_cutout
 from service.worker.isolation import Isolation
 from service.worker.leases import LeaseRenewal
 from service.worker.watchdog import Watchdog
@@ -52,6 +56,9 @@ class JobRunner:
     sources: Bucket
     renders: Bucket
     registry: ObjectRegistry
+    #: Which bytes a photo has, and what is stored of cut-outs.
+    mask_registry: MaskRegistry
+    masks: MendedMasks
     #: For jobs from before their records were stored with them.
     catalogue: Catalogue
     networks: Networks
@@ -92,7 +99,7 @@ class JobRunner:
             if claim.attempt > 1 and not self.jobs.attempts_left(claim):
                 self._wait_to_be_alone(claim, lost, place)
             self.watchdog.arm(claim.job_id, self.time_limit + 2 * self.leases.interval)
-            render = self._render(Attempt(self.jobs, claim, self.stopping, lost, self.time_limit))
+            made = self._make(Attempt(self.jobs, claim, self.stopping, lost, self.time_limit))
         except Rejected as error:
             self._fail(claim, error.code, str(error))
         except (ObjectNotFound, ObjectTooLarge):
@@ -113,7 +120,9 @@ class JobRunner:
         except Exception as error:  # noqa: BLE001  # whatever broke, the credits must not be kept
             self._again(claim, "internal_error", "Something broke on our side.", error)
         else:
-            self._finish(claim, *render)
+            # Where the lease is lost by now the picture stays: so looks a success whose answer was lost.
+            self._write_with_retry(claim, lambda: self.jobs.succeed(claim, made))
+            logger.info("job %s: SUCCESS", claim.job_id)
 
     def _wait_to_be_alone(self, claim: Claim, lost: threading.Event, place: ExitStack) -> None:
         waiting = Attempt(self.jobs, claim, self.stopping, lost, time_limit=math.inf)
@@ -125,19 +134,46 @@ class JobRunner:
         finally:
             self.jobs.count_attempt(claim, True)
 
-    def _render(self, attempt: Attempt) -> tuple[SwapResult, str]:
+    def _make(self, attempt: Attempt) -> NewRender | NewCutout:
         claim = attempt.claim
         attempt.progress("fetch", 0.0)
         data = self.sources.get(claim.source_key, max_bytes=self.limits.max_bytes)
+        photo_sha256 = hashlib.sha256(data).hexdigest()
+        with suppress(*DATABASE_AWAY):  # by the next job of the photo, then
+            self.mask_registry.identify_photo(claim.source_key, photo_sha256)
+        if claim.operation == Operation.CUTOUT:
+            return self._cut_out(attempt, data, photo_sha256)
+        return self._render(attempt, data, photo_sha256)
+
+    def _cut_out(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewCutout:
+        claim = attempt.claim
+        photo, cutout = cut_out(
+            data,
+            self._networks(attempt),
+            limits=self.limits,
+            progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
+            clock=time.perf_counter,
+            cache=self._cache(claim),
+        )
+        attempt.progress("store", _RENDERED)
+
+        def register(keys: Sequence[str]) -> None:
+            self._write_with_retry(claim, lambda: self.mask_registry.register(keys, client_id=claim.client_id))
+
+        return store_cutout(photo, cutout, photo_sha256, claim.client_id, objects=self.renders, register=register)
+
+    def _render(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewRender:
+        claim = attempt.claim
         render = swap(
             data,
             resolve_spec(claim.spec, self.catalogue),
-            self.lane.networks(self.networks, attempt.check) if self.lane else self.networks,
+            self._networks(attempt),
             limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
             credentials=self.credentials,
-            cache=self.cache_for(claim.client_id) if self.cache_for else None,
+            cache=self._cache(claim),
+            mask=self._mask(attempt, photo_sha256),
         )
         attempt.progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
@@ -145,13 +181,10 @@ class JobRunner:
         registration = partial(self.registry.register, "renders", key, client_id=claim.client_id, job_id=claim.job_id)
         self._write_with_retry(claim, registration)
         self.renders.put(key, render.data, render.content_type)
-        return render, key
-
-    def _finish(self, claim: Claim, render: SwapResult, key: str) -> None:
         report = render.report
         report["provenance"]["job_attempt"] = claim.attempt
         told = [one["code"] for one in claim.spec.get("cautions", ())]  # none in a job of an older release
-        new = NewRender(
+        return NewRender(
             public_id=str(ULID()),
             key=key,
             output_preset=claim.spec["output_preset"],
@@ -165,9 +198,22 @@ class JobRunner:
             warnings=[*told, *(code for code in render.warnings if code not in told)],
             report=report,
         )
-        # Where the lease is lost by now the picture stays: a success whose answer was lost looks the same from here.
-        self._write_with_retry(claim, lambda: self.jobs.succeed(claim, new))
-        logger.info("job %s: SUCCESS", claim.job_id)
+
+    def _mask(self, attempt: Attempt, photo_sha256: str) -> GivenMask | None:
+        """Return the mask that the client gave the photo; a database that is away is waited for."""
+        while True:
+            try:
+                return self.masks.of_photo(attempt.claim.client_id, photo_sha256)
+            except DATABASE_AWAY as error:
+                logger.warning("job %s: the database is away, the mask waits: %s", attempt.claim.job_id, error)
+            self.stopping.wait(1.0)
+            attempt.check()
+
+    def _networks(self, attempt: Attempt) -> Networks:
+        return self.lane.networks(self.networks, attempt.check) if self.lane else self.networks
+
+    def _cache(self, claim: Claim) -> Cache | None:
+        return self.cache_for(claim.client_id) if self.cache_for else None
 
     def _fail(self, claim: Claim, code: str, message: str) -> None:
         self._write_with_retry(claim, lambda: self.jobs.fail(claim, code, message))

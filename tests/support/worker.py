@@ -15,9 +15,11 @@ from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import stored_spec
+from service.cutouts.masks import MendedMasks
 from service.jobs.intake import Accepted
 from service.settings import Settings
 from service.storage.buckets import open_buckets
+from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket
 from service.storage.registry import ObjectRegistry
 from service.worker.isolation import Isolation
@@ -59,6 +61,8 @@ class Worker:
             sources=self.sources,
             renders=self.renders,
             registry=ObjectRegistry(engine),
+            mask_registry=MaskRegistry(engine),
+            masks=MendedMasks(engine, self.renders),
             # A fifth of the pixels, where the picture does not matter.
             catalogue=small(load_catalogue(), 480, 252),
             networks=networks,

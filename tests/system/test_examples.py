@@ -44,9 +44,14 @@ class Desk:
             "brand_name": "autumn",
             "render_id": ended(self.api, done)["render"]["public_id"],
         }
+        with Backdrop(up.address, self.key) as backdrop:
+            cutout = backdrop.cutout(source_key=self.known["source_key"])
+            self.mask = backdrop.download_mask(cutout, folder / "mended.png").read_bytes()
+        self.known["cutout_id"] = cutout.public_id
 
     def has(self, **more: str) -> dict[str, str]:
         (self.folder / "photo.jpg").write_bytes(BOTTLE)
+        (self.folder / "mended.png").write_bytes(self.mask)
         brand = {"palette": ["#8a4b2f"], "seed_policy": "free"}
         self.api.put(f"/v1/brands/{self.known['brand_name']}", json=brand).raise_for_status()
         return self.known | more

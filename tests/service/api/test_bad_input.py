@@ -16,10 +16,12 @@ from benchmarks.robustness.specimens import png16, saved, swapped_profile
 from pipeline.core.networks import Networks
 from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue
+from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
+from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
 from service.worker.isolation import Isolation
 from service.worker.leases import LeaseRenewal
@@ -49,6 +51,8 @@ class Bench:
             sources=sources,
             renders=renders,
             registry=ObjectRegistry(engine),
+            mask_registry=MaskRegistry(engine),
+            masks=MendedMasks(engine, renders),
             catalogue=load_catalogue(),
             networks=networks,
             limits=settings.limits,

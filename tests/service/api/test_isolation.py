@@ -1,6 +1,7 @@
 """Two clients, every route, every foreign id and key: what is another's looks exactly like what does not exist."""
 
 import hashlib
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,12 +14,13 @@ import sqlalchemy as sa
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
+from PIL import Image
 from ulid import ULID
 
 from service.api.app import create_app
 from service.database.clock import db_now
 from service.database.tables import jobs, renders
-from service.jobs.records import NewRender
+from service.jobs.records import NewCutout, NewRender
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.expiry import Expirer
@@ -27,6 +29,15 @@ from service.storage.registry import BucketName, ObjectRegistry
 from tests.support.caller import SWAP, Caller
 from tests.support.databases import migrated_database, migrated_engine
 
+
+def _picture(kind: str) -> bytes:
+    picture, file = Image.new("L", (8, 8)), io.BytesIO()
+    picture.paste(255, (2, 2, 6, 6))
+    picture.save(file, kind)
+    return file.getvalue()
+
+
+MASK, PHOTO = _picture("PNG"), _picture("JPEG")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -38,6 +49,7 @@ class Owner(Caller):
         self.upload_answer = http.post("/v1/uploads", json={"content_type": "image/png"}, headers=self.headers).json()
         self.photo = self.upload()
         self.waiting = self._job()
+        self.cutout, self.cutout_key = self._cutout(settings)
         self.done, self.failed = self._job(), self._job()
         self.render_key = f"renders/{self.client.id}/{self.done}-1.png"
         self.public_id = str(ULID())
@@ -75,10 +87,24 @@ class Owner(Caller):
         assert answer.status_code == 202
         return str(answer.json()["job_id"])
 
+    def _cutout(self, settings: Settings) -> tuple[str, str]:
+        """A cut-out as a worker leaves it, and where its mask lies."""
+        body = {"source_image_s3_key": self.photo}
+        answer = self.http.post("/v1/cutouts?reference=sku-7", json=body, headers=self.headers)
+        assert answer.status_code == 202
+        keys = [f"masks/{self.client.id}/{ULID()}.{kind}" for kind in ("png", "png", "jpg")]
+        facts = {"confidence": 1, "warnings": [], "product_box": [0, 0, 1, 1], "cut_sides": [], "stance": "standing"}
+        facts |= {"suits": ["white"], "subjects": [{"id": 1, "box": [0, 0, 1, 1], "share": 1, "kept": True}]}
+        for key, data in zip(keys, (MASK, MASK, PHOTO), strict=True):
+            open_buckets(settings)[1].put(key, data, "image/png")
+        claim = self.claim(answer.json()["job_id"])
+        self.jobs.succeed(claim, NewCutout("0" * 64, 8, 8, keys[0], keys[1], keys[2], facts))
+        return claim.job_id, keys[0]
+
     @property
     def names(self) -> tuple[str, ...]:
         """Everything of the owner's that no answer to another may hold."""
-        jobs = (self.waiting, self.done, self.failed)
+        jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key)
         return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand)
 
 
@@ -247,6 +273,43 @@ def keys_of_ones_own(world: World) -> None:
     assert not any(name in answer.text for name in world.owner.names)
 
 
+def cutouts_of_others(method: str, what: str, **options: Any) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        before = world.owner.get(f"/v1/cutouts/{world.owner.cutout}").json()
+        foreign = [world.owner.cutout, world.owner.cutout.lower(), world.owner.done, world.owner.waiting]
+        paths = [f"/v1/cutouts/{name}{what}" for name in [*foreign, *MISSING]]
+        assert_same([world.ask(method, path, **options) for path in paths])
+        after = world.owner.get(f"/v1/cutouts/{world.owner.cutout}").json()
+        varying = {"mask_url", "preview_url", "url_expires_at"}
+        assert {name: after[name] for name in set(after) - varying} == {
+            name: before[name] for name in set(before) - varying
+        }
+
+    return check
+
+
+def sources_of_others_to_cut_out(world: World) -> None:
+    owner, nosy = world.owner, world.nosy
+    keys = [owner.photo, owner.upload_answer["key"], f"uploads/{nosy.client.id}/none.jpg", owner.cutout_key]
+    keys += [f"uploads/{owner.client.id}/none.jpg", f"uploads/{nosy.client.id}/../{owner.photo}", "/etc/passwd"]
+    bodies = [{"source_image_s3_key": key} for key in keys]
+    bodies += [{"source_render_public_id": name} for name in (owner.public_id, owner.cutout, str(ULID()), "none")]
+    assert_same([world.ask("POST", "/v1/cutouts", json=body) for body in bodies])
+
+
+def test_a_mask_of_the_same_bytes_is_another_s_own(world: World) -> None:
+    owner = Owner(world.http, world.owner.settings, f"mender-{ULID()}")
+    nosy = Owner(world.http, world.owner.settings, f"twin-{ULID()}")
+    path = f"/v1/cutouts/{owner.cutout}"
+    mended = owner.http.put(f"{path}/mask", content=MASK, headers=owner.headers)
+
+    assert mended.status_code == 200, mended.text
+    assert mended.json()["cut_by"] == "mended"
+    assert nosy.get(f"/v1/cutouts/{nosy.cutout}").json()["cut_by"] == "network"
+    for one in (owner, nosy):
+        one.engine.dispose()
+
+
 def credits_of_ones_own(world: World) -> None:
     answer = world.ask("GET", "/v1/credits")
     assert [entry["kind"] for entry in answer.json()["entries"]] == ["grant"]
@@ -333,6 +396,12 @@ CASES: dict[str, Callable[[World], None]] = {
     "GET /v1/jobs/{job_id}/events": events_of_others,
     "GET /v1/jobs/{job_id}/request": requests_of_others,
     "GET /v1/renders/{public_id}": renders_of_others,
+    "POST /v1/cutouts": sources_of_others_to_cut_out,
+    "GET /v1/cutouts": listed_of_ones_own("/v1/cutouts", *REFERENCES),
+    "GET /v1/cutouts/{public_id}": cutouts_of_others("GET", ""),
+    "PUT /v1/cutouts/{public_id}/mask": cutouts_of_others("PUT", "/mask", content=MASK),
+    "PUT /v1/cutouts/{public_id}/subjects": cutouts_of_others("PUT", "/subjects", json={"keep": [1]}),
+    "DELETE /v1/cutouts/{public_id}/mask": cutouts_of_others("DELETE", "/mask"),
     "GET /v1/credits": credits_of_ones_own,
     "GET /v1/brands": brands_listed_of_ones_own,
     "GET /v1/brands/{name}": brands_of_others("GET"),

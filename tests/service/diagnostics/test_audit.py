@@ -8,7 +8,17 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database.clock import db_now
-from service.database.tables import clients, deliveries, jobs, ledger, metadata, renders, request_logs
+from service.database.tables import (
+    clients,
+    cutouts,
+    deliveries,
+    jobs,
+    ledger,
+    metadata,
+    renders,
+    request_logs,
+    stored_objects,
+)
 from service.diagnostics.audit import Finding, audit
 from service.diagnostics.audit_rules import Bounds, rules
 from service.jobs.records import NewRender
@@ -38,6 +48,7 @@ class Books:
         moves.succeed(claims[self.success], render())
         moves.fail(claims[self.failure], "no_subject", "No product stands out.")
         moves.release(claims[self.handed_back], count_attempt=False)
+        self.cutout = self.shop.cut_out()
         for name in metadata.tables:
             # A table made of a query has the rows, and none of the constraints.
             self._write(f"CREATE TABLE bare_{name} AS SELECT * FROM {name}")
@@ -171,6 +182,38 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
     ("success_has_one_render", "two renders", lambda b: b.deliver(b.success), lambda b: b.success),
     ("only_a_success_has_a_render", "a failure", lambda b: b.deliver(b.failure), lambda b: b.failure),
     ("only_a_success_has_a_render", "a waiting job", lambda b: b.deliver(b.waiting), lambda b: b.waiting),
+    (
+        "only_a_success_has_a_render",
+        "a cut-out",
+        lambda b: b.change(renders, renders.c.job_id == b.success, job_id=b.cutout),
+        lambda b: b.cutout,
+    ),
+    (
+        "success_has_one_cutout",
+        "none",
+        lambda b: b.remove(cutouts, cutouts.c.job_id == b.cutout),
+        lambda b: b.cutout,
+    ),
+    (
+        "only_a_success_has_a_cutout",
+        "a swap",
+        lambda b: b.change(cutouts, cutouts.c.job_id == b.cutout, job_id=b.success),
+        lambda b: b.success,
+    ),
+    ("only_a_success_has_a_cutout", "no job", lambda b: b.remove(jobs, jobs.c.id == b.cutout), lambda b: b.cutout),
+    (
+        "cutout_is_of_the_jobs_client",
+        "another",
+        lambda b: b.change(cutouts, cutouts.c.job_id == b.cutout, client_id=b.other.client.id),
+        lambda b: b.cutout,
+    ),
+    (
+        "a_cutout_costs_nothing",
+        "a price",
+        lambda b: b.change_job(b.cutout, credits_cost=1),
+        lambda b: b.cutout,
+    ),
+    ("job_is_debited_once", "a line of nothing", lambda b: b.enter("debit", 0, b.cutout), lambda b: b.cutout),
     ("status_is_known", "a status", lambda b: b.change_job(b.waiting, status="PAUSED"), lambda b: b.waiting),
     ("finished_has_its_time", "none", lambda b: b.change_job(b.success, finished_at=None), lambda b: b.success),
     ("only_finished_has_its_time", "one", lambda b: b.change_job(b.running, finished_at=db_now()), lambda b: b.running),
@@ -319,18 +362,25 @@ def test_an_old_success_may_have_lost_its_render_where_renders_expire(books: Boo
     assert [finding.rule for finding in books.wrong(Bounds(2, renders_kept=50))] == ["success_has_one_render"]
 
 
+def test_a_cut_out_goes_with_its_photo(books: Books) -> None:
+    books.remove(cutouts, cutouts.c.job_id == books.cutout)
+    books.change(stored_objects, stored_objects.c.bucket == "sources", doomed_at=db_now())
+
+    assert books.wrong() == []
+
+
 def test_the_counts_are_the_databases(books: Books) -> None:
     counts = audit(books.engine, BOUNDS).counts
 
     assert counts == {
         "clients": 2,
-        "jobs": 5,
+        "jobs": 6,
         "jobs NOT_STARTED": 1,
         "jobs IN_PROGRESS": 2,
-        "jobs SUCCESS": 1,
+        "jobs SUCCESS": 2,
         "jobs FAILURE": 1,
         "renders": 1,
-        "messages waiting": 2,
+        "messages waiting": 3,
         "messages delivered": 0,
         "messages failed": 0,
         "messages dropped": 0,

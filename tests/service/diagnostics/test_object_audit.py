@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from service.diagnostics import object_audit
 from service.diagnostics.object_audit import audit_objects
 from service.jobs.records import NewRender
+from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket
 from tests.support.shop import Shop, render
 
@@ -76,6 +77,21 @@ def test_an_object_that_no_render_names_is_found_once_its_job_is_over(gallery: G
 
     assert gallery.wrong() == [("object_has_its_render", key) for key in sorted(left)]
     assert gallery.wrong(leftovers_kept=60) == [("object_has_its_render", "renders/else.jpg")]
+
+
+def test_a_mask_that_a_cut_out_names_and_one_that_nobody_knows_are_found(gallery: Gallery) -> None:
+    cutout = gallery.shop.cut_out()
+    named = [f"masks/{gallery.shop.client.id}/{cutout}.{kind}" for kind in ("jpg", "png")]
+    gallery.bucket.put("masks/else.png", b"x", "image/png")
+
+    assert gallery.wrong() == [
+        *(("mask_has_its_bytes", key) for key in named),
+        ("kept_object_has_its_row", "masks/else.png"),
+    ]
+    MaskRegistry(gallery.engine).register([*named, "masks/else.png"], client_id=gallery.shop.client.id)
+    for key in named:
+        gallery.bucket.put(key, b"x", "image/png")
+    assert gallery.wrong() == []
 
 
 def test_more_renders_and_objects_than_one_page_are_all_looked_at(

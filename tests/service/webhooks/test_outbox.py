@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from benchmarks.storm.receiver import receiving
 from service.database.clock import db_now
 from service.database.tables import deliveries
-from service.jobs.records import Claim, JobStatus, LeaseLost
+from service.jobs.records import Claim, JobStatus, LeaseLost, Operation
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import AttemptResult, Outbox
 from tests.support.shop import Shop, render
@@ -56,6 +56,16 @@ def test_a_success_is_told_with_its_render_and_with_nothing_that_expires(shop: S
             },
         },
     }
+
+
+def test_a_cut_out_is_told_by_types_of_its_own_as_it_has_no_picture(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    done = shop.cut_out()
+    failed = shop.order(cost=0, operation=Operation.CUTOUT)
+    shop.jobs.fail(shop.claim(failed), "image_unreadable", "The file is no picture.")
+
+    told = {body["data"]["job_id"]: (body["type"], body["data"]["render"]) for body in bodies(shop.engine)}
+    assert told == {done: ("cutout.succeeded", None), failed.job_id: ("cutout.failed", None)}
 
 
 def test_a_failure_is_told_with_its_error_and_its_refund(shop: Shop, webhooks: Webhooks) -> None:

@@ -5,7 +5,7 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from service.api.studio_page import Asset, StudioPage, origin, page_headers
+from service.api.pages.studio_page import Asset, StudioPage, origin, page_headers
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.serialize import base_url
 from service.storage.objects import StoreUnavailable

@@ -1,0 +1,220 @@
+"""The routes of cut-outs: asked for, looked at, and mended. They cost nothing."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+from litestar import Response, delete, get, post, put
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+from litestar.openapi.spec import Example, OpenAPIFormat, OpenAPIMediaType, OpenAPIType, RequestBody, Schema
+from litestar.params import Body, FromPath
+
+from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted
+from service.api.auth import signed_by_shopify
+from service.api.endpoint import endpoint, options
+from service.api.lists import Cursor, Limit
+from service.api.lists import Reference as ListedReference
+from service.cutouts.listing import Cutouts
+from service.cutouts.mask_file import MAX_BYTES, MaskInvalid
+from service.cutouts.mending import Mending
+from service.cutouts.records import Cutout, CutoutNotReady, SubjectsUnknown
+from service.jobs.submit import Submit
+from service.schemas.cutouts import CutoutPage, CutoutRequest, CutoutView, KeptSubjects, serialize_cutout
+from service.schemas.openapi import (
+    ACCEPTED_FREE,
+    CONFLICT,
+    CUTOUT_NOT_READY,
+    IN_DOUBT,
+    INVALID,
+    MASK_TOO_LARGE,
+    NOT_FOUND,
+    STORE_AWAY,
+    TOO_LARGE,
+    TOO_MANY,
+    UNAVAILABLE,
+    Documented,
+    Submitted,
+)
+from service.schemas.problems import AnyRequest, not_found, problem, unprocessable
+
+
+@endpoint(
+    post,
+    "/cutouts",
+    status_code=202,
+    operation_id="create_cutout",
+    summary="Cut a product out of its photo, for nothing",
+    tag="cutouts",
+    before_request=signed_by_shopify,
+    operation_class=Submitted,
+    responses={
+        202: ACCEPTED_FREE,
+        404: NOT_FOUND,
+        409: CONFLICT,
+        413: TOO_LARGE,
+        422: INVALID,
+        429: TOO_MANY,
+        500: IN_DOUBT,
+        503: UNAVAILABLE,
+    },
+)
+async def create_cutout(
+    request: AnyRequest,
+    state: State,
+    data: Annotated[CutoutRequest, Body(examples=[Example(value=CutoutRequest.EXAMPLE)])],
+    reference: Reference = None,
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response[Any]:
+    """Have the networks cut a photo's product out: a job like a swap's, whose id is the cut-out's, at no cost.
+
+    A later swap of the same bytes starts from what was found, or from the mask that was given since.
+    """
+    submit: Submit = state.submit
+    accepted = await sync_to_thread(
+        submit.cut_out,
+        request.state.client,
+        **data.model_dump(),
+        reference=reference,
+        raw_body=request.state.raw_body,
+        request_id=request.state.request_id,
+        idempotency_key=idempotency_key or None,  # an empty header is none
+    )
+    show = partial(_view, request, state, accepted.job_id)
+    return await answer_accepted(request, state, accepted, show, location=f"/v1/cutouts/{accepted.job_id}")
+
+
+@endpoint(get, "/cutouts", operation_id="list_cutouts", tag="cutouts", responses={422: INVALID})
+def list_cutouts(
+    request: AnyRequest,
+    state: State,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    reference: ListedReference = None,
+) -> CutoutPage:
+    """List the client's cut-outs, newest first, each as GET /v1/cutouts/{public_id} shows it."""
+    cutouts: Cutouts = state.cutouts
+    page = cutouts.list(request.state.client.id, limit=limit, cursor=cursor, reference=reference)
+    items = [serialize_cutout(request, state, cutout) for cutout in page.items]
+    return CutoutPage(items=items, next_cursor=page.next_cursor)
+
+
+@endpoint(get, "/cutouts/{public_id:str}", operation_id="get_cutout", tag="cutouts", responses={404: NOT_FOUND})
+def get_cutout(request: AnyRequest, state: State, public_id: FromPath[str]) -> CutoutView:
+    """Show a cut-out: what was found, what may be wrong and where, and short-lived URLs of its mask and preview."""
+    view = _view(request, state, public_id)
+    if view is None:
+        raise not_found("cut-out")
+    return view
+
+
+@dataclass
+class _TakesMask(Documented):
+    """An operation whose body is a picture."""
+
+    def __post_init__(self) -> None:
+        """Describe the body."""
+        super().__post_init__()
+        schema = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+        self.request_body = RequestBody(
+            content={"image/png": OpenAPIMediaType(schema=schema)},
+            required=True,
+            description="PNG of the upright photo's size, one channel of 8 bits: white is the product, black the rest.",
+        )
+
+
+@endpoint(
+    put,
+    "/cutouts/{public_id:str}/mask",
+    status_code=200,
+    operation_id="put_cutout_mask",
+    tag="cutouts",
+    operation_class=_TakesMask,
+    request_max_body_size=MAX_BYTES,
+    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: MASK_TOO_LARGE, 422: INVALID, 503: STORE_AWAY},
+)
+async def put_cutout_mask(request: AnyRequest, state: State, public_id: FromPath[str]) -> CutoutView:
+    """Mend a cut-out: the mask of its photo from now on, for every later swap of the same bytes.
+
+    A bad one is refused as 422 with the code mask_not_png, mask_size, mask_mode, mask_unreadable, mask_empty or
+    mask_whole.
+    """
+    mending: Mending = state.mending
+    data, client_id = await request.body(), request.state.client.id
+    mended = await sync_to_thread(partial(mending.put_mask, public_id, data, client_id=client_id))
+    return _shown(request, state, mended)
+
+
+@endpoint(
+    put,
+    "/cutouts/{public_id:str}/subjects",
+    status_code=200,
+    operation_id="put_cutout_subjects",
+    tag="cutouts",
+    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: TOO_LARGE, 422: INVALID, 503: STORE_AWAY},
+)
+def put_cutout_subjects(
+    request: AnyRequest,
+    state: State,
+    public_id: FromPath[str],
+    data: Annotated[KeptSubjects, Body(examples=[Example(value=KeptSubjects.EXAMPLE)])],
+) -> CutoutView:
+    """Keep some of a cut-out's subjects alone, by their ids; the others stay listed and can be kept again."""
+    mending: Mending = state.mending
+    kept = mending.keep_subjects(public_id, data.keep, client_id=request.state.client.id)
+    return _shown(request, state, kept)
+
+
+@endpoint(
+    delete,
+    "/cutouts/{public_id:str}/mask",
+    status_code=200,
+    operation_id="reset_cutout",
+    tag="cutouts",
+    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY},
+)
+def reset_cutout(request: AnyRequest, state: State, public_id: FromPath[str]) -> CutoutView:
+    """Go back to the networks' mask, for every later swap of the same bytes."""
+    mending: Mending = state.mending
+    return _shown(request, state, mending.reset(public_id, client_id=request.state.client.id))
+
+
+def _view(request: AnyRequest, state: State, public_id: str) -> CutoutView | None:
+    cutouts: Cutouts = state.cutouts
+    found = cutouts.get(public_id, client_id=request.state.client.id)
+    return None if found is None else serialize_cutout(request, state, found)
+
+
+def _shown(request: AnyRequest, state: State, cutout: Cutout | None) -> CutoutView:
+    if cutout is None:
+        raise not_found("cut-out")
+    return serialize_cutout(request, state, cutout)
+
+
+def _on_bad_mask(request: AnyRequest, error: MaskInvalid) -> Response[Any]:
+    return unprocessable(request, [{"loc": ["body"], "msg": str(error), "type": error.code}])
+
+
+def _on_unknown_subjects(request: AnyRequest, error: SubjectsUnknown) -> Response[Any]:
+    text = (
+        f"The cut-out's subjects are {', '.join(map(str, error.ids))}" if error.ids else "The cut-out has no subjects"
+    )
+    return unprocessable(request, [{"loc": ["body", "keep"], "msg": text, "type": "subject_unknown"}])
+
+
+def _on_not_ready(request: AnyRequest, error: CutoutNotReady) -> Response[Any]:
+    detail = f"There is no cut-out to mend: its job is {error.status}. Mend it once that is SUCCESS."
+    return problem(409, "cutout_not_ready", detail).to_response(request)
+
+
+#: Which answer each refusal gets.
+REFUSALS: dict[Any, Any] = {
+    MaskInvalid: _on_bad_mask,
+    SubjectsUnknown: _on_unknown_subjects,
+    CutoutNotReady: _on_not_ready,
+}
+#: To be registered before the handlers.
+CUTOUT_OPTIONS = [options("/cutouts", "GET", "POST"), options("/cutouts/{public_id:str}/mask", "PUT", "DELETE")]
+#: Those that make no job.
+CUTOUTS = [*CUTOUT_OPTIONS, list_cutouts, get_cutout, put_cutout_mask, put_cutout_subjects, reset_cutout]

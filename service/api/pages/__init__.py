@@ -1,0 +1,1 @@
+"""The pages that people see: the studio and the API reference, with what they load."""

@@ -1,0 +1,139 @@
+"""Mending: a caller's mask, or a choice of subjects, takes the place of the networks' for all of its photo's bytes."""
+
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from ulid import ULID
+
+from service.cutouts.listing import Cutouts
+from service.cutouts.mask_file import MAX_BYTES, checked_mask, decode_mask
+from service.cutouts.records import CutBy, Cutout, CutoutNotReady, NetworksCutout, SubjectsUnknown
+from service.database.clock import db_now
+from service.database.dialects import insert
+from service.database.tables import mended_masks
+from service.storage.mask_registry import MaskRegistry
+from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
+from service.storage.registry import SourceExpired
+
+if TYPE_CHECKING:
+    from service.cutouts.pixels import Pictures
+
+#: Masks that one process works on at a time: each takes some times its photo's pixels of memory.
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Mending:
+    """The use cases, with what they need. Lives as long as the process; safe in threads.
+
+    Each answers as `Cutouts.get` does: None where the client has no such cut-out.
+    """
+
+    engine: sa.Engine
+    cutouts: Cutouts
+    objects: Bucket
+    registry: MaskRegistry
+    #: Makes the kernels' machine code available, before the first picture.
+    prepare: Callable[[], None]
+    _turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
+
+    def put_mask(self, public_id: str, data: bytes, *, client_id: str) -> Cutout | None:
+        """Take a mask, a PNG of the photo's size. Raises MaskInvalid, CutoutNotReady, StoreUnavailable."""
+        cutout = self.cutouts.get(public_id, client_id=client_id)
+        if cutout is None:
+            return None
+        found = _ready(cutout)
+        with self._turn:
+            made = self._pixels(found, checked_mask(data, found.width, found.height))
+        return self._keep(cutout, found, made, cut_by="mended")
+
+    def keep_subjects(self, public_id: str, ids: Collection[int], *, client_id: str) -> Cutout | None:
+        """Keep these subjects alone; all of them: the mask that they were picked from.
+
+        Raises SubjectsUnknown, CutoutNotReady, StoreUnavailable.
+        """
+        cutout = self.cutouts.get(public_id, client_id=client_id)
+        if cutout is None:
+            return None
+        found, now = _ready(cutout), cutout.shown
+        assert now is not None  # it is ready
+        known = [one["id"] for one in now.facts["subjects"]]
+        if not ids or not set(ids) <= set(known):
+            raise SubjectsUnknown(known)
+        mended = cutout.mended
+        base_key = found.mask_key if mended is None else mended.base_key
+        base_by: CutBy = "network" if mended is None else mended.base_by
+        everything = set(ids) == set(known)
+        if everything and base_by == "network":
+            return self.reset(public_id, client_id=client_id)
+        base = self._stored(base_key)
+        with self._turn:
+            made = self._pixels(found, decode_mask(base), None if everything else set(ids))
+        cut_by: CutBy = "mended" if everything else "subjects"
+        return self._keep(cutout, found, made, cut_by=cut_by, base=base, base_by=base_by)
+
+    def reset(self, public_id: str, *, client_id: str) -> Cutout | None:
+        """Go back to the networks' mask; where it is theirs already nothing happens. Raises CutoutNotReady."""
+        cutout = self.cutouts.get(public_id, client_id=client_id)
+        if cutout is None:
+            return None
+        found = _ready(cutout)
+        with self.engine.begin() as connection:
+            connection.execute(mended_masks.delete().where(_of(client_id, found.photo_sha256)))
+        return self.cutouts.get(public_id, client_id=client_id)
+
+    def _pixels(
+        self, found: NetworksCutout, codes: NDArray[np.uint8], kept: Collection[int] | None = None
+    ) -> "Pictures":
+        self.prepare()
+        from service.cutouts.pixels import of_mask  # with the kernels a hundred megabytes, for who is given masks
+
+        return of_mask(codes, self._stored(found.photo_key), kept)
+
+    def _stored(self, key: str) -> bytes:
+        try:
+            return self.objects.get(key, max_bytes=2 * MAX_BYTES)
+        except ObjectNotFound as error:  # its photo went at this very moment, or somebody else deleted it
+            raise StoreUnavailable(f"{key} is not in the store.") from error
+
+    def _keep(
+        self,
+        cutout: Cutout,
+        found: NetworksCutout,
+        made: "Pictures",
+        *,
+        cut_by: CutBy,
+        base: bytes | None = None,
+        base_by: CutBy = "mended",
+    ) -> Cutout | None:
+        # A base of its own, though the same bytes lie elsewhere: what is shared could go with the other's name.
+        pictures = {"mask_key": made.mask, "base_key": base or made.mask, "preview_key": made.preview}
+        keys = {name: f"masks/{cutout.client_id}/{ULID()}.png" for name in pictures}
+        self.registry.register(list(keys.values()), client_id=cutout.client_id)
+        for name, picture in pictures.items():
+            self.objects.put(keys[name], picture, "image/png")
+        row: dict[str, Any] = {"cut_by": cut_by, "base_by": base_by, "facts": made.facts, "mended_at": db_now(), **keys}
+        key = {"client_id": cutout.client_id, "photo_sha256": found.photo_sha256}
+        with self.engine.begin() as connection:
+            try:
+                self.registry.use_photo(connection, cutout.client_id, cutout.source_key, found.photo_sha256)
+            except SourceExpired:
+                return None
+            upsert = insert(connection, mended_masks).values(**key, **row)
+            connection.execute(upsert.on_conflict_do_update(index_elements=list(key), set_=row))
+        return self.cutouts.get(cutout.job_id, client_id=cutout.client_id)
+
+
+def _ready(cutout: Cutout) -> NetworksCutout:
+    if cutout.found is None:
+        raise CutoutNotReady(cutout.status)
+    return cutout.found
+
+
+def _of(client_id: str, photo_sha256: str) -> sa.ColumnElement[bool]:
+    return sa.and_(mended_masks.c.client_id == client_id, mended_masks.c.photo_sha256 == photo_sha256)

@@ -1,0 +1,137 @@
+"""The pictures and facts of a cut-out, by the networks or by a given mask. Loads the kernels; the API does so late."""
+
+import io
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.core.codes import resized
+from pipeline.core.parallel import together
+from pipeline.core.resample import Box, tight_box
+from pipeline.core.types import Cutout, Photo
+from pipeline.cutout.foreground import foreground_colours
+from pipeline.cutout.given import codes_of, coverage
+from pipeline.cutout.stance import Stance, stance, stance_of
+from pipeline.cutout.subjects import Subjects, subjects_of
+from pipeline.cutout.warnings import assess_cutout
+from service.cutouts.mask_file import encode_mask
+
+#: Longer side in pixels of a preview: what a large screen shows of a photo.
+PREVIEW_SIDE = 1600
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What is stored of a cut-out: PNG of the mask at the photo's size, RGBA PNG of the preview, and the facts."""
+
+    mask: bytes
+    preview: bytes
+    facts: dict[str, Any]
+
+
+def of_network(photo: Photo, cutout: Cutout | None) -> tuple[Pictures, bytes]:
+    """Return what the networks found in a photo, and the photo at the preview's size as JPEG, for later previews.
+
+    `cutout` None: nothing stands out in it, so the mask is empty.
+    """
+    height, width = photo.rgb.shape[:2]
+    codes = np.zeros((height, width), np.uint8)
+    if cutout is not None:
+        codes = codes_of(cutout.alpha, cutout.origin, width, height)
+
+    def small() -> tuple[bytes, bytes]:
+        rgb = resized(photo.rgb, *preview_size(width, height))
+        return _jpeg(rgb), preview(rgb, codes)
+
+    (reduced, shown), (mask, subjects) = together(small, lambda: (encode_mask(codes), subjects_of(codes)))
+    facts = _facts(codes, subjects, stance_of(cutout) if cutout else Stance("standing"))
+    if cutout is None:
+        told = {"confidence": 0.0, "warnings": [{"code": "no_subject", "boxes": []}]}
+    else:
+        told = {"confidence": cutout.confidence, "warnings": _warnings(cutout.warnings, cutout.where)}
+    return Pictures(mask, shown, facts | told), reduced
+
+
+def of_mask(codes: NDArray[np.uint8], reduced: bytes, kept: Collection[int] | None = None) -> Pictures:
+    """Return what an H×W mask of codes 0–255 makes of a photo, of which `reduced` is the JPEG of `of_network`.
+
+    `kept`: the ids of the subjects to keep; None: all. Of the others the facts tell as well.
+    """
+    height, width = codes.shape
+    subjects = subjects_of(codes)
+    if kept is not None:
+        codes = subjects.only(codes, kept)
+    with Image.open(io.BytesIO(reduced), formats=["JPEG"]) as picture:
+        rgb = np.asarray(picture.convert("RGB"))
+    alpha = _reduced(codes, rgb.shape[1], rgb.shape[0])
+    quality = assess_cutout(rgb, alpha, given=True)
+    shown, mask = together(lambda: preview(rgb, codes), lambda: encode_mask(codes))
+    facts = _facts(codes, subjects, stance(alpha, quality.cut_sides), kept)
+    x, y = width / rgb.shape[1], height / rgb.shape[0]
+    where = {
+        code: [
+            (round(left * x), round(top * y), round(right * x), round(bottom * y)) for left, top, right, bottom in some
+        ]
+        for code, some in quality.where.items()
+    }
+    told = {"confidence": quality.confidence, "warnings": _warnings(quality.warnings, where)}
+    return Pictures(mask, shown, facts | told)
+
+
+def preview_size(width: int, height: int) -> tuple[int, int]:
+    """Return width and height of a photo's preview, pixels."""
+    scale = min(1.0, PREVIEW_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def preview(rgb: NDArray[np.uint8], codes: NDArray[np.uint8]) -> bytes:
+    """Return an RGBA PNG: an h×w×3 sRGB photo under its H×W mask, with the product's own colours at the soft edge."""
+    height, width = rgb.shape[:2]
+    alpha = _reduced(codes, width, height)
+    shown = np.empty((height, width, 4), np.uint8)
+    own = np.ascontiguousarray(rgb).copy()
+    if (alpha > 0).any():
+        foreground_colours(own, alpha, max(width, height))
+    shown[..., :3] = own * (alpha > 0)[..., None]
+    np.rint(alpha * np.float32(255), out=shown[..., 3], casting="unsafe")
+    file = io.BytesIO()
+    Image.fromarray(shown).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _reduced(codes: NDArray[np.uint8], width: int, height: int) -> NDArray[np.float32]:
+    small = Image.fromarray(codes).resize((width, height), Image.Resampling.BOX)
+    return coverage(np.asarray(small))
+
+
+def _jpeg(rgb: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "JPEG", quality=92, subsampling=0)
+    return file.getvalue()
+
+
+def _facts(
+    codes: NDArray[np.uint8], subjects: Subjects, stands: Stance, kept: Collection[int] | None = None
+) -> dict[str, Any]:
+    return {
+        "product_box": tight_box(codes > 127),
+        "subjects": [
+            {"id": one.id, "box": one.box, "share": one.share, "kept": kept is None or one.id in kept}
+            for one in subjects.found
+        ],
+        "cut_sides": list(stands.cut_sides),
+        "stance": stands.name,
+        "suits": list(stands.suits),
+    }
+
+
+def _warnings(codes: Collection[str], where: Any) -> list[dict[str, Any]]:
+    return [{"code": code, "boxes": _ints(where.get(code, ()))} for code in codes]
+
+
+def _ints(boxes: Sequence[Box]) -> list[list[int]]:
+    return [[int(side) for side in box] for box in boxes]

@@ -1,0 +1,176 @@
+"""Cut-outs at the API: the bodies that ask for one and mend it, and what is answered."""
+
+from typing import Any, ClassVar, Literal
+
+from litestar.datastructures import State
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pipeline.core.spec import SceneKind
+from service.catalogue.catalogue import Catalogue
+from service.cutouts.records import MESSAGES, CutBy, Cutout
+from service.jobs.records import JobStatus
+from service.schemas.problems import AnyRequest
+from service.schemas.responses import JobError, Time
+from service.schemas.serialize import base_url
+from service.storage.objects import Bucket
+
+
+class CutoutRequest(BaseModel):
+    """A photo to be cut out: exactly one of the two."""
+
+    model_config = ConfigDict(extra="forbid")
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "source_image_s3_key": "uploads/01J9ZC4T7M3X6V2Q8R5N1B0KAD/01J9ZC5A1GZ7W6Y4T3S2R1Q0PN.jpg"
+    }
+
+    source_image_s3_key: str | None = Field(
+        None, max_length=512, description="Key of the uploaded product photo, as POST /v1/uploads gave it."
+    )
+    source_render_public_id: str | None = Field(
+        None, max_length=64, description="Public id of an earlier render: its photo is cut out."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "CutoutRequest":
+        given = [name for name in (self.source_image_s3_key, self.source_render_public_id) if name]
+        if not given:
+            raise PydanticCustomError(
+                "source_missing", "Give exactly one source: source_image_s3_key or source_render_public_id"
+            )
+        if len(given) > 1:
+            raise PydanticCustomError(
+                "source_ambiguous", "Give source_image_s3_key or source_render_public_id, not both"
+            )
+        return self
+
+
+class KeptSubjects(BaseModel):
+    """The subjects of a cut-out that are meant."""
+
+    model_config = ConfigDict(extra="forbid")
+    EXAMPLE: ClassVar[dict[str, Any]] = {"keep": [1]}
+
+    keep: list[int] = Field(min_length=1, max_length=100, description="Ids of `subjects`. All of them: no choice.")
+
+
+class BoxView(BaseModel):
+    """A box in pixels of the upright photo."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class CutoutWarning(BaseModel):
+    """Something that may be wrong with a cut-out, and where."""
+
+    code: str
+    message: str = Field(description="A sentence for a person.")
+    boxes: list[BoxView] = Field(description="Where it is seen; empty: all over, or at no one place.")
+
+
+class SubjectView(BaseModel):
+    """One of the things that a mask shows, as far as they lie apart."""
+
+    id: int = Field(description="From 1 on, the largest first.")
+    box: BoxView
+    share: float = Field(ge=0, le=1, description="Share of all that was found.")
+    kept: bool = Field(description="Whether it is in the mask.")
+
+
+class CutoutView(BaseModel):
+    """A cut-out: its job, what was found, and what it looks like."""
+
+    public_id: str
+    job_id: str
+    request_id: str
+    status: JobStatus
+    credits_cost: int = Field(description="0: a cut-out costs nothing.")
+    error: JobError | None
+    reference: str | None = Field(description="The `reference` of its submit.")
+    source_image_s3_key: str | None
+    source_render_public_id: str | None
+    width: int | None = Field(description="Pixels of the upright photo; null until SUCCESS, as all that was found.")
+    height: int | None
+    confidence: float | None = Field(ge=0, le=1, description="How sure it is; 1 of a mask that was given.")
+    cut_by: CutBy = Field(
+        description="Whose mask the photo has: the networks', one that was given, or some subjects alone. It holds for"
+        " every later swap of the same bytes, whichever cut-out it was given to."
+    )
+    warnings: list[CutoutWarning]
+    product_box: BoxView | None = Field(description="Around what is covered by more than half; null: nothing is.")
+    subjects: list[SubjectView]
+    cut_sides: list[Literal["left", "top", "right", "bottom"]] = Field(description="Sides of the photo that cut it.")
+    stance: Literal["standing", "lying", "hanging", "cut_below"] | None
+    suitable_scene_kinds: list[SceneKind] = Field(description="Kinds of scene (`kind` of GET /v1/scene-types).")
+    suitable_scene_types: list[str] = Field(description="The catalogue's scenes of these kinds, by name.")
+    mask_url: str | None = Field(description="PNG of the photo's size, 8 bits of grey: white is the product.")
+    preview_url: str | None = Field(description="PNG, true transparency, 1600 pixels on the longer side at most.")
+    url_expires_at: Time | None
+    created_at: Time
+    expires_at: Time | None = Field(
+        description="When it goes, with its photo and the mask that was given, unless the photo is used again; null:"
+        " it is kept."
+    )
+
+
+class CutoutPage(BaseModel):
+    """Cut-outs, newest first."""
+
+    items: list[CutoutView]
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
+
+
+def serialize_cutout(request: AnyRequest, state: State, cutout: Cutout) -> CutoutView:
+    """Serialize a cut-out, with URLs made for this answer."""
+    objects: Bucket = state.renders
+    catalogue: Catalogue = state.catalogue
+    found, shown = cutout.found, cutout.shown
+    facts = shown.facts if shown else {}
+    urls = [objects.download_url(key, "image/png", base_url(request)) for key in _keys(cutout)]
+    suits = facts.get("suits", [])
+    return CutoutView(
+        public_id=cutout.job_id,
+        job_id=cutout.job_id,
+        request_id=cutout.request_id,
+        status=cutout.status,
+        credits_cost=0,
+        error=JobError(code=cutout.error_code, message=cutout.error_message or "") if cutout.error_code else None,
+        reference=cutout.reference,
+        source_image_s3_key=cutout.asked["source_image_s3_key"],
+        source_render_public_id=cutout.asked["source_render_public_id"],
+        width=found.width if found else None,
+        height=found.height if found else None,
+        confidence=facts.get("confidence"),
+        cut_by=cutout.cut_by,
+        warnings=[
+            CutoutWarning(
+                code=one["code"],
+                message=MESSAGES.get(one["code"], one["code"]),
+                boxes=[_box(box) for box in one["boxes"]],
+            )
+            for one in facts.get("warnings", [])
+        ],
+        product_box=_box(facts["product_box"]) if facts.get("product_box") else None,
+        subjects=[SubjectView(**{**one, "box": _box(one["box"])}) for one in facts.get("subjects", [])],
+        cut_sides=facts.get("cut_sides", []),
+        stance=facts.get("stance"),
+        suitable_scene_kinds=suits,
+        suitable_scene_types=[scene.name for scene in catalogue.scenes.values() if scene.kind in suits],
+        mask_url=urls[0].url if urls else None,
+        preview_url=urls[1].url if urls else None,
+        url_expires_at=urls[0].expires_at if urls else None,
+        created_at=cutout.created_at,
+        expires_at=cutout.expires_at,
+    )
+
+
+def _keys(cutout: Cutout) -> tuple[str, ...]:
+    return (cutout.shown.mask_key, cutout.shown.preview_key) if cutout.shown else ()
+
+
+def _box(box: list[int]) -> BoxView:
+    left, top, right, bottom = box
+    return BoxView(left=left, top=top, width=right - left, height=bottom - top)

@@ -1,0 +1,91 @@
+"""The registry of masks and previews, by the database's account; a photo's mask lives as long as its bytes do.
+
+As `service.storage.registry`: a row before its object. What no cut-out and no mended mask names any more, since its
+photo is gone or another mask has its place, is marked as expired, and `service.storage.expiry` deletes it.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.dialects import insert
+from service.database.engine import reader
+from service.database.tables import cutouts, jobs, mended_masks, stored_objects
+from service.storage.registry import use_source
+
+_PHOTO = sa.and_(stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_(None))
+#: What names an object of masks.
+NAMED: tuple[sa.Column[str], ...] = (
+    *(cutouts.c[name] for name in ("mask_key", "preview_key", "photo_key")),
+    *(mended_masks.c[name] for name in ("mask_key", "base_key", "preview_key")),
+)
+
+
+class MaskRegistry:
+    """The registry of masks in one database. Lives as long as the process; safe in threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+
+    def register(self, keys: Sequence[str], *, client_id: str) -> None:
+        """Register objects that are about to be stored, for the first time or again."""
+        with self._engine.begin() as connection:
+            for key in keys:
+                row = insert(connection, stored_objects).values(bucket="masks", key=key, client_id=client_id)
+                anew = {"used_at": db_now(), "doomed_at": None}
+                connection.execute(row.on_conflict_do_update(index_elements=["bucket", "key"], set_=anew))
+
+    def identify_photo(self, key: str, photo_sha256: str) -> None:
+        """Note which bytes a photo has; one that is not registered stays so."""
+        known = sa.select(stored_objects.c.photo_sha256).where(_is_source(key))
+        with self._reader.connect() as connection:
+            if connection.execute(known).scalar() == photo_sha256:
+                return  # almost always: SQLite's one writer is not waited for
+        with self._engine.begin() as connection:
+            connection.execute(stored_objects.update().where(_is_source(key)).values(photo_sha256=photo_sha256))
+
+    @staticmethod
+    def use_photo(connection: sa.Connection, client_id: str, key: str, photo_sha256: str) -> None:
+        """Note in a mask's own transaction that its photo is needed, and which bytes it has. Raises SourceExpired."""
+        use_source(connection, client_id, key)
+        connection.execute(stored_objects.update().where(_is_source(key)).values(photo_sha256=photo_sha256))
+
+    def forget_without_photo(self) -> None:
+        """Delete the rows of cut-outs and mended masks whose photo is gone."""
+        photo = sa.select(stored_objects.c.key)
+        cut_from = photo.where(_PHOTO, stored_objects.c.key == jobs.c.source_key)
+        gone = (
+            sa.select(cutouts.c.job_id)
+            .join(jobs, jobs.c.id == cutouts.c.job_id)
+            .where(~cut_from.correlate(jobs).exists())
+        )
+        same_bytes = photo.where(
+            _PHOTO,
+            stored_objects.c.client_id == mended_masks.c.client_id,
+            stored_objects.c.photo_sha256 == mended_masks.c.photo_sha256,
+        )
+        with self._engine.begin() as connection:
+            connection.execute(cutouts.delete().where(cutouts.c.job_id.in_(gone)))
+            connection.execute(mended_masks.delete().where(~same_bytes.correlate(mended_masks).exists()))
+
+    def mark_unnamed(self, *, older_than: float, limit: int) -> int:
+        """Mark as expired the masks that nothing names, registered so many seconds ago or earlier; return how many.
+
+        `older_than`: seconds after which whoever stores one has written what names it, or died.
+        """
+        unnamed = [
+            stored_objects.c.bucket == "masks",
+            stored_objects.c.doomed_at.is_(None),
+            stored_objects.c.used_at <= db_now(-older_than),
+            stored_objects.c.key.not_in(sa.union_all(*(sa.select(column) for column in NAMED))),
+        ]
+        keys = sa.select(stored_objects.c.key).where(*unnamed).limit(limit)
+        with self._engine.begin() as connection:
+            marked = stored_objects.update().where(*unnamed, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
+            return connection.execute(marked).rowcount
+
+
+def _is_source(key: str) -> sa.ColumnElement[bool]:
+    return sa.and_(stored_objects.c.bucket == "sources", stored_objects.c.key == key)

@@ -1,0 +1,119 @@
+"""What tests of cut-outs stand on: a client at the API, and what carries out its jobs in the test's own thread."""
+
+import io
+import threading
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.core.networks import Networks
+from service.catalogue.catalogue import load_catalogue
+from service.cutouts.masks import MendedMasks
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.cache import client_caches
+from service.storage.mask_registry import MaskRegistry
+from service.storage.registry import ObjectRegistry
+from service.worker.isolation import Isolation
+from service.worker.leases import LeaseRenewal
+from service.worker.run import JobRunner
+from service.worker.watchdog import Watchdog
+from tests.support.caller import Caller
+from tests.support.worker import BOTTLE, small
+
+CUTOUTS = "/v1/cutouts"
+
+
+def grey_png(codes: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(codes).save(file, "PNG")
+    return file.getvalue()
+
+
+class Mender(Caller):
+    """A client that has photos cut out, and mends them."""
+
+    def __init__(self, http: Any, settings: Settings, name: str, networks: Networks) -> None:
+        super().__init__(http, settings, name, credits=100)
+        sources, self.renders = open_buckets(settings)
+        registry = ObjectRegistry(self.engine)
+        self.runner = JobRunner(
+            jobs=self.jobs,
+            sources=sources,
+            renders=self.renders,
+            registry=registry,
+            mask_registry=MaskRegistry(self.engine),
+            masks=MendedMasks(self.engine, self.renders),
+            catalogue=small(load_catalogue(), 240, 126),
+            networks=networks,
+            limits=settings.limits,
+            time_limit=300,
+            leases=LeaseRenewal(self.jobs, interval=15),
+            stopping=threading.Event(),
+            watchdog=Watchdog(lambda _: None),
+            isolation=Isolation(),
+            cache_for=client_caches(settings, self.renders, registry),
+        )
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        answer = self.http.request(method, path, headers=self.headers | options.pop("headers", {}), **options)
+        assert isinstance(answer, httpx.Response)
+        return answer
+
+    def order(self, data: bytes = BOTTLE, **options: Any) -> str:
+        """Upload a photo and have it cut out; nothing is carried out yet."""
+        answer = self.ask("POST", CUTOUTS, json={"source_image_s3_key": self.upload(data)}, **options)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["job_id"])
+
+    def cut_out(self, data: bytes = BOTTLE) -> dict[str, Any]:
+        """Have a photo cut out, and return what is shown of it."""
+        public_id = self.order(data)
+        self.finish(public_id)
+        return self.shown(public_id)
+
+    def finish(self, job_id: str) -> None:
+        """Carry out jobs, in their turns, until this one is over."""
+        while self.get(f"/v1/jobs/{job_id}").json()["finished_at"] is None:
+            self.runner.run(job_id)
+
+    def shown(self, public_id: str) -> dict[str, Any]:
+        answer = self.get(f"{CUTOUTS}/{public_id}")
+        assert answer.status_code == 200, answer.text
+        view: dict[str, Any] = answer.json()
+        return view
+
+    def mend(self, public_id: str, mask: bytes) -> httpx.Response:
+        return self.ask("PUT", f"{CUTOUTS}/{public_id}/mask", content=mask, headers={"Content-Type": "image/png"})
+
+    def picture(self, url: str) -> NDArray[np.uint8]:
+        """The pixels behind a signed URL."""
+        answer = self.http.get(url)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "image/png"
+        return np.asarray(Image.open(io.BytesIO(answer.content)))
+
+    def swap(self, **changes: Any) -> dict[str, Any]:
+        """Have a swap carried out, and return its job."""
+        accepted = self.submit(self.body(**changes))
+        assert accepted.status_code == 202, accepted.text
+        self.finish(accepted.json()["job_id"])
+        job: dict[str, Any] = self.get(f"/v1/jobs/{accepted.json()['job_id']}").json()
+        return job
+
+
+@pytest.fixture
+def mender(http: Any, settings: Settings, networks: Networks, request: pytest.FixtureRequest) -> Mender:
+    """A client of the API, named for the test, and its worker."""
+    return Mender(http, settings, request.node.name[:100], networks)
+
+
+def plain_photo() -> bytes:
+    """A photo of nothing."""
+    file = io.BytesIO()
+    Image.new("RGB", (400, 400), (128, 128, 128)).save(file, "JPEG")
+    return file.getvalue()

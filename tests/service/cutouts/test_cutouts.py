@@ -1,0 +1,146 @@
+"""Cut-outs of their own: asked for, looked at, listed; they cost nothing and end as jobs do."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from service.database.tables import ledger
+from tests.service.cutouts.conftest import CUTOUTS, Mender, plain_photo
+from tests.support.caller import assert_problem, located
+from tests.support.polling import until
+
+
+def test_a_photo_is_cut_out_for_nothing_and_shown(mender: Mender) -> None:
+    answer = mender.ask("POST", CUTOUTS, json={"source_image_s3_key": mender.upload()}, params={"reference": "sku-7"})
+
+    assert answer.status_code == 202
+    accepted = answer.json()
+    assert set(accepted) == {"request_id", "job_id", "status", "credits_cost"}
+    assert (accepted["status"], accepted["credits_cost"]) == ("NOT_STARTED", 0)
+    assert answer.headers["location"] == f"{CUTOUTS}/{accepted['job_id']}"
+    waiting = mender.shown(accepted["job_id"])
+    assert (waiting["public_id"], waiting["status"], waiting["reference"]) == (
+        accepted["job_id"],
+        "NOT_STARTED",
+        "sku-7",
+    )
+    assert (waiting["mask_url"], waiting["width"], waiting["subjects"], waiting["cut_by"]) == (
+        None,
+        None,
+        [],
+        "network",
+    )
+
+    view = mender.cut_out()
+
+    assert (view["status"], view["error"], view["width"], view["height"]) == ("SUCCESS", None, 490, 630)
+    assert view["confidence"] > 0.8
+    assert view["stance"] == "standing"
+    assert view["cut_sides"] == []
+    assert "podium" in view["suitable_scene_types"]
+    assert set(view["suitable_scene_kinds"]) >= {"white"}
+    mask, preview = mender.picture(view["mask_url"]), mender.picture(view["preview_url"])
+    assert mask.shape == (630, 490)
+    assert preview.shape == (630, 490, 4)
+    assert np.array_equal(preview[..., 3], mask)
+    assert not preview[mask == 0].any()
+    rows, columns = np.nonzero(mask > 127)
+    box = view["product_box"]
+    assert (box["left"], box["top"]) == (columns.min(), rows.min())
+    assert (box["left"] + box["width"], box["top"] + box["height"]) == (columns.max() + 1, rows.max() + 1)
+    assert [one["id"] for one in view["subjects"]] == [1]
+    assert view["subjects"][0]["share"] == 1
+    assert view["expires_at"] > view["created_at"]
+
+
+def test_what_costs_nothing_has_no_line_in_the_ledger(mender: Mender) -> None:
+    view = mender.cut_out()
+    failed = mender.cut_out(b"no picture")
+
+    assert (failed["status"], failed["error"]["code"]) == ("FAILURE", "image_unreadable")
+    assert mender.balance == 100
+    lines = sa.select(ledger.c.id).where(ledger.c.job_id.in_([view["job_id"], failed["job_id"]]))
+    with mender.engine.connect() as connection:
+        assert connection.execute(lines).all() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "loc"),
+    [
+        ({}, ("body",)),
+        ({"source_image_s3_key": ""}, ("body",)),
+        ({"source_image_s3_key": "uploads/a", "source_render_public_id": "b"}, ("body",)),
+        ({"source_image_s3_key": "uploads/a", "scene_type": "podium"}, ("body", "scene_type")),
+        ({"source_image_s3_key": 7}, ("body", "source_image_s3_key")),
+    ],
+)
+def test_a_body_without_exactly_one_source_is_refused(mender: Mender, body: Any, loc: tuple[str, ...]) -> None:
+    assert located(mender.ask("POST", CUTOUTS, json=body)) == {loc}
+
+
+def test_a_photo_that_is_not_there_is_not_found(mender: Mender) -> None:
+    for body in ({"source_image_s3_key": f"uploads/{mender.client.id}/none.jpg"}, {"source_render_public_id": "none"}):
+        assert_problem(mender.ask("POST", CUTOUTS, json=body), 404, "not_found")
+
+
+def test_an_idempotency_key_makes_one_cut_out_and_no_swap(mender: Mender) -> None:
+    body, once = {"source_image_s3_key": mender.upload()}, {"Idempotency-Key": "cut-1"}
+    first, again = (mender.ask("POST", CUTOUTS, json=body, headers=once) for _ in range(2))
+
+    assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
+    swap = mender.submit(mender.body(source_image_s3_key=body["source_image_s3_key"]), **once)
+    assert located(swap) == {("header", "Idempotency-Key")}
+
+
+def test_one_call_is_enough_for_who_prefers_the_cut_out_itself(mender: Mender) -> None:
+    body = {"source_image_s3_key": mender.upload(plain_photo())}
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(
+            mender.ask, "POST", CUTOUTS, json=body, headers={"Prefer": "wait=20, return=representation"}
+        )
+        job_id = until(lambda: next((one["job_id"] for one in mender.get("/v1/jobs").json()["items"]), None))
+        mender.finish(job_id)
+        answer = waits.result()
+
+    assert answer.status_code == 202
+    assert answer.headers["content-location"] == answer.headers["location"] == f"{CUTOUTS}/{job_id}"
+    assert answer.headers["preference-applied"] == "wait=20, return=representation"
+    view = answer.json()
+    assert (view["public_id"], view["status"], view["credits_cost"]) == (job_id, "SUCCESS", 0)
+    assert mender.picture(view["mask_url"]).shape == (400, 400)
+
+
+def test_a_photo_without_a_product_has_an_empty_cut_out_that_says_so(mender: Mender) -> None:
+    view = mender.cut_out(plain_photo())
+
+    assert view["status"] == "SUCCESS"
+    assert (view["product_box"], view["subjects"], view["confidence"]) == (None, [], 0)
+    assert [one["code"] for one in view["warnings"]] == ["no_subject"]
+    assert not mender.picture(view["mask_url"]).any()
+
+
+def test_cut_outs_are_listed_newest_first_by_pages_and_references(mender: Mender) -> None:
+    ids = [mender.order(params={"reference": name}) for name in ("a", "b", "a")]
+    mender.submit(mender.body())
+
+    first = mender.get(f"{CUTOUTS}?limit=2").json()
+    rest = mender.get(f"{CUTOUTS}?limit=2&cursor={first['next_cursor']}").json()
+    assert [one["public_id"] for one in first["items"] + rest["items"]] == ids[::-1]
+    assert rest["next_cursor"] is None
+    assert [one["public_id"] for one in mender.get(f"{CUTOUTS}?reference=a").json()["items"]] == [ids[2], ids[0]]
+    assert mender.get(f"{CUTOUTS}/{ids[0]}").json() == mender.get(CUTOUTS).json()["items"][2]
+    jobs = mender.get("/v1/jobs?operation=cutout").json()["items"]
+    assert [one["job_id"] for one in jobs] == ids[::-1]
+    assert {one["operation"] for one in mender.get("/v1/jobs").json()["items"]} == {"cutout", "swap"}
+
+
+def test_a_job_of_a_cut_out_is_cancelled_and_asked_for_as_any(mender: Mender) -> None:
+    public_id = mender.order()
+
+    assert mender.get(f"/v1/jobs/{public_id}/request").json()["seed"] is None
+    assert mender.ask("DELETE", f"/v1/jobs/{public_id}").json()["error"]["code"] == "cancelled"
+    assert mender.shown(public_id)["error"]["code"] == "cancelled"
+    assert mender.balance == 100

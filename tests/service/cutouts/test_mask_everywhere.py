@@ -1,0 +1,140 @@
+"""One mended mask, and all that is made of its photo: scenes, presets, a chain and a batch, each pixel by pixel."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import binary_erosion
+from ulid import ULID
+
+import pipeline.swap
+from pipeline.compositing.place import place
+from pipeline.core.networks import Networks
+from pipeline.core.spec import Limits
+from pipeline.core.types import Cutout, Placed
+from pipeline.delivery.encode import encode
+from pipeline.photo.decode import decode
+from service.catalogue.catalogue import load_catalogue
+from service.catalogue.specs import stored_spec
+from service.jobs.intake import JobIntake, NewJob
+from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png
+from tests.service.cutouts.test_mending import drawn
+from tests.support.worker import BOTTLE, raising, small
+
+SCENES = ("podium", "marble_tabletop", "flat_lay_linen", "neon")
+PHOTO = decode(BOTTLE, Limits()).rgb
+
+
+class Watch:
+    """Looks on as products are placed and pictures encoded; changes nothing."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.placed: list[tuple[Cutout, Placed, Placed]] = []
+        self.pictures: list[NDArray[np.float32]] = []
+
+        def placing(cutout: Cutout, box: Any, width: int, height: int) -> Any:
+            placed, warnings = place(cutout, box, width, height)
+            (left, top), (rows, columns) = cutout.origin, cutout.alpha.shape
+            own = np.ascontiguousarray(PHOTO[top : top + rows, left : left + columns])
+            self.placed.append((cutout, placed, place(replace(cutout, rgb=own), box, width, height)[0]))
+            return placed, warnings
+
+        def encoding(picture: Any, *args: Any, **options: Any) -> Any:
+            self.pictures.append(np.array(picture))
+            return encode(picture, *args, **options)
+
+        patch.setattr(pipeline.swap, "place", placing)
+        patch.setattr(pipeline.swap, "encode", encoding)
+
+    def assert_the_photos_own(self, codes: NDArray[np.uint8], count: int) -> None:
+        """Inside the mask, each picture is the photo, resampled where it is scaled, to the bit before encoding."""
+        assert len(self.placed) == len(self.pictures) == count
+        for (cutout, placed, photographed), picture in zip(self.placed, self.pictures, strict=True):
+            (left, top), (rows, columns) = cutout.origin, cutout.alpha.shape
+            mask = codes[top : top + rows, left : left + columns]
+            assert np.array_equal(np.rint(255 * cutout.alpha), mask)
+            assert (codes > 0).sum() == (mask > 0).sum()
+            solid = mask == 255
+            assert np.array_equal(cutout.rgb[solid], PHOTO[top : top + rows, left : left + columns][solid])
+            # Lanczos reaches three source pixels; at scale 1 nothing is resampled.
+            reach = 0 if placed.scale == 1 else 1 + int(np.ceil(3 * max(1.0, placed.scale)))
+            inside = (
+                binary_erosion(placed.alpha == 1, np.ones((3, 3)), iterations=reach) if reach else placed.alpha == 1
+            )
+            assert inside.sum() > 1000
+            assert np.array_equal(picture[..., :3][inside], photographed.rgb[inside])
+
+
+def order(mender: Mender, key: str, scene: str, preset: str) -> str:
+    """Order a swap at a tenth of its preset's pixels, as the API stores it."""
+    catalogue = small(load_catalogue(), 360, 240)
+    if preset != "open_graph":
+        place = replace(catalogue.presets[preset], size=(240, 240))
+        catalogue = replace(catalogue, presets={**catalogue.presets, preset: place})
+    spec = stored_spec(catalogue, scene_type=scene, mood="calm", dominant_colors=[], output_preset=preset, seed=3)
+    new = NewJob(
+        request_id=str(ULID()),
+        client_id=mender.client.id,
+        workflow="background-swap-with-spec",
+        body={},
+        body_sha256="",
+        spec=spec,
+        source_key=key,
+        credits_cost=1,
+    )
+    return JobIntake(mender.engine).create(new).job_id
+
+
+def test_all_that_is_made_of_a_mended_photo_has_its_mask_and_its_pixels(
+    mender: Mender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = mender.cut_out()
+    codes, key = drawn(), view["source_image_s3_key"]
+    assert mender.mend(view["public_id"], grey_png(codes)).status_code == 200
+    # Whoever asks a segmenter now fails.
+    failing = raising(AssertionError("a network looked for the product"))
+    networks: Networks = mender.runner.networks
+    mender.runner = replace(mender.runner, networks=replace(networks, segmenter=failing.segmenter))
+    watch = Watch(monkeypatch)
+
+    jobs = [order(mender, key, scene, "open_graph") for scene in SCENES]
+    jobs += [order(mender, key, "podium", preset) for preset in ("shopify_product", "instagram_story")]
+    # A batch uploads each of its photos, these bytes under other keys.
+    jobs += [order(mender, mender.upload(BOTTLE), "white", "open_graph") for _ in range(2)]
+    for job in jobs:
+        mender.finish(job)
+    first = mender.swap(source_image_s3_key=key, scene_type="white", output_preset="transparent_cutout")
+    chain = {"source_image_s3_key": None, "source_render_public_id": first["render"]["public_id"]}
+    second = mender.swap(**chain, scene_type="white", output_preset="transparent_cutout")
+
+    shown = [mender.get(f"/v1/jobs/{job}").json() for job in jobs] + [first, second]
+    assert [one["status"] for one in shown] == ["SUCCESS"] * 10
+    provenances = [one["render"]["report"]["provenance"] for one in shown]
+    assert {(one["cutout"], one["cut_by"]) for one in provenances} == {("mended", "mended")}
+    watch.assert_the_photos_own(codes, 10)
+    # Lossless, at the photo's own size: the delivered file as well.
+    delivered = np.asarray(Image.open(io.BytesIO(mender.http.get(second["render"]["url"]).content)))
+    assert np.array_equal(delivered[..., 3], codes)
+    assert np.array_equal(delivered[codes == 255][:, :3], PHOTO[codes == 255])
+
+
+def test_what_was_taken_back_is_the_networks_again(mender: Mender) -> None:
+    view = mender.cut_out()
+    asked = {"source_image_s3_key": view["source_image_s3_key"], "scene_type": "white"}
+
+    def made() -> tuple[str, str]:
+        render = mender.swap(**asked, output_preset="transparent_cutout")["render"]
+        return render["report"]["provenance"]["cutout"], render["sha256"]
+
+    before = made()
+    mender.mend(view["public_id"], grey_png(drawn()))
+    mended = made()
+    mender.ask("DELETE", f"{CUTOUTS}/{view['public_id']}/mask")
+
+    assert [before[0], mended[0]] == ["cached", "mended"], "the cut-out was kept for the swap"
+    assert before[1] != mended[1]
+    assert made() == before

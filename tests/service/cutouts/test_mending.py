@@ -1,0 +1,211 @@
+"""Mending: a caller's mask, or a choice of subjects, is the photo's from then on, and bad ones are refused."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from service.cutouts.mask_file import MAX_BYTES
+from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
+from tests.support.caller import assert_problem
+from tests.support.worker import BOTTLE
+
+
+def drawn() -> NDArray[np.uint8]:
+    """A mask that no network would find in the bottle's photo: an ellipse with a soft edge."""
+    picture = Image.new("L", (490, 630))
+    ImageDraw.Draw(picture).ellipse((100, 150, 400, 560), fill=255)
+    return np.asarray(picture.resize((245, 315), Image.Resampling.BOX).resize((490, 630), Image.Resampling.BILINEAR))
+
+
+def pair() -> bytes:
+    """A photo with its own alpha: a large thing on the left, a small one on the right, and a speck."""
+    picture = Image.new("RGBA", (400, 300))
+    for box in ((20, 40, 200, 280), (260, 160, 340, 280), (380, 20, 383, 23)):
+        ImageDraw.Draw(picture).ellipse(box, fill=(120, 60, 40, 255))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_mask_is_the_photos_from_then_on_until_it_is_taken_back(mender: Mender) -> None:
+    before = mender.cut_out()
+    other = mender.cut_out()  # of the same bytes, under another key
+    codes = drawn()
+
+    answer = mender.mend(before["public_id"], grey_png(codes))
+
+    assert answer.status_code == 200, answer.text
+    view = answer.json()
+    assert (view["cut_by"], view["confidence"], view["public_id"]) == ("mended", 1, before["public_id"])
+    assert np.array_equal(mender.picture(view["mask_url"]), codes)
+    preview = mender.picture(view["preview_url"])
+    assert np.array_equal(preview[..., 3], codes)
+    photo = np.asarray(Image.open(io.BytesIO(BOTTLE)))
+    inside = codes == 255
+    assert np.abs(preview[inside][:, :3].astype(int) - photo[inside]).mean() < 4  # by way of a JPEG
+    rows, columns = np.nonzero(codes > 127)
+    assert view["product_box"] == {
+        "left": columns.min(),
+        "top": rows.min(),
+        "width": columns.max() + 1 - columns.min(),
+        "height": rows.max() + 1 - rows.min(),
+    }
+    assert mender.shown(other["public_id"])["cut_by"] == "mended"
+    assert mender.get(CUTOUTS).json()["items"][0]["cut_by"] == "mended"
+
+    back = mender.ask("DELETE", f"{CUTOUTS}/{other['public_id']}/mask").json()
+    assert back["cut_by"] == mender.shown(before["public_id"])["cut_by"] == "network"
+    assert np.array_equal(mender.picture(back["mask_url"]), mender.picture(other["mask_url"]))
+    assert back["warnings"] == other["warnings"]
+
+
+def test_a_mask_makes_a_product_of_what_no_network_found(mender: Mender) -> None:
+    view = mender.cut_out(plain_photo())
+    codes = np.zeros((400, 400), np.uint8)
+    codes[100:300, 100:] = 255
+
+    mended = mender.mend(view["public_id"], grey_png(codes)).json()
+
+    assert mended["product_box"] == {"left": 100, "top": 100, "width": 300, "height": 200}
+    assert [one["code"] for one in mended["warnings"]] == ["subject_touches_edge"]
+    assert mended["cut_sides"] == ["right"]
+
+
+def test_subjects_are_kept_by_their_ids_and_taken_up_again(mender: Mender) -> None:
+    view = mender.cut_out(pair())
+    assert [(one["id"], one["kept"]) for one in view["subjects"]] == [(1, True), (2, True)]
+    assert view["subjects"][0]["share"] > 0.75
+    assert view["subjects"][1]["box"] == {"left": 260, "top": 160, "width": 81, "height": 121}
+    assert "several_subjects" in {one["code"] for one in view["warnings"]}
+    path = f"{CUTOUTS}/{view['public_id']}/subjects"
+
+    small = mender.ask("PUT", path, json={"keep": [2]}).json()
+
+    assert small["cut_by"] == "subjects"
+    assert [(one["id"], one["kept"]) for one in small["subjects"]] == [(1, False), (2, True)]
+    assert small["product_box"] == view["subjects"][1]["box"]
+    assert small["warnings"] == []
+    both, alone = mender.picture(view["mask_url"]), mender.picture(small["mask_url"])
+    assert not alone[:, :230].any()
+    assert np.array_equal(alone[:, 240:370], both[:, 240:370])
+    assert mender.ask("PUT", path, json={"keep": [1]}).json()["product_box"] == view["subjects"][0]["box"]
+    again = mender.ask("PUT", path, json={"keep": [2, 1]}).json()
+    assert (again["cut_by"], again["subjects"]) == ("network", view["subjects"])
+
+
+def test_subjects_of_a_mended_mask_are_picked_from_it(mender: Mender) -> None:
+    view = mender.cut_out(pair())
+    codes = np.zeros((300, 400), np.uint8)
+    codes[10:100, 10:100], codes[200:280, 300:360] = 255, 255
+    path = f"{CUTOUTS}/{view['public_id']}/subjects"
+    mended = mender.mend(view["public_id"], grey_png(codes)).json()
+    assert len(mended["subjects"]) == 2
+
+    picked = mender.ask("PUT", path, json={"keep": [2]}).json()
+    assert (picked["cut_by"], picked["product_box"]["left"]) == ("subjects", 300)
+    whole = mender.ask("PUT", path, json={"keep": [1, 2]}).json()
+    assert whole["cut_by"] == "mended"
+    assert np.array_equal(mender.picture(whole["mask_url"]), codes)
+
+
+@pytest.mark.parametrize(
+    ("keep", "code", "loc"),
+    [
+        ([3], "subject_unknown", ["body", "keep"]),
+        ([1, 9], "subject_unknown", ["body", "keep"]),
+        ([], "too_short", ["body", "keep"]),
+        (["x"], "int_parsing", ["body", "keep", 0]),
+    ],
+)
+def test_subjects_that_are_not_there_are_refused(mender: Mender, keep: Any, code: str, loc: list[Any]) -> None:
+    view = mender.cut_out(pair())
+
+    answer = mender.ask("PUT", f"{CUTOUTS}/{view['public_id']}/subjects", json={"keep": keep})
+
+    assert answer.status_code == 422
+    assert [(one["code"], one["loc"]) for one in answer.json()["detail"]] == [(code, loc)]
+
+
+def encoded(picture: Image.Image, **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, options.pop("format", "PNG"), **options)
+    return file.getvalue()
+
+
+def with_a_bomb() -> bytes:
+    """A PNG of the right size whose text would fill the memory."""
+    whole = grey_png(drawn())
+    text = b"Comment\0\0" + zlib.compress(bytes(300_000_000), 9)
+    chunk = struct.pack(">I", len(text)) + b"zTXt" + text
+    chunk += struct.pack(">I", zlib.crc32(chunk[4:]))
+    return whole[:33] + chunk + whole[33:]
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "mask_not_png"),
+    "a JPEG": (encoded(Image.fromarray(drawn()), format="JPEG"), "mask_not_png"),
+    "another size": (grey_png(drawn()[:, 1:]), "mask_size"),
+    "turned": (grey_png(drawn().T), "mask_size"),
+    "colours": (encoded(Image.fromarray(drawn()).convert("RGB")), "mask_mode"),
+    "an alpha channel": (encoded(Image.fromarray(drawn()).convert("LA")), "mask_mode"),
+    "a palette": (encoded(Image.fromarray(drawn()).convert("P")), "mask_mode"),
+    "one bit": (encoded(Image.fromarray(drawn()).convert("1")), "mask_mode"),
+    "sixteen bits": (encoded(Image.fromarray(drawn().astype(np.uint16) * 257)), "mask_mode"),
+    "cut short": (grey_png(drawn())[:-900], "mask_unreadable"),
+    "broken": (grey_png(drawn())[:60] + bytes(40) + grey_png(drawn())[100:], "mask_unreadable"),
+    "all black": (grey_png(np.zeros((630, 490), np.uint8)), "mask_empty"),
+    "all dark": (grey_png(np.full((630, 490), 120, np.uint8)), "mask_empty"),
+    "all white": (grey_png(np.full((630, 490), 255, np.uint8)), "mask_whole"),
+}
+
+
+@pytest.fixture(scope="module")
+def cut(http: Any, settings: Any, networks: Any) -> tuple[Mender, str]:
+    """One cut-out for all bad masks."""
+    mender = Mender(http, settings, "bad masks", networks)
+    return mender, mender.cut_out()["public_id"]
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_mask_is_refused_with_its_code_and_changes_nothing(cut: tuple[Mender, str], name: str) -> None:
+    (mender, public_id), (mask, code) = cut, BAD[name]
+
+    answer = mender.mend(public_id, mask)
+
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["detail"]
+    assert (error["loc"], error["code"]) == (["body"], code)
+    assert len(error["msg"]) > 20
+    assert mender.shown(public_id)["cut_by"] == "network"
+
+
+def test_what_a_masks_file_holds_beside_its_pixels_is_not_read(cut: tuple[Mender, str]) -> None:
+    mender, public_id = cut
+
+    assert mender.mend(public_id, with_a_bomb()).status_code == 200
+    mender.ask("DELETE", f"{CUTOUTS}/{public_id}/mask")
+
+
+def test_a_mask_of_too_many_bytes_is_refused(cut: tuple[Mender, str]) -> None:
+    mender, public_id = cut
+    answer = mender.mend(public_id, bytes(MAX_BYTES + 1))
+
+    assert_problem(answer, 413, "body_too_large")
+    assert answer.json()["max_bytes"] == MAX_BYTES
+
+
+def test_a_cut_out_that_is_not_over_can_not_be_mended(mender: Mender) -> None:
+    public_id = mender.order()
+
+    for answer in (
+        mender.mend(public_id, grey_png(drawn())),
+        mender.ask("PUT", f"{CUTOUTS}/{public_id}/subjects", json={"keep": [1]}),
+        mender.ask("DELETE", f"{CUTOUTS}/{public_id}/mask"),
+    ):
+        assert_problem(answer, 409, "cutout_not_ready")
