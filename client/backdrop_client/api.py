@@ -118,6 +118,15 @@ class Api:
         """Look at a render."""
         return (yield from self._get(f"/v1/renders/{_quoted(public_id)}", Render))
 
+    def delete_render(self, render: Render | str) -> Flow[None]:
+        """Delete a render."""
+        public_id = render if isinstance(render, str) else render.public_id
+        yield from exchange(Call("DELETE", f"/v1/renders/{_quoted(public_id)}"), self._retries)
+
+    def delete_photo(self, source_key: str) -> Flow[None]:
+        """Delete a photo."""
+        yield from exchange(Call("DELETE", f"/v1/uploads/{_quoted(source_key)}"), self._retries)
+
     def download(self, render: Render | str, path: str | Path) -> Flow[Path]:
         """Write a render's bytes to a file."""
         if isinstance(render, str):

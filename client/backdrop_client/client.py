@@ -142,6 +142,17 @@ class Backdrop:
         """Return a render's measurements and a fresh download URL."""
         return self._run(self._api.render(public_id))
 
+    def delete_render(self, render: Render | str) -> None:
+        """Delete a render, or the one of a public id: its picture and its report. Raises NotFound."""
+        self._run(self._api.delete_render(render))
+
+    def delete_photo(self, source_key: str) -> None:
+        """Delete an uploaded photo and what was kept of it; its jobs that are not over fail and are refunded.
+
+        Renders of it stay. Raises NotFound.
+        """
+        self._run(self._api.delete_photo(source_key))
+
     def download(self, render: Render | str, path: str | Path) -> Path:
         """Write a render, or the one of a public id, to `path`: whole and checked, or not at all.
 

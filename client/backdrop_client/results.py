@@ -127,6 +127,8 @@ class Job:
     warnings: list[Notice] = field(default_factory=list)
     #: The `reference` of its submit.
     reference: str | None = None
+    #: When its render was deleted.
+    render_deleted_at: datetime | None = None
 
     @property
     def ended(self) -> bool:

@@ -30,6 +30,7 @@ from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
+from service.media.deletion import Deletion
 from service.schemas.openapi import Documented, close_schemas, openapi_config
 from service.schemas.openapi_samples import add_examples, load_examples
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
@@ -67,10 +68,21 @@ def create_app(settings: Settings) -> Litestar:
         dispatcher=Dispatcher(jobs, queue),
         max_photo_bytes=settings.max_photo_bytes,
     )
+    registry = ObjectRegistry(engine)
+    deletion = Deletion(
+        registry,
+        jobs,
+        sources,
+        renders,
+        max_photo_bytes=settings.max_photo_bytes,
+        upload_ends=settings.url_ttl,
+        attempt_ends=settings.attempt_ends,
+    )
     state = {
         "accounts": Accounts(engine),
         "brands": brands,
         "catalogue": catalogue,
+        "deletion": deletion,
         "engine": engine,
         "job_states": job_states,
         "jobs": jobs,
@@ -81,7 +93,7 @@ def create_app(settings: Settings) -> Litestar:
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,
         "sources": sources,
-        "registry": ObjectRegistry(engine),
+        "registry": registry,
         "stream_heartbeat": settings.stream_heartbeat,
         "stream_seconds": settings.stream_seconds,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),

@@ -96,6 +96,8 @@ class Job:
     warnings: list[dict[str, str]]
     #: Its caller's own id of it.
     reference: str | None
+    #: When its client deleted its render.
+    render_deleted_at: datetime | None
 
 
 def may_be_id(text: str) -> bool:

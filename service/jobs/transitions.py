@@ -20,7 +20,7 @@ from ulid import ULID
 from service.accounts.ledger import refund
 from service.database.clock import db_now
 from service.database.engine import reader
-from service.database.tables import UNFINISHED, jobs, renders
+from service.database.tables import UNFINISHED, jobs, renders, stored_objects
 from service.jobs import turns
 from service.jobs.records import Claim, Failure, Job, JobFinished, JobStatus, LeaseLost, NewRender, Render, may_be_id
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
@@ -28,6 +28,7 @@ from service.webhooks.outbox import write_message
 
 #: How many jobs one statement names.
 _PAGE = 500
+_PHOTO_DELETED = Failure("source_deleted", "Its photo was deleted. The credits are back.")
 _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
 
 
@@ -74,6 +75,14 @@ class Jobs:
         if found is not None and not ended:
             raise JobFinished(found[0].status)
         return found
+
+    def end_without_photo(self, source_key: str) -> list[str]:
+        """End the unfinished jobs of a photo that its client has deleted, and refund them; return their ids.
+
+        The photo is marked as deleted already, so that no job can come after these.
+        """
+        with self._engine.begin() as connection:
+            return _end(connection, jobs.c.source_key == source_key, _PHOTO_DELETED)
 
     # The worker's side
 
@@ -237,12 +246,18 @@ class Jobs:
         return sorted(taken)
 
     def fail_abandoned(self, *, max_wait: float) -> list[str]:
-        """Fail and refund the jobs that killed every worker, and those that nobody started in `max_wait` seconds."""
+        """Fail and refund the jobs that killed every worker, those that nobody started in `max_wait` seconds, and those
+        of a photo whose deletion was cut off before it ended them.
+        """
+        gone = sa.select(stored_objects.c.key).where(
+            stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_not(None)
+        )
         crashed = sa.and_(_LEASE_OVER, jobs.c.attempt >= self._max_attempts)
         waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= db_now(-max_wait))
         reasons = [
             (crashed, Failure("worker_lost", "The workers that ran this job died. The credits are back; try again.")),
             (waited, Failure("queue_timeout", "No worker was free in time. The credits are back; try again later.")),
+            (jobs.c.source_key.in_(gone), _PHOTO_DELETED),
         ]
         failed: list[str] = []
         for which, failure in reasons:

@@ -161,6 +161,13 @@ UNAVAILABLE = _problem(
     ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
     ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
 )
+UNAVAILABLE_STORE = _problem(
+    503,
+    "Service Unavailable",
+    "store_unavailable",
+    "The object store does not answer. Nothing was deleted; try again.",
+    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
+)
 DATABASE_AWAY = _problem(
     503, "Service Unavailable", "database_unavailable", "The database does not answer. Nothing was charged; try again."
 )

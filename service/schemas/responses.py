@@ -165,6 +165,7 @@ class JobView(BaseModel):
         description="What may not have been meant, as the plan of the same request tells it."
     )
     reference: str | None = Field(description="The `reference` of its submit: the caller's own id.")
+    render_deleted_at: Time | None = Field(description="When its client deleted the render; null: it did not.")
 
 
 class SourceView(BaseModel):

@@ -188,6 +188,21 @@ def renders_of_others(world: World) -> None:
     assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
 
 
+def renders_of_others_to_delete(world: World) -> None:
+    foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
+    assert_same([world.ask("DELETE", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
+    assert world.owner.get(f"/v1/renders/{world.owner.public_id}").status_code == 200
+
+
+def photos_of_others_to_delete(world: World) -> None:
+    owner, own = world.owner, f"uploads/{world.nosy.client.id}"
+    foreign = [owner.photo, owner.upload_answer["key"], quote(owner.photo, safe=""), f"{own}/../{owner.photo[8:]}"]
+    nobody = [f"{own}/none.jpg", f"{own}/", f"uploads/{ULID()}/none.jpg", owner.render_key, *MISSING]
+    assert_same([world.ask("DELETE", f"/v1/uploads/{key}") for key in [*foreign, *nobody]])
+    assert owner.get(f"/v1/jobs/{owner.waiting}/request").json()["source"] is not None
+    assert owner.get(f"/v1/jobs/{owner.waiting}").json()["status"] == "NOT_STARTED"
+
+
 #: The owner's reference, and one that nobody has.
 REFERENCES = ("reference=sku-7", "reference=none")
 
@@ -333,6 +348,8 @@ CASES: dict[str, Callable[[World], None]] = {
     "GET /v1/jobs/{job_id}/events": events_of_others,
     "GET /v1/jobs/{job_id}/request": requests_of_others,
     "GET /v1/renders/{public_id}": renders_of_others,
+    "DELETE /v1/renders/{public_id}": renders_of_others_to_delete,
+    "DELETE /v1/uploads/{key}": photos_of_others_to_delete,
     "GET /v1/credits": credits_of_ones_own,
     "GET /v1/brands": brands_listed_of_ones_own,
     "GET /v1/brands/{name}": brands_of_others("GET"),
@@ -429,6 +446,24 @@ def test_an_expired_render_looks_like_none_and_its_job_has_none_to_show(world: W
     job = owner.get(f"/v1/jobs/{owner.done}").json()
     assert (job["status"], job["render"], job["error"], job["credits_refunded"]) == ("SUCCESS", None, None, 0)
     assert owner.http.get(signed(owner.download)).status_code == 404
+    owner.engine.dispose()
+
+
+def test_what_its_owner_has_deleted_looks_like_what_never_was(world: World) -> None:
+    owner = Owner(world.http, world.owner.settings, f"tidy-{ULID()}")
+    assert owner.http.delete(f"/v1/renders/{owner.public_id}", headers=owner.headers).status_code == 204
+    assert_same([owner.get(f"/v1/renders/{name}") for name in (owner.public_id, str(ULID()))])
+    assert owner.get("/v1/renders").json()["items"] == []
+    job = owner.get(f"/v1/jobs/{owner.done}").json()
+    assert (job["status"], job["render"], bool(job["render_deleted_at"])) == ("SUCCESS", None, True)
+    assert owner.http.get(signed(owner.download)).status_code == 404
+
+    for _ in range(2):
+        assert owner.http.delete(f"/v1/uploads/{owner.photo}", headers=owner.headers).status_code == 204
+    assert owner.get(f"/v1/jobs/{owner.waiting}").json()["error"]["code"] == "source_deleted"
+    assert owner.get(f"/v1/jobs/{owner.done}/request").json()["source"] is None
+    bodies = [owner.body(source_image_s3_key=key) for key in (owner.photo, f"uploads/{owner.client.id}/none.jpg")]
+    assert_same([owner.submit(body) for body in bodies])
     owner.engine.dispose()
 
 
