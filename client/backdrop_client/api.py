@@ -25,6 +25,7 @@ from backdrop_client.results import (
     Plan,
     Render,
     RenderPage,
+    StoredPhoto,
     Upload,
     decoded,
 )
@@ -53,6 +54,12 @@ class Api:
         put = Call(reserved.method, reserved.url, headers=reserved.headers, content=data, with_key=False)
         yield from exchange(put, self._retries)
         return reserved.key
+
+    def upload_url(self, url: str) -> Flow[str]:
+        """Have the server fetch a photo, and return the key that names it."""
+        # The server takes its time: 20 s by its default.
+        call = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"url": url}), patience=30.0)
+        return decoded((yield from exchange(call, self._retries)), StoredPhoto).key
 
     def swap(
         self,

@@ -44,6 +44,13 @@ class AsyncBackdrop:
         """Send a photo and return the key that names it. Raises PhotoUnknown and OSError."""
         return await self._run(self._api.upload(photo))
 
+    async def upload_url(self, url: str) -> str:
+        """Have the server fetch a photo from a URL that anyone can download, and return the key that names it.
+
+        Raises Invalid where there is none, TooLarge.
+        """
+        return await self._run(self._api.upload_url(url))
+
     async def swap(
         self,
         spec: Spec,

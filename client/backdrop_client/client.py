@@ -43,6 +43,13 @@ class Backdrop:
         """Send a photo and return the key that names it. Raises PhotoUnknown and OSError."""
         return self._run(self._api.upload(photo))
 
+    def upload_url(self, url: str) -> str:
+        """Have the server fetch a photo from a URL that anyone can download, and return the key that names it.
+
+        Raises Invalid where there is none, TooLarge.
+        """
+        return self._run(self._api.upload_url(url))
+
     def swap(
         self,
         spec: Spec,

@@ -224,6 +224,15 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class StoredPhoto:
+    """A photo that the server has fetched."""
+
+    key: str
+    content_type: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Items:
     """One of the catalogues, as it came."""
 

@@ -3,6 +3,7 @@
 import logging
 from importlib.metadata import version
 
+import httpx
 import sqlalchemy as sa
 from litestar import Litestar, Response, get
 from litestar.datastructures import State
@@ -15,6 +16,7 @@ from service.accounts.clients import Accounts
 from service.accounts.rate_limit import RateLimit
 from service.api.admission import REFUSALS, add_rate_limit_headers
 from service.api.files import files_router
+from service.api.photos import photos_router
 from service.api.reference import REFERENCE
 from service.api.routes import PRIVATE, PUBLIC
 from service.api.studio import STUDIO
@@ -31,6 +33,8 @@ from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
 from service.media.deletion import Deletion
+from service.media.fetcher import Fetcher
+from service.media.photos import Photos
 from service.schemas.openapi import Documented, close_schemas, openapi_config
 from service.schemas.openapi_samples import add_examples, load_examples
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
@@ -47,7 +51,7 @@ def create_app(settings: Settings) -> Litestar:
     """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
     engine = create_engine(settings.sqlalchemy_url)
     catalogue = load_catalogue()
-    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
     sources, renders = open_buckets(settings)
     queue = JobQueue(settings.queue_url)
     job_states = JobStates(engine)
@@ -87,13 +91,17 @@ def create_app(settings: Settings) -> Litestar:
         "job_states": job_states,
         "jobs": jobs,
         "listings": Listings(engine),
+        "fetcher": Fetcher(
+            httpx.create_ssl_context(), settings.fetch_timeout, settings.max_photo_bytes, settings.fetch_allow_private
+        ),
         "intake": intake,
+        "max_body_bytes": settings.max_body_bytes,
+        "photos": Photos(registry, sources, settings.max_photo_bytes),
         "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,
         "sources": sources,
-        "registry": registry,
         "stream_heartbeat": settings.stream_heartbeat,
         "stream_seconds": settings.stream_seconds,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
@@ -102,7 +110,10 @@ def create_app(settings: Settings) -> Litestar:
         "notifier": notifier,
     }
     app = Litestar(
-        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
+        route_handlers=[
+            *(PRIVATE, PUBLIC, photos_router(settings.max_photo_bytes), files_router(settings.max_photo_bytes)),
+            *(REFERENCE, STUDIO, live, ready),
+        ],
         state=State(state),
         before_send=[_name_request, add_rate_limit_headers],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS,

@@ -1,6 +1,6 @@
 """The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.photos`, `.lists` and `.files` have more."""
 
-from litestar import Router, delete, get
+from litestar import Response, Router, delete, get
 from litestar.datastructures import State
 from litestar.params import FromPath
 
@@ -10,13 +10,12 @@ from service.api.auth import authenticated
 from service.api.endpoint import endpoint, options
 from service.api.events import follow_job
 from service.api.lists import list_jobs, list_renders
-from service.api.photos import create_upload, delete_upload
 from service.api.workflows import WORKFLOWS
 from service.catalogue.catalogue import Catalogue
 from service.jobs.intake import JobIntake
 from service.jobs.transitions import Jobs
 from service.media.deletion import Deletion
-from service.schemas.openapi import JOB_FINISHED, NOT_FOUND, SECURED
+from service.schemas.openapi import JOB_FINISHED, NOT_FOUND, PICTURE, SECURED
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import (
     CatalogueItems,
@@ -77,6 +76,24 @@ def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> R
 
 
 @endpoint(
+    get,
+    "/renders/{public_id:str}/picture",
+    status_code=302,
+    operation_id="get_picture",
+    tag="renders",
+    responses={302: PICTURE, 404: NOT_FOUND},
+)
+def get_picture(request: AnyRequest, state: State, public_id: FromPath[str]) -> Response[None]:
+    """Lead to a render's picture: an address that stays the same for as long as the render is kept."""
+    jobs: Jobs = state.jobs
+    render = jobs.render(public_id, client_id=request.state.client.id)
+    if render is None:
+        raise not_found("render")
+    url = serialize_render(request, state, render).url
+    return Response(None, status_code=302, headers={"Location": url, "Cache-Control": "no-store"})
+
+
+@endpoint(
     delete,
     "/renders/{public_id:str}",
     status_code=204,
@@ -131,9 +148,9 @@ PRIVATE = Router(
     guards=[authenticated],
     security=SECURED,
     route_handlers=[
-        *(WORKFLOWS, create_upload, delete_upload, get_credits),
+        *(WORKFLOWS, get_credits),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
-        *(list_renders, RENDER_OPTIONS, get_render, delete_render),
+        *(list_renders, RENDER_OPTIONS, get_render, get_picture, delete_render),
         *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
     ],
 )

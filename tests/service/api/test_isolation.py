@@ -203,6 +203,16 @@ def photos_of_others_to_delete(world: World) -> None:
     assert owner.get(f"/v1/jobs/{owner.waiting}").json()["status"] == "NOT_STARTED"
 
 
+def pictures_of_others(world: World) -> None:
+    foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
+    assert_same([world.ask("GET", f"/v1/renders/{name}/picture") for name in [*foreign, *MISSING]])
+    own = world.http.get(
+        f"/v1/renders/{world.owner.public_id}/picture", headers=world.owner.headers, follow_redirects=False
+    )
+    assert (own.status_code, own.headers["cache-control"]) == (302, "no-store")
+    assert world.http.get(signed(own.headers["location"])).content == b"picture"
+
+
 #: The owner's reference, and one that nobody has.
 REFERENCES = ("reference=sku-7", "reference=none")
 
@@ -260,6 +270,17 @@ def keys_of_ones_own(world: World) -> None:
     answer = world.ask("POST", "/v1/uploads", json={"content_type": "image/jpeg"})
     assert answer.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
     assert not any(name in answer.text for name in world.owner.names)
+
+
+def photos_of_ones_own(world: World) -> None:
+    keys_of_ones_own(world)
+    sent = world.ask("POST", "/v1/uploads", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")})
+    assert sent.status_code == 201
+    assert sent.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
+    # nor is another's photo fetched through this machine
+    url = f"http://127.0.0.1{signed(world.owner.download)}"
+    answer = world.ask("POST", "/v1/uploads", json={"url": url})
+    assert (answer.status_code, answer.json()["detail"][0]["code"]) == (422, "url_not_public")
 
 
 def credits_of_ones_own(world: World) -> None:
@@ -338,7 +359,7 @@ def signed_urls_of_others(method: str) -> Callable[[World], None]:
 #: How each route is tried with what is another's; a route without a case fails the first test.
 CASES: dict[str, Callable[[World], None]] = {
     "POST /v1/background-swap-with-spec": sources_of_others,
-    "POST /v1/uploads": keys_of_ones_own,
+    "POST /v1/uploads": photos_of_ones_own,
     "GET /v1/jobs": listed_of_ones_own(
         "/v1/jobs", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED", *REFERENCES
     ),
@@ -348,6 +369,7 @@ CASES: dict[str, Callable[[World], None]] = {
     "GET /v1/jobs/{job_id}/events": events_of_others,
     "GET /v1/jobs/{job_id}/request": requests_of_others,
     "GET /v1/renders/{public_id}": renders_of_others,
+    "GET /v1/renders/{public_id}/picture": pictures_of_others,
     "DELETE /v1/renders/{public_id}": renders_of_others_to_delete,
     "DELETE /v1/uploads/{key}": photos_of_others_to_delete,
     "GET /v1/credits": credits_of_ones_own,
