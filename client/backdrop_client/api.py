@@ -22,11 +22,15 @@ from backdrop_client.results import (
     Job,
     JobPage,
     JobStatus,
+    Key,
+    KeyItems,
+    NewKey,
     Plan,
     Render,
     RenderPage,
     StoredPhoto,
     Upload,
+    WebhookSettings,
     decoded,
 )
 from backdrop_client.retries import Retries, exchange
@@ -194,6 +198,38 @@ class Api:
             body["seed"] = brand.seed
         call = Call("PUT", f"/v1/brands/{_quoted(brand.name)}", headers=_JSON, content=_json(body))
         return decoded((yield from exchange(call, self._retries)), Brand)
+
+    def keys(self) -> Flow[list[Key]]:
+        """Return all keys."""
+        return (yield from self._get("/v1/keys", KeyItems)).items
+
+    def add_key(self, name: str | None) -> Flow[NewKey]:
+        """Make a key."""
+        call = Call("POST", "/v1/keys", headers=_JSON, content=_json({} if name is None else {"name": name}))
+        return decoded((yield from exchange(call, self._retries)), NewKey)
+
+    def delete_key(self, key: Key | NewKey | str) -> Flow[None]:
+        """Delete a key."""
+        key_id = key if isinstance(key, str) else key.id
+        yield from exchange(Call("DELETE", f"/v1/keys/{_quoted(key_id)}"), self._retries)
+
+    def webhook(self) -> Flow[WebhookSettings]:
+        """Look at the webhook."""
+        return (yield from self._get("/v1/webhook", WebhookSettings))
+
+    def set_webhook(self, url: str) -> Flow[WebhookSettings]:
+        """Set the webhook."""
+        call = Call("PUT", "/v1/webhook", headers=_JSON, content=_json({"url": url}))
+        return decoded((yield from exchange(call, self._retries)), WebhookSettings)
+
+    def rotate_webhook_secret(self, grace_hours: float) -> Flow[WebhookSettings]:
+        """Replace the webhook's secret."""
+        call = Call("POST", "/v1/webhook/secret", headers=_JSON, content=_json({"grace_hours": grace_hours}))
+        return decoded((yield from exchange(call, self._retries)), WebhookSettings)
+
+    def delete_webhook(self) -> Flow[None]:
+        """Delete the webhook."""
+        yield from exchange(Call("DELETE", "/v1/webhook"), self._retries)
 
     def _get(self, path: str, kind: type[T], **query: str | int | None) -> Flow[T]:
         given = {name: value for name, value in query.items() if value is not None}

@@ -13,6 +13,7 @@ from ulid import ULID
 
 from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
+from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
 from service.api.admission import REFUSALS, add_rate_limit_headers
 from service.api.files import files_router
@@ -43,6 +44,7 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ObjectRegistry
+from service.webhooks.endpoints import Webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +92,7 @@ def create_app(settings: Settings) -> Litestar:
         "engine": engine,
         "job_states": job_states,
         "jobs": jobs,
+        "client_keys": Keys(engine),
         "listings": Listings(engine),
         "fetcher": Fetcher(
             httpx.create_ssl_context(), settings.fetch_timeout, settings.max_photo_bytes, settings.fetch_allow_private
@@ -107,6 +110,7 @@ def create_app(settings: Settings) -> Litestar:
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "queue": queue,
+        "webhooks": Webhooks(engine, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
     }
     app = Litestar(

@@ -6,6 +6,8 @@ from litestar.params import FromPath
 
 from service.accounts.clients import Accounts
 from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
+from service.api.account.keys import create_key, delete_key, list_keys
+from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
 from service.api.auth import authenticated
 from service.api.endpoint import endpoint, options
 from service.api.events import follow_job
@@ -142,6 +144,8 @@ def _items(state: State, key: str) -> CatalogueItems:
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
 RENDER_OPTIONS = options("/renders/{public_id:str}", "GET", "DELETE")
 BRAND_OPTIONS = options("/brands/{name:str}", "GET", "PUT", "DELETE")
+KEYS_OPTIONS = options("/keys", "GET", "POST")
+WEBHOOK_OPTIONS = options("/webhook", "GET", "PUT", "DELETE")
 #: Everything under /v1 that belongs to one client.
 PRIVATE = Router(
     "/v1",
@@ -152,6 +156,8 @@ PRIVATE = Router(
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
         *(list_renders, RENDER_OPTIONS, get_render, get_picture, delete_render),
         *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
+        *(KEYS_OPTIONS, list_keys, create_key, delete_key),
+        *(WEBHOOK_OPTIONS, get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),
     ],
 )
 #: Everything under /v1 that is the same for all.

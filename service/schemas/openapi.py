@@ -143,6 +143,10 @@ CONFLICT = _problem(
 )
 JOB_FINISHED = _problem(409, "Conflict", "job_finished", "The job is over (SUCCESS): there is nothing to cancel.")
 TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
+TOO_MANY_KEYS = _problem(409, "Conflict", "too_many_keys", "You have 50 keys. Delete one first.")
+LAST_KEY = _problem(
+    409, "Conflict", "last_key", "You would be left without a key that lasts. Make another one first: POST /v1/keys."
+)
 TOO_LARGE = _problem(
     413,
     "Content Too Large",
@@ -233,7 +237,8 @@ def openapi_config(version: str, photos: Limits) -> OpenAPIConfig:
 
 def close_schemas(document: OpenAPI) -> None:
     """Say of the bodies that refuse unknown fields that they do: litestar drops that part of a pydantic model."""
-    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest"):
+    closed = ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest")
+    for name in (*closed, "KeyRequest", "WebhookRequest", "RotationRequest"):
         schema = document.components.schemas[name]
         assert isinstance(schema, Schema)
         schema.additional_properties = False

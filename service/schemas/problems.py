@@ -19,6 +19,7 @@ from pydantic import ValidationError as PydanticValidationError
 from ulid import ULID
 
 from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, BrandNameInvalid, TooManyBrands
+from service.accounts.keys import MAX_KEYS, LastKey, TooManyKeys
 from service.accounts.ledger import InsufficientCredits
 from service.database.commit import OutcomeUnknown
 from service.database.engine import DATABASE_AWAY
@@ -28,6 +29,7 @@ from service.jobs.records import JobFinished
 from service.jobs.submit import BrandNearMiss, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge, TooManyFetches
 from service.storage.objects import StoreUnavailable
+from service.webhooks.endpoints import UrlInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -272,6 +274,19 @@ def _on_too_many_brands(request: AnyRequest, _: TooManyBrands) -> Response[Any]:
     return problem(409, "too_many_brands", detail).to_response(request)
 
 
+def _on_too_many_keys(request: AnyRequest, _: TooManyKeys) -> Response[Any]:
+    return problem(409, "too_many_keys", f"You have {MAX_KEYS} keys. Delete one first.").to_response(request)
+
+
+def _on_last_key(request: AnyRequest, _: LastKey) -> Response[Any]:
+    detail = "You would be left without a key that lasts. Make another one first: POST /v1/keys."
+    return problem(409, "last_key", detail).to_response(request)
+
+
+def _on_bad_webhook(request: AnyRequest, error: UrlInvalid) -> Response[Any]:
+    return unprocessable(request, [{"loc": ["body", "url"], "msg": error.reason, "type": "url_invalid"}])
+
+
 def _on_too_many_streams(request: AnyRequest, error: TooManyStreams) -> Response[Any]:
     detail = (
         f"You hold {error.limit} streams of events, and no more may be open at once. Close one, or ask"
@@ -326,6 +341,9 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     BrandNearMiss: _on_near_brand,
     BrandNameInvalid: _on_bad_brand_name,
     TooManyBrands: _on_too_many_brands,
+    TooManyKeys: _on_too_many_keys,
+    LastKey: _on_last_key,
+    UrlInvalid: _on_bad_webhook,
     TooManyStreams: _on_too_many_streams,
     StoreUnavailable: _on_store,
     OutcomeUnknown: _on_outcome_unknown,

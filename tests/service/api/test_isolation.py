@@ -64,6 +64,10 @@ class Owner(Caller):
         self.brand = f"brand-{ULID()}"
         made = http.put(f"/v1/brands/{self.brand}", json={"palette": ["#123456"]}, headers=self.headers)
         assert made.status_code == 201
+        (key,) = self.get("/v1/keys").json()["items"]
+        self.key_id = str(key["id"])
+        hook = http.put("/v1/webhook", json={"url": "https://owner.example/hooks"}, headers=self.headers)
+        self.secret = str(hook.json()["secret"])
         self.download = self.get(f"/v1/renders/{self.public_id}").json()["url"]
         self.once = {"Idempotency-Key": "owner-1"}
         self.once_body = self.body(source_image_s3_key=self.photo)
@@ -79,7 +83,7 @@ class Owner(Caller):
     def names(self) -> tuple[str, ...]:
         """Everything of the owner's that no answer to another may hold."""
         jobs = (self.waiting, self.done, self.failed)
-        return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand)
+        return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand, self.key_id)
 
 
 class World:
@@ -213,6 +217,46 @@ def pictures_of_others(world: World) -> None:
     assert world.http.get(signed(own.headers["location"])).content == b"picture"
 
 
+def keys_of_ones_own(world: World) -> None:
+    answer = world.ask("GET", "/v1/keys")
+    assert [key["current"] for key in answer.json()["items"]] == [True]
+    assert world.owner.key_id not in answer.text
+
+
+def keys_made_of_ones_own(world: World) -> None:
+    before = world.owner.get("/v1/keys").json()
+    made = world.ask("POST", "/v1/keys", json={"name": "second"})
+    assert made.status_code == 201
+    assert world.owner.get("/v1/keys").json() == before
+    assert world.ask("DELETE", f"/v1/keys/{made.json()['id']}").status_code == 204
+
+
+def keys_of_others_to_delete(world: World) -> None:
+    foreign = [world.owner.key_id, world.owner.key_id.upper(), world.owner.key_id[:8], "key_", "key_%25"]
+    assert_same([world.ask("DELETE", f"/v1/keys/{name}") for name in [*foreign, *MISSING]])
+    assert world.owner.get("/v1/credits").status_code == 200
+
+
+def webhooks_of_others(method: str, path: str, **options: Any) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        before = world.owner.get("/v1/webhook").json()
+        answer = world.ask(method, path, **options)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert world.owner.get("/v1/webhook").json() == before
+
+    return check
+
+
+def webhooks_of_ones_own(world: World) -> None:
+    before = world.owner.get("/v1/webhook").json()
+    answer = world.ask("PUT", "/v1/webhook", json={"url": before["url"]})
+    assert answer.status_code == 201
+    assert answer.json()["secret"] != world.owner.secret
+    assert world.owner.get("/v1/webhook").json() == before
+    assert world.ask("DELETE", "/v1/webhook").status_code == 204
+    assert world.owner.get("/v1/webhook").json() == before
+
+
 #: The owner's reference, and one that nobody has.
 REFERENCES = ("reference=sku-7", "reference=none")
 
@@ -266,14 +310,14 @@ def sources_of_others(world: World) -> None:
     assert nosy.balance == 100
 
 
-def keys_of_ones_own(world: World) -> None:
+def upload_keys_of_ones_own(world: World) -> None:
     answer = world.ask("POST", "/v1/uploads", json={"content_type": "image/jpeg"})
     assert answer.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
     assert not any(name in answer.text for name in world.owner.names)
 
 
 def photos_of_ones_own(world: World) -> None:
-    keys_of_ones_own(world)
+    upload_keys_of_ones_own(world)
     sent = world.ask("POST", "/v1/uploads", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")})
     assert sent.status_code == 201
     assert sent.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
@@ -373,6 +417,13 @@ CASES: dict[str, Callable[[World], None]] = {
     "DELETE /v1/renders/{public_id}": renders_of_others_to_delete,
     "DELETE /v1/uploads/{key}": photos_of_others_to_delete,
     "GET /v1/credits": credits_of_ones_own,
+    "GET /v1/keys": keys_of_ones_own,
+    "POST /v1/keys": keys_made_of_ones_own,
+    "DELETE /v1/keys/{key_id}": keys_of_others_to_delete,
+    "GET /v1/webhook": webhooks_of_others("GET", "/v1/webhook"),
+    "PUT /v1/webhook": webhooks_of_ones_own,
+    "POST /v1/webhook/secret": webhooks_of_others("POST", "/v1/webhook/secret", json={"grace_hours": 1}),
+    "DELETE /v1/webhook": webhooks_of_others("DELETE", "/v1/webhook"),
     "GET /v1/brands": brands_listed_of_ones_own,
     "GET /v1/brands/{name}": brands_of_others("GET"),
     "PUT /v1/brands/{name}": brands_of_ones_own,
