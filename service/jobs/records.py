@@ -118,6 +118,8 @@ class Job:
     #: Its caller's own id of it.
     reference: str | None
     operation: Operation
+    #: When its client deleted its render.
+    render_deleted_at: datetime | None
 
 
 def may_be_id(text: str) -> bool:

@@ -12,7 +12,7 @@ _OF_RENDER = [name for name in Render.__dataclass_fields__ if name not in ("sour
 
 #: What `render_of` reads; to be narrowed by its user.
 RENDERS = sa.select(*(renders.c[name] for name in _OF_RENDER), jobs.c.source_key, jobs.c.reference).join_from(
-    renders, jobs, jobs.c.id == renders.c.job_id
+    renders, jobs, sa.and_(jobs.c.id == renders.c.job_id, renders.c.deleted_at.is_(None))
 )
 #: What `job_of` reads; to be narrowed by its user.
 JOBS = sa.select(
@@ -24,7 +24,7 @@ JOBS = sa.select(
     # Of a spec that fills pages, the one part that is shown.
     jobs.c.spec["cautions"].label("warnings"),
     refunded().label("refunded"),
-    *(renders.c[name].label(f"render_{name}") for name in _OF_RENDER),
+    *(renders.c[name].label(f"render_{name}") for name in (*_OF_RENDER, "deleted_at")),
 ).join_from(jobs, renders, renders.c.job_id == jobs.c.id, isouter=True)
 
 
@@ -39,7 +39,7 @@ def job_of(row: sa.RowMapping) -> tuple[Job, Render | None]:
     shown = {"status": JobStatus(row["status"]), "warnings": row["warnings"] or []}
     shown["operation"] = Operation(row["operation"])
     job = Job(**kept | shown, credits_refunded=row["refunded"])
-    if row["render_public_id"] is None:
+    if row["render_public_id"] is None or job.render_deleted_at is not None:
         return job, None
     render = {name: row[f"render_{name}"] for name in _OF_RENDER}
     return job, Render(**render, source_key=row["source_key"], reference=row["reference"])

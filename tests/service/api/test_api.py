@@ -58,6 +58,7 @@ def test_the_job_can_be_followed_by_its_client(caller: Caller) -> None:
     assert set(job) == {
         *("job_id", "request_id", "status", "stage", "progress", "attempt", "credits_cost", "credits_refunded"),
         *("created_at", "started_at", "finished_at", "error", "render", "warnings", "reference", "operation"),
+        "render_deleted_at",
     }
     assert job["request_id"] == accepted["request_id"]
     assert (job["status"], job["progress"], job["error"], job["render"]) == ("NOT_STARTED", 0, None, None)
