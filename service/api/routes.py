@@ -1,8 +1,8 @@
 """The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.lists` and `.files` have more."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Router, delete, get, post
+from litestar import Response, Router, delete, get, post
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, FromPath
@@ -19,7 +19,7 @@ from service.catalogue.catalogue import Catalogue
 from service.jobs.intake import JobIntake
 from service.jobs.submit import upload_prefix
 from service.jobs.transitions import Jobs
-from service.schemas.openapi import INVALID, JOB_FINISHED, NOT_FOUND, SECURED, TOO_LARGE
+from service.schemas.openapi import INVALID, JOB_FINISHED, NOT_FOUND, SECURED, THUMBNAIL, TOO_LARGE, UNAVAILABLE
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import (
     CatalogueItems,
@@ -32,8 +32,9 @@ from service.schemas.responses import (
     UploadRequest,
 )
 from service.schemas.serialize import base_url, serialize_job, serialize_job_request, serialize_render
-from service.storage.objects import UPLOAD_TYPES, Bucket
+from service.storage.objects import UPLOAD_TYPES, Bucket, ObjectNotFound
 from service.storage.registry import ObjectRegistry
+from service.storage.thumbnail import thumbnail
 
 
 @endpoint(
@@ -105,6 +106,27 @@ def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> R
     return serialize_render(request, state, render)
 
 
+@endpoint(
+    get,
+    "/renders/{public_id:str}/thumbnail",
+    operation_id="get_render_thumbnail",
+    tag="renders",
+    responses={200: THUMBNAIL, 404: NOT_FOUND, 503: UNAVAILABLE},
+)
+def get_render_thumbnail(request: AnyRequest, state: State, public_id: FromPath[str]) -> Response[Any]:
+    """Return a render small: WebP, at most 480 pixels on the longer side."""
+    jobs: Jobs = state.jobs
+    render = jobs.render(public_id, client_id=request.state.client.id)
+    if render is None:
+        raise not_found("render")
+    objects: Bucket = state.renders
+    try:
+        small = thumbnail(objects.get(render.key, max_bytes=render.bytes))
+    except ObjectNotFound as error:  # it expired a moment ago
+        raise not_found("render") from error
+    return Response(small, media_type="image/webp", headers={"Cache-Control": "private, max-age=86400, immutable"})
+
+
 @endpoint(get, "/credits", operation_id="get_credits", tag="credits")
 def get_credits(request: AnyRequest, state: State) -> Credits:
     """Return the balance and the latest 100 ledger entries, newest first."""
@@ -146,7 +168,7 @@ PRIVATE = Router(
     route_handlers=[
         *(WORKFLOWS, create_upload, get_credits),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
-        *(list_renders, get_render),
+        *(list_renders, get_render, get_render_thumbnail),
         *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
     ],
 )

@@ -65,6 +65,9 @@ class Render(NewRender):
     source_key: str
     #: Its caller's own id of the job.
     reference: str | None
+    #: What was asked: names of the catalogue, or free text.
+    scene_type: str | None
+    mood: str | None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,10 @@ class Job:
     warnings: list[dict[str, str]]
     #: Its caller's own id of it.
     reference: str | None
+    #: What was asked: names of the catalogue, or free text.
+    scene_type: str | None
+    mood: str | None
+    output_preset: str | None
 
 
 def may_be_id(text: str) -> bool:

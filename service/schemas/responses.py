@@ -136,6 +136,8 @@ class RenderView(BaseModel):
     warnings: list[str] = Field(description="Codes: what may not have been meant, and what is doubtful in the picture.")
     report: Report
     reference: str | None = Field(description="The `reference` of its job's submit.")
+    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
 
 
 class JobError(BaseModel):
@@ -165,6 +167,9 @@ class JobView(BaseModel):
         description="What may not have been meant, as the plan of the same request tells it."
     )
     reference: str | None = Field(description="The `reference` of its submit: the caller's own id.")
+    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
+    output_preset: str | None = Field(description="The place that the picture is for.")
 
 
 class SourceView(BaseModel):

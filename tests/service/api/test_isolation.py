@@ -186,6 +186,7 @@ def jobs_of_others_to_cancel(world: World) -> None:
 def renders_of_others(world: World) -> None:
     foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
     assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
+    assert_same([world.ask("GET", f"/v1/renders/{name}/thumbnail") for name in [*foreign, *MISSING]])
 
 
 #: The owner's reference, and one that nobody has.
@@ -333,6 +334,7 @@ CASES: dict[str, Callable[[World], None]] = {
     "GET /v1/jobs/{job_id}/events": events_of_others,
     "GET /v1/jobs/{job_id}/request": requests_of_others,
     "GET /v1/renders/{public_id}": renders_of_others,
+    "GET /v1/renders/{public_id}/thumbnail": renders_of_others,
     "GET /v1/credits": credits_of_ones_own,
     "GET /v1/brands": brands_listed_of_ones_own,
     "GET /v1/brands/{name}": brands_of_others("GET"),
