@@ -42,7 +42,9 @@ TOGETHER = {
         "service/worker/test_lane_jobs.py",
     ),
     "running_up": ("system/studio/", "system/test_examples.py"),
-    "served": ("system/client/", "system/test_batch.py", "system/test_remote_commands.py"),
+    "served": (
+        *("system/client/", "system/test_batch.py", "system/test_contact_sheet.py", "system/test_remote_commands.py"),
+    ),
 }
 #: Fixtures that start a server; a parameter named for one starts it by `getfixturevalue`.
 SERVERS = {"valkey_url", "postgresql_server", "s3_server", *TOGETHER}

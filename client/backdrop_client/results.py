@@ -77,6 +77,9 @@ class Render:
     report: dict[str, Any]
     #: The `reference` of its job's submit.
     reference: str | None = None
+    #: What was asked: names of the catalogue, or free text; an older server does not tell.
+    scene_type: str | None = None
+    mood: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,10 @@ class Job:
     reference: str | None = None
     #: When its render was deleted.
     render_deleted_at: datetime | None = None
+    #: What was asked: names of the catalogue, or free text; an older server does not tell.
+    scene_type: str | None = None
+    mood: str | None = None
+    output_preset: str | None = None
 
     @property
     def ended(self) -> bool:

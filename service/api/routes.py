@@ -1,6 +1,6 @@
 """The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.photos`, `.lists` and `.files` have more."""
 
-from litestar import Response, Router, delete, get
+from litestar import Router, delete, get
 from litestar.datastructures import State
 from litestar.params import FromPath
 
@@ -13,12 +13,12 @@ from service.api.cutouts import CUTOUTS
 from service.api.endpoint import endpoint, options
 from service.api.events import follow_job
 from service.api.lists import list_jobs, list_renders
+from service.api.renders import delete_render, get_picture, get_render, get_render_thumbnail
 from service.api.workflows import WORKFLOWS
 from service.catalogue.catalogue import Catalogue
 from service.jobs.intake import JobIntake
 from service.jobs.transitions import Jobs
-from service.media.deletion import Deletion
-from service.schemas.openapi import JOB_FINISHED, NOT_FOUND, PICTURE, SECURED
+from service.schemas.openapi import JOB_FINISHED, NOT_FOUND, SECURED
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import (
     CatalogueItems,
@@ -26,9 +26,8 @@ from service.schemas.responses import (
     Credits,
     JobRequestView,
     JobView,
-    RenderView,
 )
-from service.schemas.serialize import serialize_job, serialize_job_request, serialize_render
+from service.schemas.serialize import serialize_job, serialize_job_request
 
 
 @endpoint(get, "/jobs/{job_id:str}", operation_id="get_job", tag="jobs", responses={404: NOT_FOUND})
@@ -66,49 +65,6 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
     if found is None:
         raise not_found("job")
     return serialize_job(request, state, *found)
-
-
-@endpoint(get, "/renders/{public_id:str}", operation_id="get_render", tag="renders", responses={404: NOT_FOUND})
-def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> RenderView:
-    """Return a render's measurements and a short-lived download URL."""
-    jobs: Jobs = state.jobs
-    render = jobs.render(public_id, client_id=request.state.client.id)
-    if render is None:
-        raise not_found("render")
-    return serialize_render(request, state, render)
-
-
-@endpoint(
-    get,
-    "/renders/{public_id:str}/picture",
-    status_code=302,
-    operation_id="get_picture",
-    tag="renders",
-    responses={302: PICTURE, 404: NOT_FOUND},
-)
-def get_picture(request: AnyRequest, state: State, public_id: FromPath[str]) -> Response[None]:
-    """Lead to a render's picture: an address that stays the same for as long as the render is kept."""
-    jobs: Jobs = state.jobs
-    render = jobs.render(public_id, client_id=request.state.client.id)
-    if render is None:
-        raise not_found("render")
-    url = serialize_render(request, state, render).url
-    return Response(None, status_code=302, headers={"Location": url, "Cache-Control": "no-store"})
-
-
-@endpoint(
-    delete,
-    "/renders/{public_id:str}",
-    status_code=204,
-    operation_id="delete_render",
-    tag="renders",
-    responses={404: NOT_FOUND},
-)
-def delete_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> None:
-    """Delete a render: its picture and its report. Its job stays and tells the day. Twice is as good as once."""
-    deletion: Deletion = state.deletion
-    if not deletion.render(public_id, client_id=request.state.client.id):
-        raise not_found("render")
 
 
 @endpoint(get, "/credits", operation_id="get_credits", tag="credits")
@@ -156,7 +112,7 @@ PRIVATE = Router(
         *CUTOUTS,
         *(WORKFLOWS, get_credits),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
-        *(list_renders, RENDER_OPTIONS, get_render, get_picture, delete_render),
+        *(list_renders, RENDER_OPTIONS, get_render, get_picture, get_render_thumbnail, delete_render),
         *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
         *(KEYS_OPTIONS, list_keys, create_key, delete_key),
         *(WEBHOOK_OPTIONS, get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),

@@ -97,8 +97,11 @@ class RemoteMaker:
         attempt = self._state.entry(pair.key).attempt
         # The same after a crash, so that what was accepted then is not accepted again.
         made_of = f"{self._state.run_id} {pair.id} {source_key} {attempt}"
+        seed = self._state.entry(pair.key).seed
+        if seed is not None:
+            made_of += f" {seed}"  # photos of the same bytes may be reviewed differently
         return await self._backdrop.swap(
-            spec_of(pair),
+            spec_of(pair, seed=seed),
             source_key=source_key,
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
         )
@@ -115,7 +118,8 @@ class RemoteMaker:
             return key
 
 
-def spec_of(pair: Pair) -> Spec:
-    """Return what a server is asked for."""
+def spec_of(pair: Pair, *, seed: int | None = None) -> Spec:
+    """Return what a server is asked for. `seed`: in place of the spec file's, as a review asked for it."""
     options = pair.options
-    return Spec(options.scene, options.mood, pair.preset, options.colors, options.brand, options.seed)
+    drawn = options.seed if seed is None else seed
+    return Spec(options.scene, options.mood, pair.preset, options.colors, options.brand, drawn)

@@ -187,6 +187,7 @@ STREAM = ResponseSpec(
     generate_examples=False,
     examples=[Example(value=JobMessage.EXAMPLE)],
 )
+THUMBNAIL = ResponseSpec(bytes, description="The picture, small", media_type="image/webp", generate_examples=False)
 NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
 TOO_MANY_STREAMS = _problem(
     429,

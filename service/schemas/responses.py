@@ -169,6 +169,8 @@ class RenderView(BaseModel):
     warnings: list[str] = Field(description="Codes: what may not have been meant, and what is doubtful in the picture.")
     report: Report
     reference: str | None = Field(description="The `reference` of its job's submit.")
+    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
 
 
 class JobError(BaseModel):
@@ -202,6 +204,9 @@ class JobView(BaseModel):
         description="swap, or cutout: made by POST /v1/cutouts, without a render; GET /v1/cutouts/{public_id} shows it."
     )
     render_deleted_at: Time | None = Field(description="When its client deleted the render; null: it did not.")
+    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
+    output_preset: str | None = Field(description="The place that the picture is for.")
 
 
 class SourceView(BaseModel):

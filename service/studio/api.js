@@ -29,7 +29,7 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
 }
 
 /** The same, for those who read the answer themselves. */
-export async function send(path, { method = "GET", body, headers = {}, signal } = {}) {
+export async function send(path, { method = "GET", body, headers = {}, signal, cache = "no-store" } = {}) {
   const sent = { Accept: "application/json", ...headers };
   if (session.key) sent.Authorization = `Bearer ${session.key}`;
   if (body !== undefined) sent["Content-Type"] = "application/json";
@@ -40,7 +40,7 @@ export async function send(path, { method = "GET", body, headers = {}, signal } 
       headers: sent,
       body: body && JSON.stringify(body),
       signal,
-      cache: "no-store",
+      cache,
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;

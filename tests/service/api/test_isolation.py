@@ -218,6 +218,7 @@ def jobs_of_others_to_cancel(world: World) -> None:
 def renders_of_others(world: World) -> None:
     foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
     assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
+    assert_same([world.ask("GET", f"/v1/renders/{name}/thumbnail") for name in [*foreign, *MISSING]])
 
 
 def renders_of_others_to_delete(world: World) -> None:
@@ -487,6 +488,7 @@ CASES: dict[str, Callable[[World], None]] = {
     "GET /v1/renders/{public_id}/picture": pictures_of_others,
     "DELETE /v1/renders/{public_id}": renders_of_others_to_delete,
     "DELETE /v1/uploads/{key}": photos_of_others_to_delete,
+    "GET /v1/renders/{public_id}/thumbnail": renders_of_others,
     "GET /v1/credits": credits_of_ones_own,
     "GET /v1/keys": keys_of_ones_own,
     "POST /v1/keys": keys_made_of_ones_own,
