@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import unicodedata
 from collections import defaultdict
 from pathlib import Path
 
@@ -101,6 +102,7 @@ class RemoteMaker:
             spec_of(pair),
             source_key=source_key,
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
+            reference=reference_of(pair.photo),
         )
 
     async def _uploaded(self, photo: Photo, *, instead_of: str | None = None) -> str:
@@ -113,6 +115,14 @@ class RemoteMaker:
             key = await self._backdrop.upload(data)
             self._state.uploaded(self._url, photo.sha256, key)
             return key
+
+
+def reference_of(photo: Photo) -> str | None:
+    """Return by which id of its caller's a server is told of a photo's jobs: the file's name, as far as it may be one.
+
+    The path from the batch's folder, without control characters, and of a long one the last 200 characters.
+    """
+    return "".join(letter for letter in photo.name if unicodedata.category(letter) not in ("Cc", "Cs"))[-200:] or None
 
 
 def spec_of(pair: Pair) -> Spec:
