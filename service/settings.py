@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     #: How often what has expired is looked for.
     expire_every: float = 60.0
 
+    #: Fetching a photo from a client's URL may take this long, redirects and the photo's last byte included.
+    fetch_timeout: float = Field(20.0, gt=0)
+    #: For development only: photos may be fetched from addresses that are not on the public internet.
+    fetch_allow_private: bool = False
     #: An attempt to deliver a webhook may take this long, the receiver's answer included.
     webhook_timeout: float = Field(20.0, gt=0)
     #: Messages that ended this many days ago (delivered, failed or dropped) are deleted.

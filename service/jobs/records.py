@@ -103,6 +103,8 @@ class Job:
     scene_type: str | None
     mood: str | None
     output_preset: str | None
+    #: When its client deleted its render.
+    render_deleted_at: datetime | None
 
 
 def may_be_id(text: str) -> bool:

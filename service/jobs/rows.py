@@ -16,7 +16,7 @@ _SCENE, _MOOD, _PLACE = (jobs.c.spec[name].as_string().label(name) for name in (
 #: What `render_of` reads; to be narrowed by its user.
 RENDERS = sa.select(
     *(renders.c[name] for name in _OF_RENDER), jobs.c.source_key, jobs.c.reference, _SCENE, _MOOD
-).join_from(renders, jobs, jobs.c.id == renders.c.job_id)
+).join_from(renders, jobs, sa.and_(jobs.c.id == renders.c.job_id, renders.c.deleted_at.is_(None)))
 #: What `job_of` reads; to be narrowed by its user.
 JOBS = sa.select(
     *(jobs.c[name] for name in ("id", "request_id", "status", "stage", "progress", "attempt", "credits_cost")),
@@ -26,7 +26,7 @@ JOBS = sa.select(
     *(_SCENE, _MOOD, _PLACE),
     jobs.c.spec["cautions"].label("warnings"),
     refunded().label("refunded"),
-    *(renders.c[name].label(f"render_{name}") for name in _OF_RENDER),
+    *(renders.c[name].label(f"render_{name}") for name in (*_OF_RENDER, "deleted_at")),
 ).join_from(jobs, renders, renders.c.job_id == jobs.c.id, isouter=True)
 
 
@@ -40,7 +40,7 @@ def job_of(row: sa.RowMapping) -> tuple[Job, Render | None]:
     kept: dict[str, Any] = {name: row[name] for name in Job.__dataclass_fields__ if name in row}
     shown = {"status": JobStatus(row["status"]), "warnings": row["warnings"] or []}
     job = Job(**kept | shown, credits_refunded=row["refunded"])
-    if row["render_public_id"] is None:
+    if row["render_public_id"] is None or job.render_deleted_at is not None:
         return job, None
     render = {name: row[f"render_{name}"] for name in _OF_RENDER}
     return job, Render(**render, **{name: row[name] for name in _OF_JOB})

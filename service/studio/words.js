@@ -81,6 +81,7 @@ export const REMEDIES = {
   store_unavailable: "The store was away for a while. Try again in a minute.",
   time_limit: "Try again. If it takes too long twice, send a smaller photo.",
   worker_lost: "Something stopped our worker. Try again.",
+  source_deleted: "Its photo was deleted, so it was stopped. The credits are back.",
   queue_timeout: "No worker was free for a day. Try again, or tell whoever runs this Backdrop.",
   cancelled: "You stopped it. Nothing was lost: the same settings are a click away.",
   internal_error: "Try again; if it fails twice, tell whoever runs this Backdrop.",

@@ -29,6 +29,7 @@ from service.catalogue.specs import resolve_spec
 from service.database.engine import DATABASE_AWAY
 from service.jobs.records import Claim, LeaseLost, NewRender
 from service.jobs.transitions import Jobs
+from service.storage.cache import CacheFor
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 from service.worker.attempt import Attempt, Stopping, TimeIsUp
@@ -68,7 +69,7 @@ class JobRunner:
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
-    cache_for: Callable[[str], Cache] | None = None
+    cache_for: CacheFor | None = None
 
     def run(self, sent_for: str) -> None:
         """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
@@ -137,7 +138,7 @@ class JobRunner:
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
             credentials=self.credentials,
-            cache=self.cache_for(claim.client_id) if self.cache_for else None,
+            cache=self._cache(claim, data),
         )
         attempt.progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
@@ -146,6 +147,11 @@ class JobRunner:
         self._write_with_retry(claim, registration)
         self.renders.put(key, render.data, render.content_type)
         return render, key
+
+    def _cache(self, claim: Claim, data: bytes) -> Cache | None:
+        if self.cache_for is None:
+            return None
+        return self.cache_for(claim.client_id, claim.job_id, hashlib.sha256(data).hexdigest())
 
     def _finish(self, claim: Claim, render: SwapResult, key: str) -> None:
         report = render.report

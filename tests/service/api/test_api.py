@@ -61,6 +61,7 @@ def test_the_job_can_be_followed_by_its_client(caller: Caller) -> None:
         *("job_id", "request_id", "status", "stage", "progress", "attempt", "credits_cost", "credits_refunded"),
         *("created_at", "started_at", "finished_at", "error", "render", "warnings", "reference"),
         *("scene_type", "mood", "output_preset"),
+        "render_deleted_at",
     }
     assert job["request_id"] == accepted["request_id"]
     asked = caller.body()
