@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.core.spec import SEED_LIMIT
+from service.catalogue.warning_words import in_words
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
 from service.settings import load_remote
@@ -69,7 +70,7 @@ def swap(
         render = _swap_here(photo, output, scene, mood, colors, preset, seed, keep, quiet)
         weight = len(render.data)
     for warning in render.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {in_words(warning)}", err=True)
     click.echo(f"{output}  {render.width}x{render.height}  {weight:,} bytes  seed {render.seed}")
 
 
