@@ -167,7 +167,7 @@ def _make_remotely(
 
     async def run(watcher: Any) -> None:
         async with AsyncBackdrop(server.url, server.key, retries=patient) as backdrop:
-            maker = RemoteMaker(backdrop, server.url, state, asked.out)
+            maker = RemoteMaker(backdrop, server.url, state, asked.out, photos=asked.photos)
             await batch.run(maker, watcher, concurrency=concurrency)
 
     stopped = "What was sent goes on at the server. The same command goes on from here."

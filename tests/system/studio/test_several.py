@@ -82,8 +82,15 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_says_what_be
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as zip").click()
     assert len(zipped(download).namelist()) == 2
-    page.get_by_label("What is shown").select_option("FAILURE")
-    page.get_by_text("2 pictures selected").wait_for(state="hidden")
+    page.get_by_role("button", name="Delete …").click()
+    page.get_by_role("dialog").get_by_text("Delete 2 pictures? They can't be had back").wait_for()
+    assert_accessible(page)
+    page.get_by_role("button", name="Keep").click()
+    assert len(guest.api.get("/v1/renders").json()["items"]) == 2
+    page.get_by_role("button", name="Delete …").click()
+    page.get_by_role("button", name="Delete for good").click()
+    page.locator(".gallery img").first.wait_for(state="detached")
+    assert guest.api.get("/v1/renders").json()["items"] == []
     assert page.locator(".gallery .tile-name").all_inner_texts() == ["wall.jpg"]
 
 
