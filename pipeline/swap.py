@@ -162,8 +162,10 @@ def swap(
             canvas=laid if preview else None,
             touches=None if spec.placement == UNMOVED else stance.edges(kind_of(spec)),
         )
-        report["placement"] = _told_placement(spec, report["preset"], box, laid, width, height)
-        report["preview"] = {"width": width, "height": height} if preview else None
+        if spec.placement != UNMOVED:
+            report["placement"] = _told_placement(spec, report["preset"], box, laid, width, height)
+        if preview:
+            report["preview"] = {"width": width, "height": height}
     report["provenance"]["timings"] = stages.timings
     return SwapResult(
         data=encoded.data,
@@ -258,10 +260,8 @@ def _told_placement(
     laid: Placed,
     width: int,
     height: int,
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     """Return what the report says of a caller's placement: it, and the rules that are kept without it only."""
-    if spec.placement == UNMOVED:
-        return None
     scale = laid.scale / spec.placement.scale
     before = {rule.name for rule in placement_rules(spec.preset, box, scale, width, height) if rule.status == "pass"}
     breaks = [row["rule"] for row in rules if row["rule"] in before and row["status"] != "pass"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, spline_filter
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.compositing.adjustment import Position
@@ -101,7 +101,8 @@ def place_turned(cutout: Cutout, position: Position, width: int, height: int) ->
 
     def turned(plane: Field) -> Field:
         out = np.zeros((y1 - y0, x1 - x0), np.float32)
-        affine_transform(plane, back, offset, out.shape, out, order=3, mode="constant")
+        coefficients = spline_filter(plane, 3, np.float32)
+        affine_transform(coefficients, back, offset, out.shape, out, order=3, mode="constant", prefilter=False)
         return out
 
     *colours, cover = together(*(lambda plane=plane: turned(plane) for plane in planes))
