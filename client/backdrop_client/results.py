@@ -77,6 +77,8 @@ class Render:
     report: dict[str, Any]
     #: The `reference` of its job's submit.
     reference: str | None = None
+    #: It is small, has a watermark and is kept for an hour.
+    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,9 @@ class Job:
     warnings: list[Notice] = field(default_factory=list)
     #: The `reference` of its submit.
     reference: str | None = None
+    preview: bool = False
+    #: Asked for, or drawn; an older server does not tell.
+    seed: int | None = None
 
     @property
     def ended(self) -> bool:

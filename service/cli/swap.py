@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.spec import SEED_LIMIT
+from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Placement
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
 from service.settings import load_remote
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="The same seed and spec give the same background.")
 @click.option("--brand", help="A brand of yours at the server.")
 @click.option("--reference", help="Your own id for it at a server, as an SKU: its job and render are found by it.")
+@click.option("--shift-x", type=click.FloatRange(-MAX_SHIFT, MAX_SHIFT), default=0.0, help="Right, share of the width.")
+@click.option("--shift-y", type=click.FloatRange(-MAX_SHIFT, MAX_SHIFT), default=0.0, help="Down, share of the height.")
+@click.option("--scale", type=click.FloatRange(*SCALES), default=1.0, help="A factor on the product's size.")
+@click.option("--turn", type=click.FloatRange(-MAX_TURN, MAX_TURN), default=0.0, help="Degrees clockwise.")
+@click.option("--preview", is_flag=True, help="Small, under a watermark; at a server it costs nothing.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--keep",
@@ -42,6 +47,11 @@ def swap(
     seed: int | None,
     brand: str | None,
     reference: str | None,
+    shift_x: float,
+    shift_y: float,
+    scale: float,
+    turn: float,
+    preview: bool,
     output: Path,
     keep: Path | None,
     quiet: bool,
@@ -56,8 +66,11 @@ def swap(
         if keep is not None:
             raise click.UsageError("--keep is for swaps on this machine; a server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
-            spec = Spec(scene, mood, preset_of(backdrop, preset, brand), colors, brand, seed)
-            render = swap_remotely(backdrop, photo, output, spec, reference=reference, show_progress=not quiet)
+            place = preset_of(backdrop, preset, brand)
+            spec = Spec(scene, mood, place, colors, brand, seed, shift_x, shift_y, scale, turn)
+            render = swap_remotely(
+                backdrop, photo, output, spec, reference=reference, preview=preview, show_progress=not quiet
+            )
         weight = render.bytes
     else:
         if brand is not None:
@@ -66,7 +79,8 @@ def swap(
             raise click.UsageError("--reference needs a server, which keeps it: name it with --url.")
         if preset is None:
             raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
-        render = _swap_here(photo, output, scene, mood, colors, preset, seed, keep, quiet)
+        placement = Placement(shift_x, shift_y, scale, turn)
+        render = _swap_here(photo, output, scene, mood, colors, preset, seed, placement, preview, keep, quiet)
         weight = len(render.data)
     for warning in render.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -81,6 +95,8 @@ def _swap_here(
     colours: tuple[str, ...],
     preset: str,
     seed: int | None,
+    placement: Placement,
+    preview: bool,
     keep: Path | None,
     quiet: bool,
 ) -> Any:
@@ -98,6 +114,8 @@ def _swap_here(
             colours=colours,
             preset=preset,
             seed=seed,
+            placement=placement,
+            preview=preview,
             show_progress=not quiet,
             kept=None if keep is None else folder_cache(keep),
         )
@@ -120,7 +138,14 @@ def preset_of(backdrop: "Backdrop", preset: str | None, brand: str | None) -> st
 
 
 def swap_remotely(
-    backdrop: "Backdrop", photo: Path, output: Path, spec: "Spec", *, reference: str | None, show_progress: bool
+    backdrop: "Backdrop",
+    photo: Path,
+    output: Path,
+    spec: "Spec",
+    *,
+    reference: str | None,
+    preview: bool,
+    show_progress: bool,
 ) -> "Render":
     """Swap a photo at a server; write the picture to `output` and its report to `output`.json."""
     from rich.console import Console
@@ -133,7 +158,7 @@ def swap_remotely(
         def tell(now: "JobProgress") -> None:
             bar.update(task, description=stage_of(now), completed=now.progress)
 
-        render = backdrop.swap_file(photo, output, spec, reference=reference, on_progress=tell)
+        render = backdrop.swap_file(photo, output, spec, reference=reference, preview=preview, on_progress=tell)
         bar.update(task, description="done", completed=1.0)
     report = json.dumps(render.report, indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")

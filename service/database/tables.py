@@ -101,6 +101,8 @@ jobs = sa.Table(
     sa.Column("turn", sa.BigInteger, nullable=False, default=0, server_default="0"),
     # Its caller's own id for it; several may have the same.
     sa.Column("reference", sa.String(200)),
+    # It costs nothing, and its render is a preview.
+    sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),
@@ -163,7 +165,15 @@ renders = sa.Table(
     sa.Column("warnings", sa.JSON, nullable=False),
     sa.Column("report", sa.JSON, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # A small picture under a watermark, kept for an hour.
+    sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Index("renders_by_age", "created_at"),
+    sa.Index(
+        "previews_by_age",
+        "created_at",
+        postgresql_where=sa.text("preview"),
+        sqlite_where=sa.text("preview = 1"),
+    ),
     # What is listed, in its order.
     sa.Index("renders_of_client", "client_id", "public_id"),
 )

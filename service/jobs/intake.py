@@ -1,11 +1,12 @@
 """Job intake: how a request becomes a job. Request log, debit and job are written in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from ulid import ULID
 
+from pipeline.core.spec import UNMOVED
 from service.accounts.ledger import debit
 from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
@@ -51,6 +52,7 @@ class NewJob:
     pilot_brand: str | None = None
     idempotency_key: str | None = None
     reference: str | None = None
+    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,9 @@ class JobRequest:
     seed: int
     #: The photo; None: it is kept no longer.
     source_key: str | None
+    preview: bool
+    #: Of the product, as its spec keeps it.
+    placement: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -212,6 +217,7 @@ class JobIntake:
                 spec=new.spec,
                 source_key=new.source_key,
                 reference=new.reference,
+                preview=new.preview,
                 credits_cost=new.credits_cost,
                 status=JobStatus.NOT_STARTED,
                 progress=0.0,
@@ -251,7 +257,7 @@ class JobIntake:
             stored_objects.c.doomed_at.is_(None),
         )
         query = (
-            sa.select(request_logs.c.body, jobs.c.spec, stored_objects.c.key)
+            sa.select(request_logs.c.body, jobs.c.spec, jobs.c.preview, stored_objects.c.key)
             .join_from(jobs, request_logs, request_logs.c.request_id == jobs.c.request_id)
             .join(stored_objects, kept, isouter=True)
             .where(jobs.c.id == job_id, jobs.c.client_id == client_id)
@@ -261,7 +267,9 @@ class JobIntake:
         if row is None:
             return None
         # The colours as the job has them: a brand may have given them, and have others by now.
-        return JobRequest(row.body | {"dominant_colors": row.spec["dominant_colors"]}, row.spec["seed"], row.key)
+        body = row.body | {"dominant_colors": row.spec["dominant_colors"]}
+        placement = row.spec.get("placement", asdict(UNMOVED))  # none where it is as it comes
+        return JobRequest(body, row.spec["seed"], row.key, row.preview, placement)
 
     def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""

@@ -37,6 +37,7 @@ class Claim:
     attempt: int
     spec: dict[str, Any]
     source_key: str
+    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ class NewRender:
     seed: int
     warnings: list[str]
     report: dict[str, Any]
+    preview: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Render(NewRender):
     """A render as it is kept."""
 
@@ -96,6 +98,9 @@ class Job:
     warnings: list[dict[str, str]]
     #: Its caller's own id of it.
     reference: str | None
+    preview: bool
+    #: Asked for, or drawn.
+    seed: int | None
 
 
 def may_be_id(text: str) -> bool:

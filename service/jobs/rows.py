@@ -20,6 +20,8 @@ JOBS = sa.select(
     *(jobs.c[name] for name in ("created_at", "started_at", "finished_at", "error_code", "error_message")),
     jobs.c.source_key,
     jobs.c.reference,
+    jobs.c.preview,
+    jobs.c.spec["seed"].as_integer().label("seed"),
     # Of a spec that fills pages, the one part that is shown.
     jobs.c.spec["cautions"].label("warnings"),
     refunded().label("refunded"),

@@ -8,7 +8,7 @@
 
 A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
 `service.jobs.intake` makes them, `service.jobs.turns` has the order in which they are started. Wherever a job ends, its
-client's message goes into the outbox (`write_message`).
+client's message goes into the outbox (`write_message`), but for a preview's.
 """
 
 from collections.abc import Sequence
@@ -107,7 +107,8 @@ class Jobs:
                     progress=0.0,
                 )
                 .returning(
-                    *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn"))
+                    *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn")),
+                    jobs.c.preview,
                 )
             ).first()
             if row is None:
@@ -115,7 +116,7 @@ class Jobs:
             if row.sent_at is None:
                 self._owe_message(connection)
             turns.charge(connection, row.client_id, row.turn)
-        return Claim(row.id, row.client_id, token, row.attempt, row.spec, row.source_key)
+        return Claim(row.id, row.client_id, token, row.attempt, row.spec, row.source_key, row.preview)
 
     @staticmethod
     def _owe_message(connection: sa.Connection) -> None:
@@ -270,7 +271,7 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewR
         jobs.update()
         .where(UNFINISHED, which)
         .values(**how, **over)
-        .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at)
+        .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at, jobs.c.preview)
     ).all()
     # Jobs before clients, as a claim does it: nobody waits crosswise.
     for client_id in sorted({job.client_id for job in ended if job.started_at is None}):
@@ -281,5 +282,7 @@ def _end(connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewR
             refund(connection, job.id)
         else:
             connection.execute(renders.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
-        write_message(connection, job.id)
+        # Whoever looks at a preview waits for it; a receiver of webhooks waits for pictures.
+        if not job.preview:
+            write_message(connection, job.id)
     return sorted(job.id for job in ended)

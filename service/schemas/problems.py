@@ -25,7 +25,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import IdempotencyConflict, IdempotencyInFlight
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
-from service.jobs.submit import BrandNearMiss, SourceNotFound, SourceTooLarge
+from service.jobs.submit import BrandNearMiss, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.storage.objects import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -241,6 +241,11 @@ def _on_near_brand(request: AnyRequest, error: BrandNearMiss) -> Response[Any]:
     return unprocessable(request, [{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
 
 
+def _on_previews_off(request: AnyRequest, _: PreviewsOff) -> Response[Any]:
+    detail = "This installation makes no previews: its operator has switched them off (BACKDROP_PREVIEWS)."
+    return problem(403, "previews_off", detail).to_response(request)
+
+
 def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any]:
     text = f"A brand's name has 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
     return unprocessable(request, [{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
@@ -300,6 +305,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     SourceNotFound: _on_no_source,
     SourceTooLarge: _on_large_source,
     BrandNearMiss: _on_near_brand,
+    PreviewsOff: _on_previews_off,
     BrandNameInvalid: _on_bad_brand_name,
     TooManyBrands: _on_too_many_brands,
     TooManyStreams: _on_too_many_streams,

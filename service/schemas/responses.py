@@ -39,7 +39,8 @@ class PlanWarning(BaseModel):
     code: str = Field(
         description="Stable name. The submit would be refused: insufficient_credits, too_many_unfinished_jobs, "
         "queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, brand_unknown, "
-        "scene_unsuited (from an earlier render of the photo)."
+        "scene_unsuited, no_honest_placement, placement_breaks_rules (from an earlier render of the photo), "
+        "placement_unpins."
     )
     message: str = Field(description="A sentence for a person.")
 
@@ -81,6 +82,7 @@ class SwapPlan(BaseModel):
         description="The body with everything resolved: names of the catalogue, colours as #rrggbb, what a brand gives."
     )
     seed: int | None = Field(description="The seed of the swap; null: one is drawn.")
+    preview: bool = Field(False, description="It would be a preview.")
     brand: str | None = Field(description="The client's brand that is used.")
     preset: dict[str, Any] = Field(description="The preset as GET /v1/output-presets lists it.")
     warnings: list[PlanWarning]
@@ -116,6 +118,15 @@ class Report(BaseModel):
         " cut_below, and the kinds of scene that suit it (`kind` of GET /v1/scene-types)."
     )
     provenance: dict[str, Any] = Field(description="Networks and versions, seeds tried, attempts, timings.")
+    placement: dict[str, Any] | None = Field(
+        None,
+        description="Where the product was moved, as the submit asked: shift_x, shift_y, scale, turn; and `breaks`, the"
+        " rules that are kept without it. Null: it was not moved.",
+    )
+    preview: dict[str, int] | None = Field(
+        None,
+        description="Of a preview: width and height of the picture that it stands for, which the measurements are of.",
+    )
 
 
 class RenderView(BaseModel):
@@ -136,6 +147,7 @@ class RenderView(BaseModel):
     warnings: list[str] = Field(description="Codes: what may not have been meant, and what is doubtful in the picture.")
     report: Report
     reference: str | None = Field(description="The `reference` of its job's submit.")
+    preview: bool = Field(description="It is a preview: small, with a watermark, and kept for an hour.")
 
 
 class JobError(BaseModel):
@@ -165,6 +177,8 @@ class JobView(BaseModel):
         description="What may not have been meant, as the plan of the same request tells it."
     )
     reference: str | None = Field(description="The `reference` of its submit: the caller's own id.")
+    preview: bool = Field(description="Its render is a preview.")
+    seed: int | None = Field(description="The seed that was asked for, or drawn.")
 
 
 class SourceView(BaseModel):
@@ -175,12 +189,23 @@ class SourceView(BaseModel):
     content_type: str
 
 
+class PlacementView(BaseModel):
+    """Where a product is moved from where preset and scene put it: the parameters of the submit."""
+
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    scale: float = 1.0
+    turn: float = 0.0
+
+
 class JobRequestView(BaseModel):
     """What was asked of a job."""
 
     request: dict[str, Any] = Field(description="The body of its request, with everything resolved.")
     seed: int = Field(description="The seed that was asked for, or drawn.")
     source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
+    preview: bool = Field(description="A preview was asked for.")
+    placement: PlacementView = Field(description="Where the product was moved.")
 
 
 class JobEvent(BaseModel):

@@ -40,6 +40,7 @@ class Expirer:
     cutout_age: float | None = None
     #: Of pinned backgrounds.
     scene_age: float | None = None
+    preview_age: float | None = None
 
     def run_once(self) -> None:
         """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
@@ -48,6 +49,8 @@ class Expirer:
             _all(registry.mark_expired_sources, self.source_age)
         if self.render_age is not None:
             _all(registry.mark_expired_renders, self.render_age)
+        if self.preview_age is not None:
+            _all(partial(registry.mark_expired_renders, previews=True), self.preview_age)
         kept: tuple[tuple[BucketName, float | None], ...] = (("cutouts", self.cutout_age), ("scenes", self.scene_age))
         for bucket, age in kept:
             if age is not None:
@@ -99,6 +102,7 @@ def build_expirer(settings: Settings) -> Expirer:
         attempt_ends=settings.attempt_ends,
         cutout_age=cutout_age,
         scene_age=scene_age,
+        preview_age=3600.0 * settings.preview_hours,
     )
 
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.colour.notation import parse_colour
 from pipeline.core.provenance import Credentials
-from pipeline.core.spec import SEED_LIMIT, Spec
+from pipeline.core.spec import SEED_LIMIT, UNMOVED, Placement, Spec
 from pipeline.cutout.cache import Cache
 from pipeline.swap import SwapResult, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
@@ -29,7 +29,14 @@ class SpecInvalid(ValueError):
 
 
 def build_spec(
-    catalogue: Catalogue, *, scene: str, mood: str, colours: Sequence[str], preset: str, seed: int | None
+    catalogue: Catalogue,
+    *,
+    scene: str,
+    mood: str,
+    colours: Sequence[str],
+    preset: str,
+    seed: int | None,
+    placement: Placement = UNMOVED,
 ) -> Spec:
     """Return the spec that the options ask for, by the API's own rules. Raises SpecInvalid."""
     if preset not in catalogue.presets:
@@ -46,6 +53,7 @@ def build_spec(
             dominant_colors=[parse_colour(colour) for colour in colours],
             output_preset=preset,
             seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
+            placement=placement,
         )
     except ValueError as error:
         raise SpecInvalid(str(error)) from error
@@ -80,6 +88,8 @@ def swap_file(
     preset: str,
     seed: int | None,
     show_progress: bool,
+    placement: Placement = UNMOVED,
+    preview: bool = False,
     kept: Cache | None = None,
 ) -> SwapResult:
     """Read a photo, write the picture to `output` and its report to `output`.json.
@@ -88,7 +98,7 @@ def swap_file(
     and PipelineError; then nothing is written.
     """
     catalogue = load_catalogue()
-    spec = build_spec(catalogue, scene=scene, mood=mood, colours=colours, preset=preset, seed=seed)
+    spec = build_spec(catalogue, scene=scene, mood=mood, colours=colours, preset=preset, seed=seed, placement=placement)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
@@ -103,6 +113,7 @@ def swap_file(
             clock=time.perf_counter,
             credentials=credentials,
             cache=kept,
+            preview=preview,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)

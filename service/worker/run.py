@@ -138,6 +138,7 @@ class JobRunner:
             clock=time.perf_counter,
             credentials=self.credentials,
             cache=self.cache_for(claim.client_id) if self.cache_for else None,
+            preview=claim.preview,
         )
         attempt.progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
@@ -164,6 +165,7 @@ class JobRunner:
             seed=render.seed,
             warnings=[*told, *(code for code in render.warnings if code not in told)],
             report=report,
+            preview=claim.preview,
         )
         # Where the lease is lost by now the picture stays: a success whose answer was lost looks the same from here.
         self._write_with_retry(claim, lambda: self.jobs.succeed(claim, new))
