@@ -2,28 +2,31 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from pipeline.background.ground import make_ground
 from pipeline.background.pinned import box_in, is_pinned
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
+from pipeline.compositing.adjustment import Outline, Position, adjusted
 from pipeline.compositing.composite import composite
 from pipeline.compositing.light_wrap import light_around
-from pipeline.compositing.place import place
+from pipeline.compositing.place import lay, reduced
 from pipeline.core.errors import NoHonestPlacement, NoSubject
 from pipeline.core.networks import Networks, Progress
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.resample import tight_box
-from pipeline.core.spec import Limits, Spec
-from pipeline.core.types import Cutout, Photo
+from pipeline.core.spec import UNMOVED, Limits, SceneKind, Spec
+from pipeline.core.types import Cutout, Photo, Placed
 from pipeline.cutout.cache import Cache, CutoutCache
 from pipeline.cutout.foreground import extract_foreground, foreground_of
 from pipeline.cutout.given import GivenMask
 from pipeline.cutout.segment import segment
 from pipeline.cutout.stance import Stance, stance_of
 from pipeline.delivery.encode import encode
+from pipeline.delivery.placement_rules import placement_rules
+from pipeline.delivery.preview import preview_preset, preview_size, watermarked
 from pipeline.delivery.report import inspect
 from pipeline.photo.decode import decode
 from pipeline.scene.layout import TOP_DOWN
@@ -78,6 +81,7 @@ def swap(
     credentials: Credentials | None = None,
     cache: Cache | None = None,
     mask: GivenMask | None = None,
+    preview: bool = False,
 ) -> SwapResult:
     """Swap the background of a product photo.
 
@@ -85,7 +89,8 @@ def swap(
     raise to stop, and what it raises comes out. `clock` gives seconds, as time.perf_counter does, for the report's
     timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
     file. `cache`, where given, has what earlier swaps made, and gets what this one makes. `mask`, where given, is
-    taken for the product's, and no network looks for it. Raises PipelineError and nothing else of its own.
+    taken for the product's, and no network looks for it. `preview`: the same picture at a small size under a
+    watermark, with the report of the picture under it. Raises PipelineError and nothing else of its own.
     """
     stages = _Stages(progress, clock)
     with stages("decode"):
@@ -95,41 +100,65 @@ def swap(
     width, height = spec.preset.size or (source_width, source_height)
     stance = stance_of(cutout)
     box = product_box(cutout, spec, width, height, stance)
+    position = position_of(cutout, spec, box, width, height, stance)
     mark = mark_of(spec, photo)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
+    shown = preview_size(width, height) if preview else (width, height)
     with stages("place"):
-        placed, placing_warnings = place(cutout, box, width, height)
+        laid, placing_warnings = lay(cutout, position, width, height)
     with stages("background"):
-        ground = make_ground(spec, photo, cutout, stance, placed, networks, stages.step, control=control, cache=cache)
+        ground = make_ground(
+            spec,
+            photo,
+            cutout,
+            stance,
+            laid,
+            networks,
+            stages.step,
+            control=control,
+            cache=cache,
+            box=position.bounds,
+            shown=shown if preview else None,
+        )
     with stages("shadow"):
         background = ground.with_effects()
     with stages("composite"):
+        placed = reduced(laid, *shown) if preview else laid
         # only white is looked at again, by the rules of its presets
         kept = background.copy() if background is not None and spec.is_white else None
         around = light_around(background) if background is not None and ground.is_scene else None
         picture = composite(placed, background, around)
     with stages("encode"):
+        preset = preview_preset(spec.preset, shown) if preview else spec.preset
         reserve = credentials.reserve if credentials else 0
-        encoded = encode(picture, spec.preset, alpha=placed.alpha, reserve=reserve)
+        measured = encode(picture, preset, alpha=placed.alpha, reserve=reserve)
+        encoded = encode(watermarked(picture), preset) if preview else measured
         if credentials:
             encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark), decoded=None)
+            measured = measured if preview else encoded
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
         provenance |= {"cutout": made, "cut_by": mask.cut_by if mask else "network", "background": ground.cache_status}
         provenance["pinned"] = is_pinned(spec, stance)
         report = inspect(
-            encoded.data,
+            measured.data,
             spec=spec,
             placed=placed,
             background=kept,
             cutout=cutout,
             stance=stance,
             provenance=provenance,
-            credentials=credentials,
+            credentials=None if preview else credentials,
             photo_size=(source_width, source_height),
-            decoded=encoded.decoded,
+            decoded=measured.decoded,
+            canvas=laid if preview else None,
+            touches=None if spec.placement == UNMOVED else stance.edges(kind_of(spec)),
         )
+        if spec.placement != UNMOVED:
+            report["placement"] = _told_placement(spec, report["preset"], box, laid, width, height)
+        if preview:
+            report["preview"] = {"width": width, "height": height}
     report["provenance"]["timings"] = stages.timings
     return SwapResult(
         data=encoded.data,
@@ -217,8 +246,7 @@ def product_box(
         x, y = cutout.origin
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
     stance = stance or stance_of(cutout)
-    # where nothing is drawn, nothing is seen to stand
-    kind = "white" if spec.is_white or spec.preset.background == "transparent" else spec.scene.kind
+    kind = kind_of(spec)
     why_not = stance.refused_in(kind)
     if why_not is not None:
         raise NoHonestPlacement(why_not)
@@ -233,6 +261,48 @@ def product_box(
         top_down=kind in TOP_DOWN,
         stands=stance.stands_in(kind),
     )
+
+
+def position_of(
+    cutout: Cutout, spec: Spec, box: tuple[float, float, float, float], width: int, height: int, stance: Stance
+) -> Position:
+    """Return where the product goes that was to fill `box` on the canvas, placed as the spec asks.
+
+    Raises NoHonestPlacement as `pipeline.compositing.adjustment.adjusted` does.
+    """
+    if spec.placement == UNMOVED:
+        return Position.of(box)
+    kind = kind_of(spec)
+    return adjusted(
+        box,
+        spec.placement,
+        width,
+        height,
+        outline=Outline.of(cutout.alpha),
+        cut_sides=stance.cut_sides,
+        edges=stance.edges(kind),
+        stands=stance.stands_in(kind),
+    )
+
+
+def kind_of(spec: Spec) -> SceneKind:
+    """Return the kind of scene that is drawn; "white" where none is: nothing is seen to stand there."""
+    return "white" if spec.is_white or spec.preset.background == "transparent" else spec.scene.kind
+
+
+def _told_placement(
+    spec: Spec,
+    rules: list[dict[str, Any]],
+    box: tuple[float, float, float, float],
+    laid: Placed,
+    width: int,
+    height: int,
+) -> dict[str, Any]:
+    """Return what the report says of a caller's placement: it, and the rules that are kept without it only."""
+    scale = laid.scale / spec.placement.scale
+    before = {rule.name for rule in placement_rules(spec.preset, box, scale, width, height) if rule.status == "pass"}
+    breaks = [row["rule"] for row in rules if row["rule"] in before and row["status"] != "pass"]
+    return asdict(spec.placement) | {"breaks": breaks}
 
 
 class _Stages:

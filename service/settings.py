@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     submit_rate: int = Field(300, ge=0)
     #: Length of that window, in seconds; it starts with the client's first submit.
     submit_window: int = Field(60, ge=1)
+    #: Whether previews are made at all: free, 512 pixels, a watermark across.
+    previews: bool = True
+    #: Previews that one client may ask for in such a window; they are counted apart. 0: any number.
+    preview_rate: int = Field(30, ge=0)
+    #: How long a preview is kept, in hours.
+    preview_hours: float = Field(1.0, gt=0)
     #: Jobs of one client that may be unfinished at once.
     unfinished_limit: int = Field(500, ge=0)
     #: Jobs of all clients that may wait for a worker at once; one worker does some 5000 in half a day.
@@ -166,7 +172,7 @@ class Settings(BaseSettings):
         # Parts started by `backdrop up` may stand in another folder.
         return None if value is None else value.expanduser().absolute()
 
-    @field_validator("submit_rate", "unfinished_limit", "queue_limit", "stream_limit", mode="before")
+    @field_validator("submit_rate", "preview_rate", "unfinished_limit", "queue_limit", "stream_limit", mode="before")
     @classmethod
     def _none_is_no_limit(cls, value: object) -> object:
         # Not None: a setting that is None is left out of `environment`, and a child would take the default.

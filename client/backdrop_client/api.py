@@ -78,9 +78,10 @@ class Api:
         idempotency_key: str | None,
         wait: int | None,
         reference: str | None,
+        preview: bool,
     ) -> Flow[Accepted]:
         """Submit a swap, and charge it once however often the request has to be sent."""
-        call = _swap_call(spec, source_key, source_render)
+        call = _swap_call(spec, source_key, source_render, preview)
         headers = {**call.headers, "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         if wait:
             headers["Prefer"] = f"wait={wait}, return=representation"
@@ -90,9 +91,9 @@ class Api:
         job = decoded(answer, Job) if "content-location" in answer.headers else None
         return replace(decoded(answer, Accepted), job=job, replayed="idempotent-replayed" in answer.headers)
 
-    def plan(self, spec: Spec, *, source_key: str | None, source_render: str | None) -> Flow[Plan]:
+    def plan(self, spec: Spec, *, source_key: str | None, source_render: str | None, preview: bool) -> Flow[Plan]:
         """Ask what a swap would be and cost."""
-        call = _swap_call(spec, source_key, source_render)
+        call = _swap_call(spec, source_key, source_render, preview)
         call = replace(call, query={**call.query, "dry_run": "true"})
         return decoded((yield from exchange(call, self._retries)), Plan)
 
@@ -119,14 +120,18 @@ class Api:
             raise error
         return decoded(answer, Job)
 
-    def jobs(self, *, status: JobStatus | None, reference: str | None, cursor: str | None) -> Flow[JobPage]:
+    def jobs(
+        self, *, status: JobStatus | None, reference: str | None, preview: bool, cursor: str | None
+    ) -> Flow[JobPage]:
         """Return a page of jobs."""
-        asked = {"status": status, "reference": reference, "cursor": cursor}
+        asked = {"status": status, "reference": reference, "preview": _if(preview), "cursor": cursor}
         return (yield from self._get("/v1/jobs", JobPage, **asked, limit=_PAGE))
 
-    def renders(self, *, preset: str | None, reference: str | None, cursor: str | None) -> Flow[RenderPage]:
+    def renders(
+        self, *, preset: str | None, reference: str | None, preview: bool, cursor: str | None
+    ) -> Flow[RenderPage]:
         """Return a page of renders."""
-        asked = {"output_preset": preset, "reference": reference, "cursor": cursor}
+        asked = {"output_preset": preset, "reference": reference, "preview": _if(preview), "cursor": cursor}
         return (yield from self._get("/v1/renders", RenderPage, **asked, limit=_PAGE))
 
     def render(self, public_id: str) -> Flow[Render]:
@@ -156,6 +161,7 @@ class Api:
         *,
         idempotency_key: str | None,
         reference: str | None,
+        preview: bool,
         on_progress: OnProgress | None,
         timeout: float | None,
     ) -> Flow[Render]:
@@ -168,6 +174,7 @@ class Api:
             idempotency_key=idempotency_key,
             wait=None,
             reference=reference,
+            preview=preview,
         )
         job = yield from self.wait(accepted, on_progress=on_progress, timeout=timeout)
         render = job.expect_render()
@@ -296,9 +303,9 @@ class Api:
         return decoded((yield from exchange(Call("GET", path, query=given), self._retries)), kind)
 
 
-def _swap_call(spec: Spec, source_key: str | None, source_render: str | None) -> Call:
+def _swap_call(spec: Spec, source_key: str | None, source_render: str | None, preview: bool) -> Call:
     body = spec.body(source_key=source_key, source_render=source_render)
-    query = {} if spec.seed is None else {"seed": spec.seed}
+    query = spec.query() | ({"preview": "true"} if preview else {})
     return Call("POST", SWAP, query=query, headers=_JSON, content=_json(body))
 
 
@@ -308,6 +315,10 @@ def _public_id(cutout: Cutout | str) -> str:
 
 def _of(cutout: Cutout | str, what: str) -> str:
     return f"{CUTOUTS}/{_quoted(_public_id(cutout))}/{what}"
+
+
+def _if(flag: bool) -> str | None:
+    return "true" if flag else None
 
 
 def _json(body: dict[str, Any]) -> bytes:

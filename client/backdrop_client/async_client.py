@@ -73,13 +73,14 @@ class AsyncBackdrop:
         idempotency_key: str | None = None,
         wait: int | None = None,
         reference: str | None = None,
+        preview: bool = False,
     ) -> Accepted:
         """Submit a swap of an uploaded photo, or of the photo behind an earlier render; it is charged once.
 
         `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
         default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers:
         `job` of the answer is the job then, with its render where it is over. `reference`: your own id for it, 1
-        to 200 characters.
+        to 200 characters. `preview`: for nothing, small and under a watermark; the job's seed gives the same picture.
         """
         return await self._run(
             self._api.swap(
@@ -89,12 +90,17 @@ class AsyncBackdrop:
                 idempotency_key=idempotency_key,
                 wait=wait,
                 reference=reference,
+                preview=preview,
             )
         )
 
-    async def plan(self, spec: Spec, *, source_key: str | None = None, source_render: str | None = None) -> Plan:
+    async def plan(
+        self, spec: Spec, *, source_key: str | None = None, source_render: str | None = None, preview: bool = False
+    ) -> Plan:
         """Return what a swap would be and cost, its doubts as warnings; nothing is charged. Raises Invalid."""
-        return await self._run(self._api.plan(spec, source_key=source_key, source_render=source_render))
+        return await self._run(
+            self._api.plan(spec, source_key=source_key, source_render=source_render, preview=preview)
+        )
 
     async def job(self, job_id: str) -> Job:
         """Return where a job stands."""
@@ -122,6 +128,7 @@ class AsyncBackdrop:
         *,
         idempotency_key: str | None = None,
         reference: str | None = None,
+        preview: bool = False,
         on_progress: OnProgress | None = None,
         timeout: float | None = None,
     ) -> Render:
@@ -136,26 +143,33 @@ class AsyncBackdrop:
                 spec,
                 idempotency_key=idempotency_key,
                 reference=reference,
+                preview=preview,
                 on_progress=on_progress,
                 timeout=timeout,
             )
         )
 
-    async def iter_jobs(self, *, status: JobStatus | None = None, reference: str | None = None) -> AsyncIterator[Job]:
-        """Give all jobs, newest first, asking for each page when it is needed."""
+    async def iter_jobs(
+        self, *, status: JobStatus | None = None, reference: str | None = None, preview: bool = False
+    ) -> AsyncIterator[Job]:
+        """Give all jobs but previews', or those alone, newest first, asking for each page when it is needed."""
         cursor = None
         while True:
-            page = await self._run(self._api.jobs(status=status, reference=reference, cursor=cursor))
+            page = await self._run(self._api.jobs(status=status, reference=reference, preview=preview, cursor=cursor))
             for item in page.items:
                 yield item
             if (cursor := page.next_cursor) is None:
                 return
 
-    async def iter_renders(self, *, preset: str | None = None, reference: str | None = None) -> AsyncIterator[Render]:
-        """Give all renders, newest first, asking for each page when it is needed."""
+    async def iter_renders(
+        self, *, preset: str | None = None, reference: str | None = None, preview: bool = False
+    ) -> AsyncIterator[Render]:
+        """Give all renders but previews, or those alone, newest first, asking for each page when it is needed."""
         cursor = None
         while True:
-            page = await self._run(self._api.renders(preset=preset, reference=reference, cursor=cursor))
+            page = await self._run(
+                self._api.renders(preset=preset, reference=reference, preview=preview, cursor=cursor)
+            )
             for item in page.items:
                 yield item
             if (cursor := page.next_cursor) is None:

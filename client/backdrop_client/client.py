@@ -72,13 +72,14 @@ class Backdrop:
         idempotency_key: str | None = None,
         wait: int | None = None,
         reference: str | None = None,
+        preview: bool = False,
     ) -> Accepted:
         """Submit a swap of an uploaded photo, or of the photo behind an earlier render; it is charged once.
 
         `idempotency_key`: a later call with the same one, also of another process, gets the first one's answer; by
         default each call has its own. `wait`: seconds in which the server may wait for the job's end before it answers:
         `job` of the answer is the job then, with its render where it is over. `reference`: your own id for it, 1
-        to 200 characters.
+        to 200 characters. `preview`: for nothing, small and under a watermark; the job's seed gives the same picture.
         """
         return self._run(
             self._api.swap(
@@ -88,12 +89,15 @@ class Backdrop:
                 idempotency_key=idempotency_key,
                 wait=wait,
                 reference=reference,
+                preview=preview,
             )
         )
 
-    def plan(self, spec: Spec, *, source_key: str | None = None, source_render: str | None = None) -> Plan:
+    def plan(
+        self, spec: Spec, *, source_key: str | None = None, source_render: str | None = None, preview: bool = False
+    ) -> Plan:
         """Return what a swap would be and cost, its doubts as warnings; nothing is charged. Raises Invalid."""
-        return self._run(self._api.plan(spec, source_key=source_key, source_render=source_render))
+        return self._run(self._api.plan(spec, source_key=source_key, source_render=source_render, preview=preview))
 
     def job(self, job_id: str) -> Job:
         """Return where a job stands."""
@@ -121,6 +125,7 @@ class Backdrop:
         *,
         idempotency_key: str | None = None,
         reference: str | None = None,
+        preview: bool = False,
         on_progress: OnProgress | None = None,
         timeout: float | None = None,
     ) -> Render:
@@ -135,25 +140,30 @@ class Backdrop:
                 spec,
                 idempotency_key=idempotency_key,
                 reference=reference,
+                preview=preview,
                 on_progress=on_progress,
                 timeout=timeout,
             )
         )
 
-    def iter_jobs(self, *, status: JobStatus | None = None, reference: str | None = None) -> Iterator[Job]:
-        """Give all jobs, newest first, asking for each page when it is needed."""
+    def iter_jobs(
+        self, *, status: JobStatus | None = None, reference: str | None = None, preview: bool = False
+    ) -> Iterator[Job]:
+        """Give all jobs but previews', or those alone, newest first, asking for each page when it is needed."""
         cursor = None
         while True:
-            page = self._run(self._api.jobs(status=status, reference=reference, cursor=cursor))
+            page = self._run(self._api.jobs(status=status, reference=reference, preview=preview, cursor=cursor))
             yield from page.items
             if (cursor := page.next_cursor) is None:
                 return
 
-    def iter_renders(self, *, preset: str | None = None, reference: str | None = None) -> Iterator[Render]:
-        """Give all renders, newest first, asking for each page when it is needed."""
+    def iter_renders(
+        self, *, preset: str | None = None, reference: str | None = None, preview: bool = False
+    ) -> Iterator[Render]:
+        """Give all renders but previews, or those alone, newest first, asking for each page when it is needed."""
         cursor = None
         while True:
-            page = self._run(self._api.renders(preset=preset, reference=reference, cursor=cursor))
+            page = self._run(self._api.renders(preset=preset, reference=reference, preview=preview, cursor=cursor))
             yield from page.items
             if (cursor := page.next_cursor) is None:
                 return

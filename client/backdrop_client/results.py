@@ -80,6 +80,8 @@ class Render:
     #: What was asked: names of the catalogue, or free text; an older server does not tell.
     scene_type: str | None = None
     mood: str | None = None
+    #: It is small, has a watermark and is kept for an hour.
+    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,9 @@ class Job:
     scene_type: str | None = None
     mood: str | None = None
     output_preset: str | None = None
+    preview: bool = False
+    #: Asked for, or drawn; an older server does not tell.
+    seed: int | None = None
 
     @property
     def ended(self) -> bool:

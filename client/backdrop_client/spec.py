@@ -24,11 +24,25 @@ class Spec:
     brand: str | None = None
     #: 0 to 2**31 - 1: the same seed and spec give the same background. None: the server draws one.
     seed: int | None = None
+    #: Where the product is moved: shares of the picture's width and height, right and down, -0.5 to 0.5.
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    #: A factor on the size that the preset gives it, 0.3 to 2.
+    scale: float = 1.0
+    #: Degrees clockwise, -15 to 15.
+    turn: float = 0.0
 
     def __post_init__(self) -> None:
         """Make a list of one of a colour alone: its letters are none."""
         if isinstance(self.colors, str):
             object.__setattr__(self, "colors", (self.colors,))
+
+    def query(self) -> dict[str, str | int]:
+        """Return the request's query, without what is left as it comes."""
+        moved = {"shift_x": self.shift_x, "shift_y": self.shift_y, "scale": self.scale, "turn": self.turn}
+        unmoved = {"scale": 1.0}
+        query: dict[str, str | int] = {} if self.seed is None else {"seed": self.seed}
+        return query | {name: repr(value) for name, value in moved.items() if value != unmoved.get(name, 0.0)}
 
     def body(self, *, source_key: str | None, source_render: str | None) -> dict[str, Any]:
         """Return the request's JSON. What is not given is left out, so that an older server is asked nothing new."""

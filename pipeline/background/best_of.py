@@ -117,8 +117,11 @@ def search(
     on_step: Callable[[float], None],
     *,
     control: PaletteControl = ALL_STAGES,
+    shown: tuple[int, int] | None = None,
 ) -> Selection:
     """Search for the best of n backgrounds: paint them for a canvas of `alpha`'s size until one meets the bars.
+
+    With `shown`, width and height in pixels, the same search ends with the same background at that smaller size.
 
     `alpha` is the product's H×W coverage, which is left out of the measure. The site's postprocessing and the product's
     effects are there when it is measured, as they are in the delivered file. Further seeds come from the spec's own, so
@@ -141,8 +144,7 @@ def search(
         if match is None or meets_bars(match.deltas):
             break
     best = min(candidates, key=lambda one: 0.0 if one.match is None else one.match.score)
-    height, width = alpha.shape
-    background = _shown(best, width, height, site, swatches)
+    background = _shown(best, alpha.shape[::-1], shown or alpha.shape[::-1], site, swatches)
     return Selection(best.painting.layout, background, best.effects, best.seed, [one.row() for one in candidates])
 
 
@@ -204,16 +206,34 @@ def _candidate(
     return Candidate(spec.seed, painting, effects, match, moves, fixed, shadow)
 
 
-def _shown(candidate: Candidate, width: int, height: int, site: Site, swatches: Swatches) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: the background at the canvas's size, with the moves that were judged."""
-    painting = candidate.painting
+def _shown(
+    candidate: Candidate, canvas: tuple[int, ...], shown: tuple[int, ...], site: Site, swatches: Swatches
+) -> Rgb:
+    """Return H×W×3 sRGB in [0, 1]: the background at the size `shown` (width, height), with the moves that were judged.
+
+    Where that is less than the canvas's, its grain is that of the canvas seen from so far away.
+    """
+    painting, (width, height) = candidate.painting, shown
     if candidate.match is None:
         return site.postprocess(painting.at(width, height))
     if candidate.fixed is not None:
         return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
     scene = painting.shaded(width, height, swatches, _moved(painting.layout, candidate.moves))
     swatches.clear()
+    if shown != canvas:
+        lens = replace(scene.layout.lens, grain=scene.layout.lens.grain * seen_grain(canvas, shown))
+        scene = replace(scene, layout=replace(scene.layout, lens=lens))
     return site.postprocess(developed(scene))
+
+
+def seen_grain(canvas: tuple[int, ...], shown: tuple[int, ...]) -> float:
+    """Return the share of the grain's standard deviation that is left where a canvas is seen at a smaller size.
+
+    A pixel's grain is the sum of 2×2 numbers (`pipeline.kernels.image.lens.grain`); of the mean of k×k such pixels it
+    is (2k - 1) / k² of one's.
+    """
+    k = max(1.0, max(canvas) / max(shown))
+    return (2 * k - 1) / k**2
 
 
 def _moved(layout: Layout, factors: Moves) -> tuple[Colour, ...]:

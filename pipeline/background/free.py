@@ -20,6 +20,8 @@ class FreeSite:
 
     cutout: Cutout
     placed: Placed
+    #: The box that it was placed in, pixels: left, top, right, bottom; None: the one of the preset and the scene.
+    box: tuple[float, float, float, float] | None
     #: Of the photo.
     light: PhotoLight
     stance: Stance
@@ -30,11 +32,20 @@ class FreeSite:
     asked: bool
 
     @classmethod
-    def of(cls, spec: Spec, photo: Photo, cutout: Cutout, stance: Stance, placed: Placed) -> "FreeSite":
-        """Return the site of a product that was cut out of a photo and placed on the spec's canvas."""
+    def of(
+        cls,
+        spec: Spec,
+        photo: Photo,
+        cutout: Cutout,
+        stance: Stance,
+        placed: Placed,
+        box: tuple[float, float, float, float] | None = None,
+    ) -> "FreeSite":
+        """Return the site of a product that was cut out of a photo and placed in a box on the spec's canvas."""
         kind = spec.scene.kind
         stands, edges = stance.stands_in(kind), stance.edges(kind)
-        return cls(cutout, placed, photo_light(photo, cutout), stance, stands, edges, asked_colours(spec).by_caller)
+        light = photo_light(photo, cutout)
+        return cls(cutout, placed, box, light, stance, stands, edges, asked_colours(spec).by_caller)
 
     def compose(self, spec: Spec) -> Layout:
         """Lay a spec's scene out round the product, lit from the photo's side and seen as the photo sees it."""
@@ -48,6 +59,7 @@ class FreeSite:
             stands=self.stands,
             light_side=lit_from(self.light),
             pose=self.stance.pose,
+            box=self.box,
         )
 
     def postprocess(self, picture: Rgb) -> Rgb:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from PIL import Image
 
 from pipeline.background.best_of import search
 from pipeline.background.free import FreeSite
@@ -14,6 +15,7 @@ from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.effects import product_effects
 from pipeline.compositing.shadow import contact_shadow
 from pipeline.core.networks import Networks
+from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache
@@ -51,12 +53,18 @@ def make_ground(
     *,
     control: PaletteControl,
     cache: Cache | None = None,
+    box: tuple[float, float, float, float] | None = None,
+    shown: tuple[int, int] | None = None,
 ) -> Ground:
-    """Return the ground that a spec asks for, for a product that was cut out of a photo and placed on the canvas.
+    """Return the ground that a spec asks for, for a product that was cut out of a photo and placed in a box on the
+    canvas, at the canvas's size or, where `shown` (width, height) is given, at that smaller one.
 
-    `on_step` never goes back. Raises as `pipeline.background.paint.paint` does.
+    All that is chosen is chosen for the canvas, so that both sizes show the same. Without a `box` a scene has its place
+    where `pipeline.scene.placement.fit` says. `on_step` never goes back. Raises as `pipeline.background.paint.paint`
+    does.
     """
-    height, width = placed.alpha.shape
+    canvas_height, canvas_width = placed.alpha.shape
+    width, height = shown or (canvas_width, canvas_height)
     if spec.preset.background == "transparent":
         return Ground(None, _unchanged, spec.seed, [], "computed", is_scene=False)
     if spec.is_white:
@@ -65,19 +73,20 @@ def make_ground(
         white = np.ones((height, width, 3), np.float32)
 
         def shadowed(picture: Rgb) -> Rgb:
-            return apply_shadow(picture, contact_shadow(placed.alpha))
+            shadow = contact_shadow(placed.alpha)
+            return apply_shadow(picture, resize(shadow, width, height, Image.Resampling.BOX))
 
         return Ground(white, shadowed if soft else _unchanged, spec.seed, [], "computed", is_scene=False)
     if is_pinned(spec, stance):
-        one = pinned(spec, width, height, networks, on_step, control=control, cache=cache)
+        one = pinned(spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown)
         there = product_effects(placed, one.layout)
 
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
 
         return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True)
-    site = FreeSite.of(spec, photo, cutout, stance, placed)
-    best = search(spec, site, placed.alpha, networks.generator, on_step, control=control)
+    site = FreeSite.of(spec, photo, cutout, stance, placed, box)
+    best = search(spec, site, placed.alpha, networks.generator, on_step, control=control, shown=shown)
 
     def everywhere(picture: Rgb) -> Rgb:
         return best.effects.at(width, height)(picture)

@@ -17,7 +17,7 @@ from pipeline.background.best_of import NO_EFFECTS, search
 from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.networks import Networks, painting
-from pipeline.core.spec import Spec
+from pipeline.core.spec import Placement, Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
@@ -108,10 +108,15 @@ def is_pinned(spec: Spec, stance: Stance) -> bool:
     """Tell whether the product gets the spec's pinned background.
 
     One that its photo cuts does not: it goes to the canvas's side, where the cut is not seen, and no pinned place is.
-    Nor does one that hangs.
+    Nor does one that hangs, or that is moved out of that place.
     """
     scene = spec.preset.background == "scene" and spec.scene.kind != "white"
-    return spec.pinned and scene and not stance.edges(spec.scene.kind)
+    return spec.pinned and scene and not leaves_place(spec.placement) and not stance.edges(spec.scene.kind)
+
+
+def leaves_place(placement: Placement) -> bool:
+    """Tell whether a product that is moved so is no longer where a pinned background has its place."""
+    return placement.shift_x != 0 or placement.shift_y != 0 or placement.scale > 1
 
 
 def pinned(
@@ -123,14 +128,17 @@ def pinned(
     *,
     control: PaletteControl,
     cache: Cache | None = None,
+    shown: tuple[int, int] | None = None,
 ) -> Pinned:
     """Return the spec's background for a width×height canvas: the cached one, else a new one, which is then cached.
+
+    With `shown` it is made and cached at that smaller size, as `pipeline.background.best_of.search` does it.
 
     Raises as `pipeline.background.paint.paint` does.
     """
     site = PinnedSite(width, height)
     by = painting(networks)
-    name = _name(spec, width, height, by, control)
+    name = _name(spec, width, height, by, control, shown)
     cache = None if by is None else cache
 
     def cached() -> Pinned | None:
@@ -147,7 +155,7 @@ def pinned(
     left, top, right, bottom = (round(side) for side in place_of(spec, width, height))
     product = np.zeros((height, width), np.float32)
     product[max(0, top) : bottom, max(0, left) : right] = 1
-    best = search(spec, site, product, networks.generator, on_step, control=control)
+    best = search(spec, site, product, networks.generator, on_step, control=control, shown=shown)
     # Another worker may have made it meanwhile: the first one is the brand's.
     found = cached()
     if found is not None:
@@ -197,7 +205,14 @@ def _aspect(spec: Spec, width: int, height: int) -> float:
     return PLACE * float(np.sqrt(max(1.0, width / height)))
 
 
-def _name(spec: Spec, width: int, height: int, by: dict[str, str] | None, control: PaletteControl) -> str:
+def _name(
+    spec: Spec,
+    width: int,
+    height: int,
+    by: dict[str, str] | None,
+    control: PaletteControl,
+    shown: tuple[int, int] | None,
+) -> str:
     """Return all that a background is made of, so that no other has the name. What the file will be is not in it."""
     made_of = {
         "scene": asdict(spec.scene),
@@ -209,5 +224,5 @@ def _name(spec: Spec, width: int, height: int, by: dict[str, str] | None, contro
         "place": place_of(spec, width, height),
         "control": asdict(control),
         "by": by,
-    }
+    } | ({} if shown is None else {"shown": shown})
     return json.dumps(made_of, sort_keys=True)

@@ -14,6 +14,8 @@ BackgroundRule = Literal["scene", "white", "transparent"]
 SceneKind = Literal[
     "white", "sweep", "podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon", "flatlay"
 ]
+#: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
+TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
 Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet"]
 #: Things beside the product that are more than plain bodies: `pipeline.scene.things` has what each is.
 PropName = Literal[
@@ -119,6 +121,24 @@ class Preset:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """How a caller moves the product from where the preset and the scene put it; nothing by default."""
+
+    #: Shares of the canvas's width and height, right and down; at most MAX_SHIFT each way.
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    #: A factor on the product's size, within SCALES.
+    scale: float = 1.0
+    #: Degrees clockwise, at most MAX_TURN each way.
+    turn: float = 0.0
+
+
+#: The product goes where the preset and the scene put it.
+UNMOVED = Placement()
+MAX_SHIFT, SCALES, MAX_TURN = 0.5, (0.3, 2.0), 15.0
+
+
+@dataclass(frozen=True)
 class Spec:
     """One swap, nothing left open. Free-text scenes and moods arrive as records whose `prompt` quotes the text."""
 
@@ -133,6 +153,7 @@ class Spec:
     style_words: str = ""
     #: The background is made without the product, the same for all.
     pinned: bool = False
+    placement: Placement = UNMOVED
 
     @property
     def is_white(self) -> bool:

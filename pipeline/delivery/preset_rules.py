@@ -6,7 +6,7 @@ What a place asks and no file can prove (no text, no logo, no prop) is listed as
 import math
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,7 @@ from pipeline.core.provenance import Credentials, read_digital_source_type
 from pipeline.core.spec import Preset
 from pipeline.core.types import Placed, Rgb8
 from pipeline.delivery.fidelity import SEEN_AS_WHITE, decoded
-
-Status = Literal["pass", "warn", "fail", "unchecked"]
+from pipeline.delivery.placement_rules import Status, placement_rules
 
 #: Rules that are part of another one: where a preset lists only that, its source and date count.
 _PART_OF = {"min_side": "size", "white_border": "white_background", "white_edge": "white_background"}
@@ -29,6 +28,8 @@ _GENERAL = {
         "2026-11-24",
     ),
 }
+#: What only the file that is delivered can prove.
+_OF_THE_FILE = {"size", "min_side", "bytes"}
 #: JPEG's largest block with chroma at half resolution, 16 pixels: an edge can ring as far as that and no further.
 _BLOCK = 16
 #: A background this white but not wholly is a warning, not a failure: a reviewer won't see it, a checker may.
@@ -79,12 +80,15 @@ def check_rules(
     background: NDArray[np.float32] | None,
     *,
     issuer: str | None = None,
+    canvas: Placed | None = None,
+    touches: tuple[str, ...] | None = None,
 ) -> list[dict[str, Any]]:
     """Return one JSON-ready row a rule: rule, measured, bound, status, source_url, checked_on.
 
     Source and date are those of the preset's own rule of that name, else the preset's. `background` is what lies
     behind the product, shadow included, H×W×3 sRGB in [0, 1]; only white presets look at it. `issuer` is who must have
-    signed the file, None where files are not signed.
+    signed the file, None where files are not signed. `canvas`, where the file is a preview: the product on the canvas
+    of the picture that it stands for, whose size and weight no preview can prove. `touches`: see `placement_rules`.
     """
     sources = _GENERAL | {rule.name: (rule.source_url, rule.checked_on) for rule in preset.rules}
     rows: list[dict[str, Any]] = []
@@ -96,25 +100,20 @@ def check_rules(
         rows.append(row | {"source_url": url, "checked_on": checked_on})
 
     height, width = file.rgb.shape[:2]
-    if preset.size is not None:
+    laid = canvas or placed
+    if preset.size is not None and canvas is None:
         add("size", [width, height], list(preset.size), _passed((width, height) == preset.size))
-    add("min_side", min(width, height), preset.min_side, _passed(min(width, height) >= preset.min_side))
+    if canvas is None:
+        add("min_side", min(width, height), preset.min_side, _passed(min(width, height) >= preset.min_side))
     add("format", file.format, list(preset.formats), _passed(file.format in preset.formats))
-    if preset.max_bytes is not None:
+    if preset.max_bytes is not None and canvas is None:
         add("bytes", file.weight, preset.max_bytes, _passed(file.weight <= preset.max_bytes))
     profile = _profile_name(file.icc)
     add("colour_profile", profile, "sRGB", _passed(profile is not None and "sRGB" in profile))
     add("camera_metadata", len(file.exif_tags), 0, _passed(not file.exif_tags))
-    if preset.fill_bounds is not None:
-        lowest, highest = preset.fill_bounds
-        fill = _fill(placed, width, height)
-        # half a pixel of rounding on each edge of the box is no breach
-        slack = 1.0 / min(width, height)
-        add("fill", round(fill, 4), [lowest, highest], _passed(lowest - slack <= fill <= highest + slack))
-    if any(rule.name == "margins" for rule in preset.rules):
-        add("margins", *_margins(placed, preset, width, height))
-    enlarged = placed.scale > 1.0 + 1e-3
-    add("enlargement", round(placed.scale, 3), 1.0, "warn" if enlarged else "pass")
+    tall, wide = laid.alpha.shape
+    for rule in placement_rules(preset, laid.box, laid.scale, wide, tall, touches=touches):
+        add(rule.name, rule.measured, rule.bound, rule.status)
     if preset.background == "white":
         for white, share in _white_shares(file.rgb, placed.alpha, background).items():
             status: Status = "pass" if share == 1.0 else "warn" if share >= _NEARLY_WHITE else "fail"
@@ -131,33 +130,15 @@ def check_rules(
     add("ai_marking", mark, preset.digital_source_type, _passed(mark == preset.digital_source_type))
     if issuer is not None:
         add("content_credentials", file.issuer, issuer, _passed(file.issuer == issuer))
-    measured = {row["rule"] for row in rows}
-    for rule in preset.rules:
-        if rule.name not in measured:
-            add(rule.name, None, rule.text, "unchecked")
+    measured = {row["rule"] for row in rows} | (_OF_THE_FILE if canvas else set())
+    for listed in preset.rules:
+        if listed.name not in measured:
+            add(listed.name, None, listed.text, "unchecked")
     return rows
 
 
 def _passed(holds: bool) -> Status:
     return "pass" if holds else "fail"
-
-
-def _fill(placed: Placed, width: int, height: int) -> float:
-    left, top, right, bottom = placed.box
-    return max((right - left) / width, (bottom - top) / height)
-
-
-def _margins(placed: Placed, preset: Preset, width: int, height: int) -> tuple[list[float], list[float], Status]:
-    """Return the free shares at the left, top, right and bottom, the least that are asked, and whether they are kept.
-
-    A product that its photo cut touches the edge by intention: a warning.
-    """
-    left, top, right, bottom = placed.box
-    free = (left / width, top / height, (width - right) / width, (height - bottom) / height)
-    pixel = 1.0 / min(width, height)
-    kept = all(there >= least - pixel for there, least in zip(free, preset.margins, strict=True))
-    status: Status = "pass" if kept else "warn" if 0.0 in free else "fail"
-    return [round(there, 4) for there in free], list(preset.margins), status
 
 
 def _profile_name(icc: bytes | None) -> str | None:

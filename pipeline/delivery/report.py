@@ -32,6 +32,8 @@ def inspect(
     credentials: Credentials | None = None,
     photo_size: tuple[int, int] | None = None,
     decoded: Rgb8 | None = None,
+    canvas: Placed | None = None,
+    touches: tuple[str, ...] | None = None,
 ) -> dict[str, Any]:
     """Measure a delivered file and return the JSON-ready report: palette, fidelity, preset, cutout, provenance.
 
@@ -40,7 +42,8 @@ def inspect(
     encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
     With the product's `stance`, `cutout` tells it and the kinds of scene that suit it. With `photo_size`, the photo's
     width and height in pixels, it tells where the product was and where it is now.
-    `decoded` is the file's picture where that was decoded already.
+    `decoded` is the file's picture where that was decoded already. `canvas`: of a preview, the product on the canvas of
+    the picture that it stands for; `touches` as in `pipeline.delivery.placement_rules`.
 
     Raises ValueError where the file's size is not the canvas's.
     """
@@ -51,7 +54,7 @@ def inspect(
     palette, fidelity, rules = together(
         lambda: _palette(file.rgb, spec, placed),
         lambda: _fidelity(file.rgb, placed),
-        lambda: check_rules(file, spec.preset, placed, background, issuer=issuer),
+        lambda: check_rules(file, spec.preset, placed, background, issuer=issuer, canvas=canvas, touches=touches),
     )
     return {
         "palette": palette,
@@ -65,7 +68,7 @@ def inspect(
             "where": {code: [list(box) for box in boxes] for code, boxes in cutout.where.items()},
         }
         | ({} if stance is None else {"stance": stance.name, "suits": list(stance.suits)})
-        | ({} if photo_size is None else _boxes(cutout, placed, photo_size)),
+        | ({} if photo_size is None else _boxes(cutout, canvas or placed, photo_size)),
         "provenance": dict(provenance),
     }
 

@@ -41,21 +41,26 @@ def compose(
     stands: bool = True,
     light_side: float | None = None,
     pose: CameraPose = UNKNOWN_POSE,
+    box: tuple[float, float, float, float] | None = None,
 ) -> Layout:
     """Lay the scene out for a canvas of width×height pixels and a product of that width over height.
 
     `edges`: the sides of the canvas that it goes to, since the photo cuts it there or it hangs from above. One that
     does not stand (`stands`), since it is cut below or hangs, has nothing put around its foot; what hangs has the floor
     well below it. `light_side`: negative, the key light comes from the left, positive from the right; None
-    leaves it to the seed. `pose`: how the photo sees the product's base; the camera is raised to meet it.
+    leaves it to the seed. `pose`: how the photo sees the product's base; the camera is raised to meet it. `box`: where
+    the product goes, pixels, where that is not what `pipeline.scene.placement.fit` says.
 
     Where an asked colour has too little of the picture that the product leaves free, the next of the seed's
     compositions is tried; of TRIES the best is taken.
     """
+    if box is None:
+        top_down = spec.scene.kind in TOP_DOWN
+        box = fit(spec.preset, product_aspect, width, height, edges, top_down=top_down, stands=stands)
     best, best_share = None, -1.0
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])
-        layout = _composed(spec, width, height, product_aspect, edges, stands, light_side, pose, rng)
+        layout = _composed(spec, width, height, box, stands, light_side, pose, rng)
         share = min_share(layout)
         if share > best_share:
             best, best_share = layout, share
@@ -89,8 +94,7 @@ def _composed(
     spec: Spec,
     width: int,
     height: int,
-    product_aspect: float,
-    edges: tuple[str, ...],
+    box: tuple[float, float, float, float],
     stands: bool,
     light_side: float | None,
     pose: CameraPose,
@@ -98,7 +102,6 @@ def _composed(
 ) -> Layout:
     aspect = width / height
     kind = spec.scene.kind
-    box = fit(spec.preset, product_aspect, width, height, edges, top_down=kind in TOP_DOWN, stands=stands)
     left, top, right, bottom = (side / height for side in box)
     if not stands and kind not in TOP_DOWN:
         bottom = max(bottom, HUNG_FLOOR)

@@ -27,12 +27,14 @@ class Quota:
     remaining: int
     #: After so many seconds the whole quota is there again.
     reset: int
+    #: What is counted: "submits" or "previews".
+    policy: str = "submits"
 
     def fields(self) -> dict[str, str]:
         """Return the header fields of draft-ietf-httpapi-ratelimit-headers-11."""
         return {
-            "RateLimit-Policy": f'"submits";q={self.limit};w={self.window}',
-            "RateLimit": f'"submits";r={self.remaining};t={self.reset}',
+            "RateLimit-Policy": f'"{self.policy}";q={self.limit};w={self.window}',
+            "RateLimit": f'"{self.policy}";r={self.remaining};t={self.reset}',
         }
 
 
@@ -43,8 +45,8 @@ class RateLimit:
     it ends. Around that moment a client can send two quotas; the limit on unfinished jobs holds there too.
     """
 
-    def __init__(self, url: str, *, quota: int, window: int) -> None:
-        self._quota, self._window = quota, window
+    def __init__(self, url: str, *, quota: int, window: int, policy: str = "submits") -> None:
+        self._quota, self._window, self._policy = quota, window, policy
         # Its key names quota and window: changed settings start counting anew.
         self._item = RateLimitItemPerSecond(quota, window)
         # One try, for a second: whoever submits waits for it.
@@ -61,7 +63,7 @@ class RateLimit:
         """
         if not self._quota:
             return None
-        key = self._item.key_for(client_id)
+        key = self._item.key_for(client_id, *(() if self._policy == "submits" else (self._policy,)))
         try:
             # What limits' FixedWindowRateLimiter does, but the count comes back with it: no second look, no race.
             counted = self._counts.incr(key, self._window)
@@ -77,4 +79,5 @@ class RateLimit:
             window=self._window,
             remaining=max(0, self._quota - counted),
             reset=max(1, min(left, self._window)),
+            policy=self._policy,
         )

@@ -19,16 +19,20 @@ _QUEUE_RETRY_AFTER = 30
 
 
 async def rate_limited(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Guard, behind `authenticated`: count a submit, whatever comes of it, and refuse one too many. Raises 429."""
-    rate: RateLimit = connection.app.state.rate
+    """Guard, behind `authenticated`: count a submit, whatever comes of it, and refuse one too many. Raises 429.
+
+    Previews are counted apart.
+    """
+    # Any value that may be read as true: no preview is counted as something else.
+    preview = any(value.lower() in {"true", "1"} for value in connection.query_params.getall("preview", []))
+    rate: RateLimit = connection.app.state.preview_rate if preview else connection.app.state.rate
     quota = await sync_to_thread(rate.count, connection.state.client.id)
     if quota is None:
         return
     connection.state.quota = quota
     if not quota.allowed:
-        detail = (
-            f"More than {quota.limit} submits in {quota.window} s. Nothing was charged; try again in {quota.reset} s."
-        )
+        many = f"More than {quota.limit} {quota.policy} in {quota.window} s."
+        detail = f"{many} Nothing was charged; try again in {quota.reset} s."
         raise problem(429, "rate_limited", detail, {"Retry-After": str(quota.reset)})
 
 

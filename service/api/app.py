@@ -78,6 +78,7 @@ def create_app(settings: Settings) -> Litestar:
         sources=sources,
         dispatcher=Dispatcher(jobs, queue),
         max_photo_bytes=settings.max_photo_bytes,
+        previews=settings.previews,
     )
     cutouts = Cutouts(engine, kept=settings.photo_age)
     masks = MaskRegistry(engine)
@@ -114,6 +115,9 @@ def create_app(settings: Settings) -> Litestar:
         "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
+        "preview_rate": RateLimit(
+            settings.queue_url, quota=settings.preview_rate, window=settings.submit_window, policy="previews"
+        ),
         "renders": renders,
         "sources": sources,
         "stream_heartbeat": settings.stream_heartbeat,

@@ -42,6 +42,12 @@ Reference = Annotated[
 ]
 
 
+Preview = Annotated[
+    bool,
+    QueryParameter(description="Only previews, which a list leaves out otherwise.", examples=[Example(value=True)]),
+]
+
+
 @endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs", responses={422: INVALID})
 def list_jobs(
     request: AnyRequest,
@@ -55,11 +61,19 @@ def list_jobs(
         Operation | None, QueryParameter(description="Only jobs that do that.", examples=[Example(value="swap")])
     ] = None,
     reference: Reference = None,
+    preview: Preview = False,
 ) -> JobPage:
     """List the client's jobs, newest first, each as GET /v1/jobs/{job_id} shows it."""
     listings: Listings = state.listings
-    client_id = request.state.client.id
-    page = listings.jobs(client_id, limit=limit, cursor=cursor, status=status, operation=operation, reference=reference)
+    page = listings.jobs(
+        request.state.client.id,
+        limit=limit,
+        cursor=cursor,
+        status=status,
+        operation=operation,
+        reference=reference,
+        preview=preview,
+    )
     items = [serialize_job(request, state, job, render) for job, render in page.items]
     return JobPage(items=items, next_cursor=page.next_cursor)
 
@@ -81,11 +95,17 @@ def list_renders(
         ),
     ] = None,
     reference: Reference = None,
+    preview: Preview = False,
 ) -> RenderPage:
     """List the client's renders, newest first, each as GET /v1/renders/{public_id} shows it."""
     listings: Listings = state.listings
     page = listings.renders(
-        request.state.client.id, limit=limit, cursor=cursor, output_preset=output_preset, reference=reference
+        request.state.client.id,
+        limit=limit,
+        cursor=cursor,
+        output_preset=output_preset,
+        reference=reference,
+        preview=preview,
     )
     return RenderPage(
         items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor

@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter, QueryParameter
 
-from pipeline.core.spec import SEED_LIMIT
+from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Placement
 from service.api.accepted import answer_accepted
 from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
@@ -27,6 +27,7 @@ from service.schemas.openapi import (
     INVALID,
     NOT_FOUND,
     PLANNED,
+    PREVIEWS_OFF,
     TOO_LARGE,
     TOO_MANY,
     UNAVAILABLE,
@@ -50,6 +51,7 @@ from service.schemas.serialize import serialize_job, serialize_plan
         200: PLANNED,
         202: ACCEPTED,
         402: INSUFFICIENT_CREDITS,
+        403: PREVIEWS_OFF,
         404: NOT_FOUND,
         409: CONFLICT,
         413: TOO_LARGE,
@@ -82,6 +84,50 @@ async def background_swap_with_spec(
             examples=[Example(value=7)],
         ),
     ] = None,
+    preview: Annotated[
+        bool,
+        QueryParameter(
+            description="Make a preview: what the same request with the same seed gives without it, at 512 pixels with"
+            " a watermark across. It costs nothing, is kept for an hour, has a rate limit of its own and no webhook."
+            " Its `seed`, drawn where none is given, gives the picture that was looked at."
+        ),
+    ] = False,
+    shift_x: Annotated[
+        float,
+        QueryParameter(
+            ge=-MAX_SHIFT,
+            le=MAX_SHIFT,
+            description="Move the product to the right, a share of the picture's width.",
+            examples=[Example(value=0.1)],
+        ),
+    ] = 0.0,
+    shift_y: Annotated[
+        float,
+        QueryParameter(
+            ge=-MAX_SHIFT,
+            le=MAX_SHIFT,
+            description="Move the product down, a share of the picture's height.",
+            examples=[Example(value=-0.05)],
+        ),
+    ] = 0.0,
+    scale: Annotated[
+        float,
+        QueryParameter(
+            ge=SCALES[0],
+            le=SCALES[1],
+            description="Make the product larger, or smaller: a factor on the size that the preset gives it.",
+            examples=[Example(value=0.9)],
+        ),
+    ] = 1.0,
+    turn: Annotated[
+        float,
+        QueryParameter(
+            ge=-MAX_TURN,
+            le=MAX_TURN,
+            description="Turn the product clockwise by so many degrees, about its foot where it stands.",
+            examples=[Example(value=2.5)],
+        ),
+    ] = 0.0,
     reference: Annotated[
         str | None,
         QueryParameter(
@@ -109,8 +155,8 @@ async def background_swap_with_spec(
         HeaderParameter(
             name="Idempotency-Key",
             max_length=255,
-            description="The same key, body, seed and reference get the first answer again, marked by"
-            " `Idempotent-Replayed`, and nothing is charged twice.",
+            description="The same key, body, seed, reference, placement and preview get the first answer again, marked"
+            " by `Idempotent-Replayed`, and nothing is charged twice.",
         ),
     ] = None,
     # Never read: it is here for the OpenAPI document. `signed_by_shopify` has checked it.
@@ -125,14 +171,18 @@ async def background_swap_with_spec(
     """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
     submit: Submit = state.submit
     client = request.state.client
+    placement = Placement(shift_x, shift_y, scale, turn)
     if dry_run:
-        return Response(serialize_plan(await sync_to_thread(submit.plan, client, data, seed=seed)), status_code=200)
+        look = partial(submit.plan, client, data, seed=seed, placement=placement, preview=preview)
+        return Response(serialize_plan(await sync_to_thread(look)), status_code=200)
     accepted = await sync_to_thread(
         submit.swap,
         client,
         data,
         seed=seed,
         reference=reference,
+        placement=placement,
+        preview=preview,
         raw_body=request.state.raw_body,
         request_id=request.state.request_id,
         idempotency_key=idempotency_key or None,  # an empty header is none

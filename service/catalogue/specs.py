@@ -1,9 +1,10 @@
 """A spec as the jobs table keeps it, and back: whole, so that no later catalogue changes an accepted job."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from pipeline.core.spec import Mood, Preset, Scene, Spec
+from pipeline.core.spec import UNMOVED, Mood, Placement, Preset, Scene, Spec
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.toml_records import record_from_json, record_to_json
 
@@ -18,6 +19,7 @@ def stored_spec(
     seed: int,
     style_words: Sequence[str] = (),
     pinned: bool = False,
+    placement: Placement = UNMOVED,
 ) -> dict[str, Any]:
     """Return the JSON that `resolve_spec` reads: what was asked, and the catalogue's records of it.
 
@@ -31,6 +33,7 @@ def stored_spec(
         "seed": seed,
         "style_words": list(style_words),
         "pinned": pinned,
+        **({} if placement == UNMOVED else {"placement": asdict(placement)}),
         "records": {
             "scene": record_to_json(catalogue.scene(scene_type)),
             "mood": record_to_json(catalogue.mood(mood)),
@@ -54,6 +57,7 @@ def resolve_spec(stored: dict[str, Any], catalogue: Catalogue) -> Spec:
         # A job from before brands has neither.
         style_words=style_of(stored.get("style_words", ())),
         pinned=stored.get("pinned", False),
+        placement=Placement(**stored.get("placement", {})),
     )
 
 

@@ -22,6 +22,10 @@ _OPTIONS = {
     "default_preset": "--preset",
     "pilot_brand": "--brand",
     "seed": "--seed",
+    "shift_x": "--shift-x",
+    "shift_y": "--shift-y",
+    "scale": "--scale",
+    "turn": "--turn",
 }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 limit_option = click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 reference_option = click.option("--reference", help="Only what was submitted with this id of yours.")
+preview_option = click.option("--previews", is_flag=True, help="Only previews, which are left out otherwise.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print what the API answers.")
 
 
@@ -30,13 +31,16 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--status", type=click.Choice(["NOT_STARTED", "IN_PROGRESS", "SUCCESS", "FAILURE"]))
 @reference_option
+@preview_option
 @limit_option
 @json_option
 @remote_options
-def list_jobs(status: Any, reference: str | None, limit: int, as_json: bool, url: str | None, key: str | None) -> None:
+def list_jobs(
+    status: Any, reference: str | None, previews: bool, limit: int, as_json: bool, url: str | None, key: str | None
+) -> None:
     """List the latest jobs, newest first."""
     with remote(url, key) as backdrop:
-        found = list(islice(backdrop.iter_jobs(status=status, reference=reference), limit))
+        found = list(islice(backdrop.iter_jobs(status=status, reference=reference, preview=previews), limit))
     if as_json:
         _print_json(found)
         return
@@ -86,15 +90,22 @@ def renders() -> None:
 @renders.command("list")
 @click.option("--preset", help="Only those for this place.")
 @reference_option
+@preview_option
 @limit_option
 @json_option
 @remote_options
 def list_renders(
-    preset: str | None, reference: str | None, limit: int, as_json: bool, url: str | None, key: str | None
+    preset: str | None,
+    reference: str | None,
+    previews: bool,
+    limit: int,
+    as_json: bool,
+    url: str | None,
+    key: str | None,
 ) -> None:
     """List the latest renders, newest first."""
     with remote(url, key) as backdrop:
-        found = list(islice(backdrop.iter_renders(preset=preset, reference=reference), limit))
+        found = list(islice(backdrop.iter_renders(preset=preset, reference=reference, preview=previews), limit))
     if as_json:
         _print_json(found)
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.spec import SEED_LIMIT
+from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Placement
 from service.catalogue.warning_words import in_words
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, SEED_LIMIT - 1), help="The same seed and spec give the same background.")
 @click.option("--brand", help="A brand of yours at the server.")
 @click.option("--reference", help="Your own id for it at a server, as an SKU: its job and render are found by it.")
+@click.option("--shift-x", type=click.FloatRange(-MAX_SHIFT, MAX_SHIFT), default=0.0, help="Right, share of the width.")
+@click.option("--shift-y", type=click.FloatRange(-MAX_SHIFT, MAX_SHIFT), default=0.0, help="Down, share of the height.")
+@click.option("--scale", type=click.FloatRange(*SCALES), default=1.0, help="A factor on the product's size.")
+@click.option("--turn", type=click.FloatRange(-MAX_TURN, MAX_TURN), default=0.0, help="Degrees clockwise.")
+@click.option("--preview", is_flag=True, help="Small, under a watermark; at a server it costs nothing.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--keep",
@@ -48,6 +53,11 @@ def swap(
     seed: int | None,
     brand: str | None,
     reference: str | None,
+    shift_x: float,
+    shift_y: float,
+    scale: float,
+    turn: float,
+    preview: bool,
     output: Path,
     keep: Path | None,
     mask: Path | None,
@@ -65,8 +75,11 @@ def swap(
         with remote(url, key) as backdrop:
             if mask is not None:
                 backdrop.mend(backdrop.cutout(source_key=backdrop.upload(photo)), mask)
-            spec = Spec(scene, mood, preset_of(backdrop, preset, brand), colors, brand, seed)
-            render = swap_remotely(backdrop, photo, output, spec, reference=reference, show_progress=not quiet)
+            place = preset_of(backdrop, preset, brand)
+            spec = Spec(scene, mood, place, colors, brand, seed, shift_x, shift_y, scale, turn)
+            render = swap_remotely(
+                backdrop, photo, output, spec, reference=reference, preview=preview, show_progress=not quiet
+            )
         weight = render.bytes
     else:
         if brand is not None:
@@ -75,7 +88,8 @@ def swap(
             raise click.UsageError("--reference needs a server, which keeps it: name it with --url.")
         if preset is None:
             raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
-        render = _swap_here(photo, output, scene, mood, colors, preset, seed, keep, mask, quiet)
+        placement = Placement(shift_x, shift_y, scale, turn)
+        render = _swap_here(photo, output, scene, mood, colors, preset, seed, placement, preview, keep, mask, quiet)
         weight = len(render.data)
     for warning in render.warnings:
         click.echo(f"warning: {in_words(warning)}", err=True)
@@ -90,6 +104,8 @@ def _swap_here(
     colours: tuple[str, ...],
     preset: str,
     seed: int | None,
+    placement: Placement,
+    preview: bool,
     keep: Path | None,
     mask: Path | None,
     quiet: bool,
@@ -108,6 +124,8 @@ def _swap_here(
             colours=colours,
             preset=preset,
             seed=seed,
+            placement=placement,
+            preview=preview,
             show_progress=not quiet,
             kept=None if keep is None else folder_cache(keep),
             mask=mask,
@@ -131,7 +149,14 @@ def preset_of(backdrop: "Backdrop", preset: str | None, brand: str | None) -> st
 
 
 def swap_remotely(
-    backdrop: "Backdrop", photo: Path, output: Path, spec: "Spec", *, reference: str | None, show_progress: bool
+    backdrop: "Backdrop",
+    photo: Path,
+    output: Path,
+    spec: "Spec",
+    *,
+    reference: str | None,
+    preview: bool,
+    show_progress: bool,
 ) -> "Render":
     """Swap a photo at a server; write the picture to `output` and its report to `output`.json."""
     from rich.console import Console
@@ -144,7 +169,7 @@ def swap_remotely(
         def tell(now: "JobProgress") -> None:
             bar.update(task, description=stage_of(now), completed=now.progress)
 
-        render = backdrop.swap_file(photo, output, spec, reference=reference, on_progress=tell)
+        render = backdrop.swap_file(photo, output, spec, reference=reference, preview=preview, on_progress=tell)
         bar.update(task, description="done", completed=1.0)
     report = json.dumps(render.report, indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")

@@ -105,6 +105,8 @@ jobs = sa.Table(
     sa.Column("reference", sa.String(200)),
     # What is to be done: "swap", or "cutout" (`service.cutouts`).
     sa.Column("operation", sa.String(16), nullable=False, default="swap", server_default="swap"),
+    # It costs nothing, and its render is a preview.
+    sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),
@@ -176,7 +178,15 @@ renders = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     # When its client deleted it: picture, report and warnings are gone, and nobody is shown it.
     sa.Column("deleted_at", Timestamp),
+    # A small picture under a watermark, kept for an hour.
+    sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Index("renders_by_age", "created_at"),
+    sa.Index(
+        "previews_by_age",
+        "created_at",
+        postgresql_where=sa.text("preview"),
+        sqlite_where=sa.text("preview = 1"),
+    ),
     # What is listed, in its order.
     sa.Index("renders_of_client", "client_id", "public_id"),
 )

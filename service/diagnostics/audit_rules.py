@@ -35,6 +35,8 @@ class Bounds:
     max_attempts: int
     #: A success that ended this long ago may have lost its render to expiry; None: renders are kept for ever.
     renders_kept: float | None = None
+    #: A preview that ended this long ago may have lost its render.
+    previews_kept: float = 3600.0
 
 
 #: The ledger and the renders of each job: how many rows, and the credits that they move.
@@ -133,6 +135,7 @@ def _credits_of_jobs() -> Iterator[tuple[str, sa.Select[Any]]]:
         "job_is_debited_once",
         _job(cost, _debits, debited).where(sa.or_(_debits != lines, debited != -cost)),
     )
+    yield "preview_is_free", _job(cost).where(jobs.c.preview, cost != 0)
     yield (
         "failure_is_refunded_once",
         _job(cost, _refunds, refunded).where(
@@ -147,12 +150,21 @@ def _credits_of_jobs() -> Iterator[tuple[str, sa.Select[Any]]]:
 
 
 def _renders_of_jobs(bounds: Bounds) -> Iterator[tuple[str, sa.Select[Any]]]:
-    expired: sa.ColumnElement[bool] = sa.false()
+    expired: sa.ColumnElement[bool] = sa.and_(
+        jobs.c.preview, _rendered == 0, jobs.c.finished_at <= db_now(-bounds.previews_kept)
+    )
     if bounds.renders_kept is not None:
-        expired = sa.and_(_rendered == 0, jobs.c.finished_at <= db_now(-bounds.renders_kept))
+        expired = sa.or_(expired, sa.and_(_rendered == 0, jobs.c.finished_at <= db_now(-bounds.renders_kept)))
     yield (
         "success_has_one_render",
         _job(_rendered, jobs.c.finished_at).where(_swap, _succeeded, _rendered != 1, sa.not_(expired)),
+    )
+    # By the render's mark it is kept for an hour only, and left out of the list.
+    yield (
+        "render_is_a_preview_where_its_job_is",
+        sa.select(renders.c.public_id.label("render_id"), renders.c.job_id)
+        .join(jobs, jobs.c.id == renders.c.job_id)
+        .where(renders.c.preview != jobs.c.preview),
     )
     yield "only_a_success_has_a_render", _job(_rendered).where(sa.not_(sa.and_(_swap, _succeeded)), _rendered > 0)
 

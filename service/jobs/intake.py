@@ -1,11 +1,12 @@
 """Job intake: how a request becomes a job. Request log, debit and job are written in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from ulid import ULID
 
+from pipeline.core.spec import UNMOVED
 from service.accounts.ledger import debit
 from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
@@ -52,6 +53,7 @@ class NewJob:
     idempotency_key: str | None = None
     reference: str | None = None
     operation: Operation = Operation.SWAP
+    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ class JobRequest:
     seed: int | None
     #: The photo; None: it is kept no longer.
     source_key: str | None
+    preview: bool
+    #: Of the product, as its spec keeps it.
+    placement: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -215,6 +220,7 @@ class JobIntake:
                 source_key=new.source_key,
                 reference=new.reference,
                 operation=new.operation,
+                preview=new.preview,
                 credits_cost=new.credits_cost,
                 status=JobStatus.NOT_STARTED,
                 progress=0.0,
@@ -254,7 +260,7 @@ class JobIntake:
             stored_objects.c.doomed_at.is_(None),
         )
         query = (
-            sa.select(request_logs.c.body, jobs.c.spec, jobs.c.operation, stored_objects.c.key)
+            sa.select(request_logs.c.body, jobs.c.spec, jobs.c.operation, jobs.c.preview, stored_objects.c.key)
             .join_from(jobs, request_logs, request_logs.c.request_id == jobs.c.request_id)
             .join(stored_objects, kept, isouter=True)
             .where(jobs.c.id == job_id, jobs.c.client_id == client_id)
@@ -264,9 +270,11 @@ class JobIntake:
         if row is None:
             return None
         if row.operation == Operation.CUTOUT:
-            return JobRequest(row.body, None, row.key)
+            return JobRequest(row.body, None, row.key, False, asdict(UNMOVED))
         # The colours as the job has them: a brand may have given them, and have others by now.
-        return JobRequest(row.body | {"dominant_colors": row.spec["dominant_colors"]}, row.spec["seed"], row.key)
+        body = row.body | {"dominant_colors": row.spec["dominant_colors"]}
+        placement = row.spec.get("placement", asdict(UNMOVED))  # none where it is as it comes
+        return JobRequest(body, row.spec["seed"], row.key, row.preview, placement)
 
     def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""

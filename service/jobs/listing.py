@@ -41,9 +41,13 @@ class Listings:
         status: JobStatus | None = None,
         operation: Operation | None = None,
         reference: str | None = None,
+        preview: bool = False,
     ) -> Page[tuple[Job, Render | None]]:
-        """Return a page of a client's jobs as `Jobs.get` returns each: at most `limit`, those before the cursor."""
-        query = JOBS.where(jobs.c.client_id == client_id)
+        """Return a page of a client's jobs as `Jobs.get` returns each: at most `limit`, those before the cursor.
+
+        Either of previews alone, or of the others.
+        """
+        query = JOBS.where(jobs.c.client_id == client_id, jobs.c.preview == preview)
         if status is not None:
             query = query.where(jobs.c.status == status)
         if operation is not None:
@@ -60,9 +64,10 @@ class Listings:
         cursor: str | None = None,
         output_preset: str | None = None,
         reference: str | None = None,
+        preview: bool = False,
     ) -> Page[Render]:
-        """Return a page of a client's renders: at most `limit`, those before the cursor."""
-        query = RENDERS.where(renders.c.client_id == client_id)
+        """Return a page of a client's renders: at most `limit`, those before the cursor; previews as in `jobs`."""
+        query = RENDERS.where(renders.c.client_id == client_id, renders.c.preview == preview)
         if output_preset is not None:
             query = query.where(renders.c.output_preset == output_preset)
         if reference is not None:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.spec import SEED_LIMIT, Preset
+from pipeline.core.spec import SEED_LIMIT, UNMOVED, Placement, Preset
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.cautions import Caution, cautions
+from service.catalogue.placing import placement_cautions
 from service.catalogue.specs import stored_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.intake import Preflight, QueueFull, TooManyUnfinishedJobs
@@ -27,6 +28,13 @@ class Resolved:
     preset: Preset
     #: What an earlier render of the photo reports of its cut-out; empty where the request names none.
     seen: Mapping[str, Any] = field(default_factory=dict)
+    placement: Placement = UNMOVED
+    preview: bool = False
+
+    @property
+    def credits_cost(self) -> int:
+        """What it costs: a preview nothing."""
+        return 0 if self.preview else self.preset.credits
 
     def spec(self, catalogue: Catalogue) -> dict[str, Any]:
         """Return the spec as the jobs table keeps it, with a seed, the catalogue's records and the cautions."""
@@ -40,6 +48,7 @@ class Resolved:
             seed=secrets.randbelow(SEED_LIMIT) if self.seed is None else self.seed,
             style_words=self.brand.style_words if self.brand else (),
             pinned=self.brand is not None and self.brand.pinned,
+            placement=self.placement,
         )
         return spec | {"cautions": told}
 
@@ -55,7 +64,7 @@ class Plan:
     @property
     def affordable(self) -> bool:
         """Whether the balance covers the cost."""
-        return self.balance >= self.resolved.preset.credits
+        return self.balance >= self.resolved.credits_cost
 
 
 def plan(resolved: Resolved, preflight: Preflight, catalogue: Catalogue) -> Plan:
@@ -65,7 +74,7 @@ def plan(resolved: Resolved, preflight: Preflight, catalogue: Catalogue) -> Plan
 
 
 def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
-    cost = resolved.preset.credits
+    cost = resolved.credits_cost
     if preflight.balance < cost:
         text = f"The balance of {preflight.balance} does not cover the cost of {cost}; ask for a grant of credits."
         yield Caution("insufficient_credits", text)
@@ -85,6 +94,8 @@ def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     yield from cautions(catalogue, scene, catalogue.mood(request.mood), request.dominant_colors, preset)
     if preset.background == "scene" and scene.kind not in resolved.seen.get("suits", (scene.kind,)):
         yield Caution("scene_unsuited", _unsuited(resolved.seen, catalogue))
+    pinned = resolved.brand is not None and resolved.brand.pinned
+    yield from placement_cautions(resolved.placement, preset, scene, pinned=pinned, seen=resolved.seen)
     if request.pilot_brand is not None and resolved.brand is None:
         yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")
 

@@ -45,6 +45,7 @@ class Claim:
     spec: dict[str, Any]
     source_key: str
     operation: Operation = Operation.SWAP
+    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,10 @@ class NewRender:
     seed: int
     warnings: list[str]
     report: dict[str, Any]
+    preview: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Render(NewRender):
     """A render as it is kept."""
 
@@ -127,6 +129,9 @@ class Job:
     scene_type: str | None
     mood: str | None
     output_preset: str | None
+    preview: bool
+    #: Asked for, or drawn.
+    seed: int | None
 
 
 def may_be_id(text: str) -> bool:

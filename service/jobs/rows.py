@@ -25,6 +25,9 @@ JOBS = sa.select(
     jobs.c.reference,
     jobs.c.operation,
     *(_SCENE, _MOOD, _PLACE),
+    jobs.c.preview,
+    jobs.c.spec["seed"].as_integer().label("seed"),
+    # Of a spec that fills pages, the one part that is shown.
     jobs.c.spec["cautions"].label("warnings"),
     refunded().label("refunded"),
     *(renders.c[name].label(f"render_{name}") for name in (*_OF_RENDER, "deleted_at")),

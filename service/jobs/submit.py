@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.core.spec import UNMOVED, Placement
 from service.accounts.brands import Brands
 from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
@@ -14,7 +15,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
-from service.jobs.records import Operation
+from service.jobs.records import Operation, Render
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
@@ -33,6 +34,10 @@ class SourceTooLarge(ValueError):
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self.limit = limit
+
+
+class PreviewsOff(Exception):
+    """Raised when a preview is asked for where the installation makes none."""
 
 
 class BrandNearMiss(LookupError):
@@ -59,6 +64,8 @@ class Submit:
     sources: Bucket
     dispatcher: Dispatcher
     max_photo_bytes: int
+    #: Whether previews are made at all.
+    previews: bool = True
 
     def swap(
         self,
@@ -67,20 +74,24 @@ class Submit:
         *,
         seed: int | None,
         reference: str | None,
+        placement: Placement = UNMOVED,
+        preview: bool = False,
         raw_body: bytes,
         request_id: str,
         idempotency_key: str | None,
     ) -> Accepted:
         """Resolve every default, price, write ONE transaction, then enqueue the job.
 
-        Raises SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable, InsufficientCredits,
-        IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of them nothing is
-        charged.
+        A `preview` costs nothing. Raises PreviewsOff, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable,
+        InsufficientCredits, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of
+        them nothing is charged.
         """
-        body_sha256 = _digest(raw_body, seed, reference)
+        if preview and not self.previews:
+            raise PreviewsOff
+        body_sha256 = _digest(raw_body, seed, reference, placement, preview)
         if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
             return first
-        resolved = self._resolve(client, request, seed)
+        resolved = self._resolve(client, request, seed, placement, preview)
         new = NewJob(
             request_id=request_id,
             client_id=client.id,
@@ -89,10 +100,11 @@ class Submit:
             body_sha256=body_sha256,
             spec=resolved.spec(self.catalogue),
             source_key=resolved.source_key,
-            credits_cost=resolved.preset.credits,
+            credits_cost=resolved.credits_cost,
             pilot_brand=request.pilot_brand,
             idempotency_key=idempotency_key or None,  # an empty header is none
             reference=reference,
+            preview=preview,
         )
         return self._accept(new)
 
@@ -108,7 +120,7 @@ class Submit:
         idempotency_key: str | None,
     ) -> Accepted:
         """Do as `swap` does for a cut-out of a photo, which costs nothing. Raises as `swap`."""
-        body_sha256 = _digest(CUTOUT_WORKFLOW.encode() + raw_body, None, reference)
+        body_sha256 = _digest(CUTOUT_WORKFLOW.encode() + raw_body, None, reference, UNMOVED, False)
         if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
             return first
         body = {"source_image_s3_key": source_image_s3_key, "source_render_public_id": source_render_public_id}
@@ -138,20 +150,37 @@ class Submit:
                 self.dispatcher.send([accepted.job_id])
         return accepted
 
-    def plan(self, client: Client, request: BackgroundSwapWithSpecRequest, *, seed: int | None) -> Plan:
+    def plan(
+        self,
+        client: Client,
+        request: BackgroundSwapWithSpecRequest,
+        *,
+        seed: int | None,
+        placement: Placement = UNMOVED,
+        preview: bool = False,
+    ) -> Plan:
         """Tell what `swap` would do and cost, and write nothing.
 
-        Raises SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable; what else would refuse the swap is a
-        caution.
+        Raises PreviewsOff, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable; what else would refuse the
+        swap is a caution.
         """
-        resolved = self._resolve(client, request, seed)
+        if preview and not self.previews:
+            raise PreviewsOff
+        resolved = self._resolve(client, request, seed, placement, preview)
         try:
             preflight = self.intake.preflight(client.id, resolved.source_key)
         except SourceExpired as error:
             raise SourceNotFound from error
         return plan(resolved, preflight, self.catalogue)
 
-    def _resolve(self, client: Client, request: BackgroundSwapWithSpecRequest, seed: int | None) -> Resolved:
+    def _resolve(
+        self,
+        client: Client,
+        request: BackgroundSwapWithSpecRequest,
+        seed: int | None,
+        placement: Placement,
+        preview: bool,
+    ) -> Resolved:
         """Return what is asked, with all that the client's brand of that name fills in."""
         name = request.pilot_brand
         brand = self.brands.get(name, client_id=client.id) if name else None
@@ -170,6 +199,8 @@ class Submit:
             source_key=source_key,
             seen=seen,
             preset=self.catalogue.presets[request.output_preset],
+            placement=placement,
+            preview=preview,
         )
 
     def _source(self, client: Client, uploaded: str | None, rendered: str | None) -> tuple[str, dict[str, Any]]:
@@ -180,7 +211,7 @@ class Submit:
             if render is None:
                 raise SourceNotFound
             # From the photo behind that render, never from the flattened picture: quality survives any chain.
-            key, seen = render.source_key, render.report.get("cutout", seen)
+            key, seen = render.source_key, _seen(render)
         else:
             key = uploaded or ""
             if not key.startswith(upload_prefix(client)):
@@ -194,8 +225,21 @@ class Submit:
         return key, seen
 
 
-def _digest(raw_body: bytes, seed: int | None, reference: str | None) -> str:
-    """Return what an idempotency key stands for: a request is its body and, where given, its seed and reference."""
-    asked = b"" if seed is None else f"?seed={seed}".encode()
-    named = b"" if reference is None else f"?reference={reference}".encode()
-    return hashlib.sha256(raw_body + asked + named).hexdigest()
+def _seen(render: Render) -> dict[str, Any]:
+    """Return what a render reports of the cut-out, with the product's width over height where it was not turned."""
+    seen: dict[str, Any] = render.report.get("cutout", {})
+    placed = seen.get("placed_box")  # shares of the canvas; none of an older release
+    turned = (render.report.get("placement") or {}).get("turn")
+    if not placed or turned:
+        return seen
+    left, top, right, bottom = placed
+    return seen | {"aspect": (right - left) * render.width / max(1e-6, (bottom - top) * render.height)}
+
+
+def _digest(raw_body: bytes, seed: int | None, reference: str | None, placement: Placement, preview: bool) -> str:
+    """Return what an idempotency key stands for: a request is its body and what else was given with it."""
+    given: dict[str, object] = {"seed": seed, "reference": reference}
+    given |= {name: value for name, value in vars(placement).items() if value != getattr(UNMOVED, name)}
+    given["preview"] = "true" if preview else None
+    told = "".join(f"?{name}={value}" for name, value in given.items() if value is not None)
+    return hashlib.sha256(raw_body + told.encode()).hexdigest()

@@ -8,7 +8,7 @@
 
 A claim is a lease with a fencing token: whoever lost it can neither finish nor refund. Times are the database's.
 `service.jobs.intake` makes them, `service.jobs.turns` has the order in which they are started. Wherever a job ends, its
-client's message goes into the outbox (`write_message`).
+client's message goes into the outbox (`write_message`), but for a preview's.
 """
 
 from collections.abc import Sequence
@@ -132,6 +132,7 @@ class Jobs:
                 .returning(
                     *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn")),
                     jobs.c.operation,
+                    jobs.c.preview,
                 )
             ).first()
             if row is None:
@@ -140,7 +141,7 @@ class Jobs:
                 self._owe_message(connection)
             turns.charge(connection, row.client_id, row.turn)
         operation = Operation(row.operation)
-        return Claim(row.id, row.client_id, token, row.attempt, row.spec, row.source_key, operation)
+        return Claim(row.id, row.client_id, token, row.attempt, row.spec, row.source_key, operation, row.preview)
 
     @staticmethod
     def _owe_message(connection: sa.Connection) -> None:
@@ -298,7 +299,7 @@ class Jobs:
             jobs.update()
             .where(UNFINISHED, which)
             .values(**how, **over)
-            .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at)
+            .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at, jobs.c.preview)
         ).all()
         # Jobs before clients, as a claim does it: nobody waits crosswise.
         for client_id in sorted({job.client_id for job in ended if job.started_at is None}):
@@ -310,7 +311,9 @@ class Jobs:
             else:
                 made = renders if isinstance(outcome, NewRender) else cutouts
                 connection.execute(made.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
-            write_message(connection, job.id, public_url=self._public_url)
+            # Whoever looks at a preview waits for it; a receiver of webhooks waits for pictures.
+            if not job.preview:
+                write_message(connection, job.id, public_url=self._public_url)
         return sorted(job.id for job in ended)
 
 

@@ -143,6 +143,7 @@ INSUFFICIENT_CREDITS = _problem(
     balance=1,
     credits_cost=2,
 )
+PREVIEWS_OFF = _problem(403, "Forbidden", "previews_off", "This installation makes no previews.")
 NOT_FOUND = _problem(404, "Not Found", "not_found", "There is no such thing, or it is not yours.")
 CONFLICT = _problem(
     409, "Conflict", "idempotency_in_flight", "The first request with this Idempotency-Key is still being answered."

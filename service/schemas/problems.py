@@ -26,7 +26,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import IdempotencyConflict, IdempotencyInFlight
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
-from service.jobs.submit import BrandNearMiss, SourceNotFound, SourceTooLarge
+from service.jobs.submit import BrandNearMiss, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge, TooManyFetches
 from service.storage.objects import StoreUnavailable
 from service.webhooks.endpoints import UrlInvalid
@@ -264,6 +264,11 @@ def _on_near_brand(request: AnyRequest, error: BrandNearMiss) -> Response[Any]:
     return unprocessable(request, [{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
 
 
+def _on_previews_off(request: AnyRequest, _: PreviewsOff) -> Response[Any]:
+    detail = "This installation makes no previews: its operator has switched them off (BACKDROP_PREVIEWS)."
+    return problem(403, "previews_off", detail).to_response(request)
+
+
 def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any]:
     text = f"A brand's name has 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
     return unprocessable(request, [{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
@@ -339,6 +344,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     FetchFailed: _on_fetch_failed,
     TooManyFetches: _on_too_many_fetches,
     BrandNearMiss: _on_near_brand,
+    PreviewsOff: _on_previews_off,
     BrandNameInvalid: _on_bad_brand_name,
     TooManyBrands: _on_too_many_brands,
     TooManyKeys: _on_too_many_keys,

@@ -40,7 +40,8 @@ class PlanWarning(BaseModel):
     code: str = Field(
         description="Stable name. The submit would be refused: insufficient_credits, too_many_unfinished_jobs, "
         "queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, brand_unknown, "
-        "scene_unsuited (from an earlier render of the photo)."
+        "scene_unsuited, no_honest_placement, placement_breaks_rules (from an earlier render of the photo), "
+        "placement_unpins."
     )
     message: str = Field(description="A sentence for a person.")
 
@@ -82,6 +83,7 @@ class SwapPlan(BaseModel):
         description="The body with everything resolved: names of the catalogue, colours as #rrggbb, what a brand gives."
     )
     seed: int | None = Field(description="The seed of the swap; null: one is drawn.")
+    preview: bool = Field(False, description="It would be a preview.")
     brand: str | None = Field(description="The client's brand that is used.")
     preset: dict[str, Any] = Field(description="The preset as GET /v1/output-presets lists it.")
     warnings: list[PlanWarning]
@@ -149,6 +151,15 @@ class Report(BaseModel):
         " cut_below, and the kinds of scene that suit it (`kind` of GET /v1/scene-types)."
     )
     provenance: dict[str, Any] = Field(description="Networks and versions, seeds tried, attempts, timings.")
+    placement: dict[str, Any] | None = Field(
+        None,
+        description="Where the product was moved, as the submit asked: shift_x, shift_y, scale, turn; and `breaks`, the"
+        " rules that are kept without it. Null: it was not moved.",
+    )
+    preview: dict[str, int] | None = Field(
+        None,
+        description="Of a preview: width and height of the picture that it stands for, which the measurements are of.",
+    )
 
 
 class RenderView(BaseModel):
@@ -171,6 +182,7 @@ class RenderView(BaseModel):
     reference: str | None = Field(description="The `reference` of its job's submit.")
     scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
     mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
+    preview: bool = Field(description="It is a preview: small, with a watermark, and kept for an hour.")
 
 
 class JobError(BaseModel):
@@ -207,6 +219,8 @@ class JobView(BaseModel):
     scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
     mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
     output_preset: str | None = Field(description="The place that the picture is for.")
+    preview: bool = Field(description="Its render is a preview.")
+    seed: int | None = Field(description="The seed that was asked for, or drawn.")
 
 
 class SourceView(BaseModel):
@@ -217,12 +231,23 @@ class SourceView(BaseModel):
     content_type: str
 
 
+class PlacementView(BaseModel):
+    """Where a product is moved from where preset and scene put it: the parameters of the submit."""
+
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    scale: float = 1.0
+    turn: float = 0.0
+
+
 class JobRequestView(BaseModel):
     """What was asked of a job."""
 
     request: dict[str, Any] = Field(description="The body of its request, with everything resolved.")
     seed: int | None = Field(description="The seed that was asked for, or drawn; null: of a cut-out, which has none.")
     source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
+    preview: bool = Field(description="A preview was asked for.")
+    placement: PlacementView = Field(description="Where the product was moved.")
 
 
 class JobEvent(BaseModel):

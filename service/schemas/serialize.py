@@ -15,6 +15,7 @@ from service.schemas.responses import (
     JobEvent,
     JobRequestView,
     JobView,
+    PlacementView,
     PlanWarning,
     RenderView,
     Report,
@@ -55,7 +56,10 @@ def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) 
         content_type = content_type_of(asked.source_key)
         signed = objects.download_url(asked.source_key, content_type, base_url(request))
         source = SourceView(url=signed.url, url_expires_at=signed.expires_at, content_type=content_type)
-    return JobRequestView(request=asked.body, seed=asked.seed, source=source)
+    placement = PlacementView.model_validate(asked.placement)
+    return JobRequestView(
+        request=asked.body, seed=asked.seed, source=source, preview=asked.preview, placement=placement
+    )
 
 
 def serialize_event(state: JobState) -> JobEvent:
@@ -69,11 +73,12 @@ def serialize_plan(plan: Plan) -> SwapPlan:
     """Serialize a plan: what a submit would do."""
     resolved = plan.resolved
     return SwapPlan(
-        credits_cost=resolved.preset.credits,
+        credits_cost=resolved.credits_cost,
         balance=plan.balance,
         affordable=plan.affordable,
         request=resolved.request,
         seed=resolved.seed,
+        preview=resolved.preview,
         brand=resolved.brand.name if resolved.brand else None,
         preset=preset_json(resolved.preset),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],

@@ -45,6 +45,7 @@ class Expirer:
     scene_age: float | None = None
     #: None: masks are not looked at.
     masks: MaskRegistry | None = None
+    preview_age: float | None = None
 
     def run_once(self) -> None:
         """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
@@ -53,6 +54,8 @@ class Expirer:
             _all(registry.mark_expired_sources, self.source_age)
         if self.render_age is not None:
             _all(registry.mark_expired_renders, self.render_age)
+        if self.preview_age is not None:
+            _all(partial(registry.mark_expired_renders, previews=True), self.preview_age)
         kept: tuple[tuple[BucketName, float | None], ...] = (("cutouts", self.cutout_age), ("scenes", self.scene_age))
         for bucket, age in kept:
             if age is not None:
@@ -107,6 +110,7 @@ def build_expirer(settings: Settings) -> Expirer:
         cutout_age=cutout_age,
         scene_age=scene_age,
         masks=MaskRegistry(engine),
+        preview_age=3600.0 * settings.preview_hours,
     )
 
 

@@ -150,10 +150,15 @@ class ObjectRegistry:
             marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
             return connection.execute(marked).rowcount
 
-    def mark_expired_renders(self, *, older_than: float, limit: int) -> int:
-        """Mark as expired the renders of that many seconds, and delete their rows; their jobs stay, with no render."""
+    def mark_expired_renders(self, *, older_than: float, limit: int, previews: bool = False) -> int:
+        """Mark as expired the renders of that many seconds, and delete their rows; their jobs stay, with no render.
+
+        `previews`: those alone.
+        """
         columns = (renders.c.public_id, renders.c.key, renders.c.client_id, renders.c.deleted_at)
         query = sa.select(*columns).order_by(renders.c.created_at)
+        if previews:
+            query = query.where(renders.c.preview)
         with self._engine.begin() as connection:
             old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(limit)).all()
             for row in (one for one in old if one.deleted_at is None):

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.colour.notation import parse_colour
 from pipeline.core.provenance import Credentials
-from pipeline.core.spec import SEED_LIMIT, Spec
+from pipeline.core.spec import SEED_LIMIT, UNMOVED, Placement, Spec
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
 from pipeline.photo.decode import decode
@@ -34,7 +34,14 @@ class SpecInvalid(ValueError):
 
 
 def build_spec(
-    catalogue: Catalogue, *, scene: str, mood: str, colours: Sequence[str], preset: str, seed: int | None
+    catalogue: Catalogue,
+    *,
+    scene: str,
+    mood: str,
+    colours: Sequence[str],
+    preset: str,
+    seed: int | None,
+    placement: Placement = UNMOVED,
 ) -> Spec:
     """Return the spec that the options ask for, by the API's own rules. Raises SpecInvalid."""
     if preset not in catalogue.presets:
@@ -51,6 +58,7 @@ def build_spec(
             dominant_colors=[parse_colour(colour) for colour in colours],
             output_preset=preset,
             seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
+            placement=placement,
         )
     except ValueError as error:
         raise SpecInvalid(str(error)) from error
@@ -85,6 +93,8 @@ def swap_file(
     preset: str,
     seed: int | None,
     show_progress: bool,
+    placement: Placement = UNMOVED,
+    preview: bool = False,
     kept: Cache | None = None,
     mask: Path | None = None,
 ) -> SwapResult:
@@ -94,7 +104,7 @@ def swap_file(
     is the product's, as `cut_out_file` writes one. Raises SpecInvalid and PipelineError; then nothing is written.
     """
     catalogue = load_catalogue()
-    spec = build_spec(catalogue, scene=scene, mood=mood, colours=colours, preset=preset, seed=seed)
+    spec = build_spec(catalogue, scene=scene, mood=mood, colours=colours, preset=preset, seed=seed, placement=placement)
     given = None if mask is None else _given_mask(photo, mask, settings)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
@@ -111,6 +121,7 @@ def swap_file(
             credentials=credentials,
             cache=kept,
             mask=given,
+            preview=preview,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)

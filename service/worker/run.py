@@ -175,6 +175,7 @@ class JobRunner:
             credentials=self.credentials,
             cache=self._cache(claim, photo_sha256),
             mask=self._mask(attempt, photo_sha256),
+            preview=claim.preview,
         )
         attempt.progress("store", _RENDERED)
         # A key of its own for each attempt: an attempt that lost its lease can't touch the winner's bytes.
@@ -198,6 +199,7 @@ class JobRunner:
             seed=render.seed,
             warnings=[*told, *(code for code in render.warnings if code not in told)],
             report=report,
+            preview=claim.preview,
         )
 
     def _mask(self, attempt: Attempt, photo_sha256: str) -> GivenMask | None:

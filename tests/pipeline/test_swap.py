@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.core.errors import NoHonestPlacement, NoSubject
 from pipeline.core.provenance import read_digital_source_type
-from pipeline.core.spec import Limits
+from pipeline.core.spec import UNMOVED, Limits, Placement
 from pipeline.swap import STAGES, swap
 from tests.support.still_life import Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
@@ -191,3 +191,35 @@ def test_a_box_that_was_seen_over_its_corner_is_warned_of_on_a_flat_lay_only() -
 def test_the_same_seed_and_spec_give_the_same_file() -> None:
     first, second = (swap(jpeg(still_life()[0]), spec(), networks(), limits=LIMITS, clock=clock) for _ in range(2))
     assert first.data == second.data
+
+
+def test_a_product_that_is_moved_takes_its_scene_along_and_its_report_tells_what_that_breaks() -> None:
+    place = replace(preset(form="jpeg"), fill_bounds=(0.5, 0.95))
+    shown = {}
+    for placement in (UNMOVED, Placement(0.1, -0.05, 0.7, 0)):
+        asked = spec("podium", place=place, placement=placement)
+        shown[placement] = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock).report
+    there, moved = shown.values()
+    assert "placement" not in there
+    assert moved["placement"] == {"shift_x": 0.1, "shift_y": -0.05, "scale": 0.7, "turn": 0, "breaks": ["fill"]}
+    left, top, right, bottom = there["cutout"]["placed_box"]
+    wide, tall, middle = right - left, bottom - top, (left + right) / 2
+    expected = [middle + 0.1 - 0.35 * wide, bottom - 0.05 - 0.7 * tall, middle + 0.1 + 0.35 * wide, bottom - 0.05]
+    assert moved["cutout"]["placed_box"] == pytest.approx(expected, abs=0.006)
+
+
+def test_a_placement_beyond_the_canvas_is_refused_before_a_background_is_made() -> None:
+    generator = Darkener()
+    asked = spec("podium", placement=Placement(shift_x=0.5))
+    with pytest.raises(NoHonestPlacement):
+        swap(jpeg(still_life()[0]), asked, networks(generator), limits=LIMITS, clock=clock)
+    assert generator.calls == 0
+
+
+@pytest.mark.parametrize(("placement", "kept"), [(Placement(scale=0.8, turn=5), True), (Placement(0.1), False)])
+def test_a_pinned_background_is_kept_as_long_as_the_product_stays_in_its_place(
+    placement: Placement, kept: bool
+) -> None:
+    asked = replace(spec("podium", placement=placement), pinned=True)
+    report = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock).report
+    assert report["provenance"]["pinned"] is kept

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.compositing.shadow import cast_shadow
 from pipeline.core.networks import Conditions, Networks
-from pipeline.core.spec import Mood, Preset, Scene, SceneKind, Spec
+from pipeline.core.spec import UNMOVED, Mood, Placement, Preset, Scene, SceneKind, Spec
 from pipeline.core.types import Photo, Rgb8
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout
@@ -124,9 +124,11 @@ def spec(
     place: Preset | None = None,
     seed: int = 1,
     softness: float = 0.5,
+    placement: Placement = UNMOVED,
 ) -> Spec:
     scene = Scene("s", "S", "s", "a scene", kind, palette=("#d8c3a5", "#b08968"))
-    return Spec(scene, Mood("m", "M", "m", "a mood", softness=softness), palette, place or preset(), seed)
+    mood = Mood("m", "M", "m", "a mood", softness=softness)
+    return Spec(scene, mood, palette, place or preset(), seed, placement=placement)
 
 
 def shadow_of(alpha: NDArray[np.float32], layout: Layout, *, cut_below: bool = False) -> Field:

@@ -42,11 +42,11 @@ class Warehouse:
         self.renders.put(key, b"picture", "image/jpeg")
         return key
 
-    def delivered(self, key: str) -> tuple[Accepted, NewRender]:
+    def delivered(self, key: str, *, preview: bool = False) -> tuple[Accepted, NewRender]:
         """Order from a photo and deliver a render."""
-        accepted = self.shop.order(source_key=key)
+        accepted = self.shop.order(source_key=key, cost=0 if preview else 2, preview=preview)
         claim = self.shop.claim(accepted)
-        made = NewRender(**vars(render()) | {"key": self.picture(accepted, 1)})
+        made = NewRender(**vars(render()) | {"key": self.picture(accepted, 1), "preview": preview})
         self.shop.jobs.succeed(claim, made)
         return accepted, made
 

@@ -83,7 +83,7 @@ class Worker:
             isolation=Isolation(),
         )
 
-    def order(self, data: bytes = BOTTLE, **spec: Any) -> Accepted:
+    def order(self, data: bytes = BOTTLE, *, preview: bool = False, **spec: Any) -> Accepted:
         key = f"uploads/{self.shop.client.id}/{hashlib.sha256(data).hexdigest()}.jpg"
         self.sources.put(key, data, "image/jpeg")
         asked: dict[str, Any] = {
@@ -93,7 +93,8 @@ class Worker:
             "output_preset": "open_graph",
             "seed": 5,
         }
-        return self.shop.order(spec=stored_spec(self.runner.catalogue, **asked | spec), source_key=key)
+        stored = stored_spec(self.runner.catalogue, **asked | spec)
+        return self.shop.order(cost=0 if preview else 2, spec=stored, source_key=key, preview=preview)
 
     def end(self, accepted: Accepted) -> tuple[str, str | None]:
         job = self.shop.job(accepted)

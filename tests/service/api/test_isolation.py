@@ -471,9 +471,9 @@ CASES: dict[str, Callable[[World], None]] = {
     "POST /v1/background-swap-with-spec": sources_of_others,
     "POST /v1/uploads": photos_of_ones_own,
     "GET /v1/jobs": listed_of_ones_own(
-        "/v1/jobs", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED", *REFERENCES
+        "/v1/jobs", "preview=true", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED", *REFERENCES
     ),
-    "GET /v1/renders": listed_of_ones_own("/v1/renders", "output_preset=shopify_product", *REFERENCES),
+    "GET /v1/renders": listed_of_ones_own("/v1/renders", "preview=true", "output_preset=shopify_product", *REFERENCES),
     "GET /v1/jobs/{job_id}": jobs_of_others,
     "DELETE /v1/jobs/{job_id}": jobs_of_others_to_cancel,
     "GET /v1/jobs/{job_id}/events": events_of_others,

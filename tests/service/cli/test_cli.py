@@ -185,7 +185,21 @@ def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
 
     result = run(
         *("swap", BOTTLE, "--scene", "marble_tabletop", "--mood", "like early snow", "--color", "#cfe3d4"),
-        *("--preset", "open_graph", "--seed", "4", "-o", str(output), "--keep", str(tmp_path / "kept"), "--quiet"),
+        *(
+            "--preset",
+            "open_graph",
+            "--seed",
+            "4",
+            "--scale",
+            "0.9",
+            "--turn",
+            "2",
+            "-o",
+            str(output),
+            "--keep",
+            str(tmp_path / "kept"),
+            "--quiet",
+        ),
     )
 
     assert result.exit_code == 0, result.output
@@ -196,7 +210,8 @@ def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
     with Image.open(output) as picture:
         assert (picture.size, picture.format) == ((1200, 630), "JPEG")
     report = json.loads((tmp_path / "deep" / "out.jpg.json").read_text())
-    assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance"}
+    assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "placement"}
+    assert report["placement"] == {"shift_x": 0, "shift_y": 0, "scale": 0.9, "turn": 2, "breaks": []}
     assert report["provenance"]["seed"] == 4
 
 

@@ -12,7 +12,7 @@ from scipy.ndimage import binary_erosion
 from ulid import ULID
 
 import pipeline.swap
-from pipeline.compositing.place import place
+from pipeline.compositing.place import lay
 from pipeline.core.networks import Networks
 from pipeline.core.spec import Limits
 from pipeline.core.types import Cutout, Placed
@@ -36,18 +36,18 @@ class Watch:
         self.placed: list[tuple[Cutout, Placed, Placed]] = []
         self.pictures: list[NDArray[np.float32]] = []
 
-        def placing(cutout: Cutout, box: Any, width: int, height: int) -> Any:
-            placed, warnings = place(cutout, box, width, height)
+        def placing(cutout: Cutout, position: Any, width: int, height: int) -> Any:
+            placed, warnings = lay(cutout, position, width, height)
             (left, top), (rows, columns) = cutout.origin, cutout.alpha.shape
             own = np.ascontiguousarray(PHOTO[top : top + rows, left : left + columns])
-            self.placed.append((cutout, placed, place(replace(cutout, rgb=own), box, width, height)[0]))
+            self.placed.append((cutout, placed, lay(replace(cutout, rgb=own), position, width, height)[0]))
             return placed, warnings
 
         def encoding(picture: Any, *args: Any, **options: Any) -> Any:
             self.pictures.append(np.array(picture))
             return encode(picture, *args, **options)
 
-        patch.setattr(pipeline.swap, "place", placing)
+        patch.setattr(pipeline.swap, "lay", placing)
         patch.setattr(pipeline.swap, "encode", encoding)
 
     def assert_the_photos_own(self, codes: NDArray[np.uint8], count: int) -> None:

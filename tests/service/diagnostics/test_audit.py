@@ -187,6 +187,13 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         lambda b: b.success,
     ),
     ("success_has_one_render", "two renders", lambda b: b.deliver(b.success), lambda b: b.success),
+    ("preview_is_free", "one that costs", lambda b: b.change_job(b.waiting, preview=True), lambda b: b.waiting),
+    (
+        "render_is_a_preview_where_its_job_is",
+        "one that goes in an hour",
+        lambda b: b.change(renders, renders.c.job_id == b.success, preview=True),
+        lambda b: b.success,
+    ),
     ("only_a_success_has_a_render", "a failure", lambda b: b.deliver(b.failure), lambda b: b.failure),
     ("only_a_success_has_a_render", "a waiting job", lambda b: b.deliver(b.waiting), lambda b: b.waiting),
     (
@@ -374,6 +381,16 @@ def test_a_cut_out_goes_with_its_photo(books: Books) -> None:
     books.change(stored_objects, stored_objects.c.bucket == "sources", doomed_at=db_now())
 
     assert books.wrong() == []
+
+
+def test_an_old_preview_may_have_lost_its_render(books: Books) -> None:
+    books.remove(renders, renders.c.job_id == books.success)
+    books.change_job(books.success, preview=True, credits_cost=0, finished_at=db_now(-100))
+    books.remove(ledger, debit_of(books.success))
+    books.change(clients, clients.c.id == books.shop.client.id, balance=clients.c.balance + 3)
+
+    assert [finding.rule for finding in books.wrong(Bounds(2, previews_kept=200))] == ["success_has_one_render"]
+    assert books.wrong(Bounds(2, previews_kept=50)) == []
 
 
 def test_the_counts_are_the_databases(books: Books) -> None:

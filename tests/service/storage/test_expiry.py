@@ -124,6 +124,21 @@ def test_a_render_goes_and_its_job_its_log_and_its_money_stay(warehouse: Warehou
     assert (warehouse.shop.balance, warehouse.known) == (998, set())
 
 
+def test_a_preview_goes_after_an_hour_and_other_renders_stay(warehouse: Warehouse) -> None:
+    expirer = replace(warehouse.expirer, render_age=None, preview_age=3600.0)
+    (_, whole), (looked, seen) = (warehouse.delivered(warehouse.photo(), preview=preview) for preview in (False, True))
+    expirer.run_once()
+    assert warehouse.lies_in(warehouse.renders, seen.key)
+    warehouse.pass_time(1.1 / 24)
+
+    expirer.run_once()
+
+    assert [warehouse.lies_in(warehouse.renders, one.key) for one in (whole, seen)] == [True, False]
+    found = warehouse.shop.jobs.get(looked.job_id, client_id=warehouse.shop.client.id)
+    assert found is not None
+    assert (found[0].status, found[1]) == (JobStatus.SUCCESS, None)
+
+
 def test_a_render_outlives_its_photo_and_is_then_no_source(warehouse: Warehouse) -> None:
     expirer = replace(warehouse.expirer, render_age=None)
     key = warehouse.photo()
@@ -202,6 +217,8 @@ def test_ages_follow_the_settings(
     assert (expirer.source_age, expirer.render_age, expirer.cutout_age) == ages
     assert expirer.attempt_ends == 320
     assert (expirer.scene_age, set(expirer.buckets)) == (90 * DAY, {"sources", "renders", "cutouts", "scenes", "masks"})
+    assert (expirer.attempt_ends, expirer.preview_age) == (320, 3600)
+    assert (expirer.scene_age, set(expirer.buckets)) == (90 * DAY, {"sources", "renders", "cutouts", "scenes"})
 
 
 def test_the_sweeps_process_deletes_what_was_uploaded_to_the_api_and_has_expired(

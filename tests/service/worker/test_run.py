@@ -5,13 +5,14 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from PIL import Image, ImageDraw
 
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Networks
-from pipeline.core.spec import Limits
+from pipeline.core.spec import Limits, Placement
 from pipeline.photo.decode import decode
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
@@ -267,3 +268,17 @@ def test_progress_never_goes_back_within_an_attempt(worker: Worker, monkeypatch:
     shares = [progress for _, progress in seen if progress is not None]
     assert shares == sorted(shares)
     assert 0 <= shares[0] <= shares[-1] <= 1
+
+
+def test_a_preview_is_small_marked_and_of_the_seed_and_placement_that_were_asked_for(worker: Worker) -> None:
+    accepted = worker.order(**ON_WHITE, placement=Placement(scale=0.8), preview=True)
+    worker.runner.run(accepted.job_id)
+
+    found = worker.shop.jobs.get(accepted.job_id, client_id=worker.shop.client.id)
+    assert found is not None
+    job, made = found
+    assert made is not None
+    assert (made.preview, job.preview, made.width, job.credits_cost) == (True, True, 480, 0)
+    assert made.report["placement"]["scale"] == 0.8
+    picture = np.asarray(Image.open(io.BytesIO(worker.renders.get(made.key, max_bytes=10**7))).convert("L"))
+    assert (picture[:40, :40] < 235).any(), "white, but for the watermark"

@@ -1,0 +1,73 @@
+"""A preview: the picture at a small size with a visible watermark across it, to be looked at and never published."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.core.spec import Preset
+from pipeline.geometry.ray import Field
+
+#: Longer side in pixels of a preview; a smaller picture keeps its size.
+PREVIEW_SIDE = 512
+_WORD = "PREVIEW"
+#: Height of the letters and distance of the lines, shares of the longer side, and how they lean, degrees.
+_LETTERS, _APART, _LEAN = 0.06, 0.19, 24.0
+#: How much of the picture white letters and their dark rim hide: both are seen on any ground, and it through them.
+_WHITE, _DARK = 0.42, 0.32
+
+
+def preview_size(width: int, height: int) -> tuple[int, int]:
+    """Return width and height in pixels of the preview of a picture of that size."""
+    scale = min(1.0, PREVIEW_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def preview_preset(preset: Preset, size: tuple[int, int]) -> Preset:
+    """Return a preset for a preview of that size: what the place asks of size and weight is not asked of it."""
+    return replace(preset, size=size, max_bytes=None)
+
+
+def watermarked(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return an H×W×3 sRGB picture, or H×W×4 with straight alpha, with the word across it, line after line.
+
+    White letters with a dark rim, half transparent, composited as coded values; they cover transparent places, too.
+    """
+    white, dark = _letters(picture.shape[1], picture.shape[0])
+    out = picture.copy()
+    for cover, value in ((dark * np.float32(_DARK), 0.0), (white * np.float32(_WHITE), 1.0)):
+        if picture.shape[2] == 4:
+            under = out[..., 3] * (1 - cover)
+            alpha = under + cover
+            mixed = out[..., :3] * under[..., None] + np.float32(value) * cover[..., None]
+            out[..., :3] = np.where(alpha[..., None] > 0, mixed / np.maximum(alpha, 1e-6)[..., None], out[..., :3])
+            out[..., 3] = alpha
+        else:
+            out += (np.float32(value) - out) * cover[..., None]
+    return out
+
+
+@lru_cache(maxsize=8)
+def _letters(width: int, height: int) -> tuple[Field, Field]:
+    """Return where the letters are and where their rim is, each H×W in 0–1."""
+    longer = max(width, height)
+    side = int(1.5 * longer)
+    font = ImageFont.load_default(max(8, round(_LETTERS * longer)))
+    rim = max(1, round(_LETTERS * longer / 14))
+    step = max(1.0, font.getlength(_WORD + "  "))
+    masks = []
+    for stroke in (0, rim):
+        plane = Image.new("L", (side, side))
+        draw = ImageDraw.Draw(plane)
+        for line in range(round(side / (_APART * longer)) + 1):
+            start = -step * (0.5 if line % 2 else 0.0)
+            for column in range(int(side / step) + 2):
+                at = start + column * step, line * _APART * longer
+                draw.text(at, _WORD, fill=255, font=font, stroke_width=stroke)
+        leaning = plane.rotate(_LEAN, Image.Resampling.BICUBIC)
+        left, top = (side - width) // 2, (side - height) // 2
+        masks.append(np.asarray(leaning.crop((left, top, left + width, top + height)), np.float32) / np.float32(255))
+    white, both = masks
+    return white, np.maximum(both - white, 0)

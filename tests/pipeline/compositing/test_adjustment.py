@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from pipeline.compositing.adjustment import Outline, adjusted
+from pipeline.compositing.place import lay, reduced
+from pipeline.core.errors import NoHonestPlacement
+from pipeline.core.spec import Placement
+from pipeline.core.types import Cutout
+
+BOX = (100.0, 60.0, 300.0, 360.0)
+
+
+def test_what_stands_keeps_its_foot_where_it_is_when_it_is_scaled_and_the_rest_its_middle() -> None:
+    small = Placement(scale=0.5)
+    assert adjusted(BOX, small, 400, 400, stands=True).bounds == (150, 210, 250, 360)
+    assert adjusted(BOX, small, 400, 400).bounds == (150, 135, 250, 285)
+
+
+def test_shifts_are_shares_of_the_canvas_right_and_down() -> None:
+    assert adjusted(BOX, Placement(0.1, -0.05), 400, 400, stands=True).bounds == (140, 40, 340, 340)
+
+
+@pytest.mark.parametrize("turn", [-15.0, 4.0, 12.0])
+def test_what_stands_is_turned_about_its_foot_and_stands_where_it_stood(turn: float) -> None:
+    post = Cutout(np.full((300, 60, 3), 200, np.uint8), np.ones((300, 60), np.float32), 1, ())
+    position = adjusted(
+        (170, 60, 230, 360), Placement(turn=turn), 400, 400, outline=Outline.of(post.alpha), stands=True
+    )
+    placed, _ = lay(post, position, 400, 400)
+    _, top, _, bottom = placed.box
+    assert bottom == 360
+    assert np.abs(np.array(placed.box) - position.bounds).max() <= 1.5
+    # clockwise, its head goes to the right of its foot
+    head, foot = (np.flatnonzero(placed.alpha[row] > 0.5).mean() for row in (top + 20, bottom - 20))
+    assert (head - foot) / (bottom - top - 40) == pytest.approx(np.tan(np.deg2rad(turn)), abs=0.02)
+    area = placed.alpha.sum()
+    assert area == pytest.approx(60 * 300, rel=0.005)
+
+
+def test_turning_keeps_colours_and_is_done_in_linear_light() -> None:
+    stripes = np.zeros((400, 400, 3), np.uint8)
+    stripes[:, ::2] = 255
+    cutout = Cutout(stripes, np.ones((400, 400), np.float32), 1, ())
+    position = adjusted((50, 50, 150, 150), Placement(turn=10), 200, 200)
+    placed, _ = lay(cutout, position, 200, 200)
+    # half the light of white is sRGB .735; a mean of the encoded values would be .5
+    assert placed.rgb[80:120, 80:120].mean() == pytest.approx(0.735, abs=0.01)
+    assert (placed.alpha[70:130, 70:130] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("placement", "edges", "words"),
+    [
+        (Placement(shift_y=-0.05), ("bottom",), "cuts the product at the bottom"),
+        (Placement(turn=3), ("bottom",), "cuts the product at the bottom"),
+        (Placement(shift_x=0.45), (), "beyond the picture's edge"),
+        (Placement(scale=2, shift_x=0.2), (), "beyond the picture's edge"),
+    ],
+)
+def test_what_would_show_a_cut_or_leave_the_canvas_is_refused(
+    placement: Placement, edges: tuple[str, ...], words: str
+) -> None:
+    box = (100.0, 100.0, 300.0, 400.0) if edges else BOX
+    with pytest.raises(NoHonestPlacement, match=words):
+        adjusted(box, placement, 400, 400, cut_sides=edges, edges=edges, stands=not edges)
+
+
+def test_what_is_cut_below_may_be_scaled_and_moved_along_its_edge_and_further_beyond_it() -> None:
+    box = (100.0, 100.0, 300.0, 400.0)
+    for placement in (Placement(scale=0.6), Placement(shift_x=0.2), Placement(shift_y=0.1)):
+        position = adjusted(box, placement, 400, 400, cut_sides=("bottom",), edges=("bottom",))
+        assert position.bounds[3] >= 400
+
+
+def test_what_hangs_stays_at_the_upper_edge() -> None:
+    box = (100.0, 0.0, 300.0, 300.0)
+    assert adjusted(box, Placement(scale=0.8, turn=5), 400, 400, edges=("top",)).bounds[1] == pytest.approx(0, abs=0.5)
+    with pytest.raises(NoHonestPlacement, match="hang in the air"):
+        adjusted(box, Placement(shift_y=0.1), 400, 400, edges=("top",))
+
+
+def test_a_reduced_product_is_the_same_seen_from_farther_away() -> None:
+    y, x = np.mgrid[:200, :200]
+    disc = (np.hypot(x - 99.5, y - 99.5) < 90).astype(np.float32)
+    cutout = Cutout(np.full((200, 200, 3), (200, 60, 30), np.uint8), disc, 1, ())
+    placed, _ = lay(cutout, adjusted((10, 10, 190, 190), Placement(shift_x=0.01), 200, 200), 200, 200)
+    small = reduced(placed, 50, 50)
+    assert small.alpha.sum() * 16 == pytest.approx(placed.alpha.sum(), rel=1e-3)
+    np.testing.assert_allclose(small.rgb[25, 25] * 255, (200, 60, 30), atol=0.6)

@@ -1,0 +1,85 @@
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.colour.spaces import delta_e00, srgb_to_lab
+from pipeline.core.spec import Limits, Placement, SceneKind, Spec
+from pipeline.delivery.preview import preview_size, watermarked
+from pipeline.swap import SwapResult, swap
+from tests.support.still_life import cut_out_png, networks, preset, spec, still_life
+
+
+def made(asked: Spec, *, preview: bool = False) -> SwapResult:
+    photo = cut_out_png(*still_life(240, 300))
+    return swap(photo, asked, networks(), limits=Limits(), clock=lambda: 0.0, preview=preview)
+
+
+@pytest.mark.parametrize(
+    ("size", "small"), [((2048, 2048), (512, 512)), ((1080, 1920), (288, 512)), ((400, 300), (400, 300))]
+)
+def test_a_preview_has_512_pixels_on_its_longer_side_and_is_never_enlarged(
+    size: tuple[int, int], small: tuple[int, int]
+) -> None:
+    assert preview_size(*size) == small
+
+
+@pytest.mark.parametrize("ground", [0.0, 0.5, 1.0])
+def test_the_watermark_is_seen_everywhere_on_dark_and_pale_and_lets_the_picture_through(ground: float) -> None:
+    plain = np.full((512, 512, 3), ground, np.float32)
+    changed = np.abs(watermarked(plain) - plain).max(axis=2)
+    tiles = changed.reshape(4, 128, 4, 128).max(axis=(1, 3))
+    assert (tiles > 0.15).all()
+    assert changed.max() < 0.6
+    assert 0.05 < (changed > 0.05).mean() < 0.45
+
+
+def test_the_watermark_covers_what_is_transparent_too() -> None:
+    clear = np.zeros((256, 256, 4), np.float32)
+    marked = watermarked(clear)
+    assert marked[..., 3].max() > 0.3
+    assert (marked[..., 3] == 0).any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "placement"),
+    [("podium", Placement()), ("tabletop", Placement(0.08, -0.04, 0.8, 6)), ("flatlay", Placement(-0.1, 0.1, 1.1, -9))],
+)
+def test_a_preview_shows_what_the_picture_of_the_same_seed_and_placement_shows(
+    kind: SceneKind, placement: Placement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = spec(kind, place=preset((1024, 768)), palette=("#2f5d50", "#e8dcc8"), placement=placement)
+    whole = made(asked)
+    monkeypatch.setattr("pipeline.swap.watermarked", lambda picture: picture)
+    seen = made(asked, preview=True)
+    assert (seen.width, seen.height) == (512, 384)
+    assert seen.report["provenance"]["tried"] == whole.report["provenance"]["tried"]
+    large, small = (Image.open(BytesIO(one.data)).convert("RGB") for one in (whole, seen))
+    reduced = large.resize((512, 384), Image.Resampling.BOX)
+    apart = delta_e00(*(srgb_to_lab(np.asarray(one, np.float32) / 255) for one in (reduced, small)))
+    assert apart.mean() < 1
+    assert seen.report["cutout"]["placed_box"] == whole.report["cutout"]["placed_box"]
+
+
+def test_a_previews_report_is_of_the_picture_that_it_stands_for() -> None:
+    asked = spec("podium", place=preset((1024, 768)), palette=("#2f5d50",))
+    report, whole = made(asked, preview=True).report, made(asked).report
+    assert report["preview"] == {"width": 1024, "height": 768}
+    assert "preview" not in whole
+    # the watermark is no part of what is measured
+    assert abs(report["palette"]["mean_delta_e00"] - whole["palette"]["mean_delta_e00"]) < 0.5
+    rules = {row["rule"]: row for row in report["preset"]}
+    assert not {"size", "min_side", "bytes"} & set(rules)
+    told = next(row for row in whole["preset"] if row["rule"] == "enlargement")
+    assert rules["enlargement"] == told
+
+
+@pytest.mark.parametrize("background", ["white", "transparent"])
+def test_white_and_transparent_pictures_have_previews_too(background: str) -> None:
+    form = "png" if background == "transparent" else "jpeg"
+    seen = made(spec(place=preset((800, 800), background=background, form=form)), preview=True)
+    assert (seen.width, seen.height, seen.format) == (512, 512, form)
+    picture = np.asarray(Image.open(BytesIO(seen.data)).convert("RGBA")).astype(int)
+    corner = picture[:100, :100]
+    assert (corner[..., 3] > 60).any() if background == "transparent" else (corner[..., 0] < 230).any()

@@ -1,0 +1,171 @@
+"""Previews and placements of a submit: free, counted apart, kept with the job, and never taken for a picture."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from service.database.tables import deliveries, jobs
+from service.diagnostics.audit import audit
+from service.diagnostics.audit_rules import Bounds
+from service.webhooks.endpoints import Webhooks
+from tests.service.api.test_admission import Api, api  # noqa: F401  # a fixture
+from tests.support.caller import SWAP, Caller, assert_problem, located
+from tests.support.shop import render
+
+REPORT: dict[str, Any] = {"palette": {}, "fidelity": {}, "preset": [], "cutout": {}, "provenance": {}}
+
+
+def ask(caller: Caller, body: Any = None, headers: Any = None, **query: Any) -> httpx.Response:
+    address = f"{SWAP}?{urlencode(query)}"
+    answer = caller.http.post(address, json=body or caller.body(), headers=caller.headers | (headers or {}))
+    assert isinstance(answer, httpx.Response)
+    return answer
+
+
+def made(caller: Caller, report: dict[str, Any] = REPORT, **query: Any) -> str:
+    """A job carried out."""
+    job_id = str(ask(caller, **query).json()["job_id"])
+    claim = caller.claim(job_id)
+    caller.jobs.succeed(claim, replace(render(), report=report, preview=claim.preview))
+    return job_id
+
+
+def test_a_preview_costs_nothing_and_its_job_tells_the_seed_that_was_drawn(caller: Caller) -> None:
+    answer = ask(caller, preview="true")
+    assert (answer.status_code, answer.json()["credits_cost"], caller.balance) == (202, 0, 100)
+
+    job = caller.get(f"/v1/jobs/{answer.json()['job_id']}").json()
+    assert (job["preview"], job["credits_cost"]) == (True, 0)
+    asked = caller.get(f"/v1/jobs/{job['job_id']}/request").json()
+    assert job["seed"] == asked["seed"] >= 0
+    assert asked["preview"] is True
+    paid = caller.get(f"/v1/jobs/{ask(caller, seed=job['seed']).json()['job_id']}").json()
+    assert (paid["preview"], paid["seed"], caller.balance) == (False, job["seed"], 98)
+
+
+def test_who_has_no_credits_may_look_all_the_same(api: Callable[..., Api]) -> None:  # noqa: F811
+    poor = api().caller("poor", credits=0)
+    assert ask(poor, preview="true").status_code == 202
+    assert_problem(ask(poor), 402, "insufficient_credits")
+
+
+def test_lists_leave_previews_out_unless_they_are_asked_for(caller: Caller) -> None:
+    whole, seen = made(caller), made(caller, preview="true")
+    for path in ("/v1/jobs", "/v1/renders"):
+        assert [one["job_id"] for one in caller.get(path).json()["items"]] == [whole]
+        found = caller.get(f"{path}?preview=true").json()["items"]
+        assert [(one["job_id"], one["preview"]) for one in found] == [(seen, True)]
+
+
+def test_no_webhook_tells_of_a_preview(caller: Caller) -> None:
+    Webhooks(caller.engine, allow_private=True).register(caller.client.name, "http://127.0.0.1:9/told")
+    whole = made(caller)
+    made(caller, preview="true")
+    cancelled = ask(caller, preview="true").json()["job_id"]
+    assert caller.http.delete(f"/v1/jobs/{cancelled}", headers=caller.headers).status_code == 200
+    with caller.engine.connect() as connection:
+        assert list(connection.execute(sa.select(deliveries.c.job_id)).scalars()) == [whole]
+    assert caller.balance == 98
+    assert audit(caller.engine, Bounds(max_attempts=3)).findings == []
+
+
+def test_a_placement_is_kept_with_its_job_and_told_with_its_request(caller: Caller) -> None:
+    job_id = ask(caller, shift_x=0.1, shift_y=-0.05, scale=0.8, turn=3.5).json()["job_id"]
+    placement = {"shift_x": 0.1, "shift_y": -0.05, "scale": 0.8, "turn": 3.5}
+    with caller.engine.connect() as connection:
+        spec = connection.execute(sa.select(jobs.c.spec).where(jobs.c.id == job_id)).scalar_one()
+    assert spec["placement"] == placement
+    assert caller.get(f"/v1/jobs/{job_id}/request").json()["placement"] == placement
+    unmoved = caller.get(f"/v1/jobs/{ask(caller).json()['job_id']}/request").json()["placement"]
+    assert unmoved == {"shift_x": 0, "shift_y": 0, "scale": 1, "turn": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("shift_x", ("-0.51", "0.6", "nan", "wide", "")),
+        ("shift_y", ("inf", "-1")),
+        ("scale", ("0.2", "2.5", "0", "-1", "nan")),
+        ("turn", ("16", "-15.5", "1e9", "nan")),
+        ("preview", ("maybe", "2", "on", "yes")),
+    ],
+)
+def test_what_is_out_of_range_is_named_and_costs_nothing(caller: Caller, name: str, values: tuple[str, ...]) -> None:
+    for value in values:
+        assert located(ask(caller, **{name: value})) == {("query", name)}, value
+    assert caller.balance == 100
+
+
+@pytest.mark.parametrize(
+    "other", [{}, {"preview": "true"}, {"shift_x": 0.2}, {"shift_y": 0.1}, {"scale": 0.5}, {"turn": 1}]
+)
+def test_preview_and_placement_are_part_of_what_an_idempotency_key_stands_for(
+    caller: Caller, other: dict[str, Any]
+) -> None:
+    body, once = caller.body(), {"Idempotency-Key": "once"}
+    asked = {"shift_x": 0.1, "scale": 0.9}
+    first = ask(caller, body, once, **asked)
+    again = ask(caller, body, once, **asked, turn=0, preview="false")
+    assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
+    assert located(ask(caller, body, once, **other)) == {("header", "Idempotency-Key")}
+
+
+def test_previews_are_counted_apart_from_submits(api: Callable[..., Api]) -> None:  # noqa: F811
+    caller = api(submit_rate=2, preview_rate=1).caller("looker")
+    body = caller.body()
+    seen = ask(caller, body, preview="True")
+    assert seen.headers["ratelimit-policy"] == '"previews";q=1;w=60'
+    assert_problem(ask(caller, body, preview="1"), 429, "rate_limited")
+    assert ask(caller, body).headers["ratelimit"].startswith('"submits";r=1;')
+
+
+def test_previews_can_be_switched_off(api: Callable[..., Api]) -> None:  # noqa: F811
+    one = api(previews=False)
+    caller = one.caller("blind")
+    for query in ({"preview": "true"}, {"preview": "true", "dry_run": "true"}):
+        answer = ask(caller, **query)
+        assert_problem(answer, 403, "previews_off")
+        assert "BACKDROP_PREVIEWS" in answer.json()["detail"]
+    assert ask(caller, scale=0.9).status_code == 202
+
+
+def test_a_dry_run_of_a_preview_costs_nothing(caller: Caller) -> None:
+    plan = ask(caller, dry_run="true", preview="true").json()
+    assert (plan["credits_cost"], plan["affordable"], plan["preview"]) == (0, True, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"scale": 1.4}, "placement_breaks_rules"),
+        ({"shift_x": 0.45}, "no_honest_placement"),
+        ({"shift_x": 0.02}, None),
+    ],
+)
+def test_from_an_earlier_render_the_plan_knows_what_a_placement_breaks(
+    caller: Caller, query: dict[str, Any], code: str | None
+) -> None:
+    # half as wide as high, on the 4×3 canvas that the stand-in's render has
+    cutout = {"stance": "standing", "cut_sides": [], "placed_box": [0.4, 0.2, 0.625, 0.8]}
+    earlier = caller.get(f"/v1/jobs/{made(caller, REPORT | {'cutout': cutout})}").json()["render"]["public_id"]
+    body = caller.body(
+        source_image_s3_key=None, source_render_public_id=earlier, output_preset="instagram_story", dominant_colors=[]
+    )
+    plan = ask(caller, body, dry_run="true", **query).json()
+    assert [one["code"] for one in plan["warnings"]] == ([] if code is None else [code])
+
+
+def test_a_placement_that_leaves_a_pinned_brands_place_is_told(caller: Caller) -> None:
+    brand = {"palette": ["#123456"], "seed_policy": "pinned"}
+    assert caller.http.put("/v1/brands/spring", json=brand, headers=caller.headers).status_code == 201
+    body = caller.body(pilot_brand="spring")
+    told = [
+        [one["code"] for one in ask(caller, body, dry_run="true", **query).json()["warnings"]]
+        for query in ({"shift_x": 0.1}, {"scale": 0.8}, {})
+    ]
+    assert told == [["placement_unpins"], [], []]
