@@ -3,7 +3,7 @@
 import { ask, requestKey } from "./api.js";
 import { h, say } from "./dom.js";
 import { keep, kept } from "./session.js";
-import { counted, credits, titled } from "./words.js";
+import { WARNINGS, counted, credits, titled } from "./words.js";
 
 const SUBMIT = "/v1/background-swap-with-spec";
 const PENDING = "backdrop-pending";
@@ -175,7 +175,7 @@ export class Order extends EventTarget {
     if (this.refusal) return [h("p", { class: "notice bad", role: "alert" }, this.#refused())];
     const told = (this.plan?.warnings ?? [])
       .filter(({ code }) => code !== "insufficient_credits")
-      .map(({ code, message }) => h("p", { class: "notice", "data-code": code }, message));
+      .map(({ code, message }) => h("p", { class: "notice", "data-code": code }, WARNINGS[code]?.join(" ") ?? message));
     if (this.#tooDear) {
       const price = credits(this.plan.credits_cost * this.#count);
       const words = `This costs ${price}, and you have ${credits(this.plan.balance)}. Ask whoever runs this Backdrop for more; your settings stay here.`;
