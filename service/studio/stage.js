@@ -1,6 +1,7 @@
 /** The stage: where a photo is dropped, pasted, chosen or picked, and then stands. */
 
 import { ask } from "./api.js";
+import { shownCutout } from "./cutout/shown.js";
 import { h, icon, say, styled } from "./dom.js";
 import { ACCEPTED, inspected, Unusable, uploaded } from "./photo.js";
 import { size, titled, weight, when } from "./words.js";
@@ -19,6 +20,10 @@ export function photoStage(studio, order, signal) {
   const place = h("div", { class: "stage-place" });
   const element = h("section", { class: "stage", "aria-label": "Photo" }, input, place, error);
   let busy = null;
+  /** What was uploaded last, {key, file}: to be looked at closely it need not be fetched. */
+  let last = null;
+  /** Ends what is done for the photo that stands there, when another one comes. */
+  let standing = new AbortController();
 
   const listen = (name, heard) => addEventListener(name, heard, { signal });
   listen("dragover", (event) => {
@@ -60,6 +65,7 @@ export function photoStage(studio, order, signal) {
       say(`Uploading ${file.name}.`);
       const key = await uploaded(file, seen.type, (share) => styled(line, { "--share": share }));
       if (busy !== mine) return;
+      last = { key, file };
       draft.change({ source: { key, name: file.name, bytes: file.size, ...seen } });
       say(`${file.name} is on the stage.`);
     } catch (refused) {
@@ -73,6 +79,7 @@ export function photoStage(studio, order, signal) {
   function show() {
     busy = null;
     error.textContent = "";
+    standing.abort();
     if (draft.source) stand(draft.source);
     else place.replaceChildren(empty());
   }
@@ -92,8 +99,13 @@ export function photoStage(studio, order, signal) {
       source.width && size(source.width, source.height),
       source.bytes && weight(source.bytes),
     ];
+    standing.abort();
+    standing = new AbortController();
+    const print = h("figure", { class: "print" }, picture, line);
+    const file = last && last.key === source.key ? last.file : null;
+    const here = AbortSignal.any([signal, standing.signal]);
     place.replaceChildren(
-      h("figure", { class: "print" }, picture, line),
+      print,
       h(
         "div",
         { class: "caption" },
@@ -101,6 +113,9 @@ export function photoStage(studio, order, signal) {
         h("label", { class: "button small", for: "photo" }, "Another photo"),
         h("button", { class: "button small", onclick: remove }, "Remove"),
       ),
+      line
+        ? h("p", { class: "hint" }, "Uploading …")
+        : shownCutout(studio, source, { print, photo: picture, file, signal: here }),
     );
   }
 
