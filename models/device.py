@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pipeline.core.errors import ModelFailed
+from pipeline.core.errors import ModelFailed, OutOfMemory
 
 Device = Literal["cpu", "cuda", "mps"]
 DeviceChoice = Literal["auto", "cpu", "cuda", "mps"]
@@ -35,6 +35,16 @@ def is_sticky(error: BaseException) -> bool:
     """
     said = str(error)
     return ("CUDA error" in said or "CUDA failure" in said) and "out of memory" not in said
+
+
+def meant(error: Exception) -> OutOfMemory | ModelFailed:
+    """Return what a network's error means. That of too little memory leads to nothing that the call held."""
+    # torch's own says "out of memory", onnxruntime's "Failed to allocate" or "bad alloc".
+    if isinstance(error, MemoryError) or "alloc" in str(error) or "out of memory" in str(error).lower():
+        return OutOfMemory("The device has too little memory to paint this background.")
+    failure = ModelFailed(f"The network that paints the background failed: {error}")
+    failure.__cause__ = error
+    return failure
 
 
 def resolve_device(choice: DeviceChoice) -> Device:

@@ -4,7 +4,6 @@
 `models.refiner`. A graph holds no weights: it points into the safetensors file that the other form is read from.
 """
 
-import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -13,25 +12,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.device import DtypeName
-from models.generator import PaintRequest, Picture, meant
+from models.device import DtypeName, meant
+from models.hub.request import PaintRequest, Picture
 from models.sessions import PROVIDERS, session_options
+from models.weights import weights_digest
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions
 
 #: What the graphs' files begin with.
 LIGHT, REFINER = "light", "refiner"
-
-
-def weights_digest(folder: Path) -> str:
-    """Return the SHA-256 over names and bytes of the safetensors files in a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        digest.update(str(path.relative_to(folder)).encode())
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def graph_file(folder: Path, name: str) -> Path:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from models.device import DeviceLost, is_sticky
-from models.generator import PaintRequest
+from models.hub.request import PaintRequest
 from pipeline.core.errors import OutOfMemory
 from pipeline.core.networks import Networks
 
@@ -134,8 +134,9 @@ class DeviceLane:
     def paint(self, generator: Any, request: PaintRequest, check: Callable[[], None]) -> Any:
         """Have a generator paint, with others that fit perhaps. `on_step` is called in this thread."""
         asked: dict[str, Any] = {name: value for name, value in vars(request).items() if name != "on_step"}
-        if not getattr(generator, "shifts_colour", False):
-            del asked["shift_colour"]
+        for keyword, attribute in (("shift_colour", "shifts_colour"), ("laid", "holds")):
+            if not getattr(generator, attribute, False):
+                del asked[keyword]
         waiting = _Request(lambda: generator(**asked, on_step=on_painted))
 
         def on_painted(done: float) -> None:

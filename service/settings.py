@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     #: How often what has expired is looked for.
     expire_every: float = 60.0
 
+    #: Fetching a photo from a client's URL may take this long, redirects and the photo's last byte included.
+    fetch_timeout: float = Field(20.0, gt=0)
+    #: For development only: photos may be fetched from addresses that are not on the public internet.
+    fetch_allow_private: bool = False
     #: An attempt to deliver a webhook may take this long, the receiver's answer included.
     webhook_timeout: float = Field(20.0, gt=0)
     #: Messages that ended this many days ago (delivered, failed or dropped) are deleted.
@@ -124,10 +128,17 @@ class Settings(BaseSettings):
     #: Where the kernels' machine code lies; `backdrop kernels` compiles it. What is missing there, since the processor
     #: is another one, say, is compiled once by whoever needs it and kept in the user's cache.
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
-    #: A diffusers folder or hub id.
+    #: A diffusers folder, a hub id, or "hub id@revision".
     generator: str = str(STUDIO_CHECKPOINT)
-    #: Whether a hub model's latents are moved to the asked colours while it paints (`models.latent_shift`).
+    #: Whether a hub model's latents are moved to the asked colours while it paints (`models.hub.latent_shift`).
     latent_colour: bool = False
+    #: What of a hub model waits in the host's memory while it is not used: nothing, whole networks ("model"), or each
+    #: layer ("sequential", slow). On a GPU alone.
+    offload: Literal["none", "model", "sequential"] = "none"
+    #: Whether a hub model's autoencoder works tile by tile: less memory, some time.
+    vae_tiling: bool = False
+    #: Variant of a hub model's files, "fp16" say; not set: the plain ones.
+    generator_variant: str | None = None
     #: A pipeline class of diffusers by name; default: what the folder names.
     generator_class: str | None = None
     #: "auto" takes CUDA or MPS where torch finds one.
@@ -140,13 +151,13 @@ class Settings(BaseSettings):
     c2pa_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = "es256"
     #: An RFC 3161 time-stamping authority; without one a signature is good for as long as the certificate is.
     c2pa_timestamp_url: str | None = None
-    #: How the generator is run; default of each: what its family is made for (`models/families.py`), or its own.
+    #: How the generator is run; default of each: what its family is made for (`models/hub/families.py`), or its own.
     #: Denoising steps that run.
     steps: int | None = Field(None, ge=1)
     #: How far an image-to-image pipeline may leave the sketch: near 0 hardly, 1 entirely.
     strength: float | None = Field(None, gt=0, le=1)
     guidance_scale: float | None = Field(None, ge=0)
-    #: Longer side in pixels of what the generator paints.
+    #: Side in pixels of the square whose area the generator paints.
     generation_size: int | None = Field(None, ge=64)
 
     @field_validator("home", "weights", "thumbnails", "kernels", "c2pa_certificate", "c2pa_key")

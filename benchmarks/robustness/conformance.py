@@ -38,13 +38,14 @@ scenes = {{ values = ["podium", "white", "Marble tabletop"] }}
 photos = {{ values = {photos} }}
 jobs = {{ values = {jobs} }}
 renders = {{ values = {renders} }}
+things = {{ values = {things} }}
 [parameters]
 "body.output_preset" = {{ dictionary = "presets", probability = 0.8 }}
 "body.scene_type" = {{ dictionary = "scenes", probability = 0.5 }}
 "body.source_image_s3_key" = {{ dictionary = "photos", probability = 0.6 }}
 "body.source_render_public_id" = {{ dictionary = "renders", probability = 0.3 }}
 "path.job_id" = {{ dictionary = "jobs", probability = 0.5 }}
-"path.public_id" = {{ dictionary = "renders", probability = 0.5 }}
+"path.public_id" = {{ dictionary = "things", probability = 0.7 }}
 [checks.positive_data_acceptance]
 # 422: exactly one source, presets that exist, colours, scenes that a preset forbids, names of brands: no schema says
 # these.
@@ -65,6 +66,7 @@ class Live:
     photos: list[str]
     job_id: str
     public_id: str
+    cutout_id: str
 
     def config(self) -> str:
         """Return Schemathesis' configuration."""
@@ -74,6 +76,7 @@ class Live:
             photos=json.dumps(self.photos),
             jobs=json.dumps([self.job_id]),
             renders=json.dumps([self.public_id]),
+            things=json.dumps([self.public_id, self.cutout_id]),
         )
 
 
@@ -102,10 +105,12 @@ def _stocked(address: str, home: Path, environment: dict[str, str]) -> Live:
     key = json.loads(added.stdout)["key"]
     with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60) as api:
         bottle = (files("service") / "sample" / "bottle.jpg").read_bytes()
-        job = _finished(api, _uploaded(api, bottle))
+        bottle_key = _uploaded(api, bottle)
+        job = _finished(api, SWAP, {"source_image_s3_key": bottle_key, **SPEC})
+        cutout = _finished(api, "/v1/cutouts", {"source_image_s3_key": bottle_key})
         # No pictures: jobs of these end at once, and leave the machine to the requests.
         photos = [_uploaded(api, b"no picture") for _ in range(3)]
-    return Live(address, key, photos, job["job_id"], job["render"]["public_id"])
+    return Live(address, key, photos, job["job_id"], job["render"]["public_id"], cutout["job_id"])
 
 
 def conform(
@@ -137,14 +142,14 @@ def _uploaded(api: httpx.Client, data: bytes) -> str:
     return str(reserved["key"])
 
 
-def _finished(api: httpx.Client, key: str) -> dict[str, Any]:
-    job_id = api.post(SWAP, json={"source_image_s3_key": key, **SPEC}).raise_for_status().json()["job_id"]
+def _finished(api: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    job_id = api.post(path, json=body).raise_for_status().json()["job_id"]
     job: dict[str, Any] = {"status": "NOT_STARTED"}
     while job["status"] not in {"SUCCESS", "FAILURE"}:
         time.sleep(0.25)
         job = api.get(f"/v1/jobs/{job_id}").json()
     if job["status"] == "FAILURE":
-        raise RuntimeError(f"The sample's swap failed: {job['error']['message']}")
+        raise RuntimeError(f"A job of the sample failed: {job['error']['message']}")
     return job
 
 

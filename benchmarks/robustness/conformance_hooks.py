@@ -1,11 +1,31 @@
 """What Schemathesis must be told of this API: a random Shopify signature ends every request at its first check."""
 
 import hashlib
+import io
+from importlib.resources import files
 from typing import Any
 
 import schemathesis
+from hypothesis import strategies
+from PIL import Image
 
 from service.api.auth import SHOPIFY_HEADER
+
+
+def _masks() -> list[bytes]:
+    """Return a mask of the sample's photo, one of another size, one in colours, half of one, and what is none."""
+    made = []
+    with Image.open(io.BytesIO((files("service") / "sample" / "bottle.jpg").read_bytes())) as photo:
+        size = photo.size
+    for width, height, mode in ((*size, "L"), (64, 64, "L"), (*size, "RGB")):
+        picture, file = Image.new(mode, (width, height)), io.BytesIO()
+        picture.paste("white", (width // 4, height // 4, width // 2, height // 2))
+        picture.save(file, "PNG")
+        made.append(file.getvalue())
+    return [*made, made[0][: len(made[0]) // 2], b"", b"no picture"]
+
+
+schemathesis.openapi.media_type("image/png", strategies.sampled_from(_masks()) | strategies.binary(max_size=200))
 
 
 @schemathesis.hook

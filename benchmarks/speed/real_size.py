@@ -23,8 +23,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from models.families import FLUX_SCHNELL, SD3, SDXL, SDXL_LIGHTNING, Z_IMAGE_TURBO, Family
-from models.generator import PaintRequest, schedule
+from models.hub.families import FLUX_SCHNELL, SD3, SDXL, SDXL_LIGHTNING, Z_IMAGE_TURBO, Family
+from models.hub.request import PaintRequest
+from models.hub.start import schedule
 from models.loading import load_generator
 from pipeline.core.networks import Conditions
 from service.settings import STUDIO_CHECKPOINT

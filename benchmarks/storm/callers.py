@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from ulid import ULID
 
+from benchmarks.storm.mender import CUTOUTS, Mender
 from benchmarks.storm.photos import Deed, bad, good, telling
 
 _SWAP = "/v1/background-swap-with-spec"
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     KILLED = "photo that kills its worker"
     HUNG = "photo that hangs its worker"
     CANCELLED = "slow photo, cancelled by its client"
+    CUT_OUT = "good photo, cut out, mended, and mended again"
     CONFLICTING = "another body with a used key"
     MISSING = "key of no photo"
     FOREIGN = "another client's photo"
@@ -38,7 +40,7 @@ class Kind(StrEnum):
 
 #: How often each is ordered.
 SHARES = {
-    Kind.GOOD: 38,
+    Kind.GOOD: 28,
     Kind.SLOW: 12,
     Kind.DUPLICATED: 14,
     Kind.BAD: 8,
@@ -46,6 +48,7 @@ SHARES = {
     Kind.KILLED: 2,
     Kind.HUNG: 1,
     Kind.CANCELLED: 10,
+    Kind.CUT_OUT: 10,
     Kind.CONFLICTING: 3,
     Kind.MISSING: 3,
     Kind.FOREIGN: 3,
@@ -169,6 +172,11 @@ class Callers:
             if not accepted:
                 return
             submission.key = choose.choice(accepted).key
+        path = _SWAP
+        if kind is Kind.CUT_OUT:
+            # Its own id of it goes along in the place of the brand.
+            path = f"{CUTOUTS}?reference={submission.marker}"
+            body = {"source_image_s3_key": body["source_image_s3_key"]}
         self.submissions.append(submission)
         if submission.key:
             headers = headers | {"Idempotency-Key": submission.key}
@@ -176,7 +184,9 @@ class Callers:
         with ThreadPoolExecutor(rounds) as pool:
             seeds = [choose.random() for _ in range(rounds)]
             list(
-                pool.map(lambda seed: self._until_answered(random.Random(seed), http, submission, body, headers), seeds)
+                pool.map(
+                    lambda seed: self._until_answered(random.Random(seed), http, submission, path, body, headers), seeds
+                )
             )
         self._look(choose, http, shopper, submission)
 
@@ -203,12 +213,13 @@ class Callers:
         choose: random.Random,
         http: httpx.Client,
         submission: Submission,
+        path: str,
         body: dict[str, Any],
         headers: dict[str, str],
     ) -> None:
         """Try as a careful caller does: again where the service asks for it; after a lost answer only with a key."""
         for _ in range(10):
-            one = self._try(http, "POST", choose.choice(self._addresses) + _SWAP, headers, body)
+            one = self._try(http, "POST", choose.choice(self._addresses) + path, headers, body)
             submission.tries.append(one)
             if not (one.again or (one.unknown and submission.key)):
                 return
@@ -240,6 +251,10 @@ class Callers:
             status = self._try(http, method, url, who.headers).status
             if status not in {right, 503, 0, -1}:
                 self.violations.append(f"{method} job {job_id} by {who.id} was answered {status}, and not {right}")
+        if submission.kind is Kind.CUT_OUT:
+            strangers = [one.headers for one in self.shoppers if one is not shopper]
+            mender = Mender(choose, http, self._addresses, shopper.headers, strangers, self._stopping)
+            self.violations += mender.mend(job_id)
         if submission.kind is Kind.CANCELLED:
             self._cancel(choose, http, shopper, submission)
 

@@ -34,6 +34,13 @@ def good(number: int = 0) -> bytes:
     return _png(picture)
 
 
+def mask(number: int) -> bytes:
+    """Return a mask for any of these photos, another one for each number: a thing, and a smaller one beside it."""
+    codes = np.zeros((_HEIGHT, _WIDTH), np.uint8)
+    codes[40 + number % 30 : 200, 60 : 130 - number % 20], codes[60:90, 150 : 160 + number % 30] = 255, 255
+    return _png(codes)
+
+
 def telling(deed: Deed) -> bytes:
     """Return a PNG without a cut-out, so that the segmenter is asked, and reads the deed.
 

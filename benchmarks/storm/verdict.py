@@ -17,7 +17,7 @@ from service.database.tables import clients, deliveries, jobs, ledger, request_l
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.diagnostics.object_audit import audit_objects
-from service.jobs.records import JobStatus
+from service.jobs.records import JobStatus, Operation
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 
@@ -33,6 +33,14 @@ _ENDS: dict[Kind, set[str | None]] = {
     Kind.KILLED: set(),
     Kind.HUNG: set(),
     Kind.CANCELLED: {None, "cancelled"},
+    Kind.CUT_OUT: {None},
+}
+
+
+_MESSAGES = {
+    (operation, status): f"{name}.{end}"
+    for operation, name in (("swap", "job"), ("cutout", "cutout"))
+    for status, end in (("SUCCESS", "succeeded"), ("FAILURE", "failed"))
 }
 
 
@@ -48,12 +56,14 @@ class Row:
     error_code: str | None
     cost: int
     attempt: int
+    operation: str = Operation.SWAP
 
 
 def rows_of(engine: sa.Engine) -> list[Row]:
     """Return every job."""
-    columns = (jobs.c.id, jobs.c.request_id, jobs.c.client_id, request_logs.c.pilot_brand)
-    query = sa.select(*columns, jobs.c.status, jobs.c.error_code, jobs.c.credits_cost, jobs.c.attempt).join(
+    marker = sa.func.coalesce(request_logs.c.pilot_brand, jobs.c.reference)
+    columns = (jobs.c.id, jobs.c.request_id, jobs.c.client_id, marker, jobs.c.status, jobs.c.error_code)
+    query = sa.select(*columns, jobs.c.credits_cost, jobs.c.attempt, jobs.c.operation).join(
         request_logs, request_logs.c.request_id == jobs.c.request_id
     )
     with engine.connect() as connection:
@@ -150,7 +160,7 @@ def wrong_messages(
             continue
         if message is None:
             yield f"job {row.id} ended as {row.status}, and there is no message"
-        elif message.type != {"SUCCESS": "job.succeeded", "FAILURE": "job.failed"}.get(row.status):
+        elif message.type != _MESSAGES.get((row.operation, row.status)):
             yield f"job {row.id} ended as {row.status}, and its message is {message.type}"
         elif message.state == "delivered" and came.get(message.id) != row.id:
             yield f"message {message.id} of job {row.id} counts as delivered, and never came in"
@@ -180,7 +190,10 @@ def seen_otherwise(address: str, shoppers: Sequence[Shopper], rows: Sequence[Row
             answer = http.get(f"/v1/jobs/{row.id}", headers=bearers[row.client_id])
             job: dict[str, Any] = answer.json()
             refunded = row.cost if row.status == JobStatus.FAILURE else 0
-            expected = (row.status, refunded, row.status == JobStatus.SUCCESS)
+            swapped = row.operation == Operation.SWAP
+            expected = (row.status, refunded, swapped and row.status == JobStatus.SUCCESS)
+            if not swapped and row.status == JobStatus.SUCCESS:
+                yield from _cutout_otherwise(http, row, bearers[row.client_id])
             if (job.get("status"), job.get("credits_refunded"), bool(job.get("render"))) != expected:
                 yield f"job {row.id} is {expected}, and the API answers {answer.status_code} {answer.text[:200]}"
             elif job["render"] and downloads:
@@ -188,6 +201,17 @@ def seen_otherwise(address: str, shoppers: Sequence[Shopper], rows: Sequence[Row
                 data = http.get(job["render"]["url"]).content
                 if hashlib.sha256(data).hexdigest() != job["render"]["sha256"]:
                     yield f"job {row.id}: the picture at its URL has another hash ({len(data)} bytes)"
+
+
+def _cutout_otherwise(http: httpx.Client, row: Row, headers: dict[str, str]) -> Iterator[str]:
+    answer = http.get(f"/v1/cutouts/{row.id}", headers=headers)
+    if answer.status_code != 200:
+        yield f"cut-out {row.id} is there, and the API answers {answer.status_code} {answer.text[:200]}"
+        return
+    for name in ("mask_url", "preview_url"):
+        picture = http.get(answer.json()[name])
+        if not picture.content.startswith(b"\x89PNG"):
+            yield f"cut-out {row.id}: at its {name} is no picture ({picture.status_code})"
 
 
 def audited(engine: sa.Engine, settings: Settings) -> list[str]:

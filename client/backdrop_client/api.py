@@ -25,10 +25,15 @@ from backdrop_client.results import (
     JobFailed,
     JobPage,
     JobStatus,
+    Key,
+    KeyItems,
+    NewKey,
     Plan,
     Render,
     RenderPage,
+    StoredPhoto,
     Upload,
+    WebhookSettings,
     decoded,
 )
 from backdrop_client.retries import Retries, exchange
@@ -57,6 +62,12 @@ class Api:
         put = Call(reserved.method, reserved.url, headers=reserved.headers, content=data, with_key=False)
         yield from exchange(put, self._retries)
         return reserved.key
+
+    def upload_url(self, url: str) -> Flow[str]:
+        """Have the server fetch a photo, and return the key that names it."""
+        # The server takes its time: 20 s by its default.
+        call = Call("POST", "/v1/uploads", headers=_JSON, content=_json({"url": url}), patience=30.0)
+        return decoded((yield from exchange(call, self._retries)), StoredPhoto).key
 
     def swap(
         self,
@@ -121,6 +132,15 @@ class Api:
     def render(self, public_id: str) -> Flow[Render]:
         """Look at a render."""
         return (yield from self._get(f"/v1/renders/{_quoted(public_id)}", Render))
+
+    def delete_render(self, render: Render | str) -> Flow[None]:
+        """Delete a render."""
+        public_id = render if isinstance(render, str) else render.public_id
+        yield from exchange(Call("DELETE", f"/v1/renders/{_quoted(public_id)}"), self._retries)
+
+    def delete_photo(self, source_key: str) -> Flow[None]:
+        """Delete a photo."""
+        yield from exchange(Call("DELETE", f"/v1/uploads/{_quoted(source_key)}"), self._retries)
 
     def download(self, render: Render | str, path: str | Path) -> Flow[Path]:
         """Write a render's bytes to a file."""
@@ -238,6 +258,38 @@ class Api:
             body["seed"] = brand.seed
         call = Call("PUT", f"/v1/brands/{_quoted(brand.name)}", headers=_JSON, content=_json(body))
         return decoded((yield from exchange(call, self._retries)), Brand)
+
+    def keys(self) -> Flow[list[Key]]:
+        """Return all keys."""
+        return (yield from self._get("/v1/keys", KeyItems)).items
+
+    def add_key(self, name: str | None) -> Flow[NewKey]:
+        """Make a key."""
+        call = Call("POST", "/v1/keys", headers=_JSON, content=_json({} if name is None else {"name": name}))
+        return decoded((yield from exchange(call, self._retries)), NewKey)
+
+    def delete_key(self, key: Key | NewKey | str) -> Flow[None]:
+        """Delete a key."""
+        key_id = key if isinstance(key, str) else key.id
+        yield from exchange(Call("DELETE", f"/v1/keys/{_quoted(key_id)}"), self._retries)
+
+    def webhook(self) -> Flow[WebhookSettings]:
+        """Look at the webhook."""
+        return (yield from self._get("/v1/webhook", WebhookSettings))
+
+    def set_webhook(self, url: str) -> Flow[WebhookSettings]:
+        """Set the webhook."""
+        call = Call("PUT", "/v1/webhook", headers=_JSON, content=_json({"url": url}))
+        return decoded((yield from exchange(call, self._retries)), WebhookSettings)
+
+    def rotate_webhook_secret(self, grace_hours: float) -> Flow[WebhookSettings]:
+        """Replace the webhook's secret."""
+        call = Call("POST", "/v1/webhook/secret", headers=_JSON, content=_json({"grace_hours": grace_hours}))
+        return decoded((yield from exchange(call, self._retries)), WebhookSettings)
+
+    def delete_webhook(self) -> Flow[None]:
+        """Delete the webhook."""
+        yield from exchange(Call("DELETE", "/v1/webhook"), self._retries)
 
     def _get(self, path: str, kind: type[T], **query: str | int | None) -> Flow[T]:
         given = {name: value for name, value in query.items() if value is not None}

@@ -9,7 +9,19 @@ from backdrop_client.api import Api
 from backdrop_client.connection import Connection
 from backdrop_client.cutouts import Cutout
 from backdrop_client.photo import Photo
-from backdrop_client.results import Accepted, Brand, CatalogueItem, Credits, Job, JobStatus, Plan, Render
+from backdrop_client.results import (
+    Accepted,
+    Brand,
+    CatalogueItem,
+    Credits,
+    Job,
+    JobStatus,
+    Key,
+    NewKey,
+    Plan,
+    Render,
+    WebhookSettings,
+)
 from backdrop_client.retries import DEFAULT, Retries
 from backdrop_client.running import AsyncRunner
 from backdrop_client.spec import Spec
@@ -44,6 +56,13 @@ class AsyncBackdrop:
     async def upload(self, photo: Photo) -> str:
         """Send a photo and return the key that names it. Raises PhotoUnknown and OSError."""
         return await self._run(self._api.upload(photo))
+
+    async def upload_url(self, url: str) -> str:
+        """Have the server fetch a photo from a URL that anyone can download, and return the key that names it.
+
+        Raises Invalid where there is none, TooLarge.
+        """
+        return await self._run(self._api.upload_url(url))
 
     async def swap(
         self,
@@ -146,6 +165,17 @@ class AsyncBackdrop:
         """Return a render's measurements and a fresh download URL."""
         return await self._run(self._api.render(public_id))
 
+    async def delete_render(self, render: Render | str) -> None:
+        """Delete a render, or the one of a public id: its picture and its report. Raises NotFound."""
+        await self._run(self._api.delete_render(render))
+
+    async def delete_photo(self, source_key: str) -> None:
+        """Delete an uploaded photo and what was kept of it; its jobs that are not over fail and are refunded.
+
+        Renders of it stay. Raises NotFound.
+        """
+        await self._run(self._api.delete_photo(source_key))
+
     async def download(self, render: Render | str, path: str | Path) -> Path:
         """Write a render, or the one of a public id, to `path`: whole and checked, or not at all.
 
@@ -237,3 +267,31 @@ class AsyncBackdrop:
     async def save_brand(self, brand: Brand) -> Brand:
         """Make a brand, or put it in the place of the one of its name, and return it as it is kept."""
         return await self._run(self._api.save_brand(brand))
+
+    async def keys(self) -> list[Key]:
+        """Return all keys of the client that are good, without what they read."""
+        return await self._run(self._api.keys())
+
+    async def add_key(self, name: str | None = None) -> NewKey:
+        """Make one more key and return it: it is shown this once. Raises Conflict for one too many."""
+        return await self._run(self._api.add_key(name))
+
+    async def delete_key(self, key: Key | NewKey | str) -> None:
+        """Refuse a key from now on. Raises NotFound, and Conflict for the last one that lasts."""
+        await self._run(self._api.delete_key(key))
+
+    async def webhook(self) -> WebhookSettings:
+        """Return where the ends of jobs are told. Raises NotFound where nowhere."""
+        return await self._run(self._api.webhook())
+
+    async def set_webhook(self, url: str) -> WebhookSettings:
+        """Tell this URL how jobs end. `secret`: shown where the URL is new. Raises Invalid."""
+        return await self._run(self._api.set_webhook(url))
+
+    async def rotate_webhook_secret(self, *, grace_hours: float = 24.0) -> WebhookSettings:
+        """Return the webhook with a new secret; the one before signs as well meanwhile. Raises NotFound."""
+        return await self._run(self._api.rotate_webhook_secret(grace_hours))
+
+    async def delete_webhook(self) -> None:
+        """Tell nobody any more. Raises NotFound."""
+        await self._run(self._api.delete_webhook())

@@ -77,6 +77,9 @@ class Render:
     report: dict[str, Any]
     #: The `reference` of its job's submit.
     reference: str | None = None
+    #: What was asked: names of the catalogue, or free text; an older server does not tell.
+    scene_type: str | None = None
+    mood: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,12 @@ class Job:
     warnings: list[Notice] = field(default_factory=list)
     #: The `reference` of its submit.
     reference: str | None = None
+    #: When its render was deleted.
+    render_deleted_at: datetime | None = None
+    #: What was asked: names of the catalogue, or free text; an older server does not tell.
+    scene_type: str | None = None
+    mood: str | None = None
+    output_preset: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -219,6 +228,59 @@ class Upload:
     method: str
     url: str
     headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the client's, without what it reads."""
+
+    id: str
+    name: str | None
+    created_at: datetime
+    #: When it stops being good; None: never.
+    expires_at: datetime | None = None
+    #: Whether it is the one in use here.
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class KeyItems:
+    """All keys of the client."""
+
+    items: list[Key]
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key that was just made: `key` is shown this once."""
+
+    id: str
+    key: str
+    name: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """Where the client's messages go."""
+
+    url: str
+    created_at: datetime
+    #: When it answered 410 Gone: nothing is sent since.
+    disabled_at: datetime | None = None
+    #: Until when the secret before the last rotation signs as well.
+    previous_until: datetime | None = None
+    #: What signs; shown once, where it was made just now.
+    secret: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredPhoto:
+    """A photo that the server has fetched."""
+
+    key: str
+    content_type: str
+    bytes: int
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ class WebhookRender:
     format: str
     bytes: int
     sha256: str
+    #: The picture's address at the API, good as long as the render is; GET it with the key. Empty: an older server.
+    url: str = ""
 
 
 @dataclass(frozen=True)

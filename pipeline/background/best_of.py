@@ -6,6 +6,7 @@ canvas's size. So a further seed costs a light network's pass and a small pictur
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,11 +26,13 @@ from pipeline.background.colour_transfer import (
     owners_of,
     shifted,
 )
+from pipeline.background.laying import shadow_of
 from pipeline.background.paint import Painting, paint
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
-from pipeline.compositing.effects import ProductEffects
-from pipeline.core.networks import Generator
+from pipeline.compositing.effects import Effects, MissingShadow, ProductEffects
+from pipeline.compositing.kept_shadow import KeptShadow
+from pipeline.core.networks import Generator, Laid, holds
 from pipeline.core.resample import resize
 from pipeline.core.spec import SEED_LIMIT, Spec
 from pipeline.core.types import Alpha, Rgb
@@ -49,23 +52,26 @@ class Candidate:
 
     seed: int
     painting: Painting
-    #: What the product does to it.
-    effects: ProductEffects
+    #: What the product does to it, as far as the network has not painted it.
+    effects: Effects
     #: None where nothing was measured: the product leaves nothing free.
     match: Match | None
     #: Albedo factors of parts, or shifts of the colours about `fixed`.
     moves: Moves
     #: K×3 Lab `pipeline.background.colour_transfer.anchors` of a painted picture.
     fixed: Lab | None = None
+    #: What a network that saw the product made of its shadow.
+    shadow: KeptShadow | None = None
 
     def row(self) -> dict[str, Any]:
         """Return what the report says of it."""
         mean, worst = (None, None) if self.match is None else (self.match.mean, self.match.worst)
-        return {
+        row = {
             "seed": self.seed,
             "mean_delta_e00": None if mean is None else round(mean, 2),
             "worst_delta_e00": None if worst is None else round(worst, 2),
         }
+        return row if self.shadow is None else {**row, "shadow": self.shadow.verdict}
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class Selection:
     #: H×W×3 sRGB in [0, 1], as it is without the product.
     background: Rgb
     #: What the product does to it; was there when it was judged.
-    effects: ProductEffects
+    effects: Effects
     #: The seed that it was made of.
     seed: int
     #: For the report's provenance, in the order in which they were tried.
@@ -98,6 +104,9 @@ class Site(Protocol):
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Return what the product does to a layout."""
+
+    def lay(self, effects: ProductEffects, drawing: Rgb) -> Laid | None:
+        """Lay the product with its effects on an h×w×3 sRGB drawing of the site; None where there is none yet."""
 
 
 def search(
@@ -154,9 +163,16 @@ def _candidate(
 ) -> Candidate:
     height, width = alpha.shape
     layout = site.compose(spec if control.sketch else replace(spec, palette=()))
-    painting = paint(spec, layout, width, height, generator, on_step, control)
+    traced = site.effects(layout) if holds(generator) else None
+    lay = None if traced is None else partial(site.lay, traced)
+    painting = paint(spec, layout, width, height, generator, on_step, control, lay)
     by_light = painting.light is not None and control.sketch
-    effects = swatches.make_beside(layout, lambda: site.effects(layout)) if by_light else site.effects(layout)
+    shadow = None if traced is None else shadow_of(painting.picture, painting.drawing, traced, alpha)
+    effects: Effects
+    if shadow is not None:
+        effects = MissingShadow(shadow.missing)
+    else:
+        effects = swatches.make_beside(layout, lambda: site.effects(layout)) if by_light else site.effects(layout)
     scale = min(1.0, JUDGED_SIDE / max(width, height))
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = asked_colours(spec).lab
@@ -179,13 +195,13 @@ def _candidate(
     plain = site.postprocess(painting.at(*small))
     first = measure(with_effects(plain.copy()), free, asked)
     if first is None:
-        return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape))
+        return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape), shadow=shadow)
     fixed = anchors(asked, first.centres)
     start = np.zeros(asked.shape)
     moves, match = fit_colours(
         asked, start, lambda some: with_effects(shifted(plain, fixed, some).copy()), more_shift, free, rounds
     )
-    return Candidate(spec.seed, painting, effects, match, moves, fixed)
+    return Candidate(spec.seed, painting, effects, match, moves, fixed, shadow)
 
 
 def _shown(candidate: Candidate, width: int, height: int, site: Site, swatches: Swatches) -> Rgb:

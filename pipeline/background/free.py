@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from pipeline.background.laying import lay
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.photo_light import PhotoLight, lit_from, matched, photo_light
 from pipeline.compositing.effects import ProductEffects, product_effects
+from pipeline.core.networks import Laid
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.stance import Stance
@@ -55,3 +57,7 @@ class FreeSite:
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
         return product_effects(self.placed, layout, stands=self.stands)
+
+    def lay(self, effects: ProductEffects, drawing: Rgb) -> Laid:
+        """Lay the product with its effects on a drawing."""
+        return lay(self.placed, effects, drawing)

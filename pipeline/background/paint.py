@@ -13,10 +13,11 @@ import numpy as np
 from PIL import Image
 
 from pipeline.colour.asked import asked_colours
+from pipeline.colour.names import colour_name
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
-from pipeline.colour.spaces import linear_to_srgb
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.core.errors import ModelFailed
-from pipeline.core.networks import Conditions, Generator, painting_size, paints, shifts_colour
+from pipeline.core.networks import Conditions, Generator, Laid, holds, painting_size, paints, reads_hex, shifts_colour
 from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
@@ -36,6 +37,8 @@ LIGHT_SIDE = 384
 MAX_STOPS = 2.0
 
 NEGATIVE_PROMPT = "product, bottle, person, hands, text, logo, watermark, clutter, frame, low quality, blurry"
+#: Where the product is in the picture already.
+NEGATIVE_PROMPT_HELD = "second product, person, hands, text, watermark, clutter, frame, low quality, blurry"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,9 @@ class Painting:
     picture: Rgb | None = None
     #: As in `pipeline.light.relight.exposed`.
     by_colour: bool = True
+    #: What a network saw that holds products, and the lit drawing without the product; None where none was laid.
+    laid: Laid | None = None
+    drawing: Rgb | None = None
 
     @cached_property
     def exposed(self) -> Upsampling:
@@ -97,11 +103,15 @@ def paint(
     generator: Generator,
     on_step: Callable[[float], None],
     control: PaletteControl = ALL_STAGES,
+    lay: Callable[[Rgb], Laid | None] | None = None,
 ) -> Painting:
-    """Let the network paint a layout for a canvas of width×height pixels; raises as `paint_background` does."""
+    """Let the network paint a layout for a canvas of width×height pixels; raises as `paint_background` does.
+
+    `lay` lays the product on the lit drawing, for a network that holds products.
+    """
     light_only = paints(generator) == "light"
 
-    small = (_of_area if light_only else _within)(painting_size(generator), width, height)
+    small = _of_area(painting_size(generator), width, height)
 
     def traced() -> FirstLight:
         return first_light(layout, *_within(LIGHT_SIDE, width, height))
@@ -117,10 +127,14 @@ def paint(
         first = traced()
         given = lit_conditions(layout, first, *small, by_colour=control.exposure)
     switches: dict[str, Any] = {"shift_colour": control.latent} if shifts_colour(generator) else {}
+    drawing = laid = None
+    if lay is not None and not light_only and holds(generator):
+        drawing = lit_drawing(given)
+        laid = switches["laid"] = lay(drawing)
     painted = np.asarray(
         generator(
-            prompt=prompt(spec, layout, named=control.words),
-            negative_prompt=NEGATIVE_PROMPT,
+            prompt=prompt(spec, layout, named=control.words, as_hex=reads_hex(generator), held=laid is not None),
+            negative_prompt=NEGATIVE_PROMPT if laid is None else NEGATIVE_PROMPT_HELD,
             conditions=given,
             seed=spec.seed,
             on_step=on_step,
@@ -131,7 +145,7 @@ def paint(
     if painted.shape != given.sketch.shape or not np.isfinite(painted).all():
         raise ModelFailed("The network that paints the background gave something that is no picture of the size asked.")
     if not light_only:
-        return Painting(layout, picture=np.clip(painted, 0, 1))
+        return Painting(layout, picture=np.clip(painted, 0, 1), laid=laid, drawing=drawing)
     return Painting(layout, light=corrected(layout, first, given, painted), by_colour=control.exposure)
 
 
@@ -167,27 +181,30 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *
     )
 
 
-def prompt(spec: Spec, layout: Layout, *, named: bool = True) -> str:
-    """Return the words for the network, most important first: text encoders cut what is too long.
+def lit_drawing(conditions: Conditions) -> Rgb:
+    """Return the sketch under its analytic light, h×w×3 sRGB in [0, 1]: what an image-to-image pipeline starts from."""
+    return linear_to_srgb(srgb_to_linear(conditions.sketch) * conditions.light)
 
-    `named`: with the asked colours.
+
+def prompt(spec: Spec, layout: Layout, *, named: bool = True, as_hex: bool = False, held: bool = False) -> str:
+    """Return the words for the network, most important first: CLIP reads 77 tokens, and cuts what is longer.
+
+    `named`: with the asked colours, by their names or `as_hex`: #e8c7b8 is seven tokens of CLIP's and no colour to it.
+    `held`: the product is in the picture, so the whole of it is described; the product itself is not, lest it be
+    painted anew.
     """
-    side = "left" if layout.light_side < 0 else "right"
-    words = [
-        f"empty background of {spec.scene.prompt}",
-        spec.mood.prompt,
-        f"{layout.kind} scene",
-        f"{spec.mood.name} mood",
-        f"light from the {side}",
-    ]
+    if held:
+        words = [f"product photograph of one product in {spec.scene.prompt}", "nothing else is added"]
+    else:
+        words = [f"empty background of {spec.scene.prompt}"]
+        words += ["nothing standing on the surface, product photography backdrop"]
     asked = asked_colours(spec)
     if asked.by_caller and named:
-        words.append("colours " + ", ".join(asked.hex))
-    if spec.style_words:
-        words.append(spec.style_words)
-    words.append(
-        "professional product photography backdrop, empty space in the middle, nothing standing on the surface"
-    )
+        colours = asked.hex if as_hex else dict.fromkeys(colour_name(colour) for colour in asked.hex)
+        words.append("colours " + ", ".join(colours))
+    words += [spec.mood.prompt, f"light from the {'left' if layout.light_side < 0 else 'right'}"]
+    words += [spec.style_words] if spec.style_words else []
+    words += [f"{spec.mood.name} mood", f"{layout.kind} scene"]
     return ", ".join(words)
 
 
@@ -197,6 +214,6 @@ def _within(side: int, width: int, height: int) -> tuple[int, int]:
 
 
 def _of_area(side: int, width: int, height: int) -> tuple[int, int]:
-    """Return a size of about side² pixels: a light network sees wide and tall pictures as it sees square ones."""
+    """Return a size of about side² pixels: a network sees wide and tall pictures as it sees square ones."""
     scale = side / np.sqrt(width * height)
     return max(16, round(width * scale)), max(16, round(height * scale))

@@ -75,6 +75,9 @@ class PinnedSite:
         """Return none: there is no product yet."""
         return NO_EFFECTS
 
+    def lay(self, effects: ProductEffects, drawing: Rgb) -> None:
+        """Return nothing: there is no product yet."""
+
 
 def place_of(spec: Spec, width: int, height: int) -> Box:
     """Return the place of the product on a width×height canvas, pixels: left, top, right, bottom."""

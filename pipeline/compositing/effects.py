@@ -2,15 +2,38 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+from PIL import Image
 
 from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.shadow import CastShadow, cast_shadow
+from pipeline.core.resample import resize
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.reflection import MirrorImage, mirror_image
 from pipeline.scene.layout import Layout
+
+
+class Effects(Protocol):
+    """What a product does to its scene."""
+
+    def at(self, width: int, height: int) -> Callable[[Rgb], Rgb]:
+        """Return what lays it on a width×height background, sRGB in [0, 1], in its own array."""
+
+
+@dataclass(frozen=True)
+class MissingShadow:
+    """The part of a product's shadow that a network which saw it did not paint."""
+
+    #: h×w: the share of light, 0–1, that is still to be taken.
+    share: Field
+
+    def at(self, width: int, height: int) -> Callable[[Rgb], Rgb]:
+        """Return what lays it on a width×height background, sRGB in [0, 1], in its own array."""
+        blocked = np.clip(resize(self.share, width, height, Image.Resampling.BICUBIC), 0, 1)
+        return lambda background: apply_shadow(background, blocked)
 
 
 @dataclass(frozen=True)

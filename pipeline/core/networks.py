@@ -48,6 +48,16 @@ class Conditions:
     lit: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Laid:
+    """The product laid into its drawing, for a generator that `holds` it: the conditions' h×w."""
+
+    #: h×w×3 sRGB in [0, 1]: the lit drawing with the product, its shadow and its mirror image.
+    picture: NDArray[np.float32]
+    #: h×w in [0, 1]: what of it is kept, the product without its rim.
+    keep: NDArray[np.float32]
+
+
 class Generator(Protocol):
     """Paints a background."""
 
@@ -64,7 +74,8 @@ class Generator(Protocol):
 
         One that `paints` "picture" answers sRGB in [0, 1]; one that paints "light" answers linear light ≥ 0, to be
         multiplied onto the albedo. `on_step` takes the share of steps done, 0–1, and may raise to stop. One that
-        `shifts_colour` also takes the keyword `shift_colour`, which switches that off.
+        `shifts_colour` also takes the keyword `shift_colour`, which switches that off; one that `holds` products the
+        keyword `laid`.
         """
 
 
@@ -109,8 +120,21 @@ def paints(generator: Generator) -> Literal["light", "picture"]:
 
 
 def painting_size(generator: Generator) -> int:
-    """Return the longer side in pixels that a generator wants its conditions at: its attribute `size`, or 512."""
+    """Return the side of the square whose area in pixels a generator wants its conditions at: its `size`, or 512."""
     return int(getattr(generator, "size", 512))
+
+
+def reads_hex(generator: Generator) -> bool:
+    """Tell whether a generator was taught colours as #rrggbb: its attribute `reads_hex`; others are told names."""
+    return bool(getattr(generator, "reads_hex", False))
+
+
+def holds(generator: Generator) -> bool:
+    """Tell whether a generator can paint a scene round a product that it sees: its attribute `holds`.
+
+    One that does takes the keyword `laid`, a `Laid` or None.
+    """
+    return bool(getattr(generator, "holds", False))
 
 
 def shifts_colour(generator: Generator) -> bool:

@@ -68,17 +68,22 @@ def subjects_of(codes: NDArray[np.uint8]) -> Subjects:
     seeds = ids[labels]
     rows, columns = distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
     nearest: NDArray[np.int32] = seeds[rows, columns]
-    total, places = float(areas[named].sum()), find_objects(labels)
+    total, places = float(areas[named].sum()), find_objects(seeds)
     found = tuple(
-        Subject(number, _tight(codes, places[part - 1], step), round(float(areas[part]) / total, 4))
-        for number, part in enumerate(named, 1)
+        Subject(number, _tight(codes, nearest == number, place, step), round(float(areas[part]) / total, 4))
+        for number, (part, place) in enumerate(zip(named, places, strict=True), 1)
     )
     return Subjects(found, nearest, step)
 
 
-def _tight(codes: NDArray[np.uint8], place: tuple[slice, slice], step: int) -> Box:
-    """Return the box of what is covered by more than half within a place of blocks, or of the place itself."""
-    top, left = place[0].start * step, place[1].start * step
-    inside = codes[top : place[0].stop * step, left : place[1].stop * step]
-    box = tight_box(inside > 127) or (0, 0, inside.shape[1], inside.shape[0])
+def _tight(codes: NDArray[np.uint8], own: NDArray[np.bool_], place: tuple[slice, slice], step: int) -> Box:
+    """Return the box of what is covered by more than half in a subject's blocks, or of its place among these.
+
+    `own`: h×w, the blocks that are nearest to it; a block around its place may hold the last of its pixels.
+    """
+    rows, columns = (slice(max(0, part.start - 1), part.stop + 1) for part in place)
+    top, left = rows.start * step, columns.start * step
+    inside = codes[top : rows.stop * step, left : columns.stop * step]
+    whole = own[rows, columns].repeat(step, axis=0)[: inside.shape[0]].repeat(step, axis=1)[:, : inside.shape[1]]
+    box = tight_box((inside > 127) & whole) or (0, 0, inside.shape[1], inside.shape[0])
     return box[0] + left, box[1] + top, box[2] + left, box[3] + top

@@ -1,13 +1,12 @@
 """Clients, their keys and their credits: every statement that touches them but a job's own debit and refund."""
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from ulid import ULID
 
+from service.accounts.keys import hash_of, new_key
 from service.accounts.ledger import grant
 from service.database.clock import db_now
 from service.database.engine import reader
@@ -76,11 +75,11 @@ class Accounts:
             raise ValueError("A client's name has 1 to 120 characters.")
         if credits < 0:
             raise ValueError("Credits are 0 or more.")
-        client_id, key = str(ULID()), _new_key()
+        client_id, key = str(ULID()), new_key()
         try:
             with self._engine.begin() as connection:
                 connection.execute(clients.insert().values(id=client_id, name=name, balance=0))
-                connection.execute(api_keys.insert().values(sha256=_hash(key), client_id=client_id))
+                connection.execute(api_keys.insert().values(sha256=hash_of(key), client_id=client_id))
                 if credits:
                     grant(connection, client_id, credits)
         except sa.exc.IntegrityError as error:
@@ -122,7 +121,7 @@ class Accounts:
 
         Raises UnknownClient.
         """
-        key = _new_key()
+        key = new_key()
         with self._engine.begin() as connection:
             # The client's row is held: of two rotations at once, the second one's key is the one that lasts.
             client_id = connection.execute(
@@ -135,7 +134,7 @@ class Accounts:
             connection.execute(
                 api_keys.update().where(api_keys.c.client_id == client_id, lasts_longer).values(expires_at=ends)
             )
-            connection.execute(api_keys.insert().values(sha256=_hash(key), client_id=client_id))
+            connection.execute(api_keys.insert().values(sha256=hash_of(key), client_id=client_id))
         return self.named(name), key
 
     def disable(self, name: str) -> Client:
@@ -162,7 +161,7 @@ class Accounts:
             sa.select(clients)
             .join(api_keys, api_keys.c.client_id == clients.c.id)
             .where(
-                api_keys.c.sha256 == _hash(key),
+                api_keys.c.sha256 == hash_of(key),
                 clients.c.disabled_at.is_(None),
                 sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now()),
             )
@@ -184,11 +183,3 @@ class Accounts:
             return balance, [
                 Entry(row["id"], row["kind"], row["amount"], row["job_id"], row["created_at"]) for row in rows
             ]
-
-
-def _new_key() -> str:
-    return "bd_" + secrets.token_urlsafe(32)
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()

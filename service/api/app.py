@@ -4,6 +4,7 @@ import logging
 from functools import partial
 from importlib.metadata import version
 
+import httpx
 import sqlalchemy as sa
 from litestar import Litestar, Response, get
 from litestar.datastructures import State
@@ -13,6 +14,7 @@ from ulid import ULID
 
 from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
+from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
 from service.api.admission import REFUSALS, add_rate_limit_headers
 from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
@@ -20,6 +22,7 @@ from service.api.files import files_router
 from service.api.pages.reference import REFERENCE
 from service.api.pages.studio import STUDIO
 from service.api.pages.studio_page import StudioPage
+from service.api.photos import photos_router
 from service.api.routes import PRIVATE, PUBLIC
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.listing import Cutouts
@@ -34,6 +37,9 @@ from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
+from service.media.deletion import Deletion
+from service.media.fetcher import Fetcher
+from service.media.photos import Photos
 from service.schemas.openapi import Documented, close_schemas, openapi_config
 from service.schemas.openapi_samples import add_examples, load_examples
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
@@ -43,6 +49,7 @@ from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ObjectRegistry
+from service.webhooks.endpoints import Webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +58,7 @@ def create_app(settings: Settings) -> Litestar:
     """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
     engine = create_engine(settings.sqlalchemy_url)
     catalogue = load_catalogue()
-    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
     sources, renders = open_buckets(settings)
     queue = JobQueue(settings.queue_url)
     job_states = JobStates(engine)
@@ -73,33 +80,55 @@ def create_app(settings: Settings) -> Litestar:
         max_photo_bytes=settings.max_photo_bytes,
     )
     cutouts = Cutouts(engine, kept=settings.photo_age)
-    mending = Mending(engine, cutouts, renders, MaskRegistry(engine), prepare=partial(use_kernels, settings))
+    masks = MaskRegistry(engine)
+    mending = Mending(engine, cutouts, renders, masks, prepare=partial(use_kernels, settings))
+    registry = ObjectRegistry(engine)
+    deletion = Deletion(
+        registry,
+        masks,
+        jobs,
+        sources,
+        renders,
+        max_photo_bytes=settings.max_photo_bytes,
+        upload_ends=settings.url_ttl,
+        attempt_ends=settings.attempt_ends,
+    )
     state = {
         "accounts": Accounts(engine),
         "brands": brands,
         "catalogue": catalogue,
         "cutouts": cutouts,
+        "deletion": deletion,
         "engine": engine,
         "job_states": job_states,
         "jobs": jobs,
+        "client_keys": Keys(engine),
         "listings": Listings(engine),
+        "fetcher": Fetcher(
+            httpx.create_ssl_context(), settings.fetch_timeout, settings.max_photo_bytes, settings.fetch_allow_private
+        ),
         "intake": intake,
         "mending": mending,
+        "max_body_bytes": settings.max_body_bytes,
+        "photos": Photos(registry, sources, settings.max_photo_bytes),
         "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "renders": renders,
         "sources": sources,
-        "registry": ObjectRegistry(engine),
         "stream_heartbeat": settings.stream_heartbeat,
         "stream_seconds": settings.stream_seconds,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "queue": queue,
+        "webhooks": Webhooks(engine, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
     }
     app = Litestar(
-        route_handlers=[PRIVATE, PUBLIC, files_router(settings.max_photo_bytes), REFERENCE, STUDIO, live, ready],
+        route_handlers=[
+            *(PRIVATE, PUBLIC, photos_router(settings.max_photo_bytes), files_router(settings.max_photo_bytes)),
+            *(REFERENCE, STUDIO, live, ready),
+        ],
         state=State(state),
         before_send=[_name_request, add_rate_limit_headers],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS | CUTOUT_REFUSALS,

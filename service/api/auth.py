@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from ulid import ULID
 
 from service.accounts.clients import Accounts, Client
+from service.accounts.keys import key_id
 from service.schemas.problems import AnyRequest, problem
 
 SHOPIFY_HEADER = "X-Shopify-Hmac-Sha256"
@@ -26,6 +27,7 @@ async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler
         detail = "Send a valid key as `Authorization: Bearer <key>`."
         raise problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
     connection.state.client = client
+    connection.state.key_id = key_id(key.strip())
     connection.state.request_id = str(ULID())
 
 

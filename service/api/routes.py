@@ -1,26 +1,24 @@
-"""The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.lists` and `.files` have more."""
+"""The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.photos`, `.lists` and `.files` have more."""
 
-from typing import Annotated
-
-from litestar import Router, delete, get, post
+from litestar import Router, delete, get
 from litestar.datastructures import State
-from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath
-from ulid import ULID
+from litestar.params import FromPath
 
 from service.accounts.clients import Accounts
+from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
+from service.api.account.keys import create_key, delete_key, list_keys
+from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
 from service.api.auth import authenticated
-from service.api.brands import delete_brand, get_brand, list_brands, put_brand
 from service.api.cutouts import CUTOUTS
 from service.api.endpoint import endpoint, options
 from service.api.events import follow_job
 from service.api.lists import list_jobs, list_renders
+from service.api.renders import delete_render, get_picture, get_render, get_render_thumbnail
 from service.api.workflows import WORKFLOWS
 from service.catalogue.catalogue import Catalogue
 from service.jobs.intake import JobIntake
-from service.jobs.submit import upload_prefix
 from service.jobs.transitions import Jobs
-from service.schemas.openapi import INVALID, JOB_FINISHED, NOT_FOUND, SECURED, TOO_LARGE
+from service.schemas.openapi import JOB_FINISHED, NOT_FOUND, SECURED
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import (
     CatalogueItems,
@@ -28,35 +26,8 @@ from service.schemas.responses import (
     Credits,
     JobRequestView,
     JobView,
-    RenderView,
-    Upload,
-    UploadRequest,
 )
-from service.schemas.serialize import base_url, serialize_job, serialize_job_request, serialize_render
-from service.storage.objects import UPLOAD_TYPES, Bucket
-from service.storage.registry import ObjectRegistry
-
-
-@endpoint(
-    post,
-    "/uploads",
-    status_code=201,
-    operation_id="create_upload",
-    tag="photos",
-    responses={413: TOO_LARGE, 422: INVALID},
-)
-def create_upload(
-    request: AnyRequest,
-    state: State,
-    data: Annotated[UploadRequest, Body(examples=[Example(value={"content_type": "image/jpeg"})])],
-) -> Upload:
-    """Reserve a key of the client's own and say where to PUT the bytes."""
-    sources: Bucket = state.sources
-    key = f"{upload_prefix(request.state.client)}{ULID()}.{UPLOAD_TYPES[data.content_type]}"
-    registry: ObjectRegistry = state.registry
-    registry.register("sources", key, client_id=request.state.client.id)
-    signed = sources.upload_url(key, data.content_type, base_url(request))
-    return Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
+from service.schemas.serialize import serialize_job, serialize_job_request
 
 
 @endpoint(get, "/jobs/{job_id:str}", operation_id="get_job", tag="jobs", responses={404: NOT_FOUND})
@@ -96,16 +67,6 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
     return serialize_job(request, state, *found)
 
 
-@endpoint(get, "/renders/{public_id:str}", operation_id="get_render", tag="renders", responses={404: NOT_FOUND})
-def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> RenderView:
-    """Return a render's measurements and a short-lived download URL."""
-    jobs: Jobs = state.jobs
-    render = jobs.render(public_id, client_id=request.state.client.id)
-    if render is None:
-        raise not_found("render")
-    return serialize_render(request, state, render)
-
-
 @endpoint(get, "/credits", operation_id="get_credits", tag="credits")
 def get_credits(request: AnyRequest, state: State) -> Credits:
     """Return the balance and the latest 100 ledger entries, newest first."""
@@ -138,7 +99,10 @@ def _items(state: State, key: str) -> CatalogueItems:
 
 
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")
+RENDER_OPTIONS = options("/renders/{public_id:str}", "GET", "DELETE")
 BRAND_OPTIONS = options("/brands/{name:str}", "GET", "PUT", "DELETE")
+KEYS_OPTIONS = options("/keys", "GET", "POST")
+WEBHOOK_OPTIONS = options("/webhook", "GET", "PUT", "DELETE")
 #: Everything under /v1 that belongs to one client.
 PRIVATE = Router(
     "/v1",
@@ -146,10 +110,12 @@ PRIVATE = Router(
     security=SECURED,
     route_handlers=[
         *CUTOUTS,
-        *(WORKFLOWS, create_upload, get_credits),
+        *(WORKFLOWS, get_credits),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
-        *(list_renders, get_render),
+        *(list_renders, RENDER_OPTIONS, get_render, get_picture, get_render_thumbnail, delete_render),
         *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
+        *(KEYS_OPTIONS, list_keys, create_key, delete_key),
+        *(WEBHOOK_OPTIONS, get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),
     ],
 )
 #: Everything under /v1 that is the same for all.

@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import unicodedata
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from backdrop_client import (
@@ -27,8 +29,12 @@ from service.batch.manifest.state import State
 class RemoteMaker:
     """Makes pictures at a server. Lives as long as the batch."""
 
-    def __init__(self, backdrop: AsyncBackdrop, url: str, state: State, out: Path) -> None:
+    def __init__(
+        self, backdrop: AsyncBackdrop, url: str, state: State, out: Path, *, photos: Sequence[Photo] = ()
+    ) -> None:
         self._backdrop, self._url, self._state, self._out = backdrop, url.rstrip("/"), state, out
+        #: Photos of the same bytes are one order, so they go by one name: the first of the batch's.
+        self._references = {photo.sha256: reference_of(photo) for photo in reversed(photos)}
         self._uploading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         #: What would refuse every other pair as well: no credits are left, or the key is not good.
         self._refused: Refused | None = None
@@ -97,10 +103,14 @@ class RemoteMaker:
         attempt = self._state.entry(pair.key).attempt
         # The same after a crash, so that what was accepted then is not accepted again.
         made_of = f"{self._state.run_id} {pair.id} {source_key} {attempt}"
+        seed = self._state.entry(pair.key).seed
+        if seed is not None:
+            made_of += f" {seed}"  # photos of the same bytes may be reviewed differently
         return await self._backdrop.swap(
-            spec_of(pair),
+            spec_of(pair, seed=seed),
             source_key=source_key,
             idempotency_key="batch-" + hashlib.sha256(made_of.encode()).hexdigest(),
+            reference=self._references.get(pair.photo.sha256, reference_of(pair.photo)),
         )
 
     async def _uploaded(self, photo: Photo, *, instead_of: str | None = None) -> str:
@@ -115,7 +125,16 @@ class RemoteMaker:
             return key
 
 
-def spec_of(pair: Pair) -> Spec:
-    """Return what a server is asked for."""
+def reference_of(photo: Photo) -> str | None:
+    """Return by which id of its caller's a server is told of a photo's jobs: the file's name, as far as it may be one.
+
+    The path from the batch's folder, without control characters, and of a long one the last 200 characters.
+    """
+    return "".join(letter for letter in photo.name if unicodedata.category(letter) not in ("Cc", "Cs"))[-200:] or None
+
+
+def spec_of(pair: Pair, *, seed: int | None = None) -> Spec:
+    """Return what a server is asked for. `seed`: in place of the spec file's, as a review asked for it."""
     options = pair.options
-    return Spec(options.scene, options.mood, pair.preset, options.colors, options.brand, options.seed)
+    drawn = options.seed if seed is None else seed
+    return Spec(options.scene, options.mood, pair.preset, options.colors, options.brand, drawn)

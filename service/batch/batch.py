@@ -1,31 +1,41 @@
-"""One batch: its pairs, what is left of them, and what it writes."""
+"""One batch: its pairs, what is left of them, what a review makes of it, and what it writes."""
 
+import secrets
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.core.spec import SEED_LIMIT
 from service.batch.maker import Maker
 from service.batch.manifest.files import tidy
-from service.batch.manifest.outcome import Failed, Made, Outcome
+from service.batch.manifest.outcome import Failed, Made, Outcome, Rejected
 from service.batch.manifest.pairs import Pair
-from service.batch.manifest.state import State, whole
+from service.batch.manifest.review import Review
+from service.batch.manifest.state import FOLDER, State, whole
 from service.batch.run import Watcher, run_batch
 from service.batch.sheet import write_sheet
 from service.batch.table import write_table
 
 
 class Batch:
-    """The pairs of a folder of photos, and what has become of each."""
+    """The pairs of a folder of photos, and what has become of each.
 
-    def __init__(self, groups: Sequence[Sequence[Pair]], state: State, out: Path) -> None:
-        self._groups, self._state, self._out = groups, state, out
+    `retry_failed`: photos that nothing can be made of are tried again, too.
+    """
+
+    def __init__(
+        self, groups: Sequence[Sequence[Pair]], state: State, out: Path, *, retry_failed: bool = False
+    ) -> None:
+        self._groups, self._state, self._out, self._retry_failed = groups, state, out, retry_failed
         self.pairs = [pair for group in groups for pair in group]
         #: By the pair's id and its place: photos of the same bytes are one picture, in two places.
         self.outcomes: dict[str, Outcome] = {}
-        for pair in self.pairs:
-            made = state.entry(pair.key).made
-            if made is not None and whole(out, made):
-                self.outcomes[pair.key] = made
-        self.left = [pair for pair in self.pairs if pair.key not in self.outcomes]
+        self._look()
+
+    @property
+    def left(self) -> list[Pair]:
+        """What is to be made."""
+        return [pair for pair in self.pairs if pair.key not in self.outcomes]
 
     @property
     def made(self) -> list[Made]:
@@ -37,6 +47,31 @@ class Batch:
         """What could not be made."""
         return [one for one in self.outcomes.values() if isinstance(one, Failed)]
 
+    def redo(self, review: Review) -> Counter[str]:
+        """Carry a review out, and count its choices; "passed" are those whose picture is another one by now.
+
+        Rejected pictures are put aside and not made again; for "again" another seed is drawn. A review that was carried
+        out changes nothing a second time.
+        """
+        places = {(pair.photo.name, pair.preset): pair for pair in self.pairs}
+        done = Counter[str]()
+        for one in review.choices:
+            pair = places.get((one.photo, one.preset))
+            made = self._state.entry(pair.key).made if pair else None
+            if pair is None or made is None or (made.sha256, made.seed) != (one.sha256, one.seed):
+                done["passed"] += 1
+                continue
+            done[one.choice] += 1
+            if one.choice == "again":
+                self._state.again(pair.key, secrets.randbelow(SEED_LIMIT))
+                self._aside(made)
+                continue
+            if one.choice == "approve":
+                self._back(made)
+            self._state.chosen(pair.key, one.choice)
+        self._look()
+        return done
+
     async def run(self, maker: Maker, watcher: Watcher, *, concurrency: int) -> None:
         """Make what is left."""
         for folder in {(self._out / pair.stem).parent for pair in self.pairs}:
@@ -46,8 +81,36 @@ class Batch:
 
     def write(self) -> None:
         """Write the table and the contact sheet."""
-        write_table(self._out / "results.csv", ((pair, self.outcomes.get(pair.key)) for pair in self.pairs))
-        write_sheet(self._out, self._groups, self.outcomes)
+        choices = {pair.key: choice for pair in self.pairs if (choice := self._state.entry(pair.key).choice)}
+        rows = ((pair, self.outcomes.get(pair.key), choices.get(pair.key)) for pair in self.pairs)
+        write_table(self._out / "results.csv", rows)
+        write_sheet(self._out, self._groups, self.outcomes, batch=self._state.run_id, choices=choices)
 
-    def _keep(self, pair: Pair, outcome: Outcome) -> None:
+    def _look(self) -> None:
+        """Find what is over already."""
+        self.outcomes.clear()
+        for pair in self.pairs:
+            entry = self._state.entry(pair.key)
+            if entry.made is not None and entry.choice == "reject":
+                self._aside(entry.made)  # where a crash came between
+                self.outcomes[pair.key] = Rejected(entry.made)
+            elif entry.made is not None and whole(self._out, entry.made):
+                self.outcomes[pair.key] = entry.made
+            elif entry.failed is not None and entry.failed.hopeless and not self._retry_failed:
+                self.outcomes[pair.key] = entry.failed
+
+    def _keep(self, pair: Pair, outcome: Made | Failed) -> None:
         self.outcomes[pair.key] = outcome
+
+    def _aside(self, made: Made) -> None:
+        """Take a picture out of what is delivered; what was paid for is not thrown away."""
+        _move(self._out / made.file, self._out / FOLDER / "aside" / made.file)
+
+    def _back(self, made: Made) -> None:
+        _move(self._out / FOLDER / "aside" / made.file, self._out / made.file)
+
+
+def _move(source: Path, target: Path) -> None:
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)

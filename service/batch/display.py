@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.progress import Task as Line
 from rich.text import Text
 
-from service.batch.manifest.outcome import Made, Outcome
+from service.batch.manifest.outcome import Failed, Made
 from service.batch.manifest.pairs import Pair
 
 #: Pairs that are shown at once; the others run unseen.
@@ -53,7 +53,7 @@ class Display:
         if pair.key in self._lines:
             self._progress.update(self._lines[pair.key], completed=fraction, note=stage)
 
-    def ended(self, pair: Pair, outcome: Outcome) -> None:
+    def ended(self, pair: Pair, outcome: Made | Failed) -> None:
         """Count a pair, and say why it failed."""
         if pair.key in self._lines:
             self._progress.remove_task(self._lines.pop(pair.key))

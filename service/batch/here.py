@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from models.device import usable_cores
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Networks
 from pipeline.swap import swap
@@ -18,11 +19,17 @@ from service.batch.manifest.files import write_whole
 from service.batch.manifest.outcome import Failure, Made, file_name, measurements
 from service.batch.manifest.pairs import Pair
 from service.batch.manifest.photos import read_unchanged
-from service.batch.manifest.state import FOLDER
+from service.batch.manifest.state import FOLDER, State
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 from service.storage.cache import folder_cache
 from service.worker.local import SpecInvalid, build_spec, open_signer, warnings_of
+
+
+def at_once() -> int:
+    """Return how many pictures are made at once here unless told: as a worker does, one more than cores, 4 at most."""
+    cores = usable_cores()
+    return 1 if cores == 1 else min(cores + 1, 4)
 
 
 class Stopped(Exception):
@@ -48,9 +55,15 @@ class LocalMaker:
     """Makes pictures in threads of this process. Lives as long as the batch."""
 
     def __init__(
-        self, settings: Settings, out: Path, *, concurrency: int, load: Callable[[Settings], Networks] | None = None
+        self,
+        settings: Settings,
+        state: State,
+        out: Path,
+        *,
+        concurrency: int,
+        load: Callable[[Settings], Networks] | None = None,
     ) -> None:
-        self._settings, self._out, self._load = settings, out, load
+        self._settings, self._state, self._out, self._load = settings, state, out, load
         self._catalogue = load_catalogue()
         self._credentials = open_signer(settings)
         self._networks: Networks | None = None
@@ -84,6 +97,7 @@ class LocalMaker:
         tell("networks", 0.0)
         networks = self._open_networks()
         started, options = time.perf_counter(), pair.options
+        again = self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
         try:
             spec = build_spec(
@@ -92,7 +106,7 @@ class LocalMaker:
                 mood=options.mood,
                 colours=options.colors,
                 preset=pair.preset,
-                seed=options.seed,
+                seed=options.seed if again is None else again,
             )
             render = swap(
                 data,
@@ -127,13 +141,12 @@ class LocalMaker:
             if self._networks is None:
                 load = self._load or _open_networks
                 networks, lock = load(self._settings), threading.Lock()
-                refiner = networks.refiner and OneAtATime(networks.refiner, lock)
-                self._networks = replace(
-                    networks,
-                    segmenter=OneAtATime(networks.segmenter, lock),
-                    generator=OneAtATime(networks.generator, lock),
-                    refiner=refiner,
-                )
+                changes: dict[str, Any] = {"generator": OneAtATime(networks.generator, lock)}
+                if networks.versions.get("segmenter_device", "cpu").split()[0] != "cpu":
+                    # On a CPU the networks that cut out are called by several threads at once, as a worker does.
+                    changes["segmenter"] = OneAtATime(networks.segmenter, lock)
+                    changes["refiner"] = networks.refiner and OneAtATime(networks.refiner, lock)
+                self._networks = replace(networks, **changes)
             return self._networks
 
 

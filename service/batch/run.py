@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from service.batch.maker import BEFORE_CUTOUT, Maker
-from service.batch.manifest.outcome import Failed, Failure, Outcome
+from service.batch.manifest.outcome import Failed, Failure, Made
 from service.batch.manifest.pairs import Pair
 from service.batch.manifest.state import State
 
@@ -23,7 +23,7 @@ class Watcher(Protocol):
     def progress(self, pair: Pair, stage: str, fraction: float) -> None:
         """A pair has come so far."""
 
-    def ended(self, pair: Pair, outcome: Outcome) -> None:
+    def ended(self, pair: Pair, outcome: Made | Failed) -> None:
         """A pair is over."""
 
 
@@ -34,7 +34,7 @@ async def run_batch(
     watcher: Watcher,
     *,
     concurrency: int,
-    keep: Callable[[Pair, Outcome], None],
+    keep: Callable[[Pair, Made | Failed], None],
 ) -> None:
     """Make every pair of every photo, `concurrency` of them at a time; `keep` is given each outcome.
 
@@ -74,7 +74,7 @@ async def run_batch(
                 tasks.create_task(photo(group))
 
 
-async def _outcome(pair: Pair, maker: Maker, tell: Callable[[str, float], None]) -> tuple[Outcome, bool]:
+async def _outcome(pair: Pair, maker: Maker, tell: Callable[[str, float], None]) -> tuple[Made | Failed, bool]:
     started = time.perf_counter()
 
     def failed(code: str, message: str, job_id: str | None = None) -> Failed:

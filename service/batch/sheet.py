@@ -1,4 +1,7 @@
-"""The contact sheet of a batch: a page of its own, with every photo before and after, that needs no script."""
+"""The contact sheet of a batch: a page of its own, with every photo before and after, and a script to review it.
+
+Without the script all is there but the review.
+"""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -8,9 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 from service.batch.manifest.files import write_whole
-from service.batch.manifest.outcome import Failed, Made, Outcome
+from service.batch.manifest.outcome import Failed, Made, Outcome, Rejected
 from service.batch.manifest.pairs import Pair
 from service.batch.manifest.photos import Photo
+from service.batch.manifest.state import FOLDER
 from service.batch.thumbnails import Thumbnail, thumbnail
 
 _FOLDER = "thumbnails"
@@ -44,13 +48,23 @@ _RULES = {
 }
 
 
-def write_sheet(out: Path, groups: Sequence[Sequence[Pair]], outcomes: Mapping[str, Outcome]) -> None:
-    """Write `index.html` into the output folder, and the small pictures that it shows."""
-    css = (files("service.batch") / "sheet.css").read_text("utf-8")
+def write_sheet(
+    out: Path,
+    groups: Sequence[Sequence[Pair]],
+    outcomes: Mapping[str, Outcome],
+    *,
+    batch: str,
+    choices: Mapping[str, str],
+) -> None:
+    """Write `index.html` into the output folder, and the small pictures that it shows.
+
+    `batch`: the batch's own id, by which a review knows it; `choices`: what a review said, by pair.
+    """
+    css, script = ((files("service.batch") / name).read_text("utf-8") for name in ("sheet.css", "review.js"))
     pairs = [pair for group in groups for pair in group]
     failed = [(pair, one) for pair in pairs if isinstance(one := outcomes.get(pair.key), Failed)]
     made = [one for pair in pairs if isinstance(one := outcomes.get(pair.key), Made)]
-    rows = "\n".join(_row(out, number, group, outcomes) for number, group in enumerate(groups) if group)
+    rows = "\n".join(_row(out, number, group, outcomes, choices) for number, group in enumerate(groups) if group)
     page = f"""<!doctype html>
 <html lang="en">
 <head>
@@ -65,14 +79,16 @@ def write_sheet(out: Path, groups: Sequence[Sequence[Pair]], outcomes: Mapping[s
 <header>
 <h1>Contact sheet</h1>
 {_asked(pairs)}
-{_sums(pairs, made, failed)}
+{_sums(pairs, made, failed, outcomes)}
 {_failures(groups, failed)}
 </header>
-<main>
+<main data-batch="{escape(batch)}">
 {rows}
 </main>
 <footer>The same in a table: <a href="results.csv">results.csv</a>. ΔE00 is CIEDE2000: below 1 nobody sees a difference,
 below 5 it is the same colour to most.</footer>
+<script>
+{script}</script>
 </body>
 </html>
 """
@@ -87,11 +103,13 @@ def _asked(pairs: Sequence[Pair]) -> str:
     return f'<p class="asked">{escape(what)}. For {escape(", ".join(presets))}.</p>'
 
 
-def _sums(pairs: Sequence[Pair], made: Sequence[Made], failed: Sequence[Any]) -> str:
+def _sums(pairs: Sequence[Pair], made: Sequence[Made], failed: Sequence[Any], outcomes: Mapping[str, Outcome]) -> str:
     sums = [("", "pictures", str(len(made)))]
     if failed:
         sums.append(("bad", "failed", str(len(failed))))
-    if left := len(pairs) - len(made) - len(failed):
+    if rejected := sum(isinstance(one, Rejected) for one in outcomes.values()):
+        sums.append(("", "rejected", str(rejected)))
+    if left := len(pairs) - len(made) - len(failed) - rejected:
         sums.append(("", "to be made", str(left)))
     if credits := sum(one.credits for one in made):
         sums.append(("", "credits", str(credits)))
@@ -121,11 +139,13 @@ def _failures(groups: Sequence[Sequence[Pair]], failed: Sequence[tuple[Pair, Fai
     return f'<section class="failures"><h2>Not made</h2><ul>{items}</ul></section>'
 
 
-def _row(out: Path, number: int, group: Sequence[Pair], outcomes: Mapping[str, Outcome]) -> str:
+def _row(
+    out: Path, number: int, group: Sequence[Pair], outcomes: Mapping[str, Outcome], choices: Mapping[str, str]
+) -> str:
     photo = group[0].photo
     folder, slash, name = photo.name.rpartition("/")
     title = f"<span>{escape(folder + slash)}</span>{escape(name)}"
-    cells = "\n".join(_cell(out, pair, outcomes.get(pair.key)) for pair in group)
+    cells = "\n".join(_cell(out, pair, outcomes.get(pair.key), choices.get(pair.key)) for pair in group)
     return (
         f'<section class="photo" id="photo-{number}"><h2>{title}</h2><div class="strip">\n'
         f"{_before(out, photo)}\n{cells}\n</div></section>"
@@ -145,10 +165,12 @@ def _image(source: str, size: Thumbnail, alt: str) -> str:
     return f'<img src="{source}" alt="{escape(alt)}"{clear} {shape} loading="lazy">'
 
 
-def _cell(out: Path, pair: Pair, outcome: Outcome | None) -> str:
+def _cell(out: Path, pair: Pair, outcome: Outcome | None, choice: str | None) -> str:
     match outcome:
         case Made():
-            return _picture(out, pair, outcome)
+            return _picture(out, pair, outcome, choice)
+        case Rejected():
+            return _picture(out, pair, outcome.made, "reject")
         case Failed():
             shown = f'<div class="gone bad"><strong>Not made</strong>{escape(outcome.message)}</div>'
             about = f'<span class="quiet">{escape(outcome.code)}</span>'
@@ -157,10 +179,11 @@ def _cell(out: Path, pair: Pair, outcome: Outcome | None) -> str:
     return f"<figure>{shown}<figcaption><b>{escape(pair.preset)}</b><br>{about}</figcaption></figure>"
 
 
-def _picture(out: Path, pair: Pair, made: Made) -> str:
+def _picture(out: Path, pair: Pair, made: Made, choice: str | None) -> str:
     small = f"{_FOLDER}/{made.sha256[:24]}.webp"
     size = thumbnail(out / made.file, out / small)
     source, size = (small, size) if size else (quote(made.file), Thumbnail(made.width, made.height, clear=False))
+    place = quote(f"{FOLDER}/aside/{made.file}" if choice == "reject" else made.file)
     colours = "".join(
         f'<li title="asked {escape(one["colour"])}, found {escape(one["nearest"])}"><span class="pair">'
         f'<i style="background:{escape(one["colour"])}"></i><i style="background:{escape(one["nearest"])}"></i></span>'
@@ -176,8 +199,12 @@ def _picture(out: Path, pair: Pair, made: Made) -> str:
     facts += [f'<span class="kept whole">{made.rules_kept} rules kept</span>'] if made.rules_kept else []
     facts.append(f'<span class="whole">seed {made.seed}</span>')
     image = _image(source, size, f"{pair.photo.name} for {pair.preset}")
+    about = {"photo": pair.photo.name, "preset": pair.preset, "sha256": made.sha256, "seed": str(made.seed)}
+    about |= {"warnings": " ".join(made.warnings), "rules": " ".join(rule["rule"] for rule in made.rules)}
+    about |= {"choice": choice} if choice else {}
+    data = " ".join(f'data-{name}="{escape(value)}"' for name, value in about.items())
     return (
-        f'<figure><a href="{quote(made.file)}">{image}</a><figcaption><b>{escape(pair.preset)}</b> '
+        f'<figure {data}><a href="{place}">{image}</a><figcaption><b>{escape(pair.preset)}</b> '
         f'<span class="quiet whole">{made.width} &times; {made.height}</span>'
         + (f'<ul class="colours" aria-label="colours, asked and found">{colours}</ul>' if colours else "<br>")
         + f'<span class="quiet">{" · ".join(facts)}</span>'

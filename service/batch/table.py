@@ -6,22 +6,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from service.batch.manifest.files import write_whole
-from service.batch.manifest.outcome import Failed, Made, Outcome
+from service.batch.manifest.outcome import Failed, Made, Outcome, Rejected
 from service.batch.manifest.pairs import Pair
 
 COLUMNS = (
     *("photo", "preset", "status", "error_code", "error_message", "file", "seconds", "credits", "delta_e00"),
-    *("fidelity", "warnings", "job_id", "seed"),
+    *("fidelity", "warnings", "job_id", "seed", "review"),
 )
 
 
-def write_table(path: Path, rows: Iterable[tuple[Pair, Outcome | None]]) -> None:
-    """Write the table; a pair without an outcome has not been made yet."""
+def write_table(path: Path, rows: Iterable[tuple[Pair, Outcome | None, str | None]]) -> None:
+    """Write the table, of pairs with what a review said; a pair without an outcome has not been made yet."""
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     table.writeheader()
-    for pair, outcome in rows:
-        table.writerow({"photo": _harmless(pair.photo.name), "preset": pair.preset, **_line(outcome)})
+    for pair, outcome, review in rows:
+        line = {"photo": _harmless(pair.photo.name), "preset": pair.preset, **_line(outcome), "review": review}
+        table.writerow(line)
     write_whole(path, text.getvalue().encode())
 
 
@@ -39,6 +40,8 @@ def _line(outcome: Outcome | None) -> dict[str, object]:
                 "job_id": outcome.job_id,
                 "seed": outcome.seed,
             }
+        case Rejected():
+            return {**_line(outcome.made), "status": "REJECTED", "file": None}
         case Failed():
             return {
                 "status": "FAILURE",

@@ -1,11 +1,11 @@
 """`backdrop batch`: a folder of photos to every place of publication, with a table and a contact sheet."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,18 @@ if TYPE_CHECKING:
 @click.option("--presets", help="Output presets of `backdrop catalog`, with commas; default: the brand's.")
 @click.option("-o", "--output", "out", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--jobs", "concurrency", type=click.IntRange(1, 64), help="Pictures at once; default: 8 at a server, else 1."
+    "--jobs",
+    "concurrency",
+    type=click.IntRange(1, 64),
+    help="Pictures at once; default: 8 at a server, else one more than cores, 4 at most.",
 )
+@click.option(
+    "--redo",
+    "review_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Carry out a review that the contact sheet has saved: drop what was rejected, make again what is to be.",
+)
+@click.option("--retry-failed", is_flag=True, help="Try photos again, too, that nothing can be made of.")
 @click.option("--brand", help="A brand of yours at the server; before the one in the spec.")
 @click.option("--quiet", is_flag=True, help="Show no progress, only failures and the sum.")
 @remote_options
@@ -41,6 +51,8 @@ def batch(
     presets: str | None,
     out: Path,
     concurrency: int | None,
+    review_file: Path | None,
+    retry_failed: bool,
     brand: str | None,
     quiet: bool,
     url: str | None,
@@ -48,7 +60,8 @@ def batch(
 ) -> None:
     """Swap every photo of a folder for every preset, on this machine or, with --url, at a server.
 
-    The same command goes on where it stopped: what is done is not done again, and nothing is paid twice.
+    The same command goes on where it stopped: what is done is not done again, and nothing is paid twice. index.html is
+    a contact sheet to approve and reject in; --redo carries out what it saves.
 
     \b
     spec.toml:
@@ -71,12 +84,12 @@ def batch(
         if not found.photos:
             raise OrderInvalid([f"There is no photo in {photos}."])
         named = [name.strip() for name in presets.split(",") if name.strip()] if presets else []
-        asked = Asked(order, found.photos, list(dict.fromkeys(named)), out)
+        asked = Asked(order, found.photos, list(dict.fromkeys(named)), out, review_file, retry_failed)
         with State(out) as state:
             if load_remote(url=url, key=key).url:
                 finished = _make_remotely(asked, state, concurrency or 8, quiet, url, key)
             else:
-                finished = _make_locally(asked, state, concurrency or max(1, (os.cpu_count() or 1) // 4), quiet)
+                finished = _make_locally(asked, state, concurrency, quiet)
     except OrderInvalid as error:
         raise click.UsageError(str(error)) from error
     except BatchRuns as error:
@@ -92,12 +105,15 @@ class Asked:
     photos: "list[Photo]"
     presets: list[str]
     out: Path
+    review: Path | None = None
+    retry_failed: bool = False
 
     def batch(self, state: "State", scene_allowed: dict[str, bool], check: "Callable[[Pair], list[Wrong]]") -> "Batch":
         """Return the batch. Raises OrderInvalid with all that is wrong."""
         from service.batch.batch import Batch
         from service.batch.manifest.check import wrong_with
         from service.batch.manifest.pairs import pair_up
+        from service.batch.manifest.review import read_review
         from service.batch.manifest.spec_file import OrderInvalid, unmatched
 
         plain = [preset for preset in self.presets if not scene_allowed.get(preset, True)]
@@ -108,7 +124,16 @@ class Asked:
             raise OrderInvalid(wrong)
         for preset in plain:
             click.echo(f"{preset} takes no scene: its pictures have none, whatever the spec says.", err=True)
-        return Batch(groups, state, self.out)
+        batch = Batch(groups, state, self.out, retry_failed=self.retry_failed)
+        if self.review is not None:
+            done = batch.redo(read_review(self.review, state.run_id))
+            click.echo(
+                f"review: {done['approve']} approved, {done['reject']} rejected, {done['again']} to be made again"
+                + (f", {done['passed']} passed over: their pictures are other ones by now" if done["passed"] else "")
+                + ".",
+                err=True,
+            )
+        return batch
 
 
 def _make_remotely(
@@ -142,28 +167,31 @@ def _make_remotely(
 
     async def run(watcher: Any) -> None:
         async with AsyncBackdrop(server.url, server.key, retries=patient) as backdrop:
-            maker = RemoteMaker(backdrop, server.url, state, asked.out)
+            maker = RemoteMaker(backdrop, server.url, state, asked.out, photos=asked.photos)
             await batch.run(maker, watcher, concurrency=concurrency)
 
-    return _run(batch, run, asked.out, quiet)
+    stopped = "What was sent goes on at the server. The same command goes on from here."
+    return _run(batch, run, asked.out, quiet, stopped)
 
 
-def _make_locally(asked: Asked, state: "State", concurrency: int, quiet: bool) -> int:
-    from service.batch.here import LocalMaker
+def _make_locally(asked: Asked, state: "State", concurrency: int | None, quiet: bool) -> int:
+    from service.batch.here import LocalMaker, at_once
     from service.batch.manifest.check import checked_here
     from service.catalogue.catalogue import load_catalogue
     from service.worker.local import SpecInvalid
 
-    asked = replace(asked, presets=asked.presets or [_needed(None)])
+    asked, concurrency = replace(asked, presets=asked.presets or [_needed(None)]), concurrency or at_once()
     catalogue = load_catalogue()
     allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
     batch = asked.batch(state, allowed, checked_here(catalogue))
     try:
-        maker = LocalMaker(settings_from(), asked.out, concurrency=concurrency)
+        maker = LocalMaker(settings_from(), state, asked.out, concurrency=concurrency)
     except SpecInvalid as error:
         raise click.ClickException(str(error)) from error
     with maker:
-        return _run(batch, lambda watcher: batch.run(maker, watcher, concurrency=concurrency), asked.out, quiet)
+        stopped = "What was not finished is made anew. The same command goes on from here."
+        run = partial(batch.run, maker, concurrency=concurrency)
+        return _run(batch, run, asked.out, quiet, stopped)
 
 
 def _needed(preset: str | None) -> str:
@@ -172,14 +200,16 @@ def _needed(preset: str | None) -> str:
     return preset
 
 
-def _run(batch: "Batch", run: Callable[[Any], Coroutine[Any, Any, None]], out: Path, quiet: bool) -> int:
-    """Make what is left, write what came of all, say it; returns the exit status."""
+def _run(
+    batch: "Batch", run: Callable[[Any], Coroutine[Any, Any, None]], out: Path, quiet: bool, if_stopped: str
+) -> int:
+    """Make what is left, write what came of all, say it; returns the exit status. `if_stopped`: how it goes on."""
     from rich.console import Console
 
     from service.batch.display import Display
 
     before, stopped = len(batch.made), False
-    display = Display(Console(stderr=True), total=len(batch.pairs), done=before, quiet=quiet)
+    display = Display(Console(stderr=True), total=len(batch.pairs), done=len(batch.outcomes), quiet=quiet)
 
     async def until_told() -> None:
         told = asyncio.current_task()
@@ -199,10 +229,14 @@ def _run(batch: "Batch", run: Callable[[Any], Coroutine[Any, Any, None]], out: P
     parts += [f"{sum(one.credits for one in batch.made)} credits in all"] * any(one.credits for one in batch.made)
     click.echo(", ".join(parts) + ".")
     if failed:
-        click.echo(
-            f"{failed} failed and cost nothing; {out / 'results.csv'} says why. The same command tries them again."
-        )
+        hopeless = sum(one.hopeless for one in batch.failed)
+        parts = [f"{failed} failed and cost nothing; {out / 'results.csv'} says why."]
+        if failed > hopeless:
+            parts.append(f"The same command tries {'the others' if hopeless else 'them'} again.")
+        if hopeless:
+            parts.append(f"Nothing can be made of {hopeless} as their photos are; --retry-failed tries those, too.")
+        click.echo(" ".join(parts))
     if stopped:
-        click.echo("Stopped. What was sent goes on at the server. The same command goes on from here.")
+        click.echo(f"Stopped. {if_stopped}")
     click.echo(f"contact sheet  {out / 'index.html'}")
     return 130 if stopped else 1 if failed else 0

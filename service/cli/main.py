@@ -1,4 +1,4 @@
-"""The command line: `backdrop up|api|worker|sweep|swap|batch|catalog|jobs|renders|brands|clients|ledger|doctor|…`.
+"""The command line: `backdrop up|api|worker|sweep|swap|cutout|batch|catalog|jobs|renders|brands|clients|ledger|…`.
 
 Each command imports what it needs when it runs: `backdrop --help` must not wait for torch.
 """
@@ -15,6 +15,7 @@ import click
 
 from service.cli.batch import batch
 from service.cli.clients import clients
+from service.cli.cutout import cutout
 from service.cli.ledger import ledger
 from service.cli.options import home_option, queue_needed, settings_from
 from service.cli.remote_commands import brands, jobs, renders
@@ -151,7 +152,7 @@ def catalog(as_json: bool) -> None:
         Console().print(table)
 
 
-for group in (swap, batch, jobs, renders, brands, clients, ledger):
+for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger):
     main.add_command(group)
 for command in WEBHOOK_COMMANDS:
     clients.add_command(command)
@@ -242,11 +243,18 @@ def kernels() -> None:
 @main.command()
 @home_option
 @click.option("--no-networks", is_flag=True, help="Skip loading the networks, which takes seconds.")
-def doctor(home: Path | None, no_networks: bool) -> None:
+@click.option(
+    "--generator",
+    is_flag=False,
+    flag_value="",
+    metavar="[FOLDER|HUB ID]",
+    help="Load this generator, or the configured one, paint two shapes, and say what it takes and can.",
+)
+def doctor(home: Path | None, no_networks: bool, generator: str | None) -> None:
     """Say what is configured, what is reachable, and on which device each network really runs."""
     from service.diagnostics.doctor import examine
 
-    sys.exit(0 if examine(settings_from(home=home), load=not no_networks) else 1)
+    sys.exit(0 if examine(settings_from(home=home), load=not no_networks, generator=generator) else 1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -11,6 +11,7 @@ import click
 
 from pipeline.core.spec import SEED_LIMIT
 from service.batch.manifest.outcome import file_name
+from service.catalogue.warning_words import in_words
 from service.cli.remote import remote, remote_options
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def show_job(job_id: str, as_json: bool, url: str | None, key: str | None) -> No
         click.echo(f"  {job.error.message}")
     if job.render is not None:
         click.echo(f"  {_picture(job.render)}")
+        for code in job.render.warnings:
+            click.echo(f"  warning: {in_words(code)}")
 
 
 @jobs.command("cancel")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.core.spec import SEED_LIMIT
+from service.catalogue.warning_words import in_words
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
 from service.settings import load_remote
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="A folder where the cut-out is kept, and found by the next swap of the same photo; servers have their own.",
 )
+@click.option(
+    "--mask",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The product's mask, as `backdrop cutout` writes it: 8-bit grey, white is the product. A server keeps it.",
+)
 @click.option("--quiet", is_flag=True, help="Show no progress bar.")
 @remote_options
 def swap(
@@ -44,6 +50,7 @@ def swap(
     reference: str | None,
     output: Path,
     keep: Path | None,
+    mask: Path | None,
     quiet: bool,
     url: str | None,
     key: str | None,
@@ -56,6 +63,8 @@ def swap(
         if keep is not None:
             raise click.UsageError("--keep is for swaps on this machine; a server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
+            if mask is not None:
+                backdrop.mend(backdrop.cutout(source_key=backdrop.upload(photo)), mask)
             spec = Spec(scene, mood, preset_of(backdrop, preset, brand), colors, brand, seed)
             render = swap_remotely(backdrop, photo, output, spec, reference=reference, show_progress=not quiet)
         weight = render.bytes
@@ -66,10 +75,10 @@ def swap(
             raise click.UsageError("--reference needs a server, which keeps it: name it with --url.")
         if preset is None:
             raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
-        render = _swap_here(photo, output, scene, mood, colors, preset, seed, keep, quiet)
+        render = _swap_here(photo, output, scene, mood, colors, preset, seed, keep, mask, quiet)
         weight = len(render.data)
     for warning in render.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {in_words(warning)}", err=True)
     click.echo(f"{output}  {render.width}x{render.height}  {weight:,} bytes  seed {render.seed}")
 
 
@@ -82,6 +91,7 @@ def _swap_here(
     preset: str,
     seed: int | None,
     keep: Path | None,
+    mask: Path | None,
     quiet: bool,
 ) -> Any:
     from pipeline.core.errors import PipelineError
@@ -100,6 +110,7 @@ def _swap_here(
             seed=seed,
             show_progress=not quiet,
             kept=None if keep is None else folder_cache(keep),
+            mask=mask,
         )
     except SpecInvalid as error:
         raise click.UsageError(str(error)) from error

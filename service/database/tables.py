@@ -40,6 +40,8 @@ api_keys = sa.Table(
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     # When it stops being good, set by a rotation; NULL: never.
     sa.Column("expires_at", Timestamp),
+    # What its client calls it.
+    sa.Column("name", sa.String(120)),
 )
 
 request_logs = sa.Table(
@@ -172,6 +174,8 @@ renders = sa.Table(
     sa.Column("warnings", sa.JSON, nullable=False),
     sa.Column("report", sa.JSON, nullable=False),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
+    # When its client deleted it: picture, report and warnings are gone, and nobody is shown it.
+    sa.Column("deleted_at", Timestamp),
     sa.Index("renders_by_age", "created_at"),
     # What is listed, in its order.
     sa.Index("renders_of_client", "client_id", "public_id"),
@@ -189,7 +193,8 @@ stored_objects = sa.Table(
     sa.Column("job_id", sa.ForeignKey("jobs.id")),
     # When it was registered, and of a photo: last submitted.
     sa.Column("used_at", Timestamp, nullable=False, default=db_now()),
-    # Since when it counts as gone; its bytes follow soon.
+    # Since when it counts as gone; its bytes follow soon. Ahead of now where its client deleted it, and an upload or an
+    # attempt that is under way may put it there again until then: it counts as gone at once all the same.
     sa.Column("doomed_at", Timestamp),
     # Of a photo: SHA-256 of its bytes, hex, as the worker that read it last found them.
     sa.Column("photo_sha256", sa.String(64)),

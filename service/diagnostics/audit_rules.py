@@ -12,7 +12,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.database.clock import db_now
-from service.database.tables import clients, cutouts, deliveries, jobs, ledger, renders, request_logs, stored_objects
+from service.database.tables import (
+    api_keys,
+    clients,
+    cutouts,
+    deliveries,
+    jobs,
+    ledger,
+    renders,
+    request_logs,
+    stored_objects,
+)
 from service.jobs.records import JobStatus, Operation
 from service.webhooks.outbox import DeliveryState
 
@@ -90,6 +100,12 @@ def _balances() -> Iterator[tuple[str, sa.Select[Any]]]:
         # By it a client's turns are divided.
         "weight_is_positive",
         sa.select(clients.c.id.label("client_id"), clients.c.weight).where(clients.c.weight < 1),
+    )
+    lasting = sa.select(api_keys.c.sha256).where(api_keys.c.client_id == clients.c.id, api_keys.c.expires_at.is_(None))
+    yield (
+        # Without one it is locked out, today or when the others end.
+        "client_has_a_key_that_lasts",
+        sa.select(clients.c.id.label("client_id")).where(~lasting.exists()),
     )
     fits = sa.or_(
         sa.and_(ledger.c.kind == "grant", ledger.c.job_id.is_(None), ledger.c.amount > 0),

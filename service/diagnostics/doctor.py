@@ -15,8 +15,11 @@ from service.storage.objects import ObjectError
 from service.worker.c2pa import open_credentials
 
 
-def examine(settings: Settings, *, load: bool) -> bool:
-    """Print one line for each part and return whether all are well. Passwords are not printed."""
+def examine(settings: Settings, *, load: bool, generator: str | None = None) -> bool:
+    """Print one line for each part and return whether all are well. Passwords are not printed.
+
+    `generator`: a folder or hub id, "" for the one that is configured, that is loaded and tried as well.
+    """
     console = Console(soft_wrap=True)
 
     def check(part: str, look: Callable[[], str]) -> bool:
@@ -36,6 +39,8 @@ def examine(settings: Settings, *, load: bool) -> bool:
         checks.append(check("signing", lambda: _signing(settings)))
     if load:
         checks.append(check("networks", lambda: _networks(settings)))
+    if generator is not None:
+        checks.append(check("generator", lambda: _tried(settings, generator)))
     return all(checks)
 
 
@@ -89,4 +94,14 @@ def _networks(settings: Settings) -> str:
     lines = [f"{versions['segmenter']} on {versions['segmenter_device']}"]
     lines += [f"with {versions[name]}" for name in ("second_segmenter", "refiner") if name in versions]
     lines.append(f"{versions['generator']} on {versions['generator_device']}")
+    return _under_another(lines)
+
+
+def _tried(settings: Settings, model: str) -> str:
+    from service.diagnostics.generator_trial import trial
+
+    return _under_another(list(trial(settings, model or None)))
+
+
+def _under_another(lines: list[str]) -> str:
     return f"\n      {'':<10} ".join(lines)

@@ -58,7 +58,8 @@ def audit_objects(engine: sa.Engine, store: Bucket, *, leftovers_kept: float = 0
 
 def _render_rows(engine: sa.Engine) -> Iterator[sa.RowMapping]:
     columns = [renders.c[name] for name in ("public_id", "job_id", "key", "bytes", "sha256")]
-    query = sa.select(*columns).order_by(renders.c.public_id).limit(_PAGE)
+    kept = renders.c.deleted_at.is_(None)
+    query = sa.select(*columns).where(kept).order_by(renders.c.public_id).limit(_PAGE)
     after = ""
     while True:
         with engine.begin() as connection:
@@ -87,12 +88,16 @@ def _wrong(store: Bucket, row: sa.RowMapping) -> Finding | None:
 
 def _is_kept(engine: sa.Engine, public_id: str) -> bool:
     with engine.begin() as connection:
-        query = sa.select(renders.c.public_id).where(renders.c.public_id == public_id)
+        kept = sa.and_(renders.c.public_id == public_id, renders.c.deleted_at.is_(None))
+        query = sa.select(renders.c.public_id).where(kept)
         return connection.execute(query).first() is not None
 
 
-def _leftovers(engine: sa.Engine, keys: list[str], kept: float) -> Iterator[str]:
-    """Yield the keys that no row names now, and whose job is none of ours or has been over for `kept` seconds."""
+def _leftovers(engine: sa.Engine, keys: list[str], left: float) -> Iterator[str]:
+    """Yield the keys that no row names now, and whose job is none of ours or has been over for `left` seconds.
+
+    What is marked as expired or deleted is named by its mark: it goes soon.
+    """
     for start in range(0, len(keys), _PAGE):
         page = keys[start : start + _PAGE]
         jobs_of = {key: match[1] for key in page if (match := _OF_JOB.fullmatch(key))}
@@ -100,12 +105,18 @@ def _leftovers(engine: sa.Engine, keys: list[str], kept: float) -> Iterator[str]
             jobs.c.id.in_(jobs_of.values()),
             sa.or_(
                 jobs.c.status.in_([JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS]),
-                jobs.c.finished_at > db_now(-kept),
+                jobs.c.finished_at > db_now(-left),
             ),
         )
         with engine.begin() as connection:
             excused = set(connection.execute(running).scalars())
-            named = set(connection.execute(sa.select(renders.c.key).where(renders.c.key.in_(page))).scalars())
+            kept = sa.select(renders.c.key).where(renders.c.key.in_(page), renders.c.deleted_at.is_(None))
+            going = sa.select(stored_objects.c.key).where(
+                stored_objects.c.bucket == "renders",
+                stored_objects.c.key.in_(page),
+                stored_objects.c.doomed_at.is_not(None),
+            )
+            named = set(connection.execute(sa.union_all(kept, going)).scalars())
         yield from (key for key in page if key not in named and jobs_of.get(key) not in excused)
 
 

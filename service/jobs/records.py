@@ -86,6 +86,9 @@ class Render(NewRender):
     source_key: str
     #: Its caller's own id of the job.
     reference: str | None
+    #: What was asked: names of the catalogue, or free text.
+    scene_type: str | None
+    mood: str | None
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,12 @@ class Job:
     #: Its caller's own id of it.
     reference: str | None
     operation: Operation
+    #: When its client deleted its render.
+    render_deleted_at: datetime | None
+    #: What was asked: names of the catalogue, or free text.
+    scene_type: str | None
+    mood: str | None
+    output_preset: str | None
 
 
 def may_be_id(text: str) -> bool:

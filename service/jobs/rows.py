@@ -8,12 +8,15 @@ from service.accounts.ledger import refunded
 from service.database.tables import jobs, renders
 from service.jobs.records import Job, JobStatus, Operation, Render
 
-_OF_RENDER = [name for name in Render.__dataclass_fields__ if name not in ("source_key", "reference")]
+_OF_JOB = ("source_key", "reference", "scene_type", "mood")
+_OF_RENDER = [name for name in Render.__dataclass_fields__ if name not in _OF_JOB]
+#: Of a spec that fills pages, what a list shows; NULL for a job that makes no picture.
+_SCENE, _MOOD, _PLACE = (jobs.c.spec[name].as_string().label(name) for name in ("scene_type", "mood", "output_preset"))
 
 #: What `render_of` reads; to be narrowed by its user.
-RENDERS = sa.select(*(renders.c[name] for name in _OF_RENDER), jobs.c.source_key, jobs.c.reference).join_from(
-    renders, jobs, jobs.c.id == renders.c.job_id
-)
+RENDERS = sa.select(
+    *(renders.c[name] for name in _OF_RENDER), jobs.c.source_key, jobs.c.reference, _SCENE, _MOOD
+).join_from(renders, jobs, sa.and_(jobs.c.id == renders.c.job_id, renders.c.deleted_at.is_(None)))
 #: What `job_of` reads; to be narrowed by its user.
 JOBS = sa.select(
     *(jobs.c[name] for name in ("id", "request_id", "status", "stage", "progress", "attempt", "credits_cost")),
@@ -21,10 +24,10 @@ JOBS = sa.select(
     jobs.c.source_key,
     jobs.c.reference,
     jobs.c.operation,
-    # Of a spec that fills pages, the one part that is shown.
+    *(_SCENE, _MOOD, _PLACE),
     jobs.c.spec["cautions"].label("warnings"),
     refunded().label("refunded"),
-    *(renders.c[name].label(f"render_{name}") for name in _OF_RENDER),
+    *(renders.c[name].label(f"render_{name}") for name in (*_OF_RENDER, "deleted_at")),
 ).join_from(jobs, renders, renders.c.job_id == jobs.c.id, isouter=True)
 
 
@@ -39,7 +42,7 @@ def job_of(row: sa.RowMapping) -> tuple[Job, Render | None]:
     shown = {"status": JobStatus(row["status"]), "warnings": row["warnings"] or []}
     shown["operation"] = Operation(row["operation"])
     job = Job(**kept | shown, credits_refunded=row["refunded"])
-    if row["render_public_id"] is None:
+    if row["render_public_id"] is None or job.render_deleted_at is not None:
         return job, None
     render = {name: row[f"render_{name}"] for name in _OF_RENDER}
-    return job, Render(**render, source_key=row["source_key"], reference=row["reference"])
+    return job, Render(**render, **{name: row[name] for name in _OF_JOB})

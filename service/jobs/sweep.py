@@ -47,7 +47,7 @@ class Sweeper:
 def build_sweeper(settings: Settings) -> Sweeper:
     """Put a sweeper together on the settings' database and queue."""
     engine = create_engine(settings.sqlalchemy_url)
-    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
     intake = JobIntake(engine, key_ttl=settings.idempotency_ttl)
     queue = JobQueue(settings.queue_url)
     return Sweeper(jobs, queue, Dispatcher(jobs, queue), settings.resend_after, settings.max_wait, intake)

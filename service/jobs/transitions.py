@@ -20,7 +20,7 @@ from ulid import ULID
 from service.accounts.ledger import refund
 from service.database.clock import db_now
 from service.database.engine import reader
-from service.database.tables import UNFINISHED, cutouts, jobs, renders
+from service.database.tables import UNFINISHED, cutouts, jobs, renders, stored_objects
 from service.jobs import turns
 from service.jobs.records import (
     Claim,
@@ -40,17 +40,20 @@ from service.webhooks.outbox import write_message
 
 #: How many jobs one statement names.
 _PAGE = 500
+_PHOTO_DELETED = Failure("source_deleted", "Its photo was deleted. The credits are back.")
 _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
 
 
 class Jobs:
     """The jobs of one database. Lives as long as the process; safe in threads."""
 
-    def __init__(self, engine: sa.Engine, *, lease: float, max_attempts: int) -> None:
+    def __init__(self, engine: sa.Engine, *, lease: float, max_attempts: int, public_url: str | None = None) -> None:
         self._engine = engine
         self._reader = reader(engine)
         self._lease = lease
         self._max_attempts = max_attempts
+        # Where callers reach the API, for what is told of a render.
+        self._public_url = public_url or ""
 
     # The caller's side
 
@@ -81,11 +84,19 @@ class Jobs:
             return None
         own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
         with self._engine.begin() as connection:
-            ended = _end(connection, own, Failure("cancelled", "The client cancelled it. The credits are back."))
+            ended = self._end(connection, own, Failure("cancelled", "The client cancelled it. The credits are back."))
         found = self.get(job_id, client_id=client_id)
         if found is not None and not ended:
             raise JobFinished(found[0].status)
         return found
+
+    def end_without_photo(self, source_key: str) -> list[str]:
+        """End the unfinished jobs of a photo that its client has deleted, and refund them; return their ids.
+
+        The photo is marked as deleted already, so that no job can come after these.
+        """
+        with self._engine.begin() as connection:
+            return self._end(connection, jobs.c.source_key == source_key, _PHOTO_DELETED)
 
     # The worker's side
 
@@ -195,13 +206,13 @@ class Jobs:
     def succeed(self, claim: Claim, made: NewRender | NewCutout) -> None:
         """Store the render, or the cut-out, and end the job, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            if not _end(connection, _held(claim), made):
+            if not self._end(connection, _held(claim), made):
                 raise LeaseLost
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
         """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            if not _end(connection, _held(claim), Failure(code, message)):
+            if not self._end(connection, _held(claim), Failure(code, message)):
                 raise LeaseLost
 
     def attempts_left(self, claim: Claim) -> bool:
@@ -251,52 +262,57 @@ class Jobs:
         return sorted(taken)
 
     def fail_abandoned(self, *, max_wait: float) -> list[str]:
-        """Fail and refund the jobs that killed every worker, and those that nobody started in `max_wait` seconds."""
+        """Fail and refund the jobs that killed every worker, those that nobody started in `max_wait` seconds, and those
+        of a photo whose deletion was cut off before it ended them.
+        """
+        gone = sa.select(stored_objects.c.key).where(
+            stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_not(None)
+        )
         crashed = sa.and_(_LEASE_OVER, jobs.c.attempt >= self._max_attempts)
         waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= db_now(-max_wait))
         reasons = [
             (crashed, Failure("worker_lost", "The workers that ran this job died. The credits are back; try again.")),
             (waited, Failure("queue_timeout", "No worker was free in time. The credits are back; try again later.")),
+            (jobs.c.source_key.in_(gone), _PHOTO_DELETED),
         ]
         failed: list[str] = []
         for which, failure in reasons:
             with self._engine.begin() as connection:
-                failed += _end(connection, which, failure)
+                failed += self._end(connection, which, failure)
         return failed
+
+    def _end(
+        self, connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewRender | NewCutout | Failure
+    ) -> list[str]:
+        """End those of these jobs that are not over, with what each made or its refund, and its message; return ids.
+
+        The one place where a job ends: whoever comes second finds nothing to end.
+        """
+        how: dict[str, Any]
+        if isinstance(outcome, Failure):
+            how = {"status": JobStatus.FAILURE, "error_code": outcome.code, "error_message": outcome.message}
+        else:
+            how = {"status": JobStatus.SUCCESS, "progress": 1.0}
+        over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
+        ended = connection.execute(
+            jobs.update()
+            .where(UNFINISHED, which)
+            .values(**how, **over)
+            .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at)
+        ).all()
+        # Jobs before clients, as a claim does it: nobody waits crosswise.
+        for client_id in sorted({job.client_id for job in ended if job.started_at is None}):
+            turns.move_up(connection, client_id)
+        # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
+        for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
+            if isinstance(outcome, Failure):
+                refund(connection, job.id)
+            else:
+                made = renders if isinstance(outcome, NewRender) else cutouts
+                connection.execute(made.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
+            write_message(connection, job.id, public_url=self._public_url)
+        return sorted(job.id for job in ended)
 
 
 def _held(claim: Claim) -> sa.ColumnElement[bool]:
     return sa.and_(jobs.c.id == claim.job_id, jobs.c.lease_token == claim.token, jobs.c.status == JobStatus.IN_PROGRESS)
-
-
-def _end(
-    connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewRender | NewCutout | Failure
-) -> list[str]:
-    """End those of these jobs that are not over, with what each made or its refund and its message; return their ids.
-
-    The one place where a job ends: whoever comes second finds nothing to end.
-    """
-    how: dict[str, Any]
-    if isinstance(outcome, Failure):
-        how = {"status": JobStatus.FAILURE, "error_code": outcome.code, "error_message": outcome.message}
-    else:
-        how = {"status": JobStatus.SUCCESS, "progress": 1.0}
-    over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
-    ended = connection.execute(
-        jobs.update()
-        .where(UNFINISHED, which)
-        .values(**how, **over)
-        .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at)
-    ).all()
-    # Jobs before clients, as a claim does it: nobody waits crosswise.
-    for client_id in sorted({job.client_id for job in ended if job.started_at is None}):
-        turns.move_up(connection, client_id)
-    # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
-    for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
-        if isinstance(outcome, Failure):
-            refund(connection, job.id)
-        else:
-            made = renders if isinstance(outcome, NewRender) else cutouts
-            connection.execute(made.insert().values(job_id=job.id, client_id=job.client_id, **vars(outcome)))
-        write_message(connection, job.id)
-    return sorted(job.id for job in ended)

@@ -19,7 +19,8 @@ def _colour(text: str) -> str:
         raise PydanticCustomError("colour_invalid", "{reason}", {"reason": str(error)}) from error
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return words without the space around them. Raises PydanticCustomError for what is not one line of words."""
     # control, format and surrogate characters, line and paragraph separators: nothing that a style needs
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text):
         raise PydanticCustomError("control_character", "String should have no control characters")
@@ -46,7 +47,7 @@ class BrandRequest(BaseModel):
         description="Colours of its backgrounds where a request asks for none, the most present first: "
         "#rgb, #rrggbb, a CSS name or rgb(r, g, b).",
     )
-    style_words: list[Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_one_line)]] = Field(
+    style_words: list[Annotated[str, Field(min_length=1, max_length=60), AfterValidator(one_line)]] = Field(
         default_factory=list,
         max_length=12,
         description="Words for the generator's prompt. The one that ships reads none.",

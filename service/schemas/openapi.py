@@ -10,17 +10,20 @@ from litestar.openapi.spec import (
     Components,
     Example,
     OpenAPI,
+    OpenAPIFormat,
     OpenAPIHeader,
+    OpenAPIMediaType,
     OpenAPIResponse,
     OpenAPIType,
     Operation,
+    RequestBody,
     Schema,
     SecurityScheme,
 )
 
 from pipeline.core.spec import Limits
 from service.schemas.error_responses import HTTPValidationError, Problem
-from service.schemas.responses import JobMessage, SwapPlan, WorkflowAcceptedResponse
+from service.schemas.responses import JobMessage, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
@@ -49,6 +52,21 @@ class Submitted(Documented):
             assert isinstance(answer, OpenAPIResponse)
             names = _RATE_FIELDS + {"202": _OF_ACCEPTED, "409": ["Retry-After"]}.get(status, [])
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
+
+
+@dataclass
+class Receiving(Documented):
+    """An operation that takes a photo's bytes as multipart, beside its JSON."""
+
+    def __post_init__(self) -> None:
+        """Describe that body."""
+        super().__post_init__()
+        body = self.request_body
+        assert isinstance(body, RequestBody)
+        photo = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="The photo's bytes.")
+        form = Schema(type=OpenAPIType.OBJECT, properties={"file": photo}, required=["file"])
+        form.additional_properties = False
+        body.content = {**body.content, "multipart/form-data": OpenAPIMediaType(schema=form)}
 
 
 _OF_ACCEPTED = ["Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed"]
@@ -144,6 +162,10 @@ MASK_TOO_LARGE = _problem(
     max_bytes=16777216,
 )
 TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
+TOO_MANY_KEYS = _problem(409, "Conflict", "too_many_keys", "You have 50 keys. Delete one first.")
+LAST_KEY = _problem(
+    409, "Conflict", "last_key", "You would be left without a key that lasts. Make another one first: POST /v1/keys."
+)
 TOO_LARGE = _problem(
     413,
     "Content Too Large",
@@ -165,6 +187,7 @@ STREAM = ResponseSpec(
     generate_examples=False,
     examples=[Example(value=JobMessage.EXAMPLE)],
 )
+THUMBNAIL = ResponseSpec(bytes, description="The picture, small", media_type="image/webp", generate_examples=False)
 NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")
 TOO_MANY_STREAMS = _problem(
     429,
@@ -179,6 +202,28 @@ UNAVAILABLE = _problem(
     "The object store does not answer.",
     ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
     ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
+)
+#: Litestar takes a union, though its annotation names none.
+_EITHER: Any = Upload | StoredPhoto
+UPLOADED = ResponseSpec(
+    _EITHER,
+    description="An Upload, where to PUT the bytes; of what was fetched or received a StoredPhoto: it is there",
+    generate_examples=False,
+    examples=[Example(value=StoredPhoto.EXAMPLE)],
+)
+TOO_MANY_FETCHES = _problem(
+    429,
+    "Too Many Requests",
+    "too_many_fetches",
+    "Too many photos are being fetched at once. Try again in a moment, or send the bytes.",
+)
+PICTURE = ResponseSpec(None, description="The picture is at `Location`, a download URL that is good for a short time.")
+UNAVAILABLE_STORE = _problem(
+    503,
+    "Service Unavailable",
+    "store_unavailable",
+    "The object store does not answer. Nothing was deleted; try again.",
+    ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
 )
 DATABASE_AWAY = _problem(
     503, "Service Unavailable", "database_unavailable", "The database does not answer. Nothing was charged; try again."
@@ -219,7 +264,8 @@ def openapi_config(version: str, photos: Limits) -> OpenAPIConfig:
 
 def close_schemas(document: OpenAPI) -> None:
     """Say of the bodies that refuse unknown fields that they do: litestar drops that part of a pydantic model."""
-    for name in ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest", "CutoutRequest", "KeptSubjects"):
+    closed = ("BackgroundSwapWithSpecRequest", "UploadRequest", "BrandRequest", "CutoutRequest", "KeptSubjects")
+    for name in (*closed, "KeyRequest", "WebhookRequest", "RotationRequest"):
         schema = document.components.schemas[name]
         assert isinstance(schema, Schema)
         schema.additional_properties = False

@@ -19,6 +19,7 @@ from pydantic import ValidationError as PydanticValidationError
 from ulid import ULID
 
 from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, BrandNameInvalid, TooManyBrands
+from service.accounts.keys import MAX_KEYS, LastKey, TooManyKeys
 from service.accounts.ledger import InsufficientCredits
 from service.database.commit import OutcomeUnknown
 from service.database.engine import DATABASE_AWAY
@@ -26,7 +27,9 @@ from service.jobs.intake import IdempotencyConflict, IdempotencyInFlight
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
 from service.jobs.submit import BrandNearMiss, SourceNotFound, SourceTooLarge
+from service.media.fetcher import FetchFailed, PhotoTooLarge, TooManyFetches
 from service.storage.objects import StoreUnavailable
+from service.webhooks.endpoints import UrlInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +82,13 @@ def problem(
         detail=detail,
         extra={"code": code, **(figures or {})},
         headers=headers,
+    )
+
+
+def body_too_large(limit: int) -> ProblemDetailsException:
+    """Return the 413 of a body that is longer than that many bytes."""
+    return problem(
+        413, "body_too_large", f"This route takes bodies of {limit:,} bytes at most.", figures={"max_bytes": limit}
     )
 
 
@@ -194,13 +204,12 @@ def on_undecodable(request: AnyRequest, _: Exception) -> Response[Any]:
 
 def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
     code = _CODES.get(error.status_code, "refused")
-    detail, figures = error.detail, dict[str, int]()
     if error.status_code == 413:
         handler = request.scope["route_handler"]
         limit = handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None
         assert limit is not None, "what has no limit is never too large"
-        detail, figures = f"This route takes bodies of {limit:,} bytes at most.", {"max_bytes": limit}
-    return problem(error.status_code, code, detail, error.headers, figures).to_response(request)
+        return body_too_large(limit).to_response(request)
+    return problem(error.status_code, code, error.detail, error.headers).to_response(request)
 
 
 def _on_no_credits(request: AnyRequest, error: InsufficientCredits) -> Response[Any]:
@@ -236,6 +245,20 @@ def _on_large_source(request: AnyRequest, error: SourceTooLarge) -> Response[Any
     return unprocessable(request, [{"loc": ["body", "source_image_s3_key"], "msg": text, "type": "photo_too_large"}])
 
 
+def _on_large_photo(request: AnyRequest, error: PhotoTooLarge) -> Response[Any]:
+    detail = f"The photo weighs more than {error.limit:,} bytes. Send a smaller one."
+    return problem(413, "photo_too_large", detail, figures={"max_bytes": error.limit}).to_response(request)
+
+
+def _on_fetch_failed(request: AnyRequest, error: FetchFailed) -> Response[Any]:
+    return unprocessable(request, [{"loc": ["body", "url"], "msg": str(error), "type": error.code}])
+
+
+def _on_too_many_fetches(request: AnyRequest, _: TooManyFetches) -> Response[Any]:
+    detail = "Too many photos are being fetched at once. Try again in a moment, or send the bytes."
+    return problem(429, "too_many_fetches", detail, {"Retry-After": "2"}).to_response(request)
+
+
 def _on_near_brand(request: AnyRequest, error: BrandNearMiss) -> Response[Any]:
     text = f"You have no brand of that name. Did you mean {error.meant}?"
     return unprocessable(request, [{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
@@ -249,6 +272,19 @@ def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any
 def _on_too_many_brands(request: AnyRequest, _: TooManyBrands) -> Response[Any]:
     detail = f"You have {MAX_BRANDS} brands. Delete one first."
     return problem(409, "too_many_brands", detail).to_response(request)
+
+
+def _on_too_many_keys(request: AnyRequest, _: TooManyKeys) -> Response[Any]:
+    return problem(409, "too_many_keys", f"You have {MAX_KEYS} keys. Delete one first.").to_response(request)
+
+
+def _on_last_key(request: AnyRequest, _: LastKey) -> Response[Any]:
+    detail = "You would be left without a key that lasts. Make another one first: POST /v1/keys."
+    return problem(409, "last_key", detail).to_response(request)
+
+
+def _on_bad_webhook(request: AnyRequest, error: UrlInvalid) -> Response[Any]:
+    return unprocessable(request, [{"loc": ["body", "url"], "msg": error.reason, "type": "url_invalid"}])
 
 
 def _on_too_many_streams(request: AnyRequest, error: TooManyStreams) -> Response[Any]:
@@ -299,9 +335,15 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     JobFinished: _on_finished,
     SourceNotFound: _on_no_source,
     SourceTooLarge: _on_large_source,
+    PhotoTooLarge: _on_large_photo,
+    FetchFailed: _on_fetch_failed,
+    TooManyFetches: _on_too_many_fetches,
     BrandNearMiss: _on_near_brand,
     BrandNameInvalid: _on_bad_brand_name,
     TooManyBrands: _on_too_many_brands,
+    TooManyKeys: _on_too_many_keys,
+    LastKey: _on_last_key,
+    UrlInvalid: _on_bad_webhook,
     TooManyStreams: _on_too_many_streams,
     StoreUnavailable: _on_store,
     OutcomeUnknown: _on_outcome_unknown,

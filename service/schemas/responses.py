@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from service.accounts.brands import SeedPolicy
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
@@ -87,12 +88,30 @@ class SwapPlan(BaseModel):
 
 
 class UploadRequest(BaseModel):
-    """What is going to be uploaded."""
+    """What is going to be uploaded, or where it is to be fetched: one of the two."""
 
     model_config = ConfigDict(extra="forbid")
-    content_type: Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/tiff"] = Field(
-        description=f"One of {', '.join(UPLOAD_TYPES)}."
+    url: Annotated[str, Field(min_length=1, max_length=2048)] | None = Field(
+        None, description="Where to fetch the photo: http or https, and on the public internet. Alone."
     )
+    content_type: Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/tiff"] | None = Field(
+        None,
+        validate_default=True,
+        description=f"Of the bytes that you will PUT: one of {', '.join(UPLOAD_TYPES)}. Alone.",
+    )
+
+    @field_validator("content_type")
+    @classmethod
+    def _one_of_two(cls, content_type: str | None, info: ValidationInfo) -> str | None:
+        if "url" not in info.data:  # wrong, and told as that
+            return content_type
+        if content_type is None and info.data["url"] is None:
+            text = "Give the `content_type` of the bytes that you will PUT, or the `url` of a photo to fetch"
+            raise PydanticCustomError("missing", text)
+        if content_type is not None and info.data["url"] is not None:
+            text = "Give either `content_type` or `url`: a photo that is fetched tells its own type"
+            raise PydanticCustomError("both_given", text)
+        return content_type
 
 
 class Upload(BaseModel):
@@ -103,6 +122,20 @@ class Upload(BaseModel):
     url: str
     headers: dict[str, str]
     expires_at: Time
+
+
+class StoredPhoto(BaseModel):
+    """A photo that was fetched or received: use `key`."""
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "key": "uploads/01J9ZC6M8H4D2F0A9B7C5E3G1K/01J9ZC6M8J5X7Z9Q1W3R5T7Y9V.jpg",
+        "content_type": "image/jpeg",
+        "bytes": 184213,
+    }
+
+    key: str
+    content_type: str = Field(description="What the bytes are, whatever was said of them.")
+    bytes: int
 
 
 class Report(BaseModel):
@@ -136,6 +169,8 @@ class RenderView(BaseModel):
     warnings: list[str] = Field(description="Codes: what may not have been meant, and what is doubtful in the picture.")
     report: Report
     reference: str | None = Field(description="The `reference` of its job's submit.")
+    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
 
 
 class JobError(BaseModel):
@@ -168,6 +203,10 @@ class JobView(BaseModel):
     operation: Operation = Field(
         description="swap, or cutout: made by POST /v1/cutouts, without a render; GET /v1/cutouts/{public_id} shows it."
     )
+    render_deleted_at: Time | None = Field(description="When its client deleted the render; null: it did not.")
+    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
+    output_preset: str | None = Field(description="The place that the picture is for.")
 
 
 class SourceView(BaseModel):

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.cutout.cache import Kind
 from service.database.engine import DATABASE_AWAY
 from service.settings import Settings
 from service.storage.directory import DirectoryBucket
 from service.storage.objects import Bucket, ObjectError, ObjectNotFound
-from service.storage.registry import ObjectRegistry
+from service.storage.registry import JobOver, ObjectRegistry, photo_prefix
 from service.storage.signing import UrlSigner
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ class ObjectCache:
     """The cache of one client's swaps, in one bucket; for one thread, and as long as one job.
 
     `register` is called with the account's name of the kind and the key before an object is stored, and when it is used
-    again. `kinds`: what is kept at all. A store or a database that is away is not asked again.
+    again. `kinds`: what is kept at all. `photo`: SHA-256 of the photo's file, in hexadecimal digits, by which what is
+    made of it can be found and deleted. A store or a database that is away is not asked again.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class ObjectCache:
         *,
         register: Callable[[Kind, str], None] = register_nowhere,
         kinds: frozenset[Kind] = frozenset({"cutouts", "scenes"}),
+        photo: str | None = None,
     ) -> None:
         self._objects = objects
         self._client = client
         self._register = register
         self._kinds = kinds
+        self._photo = photo
         self._away = False
 
     def get(self, kind: Kind, name: str) -> bytes | None:
@@ -71,7 +75,7 @@ class ObjectCache:
             return None
         try:
             self._register(kind, key)
-        except DATABASE_AWAY as error:
+        except (JobOver, *DATABASE_AWAY) as error:
             self._give_up(key, error)
         return sealed[_SEAL:]
 
@@ -83,29 +87,41 @@ class ObjectCache:
         try:
             self._register(kind, key)
             self._objects.put(key, _seal(key, data) + data, "application/octet-stream")
-        except (ObjectError, *DATABASE_AWAY) as error:
+        except (ObjectError, JobOver, *DATABASE_AWAY) as error:
             self._give_up(key, error)
 
     def key(self, kind: Kind, name: str) -> str:
         """Return where a thing of that name lies."""
         digest = hashlib.sha256(f"{made_by()}\n{name}".encode()).hexdigest()
-        return f"{kind}/{self._client}/{digest}"
+        if kind == "scenes" or self._photo is None:  # a pinned background is made of no photo
+            return f"{kind}/{self._client}/{digest}"
+        return photo_prefix(kind, self._client, self._photo) + digest
 
     def _give_up(self, key: str, error: BaseException) -> None:
         logger.warning("%s: nothing is kept now: %s", key, error)
         self._away = True
 
 
-def client_caches(settings: Settings, objects: Bucket, registry: ObjectRegistry) -> Callable[[str], ObjectCache]:
-    """Return what gives a client's cache in the bucket of renders, with a row for each object in it."""
+class CacheFor(Protocol):
+    """What gives a client's cache to one of its jobs."""
+
+    def __call__(self, client_id: str, job_id: str, photo: str) -> ObjectCache:
+        """Return the cache. `photo`: SHA-256 of the photo's file, in hexadecimal digits."""
+
+
+def client_caches(settings: Settings, objects: Bucket, registry: ObjectRegistry) -> CacheFor:
+    """Return what gives a client's cache in the bucket of renders, with a row for each object in it.
+
+    A job that is over keeps nothing: its client may have deleted the photo.
+    """
     days: dict[Kind, float] = {"cutouts": settings.cutout_days, "scenes": settings.background_days}
     kinds = frozenset(kind for kind, kept in days.items() if kept)
 
-    def cache_for(client_id: str) -> ObjectCache:
+    def cache_for(client_id: str, job_id: str, photo: str) -> ObjectCache:
         def register(kind: Kind, key: str) -> None:
-            registry.register(kind, key, client_id=client_id)
+            registry.register_cached(kind, key, client_id=client_id, job_id=job_id)
 
-        return ObjectCache(objects, client_id, register=register, kinds=kinds)
+        return ObjectCache(objects, client_id, register=register, kinds=kinds, photo=photo)
 
     return cache_for
 

@@ -86,8 +86,13 @@ def content_type_of(key: str) -> str:
     return types.get(key.rpartition(".")[2], "application/octet-stream")
 
 
+def may_be_key(key: str) -> bool:
+    """Tell whether an object can have that key."""
+    return _KEY.fullmatch(key) is not None
+
+
 def checked(key: str) -> str:
     """Return the key. Raises ObjectNotFound for what is none, so that no store is asked for it."""
-    if not _KEY.fullmatch(key):
+    if not may_be_key(key):
         raise ObjectNotFound(key)
     return key

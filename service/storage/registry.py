@@ -1,8 +1,8 @@
 """The registry of what lies in the object store, by the database's account.
 
 A row is written before its object can exist and goes after it, so no crash leaves an object that nobody knows of. An
-object is marked as expired first (`doomed_at`): from then on nothing new may need it, and `service.storage.expiry`
-deletes it. Times are the database's.
+object is marked as expired or deleted first (`doomed_at`): from then on nothing new may need it, and
+`service.storage.expiry` deletes it. Times are the database's.
 """
 
 from collections.abc import Mapping
@@ -26,9 +26,13 @@ class SourceExpired(LookupError):
     """Raised when a photo has expired, though its bytes may still be there."""
 
 
+class JobOver(LookupError):
+    """Raised when a job keeps something for later ones and is over: its client may have deleted the photo."""
+
+
 @dataclass(frozen=True)
 class ExpiredObject:
-    """An object that is marked as expired, and must go."""
+    """An object that is marked as expired or deleted, and must go."""
 
     bucket: BucketName
     key: str
@@ -66,6 +70,59 @@ class ObjectRegistry:
         with self._engine.begin() as connection:
             connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
 
+    def register_cached(self, bucket: BucketName, key: str, *, client_id: str, job_id: str) -> None:
+        """Register what a job is about to keep for later ones. Raises JobOver."""
+        unfinished = sa.select(jobs.c.id).where(jobs.c.id == job_id, UNFINISHED)
+        row = {"bucket": bucket, "key": key, "client_id": client_id}
+        with self._engine.begin() as connection:
+            # Held until the row is written: whoever ends the job sees it then, and deletes what is to be deleted.
+            if connection.execute(unfinished.with_for_update(read=True)).first() is None:
+                raise JobOver(job_id)
+            connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
+
+    def knows_photo(self, key: str) -> bool:
+        """Tell whether there is a row of that photo, be it marked as expired or deleted."""
+        query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket == "sources", stored_objects.c.key == key)
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
+    def mark_deleted_photo(self, key: str, *, client_id: str, writable: float) -> None:
+        """Mark a photo as deleted. `writable`: seconds for which its upload's URL may be good still."""
+        row = {"bucket": "sources", "key": key, "client_id": client_id, "doomed_at": db_now(writable)}
+        with self._engine.begin() as connection:
+            connection.execute(_upsert(connection, row, {"doomed_at": db_now(writable)}))
+
+    def mark_deleted_cutouts(self, client_id: str, photo: str, *, writable: float) -> list[str]:
+        """Mark as deleted what a client's swaps kept of a photo, and return the keys.
+
+        `photo`: SHA-256 of its file, in hexadecimal digits. `writable`: seconds for which an attempt may be storing.
+        """
+        of_photo = sa.and_(
+            stored_objects.c.bucket == "cutouts",
+            stored_objects.c.key.startswith(photo_prefix("cutouts", client_id, photo), autoescape=True),
+        )
+        marked = stored_objects.update().where(of_photo).values(doomed_at=db_now(writable))
+        with self._engine.begin() as connection:
+            return list(connection.execute(marked.returning(stored_objects.c.key)).scalars())
+
+    def mark_deleted_render(self, public_id: str, *, client_id: str) -> str | None:
+        """Mark a client's render as deleted, empty its row, and return its picture's key; again, the same.
+
+        None when the client has no render of that id.
+        """
+        own = sa.and_(renders.c.public_id == public_id, renders.c.client_id == client_id)
+        with self._engine.begin() as connection:
+            row = connection.execute(sa.select(renders.c.key, renders.c.deleted_at).where(own)).first()
+            if row is None:
+                return None
+            if row.deleted_at is None:
+                # The object's row before the render's, as expiry does it: nobody waits crosswise.
+                registered = {"bucket": "renders", "key": row.key, "client_id": client_id, "doomed_at": db_now()}
+                connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
+                emptied = renders.update().where(own, renders.c.deleted_at.is_(None))
+                connection.execute(emptied.values(deleted_at=db_now(), report={}, warnings=[]))
+            return str(row.key)
+
     def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
         """Mark as expired the photos that no job has asked for in that many seconds and no unfinished job needs."""
         needed = sa.select(jobs.c.source_key).where(UNFINISHED)
@@ -95,10 +152,11 @@ class ObjectRegistry:
 
     def mark_expired_renders(self, *, older_than: float, limit: int) -> int:
         """Mark as expired the renders of that many seconds, and delete their rows; their jobs stay, with no render."""
-        query = sa.select(renders.c.public_id, renders.c.key, renders.c.client_id).order_by(renders.c.created_at)
+        columns = (renders.c.public_id, renders.c.key, renders.c.client_id, renders.c.deleted_at)
+        query = sa.select(*columns).order_by(renders.c.created_at)
         with self._engine.begin() as connection:
             old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(limit)).all()
-            for row in old:
+            for row in (one for one in old if one.deleted_at is None):
                 registered = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
                 connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
             connection.execute(renders.delete().where(renders.c.public_id.in_([row.public_id for row in old])))
@@ -151,6 +209,14 @@ class ObjectRegistry:
         with self._engine.begin() as connection:
             still = stored_objects.c.doomed_at.is_not(None)
             connection.execute(stored_objects.update().where(_is(kept), still).values(doomed_at=db_now()))
+
+
+def photo_prefix(kind: str, client_id: str, photo: str) -> str:
+    """Return what the keys of all begin with that was made of one photo for one client.
+
+    `photo`: SHA-256 of its file, in hexadecimal digits.
+    """
+    return f"{kind}/{client_id}/{photo}/"
 
 
 def _is(stored: ExpiredObject) -> sa.ColumnElement[bool]:

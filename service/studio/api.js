@@ -29,7 +29,7 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
 }
 
 /** The same, for those who read the answer themselves; a Blob as the body goes as it is. */
-export async function send(path, { method = "GET", body, headers = {}, signal } = {}) {
+export async function send(path, { method = "GET", body, headers = {}, signal, cache = "no-store" } = {}) {
   const sent = { Accept: "application/json", ...headers };
   if (session.key) sent.Authorization = `Bearer ${session.key}`;
   const file = body instanceof Blob;
@@ -41,7 +41,7 @@ export async function send(path, { method = "GET", body, headers = {}, signal } 
       headers: sent,
       body: file ? body : body && JSON.stringify(body),
       signal,
-      cache: "no-store",
+      cache,
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;

@@ -5,22 +5,32 @@ import { h, say } from "./dom.js";
 import { Draft } from "./draft.js";
 import { composeView } from "./compose.js";
 import { galleryView } from "./gallery.js";
+import { brandsView } from "./brands_page.js";
 import { Header } from "./header.js";
 import { ledgerView } from "./ledger.js";
 import { session } from "./session.js";
+import { Several } from "./several.js";
 import { signInView } from "./signin.js";
 import { workView } from "./work.js";
 
-const TITLES = { "": "Studio", gallery: "Gallery", credits: "Credits", jobs: "Picture", sign: "Sign in" };
-const VIEWS = { "": composeView, gallery: galleryView, credits: ledgerView, jobs: workView };
+const TITLES = {
+  "": "Studio",
+  gallery: "Gallery",
+  brands: "Brands",
+  credits: "Credits",
+  jobs: "Picture",
+  sign: "Sign in",
+};
+const VIEWS = { "": composeView, gallery: galleryView, brands: brandsView, credits: ledgerView, jobs: workView };
 
-/** What the views are given: catalogue, thumbnails, draft, header, and ways to go elsewhere. */
+/** What the views are given: catalogue, thumbnails, draft, several photos, header, and ways to go elsewhere. */
 const studio = {
   header: new Header(document.getElementById("header"), { signOut }),
   catalogue: null,
   thumbnails: {},
   brands: [],
   draft: null,
+  several: null,
   go(place) {
     if (location.hash === `#/${place}`) show();
     else location.hash = `#/${place}`;
@@ -66,6 +76,7 @@ async function opened(name, argument, signal) {
 
 /** Read what all views need; the brands only where this service has them. */
 async function load() {
+  const { key } = session;
   const items = async (path) => (await ask(path)).items;
   const [scene_types, moods, output_presets, thumbnails, brands] = await Promise.all([
     items("/v1/scene-types"),
@@ -75,19 +86,24 @@ async function load() {
     items("/v1/brands").catch((error) => (error.status === 401 ? Promise.reject(error) : [])),
     studio.counted(),
   ]);
+  // Signed out meanwhile, perhaps in again as another: nothing of the first is kept.
+  if (session.key !== key) throw new DOMException("Signed out.", "AbortError");
   Object.assign(studio, { catalogue: { scene_types, moods, output_presets }, thumbnails, brands });
   studio.draft = new Draft(studio.catalogue);
+  studio.several = new Several();
 }
 
 async function signedIn() {
+  main.dataset.view = ""; // whoever signs out before the page is there gets the sign-in anew
   await show();
   main.focus({ preventScroll: true });
   say("You are signed in.");
 }
 
 function signOut(words) {
+  studio.several?.clear(); // before the tab forgets: it keeps what changes
   session.close();
-  studio.draft = null;
+  studio.draft = studio.several = null;
   studio.header.balance = null;
   studio.notice = typeof words === "string" ? words : null;
   if (location.hash) history.replaceState(null, "", location.pathname);

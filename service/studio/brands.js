@@ -1,4 +1,4 @@
-/** The brand that a picture is for: fills in colours and place. Not there where this service has no brands. */
+/** The brand that a picture is for: fills in colours and sales channel. Not there where this service has no brands. */
 
 import { h } from "./dom.js";
 

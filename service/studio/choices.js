@@ -7,9 +7,10 @@ const LONGEST = 120;
 /**
  * Return a `details` of radio buttons that look like pictures.
  *
- * `picture` gives an item's address, or undefined: then its colours stand in. `own` is an example of free text.
+ * `picture` gives an item's address, or undefined: then its colours stand in. `own` is an example of free text,
+ * `ownHelp` what comes of it.
  */
-export function choicesOf({ draft }, order, { field, title, items, picture, own, open = false }) {
+export function choicesOf({ draft }, order, { field, title, items, picture, own, ownHelp, open = false }) {
   const value = h("span", { class: "choice-value" });
   const about = h("p", { class: "hint" });
   const error = h("p", { class: "error", id: `${field}-error`, role: "alert" });
@@ -23,7 +24,7 @@ export function choicesOf({ draft }, order, { field, title, items, picture, own,
     maxlength: LONGEST,
     placeholder: own,
     autocomplete: "off",
-    "aria-describedby": `${field}-error`,
+    "aria-describedby": `${field}-help ${field}-error`,
     oninput: () => words.value.trim() && draft.change({ [field]: words.value }),
     onchange: () => words.value.trim() || show(),
   });
@@ -52,6 +53,7 @@ export function choicesOf({ draft }, order, { field, title, items, picture, own,
       about,
       h("label", { class: "label", for: words.id }, "Or in your own words"),
       words,
+      h("p", { class: "hint", id: `${field}-help` }, ownHelp),
       error,
     ),
   );

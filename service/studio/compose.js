@@ -18,14 +18,18 @@ export async function composeView(studio, _, signal) {
     items: catalogue.scene_types,
     open: true,
     picture: (item) => thumbnails[`scene-${item.name}`],
-    own: "a mossy stone by a waterfall",
+    own: "a walnut table by a wall",
+    ownHelp:
+      "The nearest of these scenes is built: a table of wood, marble, stone or linen, a podium, an arch, a window, a " +
+      "curtain, sand, neon, or a garden far off. Other things that you name are not.",
   });
   const mood = choicesOf(studio, order, {
     field: "mood",
     title: "Mood",
     items: catalogue.moods,
     picture: (item) => thumbnails[`mood-${item.name}`],
-    own: "the last warm day of autumn",
+    own: "quiet",
+    ownHelp: "Words of your own give an ordinary light, unless whoever runs this Backdrop has a model that reads them.",
   });
   const view = h(
     "div",

@@ -1,4 +1,4 @@
-/** What is being put together: photo, scene, mood, colours, place. Kept in the tab, so a reload loses nothing. */
+/** What is being put together: photo, scene, mood, colours, channel. Kept in the tab, so a reload loses nothing. */
 
 import { keep, kept } from "./session.js";
 
@@ -16,7 +16,7 @@ export class Draft extends EventTarget {
     this.catalogue = catalogue;
     const first = (list, name) => (list.find((item) => item.name === name) ?? list[0])?.name;
     Object.assign(this, {
-      /** {key} or {render}, with {name, preview, width, height, bytes}; null: none yet. */
+      /** {key} or {render}, with {name, reference, preview, width, height, bytes}; null: none yet. */
       source: null,
       scene_type: first(catalogue.scene_types, FIRST.scene_type),
       mood: first(catalogue.moods, FIRST.mood),
@@ -34,7 +34,7 @@ export class Draft extends EventTarget {
     return this.catalogue.output_presets.find((item) => item.name === this.output_preset);
   }
 
-  /** Whether the place allows no scene but white, and another was chosen. */
+  /** Whether the channel allows no scene but white, and another was chosen. */
   get forbidden() {
     return !this.preset.scene_allowed && this.scene_type !== "white";
   }
@@ -45,9 +45,9 @@ export class Draft extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: changes }));
   }
 
-  /** Return the body of a request for it. */
-  body() {
-    const { source, brand } = this;
+  /** Return the body of a request for it; of several photos each is a source of its own. */
+  body(source = this.source) {
+    const { brand } = this;
     return {
       ...(source?.render ? { source_render_public_id: source.render } : { source_image_s3_key: source?.key ?? null }),
       scene_type: this.scene_type.trim(),

@@ -63,12 +63,21 @@ export function fail(work) {
   say(stopped ? "Stopped." : "This picture could not be made. The credits are back.");
 
   function back(samePhoto) {
+    studio.several.clear();
     if (asked) studio.draft.from(asked.request);
     const key = asked?.request.source_image_s3_key;
     if (!samePhoto) studio.draft.change({ source: null, seed: null });
     else if (key)
       studio.draft.change({
-        source: { key, name: "your photo", preview: url ?? null, width: null, height: null, bytes: null },
+        source: {
+          key,
+          name: job.reference ?? "your photo",
+          reference: job.reference,
+          preview: url ?? null,
+          width: null,
+          height: null,
+          bytes: null,
+        },
       });
     else if (asked)
       studio.draft.change({

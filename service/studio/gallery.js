@@ -1,11 +1,16 @@
-/** All pictures, newest first, page by page. */
+/** All pictures and what became of the others, newest first, page by page: to look at, download and delete. */
 
 import { ask } from "./api.js";
-import { h, say } from "./dom.js";
+import { h, say, styled } from "./dom.js";
+import { over } from "./events.js";
+import { named, spoken } from "./names.js";
 import { madeAt } from "./stage.js";
-import { titled, when } from "./words.js";
+import { Selection } from "./selection.js";
+import { renderImage } from "./thumbnail.js";
+import { REMEDIES, stageWords, titled, when } from "./words.js";
 
 const PAGE = 24;
+const ASK_EVERY = 2000;
 
 export async function galleryView(studio, _, signal) {
   const { output_presets } = studio.catalogue;
@@ -14,11 +19,20 @@ export async function galleryView(studio, _, signal) {
   const words = h("p", { class: "hint", role: "status" });
   const select = h(
     "select",
-    { id: "place", class: "text", onchange: () => load(true).catch(wrong) },
-    h("option", { value: "" }, "Every place"),
-    output_presets.map((preset) => h("option", { value: preset.name }, preset.title)),
+    { id: "shown", class: "text", onchange: () => load(true).catch(wrong) },
+    h("option", { value: "" }, "Everything"),
+    h("option", { value: "running" }, "Being made"),
+    h("option", { value: "FAILURE" }, "Not made"),
+    h(
+      "optgroup",
+      { label: "Sales channel" },
+      output_presets.map((preset) => h("option", { value: `for ${preset.name}` }, preset.title)),
+    ),
   );
+  const selection = await Selection.of(list, () => load(true).catch(wrong));
   let cursor = null;
+  let timer = null;
+  signal.addEventListener("abort", () => clearTimeout(timer));
   await load(true);
   return h(
     "div",
@@ -27,63 +41,116 @@ export async function galleryView(studio, _, signal) {
       "div",
       { class: "page-head" },
       h("h1", {}, "Gallery"),
-      h("div", {}, h("label", { class: "unseen", for: "place" }, "Place of publication"), select),
+      h("div", {}, h("label", { class: "unseen", for: "shown" }, "What is shown"), select),
     ),
     list,
     words,
     h("p", { class: "row centre" }, more),
+    selection.element,
   );
 
   async function load(anew = false) {
-    const query = new URLSearchParams({ limit: PAGE });
-    if (select.value) query.set("output_preset", select.value);
-    if (!anew && cursor) query.set("cursor", cursor);
-    const page = await ask(`/v1/renders?${query}`, { signal });
-    const tiles = page.items.map(tile);
-    if (anew) list.replaceChildren(...tiles);
-    else list.append(...tiles);
-    cursor = page.next_cursor;
+    const { items, next } = await page(select.value, anew ? null : cursor);
+    const tiles = items.filter(isPicture).map(tile);
+    if (anew) {
+      selection.clear();
+      list.replaceChildren(...tiles);
+    } else list.append(...tiles);
+    cursor = next;
     more.hidden = !cursor;
     words.replaceChildren();
-    if (!list.children.length)
+    if (!list.children.length && !cursor)
       words.append(
-        select.value ? "Nothing was made for this place yet." : "Nothing here yet. ",
+        select.value ? "There is nothing of that." : "Nothing here yet. ",
         select.value ? "" : h("a", { href: "#/" }, "Make your first picture"),
       );
     if (!anew) {
-      say(`${tiles.length} more pictures.`);
+      say(`${tiles.length} more.`);
       tiles[0]?.querySelector("a").focus();
     }
+    watch();
+  }
+
+  /** Return a page as jobs: {items, next}. Those for a channel come from the list of renders, which knows it. */
+  async function page(shown, after) {
+    const query = new URLSearchParams({ limit: PAGE });
+    if (after) query.set("cursor", after);
+    if (shown.startsWith("for ")) {
+      query.set("output_preset", shown.slice(4));
+      const { items, next_cursor } = await ask(`/v1/renders?${query}`, { signal });
+      return { items: items.map(ofRender), next: next_cursor };
+    }
+    if (shown === "running") {
+      const running = after ? { items: [] } : await ask("/v1/jobs?status=IN_PROGRESS&limit=100", { signal });
+      query.set("status", "NOT_STARTED");
+      const waiting = await ask(`/v1/jobs?${query}`, { signal });
+      return { items: [...waiting.items, ...running.items], next: waiting.next_cursor };
+    }
+    if (shown) query.set("status", shown);
+    const { items, next_cursor } = await ask(`/v1/jobs?${query}`, { signal });
+    return { items, next: next_cursor };
+  }
+
+  /** Ask how far those are that run, until none does. */
+  function watch() {
+    clearTimeout(timer);
+    const running = list.querySelectorAll("li[data-running]");
+    if (!running.length) return;
+    timer = setTimeout(async () => {
+      try {
+        for (const one of running) {
+          const job = await ask(`/v1/jobs/${one.dataset.running}`, { signal });
+          if (over(job)) one.replaceWith(tile(job));
+          else one.replaceWith(tile(job, one.contains(document.activeElement)));
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        console.info(error);
+      }
+      watch();
+    }, ASK_EVERY);
   }
 
   function wrong(error) {
     if (!signal.aborted) words.textContent = error.message;
   }
 
-  function tile(render) {
-    const name = titled(output_presets, render.output_preset);
-    const made = when(madeAt(render.public_id));
-    const image = h("img", {
-      src: render.url,
-      alt: "",
-      loading: "lazy",
-      decoding: "async",
-      width: render.width,
-      height: render.height,
-    });
-    image.addEventListener("error", async () => (image.src = (await ask(`/v1/renders/${render.public_id}`)).url), {
-      once: true,
-    });
+  function tile(job) {
+    const { render, error } = job;
+    const name = named({ studio, job });
+    const made = when(madeAt(job.job_id));
+    const channel = titled(output_presets, job.output_preset);
+    const asked = [job.reference ? spoken(studio.catalogue, job) : null, channel].filter(Boolean).join(" · ");
+    const running = !over(job);
+    const state = running ? (job.stage ? stageWords(job.stage) : "Waiting for its turn") : null;
     return h(
       "li",
-      {},
+      { "data-running": running ? job.job_id : null, "data-status": job.status },
       h(
         "a",
-        { href: `#/jobs/${render.job_id}` },
-        h("span", { class: "tile-sheet" }, image),
+        { href: `#/jobs/${job.job_id}` },
+        h(
+          "span",
+          { class: "tile-sheet" },
+          render ? renderImage(render, signal) : h("span", { class: "tile-state" }, state ?? failedWords(error)),
+        ),
+        running ? styled(h("span", { class: "line" }), { "--share": job.progress }) : null,
         h("span", { class: "tile-name" }, name),
+        h("span", { class: "hint" }, asked),
         h("span", { class: "hint" }, made),
       ),
+      render ? selection.box(render, name) : null,
+      error && error.code !== "cancelled"
+        ? h("p", { class: "hint tile-why" }, REMEDIES[error.code] ?? error.message)
+        : null,
     );
   }
 }
+
+/** Whether a job is for a picture that is there, or may still be: not a cut-out's, nor one whose picture was deleted. */
+const isPicture = (job) => Boolean(job.output_preset) && (job.status !== "SUCCESS" || Boolean(job.render));
+
+const failedWords = (error) => (error?.code === "cancelled" ? "You stopped it" : "Not made");
+
+/** A render as the job that it came of, as far as a tile needs it. */
+const ofRender = (render) => ({ ...render, status: "SUCCESS", error: null, render });

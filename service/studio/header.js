@@ -6,6 +6,7 @@ import { credits } from "./words.js";
 const PLACES = [
   ["", "Studio"],
   ["gallery", "Gallery"],
+  ["brands", "Brands"],
   ["credits", "Credits"],
 ];
 
@@ -35,7 +36,7 @@ export class Header {
     );
     this.#element.replaceChildren(
       h("a", { class: "wordmark", href: "#/", "aria-label": "Backdrop, to the studio" }, mark(), "Backdrop"),
-      place === null ? "" : h("nav", { "aria-label": "Places" }, h("ul", {}, links)),
+      place === null ? "" : h("nav", { "aria-label": "Pages" }, h("ul", {}, links)),
       h(
         "div",
         { class: "header-end" },

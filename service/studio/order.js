@@ -3,10 +3,12 @@
 import { ask, requestKey } from "./api.js";
 import { h, say } from "./dom.js";
 import { keep, kept } from "./session.js";
-import { credits, titled } from "./words.js";
+import { counted, credits, titled } from "./words.js";
 
 const SUBMIT = "/v1/background-swap-with-spec";
 const PENDING = "backdrop-pending";
+/** The longest `reference` that the service takes. */
+const LONGEST_NAME = 200;
 /** Typing and clicking go on: ask when they pause. */
 const PAUSE = 250;
 /** After this, what did not get through is asked again. */
@@ -44,6 +46,17 @@ export class Order extends EventTarget {
   start() {
     const changed = () => this.#changed();
     this.#studio.draft.addEventListener("change", changed, { signal: this.#signal });
+    // Of several photos the first tells for all: the others differ in nothing that a plan knows.
+    let asked = null;
+    const { several } = this.#studio;
+    const heard = () => {
+      const first = several.ordering ? asked : (several.ready[0]?.key ?? null);
+      const same = first === asked;
+      asked = first;
+      // While it orders, and after a refusal, what was said stays to be read.
+      return same || this.#busy ? this.#show() : changed();
+    };
+    several.addEventListener("change", heard, { signal: this.#signal });
     this.#signal.addEventListener("abort", () => (clearTimeout(this.#timer), this.#asking.abort()));
     changed();
   }
@@ -53,7 +66,19 @@ export class Order extends EventTarget {
     this.#asking.abort();
     this.plan = this.refusal = null;
     this.#show();
-    if (this.#studio.draft.source && !this.#studio.draft.forbidden) this.#timer = setTimeout(() => this.#ask(), PAUSE);
+    if (this.#source && !this.#studio.draft.forbidden) this.#timer = setTimeout(() => this.#ask(), PAUSE);
+  }
+
+  /** The photo that is asked about; null: none yet. */
+  get #source() {
+    const { draft, several } = this.#studio;
+    return several.items.length ? (several.ready[0] ?? null) : draft.source;
+  }
+
+  /** How many pictures the button makes. */
+  get #count() {
+    const { draft, several } = this.#studio;
+    return several.items.length ? several.ready.length : Number(Boolean(draft.source));
   }
 
   async #ask() {
@@ -63,7 +88,7 @@ export class Order extends EventTarget {
     try {
       this.plan = await ask(`${SUBMIT}?dry_run=true${this.#seed("&")}`, {
         method: "POST",
-        body: this.#studio.draft.body(),
+        body: this.#studio.draft.body(this.#source),
         signal,
       });
       this.#studio.header.balance = this.plan.balance;
@@ -88,12 +113,21 @@ export class Order extends EventTarget {
   }
 
   async #submit() {
-    const { draft } = this.#studio;
+    const { draft, several } = this.#studio;
     if (this.#busy || this.#parts.button.getAttribute("aria-disabled") === "true") return;
     this.#busy = true;
     this.#show();
     try {
-      const accepted = await submitted(draft.body(), draft.seed);
+      if (several.items.length) {
+        const count = this.#count;
+        await several.order((item) => draft.body(item), draft.seed);
+        say(`${counted(count, "picture")} ordered.`);
+        this.#busy = false;
+        this.#studio.counted().catch(() => {});
+        this.#changed();
+        return;
+      }
+      const accepted = await submitted(draft.body(), draft.seed, draft.source.reference);
       say("Accepted. Your picture is being made.");
       this.#studio.counted().catch(() => {});
       this.#studio.go(`jobs/${accepted.job_id}`);
@@ -105,35 +139,48 @@ export class Order extends EventTarget {
   }
 
   #show() {
-    const { draft } = this.#studio;
+    const { draft, several } = this.#studio;
     const { notice, price, button } = this.#parts;
-    const cost = this.plan?.credits_cost ?? draft.preset.credits;
+    const each = this.plan?.credits_cost ?? draft.preset.credits;
+    const count = this.#count;
     const left = this.plan ? `${credits(this.plan.balance)} left` : draft.preset.title;
-    price.replaceChildren(h("strong", {}, credits(cost)), h("span", {}, left));
+    const sum = count > 1 ? `${count} × ${each}  ·  ${left}` : left;
+    price.replaceChildren(h("strong", {}, credits(each * Math.max(1, count))), h("span", {}, sum));
     const blocked =
-      !draft.source ||
+      !count ||
       draft.forbidden ||
-      (this.plan && !this.plan.affordable) ||
+      this.#tooDear ||
+      several.uploading.length ||
       (this.refusal && !passing(this.refusal));
     button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));
-    button.textContent = this.#busy ? "Sending …" : "Make the picture";
+    button.textContent = this.#busy ? "Sending …" : count > 1 ? `Make ${count} pictures` : "Make the picture";
     notice.replaceChildren(...this.#notices());
   }
 
+  /** Whether what the button makes costs more than there is. */
+  get #tooDear() {
+    return this.plan !== null && this.plan.credits_cost * this.#count > this.plan.balance;
+  }
+
   #notices() {
-    const { draft } = this.#studio;
+    const { draft, several } = this.#studio;
     if (draft.forbidden) return [forbidden(this.#studio)];
-    if (!draft.source) return [h("p", { class: "notice hint" }, "Put a photo on the stage to go on.")];
+    if (several.uploading.length) return [h("p", { class: "notice hint" }, "The photos are on their way.")];
+    if (!this.#count) {
+      const next = several.items.length
+        ? "What could be ordered is ordered. Add photos, or clear the stage for new ones."
+        : "Put a photo on the stage to go on.";
+      return [h("p", { class: "notice hint" }, next)];
+    }
     if (this.refusal) return [h("p", { class: "notice bad", role: "alert" }, this.#refused())];
-    const told = (this.plan?.warnings ?? []).map(({ code, message }) =>
-      code === "insufficient_credits"
-        ? h(
-            "p",
-            { class: "notice bad", role: "alert" },
-            `This costs ${credits(this.plan.credits_cost)}, and you have ${credits(this.plan.balance)}. Ask whoever runs this Backdrop for more; your settings stay here.`,
-          )
-        : h("p", { class: "notice", "data-code": code }, message),
-    );
+    const told = (this.plan?.warnings ?? [])
+      .filter(({ code }) => code !== "insufficient_credits")
+      .map(({ code, message }) => h("p", { class: "notice", "data-code": code }, message));
+    if (this.#tooDear) {
+      const price = credits(this.plan.credits_cost * this.#count);
+      const words = `This costs ${price}, and you have ${credits(this.plan.balance)}. Ask whoever runs this Backdrop for more; your settings stay here.`;
+      told.unshift(h("p", { class: "notice bad", role: "alert" }, words));
+    }
     const seed = draft.seed ?? (this.plan?.brand ? this.plan.seed : null);
     if (seed !== null) {
       const free = h("button", { class: "link", onclick: () => draft.change({ seed: null }) }, "Use a new one");
@@ -141,7 +188,7 @@ export class Order extends EventTarget {
         h(
           "p",
           { class: "notice hint" },
-          `The background of seed ${seed} is made again. `,
+          draft.seed === null ? "This brand has a background of its own. " : "The same background is made again. ",
           draft.seed === null ? "" : free,
         ),
       );
@@ -159,25 +206,37 @@ export class Order extends EventTarget {
   }
 }
 
-/** Send a request once, however often the line breaks. Returns the answer; throws Refusal. */
-export async function submitted(body, seed) {
-  const asked = JSON.stringify([body, seed]);
-  const before = kept(PENDING);
-  const key = before?.asked === asked ? before.key : requestKey();
-  keep(PENDING, { asked, key });
+/**
+ * Send a request once, however often the line breaks. Returns the answer; throws Refusal.
+ *
+ * `name` is the photo's: the picture is called by it in the gallery, and its file.
+ */
+export async function submitted(body, seed, name) {
+  const reference = name?.replace(/\p{Cc}/gu, " ").slice(0, LONGEST_NAME) || null;
+  const asked = JSON.stringify([body, seed, reference]);
+  const key = kept(PENDING)?.[asked] ?? requestKey();
+  keep(PENDING, { ...kept(PENDING), [asked]: key });
   try {
-    const query = seed === null || seed === undefined ? "" : `?seed=${seed}`;
-    const accepted = await ask(`${SUBMIT}${query}`, { method: "POST", body, headers: { "Idempotency-Key": key } });
-    keep(PENDING, null);
+    const query = new URLSearchParams();
+    if (seed !== null && seed !== undefined) query.set("seed", seed);
+    if (reference) query.set("reference", reference);
+    const path = query.size ? `${SUBMIT}?${query}` : SUBMIT;
+    const accepted = await ask(path, { method: "POST", body, headers: { "Idempotency-Key": key } });
+    forget(asked);
     return accepted;
   } catch (error) {
     // Without an answer, or with an unsure one, the same key is sent again; a refusal charged nothing.
-    if (!passing(error)) keep(PENDING, null);
+    if (!passing(error)) forget(asked);
     throw error;
   }
 }
 
-/** What a place forbids, and the two ways out. */
+function forget(asked) {
+  const { [asked]: _, ...others } = kept(PENDING) ?? {};
+  keep(PENDING, others);
+}
+
+/** What a channel forbids, and the two ways out. */
 function forbidden({ draft, catalogue }) {
   const sibling = catalogue.output_presets.find((item) => item.name === draft.preset.scene_sibling);
   const rule =

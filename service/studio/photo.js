@@ -1,7 +1,7 @@
 /** A photo before it is sent: whether it can be one, how it looks, and where it goes. */
 
 import { ask, put } from "./api.js";
-import { weight } from "./words.js";
+import { MOST_WEIGHT, weight } from "./words.js";
 
 const TYPES = {
   "image/jpeg": ["jpg", "jpeg"],
@@ -41,12 +41,12 @@ async function typeOf(file) {
   throw new Unusable(`${file.name} is not a photo that is taken here. Use JPEG, PNG, WebP, AVIF or TIFF.`);
 }
 
-/** Look at a file: {type, width, height, preview}. TIFF has no preview in most browsers. Throws Unusable. */
-export async function inspected(file) {
+/** Look at a file: {type, width, height, preview}, of `side` pixels; TIFF has none in most browsers. Throws Unusable. */
+export async function inspected(file, side = PREVIEW_SIDE) {
   if (file.size === 0) throw new Unusable(`${file.name} is empty. Copy or export the photo again.`);
   if (file.size > MOST_BYTES) {
     throw new Unusable(
-      `${file.name} weighs ${weight(file.size)}; at most ${weight(MOST_BYTES)} are taken. Save it as a smaller JPEG.`,
+      `${file.name} weighs ${weight(file.size)}; at most ${MOST_WEIGHT} are taken. Save it as a smaller JPEG.`,
     );
   }
   const type = await typeOf(file);
@@ -68,7 +68,7 @@ export async function inspected(file) {
       `${file.name} has ${Math.round((width * height) / 1e6)} megapixels; at most ${MOST_PIXELS / 1e6} are taken.`,
     );
   }
-  const preview = reduced(bitmap, PREVIEW_SIDE, type === "image/jpeg" ? "image/jpeg" : "image/webp");
+  const preview = reduced(bitmap, side, type === "image/jpeg" ? "image/jpeg" : "image/webp");
   bitmap.close();
   return { type, width, height, preview };
 }

@@ -1,4 +1,4 @@
-/** The places of publication: how a picture looks there, what it costs and what the place forbids. */
+/** The sales channels: how a picture looks there, what it costs and what the channel forbids. */
 
 import { h, svg } from "./dom.js";
 import { credits, FORMATS, ruleTitle, size, weight } from "./words.js";
@@ -15,7 +15,7 @@ export function presetChoice(studio, order) {
   const element = h(
     "details",
     { class: "choice", name: "choice", "data-choice": "output_preset" },
-    h("summary", {}, peek, h("span", { class: "choice-name" }, "Place"), value),
+    h("summary", {}, peek, h("span", { class: "choice-name" }, "Sales channel"), value),
     h("div", { class: "choice-body" }, cards, error, about),
   );
   draft.addEventListener("change", ({ detail }) => "output_preset" in detail && show());
@@ -32,7 +32,7 @@ export function presetChoice(studio, order) {
   }
 }
 
-/** Return radio buttons that look like the places; `off` says why one can't be chosen, or null. */
+/** Return radio buttons that look like the channels; `off` says why one can't be chosen, or null. */
 export function presetCards({ thumbnails }, presets, group, chosen, off = () => null) {
   const radios = presets.map((preset) =>
     h("input", {
@@ -46,7 +46,7 @@ export function presetCards({ thumbnails }, presets, group, chosen, off = () => 
   const element = h(
     "fieldset",
     { class: "cards frames" },
-    h("legend", { class: "unseen" }, "Place of publication"),
+    h("legend", { class: "unseen" }, "Sales channel"),
     presets.map((preset, i) =>
       h(
         "label",
@@ -101,7 +101,7 @@ function placeWords(preset) {
   ];
 }
 
-/** Show a place to scale: a picture made for it, or a drawing where there is none, and the margins that stay free. */
+/** Show a channel to scale: a picture made for it, or a drawing where there is none, and the margins that stay free. */
 function frame({ width, height, margins, fill, background }, picture) {
   const ratio = (width ?? 4) / (height ?? 5);
   const [w, h_] = ratio >= 1 ? [56, 56 / ratio] : [56 * ratio, 56];

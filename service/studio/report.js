@@ -12,8 +12,8 @@ export function reportCard(render, job) {
     doubts(render),
     colours(report),
     fidelity(report),
-    place(report),
-    origin(render, job),
+    channel(report),
+    figures(render, job),
   );
 }
 
@@ -36,18 +36,12 @@ function doubts({ warnings }) {
 
 function colours({ palette }) {
   if (!palette.asked?.length) return null;
-  const { mean_delta_e00: mean, bar } = palette;
-  const verdict = bar?.met ? "As asked." : "Not all of them came out as asked.";
+  const verdict = palette.bar?.met ? "As asked." : "Not all of them came out as asked.";
   return h(
     "section",
     { "aria-labelledby": "report-colours" },
     h("h2", { id: "report-colours" }, "Colours"),
-    h(
-      "p",
-      {},
-      `${verdict} `,
-      h("span", { class: "hint" }, `On average ΔE ${mean?.toFixed(1)}; below ${bar?.mean ?? 5} is what we promise.`),
-    ),
+    h("p", {}, verdict),
     h(
       "ul",
       { class: "pairs" },
@@ -65,11 +59,7 @@ function colours({ palette }) {
             "span",
             { class: "pair-words" },
             h("span", {}, `${colour} asked, ${nearest ?? "nothing"} found`),
-            h(
-              "span",
-              { class: "hint" },
-              delta === null || delta === undefined ? "" : `ΔE ${delta.toFixed(1)}, ${differenceWords(delta)}`,
-            ),
+            h("span", { class: "hint" }, delta === null || delta === undefined ? "" : differenceWords(delta)),
           ),
         ),
       ),
@@ -78,21 +68,17 @@ function colours({ palette }) {
 }
 
 function fidelity({ fidelity: found }) {
-  const figures =
-    found.mean === null || found.mean === undefined
-      ? ""
-      : `ΔE ${found.mean.toFixed(2)} on average, ${found.p99.toFixed(1)} at the 99th of 100 pixels.`;
   return h(
     "section",
     { "aria-labelledby": "report-fidelity" },
     h("h2", { id: "report-fidelity" }, "Product"),
-    h("p", {}, `${fidelityWords(found)} `, h("span", { class: "hint" }, figures)),
+    h("p", {}, fidelityWords(found)),
   );
 }
 
 const STATUS = { pass: "Kept", warn: "Nearly kept", fail: "Not kept", unchecked: "For you to check" };
 
-function place({ preset }) {
+function channel({ preset }) {
   if (!preset?.length) return null;
   const count = (status) => preset.filter((row) => row.status === status).length;
   const checked = preset.length - count("unchecked");
@@ -100,8 +86,8 @@ function place({ preset }) {
   const rows = [...preset].sort((a, b) => order[a.status] - order[b.status]);
   return h(
     "section",
-    { "aria-labelledby": "report-place" },
-    h("h2", { id: "report-place" }, "Rules of the place"),
+    { "aria-labelledby": "report-channel" },
+    h("h2", { id: "report-channel" }, "Rules of the sales channel"),
     h(
       "p",
       {},
@@ -147,12 +133,27 @@ function place({ preset }) {
   );
 }
 
-function origin({ seed, sha256, report }, job) {
+/** How far apart two colours are, for those who work with figures. */
+const delta = (value, digits = 1) => (value === null || value === undefined ? null : `ΔE00 ${value.toFixed(digits)}`);
+
+function figures({ seed, sha256, report }, job) {
+  const { palette, fidelity: product } = report;
   const { kept_seed: keptSeed, tried = [], timings = {}, networks = {}, cutout, background } = report.provenance;
   const whole = Object.values(timings).reduce((sum, seconds) => sum + seconds, 0);
   const [slowest] = Object.entries(timings).sort((a, b) => b[1] - a[1]);
   const waited = job?.started_at ? (new Date(job.started_at) - new Date(job.created_at)) / 1000 : null;
   const facts = [
+    [
+      "Colours",
+      delta(palette.mean_delta_e00) &&
+        `${delta(palette.mean_delta_e00)} on average; promised: below ${palette.bar?.mean ?? 5}`,
+    ],
+    ...(palette.asked ?? []).map(({ colour, delta_e00: value }) => [colour, delta(value)]),
+    [
+      "Product",
+      delta(product.mean, 2) &&
+        `${delta(product.mean, 2)} on average, ${product.p99?.toFixed(1)} at the 99th percentile`,
+    ],
     [
       "Seed",
       keptSeed === undefined || keptSeed === seed
@@ -172,7 +173,7 @@ function origin({ seed, sha256, report }, job) {
   return h(
     "details",
     { class: "origin" },
-    h("summary", {}, "Seed, time and networks"),
+    h("summary", {}, "Figures"),
     h(
       "dl",
       {},

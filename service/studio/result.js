@@ -1,11 +1,11 @@
 /** A finished picture: to look at, to download, and to go on from. */
 
-import { ask } from "./api.js";
 import { fill, h, say } from "./dom.js";
-import { named } from "./names.js";
+import { named, spoken } from "./names.js";
 import { submitted } from "./order.js";
 import { presetCards } from "./presets.js";
 import { reportCard } from "./report.js";
+import { fileName, saveOne } from "./saving.js";
 import { beforeAfter } from "./slider.js";
 import { startFrom } from "./stage.js";
 import { FORMATS, credits, size, titled, weight } from "./words.js";
@@ -28,6 +28,7 @@ export function succeed(work) {
     h(
       "p",
       { class: "lead" },
+      asked && render.reference ? [spoken(studio.catalogue, asked.request), h("br")] : null,
       preset,
       h("br"),
       h(
@@ -43,7 +44,7 @@ export function succeed(work) {
         id: "download",
         href: render.url,
         download: fileName(render),
-        onclick: (event) => download(event, render, failed),
+        onclick: (event) => (event.preventDefault(), download(render, failed)),
       },
       "Download",
     ),
@@ -54,29 +55,12 @@ export function succeed(work) {
   say("Your picture is ready.");
 }
 
-const fileName = (render) =>
-  `backdrop-${render.output_preset}-${render.public_id.slice(-6).toLowerCase()}.${render.format === "jpeg" ? "jpg" : render.format}`;
-
-/** Save the file under a name that says what it is; the browser opens it where the store forbids reading it from here. */
-async function download(event, render, failed) {
-  event.preventDefault();
+async function download(render, failed) {
   failed.textContent = "";
   try {
-    const { url } = await ask(`/v1/renders/${render.public_id}`); // the old address may have expired
-    const bytes = await fetch(url).then(
-      (answer) => (answer.ok ? answer.blob() : Promise.reject(new Error())),
-      () => null,
-    );
-    const link = h("a", {
-      href: bytes ? URL.createObjectURL(bytes) : url,
-      download: fileName(render),
-      target: bytes ? null : "_blank",
-      rel: "noreferrer",
-    });
-    link.click();
-    if (bytes) setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  } catch {
-    failed.textContent = "The picture can't be fetched now. Try again in a moment.";
+    await saveOne(render);
+  } catch (error) {
+    failed.textContent = error.message;
   }
 }
 
@@ -95,7 +79,7 @@ function furtherPictures(work, failed) {
   const make = h(
     "button",
     { class: "button wide", id: "make-place", disabled: true, onclick: () => elsewhere() },
-    "Choose a place",
+    "Choose a sales channel",
   );
   let place = null;
   let busy = false;
@@ -119,13 +103,13 @@ function furtherPictures(work, failed) {
     h(
       "div",
       { class: "row" },
-      h("button", { class: "button", id: "another", onclick: another }, `Another seed · ${credits(cost)}`),
+      h("button", { class: "button", id: "another", onclick: another }, `Another version · ${credits(cost)}`),
       h("button", { class: "button", onclick: change }, "Change something"),
     ),
     h(
       "details",
       { class: "choice" },
-      h("summary", {}, h("span", { class: "choice-name" }, "Same background, other place")),
+      h("summary", {}, h("span", { class: "choice-name" }, "Same background, other sales channel")),
       h("div", { class: "choice-body" }, cards, make),
     ),
   );
@@ -149,7 +133,7 @@ function furtherPictures(work, failed) {
     busy = true;
     failed.textContent = "";
     try {
-      const { job_id } = await submitted(tidy(body), seed);
+      const { job_id } = await submitted(tidy(body), seed, render.reference);
       say("Accepted. Your picture is being made.");
       studio.counted().catch(() => {});
       studio.go(`jobs/${job_id}`);

@@ -4,11 +4,14 @@ import { ask } from "./api.js";
 import { h } from "./dom.js";
 import { session } from "./session.js";
 
+const ending = (name) => [...name].reverse().join("");
+
 export async function signInView(studio, signedIn) {
   const thumbnails = await ask("/studio/thumbnails").catch(() => ({}));
   const pictures = Object.entries(thumbnails)
-    .filter(([name]) => /^(scene|mood)-/.test(name) && name !== "scene-white")
-    .sort(([a], [b]) => b.localeCompare(a));
+    .filter(([name]) => /^scene-/.test(name) && name !== "scene-white")
+    // By the names' ends, so that scenes of a kind do not stand side by side.
+    .sort(([a], [b]) => ending(a).localeCompare(ending(b)));
   const words = h("p", { id: "key-error", class: "error", role: "alert" }, studio.notice ?? "");
   const key = h("input", {
     id: "key",
@@ -24,7 +27,7 @@ export async function signInView(studio, signedIn) {
   const form = h(
     "form",
     { class: "sign-in-form", novalidate: true, onsubmit: enter },
-    h("h1", {}, "Your product, in any place you like."),
+    h("h1", {}, "Your product, in a scene of your choice."),
     h("p", { class: "lead" }, "One photo in. The same product out, untouched, in a scene made for it."),
     h("label", { for: "key", class: "label" }, "Your key"),
     key,

@@ -4,18 +4,21 @@ import { ask } from "./api.js";
 import { shownCutout } from "./cutout/shown.js";
 import { h, icon, say, styled } from "./dom.js";
 import { ACCEPTED, inspected, Unusable, uploaded } from "./photo.js";
-import { size, titled, weight, when } from "./words.js";
+import { severalTray } from "./several_tray.js";
+import { renderImage } from "./thumbnail.js";
+import { MOST_WEIGHT, size, titled, weight, when } from "./words.js";
 
 export function photoStage(studio, order, signal) {
-  const { draft } = studio;
+  const { draft, several } = studio;
   const error = h("p", { class: "error", id: "photo-error", role: "alert" });
   const input = h("input", {
     type: "file",
     id: "photo",
     class: "unseen",
     accept: ACCEPTED,
+    multiple: true,
     "aria-describedby": "photo-help photo-error",
-    onchange: () => take(input.files[0]),
+    onchange: () => take([...input.files]),
   });
   const place = h("div", { class: "stage-place" });
   const element = h("section", { class: "stage", "aria-label": "Photo" }, input, place, error);
@@ -36,15 +39,17 @@ export function photoStage(studio, order, signal) {
     element.classList.remove("over");
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
-    take(event.dataTransfer.files[0]);
+    take([...event.dataTransfer.files]);
   });
   listen("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])][0];
-    if (!file) return;
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (!files.length) return;
     event.preventDefault();
-    take(file);
+    take(files);
   });
   draft.addEventListener("change", ({ detail }) => "source" in detail && show(), { signal });
+  let many = false;
+  several.addEventListener("change", () => many === several.items.length > 0 || show(), { signal });
   order.addEventListener("told", () => {
     const told = order.refusal?.about("source_image_s3_key") ?? order.refusal?.about("source_render_public_id");
     if (told) error.textContent = told;
@@ -52,9 +57,16 @@ export function photoStage(studio, order, signal) {
   show();
   return element;
 
-  async function take(file) {
-    if (!file) return;
+  /** One photo stands on the stage; several go into the tray, with the one that stands there. */
+  function take(files) {
     input.value = "";
+    if (files.length === 1 && !several.items.length) return takeOne(files[0]);
+    if (draft.source?.key) several.put(draft.source);
+    if (draft.source) draft.change({ source: null, seed: null });
+    return several.add(files);
+  }
+
+  async function takeOne(file) {
     error.textContent = "";
     const mine = (busy = Symbol("photo"));
     try {
@@ -66,7 +78,7 @@ export function photoStage(studio, order, signal) {
       const key = await uploaded(file, seen.type, (share) => styled(line, { "--share": share }));
       if (busy !== mine) return;
       last = { key, file };
-      draft.change({ source: { key, name: file.name, bytes: file.size, ...seen } });
+      draft.change({ source: { key, name: file.name, reference: file.name, bytes: file.size, ...seen } });
       say(`${file.name} is on the stage.`);
     } catch (refused) {
       if (busy !== mine) return;
@@ -80,7 +92,9 @@ export function photoStage(studio, order, signal) {
     busy = null;
     error.textContent = "";
     standing.abort();
-    if (draft.source) stand(draft.source);
+    many = several.items.length > 0;
+    if (many) place.replaceChildren(severalTray(studio, several, signal));
+    else if (draft.source) stand(draft.source);
     else place.replaceChildren(empty());
   }
 
@@ -126,7 +140,7 @@ export function photoStage(studio, order, signal) {
 
   function empty() {
     const recent = h("div", { class: "recent" });
-    recentRenders(studio, recent).catch((refused) => console.info(refused));
+    recentRenders(studio, recent, signal).catch((refused) => console.info(refused));
     return h(
       "div",
       { class: "empty" },
@@ -134,9 +148,9 @@ export function photoStage(studio, order, signal) {
         "label",
         { class: "drop", for: "photo" },
         h("span", { class: "drop-mark" }, icon("plus")),
-        h("span", { class: "drop-title" }, "Drop a product photo"),
-        h("span", { class: "drop-words" }, "or click to choose one, or paste it"),
-        h("span", { class: "hint", id: "photo-help" }, "JPEG, PNG, WebP, AVIF or TIFF, up to 40 MB"),
+        h("span", { class: "drop-title" }, "Drop product photos"),
+        h("span", { class: "drop-words" }, "one or many; or click to choose, or paste"),
+        h("span", { class: "hint", id: "photo-help" }, `JPEG, PNG, WebP, AVIF or TIFF, up to ${MOST_WEIGHT} each`),
       ),
       h(
         "p",
@@ -154,11 +168,11 @@ export function photoStage(studio, order, signal) {
       error.textContent = "The sample can't be fetched now. Try again in a moment.";
       return;
     }
-    take(new File([await answer.blob()], "bottle.jpg", { type: "image/jpeg" }));
+    take([new File([await answer.blob()], "bottle.jpg", { type: "image/jpeg" })]);
   }
 }
 
-async function recentRenders(studio, place) {
+async function recentRenders(studio, place, signal) {
   const { items } = await ask("/v1/renders?limit=6");
   if (!items.length) return;
   place.append(
@@ -177,7 +191,7 @@ async function recentRenders(studio, place) {
               "aria-label": `Start from ${pictureName(studio, render)}`,
               onclick: () => startFrom(studio, render),
             },
-            h("img", { src: render.url, alt: "", loading: "lazy" }),
+            renderImage(render, signal),
           ),
         ),
       ),
@@ -189,13 +203,17 @@ async function recentRenders(studio, place) {
 export async function startFrom(studio, render) {
   const behind = await ask(`/v1/jobs/${render.job_id}/request`).catch(() => null);
   const preview = behind?.source?.content_type === "image/tiff" ? render.url : (behind?.source?.url ?? render.url);
-  const name = `the photo of ${pictureName(studio, render)}`;
-  studio.draft.change({ source: { render: render.public_id, name, preview, width: null, height: null, bytes: null } });
+  const { public_id, reference } = render;
+  const name = reference ?? `the photo of ${pictureName(studio, render)}`;
+  studio.several.clear();
+  studio.draft.change({
+    source: { render: public_id, name, reference, preview, width: null, height: null, bytes: null },
+  });
   studio.go("");
 }
 
 const pictureName = (studio, render) =>
-  `${titled(studio.catalogue.output_presets, render.output_preset)}, ${when(madeAt(render.public_id))}`;
+  `${render.reference ?? titled(studio.catalogue.output_presets, render.output_preset)}, ${when(madeAt(render.public_id))}`;
 
 /** Return when a ULID was made, in milliseconds. */
 export function madeAt(ulid) {

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { h, styled } from "./dom.js";
-import { spoken } from "./names.js";
+import { named } from "./names.js";
 import { stageWords } from "./words.js";
 
 const ASK_EVERY = 1000;
@@ -15,7 +15,6 @@ export function tray(studio, signal) {
     h("h2", { class: "label" }, "Being made"),
     list,
   );
-  const names = new Map();
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
   look();
@@ -28,9 +27,11 @@ export function tray(studio, signal) {
           ask(`/v1/jobs?operation=swap&status=${status}&limit=5`, { signal }),
         ),
       );
-      const jobs = pages.flatMap((page) => page.items);
+      // What the stage shows already is not shown again.
+      const jobs = pages
+        .flatMap((page) => page.items)
+        .filter((job) => job.output_preset && !studio.several.has(job.job_id));
       element.hidden = !jobs.length;
-      for (const job of jobs) if (!names.has(job.job_id)) names.set(job.job_id, await nameOf(studio, job));
       list.replaceChildren(
         ...jobs.map((job) =>
           h(
@@ -39,7 +40,7 @@ export function tray(studio, signal) {
             h(
               "a",
               { href: `#/jobs/${job.job_id}` },
-              h("span", { class: "tray-name" }, names.get(job.job_id)),
+              h("span", { class: "tray-name" }, named({ studio, job })),
               h(
                 "span",
                 { class: "hint" },
@@ -55,11 +56,4 @@ export function tray(studio, signal) {
       if (!signal.aborted) timer = setTimeout(look, 5 * ASK_EVERY);
     }
   }
-}
-
-/** Return what a job is making, in a few words. */
-async function nameOf({ catalogue }, job) {
-  const told = await ask(`/v1/jobs/${job.job_id}/request`).catch(() => null);
-  if (!told) return "A picture";
-  return spoken(catalogue, told.request);
 }

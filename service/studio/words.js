@@ -27,7 +27,7 @@ export const WARNINGS = {
     "The mood is in your own words.",
     "Without a network that reads them the light is an ordinary one. A named mood sets it.",
   ],
-  colors_unused: ["Your colours were not used.", "This place or scene has a background without colours."],
+  colors_unused: ["Your colours were not used.", "This sales channel or scene has a background without colours."],
   brand_unknown: ["There was no brand of that name.", "It changed nothing in this picture. Choose one of yours."],
   low_confidence: [
     "We are not sure of the cut-out.",
@@ -59,10 +59,10 @@ export const WARNINGS = {
   ],
   cropped: [
     "This picture cuts off a part of the product that the photo shows.",
-    "The photo cuts it on two sides. A place whose pictures have the photo's shape shows more of it.",
+    "The photo cuts it on two sides. A sales channel whose pictures have the photo's shape shows more of it.",
   ],
   upscaled: [
-    "The photo is smaller than this place asks for.",
+    "The photo is smaller than this sales channel asks for.",
     "The product was enlarged and looks softer than it could. Send a larger photo.",
   ],
 };
@@ -77,10 +77,11 @@ export const REMEDIES = {
   no_honest_placement: "A photo of the whole product fits everywhere. This one fits a flat lay or pure white.",
   source_gone: "The photo has expired here. Drop it again.",
   model_failed: "Try again; if it fails twice, tell whoever runs this Backdrop.",
-  out_of_memory: "Try again, or choose a smaller place of publication.",
+  out_of_memory: "Try again, or choose a sales channel with smaller pictures.",
   store_unavailable: "The store was away for a while. Try again in a minute.",
   time_limit: "Try again. If it takes too long twice, send a smaller photo.",
   worker_lost: "Something stopped our worker. Try again.",
+  source_deleted: "Its photo was deleted, so it was stopped. The credits are back.",
   queue_timeout: "No worker was free for a day. Try again, or tell whoever runs this Backdrop.",
   cancelled: "You stopped it. Nothing was lost: the same settings are a click away.",
   internal_error: "Try again; if it fails twice, tell whoever runs this Backdrop.",
@@ -92,8 +93,15 @@ export const ledgerWords = (kind) => LEDGER[kind] ?? kind;
 const number = new Intl.NumberFormat("en");
 export const credits = (count) => `${number.format(count)} ${Math.abs(count) === 1 ? "credit" : "credits"}`;
 
+/** "1 photo", "3 photos". */
+export const counted = (count, what) => `${number.format(count)} ${what}${count === 1 ? "" : "s"}`;
+
+/** What a photo may weigh, as it is said everywhere. */
+export const MOST_WEIGHT = "40 MB";
+
 export function weight(bytes) {
-  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} KB`;
+  return `${(bytes / 1e6).toFixed(1).replace(/\.0$/, "")} MB`;
 }
 
 export const size = (width, height) => (width ? `${width} × ${height}` : "The photo's own size");
@@ -125,8 +133,10 @@ export function differenceWords(delta) {
 /** How true the product is, from the mean and 99th percentile of CIEDE2000. */
 export function fidelityWords({ mean, p99 }) {
   if (mean === null || mean === undefined) return "The product is too small in this picture to be measured.";
-  if (mean <= 0.5 && p99 <= 2) return "Your product is as you photographed it, to the eye.";
-  if (mean <= 1) return "Your product is as you photographed it; only the file's compression differs, hardly visible.";
+  // Of the pixels that were cut out; whether the outline is right, these figures do not know.
+  if (mean <= 0.5 && p99 <= 2) return "What was cut out looks as in your photo. Look at its outline yourself.";
+  if (mean <= 1)
+    return "What was cut out looks as in your photo, but for the file's compression. Look at its outline yourself.";
   return "The file had to be pressed hard to fit its limit: the product differs a little from your photo.";
 }
 
@@ -158,7 +168,7 @@ const SOURCES = {
   compositeCapture: "put together from photographs",
 };
 
-/** What was measured for a rule of a place, in words. */
+/** What was measured for a rule of a channel, in words. */
 export function measuredWords({ rule, measured, bound, status }) {
   if (status === "unchecked") return `${bound} A person has to look.`;
   switch (rule) {

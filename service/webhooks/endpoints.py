@@ -17,7 +17,11 @@ from service.webhooks.outbox import DeliveryState, drop_waiting
 
 
 class UrlInvalid(ValueError):
-    """Raised when a URL can't be a webhook's; the message says why and what would do."""
+    """Raised when a URL can't be a webhook's: `reason` says why, the message also what operators can do."""
+
+    def __init__(self, reason: str, for_operators: str = "") -> None:
+        super().__init__(f"{reason}{for_operators}")
+        self.reason = reason
 
 
 class NoWebhook(LookupError):
@@ -69,9 +73,9 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
         raise UrlInvalid(f"{text!r} is no URL: {error}.") from error
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
         raise UrlInvalid(
-            "A webhook's URL starts with https://: what it tells must not be read on the way. To try it with http and"
-            " private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true for this command and for what sends, `up` or"
-            " `sweep`."
+            "A webhook's URL starts with https://: what it tells must not be read on the way.",
+            " To try it with http and private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true for this command and"
+            " for what sends, `up` or `sweep`.",
         )
     if not url.host:
         raise UrlInvalid("A webhook's URL names a host: https://example.com/hooks.")
@@ -83,8 +87,8 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
         raise UrlInvalid("A webhook's URL has 2048 characters or less.")
     if not allow_private and _is_private(url.host):
         raise UrlInvalid(
-            f"{url.host} is not on the public internet; a webhook's host is, unless"
-            " BACKDROP_WEBHOOK_ALLOW_PRIVATE=true is set, here and for what sends."
+            f"{url.host} is not on the public internet; a webhook's host is.",
+            " It need not be where BACKDROP_WEBHOOK_ALLOW_PRIVATE=true is set, here and for what sends.",
         )
     return url
 
@@ -126,6 +130,24 @@ class Webhooks:
             if connection.execute(webhooks.update().where(of_client).values(**fresh)).rowcount == 0:
                 connection.execute(webhooks.insert().values(client_id=client.id, **fresh))
         return self.all()[client.id], secret
+
+    def put(self, name: str, url: str) -> tuple[WebhookEndpoint, str | None]:
+        """Send the client's messages to `url`, as `register` does; what goes there already is only enabled.
+
+        Returns the webhook with its new secret; None: the URL is the same, and so is its secret. Raises UnknownClient
+        and UrlInvalid.
+        """
+        check_url(url, allow_private=self._allow_private)
+        client = self._accounts.named(name)
+        same = sa.and_(webhooks.c.client_id == client.id, webhooks.c.url == url)
+        with self._engine.begin() as connection:
+            kept = connection.execute(webhooks.update().where(same).values(disabled_at=None)).rowcount == 1
+        if kept:
+            return self.all()[client.id], None
+        try:
+            return self.register(name, url)
+        except sa.exc.IntegrityError:  # two first ones at once
+            return self.register(name, url)
 
     def clear(self, name: str) -> int:
         """Forget the client's webhook and drop the messages that wait for it; returns how many those were.

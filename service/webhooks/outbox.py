@@ -69,8 +69,10 @@ _OVER: dict[str, Any] = {"ended_at": db_now(), "lease_token": None, "next_attemp
 _RENDER = ("public_id", "output_preset", "width", "height", "format", "bytes", "sha256")
 
 
-def write_message(connection: sa.Connection, job_id: str) -> None:
+def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "") -> None:
     """Write the message of a job that has just ended, in the transaction that ends it.
+
+    `public_url`: where callers reach the API; empty: the picture's address is told without it.
 
     Nothing is written for a client without a webhook. A second message of the same job breaks the unique constraint,
     and the transaction.
@@ -115,7 +117,7 @@ def write_message(connection: sa.Connection, job_id: str) -> None:
             client_id=job["client_id"],
             job_id=job_id,
             type=kind,
-            body=json.dumps(_message(kind, job_id, job), separators=(",", ":")),
+            body=json.dumps(_message(kind, job_id, job, public_url), separators=(",", ":")),
             state=DeliveryState.WAITING,
             attempts=0,
             next_attempt_at=db_now(),
@@ -123,8 +125,13 @@ def write_message(connection: sa.Connection, job_id: str) -> None:
     )
 
 
-def _message(kind: str, job_id: str, job: sa.RowMapping) -> dict[str, Any]:
+def _message(kind: str, job_id: str, job: sa.RowMapping, public_url: str) -> dict[str, Any]:
     finished: datetime = job["finished_at"]
+    render = None
+    if job["public_id"] is not None:
+        # The API's own address, good for as long as the render is kept: a message may arrive days after its writing.
+        address = f"{public_url.rstrip('/')}/v1/renders/{job['public_id']}/picture"
+        render = {name: job[name] for name in _RENDER} | {"url": address}
     code, text = job["error_code"], job["error_message"]
     return {
         "type": kind,
@@ -137,7 +144,7 @@ def _message(kind: str, job_id: str, job: sa.RowMapping) -> dict[str, Any]:
             "credits_cost": job["credits_cost"],
             "credits_refunded": int(job["credits_refunded"]),  # PostgreSQL's sum is a Decimal
             "error": None if code is None else {"code": code, "message": text},
-            "render": None if job["public_id"] is None else {name: job[name] for name in _RENDER},
+            "render": render,
         },
     }
 

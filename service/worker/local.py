@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,11 +15,15 @@ from pipeline.colour.notation import parse_colour
 from pipeline.core.provenance import Credentials
 from pipeline.core.spec import SEED_LIMIT, Spec
 from pipeline.cutout.cache import Cache
-from pipeline.swap import SwapResult, swap
+from pipeline.cutout.given import GivenMask
+from pipeline.photo.decode import decode
+from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.cautions import cautions
 from service.catalogue.near_miss import near_miss
 from service.catalogue.specs import resolve_spec, stored_spec
+from service.cutouts.mask_file import MaskInvalid, checked_mask
+from service.cutouts.pixels import of_network
 from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.networks import open_networks
@@ -81,14 +86,16 @@ def swap_file(
     seed: int | None,
     show_progress: bool,
     kept: Cache | None = None,
+    mask: Path | None = None,
 ) -> SwapResult:
     """Read a photo, write the picture to `output` and its report to `output`.json.
 
-    `kept`, where given (`service.storage.cache.folder_cache`), has the cut-outs of earlier swaps. Raises SpecInvalid
-    and PipelineError; then nothing is written.
+    `kept`, where given (`service.storage.cache.folder_cache`), has the cut-outs of earlier swaps. `mask`, where given,
+    is the product's, as `cut_out_file` writes one. Raises SpecInvalid and PipelineError; then nothing is written.
     """
     catalogue = load_catalogue()
     spec = build_spec(catalogue, scene=scene, mood=mood, colours=colours, preset=preset, seed=seed)
+    given = None if mask is None else _given_mask(photo, mask, settings)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
         task = bar.add_task("networks", total=1.0)
@@ -103,6 +110,7 @@ def swap_file(
             clock=time.perf_counter,
             credentials=credentials,
             cache=kept,
+            mask=given,
         )
         bar.update(task, description="done", completed=1.0)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +118,28 @@ def swap_file(
     report = json.dumps(render.report, indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")
     return replace(render, warnings=warnings_of(catalogue, spec, render))
+
+
+def cut_out_file(photo: Path, output: Path, preview: Path | None, *, settings: Settings) -> dict[str, Any]:
+    """Read a photo, write its product's mask to `output` and its preview to `preview`, and return what was found.
+
+    Both are PNGs (`service.cutouts.pixels`). Raises PipelineError; then nothing is written.
+    """
+    cut = cut_out(photo.read_bytes(), open_networks(settings), limits=settings.limits, clock=time.perf_counter)
+    pictures, _ = of_network(*cut)
+    for path, picture in ((output, pictures.mask), (preview, pictures.preview)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture)
+    return pictures.facts
+
+
+def _given_mask(photo: Path, mask: Path, settings: Settings) -> GivenMask:
+    height, width = decode(photo.read_bytes(), settings.limits).rgb.shape[:2]
+    try:
+        return GivenMask(checked_mask(mask.read_bytes(), width, height), "mended")
+    except MaskInvalid as error:
+        raise SpecInvalid(f"--mask: {error}.") from error
 
 
 def open_signer(settings: Settings) -> Credentials | None:

@@ -58,7 +58,7 @@ def boot(
 ) -> dramatiq.Worker:
     """Put the worker together: broker, actor, and everything that a run needs. `in_flight`: jobs at once."""
     engine = create_engine(settings.sqlalchemy_url)
-    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts)
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
     sources, renders = open_buckets(settings)
     registry = ObjectRegistry(engine)
     runner = JobRunner(

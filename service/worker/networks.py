@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from models.device import keep_memory_together
+from models.hub.pipelines import MemoryChoice
 from models.loading import load_networks
 from pipeline.core.networks import Networks
 from pipeline.kernels import cache
@@ -49,4 +50,5 @@ def _load(settings: Settings) -> Networks:
         size=settings.generation_size,
         guidance_scale=settings.guidance_scale,
         latent_colour=settings.latent_colour,
+        memory=MemoryChoice(settings.offload, settings.vae_tiling, settings.generator_variant),
     )

@@ -31,6 +31,7 @@ from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
 from service.jobs.records import Claim, LeaseLost, NewCutout, NewRender, Operation
 from service.jobs.transitions import Jobs
+from service.storage.cache import CacheFor
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import ObjectRegistry
@@ -75,7 +76,7 @@ class JobRunner:
     #: What signs the pictures; None: nothing does.
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
-    cache_for: Callable[[str], Cache] | None = None
+    cache_for: CacheFor | None = None
 
     def run(self, sent_for: str) -> None:
         """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
@@ -153,7 +154,7 @@ class JobRunner:
             limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
-            cache=self._cache(claim),
+            cache=self._cache(claim, photo_sha256),
         )
         attempt.progress("store", _RENDERED)
 
@@ -172,7 +173,7 @@ class JobRunner:
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
             credentials=self.credentials,
-            cache=self._cache(claim),
+            cache=self._cache(claim, photo_sha256),
             mask=self._mask(attempt, photo_sha256),
         )
         attempt.progress("store", _RENDERED)
@@ -212,8 +213,8 @@ class JobRunner:
     def _networks(self, attempt: Attempt) -> Networks:
         return self.lane.networks(self.networks, attempt.check) if self.lane else self.networks
 
-    def _cache(self, claim: Claim) -> Cache | None:
-        return self.cache_for(claim.client_id) if self.cache_for else None
+    def _cache(self, claim: Claim, photo_sha256: str) -> Cache | None:
+        return self.cache_for(claim.client_id, claim.job_id, photo_sha256) if self.cache_for else None
 
     def _fail(self, claim: Claim, code: str, message: str) -> None:
         self._write_with_retry(claim, lambda: self.jobs.fail(claim, code, message))

@@ -1,4 +1,4 @@
-"""The studio page's pictures of scenes, moods and places: the sample product, swapped by the real pipeline, small.
+"""The studio page's pictures of scenes, moods and places: sample products, swapped by the real pipeline, small.
 
 Made at set-up with the checkpoint that ships, and again only where what they show has changed.
 """
@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -30,6 +31,9 @@ _RECIPE = 1
 _SEED = 3
 #: Under which scenes and places are shown, the scene that the moods light, and the one that the places show.
 _MOOD, _SCENE, _PLACE_SCENE = "natural", "podium", "window_light"
+#: What stands in the scenes, so that they look as a shop does, and what lies in those seen from above. Moods and places
+#: all show the bottle: there it is the light, or the shape, that is to be compared.
+_STANDING, _LYING, _BOTTLE = ("bottle", "mug", "lamp", "vase", "jar", "gift"), "notebook", "bottle"
 #: The sample's longer side in pixels: it fills less than that of a thumbnail.
 _SAMPLE_SIDE = 450
 _STAMPS = "stamps.json"
@@ -41,6 +45,8 @@ class _Wanted:
     scene: Scene
     mood: Mood
     preset: Preset
+    #: A sample product of `service/sample`.
+    product: str
     stamp: str
 
 
@@ -64,10 +70,10 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
 
     # Whatever generator the operator chose: set-up must not wait for a large model.
     shipped = {"generator": str(STUDIO_CHECKPOINT), "generator_class": None, "generation_size": None, "steps": None}
-    networks, sample = open_networks(settings.model_copy(update=shipped)), _sample()
+    networks = open_networks(settings.model_copy(update=shipped))
     for one in due:
         started = time.perf_counter()
-        _replace(folder / f"{one.name}.webp", _picture(one, sample, networks, settings))
+        _replace(folder / f"{one.name}.webp", _picture(one, sample_of(one.product), networks, settings))
         stamps[one.name] = one.stamp
         _replace(folder / _STAMPS, json.dumps(stamps, indent=1).encode())
         told(f"{one.name}  {time.perf_counter() - started:.1f} s")
@@ -83,8 +89,17 @@ def _all_wanted(catalogue: Catalogue, checkpoint: str) -> Iterator[_Wanted]:
     behind = catalogue.scene(_PLACE_SCENE)
     shown += [(f"preset-{one.name}", behind, mood, _small(one)) for one in catalogue.presets.values()]
     for name, one_scene, one_mood, one_preset in shown:
-        what = repr((_RECIPE, _SEED, checkpoint, one_scene, one_mood, one_preset))
-        yield _Wanted(name, one_scene, one_mood, one_preset, hashlib.sha256(what.encode()).hexdigest())
+        product = product_of(one_scene) if name.startswith("scene-") else _BOTTLE
+        made_of = (_RECIPE, _SEED, checkpoint, one_scene, one_mood, one_preset)
+        what = repr(made_of if product == _BOTTLE else (*made_of, product))
+        yield _Wanted(name, one_scene, one_mood, one_preset, product, hashlib.sha256(what.encode()).hexdigest())
+
+
+def product_of(scene: Scene) -> str:
+    """Return the sample product of a scene: by its name, so that a scene more or less changes no other's picture."""
+    if scene.kind == "flatlay":
+        return _LYING
+    return _BOTTLE if scene.kind == "white" else _STANDING[zlib.crc32(scene.name.encode()) % len(_STANDING)]
 
 
 def _picture(wanted: _Wanted, sample: bytes, networks: Networks, settings: Settings) -> bytes:
@@ -103,9 +118,11 @@ def _small(preset: Preset) -> Preset:
     return replace(preset, size=size, formats=("webp",), max_bytes=None, quality=(86, 70))
 
 
-def _sample() -> bytes:
-    """Return the sample product small and with its exact alpha: there is nothing to cut out."""
+def sample_of(product: str) -> bytes:
+    """Return a sample product small and with its exact alpha: there is nothing to cut out."""
     folder = files("service") / "sample"
+    if product != _BOTTLE:
+        return (folder / f"{product}.webp").read_bytes()
     photo = Image.open(io.BytesIO((folder / "bottle.jpg").read_bytes()))
     photo.putalpha(Image.open(io.BytesIO((folder / "bottle-alpha.png").read_bytes())))
     photo.thumbnail((_SAMPLE_SIDE, _SAMPLE_SIDE), Image.Resampling.LANCZOS)

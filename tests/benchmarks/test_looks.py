@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -32,7 +31,7 @@ def test_a_picture_is_looked_at_once_even_by_another_process_later(tmp_path: Pat
     assert network.looks == 1
     assert first.side == 320
     for answer in answers:
-        assert answer == pytest.approx(by_colour(rgb), abs=0.5 / 255 + 1e-6)
+        np.testing.assert_allclose(answer, by_colour(rgb), rtol=0, atol=0.5 / 255 + 1e-6)
 
 
 def test_looks_of_another_network_or_of_another_picture_are_not_taken_for_it(tmp_path: Path) -> None:

@@ -18,9 +18,16 @@ from tests.support import still_life
 SIZE = (128, 128)
 
 
+class SmallPhoto(Bench):
+    """Swaps of a small photo where none is given."""
+
+    def swap(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> SwapResult:
+        return super().swap(spec, photo or still_life.PHOTO, cache)
+
+
 @pytest.fixture(scope="module")
 def bench(networks: Networks) -> Bench:
-    return Bench(Settings(), networks)
+    return SmallPhoto(Settings(), networks)
 
 
 def slow(inner: Any = None) -> Any:
@@ -73,13 +80,6 @@ def test_a_swap_is_split_into_networks_and_all_else(bench: Bench) -> None:
     assert run["ratio"] == pytest.approx(run["wall_s"] / run["networks_s"])
     assert sum(run["stages"].values()) == pytest.approx(run["wall_s"], rel=0.1)
     assert median([run, run]) == run
-
-
-class SmallPhoto(Bench):
-    """Swaps of a small photo where none is given."""
-
-    def swap(self, spec: Spec, photo: bytes | None = None, cache: Cache | None = None) -> SwapResult:
-        return super().swap(spec, photo or still_life.PHOTO, cache)
 
 
 def test_two_threads_at_once_are_compared_with_one_alone() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tiny_pipelines import TINY
+from tests.models.hub.tiny_families import TINY_FAMILIES
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
         folder = tmp_path_factory.mktemp(name)
         torch.manual_seed(0)
-        TINY[name](folder).save_pretrained(folder / name)
+        TINY_FAMILIES[name](folder).save_pretrained(folder / name)
         return folder / name
 
     return saved

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.generator import PaintRequest
+from models.hub.request import PaintRequest
 from models.lane import DeviceLane
 from tests.support.polling import until
 from tests.support.tiny_pipelines import conditions

@@ -24,7 +24,8 @@ def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
 @pytest.mark.system
 def test_importing_the_models_and_asking_for_the_cpu_loads_no_network_library() -> None:
     code = (
-        "import models.segmenter, models.generator, models.loading, models.weights, models.device, pipeline.swap, sys;"
+        "import models.segmenter, models.hub.generator, models.loading, models.weights, models.device, sys;"
+        "import pipeline.swap;"
         "models.device.resolve_device('cpu'); models.device.give_back_device_memory();"
         "print([m for m in ('torch', 'diffusers', 'rembg', 'onnxruntime', 'transformers') if m in sys.modules])"
     )

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from models.device import _may_have_gpu
-from models.generator import DiffusersGenerator, PaintRequest
 from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, graph_file
+from models.hub.generator import DiffusersGenerator
+from models.hub.request import PaintRequest
 from models.lane import DeviceLane
 from models.loading import load_generator, load_networks
 from pipeline.background.paint import paint_background

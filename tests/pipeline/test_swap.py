@@ -113,7 +113,7 @@ def test_a_transparent_cutout_keeps_the_photos_size_and_the_products_place() -> 
     asked = spec(place=preset(size=None, background="transparent"))
     render = swap(jpeg(rgb), asked, networks(), limits=LIMITS, clock=clock)
     cut = np.asarray(Image.open(BytesIO(render.data)))[..., 3] / 255
-    assert (render.width, render.height) == (480, 600)
+    assert (render.width, render.height) == (240, 300)
     assert np.abs(cut - alpha).mean() < 0.01
 
 

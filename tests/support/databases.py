@@ -1,6 +1,6 @@
 """Migrated databases, copied from one that was migrated before: to migrate each costs a third of a second.
 
-What tests migration, or starts as an operator would, gets an empty one: `tests.conftest.new_database`.
+What tests migration, or starts as an operator would, gets an empty one: `new_database`.
 """
 
 import tempfile
@@ -20,6 +20,11 @@ from service.settings import Settings
 def database_name(name: str) -> str:
     """Return what a test's database is called on a PostgreSQL server, whose names end at 63 bytes."""
     return "test_" + "".join(c if c.isalnum() else "_" for c in name.lower())[-40:]
+
+
+def new_database(server: str, name: str) -> str:
+    """Make an empty database on a PostgreSQL server and return its URL."""
+    return servers.make_database(server, database_name(name))
 
 
 def migrated_database(server: str, name: str) -> str:

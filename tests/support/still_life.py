@@ -15,7 +15,7 @@ from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout
 
 
-def still_life(width: int = 480, height: int = 600, *, cut: bool = False) -> tuple[Rgb8, NDArray[np.float32]]:
+def still_life(width: int = 240, height: int = 300, *, cut: bool = False) -> tuple[Rgb8, NDArray[np.float32]]:
     """A red jar on grey, antialiased, and its exact alpha; `cut`: the photo's lower edge cuts it."""
     over = 4
     u = np.abs(np.arange(width * over) / (width * over) - 0.5)
@@ -42,8 +42,7 @@ def cut_out_png(rgb: Rgb8, alpha: NDArray[np.float32]) -> bytes:
     return file.getvalue()
 
 
-#: A small one.
-PHOTO = jpeg(still_life(240, 300)[0])
+PHOTO = jpeg(still_life()[0])
 
 
 def by_colour(image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.generator import DiffusersGenerator
+from models.hub.generator import DiffusersGenerator
 from models.loading import load_generator
 from pipeline.core.networks import Conditions, Generator
 
@@ -141,13 +141,14 @@ def qwen(layers: int) -> Any:
 
 
 def stable_diffusion(folder: Path) -> Any:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline
+    from diffusers import PNDMScheduler, StableDiffusionPipeline
     from transformers import CLIPTextModel
 
     return StableDiffusionPipeline(
         vae=autoencoder(), text_encoder=CLIPTextModel(clip_config()), tokenizer=word_tokenizer(folder),
         unet=unet(cross_attention_dim=32),
-        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
+        # as the real one has it
+        scheduler=PNDMScheduler(beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
 

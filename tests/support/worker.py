@@ -1,4 +1,4 @@
-"""A worker's parts without its process."""
+"""A worker's parts without its process, and one whose objects can be made older."""
 
 import hashlib
 import io
@@ -16,9 +16,15 @@ from pipeline.core.spec import Limits
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.catalogue.specs import stored_spec
 from service.cutouts.masks import MendedMasks
+from service.database.clock import db_now
+from service.database.tables import stored_objects
+from service.diagnostics.audit import Finding
+from service.diagnostics.object_audit import audit_objects
 from service.jobs.intake import Accepted
 from service.settings import Settings
 from service.storage.buckets import open_buckets
+from service.storage.cache import client_caches
+from service.storage.expiry import Expirer
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket
 from service.storage.registry import ObjectRegistry
@@ -27,6 +33,9 @@ from service.worker.leases import LeaseRenewal
 from service.worker.run import JobRunner
 from service.worker.watchdog import Watchdog
 from tests.support.shop import Shop
+from tests.support.still_life import PHOTO, Counting, Darkener
+
+DAY = 86_400.0
 
 
 def _bottle() -> bytes:
@@ -95,6 +104,53 @@ class Worker:
         with self.shop.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE jobs SET lease_until = '2000-01-01 00:00:00.000000'")
         assert accepted.job_id in self.shop.jobs.claim_unsent(waiting=0, resend_after=60)
+
+
+class Bench(Worker):
+    """A worker that keeps cut-outs, and counts the looks at photos; all that it keeps can be made older."""
+
+    def __init__(self, engine: sa.Engine, home: Path, **settings: Any) -> None:
+        self.segmenter = Counting()
+        versions = {"segmenter": "by_colour 1", "generator": "darkener"}
+        super().__init__(engine, home, Networks(self.segmenter, Darkener(), versions))
+        self.registry = ObjectRegistry(engine)
+        made = Settings(home=home, **settings)
+        self.runner = replace(self.runner, cache_for=client_caches(made, self.renders, self.registry))
+        self.engine = engine
+
+    def cut(self, data: bytes = PHOTO) -> str:
+        """Order a cut-out, run the job, and say how it came."""
+        accepted = self.order(data, scene_type="white", dominant_colors=[], output_preset="transparent_cutout")
+        self.runner.run(accepted.job_id)
+        found = self.shop.jobs.get(accepted.job_id, client_id=self.shop.client.id)
+        assert found is not None
+        assert found[1] is not None, found[0].error_message
+        return str(found[1].report["provenance"]["cutout"])
+
+    @property
+    def rows(self) -> list[str]:
+        query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket == "cutouts")
+        with self.engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+    @property
+    def there(self) -> list[str]:
+        return sorted(filter(lambda key: key.startswith("cutouts/"), self.renders.keys()))
+
+    def age(self, days: float) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(stored_objects.update().values(used_at=db_now(-days * DAY)))
+
+    def expire(self, **changes: Any) -> None:
+        kept = {"cutouts": self.renders, "scenes": self.renders}
+        buckets: Any = {"sources": self.sources, "renders": self.renders} | kept
+        expirer = Expirer(
+            self.registry, buckets, source_age=None, render_age=None, attempt_ends=320.0, delete_delay=0.0
+        )
+        replace(expirer, **{"cutout_age": DAY} | changes).run_once()
+
+    def wrong(self) -> list[Finding]:
+        return audit_objects(self.engine, self.renders).findings
 
 
 def raising(error: BaseException) -> Networks:

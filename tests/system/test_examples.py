@@ -38,7 +38,11 @@ class Desk:
         self.api = up.client("reader", credits=1000)
         self.key = self.api.headers["Authorization"].removeprefix("Bearer ")
         done = job_id(self.api, BOTTLE)
+        old = job_id(self.api, BOTTLE)
         self.known = {
+            # Deleted by the first sample that runs; a second time is no error.
+            "old_source_key": upload(self.api, BOTTLE),
+            "old_render_id": ended(self.api, old)["render"]["public_id"],
             "source_key": upload(self.api, BOTTLE),
             "job_id": done,
             "brand_name": "autumn",
@@ -54,6 +58,7 @@ class Desk:
         (self.folder / "mended.png").write_bytes(self.mask)
         brand = {"palette": ["#8a4b2f"], "seed_policy": "free"}
         self.api.put(f"/v1/brands/{self.known['brand_name']}", json=brand).raise_for_status()
+        self.api.put("/v1/webhook", json={"url": "https://shop.example/before"}).raise_for_status()
         return self.known | more
 
     def shell(self, script: str, **more: str) -> str:
@@ -117,7 +122,10 @@ def test_the_readmes_python_examples_run(desk: Desk, block: str) -> None:
 
 
 def waiting(desk: Desk, name: str) -> dict[str, str]:
-    """A job that can still be cancelled, where the sample wants one."""
+    """A job that can still be cancelled, or a key that can be deleted, where the sample wants one."""
+    if name == "delete_key":
+        made = desk.api.post("/v1/keys", json={"name": "old"}).raise_for_status()
+        return {"old_key_id": made.json()["id"]}
     return {"waiting_job_id": job_id(desk.api, BOTTLE)} if name == "cancel_job" else {}
 
 

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.storm import servers
-from tests.conftest import new_database
 from tests.support.command_line import BACKDROP
+from tests.support.databases import new_database
 from tests.support.up import BOTTLE, Up, ended, grey, job_id, submit, under_way, upload
 
 

@@ -38,6 +38,20 @@ class Made:
     job_id: str | None = None
 
 
+#: What another try of the same photo and spec ends with again.
+HOPELESS = {
+    *("image_unreadable", "image_truncated", "image_too_large", "image_too_small"),
+    *("no_subject", "no_honest_placement"),
+}
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A picture that a review has taken out; it is kept aside."""
+
+    made: Made
+
+
 @dataclass(frozen=True)
 class Failed:
     """A pair without a picture. What it cost has come back."""
@@ -47,8 +61,13 @@ class Failed:
     seconds: float = 0.0
     job_id: str | None = None
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether it is the photo, and not the moment."""
+        return self.code in HOPELESS
 
-Outcome = Made | Failed
+
+Outcome = Made | Failed | Rejected
 
 
 class Failure(Exception):

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
-from service.batch.manifest.outcome import Made, Outcome
+from service.batch.manifest.outcome import Failed, Made
 
 FOLDER = ".backdrop-batch"
 
@@ -34,6 +34,12 @@ class Entry:
     url: str = ""
     job_id: str | None = None
     made: Made | None = None
+    #: Why the last try failed; None: it was made, or never tried.
+    failed: Failed | None = None
+    #: The seed that a review asked for; None: that of the spec, or one that is drawn.
+    seed: int | None = None
+    #: What a review said of the picture that is there: "approve" or "reject".
+    choice: str | None = None
 
 
 class State:
@@ -87,7 +93,15 @@ class State:
         """Remember the job of a pair."""
         self._note("submitted", pair=pair_key, url=url, job_id=job_id)
 
-    def ended(self, pair_key: str, outcome: Outcome, *, job_over: bool) -> None:
+    def again(self, pair_key: str, seed: int) -> None:
+        """Remember that a pair is to be made anew with another seed; its picture counts no longer."""
+        self._note("again", pair=pair_key, seed=seed)
+
+    def chosen(self, pair_key: str, choice: str) -> None:
+        """Remember what a review said of a picture: "approve" or "reject"."""
+        self._note("chosen", pair=pair_key, choice=choice)
+
+    def ended(self, pair_key: str, outcome: Made | Failed, *, job_over: bool) -> None:
         """Remember what became of a pair. `job_over`: its job failed, so that another try is another job."""
         kind = "made" if isinstance(outcome, Made) else "failed"
         self._note(kind, pair=pair_key, job_over=job_over, outcome=asdict(outcome))
@@ -117,10 +131,22 @@ class State:
                 entry = self.entry(event["pair"])
                 entry.url, entry.job_id = event["url"], event["job_id"]
             case "made":
-                self.entry(event["pair"]).made = msgspec.convert(event["outcome"], Made)
-            case "failed" if event["job_over"]:
                 entry = self.entry(event["pair"])
+                made = msgspec.convert(event["outcome"], Made)
+                if entry.made is None or entry.made.sha256 != made.sha256:
+                    entry.choice = None  # it was said of another picture
+                entry.made, entry.failed = made, None
+            case "failed":
+                entry = self.entry(event["pair"])
+                entry.failed = msgspec.convert(event["outcome"], Failed)
+                if event["job_over"]:
+                    entry.attempt, entry.job_id = entry.attempt + 1, None
+            case "again":
+                entry = self.entry(event["pair"])
+                entry.seed, entry.made, entry.choice = event["seed"], None, None
                 entry.attempt, entry.job_id = entry.attempt + 1, None
+            case "chosen":
+                self.entry(event["pair"]).choice = event["choice"]
 
 
 def whole(out: Path, made: Made | None) -> bool:

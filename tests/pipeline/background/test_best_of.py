@@ -61,6 +61,9 @@ class Square:
     def effects(self, layout: Layout) -> ProductEffects:
         return self.product
 
+    def lay(self, effects: ProductEffects, drawing: np.ndarray) -> None:
+        return None
+
 
 def selected(
     asked: Spec,
@@ -149,8 +152,8 @@ def test_each_switch_of_the_generator_reaches_it_and_only_one_that_has_it() -> N
     selected(asked, plain, control=PaletteControl(retries=0))
     assert shifter.told[0]["shift_colour"] is False
     assert "shift_colour" not in plain.told[0]
-    assert "#2f5d50" in plain.told[0]["prompt"]
-    assert "#2f5d50" not in shifter.told[0]["prompt"]
+    assert "dark slate gray" in plain.told[0]["prompt"]
+    assert "dark slate gray" not in shifter.told[0]["prompt"]
 
 
 def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_switched_off() -> None:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from pipeline.core.networks import Conditions
 from pipeline.light.first_light import first_light
 from pipeline.light.relight import exposed
 from pipeline.scene.composition import compose
+from service.catalogue.catalogue import load_catalogue
 from tests.pipeline.scene.test_layout import KINDS
 from tests.support.still_life import Darkener, preset, spec
 
@@ -81,7 +83,8 @@ def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown
     asked, green = spec("podium"), Green("picture", size=LIGHT_SIDE)
     picture = paint_background(asked, compose(asked, 200, 160), 200, 160, green, lambda done: None)
     np.testing.assert_allclose(picture, np.broadcast_to([0.1, 0.8, 0.2], (160, 200, 3)), atol=1e-3)
-    assert green.given.sketch.shape == (160, 200, 3)
+    height, width, _ = green.given.sketch.shape
+    assert (width / height, width * height) == pytest.approx((200 / 160, LIGHT_SIDE**2), rel=0.01)
     assert green.given.light.max() > 1.05 * green.given.light.min()
 
 
@@ -110,8 +113,21 @@ def test_the_prompt_holds_scene_mood_colours_and_the_brands_words() -> None:
     layout = compose(asked, 200, 200)
     words = prompt(asked, layout)
     side = "left" if layout.light_side < 0 else "right"
-    for part in ("podium scene", "a scene", "a mood", "#112233", "hand made", f"light from the {side}"):
+    for part in ("podium scene", "a scene", "a mood", "midnight blue", "hand made", f"light from the {side}"):
         assert part in words
+    assert "#112233" in prompt(asked, layout, as_hex=True)
+
+
+def test_what_must_be_read_comes_before_what_clip_may_cut() -> None:
+    catalogue = load_catalogue()
+    six = ("#e8c7b8", "#2f4f4f", "#556b2f", "#cfe3d4", "#7a8b99", "#ff8800")
+    for scene in (one for one in catalogue.scenes.values() if one.kind != "white"):
+        asked = replace(spec(palette=six, place=preset((512, 512))), scene=scene)
+        layout = compose(asked, 64, 64)
+        for mood in catalogue.moods.values():
+            words = prompt(replace(asked, mood=mood), layout)
+            # By CLIP's own vocabulary no prompt of the catalogue has more than seven tokens beside these.
+            assert len(re.findall(r"[a-z']+|[^\sa-z]+", words.lower())) + 7 <= 77, words
 
 
 def test_a_light_network_is_not_asked_about_what_lies_before_the_camera() -> None:

@@ -11,13 +11,13 @@ from tests.support.still_life import by_colour, photo, still_life
 
 
 def test_the_mask_finds_the_product_within_a_pixel_of_its_edge() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
     found = segment(photo(rgb), by_colour)
     assert np.abs(found.alpha - alpha).mean() < 0.004
 
 
 def test_a_real_alpha_channel_is_taken_and_the_network_is_not_asked() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
 
     def never(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise AssertionError("asked")
@@ -26,7 +26,7 @@ def test_a_real_alpha_channel_is_taken_and_the_network_is_not_asked() -> None:
 
 
 def test_a_coarse_mask_gets_the_photos_own_edges() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
 
     def coarse(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         blurred: NDArray[np.float32] = gaussian_filter(by_colour(image), 3)
@@ -56,7 +56,7 @@ def test_a_texture_over_the_whole_frame_is_no_subject() -> None:
 
 
 def test_a_second_look_that_disagrees_is_not_taken() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
     looks: list[int] = []
 
     def fickle(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -72,7 +72,7 @@ def test_a_second_look_that_disagrees_is_not_taken() -> None:
 
 
 def test_a_product_that_fills_the_photo_is_looked_at_once() -> None:
-    rgb, _ = still_life()
+    rgb, _ = still_life(480, 600)
     looks: list[tuple[int, ...]] = []
 
     def counting(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -104,7 +104,7 @@ def test_a_network_is_shown_as_many_pixels_as_it_takes() -> None:
 @pytest.mark.parametrize("answer", [np.ones((3, 3), np.float32), np.full((600, 480), np.nan, np.float32)])
 def test_a_mask_that_does_not_fit_is_the_models_failure(answer: NDArray[np.float32]) -> None:
     with pytest.raises(ModelFailed):
-        segment(photo(still_life()[0]), lambda image: answer)
+        segment(photo(still_life(480, 600)[0]), lambda image: answer)
 
 
 class Opener:
@@ -119,7 +119,7 @@ class Opener:
 
 
 def test_a_refiner_opens_a_hole_that_the_segmenter_filled() -> None:
-    rgb, _ = still_life()
+    rgb, _ = still_life(480, 600)
     ground = np.median(rgb[:4].reshape(-1, 3), axis=0)
     holed = rgb.copy()
     holed[260:340, 200:280] = ground
@@ -137,7 +137,7 @@ def test_a_refiner_opens_a_hole_that_the_segmenter_filled() -> None:
 
 
 def test_a_refiner_that_follows_a_line_away_from_the_product_is_not_believed() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
     line = slice(230, 250)
     lined = rgb.copy()
     lined[:, line] = np.where(alpha[:, line, None] > 0.5, rgb[:, line], 20)
@@ -159,7 +159,7 @@ def test_a_refiner_that_follows_a_line_away_from_the_product_is_not_believed() -
 
 
 def test_what_the_first_look_was_sure_of_is_kept_when_the_second_loses_it() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
     looks = []
 
     def losing(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -213,7 +213,7 @@ def shorter(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def test_an_ensemble_that_sees_the_same_looks_once_each() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
     one, two = Looks(by_colour), Looks(by_colour)
     found = segment(photo(rgb), one, second=two)
     assert (len(one.seen), len(two.seen)) == (1, 1)
@@ -221,7 +221,7 @@ def test_an_ensemble_that_sees_the_same_looks_once_each() -> None:
 
 
 def test_an_ensemble_looks_at_a_product_that_fills_the_photo_once_more_mirrored_and_takes_the_mean() -> None:
-    rgb = np.ascontiguousarray(still_life()[0][110:490, 135:345])
+    rgb = np.ascontiguousarray(still_life(480, 600)[0][110:490, 135:345])
     one, two = Looks(shorter, by_colour), Looks(by_colour)
     found = segment(photo(rgb), one, second=two)
     assert len(one.seen) == 2
@@ -231,7 +231,7 @@ def test_an_ensemble_looks_at_a_product_that_fills_the_photo_once_more_mirrored_
 
 
 def test_an_ensemble_that_sees_nearly_the_same_has_the_first_look_at_the_products_box() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
     one, two = Looks(shorter, by_colour), Looks(by_colour)
     found = segment(photo(rgb), one, second=two)
     assert (len(one.seen), len(two.seen)) == (2, 1)
@@ -240,7 +240,7 @@ def test_an_ensemble_that_sees_nearly_the_same_has_the_first_look_at_the_product
 
 
 def test_the_second_segmenters_second_look_is_at_its_products_box_mirrored() -> None:
-    rgb, _ = still_life()
+    rgb, _ = still_life(480, 600)
     two = Looks(by_colour)
     segment(photo(rgb), upper, second=two)
     mirrored = two.seen[1]
@@ -251,13 +251,13 @@ def test_the_second_segmenters_second_look_is_at_its_products_box_mirrored() -> 
 
 
 def test_a_second_segmenter_that_contradicts_is_believed_where_it_is_sure() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
     found = segment(photo(rgb), upper, second=Looks(by_colour, upper))
     assert overlap(found.alpha, alpha) > 0.97
 
 
 def test_how_much_is_undecided_is_said_of_the_segmenter_that_was_believed() -> None:
-    rgb, _ = still_life()
+    rgb, _ = still_life(480, 600)
 
     def torn(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The product's upper half, and hardly the rest."""
@@ -268,12 +268,12 @@ def test_how_much_is_undecided_is_said_of_the_segmenter_that_was_believed() -> N
 
 
 def test_a_second_segmenter_that_contradicts_is_believed_where_it_says_the_same_of_the_mirrored_box() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
     assert overlap(segment(photo(rgb), upper, second=Looks(hazy, hazy)).alpha, alpha) > 0.9
 
 
 def test_a_second_segmenter_that_contradicts_itself_as_well_is_not_believed() -> None:
-    rgb, _ = still_life()
+    rgb, _ = still_life(480, 600)
     two = Looks(hazy, upper)
     found = segment(photo(rgb), upper, second=two)
     assert len(two.seen) == 2
@@ -281,7 +281,7 @@ def test_a_second_segmenter_that_contradicts_itself_as_well_is_not_believed() ->
 
 
 def test_whether_there_is_a_product_is_the_first_segmenters_to_say() -> None:
-    rgb, alpha = still_life()
+    rgb, alpha = still_life(480, 600)
 
     def nothing(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.full(image.shape[:2], 0.3, np.float32)
@@ -302,7 +302,7 @@ def test_the_second_segmenter_may_want_photos_of_another_size() -> None:
 
 
 def test_a_refiner_whose_answer_is_no_mask_fails_the_job() -> None:
-    rgb, _ = still_life()
+    rgb, _ = still_life(480, 600)
 
     class Broken(Opener):
         def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:

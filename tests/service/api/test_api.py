@@ -1,12 +1,14 @@
 """The API as a caller meets it: the contract's answers, letter by letter. Real database, queue and store."""
 
 import hashlib
+import io
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from litestar.testing import TestClient
+from PIL import Image
 
 from service.api.app import create_app
 from service.jobs.records import NewRender
@@ -57,9 +59,12 @@ def test_the_job_can_be_followed_by_its_client(caller: Caller) -> None:
 
     assert set(job) == {
         *("job_id", "request_id", "status", "stage", "progress", "attempt", "credits_cost", "credits_refunded"),
-        *("created_at", "started_at", "finished_at", "error", "render", "warnings", "reference"),
+        *("created_at", "started_at", "finished_at", "error", "render", "warnings", "reference", "operation"),
+        *("render_deleted_at", "scene_type", "mood", "output_preset"),
     }
     assert job["request_id"] == accepted["request_id"]
+    asked = caller.body()
+    assert all(job[name] == asked[name] for name in ("scene_type", "mood", "output_preset"))
     assert (job["status"], job["progress"], job["error"], job["render"]) == ("NOT_STARTED", 0, None, None)
     assert job["created_at"].endswith("Z")
 
@@ -69,7 +74,10 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
     claim = caller.claim(accepted["job_id"])
     stored = caller.settings.home / "objects" / "renders" / "renders" / "done.png"
     stored.parent.mkdir(parents=True, exist_ok=True)
-    stored.write_bytes(b"picture")
+    written = io.BytesIO()
+    Image.new("RGBA", (900, 600), (120, 60, 30, 128)).save(written, "PNG")
+    picture = written.getvalue()
+    stored.write_bytes(picture)
     parts: dict[str, Any] = {name: {} for name in ("palette", "fidelity", "cutout", "provenance")} | {"preset": []}
     public_id = accepted["job_id"][::-1]
     caller.jobs.succeed(
@@ -82,8 +90,8 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
             height=3,
             format="png",
             content_type="image/png",
-            bytes=7,
-            sha256=hashlib.sha256(b"picture").hexdigest(),
+            bytes=len(picture),
+            sha256=hashlib.sha256(picture).hexdigest(),
             seed=5,
             warnings=["upscaled"],
             report=parts,
@@ -95,6 +103,7 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
     assert set(render) == {
         *("public_id", "job_id", "output_preset", "width", "height", "format", "content_type", "bytes", "sha256"),
         *("url", "url_expires_at", "seed", "warnings", "report", "reference"),
+        *("scene_type", "mood"),
     }
     shown = caller.get(f"/v1/jobs/{accepted['job_id']}").json()["render"]
     assert {name: shown[name] for name in render if "url" not in name} == {
@@ -102,8 +111,12 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
     }
     url = urlsplit(render["url"])
     download = caller.http.get(f"{url.path}?{url.query}")
-    assert (download.content, download.headers["content-type"]) == (b"picture", "image/png")
+    assert (download.content, download.headers["content-type"]) == (picture, "image/png")
     assert_problem(caller.http.get(f"{url.path}?{url.query}0"), 403, "url_invalid")
+    small = caller.get(f"/v1/renders/{public_id}/thumbnail")
+    assert (small.headers["content-type"], Image.open(io.BytesIO(small.content)).size) == ("image/webp", (480, 320))
+    stored.unlink()
+    assert_problem(caller.get(f"/v1/renders/{public_id}/thumbnail"), 404, "not_found")
     # From that render, another swap: the source is the first photo.
     again = caller.body(source_image_s3_key=None, source_render_public_id=public_id)
     assert caller.submit(again).status_code == 202

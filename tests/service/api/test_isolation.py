@@ -76,6 +76,10 @@ class Owner(Caller):
         self.brand = f"brand-{ULID()}"
         made = http.put(f"/v1/brands/{self.brand}", json={"palette": ["#123456"]}, headers=self.headers)
         assert made.status_code == 201
+        (key,) = self.get("/v1/keys").json()["items"]
+        self.key_id = str(key["id"])
+        hook = http.put("/v1/webhook", json={"url": "https://owner.example/hooks"}, headers=self.headers)
+        self.secret = str(hook.json()["secret"])
         self.download = self.get(f"/v1/renders/{self.public_id}").json()["url"]
         self.once = {"Idempotency-Key": "owner-1"}
         self.once_body = self.body(source_image_s3_key=self.photo)
@@ -106,6 +110,8 @@ class Owner(Caller):
         """Everything of the owner's that no answer to another may hold."""
         jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key)
         return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand)
+        jobs = (self.waiting, self.done, self.failed)
+        return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand, self.key_id)
 
 
 class World:
@@ -212,6 +218,72 @@ def jobs_of_others_to_cancel(world: World) -> None:
 def renders_of_others(world: World) -> None:
     foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
     assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
+    assert_same([world.ask("GET", f"/v1/renders/{name}/thumbnail") for name in [*foreign, *MISSING]])
+
+
+def renders_of_others_to_delete(world: World) -> None:
+    foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
+    assert_same([world.ask("DELETE", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
+    assert world.owner.get(f"/v1/renders/{world.owner.public_id}").status_code == 200
+
+
+def photos_of_others_to_delete(world: World) -> None:
+    owner, own = world.owner, f"uploads/{world.nosy.client.id}"
+    foreign = [owner.photo, owner.upload_answer["key"], quote(owner.photo, safe=""), f"{own}/../{owner.photo[8:]}"]
+    nobody = [f"{own}/none.jpg", f"{own}/", f"uploads/{ULID()}/none.jpg", owner.render_key, *MISSING]
+    assert_same([world.ask("DELETE", f"/v1/uploads/{key}") for key in [*foreign, *nobody]])
+    assert owner.get(f"/v1/jobs/{owner.waiting}/request").json()["source"] is not None
+    assert owner.get(f"/v1/jobs/{owner.waiting}").json()["status"] == "NOT_STARTED"
+
+
+def pictures_of_others(world: World) -> None:
+    foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
+    assert_same([world.ask("GET", f"/v1/renders/{name}/picture") for name in [*foreign, *MISSING]])
+    own = world.http.get(
+        f"/v1/renders/{world.owner.public_id}/picture", headers=world.owner.headers, follow_redirects=False
+    )
+    assert (own.status_code, own.headers["cache-control"]) == (302, "no-store")
+    assert world.http.get(signed(own.headers["location"])).content == b"picture"
+
+
+def keys_of_ones_own(world: World) -> None:
+    answer = world.ask("GET", "/v1/keys")
+    assert [key["current"] for key in answer.json()["items"]] == [True]
+    assert world.owner.key_id not in answer.text
+
+
+def keys_made_of_ones_own(world: World) -> None:
+    before = world.owner.get("/v1/keys").json()
+    made = world.ask("POST", "/v1/keys", json={"name": "second"})
+    assert made.status_code == 201
+    assert world.owner.get("/v1/keys").json() == before
+    assert world.ask("DELETE", f"/v1/keys/{made.json()['id']}").status_code == 204
+
+
+def keys_of_others_to_delete(world: World) -> None:
+    foreign = [world.owner.key_id, world.owner.key_id.upper(), world.owner.key_id[:8], "key_", "key_%25"]
+    assert_same([world.ask("DELETE", f"/v1/keys/{name}") for name in [*foreign, *MISSING]])
+    assert world.owner.get("/v1/credits").status_code == 200
+
+
+def webhooks_of_others(method: str, path: str, **options: Any) -> Callable[[World], None]:
+    def check(world: World) -> None:
+        before = world.owner.get("/v1/webhook").json()
+        answer = world.ask(method, path, **options)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert world.owner.get("/v1/webhook").json() == before
+
+    return check
+
+
+def webhooks_of_ones_own(world: World) -> None:
+    before = world.owner.get("/v1/webhook").json()
+    answer = world.ask("PUT", "/v1/webhook", json={"url": before["url"]})
+    assert answer.status_code == 201
+    assert answer.json()["secret"] != world.owner.secret
+    assert world.owner.get("/v1/webhook").json() == before
+    assert world.ask("DELETE", "/v1/webhook").status_code == 204
+    assert world.owner.get("/v1/webhook").json() == before
 
 
 #: The owner's reference, and one that nobody has.
@@ -267,7 +339,7 @@ def sources_of_others(world: World) -> None:
     assert nosy.balance == 100
 
 
-def keys_of_ones_own(world: World) -> None:
+def upload_keys_of_ones_own(world: World) -> None:
     answer = world.ask("POST", "/v1/uploads", json={"content_type": "image/jpeg"})
     assert answer.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
     assert not any(name in answer.text for name in world.owner.names)
@@ -308,6 +380,17 @@ def test_a_mask_of_the_same_bytes_is_another_s_own(world: World) -> None:
     assert nosy.get(f"/v1/cutouts/{nosy.cutout}").json()["cut_by"] == "network"
     for one in (owner, nosy):
         one.engine.dispose()
+
+
+def photos_of_ones_own(world: World) -> None:
+    upload_keys_of_ones_own(world)
+    sent = world.ask("POST", "/v1/uploads", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n", "image/png")})
+    assert sent.status_code == 201
+    assert sent.json()["key"].startswith(f"uploads/{world.nosy.client.id}/")
+    # nor is another's photo fetched through this machine
+    url = f"http://127.0.0.1{signed(world.owner.download)}"
+    answer = world.ask("POST", "/v1/uploads", json={"url": url})
+    assert (answer.status_code, answer.json()["detail"][0]["code"]) == (422, "url_not_public")
 
 
 def credits_of_ones_own(world: World) -> None:
@@ -386,7 +469,7 @@ def signed_urls_of_others(method: str) -> Callable[[World], None]:
 #: How each route is tried with what is another's; a route without a case fails the first test.
 CASES: dict[str, Callable[[World], None]] = {
     "POST /v1/background-swap-with-spec": sources_of_others,
-    "POST /v1/uploads": keys_of_ones_own,
+    "POST /v1/uploads": photos_of_ones_own,
     "GET /v1/jobs": listed_of_ones_own(
         "/v1/jobs", "status=SUCCESS", "status=FAILURE", "status=NOT_STARTED", *REFERENCES
     ),
@@ -402,7 +485,18 @@ CASES: dict[str, Callable[[World], None]] = {
     "PUT /v1/cutouts/{public_id}/mask": cutouts_of_others("PUT", "/mask", content=MASK),
     "PUT /v1/cutouts/{public_id}/subjects": cutouts_of_others("PUT", "/subjects", json={"keep": [1]}),
     "DELETE /v1/cutouts/{public_id}/mask": cutouts_of_others("DELETE", "/mask"),
+    "GET /v1/renders/{public_id}/picture": pictures_of_others,
+    "DELETE /v1/renders/{public_id}": renders_of_others_to_delete,
+    "DELETE /v1/uploads/{key}": photos_of_others_to_delete,
+    "GET /v1/renders/{public_id}/thumbnail": renders_of_others,
     "GET /v1/credits": credits_of_ones_own,
+    "GET /v1/keys": keys_of_ones_own,
+    "POST /v1/keys": keys_made_of_ones_own,
+    "DELETE /v1/keys/{key_id}": keys_of_others_to_delete,
+    "GET /v1/webhook": webhooks_of_others("GET", "/v1/webhook"),
+    "PUT /v1/webhook": webhooks_of_ones_own,
+    "POST /v1/webhook/secret": webhooks_of_others("POST", "/v1/webhook/secret", json={"grace_hours": 1}),
+    "DELETE /v1/webhook": webhooks_of_others("DELETE", "/v1/webhook"),
     "GET /v1/brands": brands_listed_of_ones_own,
     "GET /v1/brands/{name}": brands_of_others("GET"),
     "PUT /v1/brands/{name}": brands_of_ones_own,
@@ -501,6 +595,24 @@ def test_an_expired_render_looks_like_none_and_its_job_has_none_to_show(world: W
     job = owner.get(f"/v1/jobs/{owner.done}").json()
     assert (job["status"], job["render"], job["error"], job["credits_refunded"]) == ("SUCCESS", None, None, 0)
     assert owner.http.get(signed(owner.download)).status_code == 404
+    owner.engine.dispose()
+
+
+def test_what_its_owner_has_deleted_looks_like_what_never_was(world: World) -> None:
+    owner = Owner(world.http, world.owner.settings, f"tidy-{ULID()}")
+    assert owner.http.delete(f"/v1/renders/{owner.public_id}", headers=owner.headers).status_code == 204
+    assert_same([owner.get(f"/v1/renders/{name}") for name in (owner.public_id, str(ULID()))])
+    assert owner.get("/v1/renders").json()["items"] == []
+    job = owner.get(f"/v1/jobs/{owner.done}").json()
+    assert (job["status"], job["render"], bool(job["render_deleted_at"])) == ("SUCCESS", None, True)
+    assert owner.http.get(signed(owner.download)).status_code == 404
+
+    for _ in range(2):
+        assert owner.http.delete(f"/v1/uploads/{owner.photo}", headers=owner.headers).status_code == 204
+    assert owner.get(f"/v1/jobs/{owner.waiting}").json()["error"]["code"] == "source_deleted"
+    assert owner.get(f"/v1/jobs/{owner.done}/request").json()["source"] is None
+    bodies = [owner.body(source_image_s3_key=key) for key in (owner.photo, f"uploads/{owner.client.id}/none.jpg")]
+    assert_same([owner.submit(body) for body in bodies])
     owner.engine.dispose()
 
 

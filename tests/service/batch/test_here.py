@@ -30,7 +30,10 @@ def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_p
         return lean_networks(settings)
 
     groups = pair_up(find_photos(shoot.photos, but=shoot.out).photos, PRESETS, read_order(shoot.spec))
-    with State(shoot.out) as state, LocalMaker(Settings(home=tmp_path), shoot.out, concurrency=2, load=load) as maker:
+    with (
+        State(shoot.out) as state,
+        LocalMaker(Settings(home=tmp_path), state, shoot.out, concurrency=2, load=load) as maker,
+    ):
         batch = Batch(groups, state, shoot.out)
         asyncio.run(batch.run(maker, Unseen(), concurrency=2))
         batch.write()
@@ -40,7 +43,8 @@ def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_p
         assert [one.code for one in batch.failed] == ["no_subject"] * 2
         assert len(shoot.pictures()) == 4
         assert Page(shoot.out / "index.html").missing == []
-        assert Batch(groups, state, shoot.out).left == [
+        assert Batch(groups, state, shoot.out).left == [], "nothing can be made of a photo without a product"
+        assert Batch(groups, state, shoot.out, retry_failed=True).left == [
             pair for pair in batch.pairs if pair.photo.name == "nothing.png"
         ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from service.batch.at_server import reference_of
 from service.batch.display import Display
 from service.batch.manifest.outcome import Failed
 from service.batch.manifest.pairs import Pair, pair_up
@@ -137,3 +138,16 @@ def test_a_memory_survives_a_line_that_was_cut_off_and_serves_one_batch_at_a_tim
         state.ended("pair", Failed("no_subject", "No product."), job_over=True)
     with State(tmp_path) as state:
         assert (state.entry("pair").attempt, state.entry("pair").job_id) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("jars/red.jpg", "jars/red.jpg"),
+        ("a\nb.jpg", "ab.jpg"),
+        ("x" * 300 + "/red.jpg", "x" * 192 + "/red.jpg"),
+        ("\n", None),
+    ],
+)
+def test_a_photo_s_name_is_the_reference_of_its_jobs(name: str, reference: str | None) -> None:
+    assert reference_of(Photo(name, Path(name))) == reference

@@ -4,6 +4,7 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,6 +12,7 @@ from service.accounts.clients import Accounts
 from service.database.engine import create_engine
 from service.settings import Settings
 from tests.support.command_line import run
+from tests.support.worker import BOTTLE as SMALL_BOTTLE
 
 BOTTLE = str(files("service") / "sample" / "bottle.jpg")
 
@@ -24,6 +26,7 @@ BOTTLE = str(files("service") / "sample" / "bottle.jpg")
         "worker",
         "sweep",
         "swap",
+        "cutout",
         "catalog",
         "clients",
         "ledger",
@@ -186,14 +189,40 @@ def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
     )
 
     assert result.exit_code == 0, result.output
-    assert "warning: mood_in_words" in result.output
-    assert "warning: scene_in_words" not in result.output
+    assert "warning: The mood is in your own words" in result.output
+    assert "[mood_in_words]" in result.output
+    assert "scene_in_words" not in result.output
     assert len(list((tmp_path / "kept" / "cutouts" / "local").iterdir())) == 1
     with Image.open(output) as picture:
         assert (picture.size, picture.format) == ((1200, 630), "JPEG")
     report = json.loads((tmp_path / "deep" / "out.jpg.json").read_text())
     assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance"}
     assert report["provenance"]["seed"] == 4
+
+
+def test_a_local_cut_out_is_the_mask_of_a_local_swap(tmp_path: Path) -> None:
+    photo, mask = tmp_path / "bottle.jpg", tmp_path / "mask.png"
+    photo.write_bytes(SMALL_BOTTLE)
+    cut = run("cutout", str(photo), "-o", str(mask), "--preview", str(tmp_path / "preview.png"))
+    assert cut.exit_code == 0, cut.output
+    assert "subject 1: 100%" in cut.output
+    with Image.open(tmp_path / "preview.png") as preview:
+        assert preview.mode == "RGBA"
+    with Image.open(mask) as codes:
+        half = codes.copy()
+        half.paste(0, (0, 0, codes.width, codes.height // 2))
+    half.save(mask)
+    made = tmp_path / "cut.png"
+    order = ("--scene", "white", "--mood", "calm", "--preset", "transparent_cutout", "--quiet", "-o", str(made))
+    swapped = run("swap", str(photo), *order, "--mask", str(mask))
+
+    assert swapped.exit_code == 0, swapped.output
+    with Image.open(made) as picture:
+        assert np.array_equal(np.asarray(picture)[..., 3], np.asarray(half))
+    half.resize((40, 40)).save(mask)
+    refused = run("swap", str(photo), *order, "--mask", str(mask))
+    assert refused.exit_code == 2
+    assert "--mask" in refused.output
 
 
 def test_a_file_that_is_no_picture_fails_with_its_code(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Cut-outs of their own: asked for, looked at, listed; they cost nothing and end as jobs do."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from service.database.tables import ledger
 from tests.service.cutouts.conftest import CUTOUTS, Mender, plain_photo
 from tests.support.caller import assert_problem, located
+from tests.support.polling import until
 
 
 def test_a_photo_is_cut_out_for_nothing_and_shown(mender: Mender) -> None:
@@ -91,6 +93,24 @@ def test_an_idempotency_key_makes_one_cut_out_and_no_swap(mender: Mender) -> Non
     assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
     swap = mender.submit(mender.body(source_image_s3_key=body["source_image_s3_key"]), **once)
     assert located(swap) == {("header", "Idempotency-Key")}
+
+
+def test_one_call_is_enough_for_who_prefers_the_cut_out_itself(mender: Mender) -> None:
+    body = {"source_image_s3_key": mender.upload(plain_photo())}
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(
+            mender.ask, "POST", CUTOUTS, json=body, headers={"Prefer": "wait=20, return=representation"}
+        )
+        job_id = until(lambda: next((one["job_id"] for one in mender.get("/v1/jobs").json()["items"]), None))
+        mender.finish(job_id)
+        answer = waits.result()
+
+    assert answer.status_code == 202
+    assert answer.headers["content-location"] == answer.headers["location"] == f"{CUTOUTS}/{job_id}"
+    assert answer.headers["preference-applied"] == "wait=20, return=representation"
+    view = answer.json()
+    assert (view["public_id"], view["status"], view["credits_cost"]) == (job_id, "SUCCESS", 0)
+    assert mender.picture(view["mask_url"]).shape == (400, 400)
 
 
 def test_a_photo_without_a_product_has_an_empty_cut_out_that_says_so(mender: Mender) -> None:

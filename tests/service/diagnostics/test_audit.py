@@ -9,6 +9,7 @@ from ulid import ULID
 
 from service.database.clock import db_now
 from service.database.tables import (
+    api_keys,
     clients,
     cutouts,
     deliveries,
@@ -127,6 +128,12 @@ def log_of(job_id: str) -> sa.ColumnElement[bool]:
 
 #: How each rule is broken, and which id the finding must name.
 BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = [
+    (
+        "client_has_a_key_that_lasts",
+        "a client without keys",
+        lambda b: b.remove(api_keys, api_keys.c.client_id == b.other.client.id),
+        lambda b: b.other.client.id,
+    ),
     (
         "weight_is_positive",
         "a weight of nothing",

@@ -20,61 +20,13 @@ from service.diagnostics.object_audit import audit_objects
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
-from service.storage.expiry import Expirer
 from service.storage.objects import Bucket
 from service.storage.registry import ExpiredObject, ObjectRegistry
 from tests.support.caller import Caller
-from tests.support.still_life import PALETTE, PHOTO, PRODUCTS, Counting, Darkener, by_colour, jpeg, still_life
-from tests.support.worker import Worker
+from tests.support.still_life import PALETTE, PRODUCTS, Darkener, by_colour, jpeg, still_life
+from tests.support.worker import Bench, Worker
 
 DAY = 86_400.0
-
-
-class Bench(Worker):
-    """A worker that keeps cut-outs, and counts the looks at photos."""
-
-    def __init__(self, engine: sa.Engine, home: Path, **settings: Any) -> None:
-        self.segmenter = Counting()
-        versions = {"segmenter": "by_colour 1", "generator": "darkener"}
-        super().__init__(engine, home, Networks(self.segmenter, Darkener(), versions))
-        self.registry = ObjectRegistry(engine)
-        made = Settings(home=home, **settings)
-        self.runner = replace(self.runner, cache_for=client_caches(made, self.renders, self.registry))
-        self.engine = engine
-
-    def cut(self, data: bytes = PHOTO) -> str:
-        """Order a cut-out, run the job, and say how it came."""
-        accepted = self.order(data, scene_type="white", dominant_colors=[], output_preset="transparent_cutout")
-        self.runner.run(accepted.job_id)
-        found = self.shop.jobs.get(accepted.job_id, client_id=self.shop.client.id)
-        assert found is not None
-        assert found[1] is not None, found[0].error_message
-        return str(found[1].report["provenance"]["cutout"])
-
-    @property
-    def rows(self) -> list[str]:
-        query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket == "cutouts")
-        with self.engine.connect() as connection:
-            return list(connection.execute(query).scalars())
-
-    @property
-    def there(self) -> list[str]:
-        return sorted(filter(lambda key: key.startswith("cutouts/"), self.renders.keys()))
-
-    def age(self, days: float) -> None:
-        with self.engine.begin() as connection:
-            connection.execute(stored_objects.update().values(used_at=db_now(-days * DAY)))
-
-    def expire(self, **changes: Any) -> None:
-        kept = {"cutouts": self.renders, "scenes": self.renders}
-        buckets: Any = {"sources": self.sources, "renders": self.renders} | kept
-        expirer = Expirer(
-            self.registry, buckets, source_age=None, render_age=None, attempt_ends=320.0, delete_delay=0.0
-        )
-        replace(expirer, **{"cutout_age": DAY} | changes).run_once()
-
-    def wrong(self) -> list[Finding]:
-        return audit_objects(self.engine, self.renders).findings
 
 
 @pytest.fixture
@@ -234,8 +186,8 @@ def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: 
     bench = Bench(engine, tmp_path)
     kept = bench.runner.cache_for
     assert kept is not None
-    kept(bench.shop.client.id).put("scenes", "one", b"background")
     bench.cut()
+    kept(bench.shop.client.id, bench.order().job_id, "0" * 64).put("scenes", "one", b"background")
     with engine.begin() as connection:
         connection.execute(stored_objects.update().values(used_at=db_now(-2 * 86_400)))
 
@@ -252,7 +204,7 @@ def test_with_no_days_for_backgrounds_only_cut_outs_are_kept(engine: sa.Engine, 
     bench = Bench(engine, tmp_path, background_days=0)
     kept = bench.runner.cache_for
     assert kept is not None
-    one = kept(bench.shop.client.id)
+    one = kept(bench.shop.client.id, bench.order().job_id, "0" * 64)
     one.put("scenes", "one", b"background")
     one.put("cutouts", "one", b"cut-out")
 

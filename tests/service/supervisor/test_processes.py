@@ -1,7 +1,7 @@
 """The supervisor: what it starts again, and what it gives up."""
 
 import os
-import sys
+import shlex
 import threading
 import time
 from pathlib import Path
@@ -10,13 +10,18 @@ from typing import Any
 import pytest
 
 from service.supervisor.processes import supervise
+from tests.support.polling import until
 
 
 def program(tmp_path: Path, body: str) -> list[str]:
-    """A program that adds a line to a file each time it starts, and then does what `body` says."""
-    starts = tmp_path / "starts"
-    counted = f"import os, sys; file = open({str(starts)!r}, 'a+'); file.write('x'); file.seek(0); n = len(file.read())"
-    return [sys.executable, "-S", "-c", f"{counted}; file.close(); {body}"]
+    """A program that counts in a file how often it is started, `$n`, and then does what `body` says to the shell."""
+    starts = shlex.quote(str(tmp_path / "starts"))
+    counted = f"n=0; [ ! -e {starts} ] || read n <{starts}; n=$((n + 1)); echo $n >{starts}"
+    return ["/bin/sh", "-c", f"{counted}; {body}"]
+
+
+def starts_of(tmp_path: Path) -> int:
+    return int((tmp_path / "starts").read_text())
 
 
 class Unwaited(threading.Event):
@@ -37,20 +42,20 @@ def run(tmp_path: Path, body: str, **limits: Any) -> tuple[int, int]:
     status = supervise(
         "test", program(tmp_path, body), environment=environment, grace=5, **{"stopping": Unwaited(), **limits}
     )
-    return status, len((tmp_path / "starts").read_text())
+    return status, starts_of(tmp_path)
 
 
 def test_what_jobs_kill_is_started_again_however_often(tmp_path: Path) -> None:
-    assert run(tmp_path, "os.kill(os.getpid(), 9) if n < 7 else sys.exit(78)") == (78, 7)
+    assert run(tmp_path, "[ $n -lt 7 ] || exit 78; kill -9 $$") == (78, 7)
 
 
 @pytest.mark.parametrize(("status", "given_back"), [(3, 3), (0, 1)])
 def test_what_exits_five_times_within_a_minute_is_given_up(tmp_path: Path, status: int, given_back: int) -> None:
-    assert run(tmp_path, f"sys.exit({status})") == (given_back, 5)
+    assert run(tmp_path, f"exit {status}") == (given_back, 5)
 
 
 def test_exits_that_lie_further_apart_than_the_window_are_no_reason_to_give_up(tmp_path: Path) -> None:
-    assert run(tmp_path, "sys.exit(3 if n < 8 else 78)", window=0.0) == (78, 8)
+    assert run(tmp_path, "[ $n -lt 8 ] || exit 78; exit 3", window=0.0) == (78, 8)
 
 
 @pytest.mark.parametrize(
@@ -66,24 +71,29 @@ def test_each_start_waits_longer_than_the_one_before_up_to_a_limit(
 ) -> None:
     stopping = Unwaited()
 
-    run(tmp_path, "os.kill(os.getpid(), 9) if n < 15 else sys.exit(78)", stopping=stopping, **limits)
+    run(tmp_path, "[ $n -lt 15 ] || exit 78; kill -9 $$", stopping=stopping, **limits)
 
     assert stopping.pauses == pauses
 
 
 def test_what_says_that_its_settings_are_wrong_is_given_up_at_once(tmp_path: Path) -> None:
-    assert run(tmp_path, "sys.exit(78)") == (78, 1)
+    assert run(tmp_path, "exit 78") == (78, 1)
 
 
 def test_being_told_to_stop_ends_the_program_and_the_watching(tmp_path: Path) -> None:
     stopping = threading.Event()
-    watched = threading.Timer(1.0, stopping.set)
-    watched.start()
+
+    def stop_once_started() -> None:
+        starts = tmp_path / "starts"
+        until(lambda: starts.exists() and starts.read_text())
+        stopping.set()
+
+    threading.Thread(target=stop_once_started).start()
     started = time.monotonic()
     environment = dict(os.environ)  # noqa: TID251  # what the child gets
 
-    command = program(tmp_path, "import time; time.sleep(60)")
+    command = program(tmp_path, "exec sleep 60")
     status = supervise("test", command, environment=environment, stopping=stopping, grace=5)
 
-    assert (status, len((tmp_path / "starts").read_text())) == (0, 1)
+    assert (status, starts_of(tmp_path)) == (0, 1)
     assert time.monotonic() - started < 10

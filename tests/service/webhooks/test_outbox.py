@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from benchmarks.storm.receiver import receiving
 from service.database.clock import db_now
 from service.database.tables import deliveries
-from service.jobs.records import Claim, JobStatus, LeaseLost
+from service.jobs.records import Claim, JobStatus, LeaseLost, Operation
+from service.jobs.transitions import Jobs
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import AttemptResult, Outbox
 from tests.support.shop import Shop, render
@@ -53,9 +54,31 @@ def test_a_success_is_told_with_its_render_and_with_nothing_that_expires(shop: S
                 "format": "jpeg",
                 "bytes": 10,
                 "sha256": "0" * 64,
+                "url": f"/v1/renders/{made.public_id}/picture",
             },
         },
     }
+
+
+def test_a_cut_out_is_told_by_types_of_its_own_as_it_has_no_picture(shop: Shop, webhooks: Webhooks) -> None:
+    webhooks.register(shop.client.name, URL)
+    done = shop.cut_out()
+    failed = shop.order(cost=0, operation=Operation.CUTOUT)
+    shop.jobs.fail(shop.claim(failed), "image_unreadable", "The file is no picture.")
+
+    told = {body["data"]["job_id"]: (body["type"], body["data"]["render"]) for body in bodies(shop.engine)}
+    assert told == {done: ("cutout.succeeded", None), failed.job_id: ("cutout.failed", None)}
+
+
+def test_a_picture_s_address_is_behind_the_one_by_which_callers_reach_the_api(engine: sa.Engine, shop: Shop) -> None:
+    Webhooks(engine).register(shop.client.name, URL)
+    jobs = Jobs(engine, lease=60, max_attempts=2, public_url="https://backdrop.example/")
+    made = render()
+
+    jobs.succeed(shop.claim(shop.order()), made)
+
+    (body,) = bodies(engine)
+    assert body["data"]["render"]["url"] == f"https://backdrop.example/v1/renders/{made.public_id}/picture"
 
 
 def test_a_failure_is_told_with_its_error_and_its_refund(shop: Shop, webhooks: Webhooks) -> None:

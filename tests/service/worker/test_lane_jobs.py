@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from models.generator import DiffusersGenerator
+from models.hub.generator import DiffusersGenerator
 from models.lane import DeviceLane
 from pipeline.core.networks import Networks
 from service.catalogue.catalogue import Catalogue, load_catalogue
@@ -26,11 +26,11 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.worker import main
 from tests.support.shop import Shop
-from tests.support.still_life import Darkener, by_colour, jpeg, still_life
+from tests.support.still_life import PHOTO, Darkener, by_colour, jpeg, still_life
 from tests.support.tiny_pipelines import load_pipeline, stable_diffusion
 from tests.support.worker import Worker, left_over
 
-PHOTO, DARK = jpeg(still_life()[0]), jpeg(still_life()[0] // 2)
+DARK = jpeg(still_life()[0] // 2)
 #: The seed of the job whose picture is none.
 BROKEN = 13
 

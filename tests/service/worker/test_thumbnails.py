@@ -1,7 +1,9 @@
 """The studio page's thumbnails: made by the pipeline at set-up, and again only where something has changed."""
 
+import io
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
-from service.worker.thumbnails import SIZE, make_thumbnails
+from service.worker.thumbnails import SIZE, make_thumbnails, product_of, sample_of
 
 
 @pytest.fixture
@@ -28,6 +30,18 @@ def test_set_up_made_one_for_each_scene_mood_and_place(settings: Settings) -> No
     weights = [path.stat().st_size for path in settings.thumbnails.glob("*.webp")]
     assert max(weights) < 40_000
     assert sum(weights) < 1_000_000
+
+
+def test_the_scenes_show_several_products_and_from_above_one_that_lies() -> None:
+    shown = {name: product_of(scene) for name, scene in load_catalogue().scenes.items()}
+
+    assert {product for name, product in shown.items() if name.startswith("flat_lay")} == {"notebook"}
+    assert shown["white"] == "bottle"
+    standing = Counter(product for product in shown.values() if product != "notebook")
+    assert len(standing) >= 5
+    assert max(standing.values()) <= len(shown) / 4
+    pictures = [Image.open(io.BytesIO(sample_of(product))) for product in set(shown.values())]
+    assert all(one.mode == "RGBA" and 300 <= max(one.size) <= 450 for one in pictures)
 
 
 def test_only_what_is_missing_or_out_of_date_is_made_again_and_what_is_of_no_use_goes(settings: Settings) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backdrop_client import AsyncBackdrop, Backdrop, Brand, NotFound, Progress
-from benchmarks.storm.photos import good
+from backdrop_client import AsyncBackdrop, Backdrop, Box, Brand, Invalid, JobFailed, NotFound, Progress
+from benchmarks.storm.photos import bad, good, mask
 from tests.support.served import Served
 from tests.system.client.conftest import QUICK, SPEC
 
@@ -65,6 +65,42 @@ def test_step_by_step_a_photo_comes_from_bytes_a_path_or_an_open_file(backdrop: 
 
     assert (job.status, job.expect_render().seed, again.status) == ("SUCCESS", 5, "SUCCESS")
     assert backdrop.download(again.expect_render().public_id, tmp_path / "again.png").stat().st_size > 0
+
+
+def test_a_photo_is_cut_out_mended_and_taken_back(backdrop: Backdrop, served: Served, key: str, tmp_path: Path) -> None:
+    source = backdrop.upload(good())
+    cutout = backdrop.cutout(source_key=source, reference="jar-1")
+    assert (cutout.status, cutout.cut_by, cutout.width, cutout.height) == ("SUCCESS", "network", 200, 240)
+    assert cutout.product_box == Box(60, 40, 80, 160)
+    assert [one.id for one in cutout.subjects] == [1]
+    assert [one.public_id for one in backdrop.iter_cutouts(reference="jar-1")] == [cutout.public_id]
+
+    (tmp_path / "mask.png").write_bytes(mask(0))
+    mended = backdrop.mend(cutout, tmp_path / "mask.png")
+    assert (mended.cut_by, len(mended.subjects)) == ("mended", 2)
+    picked = backdrop.mend(cutout.public_id, keep=[1])
+    assert picked.cut_by == "subjects"
+    render = backdrop.wait(backdrop.swap(SPEC, source_key=source)).expect_render()
+    assert render.report["provenance"]["cutout"] == "subjects"
+    assert backdrop.download_mask(mended, tmp_path / "out" / "mask.png").read_bytes().startswith(b"\x89PNG")
+    assert backdrop.reset(cutout).cut_by == backdrop.cutout_by_id(cutout.public_id).cut_by == "network"
+    with pytest.raises(Invalid) as refused:
+        backdrop.mend(cutout, good())
+    assert [one.code for one in refused.value.fields] == ["mask_mode"]
+    with pytest.raises(ValueError, match="one of the two"):
+        backdrop.mend(cutout)
+    with pytest.raises(JobFailed) as failed:
+        backdrop.cutout(source_key=backdrop.upload(bad()["image_truncated"]))
+    assert failed.value.code == "image_truncated"
+    assert backdrop.credits().balance == 99
+
+    async def without_blocking() -> None:
+        async with AsyncBackdrop(served.url, key, retries=QUICK) as other:
+            again = await other.cutout(source_render=render.public_id)
+            assert (await other.mend(again, mask(1))).cut_by == "mended"
+            assert (await other.reset(again)).cut_by == "network"
+
+    asyncio.run(without_blocking())
 
 
 def test_a_submit_can_wait_for_the_end(backdrop: Backdrop) -> None:

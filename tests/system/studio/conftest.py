@@ -80,6 +80,15 @@ def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
         assert one.elsewhere() == []
 
 
+@pytest.fixture
+def busy(up: Up) -> Iterator[None]:
+    """No job ends while a test looks at it."""
+    worker = up.child("service.worker.main")
+    worker.suspend()
+    yield
+    worker.resume()
+
+
 def put_on_stage(page: Any, data: bytes, name: str = "bottle.jpg", kind: str = "image/jpeg") -> None:
     page.locator("#photo").set_input_files({"name": name, "mimeType": kind, "buffer": data})
 

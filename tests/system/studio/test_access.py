@@ -40,7 +40,7 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
     reach("Podium", "radio")
     page.keyboard.press("ArrowRight")
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Plaster podium"
-    reach("Place", "summary")
+    reach("Sales channel", "summary")
     page.keyboard.press("Enter")
     reach("Shopify product media", "radio")
     page.keyboard.press("ArrowLeft")
@@ -71,7 +71,7 @@ def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest
         unfold(page, choice)
         assert_fits(page)
     assert_accessible(page)
-    for place in ("gallery", "credits"):
+    for place in ("gallery", "brands", "credits"):
         page.goto(f"{tab.address}/#/{place}")
         page.get_by_role("heading", name=place.title()).wait_for()
         assert_fits(page)
@@ -81,3 +81,14 @@ def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest
     page.reload()
     page.get_by_role("heading", name="Credits").wait_for()
     assert dark != (page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 22, 22)")
+
+
+def test_an_opened_operation_of_the_reference_fits_a_phone(visit: Callable[..., Visit]) -> None:
+    tab = visit(viewport={"width": 390, "height": 844})
+    tab.page.goto(f"{tab.address}/reference")
+    operations = tab.page.locator(".opblock-summary-control")
+    for number in (0, 2):
+        operations.nth(number).click()
+        tab.page.locator(".responses-table").first.wait_for()
+        assert_fits(tab.page)
+        operations.nth(number).click()

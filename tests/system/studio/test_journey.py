@@ -53,14 +53,18 @@ def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> Non
     for row in job["render"]["report"]["palette"]["asked"]:
         assert f"{row['colour']} asked, {row['nearest']} found" in told
     assert page.locator(".checks li").count() == len(job["render"]["report"]["preset"])
-    page.get_by_text("Seed, time and networks").click()
-    assert str(job["render"]["report"]["provenance"]["kept_seed"]) in page.locator(".origin").inner_text()
+    first_look = page.locator("main").inner_text()
+    assert not [word for word in ("\u0394E", "eed", "ercentile") if word in first_look], "figures are a click away"
+    page.get_by_text("Figures", exact=True).click()
+    figures = page.locator(".origin").inner_text()
+    assert "\u0394E00" in figures
+    assert str(job["render"]["report"]["provenance"]["kept_seed"]) in figures
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     saved = Path(download.value.path()).read_bytes()
     assert Image.open(BytesIO(saved)).size == (1080, 566)
     assert len(saved) == job["render"]["bytes"]
-    assert download.value.suggested_filename.endswith(".jpg")
+    assert download.value.suggested_filename == f"my bottle-{PLACE}.jpg"
 
     slider = page.get_by_role("slider", name="Before and after")
     slider.focus()

@@ -25,7 +25,7 @@ def test_a_double_click_and_a_second_try_after_no_answer_order_one_picture(visit
             route.fulfill(response=answer)
 
     page.route("**/v1/background-swap-with-spec**", lose_the_first)
-    another = page.get_by_role("button", name="Another seed")
+    another = page.get_by_role("button", name="Another version")
     another.dblclick()
     page.get_by_role("alert").get_by_text("does not answer").wait_for()
     tab.errors.clear()

@@ -1,13 +1,13 @@
 """Jobs on the studio page: their progress, their end, and what can be made again of them."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.browser import Visit
-from tests.support.up import BOTTLE, Up, grey, job_id
+from tests.support.up import BOTTLE, grey, job_id
 from tests.system.studio.conftest import (
     PLACE,
     PLACE_TITLE,
@@ -67,15 +67,6 @@ def test_progress_moves_within_a_second_and_a_closed_tab_loses_nothing(
     again.locator("#download").wait_for(timeout=90 * SECONDS)
 
 
-@pytest.fixture
-def busy(up: Up) -> Iterator[None]:
-    """No job ends while a test looks at it."""
-    worker = up.child("service.worker.main")
-    worker.suspend()
-    yield
-    worker.resume()
-
-
 @pytest.mark.usefixtures("busy")
 def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callable[..., Visit], guest: Guest) -> None:
     running = job_id(guest.api, BOTTLE)
@@ -100,7 +91,7 @@ def test_the_same_background_for_another_place_and_another_seed(
     tab.sign_in(guest.key, f"jobs/{first['job_id']}")
     page = tab.page
 
-    page.get_by_text("Same background, other place").click()
+    page.get_by_text("Same background, other sales channel").click()
     assert page.get_by_role("radio", name="Amazon main image").is_disabled(), "it takes no scene"
     page.get_by_role("radio", name=PLACE_TITLE).check(force=True)
     page.get_by_role("button", name="Make it for 2 credits").click()
@@ -109,7 +100,7 @@ def test_the_same_background_for_another_place_and_another_seed(
     # by the API, which takes it calmly where the picture is done already: the button is another test's
     guest.api.delete(f"/v1/jobs/{second}")
     page.goto(f"{tab.address}/#/jobs/{first['job_id']}")
-    page.get_by_role("button", name="Another seed").click()
+    page.get_by_role("button", name="Another version").click()
     page.wait_for_url(lambda url: not url.endswith((first["job_id"], second)))
     third = page.url.rpartition("/")[2]
     guest.api.delete(f"/v1/jobs/{third}")
@@ -134,7 +125,7 @@ def test_a_job_that_fails_says_why_and_shows_the_refund(visit: Callable[..., Vis
     page.get_by_text("2 credits came back. You have 10 credits again.").wait_for()
     assert_accessible(page)
     page.get_by_role("button", name="Another photo, same settings").click()
-    page.get_by_text("Drop a product photo").wait_for()
+    page.get_by_text("Drop product photos").wait_for()
     assert page.locator("[data-choice=output_preset] .choice-value").inner_text() == PLACE_TITLE
     page.get_by_role("link", name="Credits", exact=True).click()
     page.locator(".ledger [data-kind=refund]").wait_for()

@@ -2,8 +2,8 @@
 
 The idea is that of Pach et al., arXiv:2603.12261: a shift of latents in closed form, with no further call of the
 network. Theirs stays in the colour subspace; ours reads and bounds colour there and moves all channels, for the reason
-in `models.latent_colour.ColourMap.shift`. The clean latent it is measured on comes from two successive noisy ones: a
-first-order solver moves along x = α·clean + σ·noise, so that two of them give the clean one.
+in `ColourMap.shift`. The clean latent it is measured on comes from two successive noisy ones: a first-order solver
+moves along x = α·clean + σ·noise, so that two of them give the clean one.
 
 Tried on real latents of one autoencoder's tiny twin and on small random pipelines, not with a hub model's weights.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from models.latent_colour import Array, ColourMap, encoded
+from models.hub.latent_colour import Array, ColourMap, encoded
 
 #: How a pipeline packs latents. "grid": B×C×h×w, scaled. "flux": two by two of them packed to one token,
 #: B×N×4C, scaled. "flux2": packed alike, then normalised by the autoencoder's batch norm.
@@ -107,6 +107,26 @@ def packed(shift: Any, vae: Any, packing: Packing) -> Any:
     if packing == "grid":
         return shift / scale
     return (torch.nn.functional.pixel_unshuffle(shift, 2) / scale).flatten(2).permute(0, 2, 1)
+
+
+def normalised(latents: Any, vae: Any, packing: Packing) -> Any:
+    """Return the autoencoder's own latents, 1×C×h×w, as a pipeline has them: the inverse of `unpacked`."""
+    import torch
+
+    scale, offset = _normal(vae, packing)
+    if packing == "grid":
+        return (latents - offset) / scale
+    tokens = (torch.nn.functional.pixel_unshuffle(latents, 2) - offset) / scale
+    return tokens.flatten(2).permute(0, 2, 1)
+
+
+def folded(cells: Any, packing: Packing) -> Any:
+    """Return 1×C×h×w in a pipeline's packing, unscaled."""
+    import torch
+
+    if packing == "grid":
+        return cells
+    return torch.nn.functional.pixel_unshuffle(cells, 2).flatten(2).permute(0, 2, 1)
 
 
 def _normal(vae: Any, packing: Packing) -> tuple[Any, Any]:

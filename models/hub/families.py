@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from models.device import DtypeName
-from models.latent_shift import Packing
+from models.hub.latent_shift import Packing
 
 CHECKED_ON = "2026-11-24"
 #: An edit model is told what its picture is; others are shown it as a start. The wording is ours.
@@ -39,9 +39,9 @@ class Family:
     guidance_scale: float
     #: Precision on a GPU; a CPU always gets float32.
     dtype: DtypeName
-    #: How its pipeline packs latents (`models.latent_shift`).
+    #: How its pipeline packs latents (`models.hub.latent_shift`).
     latents: Packing
-    #: Longer side in pixels it was trained at.
+    #: Side in pixels of the squares it was trained at: other shapes have their area.
     size: int
     #: Sides are multiples of this many pixels.
     multiple: int
@@ -57,6 +57,15 @@ class Family:
     checked_on: str = CHECKED_ON
     #: Prompt as it is sent; `{prompt}` is the scene.
     prompt: str = "{prompt}"
+    #: Noise σ of x = (1 - σ) · clean + σ · noise that a flow model starts with, whatever its scheduler's shift at that
+    #: size. It is what `strength` comes to with the model's own shift, where that does not depend on the size. None: it
+    #: starts on its scheduler's grid, by `strength`.
+    start_noise: float | None = None
+    #: Class of diffusers that paints round a product, in place of a hold on the latents: where the sketch is a
+    #: reference picture no start carries the product.
+    inpaints: str | None = None
+    #: Whether its text encoder was taught colours as #rrggbb; others are told their names.
+    reads_hex: bool = False
     #: Scheduler of diffusers in place of the model's own.
     scheduler: str | None = None
     #: Timestep spacing in place of the scheduler's own.
@@ -122,6 +131,7 @@ SDXL_TURBO = replace(
     source="https://huggingface.co/docs/diffusers/using-diffusers/sdxl_turbo",
     spacing="trailing",
 )
+#: Its scheduler is PNDM, which makes the first of its steps twice: 39 evaluations.
 STABLE_DIFFUSION = Family(
     name="Stable Diffusion 1",
     classes=_SD_CLASSES,
@@ -160,6 +170,7 @@ SD3 = Family(
     image="start",
     steps=30,
     strength=0.6,
+    start_noise=9 / 11,
     guidance_scale=7.0,
     dtype="bfloat16",
     latents="grid",
@@ -176,6 +187,7 @@ SD3_TURBO = replace(
     pattern=r"turbo",
     steps=3,
     strength=0.75,
+    start_noise=0.9,
     guidance_scale=0.0,
     source="https://huggingface.co/spaces/stabilityai/stable-diffusion-3.5-large-turbo",
 )
@@ -188,6 +200,7 @@ FLUX_SCHNELL = Family(
     image="start",
     steps=3,
     strength=0.75,
+    start_noise=0.75,
     guidance_scale=0.0,
     dtype="bfloat16",
     latents="flux",
@@ -214,6 +227,10 @@ FLUX2_KLEIN = Family(
     size=1024,
     multiple=16,
     prompt_tokens=512,
+    # Of the inpainting class alone. Ours, not tried with the weights: a strength of .75 starts at .967 with four steps.
+    start_noise=0.9,
+    inpaints="Flux2KleinInpaintPipeline",
+    reads_hex=True,
     batches=False,
     licence="Apache-2.0 (4B), FLUX Non-Commercial License (9B)",
     source="https://github.com/black-forest-labs/flux2",
@@ -221,6 +238,39 @@ FLUX2_KLEIN = Family(
 )
 #: Not distilled; its guidance is that of diffusers' example.
 FLUX2_KLEIN_BASE = replace(FLUX2_KLEIN, name="FLUX.2 [klein] Base", pattern=r"base", steps=50, guidance_scale=4.0)
+#: Keeps what it computed of its reference pictures from step to step; it takes no guidance.
+FLUX2_KLEIN_KV = replace(
+    FLUX2_KLEIN,
+    name="FLUX.2 [klein] 9B KV",
+    classes=frozenset({"Flux2KleinKVPipeline"}),
+    pipeline="Flux2KleinKVPipeline",
+    # its transformer keeps what it read of references alone
+    inpaints=None,
+    start_noise=None,
+    licence="FLUX Non-Commercial License",
+)
+#: An edit model. Left alone, its pipeline scales its picture to one of a list of sizes of its own; the generator says
+#: that it is of the right size.
+FLUX_KONTEXT = Family(
+    name="FLUX.1 Kontext [dev]",
+    classes=frozenset({"FluxKontextPipeline"}),
+    pattern="",
+    pipeline="FluxKontextPipeline",
+    image="reference",
+    steps=28,
+    strength=None,
+    guidance_scale=2.5,
+    dtype="bfloat16",
+    latents="flux",
+    size=1024,
+    multiple=16,
+    prompt_tokens=512,
+    batches=False,
+    licence="FLUX.1 [dev] Non-Commercial License",
+    source="https://huggingface.co/docs/diffusers/api/pipelines/flux",
+    checked_on="2026-11-26",
+    prompt=EDIT_PROMPT,
+)
 #: Eight evaluations in all; the source's example leaves 0.6 of them.
 Z_IMAGE_TURBO = Family(
     name="Z-Image-Turbo",
@@ -230,6 +280,7 @@ Z_IMAGE_TURBO = Family(
     image="start",
     steps=5,
     strength=0.6,
+    start_noise=5 / 6,
     guidance_scale=0.0,
     dtype="bfloat16",
     latents="grid",
@@ -244,7 +295,7 @@ Z_IMAGE_TURBO = Family(
 #: The first that fits is taken, so the special stand before the general.
 FAMILIES = (
     SDXL_LIGHTNING_8, SDXL_LIGHTNING, SDXL_TURBO, SDXL, SD_TURBO, STABLE_DIFFUSION, SD3_TURBO, SD3, FLUX_SCHNELL,
-    FLUX2_KLEIN_BASE, FLUX2_KLEIN, Z_IMAGE_TURBO,
+    FLUX_KONTEXT, FLUX2_KLEIN_KV, FLUX2_KLEIN_BASE, FLUX2_KLEIN, Z_IMAGE_TURBO,
 )  # fmt: skip
 
 

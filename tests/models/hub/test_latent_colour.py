@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from models.generator import DiffusersGenerator
-from models.latent_colour import ColourMap, calibrate, colour_map, digest, encoded, file_name, fit, load, mosaics
-from models.latent_shift import SETTLED, LatentShift, Packing, levels, packed, unpacked
+from models.hub.generator import DiffusersGenerator
+from models.hub.latent_colour import ColourMap, calibrate, colour_map, digest, encoded, file_name, fit, load, mosaics
+from models.hub.latent_shift import SETTLED, LatentShift, Packing, levels, packed, unpacked
+from models.hub.recipe import Recipe
 from models.loading import COLOUR_MAPS, load_autoencoder, load_generator
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.errors import ModelFailed
@@ -292,7 +293,7 @@ def test_a_light_network_and_a_model_of_no_known_family_shift_nothing() -> None:
     def pipe(prompt: str) -> None:
         raise AssertionError(prompt)
 
-    common: dict[str, Any] = {"size": 64, "version": "", "latent_colour": True}
+    common: dict[str, Any] = {"recipe": Recipe(64), "version": "", "latent_colour": True}
     assert not DiffusersGenerator(pipe, paints="light", packing="grid", **common).shifts_colour
     assert not DiffusersGenerator(pipe, paints="picture", **common).shifts_colour
 

@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.families import FAMILIES, family_of
-from models.generator import DiffusersGenerator, PaintRequest, schedule, start_picture
+from models.hub.families import FAMILIES, family_of
+from models.hub.generator import DiffusersGenerator
+from models.hub.recipe import Recipe
+from models.hub.request import PaintRequest
+from models.hub.start import schedule
 from models.loading import load_generator
+from pipeline.background.paint import lit_drawing
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Generator, painting_size, paints
 from service.settings import STUDIO_CHECKPOINT
@@ -54,7 +58,8 @@ def _models(tiny_folder: Callable[[str], Path]) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("name", "pipeline", "size", "own", "steps"),
     [
-        ("stable-diffusion-v1-5", "StableDiffusionImg2ImgPipeline", 64, 3, 3),
+        # PNDM makes the first of its steps twice
+        ("stable-diffusion-v1-5", "StableDiffusionImg2ImgPipeline", 64, 3, 4),
         ("sdxl-turbo", "StableDiffusionXLImg2ImgPipeline", 64, None, 1),
         ("sdxl-lightning", "StableDiffusionXLImg2ImgPipeline", 64, None, 3),
         ("Z-Image-Turbo", "ZImageImg2ImgPipeline", 64, None, 5),
@@ -102,7 +107,9 @@ def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(models:
 def test_the_operators_figures_win_over_the_familys(models: dict[str, Path]) -> None:
     generator = load_pipeline(models["sdxl-turbo"], steps=2, strength=0.25, guidance_scale=3.0)
     assert generator.size == 512
-    given = generator._arguments([PaintRequest("x", "", conditions(), 1, lambda done: None)], lambda: None)
+    given = generator._recipe.arguments(
+        generator._pipe, [PaintRequest("x", "", conditions(), 1, lambda done: None)], lambda: None
+    )
     assert (given["num_inference_steps"], given["strength"], given["guidance_scale"]) == (8, 0.25, 3.0)
     assert load_pipeline(models["sdxl-turbo"], size=64).size == 64
 
@@ -117,7 +124,7 @@ def test_the_painting_starts_from_the_sketch_under_its_light(models: dict[str, P
     paint(generator, scene)
     shown = seen[0][0].permute(1, 2, 0).numpy() / 2 + 0.5
     assert shown.shape == (64, 64, 3)
-    start = start_picture(scene)
+    start = lit_drawing(scene)
     # 48 rows were stretched to 64; the middle of the wall and of the floor are what they were, to 8 bits.
     np.testing.assert_allclose(shown[20, ::9], start[15, ::9], atol=0.01)
     np.testing.assert_allclose(shown[55, ::9], start[41, ::9], atol=0.01)
@@ -128,8 +135,8 @@ def test_the_start_is_the_albedo_under_the_light_in_linear_light() -> None:
     scene = conditions()
     grey = replace(scene, sketch=np.full_like(scene.sketch, 0.735357), light=np.full_like(scene.light, 0.5))
     # 0.735357 is half of white in linear light, so that under half of a light it is a quarter: 0.537099 in sRGB.
-    np.testing.assert_allclose(start_picture(grey), 0.537099, atol=1e-4)
-    assert start_picture(replace(scene, light=scene.light * 100)).max() == pytest.approx(1)
+    np.testing.assert_allclose(lit_drawing(grey), 0.537099, atol=1e-4)
+    assert lit_drawing(replace(scene, light=scene.light * 100)).max() == pytest.approx(1)
 
 
 @EULER
@@ -215,12 +222,50 @@ def test_a_light_network_is_given_every_condition_untouched_and_its_answer_is_no
             return SimpleNamespace(images=[light * 3])
 
     pipe = Light()
-    generator = DiffusersGenerator(pipe, size=256, version="", paints="light")
+    generator = DiffusersGenerator(pipe, Recipe(256), version="", paints="light")
     scene = conditions()
     assert paint(generator, scene).max() == scene.light.max() * 3 > 1
     assert all(pipe.given[name] is getattr(scene, name) for name in pipe.given)
     with pytest.raises(ModelFailed, match="light"):
         paint(generator, replace(scene, light=-scene.light))
+
+
+class Checker:
+    """A safety checker that withholds the first pictures that it sees."""
+
+    def __init__(self, withholds: int) -> None:
+        self.left = withholds
+
+    def __call__(self, images: Any, clip_input: Any) -> tuple[Any, list[bool]]:
+        flagged = [self.left > number for number in range(len(images))]
+        self.left -= len(images)
+        for image, flag in zip(images, flagged, strict=True):
+            image *= not flag
+        return images, flagged
+
+
+def test_a_picture_that_the_models_own_checker_withholds_is_painted_from_another_seed(
+    tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = load_pipeline(tiny_folder("stable-diffusion-v1-5-checked"), size=64, steps=1)
+    plain = paint(generator)
+    assert plain.max() > 0
+    pipe = generator._pipe
+    assert type(pipe.safety_checker).__name__ == "StableDiffusionSafetyChecker"
+
+    def run_safety_checker(image: Any, device: Any, dtype: Any) -> Any:
+        return checker(image, None)
+
+    monkeypatch.setattr(pipe, "run_safety_checker", run_safety_checker)
+    checker = Checker(withholds=1)
+    other = paint(generator)
+    assert other.max() > 0
+    assert np.abs(other - plain).max() > 0
+    checker = Checker(withholds=1)
+    np.testing.assert_array_equal(paint(generator), other)
+    checker = Checker(withholds=99)
+    with pytest.raises(ModelFailed, match="withheld"):
+        paint(generator)
 
 
 def test_a_pipeline_class_that_diffusers_lacks_is_named(models: dict[str, Path]) -> None:
@@ -234,7 +279,7 @@ def test_a_pipeline_that_breaks_or_runs_out_of_memory_is_told_apart() -> None:
             def __call__(self, prompt: str) -> None:
                 raise error
 
-        return DiffusersGenerator(Pipe(), size=64, version="", paints="light")
+        return DiffusersGenerator(Pipe(), Recipe(64), version="", paints="light")
 
     with pytest.raises(OutOfMemory):
         paint(generator(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")))

@@ -1,0 +1,238 @@
+"""The network that paints backgrounds: our own light network, or any picture pipeline of diffusers.
+
+One code path for every model: what a pipeline's `__call__` takes decides what it is given.
+"""
+
+import inspect
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.device import DtypeName, give_back_device_memory, meant
+from models.hub.hold import Hold
+from models.hub.latent_colour import ColourMap, colour_map
+from models.hub.latent_shift import LatentShift, Packing
+from models.hub.recipe import Recipe, kept, resized, shown_picture
+from models.hub.request import PaintRequest, Picture
+from pipeline.core.errors import ModelFailed, OutOfMemory
+from pipeline.core.networks import Conditions, Laid
+
+#: Further seeds that are tried where a model's own safety checker withholds a picture.
+FURTHER_SEEDS = 2
+_WITHHELD = (
+    "The model's own safety checker withheld this background, with each of the seeds that were tried. Another scene or"
+    " other words may pass; an operator can load the model without its checker, where its licence lets them."
+)
+
+#: What is done to a sample's latents after a step: called with the pipeline, the step, its timestep and the latents.
+Steering = Callable[[Any, int, Any, Any], Any]
+
+
+class DiffusersGenerator:
+    """A diffusers pipeline as a `Generator`. One call at a time: pipelines keep state in their scheduler."""
+
+    def __init__(
+        self,
+        pipe: Any,
+        recipe: Recipe,
+        *,
+        version: str,
+        paints: Literal["light", "picture"],
+        dtype: DtypeName = "float32",
+        reads_hex: bool = False,
+        packing: Packing | None = None,
+        latent_colour: bool = False,
+        colour_maps: Path | None = None,
+        batches: bool = False,
+        inpaint: Any = None,
+    ):
+        """Take a pipeline and how to run it. `batches`: several pictures at once come out as they do one by one.
+
+        `packing` is how it packs latents, None where that is not known. `colour_maps` is a folder of colour maps, as
+        `scripts.calibrate_colour` writes them; what isn't there is calibrated when it is first needed. `inpaint` is a
+        pipeline of the same networks that paints round a product, where no hold on latents does.
+        """
+        self._pipe = pipe
+        self._recipe = recipe
+        self._takes_start = "strength" in inspect.signature(pipe.__call__).parameters
+        self._packing = packing
+        self._colour_maps = colour_maps
+        self._colours: ColourMap | None = None
+        #: Whether several pictures at once come out as they do one by one.
+        self.batches = batches
+        self._inpaint = inpaint
+        self._lock = threading.Lock()
+        #: Whether the latents' colours are shifted where that is known to work.
+        self.latent_colour = latent_colour
+        #: Side in pixels of the square whose area is painted.
+        self.size = recipe.size
+        #: Whether colours in a prompt are to be written as #rrggbb.
+        self.reads_hex = reads_hex
+        #: Longest prompt that is read, in tokens of the text encoder; None where nothing is known of it.
+        self.prompt_tokens = recipe.prompt_tokens
+        #: Precision of the weights.
+        self.dtype = dtype
+        #: "light": linear light, to be multiplied onto the albedo; "picture": the painting is used as it is.
+        self.paints = paints
+        figures = "" if paints == "light" else f" {recipe.figures(pipe)}" + (" latent_colour" if latent_colour else "")
+        #: Model, class, package and how it is run, for the report's provenance and for what is cached by it.
+        self.version = version + figures
+
+    @property
+    def shifts_colour(self) -> bool:
+        """Whether `shift_colour` means anything to it: a picture's latents, packed in a way that is known."""
+        return self.latent_colour and self.paints == "picture" and self._packing is not None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it can paint round a product: by an inpainting class, or by a hold on latents from a start."""
+        return self._inpaint is not None or (self._takes_start and self._packing is not None)
+
+    def __call__(
+        self,
+        *,
+        prompt: str,
+        negative_prompt: str,
+        conditions: Conditions,
+        seed: int,
+        on_step: Callable[[float], None],
+        shift_colour: bool = True,
+        laid: Laid | None = None,
+    ) -> NDArray[np.float32]:
+        """Paint what the conditions describe, h×w×3 of their size: sRGB in [0, 1], or linear light of at least 0.
+
+        With `shift_colour`, and where it `shifts_colour`, colours are moved once on the way towards those of the start
+        picture, region by region (`models.hub.latent_shift`). The first time this may calibrate the autoencoder, which
+        takes seconds. With `laid`, where it `holds`, the network sees the product at every step, and paints round it.
+        What `on_step` raises comes out unchanged. Raises OutOfMemory and ModelFailed.
+        """
+        asked = PaintRequest(prompt, negative_prompt, conditions, seed, on_step, shift_colour=shift_colour, laid=laid)
+        (answer,) = self.paint([asked])
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def batch_key(self, request: PaintRequest) -> Hashable | None:
+        """Return what is equal for requests that may be painted in one call; None where each is painted alone."""
+        if not self.batches:
+            return None
+        painted = self._recipe.painted_size(request.conditions)
+        return painted, request.conditions.sketch.shape, self._shifts(request), request.laid is not None
+
+    def paint(self, requests: Sequence[PaintRequest]) -> list[Picture | BaseException]:
+        """Paint what several requests of one `batch_key` ask for, in one call; each answer is as it would be alone.
+
+        The answer to a request is its picture, or what its `on_step` raised: it has left, and the others go on; or
+        ModelFailed where it is no picture. Raises OutOfMemory and ModelFailed where the call itself fails.
+        """
+        left: dict[int, BaseException] = {}
+        steered: list[list[Steering]] = []
+
+        def step(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            done = min(1.0, (index + 1) / max(1, getattr(pipe, "num_timesteps", self._recipe.steps or 1)))
+            for number, request in enumerate(requests):
+                if number not in left:
+                    try:
+                        request.on_step(done)
+                    except BaseException as error:  # noqa: BLE001  # it is the answer to this request
+                        left[number] = error
+            if len(left) == len(requests):
+                raise left[0]
+            if any(steered):
+                tensors["latents"] = _steered(steered, pipe, index, timestep, tensors["latents"])
+            return tensors
+
+        failure: Exception | None = None
+        with self._lock:
+            try:
+                painted = self._run(list(requests), step, steered)
+            except Exception as error:  # noqa: BLE001  # diffusers lets through whatever its parts raise
+                if len(left) < len(requests):
+                    failure = meant(error)
+        # Out here, where nothing refers to the call's tensors any more.
+        if failure is not None:
+            if isinstance(failure, OutOfMemory):
+                give_back_device_memory()
+            raise failure
+        if len(left) == len(requests):
+            return [left[number] for number in range(len(requests))]
+        if len(painted) != len(requests):
+            raise ModelFailed(
+                f"The network that paints the background gave {len(painted)} of {len(requests)} pictures."
+            )
+        return [
+            left[number] if number in left else self._checked(picture, request.conditions)
+            for number, (picture, request) in enumerate(zip(painted, requests, strict=True))
+        ]
+
+    def _run(
+        self, requests: list[PaintRequest], step: Callable[..., Any], steered: list[list[Steering]]
+    ) -> list[Picture | None]:
+        """Return what the pipeline paints; None where its safety checker withheld a picture with every seed.
+
+        A picture that is withheld comes out black, and is painted again, all of the batch with it, from seeds that
+        follow from the request's. `steered` gets what is done to each sample's latents in each run, for `step`.
+        """
+        painted: list[Picture | None] = []
+        pipe = self._inpaint if self._inpaint is not None and requests[0].laid is not None else self._pipe
+        for further in range(1 + FURTHER_SEEDS):
+            seeded = [replace(one, seed=_further_seed(one.seed, further)) for one in requests]
+            steered[:] = [self._steerings(pipe, one) for one in seeded]
+            output = pipe(**self._recipe.arguments(pipe, seeded, step))
+            pictures = [np.asarray(image, np.float32) for image in output.images]
+            flags = getattr(output, "nsfw_content_detected", None) or [False] * len(pictures)
+            shown = [None if flag else picture for picture, flag in zip(pictures, flags, strict=True)]
+            painted = [old if old is not None else new for old, new in zip(painted or shown, shown, strict=True)]
+            if all(picture is not None for picture in painted):
+                break
+        return painted
+
+    def _checked(self, painted: Picture | None, conditions: Conditions) -> Picture | ModelFailed:
+        """Return a painting at the size of its conditions, or what is wrong with it."""
+        if painted is None:
+            return ModelFailed(_WITHHELD)
+        if painted.ndim != 3 or painted.shape[2] != 3 or not np.isfinite(painted).all():
+            return ModelFailed("The network that paints the background gave something that is no picture.")
+        if self.paints == "picture":
+            return resized(painted, conditions.sketch.shape[1], conditions.sketch.shape[0])
+        if painted.shape != conditions.sketch.shape or painted.min() < 0:
+            return ModelFailed("The network that paints the background gave something that is no light.")
+        return painted
+
+    def _shifts(self, request: PaintRequest) -> bool:
+        return request.shift_colour and self.shifts_colour
+
+    def _steerings(self, pipe: Any, request: PaintRequest) -> list[Steering]:
+        """Return what is done to one sample's latents, in order: its colours are shifted, then its product is held."""
+        steerings: list[Steering] = []
+        width, height = self._recipe.painted_size(request.conditions)
+        if self._packing is not None and self._shifts(request):
+            if self._colours is None:
+                self._colours = colour_map(pipe.vae, self._colour_maps)
+            picture = shown_picture(request, width, height)
+            steerings.append(LatentShift(self._colours, self._packing, pipe.vae, picture))
+        if self._packing is not None and request.laid is not None and pipe is not self._inpaint:
+            keep = kept(request, width, height)
+            steerings.append(Hold(pipe.vae, self._packing, shown_picture(request, width, height), keep, request.seed))
+        return steerings
+
+
+def _steered(steered: Sequence[Sequence[Steering]], pipe: Any, index: int, timestep: Any, latents: Any) -> Any:
+    """Return the latents after a step, each sample's by its own steerings."""
+    import torch
+
+    samples = list(latents.split(1))
+    for number, steerings in enumerate(steered):
+        for steering in steerings:
+            samples[number] = steering(pipe, index, timestep, samples[number])
+    return torch.cat(samples)
+
+
+def _further_seed(seed: int, number: int) -> int:
+    """Return the request's seed, or the `number`-th that follows from it."""
+    return seed if number == 0 else int(np.random.default_rng([seed, number, 7]).integers(2**32))

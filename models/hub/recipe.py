@@ -1,0 +1,140 @@
+"""How a pipeline is run: its figures, and what it is called with for the pictures that are asked for."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.hub.request import PaintRequest
+from models.hub.sizes import painted_size
+from models.hub.start import noise_schedule, schedule
+from pipeline.background.paint import lit_drawing
+from pipeline.core.networks import Conditions
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a pipeline is run. What is None is left to the pipeline's own default."""
+
+    #: Side in pixels of the square whose area is painted.
+    size: int
+    #: Sides are multiples of this many pixels.
+    multiple: int = 32
+    steps: int | None = None
+    strength: float | None = None
+    #: As in `models.hub.start.noise_schedule`; wins over `strength` where a pipeline takes both.
+    start_noise: float | None = None
+    guidance_scale: float | None = None
+    #: Prompt as it is sent; `{prompt}` is the scene.
+    prompt: str = "{prompt}"
+    #: Longest prompt that is read, in tokens of the text encoder.
+    prompt_tokens: int | None = None
+
+    def painted_size(self, conditions: Conditions) -> tuple[int, int]:
+        """Return width and height in pixels that a pipeline is asked for."""
+        height, width = conditions.sketch.shape[:2]
+        return painted_size(width, height, size=self.size, multiple=self.multiple)
+
+    def starts_at_noise(self, pipe: Any) -> bool:
+        """Tell whether a pipeline starts at `start_noise`."""
+        return (
+            self.start_noise is not None
+            and {"sigmas", "strength"} <= inspect.signature(pipe.__call__).parameters.keys()
+        )
+
+    def figures(self, pipe: Any) -> str:
+        """Return how a pipeline is run, as far as it is not left to it."""
+        noise = self.start_noise if self.starts_at_noise(pipe) else None
+        figures = {
+            "size": self.size,
+            "steps": self.steps,
+            "strength": self.strength if noise is None else None,
+            "noise": None if noise is None else round(noise, 4),
+            "guidance": self.guidance_scale,
+        }
+        return " ".join(f"{name}={value}" for name, value in figures.items() if value is not None)
+
+    def arguments(self, pipe: Any, requests: Sequence[PaintRequest], step: Callable[..., Any]) -> dict[str, Any]:
+        """Return what a pipeline is called with: of one request its values, of several lists of them.
+
+        What its `__call__` takes decides what it is given. `step` is called after each step.
+        """
+        import torch
+
+        takes = inspect.signature(pipe.__call__).parameters
+        width, height = self.painted_size(requests[0].conditions)
+        steps, strength, sigmas = self.steps, self.strength, None
+        if steps is not None and self.start_noise is not None and self.starts_at_noise(pipe):
+            sigmas, strength = noise_schedule(pipe, self.start_noise, steps, width, height), 1.0
+        elif "strength" in takes and steps is not None:
+            steps, strength = schedule(steps, takes["strength"].default if strength is None else strength)
+        # None where no figure is known: the pipeline's default stands.
+        figures = {
+            "num_inference_steps": steps,
+            "strength": strength,
+            "sigmas": sigmas,
+            "guidance_scale": self.guidance_scale,
+            "max_sequence_length": self.prompt_tokens,
+        }
+        each: dict[str, Callable[[PaintRequest], Any]] = {
+            **{field.name: partial(_condition, field.name) for field in fields(Conditions)},
+            "prompt": lambda one: (self.prompt if one.laid is None else "{prompt}").format(prompt=one.prompt),
+            "negative_prompt": lambda one: one.negative_prompt,
+            # On the CPU whatever the device: the same seed then gives the same noise everywhere, alone or not.
+            "generator": lambda one: torch.Generator("cpu").manual_seed(one.seed),
+            "image": lambda one: as_pillow(shown_picture(one, width, height)),
+            "mask_image": lambda one: as_pillow(1 - kept(one, width, height)),
+        }
+        offered: dict[str, Any] = {
+            "width": width,
+            "height": height,
+            # FLUX.1 Kontext would take the nearest of sizes of its own, and fit those to an area.
+            "max_area": width * height,
+            "_auto_resize": False,
+            "callback_on_step_end": step,
+            "output_type": "np",
+            **{name: value for name, value in figures.items() if value is not None},
+        }
+        for name, of in each.items():
+            if name in takes:
+                values = [of(one) for one in requests]
+                offered[name] = values if len(values) > 1 else values[0]
+        return {name: value for name, value in offered.items() if name in takes}
+
+
+def shown_picture(request: PaintRequest, width: int, height: int) -> NDArray[np.float32]:
+    """Return what a pipeline is shown, height×width×3 sRGB in [0, 1]: the lit drawing, with its product if laid."""
+    picture = lit_drawing(request.conditions) if request.laid is None else request.laid.picture
+    return resized(picture, width, height)
+
+
+def kept(request: PaintRequest, width: int, height: int) -> NDArray[np.float32]:
+    """Return what is kept of a picture, height×width in [0, 1]; nothing where no product is laid."""
+    if request.laid is None:
+        return np.zeros((height, width), np.float32)
+    return resized(request.laid.keep[..., None], width, height)[..., 0]
+
+
+def resized(image: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    """Resample each channel of h×w×C as float and clip to [0, 1]; Pillow widens its filter when it reduces."""
+    if image.shape[:2] == (height, width):
+        return np.clip(image, 0, 1)
+    channels = [
+        np.asarray(Image.fromarray(image[..., c]).resize((width, height), Image.Resampling.BICUBIC), np.float32)
+        for c in range(image.shape[2])
+    ]
+    return np.clip(np.stack(channels, -1), 0, 1)
+
+
+def as_pillow(image: NDArray[np.float32]) -> Image.Image:
+    """Return an H×W×3 or H×W picture in [0, 1] as Pillow's, 8 bits a channel."""
+    return Image.fromarray((image * 255 + 0.5).astype(np.uint8))
+
+
+def _condition(name: str, request: PaintRequest) -> Any:
+    return getattr(request.conditions, name)

@@ -1,0 +1,57 @@
+"""Where an image-to-image pipeline starts: how many of its steps it makes, and from how much noise."""
+
+import math
+import sys
+from typing import Any
+
+
+def schedule(steps: int, strength: float) -> tuple[int, float]:
+    """Return the steps to ask for and the strength, nearest to `strength`, that make exactly `steps` of them run.
+
+    Image-to-image pipelines skip the first (1 - strength) of what is asked; some round it up and some down, so the
+    product of the two has to be whole.
+    """
+    asked = max(steps, round(steps / strength))
+    # Whole to the last bit, or a pipeline rounds to another step; a few quotients are not.
+    while asked * (steps / asked) != steps:
+        asked += 1
+    return asked, steps / asked
+
+
+def noise_schedule(pipe: Any, noise: float, steps: int, width: int, height: int) -> list[float]:
+    """Return the `sigmas` to hand to a flow pipeline with strength 1, so that it starts at exactly that noise.
+
+    `noise` is σ of x = (1 - σ) · clean + σ · noise. A flow pipeline's own grid, evenly spaced, is moved towards noise
+    by its scheduler, by an amount that may depend on the size; its strength is a share of that grid, and so no share of
+    noise. Here the grid is made from the end: evenly spaced again, and moved by the scheduler it begins where asked.
+    """
+    start = _unshifted(pipe.scheduler, noise, _mu(pipe, steps, width, height))
+    return [start * (steps - step) / steps for step in range(steps)]
+
+
+def _unshifted(scheduler: Any, sigma: float, mu: float) -> float:
+    """Return what the scheduler's shift makes `sigma` of: the inverse of FlowMatchEulerDiscreteScheduler's own."""
+    config = scheduler.config
+    if not config.use_dynamic_shifting:
+        shift = float(scheduler.shift)
+    else:
+        shift = math.exp(mu) if config.time_shift_type == "exponential" else mu
+    return sigma / (shift - (shift - 1) * sigma)
+
+
+def _mu(pipe: Any, steps: int, width: int, height: int) -> float:
+    """Return the amount of a dynamic shift at that size, as the pipeline's own module computes it."""
+    config = pipe.scheduler.config
+    if not config.use_dynamic_shifting:
+        return 0.0
+    tokens = (height // pipe.vae_scale_factor // 2) * (width // pipe.vae_scale_factor // 2)
+    module = sys.modules[type(pipe).__module__]
+    if hasattr(module, "compute_empirical_mu"):
+        return float(module.compute_empirical_mu(tokens, steps))
+    get = config.get
+    return float(
+        module.calculate_shift(
+            tokens, get("base_image_seq_len", 256), get("max_image_seq_len", 4096), get("base_shift", 0.5),
+            get("max_shift", 1.15),
+        )
+    )  # fmt: skip

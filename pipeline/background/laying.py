@@ -1,0 +1,51 @@
+"""A product laid into its drawing, for a network that paints the scene round what it sees."""
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import minimum_filter
+
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
+from pipeline.compositing.composite import composite
+from pipeline.compositing.effects import ProductEffects
+from pipeline.compositing.kept_shadow import KeptShadow, kept_shadow
+from pipeline.core.networks import Laid
+from pipeline.core.resample import resize, tight_box
+from pipeline.core.types import Alpha, Placed, Rgb
+
+#: What is not kept along the product's rim, a share of the side of the square of the picture's area: one token of the
+#: latents of models that were trained at 1024 pixels, so that no token that is kept holds anything of the background.
+RIM = 1 / 64
+
+
+def lay(placed: Placed, effects: ProductEffects, drawing: Rgb) -> Laid:
+    """Lay a product, its shadow and its mirror image on a drawing of its canvas, h×w×3 sRGB in [0, 1], of any size."""
+    height, width = drawing.shape[:2]
+    small = scaled(placed, width, height)
+    picture = composite(small, effects.at(width, height)(drawing.copy()))
+    rim = max(1, round(RIM * float(np.sqrt(width * height))))
+    return Laid(picture, np.asarray(minimum_filter(small.alpha, 2 * rim + 1), np.float32))
+
+
+def shadow_of(painted: Rgb | None, drawing: Rgb | None, effects: ProductEffects, alpha: Alpha) -> KeptShadow | None:
+    """Return what a network made of the shadow that it was shown; None where it was shown none.
+
+    `painted` is its picture and `drawing` what it started from, without the product, both h×w×3 sRGB in [0, 1]; `alpha`
+    is the product's H×W coverage of the canvas.
+    """
+    if painted is None or drawing is None or effects.shadow is None:
+        return None
+    height, width = drawing.shape[:2]
+    covered = np.clip(resize(alpha, width, height, Image.Resampling.BOX), 0, 1)
+    return kept_shadow(painted, drawing, effects.shadow.at(width, height), covered)
+
+
+def scaled(placed: Placed, width: int, height: int) -> Placed:
+    """Return a placed product on a canvas of another size and about the same shape, by premultiplied linear light."""
+    if placed.alpha.shape == (height, width):
+        return placed
+    filtered = Image.Resampling.BILINEAR  # sharper ones ring at a product's edge
+    alpha = np.clip(resize(placed.alpha, width, height, filtered), 0, 1)
+    light = resize(srgb_to_linear(placed.rgb) * placed.alpha[..., None], width, height, filtered)
+    rgb = linear_to_srgb(np.clip(light / np.maximum(alpha, 1e-4)[..., None], 0, 1))
+    box = tight_box(alpha > 0.5) or (0, 0, 1, 1)
+    return Placed(rgb, alpha, box, placed.scale * width / placed.alpha.shape[1])

@@ -1,0 +1,113 @@
+"""Keys: what a client's programs show to be let in. Shown once, kept as a hash, and managed by the client itself."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.engine import reader
+from service.database.tables import api_keys, clients
+
+#: Keys that one client may have at once.
+MAX_KEYS = 50
+#: Hexadecimal digits of a key's hash that name it: 64 bits, which tell nothing of the key.
+_ID_DIGITS = 16
+
+
+class TooManyKeys(Exception):
+    """Raised when a client has as many keys as it may."""
+
+
+class LastKey(Exception):
+    """Raised when a client would be left without a key that lasts."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key as its client sees it: not the key."""
+
+    id: str
+    name: str | None
+    created_at: datetime
+    #: When it stops being good; None: never.
+    expires_at: datetime | None
+
+
+class Keys:
+    """The keys of one database. Lives as long as the process; safe in threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+
+    def list(self, client_id: str) -> list[Key]:
+        """Return a client's keys that are good, the oldest first."""
+        query = sa.select(api_keys).where(api_keys.c.client_id == client_id, _GOOD)
+        with self._reader.connect() as connection:
+            rows = connection.execute(query.order_by(api_keys.c.created_at, api_keys.c.sha256)).mappings()
+            return [_key(row) for row in rows]
+
+    def add(self, client_id: str, name: str | None) -> tuple[Key, str]:
+        """Give a client one more key, and return it with its text, this once. Raises TooManyKeys."""
+        text = new_key()
+        with self._engine.begin() as connection:
+            self._hold(connection, client_id)
+            own = sa.select(sa.func.count()).where(api_keys.c.client_id == client_id, _GOOD)
+            if connection.execute(own).scalar_one() >= MAX_KEYS:
+                raise TooManyKeys
+            made = api_keys.insert().values(sha256=hash_of(text), client_id=client_id, name=name)
+            return _key(connection.execute(made.returning(*api_keys.c)).mappings().one()), text
+
+    def delete(self, key_id: str, client_id: str) -> bool:
+        """Refuse a client's key from now on; False when it has none of that id. Raises LastKey.
+
+        A key that lasts, and is not this one, has to be left; of keys that end by themselves, any.
+        """
+        with self._engine.begin() as connection:
+            self._hold(connection, client_id)
+            own = sa.select(api_keys).where(api_keys.c.client_id == client_id, _GOOD)
+            keys = [_key(row) for row in connection.execute(own).mappings()]
+            found = next((key for key in keys if key.id == key_id), None)
+            if found is None:
+                return False
+            left = [key for key in keys if key.id != key_id]
+            if not [key for key in left if key.expires_at is None or found.expires_at is not None]:
+                raise LastKey
+            digits = key_id.removeprefix("key_")
+            gone = api_keys.c.sha256.startswith(digits, autoescape=True)
+            connection.execute(api_keys.delete().where(api_keys.c.client_id == client_id, gone))
+            return True
+
+    @staticmethod
+    def _hold(connection: sa.Connection, client_id: str) -> None:
+        """Hold the client's row: of two changes at once, the second one sees the first."""
+        connection.execute(sa.select(clients.c.id).where(clients.c.id == client_id).with_for_update(key_share=True))
+
+
+_GOOD = sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > db_now())
+
+
+def new_key() -> str:
+    """Return a key: 256 random bits."""
+    return "bd_" + secrets.token_urlsafe(32)
+
+
+def hash_of(key: str) -> str:
+    """Return what is kept of a key: its SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def key_id(key: str) -> str:
+    """Return by which id a key is known to its client."""
+    return _id_of(hash_of(key))
+
+
+def _id_of(sha256: str) -> str:
+    return f"key_{sha256[:_ID_DIGITS]}"
+
+
+def _key(row: sa.RowMapping) -> Key:
+    return Key(_id_of(row["sha256"]), row["name"], row["created_at"], row["expires_at"])

@@ -1,0 +1,57 @@
+"""The routes of a client's keys."""
+
+from typing import Annotated
+
+from litestar import delete, get, post
+from litestar.datastructures import State
+from litestar.openapi.spec import Example
+from litestar.params import Body, FromPath
+
+from service.accounts.keys import Keys
+from service.api.endpoint import endpoint
+from service.schemas.account_views import KeyItems, KeyRequest, KeyView, NewKey
+from service.schemas.openapi import INVALID, LAST_KEY, NOT_FOUND, TOO_LARGE, TOO_MANY_KEYS
+from service.schemas.problems import AnyRequest, not_found
+
+
+@endpoint(get, "/keys", operation_id="list_keys", tag="keys")
+def list_keys(request: AnyRequest, state: State) -> KeyItems:
+    """List the client's keys that are good, the oldest first; none can be shown again."""
+    keys: Keys = state.client_keys
+    own = request.state.key_id
+    items = [KeyView(**vars(key), current=key.id == own) for key in keys.list(request.state.client.id)]
+    return KeyItems(items=items)
+
+
+@endpoint(
+    post,
+    "/keys",
+    status_code=201,
+    operation_id="create_key",
+    tag="keys",
+    responses={409: TOO_MANY_KEYS, 413: TOO_LARGE, 422: INVALID},
+)
+def create_key(
+    request: AnyRequest,
+    state: State,
+    data: Annotated[KeyRequest, Body(examples=[Example(value={"name": "warehouse"})])],
+) -> NewKey:
+    """Make one more key of the client's, and show it, this once. Those before it stay good."""
+    keys: Keys = state.client_keys
+    key, text = keys.add(request.state.client.id, data.name)
+    return NewKey(**vars(key), key=text)
+
+
+@endpoint(
+    delete,
+    "/keys/{key_id:str}",
+    status_code=204,
+    operation_id="delete_key",
+    tag="keys",
+    responses={404: NOT_FOUND, 409: LAST_KEY},
+)
+def delete_key(request: AnyRequest, state: State, key_id: FromPath[str]) -> None:
+    """Refuse a key from now on, be it the one that asks. One that lasts has to be left."""
+    keys: Keys = state.client_keys
+    if not keys.delete(key_id, request.state.client.id):
+        raise not_found("key")

@@ -1,0 +1,95 @@
+"""The routes of a client's webhook: where the ends of its jobs are told."""
+
+from typing import Annotated, Any
+
+from litestar import Response, delete, get, post, put
+from litestar.datastructures import State
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import Body
+
+from service.api.endpoint import endpoint
+from service.schemas.account_views import NewWebhook, RotationRequest, WebhookRequest, WebhookView
+from service.schemas.openapi import INVALID, NOT_FOUND, TOO_LARGE
+from service.schemas.problems import AnyRequest, not_found
+from service.webhooks.endpoints import NoWebhook, WebhookEndpoint, Webhooks
+
+
+@endpoint(get, "/webhook", operation_id="get_webhook", tag="webhook", responses={404: NOT_FOUND})
+def get_webhook(request: AnyRequest, state: State) -> WebhookView:
+    """Return where the client's messages go; its secret is not shown again."""
+    webhooks: Webhooks = state.webhooks
+    found = webhooks.find(request.state.client.name)
+    if found is None:
+        raise not_found("webhook")
+    return WebhookView(**_shown(found))
+
+
+@endpoint(
+    put,
+    "/webhook",
+    status_code=200,
+    operation_id="put_webhook",
+    tag="webhook",
+    responses={
+        200: ResponseSpec(NewWebhook, description="It goes there already: the secret stays", generate_examples=False),
+        201: ResponseSpec(NewWebhook, description="It goes there now, by a new secret", generate_examples=False),
+        413: TOO_LARGE,
+        422: INVALID,
+    },
+)
+def put_webhook(
+    request: AnyRequest,
+    state: State,
+    data: Annotated[WebhookRequest, Body(examples=[Example(value={"url": "https://shop.example/hooks"})])],
+) -> Response[Any]:
+    """Tell this URL how each job ends, what still waits as well, and show the secret that signs, this once.
+
+    The URL that is set already keeps its secret, and one that had answered 410 is told again.
+    """
+    webhooks: Webhooks = state.webhooks
+    endpoint, secret = webhooks.put(request.state.client.name, data.url)
+    return Response(NewWebhook(**_shown(endpoint), secret=secret), status_code=200 if secret is None else 201)
+
+
+@endpoint(
+    post,
+    "/webhook/secret",
+    status_code=200,
+    operation_id="rotate_webhook_secret",
+    tag="webhook",
+    responses={404: NOT_FOUND, 413: TOO_LARGE, 422: INVALID},
+)
+def rotate_webhook_secret(
+    request: AnyRequest,
+    state: State,
+    data: Annotated[RotationRequest, Body(examples=[Example(value={"grace_hours": 24})])],
+) -> NewWebhook:
+    """Make a new secret and show it, this once; the one before signs as well for `grace_hours`."""
+    webhooks: Webhooks = state.webhooks
+    try:
+        endpoint, secret = webhooks.rotate(request.state.client.name, grace=data.grace_hours * 3600)
+    except NoWebhook:
+        raise not_found("webhook") from None
+    return NewWebhook(**_shown(endpoint), secret=secret)
+
+
+@endpoint(
+    delete,
+    "/webhook",
+    status_code=204,
+    operation_id="delete_webhook",
+    tag="webhook",
+    responses={404: NOT_FOUND},
+)
+def delete_webhook(request: AnyRequest, state: State) -> None:
+    """Tell nobody any more, and drop what still waits to be told."""
+    webhooks: Webhooks = state.webhooks
+    try:
+        webhooks.clear(request.state.client.name)
+    except NoWebhook:
+        raise not_found("webhook") from None
+
+
+def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    return {name: getattr(endpoint, name) for name in WebhookView.model_fields}

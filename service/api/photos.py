@@ -1,0 +1,157 @@
+"""The routes of a client's photos: how they come in, and how they go away."""
+
+from typing import Annotated, Any
+
+from litestar import Response, Router, delete, post
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State, UploadFile
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import ClientException
+from litestar.openapi.spec import Example
+from litestar.params import Body, PathParameter
+
+from service.accounts.clients import Client
+from service.api.auth import authenticated
+from service.api.endpoint import endpoint
+from service.jobs.submit import upload_prefix
+from service.media.deletion import Deletion
+from service.media.fetcher import Fetcher
+from service.media.photos import NotAPhoto, Photos, Stored
+from service.schemas.openapi import (
+    INVALID,
+    NOT_FOUND,
+    SECURED,
+    TOO_LARGE,
+    TOO_MANY_FETCHES,
+    UNAVAILABLE_STORE,
+    UPLOADED,
+    Receiving,
+)
+from service.schemas.problems import AnyRequest, body_too_large, not_found, unprocessable
+from service.schemas.responses import StoredPhoto, Upload, UploadRequest
+from service.schemas.serialize import base_url
+from service.storage.objects import Bucket
+
+#: Bytes of a multipart body around the photo's own.
+_FRAMING = 64 * 1024
+
+
+async def _receive(request: AnyRequest) -> Response[Any] | None:
+    """Hook before the body is parsed: take a photo that comes as multipart, and bound a body that is JSON."""
+    state = request.app.state
+    if request.content_type[0] != RequestEncodingType.MULTI_PART:
+        body = request.state.raw_body = await request.body()
+        if len(body) > state.max_body_bytes:
+            raise body_too_large(state.max_body_bytes)
+        return None
+    try:
+        form = await request.form()
+    except (ClientException, UnicodeError, LookupError) as error:
+        if getattr(error, "status_code", None) == 413:
+            raise
+        text = "That is no multipart/form-data: let a library or curl's -F write it"
+        return unprocessable(request, [{"loc": ["body"], "msg": text, "type": "multipart_invalid"}])
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        text = "Send the photo as the part `file`, with a file name"
+        return unprocessable(request, [{"loc": ["body", "file"], "msg": text, "type": "missing"}])
+    if others := sorted(set(form) - {"file"}):
+        found = [{"loc": ["body", name], "msg": "Only `file` is taken", "type": "extra_forbidden"} for name in others]
+        return unprocessable(request, found)
+    photos: Photos = state.photos
+    try:
+        stored = await sync_to_thread(photos.store, request.state.client, await file.read())
+    except NotAPhoto as error:
+        return unprocessable(request, [{"loc": ["body", "file"], "msg": str(error), "type": "not_a_photo"}])
+    return Response(_view(stored), status_code=201)
+
+
+@endpoint(
+    post,
+    "/uploads",
+    status_code=201,
+    operation_id="create_upload",
+    tag="photos",
+    before_request=_receive,
+    operation_class=Receiving,
+    responses={201: UPLOADED, 413: TOO_LARGE, 422: INVALID, 429: TOO_MANY_FETCHES, 503: UNAVAILABLE_STORE},
+)
+def create_upload(
+    request: AnyRequest,
+    state: State,
+    data: Annotated[
+        UploadRequest,
+        Body(
+            examples=[
+                Example(summary="A key, and where to PUT the bytes", value={"content_type": "image/jpeg"}),
+                Example(summary="A photo to fetch", value={"url": "https://shop.example/photos/jar.jpg"}),
+            ]
+        ),
+    ],
+) -> Response[Any]:
+    """Take a photo: reserve a key and say where to PUT the bytes, fetch it from a `url`, or take it as multipart.
+
+    With `content_type` the photo is there once its bytes are PUT. With `url`, which anyone on the internet can
+    download, or with the part `file` of a multipart/form-data body, it is there when the answer comes; its bytes tell
+    its type.
+    """
+    client: Client = request.state.client
+    photos: Photos = state.photos
+    if data.url is not None:
+        fetcher: Fetcher = state.fetcher
+        try:
+            stored = photos.store(client, fetcher.fetch(data.url, client_id=client.id))
+        except NotAPhoto as error:
+            return unprocessable(request, [{"loc": ["body", "url"], "msg": str(error), "type": "not_a_photo"}])
+        return Response(_view(stored))
+    assert data.content_type is not None, "one of the two is given"
+    sources: Bucket = state.sources
+    key = photos.reserve(client, data.content_type)
+    signed = sources.upload_url(key, data.content_type, base_url(request))
+    put = Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
+    return Response(put)
+
+
+def _view(stored: Stored) -> StoredPhoto:
+    return StoredPhoto.model_validate(vars(stored))
+
+
+@endpoint(
+    delete,
+    "/uploads/{key:path}",
+    status_code=204,
+    operation_id="delete_upload",
+    tag="photos",
+    responses={404: NOT_FOUND, 503: UNAVAILABLE_STORE},
+)
+def delete_upload(
+    request: AnyRequest,
+    state: State,
+    key: Annotated[
+        str,
+        PathParameter(
+            description="The `key` that the upload was given, its slashes as they are or as %2F.",
+            examples=[Example(value="uploads/01J9ZC6M8H4D2F0A9B7C5E3G1K/01J9ZC6M8J5X7Z9Q1W3R5T7Y9V.jpg")],
+        ),
+    ],
+) -> None:
+    """Delete a photo and what was kept of it: its bytes, and the cut-outs of these bytes. Twice is as good as once.
+
+    Its jobs that are not over end as FAILURE with the error code `source_deleted`, and their credits come back. Renders
+    that were made of it stay: delete them by DELETE /v1/renders/{public_id}.
+    """
+    deletion: Deletion = state.deletion
+    client, name = request.state.client, key.removeprefix("/")
+    if not name.startswith(upload_prefix(client)) or not deletion.photo(name, client_id=client.id):
+        raise not_found("photo")
+
+
+def photos_router(max_photo_bytes: int) -> Router:
+    """Return the routes; a multipart body holds a photo of that many bytes."""
+    return Router(
+        "/v1",
+        guards=[authenticated],
+        security=SECURED,
+        route_handlers=[create_upload, delete_upload],
+        request_max_body_size=max_photo_bytes + _FRAMING,
+    )

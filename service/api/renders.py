@@ -1,0 +1,81 @@
+"""The routes of one render: its measurements, its picture, a small one, and its deletion."""
+
+from typing import Any
+
+from litestar import Response, delete, get
+from litestar.datastructures import State
+from litestar.params import FromPath
+
+from service.api.endpoint import endpoint
+from service.jobs.transitions import Jobs
+from service.media.deletion import Deletion
+from service.schemas.openapi import NOT_FOUND, PICTURE, THUMBNAIL, UNAVAILABLE
+from service.schemas.problems import AnyRequest, not_found
+from service.schemas.responses import RenderView
+from service.schemas.serialize import serialize_render
+from service.storage.objects import Bucket, ObjectNotFound
+from service.storage.thumbnail import thumbnail
+
+
+@endpoint(get, "/renders/{public_id:str}", operation_id="get_render", tag="renders", responses={404: NOT_FOUND})
+def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> RenderView:
+    """Return a render's measurements and a short-lived download URL."""
+    jobs: Jobs = state.jobs
+    render = jobs.render(public_id, client_id=request.state.client.id)
+    if render is None:
+        raise not_found("render")
+    return serialize_render(request, state, render)
+
+
+@endpoint(
+    get,
+    "/renders/{public_id:str}/picture",
+    status_code=302,
+    operation_id="get_picture",
+    tag="renders",
+    responses={302: PICTURE, 404: NOT_FOUND},
+)
+def get_picture(request: AnyRequest, state: State, public_id: FromPath[str]) -> Response[None]:
+    """Lead to a render's picture: an address that stays the same for as long as the render is kept."""
+    jobs: Jobs = state.jobs
+    render = jobs.render(public_id, client_id=request.state.client.id)
+    if render is None:
+        raise not_found("render")
+    url = serialize_render(request, state, render).url
+    return Response(None, status_code=302, headers={"Location": url, "Cache-Control": "no-store"})
+
+
+@endpoint(
+    get,
+    "/renders/{public_id:str}/thumbnail",
+    operation_id="get_render_thumbnail",
+    tag="renders",
+    responses={200: THUMBNAIL, 404: NOT_FOUND, 503: UNAVAILABLE},
+)
+def get_render_thumbnail(request: AnyRequest, state: State, public_id: FromPath[str]) -> Response[Any]:
+    """Return a render small: WebP, at most 480 pixels on the longer side."""
+    jobs: Jobs = state.jobs
+    render = jobs.render(public_id, client_id=request.state.client.id)
+    if render is None:
+        raise not_found("render")
+    objects: Bucket = state.renders
+    try:
+        small = thumbnail(objects.get(render.key, max_bytes=render.bytes))
+    except ObjectNotFound as error:  # it expired a moment ago
+        raise not_found("render") from error
+    return Response(small, media_type="image/webp", headers={"Cache-Control": "private, max-age=86400, immutable"})
+
+
+@endpoint(
+    delete,
+    "/renders/{public_id:str}",
+    status_code=204,
+    operation_id="delete_render",
+    tag="renders",
+    responses={404: NOT_FOUND},
+)
+def delete_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> None:
+    """Delete a render: its picture and its report. Its job stays and tells the day. Twice is as good as once."""
+    deletion: Deletion = state.deletion
+    if not deletion.render(public_id, client_id=request.state.client.id):
+        raise not_found("render")

@@ -1,0 +1,104 @@
+"""`backdrop cutout`: what the networks make of a photo, on this machine or at a server, where it can be mended."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.cli.options import settings_from
+from service.cli.remote import remote, remote_options
+from service.settings import load_remote
+
+if TYPE_CHECKING:
+    from backdrop_client import Backdrop
+
+
+@click.command()
+@click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the mask goes: a PNG of the photo's size, 8 bits of grey.",
+)
+@click.option(
+    "--preview",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the product goes, with true transparency: a PNG, 1600 pixels on the longer side at most.",
+)
+@click.option(
+    "--mask",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="At a server: a mask as --output writes it; every later swap of the same photo has it.",
+)
+@click.option("--subject", "subjects", type=int, multiple=True, help="At a server: keep this subject, by its number.")
+@remote_options
+def cutout(
+    photo: Path,
+    output: Path,
+    preview: Path | None,
+    mask: Path | None,
+    subjects: tuple[int, ...],
+    url: str | None,
+    key: str | None,
+) -> None:
+    """Cut a product out of its photo, for nothing, and say what was found; with --url at a server, and mend it there.
+
+    `backdrop swap --mask` takes a mask on this machine as well.
+    """
+    if mask is not None and subjects:
+        raise click.UsageError("Give --mask or --subject, not both.")
+    if load_remote(url=url, key=key).url:
+        with remote(url, key) as backdrop:
+            _cut_out_remotely(backdrop, photo, output, preview, mask, subjects)
+        return
+    if mask is not None or subjects:
+        raise click.UsageError("--mask and --subject need a server, which keeps the mask: name it with --url.")
+    facts = _cut_out_here(photo, output, preview)
+    warnings = [(one["code"], one["boxes"]) for one in facts["warnings"]]
+    _tell(facts["confidence"], warnings, [(one["id"], one["box"], one["share"]) for one in facts["subjects"]])
+
+
+def _cut_out_here(photo: Path, output: Path, preview: Path | None) -> dict[str, Any]:
+    from pipeline.core.errors import PipelineError
+    from service.worker.local import cut_out_file
+
+    try:
+        return cut_out_file(photo, output, preview, settings=settings_from())
+    except PipelineError as error:
+        raise click.ClickException(f"{error} ({error.code})") from error
+
+
+def _cut_out_remotely(
+    backdrop: "Backdrop",
+    photo: Path,
+    output: Path,
+    preview: Path | None,
+    mask: Path | None,
+    subjects: tuple[int, ...],
+) -> None:
+    found = backdrop.cutout(source_key=backdrop.upload(photo))
+    if mask is not None:
+        found = backdrop.mend(found, mask)
+    elif subjects:
+        found = backdrop.mend(found, keep=subjects)
+    backdrop.download_mask(found, output)
+    if preview is not None:
+        backdrop.download_mask(found, preview, preview=True)
+    click.echo(f"{found.public_id}  {found.cut_by}")
+
+    def corners(box: Any) -> tuple[int, ...]:
+        return box.left, box.top, box.left + box.width, box.top + box.height
+
+    warnings = [(one.code, [corners(box) for box in one.boxes]) for one in found.warnings]
+    _tell(found.confidence, warnings, [(one.id, corners(one.box), one.share) for one in found.subjects if one.kept])
+
+
+def _tell(confidence: float | None, warnings: list[tuple[str, Any]], subjects: list[tuple[int, Any, float]]) -> None:
+    click.echo(f"confidence {confidence:.2f}")
+    for number, box, share in subjects:
+        click.echo(f"subject {number}: {share:.0%} at {', '.join(map(str, box))}")
+    for code, boxes in warnings:
+        where = "; ".join(", ".join(map(str, box)) for box in boxes)
+        click.echo(f"warning: {code}" + (f" at {where}" if where else ""), err=True)

@@ -1,0 +1,94 @@
+"""`backdrop doctor --generator`: the named model is loaded and paints two shapes, and what it can is said."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from models.device import Device, resolve_device
+from models.hub.found import find
+from models.hub.memory import peak_memory
+from models.hub.pipelines import MemoryChoice
+from models.loading import load_generator
+from pipeline.background.paint import paint
+from pipeline.core.networks import holds, paints, reads_hex, shifts_colour
+from pipeline.kernels import cache
+from pipeline.scene.composition import compose
+from service.catalogue.catalogue import load_catalogue
+from service.settings import Settings
+from service.worker.kernels import use_kept_kernels
+from service.worker.local import build_spec
+
+#: Canvases that are painted: presets of the catalogue, one square and one tall.
+SHAPES = ("instagram_square", "instagram_portrait")
+
+
+def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
+    """Load a model, the settings' own where none is named, paint, and tell of each, a line at a time.
+
+    Raises what `models.loading.load_generator` and its painting raise: that is what a job would meet.
+    """
+    name = model or settings.generator
+    device = resolve_device(settings.device)
+    memory = MemoryChoice(settings.offload, settings.vae_tiling, settings.generator_variant)
+    started = time.perf_counter()
+    with peak_memory(device) as taken:
+        generator: Any = load_generator(
+            name,
+            pipeline_class=settings.generator_class,
+            device=device,
+            dtype=settings.dtype,
+            steps=settings.steps,
+            strength=settings.strength,
+            size=settings.generation_size,
+            guidance_scale=settings.guidance_scale,
+            latent_colour=settings.latent_colour,
+            weights=settings.weights,
+            memory=memory,
+        )
+    family = find(name).family
+    yield f"{generator.version} on {device} {generator.dtype}"
+    yield f"loaded in {time.perf_counter() - started:.1f} s, {_megabytes(taken)}"
+    if family is not None:
+        yield f"family {family.name}; licence: {family.licence}; figures from {family.source}, {family.checked_on}"
+    elif paints(generator) == "picture":
+        yield "of no family that is known here: run by its pipeline's own figures; its licence is yours to read"
+    yield from _abilities(generator)
+    yield from _paintings(settings, generator, device)
+
+
+def _abilities(generator: Any) -> Iterator[str]:
+    if paints(generator) == "light":
+        yield "paints light onto the studio's own scenes; several jobs at once"
+        return
+    able = {
+        "see the product while it paints": holds(generator),
+        "paint several jobs at once": generator.batches,
+        "shift its latents to asked colours": shifts_colour(generator),
+        "read colours as #rrggbb": reads_hex(generator),
+        "take the scene's depth": False,
+    }
+    yield "can " + (", ".join(what for what, can in able.items() if can) or "only paint what it is told")
+    yield "can't " + ", ".join(what for what, can in able.items() if not can)
+
+
+def _paintings(settings: Settings, generator: Any, device: Device) -> Iterator[str]:
+    use_kept_kernels(settings)
+    cache.load_kept()
+    catalogue = load_catalogue()
+    for name in SHAPES:
+        spec = build_spec(catalogue, scene="podium", mood="calm", colours=(), preset=name, seed=1)
+        assert spec.preset.size is not None  # those of SHAPES have one
+        width, height = spec.preset.size
+        layout = compose(spec, width, height, 0.6)
+        seconds = []
+        for _ in range(2):
+            started = time.perf_counter()
+            with peak_memory(device) as taken:
+                paint(spec, layout, width, height, generator, lambda done: None)
+            seconds.append(time.perf_counter() - started)
+        took = f"painted in {seconds[0]:.1f} s, again in {seconds[1]:.1f} s, {_megabytes(taken)}"
+        yield f"{name}, {width} by {height}: {took}"
+
+
+def _megabytes(taken: list[int]) -> str:
+    return f"{max(0, taken[0]) / 2**20:.0f} MiB at most"

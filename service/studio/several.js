@@ -1,0 +1,181 @@
+/** Several photos at once: each is uploaded, ordered with the same choices, and followed until its picture is there. */
+
+import { ask } from "./api.js";
+import { over } from "./events.js";
+import { submitted } from "./order.js";
+import { inspected, uploaded } from "./photo.js";
+import { keep, kept } from "./session.js";
+
+const SEVERAL = "backdrop-several";
+/** Photos that are read and sent at the same time. */
+const AT_ONCE = 2;
+/** Longer side of what a tile shows. */
+const TILE_SIDE = 320;
+const ASK_EVERY = 1000;
+
+/**
+ * The photos, in the order in which they came; fires `change`. A reload keeps those that are uploaded.
+ *
+ * An item is {name, file, key, preview, share, error, job}: `key` once it is uploaded, `job` as the API tells it.
+ */
+export class Several extends EventTarget {
+  items = (kept(SEVERAL) ?? []).map((one) => ({ ...one, share: 1 }));
+  #sending = 0;
+  #ordering = false;
+  #timer = null;
+
+  constructor() {
+    super();
+    if (this.#running.length) this.#watch();
+  }
+
+  /** Those that can be ordered now. */
+  get ready() {
+    return this.items.filter((item) => item.key && !item.job);
+  }
+
+  /** Those that are on their way into the store. */
+  get uploading() {
+    return this.items.filter((item) => !item.key && !item.error);
+  }
+
+  get ordering() {
+    return this.#ordering;
+  }
+
+  get made() {
+    return this.items.filter((item) => item.job?.render);
+  }
+
+  get #running() {
+    return this.items.filter((item) => item.job && !over(item.job));
+  }
+
+  /** Whether a job is one of these. */
+  has(jobId) {
+    return this.items.some((item) => item.job?.job_id === jobId);
+  }
+
+  add(files) {
+    for (const file of files) this.items.push({ name: file.name, file, share: 0 });
+    this.#changed();
+    while (this.#sending < AT_ONCE && this.#next()) this.#send();
+  }
+
+  /** Take over what lies uploaded already: {key, name, preview}. */
+  put({ key, name, preview }) {
+    this.items.push({ key, name, preview, share: 1 });
+    this.#changed();
+  }
+
+  remove(item) {
+    this.items = this.items.filter((one) => one !== item);
+    this.#changed();
+  }
+
+  clear() {
+    this.items = [];
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#changed();
+  }
+
+  /** What failed is there to be ordered again. */
+  again(item) {
+    item.job = item.error = null;
+    this.#changed();
+  }
+
+  /** Order what is ready: `bodyOf` gives a photo's request. What is refused for all of them ends it: throws Refusal. */
+  async order(bodyOf, seed) {
+    this.#ordering = true;
+    this.#changed();
+    try {
+      for (const item of this.ready) {
+        if (!this.items.includes(item)) continue; // removed meanwhile
+        item.error = null;
+        try {
+          const { job_id } = await submitted(bodyOf(item), seed, item.name);
+          item.job = { job_id, status: "NOT_STARTED", stage: null, progress: 0 };
+          this.#watch();
+        } catch (refused) {
+          if (refused.status !== 404) throw refused;
+          item.key = null;
+          item.error = "The photo is no longer there. Remove it and drop it again.";
+        }
+        this.#changed();
+      }
+    } finally {
+      this.#ordering = false;
+      this.#changed();
+    }
+  }
+
+  #next() {
+    return this.items.find((item) => item.file && !item.taken);
+  }
+
+  async #send() {
+    this.#sending += 1;
+    for (let item = this.#next(); item; item = this.#next()) {
+      item.taken = true;
+      try {
+        const seen = await inspected(item.file, TILE_SIDE);
+        item.preview = seen.preview;
+        this.#changed();
+        item.key = await uploaded(item.file, seen.type, (share) => this.#shared(item, share));
+        item.share = 1;
+      } catch (refused) {
+        item.error = refused.message;
+      }
+      item.file = null;
+      this.#changed();
+    }
+    this.#sending -= 1;
+  }
+
+  #shared(item, share) {
+    item.share = share;
+    this.dispatchEvent(new Event("moved"));
+  }
+
+  /** Ask how far the jobs are until all are over. */
+  #watch() {
+    if (this.#timer !== null) return;
+    this.#timer = setTimeout(async () => {
+      try {
+        const { items } = await ask("/v1/jobs?limit=100");
+        const found = new Map(items.map((job) => [job.job_id, job]));
+        for (const item of this.#running) {
+          // Older than the latest hundred: by itself.
+          item.job = found.get(item.job.job_id) ?? (await ask(`/v1/jobs/${item.job.job_id}`));
+        }
+        this.#changed();
+      } catch (error) {
+        if (error.status === 401) return; // signed out
+      }
+      this.#timer = null;
+      if (this.#running.length) this.#watch();
+      else this.dispatchEvent(new Event("over"));
+    }, ASK_EVERY);
+  }
+
+  #changed() {
+    const whole = this.items
+      .filter((item) => item.key)
+      .map(({ name, key, preview, job }) => ({ name, key, preview, job: brief(job) }));
+    if (!keep(SEVERAL, whole))
+      keep(
+        SEVERAL,
+        whole.map((item) => ({ ...item, preview: null })),
+      );
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** A job without its report, which fills pages; the tab has not room for a hundred. */
+const brief = (job) =>
+  job && {
+    ...job,
+    render: job.render && { public_id: job.render.public_id, width: job.render.width, height: job.render.height },
+  };

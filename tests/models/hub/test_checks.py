@@ -1,0 +1,64 @@
+"""A model that would fail at its first paid job, or never see its drawing, is refused when it is loaded."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models.hub.pipelines import MemoryChoice
+from tests.support.tiny_pipelines import load_pipeline
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("stable-diffusion-xl-inpainting", "takes 9 channels"), ("FLUX.1-Fill-dev", "the mask of an inpainting model")],
+)
+def test_an_inpainting_model_is_refused_with_the_remedy(
+    tiny_folder: Callable[[str], Path], name: str, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said) as refused:
+        load_pipeline(tiny_folder(name))
+    assert "Name the base model" in str(refused.value)
+
+
+def test_a_class_that_takes_no_picture_paints_only_where_the_operator_names_it(
+    tiny_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import diffusers
+
+    folder = tiny_folder("stable-diffusion-v1-5-checked")
+    # A model for whose class diffusers knows no image-to-image one, and of no family of ours, is opened as what it is.
+    monkeypatch.setattr(
+        diffusers.AutoPipelineForImage2Image,
+        "from_pretrained",
+        lambda *_, **__: (_ for _ in ()).throw(ValueError("AutoPipeline can't find a pipeline linked to it")),
+    )
+    monkeypatch.setattr("models.hub.found.family_of", lambda *_: None)
+    with pytest.raises(ValueError, match="StableDiffusionPipeline takes no picture"):
+        load_pipeline(folder)
+    assert load_pipeline(folder, pipeline_class="StableDiffusionPipeline", size=64).paints == "picture"
+
+
+def test_offloading_without_a_gpu_and_beside_latent_colour_is_refused(tiny_folder: Callable[[str], Path]) -> None:
+    folder = tiny_folder("stable-diffusion-v1-5")
+    with pytest.raises(ValueError, match="there is nothing to offload"):
+        load_pipeline(folder, memory=MemoryChoice(offload="model"))
+    with pytest.raises(ValueError, match="switch off latent colour"):
+        load_pipeline(folder, memory=MemoryChoice(offload="model"), latent_colour=True)
+
+
+def test_tiles_are_switched_on_and_weights_that_are_pickles_are_not_read(tiny_folder: Callable[[str], Path]) -> None:
+    folder = tiny_folder("stable-diffusion-v1-5")
+    assert load_pipeline(folder, memory=MemoryChoice(vae_tiling=True))._pipe.vae.use_tiling
+    with pytest.raises(ValueError, match="fp16"):
+        load_pipeline(folder, memory=MemoryChoice(variant="fp16"))
+
+
+def test_a_folder_that_holds_pickles_alone_is_refused(tiny_folder: Callable[[str], Path], tmp_path: Path) -> None:
+    from diffusers import StableDiffusionPipeline
+
+    StableDiffusionPipeline.from_pretrained(tiny_folder("stable-diffusion-v1-5")).save_pretrained(
+        tmp_path / "pickled", safe_serialization=False
+    )
+    with pytest.raises(OSError, match="safetensors"):
+        load_pipeline(tmp_path / "pickled")

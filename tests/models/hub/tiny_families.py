@@ -1,0 +1,139 @@
+"""Further real pipelines of diffusers, tiny and random: the classes that a hub model may come in besides `TINY`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.support.tiny_pipelines import (
+    TINY,
+    autoencoder,
+    clip_config,
+    flux2_klein,
+    stable_diffusion,
+    stable_diffusion_xl,
+    unet,
+    word_tokenizer,
+)
+
+
+def checked_stable_diffusion(folder: Path) -> Any:
+    """Make a Stable Diffusion with a safety checker, as the real one comes."""
+    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessor
+
+    tower = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 1, "num_attention_heads": 4}
+    checker = StableDiffusionSafetyChecker(
+        CLIPConfig(
+            text_config={**tower, "vocab_size": 190}, vision_config={**tower, "image_size": 32, "patch_size": 8},
+            projection_dim=32,
+        )
+    )  # fmt: skip
+    seen = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    parts = stable_diffusion(folder).components
+    return StableDiffusionPipeline(**{**parts, "safety_checker": checker, "feature_extractor": seen})
+
+
+def stable_diffusion_xl_inpainting(folder: Path) -> Any:
+    """Make an SDXL whose UNet takes a mask and what is masked besides the latents: nine channels."""
+    from diffusers import StableDiffusionXLInpaintPipeline
+
+    parts = dict(stable_diffusion_xl(folder).components)
+    parts["unet"] = unet(
+        in_channels=9, cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=80,
+    )  # fmt: skip
+    return StableDiffusionXLInpaintPipeline(**parts)
+
+
+def _t5(width: int) -> Any:
+    from transformers import T5Config, T5EncoderModel
+
+    return T5EncoderModel(T5Config(vocab_size=128, d_model=width, d_kv=8, d_ff=37, num_layers=1, num_heads=4))
+
+
+def _t5_tokenizer() -> Any:
+    """Make a real T5 tokenizer whose vocabulary is single letters."""
+    from transformers import T5TokenizerFast
+
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -1.0)]
+    return T5TokenizerFast(vocab=pieces + [(chr(code), -2.0) for code in range(33, 127)], extra_ids=0)
+
+
+def stable_diffusion_3(folder: Path) -> Any:
+    from diffusers import (
+        AutoencoderKL,
+        FlowMatchEulerDiscreteScheduler,
+        SD3Transformer2DModel,
+        StableDiffusion3Pipeline,
+    )
+    from transformers import CLIPTextModelWithProjection
+
+    return StableDiffusion3Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        # sixteen channels, by which its inpainting class knows that it has to blend
+        vae=AutoencoderKL(
+            block_out_channels=[16, 16], latent_channels=16, norm_num_groups=1, layers_per_block=1, shift_factor=0.1,
+            down_block_types=["DownEncoderBlock2D"] * 2, up_block_types=["UpDecoderBlock2D"] * 2,
+        ),
+        text_encoder=CLIPTextModelWithProjection(clip_config()), tokenizer=word_tokenizer(folder),
+        text_encoder_2=CLIPTextModelWithProjection(clip_config()), tokenizer_2=word_tokenizer(folder),
+        text_encoder_3=_t5(64), tokenizer_3=_t5_tokenizer(),
+        transformer=SD3Transformer2DModel(
+            sample_size=32, patch_size=2, in_channels=16, out_channels=16, num_layers=1, attention_head_dim=8,
+            num_attention_heads=4, joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64,
+        ),
+    )  # fmt: skip
+
+
+def _flux(folder: Path, kind: str, *, channels: int = 16, guidance: bool = False, **scheduler: Any) -> Any:
+    import diffusers
+    from transformers import CLIPTextModel
+
+    return getattr(diffusers, kind)(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(**scheduler), vae=autoencoder(shift_factor=0.1),
+        text_encoder=CLIPTextModel(clip_config()), tokenizer=word_tokenizer(folder),
+        text_encoder_2=_t5(32), tokenizer_2=_t5_tokenizer(),
+        transformer=diffusers.FluxTransformer2DModel(
+            patch_size=1, in_channels=channels, out_channels=16, num_layers=1, num_single_layers=1,
+            attention_head_dim=16, num_attention_heads=2, joint_attention_dim=32, pooled_projection_dim=32,
+            axes_dims_rope=(4, 4, 8), guidance_embeds=guidance,
+        ),
+    )  # fmt: skip
+
+
+def flux_schnell(folder: Path) -> Any:
+    return _flux(folder, "FluxPipeline", shift=1.0)
+
+
+def flux_dev(folder: Path) -> Any:
+    """Make a FLUX.1 whose noise depends on the picture's size."""
+    return _flux(folder, "FluxPipeline", guidance=True, shift=3.0, use_dynamic_shifting=True)
+
+
+def flux_kontext(folder: Path) -> Any:
+    return _flux(folder, "FluxKontextPipeline", guidance=True, shift=3.0, use_dynamic_shifting=True)
+
+
+def flux_fill(folder: Path) -> Any:
+    return _flux(folder, "FluxFillPipeline", channels=48, guidance=True)
+
+
+def flux2_klein_kv(folder: Path) -> Any:
+    from diffusers import Flux2KleinKVPipeline
+
+    parts = flux2_klein(folder).components
+    return Flux2KleinKVPipeline(**{name: part for name, part in parts.items() if name != "is_distilled"})
+
+
+TINY_FAMILIES: dict[str, Callable[[Path], Any]] = {
+    **TINY,
+    "stable-diffusion-v1-5-checked": checked_stable_diffusion,
+    "stable-diffusion-xl-inpainting": stable_diffusion_xl_inpainting,
+    "stable-diffusion-3.5-medium": stable_diffusion_3,
+    "FLUX.1-schnell": flux_schnell,
+    "FLUX.1-dev": flux_dev,
+    "FLUX.1-Kontext-dev": flux_kontext,
+    "FLUX.1-Fill-dev": flux_fill,
+    "FLUX.2-klein-9b-kv": flux2_klein_kv,
+}

@@ -1,0 +1,110 @@
+"""A network that holds products sees them in their scene; its picture gets the product's own pixels, and one shadow."""
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.background.laying import lay, scaled
+from pipeline.compositing.effects import product_effects
+from pipeline.core.networks import Laid
+from pipeline.core.spec import Limits
+from pipeline.core.types import Placed
+from pipeline.scene.composition import compose
+from pipeline.swap import swap
+from tests.support.still_life import Darkener, cut_out_png, networks, spec, still_life
+
+
+class Holder(Darkener):
+    """Paints what it is shown, in its own grain, with some strength of the shadow that it is shown."""
+
+    holds = True
+
+    def __init__(self, keeps_shadow: bool) -> None:
+        super().__init__("picture", size=192)
+        self.keeps_shadow = keeps_shadow
+        self.told: dict[str, Any] = {}
+
+    def __call__(self, **asked: Any) -> np.ndarray:
+        self.told = asked
+        laid, given = asked["laid"], asked["conditions"]
+        assert isinstance(laid, Laid)
+        rng = np.random.default_rng(1)
+        grain = rng.normal(0, 0.004, given.sketch.shape)
+        bare = given.sketch * given.light ** (1 / 2.2)  # near enough to the lit drawing, without the product
+        seen = laid.picture if self.keeps_shadow else np.where(laid.keep[..., None] > 0, laid.picture, bare)
+        return np.asarray(np.clip(seen + grain, 0, 1), np.float32)
+
+
+def red_box() -> bytes:
+    rgb, alpha = still_life()
+    return cut_out_png(rgb, alpha)
+
+
+def swapped(generator: Holder) -> tuple[np.ndarray, dict[str, Any]]:
+    ticks = iter(range(1000))
+    render = swap(red_box(), spec("podium"), networks(generator), limits=Limits(), clock=lambda: float(next(ticks)))
+    return np.asarray(Image.open(BytesIO(render.data)).convert("RGB")).astype(float), render.report
+
+
+def test_it_is_told_of_the_whole_picture_and_shown_product_and_shadow() -> None:
+    generator = Holder(keeps_shadow=True)
+    swapped(generator)
+    told, laid = generator.told, generator.told["laid"]
+    assert "one product" in told["prompt"]
+    assert "empty" not in told["prompt"]
+    assert "second product" in told["negative_prompt"]
+    red = laid.picture[laid.keep > 0.99]
+    assert len(red) > 100
+    assert (red[:, 0] > 2 * red[:, 1]).mean() > 0.5  # the jar
+    assert laid.picture.shape == told["conditions"].sketch.shape
+
+
+def test_a_shadow_that_the_network_kept_is_not_laid_twice_and_one_that_it_forgot_is_laid() -> None:
+    kept, report_kept = swapped(Holder(keeps_shadow=True))
+    forgot, report_forgot = swapped(Holder(keeps_shadow=False))
+    assert report_kept["provenance"]["tried"][0]["shadow"] == "kept"
+    assert report_forgot["provenance"]["tried"][0]["shadow"] == "missing"
+    rows = slice(300, 340)
+    # Under and beside the foot both pictures are about as dark.
+    assert np.abs(kept[rows].mean(1) - forgot[rows].mean(1)).mean() < 12
+
+
+def test_the_products_own_pixels_are_the_same_whatever_the_network_made_of_them() -> None:
+    class Spoiler(Holder):
+        def __call__(self, **asked: Any) -> np.ndarray:
+            picture = super().__call__(**asked)
+            picture[asked["laid"].keep > 0] = 0.5
+            return picture
+
+    one, two = swapped(Holder(keeps_shadow=True))[0], swapped(Spoiler(keeps_shadow=True))[0]
+    middle = slice(190, 210)
+    np.testing.assert_array_equal(one[middle, middle], two[middle, middle])
+
+
+@pytest.mark.parametrize("size", [(96, 80), (300, 250)])
+def test_a_placed_product_on_another_canvas_keeps_its_colours_and_its_place(size: tuple[int, int]) -> None:
+    alpha = np.zeros((200, 240), np.float32)
+    alpha[60:160, 80:140] = 1
+    rgb = np.zeros((200, 240, 3), np.float32)
+    rgb[alpha > 0] = 0.8, 0.2, 0.1
+    small = scaled(Placed(rgb, alpha, (80, 60, 140, 160), 1.0), *size)
+    width, height = size
+    assert small.box == pytest.approx(
+        (80 * width / 240, 60 * height / 200, 140 * width / 240, 160 * height / 200), abs=1
+    )
+    assert np.abs(small.rgb[small.alpha > 0.5] - np.array([0.8, 0.2, 0.1])).max() < 0.01
+
+
+def test_what_is_kept_ends_before_the_products_rim() -> None:
+    asked = spec("podium")
+    layout = compose(asked, 256, 256, 0.6)
+    alpha = np.zeros((256, 256), np.float32)
+    alpha[80:200, 90:160] = 1
+    placed = Placed(np.full((256, 256, 3), 0.5, np.float32), alpha, (90, 80, 160, 200), 1.0)
+    laid = lay(placed, product_effects(placed, layout), np.full((256, 256, 3), 0.7, np.float32))
+    rows, columns = np.nonzero(laid.keep > 0)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (84, 195, 94, 155)
+    assert (laid.picture[210:220, 90:160] < 0.69).any()  # its shadow

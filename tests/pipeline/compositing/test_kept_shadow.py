@@ -1,0 +1,73 @@
+"""Whether a network that saw a product kept its shadow, read off its picture on made-up ones of every kind."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, zoom
+
+from pipeline.colour.spaces import linear_to_srgb
+from pipeline.compositing.kept_shadow import KeptShadow, Verdict, kept_shadow
+
+SIDE = 256
+
+
+def painted(rng: np.random.Generator, strength: float, *, mirrored: bool = False) -> KeptShadow:
+    """What is read of a picture in which a box's shadow has some strength, or falls to the other side.
+
+    The scene, the box, the shadow, the network's own tone (6 %) and its grain (8 %) are drawn by lot.
+    """
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    middle, half, top, foot = rng.uniform(95, 160), rng.uniform(18, 40), rng.uniform(40, 110), rng.uniform(170, 200)
+    alpha = ((abs(x - middle) < half) & (y > top) & (y < foot)).astype(np.float32)
+    aside, cast, flat = rng.uniform(0.6, 1.8) * half * rng.choice([-1, 1]), rng.uniform(0.25, 0.6), rng.uniform(9, 16)
+
+    def light(to: float) -> np.ndarray:
+        soft = cast * np.exp(-(((x - middle - to) / (1.6 * half)) ** 2) - ((y - foot - 4) / flat) ** 2)
+        contact = 0.3 * np.exp(-(((x - middle) / (1.1 * half)) ** 2) - ((y - foot - 2) / 4) ** 2)
+        return np.asarray(np.clip(1 - soft - contact, 0.1, 1))
+
+    drawing = np.full((SIDE, SIDE), rng.uniform(0.25, 0.7)) * np.where(y < 150, 1.1, 1)
+    tone = np.exp(zoom(rng.normal(0, 0.06, (4, 4)), SIDE / 4, order=3))
+    grain = np.exp(gaussian_filter(rng.normal(0, 1, (SIDE, SIDE)), 1) * 0.08)
+    picture = drawing * light(-aside if mirrored else aside) ** strength * tone * grain
+    return kept_shadow(_grey(picture), _grey(drawing), (1 - light(aside)).astype(np.float32), alpha)
+
+
+def _grey(light: np.ndarray) -> np.ndarray:
+    return np.repeat(linear_to_srgb(np.clip(light, 0, 1).astype(np.float32))[..., None], 3, -1)
+
+
+@pytest.mark.parametrize(
+    ("strength", "mirrored", "verdict"), [(1.0, False, "kept"), (0.0, False, "missing"), (1.0, True, "elsewhere")]
+)
+def test_a_shadow_that_is_kept_missing_or_on_the_other_side_is_told_apart(
+    strength: float, mirrored: bool, verdict: Verdict
+) -> None:
+    rng = np.random.default_rng(20261126)  # no number was chosen on these
+    told = Counter(painted(rng, strength, mirrored=mirrored).verdict for _ in range(60))
+    assert told[verdict] >= 57, told
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 0.6, 1.0, 1.3])
+def test_what_is_added_makes_the_shadow_whole_and_never_twice(strength: float) -> None:
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    alpha = ((abs(x - 128) < 30) & (y > 70) & (y < 185)).astype(np.float32)
+    blocked = (0.5 * np.exp(-(((x - 170) / 50) ** 2) - ((y - 190) / 14) ** 2)).astype(np.float32)
+    drawing = np.full((SIDE, SIDE), 0.5)
+    grain = np.exp(gaussian_filter(rng.normal(0, 1, (SIDE, SIDE)), 1) * 0.04)
+    picture = drawing * (1 - blocked) ** strength * grain
+    told = kept_shadow(_grey(picture), _grey(drawing), blocked, alpha)
+    whole = picture * (1 - told.missing)
+    deepest = (blocked > 0.4) & (alpha == 0)
+    darkness = -np.log(whole / drawing)[deepest].mean() / -np.log(1 - blocked)[deepest].mean()
+    assert max(1.0, strength) - 0.5 * (told.verdict == "kept") - 0.12 < darkness < max(1.0, strength) + 0.12
+
+
+def test_without_a_shadow_nothing_is_said_and_all_of_it_is_left_to_add() -> None:
+    nothing = np.zeros((64, 64), np.float32)
+    picture = np.full((64, 64, 3), 0.5, np.float32)
+    told = kept_shadow(picture, picture, nothing, nothing)
+    assert told.verdict == "unknown"
+    assert told.missing is nothing

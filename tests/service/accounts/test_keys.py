@@ -1,0 +1,85 @@
+"""Keys that a client manages itself: shown once, refused when deleted, and never the last one. Both databases."""
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from service.accounts import keys as of_keys
+from service.accounts.keys import Keys, LastKey, TooManyKeys, key_id
+from tests.support.shop import Shop
+
+
+@pytest.fixture
+def shop(engine: sa.Engine) -> Shop:
+    return Shop(engine)
+
+
+@pytest.fixture
+def keys(engine: sa.Engine) -> Keys:
+    return Keys(engine)
+
+
+def test_a_second_key_is_as_good_as_the_first_and_is_refused_when_it_is_deleted(shop: Shop, keys: Keys) -> None:
+    made, text = keys.add(shop.client.id, "warehouse")
+
+    found = shop.accounts.authenticate(text)
+    assert found is not None
+    assert found.id == shop.client.id
+    assert made.id == key_id(text)
+    assert [key.name for key in keys.list(shop.client.id)] == [None, "warehouse"]
+    assert keys.delete(made.id, shop.client.id)
+    assert shop.accounts.authenticate(text) is None
+    assert not keys.delete(made.id, shop.client.id)
+
+
+def test_the_last_key_that_lasts_stays(shop: Shop, keys: Keys) -> None:
+    (first,) = keys.list(shop.client.id)
+    with pytest.raises(LastKey):
+        keys.delete(first.id, shop.client.id)
+
+    shop.accounts.rotate_key(shop.client.name, keep_old=3600)
+    old, new = sorted(keys.list(shop.client.id), key=lambda key: key.expires_at is None)
+    assert old.id == first.id
+    with pytest.raises(LastKey):
+        keys.delete(new.id, shop.client.id)
+    assert keys.delete(old.id, shop.client.id)
+    assert keys.list(shop.client.id) == [new]
+
+
+def test_two_keys_that_delete_each_other_at_once_leave_one(shop: Shop, keys: Keys) -> None:
+    keys.add(shop.client.id, None)
+    refused: list[LastKey] = []
+
+    def delete(name: str) -> None:
+        try:
+            keys.delete(name, shop.client.id)
+        except LastKey as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=delete, args=(key.id,)) for key in keys.list(shop.client.id)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(refused) == 1
+    assert len(keys.list(shop.client.id)) == 1
+
+
+def test_a_client_has_so_many_keys_at_most(shop: Shop, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_keys, "MAX_KEYS", 2)
+    keys.add(shop.client.id, "one")
+
+    with pytest.raises(TooManyKeys):
+        keys.add(shop.client.id, "two")
+
+
+def test_another_s_key_is_none(engine: sa.Engine, shop: Shop, keys: Keys) -> None:
+    other = Shop(engine)
+    made, text = keys.add(other.client.id, None)
+
+    assert not keys.delete(made.id, shop.client.id)
+    assert shop.accounts.authenticate(text) is not None
+    for name in ("key_", "", made.id[:10]):
+        assert not keys.delete(name, other.client.id)

@@ -1,0 +1,70 @@
+"""Keys and the webhook by the API: secrets are shown once, and what is refused says what would do."""
+
+from typing import Any
+
+import pytest
+
+from service.webhooks.outbox import Outbox
+from tests.support.caller import Caller, assert_problem, located
+
+
+def ask(caller: Caller, method: str, path: str, body: Any = None, key: str = "") -> Any:
+    headers = {"Authorization": f"Bearer {key}"} if key else caller.headers
+    return caller.http.request(method, path, json=body, headers=headers)
+
+
+def test_a_key_makes_another_and_that_one_takes_its_place(caller: Caller) -> None:
+    made = ask(caller, "POST", "/v1/keys", {"name": " warehouse "})
+    assert made.status_code == 201
+    assert made.json()["name"] == "warehouse"
+    first, second = ask(caller, "GET", "/v1/keys").json()["items"]
+    assert (first["current"], second["current"]) == (True, False)
+    assert made.json()["key"] not in ask(caller, "GET", "/v1/keys").text
+
+    assert ask(caller, "DELETE", f"/v1/keys/{first['id']}", key=made.json()["key"]).status_code == 204
+
+    assert_problem(ask(caller, "GET", "/v1/keys"), 401, "unauthorized")
+    assert_problem(ask(caller, "DELETE", f"/v1/keys/{second['id']}", key=made.json()["key"]), 409, "last_key")
+
+
+@pytest.mark.parametrize("body", [{"name": ""}, {"name": "a\nb"}, {"name": "x" * 121}])
+def test_a_key_s_name_is_one_line_of_words(caller: Caller, body: dict[str, Any]) -> None:
+    assert located(ask(caller, "POST", "/v1/keys", body)) == {("body", "name")}
+
+
+def test_a_webhook_is_set_rotated_and_deleted_and_its_secret_shown_once(caller: Caller) -> None:
+    assert_problem(ask(caller, "GET", "/v1/webhook"), 404, "not_found")
+    made = ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})
+    again = ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})
+    assert (made.status_code, again.status_code, again.json()["secret"]) == (201, 200, None)
+    assert "secret" not in ask(caller, "GET", "/v1/webhook").json()
+
+    rotated = ask(caller, "POST", "/v1/webhook/secret", {"grace_hours": 1}).json()
+    caller.jobs.cancel(caller.submit(caller.body()).json()["job_id"], client_id=caller.client.id)
+    sending = Outbox(caller.engine, lease=60).claim()
+    assert sending is not None
+    assert sending.secrets == (rotated["secret"], made.json()["secret"])
+    assert rotated["previous_until"] is not None
+
+    assert ask(caller, "DELETE", "/v1/webhook").status_code == 204
+    assert_problem(ask(caller, "DELETE", "/v1/webhook"), 404, "not_found")
+    assert_problem(ask(caller, "POST", "/v1/webhook/secret", {}), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://shop.example/hooks", "https://"),
+        ("https://10.0.0.1/hooks", "public internet"),
+        ("https://user:word@shop.example/", "signature"),
+        ("nowhere", "https://"),
+    ],
+)
+def test_a_webhook_that_can_not_be_names_the_field_and_speaks_to_callers(caller: Caller, url: str, said: str) -> None:
+    answer = ask(caller, "PUT", "/v1/webhook", {"url": url})
+
+    assert located(answer) == {("body", "url")}
+    (one,) = answer.json()["detail"]
+    assert one["code"] == "url_invalid"
+    assert said in one["msg"]
+    assert "BACKDROP_" not in one["msg"]

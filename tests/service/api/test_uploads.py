@@ -1,0 +1,123 @@
+"""Photos by URL and as multipart: there when the answer comes, told by content, and refused with the remedy."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.storm.receiver import receiving
+from service.media.fetcher import TooManyFetches
+from tests.service.media.test_fetcher import sends
+from tests.support.caller import Caller, assert_problem, located
+from tests.support.still_life import PHOTO
+
+
+def upload(caller: Caller, **options: Any) -> Any:
+    return caller.http.post("/v1/uploads", headers=caller.headers, **options)
+
+
+@pytest.fixture
+def fetching(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this machine's own addresses be fetched from."""
+    state = caller.http.app.state
+    monkeypatch.setattr(state, "fetcher", replace(state.fetcher, allow_private=True))
+
+
+def test_a_photo_by_url_is_there_and_is_what_its_bytes_are(caller: Caller, fetching: None) -> None:
+    with receiving(sends(PHOTO)) as receiver:
+        answer = upload(caller, json={"url": f"{receiver.url}/jar.png"})
+
+    assert answer.status_code == 201, answer.text
+    stored = answer.json()
+    assert (stored["content_type"], stored["bytes"]) == ("image/jpeg", len(PHOTO))
+    assert stored["key"].endswith(".jpg")
+    assert caller.submit(caller.body(source_image_s3_key=stored["key"])).status_code == 202
+
+
+def test_a_photo_as_multipart_is_there_in_one_call(caller: Caller) -> None:
+    answer = upload(caller, files={"file": ("jar.png", PHOTO, "image/png")})
+
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["content_type"] == "image/jpeg"
+    assert caller.submit(caller.body(source_image_s3_key=answer.json()["key"])).status_code == 202
+
+
+def test_what_is_no_photo_names_the_field_and_what_is_taken(caller: Caller, fetching: None) -> None:
+    with receiving(sends(b"<html>")) as receiver:
+        fetched = upload(caller, json={"url": receiver.url})
+    sent = upload(caller, files={"file": ("a.jpg", b"%PDF-1.7", "image/jpeg")})
+
+    assert (located(fetched), located(sent)) == ({("body", "url")}, {("body", "file")})
+    for answer in (fetched, sent):
+        (one,) = answer.json()["detail"]
+        assert one["code"] == "not_a_photo"
+        assert "send JPEG, PNG" in one["msg"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        ({}, "content_type", "missing"),
+        ({"url": "https://shop.example/a.jpg", "content_type": "image/jpeg"}, "content_type", "both_given"),
+        ({"url": ""}, "url", "string_too_short"),
+        ({"url": "https://127.0.0.1/a.jpg"}, "url", "url_not_public"),
+        ({"url": "gopher://shop.example"}, "url", "url_invalid"),
+        ({"url": "https://shop.example/a.jpg", "more": 1}, "more", "extra_forbidden"),
+    ],
+)
+def test_a_wrong_body_names_the_field(caller: Caller, body: dict[str, Any], field: str, code: str) -> None:
+    answer = upload(caller, json=body)
+
+    assert located(answer) == {("body", field)}
+    assert answer.json()["detail"][0]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "code"),
+    [
+        ({"files": {"photo": ("a.jpg", PHOTO)}}, "file", "missing"),
+        ({"files": {"file": ("a.jpg", PHOTO), "more": ("b.jpg", PHOTO)}}, "more", "extra_forbidden"),
+    ],
+)
+def test_a_wrong_form_names_the_part(caller: Caller, options: dict[str, Any], field: str, code: str) -> None:
+    answer = upload(caller, **options)
+
+    assert located(answer) == {("body", field)}
+    assert answer.json()["detail"][0]["code"] == code
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+def test_a_body_that_only_says_that_it_is_multipart_is_told(caller: Caller, kind: str) -> None:
+    answer = caller.http.post("/v1/uploads", content=b"nothing", headers=caller.headers | {"content-type": kind})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["code"] in {"multipart_invalid", "missing"}
+
+
+def test_what_is_too_large_is_told_how_much_is_taken(
+    caller: Caller, fetching: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = caller.http.app.state
+    monkeypatch.setattr(state, "photos", replace(state.photos, max_bytes=100))
+    monkeypatch.setattr(state, "fetcher", replace(state.fetcher, max_bytes=100))
+    with receiving(sends(PHOTO)) as receiver:
+        answers = [upload(caller, json={"url": receiver.url}), upload(caller, files={"file": ("a.jpg", PHOTO)})]
+
+    for answer in answers:
+        assert_problem(answer, 413, "photo_too_large")
+        assert answer.json()["max_bytes"] == 100
+    long = upload(caller, json={"url": "https://shop.example/" + "a" * 70_000})
+    assert_problem(long, 413, "body_too_large")
+    assert long.json()["max_bytes"] == 65_536
+
+
+def test_one_fetch_too_many_comes_back_later(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        def fetch(self, text: str, *, client_id: str) -> bytes:
+            raise TooManyFetches
+
+    monkeypatch.setattr(caller.http.app.state, "fetcher", Busy())
+    answer = upload(caller, json={"url": "https://shop.example/a.jpg"})
+
+    assert_problem(answer, 429, "too_many_fetches")
+    assert int(answer.headers["retry-after"]) >= 1

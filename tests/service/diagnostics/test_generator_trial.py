@@ -1,0 +1,49 @@
+"""`backdrop doctor --generator` on real pipelines, tiny: what it says, and that it fails as a job would."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli.main import main
+from service.diagnostics.generator_trial import trial
+from service.settings import Settings
+from tests.models.hub.tiny_families import TINY_FAMILIES
+
+
+@pytest.fixture(scope="module", name="saved")
+def _saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    def saved(name: str) -> Path:
+        import torch
+
+        folder = tmp_path_factory.mktemp("tiny")
+        torch.manual_seed(0)
+        TINY_FAMILIES[name](folder).save_pretrained(folder / name)
+        return folder / name
+
+    return saved
+
+
+def test_it_says_where_and_how_a_model_runs_and_what_it_can(saved: Callable[[str], Path], tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, generator=str(saved("Z-Image-Turbo")), device="cpu", generation_size=64, steps=1)
+    said = list(trial(settings))
+    assert "ZImageImg2ImgPipeline" in said[0]
+    assert said[0].endswith("on cpu float32")
+    assert said[1].startswith("loaded in")
+    assert "family Z-Image-Turbo; licence: Apache-2.0" in said[2]
+    assert said[3] == "can see the product while it paints, paint several jobs at once"
+    assert "take the scene's depth" in said[4]
+    assert [line.split(",")[0] for line in said[5:]] == ["instagram_square", "instagram_portrait"]
+    assert all("MiB at most" in line for line in said[5:])
+
+
+def test_the_doctor_fails_with_the_sentence_that_a_job_would_have_failed_with(
+    saved: Callable[[str], Path], tmp_path: Path
+) -> None:
+    arguments: list[Any] = ["doctor", "--no-networks", "--home", str(tmp_path)]
+    result = CliRunner().invoke(main, [*arguments, "--generator", str(saved("stable-diffusion-xl-inpainting"))])
+    assert result.exit_code == 1
+    assert "takes 9 channels" in result.output
+    assert "Name the base model" in result.output

@@ -1,0 +1,301 @@
+"""What a client deletes is gone, with what was kept of it, and nothing else is. Both databases."""
+
+import hashlib
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NoReturn
+
+import pytest
+import sqlalchemy as sa
+
+from service.database.tables import renders, stored_objects
+from service.diagnostics.audit import audit
+from service.diagnostics.audit_rules import Bounds
+from service.jobs.intake import Accepted
+from service.jobs.records import Claim, JobStatus, LeaseLost
+from service.media.deletion import Deletion
+from service.storage.objects import ObjectNotFound, StoreUnavailable
+from service.storage.registry import SourceExpired
+from tests.support.shop import render
+from tests.support.still_life import PHOTO
+from tests.support.worker import Bench
+
+
+def key_of(bench: Bench, data: bytes = PHOTO) -> str:
+    return f"uploads/{bench.shop.client.id}/{hashlib.sha256(data).hexdigest()}.jpg"
+
+
+def made(bench: Bench) -> tuple[Accepted, str]:
+    """A job of the photo that has succeeded, and its render's id."""
+    accepted = bench.order(PHOTO, scene_type="white", dominant_colors=[], output_preset="transparent_cutout")
+    bench.runner.run(accepted.job_id)
+    found = bench.shop.jobs.get(accepted.job_id, client_id=bench.shop.client.id)
+    assert found is not None
+    assert found[1] is not None, found[0].error_message
+    return accepted, found[1].public_id
+
+
+def photos(bench: Bench) -> set[str]:
+    return set(bench.sources.keys())
+
+
+def pictures(bench: Bench) -> set[str]:
+    return set(filter(lambda key: key.startswith("renders/"), bench.renders.keys()))
+
+
+def let_time_pass(bench: Bench) -> None:
+    """Let what is marked be marked for so long that its bytes follow."""
+    with bench.engine.begin() as connection:
+        marked = stored_objects.update().where(stored_objects.c.doomed_at.is_not(None))
+        connection.execute(marked.values(doomed_at=sa.text("'2000-01-01 00:00:00.000000'")))
+    bench.expire(cutout_age=None)
+
+
+def assert_clean(bench: Bench) -> None:
+    assert audit(bench.engine, Bounds(max_attempts=2)).findings == []
+    assert bench.wrong() == []
+
+
+# Photos
+
+
+def test_a_photo_goes_at_once_with_the_cut_outs_of_its_bytes_and_its_renders_stay(
+    bench: Bench, deletion: Deletion
+) -> None:
+    _, public_id = made(bench)
+    assert bench.there
+    other = bench.cut(PHOTO + b"\0")  # another photo: bytes after the picture's end
+    assert other == "computed"
+
+    assert deletion.photo(key_of(bench), client_id=bench.shop.client.id)
+
+    assert photos(bench) == {key_of(bench, PHOTO + b"\0")}
+    assert len(bench.there) == 1
+    assert hashlib.sha256(PHOTO + b"\0").hexdigest() in bench.there[0]
+    kept = bench.shop.jobs.render(public_id, client_id=bench.shop.client.id)
+    assert kept is not None
+    assert bench.renders.size(kept.key) > 0
+    assert_clean(bench)
+    let_time_pass(bench)
+    assert len(bench.rows) == 1
+
+
+def test_deleting_it_again_is_no_error_and_what_nobody_knows_is_told(bench: Bench, deletion: Deletion) -> None:
+    made(bench)
+    client = bench.shop.client.id
+
+    assert [deletion.photo(key_of(bench), client_id=client) for _ in range(2)] == [True, True]
+    for unknown in (f"uploads/{client}/none.jpg", f"uploads/{client}/\0", f"uploads/{client}/../x", ""):
+        assert not deletion.photo(unknown, client_id=client)
+
+
+def test_a_photo_that_no_row_knows_is_deleted_and_takes_no_job_after_that(bench: Bench, deletion: Deletion) -> None:
+    key = key_of(bench)
+    bench.sources.put(key, PHOTO, "image/jpeg")
+
+    assert deletion.photo(key, client_id=bench.shop.client.id)
+
+    assert photos(bench) == set()
+    # its upload's URL is good still
+    bench.sources.put(key, PHOTO, "image/jpeg")
+    with pytest.raises(SourceExpired):
+        bench.shop.order(source_key=key)
+    bench.expire(cutout_age=None)
+    assert photos(bench) == {key}, "not before the URL has expired"
+    let_time_pass(bench)
+    assert photos(bench) == set()
+
+
+def test_its_waiting_and_running_jobs_fail_with_a_code_and_their_credits_come_back(
+    bench: Bench, deletion: Deletion
+) -> None:
+    before = bench.shop.balance
+    running = bench.order(PHOTO)
+    claim = bench.shop.claim(running)
+    waiting, other = bench.order(PHOTO), bench.order(PHOTO + b"\0")
+
+    assert deletion.photo(key_of(bench), client_id=bench.shop.client.id)
+
+    assert [bench.end(one) for one in (running, waiting)] == [(JobStatus.FAILURE, "source_deleted")] * 2
+    assert bench.end(other) == (JobStatus.NOT_STARTED, None)
+    assert bench.shop.balance == before - 2
+    with pytest.raises(LeaseLost):
+        bench.shop.jobs.succeed(claim, render())
+    assert_clean(bench)
+
+
+def test_a_worker_that_cuts_out_a_photo_while_it_is_deleted_keeps_nothing_of_it(
+    bench: Bench, deletion: Deletion
+) -> None:
+    accepted = bench.order(PHOTO)
+    assert bench.runner.cache_for is not None
+    kept = bench.runner.cache_for(bench.shop.client.id, accepted.job_id, hashlib.sha256(PHOTO).hexdigest())
+    kept.put("cutouts", "before", b"cut-out")
+    assert len(bench.there) == 1
+
+    deletion.photo(key_of(bench), client_id=bench.shop.client.id)
+    again = bench.runner.cache_for(bench.shop.client.id, accepted.job_id, hashlib.sha256(PHOTO).hexdigest())
+    again.put("cutouts", "after", b"cut-out")
+
+    assert (again.get("cutouts", "before"), again.get("cutouts", "after")) == (None, None)
+    assert bench.there == []
+
+
+def test_a_deletion_that_was_cut_off_before_it_ended_the_jobs_is_finished_by_the_sweep(bench: Bench) -> None:
+    accepted = bench.order(PHOTO)
+    bench.registry.mark_deleted_photo(key_of(bench), client_id=bench.shop.client.id, writable=900)
+
+    assert bench.shop.jobs.fail_abandoned(max_wait=1e6) == [accepted.job_id]
+
+    assert bench.end(accepted) == (JobStatus.FAILURE, "source_deleted")
+    assert_clean(bench)
+
+
+def test_a_store_that_does_not_answer_refuses_the_deletion_before_anything_is_marked(
+    bench: Bench, deletion: Deletion
+) -> None:
+    def get(*_: object, **__: object) -> NoReturn:
+        raise StoreUnavailable("away")
+
+    accepted = bench.order(PHOTO)
+    away = replace(deletion, sources=type("Away", (), {"get": staticmethod(get)})())
+
+    with pytest.raises(StoreUnavailable):
+        away.photo(key_of(bench), client_id=bench.shop.client.id)
+
+    assert bench.end(accepted) == (JobStatus.NOT_STARTED, None)
+
+
+# Renders
+
+
+def test_a_render_goes_at_once_its_job_keeps_the_day_and_the_money_stays(bench: Bench, deletion: Deletion) -> None:
+    accepted, public_id = made(bench)
+    client = bench.shop.client.id
+    before = bench.shop.balance
+    shown = bench.shop.jobs.render(public_id, client_id=client)
+    assert shown is not None
+
+    assert [deletion.render(public_id, client_id=client) for _ in range(2)] == [True, True]
+
+    with pytest.raises(ObjectNotFound):
+        bench.renders.size(shown.key)
+    found = bench.shop.jobs.get(accepted.job_id, client_id=client)
+    assert found is not None
+    job, none = found
+    assert (job.status, none) == (JobStatus.SUCCESS, None)
+    assert job.render_deleted_at is not None
+    assert bench.shop.jobs.render(public_id, client_id=client) is None
+    assert bench.shop.balance == before
+    with bench.engine.connect() as connection:
+        row = connection.execute(sa.select(renders).where(renders.c.public_id == public_id)).one()
+    assert (row.report, row.warnings) == ({}, [])
+    assert photos(bench) == {key_of(bench)}, "its photo stays"
+    assert_clean(bench)
+    let_time_pass(bench)
+    assert_clean(bench)
+
+
+def test_nobody_deletes_another_s_render_nor_one_that_is_none(bench: Bench, deletion: Deletion) -> None:
+    _, public_id = made(bench)
+
+    for name, client in ((public_id, "other"), ("none", bench.shop.client.id), ("\0", bench.shop.client.id)):
+        assert not deletion.render(name, client_id=client)
+
+    assert bench.shop.jobs.render(public_id, client_id=bench.shop.client.id) is not None
+
+
+def test_a_deleted_render_s_row_goes_by_its_age_as_others_do(bench: Bench, deletion: Deletion) -> None:
+    _, public_id = made(bench)
+    deletion.render(public_id, client_id=bench.shop.client.id)
+    let_time_pass(bench)
+
+    bench.expire(render_age=0.0, cutout_age=None)
+
+    with bench.engine.connect() as connection:
+        assert connection.execute(sa.select(renders.c.public_id)).all() == []
+        kept = sa.select(stored_objects.c.key).where(stored_objects.c.bucket == "renders")
+        assert connection.execute(kept).all() == []
+
+
+def test_what_a_store_that_is_away_keeps_is_deleted_later(bench: Bench, deletion: Deletion) -> None:
+    def delete(_: str) -> NoReturn:
+        raise StoreUnavailable("away")
+
+    _, public_id = made(bench)
+    away = replace(deletion, renders=type("Away", (), {"delete": staticmethod(delete)})())
+
+    assert away.render(public_id, client_id=bench.shop.client.id)
+
+    assert len(pictures(bench)) == 1
+    assert_clean(bench)
+    let_time_pass(bench)
+    assert pictures(bench) == set()
+
+
+# Races
+
+
+@pytest.mark.parametrize("rounds", [12, pytest.param(100, marks=pytest.mark.nightly)])
+def test_swaps_deletions_and_expiry_at_once_leave_no_orphan(bench: Bench, deletion: Deletion, rounds: int) -> None:
+    chance = random.Random(7)
+    client, errors = bench.shop.client.id, list[BaseException]()
+    for number in range(rounds):
+        data = PHOTO + number.to_bytes(2, "big")
+        digest, key = hashlib.sha256(data).hexdigest(), key_of(bench, data)
+        accepted = [bench.order(data) for _ in range(2)]
+        claims = [bench.shop.claim(one) for one in accepted]
+
+        def swap(claim: Claim, digest: str = digest) -> None:
+            assert bench.runner.cache_for is not None
+            bench.runner.cache_for(client, claim.job_id, digest).put("cutouts", "one", b"cut-out")
+            made = replace(render(), key=f"renders/{client}/{claim.job_id}-1.jpg", bytes=7)
+            made = replace(made, sha256=hashlib.sha256(b"picture").hexdigest())
+            bench.registry.register("renders", made.key, client_id=client, job_id=claim.job_id)
+            bench.renders.put(made.key, b"picture", "image/jpeg")
+            try:
+                bench.shop.jobs.succeed(claim, made)
+            except LeaseLost:
+                return
+            deletion.render(made.public_id, client_id=client)
+
+        def submit(key: str = key) -> None:
+            try:
+                bench.shop.order(source_key=key)
+            except SourceExpired:
+                return
+
+        moves: list[Callable[[], object]] = [
+            *(lambda claim=claim, swap=swap: swap(claim) for claim in claims),
+            *(lambda key=key: deletion.photo(key, client_id=client) for _ in range(2)),
+            submit,
+            lambda: bench.expire(cutout_age=320.0),
+        ]
+        chance.shuffle(moves)
+
+        def tried(move: Callable[[], object]) -> None:
+            try:
+                move()
+            except BaseException as error:  # noqa: BLE001  # any at all fails the test
+                errors.append(error)
+
+        threads = [threading.Thread(target=tried, args=(move,)) for move in moves]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert errors == []
+    statuses = bench.shop.jobs.fail_abandoned(max_wait=1e6)
+    assert statuses == [], "each deletion ended the jobs of its photo"
+    let_time_pass(bench)
+    bench.age(1)
+    bench.expire(cutout_age=None)  # what attempts left whose job was ended under them
+    let_time_pass(bench)
+    assert_clean(bench)
+    assert photos(bench) == set()
+    assert set(bench.renders.keys()) == set()
+    with bench.engine.connect() as connection:
+        assert connection.execute(sa.select(stored_objects.c.key)).all() == []

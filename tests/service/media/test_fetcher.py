@@ -1,0 +1,191 @@
+"""A photo from a client's URL: from real servers, well-behaved, slow, endless, and those that lead elsewhere."""
+
+import itertools
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+
+from benchmarks.storm.receiver import Receiver, answer, receiving
+from service.media.fetcher import MAX_REDIRECTS, SLOTS_A_CLIENT, Fetcher, FetchFailed, PhotoTooLarge, TooManyFetches
+from service.webhooks import connection
+from service.webhooks.addresses import is_public
+
+PHOTO = b"\xff\xd8\xff" + bytes(5000)
+
+
+def fetcher(**changes: Any) -> Fetcher:
+    usual: dict[str, Any] = {"tls": ssl.create_default_context(), "timeout": 5.0, "max_bytes": 10_000}
+    return Fetcher(**usual | {"allow_private": True} | changes)
+
+
+def sends(data: bytes, *, length: int | None = None) -> Callable[[BaseHTTPRequestHandler], None]:
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        if length != -1:
+            handler.send_header("content-length", str(len(data) if length is None else length))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return respond
+
+
+def refused(fetch: Fetcher, url: str) -> FetchFailed:
+    with pytest.raises(FetchFailed) as caught:
+        fetch.fetch(url, client_id="shop")
+    return caught.value
+
+
+def port_of(receiver: Receiver) -> str:
+    return receiver.url.split(":")[2].split("/")[0]
+
+
+def test_a_photo_is_fetched_without_telling_who_asks() -> None:
+    with receiving(sends(PHOTO)) as receiver:
+        assert fetcher().fetch(receiver.url, client_id="shop") == PHOTO
+
+    (came,) = receiver.received
+    assert set(came.headers) == {"host", "accept", "accept-encoding", "user-agent", "connection"}
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"])
+def test_this_machine_is_not_reached_however_it_is_written(host: str) -> None:
+    with receiving(sends(PHOTO)) as receiver:
+        said = refused(fetcher(allow_private=False), f"http://{host}:{port_of(receiver)}/")
+
+    assert receiver.received == []
+    assert said.code == "url_not_public"
+    assert "send its bytes" in str(said)
+
+
+def test_a_redirect_is_checked_as_the_url_is_and_reaches_nothing_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    # this machine's first address passes for a public one, its second does not
+    monkeypatch.setattr(connection, "is_public", lambda address: address == "127.0.0.1" or is_public(address))
+    names = {"localhost.example": ["127.0.0.1", "::1"]}
+    fetch = fetcher(allow_private=False, resolve=lambda host, _: names.get(host, [host]))
+    with receiving(sends(PHOTO)) as inner:
+        assert fetch.fetch(inner.url, client_id="shop") == PHOTO
+        for host in ("127.0.0.2", "169.254.169.254", "localhost.example"):
+            where = f"http://{host}:{port_of(inner)}/latest"
+            with receiving(partial(answer, status=302, location=where)) as outer:
+                assert refused(fetch, outer.url).code == "url_not_public"
+        assert len(inner.received) == 1
+
+
+def test_a_name_that_answers_otherwise_a_moment_later_changes_nothing() -> None:
+    turns = itertools.count()
+
+    def rebinding(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"] if next(turns) == 0 else ["10.0.0.1"]
+
+    with receiving(sends(PHOTO)) as receiver:
+        url = f"http://photos.invalid:{port_of(receiver)}/"
+        assert fetcher(resolve=rebinding).fetch(url, client_id="shop") == PHOTO
+
+    assert next(turns) == 1, "asked once, and the connection went to what was checked"
+
+
+def test_redirects_are_followed_and_not_for_ever() -> None:
+    def twice(handler: BaseHTTPRequestHandler) -> None:
+        hops = int(handler.path.rpartition("=")[2] or 0) if "=" in handler.path else 0
+        if hops < 2:
+            answer(handler, 301, location=f"/hop?n={hops + 1}")
+        else:
+            sends(PHOTO)(handler)
+
+    with receiving(twice) as receiver:
+        base = receiver.url.partition("?")[0]
+        assert fetcher().fetch(base, client_id="shop") == PHOTO
+    with receiving(lambda handler: answer(handler, 302, location="/again")) as receiver:
+        assert refused(fetcher(), receiver.url).code == "too_many_redirects"
+    assert len(receiver.received) == MAX_REDIRECTS + 1
+    with receiving(lambda handler: answer(handler, 302, location="file:///etc/passwd")) as receiver:
+        assert refused(fetcher(), receiver.url).code == "url_invalid"
+
+
+@pytest.mark.parametrize("length", [None, -1], ids=["said before", "found out"])
+def test_what_is_too_large_is_not_read_to_its_end(length: int | None) -> None:
+    sent = threading.Event()
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        sends(b"\xff\xd8\xff" + bytes(9_999), length=length)(handler)
+        sent.set()
+
+    with receiving(respond) as receiver, pytest.raises(PhotoTooLarge) as caught:
+        fetcher().fetch(receiver.url, client_id="shop")
+    assert caught.value.limit == 10_000
+
+
+def test_a_server_that_drips_is_left_when_the_time_is_up() -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        for _ in range(100):
+            handler.wfile.write(b"\xff")
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    with receiving(drip) as receiver:
+        began = time.monotonic()
+        said = refused(fetcher(timeout=0.5), receiver.url)
+
+    assert said.code == "url_too_slow"
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("ftp://shop.example/a.jpg", "url_invalid"),
+        ("file:///etc/passwd", "url_invalid"),
+        ("shop.example/a.jpg", "url_invalid"),
+        ("https://", "url_invalid"),
+        ("https://user:word@shop.example/a.jpg", "url_invalid"),
+        ("https://shop.example:99999/a.jpg", "url_invalid"),
+        ("http://\u0000/", "url_invalid"),
+        ("https://no-such-host.invalid/a.jpg", "url_unreachable"),
+    ],
+)
+def test_what_is_no_url_of_a_photo_is_told(url: str, code: str) -> None:
+    def nowhere(host: str, port: int) -> list[str]:
+        raise OSError("unknown")
+
+    assert refused(fetcher(resolve=nowhere), url).code == code
+
+
+def test_a_page_that_is_missing_is_told_with_its_status() -> None:
+    with receiving(404) as receiver:
+        said = refused(fetcher(), receiver.url)
+
+    assert said.code == "url_refused"
+    assert "404" in str(said)
+
+
+def test_a_client_fetches_a_few_at_once_and_another_is_not_held_up() -> None:
+    release, come = threading.Event(), threading.Semaphore(0)
+
+    def hold(handler: BaseHTTPRequestHandler) -> None:
+        come.release()
+        release.wait(10)
+        sends(PHOTO)(handler)
+
+    with receiving(hold) as receiver:
+        fetch = fetcher()
+        once: dict[str, Any] = {"target": fetch.fetch, "args": (receiver.url,), "kwargs": {"client_id": "shop"}}
+        threads = [threading.Thread(**once) for _ in range(SLOTS_A_CLIENT)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert come.acquire(timeout=10)
+        with pytest.raises(TooManyFetches):
+            fetch.fetch(receiver.url, client_id="shop")
+        release.set()
+        assert fetch.fetch(receiver.url, client_id="other") == PHOTO
+        for thread in threads:
+            thread.join()
+        assert fetch.fetch(receiver.url, client_id="shop") == PHOTO

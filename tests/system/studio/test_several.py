@@ -1,0 +1,159 @@
+"""Several photos at once on the studio page: ordered together, followed one by one, kept and found by their names."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image, ImageOps
+
+from tests.support.browser import Visit
+from tests.support.up import BOTTLE, grey
+from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, choose_place, make
+
+PHOTOS = {"front.jpg": BOTTLE, "wall.jpg": grey(), "notes.jpg": b"not a photo"}
+
+
+def mirrored() -> bytes:
+    written = io.BytesIO()
+    ImageOps.mirror(Image.open(io.BytesIO(BOTTLE)).reduce(2)).save(written, "JPEG")
+    return written.getvalue()
+
+
+def put(page: Any, photos: dict[str, bytes]) -> None:
+    """Choose several files at once."""
+    page.locator("#photo").set_input_files(
+        [{"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in photos.items()]
+    )
+
+
+def zipped(download: Any) -> zipfile.ZipFile:
+    read = zipfile.ZipFile(download.value.path())
+    assert read.testzip() is None
+    return read
+
+
+def test_several_photos_are_priced_made_and_saved_together_and_each_says_what_became_of_it(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put(page, {**PHOTOS, "Rückseite.jpg": mirrored()})
+    page.locator("li[data-state=failed]").get_by_text("not a photo that is taken here").wait_for()
+    choose_place(page)
+    page.locator("#price").get_by_text("6 credits", exact=True).wait_for()
+    page.locator("#price").get_by_text("3 \u00d7 2 \u00b7 10 credits left").wait_for()
+    assert guest.balance() == 10, "what is looked at is not paid for"
+    assert_accessible(page)
+
+    make(page)
+    page.locator("li[data-state=running]").first.wait_for()
+    page.reload()  # a reload loses nothing
+    page.locator("li[data-state=done]").nth(1).wait_for(timeout=120 * SECONDS)
+    page.locator("li[data-state=failed]").get_by_text("No product stands out").wait_for(timeout=60 * SECONDS)
+    page.locator("#several-head").get_by_text("2 of 3 photos done, 1 not made").wait_for()
+    assert_accessible(page)
+    assert guest.balance() == 10 - 2 * 2, "what could not be made gives its credits back"
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download all").click()
+    saved = zipped(download)
+    renders = {one["reference"]: one for one in guest.api.get("/v1/renders").json()["items"]}
+    assert set(renders) == {"front.jpg", "Rückseite.jpg"}
+    assert sorted(saved.namelist()) == ["Rückseite-instagram_landscape.jpg", "front-instagram_landscape.jpg"]
+    for name, render in renders.items():
+        data = saved.read(name.replace(".jpg", "-instagram_landscape.jpg"))
+        assert hashlib.sha256(data).hexdigest() == render["sha256"]
+
+    asked = len(tab.asked)
+    page.get_by_role("link", name="Gallery").click()
+    page.locator(".gallery img[src]").nth(1).wait_for()
+    seen = page.locator(".gallery li").all_inner_texts()
+    assert len(seen) == 3
+    assert all("Podium, natural" in one and "Instagram landscape post" in one for one in seen)
+    assert sum("Not made" in one and "wall.jpg" in one for one in seen) == 1
+    assert not [url for url in tab.asked[asked:] if "/v1/files/" in url], "no picture is loaded whole"
+    page.get_by_label("Select front.jpg").check()
+    page.get_by_label("Select Rückseite.jpg").check()
+    assert_accessible(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as zip").click()
+    assert len(zipped(download).namelist()) == 2
+    page.get_by_role("button", name="Delete …").click()
+    page.get_by_role("dialog").get_by_text("Delete 2 pictures? They can't be had back").wait_for()
+    assert_accessible(page)
+    page.get_by_role("button", name="Keep").click()
+    assert len(guest.api.get("/v1/renders").json()["items"]) == 2
+    page.get_by_role("button", name="Delete …").click()
+    page.get_by_role("button", name="Delete for good").click()
+    page.locator(".gallery img").first.wait_for(state="detached")
+    assert guest.api.get("/v1/renders").json()["items"] == []
+    assert page.locator(".gallery .tile-name").all_inner_texts() == ["wall.jpg"]
+
+
+@pytest.mark.usefixtures("busy")
+def test_an_answer_that_is_lost_among_several_orders_none_twice(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    tab.sign_in(guest.key)
+    page = tab.page
+    put(page, {f"{number}.jpg": BOTTLE for number in range(3)})
+    choose_place(page)
+    page.locator("#make[aria-disabled=false]").wait_for()
+    assert_fits(page)
+    sent: list[str] = []
+
+    def lose_the_second(route: Any) -> None:
+        if "dry_run" in route.request.url:
+            route.continue_()
+            return
+        sent.append(route.request.headers["idempotency-key"])
+        if len(sent) == 2:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/background-swap-with-spec*", lose_the_second)
+    make(page)
+    page.get_by_role("alert").get_by_text("does not answer").wait_for()
+    tab.errors.clear()
+    page.get_by_role("button", name="Make 2 pictures").click()
+    page.locator("li:is([data-state=waiting], [data-state=running])").nth(2).wait_for()
+
+    jobs = guest.api.get("/v1/jobs").json()["items"]
+    assert sorted(job["reference"] for job in jobs) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert (len(sent), len(set(sent))) == (4, 3)
+    assert guest.balance() == 10 - 3 * 2
+    page.goto(f"{tab.address}/#/gallery")
+    page.locator("li[data-running]").nth(2).wait_for()
+    assert_fits(page)
+    for job in jobs:
+        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+    page.locator(".gallery").get_by_text("You stopped it").nth(2).wait_for()
+
+
+def test_the_tray_is_worked_by_keyboard_and_the_last_photo_leaves_an_empty_stage(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put(page, {"first.jpg": BOTTLE, "second.jpg": BOTTLE})
+    page.locator("li[data-state=ready]").nth(1).wait_for()
+    page.get_by_role("button", name="Remove first.jpg").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Make the picture").wait_for()
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Remove second.jpg"
+    page.keyboard.press("Enter")
+    page.get_by_text("Drop product photos").wait_for()
+    page.locator("#photo").set_input_files({"name": "alone.jpg", "mimeType": "image/jpeg", "buffer": BOTTLE})
+    page.get_by_text("alone.jpg  \u00b7  1400 \u00d7 1800").wait_for()
+    put(page, {"more.jpg": BOTTLE})
+    page.get_by_text("more.jpg  \u00b7  1400 \u00d7 1800").wait_for()
+    put(page, {"a.jpg": BOTTLE, "b.jpg": BOTTLE})
+    page.locator("li[data-state=ready]").nth(2).wait_for()
+    names = page.locator(".several-name").all_inner_texts()
+    assert names == ["more.jpg", "a.jpg", "b.jpg"], "what stood there comes along"
