@@ -1,6 +1,7 @@
 /** The stage: where a photo is dropped, pasted, chosen or picked, and then stands. */
 
 import { ask } from "./api.js";
+import { shownCutout } from "./cutout/shown.js";
 import { h, icon, say, styled } from "./dom.js";
 import { ACCEPTED, inspected, Unusable, uploaded } from "./photo.js";
 import { severalTray } from "./several_tray.js";
@@ -22,6 +23,10 @@ export function photoStage(studio, order, signal) {
   const place = h("div", { class: "stage-place" });
   const element = h("section", { class: "stage", "aria-label": "Photo" }, input, place, error);
   let busy = null;
+  /** What was uploaded last, {key, file}: to be looked at closely it need not be fetched. */
+  let last = null;
+  /** Ends what is done for the photo that stands there, when another one comes. */
+  let standing = new AbortController();
 
   const listen = (name, heard) => addEventListener(name, heard, { signal });
   listen("dragover", (event) => {
@@ -72,6 +77,7 @@ export function photoStage(studio, order, signal) {
       say(`Uploading ${file.name}.`);
       const key = await uploaded(file, seen.type, (share) => styled(line, { "--share": share }));
       if (busy !== mine) return;
+      last = { key, file };
       draft.change({ source: { key, name: file.name, reference: file.name, bytes: file.size, ...seen } });
       say(`${file.name} is on the stage.`);
     } catch (refused) {
@@ -85,6 +91,7 @@ export function photoStage(studio, order, signal) {
   function show() {
     busy = null;
     error.textContent = "";
+    standing.abort();
     many = several.items.length > 0;
     if (many) place.replaceChildren(severalTray(studio, several, signal));
     else if (draft.source) stand(draft.source);
@@ -106,8 +113,13 @@ export function photoStage(studio, order, signal) {
       source.width && size(source.width, source.height),
       source.bytes && weight(source.bytes),
     ];
+    standing.abort();
+    standing = new AbortController();
+    const print = h("figure", { class: "print" }, picture, line);
+    const file = last && last.key === source.key ? last.file : null;
+    const here = AbortSignal.any([signal, standing.signal]);
     place.replaceChildren(
-      h("figure", { class: "print" }, picture, line),
+      print,
       h(
         "div",
         { class: "caption" },
@@ -115,6 +127,9 @@ export function photoStage(studio, order, signal) {
         h("label", { class: "button small", for: "photo" }, "Another photo"),
         h("button", { class: "button small", onclick: remove }, "Remove"),
       ),
+      line
+        ? h("p", { class: "hint" }, "Uploading …")
+        : shownCutout(studio, source, { print, photo: picture, file, signal: here }),
     );
   }
 

@@ -23,7 +23,9 @@ export function tray(studio, signal) {
   async function look() {
     try {
       const pages = await Promise.all(
-        ["IN_PROGRESS", "NOT_STARTED"].map((status) => ask(`/v1/jobs?status=${status}&limit=5`, { signal })),
+        ["IN_PROGRESS", "NOT_STARTED"].map((status) =>
+          ask(`/v1/jobs?operation=swap&status=${status}&limit=5`, { signal }),
+        ),
       );
       // What the stage shows already is not shown again.
       const jobs = pages

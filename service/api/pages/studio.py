@@ -21,6 +21,11 @@ def studio_file(request: AnyRequest, state: State, name: FromPath[str]) -> Respo
     return _sent(request, state, _page(state).asset(name))
 
 
+def studio_folder(request: AnyRequest, state: State, folder: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+    """Serve one of the files of a folder of it."""
+    return _sent(request, state, _page(state).asset(name, folder))
+
+
 def studio_thumbnail(request: AnyRequest, state: State, name: FromPath[str]) -> Response[bytes]:
     """Serve the picture of a scene or mood."""
     return _sent(request, state, _page(state).thumbnail(name))
@@ -66,5 +71,6 @@ STUDIO = Router(
         _read("/studio/thumbnails")(studio_thumbnails),
         _read("/studio/thumbnails/{name:str}")(studio_thumbnail),
         _read("/studio/{name:str}")(studio_file),
+        _read("/studio/{folder:str}/{name:str}")(studio_folder),
     ],
 )

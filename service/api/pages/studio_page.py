@@ -19,6 +19,7 @@ _TYPES = {
     "webp": "image/webp",
 }
 _NAME = re.compile(r"[a-z0-9_]+(?:-[a-z0-9_]+)*\.([a-z]+)")
+_FOLDER = re.compile(r"[a-z]+")
 #: The sample product under its name here, for those without a photo at hand.
 SAMPLE = "sample.jpg"
 #: Kept by the browser, but asked for each time: an update of the service shows at once.
@@ -51,11 +52,14 @@ class StudioPage:
     buckets: tuple[Bucket, ...]
     _origins: dict[str, frozenset[str]] = field(default_factory=dict)
 
-    def asset(self, name: str) -> Asset | None:
-        """Return one of the page's own files; None for what is none of them."""
+    def asset(self, name: str, folder: str | None = None) -> Asset | None:
+        """Return one of the page's own files, or of a folder of them; None for what is none of them."""
         kind = _NAME.fullmatch(name)
-        path = files("service") / ("sample/bottle.jpg" if name == SAMPLE else f"studio/{name}")
-        if kind is None or kind[1] not in _TYPES or not path.is_file():
+        if kind is None or kind[1] not in _TYPES or (folder and not _FOLDER.fullmatch(folder)):
+            return None
+        place = f"studio/{folder}/{name}" if folder else f"studio/{name}"
+        path = files("service") / ("sample/bottle.jpg" if name == SAMPLE and not folder else place)
+        if not path.is_file():
             return None
         return Asset(path.read_bytes(), _TYPES[kind[1]])
 

@@ -511,7 +511,10 @@ PUBLIC = (
     "GET /reference",
 )
 #: Files of the two pages for browsers.
-PAGES = ("/", "/reference/{name}", "/studio/{name}", "/studio/thumbnails", "/studio/thumbnails/{name}")
+PAGES = (
+    *("/", "/reference/{name}", "/studio/{name}", "/studio/{folder}/{name}"),
+    *("/studio/thumbnails", "/studio/thumbnails/{name}"),
+)
 
 
 def test_every_route_has_a_case(world: World) -> None:

@@ -14,7 +14,8 @@ from service.api.app import create_app
 from service.settings import Settings
 from tests.support.databases import migrated_engine
 
-NAMES = sorted(path.name for path in (files("service") / "studio").iterdir() if path.is_file())
+FOLDER = Path(str(files("service") / "studio"))
+NAMES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file())
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +122,12 @@ def test_every_file_has_its_type_and_is_asked_for_again_at_little_cost(studio: A
 
 
 def test_every_module_that_a_module_asks_for_is_there() -> None:
-    folder = files("service") / "studio"
     for name in NAMES:
         if name.endswith(".js"):
-            asked = re.findall(r'from "\./([^"]+)"', (folder / name).read_text("utf-8"))
-            assert set(asked) <= set(NAMES), name
+            text = (FOLDER / name).read_text("utf-8")
+            asked = re.findall(r'(?:from|import\() ?"(\.[^"]+)"', text)
+            missing = [one for one in asked if not ((FOLDER / name).parent / one).is_file()]
+            assert missing == [], name
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,9 @@ def test_every_module_that_a_module_asks_for_is_there() -> None:
 )
 def test_nothing_but_the_pages_own_files_is_served(studio: Any, path: str) -> None:
     assert studio.get(f"/studio/{path}").status_code == 404
+    assert studio.get(f"/studio/cutout/{path}").status_code == 404
+    assert studio.get(f"/studio/../{path}").status_code == 404
+    assert studio.get(f"/studio/%2e%2e/{path}").status_code == 404
     assert studio.get(f"/studio/thumbnails/{path}").status_code == 404
 
 

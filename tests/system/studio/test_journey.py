@@ -44,7 +44,7 @@ def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> Non
     assert_accessible(page)
     page.locator("#download").wait_for(timeout=90 * SECONDS)
 
-    job = guest.api.get("/v1/jobs").json()["items"][0]
+    job = guest.api.get("/v1/jobs?operation=swap").json()["items"][0]
     asked = guest.api.get(f"/v1/jobs/{job['job_id']}/request").json()["request"]
     assert (asked["scene_type"], asked["mood"], asked["output_preset"]) == ("arch_niche", "calm", PLACE)
     assert asked["dominant_colors"] == colours

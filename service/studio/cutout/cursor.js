@@ -1,0 +1,47 @@
+/** The brush as it is seen on the board, and what lies under the keyboard's, said to those who listen. */
+
+import { h, styled } from "../dom.js";
+
+/** Milliseconds after the last step until it is said what lies there. */
+const PAUSE = 500;
+/** Side in CSS pixels where nothing is painted. */
+const POINT = 12;
+
+export class Cursor {
+  element = h("span", { class: "mend-cursor", "aria-hidden": "true", hidden: true });
+  #board;
+  #say;
+  #timer;
+
+  constructor(board, say) {
+    this.#board = board;
+    this.#say = say;
+    board.viewport.addEventListener("change", () => this.hide());
+  }
+
+  /** Show it at a point of the window; `paints`: as large as the brush. */
+  show(x, y, { paints, keyboard }) {
+    const size = paints ? 2 * this.#board.brush.size : POINT;
+    styled(this.element, { "--x": `${x}px`, "--y": `${y}px`, "--size": `${size}px` });
+    this.element.hidden = !paints && !keyboard;
+    this.element.dataset.by = keyboard ? "keyboard" : "mouse";
+    clearTimeout(this.#timer);
+    if (keyboard) this.#timer = setTimeout(() => this.#describe(...this.#board.viewport.toPhoto(x, y)), PAUSE);
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+  }
+
+  #describe(x, y) {
+    const { width, height, data } = this.#board.mask;
+    const value = data[Math.min(height - 1, Math.floor(y)) * width + Math.min(width - 1, Math.floor(x))];
+    const what = value > 200 ? "Kept" : value < 55 ? "Taken away" : "Half kept";
+    const share = (at, whole) => `${Math.round((100 * at) / whole)} %`;
+    this.#say(`${what}; ${share(x, width)} from the left, ${share(y, height)} from the top.`);
+  }
+}

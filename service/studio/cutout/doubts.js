@@ -1,0 +1,24 @@
+/** What a cut-out's warnings mean, and what can be done about them here. */
+
+import { WARNINGS } from "../words.js";
+
+/** Remedies that the brush gives, in place of those for the next photo. */
+const MENDED = {
+  no_subject: [
+    "Nothing was found that stands out.",
+    "Bring the product back with the brush, or photograph it before something calmer.",
+  ],
+  low_confidence: ["We are not sure of the cut-out.", "Look along the outline, and mend it where it is wrong."],
+  enclosed_background_suspected: [
+    "A hole may have stayed filled.",
+    "Look through handles and rings, and erase what shows there.",
+  ],
+  background_attached: ["A strip of the old scene may hang on the product.", "If so, erase it."],
+  several_subjects: [
+    "There is more than one thing in the photo.",
+    "All of it is kept. Mend the cut-out, and pick what is to stay.",
+  ],
+};
+
+/** Return a warning's sentence and its remedy, or null. */
+export const doubtWords = ({ code, message }) => MENDED[code] ?? WARNINGS[code] ?? [message, null];

@@ -1,0 +1,288 @@
+/** The window in which a cut-out is mended. */
+
+import { h, styled } from "../dom.js";
+import { Board } from "../mask/board.js";
+import { greyPng } from "../mask/png.js";
+import { decoded, decodedGrey, pyramid } from "../mask/raster.js";
+import { Cursor } from "./cursor.js";
+import { listenToKeys } from "./keyboard.js";
+import { listenToPointers } from "./pointer.js";
+import { cutout, fetched, keepSubjects, photoOf, putMask, withdrawMask } from "./service.js";
+import { keptOf, subjectAt } from "./subjects.js";
+import { hasTool, limitedSize, toolBar, toolWords, topBar } from "./tools.js";
+
+/**
+ * Mend a cut-out in a window of its own.
+ *
+ * @param {object} view the cut-out as the service told it
+ * @param {object} options `photo`: the photo as a Blob, or null to fetch it; `colour`: the chosen scene's, as CSS;
+ *   `lookAt`: a box of the photo to begin with, or null
+ * @returns the cut-out as it is now, or null where nothing was saved. Throws Refusal where it can't be opened.
+ */
+export async function mend(view, { photo, colour, lookAt = null, signal }) {
+  const fresh = await cutout(view.public_id, signal); // its addresses are good for a while only
+  const [levels, mask] = await Promise.all([
+    (async () => pyramid(await decoded(photo ?? (await fetched(await photoOf(fresh, signal), signal)))))(),
+    (async () => decodedGrey(await fetched(fresh.mask_url, signal)))(),
+  ]);
+  if (levels[0].width !== mask.width || levels[0].height !== mask.height) {
+    throw new Error("This photo looks different here than in the service. Save it as JPEG, and drop the new file.");
+  }
+  return new Editor(fresh, levels, mask, { colour, lookAt }).opened(signal);
+}
+
+class Editor {
+  state = { tool: "erase", backdrop: "squares", comparing: false, busy: false, asked: false };
+  #view;
+  /** The mask's bytes as the service has them now, and cut-out and bytes as they were at first. */
+  #saved;
+  #first;
+  #startedOver = false;
+  #canvas;
+  #cursor;
+  #said = h("p", { class: "unseen", role: "status", "aria-live": "polite" });
+  #words = h("p", { class: "error mend-error", role: "alert" });
+  #place;
+  #dialog;
+  #bars;
+  /** A box of the photo to be shown first; null: all of it. */
+  #lookAt;
+  #close;
+
+  constructor(view, levels, mask, { colour, lookAt }) {
+    this.#view = view;
+    this.#saved = mask.data.slice();
+    this.#first = { view, data: this.#saved };
+    this.#canvas = h("canvas", {
+      class: "mend-canvas",
+      tabindex: "0",
+      role: "application",
+      "aria-label": "The cut-out. Arrow keys move the brush, space puts it down and lifts it.",
+    });
+    this.board = new Board(this.#canvas, levels, mask);
+    this.#cursor = new Cursor(this.board, (words) => this.#say(words));
+    this.#lookAt = lookAt;
+    const subjects = view.subjects.length;
+    this.#bars = [topBar(this), toolBar(this, subjects)];
+    this.#place = styled(h("div", { class: "mend-place" }, this.#canvas, this.#cursor.element), { "--scene": colour });
+    this.#dialog = h(
+      "dialog",
+      { class: "mend", "aria-labelledby": "mend-title" },
+      this.#bars[0].element,
+      this.#place,
+      h("div", { class: "mend-side" }, this.#bars[1].element, this.#words),
+      this.#said,
+    );
+    this.#listen();
+  }
+
+  /** Show the window until it is left. */
+  opened(signal) {
+    document.body.append(this.#dialog);
+    this.#dialog.showModal();
+    const { viewport } = this.board;
+    const resized = new ResizeObserver(() => {
+      const { clientWidth: width, clientHeight: height } = this.#place;
+      this.board.painter.resize(width, height);
+      viewport.resize(width, height);
+      if (this.#lookAt) viewport.show(this.#lookAt);
+      this.#lookAt = null;
+    });
+    resized.observe(this.#place);
+    this.#canvas.focus();
+    this.#show();
+    const left = () => this.#close(null);
+    signal?.addEventListener("abort", left);
+    return new Promise((resolve) => (this.#close = resolve)).finally(() => {
+      signal?.removeEventListener("abort", left);
+      resized.disconnect();
+      this.#cursor.close();
+      this.board.close();
+      this.#dialog.remove();
+    });
+  }
+
+  #listen() {
+    const { board } = this;
+    const tool = () => this.state.tool;
+    const pick = (x, y) => this.pick(x, y);
+    const seen = (x, y) => (x === null ? this.#cursor.hide() : this.#point(x, y, false));
+    listenToPointers(this.#canvas, board, { tool, pick, seen });
+    listenToKeys(this.#canvas, board, {
+      tool,
+      pick,
+      choose: (name) => this.choose(name),
+      size: (by) => this.resizeBrush(board.brush.size * 1.2 ** by),
+      hardness: (by) => this.harden(board.brush.hardness + by / 10),
+      follow: () => this.follow(),
+      compare: () => this.compare(),
+      cursor: (x, y) => this.#point(x, y, true),
+      say: (words) => this.#say(words),
+    });
+    board.addEventListener("change", () => {
+      this.state.asked = false;
+      this.#words.textContent = "";
+      this.#show();
+    });
+    board.viewport.addEventListener("change", () => this.#show());
+    this.#dialog.addEventListener("keydown", (event) => {
+      if (!(event.ctrlKey || event.metaKey) || !/^[zy]$/i.test(event.key)) return;
+      event.preventDefault();
+      if (event.shiftKey || event.key.toLowerCase() === "y") this.redo();
+      else this.undo();
+    });
+    this.#dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      this.leave();
+    });
+  }
+
+  choose(name) {
+    if (!hasTool(name, this.#view.subjects.length)) return;
+    this.state.tool = name;
+    if (name === "erase" || name === "keep") this.board.brush.keeps = name === "keep";
+    this.#show();
+    this.#say(toolWords(name));
+  }
+
+  resizeBrush(size) {
+    this.board.brush.size = limitedSize(size);
+    this.#show();
+    this.#say(`Brush ${Math.round(2 * this.board.brush.size)} pixels.`);
+  }
+
+  harden(hardness) {
+    this.board.brush.hardness = Math.min(1, Math.max(0, hardness));
+    this.#show();
+    this.#say(`Hardness ${Math.round(100 * this.board.brush.hardness)} %.`);
+  }
+
+  follow() {
+    this.board.brush.follows = !this.board.brush.follows;
+    this.#show();
+    this.#say(this.board.brush.follows ? "The brush follows edges." : "The brush does not follow edges.");
+  }
+
+  lieOn(name) {
+    this.state.backdrop = name;
+    this.#show();
+  }
+
+  compare() {
+    this.state.comparing = !this.state.comparing;
+    this.#show();
+    this.#say(this.state.comparing ? "The photo is shown." : "The cut-out is shown.");
+  }
+
+  undo() {
+    this.board.end();
+    this.#say(this.board.undo() ? "Undone." : "There is nothing to undo.");
+  }
+
+  redo() {
+    this.board.end();
+    this.#say(this.board.redo() ? "Done again." : "There is nothing to do again.");
+  }
+
+  /** Take the thing at a point out, or in again. */
+  async pick(x, y) {
+    const subject = subjectAt(this.#view.subjects, x, y);
+    if (!subject) return this.#say("There is nothing to pick here.");
+    const keep = keptOf(this.#view.subjects.map((one) => (one === subject ? { ...one, kept: !one.kept } : one)));
+    if (!keep.length) return this.#tell("One thing has to stay.");
+    return this.#exchange(
+      () => keepSubjects(this.#view.public_id, keep),
+      subject.kept ? "Left out." : "Taken in again.",
+      true,
+    );
+  }
+
+  /** Go back to the cut-out as it was found; can be undone. */
+  startOver() {
+    this.#startedOver = true;
+    return this.#exchange(() => withdrawMask(this.#view.public_id), "Back to the first cut-out.", false);
+  }
+
+  /** Have the service change the mask, and take over what has changed; `mended` keeps strokes elsewhere. */
+  #exchange(change, words, mended) {
+    return this.#busy(async () => {
+      this.#view = await change();
+      const { data } = await decodedGrey(await fetched(this.#view.mask_url));
+      const before = this.#saved;
+      this.#saved = data;
+      this.board.replace(data, mended ? (at) => data[at] !== before[at] : () => true);
+      this.#say(words);
+    });
+  }
+
+  save() {
+    this.board.end();
+    return this.#busy(async () => {
+      const { mask } = this.board;
+      if (mask.data.some((value, at) => value !== this.#saved[at])) {
+        this.#say("Saving.");
+        this.#view = await putMask(this.#view.public_id, await greyPng(mask.levels[0]));
+      }
+      this.#close(this.#view);
+    });
+  }
+
+  /** Leave, with all as it was; what would be lost is asked about once. */
+  leave() {
+    this.board.end();
+    if (this.board.history.canUndo && !this.state.asked) {
+      this.state.asked = true;
+      return this.#tell("Your changes are not saved. Cancel once more to leave without them, or save.");
+    }
+    if (this.#saved === this.#first.data) return this.#close(null);
+    return this.#busy(async () => {
+      const { view, data } = this.#first;
+      const id = view.public_id;
+      // Things are picked from a mask that going back to the network's has thrown away.
+      const things = view.cut_by === "subjects" && !this.#startedOver;
+      if (view.cut_by === "network") await withdrawMask(id);
+      else if (things) await keepSubjects(id, keptOf(view.subjects));
+      else await putMask(id, await greyPng({ ...this.board.mask.levels[0], data }));
+      this.#close(null);
+    });
+  }
+
+  async #busy(work) {
+    if (this.state.busy) return;
+    this.state.busy = true;
+    this.#words.textContent = "";
+    this.#show();
+    try {
+      await work();
+    } catch (error) {
+      this.#tell(error.message);
+    } finally {
+      this.state.busy = false;
+      this.#show();
+    }
+  }
+
+  /** Show the brush at a point of the window. */
+  #point(x, y, keyboard) {
+    this.#cursor.show(x, y, { paints: /erase|keep/.test(this.state.tool), keyboard });
+  }
+
+  #show() {
+    const { tool, backdrop, comparing, busy } = this.state;
+    this.#place.dataset.backdrop = backdrop;
+    this.#place.dataset.tool = tool;
+    this.#dialog.toggleAttribute("data-busy", busy);
+    this.board.painter.look = comparing ? "photo" : tool === "keep" ? "ghost" : "cut";
+    const subjects = tool === "pick" ? this.#view.subjects : [];
+    this.board.painter.marks = subjects.map(({ box, kept }) => ({ ...box, dashed: !kept }));
+    for (const bar of this.#bars) bar.show();
+  }
+
+  #tell(words) {
+    this.#words.textContent = words;
+  }
+
+  #say(words) {
+    this.#said.textContent = words;
+  }
+}

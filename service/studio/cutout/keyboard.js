@@ -1,0 +1,92 @@
+/** The board by keyboard: a cursor that is moved by the arrow keys, and paints while the brush is down. */
+
+/** Steps of the cursor, in shares of the brush's radius: plain, and with Shift; with Alt it is a pixel of the photo. */
+const STEP = 0.35;
+const WIDE = 2;
+/** Share of the window that the view moves by. */
+const PAN = 0.2;
+const ZOOM = 1.25;
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const PANS = { a: [1, 0], d: [-1, 0], w: [0, 1], s: [0, -1] };
+
+/** What the keys do, for people to read. */
+export const KEYS = [
+  ["Arrows", "move the brush; with Shift farther, with Alt by a single pixel"],
+  ["Space", "put the brush down, and lift it again; picks with “Pick things”"],
+  ["E   B   P   M", "Erase, Bring back, Pick things, Move"],
+  ["[   ]", "smaller and larger brush; with Shift softer and harder"],
+  ["F", "follow the photo's edges, or not"],
+  ["+   −   0", "zoom in, zoom out, whole photo; the wheel and two fingers do it, too"],
+  ["W   A   S   D", "move the view"],
+  ["C", "compare with the photo"],
+  ["Ctrl + Z", "undo; with Shift redo"],
+  ["Escape", "lift the brush; or leave"],
+];
+
+/**
+ * @param actions {tool(), choose(name), size(by), hardness(by), follow(), compare(), undo(), redo(), pick(x, y),
+ *   cursor(x, y), say(words)}
+ */
+export function listenToKeys(canvas, board, actions) {
+  const { viewport } = board;
+  let at = null;
+
+  function lift() {
+    if (!board.drawing) return false;
+    board.end();
+    actions.say("Brush up.");
+    return true;
+  }
+
+  function press() {
+    if (actions.tool() === "pick") return actions.pick(...at);
+    if (actions.tool() === "move" || lift()) return undefined;
+    board.begin(...at);
+    return actions.say("Brush down.");
+  }
+
+  function move([dx, dy], event) {
+    const step = event.altKey ? 1 : Math.max(1, board.radius * (event.shiftKey ? WIDE : STEP));
+    const { width, height } = viewport.photo;
+    at = [Math.min(width, Math.max(0, at[0] + dx * step)), Math.min(height, Math.max(0, at[1] + dy * step))];
+    if (board.drawing) board.to(...at);
+  }
+
+  canvas.addEventListener("blur", lift);
+  canvas.addEventListener("keydown", (event) => {
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    at ??= viewport.toPhoto(viewport.window.width / 2, viewport.window.height / 2);
+    const command = event.ctrlKey || event.metaKey;
+    if (command) return undefined; // undo and redo work all over the window
+    const does = {
+      " ": press,
+      Enter: press,
+      e: () => actions.choose("erase"),
+      b: () => actions.choose("keep"),
+      p: () => actions.choose("pick"),
+      m: () => actions.choose("move"),
+      f: actions.follow,
+      c: actions.compare,
+      "[": () => actions.size(-1),
+      "]": () => actions.size(1),
+      "{": () => actions.hardness(-1),
+      "}": () => actions.hardness(1),
+      "+": () => viewport.zoomBy(ZOOM, ...viewport.toWindow(...at)),
+      "=": () => viewport.zoomBy(ZOOM, ...viewport.toWindow(...at)),
+      "-": () => viewport.zoomBy(1 / ZOOM, ...viewport.toWindow(...at)),
+      0: () => viewport.fit(),
+    }[key];
+    const pan = PANS[key];
+    if (ARROWS[key]) move(ARROWS[key], event);
+    else if (pan) viewport.panBy(pan[0] * PAN * viewport.window.width, pan[1] * PAN * viewport.window.height);
+    else if (key === "Escape" && board.drawing) lift();
+    else if (does) does();
+    else return undefined;
+    event.preventDefault();
+    event.stopPropagation();
+    if (!pan) viewport.reveal(...at);
+    actions.cursor(...viewport.toWindow(...at));
+    return undefined;
+  });
+}

@@ -1,0 +1,113 @@
+/** What a stroke that follows edges has left standing alone in its path: islands, which are taken along. */
+
+/** More cells than these are not looked at: larger strokes on a coarser level of the mask. */
+const MOST_CELLS = 300_000;
+/** Coverage (0–255) from which on a cell joins its neighbours; less is a soft rim. */
+const JOINS = 24;
+/** Cells around what stays that are left as they are: its soft edge. */
+const RIM = 2;
+/** Share of the brush's radius that counts as its path. */
+const PATH = 0.9;
+
+/**
+ * Return what is joined to nothing outside a stroke's path: {level, cells}, the cells as x, y, x, y, … of that level.
+ *
+ * @param {Mask} mask
+ * @param {number[][]} path the stroke's points in the mask's pixels
+ * @param {{radius: number, keeps: boolean}} brush for a brush that keeps, holes are what is left
+ */
+export function islands(mask, path, { radius, keeps }) {
+  const bounds = [0, 1].map((axis) => path.map((point) => point[axis]));
+  const least = bounds.map((all) => Math.min(...all) - radius);
+  const most = bounds.map((all) => Math.max(...all) + radius);
+  let level = 0;
+  const count = () => ((most[0] - least[0]) * (most[1] - least[1])) / 4 ** level;
+  while (count() > MOST_CELLS && level < mask.levels.length - 1) level++;
+  const { width: w, height: h, data } = mask.levels[level];
+  const scale = 2 ** -level;
+  const left = Math.max(0, Math.floor(least[0] * scale) - 2);
+  const top = Math.max(0, Math.floor(least[1] * scale) - 2);
+  const width = Math.min(w, Math.ceil(most[0] * scale) + 3) - left;
+  const height = Math.min(h, Math.ceil(most[1] * scale) + 3) - top;
+  if (width < 1 || height < 1) return { level, cells: [] };
+  const swept = sweep(path, PATH * radius * scale, { left, top, width, height, scale });
+  const rest = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const value = data[(top + y) * w + left + x];
+      rest[y * width + x] = keeps ? 255 - value : value;
+    }
+  }
+  const stays = joined(rest, swept, width);
+  for (let i = 0; i < RIM; i++) grow(stays, width);
+  const cells = [];
+  for (let cell = 0; cell < rest.length; cell++) {
+    if (swept[cell] && rest[cell] && !stays[cell]) cells.push(left + (cell % width), top + Math.floor(cell / width));
+  }
+  return { level, cells };
+}
+
+/** Mark the cells that the brush's disc has gone over. */
+function sweep(path, radius, { left, top, width, height, scale }) {
+  const swept = new Uint8Array(width * height);
+  path.forEach(([x1, y1], i) => {
+    const [x0, y0] = path[Math.max(0, i - 1)];
+    const [ax, ay, bx, by] = [x0 * scale - left, y0 * scale - top, x1 * scale - left, y1 * scale - top];
+    const [dx, dy] = [bx - ax, by - ay];
+    const length2 = dx * dx + dy * dy || 1;
+    const [x2, x3] = within(ax, bx, radius, width);
+    const [y2, y3] = within(ay, by, radius, height);
+    for (let y = y2; y <= y3; y++) {
+      for (let x = x2; x <= x3; x++) {
+        const [px, py] = [x + 0.5 - ax, y + 0.5 - ay];
+        const along = Math.min(1, Math.max(0, (px * dx + py * dy) / length2));
+        if ((px - along * dx) ** 2 + (py - along * dy) ** 2 <= radius * radius) swept[y * width + x] = 1;
+      }
+    }
+  });
+  return swept;
+}
+
+const within = (one, other, radius, size) => [
+  Math.max(0, Math.floor(Math.min(one, other) - radius)),
+  Math.min(size - 1, Math.max(one, other) + radius),
+];
+
+/** Mark what is joined to something outside the path. */
+function joined(rest, swept, width) {
+  const stays = new Uint8Array(rest.length);
+  const waiting = [];
+  for (let cell = 0; cell < rest.length; cell++) {
+    if (swept[cell] || rest[cell] <= JOINS) continue;
+    stays[cell] = 1;
+    waiting.push(cell);
+  }
+  while (waiting.length) {
+    for (const other of around(waiting.pop(), width, rest.length)) {
+      if (stays[other] || rest[other] <= JOINS) continue;
+      stays[other] = 1;
+      waiting.push(other);
+    }
+  }
+  return stays;
+}
+
+function grow(marked, width) {
+  const before = marked.slice();
+  for (let cell = 0; cell < before.length; cell++) {
+    if (before[cell]) for (const other of around(cell, width, before.length)) marked[other] = 1;
+  }
+}
+
+/** The eight cells around one, as far as they are there. */
+function around(cell, width, count) {
+  const x = cell % width;
+  const found = [];
+  for (let row = cell - width; row <= cell + width; row += width) {
+    if (row < 0 || row >= count) continue;
+    if (x > 0) found.push(row - 1);
+    if (row !== cell) found.push(row);
+    if (x < width - 1) found.push(row + 1);
+  }
+  return found;
+}

@@ -1,0 +1,202 @@
+/** Draws the photo through its mask onto a canvas: all of it when the view changes, else what has changed. */
+
+import { around } from "./mask.js";
+
+/** More pixels than these are not drawn: on a larger screen they are a little coarser. */
+const MOST_PIXELS = 2_600_000;
+/** From this zoom on, pixels of the photo are shown as the squares that they are. */
+const SQUARES = 4;
+/** What is taken away stays in sight at this share, where it is to be seen. */
+const GHOST = 72;
+
+export class Painter {
+  /** "cut": through the mask; "ghost": what is taken away shines through; "photo": the photo alone. */
+  #look = "cut";
+  #marks = [];
+  #canvas;
+  #context;
+  #scratch = new OffscreenCanvas(1, 1);
+  #pixels = null;
+  #levels;
+  #mask;
+  #viewport;
+  #density = 1;
+  #dirty = null;
+  #all = true;
+  #frame = 0;
+  /** The level that is drawn from, and where the scratch canvas lies in it. */
+  #from = { level: 0, left: 0, top: 0 };
+
+  constructor(canvas, levels, mask, viewport) {
+    this.#canvas = canvas;
+    this.#context = canvas.getContext("2d");
+    this.#levels = levels;
+    this.#mask = mask;
+    this.#viewport = viewport;
+    viewport.addEventListener("change", () => this.redraw());
+  }
+
+  set look(name) {
+    if (this.#look === name) return;
+    this.#look = name;
+    this.redraw();
+  }
+
+  /** Rectangles of the photo [{left, top, width, height}]. */
+  set marks(list) {
+    this.#marks = list;
+    this.redraw();
+  }
+
+  /** The canvas has another size, in CSS pixels. */
+  resize(width, height) {
+    this.#density = Math.min(devicePixelRatio, 2, Math.sqrt(MOST_PIXELS / (width * height)));
+    this.#canvas.width = Math.max(1, Math.round(width * this.#density));
+    this.#canvas.height = Math.max(1, Math.round(height * this.#density));
+    this.redraw();
+  }
+
+  /** Draw all of it in the next frame. */
+  redraw() {
+    this.#all = true;
+    this.#ask();
+  }
+
+  /** Draw a rectangle of the photo anew in the next frame. */
+  changed(area) {
+    this.#dirty = around(this.#dirty, area);
+    this.#ask();
+  }
+
+  /** Draw now what the next frame would. */
+  draw() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    if (this.#all) this.#drawAll();
+    else if (this.#dirty) this.#drawPart(this.#dirty);
+    this.#all = false;
+    this.#dirty = null;
+  }
+
+  close() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = -1;
+  }
+
+  #ask() {
+    this.#frame ||= requestAnimationFrame(() => this.draw());
+  }
+
+  get #scale() {
+    return this.#viewport.zoom * this.#density;
+  }
+
+  #drawAll() {
+    const scale = this.#scale;
+    const level = Math.min(this.#levels.length - 1, Math.max(0, Math.round(Math.log2(1 / scale))));
+    const { width, height } = this.#levels[level];
+    const size = 2 ** level * scale;
+    const [x, y] = [this.#viewport.left * this.#density, this.#viewport.top * this.#density];
+    const left = Math.max(0, Math.floor(-x / size));
+    const top = Math.max(0, Math.floor(-y / size));
+    const right = Math.min(width, Math.ceil((this.#canvas.width - x) / size) + 1);
+    const bottom = Math.min(height, Math.ceil((this.#canvas.height - y) / size) + 1);
+    this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    if (left >= right || top >= bottom) return;
+    const [w, h] = [right - left, bottom - top];
+    if (this.#pixels?.width !== w || this.#pixels?.height !== h) {
+      this.#scratch.width = w;
+      this.#scratch.height = h;
+      this.#pixels = new ImageData(w, h);
+    }
+    this.#from = { level, left, top };
+    this.#compose({ left, top, right, bottom });
+    this.#lay(0, 0, w, h);
+    this.#drawMarks();
+  }
+
+  #drawPart(area) {
+    const { level, left, top } = this.#from;
+    if (!this.#pixels) return;
+    const [w, h] = [this.#pixels.width, this.#pixels.height];
+    const cut = {
+      left: Math.max(left, (area.left >> level) - 1),
+      top: Math.max(top, (area.top >> level) - 1),
+      right: Math.min(left + w, (area.right >> level) + 2),
+      bottom: Math.min(top + h, (area.bottom >> level) + 2),
+    };
+    if (cut.left >= cut.right || cut.top >= cut.bottom) return;
+    this.#compose(cut);
+    const size = 2 ** level * this.#scale;
+    const [x, y] = this.#origin(size);
+    const context = this.#context;
+    context.save();
+    context.beginPath();
+    const clip = [
+      Math.floor(x + (cut.left - left) * size),
+      Math.floor(y + (cut.top - top) * size),
+      Math.ceil((cut.right - cut.left) * size) + 1,
+      Math.ceil((cut.bottom - cut.top) * size) + 1,
+    ];
+    context.rect(...clip);
+    context.clip();
+    context.clearRect(...clip);
+    // Smoothing reaches over the rim: two more pixels of what is there already.
+    const [a, b] = [Math.max(0, cut.left - left - 2), Math.max(0, cut.top - top - 2)];
+    this.#lay(a, b, Math.min(w, cut.right - left + 2) - a, Math.min(h, cut.bottom - top + 2) - b);
+    this.#drawMarks();
+    context.restore();
+  }
+
+  #origin(size) {
+    const { left, top } = this.#from;
+    return [this.#viewport.left * this.#density + left * size, this.#viewport.top * this.#density + top * size];
+  }
+
+  /** Fill a rectangle of the scratch canvas, in pixels of the level. */
+  #compose({ left, top, right, bottom }) {
+    const { level, left: x0, top: y0 } = this.#from;
+    const { width, data: photo } = this.#levels[level];
+    const mask = this.#mask.levels[level].data;
+    const alpha = ALPHA[this.#look];
+    const out = new Uint32Array(this.#pixels.data.buffer);
+    for (let y = top; y < bottom; y++) {
+      let to = (y - y0) * this.#pixels.width + left - x0;
+      for (let x = left, at = y * width + left; x < right; x++, at++, to++) {
+        out[to] = (photo[at] & 0xffffff) | alpha[mask[at]];
+      }
+    }
+    this.#scratch
+      .getContext("2d")
+      .putImageData(this.#pixels, 0, 0, left - x0, top - y0, right - left, bottom - top);
+  }
+
+  #lay(x, y, width, height) {
+    const size = 2 ** this.#from.level * this.#scale;
+    const [left, top] = this.#origin(size);
+    this.#context.imageSmoothingEnabled = this.#scale < SQUARES;
+    const to = [left + x * size, top + y * size, width * size, height * size];
+    this.#context.drawImage(this.#scratch, x, y, width, height, ...to);
+  }
+
+  #drawMarks() {
+    const context = this.#context;
+    const line = 1.5 * this.#density;
+    for (const { left, top, width, height, dashed } of this.#marks) {
+      context.setLineDash(dashed ? [4 * line, 4 * line] : []);
+      const [x, y] = this.#viewport.toWindow(left, top).map((at) => at * this.#density);
+      for (const [colour, grown] of [["#fff", 0], ["#191919", line]]) {
+        context.strokeStyle = colour;
+        context.lineWidth = line;
+        context.strokeRect(x - grown, y - grown, width * this.#scale + 2 * grown, height * this.#scale + 2 * grown);
+      }
+    }
+  }
+}
+
+/** A mask's byte to the pixel's alpha, in its place of the pixel. */
+const ALPHA = {
+  cut: Int32Array.from({ length: 256 }, (_, m) => m << 24),
+  ghost: Int32Array.from({ length: 256 }, (_, m) => Math.round(GHOST + ((255 - GHOST) * m) / 255) << 24),
+  photo: new Int32Array(256).fill(255 << 24),
+};

@@ -1,0 +1,93 @@
+/** Which part of the photo is seen, and how large: zoom and pan. Fires `change`. */
+
+/** Largest zoom, in pixels of the screen for one of the photo. */
+const LARGEST = 16;
+/** Zoomed out at most to this share of the whole photo's fit. */
+const SMALLEST = 0.5;
+/** Pixels of the screen that of the photo at least stay in sight. */
+const IN_SIGHT = 48;
+/** Share of the window that stays free around a photo that is fitted in. */
+const MARGIN = 0.04;
+
+export class Viewport extends EventTarget {
+  /** Pixels of the window (CSS) for one of the photo. */
+  zoom = 1;
+  /** Where the photo's upper left corner lies in the window, in CSS pixels. */
+  left = 0;
+  top = 0;
+  #fitted = true;
+
+  constructor(width, height) {
+    super();
+    this.photo = { width, height };
+    this.window = { width: 1, height: 1 };
+  }
+
+  /** The window has another size: what was fitted in is fitted in again. */
+  resize(width, height) {
+    const [x, y] = this.toPhoto(this.window.width / 2, this.window.height / 2);
+    this.window = { width, height };
+    if (this.#fitted) this.fit();
+    else this.#set(this.zoom, width / 2 - x * this.zoom, height / 2 - y * this.zoom);
+  }
+
+  get #fit() {
+    const { width, height } = this.photo;
+    return (1 - MARGIN) * Math.min(this.window.width / width, this.window.height / height);
+  }
+
+  /** Show the whole photo. */
+  fit() {
+    this.show({ left: 0, top: 0, ...this.photo }, 0);
+    this.#fitted = true;
+  }
+
+  /** Show a rectangle of the photo, {left, top, width, height}, with a share of its sides around it. */
+  show({ left, top, width, height }, around = 1) {
+    const grown = (1 - MARGIN) / (1 + 2 * around);
+    const zoom = grown * Math.min(this.window.width / width, this.window.height / height);
+    const limited = Math.min(LARGEST, Math.max(this.#fit * SMALLEST, zoom));
+    this.#set(
+      limited,
+      this.window.width / 2 - (left + width / 2) * limited,
+      this.window.height / 2 - (top + height / 2) * limited,
+    );
+  }
+
+  /** Zoom by a factor, so that the point of the window stays where it is; without one, its middle. */
+  zoomBy(factor, x = this.window.width / 2, y = this.window.height / 2) {
+    const zoom = Math.min(LARGEST, Math.max(this.#fit * SMALLEST, this.zoom * factor));
+    const [px, py] = this.toPhoto(x, y);
+    this.#set(zoom, x - px * zoom, y - py * zoom);
+  }
+
+  /** Move the photo by CSS pixels. */
+  panBy(dx, dy) {
+    this.#set(this.zoom, this.left + dx, this.top + dy);
+  }
+
+  /** Move the photo so far that a point of it is in sight. */
+  reveal(x, y, margin = IN_SIGHT) {
+    const [wx, wy] = this.toWindow(x, y);
+    const needed = (at, size) => Math.max(0, margin - at) - Math.max(0, at - (size - margin));
+    const [dx, dy] = [needed(wx, this.window.width), needed(wy, this.window.height)];
+    if (dx || dy) this.panBy(dx, dy);
+  }
+
+  toPhoto(x, y) {
+    return [(x - this.left) / this.zoom, (y - this.top) / this.zoom];
+  }
+
+  toWindow(x, y) {
+    return [this.left + x * this.zoom, this.top + y * this.zoom];
+  }
+
+  #set(zoom, left, top) {
+    this.#fitted = false;
+    const within = (at, size, room) => Math.min(room - IN_SIGHT, Math.max(IN_SIGHT - size, at));
+    this.zoom = zoom;
+    this.left = within(left, this.photo.width * zoom, this.window.width);
+    this.top = within(top, this.photo.height * zoom, this.window.height);
+    this.dispatchEvent(new Event("change"));
+  }
+}

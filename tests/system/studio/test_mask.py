@@ -1,0 +1,114 @@
+"""The mask behind the mending, in a real browser: the brush on the photo's edges, undo within bounds, the file."""
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.browser import Visit
+
+#: Two halves of other colours with a rim between them that a lens could have left, and a mask that keeps all.
+HALVES = """
+const { Stroke } = await import("/studio/mask/stroke.js");
+const { Mask } = await import("/studio/mask/mask.js");
+const { History } = await import("/studio/mask/history.js");
+const { greyPng } = await import("/studio/mask/png.js");
+const { pyramid } = await import("/studio/mask/raster.js");
+const [width, height, edge] = [given.width, given.height, given.edge];
+const data = Uint32Array.from({ length: width * height }, (_, i) => {
+  const noise = ((i * 2654435761) >>> 0) % 9;
+  const share = Math.min(1, Math.max(0, ((i % width) - edge) / 3 + 0.5));
+  const mix = (from, to) => Math.round(from + (to - from) * share) + noise;
+  return (255 << 24) | (mix(60, 190) << 16) | (mix(90, 60) << 8) | mix(200, 50);
+});
+const levels = pyramid({ width, height, data });
+const mask = new Mask({ width, height, data: new Uint8Array(width * height).fill(255) });
+const brush = { keeps: false, radius: given.radius, hardness: 0.9, follows: true };
+const draw = (points, changes = {}) => {
+  const stroke = new Stroke(mask, levels, { ...brush, ...changes });
+  for (const [x, y] of points) stroke.to(x, y);
+  stroke.end();
+  return stroke;
+};
+"""
+
+
+@pytest.fixture
+def page(visit: Callable[..., Visit]) -> Any:
+    tab = visit()
+    tab.open()
+    return tab.page
+
+
+def run(page: Any, words: str, **given: Any) -> Any:
+    return page.evaluate(f"async (given) => {{ {HALVES} {words} }}", given)
+
+
+@pytest.mark.parametrize(("width", "radius"), [(300, 24), (1800, 200)], ids=["small", "on a coarser level"])
+def test_a_stroke_ends_at_the_photos_edge_and_without_following_at_its_own(page: Any, width: int, radius: int) -> None:
+    edge, middle = width // 2, width // 3
+    words = """
+    draw([[given.edge - 0.6 * given.radius, given.middle], [given.edge - 0.6 * given.radius, given.middle + 20]]);
+    const row = [...mask.data.subarray(given.middle * width, (given.middle + 1) * width)];
+    draw([[given.edge - 0.6 * given.radius, given.middle]], { follows: false });
+    return [row, [...mask.data.subarray(given.middle * width, (given.middle + 1) * width)]];
+    """
+    followed, plain = run(page, words, width=width, height=width * 2 // 3, edge=edge, middle=middle, radius=radius)
+
+    assert max(followed[edge - radius : edge - 4]) <= 8, "what lies on the stroke's side is gone up to the edge"
+    assert min(followed[edge + 5 :]) >= 247, "and nothing beyond it"
+    assert followed[edge - 4 : edge + 5] == sorted(followed[edge - 4 : edge + 5]), "the rim is a ramp"
+    assert plain[edge + radius // 5] < 100, "a plain brush goes over the edge"
+
+
+def test_what_a_stroke_leaves_standing_alone_in_its_path_goes_with_it(page: Any) -> None:
+    words = """
+    for (let y = 96; y < 104; y++) for (let x = 56; x < 64; x++) data[y * width + x] = 0xff20ffff;
+    draw([[40, 100], [80, 100]]);
+    return mask.data[100 * width + 60];
+    """
+    assert run(page, words, width=300, height=200, edge=200, radius=24) == 0
+
+
+def test_undo_and_redo_are_exact_and_keep_to_their_memory(page: Any) -> None:
+    words = """
+    const history = new History(mask, 8 * 256 * 256);
+    const states = [mask.data.slice()];
+    for (let i = 0; i < 12; i++) {
+      history.add(draw([[100 + 60 * i, 128], [140 + 60 * i, 300]]).before);
+      states.push(mask.data.slice());
+    }
+    const bytes = history.bytes;
+    const same = (one) => one.every((value, i) => value === mask.data[i]);
+    let undone = 0;
+    while (history.undo()) {
+      undone++;
+      if (!same(states[12 - undone])) return "undo differs";
+    }
+    while (history.redo());
+    return [bytes, undone, same(states[12])];
+    """
+    held, undone, same = run(page, words, width=1000, height=700, edge=900, radius=20)
+
+    assert held <= 8 * 256 * 256
+    assert 0 < undone < 12, "the oldest were let go"
+    assert same
+
+
+def test_the_masks_file_is_grey_and_has_every_byte(page: Any) -> None:
+    words = """
+    draw([[100, 60], [200, 160]]);
+    const bytes = new Uint8Array(await (await greyPng(mask.levels[0])).arrayBuffer());
+    const text = (all) => btoa([...all].map((byte) => String.fromCharCode(byte)).join(""));
+    return [text(bytes), text(mask.data)];
+    """
+    written, held = (base64.b64decode(one) for one in run(page, words, width=301, height=203, edge=150, radius=30))
+
+    picture = Image.open(io.BytesIO(written))
+    assert (picture.mode, picture.size) == ("L", (301, 203))
+    assert np.asarray(picture).tobytes() == held
+    assert len(set(held)) > 2
