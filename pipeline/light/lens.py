@@ -51,8 +51,9 @@ class Focus:
         if far.size == 0:
             return None
         top, bottom = int(far[0]), int(far[-1]) + 1
-        # Reducing by `step` and enlarging again blur by half of it: hardly more than the lesser blur is to be.
-        step = int(np.clip(2.4 * less, 1, 8))
+        # Reducing by `step` and enlarging again blur by half of it: hardly more than the lesser blur is to be, or by
+        # a pixel where the greater one is wider. Arrays as fine as a large picture are many megabytes.
+        step = int(np.clip(max(2.4 * less, min(1.6 * more, 2)), 1, 8))
         rows, columns = max(1, (bottom - top) // step), width // step
         sums = np.empty((rows, columns, 4), np.float32)
         seen, depth = picture[top:bottom], geometry.depth[top:bottom]
