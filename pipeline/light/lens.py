@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from PIL import Image
 
 from pipeline.core.parallel import by_rows
-from pipeline.core.resample import blurred, resize
+from pipeline.core.resample import blurred
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image import lens as kernels
 from pipeline.kernels.image.resampling import enlarge
@@ -31,7 +30,9 @@ class Focus:
 
     #: The depth from which it is no longer sharp.
     near: float
-    #: h×w×3 linear, blurred less and more.
+    #: The rows of the picture that hold all that is out of focus, first and last + 1.
+    rows: tuple[int, int]
+    #: h×w×3 linear, those rows blurred less and more.
     soft: Field
     softer: Field
 
@@ -42,48 +43,46 @@ class Focus:
         What is in focus does not run into what is behind it: means are taken among what is out of focus.
         """
         height, width = picture.shape[:2]
-        amount = layout.lens.depth_of_field
-        if layout.top_down or SOFT[1] * amount * height < _LEAST:
+        less, more = (sigma * layout.lens.depth_of_field * height for sigma in SOFT)
+        if layout.top_down or more < _LEAST:
             return None
         near = FOCAL + layout.base + SHARP
-        if float(geometry.depth.max()) <= near:
+        far = np.flatnonzero(geometry.depth.max(1) > near)
+        if far.size == 0:
             return None
-        # A grid on which the wider blur is 1.5 pixels or more: nothing finer is left, and it costs the less.
-        step = int(np.clip(SOFT[1] * amount * height / 1.5, 1, 8))
-        rows, columns = height // step, width // step
-        small = resize(picture, columns, rows, Image.Resampling.BOX)
-        at = np.minimum((np.arange(rows) + 0.5) * height / rows, height - 1).astype(int)
-        along = np.minimum((np.arange(columns) + 0.5) * width / columns, width - 1).astype(int)
-        both = np.empty((rows, columns, 4), np.float32)
-
-        def weigh(top: int, bottom: int) -> None:
-            away = geometry.depth[np.ix_(at[top:bottom], along)] - np.float32(near)
-            weight = both[top:bottom, :, 3]
-            np.clip(away * np.float32(1 / HALF), np.float32(1e-3), np.float32(1), out=weight)
-            np.multiply(small[top:bottom], weight[..., None], out=both[top:bottom, :, :3])
-
-        by_rows(rows, weigh)
+        top, bottom = int(far[0]), int(far[-1]) + 1
+        # Reducing by `step` and enlarging again blur by half of it: hardly more than the lesser blur is to be, or by
+        # a pixel where the greater one is wider. Arrays as fine as a large picture are many megabytes.
+        step = int(np.clip(max(2.4 * less, min(1.6 * more, 2)), 1, 8))
+        rows, columns = max(1, (bottom - top) // step), width // step
+        sums = np.empty((rows, columns, 4), np.float32)
+        seen, depth = picture[top:bottom], geometry.depth[top:bottom]
+        focus, rate = np.float32(near), np.float32(1 / HALF)
+        by_rows(rows, lambda a, b: kernels.weighted_means(seen, depth, focus, rate, rows, a, sums[a:b]))
+        brought = 0.25 * step * step if step > 1 else 0.0
         levels = []
-        for sigma in SOFT:
-            wide, level = blurred(both, sigma * amount * rows, sigma * amount * rows), np.empty_like(small)
-            by_rows(rows, partial(_unweighted, wide, level))
+        for sigma in (less, more):
+            left = float(np.sqrt(max(sigma * sigma - brought, 0.0))) / step
+            wide, level = blurred(sums, left, left), np.empty((rows, columns, 3), np.float32)
+            by_rows(rows, partial(_divided, wide, level))
             levels.append(level)
-        return cls(near, *levels)
+        return cls(near, (top, bottom), *levels)
 
     def over(self, strip: Field, geometry: Geometry, top: int) -> None:
         """Lay it over the n×W×3 linear strip of the picture that begins at the row `top`."""
-        depth = geometry.depth[top : top + len(strip)]
-        if float(depth.max()) <= self.near:
+        first, end = self.rows
+        above, below = max(top, first), min(top + len(strip), end)
+        if above >= below:
             return
-        tall = geometry.depth.shape[0]
-        soft, softer = np.empty_like(strip), np.empty_like(strip)
-        enlarge(self.soft, tall, top, soft)
-        enlarge(self.softer, tall, top, softer)
-        kernels.defocus(depth, np.float32(self.near), np.float32(1 / HALF), soft, softer, strip)
+        part, depth = strip[above - top : below - top], geometry.depth[above:below]
+        soft, softer = np.empty_like(part), np.empty_like(part)
+        enlarge(self.soft, end - first, above - first, soft)
+        enlarge(self.softer, end - first, above - first, softer)
+        kernels.defocus(depth, np.float32(self.near), np.float32(1 / HALF), soft, softer, part)
 
 
-def _unweighted(wide: Field, level: Field, top: int, bottom: int) -> None:
-    np.divide(wide[top:bottom, :, :3], wide[top:bottom, :, 3:], out=level[top:bottom])
+def _divided(sums: Field, level: Field, top: int, bottom: int) -> None:
+    kernels.quotients(sums[top:bottom], level[top:bottom])
 
 
 def darken_corners(layout: Layout, tall: int, top: int, strip: Field) -> None:

@@ -7,7 +7,8 @@ from scipy.spatial import cKDTree
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture import finishes
 from pipeline.materials.appearance import Appearance
-from pipeline.materials.noise import TILE, Waves, noise, smoothstep, spectrum
+from pipeline.materials.grain import Grains, grain
+from pipeline.materials.noise import TILE, noise, smoothstep
 from pipeline.materials.pyramid import Pyramid, filled
 
 #: N×2, and N.
@@ -27,16 +28,16 @@ def marble(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     dark = shown.dark
     # All but the jags is so soft that it is worked out on a small grid.
     small = max(n // 4, 64)
-    middle = 0.5 / small - 0.5 / n
+    middle = 0.5 / small
     angle = float(rng.uniform(0.5, 0.9)) * float(rng.choice([-1, 1]))
 
     def cracks(slope: float, low: float, stretch: float, angle: float) -> list[Field]:
         """Four noises: how far the highest leads the next is the distance from a branching net of cracks."""
         return [noise(rng, small, slope, low, stretch=stretch, angle=angle, grid=512, shift=middle) for _ in range(4)]
 
-    clouds = noise(rng, small, 1.9, 2, stretch=2.2, angle=angle, grid=512)
-    drift = noise(rng, small, 2.6, 2, stretch=1.5, angle=angle, grid=256)
-    jag = Waves(n, (0.012, spectrum(rng, 1.6, 40)))
+    clouds = noise(rng, small, 1.9, 2, stretch=2.2, angle=angle, grid=512, shift=middle)
+    drift = noise(rng, small, 2.6, 2, stretch=1.5, angle=angle, grid=256, shift=middle)
+    jag = Grains(n, (0.012, grain(rng, 1.6, 40)))
     strong = cracks(2.5, 2.6, 3.2, angle)
     hair = cracks(2.7, 5, 2.4, angle + 0.25)
     cross = noise(rng, small, 2.6, 4, stretch=2.0, angle=angle - 0.9, grid=512, shift=middle)
@@ -86,8 +87,9 @@ def terrazzo(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
             seen = np.flatnonzero(((at > -0.05) & (at < TILE + 0.05)).all(1))
             corners.append(np.trunc((ring[seen] + at[seen, None]) * (2 * n / TILE) - 0.5))
             colours.append(fills[seen])
-    dust = spectrum(rng, 1.6, 260, grid=2048)
-    dusty, veil = Waves(n, (1, dust)), Waves(n, (0.016, spectrum(rng, 1.0, 12, grid=512, shift=-0.5 / n)))
+    small = max(n // 4, 64)
+    dust = Grains(n, (1, grain(rng, 1.6, 260, grid=2048)))
+    veil = Grains(n, soft=np.float32(0.016) * noise(rng, small, 1.0, 12, grid=512, shift=0.5 / small))
     polygons = np.concatenate(corners).astype(np.float32)
     lowest, highest = polygons[..., 1].min(1), polygons[..., 1].max(1)
     table = np.concatenate(colours).astype(np.float32)
@@ -95,7 +97,7 @@ def terrazzo(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     def work(top: int, bottom: int, out: list[Field]) -> None:
         chips = np.zeros((2 * (bottom - top), 2 * n), np.uint16)
         finishes.draw_chips(polygons, lowest, highest, 2 * top, chips)
-        finishes.terrazzo(chips, table, dusty.rows(top, bottom), veil.rows(top, bottom), *out)
+        finishes.terrazzo(chips, table, dust.rows(top, bottom), veil.rows(top, bottom), *out)
 
     return filled(3, n, work, shown.contrast)
 
@@ -105,13 +107,13 @@ def concrete(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
     What stands has the joints of the formwork's panels and the holes of its ties, too.
     """
-    clouds = spectrum(rng, 1.7, 2, grid=512, shift=-0.5 / n)
-    runs = spectrum(rng, 1.4, 4, stretch=4, angle=np.pi / 2, grid=512, shift=-0.5 / n)
-    mottle = spectrum(rng, 1.1, 25)
-    grain = spectrum(rng, 0.6, 300, grid=2048)
-    even = Waves(n, (0.026, grain), (0.06, clouds), (0.026, runs), (0.03, mottle))
-    uneven = Waves(n, (1, mottle))
-    large, small = Waves(n, (1, spectrum(rng, 4.0, 62))), Waves(n, (1, spectrum(rng, 3.0, 130)))
+    small = max(n // 4, 64)
+    soft = np.float32(0.06) * noise(rng, small, 1.7, 2, grid=512, shift=0.5 / small)
+    soft += np.float32(0.026) * noise(rng, small, 1.4, 4, stretch=4, angle=np.pi / 2, grid=512, shift=0.5 / small)
+    mottle = grain(rng, 1.1, 25)
+    even = Grains(n, (0.026, grain(rng, 0.6, 300, grid=2048)), (0.03, mottle), soft=soft)
+    uneven = Grains(n, (1, mottle))
+    large, holes = Grains(n, (1, grain(rng, 4.0, 62))), Grains(n, (1, grain(rng, 3.0, 130)))
     lip = max(1, n // 800)
     y = (np.arange(n, dtype=np.float32) + np.float32(0.5)) / np.float32(n) * 4
     seam = np.exp(-(((y - np.round(y)) / np.float32(0.009)) ** 2))
@@ -119,10 +121,10 @@ def concrete(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     marks = _formwork(n, shown) if shown.upright else []
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
-        soft = even.rows(top, bottom)
-        worn = uneven.rows(top, bottom) if seam[top:bottom].max() > 1e-4 else soft
-        holes = large.rows(top - lip, bottom), small.rows(top - lip, bottom)
-        finishes.concrete(soft, *holes, worn, seam, panel, top, out[0])
+        stained = even.rows(top, bottom)
+        worn = uneven.rows(top, bottom) if seam[top:bottom].max() > 1e-4 else stained
+        pits = large.rows(top - lip, bottom), holes.rows(top - lip, bottom)
+        finishes.concrete(stained, *pits, worn, seam, panel, top, out[0])
         for row, column, mark in marks:
             first, last = max(row, top), min(row + mark.shape[0], bottom)
             if first < last:

@@ -7,12 +7,12 @@ and frequencies in cycles per tile unless said otherwise.
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parallel import by_rows
 from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture import finishes
 from pipeline.materials.appearance import Appearance
-from pipeline.materials.noise import TILE, Waves, noise, smoothstep, spectrum
+from pipeline.materials.grain import Grains, grain
+from pipeline.materials.noise import TILE, noise, smoothstep
 from pipeline.materials.pyramid import Pyramid, filled
 from pipeline.materials.stone import concrete, marble, terrazzo
 
@@ -58,10 +58,11 @@ def _wood(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     """Boards along x, sawn lengthwise from logs: rings round a pith that runs askew to the board."""
     place = (np.arange(n, dtype=np.float32) + np.float32(0.5)) * np.float32(TILE / n)
     width = TILE / BOARDS
-    bend = Waves(n, (1, spectrum(rng, 2.2, 2.5, stretch=4, grid=512)))
-    fibre = Waves(n, (1, spectrum(rng, 1.3, 40, stretch=14)))
-    pores = Waves(n, (1, spectrum(rng, 2.0, 200, stretch=22, grid=2048)))
-    tone = Waves(n, (1, spectrum(rng, 1.5, 3, stretch=8, grid=512)))
+    small = max(n // 4, 64)
+    bend = Grains(n, soft=noise(rng, small, 2.2, 2.5, stretch=4, grid=512, shift=0.5 / small))
+    fibre = Grains(n, (1, grain(rng, 1.3, 40, stretch=14)))
+    pores = Grains(n, (1, grain(rng, 2.0, 200, stretch=22, grid=2048)))
+    tone = Grains(n, soft=noise(rng, small, 1.5, 3, stretch=8, grid=512, shift=0.5 / small))
     late = rng.uniform(0.45, 1, 64).astype(np.float32)
     boards = [_planks(rng, place) for _ in range(BOARDS)]
     which = np.minimum(place / np.float32(width), BOARDS - 1).astype(int)
@@ -71,7 +72,7 @@ def _wood(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
             rows = top + np.flatnonzero(which[top:bottom] == board)
             planks, columns, down = boards[board]
             start = (int(rows[0]) + down) % n
-            bent, fine, open_, toned = (waves.rows(start, start + rows.size) for waves in (bend, fibre, pores, tone))
+            bent, fine, open_, toned = (one.rows(start, start + rows.size) for one in (bend, fibre, pores, tone))
             y = place[rows] - np.float32((board + 0.5) * width)
             red, green, blue = (plane[rows[0] - top : rows[-1] + 1 - top] for plane in out)
             finishes.board(
@@ -106,27 +107,21 @@ def _planks(rng: np.random.Generator, place: Field) -> tuple[Field, NDArray[np.i
 
 def _plaster(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     """Coats that a trowel laid one over another, with its strokes and the edges where it was lifted, and fine grain."""
-    half, light = n // 2, shown.light_angle
-    broad = spectrum(rng, 1.8, 2, grid=512, shift=-0.5 / n)
-    soft = np.zeros((1, half, half), np.float32)
-    coats = np.zeros((half, half), np.float32)
+    small, light = max(n // 4, 64), shown.light_angle
+    middle = 0.5 / small
+    soft = np.float32(0.018) * noise(rng, small, 1.8, 2, grid=512, shift=middle)[None]
+    coats = np.zeros((small, small), np.float32)
     first = rng.uniform(0, np.pi)
-    weight = np.float32(0.031 * shown.relief)
     for third in range(3):
         angle = float(first + (third + rng.uniform(-0.25, 0.25)) * np.pi / 3)
-        where = Waves(half, (1, spectrum(rng, 2.2, 3.5, stretch=2, angle=angle, grid=256)))
-        strokes = Waves(half, (1, spectrum(rng, 1.8, 13, stretch=4.5, angle=angle, light_angle=light)))
-
-        def stroke(top: int, bottom: int, where: Waves = where, strokes: Waves = strokes) -> None:
-            there = where.rows(top, bottom)
-            finishes.add_strokes(there, strokes.rows(top, bottom), weight, soft[0, top:bottom])
-            coats[top:bottom] += smoothstep(there, -0.1, 0.25)
-
-        by_rows(half, stroke)
+        where = noise(rng, small, 2.2, 3.5, stretch=2, angle=angle, grid=256, shift=middle)
+        strokes = noise(rng, small, 1.8, 13, stretch=4.5, angle=angle, light_angle=light, grid=512, shift=middle)
+        finishes.add_strokes(where, strokes, np.float32(0.031 * shown.relief), soft[0])
+        coats += smoothstep(where, -0.1, 0.25)
     soft[0] += np.float32(0.06 * shown.relief) * _shaded(coats, light)
-    grain = spectrum(rng, 1.6, 70, light_angle=light)
-    fine = spectrum(rng, 1.0, 200, light_angle=light, grid=2048)
-    even = Waves(n, (0.018, broad), (0.01 * shown.relief, grain), (0.011 * shown.relief, fine))
+    coarse = grain(rng, 1.6, 70, light_angle=light)
+    fine = grain(rng, 1.0, 200, light_angle=light, grid=2048)
+    even = Grains(n, (0.01 * shown.relief, coarse), (0.011 * shown.relief, fine))
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         finishes.plaster(even.rows(top, bottom), soft, top, out[0])
@@ -146,11 +141,11 @@ def _shaded(height: Field, light_angle: float) -> Field:
 
 def _sand(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     """Grains, clumps of them, and a few dark ones."""
-    grain = spectrum(rng, 1.5, 420, grid=2048)
-    clouds = spectrum(rng, 1.4, 3, grid=512, shift=-0.5 / n)
-    clumps = spectrum(rng, 2.5, 130)
-    even = Waves(n, (0.055, grain), (0.028, clouds), (0.042, clumps))
-    dark = Waves(n, (1, spectrum(rng, 2.5, 330, grid=2048)))
+    small = max(n // 4, 64)
+    clouds = np.float32(0.028) * noise(rng, small, 1.4, 3, grid=512, shift=0.5 / small)
+    grains, clumps = grain(rng, 1.5, 420, grid=2048), grain(rng, 2.5, 130)
+    even = Grains(n, (0.055, grains), (0.042, clumps), soft=clouds)
+    dark = Grains(n, (1, grain(rng, 2.5, 330, grid=2048)))
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         finishes.sand(even.rows(top, bottom), dark.rows(top, bottom), out[0])
@@ -163,7 +158,7 @@ def _cloth(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     slubs, sways = [], []
     light = shown.light_angle
     for angle in (0.0, np.pi / 2):
-        slubs.append(Waves(n, (1, spectrum(rng, 1.9, 60, stretch=16, angle=angle))))
+        slubs.append(Grains(n, (1, grain(rng, 1.9, 60, stretch=16, angle=angle))))
         sway = noise(rng, n // 4, 2.0, 6, stretch=2, angle=angle, grid=256)
         sways.append(np.float32(0.7 / np.pi) * sway)
     drape = noise(rng, n // 4, 2.3, 2.5, stretch=2.5, angle=float(rng.uniform(0, np.pi)), grid=256, light_angle=light)
@@ -184,10 +179,12 @@ def _cloth(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 def _velvet(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     """Pile that was stroked this way here and that way there, drawn out downwards as it hangs, and its fine ends."""
-    brushed = Waves(n, (1, spectrum(rng, 2.4, 3.5, stretch=2.2, angle=np.pi / 2, grid=512, shift=-0.5 / n)))
-    crushed = spectrum(rng, 2.0, 14, stretch=2.5, angle=np.pi / 2, light_angle=shown.light_angle)
-    pile = spectrum(rng, 1.2, 180, stretch=2, angle=np.pi / 2, grid=2048)
-    fine = Waves(n, (0.035 * shown.relief, crushed), (0.02, pile))
+    small = max(n // 4, 64)
+    down = np.pi / 2
+    brushed = Grains(n, soft=noise(rng, small, 2.4, 3.5, stretch=2.2, angle=down, grid=512, shift=0.5 / small))
+    crushed = grain(rng, 2.0, 14, stretch=2.5, angle=down, light_angle=shown.light_angle)
+    pile = grain(rng, 1.2, 180, stretch=2, angle=down, grid=2048)
+    fine = Grains(n, (0.035 * shown.relief, crushed), (0.02, pile))
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         # Pile that leans towards the viewer is dark, that which leans away shines.

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.kernels.image.resampling import box
 from pipeline.kernels.jit import colour_kernel
 
 Pixels = NDArray[np.float32]
@@ -11,6 +12,49 @@ _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.flo
 #: Odd numbers of a hash of places: Wellons, "Hash prospector", 2018 (lowbias32).
 _MIX, _MIX_AGAIN = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
 _ACROSS, _DOWN = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)
+
+
+@colour_kernel
+def weighted_means(
+    picture: Pixels, depth: Pixels, focus: np.float32, rate: np.float32, tall: int, top: int, out: Pixels
+) -> None:
+    """Write the sums of what is out of focus of an H×W×3 picture, and of its weights: n×w×4, rows of `tall` from `top`.
+
+    A pixel of `depth` (H×W) weighs how far behind `focus` it is, × `rate`, at most 1; what is in focus 1e-3. Sums are
+    over the boxes that the pixels of `out` cover.
+    """
+    height, width = depth.shape
+    down, across = height / tall, width / out.shape[1]
+    sums = np.empty((4, width), np.float32)
+    reds, greens, blues, weights = sums[0], sums[1], sums[2], sums[3]
+    for i in range(out.shape[0]):
+        first, end = box(top + i, down, height)
+        sums[:] = _ZERO
+        for y in range(first, end):
+            pixels, away = picture[y], depth[y]
+            for x in range(width):
+                weight = min(max((away[x] - focus) * rate, np.float32(1e-3)), _ONE)
+                weights[x] += weight
+                reds[x] += pixels[x, 0] * weight
+                greens[x] += pixels[x, 1] * weight
+                blues[x] += pixels[x, 2] * weight
+        for j in range(out.shape[1]):
+            first, end = box(j, across, width)
+            for channel in range(4):
+                total = _ZERO
+                for x in range(first, end):
+                    total += sums[channel, x]
+                out[i, j, channel] = total
+
+
+@colour_kernel
+def quotients(sums: Pixels, out: Pixels) -> None:
+    """Divide n×w×4 sums of colours by their weights, the last of the four: n×w×3 means."""
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            share = _ONE / sums[y, x, 3]
+            for channel in range(3):
+                out[y, x, channel] = sums[y, x, channel] * share
 
 
 @colour_kernel

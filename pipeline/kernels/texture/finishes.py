@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.kernels.colour.exponentials import exp, power
 from pipeline.kernels.jit import colour_kernel, inlined, inlined_colour, kernel
+from pipeline.kernels.texture.enlarging import enlarge_across, enlarge_down, put, take
 
 Field = NDArray[np.float32]
 Columns = NDArray[np.int64]
@@ -40,35 +41,6 @@ def _sine(t: np.float32) -> np.float32:
 def _cosine(t: np.float32) -> np.float32:
     z = t * t
     return np.float32(_C0 + z * (_C1 + z * (_C2 + z * (_C3 + z * _C4))))
-
-
-@inlined_colour
-def _phase(index: int, factor: int) -> tuple[int, np.float32, np.float32, np.float32, np.float32]:
-    """Return the first of the four samples around one of `factor` times as many, and the samples' cubic weights.
-
-    Keys, "Cubic convolution interpolation", 1981, with a = -0.5.
-    """
-    at = (np.float32(index) + _HALF) / np.float32(factor) - _HALF
-    t = at - np.floor(at)
-    a = t * (np.float32(-0.5) + t * (_ONE - _HALF * t))
-    b = _ONE + t * t * (np.float32(1.5) * t - np.float32(2.5))
-    c = t * (_HALF + t * (np.float32(2) - np.float32(1.5) * t))
-    d = t * t * (_HALF * t - _HALF)
-    return int(np.floor(at)) - 1, np.float32(a), np.float32(b), np.float32(c), np.float32(d)
-
-
-@inlined_colour
-def _enlarge_down(soft: Field, y: int, factor: int, lines: Field) -> None:
-    """Write the row y of the enlarged fields, of which only the height is enlarged, with two more samples around it."""
-    m = soft.shape[1]
-    first, a, b, c, d = _phase(y, factor)
-    for k in range(soft.shape[0]):
-        above, upper = soft[k, (first + m) % m], soft[k, (first + 1 + m) % m]
-        lower, below = soft[k, (first + 2 + m) % m], soft[k, (first + 3 + m) % m]
-        line = lines[k]
-        for x in range(m):
-            line[x + 2] = a * above[x] + b * upper[x] + c * lower[x] + d * below[x]
-        line[0], line[1], line[m + 2], line[m + 3] = line[m], line[m + 1], line[2], line[3]
 
 
 @colour_kernel
@@ -116,29 +88,6 @@ def add_strokes(where: Field, stroke: Field, weight: np.float32, out: Field) -> 
             out[y, x] += weight * share * stroke[y, x]
 
 
-@inlined_colour
-def _enlarge(line: Field, phase: int, factor: int, out: Field) -> None:
-    """Write every `factor`-th value of an enlarged line, from `phase` on."""
-    first, a, b, c, d = _phase(phase, factor)
-    near = line[first + 2 :]
-    for j in range(out.size):
-        out[j] = a * near[j] + b * near[j + 1] + c * near[j + 2] + d * near[j + 3]
-
-
-@inlined_colour
-def _take(row: Field, phase: int, factor: int, out: Field) -> None:
-    """Write every `factor`-th value of a row, from `phase` on, beside one another: loops over them become SIMD."""
-    for j in range(out.size):
-        out[j] = row[factor * j + phase]
-
-
-@inlined_colour
-def _put(values: Field, phase: int, factor: int, row: Field) -> None:
-    """Write values into every `factor`-th place of a row, from `phase` on."""
-    for j in range(values.size):
-        row[factor * j + phase] = values[j]
-
-
 @colour_kernel
 def plaster(even: Field, soft: Field, top: int, out: Field) -> None:
     """Write plaster: grain over strokes, which are `soft`, a stack of one."""
@@ -147,11 +96,11 @@ def plaster(even: Field, soft: Field, top: int, out: Field) -> None:
     lines = np.empty((1, m + 4), np.float32)
     stroke = np.empty(m, np.float32)
     for y in range(out.shape[0]):
-        _enlarge_down(soft, top + y, factor, lines)
+        enlarge_down(soft, top + y, factor, lines)
         row, grain = out[y], even[y]
         for phase in range(factor):
-            _enlarge(lines[0], phase, factor, stroke)
-            _put(stroke, phase, factor, row)
+            enlarge_across(lines[0], phase, factor, stroke)
+            put(stroke, phase, factor, row)
         for x in range(row.size):
             row[x] = _ONE + (row[x] + grain[x])
 
@@ -169,11 +118,11 @@ def cloth(slubs: Field, others: Field, soft: Field, threads: np.float32, top: in
     part = np.empty(m, np.float32)
     rows = np.empty((3, n), np.float32)
     for y in range(out.shape[0]):
-        _enlarge_down(soft, top + y, factor, lines)
+        enlarge_down(soft, top + y, factor, lines)
         for k in range(3):
             for phase in range(factor):
-                _enlarge(lines[k], phase, factor, part)
-                _put(part, phase, factor, rows[k])
+                enlarge_across(lines[k], phase, factor, part)
+                put(part, phase, factor, rows[k])
         sways, swings, tones, row, slub, other = rows[0], rows[1], rows[2], out[y], slubs[y], others[y]
         place = (np.float32(top + y) + _HALF) * step
         for x in range(n):
@@ -202,7 +151,7 @@ def _lead(one: np.float32, two: np.float32, three: np.float32, four: np.float32)
 def _cracks(lines: Field, phase: int, factor: int, noises: Field, out: Field) -> None:
     """Write the distances from the cracks that four noises make."""
     for k in range(4):
-        _enlarge(lines[k], phase, factor, noises[k])
+        enlarge_across(lines[k], phase, factor, noises[k])
     one, two, three, four = noises[0], noises[1], noises[2], noises[3]
     for j in range(out.size):
         out[j] = _lead(one[j], two[j], three[j], four[j])
@@ -231,39 +180,39 @@ def marble(soft: Field, jags: Field, dark: bool, top: int, red: Field, green: Fi
     )  # fmt: skip
     noises = buffers[5:]
     for y in range(green.shape[0]):
-        _enlarge_down(soft, top + y, factor, lines)
+        enlarge_down(soft, top + y, factor, lines)
         for phase in range(factor):
-            _take(jags[y], phase, factor, jag)
+            take(jags[y], phase, factor, jag)
             _cracks(lines[0:4], phase, factor, noises, core)
-            _enlarge(lines[9], phase, factor, first)
+            enlarge_across(lines[9], phase, factor, first)
             for j in range(m):
                 # The enlargement rings a little below 0.
                 force = max(first[j], _ZERO)
                 far = abs(core[j] + _HALF * jag[j])
                 core[j] = force * exp(-far / (np.float32(0.055) * force + np.float32(0.009)))
             _cracks(lines[4:8], phase, factor, noises, thin)
-            _enlarge(lines[10], phase, factor, first)
+            enlarge_across(lines[10], phase, factor, first)
             for j in range(m):
                 thin[j] = _line(thin[j] + jag[j], np.float32(0.04)) * first[j]
-            _enlarge(lines[8], phase, factor, first)
-            _enlarge(lines[11], phase, factor, second)
+            enlarge_across(lines[8], phase, factor, first)
+            enlarge_across(lines[11], phase, factor, second)
             for j in range(m):
                 thin[j] += _line(first[j], np.float32(0.02)) * second[j]
-            _enlarge(lines[12], phase, factor, first)
+            enlarge_across(lines[12], phase, factor, first)
             if dark:
                 for j in range(m):
                     level[j] = np.float32(5) * core[j] * core[j] + np.float32(2.2) * thin[j] + first[j]
-                _put(level, phase, factor, green[y])
+                put(level, phase, factor, green[y])
             else:
-                _enlarge(lines[13], phase, factor, second)
+                enlarge_across(lines[13], phase, factor, second)
                 for j in range(m):
                     level[j] = exp(np.float32(-0.6) * core[j] - np.float32(0.26) * thin[j] - first[j])
                 for j in range(m):
                     first[j] = level[j] * (_ONE + np.float32(0.6) * second[j])
                     second[j] = level[j] * (_ONE - second[j])
-                _put(first, phase, factor, red[y])
-                _put(level, phase, factor, green[y])
-                _put(second, phase, factor, blue[y])
+                put(first, phase, factor, red[y])
+                put(level, phase, factor, green[y])
+                put(second, phase, factor, blue[y])
 
 
 @inlined_colour

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.ray import Field
-from pipeline.light.lens import Focus, add_grain, darken_corners
+from pipeline.light.lens import SOFT, Focus, add_grain, darken_corners
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.trace import Geometry, trace
@@ -49,6 +49,21 @@ def test_what_is_near_does_not_run_into_what_is_far() -> None:
     assert focus is not None
     focus.over(picture, geometry, 0)
     assert picture[geometry.depth > FOCAL + 1.1].max() < 0.02
+
+
+def test_the_blur_is_as_wide_as_asked_on_the_grid_that_it_is_made_on() -> None:
+    layout, geometry = seen(Lens(depth_of_field=1.0))
+    picture = np.zeros((SIDE, SIDE, 3), np.float32)
+    picture[:, 100:102] = 1
+    focus = Focus.of(layout, geometry, picture)
+    assert focus is not None
+    assert focus.soft.shape[1] <= SIDE / 2, "as fine as the picture"
+    focus.over(picture, geometry, 0)
+    far = picture[(geometry.depth > FOCAL + 1.2).all(1), :, 0].mean(0)
+    x = np.arange(SIDE)
+    middle = (far * x).sum() / far.sum()
+    assert middle == pytest.approx(100.5, abs=0.1)
+    assert np.sqrt((far * (x - middle) ** 2).sum() / far.sum()) == pytest.approx(SOFT[1] * SIDE, rel=0.1)
 
 
 def test_a_lens_without_depth_of_field_changes_nothing() -> None:

@@ -12,7 +12,7 @@ from pipeline.core.spec import Finish
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Wall
 from pipeline.materials.appearance import Appearance, appearance
-from pipeline.materials.noise import TILE, Waves, noise, spectrum
+from pipeline.materials.noise import TILE, noise
 from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.textures import swatch
 from pipeline.scene.composition import compose
@@ -197,35 +197,9 @@ def test_noise_is_drawn_out_along_its_angle() -> None:
     assert np.abs(np.diff(field, axis=1)).mean() < 0.4 * np.abs(np.diff(field, axis=0)).mean()
 
 
-def test_rows_of_noise_are_the_same_in_any_strip_and_beyond_the_tile() -> None:
-    waves = Waves(64, (1.0, spectrum(np.random.default_rng(2), 2, 4, grid=64)))
-    whole = waves.rows(0, 64)
-    np.testing.assert_array_equal(waves.rows(10, 13), whole[10:13])
-    np.testing.assert_array_equal(waves.rows(-2, 3), np.roll(whole, 2, 0)[:5])
-    np.testing.assert_array_equal(waves.rows(60, 70), np.roll(whole, 4, 0)[:10])
-
-
-def test_a_sum_of_noises_is_their_weighted_sum() -> None:
-    one, other = (spectrum(np.random.default_rng(seed), 2, 4, grid=grid) for seed, grid in ((1, 64), (2, 128)))
-    whole = Waves(64, (0.3, one), (0.2, other)).rows(0, 64)
-    parts = [Waves(64, (1.0, part)).rows(0, 64) for part in (one, other)]
-    np.testing.assert_allclose(whole, np.float32(0.3) * parts[0] + np.float32(0.2) * parts[1], atol=1e-5)
-
-
 def test_shifted_noise_is_the_same_noise_elsewhere() -> None:
     still, shifted = (noise(np.random.default_rng(2), 64, 2, 4, grid=64, shift=shift) for shift in (0.0, 3 / 64))
     np.testing.assert_allclose(shifted, np.roll(still, (-3, -3), (0, 1)), atol=1e-5)
-
-
-def test_the_generator_goes_on_as_if_it_had_made_the_draws_itself() -> None:
-    one, other = np.random.default_rng(4), np.random.default_rng(4)
-    # One word of a pair is left over.
-    one.standard_normal(1, dtype=np.float32)
-    other.standard_normal(1, dtype=np.float32)
-    spectrum(one, 2, grid=64)
-    other.standard_normal(64 * 64, dtype=np.float32)
-    assert np.array_equal(one.integers(0, 99, 5), other.integers(0, 99, 5))
-    assert one.uniform() == other.uniform()
 
 
 def test_texels_are_read_at_their_centres_and_again_a_tile_further() -> None:
