@@ -22,6 +22,7 @@ _OPTIONS = {
     "default_preset": "--preset",
     "pilot_brand": "--brand",
     "seed": "--seed",
+    "keep": "--subject",
 }
 
 
