@@ -26,6 +26,7 @@ _OPTIONS = {
     "shift_y": "--shift-y",
     "scale": "--scale",
     "turn": "--turn",
+    "keep": "--subject",
 }
 
 

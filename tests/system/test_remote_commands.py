@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from benchmarks.storm.photos import Deed, bad, good, telling
+from benchmarks.storm.photos import Deed, bad, good, mask, telling
 from tests.support.command_line import run
 from tests.support.served import Served
 
@@ -40,6 +40,24 @@ def test_a_swap_at_a_server_writes_the_picture_and_its_report(command: Command, 
     assert f"{output}  200x240  {output.stat().st_size:,} bytes  seed 4" in result.output
     report = json.loads((tmp_path / "deep" / "out.png.json").read_text())
     assert report["provenance"]["seed"] == 4
+
+
+def test_a_cut_out_is_seen_mended_and_swapped(command: Command, photo: str, tmp_path: Path) -> None:
+    seen, given, output = (tmp_path / name for name in ("seen.png", "given.png", "out.png"))
+    given.write_bytes(mask(0))
+
+    cut = command("cutout", photo, "-o", str(seen))
+    assert cut.exit_code == 0, cut.output
+    assert "network" in cut.output
+    assert "subject 1: 100% at 60, 40, 140, 200" in cut.output
+    refused = command("cutout", photo, "-o", str(seen), "--mask", photo)
+    assert (refused.exit_code, "8 bits" in refused.output) == (2, True)
+    assert "--subject" in command("cutout", photo, "-o", str(seen), "--subject", "7").output
+    swapped = command("swap", photo, *SPEC, "--mask", str(given), "-o", str(output), "--quiet")
+    assert swapped.exit_code == 0, swapped.output
+    report = json.loads((tmp_path / "out.png.json").read_text())
+    assert report["provenance"]["cutout"] == "mended"
+    assert "mended" in command("cutout", photo, "-o", str(seen)).output
 
 
 def test_jobs_and_renders_are_listed_shown_and_downloaded(
