@@ -138,6 +138,8 @@ def swap(
             decoded=encoded.decoded,
         )
     report["provenance"]["timings"] = stages.timings
+    if ground.expansion is not None:
+        report["expansion"] = ground.expansion.row()
     return SwapResult(
         data=encoded.data,
         format=encoded.format,
