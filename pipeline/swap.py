@@ -160,6 +160,8 @@ def swap(
         if preview:
             report["preview"] = {"width": width, "height": height}
     report["provenance"]["timings"] = stages.timings
+    if ground.expansion is not None:
+        report["expansion"] = ground.expansion.row()
     return SwapResult(
         data=encoded.data,
         format=encoded.format,

@@ -122,7 +122,7 @@ class DiffusersGenerator:
         if not self.batches:
             return None
         painted = self._recipe.painted_size(request.conditions)
-        return painted, request.conditions.sketch.shape, self._shifts(request), request.laid is not None
+        return painted, request.conditions.sketch.shape, self._shifts(request), request.laid and request.laid.noise
 
     def paint(self, requests: Sequence[PaintRequest]) -> list[Picture | BaseException]:
         """Paint what several requests of one `batch_key` ask for, in one call; each answer is as it would be alone.

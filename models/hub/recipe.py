@@ -69,10 +69,12 @@ class Recipe:
         takes = inspect.signature(pipe.__call__).parameters
         width, height = self.painted_size(requests[0].conditions)
         steps, strength, sigmas = self.steps, self.strength, None
+        less = 1.0 if requests[0].laid is None else requests[0].laid.noise
         if steps is not None and self.start_noise is not None and self.starts_at_noise(pipe):
-            sigmas, strength = noise_schedule(pipe, self.start_noise, steps, width, height), 1.0
+            sigmas, strength = noise_schedule(pipe, less * self.start_noise, steps, width, height), 1.0
         elif "strength" in takes and steps is not None:
-            steps, strength = schedule(steps, takes["strength"].default if strength is None else strength)
+            asked = less * (takes["strength"].default if strength is None else strength)
+            steps, strength = schedule(steps, asked)
         # None where no figure is known: the pipeline's default stands.
         figures = {
             "num_inference_steps": steps,

@@ -26,13 +26,14 @@ from pipeline.background.colour_transfer import (
     owners_of,
     shifted,
 )
-from pipeline.background.laying import shadow_of
+from pipeline.background.expansion import Expansion
+from pipeline.background.laying import Unchanged, expansion_of, shadow_of
 from pipeline.background.paint import Painting, paint
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import Effects, MissingShadow, ProductEffects
 from pipeline.compositing.kept_shadow import KeptShadow
-from pipeline.core.networks import Generator, Laid, holds
+from pipeline.core.networks import Generator, Laid, Segmenter, holds
 from pipeline.core.resample import resize
 from pipeline.core.spec import SEED_LIMIT, Spec
 from pipeline.core.types import Alpha, Rgb
@@ -44,6 +45,8 @@ from pipeline.scene.layout import Colour, Layout
 JUDGED_SIDE = 384
 #: Of the progress of all attempts, what the first takes, and then the second of the rest.
 _FIRST_SHARE = 0.6
+#: Of the noise that a generator starts with, where every seed grew the product.
+LESS_NOISE = 0.75
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,25 @@ class Candidate:
     moves: Moves
     #: K×3 Lab `pipeline.background.colour_transfer.anchors` of a painted picture.
     fixed: Lab | None = None
-    #: What a network that saw the product made of its shadow.
+    #: What a network that saw the product made of its shadow, and of the product.
     shadow: KeptShadow | None = None
+    expansion: Expansion | None = None
+
+    @property
+    def grew(self) -> bool:
+        """Whether the product has grown in it."""
+        return self.expansion is not None and self.expansion.grew
 
     def row(self) -> dict[str, Any]:
         """Return what the report says of it."""
         mean, worst = (None, None) if self.match is None else (self.match.mean, self.match.worst)
-        row = {
+        row: dict[str, Any] = {
             "seed": self.seed,
             "mean_delta_e00": None if mean is None else round(mean, 2),
             "worst_delta_e00": None if worst is None else round(worst, 2),
         }
-        return row if self.shadow is None else {**row, "shadow": self.shadow.verdict}
+        row |= {} if self.shadow is None else {"shadow": self.shadow.verdict}
+        return row if self.expansion is None else row | {"expansion": self.expansion.row()}
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,8 @@ class Selection:
     seed: int
     #: For the report's provenance, in the order in which they were tried.
     tried: list[dict[str, Any]]
+    #: How much a network that saw the product painted on it.
+    expansion: Expansion | None = None
 
 
 #: A product that takes no light and is mirrored nowhere.
@@ -105,8 +117,11 @@ class Site(Protocol):
     def effects(self, layout: Layout) -> ProductEffects:
         """Return what the product does to a layout."""
 
-    def lay(self, effects: ProductEffects, drawing: Rgb) -> Laid | None:
-        """Lay the product with its effects on an h×w×3 sRGB drawing of the site; None where there is none yet."""
+    def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid | None:
+        """Lay the product with its effects on an h×w×3 sRGB drawing of the site; None where there is none yet.
+
+        `noise` is as in `Laid`.
+        """
 
 
 def search(
@@ -118,34 +133,46 @@ def search(
     *,
     control: PaletteControl = ALL_STAGES,
     shown: tuple[int, int] | None = None,
+    segmenter: Segmenter | None = None,
 ) -> Selection:
     """Search for the best of n backgrounds: paint them for a canvas of `alpha`'s size until one meets the bars.
 
     With `shown`, width and height in pixels, the same search ends with the same background at that smaller size.
-
     `alpha` is the product's H×W coverage, which is left out of the measure. The site's postprocessing and the product's
     effects are there when it is measured, as they are in the delivered file. Further seeds come from the spec's own, so
-    that the same spec gives the same picture. `on_step` never goes back. Raises as `pipeline.background.paint.paint`
-    does.
+    that the same spec gives the same picture. Where the generator holds products and there is a `segmenter`, a
+    background on which the product has grown is not taken: another seed is tried, then less noise, and where all of
+    them grow it the studio's own background is taken. `on_step` never goes back. Raises as
+    `pipeline.background.paint.paint` does.
     """
     candidates: list[Candidate] = []
     swatches = Swatches(alpha.shape[0])
     before = 0.0
-    for seed in seeds(spec.seed, 1 + (control.retries if asked_colours(spec).by_caller else 0)):
+    for_colours = 1 + (control.retries if asked_colours(spec).by_caller else 0)
+    attempts: list[tuple[int, float]] = [(seed, 1.0) for seed in seeds(spec.seed, for_colours)]
+    if segmenter is not None and holds(generator):
+        attempts = [(seed, 1.0) for seed in seeds(spec.seed, max(2, for_colours))] + [(spec.seed, LESS_NOISE)]
+    for number, (seed, noise) in enumerate(attempts):
+        if number >= for_colours and not all(one.grew for one in candidates):
+            break
         share = (1 - before) * _FIRST_SHARE
         start = before
 
         def step(done: float, start: float = start, share: float = share) -> None:
             on_step(start + share * min(1.0, max(0.0, done)))
 
-        candidates.append(_candidate(replace(spec, seed=seed), site, alpha, generator, step, control, swatches))
+        made = _candidate(replace(spec, seed=seed), site, alpha, generator, step, control, swatches, segmenter, noise)
+        candidates.append(made)
         before += share
-        match = candidates[-1].match
-        if match is None or meets_bars(match.deltas):
+        if not made.grew and (made.match is None or meets_bars(made.match.deltas)):
             break
-    best = min(candidates, key=lambda one: 0.0 if one.match is None else one.match.score)
+    if all(one.grew for one in candidates):
+        candidates.append(_candidate(spec, site, alpha, Unchanged(), lambda done: None, control, swatches))
+    kept = (one for one in candidates if not one.grew)
+    best = min(kept, key=lambda one: 0.0 if one.match is None else one.match.score)
     background = _shown(best, alpha.shape[::-1], shown or alpha.shape[::-1], site, swatches)
-    return Selection(best.painting.layout, background, best.effects, best.seed, [one.row() for one in candidates])
+    rows = [one.row() for one in candidates]
+    return Selection(best.painting.layout, background, best.effects, best.seed, rows, best.expansion)
 
 
 def seeds(asked: int, count: int) -> list[int]:
@@ -162,14 +189,17 @@ def _candidate(
     on_step: Callable[[float], None],
     control: PaletteControl,
     swatches: Swatches,
+    segmenter: Segmenter | None = None,
+    noise: float = 1.0,
 ) -> Candidate:
     height, width = alpha.shape
     layout = site.compose(spec if control.sketch else replace(spec, palette=()))
     traced = site.effects(layout) if holds(generator) else None
-    lay = None if traced is None else partial(site.lay, traced)
+    lay = None if traced is None else partial(site.lay, traced, noise=noise)
     painting = paint(spec, layout, width, height, generator, on_step, control, lay)
     by_light = painting.light is not None and control.sketch
     shadow = None if traced is None else shadow_of(painting.picture, painting.drawing, traced, alpha)
+    grown = None if segmenter is None else expansion_of(painting.picture, painting.laid, alpha, segmenter)
     effects: Effects
     if shadow is not None:
         effects = MissingShadow(shadow.missing)
@@ -197,13 +227,13 @@ def _candidate(
     plain = site.postprocess(painting.at(*small))
     first = measure(with_effects(plain.copy()), free, asked)
     if first is None:
-        return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape), shadow=shadow)
+        return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape), None, shadow, grown)
     fixed = anchors(asked, first.centres)
     start = np.zeros(asked.shape)
     moves, match = fit_colours(
         asked, start, lambda some: with_effects(shifted(plain, fixed, some).copy()), more_shift, free, rounds
     )
-    return Candidate(spec.seed, painting, effects, match, moves, fixed, shadow)
+    return Candidate(spec.seed, painting, effects, match, moves, fixed, shadow, grown)
 
 
 def _shown(

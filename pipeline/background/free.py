@@ -70,6 +70,6 @@ class FreeSite:
         """Trace the product's shadow and mirror image in a layout."""
         return product_effects(self.placed, layout, stands=self.stands)
 
-    def lay(self, effects: ProductEffects, drawing: Rgb) -> Laid:
+    def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
         """Lay the product with its effects on a drawing."""
-        return lay(self.placed, effects, drawing)
+        return lay(self.placed, effects, drawing, noise)

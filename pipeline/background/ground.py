@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.background.best_of import search
+from pipeline.background.expansion import Expansion
 from pipeline.background.free import FreeSite
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, is_pinned, pinned
 from pipeline.colour.palette import PaletteControl
@@ -36,6 +37,8 @@ class Ground:
     cache_status: Literal["computed", "cached"]
     #: It is a scene, whose light falls on the product's edge.
     is_scene: bool
+    #: How much a network that saw the product painted on it; None where none did.
+    expansion: Expansion | None = None
 
     def with_effects(self) -> Rgb | None:
         """Lay the product's effects on the picture, and return it; None for a transparent one."""
@@ -86,12 +89,23 @@ def make_ground(
 
         return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True)
     site = FreeSite.of(spec, photo, cutout, stance, placed, box)
-    best = search(spec, site, placed.alpha, networks.generator, on_step, control=control, shown=shown)
+    best = search(
+        spec,
+        site,
+        placed.alpha,
+        networks.generator,
+        on_step,
+        control=control,
+        shown=shown,
+        segmenter=networks.segmenter,
+    )
 
     def everywhere(picture: Rgb) -> Rgb:
         return best.effects.at(width, height)(picture)
 
-    return Ground(best.background, everywhere, best.seed, best.tried, "computed", is_scene=True)
+    return Ground(
+        best.background, everywhere, best.seed, best.tried, "computed", is_scene=True, expansion=best.expansion
+    )
 
 
 def _unchanged(picture: Rgb) -> Rgb:

@@ -1,14 +1,19 @@
 """A product laid into its drawing, for a network that paints the scene round what it sees."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import minimum_filter
 
+from pipeline.background.expansion import Expansion, expansion
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.compositing.composite import composite
 from pipeline.compositing.effects import ProductEffects
 from pipeline.compositing.kept_shadow import KeptShadow, kept_shadow
-from pipeline.core.networks import Laid
+from pipeline.core.networks import Conditions, Laid, Segmenter
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha, Placed, Rgb
 
@@ -17,13 +22,47 @@ from pipeline.core.types import Alpha, Placed, Rgb
 RIM = 1 / 64
 
 
-def lay(placed: Placed, effects: ProductEffects, drawing: Rgb) -> Laid:
+def lay(placed: Placed, effects: ProductEffects, drawing: Rgb, noise: float = 1.0) -> Laid:
     """Lay a product, its shadow and its mirror image on a drawing of its canvas, h×w×3 sRGB in [0, 1], of any size."""
     height, width = drawing.shape[:2]
     small = scaled(placed, width, height)
     picture = composite(small, effects.at(width, height)(drawing.copy()))
     rim = max(1, round(RIM * float(np.sqrt(width * height))))
-    return Laid(picture, np.asarray(minimum_filter(small.alpha, 2 * rim + 1), np.float32))
+    return Laid(picture, np.asarray(minimum_filter(small.alpha, 2 * rim + 1), np.float32), noise)
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A generator of the studio's own background alone: it answers the light that it is given."""
+
+    paints = "light"
+    size = 128
+
+    def __call__(
+        self,
+        *,
+        prompt: str,
+        negative_prompt: str,
+        conditions: Conditions,
+        seed: int,
+        on_step: Callable[[float], None],
+    ) -> NDArray[np.float32]:
+        """Return the conditions' light, h×w×3 linear."""
+        on_step(1.0)
+        return conditions.light
+
+
+def expansion_of(painted: Rgb | None, laid: Laid | None, alpha: Alpha, segmenter: Segmenter) -> Expansion | None:
+    """Return how much a network painted on a product that it was shown; None where it was shown none.
+
+    `painted` is its picture, h×w×3 sRGB in [0, 1], `alpha` the product's H×W coverage of the canvas.
+    """
+    if painted is None or laid is None:
+        return None
+    height, width = painted.shape[:2]
+    covered = np.clip(resize(alpha, width, height, Image.Resampling.BOX), 0, 1)
+    pasted = painted + covered[..., None] * (laid.picture - painted)
+    return expansion(pasted, laid.picture, covered, segmenter)
 
 
 def shadow_of(painted: Rgb | None, drawing: Rgb | None, effects: ProductEffects, alpha: Alpha) -> KeptShadow | None:

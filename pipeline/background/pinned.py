@@ -75,7 +75,7 @@ class PinnedSite:
         """Return none: there is no product yet."""
         return NO_EFFECTS
 
-    def lay(self, effects: ProductEffects, drawing: Rgb) -> None:
+    def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> None:
         """Return nothing: there is no product yet."""
 
 

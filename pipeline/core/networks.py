@@ -56,6 +56,8 @@ class Laid:
     picture: NDArray[np.float32]
     #: h×w in [0, 1]: what of it is kept, the product without its rim.
     keep: NDArray[np.float32]
+    #: Share of the noise that the generator starts with otherwise: less of it leaves the drawing more as it is.
+    noise: float = 1.0
 
 
 class Generator(Protocol):

@@ -61,7 +61,7 @@ class Square:
     def effects(self, layout: Layout) -> ProductEffects:
         return self.product
 
-    def lay(self, effects: ProductEffects, drawing: np.ndarray) -> None:
+    def lay(self, effects: ProductEffects, drawing: np.ndarray, noise: float) -> None:
         return None
 
 

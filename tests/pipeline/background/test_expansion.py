@@ -1,0 +1,135 @@
+"""Object expansion: measured on what grew and what did not, and never delivered."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from pipeline.background.best_of import search
+from pipeline.background.expansion import Expansion, expansion
+from pipeline.background.laying import lay
+from pipeline.colour.palette import ALL_STAGES
+from pipeline.compositing.effects import ProductEffects, product_effects
+from pipeline.core.networks import Laid
+from pipeline.core.types import Placed
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import Layout
+from tests.support.still_life import Darkener, spec
+
+SIDE = 160
+
+
+def reds(image: np.ndarray) -> np.ndarray:
+    """A segmenter that finds what is as red as the jar."""
+    red, green, blue = np.moveaxis(image.astype(float), -1, 0)
+    return np.asarray((red > 2.5 * green) & (red > 2.5 * blue), np.float32)
+
+
+def placed() -> Placed:
+    """A red jar on a square canvas."""
+    alpha = np.zeros((SIDE, SIDE), np.float32)
+    alpha[60:130, 60:100] = 1
+    rgb = np.zeros((SIDE, SIDE, 3), np.float32)
+    rgb[alpha > 0] = 0.75, 0.12, 0.1
+    return Placed(rgb, alpha, (60, 60, 100, 130), 1.0)
+
+
+def grown(picture: np.ndarray, by: int) -> np.ndarray:
+    """The jar painted on by so many pixels to each side."""
+    answer = picture.copy()
+    answer[60 - by : 130, 60 - by : 100 + by] = 0.75, 0.12, 0.1
+    return answer
+
+
+def other(picture: np.ndarray) -> np.ndarray:
+    """The scene as a network paints it: in another grain and tone."""
+    rng = np.random.default_rng(0)
+    return np.asarray(np.clip(picture * 0.94 + gaussian_filter(rng.normal(0, 0.02, picture.shape), (1, 1, 0)), 0, 1))
+
+
+@pytest.mark.parametrize("by", [4, 6, 8])
+def test_a_product_that_grew_by_a_few_pixels_is_seen(by: int) -> None:
+    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+    measured = expansion(grown(other(drawing), by), drawing, placed().alpha, reds)
+    assert measured.grew
+    assert measured.area == pytest.approx(((40 + 2 * by) * (70 + by) - 40 * 70) / (40 * 70), rel=0.1)
+
+
+def test_another_grain_and_tone_and_a_thing_that_stood_there_before_are_no_growth() -> None:
+    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+    drawing[100:130, 100:140] = 0.7, 0.1, 0.1  # a red block right beside the jar
+    measured = expansion(grown(other(drawing), 0), drawing, placed().alpha, reds)
+    assert not measured.grew
+    assert measured.area < 0.02
+
+
+class Site:
+    """A square canvas with the jar on it."""
+
+    def compose(self, one: Any) -> Layout:
+        return compose(one, SIDE, SIDE, 0.55)
+
+    def postprocess(self, picture: np.ndarray) -> np.ndarray:
+        return picture
+
+    def effects(self, layout: Layout) -> ProductEffects:
+        return product_effects(placed(), layout)
+
+    def lay(self, effects: ProductEffects, drawing: np.ndarray, noise: float) -> Laid:
+        return lay(placed(), effects, drawing, noise)
+
+
+class Grower(Darkener):
+    """Paints the jar on, as often as it is told to; notes seeds and noise."""
+
+    holds = True
+
+    def __init__(self, grows: int) -> None:
+        super().__init__("picture", size=SIDE)
+        self.grows, self.told = grows, list[tuple[int, float]]()
+
+    def __call__(self, **asked: Any) -> np.ndarray:
+        self.told.append((asked["seed"], asked["laid"].noise))
+        picture = asked["laid"].picture
+        height, width = picture.shape[:2]
+        if len(self.told) <= self.grows:
+            picture = picture.copy()
+            rows = slice(round(0.34 * height), round(0.82 * height))
+            picture[rows, round(0.33 * width) : round(0.67 * width)] = 0.75, 0.12, 0.1
+        return np.asarray(picture, np.float32)
+
+
+def selected(generator: Grower) -> Any:
+    return search(
+        spec("podium"), Site(), placed().alpha, generator, lambda done: None, control=ALL_STAGES, segmenter=reds
+    )
+
+
+def test_a_background_that_grew_the_product_is_tried_with_another_seed_and_then_with_less_noise() -> None:
+    once, twice = Grower(1), Grower(2)
+    one, two = selected(once), selected(twice)
+    assert [row["expansion"]["grew"] for row in one.tried] == [True, False]
+    assert [row["expansion"]["grew"] for row in two.tried] == [True, True, False]
+    first, second = (seed for seed, _ in once.told)
+    assert first != second
+    assert [noise for _, noise in twice.told] == [1, 1, 0.75]
+    assert twice.told[2][0] == first
+    assert one.seed == second
+    assert not one.expansion.grew
+
+
+def test_where_every_one_grew_it_the_studios_own_background_is_taken_and_told() -> None:
+    always = Grower(99)
+    found = selected(always)
+    assert len(always.told) == 3
+    assert [row.get("expansion", {}).get("grew") for row in found.tried] == [True, True, True, None]
+    assert found.expansion is None
+    red = found.background[..., 0] - found.background[..., 1]
+    assert red.max() < 0.4  # no jar's red is in it
+
+
+def test_both_measures_have_to_say_so() -> None:
+    assert Expansion(0.2, 0.2).grew
+    assert not Expansion(0.2, 0.01).grew
+    assert not Expansion(0.03, 0.2).grew
