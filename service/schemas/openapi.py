@@ -161,8 +161,10 @@ TOO_MANY = _problem(
     "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
     ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
 )
+#: No schema: readers of events take one for each event's, and generators of clients leave the text as it comes.
+_TEXT: Any = Any
 STREAM = ResponseSpec(
-    str,
+    _TEXT,
     description="Server-Sent Events, as text. Each event has an `id`, a number that grows within a stream, for"
     " `Last-Event-ID`; the `event` job; and as `data` one line of JSON: job_id, status, stage, progress (0 to 1),"
     " attempt, queue_position (jobs whose turn comes before its own; 1000: that many or more; null: it was started),"

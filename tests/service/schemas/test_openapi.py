@@ -123,7 +123,7 @@ def test_following_a_job_documents_its_stream_and_its_limit(document: dict[str, 
 
     assert {"200", "204", "401", "404", "429", "503"} <= set(answers)
     assert list(answers["200"]["content"]) == ["text/event-stream"]
-    assert answers["200"]["content"]["text/event-stream"]["schema"]["type"] == "string", "text, as it comes"
+    assert set(answers["200"]["content"]["text/event-stream"].get("schema", {})) <= {"examples"}, "text, as it comes"
     assert "content" not in answers["204"]
     assert "Retry-After" in answers["429"]["headers"]
     assert [one["name"] for one in follow["parameters"] if one["in"] == "header"] == ["Last-Event-ID"]
