@@ -49,8 +49,8 @@ things = {{ values = {things} }}
 [checks.positive_data_acceptance]
 # 422: exactly one source, presets that exist, colours, scenes that a preset forbids, names of brands: no schema says
 # these.
-# 402: the credits may run out.
-expected-statuses = ["2xx", 401, 402, 404, 409, 422]
+# 402: the credits may run out. 302: to a picture.
+expected-statuses = ["2xx", 302, 401, 402, 404, 409, 422]
 """
 #: Else most requests would be answered by admission, and come no further; or wait for jobs that wait.
 _LIMITS = {f"BACKDROP_{name}": "0" for name in ("SUBMIT_RATE", "UNFINISHED_LIMIT", "QUEUE_LIMIT", "STREAM_LIMIT")}

@@ -44,6 +44,7 @@ from service.schemas.openapi import Documented, close_schemas, openapi_config
 from service.schemas.openapi_samples import add_examples, load_examples
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.schemas.responses import Health, MissingPart
+from service.schemas.webhook_message import add_webhooks
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
@@ -143,6 +144,7 @@ def create_app(settings: Settings) -> Litestar:
         logging_config=None,
     )
     close_schemas(app.openapi_schema)
+    add_webhooks(app.openapi_schema)
     add_examples(app.openapi_schema, load_examples())
     return app
 

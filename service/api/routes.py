@@ -1,5 +1,7 @@
 """The routes: parse, ask, answer. No decisions. `service.api.workflows`, `.photos`, `.lists` and `.files` have more."""
 
+from typing import Any
+
 from litestar import Router, delete, get
 from litestar.datastructures import State
 from litestar.params import FromPath
@@ -18,10 +20,10 @@ from service.api.workflows import WORKFLOWS
 from service.catalogue.catalogue import Catalogue
 from service.jobs.intake import JobIntake
 from service.jobs.transitions import Jobs
+from service.schemas.catalogue_views import MoodItems, PresetItems, SceneItems
 from service.schemas.openapi import JOB_FINISHED, NOT_FOUND, SECURED
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import (
-    CatalogueItems,
     CreditEntry,
     Credits,
     JobRequestView,
@@ -76,26 +78,26 @@ def get_credits(request: AnyRequest, state: State) -> Credits:
 
 
 @get("/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False)
-def list_scene_types(state: State) -> CatalogueItems:
+def list_scene_types(state: State) -> SceneItems:
     """List the scenes that have a name; `scene_type` also takes free text."""
-    return _items(state, "scene_types")
+    return SceneItems.model_validate(_items(state, "scene_types"))
 
 
 @get("/moods", operation_id="list_moods", tags=["catalogues"], sync_to_thread=False)
-def list_moods(state: State) -> CatalogueItems:
+def list_moods(state: State) -> MoodItems:
     """List the moods that have a name; `mood` also takes free text."""
-    return _items(state, "moods")
+    return MoodItems.model_validate(_items(state, "moods"))
 
 
 @get("/output-presets", operation_id="list_output_presets", tags=["catalogues"], sync_to_thread=False)
-def list_output_presets(state: State) -> CatalogueItems:
+def list_output_presets(state: State) -> PresetItems:
     """List the places of publication with their size, formats, credits and rules."""
-    return _items(state, "output_presets")
+    return PresetItems.model_validate(_items(state, "output_presets"))
 
 
-def _items(state: State, key: str) -> CatalogueItems:
+def _items(state: State, key: str) -> dict[str, Any]:
     catalogue: Catalogue = state.catalogue
-    return CatalogueItems(items=catalogue.to_json()[key])
+    return {"items": catalogue.to_json()[key]}
 
 
 JOB_OPTIONS = options("/jobs/{job_id:str}", "GET", "DELETE")

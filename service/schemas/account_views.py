@@ -55,7 +55,11 @@ class RotationRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     grace_hours: float = Field(
-        24.0, ge=0, le=24 * 30, description="Hours for which the secret before signs as well; 0: no longer."
+        24.0,
+        ge=0,
+        le=24 * 30,
+        strict=True,
+        description="Hours for which the secret before signs as well; 0: no longer.",
     )
 
 

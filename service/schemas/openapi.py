@@ -23,7 +23,7 @@ from litestar.openapi.spec import (
 
 from pipeline.core.spec import Limits
 from service.schemas.error_responses import HTTPValidationError, Problem
-from service.schemas.responses import JobMessage, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
+from service.schemas.responses import StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
@@ -181,12 +181,24 @@ TOO_MANY = _problem(
     "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
     ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
 )
+#: No schema: readers of events take one for each event's, and generators of clients leave the text as it comes.
+_TEXT: Any = Any
 STREAM = ResponseSpec(
-    JobMessage,
-    description="Server-Sent Events. Lines that begin with a colon only say that the stream is there.",
+    _TEXT,
+    description="Server-Sent Events, as text. Each event has an `id`, a number that grows within a stream, for"
+    " `Last-Event-ID`; the `event` job; and as `data` one line of JSON: job_id, status, stage, progress (0 to 1),"
+    " attempt, queue_position (jobs whose turn comes before its own; 1000: that many or more; null: it was started),"
+    " error (null, or code and message) and credits_refunded. Lines that begin with a colon only say that the stream is"
+    " there.",
     media_type="text/event-stream",
     generate_examples=False,
-    examples=[Example(value=JobMessage.EXAMPLE)],
+    examples=[
+        Example(
+            value="id: 59998000\nevent: job\n"
+            'data: {"job_id":"01J9ZC6M8J5X7Z9Q1W3R5T7Y9V","status":"IN_PROGRESS","stage":"background","progress":0.23,'
+            '"attempt":1,"queue_position":null,"error":null,"credits_refunded":0}\n\n'
+        )
+    ],
 )
 THUMBNAIL = ResponseSpec(bytes, description="The picture, small", media_type="image/webp", generate_examples=False)
 NO_NEWS = ResponseSpec(None, description="`Last-Event-ID` is the last event's: the job is over, nothing will come.")

@@ -266,25 +266,6 @@ class JobEvent(BaseModel):
     credits_refunded: int
 
 
-class JobMessage(BaseModel):
-    """An event of a stream, its fields by name."""
-
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "id": "59998000",
-        "event": "job",
-        "data": '{"job_id":"01J9ZC6M8J5X7Z9Q1W3R5T7Y9V","status":"IN_PROGRESS","stage":"background","progress":0.23,'
-        '"attempt":1,"queue_position":null,"error":null,"credits_refunded":0}',
-    }
-
-    id: str = Field(description="A number that grows within a stream, for `Last-Event-ID`.", pattern="^[0-9]+$")
-    event: Literal["job"]
-    data: str = Field(
-        description="JSON: job_id, status, stage, progress (0 to 1), attempt, queue_position (jobs whose turn "
-        "comes before its own; 1000: that many or more; null: it was started), error (null, or code and message) and "
-        "credits_refunded."
-    )
-
-
 class JobPage(BaseModel):
     """Jobs, newest first."""
 
@@ -333,12 +314,6 @@ class Credits(BaseModel):
 
     balance: int
     entries: list[CreditEntry]
-
-
-class CatalogueItems(BaseModel):
-    """One of the catalogues."""
-
-    items: list[dict[str, Any]]
 
 
 class MissingPart(BaseModel):

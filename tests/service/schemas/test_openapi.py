@@ -1,14 +1,20 @@
 """The OpenAPI document: the contract's names, and examples that are true."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from jsonschema import Draft202012Validator
 from litestar.testing import TestClient
 
 from service.api.app import create_app
+from service.database.tables import deliveries
+from service.schemas.webhook_message import WebhookMessage
 from service.settings import Settings
+from service.webhooks.endpoints import Webhooks
+from tests.support.shop import Shop, render
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +125,7 @@ def test_following_a_job_documents_its_stream_and_its_limit(document: dict[str, 
 
     assert {"200", "204", "401", "404", "429", "503"} <= set(answers)
     assert list(answers["200"]["content"]) == ["text/event-stream"]
+    assert set(answers["200"]["content"]["text/event-stream"].get("schema", {})) <= {"examples"}, "text, as it comes"
     assert "content" not in answers["204"]
     assert "Retry-After" in answers["429"]["headers"]
     assert [one["name"] for one in follow["parameters"] if one["in"] == "header"] == ["Last-Event-ID"]
@@ -148,3 +155,32 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
                     checked += 1
                     assert list(validator.iter_errors(example)) == [], name
     assert checked > 10
+
+
+def test_a_webhook_s_message_is_as_the_document_says(document: dict[str, Any], engine: sa.Engine) -> None:
+    (path,) = document["webhooks"].values()
+    schema = path["post"]["requestBody"]["content"]["application/json"]["schema"]
+    validator = Draft202012Validator({**schema, "components": document["components"]})
+    shop = Shop(engine)
+    Webhooks(engine).register(shop.client.name, "https://shop.example/hooks")
+    shop.jobs.succeed(shop.claim(shop.order()), render())
+    shop.jobs.fail(shop.claim(shop.order(reference="sku-7")), "no_subject", "No product stands out.")
+
+    with engine.connect() as connection:
+        bodies = [json.loads(body) for body in connection.execute(sa.select(deliveries.c.body)).scalars()]
+    assert {body["type"] for body in bodies} == {"job.succeeded", "job.failed"}
+    for body in [*bodies, WebhookMessage.EXAMPLE]:
+        assert list(validator.iter_errors(body)) == []
+        told = WebhookMessage.model_validate(body).model_dump(mode="json")
+        assert told["data"] == body["data"], "the schema has every field"
+    assert list(validator.iter_errors({"type": "job.other"})) != []
+
+
+def test_the_catalogues_say_what_their_items_have(document: dict[str, Any], tmp_path: Path) -> None:
+    with TestClient(create_app(Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0"))) as http:
+        for path, name in (("scene-types", "Scene"), ("moods", "Mood"), ("output-presets", "Preset")):
+            items = http.get(f"/v1/{path}").json()["items"]
+            declared = set(document["components"]["schemas"][name]["properties"])
+            assert all(set(item) == declared for item in items), path
+            kept = http.app.state.catalogue.to_json()[path.replace("-", "_")]
+            assert items == json.loads(json.dumps(kept)), "passed on as they are"
