@@ -17,8 +17,6 @@ from pipeline.geometry.ray import Field, Triple
 from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Sweep
 
-#: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
-TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
 #: In canvas heights, and so far from the product is the camera; a lens of some 80 mm on full frame, as product
 #: photographers use.
 FOCAL = 2.2
