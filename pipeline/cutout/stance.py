@@ -1,10 +1,11 @@
-"""The stance of a product in its photo: standing, lying, hanging or cut off below, as far as its silhouette tells.
+"""The stance of a product in its photo: standing, lying, hanging or cut off below, and the scenes that follow from it.
 
-Only what is plain is told. Whether a thing stands or was photographed from above is mostly not in its outline: on 107
-photos (27 from above) no measure of the outline told them apart better than an area under the curve of .67, and a
-logistic regression on sixteen of them had a precision of .43 at a recall of .44 (cross-validated). So a skirt that lies
-with its hem down counts as standing. Numbers below were chosen on 2026-11-26 on half of those photos, every second one
-in the order of their names.
+A network that looks at the photo (`pipeline.cutout.viewpoint`) tells most of it where it is sure; without one, or where
+it is in doubt, the silhouette tells what is plain. Whether a thing stands or was photographed from above is mostly not
+in its outline: on 107 photos (27 from above) no measure of the outline told them apart better than an area under the
+curve of .67, and a logistic regression on sixteen of them had a precision of .43 at a recall of .44 (cross-validated).
+So to the outline a skirt that lies with its hem down stands. Numbers below were chosen on 2026-11-26 on half of those
+photos, every second one in the order of their names.
 """
 
 from collections.abc import Mapping
