@@ -1,13 +1,15 @@
 """Our own networks as ONNX graphs on onnxruntime, for a CPU: importing torch and diffusers costs seconds and 400 MB.
 
-`scripts.export_graphs` makes the graphs, arithmetic around the networks included, of `models.light` and
-`models.refiner`. A graph holds no weights: it points into the safetensors file that the other form is read from.
+`scripts.export_graphs` makes the graphs, arithmetic around the networks included, of `models.light`, `models.refiner`
+and the network that the viewpoint classifier stands on. A graph holds no weights: it points into the file that the
+other form is read from.
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +17,15 @@ from numpy.typing import NDArray
 from models.device import DtypeName, meant
 from models.hub.request import PaintRequest, Picture
 from models.sessions import PROVIDERS, session_options
-from models.weights import weights_digest
+from models.weights import CARDS, verify, weights_digest
+from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
 from pipeline.core.errors import ModelFailed, OutOfMemory
-from pipeline.core.networks import Conditions
+from pipeline.core.networks import Conditions, Viewpoint
 
 #: What the graphs' files begin with.
-LIGHT, REFINER = "light", "refiner"
+LIGHT, REFINER, VIEWPOINT = "light", "refiner", "viewpoint"
+#: The viewpoint classifier's own weights, beside its graph.
+HEAD = "head.safetensors"
 
 
 def graph_file(folder: Path, name: str) -> Path:
@@ -130,9 +135,58 @@ class GraphRefiner:
         return answer
 
 
-def _opened(graph: Path) -> tuple[Any, dict[str, str]]:
-    """Return a session on the CPU, and what the graph says of itself."""
+class GraphViewpoint:
+    """A `pipeline.core.networks.ViewpointClassifier`: EfficientNet-lite0's features, and a logistic regression on them.
+
+    On the CPU on every device: it takes some hundredths of a second there.
+    """
+
+    def __init__(self, folder: Path, weights: Path):
+        """Open the graph and the head in `folder` with the network's weights in the folder `weights`.
+
+        Raises WeightsMissing, WeightsAltered and OSError.
+        """
+        from safetensors.numpy import load_file
+
+        card = CARDS[WEIGHTS_OF_VIEWPOINT]
+        verify(card, weights)
+        graph = folder / f"{VIEWPOINT}-{card.sha256[:12]}.onnx"
+        self._session, about = _opened(graph, weights)
+        #: Side in pixels of the squares that it sees.
+        self.side = int(about["side"])
+        head = load_file(folder / HEAD)
+        self._weight, self._bias = head["weight"], head["bias"]
+        #: Networks and package, for the report's provenance.
+        self.version = (
+            f"onnxruntime {import_module('onnxruntime').__version__} {card.name} sha256:{card.sha256[:12]}"
+            f" head sha256:{weights_digest(folder)[:12]}"
+        )
+
+    def __call__(self, views: NDArray[np.uint8]) -> dict[Viewpoint, float]:
+        """Return the probability of each viewpoint for 2×S×S×3 sRGB bytes, S = `side`. Raises ModelFailed."""
+        try:
+            scores = self.features(views) @ self._weight + self._bias
+        except Exception as error:  # onnxruntime raises its own unrelated classes
+            raise ModelFailed(f"The network that tells the viewpoint failed: {error}") from error
+        if not np.isfinite(scores).all():
+            raise ModelFailed("The network that tells the viewpoint gave no number.")
+        odds = np.exp(scores - scores.max())
+        return dict(zip(get_args(Viewpoint), (odds / odds.sum()).tolist(), strict=True))
+
+    def features(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the 2 × 1280 pooled features of 2×S×S×3 sRGB bytes, one after the other."""
+        answer: NDArray[np.float32] = self._session.run(None, {"views": views})[0]
+        return answer.ravel()
+
+
+def _opened(graph: Path, weights: Path | None = None) -> tuple[Any, dict[str, str]]:
+    """Return a session on the CPU, and what the graph says of itself. `weights`: their folder, if not the graph's."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(graph, session_options(), providers=PROVIDERS["cpu"])
+    options = session_options()
+    if weights is None:
+        session = onnxruntime.InferenceSession(graph, options, providers=PROVIDERS["cpu"])
+    else:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
+        session = onnxruntime.InferenceSession(graph.read_bytes(), options, providers=PROVIDERS["cpu"])
     return session, session.get_modelmeta().custom_metadata_map

@@ -16,7 +16,7 @@ from models.device import (
     resolve_device,
     resolve_dtype,
 )
-from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, graph_file
+from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, GraphViewpoint, graph_file
 from models.hub.families import Family
 from models.hub.found import Found, find, index, version
 from models.hub.generator import DiffusersGenerator
@@ -55,11 +55,13 @@ def load_networks(
     memory: MemoryChoice = WHOLE,
     refiner: Path | None = None,
     second_segmenter: str | None = None,
+    viewpoint: Path | None = None,
 ) -> Networks:
     """Return the networks, their names, versions and where each runs. Takes seconds; raises what its parts raise.
 
     `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone;
-    `second_segmenter` is used with the one that it was measured with alone.
+    `second_segmenter` is used with the one that it was measured with alone. `viewpoint` is a folder with graph and head
+    of the viewpoint classifier, whose network's weights are in `weights`.
     `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour` and `memory` are as in
     `load_generator`.
     """
@@ -98,8 +100,17 @@ def load_networks(
     second = None
     if seconded:
         second, versions["second_segmenter"] = cutters[1]
+    looking = None
+    if viewpoint is not None:
+        looking = GraphViewpoint(viewpoint, weights)
+        versions["viewpoint"] = looking.version
     return Networks(
-        segmenter=cutters[0][0], generator=paint, versions=versions, refiner=sharpen, second_segmenter=second
+        segmenter=cutters[0][0],
+        generator=paint,
+        versions=versions,
+        refiner=sharpen,
+        second_segmenter=second,
+        viewpoint=looking,
     )
 
 

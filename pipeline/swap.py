@@ -13,6 +13,7 @@ from pipeline.compositing.adjustment import Outline, Position, adjusted
 from pipeline.compositing.composite import composite
 from pipeline.compositing.light_wrap import light_around
 from pipeline.compositing.place import lay, reduced
+from pipeline.core.camera_angle import TOP_DOWN, angle_of
 from pipeline.core.errors import NoHonestPlacement, NoSubject
 from pipeline.core.networks import Networks, Progress
 from pipeline.core.provenance import Credentials, stronger
@@ -24,12 +25,12 @@ from pipeline.cutout.foreground import extract_foreground, foreground_of
 from pipeline.cutout.given import GivenMask
 from pipeline.cutout.segment import segment
 from pipeline.cutout.stance import Stance, stance_of
+from pipeline.cutout.viewpoint import viewpoint
 from pipeline.delivery.encode import encode
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
 from pipeline.delivery.report import inspect
 from pipeline.photo.decode import decode
-from pipeline.scene.layout import TOP_DOWN
 from pipeline.scene.placement import fit
 
 #: The stages in order and the share of the time that each takes.
@@ -99,6 +100,7 @@ def swap(
     source_height, source_width = photo.rgb.shape[:2]
     width, height = spec.preset.size or (source_width, source_height)
     stance = stance_of(cutout)
+    asked, spec = spec, as_photographed(spec, stance)
     box = product_box(cutout, spec, width, height, stance)
     position = position_of(cutout, spec, box, width, height, stance)
     mark = mark_of(spec, photo)
@@ -141,6 +143,7 @@ def swap(
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
         provenance |= {"cutout": made, "cut_by": mask.cut_by if mask else "network", "background": ground.cache_status}
         provenance["pinned"] = is_pinned(spec, stance)
+        provenance["scene"] = scene_told(asked, spec)
         report = inspect(
             measured.data,
             spec=spec,
@@ -169,9 +172,22 @@ def swap(
         width=encoded.width,
         height=encoded.height,
         seed=spec.seed,
-        warnings=cutout.warnings + scene_warnings(spec, stance) + placing_warnings,
+        warnings=cutout.warnings + scene_warnings(asked, stance) + placing_warnings,
         report=report,
     )
+
+
+def as_photographed(spec: Spec, stance: Stance) -> Spec:
+    """Return the spec with its scene seen as the photo sees the product: from above, or from the side.
+
+    As it is where it suits, and where no scene is drawn. Raises NoHonestPlacement where the stance forbids the scene.
+    """
+    if not _draws_a_scene(spec):
+        return spec
+    why_not = stance.refused_in(spec.scene.kind)
+    if why_not is not None:
+        raise NoHonestPlacement(why_not)
+    return replace(spec, scene=stance.scene_for(spec.scene))
 
 
 def cut_out(
@@ -209,19 +225,48 @@ def _cut_out(
             found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
     with stages("refine"):
         if mask is not None:
-            return foreground_of(photo, mask), mask.cut_by
+            return _seen(photo, foreground_of(photo, mask), networks), mask.cut_by
         if kept is not None:
             return kept, cutouts.cache_status
         assert found is not None  # there was neither
         cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share)
+        cutout = _seen(photo, cutout, networks)
         cutouts.put(cutout)
         return cutout, cutouts.cache_status
 
 
+def _seen(photo: Photo, cutout: Cutout, networks: Networks) -> Cutout:
+    """Return the cut-out with what a network tells of how its photo was taken."""
+    return replace(cutout, viewpoint=viewpoint(photo, cutout, networks.viewpoint))
+
+
 def scene_warnings(spec: Spec, stance: Stance) -> tuple[str, ...]:
-    """Return `scene_unsuited` where a scene is drawn that a product of that stance does not look right in."""
-    drawn = spec.preset.background == "scene" and not spec.is_white
-    return ("scene_unsuited",) if drawn and spec.scene.kind not in stance.suits else ()
+    """Return `scene_unsuited` where a product of that stance does not look right in the scene asked for.
+
+    It is then shown from another angle (`as_photographed`), where it has one.
+    """
+    return ("scene_unsuited",) if _draws_a_scene(spec) and spec.scene.kind not in stance.suits else ()
+
+
+def scene_told(asked: Spec, drawn: Spec) -> dict[str, Any] | None:
+    """Return what the report's provenance says of the scene: the kind asked for, the one painted and its camera angle.
+
+    `changed` is a sentence on what was changed and why, None where nothing was; None where no scene is drawn.
+    """
+    if not _draws_a_scene(drawn):
+        return None
+    angle = angle_of(drawn.scene.kind)
+    changed = None
+    if drawn.scene != asked.scene:
+        changed = {
+            "above": "The product was photographed from above, so the scene is shown from above.",
+            "side": "The product was photographed standing, so the scene's surface is shown from the side.",
+        }[angle or "side"]
+    return {"asked": asked.scene.kind, "painted": drawn.scene.kind, "angle": angle, "changed": changed}
+
+
+def _draws_a_scene(spec: Spec) -> bool:
+    return spec.preset.background == "scene" and not spec.is_white
 
 
 def mark_of(spec: Spec, photo: Photo) -> str | None:
@@ -248,10 +293,8 @@ def product_box(
         x, y = cutout.origin
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
     stance = stance or stance_of(cutout)
+    spec = as_photographed(spec, stance)
     kind = kind_of(spec)
-    why_not = stance.refused_in(kind)
-    if why_not is not None:
-        raise NoHonestPlacement(why_not)
     if is_pinned(spec, stance):
         return box_in(spec, cutout.aspect, width, height)
     return fit(

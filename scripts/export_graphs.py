@@ -2,13 +2,20 @@
 
     pip install 'onnx>=1.18' 'onnxscript>=0.5'     # of this script alone
     python -m scripts.export_graphs [--light models/studio/checkpoint] [--refiner models/cutout/checkpoint]
+        [--viewpoint models/viewpoint/checkpoint]
 
-A graph holds no weights: it points into the safetensors file beside it, and its file is named for that file's digest
-(`models.graphs.graph_file`), so that the graph of other weights is never taken. Export again after each training.
+A graph holds no weights: it points into the safetensors file beside it, or into the file of weights that was fetched,
+and its file is named for that file's digest (`models.graphs.graph_file`), so that the graph of other weights is never
+taken. Export again after each training.
 """
 
 import argparse
 import json
+import pickle
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +23,14 @@ import torch
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper
 from torch import Tensor, nn
 
-from models.graphs import LIGHT, REFINER, graph_file
+from models.graphs import LIGHT, REFINER, VIEWPOINT, graph_file
 from models.light import SINGLES, TRIPLES, LightPipeline, log_light, planes, relit, velocity
 from models.loading import LIGHT_CLASS
 from models.refiner import SIDE, RefinerNetwork, read_network
-from service.settings import REFINER_CHECKPOINT, STUDIO_CHECKPOINT
+from models.weights import CARDS
+from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
+from scripts.viewpoint import network as efficientnet
+from service.settings import REFINER_CHECKPOINT, STUDIO_CHECKPOINT, VIEWPOINT_CHECKPOINT, load_settings
 
 #: Fields of `Conditions`, which are the light graph's inputs.
 NAMES = (*TRIPLES, *SINGLES)
@@ -64,6 +74,19 @@ class RefinerGraph(nn.Module):  # type: ignore[misc]  # torch's types are not re
         return torch.sigmoid(self.network(seen, mask[None, None]))[0, 0]
 
 
+class ViewpointGraph(nn.Module):  # type: ignore[misc]  # torch's types are not read
+    """EfficientNet-lite0 from bytes to pooled features."""
+
+    def __init__(self, network: efficientnet.EfficientNetLite0):
+        super().__init__()
+        self.network = network
+
+    def forward(self, views: Tensor) -> Tensor:
+        """2×S×S×3 sRGB bytes to 2×1280 features."""
+        features: Tensor = self.network((views.permute(0, 3, 1, 2).float() - 127) / 128)
+        return features
+
+
 def export_light(folder: Path) -> Path:
     """Write the graph of a folder with a `LightPipeline` into it and return its path."""
     pipe = LightPipeline.from_pretrained(folder, local_files_only=True)
@@ -80,7 +103,8 @@ def export_light(folder: Path) -> Path:
     )
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     about = {"class": LIGHT_CLASS, "size": str(pipe.size), "multiple": str(pipe.multiple)}
-    return _write(program.model_proto, "unet.", weights, folder, LIGHT, about)
+    place = weights.relative_to(folder)
+    return _write(program.model_proto, "unet.", _header(weights), place, graph_file(folder, LIGHT), about)
 
 
 def export_refiner(folder: Path) -> Path:
@@ -93,7 +117,26 @@ def export_refiner(folder: Path) -> Path:
         output_names=["alpha"],
         **_EXPORT,
     )
-    return _write(program.model_proto, "network.", folder / "refiner.safetensors", folder, REFINER, {"side": str(SIDE)})
+    weights, about = folder / "refiner.safetensors", {"side": str(SIDE)}
+    place = weights.relative_to(folder)
+    return _write(program.model_proto, "network.", _header(weights), place, graph_file(folder, REFINER), about)
+
+
+def export_viewpoint(folder: Path, weights: Path) -> Path:
+    """Write the graph of EfficientNet-lite0, whose weights lie in the folder `weights`, and return its path."""
+    card = CARDS[WEIGHTS_OF_VIEWPOINT]
+    path = weights / card.file
+    example = torch.zeros(2, efficientnet.SIDE, efficientnet.SIDE, 3, dtype=torch.uint8)
+    program = torch.onnx.export(
+        ViewpointGraph(efficientnet.read_weights(path)).eval(),
+        (example,),
+        input_names=["views"],
+        output_names=["features"],
+        **_EXPORT,
+    )
+    about = {"side": str(efficientnet.SIDE)}
+    file = folder / f"{VIEWPOINT}-{card.sha256[:12]}.onnx"
+    return _write(program.model_proto, "network.", _storages(path), Path(card.file), file, about)
 
 
 #: Not optimized: the exporter would fold weights into new ones. onnxruntime does that when it opens the graph.
@@ -106,9 +149,22 @@ _EXPORT: dict[str, Any] = {
 }
 
 
-def _write(model: ModelProto, prefix: str, weights: Path, folder: Path, name: str, about: dict[str, str]) -> Path:
-    """Write a graph whose weights are those of a safetensors file in the folder; older graphs of the name go."""
-    start, tensors = _header(weights)
+@dataclass(frozen=True)
+class Stored:
+    """Where the values of a tensor lie in a file of weights, in bytes."""
+
+    shape: tuple[int, ...]
+    half: bool
+    offset: int
+    length: int
+    #: Its axes in the order in which they lie there, outermost first; empty: in their own.
+    order: tuple[int, ...] = ()
+
+
+def _write(
+    model: ModelProto, prefix: str, tensors: dict[str, Stored], place: Path, path: Path, about: dict[str, str]
+) -> Path:
+    """Write a graph to `path` whose weights are those of a file, `place` from its folder; older ones of its name go."""
     kept, casts = list[TensorProto](), list[NodeProto]()
     for constant in model.graph.initializer:
         tensor = tensors.get(constant.name.removeprefix(prefix))
@@ -117,20 +173,24 @@ def _write(model: ModelProto, prefix: str, weights: Path, folder: Path, name: st
                 raise ValueError(f"{constant.name} of the graph is not among the weights.")
             kept.append(constant)
             continue
-        if list(constant.dims) != tensor["shape"] or tensor["dtype"] != "F16":
+        if tuple(constant.dims) != tensor.shape:
             raise ValueError(f"{constant.name} of the graph is another than that of the weights.")
-        begin, end = tensor["data_offsets"]
-        half = TensorProto(
-            name=f"{constant.name}.half",
-            dims=constant.dims,
-            data_type=TensorProto.FLOAT16,
+        order = tensor.order or tuple(range(len(tensor.shape)))
+        turned = order != tuple(range(len(order)))
+        stored = TensorProto(
+            name=f"{constant.name}.half" if tensor.half else f"{constant.name}.stored" if turned else constant.name,
+            dims=[tensor.shape[axis] for axis in order],
+            data_type=TensorProto.FLOAT16 if tensor.half else TensorProto.FLOAT,
             data_location=TensorProto.EXTERNAL,
         )
-        place = {"location": weights.relative_to(folder).as_posix(), "offset": start + begin, "length": end - begin}
-        for key, value in place.items():
-            half.external_data.add(key=key, value=str(value))
-        kept.append(half)
-        casts.append(helper.make_node("Cast", [half.name], [constant.name], to=TensorProto.FLOAT))
+        for key, value in (("location", place.as_posix()), ("offset", tensor.offset), ("length", tensor.length)):
+            stored.external_data.add(key=key, value=str(value))
+        kept.append(stored)
+        if tensor.half:
+            casts.append(helper.make_node("Cast", [stored.name], [constant.name], to=TensorProto.FLOAT))
+        elif turned:
+            back = [order.index(axis) for axis in range(len(order))]
+            casts.append(helper.make_node("Transpose", [stored.name], [constant.name], perm=back))
     nodes = [*casts, *model.graph.node]
     for node in nodes:
         # Where in whose source each came from, several times the graph itself.
@@ -145,31 +205,87 @@ def _write(model: ModelProto, prefix: str, weights: Path, folder: Path, name: st
         value.ClearField("metadata_props")
     model.ClearField("metadata_props")
     helper.set_model_props(model, about)
-    path = graph_file(folder, name)
-    for old in folder.glob(f"{name}-*.onnx"):
+    for old in path.parent.glob(f"{path.name.split('-')[0]}-*.onnx"):
         old.unlink()
     path.write_bytes(model.SerializeToString(deterministic=True))
-    checker.check_model(str(path))
+    if (path.parent / place).is_file():
+        checker.check_model(str(path))
     return path
 
 
-def _header(weights: Path) -> tuple[int, dict[str, Any]]:
-    """Return where the tensors begin in a safetensors file, in bytes, and what its header says of each."""
+def _header(weights: Path) -> dict[str, Stored]:
+    """Return where the tensors lie in a safetensors file of halves. Raises ValueError for one of other numbers."""
     with weights.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        return 8 + length, json.loads(file.read(length))
+        header = json.loads(file.read(length))
+    found = {}
+    for name, tensor in header.items():
+        if name == "__metadata__":
+            continue
+        if tensor["dtype"] != "F16":
+            raise ValueError(f"{name} of the weights is {tensor['dtype']}.")
+        begin, end = tensor["data_offsets"]
+        found[name] = Stored(tuple(tensor["shape"]), True, 8 + length + begin, end - begin)
+    return found
+
+
+class _Outline(pickle.Unpickler):
+    """Reads which storage each tensor of torch's old format is in, and makes no object but dictionaries."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what stands for a class or function in the file. Raises UnpicklingError for an unknown one."""
+        if name == "OrderedDict":
+            return OrderedDict
+        if name == "_rebuild_tensor_v2":
+            return lambda storage, offset, shape, strides, *rest: (storage, offset, shape, strides)
+        if module == "torch" and name.endswith("Storage"):
+            return name
+        raise pickle.UnpicklingError(f"{module}.{name} is not read.")
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Return a storage's type and key."""
+        return pid[1], pid[2]
+
+
+def _storages(weights: Path) -> dict[str, Stored]:
+    """Return where the tensors of floats lie in a file of torch's format before 1.6.
+
+    Four pickles (magic number, version, machine, tensors) and the keys of the storages, then each storage: the number
+    of its values, 8 bytes, and the values. TensorFlow's weights lie there in its order of axes.
+    """
+    with weights.open("rb") as file:
+        for _ in range(3):
+            _Outline(file).load()
+        tensors = _Outline(file).load()
+        keys = _Outline(file).load()
+        sizes = {"FloatStorage": 4, "LongStorage": 8}
+        kinds = {storage[1]: storage[0] for storage, *_ in tensors.values()}
+        starts = {}
+        for key in keys:
+            count = int.from_bytes(file.read(8), "little")
+            starts[key] = file.tell()
+            file.seek(count * sizes[kinds[key]], 1)
+    found = {}
+    for name, ((kind, key), offset, shape, strides) in tensors.items():
+        if kind == "FloatStorage":
+            order = tuple(sorted(range(len(shape)), key=lambda axis, strides=strides: -strides[axis]))
+            found[name] = Stored(tuple(shape), False, starts[key] + 4 * offset, 4 * prod(shape), order)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Export what is asked for; without a word, both that ship."""
+    """Export what is asked for; without a word, all that ship."""
     parser = argparse.ArgumentParser(description="Export our own networks as ONNX graphs.")
     parser.add_argument("--light", type=Path, help="folder of a LightPipeline")
     parser.add_argument("--refiner", type=Path, help="folder of a refiner")
+    parser.add_argument("--viewpoint", type=Path, help="folder of a viewpoint classifier")
     given = parser.parse_args(arguments)
-    both = given.light is None and given.refiner is None
+    both = given.light is None and given.refiner is None and given.viewpoint is None
+    weights = load_settings().weights
     for folder, export in (
         (given.light or (STUDIO_CHECKPOINT if both else None), export_light),
         (given.refiner or (REFINER_CHECKPOINT if both else None), export_refiner),
+        (given.viewpoint or (VIEWPOINT_CHECKPOINT if both else None), partial(export_viewpoint, weights=weights)),
     ):
         if folder is not None:
             path = export(folder)

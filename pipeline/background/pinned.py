@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.background.best_of import NO_EFFECTS, search
 from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
+from pipeline.core.camera_angle import TOP_DOWN
 from pipeline.core.networks import Networks, painting
 from pipeline.core.spec import Placement, Spec
 from pipeline.core.types import Rgb
@@ -23,7 +24,7 @@ from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.cutout.stance import Stance
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import TOP_DOWN, Layout
+from pipeline.scene.layout import Layout
 from pipeline.scene.placement import fit
 
 Box = tuple[float, float, float, float]

@@ -28,6 +28,21 @@ class Refiner(Protocol):
         """Return S×S alpha in [0, 1] for the S×S×3 sRGB bytes of the product's box and the S×S mask of it."""
 
 
+#: How a photo was taken. `above`: of something that lies, or hangs flat, from straight above or square to it; `side`:
+#: of something that stands, from the side; `hand`: of something that a hand holds.
+Viewpoint = Literal["above", "side", "hand"]
+
+
+class ViewpointClassifier(Protocol):
+    """Tells from where a product was photographed."""
+
+    #: Side in pixels of the squares that it sees.
+    side: int
+
+    def __call__(self, views: NDArray[np.uint8]) -> Mapping[Viewpoint, float]:
+        """Return the probability of each viewpoint for 2×S×S×3 sRGB bytes: the product in its photo, and on grey."""
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What a generator is given of the layout besides words: float32 arrays, all of one h×w."""
@@ -92,13 +107,16 @@ class Networks:
     refiner: Refiner | None = None
     #: The other half of an ensemble; None: the segmenter looks twice.
     second_segmenter: Segmenter | None = None
+    #: None: nothing but its silhouette says whether a product stands or lies.
+    viewpoint: ViewpointClassifier | None = None
 
 
 def cutting(networks: Networks) -> dict[str, str] | None:
-    """Return the versions of what cuts out, and where it runs; None where one of them has no version."""
+    """Return the versions of what makes a cut-out, and where it runs; None where one of them has no version."""
     needed = {"segmenter"}
     needed |= {"second_segmenter"} if networks.second_segmenter is not None else set()
     needed |= {"refiner"} if networks.refiner is not None else set()
+    needed |= {"viewpoint"} if networks.viewpoint is not None else set()
     if not needed <= networks.versions.keys():
         return None
     named = needed | {"segmenter_device"}

@@ -74,6 +74,7 @@ def packed(cutout: Cutout) -> bytes:
         "cut_sides": cutout.cut_sides,
         "enclosed": cutout.filled_hole_share,
         "where": dict(cutout.where),
+        "viewpoint": dict(cutout.viewpoint),
     }
     file = BytesIO()
     np.savez_compressed(
@@ -107,4 +108,5 @@ def unpacked(data: bytes, photo: Photo) -> Cutout:
         origin=(left, top),
         filled_hole_share=facts["enclosed"],
         where={code: tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in boxes) for code, boxes in facts["where"].items()},
+        viewpoint=facts.get("viewpoint", {}),
     )

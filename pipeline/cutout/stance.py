@@ -1,13 +1,16 @@
-"""The stance of a product in its photo: standing, lying, hanging or cut off below, as far as its silhouette tells.
+"""The stance of a product in its photo: standing, lying, hanging or cut off below, and the scenes that follow from it.
 
-Only what is plain is told. Whether a thing stands or was photographed from above is mostly not in its outline: on 107
-photos (27 from above) no measure of the outline told them apart better than an area under the curve of .67, and a
-logistic regression on sixteen of them had a precision of .43 at a recall of .44 (cross-validated). So a skirt that lies
-with its hem down counts as standing. Numbers below were chosen on 2026-11-26 on half of those photos, every second one
-in the order of their names.
+A network that looks at the photo (`pipeline.cutout.viewpoint`) tells most of it where it is sure; without one, or where
+it is in doubt, the silhouette tells what is plain. Whether a thing stands or was photographed from above is mostly not
+in its outline: on 107 photos (27 from above) no measure of the outline told them apart better than an area under the
+curve of .67, and a logistic regression on sixteen of them had a precision of .43 at a recall of .44 (cross-validated).
+So to the outline a skirt that lies with its hem down stands. Numbers below were chosen on 2026-11-26 on half of those
+photos, every second one in the order of their names.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import label
 
+from pipeline.core.camera_angle import PLAIN, TOP_DOWN, CameraAngle, angle_of, has_angle, seen_from
 from pipeline.core.resample import Box, resize, tight_box
-from pipeline.core.spec import SceneKind
+from pipeline.core.spec import Scene, SceneKind
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
 from pipeline.cutout.contact import lowest_points, receding_base
@@ -44,13 +48,14 @@ HOOK_MIDDLE = 0.17
 #: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
 #: above, or leant or held. `hanging`: from a hook. `cut_below`: its foot is not in the photo.
 StanceName = Literal["standing", "lying", "hanging", "cut_below"]
-#: Kinds of scene that show nothing that a product could stand or lie on, and those seen from straight above.
-PLAIN: frozenset[SceneKind] = frozenset({"white"})
-FROM_ABOVE: frozenset[SceneKind] = frozenset({"flatlay"})
 #: Kinds without a wall that something could hang in front of.
 OPEN: frozenset[SceneKind] = frozenset({"sand", "bokeh"})
+#: A viewpoint of `Cutout.viewpoint` is believed from these probabilities on; between them nothing is claimed.
+#: `models/viewpoint/README.md` says how they were chosen and what they are worth.
+SURE_ABOVE, SURE_SIDE = 0.7, 0.7
 
 Mask = NDArray[np.bool_]
+NOBODY_LOOKED: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -62,58 +67,81 @@ class Stance:
     cut_sides: tuple[str, ...] = ()
     #: How the photo sees its base.
     pose: CameraPose = UNKNOWN_POSE
+    #: The network that looks at the photo is sure that the product stands and was seen from the side.
+    side: bool = False
+
+    @property
+    def angle(self) -> CameraAngle | None:
+        """The camera angle that the photo was plainly taken from; None where nothing is plain.
+
+        What lies was seen from above. What is seen over its base's corner, or by the network's word stands, was looked
+        at from the side; what the photo cuts above can only stand in a picture that it reaches to the top of.
+        """
+        if self.name == "lying":
+            return "above"
+        seen = (self.name == "standing" and self.pose != UNKNOWN_POSE) or self.side
+        return "side" if seen and self.name in ("standing", "cut_below") and "top" not in self.cut_sides else None
 
     @property
     def suits(self) -> tuple[SceneKind, ...]:
-        """The kinds of scene that it looks right in, in their usual order.
+        """The kinds of scene that it looks right in as they are, in their usual order.
 
-        White takes everything. What lies belongs on a flat lay, and what hangs before a wall or on a flat lay. What is
-        seen over its base's corner was looked at from the side, so it does not lie.
+        White takes everything. What lies belongs on a flat lay, what stands in scenes seen from the side, and what
+        hangs before a wall or on a flat lay.
         """
         kinds: tuple[SceneKind, ...] = get_args(SceneKind)
-        match self.name:
-            case "lying":
-                return tuple(kind for kind in kinds if kind in PLAIN | FROM_ABOVE)
-            case "hanging":
-                return tuple(kind for kind in kinds if kind not in OPEN)
-            case "standing" if self.pose != UNKNOWN_POSE:
-                return tuple(kind for kind in kinds if kind not in FROM_ABOVE)
-        return kinds
+        if self.name == "hanging":
+            return tuple(kind for kind in kinds if kind not in OPEN)
+        return tuple(kind for kind in kinds if self.angle is None or angle_of(kind) in (None, self.angle))
 
     def refused_in(self, kind: SceneKind) -> str | None:
         """Return why there is no honest placement in a scene of that kind, for a person; None where there is one."""
-        if self.name == "lying" and kind not in PLAIN | FROM_ABOVE:
-            return (
-                "As the photo shows the product it can't stand: it was photographed from above, or leans on something."
-                " In this scene it would stand on its tip. A flat lay or a white background takes it as it is."
-            )
-        if self.name == "hanging" and kind in OPEN:
-            return (
-                "In the photo the product hangs, and in this scene there is nothing that it could hang from. A scene"
-                " with a wall, a flat lay or a white background takes it as it is."
-            )
-        return None
+        turned = self._turned(kind)
+        if turned is None or has_angle(kind, turned):
+            return None
+        how = "In the photo the product hangs" if self.name == "hanging" else "The product was photographed from above"
+        return (
+            f"{how}, and this scene is what is far behind it: of that nothing is left seen from above. A table, a"
+            " floor, dunes, a flat lay or a white background takes it as it is."
+        )
+
+    def scene_for(self, scene: Scene) -> Scene:
+        """Return the scene as the photo sees the product: where it does not suit, its surface from the other angle.
+
+        Raises ValueError where `refused_in` says why there is none.
+        """
+        turned = self._turned(scene.kind)
+        return scene if turned is None else seen_from(scene, turned)
+
+    def _turned(self, kind: SceneKind) -> CameraAngle | None:
+        """Return the angle that a scene of that kind has to be shown from instead of its own."""
+        if kind in self.suits:
+            return None
+        return "above" if self.name == "hanging" else self.angle
 
     def edges(self, kind: SceneKind) -> tuple[str, ...]:
         """Return the sides of the canvas that the product goes to in a scene of that kind.
 
         A cut is hidden where the canvas ends, and what hangs comes down from the upper edge where things stand.
         """
-        hung = self.name == "hanging" and kind not in PLAIN | FROM_ABOVE and "top" not in self.cut_sides
+        hung = self.name == "hanging" and kind not in PLAIN | TOP_DOWN and "top" not in self.cut_sides
         return (*self.cut_sides, "top") if hung else self.cut_sides
 
     def stands_in(self, kind: SceneKind) -> bool:
         """Tell whether the product rests on its foot in a scene of that kind, which is then seen and mirrored."""
-        return kind not in PLAIN | FROM_ABOVE and self.name in ("standing", "lying")
+        return kind not in PLAIN | TOP_DOWN and self.name in ("standing", "lying")
 
 
 def stance_of(cutout: Cutout) -> Stance:
     """Return how a cut-out's product is in its photo. A few milliseconds, whatever its size."""
-    return stance(cutout.alpha, cutout.cut_sides)
+    return stance(cutout.alpha, cutout.cut_sides, cutout.viewpoint)
 
 
-def stance(alpha: Alpha, cut_sides: tuple[str, ...] = ()) -> Stance:
-    """Return how the product of an H×W alpha, which the photo cuts at `cut_sides`, is in its photo."""
+def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str, float] = NOBODY_LOOKED) -> Stance:
+    """Return how the product of an H×W alpha, which the photo cuts at `cut_sides`, is in its photo.
+
+    `viewpoint`: as `Cutout.viewpoint`.
+    """
     height, width = alpha.shape
     scale = min(1.0, SIDE / max(height, width))
     grid = max(2, round(width * scale)), max(2, round(height * scale))
@@ -122,13 +150,14 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = ()) -> Stance:
     if box is None:
         return Stance("standing", cut_sides)
     solid = _cropped(solid, box)
-    if "bottom" in cut_sides:
-        return Stance("cut_below", cut_sides)
-    if has_hook(solid, cut="top" in cut_sides):
+    above, side = (viewpoint.get(name, 0.0) >= sure for name, sure in (("above", SURE_ABOVE), ("side", SURE_SIDE)))
+    if "bottom" not in cut_sides and has_hook(solid, cut="top" in cut_sides):
         return Stance("hanging", cut_sides)
-    if not cut_sides and cannot_stand(solid):
+    if above or (not cut_sides and cannot_stand(solid)):
         return Stance("lying", cut_sides)
-    return Stance("standing", cut_sides, camera_pose(alpha))
+    if "bottom" in cut_sides:
+        return Stance("cut_below", cut_sides, side=side)
+    return Stance("standing", cut_sides, camera_pose(alpha), side)
 
 
 def cannot_stand(solid: Mask) -> bool:

@@ -66,6 +66,7 @@ def inspect(
             "cut_sides": list(cutout.cut_sides),
             "enclosed_share": cutout.filled_hole_share,
             "where": {code: [list(box) for box in boxes] for code, boxes in cutout.where.items()},
+            "viewpoint": {name: round(float(share), 4) for name, share in cutout.viewpoint.items()},
         }
         | ({} if stance is None else {"stance": stance.name, "suits": list(stance.suits)})
         | ({} if photo_size is None else _boxes(cutout, canvas or placed, photo_size)),

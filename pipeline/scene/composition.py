@@ -9,9 +9,10 @@ import numpy as np
 
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.harmony import complete, to_oklab, tone
+from pipeline.core.camera_angle import TOP_DOWN
 from pipeline.core.spec import SceneKind, Spec
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
-from pipeline.scene.layout import FOCAL, TOP_DOWN, Layout, Lens
+from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.placement import fit
 from pipeline.scene.rig import rig
 from pipeline.scene.scenery import WALLS, Scenery

@@ -31,7 +31,7 @@ _WARNINGS = {
     "transparent_material_suspected": "Glass or another clear material may be cut wrongly.",
     "several_subjects": "There is more than one thing in the photo.",
     "subject_touches_edge": "The photo cuts the product off.",
-    "scene_unsuited": "The scene does not suit how the product is seen.",
+    "scene_unsuited": "The scene is shown from the side that the product was photographed from, above or level.",
     "cropped": "The picture cuts off a part of the product that the photo shows.",
     "upscaled": "The photo was enlarged; a larger one would be sharper.",
 }

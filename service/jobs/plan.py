@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.spec import SEED_LIMIT, UNMOVED, Placement, Preset
+from pipeline.core.camera_angle import CameraAngle, has_angle
+from pipeline.core.spec import SEED_LIMIT, UNMOVED, Placement, Preset, SceneKind
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.cautions import Caution, cautions
@@ -93,19 +94,31 @@ def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     scene = catalogue.scene(request.scene_type)
     yield from cautions(catalogue, scene, catalogue.mood(request.mood), request.dominant_colors, preset)
     if preset.background == "scene" and scene.kind not in resolved.seen.get("suits", (scene.kind,)):
-        yield Caution("scene_unsuited", _unsuited(resolved.seen, catalogue))
+        yield Caution("scene_unsuited", _unsuited(resolved.seen, catalogue, scene.kind))
     pinned = resolved.brand is not None and resolved.brand.pinned
     yield from placement_cautions(resolved.placement, preset, scene, pinned=pinned, seen=resolved.seen)
     if request.pilot_brand is not None and resolved.brand is None:
         yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")
 
 
-def _unsuited(seen: Mapping[str, Any], catalogue: Catalogue) -> str:
-    """Return why a scene does not suit a photo that an earlier render reports that of, and which scenes do."""
+def _unsuited(seen: Mapping[str, Any], catalogue: Catalogue, kind: SceneKind) -> str:
+    """Return what becomes of a scene that does not suit a photo which an earlier render reports that of, and what does.
+
+    The rule is that of `pipeline.cutout.stance.Stance.scene_for`.
+    """
     fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in seen["suits"]]
+    stance = seen.get("stance", "")
+    angle: CameraAngle = "side" if stance in ("standing", "cut_below") else "above"
     how = {
-        "standing": "The photo looks at the product from the side, so it can't lie on a flat lay",
-        "lying": "The product can't stand as the photo shows it, so the swap would fail and be refunded",
-        "hanging": "The product hangs, and this scene has no wall for it, so the swap would fail and be refunded",
-    }.get(seen.get("stance", ""), "The scene does not suit how the photo shows the product")
-    return f"{how}. What suits it: {', '.join(fitting)}."
+        "lying": "The product was photographed from above",
+        "hanging": "The product hangs, and this scene has no wall for it",
+        "standing": "The product was photographed standing",
+        "cut_below": "The product was photographed standing",
+    }.get(stance, "The scene does not suit how the photo shows the product")
+    if not has_angle(kind, angle):
+        then = "of this scene nothing is left seen from above, and the swap would fail and be refunded"
+    elif angle == "above":
+        then = "the scene is shown from above"
+    else:
+        then = "the scene's surface is shown from the side"
+    return f"{how}, so {then}. What suits it as it is: {', '.join(fitting)}."

@@ -54,8 +54,8 @@ export const WARNINGS = {
     "It stays at that edge of the picture. Step back a little for the next photo.",
   ],
   scene_unsuited: [
-    "This scene does not suit how the product is seen in the photo.",
-    "What was photographed from the side looks odd on a flat lay. A scene where things stand suits it.",
+    "The scene is shown as the photo sees the product.",
+    "What was photographed from above lies on the scene's surface; what stood stands on a flat lay's as on a table.",
   ],
   cropped: [
     "This picture cuts off a part of the product that the photo shows.",
@@ -74,7 +74,7 @@ export const REMEDIES = {
   image_too_large: "Make the photo smaller: 6000 pixels on the longer side are more than enough.",
   image_too_small: "Send a larger photo; 1500 pixels or more on the longer side are a good start.",
   no_subject: "Near, whole, and apart from what is behind it: so a product is found best.",
-  no_honest_placement: "A photo of the whole product fits everywhere. This one fits a flat lay or pure white.",
+  no_honest_placement: "A photo of the whole product fits more scenes. This one fits a flat lay or pure white.",
   source_gone: "The photo has expired here. Drop it again.",
   model_failed: "Try again; if it fails twice, tell whoever runs this Backdrop.",
   out_of_memory: "Try again, or choose a sales channel with smaller pictures.",

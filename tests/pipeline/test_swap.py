@@ -4,9 +4,12 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from pipeline.core.camera_angle import seen_from
 from pipeline.core.errors import NoHonestPlacement, NoSubject
+from pipeline.core.networks import Viewpoint
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import UNMOVED, Limits, Placement
 from pipeline.swap import STAGES, swap
@@ -132,10 +135,17 @@ def shoes() -> bytes:
     return file.getvalue()
 
 
-def test_what_can_not_stand_is_refused_where_things_stand_and_lies_on_a_flat_lay() -> None:
+def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above() -> None:
+    shown = swap(shoes(), spec("podium"), networks(), limits=LIMITS, clock=clock)
+    assert "scene_unsuited" in shown.warnings
+    told = shown.report["provenance"]["scene"]
+    assert (told["asked"], told["painted"], told["angle"]) == ("podium", "flatlay", "above")
+    assert "shown from above" in told["changed"]
+    from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
+    assert swap(shoes(), from_above, networks(), limits=LIMITS, clock=clock).data == shown.data
     generator = Darkener()
     with pytest.raises(NoHonestPlacement, match="flat lay"):
-        swap(shoes(), spec("podium"), networks(generator), limits=LIMITS, clock=clock)
+        swap(shoes(), spec("bokeh"), networks(generator), limits=LIMITS, clock=clock)
     assert generator.calls == 0, "it is refused before a background is made"
     for asked in (spec("flatlay"), spec("white"), spec(place=preset(background="transparent"))):
         told = swap(shoes(), asked, networks(), limits=LIMITS, clock=clock)
@@ -171,8 +181,35 @@ def test_a_garment_on_its_hanger_hangs_from_the_upper_edge_before_a_wall_and_not
     assert render.report["provenance"]["pinned"] is False
     lying = swap(file.getvalue(), spec("flatlay"), networks(), limits=LIMITS, clock=clock)
     assert lying.report["cutout"]["placed_box"][1] > 0.1
-    with pytest.raises(NoHonestPlacement, match="nothing that it could hang from"):
-        swap(file.getvalue(), spec("sand"), networks(), limits=LIMITS, clock=clock)
+    dunes = swap(file.getvalue(), spec("sand"), networks(), limits=LIMITS, clock=clock)
+    assert dunes.report["provenance"]["scene"]["painted"] == "flatlay"
+    with pytest.raises(NoHonestPlacement, match="far behind it"):
+        swap(file.getvalue(), spec("bokeh"), networks(), limits=LIMITS, clock=clock)
+
+
+class Looks:
+    """A viewpoint classifier that is sure of one thing."""
+
+    side = 32
+
+    def __init__(self, name: Viewpoint):
+        self.name: Viewpoint = name
+
+    def __call__(self, views: NDArray[np.uint8]) -> dict[Viewpoint, float]:
+        assert views.shape == (2, 32, 32, 3)
+        return {self.name: 1.0}
+
+
+def test_a_network_that_sees_a_thing_stand_turns_a_flat_lay_into_a_table_and_is_asked_once() -> None:
+    rgb, _ = still_life()
+    looks = replace(networks(), viewpoint=Looks("side"))
+    render = swap(jpeg(rgb), spec("flatlay"), looks, limits=LIMITS, clock=clock)
+    assert render.report["cutout"]["viewpoint"] == {"side": 1.0}
+    assert render.report["provenance"]["scene"]["angle"] == "side"
+    assert "flatlay" not in render.report["cutout"]["suits"]
+    as_asked = swap(jpeg(rgb), spec("flatlay"), networks(), limits=LIMITS, clock=clock)
+    assert as_asked.report["provenance"]["scene"]["changed"] is None
+    assert "scene_unsuited" not in as_asked.warnings
 
 
 def test_a_box_that_was_seen_over_its_corner_is_warned_of_on_a_flat_lay_only() -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pipeline.core.spec import SceneKind
+from pipeline.core.spec import Scene, SceneKind
 from pipeline.cutout.stance import Stance, StanceName, footing, stance
 
 SIDE = 400
@@ -75,15 +75,59 @@ def test_a_garment_on_its_hanger_hangs_and_wants_a_wall() -> None:
     assert set(get_args(SceneKind)) - set(found.suits) == {"sand", "bokeh"}
 
 
-def test_a_scene_is_refused_where_a_product_would_stand_on_its_tip_or_hang_from_nothing() -> None:
+def test_a_scene_is_refused_where_nothing_of_it_is_left_seen_as_the_photo_sees_the_product() -> None:
     kinds: tuple[SceneKind, ...] = get_args(SceneKind)
     refused = {name: {kind for kind in kinds if Stance(name).refused_in(kind)} for name in get_args(StanceName)}
     assert refused == {
         "standing": set(),
-        "lying": set(kinds) - {"white", "flatlay"},
-        "hanging": {"sand", "bokeh"},
+        "lying": {"bokeh", "neon"},
+        "hanging": {"bokeh"},
         "cut_below": set(),
     }
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "painted"),
+    [
+        (Stance("lying"), "podium", "flatlay"),
+        (Stance("lying"), "flatlay", "flatlay"),
+        (Stance("hanging"), "sand", "flatlay"),
+        (Stance("hanging"), "podium", "podium"),
+        (Stance("standing"), "flatlay", "flatlay"),
+        (Stance("standing", side=True), "flatlay", "tabletop"),
+        (Stance("standing", side=True), "podium", "podium"),
+        (Stance("cut_below", ("bottom",), side=True), "flatlay", "tabletop"),
+        (Stance("standing", ("top",), side=True), "flatlay", "flatlay"),
+        (Stance("lying"), "white", "white"),
+    ],
+)
+def test_a_scene_that_does_not_suit_is_shown_from_the_photos_angle(
+    found: Stance, kind: SceneKind, painted: SceneKind
+) -> None:
+    scene = Scene("one", "One", "", "a place", kind, wall="plaster", surface="wood", palette=("#ffffff", "#888888"))
+    assert found.scene_for(scene).kind == painted
+    assert (painted == kind) == (kind in found.suits)
+
+
+@pytest.mark.parametrize(
+    ("seen", "name", "side"),
+    [
+        ({"above": 0.9, "side": 0.1}, "lying", False),
+        ({"above": 0.1, "side": 0.9}, "standing", True),
+        ({"above": 0.55, "side": 0.45}, "standing", False),
+        ({"hand": 0.9, "above": 0.1}, "standing", False),
+        ({}, "standing", False),
+    ],
+    ids=["above", "side", "doubtful", "hand", "nobody looked"],
+)
+def test_a_network_that_is_sure_says_what_the_outline_does_not(
+    seen: dict[str, float], name: StanceName, side: bool
+) -> None:
+    found = stance(BOTTLE, (), seen)
+    assert (found.name, found.side) == (name, side)
+    assert stance(BOTTLE, ("bottom",), seen).name == ("lying" if name == "lying" else "cut_below")
+    assert stance(SCISSORS, (), seen).name == "lying", "what would fall over does not stand, whoever says so"
+    assert stance(JACKET, (), seen).name == "hanging"
 
 
 def test_a_thick_neck_is_no_hook() -> None:

@@ -164,9 +164,10 @@ def test_what_may_not_be_meant_is_a_warning(
 @pytest.mark.parametrize(
     ("stance", "suits", "scene", "said"),
     [
-        ("lying", ["white", "flatlay"], "podium", "fail and be refunded"),
-        ("hanging", ["white", "podium", "flatlay"], "sand_dunes", "no wall"),
-        ("standing", ["white", "podium"], "flat_lay_linen", "from the side"),
+        ("lying", ["white", "flatlay"], "marble_tabletop", "so the scene is shown from above"),
+        ("lying", ["white", "flatlay"], "evening_bokeh", "fail and be refunded"),
+        ("hanging", ["white", "podium", "flatlay"], "sand_dunes", "no wall for it, so the scene is shown from above"),
+        ("standing", ["white", "podium"], "flat_lay_linen", "surface is shown from the side"),
     ],
 )
 def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(

@@ -1,0 +1,70 @@
+"""The camera angle of a scene: its surface at eye level, or seen from straight above, with the materials that it has.
+
+A photographer who is asked for a folded shirt on marble turns the camera, not the shirt: the surface stays, and so do
+palette, mood and light.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+from pipeline.core.spec import Finish, Scene, SceneKind
+
+#: "above": from straight above, the surface faces the camera. "side": at about eye level.
+CameraAngle = Literal["above", "side"]
+#: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
+TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
+#: Kinds that show no surface.
+PLAIN: frozenset[SceneKind] = frozenset({"white"})
+#: Kinds that are what is behind the product, lights far off or a tube on the wall: from above nothing of that is left.
+ALL_BEHIND: frozenset[SceneKind] = frozenset({"bokeh", "neon"})
+#: Kinds whose own palettes begin with the wall and have the surface second; of the others the first is the surface.
+WALL_FIRST: frozenset[SceneKind] = frozenset(
+    {"podium", "tabletop", "niche", "window", "sand", "bokeh", "curtain", "neon"}
+)
+
+_ABOVE, _SIDE = ", seen from straight above, top-down flat lay", ", a tabletop at eye level before a plain wall"
+_WORDS = (", top-down flat lay", " seen from straight above")
+
+
+def angle_of(kind: SceneKind) -> CameraAngle | None:
+    """Return the angle that scenes of a kind are seen from; None where no surface is shown."""
+    if kind in PLAIN:
+        return None
+    return "above" if kind in TOP_DOWN else "side"
+
+
+def has_angle(kind: SceneKind, angle: CameraAngle) -> bool:
+    """Tell whether a scene of that kind can be shown from an angle, its own included."""
+    return kind not in PLAIN and (angle == angle_of(kind) or kind not in ALL_BEHIND)
+
+
+def seen_from(scene: Scene, angle: CameraAngle) -> Scene:
+    """Return the same place from an angle: surface, finish, own palette and words; as it is where it has that angle.
+
+    From above, the surface is what the place is known by: its table or floor, else the cloth or plaster of its wall.
+    At eye level a flat lay's surface is a table before a plain wall, and coloured paper a sweep. Raises ValueError for
+    a scene of which nothing would be left (`has_angle`).
+    """
+    if not has_angle(scene.kind, angle):
+        raise ValueError(f"A scene of the kind {scene.kind} can't be seen from {angle}.")
+    if angle == angle_of(scene.kind):
+        return scene
+    if angle == "above":
+        cloth = scene.wall in ("fabric", "velvet")
+        surface = scene.wall if scene.surface == "plain" else scene.surface
+        under: Finish = "plain" if cloth or scene.wall == surface else scene.wall
+        palette = _swapped(scene.palette) if scene.kind in WALL_FIRST and not cloth else scene.palette
+        return replace(
+            scene, kind="flatlay", wall=under, surface=surface, palette=palette, prompt=scene.prompt + _ABOVE
+        )
+    kind: SceneKind = "sweep" if scene.surface == "plain" else "tabletop"
+    palette = scene.palette if kind == "sweep" else _swapped(scene.palette)
+    prompt = scene.prompt
+    for words in _WORDS:
+        prompt = prompt.replace(words, "")
+    return replace(scene, kind=kind, wall="plain", palette=palette, prompt=prompt + _SIDE)
+
+
+def _swapped(palette: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a palette with its first two colours in the other order."""
+    return (*palette[:2][::-1], *palette[2:])

@@ -1,0 +1,55 @@
+"""The viewpoint classifier's graph, on the weights that set-up fetched."""
+
+import numpy as np
+import pytest
+
+from models.graphs import GraphViewpoint
+from models.weights import CARDS, VIEWPOINT, WeightsMissing, fetch
+from pipeline.core.errors import ModelFailed
+from service.settings import VIEWPOINT_CHECKPOINT, Settings
+
+
+@pytest.fixture(scope="module", name="classifier")
+def _classifier() -> GraphViewpoint:
+    weights = Settings().weights
+    fetch(CARDS[VIEWPOINT], weights)
+    return GraphViewpoint(VIEWPOINT_CHECKPOINT, weights)
+
+
+def test_the_graph_gives_the_features_that_torch_gives(classifier: GraphViewpoint) -> None:
+    import torch
+
+    from scripts.viewpoint.network import SIDE, read_weights
+
+    assert classifier.side == SIDE
+    rng = np.random.default_rng(4)
+    views = np.kron(rng.integers(0, 256, (2, 14, 14, 3), np.uint8), np.ones((1, 16, 16, 1), np.uint8))
+    network = read_weights(Settings().weights / CARDS[VIEWPOINT].file)
+    with torch.no_grad():
+        expected = network((torch.from_numpy(views).permute(0, 3, 1, 2).float() - 127) / 128).numpy().ravel()
+
+    found = classifier.features(views)
+
+    assert expected.max() > 0.5
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_each_viewpoint_has_a_probability_and_what_is_no_picture_is_said(classifier: GraphViewpoint) -> None:
+    side = classifier.side
+    told = classifier(np.full((2, side, side, 3), 127, np.uint8))
+
+    assert list(told) == ["above", "side", "hand"]
+    assert sum(told.values()) == pytest.approx(1)
+    with pytest.raises(ModelFailed, match="viewpoint"):
+        classifier(np.zeros((2, 8, 8, 4), np.uint8))
+
+
+def test_the_graph_holds_no_weights_and_is_the_fetched_files_own(classifier: GraphViewpoint) -> None:
+    (graph,) = VIEWPOINT_CHECKPOINT.glob("*.onnx")
+    data = graph.read_bytes()
+    assert CARDS[VIEWPOINT].sha256[:12] in graph.name
+    assert CARDS[VIEWPOINT].sha256[:12] in classifier.version
+    assert len(data) < 200_000
+    assert b".py" not in data
+    with pytest.raises(WeightsMissing, match="backdrop models fetch"):
+        GraphViewpoint(VIEWPOINT_CHECKPOINT, VIEWPOINT_CHECKPOINT)

@@ -1,0 +1,51 @@
+"""What the viewpoint classifier is shown, told by pictures that are drawn here."""
+
+import numpy as np
+
+from pipeline.core.networks import Viewpoint
+from pipeline.core.types import Cutout
+from pipeline.cutout.viewpoint import ALONE, AROUND, GREY, viewpoint
+from tests.support.still_life import photo
+
+SIDE = 56
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+
+
+class Keeper:
+    """Keeps what it is shown."""
+
+    side = SIDE
+
+    def __call__(self, views: np.ndarray) -> dict[Viewpoint, float]:
+        self.views = views
+        return {"side": 1.0}
+
+
+def test_the_network_sees_the_product_in_its_photo_and_alone_on_grey() -> None:
+    rgb = np.full((300, 400, 3), BLUE, np.uint8)
+    rgb[100:200, 150:250] = RED
+    alpha = np.zeros((120, 120), np.float32)
+    alpha[10:110, 10:110] = 1
+    cutout = Cutout(np.full((120, 120, 3), RED, np.uint8), alpha, 1.0, (), origin=(140, 90))
+    keeper = Keeper()
+
+    assert viewpoint(photo(rgb), cutout, keeper) == {"side": 1.0}
+
+    around, alone = keeper.views.astype(int)
+    assert around.shape == (SIDE, SIDE, 3)
+    for view, ground, times in ((around, BLUE, AROUND), (alone, (GREY,) * 3, ALONE)):
+        assert np.abs(view[SIDE // 2, SIDE // 2] - RED).max() <= 1
+        assert np.abs(view[0, 0] - ground).max() <= 1
+        red = np.abs(view - RED).max(-1) < 60
+        assert abs(red.sum() - (SIDE / times) ** 2) < 0.1 * SIDE**2
+
+
+def test_beyond_the_photo_is_grey_and_without_a_product_or_a_network_nothing_is_said() -> None:
+    rgb = np.full((100, 100, 3), BLUE, np.uint8)
+    whole = Cutout(np.full((100, 100, 3), RED, np.uint8), np.ones((100, 100), np.float32), 1.0, ())
+    keeper = Keeper()
+    assert viewpoint(photo(rgb), whole, keeper)
+    assert (keeper.views[0, 0] == GREY).all()
+    assert viewpoint(photo(rgb), whole, None) == {}
+    nothing = Cutout(whole.rgb, np.zeros((100, 100), np.float32), 1.0, ())
+    assert viewpoint(photo(rgb), nothing, keeper) == {}
