@@ -57,11 +57,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses") and not hasattr(config, "workerinput"):
         return
     config.pluginmanager.import_plugin("tests.fixtures")
-    if "servers" in config.getoption("markexpr"):
+    if _is_fast(config):
         from hypothesis import settings  # here, as most files do without
 
         settings.register_profile("fast", max_examples=25)
         settings.load_profile("fast")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Read no file of `system/` in the fast lane, which would leave out all of its tests."""
+    return True if _is_fast(config) and collection_path == Path(__file__).parent / "system" else None
+
+
+def _is_fast(config: pytest.Config) -> bool:
+    return "system or servers" in config.getoption("markexpr")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
