@@ -59,8 +59,8 @@ class Worker:
             sources=self.sources,
             renders=self.renders,
             registry=ObjectRegistry(engine),
-            # A fifth of the pixels, where the picture does not matter.
-            catalogue=small(load_catalogue(), 480, 252),
+            # A twenty-fifth of the pixels, where the picture does not matter.
+            catalogue=small(load_catalogue(), 240, 126),
             networks=networks,
             limits=Limits(),
             time_limit=300,
