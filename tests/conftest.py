@@ -21,7 +21,7 @@ DEAREST = (
     "system/test_conformance.py",
     "system/test_crowd.py",
     "service/api/test_prefer.py",
-    "models/test_generator.py",
+    "models/hub/",
     "models/test_segmenter.py",
     "pipeline/delivery/test_presets.py",
     "service/jobs/test_state_machine.py",
@@ -30,8 +30,7 @@ DEAREST = (
 #: Files and folders that share what is dear to start, processes or libraries, and so go to one process of pytest.
 TOGETHER = {
     "torch": (
-        "models/test_generator.py",
-        "models/test_latent_colour.py",
+        "models/hub/",
         "models/test_batches.py",
         "models/test_light_network.py",
         "models/test_refiner.py",
@@ -39,6 +38,7 @@ TOGETHER = {
         "models/test_device.py",
         "benchmarks/test_speed.py",
         "benchmarks/test_throughput.py",
+        "service/diagnostics/test_generator_trial.py",
         "service/worker/test_lane_jobs.py",
     ),
     "running_up": ("system/studio/", "system/test_examples.py"),
@@ -59,11 +59,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses") and not hasattr(config, "workerinput"):
         return
     config.pluginmanager.import_plugin("tests.fixtures")
-    if "servers" in config.getoption("markexpr"):
+    if _is_fast(config):
         from hypothesis import settings  # here, as most files do without
 
         settings.register_profile("fast", max_examples=25)
         settings.load_profile("fast")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Read no file of `system/` in the fast lane, which would leave out all of its tests."""
+    return True if _is_fast(config) and collection_path == Path(__file__).parent / "system" else None
+
+
+def _is_fast(config: pytest.Config) -> bool:
+    return "system or servers" in config.getoption("markexpr")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -16,6 +16,7 @@ from benchmarks.speed.throughput import photo
 from pipeline.core.spec import Limits
 from pipeline.cutout.segment import segment
 from pipeline.photo.decode import decode
+from tests.support.lanes import rest_in_gate
 from tests.support.tiny_pipelines import conditions
 
 THROUGHPUT = Path(__file__).resolve().parents[2] / "benchmarks" / "speed" / "throughput.py"
@@ -70,7 +71,7 @@ def test_a_stand_in_that_cuts_out_holds_the_lane_too(tmp_path: Path) -> None:
 
 #: diffusers' Euler scheduler and NumPy 2.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-@pytest.mark.parametrize("name", BUILT)
+@pytest.mark.parametrize("name", rest_in_gate(BUILT))
 def test_the_pipelines_that_a_gpu_is_measured_with_paint_batches_from_embeddings(name: str) -> None:
     pictures = family_call(name, device="cpu", small=True)(2)
 

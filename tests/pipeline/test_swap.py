@@ -16,6 +16,8 @@ from pipeline.swap import STAGES, swap
 from tests.support.still_life import Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
 LIMITS = Limits()
+#: Where the picture itself is not looked at: half the time of one of 400 pixels.
+SMALL = preset((160, 160))
 
 
 def clock() -> float:
@@ -42,7 +44,7 @@ def test_progress_tells_every_stage_in_order_and_never_falls() -> None:
     told: list[tuple[str, float]] = []
     swap(
         jpeg(still_life()[0]),
-        spec(),
+        spec(place=SMALL),
         networks(),
         limits=LIMITS,
         clock=clock,
@@ -67,7 +69,9 @@ def test_what_progress_raises_between_denoising_steps_stops_the_swap() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        swap(jpeg(still_life()[0]), spec(), networks(generator), limits=LIMITS, clock=clock, progress=progress)
+        swap(
+            jpeg(still_life()[0]), spec(place=SMALL), networks(generator), limits=LIMITS, clock=clock, progress=progress
+        )
 
 
 @pytest.mark.parametrize("background", ["white", "transparent"])
@@ -102,7 +106,7 @@ def test_the_scene_white_on_a_free_preset_has_a_faint_shadow_and_a_pure_border()
 
 def test_only_a_generated_background_is_marked_as_generated() -> None:
     for kind, term in {"podium": "compositeWithTrainedAlgorithmicMedia", "white": "compositeCapture"}.items():
-        place = replace(preset(form="jpeg"), digital_source_type="compositeWithTrainedAlgorithmicMedia")
+        place = replace(preset((160, 160), form="jpeg"), digital_source_type="compositeWithTrainedAlgorithmicMedia")
         asked = spec(kind, place=place)  # type: ignore[arg-type]  # both are scene kinds
         render = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock)
         with Image.open(BytesIO(render.data)) as picture:
@@ -145,9 +149,10 @@ def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above
     assert swap(shoes(), from_above, networks(), limits=LIMITS, clock=clock).data == shown.data
     generator = Darkener()
     with pytest.raises(NoHonestPlacement, match="flat lay"):
-        swap(shoes(), spec("bokeh"), networks(generator), limits=LIMITS, clock=clock)
+        swap(shoes(), spec("bokeh", place=SMALL), networks(generator), limits=LIMITS, clock=clock)
     assert generator.calls == 0, "it is refused before a background is made"
-    for asked in (spec("flatlay"), spec("white"), spec(place=preset(background="transparent"))):
+    cut_out = spec(place=preset((160, 160), background="transparent"))
+    for asked in (spec("flatlay", place=SMALL), spec("white", place=SMALL), cut_out):
         told = swap(shoes(), asked, networks(), limits=LIMITS, clock=clock)
         assert told.report["cutout"]["stance"] == "lying"
         assert told.report["cutout"]["suits"] == ["white", "flatlay"]
@@ -175,16 +180,16 @@ def test_a_garment_on_its_hanger_hangs_from_the_upper_edge_before_a_wall_and_not
     draw.polygon([(100, 110), (180, 80), (220, 80), (300, 110), (280, 320), (120, 320)], fill=(40, 70, 60, 255))
     file = BytesIO()
     picture.save(file, "PNG")
-    render = swap(file.getvalue(), spec("window"), networks(), limits=LIMITS, clock=clock)
+    render = swap(file.getvalue(), spec("window", place=SMALL), networks(), limits=LIMITS, clock=clock)
     told = render.report["cutout"]
     assert (told["stance"], told["cut_sides"], told["placed_box"][1]) == ("hanging", [], 0)
     assert render.report["provenance"]["pinned"] is False
-    lying = swap(file.getvalue(), spec("flatlay"), networks(), limits=LIMITS, clock=clock)
+    lying = swap(file.getvalue(), spec("flatlay", place=SMALL), networks(), limits=LIMITS, clock=clock)
     assert lying.report["cutout"]["placed_box"][1] > 0.1
-    dunes = swap(file.getvalue(), spec("sand"), networks(), limits=LIMITS, clock=clock)
+    dunes = swap(file.getvalue(), spec("sand", place=SMALL), networks(), limits=LIMITS, clock=clock)
     assert dunes.report["provenance"]["scene"]["painted"] == "flatlay"
     with pytest.raises(NoHonestPlacement, match="far behind it"):
-        swap(file.getvalue(), spec("bokeh"), networks(), limits=LIMITS, clock=clock)
+        swap(file.getvalue(), spec("bokeh", place=SMALL), networks(), limits=LIMITS, clock=clock)
 
 
 class Looks:
@@ -203,11 +208,11 @@ class Looks:
 def test_a_network_that_sees_a_thing_stand_turns_a_flat_lay_into_a_table_and_is_asked_once() -> None:
     rgb, _ = still_life()
     looks = replace(networks(), viewpoint=Looks("side"))
-    render = swap(jpeg(rgb), spec("flatlay"), looks, limits=LIMITS, clock=clock)
+    render = swap(jpeg(rgb), spec("flatlay", place=SMALL), looks, limits=LIMITS, clock=clock)
     assert render.report["cutout"]["viewpoint"] == {"side": 1.0}
     assert render.report["provenance"]["scene"]["angle"] == "side"
     assert "flatlay" not in render.report["cutout"]["suits"]
-    as_asked = swap(jpeg(rgb), spec("flatlay"), networks(), limits=LIMITS, clock=clock)
+    as_asked = swap(jpeg(rgb), spec("flatlay", place=SMALL), networks(), limits=LIMITS, clock=clock)
     assert as_asked.report["provenance"]["scene"]["changed"] is None
     assert "scene_unsuited" not in as_asked.warnings
 
@@ -218,15 +223,16 @@ def test_a_box_that_was_seen_over_its_corner_is_warned_of_on_a_flat_lay_only() -
     ImageDraw.Draw(picture).polygon(corners, fill=(60, 90, 140, 255))
     file = BytesIO()
     picture.save(file, "PNG")
-    warned = {
-        kind: "scene_unsuited" in swap(file.getvalue(), spec(kind), networks(), limits=LIMITS, clock=clock).warnings
-        for kind in ("podium", "flatlay", "white")
-    }
+    warned = {}
+    for kind in ("podium", "flatlay", "white"):
+        asked = spec(kind, place=SMALL)
+        warned[kind] = "scene_unsuited" in swap(file.getvalue(), asked, networks(), limits=LIMITS, clock=clock).warnings
     assert warned == {"podium": False, "flatlay": True, "white": False}
 
 
 def test_the_same_seed_and_spec_give_the_same_file() -> None:
-    first, second = (swap(jpeg(still_life()[0]), spec(), networks(), limits=LIMITS, clock=clock) for _ in range(2))
+    asked = spec(place=SMALL)
+    first, second = (swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock) for _ in range(2))
     assert first.data == second.data
 
 

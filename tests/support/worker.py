@@ -72,8 +72,8 @@ class Worker:
             registry=ObjectRegistry(engine),
             mask_registry=MaskRegistry(engine),
             masks=MendedMasks(engine, self.renders),
-            # A fifth of the pixels, where the picture does not matter.
-            catalogue=small(load_catalogue(), 480, 252),
+            # A twenty-fifth of the pixels, where the picture does not matter.
+            catalogue=small(load_catalogue(), 240, 126),
             networks=networks,
             limits=Limits(),
             time_limit=300,

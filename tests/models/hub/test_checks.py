@@ -6,12 +6,18 @@ from pathlib import Path
 import pytest
 
 from models.hub.pipelines import MemoryChoice
+from tests.support.lanes import rest_in_gate
 from tests.support.tiny_pipelines import load_pipeline
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("stable-diffusion-xl-inpainting", "takes 9 channels"), ("FLUX.1-Fill-dev", "the mask of an inpainting model")],
+    rest_in_gate(
+        [
+            ("FLUX.1-Fill-dev", "the mask of an inpainting model"),
+            ("stable-diffusion-xl-inpainting", "takes 9 channels"),
+        ]
+    ),
 )
 def test_an_inpainting_model_is_refused_with_the_remedy(
     tiny_folder: Callable[[str], Path], name: str, said: str

@@ -21,7 +21,8 @@ from pipeline.background.paint import lit_drawing
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Generator, painting_size, paints
 from service.settings import STUDIO_CHECKPOINT
-from tests.support.tiny_pipelines import TINY, conditions, load_pipeline, paint
+from tests.support.lanes import rest_in_gate
+from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
 
 @pytest.fixture(scope="module", name="studio")
@@ -48,29 +49,25 @@ def test_the_studio_checkpoint_gives_the_same_for_the_same_seed(studio: Generato
 EULER = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
-@pytest.fixture(scope="module", name="models")
-def _models(tiny_folder: Callable[[str], Path]) -> dict[str, Path]:
-    """Real pipelines of the smallest size with random weights, saved under the names of the real ones."""
-    return {name: tiny_folder(name) for name in TINY}
-
-
 @EULER
 @pytest.mark.parametrize(
     ("name", "pipeline", "size", "own", "steps"),
-    [
-        # PNDM makes the first of its steps twice
-        ("stable-diffusion-v1-5", "StableDiffusionImg2ImgPipeline", 64, 3, 4),
-        ("sdxl-turbo", "StableDiffusionXLImg2ImgPipeline", 64, None, 1),
-        ("sdxl-lightning", "StableDiffusionXLImg2ImgPipeline", 64, None, 3),
-        ("Z-Image-Turbo", "ZImageImg2ImgPipeline", 64, None, 5),
-        # It takes no reference picture with a side below 64.
-        ("FLUX.2-klein-4B", "Flux2KleinPipeline", 96, None, 4),
-    ],
+    rest_in_gate(
+        [
+            # PNDM makes the first of its steps twice
+            ("stable-diffusion-v1-5", "StableDiffusionImg2ImgPipeline", 64, 3, 4),
+            ("sdxl-turbo", "StableDiffusionXLImg2ImgPipeline", 64, None, 1),
+            ("sdxl-lightning", "StableDiffusionXLImg2ImgPipeline", 64, None, 3),
+            ("Z-Image-Turbo", "ZImageImg2ImgPipeline", 64, None, 5),
+            # It takes no reference picture with a side below 64.
+            ("FLUX.2-klein-4B", "Flux2KleinPipeline", 96, None, 4),
+        ]
+    ),
 )
 def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
-    models: dict[str, Path], name: str, pipeline: str, size: int, own: int | None, steps: int
+    tiny_folder: Callable[[str], Path], name: str, pipeline: str, size: int, own: int | None, steps: int
 ) -> None:
-    generator = load_pipeline(models[name], size=size, steps=own)
+    generator = load_pipeline(tiny_folder(name), size=size, steps=own)
     assert pipeline in generator.version
     assert paints(generator) == "picture"
     told: list[float] = []
@@ -95,29 +92,29 @@ def test_each_family_runs_in_its_class_with_its_steps_and_repeats_itself(
         generator(prompt="x", negative_prompt="", conditions=scene, seed=1, on_step=stop)
 
 
-def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(models: dict[str, Path]) -> None:
+def test_a_text_to_image_class_asked_for_by_name_does_not_see_the_sketch(tiny_folder: Callable[[str], Path]) -> None:
     generator = load_pipeline(
-        models["stable-diffusion-v1-5"], pipeline_class="StableDiffusionPipeline", steps=3, size=64
+        tiny_folder("stable-diffusion-v1-5"), pipeline_class="StableDiffusionPipeline", steps=3, size=64
     )
     scene = conditions()
     np.testing.assert_array_equal(paint(generator, replace(scene, sketch=scene.sketch * 0)), paint(generator))
 
 
 @EULER
-def test_the_operators_figures_win_over_the_familys(models: dict[str, Path]) -> None:
-    generator = load_pipeline(models["sdxl-turbo"], steps=2, strength=0.25, guidance_scale=3.0)
+def test_the_operators_figures_win_over_the_familys(tiny_folder: Callable[[str], Path]) -> None:
+    generator = load_pipeline(tiny_folder("sdxl-turbo"), steps=2, strength=0.25, guidance_scale=3.0)
     assert generator.size == 512
     given = generator._recipe.arguments(
         generator._pipe, [PaintRequest("x", "", conditions(), 1, lambda done: None)], lambda: None
     )
     assert (given["num_inference_steps"], given["strength"], given["guidance_scale"]) == (8, 0.25, 3.0)
-    assert load_pipeline(models["sdxl-turbo"], size=64).size == 64
+    assert load_pipeline(tiny_folder("sdxl-turbo"), size=64).size == 64
 
 
-def test_the_painting_starts_from_the_sketch_under_its_light(models: dict[str, Path]) -> None:
+def test_the_painting_starts_from_the_sketch_under_its_light(tiny_folder: Callable[[str], Path]) -> None:
     import torch
 
-    generator = load_pipeline(models["stable-diffusion-v1-5"], steps=1, strength=0.01, guidance_scale=1.0, size=64)
+    generator = load_pipeline(tiny_folder("stable-diffusion-v1-5"), steps=1, strength=0.01, guidance_scale=1.0, size=64)
     seen: list[Any] = []
     generator._pipe.vae.encoder.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()))
     scene = conditions()
@@ -140,12 +137,14 @@ def test_the_start_is_the_albedo_under_the_light_in_linear_light() -> None:
 
 
 @EULER
-def test_a_lone_unet_beside_a_pipeline_takes_the_place_of_its_own(models: dict[str, Path], tmp_path: Path) -> None:
+def test_a_lone_unet_beside_a_pipeline_takes_the_place_of_its_own(
+    tiny_folder: Callable[[str], Path], tmp_path: Path
+) -> None:
     import torch
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
 
-    whole = shutil.copytree(models["sdxl-turbo"], tmp_path / "sdxl-base")
+    whole = shutil.copytree(tiny_folder("sdxl-turbo"), tmp_path / "sdxl-base")
     own = UNet2DConditionModel.from_pretrained(whole / "unet")
     with torch.no_grad():
         other = {name: torch.full_like(weights, 0.25) for name, weights in own.state_dict().items()}
@@ -268,9 +267,9 @@ def test_a_picture_that_the_models_own_checker_withholds_is_painted_from_another
         paint(generator)
 
 
-def test_a_pipeline_class_that_diffusers_lacks_is_named(models: dict[str, Path]) -> None:
+def test_a_pipeline_class_that_diffusers_lacks_is_named(tiny_folder: Callable[[str], Path]) -> None:
     with pytest.raises(ValueError, match="NoSuchPipeline"):
-        load_pipeline(models["sdxl-turbo"], pipeline_class="NoSuchPipeline")
+        load_pipeline(tiny_folder("sdxl-turbo"), pipeline_class="NoSuchPipeline")
 
 
 def test_a_pipeline_that_breaks_or_runs_out_of_memory_is_told_apart() -> None:

@@ -14,6 +14,7 @@ from models.hub.latent_shift import Packing, folded
 from models.hub.recipe import resized
 from models.hub.request import PaintRequest
 from pipeline.core.networks import Conditions, Laid, holds
+from tests.support.lanes import rest_in_gate
 from tests.support.tiny_pipelines import conditions, load_pipeline
 
 SIDE = 64
@@ -37,13 +38,15 @@ def bytes_of(values: np.ndarray) -> Image.Image:
 @EULER
 @pytest.mark.parametrize(
     ("name", "kind", "packing", "run"),
-    [
-        ("stable-diffusion-v1-5", "StableDiffusion", "grid", {"num_inference_steps": 8, "strength": 0.75}),
-        ("sdxl-turbo", "StableDiffusionXL", "grid", {"num_inference_steps": 8, "strength": 0.75}),
-        ("stable-diffusion-3.5-medium", "StableDiffusion3", "grid", {"num_inference_steps": 6, "strength": 0.5}),
-        ("Z-Image-Turbo", "ZImage", "grid", {"num_inference_steps": 8, "strength": 0.625}),
-        ("FLUX.1-schnell", "Flux", "flux", {"num_inference_steps": 4, "strength": 0.75}),
-    ],
+    rest_in_gate(
+        [
+            ("stable-diffusion-v1-5", "StableDiffusion", "grid", {"num_inference_steps": 8, "strength": 0.75}),
+            ("sdxl-turbo", "StableDiffusionXL", "grid", {"num_inference_steps": 8, "strength": 0.75}),
+            ("stable-diffusion-3.5-medium", "StableDiffusion3", "grid", {"num_inference_steps": 6, "strength": 0.5}),
+            ("Z-Image-Turbo", "ZImage", "grid", {"num_inference_steps": 8, "strength": 0.625}),
+            ("FLUX.1-schnell", "Flux", "flux", {"num_inference_steps": 4, "strength": 0.75}),
+        ]
+    ),
 )
 def test_a_hold_gives_the_picture_of_diffusers_inpainting_class(
     tiny_folder: Callable[[str], Path],
@@ -103,14 +106,16 @@ def _painted(pipe: Any, given: dict[str, Any]) -> np.ndarray:
 @EULER
 @pytest.mark.parametrize(
     ("name", "size"),
-    [
-        ("stable-diffusion-v1-5", 64),
-        ("sdxl-lightning", 64),
-        ("Z-Image-Turbo", 64),
-        ("FLUX.1-schnell", 64),
-        # by its inpainting class
-        ("FLUX.2-klein-4B", 96),
-    ],
+    rest_in_gate(
+        [
+            ("stable-diffusion-v1-5", 64),
+            ("sdxl-lightning", 64),
+            ("Z-Image-Turbo", 64),
+            ("FLUX.1-schnell", 64),
+            # by its inpainting class
+            ("FLUX.2-klein-4B", 96),
+        ]
+    ),
 )
 def test_each_family_paints_round_a_product_that_it_is_shown(
     tiny_folder: Callable[[str], Path], name: str, size: int

@@ -17,6 +17,7 @@ from models.loading import COLOUR_MAPS, load_autoencoder, load_generator
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.errors import ModelFailed
 from scripts.calibrate_colour import main
+from tests.support.lanes import rest_in_gate
 from tests.support.tiny_pipelines import autoencoder, conditions, paint
 
 Folders = Callable[[str], Path]
@@ -202,7 +203,8 @@ class Config(dict[str, Any]):
 
 @EULER
 @pytest.mark.parametrize(
-    "name", ["stable-diffusion-v1-5", "sdxl-turbo", "sdxl-lightning", "Z-Image-Turbo", "FLUX.2-klein-4B"]
+    "name",
+    rest_in_gate(["sdxl-lightning", "stable-diffusion-v1-5", "sdxl-turbo", "Z-Image-Turbo", "FLUX.2-klein-4B"]),
 )
 def test_each_familys_pipeline_takes_the_shift(tiny_folder: Folders, name: str) -> None:
     options: dict[str, Any] = {"steps": 6} if name.startswith("stable") else {}

@@ -1,7 +1,8 @@
 """Every preset: the delivered bytes against the place's rules, by readers that are not ours.
 
 All at their real size, but for the largest scenes: their light costs seconds each, so the gate takes half the size, and
-the nightly lane the whole. What depends on the size, on white, is measured at the whole size in both.
+the nightly lane the whole. What depends on the size, on white, is measured at the whole size in both. The fast lane
+takes one preset of each kind of background.
 """
 
 import io
@@ -39,8 +40,17 @@ def halved(place: Preset) -> Preset:
 
 
 PRESETS = {**CATALOGUE.presets, **{f"{name}, halved": halved(CATALOGUE.presets[name]) for name in LARGE}}
-NAMES = [pytest.param(name, marks=[pytest.mark.nightly] if name in LARGE else []) for name in PRESETS]
-WHITE = [name for name, preset in CATALOGUE.presets.items() if preset.background == "white"]
+#: The smallest of each kind of background.
+FAST = {"instagram_landscape", "tiktok_shop_main", "transparent_cutout"}
+
+
+def marked(name: str) -> Any:
+    lane = [pytest.mark.nightly] if name in LARGE else [pytest.mark.gate]
+    return pytest.param(name, marks=[] if name in FAST else lane)
+
+
+NAMES = [marked(name) for name in PRESETS]
+WHITE = [marked(name) for name, preset in CATALOGUE.presets.items() if preset.background == "white"]
 SCHEME = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 

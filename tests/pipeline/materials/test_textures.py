@@ -17,6 +17,7 @@ from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.textures import swatch
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
+from tests.support.lanes import rest_in_gate
 from tests.support.still_life import spec
 
 TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish != "plain"]
@@ -72,7 +73,7 @@ def test_a_swatch_is_one_factor_or_three_a_texel(finish: Finish) -> None:
     assert texture.min() > 0
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", rest_in_gate([1, 2, 3]))
 @pytest.mark.parametrize("finish", TEXTURED)
 def test_a_finish_keeps_the_colour_asked_for(finish: Finish, seed: int) -> None:
     flat = made(finish, seed=seed).reshape(512 * 512, -1)
@@ -80,7 +81,7 @@ def test_a_finish_keeps_the_colour_asked_for(finish: Finish, seed: int) -> None:
     np.testing.assert_allclose(np.median(flat, 0), 1, atol=0.06)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", rest_in_gate([1, 2, 3]))
 @pytest.mark.parametrize("finish", TEXTURED)
 def test_a_finish_does_not_compete_with_the_product(finish: Finish, seed: int) -> None:
     spread = made(finish, seed=seed).std((0, 1))
@@ -88,7 +89,7 @@ def test_a_finish_does_not_compete_with_the_product(finish: Finish, seed: int) -
     assert np.all(spread < 0.2)
 
 
-@pytest.mark.parametrize("level", [0.8, 0.4, 0.03])
+@pytest.mark.parametrize("level", rest_in_gate([0.03, 0.4, 0.8]))
 @pytest.mark.parametrize("finish", TEXTURED)
 def test_a_finish_is_seen_in_a_thumbnail_of_300_pixels_in_pale_mid_and_dark_colours(
     finish: Finish, level: float
@@ -176,7 +177,7 @@ def test_every_finish_and_size_takes_as_much_from_the_generator() -> None:
     assert len(after) == 1
 
 
-@pytest.mark.parametrize("finish", TEXTURED)
+@pytest.mark.parametrize("finish", rest_in_gate(TEXTURED, fast=3))  # four times the texels of all others here
 def test_a_larger_swatch_shows_the_same_pattern_finer(finish: Finish) -> None:
     # Their means over 1/64 tile: finer things may be sampled differently.
     small, large = halved(made(finish), 3), halved(made(finish, 1024), 4)

@@ -140,7 +140,7 @@ def test_the_corpus_itself_is_valid() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # in service Pillow's warnings pass by, and so they do here
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=6 * settings().max_examples, deadline=None)  # 600; the fast lane has fewer
 @given(data=st.data())
 def test_damaged_files_give_a_photo_or_a_refusal_and_nothing_else(data: st.DataObject) -> None:
     damaged = bytearray(data.draw(st.sampled_from(corpus()), label="file"))

@@ -17,6 +17,7 @@ from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.placement import fit
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
+from tests.support.lanes import rest_in_gate
 from tests.support.still_life import preset, shadow_of, spec
 
 SIZES = [(240, 240), (320, 180), (180, 320)]
@@ -42,7 +43,7 @@ def rays(*values: tuple[float, float, float]) -> Triple:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", rest_in_gate([1, 2, 3]))
 def test_the_camera_looks_straight_down_at_a_surface_that_fills_the_frame(size: tuple[int, int], seed: int) -> None:
     layout = laid_out(size, 6, seed)
     geometry = trace(layout, *size)
@@ -70,7 +71,7 @@ def test_a_lying_product_that_the_photo_cuts_keeps_to_its_side() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", rest_in_gate(range(4), fast=2))
 def test_no_prop_comes_under_the_product(size: tuple[int, int], seed: int) -> None:
     layout = laid_out(size, 6, seed)
     geometry = trace(layout, *size)
@@ -81,7 +82,7 @@ def test_no_prop_comes_under_the_product(size: tuple[int, int], seed: int) -> No
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("colours", [2, 4, 6])
-@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("seed", rest_in_gate([2, 3]))
 def test_every_asked_colour_is_seen_beside_the_product(size: tuple[int, int], colours: int, seed: int) -> None:
     layout = laid_out(size, colours, seed)
     geometry = trace(layout, *size)
@@ -250,7 +251,7 @@ def test_the_catalogue_has_five_flat_lays_whose_prompt_says_so() -> None:
     assert len({scene.surface for scene in found}) >= 5
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", rest_in_gate(range(3)))
 def test_no_leaf_throws_its_shadow_where_the_product_lies(seed: int) -> None:
     layouts = [laid_out(seed=seed + 3 * again, softness=0.3) for again in range(8)]
     leafy = [layout for layout in layouts if layout.rig.gobo is not None]

@@ -11,6 +11,7 @@ from PIL import Image
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
 from service.settings import Settings
+from tests.support import worker
 from tests.support.command_line import run
 from tests.support.worker import BOTTLE as SMALL_BOTTLE
 
@@ -181,25 +182,13 @@ def test_a_swap_that_can_not_be_made_names_the_option_and_the_remedy(
 
 
 def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
-    output = tmp_path / "deep" / "out.jpg"
+    output, photo = tmp_path / "deep" / "out.jpg", tmp_path / "bottle.jpg"
+    photo.write_bytes(worker.BOTTLE)
 
     result = run(
-        *("swap", BOTTLE, "--scene", "marble_tabletop", "--mood", "like early snow", "--color", "#cfe3d4"),
-        *(
-            "--preset",
-            "open_graph",
-            "--seed",
-            "4",
-            "--scale",
-            "0.9",
-            "--turn",
-            "2",
-            "-o",
-            str(output),
-            "--keep",
-            str(tmp_path / "kept"),
-            "--quiet",
-        ),
+        *("swap", str(photo), "--scene", "marble_tabletop", "--mood", "like early snow", "--color", "#cfe3d4"),
+        *("--preset", "open_graph", "--seed", "4", "--scale", "0.9", "--turn", "2", "-o", str(output)),
+        *("--keep", str(tmp_path / "kept"), "--quiet"),
     )
 
     assert result.exit_code == 0, result.output

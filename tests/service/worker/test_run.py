@@ -45,6 +45,7 @@ def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worke
     assert worker.shop.balance == 8
 
 
+@pytest.mark.gate  # by the real networks; by stand-ins it is in the fast lane: `test_swap.py`
 def test_the_same_seed_and_spec_give_the_same_bytes(engine: sa.Engine, tmp_path: Path, networks: Networks) -> None:
     worker = Worker(engine, tmp_path, networks)
     hashes = []
