@@ -49,10 +49,19 @@ def swapped(generator: Holder) -> tuple[np.ndarray, dict[str, Any]]:
     return np.asarray(Image.open(BytesIO(render.data)).convert("RGB")).astype(float), render.report
 
 
-def test_it_is_told_of_the_whole_picture_and_shown_product_and_shadow() -> None:
+Kept = tuple[Holder, np.ndarray, dict[str, Any]]
+
+
+@pytest.fixture(scope="module", name="kept")
+def _kept() -> Kept:
+    """A network that keeps the shadow that it is shown, and what a swap by it delivers; only to be looked at."""
     generator = Holder(keeps_shadow=True)
-    swapped(generator)
-    told, laid = generator.told, generator.told["laid"]
+    return (generator, *swapped(generator))
+
+
+def test_it_is_told_of_the_whole_picture_and_shown_product_and_shadow(kept: Kept) -> None:
+    told = kept[0].told
+    laid = told["laid"]
     assert "one product" in told["prompt"]
     assert "empty" not in told["prompt"]
     assert "second product" in told["negative_prompt"]
@@ -62,24 +71,24 @@ def test_it_is_told_of_the_whole_picture_and_shown_product_and_shadow() -> None:
     assert laid.picture.shape == told["conditions"].sketch.shape
 
 
-def test_a_shadow_that_the_network_kept_is_not_laid_twice_and_one_that_it_forgot_is_laid() -> None:
-    kept, report_kept = swapped(Holder(keeps_shadow=True))
+def test_a_shadow_that_the_network_kept_is_not_laid_twice_and_one_that_it_forgot_is_laid(kept: Kept) -> None:
+    _, picture, report_kept = kept
     forgot, report_forgot = swapped(Holder(keeps_shadow=False))
     assert report_kept["provenance"]["tried"][0]["shadow"] == "kept"
     assert report_forgot["provenance"]["tried"][0]["shadow"] == "missing"
     rows = slice(300, 340)
     # Under and beside the foot both pictures are about as dark.
-    assert np.abs(kept[rows].mean(1) - forgot[rows].mean(1)).mean() < 12
+    assert np.abs(picture[rows].mean(1) - forgot[rows].mean(1)).mean() < 12
 
 
-def test_the_products_own_pixels_are_the_same_whatever_the_network_made_of_them() -> None:
+def test_the_products_own_pixels_are_the_same_whatever_the_network_made_of_them(kept: Kept) -> None:
     class Spoiler(Holder):
         def __call__(self, **asked: Any) -> np.ndarray:
             picture = super().__call__(**asked)
             picture[asked["laid"].keep > 0] = 0.5
             return picture
 
-    one, two = swapped(Holder(keeps_shadow=True))[0], swapped(Spoiler(keeps_shadow=True))[0]
+    one, two = kept[1], swapped(Spoiler(keeps_shadow=True))[0]
     middle = slice(190, 210)
     np.testing.assert_array_equal(one[middle, middle], two[middle, middle])
 
