@@ -16,7 +16,7 @@ from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
 from pipeline.core.resample import Box, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
-from pipeline.cutout.contact import contact_band
+from pipeline.geometry.contact import contact_band
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
 from pipeline.light.upsample import upsample_within_surfaces

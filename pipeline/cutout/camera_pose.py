@@ -7,7 +7,7 @@ from PIL import Image
 
 from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha
-from pipeline.cutout.contact import long_edges, lowest_points
+from pipeline.geometry.contact import long_edges, lowest_points
 from pipeline.geometry.ray import Field
 
 #: Longer side in pixels of the silhouette that is looked at.

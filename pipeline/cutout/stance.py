@@ -23,7 +23,7 @@ from pipeline.core.resample import Box, resize, tight_box
 from pipeline.core.spec import Scene, SceneKind
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
-from pipeline.cutout.contact import lowest_points, receding_base
+from pipeline.geometry.contact import lowest_points, receding_base
 
 #: Longer side in pixels of the silhouette that is looked at.
 SIDE = 400

@@ -11,8 +11,8 @@ from pipeline.colour.spaces import srgb_to_linear
 from pipeline.core.parallel import by_rows
 from pipeline.core.resample import blurred, resize, tight_box
 from pipeline.core.types import Placed, Rgb
-from pipeline.cutout.contact import contact_line
 from pipeline.geometry.casting import follow
+from pipeline.geometry.contact import contact_line
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
 from pipeline.kernels.image.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down

@@ -156,6 +156,11 @@ class Report(BaseModel):
         description="Where the product was moved, as the submit asked: shift_x, shift_y, scale, turn; and `breaks`, the"
         " rules that are kept without it. Null: it was not moved.",
     )
+    expansion: dict[str, Any] | None = Field(
+        None,
+        description="How much a hub model that saw the product painted on it, as shares of its area: `area`, `colour`,"
+        " and whether it `grew`, which is never delivered. Null: none did see it.",
+    )
     preview: dict[str, int] | None = Field(
         None,
         description="Of a preview: width and height of the picture that it stands for, which the measurements are of.",

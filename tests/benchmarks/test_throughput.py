@@ -16,7 +16,7 @@ from benchmarks.speed.throughput import photo
 from pipeline.core.spec import Limits
 from pipeline.cutout.segment import segment
 from pipeline.photo.decode import decode
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import conditions
 
 THROUGHPUT = Path(__file__).resolve().parents[2] / "benchmarks" / "speed" / "throughput.py"

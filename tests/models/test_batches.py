@@ -14,7 +14,7 @@ from models.hub.recipe import Recipe
 from models.hub.request import PaintRequest
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from service.settings import STUDIO_CHECKPOINT
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import TINY, conditions, load_pipeline
 
 #: diffusers' Euler scheduler and NumPy 2.

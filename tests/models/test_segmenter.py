@@ -15,7 +15,7 @@ from pipeline.core.types import Photo
 from pipeline.cutout.segment import segment
 from service.settings import Settings
 from service.worker.networks import open_networks
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.still_life import photo, still_life
 
 CARD = CARDS["u2netp"]
@@ -77,7 +77,7 @@ def test_the_default_is_an_ensemble_of_u2net_and_u2netp_without_a_refiner(defaul
     assert default.refiner is None
     kept_under = cutting(default)
     assert kept_under is not None
-    assert {"segmenter", "second_segmenter", "segmenter_device"} == kept_under.keys()
+    assert {"segmenter", "second_segmenter", "segmenter_device", "viewpoint"} == kept_under.keys()
 
 
 @pytest.mark.gate  # three seconds; the fast lane shows the jar to the small one

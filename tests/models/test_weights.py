@@ -9,7 +9,7 @@ from models.segmenter import load_segmenter
 from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, arrived, fetch, verify
 from service.cli.main import main
 from service.settings import Settings
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 
 CARD = CARDS["u2netp"]
 

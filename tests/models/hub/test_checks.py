@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.hub.pipelines import MemoryChoice
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import load_pipeline
 
 

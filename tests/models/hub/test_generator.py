@@ -21,7 +21,7 @@ from pipeline.background.paint import lit_drawing
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Generator, painting_size, paints
 from service.settings import STUDIO_CHECKPOINT
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
 

@@ -14,7 +14,7 @@ from models.hub.latent_shift import Packing, folded
 from models.hub.recipe import resized
 from models.hub.request import PaintRequest
 from pipeline.core.networks import Conditions, Laid, holds
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import conditions, load_pipeline
 
 SIDE = 64

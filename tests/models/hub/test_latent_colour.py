@@ -17,7 +17,7 @@ from models.loading import COLOUR_MAPS, load_autoencoder, load_generator
 from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.errors import ModelFailed
 from scripts.calibrate_colour import main
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import autoencoder, conditions, paint
 
 Folders = Callable[[str], Path]

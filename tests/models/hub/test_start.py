@@ -12,7 +12,7 @@ from PIL import Image
 
 from models.hub.families import FAMILIES, family_of
 from models.hub.start import noise_schedule, schedule
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.tiny_pipelines import conditions, load_pipeline, paint
 
 

@@ -27,6 +27,7 @@ def test_the_report_has_the_promised_keys_and_is_json() -> None:
         "cut_sides": [],
         "enclosed_share": 0.0,
         "where": {},
+        "viewpoint": {},
     }
     assert told["cutout"] == cutout
     assert told["provenance"] == {"seed": 1}

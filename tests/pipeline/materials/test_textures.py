@@ -17,7 +17,7 @@ from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.textures import swatch
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.still_life import spec
 
 TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish != "plain"]

@@ -17,7 +17,7 @@ from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.placement import fit
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
-from tests.support.lanes import rest_in_gate
+from tests.lanes import rest_in_gate
 from tests.support.still_life import preset, shadow_of, spec
 
 SIZES = [(240, 240), (320, 180), (180, 320)]

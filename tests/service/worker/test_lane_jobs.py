@@ -1,5 +1,6 @@
 """Jobs whose pictures are painted together: right credits, right pictures, whatever happens to one of them."""
 
+import inspect
 import io
 import threading
 from collections import defaultdict
@@ -50,9 +51,13 @@ class BreakingPipeline:
 
     def __init__(self, pipe: Any) -> None:
         self.pipe, self.sizes = pipe, list[int]()
+        type(self).__call__.__signature__ = inspect.signature(type(pipe).__call__)  # type: ignore[attr-defined]  # of functions
         #: What it painted, by seed, in the order of the calls.
         self.painted: dict[int, list[Any]] = defaultdict(list)
         self.after_step: Callable[[], None] = lambda: None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.pipe, name)
 
     def __call__(self, **given: Any) -> Any:
         generators = given["generator"] if isinstance(given["generator"], list) else [given["generator"]]

@@ -86,14 +86,14 @@ def test_a_photo_that_can_not_be_used_fails_at_once_and_is_refunded(worker: Work
 
 
 def test_a_product_that_no_scene_of_that_kind_can_hold_fails_at_once_and_is_refunded(worker: Worker) -> None:
-    # Two shoes seen from above: they would stand on their toes.
+    # Two shoes seen from above, where nothing near is left to lie on.
     picture = Image.new("RGBA", (400, 400))
     for left in (90, 220):
         ImageDraw.Draw(picture).ellipse((left, 80, left + 90, 340), fill=(120, 60, 40, 255))
     file = io.BytesIO()
     picture.save(file, "PNG")
 
-    accepted = worker.order(file.getvalue(), scene_type="podium")
+    accepted = worker.order(file.getvalue(), scene_type="evening_bokeh")
     assert worker.shop.balance == 8
     worker.runner.run(accepted.job_id)
 
@@ -279,7 +279,7 @@ def test_a_preview_is_small_marked_and_of_the_seed_and_placement_that_were_asked
     assert found is not None
     job, made = found
     assert made is not None
-    assert (made.preview, job.preview, made.width, job.credits_cost) == (True, True, 480, 0)
+    assert (made.preview, job.preview, made.width, job.credits_cost) == (True, True, 240, 0)
     assert made.report["placement"]["scale"] == 0.8
     picture = np.asarray(Image.open(io.BytesIO(worker.renders.get(made.key, max_bytes=10**7))).convert("L"))
     assert (picture[:40, :40] < 235).any(), "white, but for the watermark"

@@ -24,6 +24,7 @@ def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made
     tab.sign_in(guest.key)
     made = set(guest.api.get("/studio/thumbnails").json().values())
 
+    tab.page.locator(".card :is(img, image)").first.wait_for()
     shown = tab.page.locator(".card :is(img, image)").evaluate_all(
         "all => all.map(one => one.getAttribute('src') ?? one.getAttribute('href'))"
     )
