@@ -148,7 +148,7 @@ def test_what_the_readme_shows_works(served: Served, key: str, tmp_path: Path, m
     for name in ("jar.jpg", "lamp.jpg"):
         Path(name).write_bytes(good())
     blocks = re.findall(r"```python\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
 
     for block in blocks:
         ours = {'"https://backdrop.example"': repr(served.url), '"bd_…"': repr(key)}
