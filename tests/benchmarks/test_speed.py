@@ -82,6 +82,7 @@ def test_a_swap_is_split_into_networks_and_all_else(bench: Bench) -> None:
     assert median([run, run]) == run
 
 
+@pytest.mark.gate  # a benchmark's second part; the fast lane runs its first
 def test_two_threads_at_once_are_compared_with_one_alone() -> None:
     figures = in_threads(SmallPhoto(Settings(), still_life.networks()), ["studio_sweep", "white"], SIZE, 2)
     assert figures["swaps"] == 4

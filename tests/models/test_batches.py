@@ -88,6 +88,7 @@ def test_light_of_a_batch_equals_that_of_single_runs_in_the_pipeline_of_the_netw
         np.testing.assert_allclose(answer, alone(generator, request), atol=1e-3)
 
 
+@pytest.mark.gate  # the same with shifts
 @EULER
 def test_colours_are_shifted_in_a_batch_as_they_are_alone(tiny_folder: Folders) -> None:
     generator = tiny(tiny_folder, "Z-Image-Turbo", latent_colour=True)
@@ -113,6 +114,7 @@ def test_a_class_that_the_operator_named_and_no_family_knows_is_never_batched(ti
     assert generator.batch_key(requests()[0]) is None
 
 
+@pytest.mark.gate  # three runs of a pipeline; the fast lane compares a batch
 @EULER
 def test_one_who_leaves_changes_no_pixel_of_the_others(tiny_folder: Folders) -> None:
     generator = tiny(tiny_folder, "stable-diffusion-v1-5")

@@ -98,6 +98,7 @@ def test_a_map_is_kept_and_a_map_of_other_weights_is_refused(vae: Any, colours: 
         colour_map(vae, tmp_path)
 
 
+@pytest.mark.gate  # seconds of calibration; the fast lane fits a map
 @EULER
 def test_the_command_writes_the_map_that_the_generator_then_uses(tmp_path: Path, tiny_folder: Folders) -> None:
     model = tiny_folder("sdxl-lightning")

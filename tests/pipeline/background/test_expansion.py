@@ -106,6 +106,7 @@ def selected(generator: Grower) -> Any:
     )
 
 
+@pytest.mark.gate  # five paintings; the fast lane tries them all
 def test_a_background_that_grew_the_product_is_tried_with_another_seed_and_then_with_less_noise() -> None:
     once, twice = Grower(1), Grower(2)
     one, two = selected(once), selected(twice)

@@ -118,6 +118,7 @@ def test_the_prompt_holds_scene_mood_colours_and_the_brands_words() -> None:
     assert "#112233" in prompt(asked, layout, as_hex=True)
 
 
+@pytest.mark.gate  # every scene and mood of the catalogue
 def test_what_must_be_read_comes_before_what_clip_may_cut() -> None:
     catalogue = load_catalogue()
     six = ("#e8c7b8", "#2f4f4f", "#556b2f", "#cfe3d4", "#7a8b99", "#ff8800")

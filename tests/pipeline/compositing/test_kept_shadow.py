@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from pipeline.colour.spaces import linear_to_srgb
 from pipeline.compositing.kept_shadow import KeptShadow, Verdict, kept_shadow
+from tests.lanes import rest_in_gate
 
 SIDE = 256
 
@@ -39,7 +40,8 @@ def _grey(light: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("strength", "mirrored", "verdict"), [(1.0, False, "kept"), (0.0, False, "missing"), (1.0, True, "elsewhere")]
+    ("strength", "mirrored", "verdict"),
+    rest_in_gate([(1.0, False, "kept"), (0.0, False, "missing"), (1.0, True, "elsewhere")]),
 )
 def test_a_shadow_that_is_kept_missing_or_on_the_other_side_is_told_apart(
     strength: float, mirrored: bool, verdict: Verdict

@@ -8,6 +8,7 @@ from pipeline.colour.spaces import delta_e00, srgb_to_lab
 from pipeline.core.spec import Limits, Placement, SceneKind, Spec
 from pipeline.delivery.preview import preview_size, watermarked
 from pipeline.swap import SwapResult, swap
+from tests.lanes import rest_in_gate
 from tests.support.still_life import cut_out_png, networks, preset, spec, still_life
 
 
@@ -44,7 +45,13 @@ def test_the_watermark_covers_what_is_transparent_too() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "placement"),
-    [("podium", Placement()), ("tabletop", Placement(0.08, -0.04, 0.8, 6)), ("flatlay", Placement(-0.1, 0.1, 1.1, -9))],
+    rest_in_gate(
+        [
+            ("podium", Placement()),
+            ("tabletop", Placement(0.08, -0.04, 0.8, 6)),
+            ("flatlay", Placement(-0.1, 0.1, 1.1, -9)),
+        ]
+    ),
 )
 def test_a_preview_shows_what_the_picture_of_the_same_seed_and_placement_shows(
     kind: SceneKind, placement: Placement, monkeypatch: pytest.MonkeyPatch

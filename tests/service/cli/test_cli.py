@@ -204,6 +204,7 @@ def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
     assert report["provenance"]["seed"] == 4
 
 
+@pytest.mark.gate  # real networks twice; the fast lane swaps once
 def test_a_local_cut_out_is_the_mask_of_a_local_swap(tmp_path: Path) -> None:
     photo, mask = tmp_path / "bottle.jpg", tmp_path / "mask.png"
     photo.write_bytes(SMALL_BOTTLE)
