@@ -87,4 +87,5 @@ def read_weights(path: Path) -> EfficientNetLite0:
     weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     network = EfficientNetLite0()
     network.load_state_dict({name: value for name, value in weights.items() if not name.startswith("_fc.")})
-    return network.eval()
+    network.eval()
+    return network
