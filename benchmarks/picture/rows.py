@@ -20,6 +20,7 @@ from benchmarks.picture.orders import Config, Work
 from benchmarks.picture.rivals import Rivals, cpu_seconds, cut_out, plain_cut_out, whole
 from benchmarks.picture.sheet import LARGE, SMALL, thumbnail
 from pipeline.background.paint import paint_background
+from pipeline.background.position import product_box
 from pipeline.compositing.place import place
 from pipeline.core.errors import PipelineError
 from pipeline.core.provenance import DIGITAL_SOURCE_TYPES
@@ -28,7 +29,7 @@ from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
 from pipeline.delivery.fidelity import Product
 from pipeline.photo.decode import decode
 from pipeline.scene.composition import compose
-from pipeline.swap import product_box, swap
+from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 
 #: Plain backgrounds of the halo's table, sRGB; and scenes of the catalogue that are painted for it.

@@ -23,6 +23,7 @@ from pipeline.background.pinned import (
     place_of,
     unpacked,
 )
+from pipeline.background.position import product_box
 from pipeline.colour.palette import ALL_STAGES
 from pipeline.compositing.effects import product_effects
 from pipeline.compositing.place import place
@@ -35,7 +36,7 @@ from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.delivery.encode import to_8_bit
 from pipeline.photo.decode import decode
-from pipeline.swap import SwapResult, product_box, swap
+from pipeline.swap import SwapResult, swap
 from service.storage.cache import folder_cache
 from tests.lanes import rest_in_gate
 from tests.support.podium import podium_of

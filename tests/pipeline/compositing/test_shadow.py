@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.background.position import product_box
 from pipeline.compositing.place import place
 from pipeline.compositing.shadow import contact_shadow
 from pipeline.core.resample import tight_box
 from pipeline.geometry.walls import Wall
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Part
-from pipeline.swap import product_box
 from tests.pipeline.compositing.test_place import jar
 from tests.support.still_life import shadow_of, spec
 
