@@ -54,6 +54,13 @@ class Line:
             threading.Thread(target=self._downwards, args=(client, server), daemon=True).start()
 
     def _upwards(self, client: socket.socket, server: socket.socket) -> None:
+        # A side that has gone (the server ends a session that a closed pool said good-bye to) ends the line.
+        with contextlib.suppress(OSError):
+            self._pass_up(client, server)
+        self._end(client)
+        self._end(server)
+
+    def _pass_up(self, client: socket.socket, server: socket.socket) -> None:
         while data := self._received(client):
             if b"COMMIT" in data and self.cuts and (cut := self.cuts.pop(0)):
                 if self.stays_cut:
@@ -63,10 +70,8 @@ class Line:
                 if cut == "after":
                     server.sendall(data)
                     self.answered.wait(5)
-                break
+                return
             server.sendall(data)
-        self._end(client)
-        self._end(server)
 
     def _downwards(self, client: socket.socket, server: socket.socket) -> None:
         try:
