@@ -96,10 +96,12 @@ class UploadRequest(BaseModel):
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = Field(
         None, description="Where to fetch the photo: http or https, and on the public internet. Alone."
     )
-    content_type: Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/tiff"] | None = Field(
-        None,
-        validate_default=True,
-        description=f"Of the bytes that you will PUT: one of {', '.join(UPLOAD_TYPES)}. Alone.",
+    content_type: Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/tiff"] | None = (
+        Field(
+            None,
+            validate_default=True,
+            description=f"Of the bytes that you will PUT: one of {', '.join(UPLOAD_TYPES)}. Alone.",
+        )
     )
 
     @field_validator("content_type")
