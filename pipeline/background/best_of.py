@@ -42,6 +42,8 @@ from pipeline.light.relight import Unlit, developed, lit, repainted, unlit
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
 
+Lay = Callable[[Rgb], Rgb]
+
 #: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
 JUDGED_SIDE = 384
 #: Of the progress of all attempts, what the first takes, and then the second of the rest.
@@ -67,8 +69,9 @@ class Candidate:
     #: What a network that saw the product made of its shadow, and of the product.
     shadow: KeptShadow | None = None
     expansion: Expansion | None = None
-    #: What is to be shown of it, where that was drawn beside the fit.
+    #: What is to be shown of it, and what lays the effects on that, where they were made beside the fit.
     unlit: Unlit | None = None
+    lay: Lay | None = None
 
     @property
     def grew(self) -> bool:
@@ -94,8 +97,8 @@ class Selection:
     layout: Layout
     #: H×W×3 sRGB in [0, 1], as it is without the product.
     background: Rgb
-    #: What the product does to it; was there when it was judged.
-    effects: Effects
+    #: Lays what the product does to it on such a picture, in its own array; was there when it was judged.
+    lay: Lay
     #: The seed that it was made of.
     seed: int
     #: For the report's provenance, in the order in which they were tried.
@@ -171,14 +174,15 @@ def search(
         if not made.grew and (made.match is None or meets_bars(made.match.deltas)):
             candidates.append(made)
             break
-        candidates.append(replace(made, unlit=None))  # 80 MB at 2048×2048
+        candidates.append(replace(made, unlit=None, lay=None))  # 100 MB at 2048×2048
     if all(one.grew for one in candidates):
         candidates.append(_candidate(spec, site, alpha, size, Unchanged(), lambda done: None, control, swatches))
     kept = (one for one in candidates if not one.grew)
     best = min(kept, key=lambda one: 0.0 if one.match is None else one.match.score)
     background = _shown(best, alpha.shape[::-1], size, site, swatches)
     rows = [one.row() for one in candidates]
-    return Selection(best.painting.layout, background, best.effects, best.seed, rows, best.expansion)
+    laying = best.lay or best.effects.at(*size)
+    return Selection(best.painting.layout, background, laying, best.seed, rows, best.expansion)
 
 
 def seeds(asked: int, count: int) -> list[int]:
@@ -239,9 +243,11 @@ def _candidate(
                 return moves, match
             return held, measure(show(held), free, asked, owners)
 
-        # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is drawn beside it.
-        (moves, match), drawn = together(fitted, lambda: unlit(layout, *size, swatches=swatches))
-        return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn)
+        # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is made beside it.
+        (moves, match), drawn, laying = together(
+            fitted, lambda: unlit(layout, *size, swatches=swatches), lambda: effects.at(*size)
+        )
+        return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=laying)
     plain = site.postprocess(painting.at(*small))
     first = measure(with_effects(plain.copy()), free, asked)
     if first is None:
