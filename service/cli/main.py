@@ -165,11 +165,17 @@ def thumbnails() -> None:
 
 
 @main.command()
-def kernels() -> None:
+@click.option(
+    "--beside", is_flag=True, help="Compile a third of them and mark nothing: beside this command without it."
+)
+def kernels(beside: bool) -> None:
     """Compile the kernels ahead, for this processor; only where code or processor have changed since the last time."""
-    from service.worker.kernels import compile_kernels
+    from service.worker.kernels import compile_beside, compile_kernels
 
     settings = settings_from()
+    if beside:
+        compile_beside(settings)
+        return
     made = compile_kernels(settings, lambda line: click.echo(line, err=True))
     click.echo(f"kernels: {'ready' if made else 'up to date'}")
 
