@@ -27,6 +27,7 @@ from service.api.routes import PRIVATE, PUBLIC
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.listing import Cutouts
 from service.cutouts.mending import Mending
+from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.database.schema import is_migrated
 from service.jobs.dispatcher import Dispatcher
@@ -95,8 +96,9 @@ def create_app(settings: Settings) -> Litestar:
         upload_ends=settings.url_ttl,
         attempt_ends=settings.attempt_ends,
     )
+    cipher = open_cipher(settings)
     state = {
-        "accounts": Accounts(engine),
+        "accounts": Accounts(engine, cipher),
         "brands": brands,
         "catalogue": catalogue,
         "cutouts": cutouts,
@@ -126,7 +128,7 @@ def create_app(settings: Settings) -> Litestar:
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "queue": queue,
-        "webhooks": Webhooks(engine, allow_private=settings.webhook_allow_private),
+        "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
     }
     app = Litestar(

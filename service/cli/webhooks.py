@@ -12,6 +12,7 @@ from service.cli.options import home_option, settings_from
 
 def _with_webhooks(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import UnknownClient
+    from service.database.encryption import open_cipher
     from service.database.engine import create_engine
     from service.database.schema import migrate
     from service.webhooks.endpoints import NoWebhook, UnknownDelivery, UrlInvalid, Webhooks
@@ -20,7 +21,7 @@ def _with_webhooks(action: Callable[[Any], Any], home: Path | None) -> Any:
     engine = create_engine(settings.sqlalchemy_url)
     migrate(engine)
     try:
-        return action(Webhooks(engine, allow_private=settings.webhook_allow_private))
+        return action(Webhooks(engine, open_cipher(settings), allow_private=settings.webhook_allow_private))
     except (UnknownClient, NoWebhook, UnknownDelivery, UrlInvalid) as error:
         raise click.ClickException(str(error.args[0])) from error
 
