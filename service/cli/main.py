@@ -19,6 +19,7 @@ from service.cli.ledger import ledger
 from service.cli.options import home_option, settings_from
 from service.cli.parts import PARTS
 from service.cli.remote_commands import brands, jobs, renders
+from service.cli.secrets import secrets
 from service.cli.swap import swap
 from service.cli.webhooks import WEBHOOK_COMMANDS
 
@@ -81,7 +82,7 @@ def catalog(as_json: bool) -> None:
         Console().print(table)
 
 
-for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger):
+for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets):
     main.add_command(group)
 for command in PARTS:
     main.add_command(command)
