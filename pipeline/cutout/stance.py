@@ -79,7 +79,7 @@ class Stance:
         """
         if self.name == "lying":
             return "above"
-        seen = (self.name == "standing" and self.pose != UNKNOWN_POSE) or self.side
+        seen = (self.name == "standing" and self.pose.over_corner) or self.side
         return "side" if seen and self.name in ("standing", "cut_below") and "top" not in self.cut_sides else None
 
     @property
