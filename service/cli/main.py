@@ -17,6 +17,7 @@ from service.cli.batch import batch
 from service.cli.clients import clients
 from service.cli.cutout import cutout
 from service.cli.ledger import ledger
+from service.cli.operations import ops
 from service.cli.options import home_option, queue_needed, settings_from
 from service.cli.remote_commands import brands, jobs, renders
 from service.cli.secrets import secrets
@@ -153,7 +154,7 @@ def catalog(as_json: bool) -> None:
         Console().print(table)
 
 
-for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets):
+for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops):
     main.add_command(group)
 for command in WEBHOOK_COMMANDS:
     clients.add_command(command)
