@@ -16,6 +16,7 @@ from service.cli.batch import batch
 from service.cli.clients import clients
 from service.cli.cutout import cutout
 from service.cli.ledger import ledger
+from service.cli.operations import ops
 from service.cli.options import home_option, settings_from
 from service.cli.parts import PARTS
 from service.cli.remote_commands import brands, jobs, renders
@@ -82,7 +83,7 @@ def catalog(as_json: bool) -> None:
         Console().print(table)
 
 
-for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets):
+for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops):
     main.add_command(group)
 for command in PARTS:
     main.add_command(command)

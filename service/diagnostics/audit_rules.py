@@ -310,6 +310,17 @@ def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
             f"{name}_has_its_client",
             row.outerjoin(clients, clients.c.id == table.c.client_id).where(clients.c.id.is_(None)),
         )
+    failed = jobs.alias("failed")
+    yield (
+        # Made anew, and charged anew, is only what failed and was refunded.
+        "retry_is_of_a_failure",
+        one.add_columns(jobs.c.retry_of)
+        .outerjoin(failed, failed.c.id == jobs.c.retry_of)
+        .where(
+            jobs.c.retry_of.is_not(None),
+            sa.or_(failed.c.id.is_(None), failed.c.status != JobStatus.FAILURE, failed.c.client_id != jobs.c.client_id),
+        ),
+    )
     key = request_logs.c.idempotency_key
     yield (
         "idempotency_key_is_one_requests",

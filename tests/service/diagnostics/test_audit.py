@@ -144,6 +144,12 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         lambda b: b.shop.client.id,
     ),
     (
+        "retry_is_of_a_failure",
+        "a retry of a success",
+        lambda b: b.change_job(b.waiting, retry_of=b.success),
+        lambda b: b.waiting,
+    ),
+    (
         "weight_is_positive",
         "a weight of nothing",
         lambda b: b.change(clients, clients.c.id == b.other.client.id, weight=0),
