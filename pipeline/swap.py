@@ -23,7 +23,6 @@ from pipeline.cutout.foreground import extract_foreground, foreground_of
 from pipeline.cutout.given import GivenMask
 from pipeline.cutout.segment import segment
 from pipeline.cutout.stance import stance_of
-from pipeline.cutout.viewpoint import seen
 from pipeline.delivery.encode import encode
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
@@ -209,13 +208,12 @@ def _cut_out(
             found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
     with stages("refine"):
         if mask is not None:
-            mended = mask.cut_by == "mended"
-            return seen(photo, foreground_of(photo, mask), networks.viewpoint, mended=mended), mask.cut_by
+            return foreground_of(photo, mask, networks.viewpoint), mask.cut_by
         if kept is not None:
             return kept, cutouts.cache_status
         assert found is not None  # there was neither
-        cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share)
-        cutout = seen(photo, cutout, networks.viewpoint)
+        share, classifier = found.ambiguous_share, networks.viewpoint
+        cutout = extract_foreground(photo, found.alpha, ambiguous_share=share, classifier=classifier)
         cutouts.put(cutout)
         return cutout, cutouts.cache_status
 
