@@ -140,6 +140,16 @@ def test_what_a_hand_holds_stands_on_nothing_unless_its_arm_comes_from_the_photo
     assert stance(BOTTLE, ("left",), in_hand).name == "standing"
 
 
+def test_two_things_one_above_the_other_were_seen_from_above_where_the_network_is_in_doubt() -> None:
+    two = drawn(rectangle(60, 260, 260, 340), rectangle(160, 60, 360, 140))
+    beside = drawn(rectangle(40, 100, 180, 340), rectangle(220, 60, 360, 300))
+    doubt = {"above": 0.5, "side": 0.5}
+    assert stance(two, (), doubt).name == "lying"
+    assert stance(beside, (), doubt).name == "standing"
+    assert stance(two, (), {"above": 0.1, "side": 0.9}).name == "standing"
+    assert stance(two).name == "standing"
+
+
 def test_a_thick_neck_is_no_hook() -> None:
     vase = drawn(rectangle(175, 50, 225, 90), rectangle(100, 90, 300, 350))
     assert stance(vase).name == "standing"
