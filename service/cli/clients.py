@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from service.cli.options import home_option, settings_from
+from service.cli.options import home_option, migrated_engine, settings_from
 from service.cli.webhooks import webhook_states
 
 
@@ -18,11 +18,8 @@ def clients() -> None:
 
 def _with_engine(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import ClientExists, UnknownClient
-    from service.database.engine import create_engine
-    from service.database.schema import migrate as bring_up_to_date
 
-    engine = create_engine(settings_from(home=home).sqlalchemy_url)
-    bring_up_to_date(engine)
+    engine = migrated_engine(settings_from(home=home))
     try:
         return action(engine)
     except (ClientExists, UnknownClient, ValueError) as error:
@@ -31,8 +28,10 @@ def _with_engine(action: Callable[[Any], Any], home: Path | None) -> Any:
 
 def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import Accounts
+    from service.database.encryption import open_cipher
 
-    return _with_engine(lambda engine: action(Accounts(engine)), home)
+    cipher = open_cipher(settings_from(home=home))
+    return _with_engine(lambda engine: action(Accounts(engine, cipher)), home)
 
 
 def _show(client: Any, also: str = "") -> None:

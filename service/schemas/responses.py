@@ -299,7 +299,14 @@ class MissingPart(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service can take requests."""
+    """Whether the service can take requests, and how the installation behind it is; null: not known now."""
 
-    status: Literal["ok", "unavailable"]
+    #: "degraded": requests are taken, but what they ask for waits.
+    status: Literal["ok", "degraded", "unavailable"]
     missing: list[MissingPart] = Field(default_factory=list)
+    degraded: list[MissingPart] = Field(default_factory=list)
+    #: Live processes.
+    workers: int | None = None
+    sweeps: int | None = None
+    waiting_jobs: int | None = None
+    oldest_waiting_seconds: float | None = None

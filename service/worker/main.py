@@ -6,7 +6,6 @@
 import logging
 import os
 import platform
-import signal
 import sys
 import threading
 import time
@@ -22,9 +21,13 @@ from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
+from service.database.schema import SchemaOutdated, require_schema
+from service.health.observed import observed
+from service.health.process import ProcessHealth
 from service.jobs.queue import ACTOR, QUEUE, build_broker, worker_client
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
+from service.operations.roster import WorkerRoster
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
@@ -32,7 +35,9 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
+from service.supervisor.stopping import StopRequest, stop_on_signals
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.drain import Drain
 from service.worker.isolation import Isolation
 from service.worker.leases import LeaseRenewal
 from service.worker.networks import open_for_jobs
@@ -79,6 +84,7 @@ def boot(
         lane=lane,
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry),
+        name=worker_label(),
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)
@@ -86,6 +92,11 @@ def boot(
     # No more messages than jobs: one that waits in a busy worker would start nothing while another worker idles.
     worker.queue_prefetch = in_flight
     return worker
+
+
+def worker_label() -> str:
+    """Return how operators know this process: "host:pid"."""
+    return f"{platform.node()}:{os.getpid()}"[:255]
 
 
 def jobs_in_flight(settings: Settings, networks: Networks) -> int:
@@ -122,9 +133,20 @@ def _device(networks: Networks, which: str) -> str:
 
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jobs) -> int:
     """Run until SIGTERM or SIGINT; returns the exit status. `load` gives the networks."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = stop_on_signals()
+    health = ProcessHealth("worker")
+    try:
+        require_schema(create_engine(settings.sqlalchemy_url))
+    except SchemaOutdated as error:
+        logger.error("%s", error)
+        return CANNOT_START
+    with observed(settings, health):
+        return _serve(settings, load, stopping, health)
+
+
+def _serve(
+    settings: Settings, load: Callable[[Settings], Networks], stopping: StopRequest, health: ProcessHealth
+) -> int:
     try:
         credentials = open_credentials(settings)
     except CredentialsInvalid as error:
@@ -142,6 +164,7 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
     def on_lost() -> None:
         # Every job in flight hands itself back, as when the worker is told to stop.
         lost.set()
+        stopping.reason = "the device is lost"
         stopping.set()
 
     lane = open_lane(settings, networks, on_lost=on_lost)
@@ -150,16 +173,25 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
     heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
+    roster = WorkerRoster(create_engine(settings.sqlalchemy_url))
+    drain = Drain(roster, worker, name, worker_label(), about)
     worker.start()
     heartbeat.beat()
+    drain.beat()
     logger.info("ready for jobs, %d at once", in_flight)
+    health.is_ready()
     while not stopping.wait(HEARTBEAT_TTL / 3):
+        health.beat()
         heartbeat.beat()
+        drain.beat()
+    logger.info("stopping: %s; jobs in flight are handed back", stopping.reason)
+    health.is_not_ready("It stops.")
 
     def wind_down() -> None:
         # The jobs in flight see `stopping` before their next steps and hand themselves back.
         worker.stop(timeout=int(settings.stop_grace * 1000))
         heartbeat.stop()
+        drain.leave()
 
     # In a thread: a queue server that hangs would keep this one for ever.
     last = threading.Thread(target=wind_down, daemon=True)

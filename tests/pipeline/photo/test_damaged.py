@@ -138,6 +138,7 @@ def test_the_corpus_itself_is_valid() -> None:
     assert {decode(data, LIMITS).format for data in corpus()} == {"jpeg", "mpo", "png", "webp", "avif", "heic", "tiff"}
 
 
+@pytest.mark.gate  # a second of examples
 @pytest.mark.filterwarnings("ignore")  # in service Pillow's warnings pass by, and so they do here
 @settings(max_examples=6 * settings().max_examples, deadline=None)  # 600; the fast lane has fewer
 @given(data=st.data())
