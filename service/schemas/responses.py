@@ -193,7 +193,7 @@ class JobView(BaseModel):
     render_deleted_at: Time | None = Field(description="When its client deleted the render; null: it did not.")
     scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
     mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
-    output_preset: str | None = Field(description="The place that the picture is for.")
+    output_preset: str | None = Field(description="The preset that was asked for.")
     preview: bool = Field(description="Its render is a preview.")
     seed: int | None = Field(description="The seed that was asked for, or drawn.")
 
