@@ -107,6 +107,9 @@ jobs = sa.Table(
     sa.Column("operation", sa.String(16), nullable=False, default="swap", server_default="swap"),
     # It costs nothing, and its render is a preview.
     sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    # The trace that its request is part of (W3C trace context), and what its caller called that request.
+    sa.Column("traceparent", sa.String(55)),
+    sa.Column("caller_request_id", sa.String(128)),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),

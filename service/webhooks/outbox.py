@@ -48,6 +48,9 @@ class Delivery:
     attempt: int
     #: The attempt's time, by the database's clock.
     started_at: datetime
+    job_id: str = ""
+    #: The trace that its job is part of.
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -174,11 +177,13 @@ class Outbox:
         """Take the message that has been due for longest, of no client in `exclude`; None when none is due."""
         query = (
             sa.select(
-                *(deliveries.c[name] for name in ("id", "client_id", "body", "attempts")),
+                *(deliveries.c[name] for name in ("id", "client_id", "job_id", "body", "attempts")),
+                jobs.c.traceparent,
                 *(webhooks.c[name] for name in ("url", "secret", "secret_previous", "previous_until")),
                 db_now().label("now"),
             )
             .join(webhooks, webhooks.c.client_id == deliveries.c.client_id)
+            .join(jobs, jobs.c.id == deliveries.c.job_id)
             .where(_DUE, deliveries.c.client_id.not_in(exclude))
             .order_by(deliveries.c.next_attempt_at)
             .limit(1)
@@ -203,7 +208,18 @@ class Outbox:
             )
         rotating = row.previous_until is not None and row.previous_until > row.now
         secrets = (row.secret, row.secret_previous) if rotating else (row.secret,)
-        return Delivery(row.id, row.client_id, row.url, secrets, row.body, token, row.attempts + 1, row.now)
+        return Delivery(
+            row.id,
+            row.client_id,
+            row.url,
+            secrets,
+            row.body,
+            token,
+            row.attempts + 1,
+            row.now,
+            job_id=row.job_id,
+            traceparent=row.traceparent,
+        )
 
     def record(self, delivery: Delivery, result: AttemptResult) -> bool:
         """Write what an attempt came to; False when the lease was lost, and nothing was written."""
