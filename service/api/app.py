@@ -24,6 +24,7 @@ from service.api.routes import PRIVATE, PUBLIC
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.listing import Cutouts
 from service.cutouts.mending import Mending
+from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.health.installation import Installation
 from service.health.process import NEEDED
@@ -101,8 +102,9 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         upload_ends=settings.url_ttl,
         attempt_ends=settings.attempt_ends,
     )
+    cipher = open_cipher(settings)
     state = {
-        "accounts": Accounts(engine),
+        "accounts": Accounts(engine, cipher),
         "brands": brands,
         "catalogue": catalogue,
         "cutouts": cutouts,
@@ -138,7 +140,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
             WorkerRegistry(settings.queue_url, kind="sweep"),
             (sources, renders),
         ),
-        "webhooks": Webhooks(engine, allow_private=settings.webhook_allow_private),
+        "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
     }
     app = Litestar(

@@ -55,6 +55,8 @@ class NewJob:
     reference: str | None = None
     operation: Operation = Operation.SWAP
     preview: bool = False
+    #: The failed job that an operator has made anew as this one.
+    retry_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ class JobIntake:
                 preview=new.preview,
                 traceparent=told.traceparent,
                 caller_request_id=told.request_id if told.callers_own else None,
+                retry_of=new.retry_of,
                 credits_cost=new.credits_cost,
                 status=JobStatus.NOT_STARTED,
                 progress=0.0,

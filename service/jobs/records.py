@@ -1,6 +1,6 @@
 """A job as its callers, its workers and its client see it: records, and what can go wrong with one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -52,6 +52,8 @@ class Claim:
     traceparent: str | None = None
     #: Seconds from the submit to this attempt; None: it is not the first.
     waited: float | None = None
+    #: Seconds that each stage has taken, in their order: filled in as the attempt goes on, and kept with its end.
+    stages: dict[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

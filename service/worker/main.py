@@ -30,6 +30,7 @@ from service.health.process import ProcessHealth
 from service.jobs.queue import ACTOR, QUEUE, build_broker, worker_client
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
+from service.operations.roster import WorkerRoster
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
@@ -41,6 +42,7 @@ from service.telemetry.logs import configure_logs
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
 from service.telemetry.tracing import Tracer, TracingMissing, open_tracer
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.drain import Drain
 from service.worker.isolation import Isolation
 from service.worker.leases import LeaseRenewal
 from service.worker.networks import open_for_jobs
@@ -98,6 +100,7 @@ def boot(
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
         observer=observer,
+        name=worker_label(),
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)
@@ -105,6 +108,11 @@ def boot(
     # No more messages than jobs: one that waits in a busy worker would start nothing while another worker idles.
     worker.queue_prefetch = in_flight
     return worker
+
+
+def worker_label() -> str:
+    """Return how operators know this process: "host:pid"."""
+    return f"{platform.node()}:{os.getpid()}"[:255]
 
 
 def jobs_in_flight(settings: Settings, networks: Networks) -> int:
@@ -225,13 +233,17 @@ def _serve(
     )
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
     heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
+    roster = WorkerRoster(create_engine(settings.sqlalchemy_url))
+    drain = Drain(roster, worker, name, worker_label(), about)
     worker.start()
     heartbeat.beat()
+    drain.beat()
     logger.info("ready for jobs, %d at once", in_flight)
     health.is_ready()
     while not stopping.wait(HEARTBEAT_TTL / 3):
         health.beat()
         heartbeat.beat()
+        drain.beat()
     logger.info("stopping: %s; jobs in flight are handed back", stopping.reason)
     health.is_not_ready("It stops.")
 
@@ -239,6 +251,7 @@ def _serve(
         # The jobs in flight see `stopping` before their next steps and hand themselves back.
         worker.stop(timeout=int(settings.stop_grace * 1000))
         heartbeat.stop()
+        drain.leave()
 
     # In a thread: a queue server that hangs would keep this one for ever.
     last = threading.Thread(target=wind_down, daemon=True)

@@ -28,14 +28,18 @@ class Collected:
 
 @dataclass
 class Collector:
+    """Where it listens, and what came."""
+
     url: str = ""
     spans: list[Collected] = field(default_factory=list)
 
     def named(self, name: str) -> Collected:
+        """Return the one span of that name."""
         (found,) = [span for span in self.spans if span.name == name]
         return found
 
     def take(self, body: bytes) -> None:
+        """Keep the spans of a request's body."""
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             (service,) = [one.value.string_value for one in resource.resource.attributes if one.key == "service.name"]
             for span in (span for scope in resource.scope_spans for span in scope.spans):
@@ -47,10 +51,12 @@ class Collector:
 
 @contextmanager
 def collecting() -> Iterator[Collector]:
+    """Run a collector on a free port of 127.0.0.1."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            """Take the spans."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
             collector.take(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
             answer = ExportTraceServiceResponse().SerializeToString()
@@ -61,7 +67,7 @@ def collecting() -> Iterator[Collector]:
             self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:
-            pass
+            """Write nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
