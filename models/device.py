@@ -144,6 +144,17 @@ def give_back_device_memory() -> None:
 class CudaMemory:
     """The memory of the CUDA device, as torch's allocator sees it."""
 
+    def __init__(self) -> None:
+        self._peak = 0
+
+    def peak(self) -> int:
+        """Return the most bytes that were taken at once, in this process's life."""
+        import torch
+
+        # A measurement begins the count anew.
+        self._peak = max(self._peak, torch.cuda.max_memory_allocated())
+        return self._peak
+
     def free(self) -> int:
         """Return the bytes that can still be had, those that the allocator keeps for later included."""
         import torch
@@ -156,6 +167,7 @@ class CudaMemory:
         """Measure the bytes that the block takes at most, beyond what was taken; they are in the list at its end."""
         import torch
 
+        self.peak()
         torch.cuda.reset_peak_memory_stats()
         before, taken = torch.cuda.memory_allocated(), list[int]()
         yield taken

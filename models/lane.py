@@ -72,7 +72,8 @@ class DeviceLane:
     `batch_size`: pictures in one call of the generator, at most; `batch_wait`: seconds that a picture waits for others
     that fit. `segmenting`, `refining`: whether the segmenters and the refiner are the lane's as well; else they are
     called in the callers' own threads. `memory`: where it is known, no batch takes more of it than there is. `on_lost`
-    is called once when the device is lost to this process; every call fails with DeviceLost then.
+    is called once when the device is lost to this process; every call fails with DeviceLost then. `on_painted` is told
+    how many pictures each call of the generator gave, in the lane's thread.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class DeviceLane:
         refining: bool = True,
         memory: Memory | None = None,
         on_lost: Callable[[], None] = lambda: None,
+        on_painted: Callable[[int], None] = lambda pictures: None,
     ) -> None:
         self._batch_size = batch_size
         self._batch_wait = batch_wait
@@ -91,6 +93,7 @@ class DeviceLane:
         self._refining = refining
         self._memory = memory
         self._on_lost = on_lost
+        self._on_painted = on_painted
         self._lost = False
         self._closed = False
         self._waiting = deque[_Request]()
@@ -241,6 +244,8 @@ class DeviceLane:
             answers: list[Any] = [DeviceLost(_LOST)] * len(batch)
         elif batch[0].key is None:
             answers = [_outcome(batch[0].call)]
+            if not batch[0].brief and not isinstance(answers[0], BaseException):
+                self._on_painted(1)
         else:
             answers = self._paint(batch)
         if not self._lost and any(isinstance(answer, BaseException) and is_sticky(answer) for answer in answers):
@@ -263,6 +268,7 @@ class DeviceLane:
             if isinstance(answers, list):
                 self._bytes[key] = max(self._bytes.get(key, 0), taken[0] // len(batch))
         if isinstance(answers, list):
+            self._on_painted(len(answers))
             return answers
         if len(batch) == 1 or not isinstance(answers, Exception) or is_sticky(answers):
             return [answers] * len(batch)

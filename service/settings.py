@@ -68,6 +68,15 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=0, le=65535)
     #: Address that it listens on; 0.0.0.0 in a container, since probes and scrapes come from outside of it.
     metrics_host: str = "127.0.0.1"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    #: Lines for people, or one JSON object a line.
+    log_format: Literal["text", "json"] = "text"
+    #: Base URL of an OpenTelemetry collector that takes OTLP over HTTP, http://collector:4318 say; empty: no traces.
+    otlp_endpoint: str = Field(
+        "", validation_alias=AliasChoices("BACKDROP_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    #: Share of the requests that are traced, where their caller has not decided.
+    trace_share: float = Field(1.0, ge=0, le=1)
     max_body_bytes: int = 64 * 1024
     max_photo_bytes: int = Limits().max_bytes
     max_photo_pixels: int = Limits().max_pixels

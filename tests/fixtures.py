@@ -27,7 +27,12 @@ def clean_environment() -> Iterator[None]:
     """Settings of whoever runs the tests must not reach them, nor the processes that they start."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):  # noqa: TID251  # cleaning it is the point
-            if name.startswith("BACKDROP_") or name in {"DATABASE_URL", "REDIS_URL", "VALKEY_URL"}:
+            if name.startswith("BACKDROP_") or name in {
+                "DATABASE_URL",
+                "REDIS_URL",
+                "VALKEY_URL",
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+            }:
                 patch.delenv(name)
         # A seventh of the default's time, for all tests in which the network does not matter.
         patch.setenv("BACKDROP_SEGMENTER", "u2netp")

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.networks import Conditions, Networks
 from service.settings import Settings, load_settings
-from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
+from service.telemetry.logs import configure_logs
 from service.worker.kernels import use_kept_kernels, warm_up
 from service.worker.main import serve
 
@@ -80,7 +80,7 @@ class CuttingStandIn:
 
 def main() -> int:
     """Run one worker."""
-    configure_logs()
+    configure_logs(load_settings())
     die_with_parent()
     seconds, cutting, folder = sys.argv[1:]
 

@@ -10,13 +10,13 @@ import sys
 import threading
 
 from service.settings import load_settings
-from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent, supervise
+from service.telemetry.logs import configure_logs
 
 
 def main() -> int:
     """Run the module that the command line names until SIGTERM or SIGINT; returns the exit status."""
-    configure_logs()
+    configure_logs(load_settings())
     die_with_parent()
     settings = load_settings()
     stopping = threading.Event()

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from benchmarks.storm.photos import Deed, outline, read_deed
 from pipeline.core.networks import Networks
 from service.settings import Settings, load_settings
-from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
+from service.telemetry.logs import configure_logs
 from service.worker.kernels import use_kept_kernels
 from service.worker.main import serve
 
@@ -70,7 +70,7 @@ def lean_networks(settings: Settings) -> Networks:
 
 def main() -> int:
     """Run one worker."""
-    configure_logs()
+    configure_logs(load_settings())
     die_with_parent()
     return serve(load_settings(), lean_networks)
 

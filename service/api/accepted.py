@@ -65,6 +65,7 @@ async def answer_accepted(
     `show` returns what the request has led to, as GET of `location` answers it, by default its job's. It runs in a
     thread.
     """
+    request.state.job_id = accepted.job_id  # for the request's log line
     status, headers = JobStatus.NOT_STARTED, {"Location": location or f"/v1/jobs/{accepted.job_id}"}
     if accepted.repeated:
         headers["Idempotent-Replayed"] = "true"

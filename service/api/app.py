@@ -8,7 +8,6 @@ from litestar import Litestar, Response, get
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import Message, Scope
-from ulid import ULID
 
 from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
@@ -50,14 +49,23 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
+from service.telemetry.http import told_of
+from service.telemetry.metrics import JobMetrics
 from service.webhooks.endpoints import Webhooks
 
 
-def create_app(settings: Settings) -> Litestar:
+def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litestar:
     """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
+    metrics = metrics or JobMetrics()
     engine = create_engine(settings.sqlalchemy_url)
     catalogue = load_catalogue()
-    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
+    jobs = Jobs(
+        engine,
+        lease=settings.lease,
+        max_attempts=settings.max_attempts,
+        public_url=settings.public_url,
+        metrics=metrics,
+    )
     sources, renders = open_buckets(settings)
     queue = JobQueue(settings.queue_url)
     job_states = JobStates(engine)
@@ -78,6 +86,7 @@ def create_app(settings: Settings) -> Litestar:
         dispatcher=Dispatcher(jobs, queue),
         max_photo_bytes=settings.max_photo_bytes,
         previews=settings.previews,
+        metrics=metrics,
     )
     cutouts = Cutouts(engine, kept=settings.photo_age)
     masks = MaskRegistry(engine)
@@ -186,7 +195,7 @@ def ready(state: State) -> Response[Health]:
 
 
 async def _name_request(message: Message, scope: Scope) -> None:
-    """Put X-Request-Id on every answer; on a submit it is the key of the request's log."""
+    """Put X-Request-Id on every answer: its caller's own, or the one that is the key of a submit's request log."""
     if message["type"] == "http.response.start":
-        request_id = scope["state"].setdefault("request_id", str(ULID()))
-        message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+        told = told_of(scope).request_id or ""
+        message["headers"] = [*message["headers"], (b"x-request-id", told.encode())]

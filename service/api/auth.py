@@ -32,7 +32,7 @@ async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler
         raise problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
     connection.state.client = client
     connection.state.key_id = key_id(key.strip())
-    connection.state.request_id = str(ULID())
+    connection.scope["state"].setdefault("request_id", str(ULID()))
 
 
 async def signed_by_shopify(request: AnyRequest) -> None:

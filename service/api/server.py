@@ -5,12 +5,16 @@ import socket
 from types import FrameType
 
 import uvicorn
+from prometheus_client import CollectorRegistry
 
 from service.api.app import create_app
 from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
 from service.settings import Settings
 from service.supervisor.stopping import StopRequest
+from service.telemetry.http import HttpMetrics, ObservedApp
+from service.telemetry.metrics import JobMetrics
+from service.telemetry.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -18,14 +22,22 @@ logger = logging.getLogger(__name__)
 class Server(uvicorn.Server):
     """Serves the API of these settings, until SIGINT or SIGTERM."""
 
-    def __init__(self, settings: Settings, health: ProcessHealth) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        health: ProcessHealth,
+        registry: CollectorRegistry | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
         self._health = health
-        app = create_app(settings)
+        registry = registry or CollectorRegistry()
+        app = create_app(settings, JobMetrics(registry))
         self._notifier: JobNotifier = app.state.notifier
         self._stopping = StopRequest()
         super().__init__(
             uvicorn.Config(
-                app,
+                # Around the whole app: what has no route is a request, too.
+                ObservedApp(app, HttpMetrics(registry), tracer or Tracer()),
                 host=settings.host,
                 port=settings.port,
                 log_config=None,

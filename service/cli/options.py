@@ -59,6 +59,17 @@ def schema_needed(settings: Settings) -> None:
         sys.exit(os.EX_CONFIG)
 
 
+def tracer_from(settings: Settings, process: str) -> Any:
+    """Return what makes the spans of a process, or end it, as `schema_needed` does, where that is not installed."""
+    from service.telemetry.tracing import TracingMissing, open_tracer
+
+    try:
+        return open_tracer(settings, process)
+    except TracingMissing as error:
+        logger.error("%s", error)
+        sys.exit(os.EX_CONFIG)
+
+
 home_option = click.option(
     "--home", type=click.Path(path_type=Path), help="Where the embedded default keeps its state."
 )

@@ -1,5 +1,6 @@
 """`backdrop api|worker|sweep`: the parts, each a process of its own, and `backdrop probe`, which asks how one is."""
 
+import contextlib
 import logging
 import socket
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from service.cli.options import home_option, queue_needed, schema_needed, settings_from
+from service.cli.options import home_option, queue_needed, schema_needed, settings_from, tracer_from
 
 logger = logging.getLogger(__name__)
 
@@ -25,19 +26,20 @@ def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -
     from service.api.server import Server
     from service.health.observed import observed
     from service.health.process import ProcessHealth
-    from service.supervisor.logs import configure_logs
     from service.supervisor.processes import die_with_parent
+    from service.telemetry.logs import configure_logs
+    from service.telemetry.metrics import process_registry
 
-    configure_logs()
     settings = queue_needed(settings_from(home=home, port=port, host=host))
+    configure_logs(settings)
     schema_needed(settings)
-    health = ProcessHealth("api")
-    server = Server(settings, health)
+    health, registry, tracer = ProcessHealth("api"), process_registry("api"), tracer_from(settings, "api")
+    server = Server(settings, health, registry, tracer)
     sockets = None
     if fd is not None:
         die_with_parent()
         sockets = [socket.socket(fileno=fd)]
-    with observed(settings, health):
+    with observed(settings, health, registry), contextlib.closing(tracer):
         server.run(sockets=sockets)
 
 
@@ -46,12 +48,12 @@ def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -
 @die_with_parent_option
 def worker(home: Path | None, child: bool) -> None:
     """Run a worker: one process that owns the device, replaced when it dies."""
-    from service.supervisor.logs import configure_logs
     from service.supervisor.processes import die_with_parent, supervise
     from service.supervisor.stopping import stop_on_signals
+    from service.telemetry.logs import configure_logs
 
-    configure_logs()
     settings = queue_needed(settings_from(home=home))
+    configure_logs(settings)
     if child:
         die_with_parent()
     command = [sys.executable, "-m", "service.worker.main"]
@@ -75,18 +77,20 @@ def sweep(home: Path | None, child: bool) -> None:
     from service.jobs.sweep import build_sweeper, keep_sweeping
     from service.jobs.worker_registry import sweep_heartbeat
     from service.storage.expiry import build_expirer, keep_expiring
-    from service.supervisor.logs import configure_logs
     from service.supervisor.processes import die_with_parent
     from service.supervisor.stopping import stop_on_signals
+    from service.telemetry.logs import configure_logs
+    from service.telemetry.metrics import JobMetrics, WebhookMetrics, process_registry
     from service.webhooks.delivery import delivering
 
-    configure_logs()
     settings = queue_needed(settings_from(home=home))
+    configure_logs(settings)
     if child:
         die_with_parent()
     stopping = stop_on_signals()
     schema_needed(settings)
     health, heartbeat = ProcessHealth("sweep"), sweep_heartbeat(settings.queue_url)
+    registry, tracer = process_registry("sweep"), tracer_from(settings, "sweep")
 
     def on_look() -> None:
         health.beat()
@@ -95,10 +99,14 @@ def sweep(home: Path | None, child: bool) -> None:
     # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
     expiring = {"every": settings.expire_every, "stopping": stopping}
     threading.Thread(target=keep_expiring, args=[build_expirer(settings)], kwargs=expiring, daemon=True).start()
-    with observed(settings, health), delivering(settings, stopping):
+    with (
+        observed(settings, health, registry),
+        contextlib.closing(tracer),
+        delivering(settings, stopping, metrics=WebhookMetrics(registry), tracer=tracer),
+    ):
         health.is_ready()
         keep_sweeping(
-            build_sweeper(settings),
+            build_sweeper(settings, JobMetrics(registry)),
             every=settings.sweep_every,
             grace=settings.lease,
             stopping=stopping,

@@ -6,32 +6,43 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from service.health.installation import open_installation
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from service.health.installation import State, open_installation
+from service.health.metrics import InstallationMetrics
 from service.health.process import ProcessHealth, keep_looking
 from service.settings import Settings
-from service.telemetry.port import Page, PortTaken, open_port
+from service.telemetry.port import Page, PortTaken, Route, open_port
 
 logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def observed(settings: Settings, health: ProcessHealth) -> Iterator[None]:
-    """Open the process's port while the body runs; nothing is done where no port is set.
+def observed(settings: Settings, health: ProcessHealth, registry: CollectorRegistry) -> Iterator[None]:
+    """Open the process's port, with these metrics, while the body runs; nothing is done where no port is set.
 
     A port that can't be had ends the process, with a line in its log and a status that says not to try again.
     """
     if settings.metrics_port is None:
         yield
         return
-    over = threading.Event()
+    over, metrics = threading.Event(), InstallationMetrics(registry)
+
+    def saw(state: State) -> None:
+        health.saw(state)
+        metrics.saw(state)
+
     thread = threading.Thread(
-        target=keep_looking, args=(open_installation(settings), health.saw, over), name="look", daemon=True
+        target=keep_looking, args=(open_installation(settings), saw, over), name="look", daemon=True
     )
-    routes = {
+    routes: dict[str, Route] = {
         "/health/live": lambda accept: _page(*health.live()),
         "/health/ready": lambda accept: _page(*health.ready()),
+        "/metrics": partial(_metrics, registry),
     }
     with contextlib.ExitStack() as stack:
         try:
@@ -43,6 +54,12 @@ def observed(settings: Settings, health: ProcessHealth) -> Iterator[None]:
         stack.callback(over.set)
         thread.start()
         yield
+
+
+def _metrics(registry: CollectorRegistry, accept: str) -> Page:
+    # In OpenMetrics' format, which has exemplars, for whoever asks for it.
+    encode, content_type = choose_encoder(accept)
+    return Page(200, content_type, encode(registry))
 
 
 def _page(well: bool, told: dict[str, Any]) -> Page:

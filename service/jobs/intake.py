@@ -15,6 +15,7 @@ from service.database.tables import UNFINISHED, clients, jobs, request_logs, sto
 from service.jobs.records import JobStatus, Operation, may_be_id
 from service.jobs.turns import WAITING, new_turn
 from service.storage.registry import check_source, use_source
+from service.telemetry.correlation import current
 
 
 class IdempotencyConflict(Exception):
@@ -213,6 +214,7 @@ class JobIntake:
 
     @staticmethod
     def _make_job(connection: sa.Connection, new: NewJob, accepted: Accepted) -> None:
+        told = current()
         connection.execute(
             jobs.insert().values(
                 id=accepted.job_id,
@@ -223,6 +225,8 @@ class JobIntake:
                 reference=new.reference,
                 operation=new.operation,
                 preview=new.preview,
+                traceparent=told.traceparent,
+                caller_request_id=told.request_id if told.callers_own else None,
                 retry_of=new.retry_of,
                 credits_cost=new.credits_cost,
                 status=JobStatus.NOT_STARTED,

@@ -46,6 +46,12 @@ class Claim:
     source_key: str
     operation: Operation = Operation.SWAP
     preview: bool = False
+    #: Of the submit: its log's key, what its caller called it, and the trace that it is part of.
+    request_id: str = ""
+    caller_request_id: str | None = None
+    traceparent: str | None = None
+    #: Seconds from the submit to this attempt; None: it is not the first.
+    waited: float | None = None
     #: Seconds that each stage has taken, in their order: filled in as the attempt goes on, and kept with its end.
     stages: dict[str, float] = field(default_factory=dict, compare=False)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.spec import UNMOVED, Placement
@@ -19,6 +19,7 @@ from service.jobs.records import Operation, Render
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
+from service.telemetry.metrics import JobMetrics
 
 SWAP_WORKFLOW = "background-swap-with-spec"
 CUTOUT_WORKFLOW = "cutouts"
@@ -66,6 +67,7 @@ class Submit:
     max_photo_bytes: int
     #: Whether previews are made at all.
     previews: bool = True
+    metrics: JobMetrics = field(default_factory=JobMetrics)
 
     def swap(
         self,
@@ -145,6 +147,7 @@ class Submit:
         except SourceExpired as error:
             raise SourceNotFound from error
         if not accepted.repeated:
+            self.metrics.submitted("preview" if new.preview else new.operation.value)
             # The job is committed and charged, whatever happens here: the sweep finds it missing on the queue, later.
             with contextlib.suppress(*DATABASE_AWAY):
                 self.dispatcher.send([accepted.job_id])

@@ -13,6 +13,7 @@ from service.jobs.intake import JobIntake
 from service.jobs.queue import JobQueue, QueueUnavailable
 from service.jobs.transitions import Jobs
 from service.settings import Settings
+from service.telemetry.metrics import JobMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +46,16 @@ class Sweeper:
             logger.info("job %s: sent again", job_id)
 
 
-def build_sweeper(settings: Settings) -> Sweeper:
+def build_sweeper(settings: Settings, metrics: JobMetrics | None = None) -> Sweeper:
     """Put a sweeper together on the settings' database and queue."""
     engine = create_engine(settings.sqlalchemy_url)
-    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
+    jobs = Jobs(
+        engine,
+        lease=settings.lease,
+        max_attempts=settings.max_attempts,
+        public_url=settings.public_url,
+        metrics=metrics,
+    )
     intake = JobIntake(engine, key_ttl=settings.idempotency_ttl)
     queue = JobQueue(settings.queue_url)
     return Sweeper(jobs, queue, Dispatcher(jobs, queue), settings.resend_after, settings.max_wait, intake)

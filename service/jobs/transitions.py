@@ -36,6 +36,7 @@ from service.jobs.records import (
     may_be_id,
 )
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
+from service.telemetry.metrics import JobMetrics
 from service.webhooks.outbox import write_message
 
 #: How many jobs one statement names.
@@ -47,7 +48,16 @@ _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until
 class Jobs:
     """The jobs of one database. Lives as long as the process; safe in threads."""
 
-    def __init__(self, engine: sa.Engine, *, lease: float, max_attempts: int, public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        lease: float,
+        max_attempts: int,
+        public_url: str | None = None,
+        metrics: JobMetrics | None = None,
+    ) -> None:
+        self._metrics = metrics or JobMetrics()
         self._engine = engine
         self._reader = reader(engine)
         self._lease = lease
@@ -83,8 +93,7 @@ class Jobs:
         if not may_be_id(job_id):
             return None
         own = sa.and_(jobs.c.id == job_id, jobs.c.client_id == client_id)
-        with self._engine.begin() as connection:
-            ended = self._end(connection, own, Failure("cancelled", "The client cancelled it. The credits are back."))
+        ended = self._end(own, Failure("cancelled", "The client cancelled it. The credits are back."))
         found = self.get(job_id, client_id=client_id)
         if found is not None and not ended:
             raise JobFinished(found[0].status)
@@ -95,8 +104,7 @@ class Jobs:
 
         The photo is marked as deleted already, so that no job can come after these.
         """
-        with self._engine.begin() as connection:
-            return self._end(connection, jobs.c.source_key == source_key, _PHOTO_DELETED)
+        return self._end(jobs.c.source_key == source_key, _PHOTO_DELETED)
 
     # The worker's side
 
@@ -133,8 +141,8 @@ class Jobs:
                 )
                 .returning(
                     *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn")),
-                    jobs.c.operation,
-                    jobs.c.preview,
+                    *(jobs.c[name] for name in ("operation", "preview", "created_at", "started_at")),
+                    *(jobs.c[name] for name in ("request_id", "caller_request_id", "traceparent")),
                 )
             ).first()
             if row is None:
@@ -142,8 +150,20 @@ class Jobs:
             if row.sent_at is None:
                 self._owe_message(connection)
             turns.charge(connection, row.client_id, row.turn)
-        operation = Operation(row.operation)
-        return Claim(row.id, row.client_id, token, row.attempt, row.spec, row.source_key, operation, row.preview)
+        return Claim(
+            row.id,
+            row.client_id,
+            token,
+            row.attempt,
+            row.spec,
+            row.source_key,
+            Operation(row.operation),
+            row.preview,
+            request_id=row.request_id,
+            caller_request_id=row.caller_request_id,
+            traceparent=row.traceparent,
+            waited=(row.started_at - row.created_at).total_seconds() if row.attempt == 1 else None,
+        )
 
     @staticmethod
     def _owe_message(connection: sa.Connection) -> None:
@@ -209,15 +229,13 @@ class Jobs:
 
     def succeed(self, claim: Claim, made: NewRender | NewCutout) -> None:
         """Store the render, or the cut-out, and end the job, in one transaction. Raises LeaseLost."""
-        with self._engine.begin() as connection:
-            if not self._end(connection, _held(claim), made, claim.stages):
-                raise LeaseLost
+        if not self._end(_held(claim), made, claim.stages):
+            raise LeaseLost
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
         """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
-        with self._engine.begin() as connection:
-            if not self._end(connection, _held(claim), Failure(code, message), claim.stages):
-                raise LeaseLost
+        if not self._end(_held(claim), Failure(code, message), claim.stages):
+            raise LeaseLost
 
     def attempts_left(self, claim: Claim) -> bool:
         """Tell whether the job may be started once more."""
@@ -281,22 +299,37 @@ class Jobs:
         ]
         failed: list[str] = []
         for which, failure in reasons:
-            with self._engine.begin() as connection:
-                failed += self._end(connection, which, failure)
+            failed += self._end(which, failure)
         return failed
 
     def _end(
         self,
-        connection: sa.Connection,
         which: sa.ColumnElement[bool],
         outcome: NewRender | NewCutout | Failure,
         stages: dict[str, float] | None = None,
     ) -> list[str]:
         """End those of these jobs that are not over, with what each made or its refund, and its message; return ids.
 
-        The one place where a job ends: whoever comes second finds nothing to end. `stages`: seconds by stage; None: as
-        they are written already.
+        In one transaction, and the one place where a job ends: whoever comes second finds nothing to end. `stages`:
+        seconds by stage; None: as they are written already.
         """
+        with self._engine.begin() as connection:
+            ended = self._end_within(connection, which, outcome, stages)
+        for job in ended:
+            if isinstance(outcome, Failure):
+                self._metrics.finished(JobStatus.FAILURE, outcome.code)
+                self._metrics.refunded(job.credits_cost)
+            else:
+                self._metrics.finished(JobStatus.SUCCESS, "")
+        return sorted(job.id for job in ended)
+
+    def _end_within(
+        self,
+        connection: sa.Connection,
+        which: sa.ColumnElement[bool],
+        outcome: NewRender | NewCutout | Failure,
+        stages: dict[str, float] | None,
+    ) -> Sequence[sa.Row[Any]]:
         how: dict[str, Any]
         if isinstance(outcome, Failure):
             how = {"status": JobStatus.FAILURE, "error_code": outcome.code, "error_message": outcome.message}
@@ -309,7 +342,7 @@ class Jobs:
             jobs.update()
             .where(UNFINISHED, which)
             .values(**how, **over)
-            .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at, jobs.c.preview)
+            .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at, jobs.c.preview, jobs.c.credits_cost)
         ).all()
         # Jobs before clients, as a claim does it: nobody waits crosswise.
         for client_id in sorted({job.client_id for job in ended if job.started_at is None}):
@@ -324,7 +357,7 @@ class Jobs:
             # Whoever looks at a preview waits for it; a receiver of webhooks waits for pictures.
             if not job.preview:
                 write_message(connection, job.id, public_url=self._public_url)
-        return sorted(job.id for job in ended)
+        return ended
 
 
 def _held(claim: Claim) -> sa.ColumnElement[bool]:

@@ -16,7 +16,6 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.plugins.pydantic import PydanticInitPlugin
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
-from ulid import ULID
 
 from service.accounts.brands import MAX_BRANDS, MAX_NAME_LENGTH, BrandNameInvalid, TooManyBrands
 from service.accounts.keys import MAX_KEYS, LastKey, TooManyKeys
@@ -29,6 +28,7 @@ from service.jobs.records import JobFinished
 from service.jobs.submit import BrandNearMiss, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge, TooManyFetches
 from service.storage.objects import StoreUnavailable
+from service.telemetry.http import told_of
 from service.webhooks.endpoints import UrlInvalid
 
 logger = logging.getLogger(__name__)
@@ -65,9 +65,8 @@ class _Problem(ProblemDetailsException):
 
 
 def request_id_of(request: AnyRequest) -> str:
-    """Return the id of a request; one that was refused before it had one gets it now."""
-    request_id: str = request.scope["state"].setdefault("request_id", str(ULID()))
-    return request_id
+    """Return what an error calls its request: as its caller did, or the id that its answer's header has."""
+    return told_of(request.scope).request_id or ""
 
 
 def problem(

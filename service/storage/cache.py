@@ -34,12 +34,17 @@ def register_nowhere(kind: Kind, key: str) -> None:
     """Tell nobody that something is kept."""
 
 
+def count_nowhere(kind: Kind, hit: bool) -> None:
+    """Tell nobody of a look."""
+
+
 class ObjectCache:
     """The cache of one client's swaps, in one bucket; for one thread, and as long as one job.
 
     `register` is called with the account's name of the kind and the key before an object is stored, and when it is used
     again. `kinds`: what is kept at all. `photo`: SHA-256 of the photo's file, in hexadecimal digits, by which what is
-    made of it can be found and deleted. A store or a database that is away is not asked again.
+    made of it can be found and deleted. `looked_up` is told of each look, and whether it found anything. A store or a
+    database that is away is not asked again.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class ObjectCache:
         register: Callable[[Kind, str], None] = register_nowhere,
         kinds: frozenset[Kind] = frozenset({"cutouts", "scenes"}),
         photo: str | None = None,
+        looked_up: Callable[[Kind, bool], None] = count_nowhere,
     ) -> None:
         self._objects = objects
         self._client = client
@@ -57,9 +63,15 @@ class ObjectCache:
         self._kinds = kinds
         self._photo = photo
         self._away = False
+        self._looked_up = looked_up
 
     def get(self, kind: Kind, name: str) -> bytes | None:
         """Return what was kept under that name, whole and unaltered; None where there is none."""
+        found = self._get(kind, name)
+        self._looked_up(kind, found is not None)
+        return found
+
+    def _get(self, kind: Kind, name: str) -> bytes | None:
         key = self.key(kind, name)
         if self._away or kind not in self._kinds:
             return None
@@ -109,7 +121,12 @@ class CacheFor(Protocol):
         """Return the cache. `photo`: SHA-256 of the photo's file, in hexadecimal digits."""
 
 
-def client_caches(settings: Settings, objects: Bucket, registry: ObjectRegistry) -> CacheFor:
+def client_caches(
+    settings: Settings,
+    objects: Bucket,
+    registry: ObjectRegistry,
+    looked_up: Callable[[Kind, bool], None] = count_nowhere,
+) -> CacheFor:
     """Return what gives a client's cache in the bucket of renders, with a row for each object in it.
 
     A job that is over keeps nothing: its client may have deleted the photo.
@@ -121,7 +138,7 @@ def client_caches(settings: Settings, objects: Bucket, registry: ObjectRegistry)
         def register(kind: Kind, key: str) -> None:
             registry.register_cached(kind, key, client_id=client_id, job_id=job_id)
 
-        return ObjectCache(objects, client_id, register=register, kinds=kinds, photo=photo)
+        return ObjectCache(objects, client_id, register=register, kinds=kinds, photo=photo, looked_up=looked_up)
 
     return cache_for
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import sqlalchemy as sa
@@ -20,6 +20,9 @@ import sqlalchemy as sa
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.settings import Settings
+from service.telemetry.correlation import Correlation, correlated
+from service.telemetry.metrics import WebhookMetrics
+from service.telemetry.tracing import Tracer
 from service.webhooks.outbox import AttemptResult, Delivery, DeliveryState, Outbox
 from service.webhooks.sender import SendResult, WebhookSender
 
@@ -66,6 +69,8 @@ class DeliveryLoop:
     #: Attempts at once, in all and for one client.
     slots: int = 16
     slots_a_client: int = 4
+    metrics: WebhookMetrics = field(default_factory=WebhookMetrics)
+    tracer: Tracer = field(default_factory=Tracer)
     #: What came back; None only ends the waiting.
     _answers: queue.SimpleQueue[tuple[Delivery, SendResult] | None] = field(
         default_factory=queue.SimpleQueue, init=False
@@ -105,7 +110,19 @@ class DeliveryLoop:
         return full | self._failing_clients if failing >= max(1, self.slots // 2) else full
 
     def _send(self, delivery: Delivery) -> None:
-        self._answers.put((delivery, self.sender.send(delivery)))
+        with correlated(_told_of(delivery)):
+            attributes = {
+                "http.request.method": "POST",
+                "backdrop.webhook.attempt": delivery.attempt,
+            }
+            with self.tracer.span("POST webhook", "client", attributes) as span:
+                started = time.perf_counter()
+                answer = self.sender.send(delivery)
+                if answer.status is None:
+                    span.fail("no_answer")
+                else:
+                    span.set("http.response.status_code", answer.status)
+        self._answers.put((delivery, replace(answer, seconds=time.perf_counter() - started)))
 
     def record_answer(self, *, wait: float) -> None:
         """Write one answer, if one comes within `wait` seconds. Raises SQLAlchemyError."""
@@ -124,7 +141,9 @@ class DeliveryLoop:
         else:
             self._failing_clients.add(client)
         try:
-            self._write(delivery, result)
+            with correlated(_told_of(delivery)):
+                self._write(delivery, result)
+                self.metrics.attempt(result.state, answer.seconds)
         except sa.exc.OperationalError:
             # The database is away: the answer is kept until it is back. If that takes longer than the lease, the
             # message is sent again.
@@ -162,13 +181,25 @@ class DeliveryLoop:
         self._answers.put(None)
 
 
-def build_delivery_loop(settings: Settings) -> DeliveryLoop:
+def _told_of(delivery: Delivery) -> Correlation:
+    return Correlation(job_id=delivery.job_id, traceparent=delivery.traceparent)
+
+
+def build_delivery_loop(
+    settings: Settings, metrics: WebhookMetrics | None = None, tracer: Tracer | None = None
+) -> DeliveryLoop:
     """Build the delivery loop on the settings' database."""
     lease = settings.webhook_timeout + LEASE_MARGIN
     outbox = Outbox(create_engine(settings.sqlalchemy_url), open_cipher(settings), lease=lease)
     # As in any client of httpx: the authorities of certifi, or of SSL_CERT_FILE.
     sender = WebhookSender(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
-    return DeliveryLoop(outbox, sender, keep=settings.webhook_keep_days * 86_400)
+    return DeliveryLoop(
+        outbox,
+        sender,
+        keep=settings.webhook_keep_days * 86_400,
+        metrics=metrics or WebhookMetrics(),
+        tracer=tracer or Tracer(),
+    )
 
 
 def keep_delivering(loop: DeliveryLoop, *, every: float, stopping: threading.Event) -> None:
@@ -192,9 +223,14 @@ def keep_delivering(loop: DeliveryLoop, *, every: float, stopping: threading.Eve
 
 
 @contextlib.contextmanager
-def delivering(settings: Settings, stopping: threading.Event) -> Iterator[None]:
+def delivering(
+    settings: Settings,
+    stopping: threading.Event,
+    metrics: WebhookMetrics | None = None,
+    tracer: Tracer | None = None,
+) -> Iterator[None]:
     """DeliveryLoop in a thread while the body runs."""
-    loop = build_delivery_loop(settings)
+    loop = build_delivery_loop(settings, metrics, tracer)
     arguments = {"every": settings.sweep_every, "stopping": stopping}
     thread = threading.Thread(target=keep_delivering, args=(loop,), kwargs=arguments, daemon=True)
     thread.start()

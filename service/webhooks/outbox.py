@@ -55,6 +55,9 @@ class Delivery:
     attempt: int
     #: The attempt's time, by the database's clock.
     started_at: datetime
+    job_id: str = ""
+    #: The trace that its job is part of.
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -185,11 +188,13 @@ class Outbox:
         """
         query = (
             sa.select(
-                *(deliveries.c[name] for name in ("id", "client_id", "body", "attempts")),
+                *(deliveries.c[name] for name in ("id", "client_id", "job_id", "body", "attempts")),
+                jobs.c.traceparent,
                 *(webhooks.c[name] for name in ("url", "secret", "secret_previous", "previous_until")),
                 db_now().label("now"),
             )
             .join(webhooks, webhooks.c.client_id == deliveries.c.client_id)
+            .join(jobs, jobs.c.id == deliveries.c.job_id)
             .where(_DUE, deliveries.c.client_id.not_in(exclude))
             .order_by(deliveries.c.next_attempt_at)
             .limit(1)
@@ -221,7 +226,18 @@ class Outbox:
                         next_attempt_at=db_now(self._lease),
                     )
                 )
-            return Delivery(row.id, row.client_id, row.url, secrets, row.body, token, row.attempts + 1, row.now)
+            return Delivery(
+                row.id,
+                row.client_id,
+                row.url,
+                secrets,
+                row.body,
+                token,
+                row.attempts + 1,
+                row.now,
+                job_id=row.job_id,
+                traceparent=row.traceparent,
+            )
 
     @staticmethod
     def _put_off(connection: sa.Connection, client_id: str, error: str) -> int:

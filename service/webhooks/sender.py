@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 import httpcore
 from standardwebhooks import Webhook
 
+from service.telemetry.correlation import current
 from service.webhooks import addresses
 from service.webhooks.connection import Bounds, CheckedBackend, Resolve
 from service.webhooks.endpoints import check_url
@@ -27,6 +28,8 @@ class SendResult:
     error: str | None = None
     #: Seconds until the receiver wants to be asked again, if it says so.
     retry_after: float | None = None
+    #: Seconds that the attempt took.
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def _headers(delivery: Delivery) -> list[tuple[str, str]]:
         ("webhook-id", delivery.id),
         ("webhook-timestamp", str(int(delivery.started_at.timestamp()))),
         ("webhook-signature", " ".join(signatures)),
+        *([("traceparent", traceparent)] if (traceparent := current().traceparent) else []),
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from service.database.engine import DATABASE_AWAY
 from service.jobs.records import Claim, LeaseLost
 from service.jobs.transitions import Jobs
+from service.telemetry.stages import StageTimer
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ class Attempt:
     lost: threading.Event
     #: Seconds that it may take.
     time_limit: float
+    #: Times its stages; None: nobody does.
+    stages: StageTimer | None = None
     started: float = field(default_factory=time.monotonic)
     #: The stage that runs, and since when; empty before the first.
     _running: list[tuple[str, float]] = field(default_factory=list, init=False)
@@ -47,6 +50,8 @@ class Attempt:
 
     def progress(self, stage: str, fraction: float) -> None:
         """Check, and tell how far the job is, which renews its lease. Raises as `check` does."""
+        if self.stages is not None:
+            self.stages.enter(stage)
         self.end_stage()
         self._running.append((stage, time.monotonic()))
         self.check()

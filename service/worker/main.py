@@ -3,15 +3,18 @@
 `python -m service.worker.main` is what `backdrop worker` starts, watches and replaces when it dies.
 """
 
+import contextlib
 import logging
 import os
 import platform
+import resource
 import sys
 import threading
 import time
 from collections.abc import Callable
 
 import dramatiq
+from prometheus_client import CollectorRegistry
 from ulid import ULID
 
 from models.device import CudaMemory, usable_cores
@@ -33,14 +36,17 @@ from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
 from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
-from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
 from service.supervisor.stopping import StopRequest, stop_on_signals
+from service.telemetry.logs import configure_logs
+from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
+from service.telemetry.tracing import Tracer, TracingMissing, open_tracer
 from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.drain import Drain
 from service.worker.isolation import Isolation
 from service.worker.leases import LeaseRenewal
 from service.worker.networks import open_for_jobs
+from service.worker.observation import RunObserver
 from service.worker.run import JobRunner
 from service.worker.watchdog import Watchdog
 
@@ -60,10 +66,19 @@ def boot(
     in_flight: int,
     stopping: threading.Event,
     credentials: Credentials | None = None,
+    observer: RunObserver | None = None,
+    metrics: JobMetrics | None = None,
 ) -> dramatiq.Worker:
     """Put the worker together: broker, actor, and everything that a run needs. `in_flight`: jobs at once."""
+    observer = observer or RunObserver()
     engine = create_engine(settings.sqlalchemy_url)
-    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
+    jobs = Jobs(
+        engine,
+        lease=settings.lease,
+        max_attempts=settings.max_attempts,
+        public_url=settings.public_url,
+        metrics=metrics,
+    )
     sources, renders = open_buckets(settings)
     registry = ObjectRegistry(engine)
     runner = JobRunner(
@@ -83,7 +98,8 @@ def boot(
         isolation=Isolation(),
         lane=lane,
         credentials=credentials,
-        cache_for=client_caches(settings, renders, registry),
+        cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
+        observer=observer,
         name=worker_label(),
     )
     broker = build_broker(worker_client(settings.queue_url))
@@ -114,17 +130,38 @@ def jobs_in_flight(settings: Settings, networks: Networks) -> int:
     return min(cores + 1, 4) if _device(networks, "generator") == "cpu" else min(2 * cores, 8)
 
 
-def open_lane(settings: Settings, networks: Networks, *, on_lost: Callable[[], None]) -> DeviceLane:
-    """Return the lane for these networks, as the settings want it. `on_lost` is called when the device is lost."""
-    cuda = _device(networks, "generator") == "cuda"
-    return DeviceLane(
+def open_lane(
+    settings: Settings,
+    networks: Networks,
+    *,
+    on_lost: Callable[[], None],
+    on_painted: Callable[[int], None] = lambda pictures: None,
+    registry: CollectorRegistry | None = None,
+) -> DeviceLane:
+    """Return the lane for these networks, as the settings want it. `on_lost` is called when the device is lost.
+
+    `on_painted` is told the pictures of each call; `registry` takes the metrics of device and lane.
+    """
+    device = _device(networks, "generator")
+    cuda = device == "cuda"
+    memory = CudaMemory() if cuda else None
+    lane = DeviceLane(
         batch_size=settings.batch_size or (4 if cuda else 1),
         batch_wait=settings.batch_wait,
         segmenting=_device(networks, "segmenter") != "cpu",
         refining=_device(networks, "generator") != "cpu",  # where the generator is
-        memory=CudaMemory() if cuda else None,
+        memory=memory,
         on_lost=on_lost,
+        on_painted=on_painted,
     )
+    if registry is not None:
+        registry.register(DeviceCollector(device, lambda: lane.busy, memory.peak if memory else _peak_of_process))
+    return lane
+
+
+def _peak_of_process() -> int:
+    # Linux counts kilobytes, macOS bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _device(networks: Networks, which: str) -> str:
@@ -140,24 +177,38 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
     except SchemaOutdated as error:
         logger.error("%s", error)
         return CANNOT_START
-    with observed(settings, health):
-        return _serve(settings, load, stopping, health)
+    registry = process_registry("worker")
+    try:
+        tracer = open_tracer(settings, "worker")
+    except TracingMissing as error:
+        logger.error("%s", error)
+        return CANNOT_START
+    with observed(settings, health, registry), contextlib.closing(tracer):
+        return _serve(settings, load, stopping, health, registry, tracer)
 
 
 def _serve(
-    settings: Settings, load: Callable[[Settings], Networks], stopping: StopRequest, health: ProcessHealth
+    settings: Settings,
+    load: Callable[[Settings], Networks],
+    stopping: StopRequest,
+    health: ProcessHealth,
+    registry: CollectorRegistry,
+    tracer: Tracer,
 ) -> int:
     try:
         credentials = open_credentials(settings)
     except CredentialsInvalid as error:
         logger.error("%s", error)
         return CANNOT_START
+    name = str(ULID())
+    observer = RunObserver(RunMetrics(registry), tracer, name)
     started = time.perf_counter()
     try:
         networks = load(settings)
     except Exception:
         logger.exception("the networks can't be loaded")
         return CANNOT_START
+    observer.metrics.load_seconds.set(time.perf_counter() - started)
     logger.info("networks loaded in %.1f s: %s", time.perf_counter() - started, dict(networks.versions))
     lost = threading.Event()
 
@@ -167,10 +218,19 @@ def _serve(
         stopping.reason = "the device is lost"
         stopping.set()
 
-    lane = open_lane(settings, networks, on_lost=on_lost)
+    lane = open_lane(settings, networks, on_lost=on_lost, on_painted=observer.metrics.batch, registry=registry)
     in_flight = jobs_in_flight(settings, networks)
-    worker = boot(settings, networks, lane=lane, in_flight=in_flight, stopping=stopping, credentials=credentials)
-    name = str(ULID())
+    observer.metrics.slots.set(in_flight)
+    worker = boot(
+        settings,
+        networks,
+        lane=lane,
+        in_flight=in_flight,
+        stopping=stopping,
+        credentials=credentials,
+        observer=observer,
+        metrics=JobMetrics(registry),
+    )
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
     heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
     roster = WorkerRoster(create_engine(settings.sqlalchemy_url))
@@ -208,5 +268,6 @@ def _serve(
 
 if __name__ == "__main__":
     die_with_parent()
-    configure_logs()
-    sys.exit(serve(load_settings()))
+    chosen = load_settings()
+    configure_logs(chosen)
+    sys.exit(serve(chosen))

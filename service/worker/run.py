@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from ulid import ULID
@@ -39,6 +39,7 @@ from service.worker.attempt import Attempt, Stopping, TimeIsUp
 from service.worker.cutouts import store_cutout
 from service.worker.isolation import Isolation
 from service.worker.leases import LeaseRenewal
+from service.worker.observation import Observed, RunObserver
 from service.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class JobRunner:
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
     cache_for: CacheFor | None = None
+    observer: RunObserver = field(default_factory=RunObserver)
     #: "host:pid", as its jobs' rows have it.
     name: str | None = None
 
@@ -88,44 +90,44 @@ class JobRunner:
             if claim is None:
                 logger.info("message for job %s: nothing to do", sent_for)
                 return
-            logger.info("job %s: attempt %d", claim.job_id, claim.attempt)
             try:
-                with self.leases.renewed(claim) as lost:
-                    self._attempt(claim, lost, place)
+                with self.observer.attempt(claim) as observed, self.leases.renewed(claim) as lost:
+                    logger.info("job %s: attempt %d", claim.job_id, claim.attempt)
+                    self._attempt(claim, observed, lost, place)
             except LeaseLost:
                 logger.warning("job %s: lease lost, attempt %d dropped", claim.job_id, claim.attempt)
             finally:
                 self.watchdog.disarm(claim.job_id)
 
-    def _attempt(self, claim: Claim, lost: threading.Event, place: ExitStack) -> None:
+    def _attempt(self, claim: Claim, observed: Observed, lost: threading.Event, place: ExitStack) -> None:
         try:
             if claim.attempt > 1 and not self.jobs.attempts_left(claim):
                 self._wait_to_be_alone(claim, lost, place)
             self.watchdog.arm(claim.job_id, self.time_limit + 2 * self.leases.interval)
-            made = self._make_timed(Attempt(self.jobs, claim, self.stopping, lost, self.time_limit))
+            made = self._make_timed(Attempt(self.jobs, claim, self.stopping, lost, self.time_limit, observed.stages))
         except Rejected as error:
-            self._fail(claim, error.code, str(error))
+            self._fail(claim, observed, error.code, str(error))
         except (ObjectNotFound, ObjectTooLarge):
-            self._fail(claim, "source_gone", "The photo is no longer in the store. Upload it again.")
+            self._fail(claim, observed, "source_gone", "The photo is no longer in the store. Upload it again.")
         except TimeIsUp:
-            self._fail(claim, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
+            self._fail(claim, observed, "time_limit", f"The job took longer than {self.time_limit:.0f} s.")
         except (Stopping, DeviceLost):
             self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
-            logger.info("job %s: handed back", claim.job_id)
+            observed.came_to("handed_back")
         except StoreUnavailable as error:
-            self._again(claim, "store_unavailable", "The object store did not answer.", error)
+            self._again(claim, observed, "store_unavailable", "The object store did not answer.", error)
         except (MemoryError, OutOfMemory) as error:
-            self._again(claim, OutOfMemory.code, "There was too little memory for this picture.", error)
+            self._again(claim, observed, OutOfMemory.code, "There was too little memory for this picture.", error)
         except PipelineError as error:
-            self._again(claim, error.code, str(error), error)
+            self._again(claim, observed, error.code, str(error), error)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001  # whatever broke, the credits must not be kept
-            self._again(claim, "internal_error", "Something broke on our side.", error)
+            self._again(claim, observed, "internal_error", "Something broke on our side.", error)
         else:
             # Where the lease is lost by now the picture stays: so looks a success whose answer was lost.
             self._write_with_retry(claim, lambda: self.jobs.succeed(claim, made))
-            logger.info("job %s: SUCCESS", claim.job_id)
+            observed.succeeded(made)
 
     def _wait_to_be_alone(self, claim: Claim, lost: threading.Event, place: ExitStack) -> None:
         waiting = Attempt(self.jobs, claim, self.stopping, lost, time_limit=math.inf)
@@ -226,17 +228,18 @@ class JobRunner:
     def _cache(self, claim: Claim, photo_sha256: str) -> Cache | None:
         return self.cache_for(claim.client_id, claim.job_id, photo_sha256) if self.cache_for else None
 
-    def _fail(self, claim: Claim, code: str, message: str) -> None:
+    def _fail(self, claim: Claim, observed: Observed, code: str, message: str) -> None:
         self._write_with_retry(claim, lambda: self.jobs.fail(claim, code, message))
-        logger.info("job %s: FAILURE %s", claim.job_id, code)
+        observed.came_to("failure", code)
 
-    def _again(self, claim: Claim, code: str, message: str, error: BaseException) -> None:
+    def _again(self, claim: Claim, observed: Observed, code: str, message: str, error: BaseException) -> None:
         """Release the job for another attempt, or fail it when it has had them all."""
         logger.error("job %s: attempt %d broke", claim.job_id, claim.attempt, exc_info=error)
         if not self.jobs.attempts_left(claim):
-            self._fail(claim, code, message)
+            self._fail(claim, observed, code, message)
         else:
             self._write_with_retry(claim, lambda: self.jobs.release(claim, after=2.0**claim.attempt))
+            observed.came_to("again", code)
 
     def _write_with_retry(self, claim: Claim, move: Callable[[], None]) -> None:
         """Write what the attempt came to, with retries while the database is away: nobody else can have the job then.

@@ -92,7 +92,7 @@ class Messenger:
         self.engine = engine
         self.webhooks = Webhooks(engine, allow_private=True)
 
-    def loop(self, *, lease: float = 60.0, timeout: float = 10.0, **limits: int) -> DeliveryLoop:
+    def loop(self, *, lease: float = 60.0, timeout: float = 10.0, **limits: Any) -> DeliveryLoop:
         sender = WebhookSender(httpx.create_ssl_context(), timeout, allow_private=True)
         return DeliveryLoop(Outbox(self.engine, lease=lease), sender, keep=3600, **limits)
 

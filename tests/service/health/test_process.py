@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
 from benchmarks.storm.servers import free_port
 from service.health.observed import observed
@@ -38,7 +39,7 @@ def test_the_port_tells_readiness_and_the_probe_asks_it(
     health = ProcessHealth("worker")
     monkeypatch.setenv("BACKDROP_METRICS_PORT", str(settings.metrics_port))
     assert run("probe", "worker", "--live").exit_code == 1, "nothing answers yet"
-    with observed(settings, health):
+    with observed(settings, health, CollectorRegistry()):
         loading = probe(settings, live=False)
         assert not loading.well
         assert "worker: It starts." in loading.said
@@ -55,8 +56,8 @@ def test_the_port_tells_readiness_and_the_probe_asks_it(
 
 def test_a_port_that_is_taken_ends_the_process_for_good(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, queue_url="redis://127.0.0.1:9/0", metrics_port=free_port())
-    second = observed(settings, ProcessHealth("sweep"))
-    with observed(settings, ProcessHealth("sweep")), pytest.raises(SystemExit) as ended:
+    second = observed(settings, ProcessHealth("sweep"), CollectorRegistry())
+    with observed(settings, ProcessHealth("sweep"), CollectorRegistry()), pytest.raises(SystemExit) as ended:
         second.__enter__()
 
     assert ended.value.code == 78

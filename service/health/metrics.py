@@ -1,0 +1,48 @@
+"""What a process sees of the installation, as metrics: the same numbers from every process that looks."""
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from service.health.installation import State
+from service.jobs.records import JobStatus
+
+_PARTS = ("database", "queue", "store")
+_UNKNOWN = float("nan")
+
+
+class InstallationMetrics:
+    """Gauges of the latest look. What is not known is NaN: no alert on a number fires on it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._part = Gauge("backdrop_part_up", "1: the part can be used.", ["part"], registry=registry)
+        self._schema = Gauge("backdrop_schema_usable", "1: of a version this release can use.", registry=registry)
+        self._jobs = Gauge("backdrop_jobs", "Jobs in the database that are not over.", ["status"], registry=registry)
+        self._oldest = Gauge(
+            "backdrop_queue_oldest_job_age_seconds", "Age of the oldest job that waits; 0: none.", registry=registry
+        )
+        self._messages = Gauge("backdrop_webhooks_waiting", "Messages that wait for a receiver.", registry=registry)
+        self._queued = Gauge("backdrop_queue_depth", "Messages that no worker has fetched.", registry=registry)
+        self._workers = Gauge("backdrop_workers", "Workers that live.", registry=registry)
+        self._sweeps = Gauge("backdrop_sweeps", "Sweeps that live.", registry=registry)
+        self._seconds = Gauge(
+            "backdrop_database_look_seconds", "What the latest look at the database took.", registry=registry
+        )
+
+    def saw(self, state: State) -> None:
+        """Set all of them."""
+        away = {one.part for one in state.away}
+        for part in _PARTS:
+            self._part.labels(part).set(part not in away)
+        backlog = state.backlog
+        for status in (JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS):
+            self._jobs.labels(status).set(_UNKNOWN if backlog is None else backlog.jobs.get(status, 0))
+        self._schema.set(_known(state.schema_usable))
+        self._oldest.set(_known(None if backlog is None else backlog.oldest))
+        self._messages.set(_known(None if backlog is None else backlog.messages))
+        self._queued.set(_known(state.queued))
+        self._workers.set(_known(None if state.workers is None else len(state.workers)))
+        self._sweeps.set(_known(state.sweeps))
+        self._seconds.set(_known(state.database_seconds))
+
+
+def _known(value: float | None) -> float:
+    return _UNKNOWN if value is None else float(value)

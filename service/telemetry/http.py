@@ -1,0 +1,133 @@
+"""The ASGI middleware around the API: a metric, a log line and, where traces are made, a span for each request."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from ulid import ULID
+
+from service.telemetry.correlation import Correlation, correlated, current, valid_request_id, valid_traceparent
+from service.telemetry.tracing import Span, Tracer
+
+#: ASGI's scope and events are mappings; every framework has types of its own for them.
+Scope = Any
+Message = Any
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+logger = logging.getLogger("service.request")
+
+#: Seconds, as OpenTelemetry's conventions for HTTP advise, and up to what `Prefer: wait` may take.
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30)
+#: What has no route; each path for itself would be a series for ever.
+_UNROUTED = "unrouted"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class HttpMetrics:
+    """Requests, by the names of OpenTelemetry's semantic conventions. Safe in threads."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self._duration = Histogram(
+            "http_server_request_duration_seconds",
+            "Duration of HTTP requests; of a stream of events, until it begins.",
+            ["http_request_method", "http_route", "http_response_status_code"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.active = Gauge("http_server_active_requests", "HTTP requests that are being answered.", registry=registry)
+        #: By labels: to look one up costs more than to observe.
+        self._series: dict[tuple[str, str, int], Histogram] = {}
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Time a request."""
+        key = method, route, status
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self._duration.labels(method, route, str(status))
+        series.observe(seconds, exemplar=current().exemplar)
+
+
+class ObservedApp:
+    """The app, observed. What it does in between knows which request it works for."""
+
+    def __init__(self, app: Callable[[Scope, Any, Any], Awaitable[None]], metrics: HttpMetrics, tracer: Tracer) -> None:
+        self._app, self._metrics, self._tracer = app, metrics, tracer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; all else goes to the app as it is."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with correlated(told_of(scope)):
+            if not self._tracer.on:
+                await self._answer(scope, receive, send, None)
+                return
+            attributes = {"http.request.method": scope["method"], "url.path": scope["path"]}
+            with self._tracer.span(scope["method"], "server", attributes) as span:
+                await self._answer(scope, receive, send, span)
+
+    async def _answer(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        span: Span | None,
+    ) -> None:
+        started, status, streams = time.perf_counter(), 500, None
+
+        async def noted(message: Message) -> None:
+            nonlocal status, streams
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if any(value.startswith(b"text/event-stream") for name, value in message["headers"]):
+                    streams = time.perf_counter() - started
+            await send(message)
+
+        self._metrics.active.inc()
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            self._metrics.active.dec()
+            seconds = time.perf_counter() - started
+            route = str(scope.get("path_template") or _UNROUTED)
+            method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+            self._metrics.answered(method, route, status, seconds if streams is None else streams)
+            self._log(scope, method, route, status, seconds)
+            if span is not None:
+                span.rename(f"{method} {route}" if route != _UNROUTED else method)
+                span.set("http.response.status_code", status)
+                span.set("http.route", route)
+                if status >= 500:
+                    span.fail(str(status))
+
+    @staticmethod
+    def _log(scope: Scope, method: str, route: str, status: int, seconds: float) -> None:
+        level = logging.DEBUG if route.startswith("/health") else logging.INFO
+        if not logger.isEnabledFor(level):
+            return
+        state = scope["state"]
+        client = state.get("client")
+        about = {"method": method, "route": route, "status": status, "seconds": round(seconds, 4)}
+        about |= {"client_id": client.id} if client is not None else {}
+        about |= {"job_id": state["job_id"]} if "job_id" in state else {}
+        # The path as JSON would write it: it is the caller's.
+        path = scope["path"].encode("unicode_escape").decode("ascii")
+        logger.log(level, "%s %s %d in %.1f ms", method, path, status, 1000 * seconds, extra=about)
+
+
+def told_of(scope: Scope) -> Correlation:
+    """Return what a request is told of by: its caller's id and trace where they are good, or an id of ours.
+
+    Ours is in the scope's state afterwards, as `request_id`: it names the row of a submit, whatever the caller says.
+    """
+    asked = traceparent = None
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            asked = valid_request_id(value.decode("latin-1"))
+        elif name == b"traceparent":
+            traceparent = valid_traceparent(value.decode("latin-1"))
+    own: str = scope.setdefault("state", {}).setdefault("request_id", str(ULID()))
+    return Correlation(asked or own, callers_own=asked is not None, traceparent=traceparent)

@@ -1,0 +1,166 @@
+"""Metrics for Prometheus: what each kind of process counts and times, on a registry of its own.
+
+Names and units follow https://prometheus.io/docs/practices/naming/. No client, job or scene is a label: each value of
+a label is a series for ever. Observations carry the trace's id as an exemplar, where there is one.
+"""
+
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from service.telemetry.correlation import current
+
+#: Seconds of what a job takes: from a cut-out that is cached to a hub model on a CPU.
+_JOB = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
+#: Seconds that a job waits: up to a day, after which it is refunded.
+_WAIT = (0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400)
+
+
+def process_registry(kind: str) -> CollectorRegistry:
+    """Return a registry with what every process has: memory, CPU time, open files, start, Python, our version."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    Info("backdrop_build", "The release, and what the process does.", registry=registry).info(
+        {"version": version("backdrop"), "process": kind}
+    )
+    return registry
+
+
+class JobMetrics:
+    """Jobs as whoever makes or ends them counts them: API, workers and sweeps. Safe in threads."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self._submitted = Counter(
+            "backdrop_jobs_submitted", "Jobs that were accepted.", ["operation"], registry=registry
+        )
+        self._finished = Counter(
+            "backdrop_jobs_finished", "Jobs that ended.", ["status", "error_type"], registry=registry
+        )
+        self._refunds = Counter("backdrop_refunds", "Jobs whose credits were given back.", registry=registry)
+        self._refunded = Counter("backdrop_refunded_credits", "Credits that were given back.", registry=registry)
+        # From the start on, so that a rate has a zero to rise from.
+        self._finished.labels("SUCCESS", "")
+
+    def submitted(self, operation: str) -> None:
+        """Count a job that was accepted: "swap", "preview" or "cutout"."""
+        self._submitted.labels(operation).inc(exemplar=current().exemplar)
+
+    def finished(self, status: str, error_type: str) -> None:
+        """Count a job's end. `error_type`: its error's code, "" of a success."""
+        self._finished.labels(status, error_type).inc(exemplar=current().exemplar)
+
+    def refunded(self, credits: int) -> None:
+        """Count a refund; of nothing, none."""
+        if credits:
+            self._refunds.inc()
+            self._refunded.inc(credits)
+
+
+class RunMetrics:
+    """A worker's own work. Safe in threads."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self._wait = Histogram(
+            "backdrop_job_wait_seconds", "From a job's submit to its first attempt.", buckets=_WAIT, registry=registry
+        )
+        self._stage = Histogram(
+            "backdrop_stage_duration_seconds", "A stage of an attempt.", ["stage"], buckets=_JOB, registry=registry
+        )
+        self._attempt = Histogram(
+            "backdrop_attempt_duration_seconds",
+            "An attempt, by how it ended.",
+            ["outcome"],
+            buckets=_JOB,
+            registry=registry,
+        )
+        self.in_flight = Gauge("backdrop_jobs_in_flight", "Jobs that the worker carries.", registry=registry)
+        self.slots = Gauge("backdrop_worker_slots", "Jobs that the worker carries at most.", registry=registry)
+        self.load_seconds = Gauge("backdrop_networks_load_seconds", "Loading the networks took.", registry=registry)
+        self._batch = Histogram(
+            "backdrop_lane_batch_size",
+            "Pictures that the generator painted in one call.",
+            buckets=(1, 2, 4, 8, 16, 32),
+            registry=registry,
+        )
+        self._lookups = Counter(
+            "backdrop_cache_lookups", "Looks for what was kept.", ["cache", "outcome"], registry=registry
+        )
+
+    def waited(self, seconds: float) -> None:
+        """Time a job's wait for its first attempt."""
+        self._wait.observe(seconds, exemplar=current().exemplar)
+
+    def stage(self, stage: str, seconds: float) -> None:
+        """Time a stage of an attempt, whatever comes of it."""
+        self._stage.labels(stage).observe(seconds, exemplar=current().exemplar)
+
+    def attempt(self, outcome: str, seconds: float) -> None:
+        """Time an attempt: "success", "failure", "again", "handed_back", "lease_lost"."""
+        self._attempt.labels(outcome).observe(seconds, exemplar=current().exemplar)
+
+    def batch(self, pictures: int) -> None:
+        """Count the pictures of one call of the generator."""
+        self._batch.observe(pictures)
+
+    def looked_up(self, cache: str, hit: bool) -> None:
+        """Count a look for what was kept: "cutouts" or "scenes"."""
+        self._lookups.labels(cache, "hit" if hit else "miss").inc()
+
+
+class WebhookMetrics:
+    """A sweep's deliveries. Safe in threads."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self._attempts = Histogram(
+            "backdrop_webhook_attempt_duration_seconds",
+            "An attempt to deliver a webhook, by the state that its message has then.",
+            ["state"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+            registry=registry,
+        )
+
+    def attempt(self, state: str, seconds: float) -> None:
+        """Time an attempt: "delivered", "waiting" (it is tried again), "failed" or "dropped"."""
+        self._attempts.labels(state).observe(seconds, exemplar=current().exemplar)
+
+
+class DeviceCollector(Collector):
+    """The device, read at each scrape: how long its lane has worked, and the most memory that was taken."""
+
+    def __init__(self, device: str, busy: Callable[[], float], peak_memory: Callable[[], int]) -> None:
+        """`busy` gives seconds, `peak_memory` bytes."""
+        self._device, self._busy, self._peak_memory = device, busy, peak_memory
+
+    def describe(self) -> Iterable[Metric]:
+        """Say nothing ahead: nothing is read when it is registered."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """Give the two metrics."""
+        busy = CounterMetricFamily("backdrop_lane_busy_seconds", "Seconds in which the lane worked.", labels=["device"])
+        busy.add_metric([self._device], self._busy())
+        yield busy
+        memory = GaugeMetricFamily(
+            "backdrop_device_peak_memory_bytes",
+            "The most memory taken: of CUDA torch's, of a CPU the process's.",
+            labels=["device"],
+        )
+        memory.add_metric([self._device], self._peak_memory())
+        yield memory

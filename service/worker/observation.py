@@ -1,0 +1,107 @@
+"""What is logged, measured and traced of an attempt: a line at its end, its stages, its span."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.jobs.queue import QUEUE
+from service.jobs.records import Claim, LeaseLost, NewCutout, NewRender
+from service.telemetry.correlation import Correlation, correlated
+from service.telemetry.metrics import RunMetrics
+from service.telemetry.stages import StageTimer
+from service.telemetry.tracing import Tracer
+
+logger = logging.getLogger("service.job")
+
+
+@dataclass
+class Observed:
+    """One attempt, as it is going to be told of."""
+
+    stages: StageTimer
+    #: "success", "failure", "again", "handed_back", "lease_lost", or what nobody thought of.
+    outcome: str = "broken"
+    #: The error's code of an attempt that came to nothing.
+    error: str | None = None
+    #: Of the picture, in pixels.
+    size: tuple[int, int] | None = None
+
+    def succeeded(self, made: NewRender | NewCutout) -> None:
+        """Note what was made."""
+        self.outcome, self.size = "success", (made.width, made.height)
+
+    def came_to(self, outcome: str, error: str | None = None) -> None:
+        """Note how it ended without a picture."""
+        self.outcome, self.error = outcome, error
+
+
+@dataclass(frozen=True)
+class RunObserver:
+    """Observes the attempts of one worker. Safe in threads."""
+
+    metrics: RunMetrics = field(default_factory=RunMetrics)
+    tracer: Tracer = field(default_factory=Tracer)
+    #: Which worker it is, as it is listed.
+    worker: str = ""
+
+    @contextmanager
+    def attempt(self, claim: Claim) -> Iterator[Observed]:
+        """Observe an attempt: what the body logs has the job's ids. Whatever it raises comes out."""
+        request_id = claim.caller_request_id or claim.request_id
+        with correlated(Correlation(request_id, job_id=claim.job_id, traceparent=claim.traceparent)):
+            attributes = {
+                "messaging.system": "redis",
+                "messaging.operation.name": "process",
+                "messaging.operation.type": "process",
+                "messaging.destination.name": QUEUE,
+                "messaging.message.id": claim.job_id,
+                "backdrop.job.attempt": claim.attempt,
+                "backdrop.job.operation": claim.operation.value,
+            }
+            with self.tracer.span(f"process {QUEUE}", "consumer", attributes) as span:
+                observed, started = Observed(StageTimer(self.metrics, self.tracer)), time.perf_counter()
+                if claim.waited is not None:
+                    self.metrics.waited(claim.waited)
+                    span.set("backdrop.job.wait", claim.waited)
+                self.metrics.in_flight.inc()
+                try:
+                    yield observed
+                except LeaseLost:
+                    observed.came_to("lease_lost")
+                    raise
+                finally:
+                    self.metrics.in_flight.dec()
+                    observed.stages.end()
+                    seconds = time.perf_counter() - started
+                    self.metrics.attempt(observed.outcome, seconds)
+                    if observed.error is not None:
+                        span.fail(observed.error)
+                    self._log(claim, observed, seconds)
+
+    def _log(self, claim: Claim, observed: Observed, seconds: float) -> None:
+        ended = {"success": "SUCCESS", "failure": f"FAILURE {observed.error}"}.get(observed.outcome, observed.outcome)
+        told: dict[str, Any] = {
+            "client_id": claim.client_id,
+            "operation": "preview" if claim.preview else claim.operation.value,
+            "preset": claim.spec.get("output_preset"),
+            "size": observed.size and "{}x{}".format(*observed.size),
+            "attempt": claim.attempt,
+            "outcome": observed.outcome,
+            "error": observed.error,
+            "wait": claim.waited,
+            "seconds": round(seconds, 3),
+            "stages": observed.stages.seconds,
+            "worker": self.worker,
+        }
+        told = {name: value for name, value in told.items() if value is not None}
+        # In the text, too: who reads lines has no fields.
+        also = " ".join(f"{name}={told[name]}" for name in ("preset", "size", "wait", "client_id") if name in told)
+        slowest = ", ".join(f"{stage} {took:.2f}" for stage, took in observed.stages.seconds.items() if took >= 0.05)
+        logger.info(
+            "job %s: %s, attempt %d, %.2f s (%s) %s",
+            *(claim.job_id, ended, claim.attempt, seconds, slowest, also),
+            extra=told,
+        )

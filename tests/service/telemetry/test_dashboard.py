@@ -1,0 +1,59 @@
+"""The dashboard and the alert rules: what they ask for is what the processes tell."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from service.health.metrics import InstallationMetrics
+from service.telemetry.http import HttpMetrics
+from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, WebhookMetrics, process_registry
+
+FILES = Path(str(files("service"))) / "chart" / "files"
+#: What a series may be named beside its family.
+SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",), "info": ("_info",)}
+#: Prometheus's own.
+STANDARD = {"process_resident_memory_bytes", "process_cpu_seconds_total", "process_start_time_seconds"}
+
+
+def told() -> set[str]:
+    """The names of all series that some process tells."""
+    registry: CollectorRegistry = process_registry("worker")
+    for kind in (JobMetrics, RunMetrics, WebhookMetrics, HttpMetrics, InstallationMetrics):
+        kind(registry)
+    registry.register(DeviceCollector("cpu", lambda: 1.0, lambda: 1))
+    return {family.name + suffix for family in registry.collect() for suffix in SUFFIXES.get(family.type, ("",))}
+
+
+def queries() -> Iterator[str]:
+    for panel in json.loads((FILES / "dashboard.json").read_text())["panels"]:
+        yield from (target["expr"] for target in panel.get("targets", ()))
+    yield (FILES / "rules.yml").read_text()
+
+
+def test_every_metric_that_dashboard_and_rules_name_is_told_by_a_process() -> None:
+    named = {name for query in queries() for name in re.findall(r"\b(?:backdrop|http_server|process)_\w+", query)}
+
+    assert len(named) > 25
+    assert named <= told() | STANDARD
+
+
+def test_every_metric_of_ours_is_on_the_dashboard_or_in_a_rule() -> None:
+    text = "\n".join(queries())
+
+    families = {re.sub("_(total|bucket|sum|count|info)$", "", name) for name in told()}
+    missing = {name for name in families if name.startswith(("backdrop", "http_server")) and name not in text}
+    assert missing == set()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is Prometheus's own, and in no package index")
+def test_the_alert_rules_pass_their_own_tests() -> None:
+    tested = subprocess.run(["promtool", "test", "rules", "rules_test.yml"], cwd=FILES, capture_output=True, text=True)
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr

@@ -1,0 +1,168 @@
+"""A job, observed from its request to its webhook: one trace, one line at its end, and what is counted."""
+
+import asyncio
+import json
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from benchmarks.storm.collector import collecting
+from benchmarks.storm.receiver import receiving
+from pipeline.core.networks import Networks
+from service.jobs.transitions import Jobs
+from service.settings import Settings
+from service.telemetry.correlation import Correlation, correlated
+from service.telemetry.http import HttpMetrics, ObservedApp
+from service.telemetry.logs import configure_logs
+from service.telemetry.metrics import JobMetrics, RunMetrics, WebhookMetrics
+from service.telemetry.tracing import TracingMissing, open_tracer
+from service.webhooks.endpoints import Webhooks
+from service.worker.observation import RunObserver
+from tests.support.caller import SWAP, Caller
+from tests.support.still_life import Darkener, by_colour
+from tests.support.webhooks import Messenger, run
+from tests.support.worker import BOTTLE, ON_WHITE, Worker
+
+CALLERS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+NETWORKS = Networks(by_colour, Darkener(), {"segmenter": "by_colour 1", "generator": "darkener"})
+
+
+def observed_worker(engine: sa.Engine, home: Path, registry: CollectorRegistry, **observer: Any) -> Worker:
+    worker = Worker(engine, home, NETWORKS)
+    metrics = JobMetrics(registry)
+    jobs = Jobs(engine, lease=60, max_attempts=2, metrics=metrics)
+    worker.shop.jobs = jobs
+    watcher = replace(RunObserver(RunMetrics(registry), worker="W1"), **observer)
+    worker.runner = replace(worker.runner, jobs=jobs, observer=watcher)
+    return worker
+
+
+def test_one_trace_leads_from_a_caller_s_request_to_each_stage_and_to_the_webhook(
+    caller: Caller, tmp_path: Path
+) -> None:
+    with collecting() as collector, receiving() as receiver:
+        settings = caller.settings.model_copy(update={"otlp_endpoint": collector.url})
+        tracers = {process: open_tracer(settings, process) for process in ("api", "worker", "sweep")}
+        Webhooks(caller.engine, allow_private=True).register(caller.client.name, receiver.url)
+        body = caller.body(source_image_s3_key=caller.upload(BOTTLE), output_preset="open_graph", **ON_WHITE)
+        app = ObservedApp(caller.http.app, HttpMetrics(), tracers["api"])
+
+        async def submit() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as http:
+                return await http.post(SWAP, json=body, headers=caller.headers | {"traceparent": CALLERS})
+
+        job_id = asyncio.run(submit()).json()["job_id"]
+        worker = observed_worker(caller.engine, caller.settings.home, CollectorRegistry(), tracer=tracers["worker"])
+        worker.runner.run(job_id)
+        loop = Messenger(caller.engine).loop(metrics=WebhookMetrics(), tracer=tracers["sweep"])
+        run(loop, lambda: receiver.received)
+        for tracer in tracers.values():
+            tracer.close()
+
+    request, attempt = collector.named(f"POST {SWAP}"), collector.named("process swaps")
+    assert {span.trace_id for span in collector.spans} == {CALLERS[3:35]}
+    assert request.parent_id == CALLERS[36:52]
+    assert (request.service, request.attributes["http.response.status_code"]) == ("backdrop-api", 202)
+    assert attempt.parent_id == request.span_id
+    assert (attempt.service, attempt.attributes["messaging.message.id"]) == ("backdrop-worker", job_id)
+    stages = [span for span in collector.spans if span.name.startswith("stage ")]
+    assert {"stage fetch", "stage decode", "stage segment", "stage encode", "stage store"} <= {
+        one.name for one in stages
+    }
+    assert {one.parent_id for one in stages} == {attempt.span_id}
+    sent = collector.named("POST webhook")
+    assert (sent.service, sent.parent_id) == ("backdrop-sweep", request.span_id)
+    assert receiver.received[0].headers["traceparent"] == f"00-{sent.trace_id}-{sent.span_id}-01"
+
+
+def test_the_line_of_a_job_s_end_has_what_a_person_asks_about_a_slow_job(
+    caller: Caller, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = observed_worker(caller.engine, tmp_path, CollectorRegistry())
+    good, bad = worker.order(**ON_WHITE), worker.order(b"no photo", **ON_WHITE)
+    with caplog.at_level(logging.INFO, logger="service.job"):
+        for accepted in (good, bad):
+            worker.runner.run(accepted.job_id)
+
+    lines = [vars(record) for record in caplog.records if record.name == "service.job"]
+    done, failed = lines
+    assert done["client_id"] == worker.shop.client.id
+    assert (done["preset"], done["size"], done["attempt"], done["worker"]) == ("open_graph", "240x126", 1, "W1")
+    assert done["wait"] >= 0
+    assert {"fetch", "decode", "segment", "encode", "store"} <= set(done["stages"])
+    assert sum(done["stages"].values()) <= done["seconds"] + 0.01
+    assert (failed["outcome"], failed["error"]) == ("failure", "image_unreadable")
+    assert "decode" in failed["stages"], "of a job that fails, too"
+
+
+def test_what_a_job_comes_to_is_counted_with_its_trace_and_without_a_client(caller: Caller, tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    worker = observed_worker(caller.engine, tmp_path, registry)
+    with correlated(Correlation("asked", traceparent=CALLERS)):
+        good, bad, unwanted = (worker.order(data, **ON_WHITE) for data in (BOTTLE, b"no photo", BOTTLE))
+    for accepted in (good, bad):
+        worker.runner.run(accepted.job_id)
+    worker.shop.jobs.cancel(unwanted.job_id, client_id=worker.shop.client.id)
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(name, labels)
+
+    assert value("backdrop_jobs_finished_total", status="SUCCESS", error_type="") == 1
+    assert value("backdrop_jobs_finished_total", status="FAILURE", error_type="image_unreadable") == 1
+    assert value("backdrop_jobs_finished_total", status="FAILURE", error_type="cancelled") == 1
+    assert (value("backdrop_refunds_total"), value("backdrop_refunded_credits_total")) == (2, 4)
+    assert value("backdrop_job_wait_seconds_count") == 2
+    assert value("backdrop_stage_duration_seconds_count", stage="decode") == 2
+    assert value("backdrop_attempt_duration_seconds_count", outcome="failure") == 1
+    assert value("backdrop_jobs_in_flight") == 0
+    encode, _ = choose_encoder("application/openmetrics-text")
+    text = encode(registry).decode()
+    assert f'# {{trace_id="{CALLERS[3:35]}"}}' in text
+    assert worker.shop.client.id not in text
+
+
+def test_a_json_line_has_the_ids_of_what_it_tells_of(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    try:
+        configure_logs(Settings(log_format="json", log_level="warning"))
+        with correlated(Correlation("asked", job_id="01J", traceparent=CALLERS)):
+            logging.getLogger("service.x").info("not told: %s", "the level")
+            try:
+                raise ZeroDivisionError("in\ntwo lines")
+            except ZeroDivisionError:
+                logging.getLogger("service.x").exception("broke", extra={"attempt": 2})
+    finally:
+        root.handlers, root.level = before, level
+
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["timestamp"])
+    assert (told["level"], told["logger"], told["message"], told["attempt"]) == ("ERROR", "service.x", "broke", 2)
+    assert (told["request_id"], told["job_id"], told["trace_id"]) == ("asked", "01J", CALLERS[3:35])
+    assert told["exception.type"] == "ZeroDivisionError"
+
+
+def test_no_trace_is_made_until_an_endpoint_is_named() -> None:
+    tracer = open_tracer(Settings(), "api")
+
+    assert not tracer.on
+    with tracer.span("nothing") as span:
+        span.fail("nothing")
+
+
+def test_an_endpoint_without_the_library_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+
+    with pytest.raises(TracingMissing, match=r"backdrop\[tracing\]"):
+        open_tracer(Settings(otlp_endpoint="http://127.0.0.1:9"), "api")
