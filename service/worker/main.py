@@ -6,7 +6,6 @@
 import logging
 import os
 import platform
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -196,4 +195,7 @@ def _serve(
 if __name__ == "__main__":
     die_with_parent()
     configure_logs()
-    sys.exit(serve(load_settings()))
+    status = serve(load_settings())
+    # At once, as all is closed: the interpreter's own end takes seconds on a busy host.
+    logging.shutdown()
+    os._exit(status)
