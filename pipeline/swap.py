@@ -139,7 +139,7 @@ def swap(
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
         provenance |= {"cutout": made, "cut_by": mask.cut_by if mask else "network", "background": ground.cache_status}
         provenance["pinned"] = is_pinned(spec, stance)
-        provenance["scene"] = scene_told(asked, spec)
+        provenance["scene"] = scene_told(asked, spec, stance)
         report = inspect(
             measured.data,
             spec=spec,

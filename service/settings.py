@@ -4,9 +4,13 @@ Each is an environment variable `BACKDROP_<NAME>`; `DATABASE_URL`, `REDIS_URL` a
 S3 credentials and region come from boto3's own chain (`AWS_ACCESS_KEY_ID` and so on).
 """
 
+import base64
+import binascii
+import contextlib
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +27,13 @@ VIEWPOINT_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "view
 class Settings(BaseSettings):
     """Everything that can differ between two installations. Frozen; durations are seconds, sizes bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="BACKDROP_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BACKDROP_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # what is wrong may be a password or a key, and goes into a log
+    )
 
     #: State of the embedded default: database, objects, queue, secret.
     home: Path = Path(".backdrop")
@@ -44,6 +54,10 @@ class Settings(BaseSettings):
     public_url: str | None = None
     #: Signs upload and download URLs of the directory store; default: made once and kept under `home`.
     signing_key: str = ""
+    #: Encrypts what signs for a client in the database: Fernet keys with commas between, as `backdrop secrets new-key`
+    #: makes them. The first encrypts, each decrypts. Empty: on the embedded database a key that is made once and kept
+    #: under `home`; on any other, secrets lie in the clear.
+    encryption_keys: str = ""
     #: How long an upload or download URL is good.
     url_ttl: int = 900
 
@@ -181,6 +195,19 @@ class Settings(BaseSettings):
         # Parts started by `backdrop up` may stand in another folder.
         return None if value is None else value.expanduser().absolute()
 
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_keys(cls, value: str) -> str:
+        keys = [key.strip() for key in value.split(",") if key.strip()]
+        for place, key in enumerate(keys, 1):
+            try:
+                size = len(base64.urlsafe_b64decode(key))
+            except (binascii.Error, ValueError):
+                size = 0
+            if size != 32:
+                raise ValueError(f"key {place} is no Fernet key; `backdrop secrets new-key` makes one")
+        return ",".join(keys)
+
     @field_validator("submit_rate", "preview_rate", "unfinished_limit", "queue_limit", "stream_limit", mode="before")
     @classmethod
     def _none_is_no_limit(cls, value: object) -> object:
@@ -233,19 +260,38 @@ class Settings(BaseSettings):
         }
         return {**os.environ, **own}
 
+    @property
+    def encryption_key_file(self) -> Path:
+        """Where the embedded database's key lies."""
+        return self.home / "encryption-key"
+
+    def encryption_key_list(self) -> list[str]:
+        """Return the keys of `encryption_keys`, or the embedded database's own, making it on the first call."""
+        if self.encryption_keys:
+            return self.encryption_keys.split(",")
+        if self.database_url:
+            return []
+        return [_kept(self.encryption_key_file, lambda: base64.urlsafe_b64encode(secrets.token_bytes(32))).decode()]
+
     def signing_secret(self) -> bytes:
         """Return the key that signs URLs of the directory store, making it on the first call."""
         if self.signing_key:
             return self.signing_key.encode()
-        path = self.home / "signing-key"
-        self.home.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_bytes()
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_hex(32).encode())
-        return path.read_bytes()
+        return _kept(self.home / "signing-key", lambda: secrets.token_hex(32).encode())
+
+
+def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Return what a file holds that its owner alone may read; where it is not there, make it first."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(make())
+        # Linked when it is whole: whoever starts at the same moment reads all of it, and the first one stays.
+        with contextlib.suppress(FileExistsError):
+            os.link(new, path)
+        new.unlink()
+    return path.read_bytes()
 
 
 class Remote(BaseSettings):

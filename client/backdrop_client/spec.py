@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Spec:
-    """The place where the product is to stand, and the place where the picture will be published.
+    """The scene that the product stands in, and where the picture will be published.
 
     The server checks it: `plan` says what is wrong or doubtful, and what it costs, before anything is charged.
     """

@@ -15,7 +15,7 @@ from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb, Rgb8
 from pipeline.cutout.given import GivenMask, coverage
-from pipeline.cutout.viewpoint import viewpoint
+from pipeline.cutout.viewpoint import seen
 from pipeline.cutout.warnings import CutoutQuality, assess_cutout
 from pipeline.kernels.image.guide import code_means, unmix
 
@@ -52,7 +52,7 @@ def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier
     """
     if mask.codes.shape != photo.rgb.shape[:2]:
         raise ModelFailed("The mended mask doesn't have the photo's size. Mend the cut-out again.")
-    return _cut(photo, coverage(mask.codes), classifier, given=True)
+    return _cut(photo, coverage(mask.codes), classifier, given=True, mended=mask.cut_by == "mended")
 
 
 def _cut(
@@ -63,6 +63,7 @@ def _cut(
     ambiguous_share: float = 0.0,
     from_file_alpha: bool = False,
     given: bool = False,
+    mended: bool = False,
 ) -> Cutout:
     box = tight_box(alpha > 0.5)
     if box is None:
@@ -78,7 +79,7 @@ def _cut(
 
     def look() -> Cutout:
         product = Cutout(own_colours(photo, inside, (left, top)), inside, 1.0, (), origin=(left, top))
-        return replace(product, viewpoint=viewpoint(photo, product, classifier))
+        return seen(photo, product, classifier, mended=mended)
 
     product: Cutout
     quality: CutoutQuality
@@ -86,10 +87,10 @@ def _cut(
     return replace(
         product,
         confidence=quality.confidence,
-        warnings=quality.warnings,
+        warnings=(*quality.warnings, *product.warnings),
         cut_sides=quality.cut_sides,
         filled_hole_share=quality.filled_hole_share,
-        where=quality.where,
+        where={**quality.where, **product.where},
     )
 
 

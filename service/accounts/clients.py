@@ -9,6 +9,7 @@ from ulid import ULID
 from service.accounts.keys import hash_of, new_key
 from service.accounts.ledger import grant
 from service.database.clock import db_now
+from service.database.encryption import SecretCipher
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, api_keys, clients, jobs, ledger
 
@@ -23,12 +24,13 @@ class ClientExists(ValueError):
 
 @dataclass(frozen=True)
 class Client:
-    """Who calls. The secrets verify Shopify's signature; both are good during a rotation."""
+    """Who calls."""
 
     id: str
     name: str
     balance: int
-    shopify_secrets: tuple[str, ...]
+    #: What verifies Shopify's signature, as it is stored (`Accounts.shopify_secrets`); both are good during a rotation.
+    stored_secrets: tuple[str, ...]
     created_at: datetime
     disabled_at: datetime | None
     #: Its share of the workers, next to a client of weight 1.
@@ -52,7 +54,7 @@ def _client(row: sa.RowMapping) -> Client:
         id=row["id"],
         name=row["name"],
         balance=row["balance"],
-        shopify_secrets=tuple(secret for secret in live if secret),
+        stored_secrets=tuple(secret for secret in live if secret),
         created_at=row["created_at"],
         disabled_at=row["disabled_at"],
         weight=row["weight"],
@@ -62,9 +64,10 @@ def _client(row: sa.RowMapping) -> Client:
 class Accounts:
     """The clients of one database. Lives as long as the process; safe in threads."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None) -> None:
         self._engine = engine
         self._reader = reader(engine)
+        self._cipher = cipher or SecretCipher()
 
     def add(self, name: str, *, credits: int) -> tuple[Client, str]:
         """Register a client and return it with its key, which is shown this once and stored hashed.
@@ -146,8 +149,18 @@ class Accounts:
         return self._change(name, disabled_at=None)
 
     def set_shopify_secret(self, name: str, secret: str) -> Client:
-        """Make `secret` the live one; the one before it stays good until the next rotation. Raises UnknownClient."""
-        return self._change(name, shopify_secret_previous=clients.c.shopify_secret, shopify_secret=secret)
+        """Make `secret` the live one; the one before it stays good until the next rotation.
+
+        Raises UnknownClient, and ValueError for what can't be a secret.
+        """
+        if not 1 <= len(secret) <= 255:
+            raise ValueError("A Shopify secret has 1 to 255 characters.")
+        stored = self._cipher.encrypt(secret)
+        return self._change(name, shopify_secret_previous=clients.c.shopify_secret, shopify_secret=stored)
+
+    def shopify_secrets(self, client: Client) -> tuple[str, ...]:
+        """Return the secrets that verify Shopify's signature. Raises SecretUnreadable."""
+        return tuple(self._cipher.decrypt(stored) for stored in client.stored_secrets)
 
     def _change(self, name: str, **values: object) -> Client:
         self.named(name)

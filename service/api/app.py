@@ -25,6 +25,7 @@ from service.api.routes import PRIVATE, PUBLIC
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.listing import Cutouts
 from service.cutouts.mending import Mending
+from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.health.installation import Installation
 from service.health.process import NEEDED
@@ -92,8 +93,9 @@ def create_app(settings: Settings) -> Litestar:
         upload_ends=settings.url_ttl,
         attempt_ends=settings.attempt_ends,
     )
+    cipher = open_cipher(settings)
     state = {
-        "accounts": Accounts(engine),
+        "accounts": Accounts(engine, cipher),
         "brands": brands,
         "catalogue": catalogue,
         "cutouts": cutouts,
@@ -129,7 +131,7 @@ def create_app(settings: Settings) -> Litestar:
             WorkerRegistry(settings.queue_url, kind="sweep"),
             (sources, renders),
         ),
-        "webhooks": Webhooks(engine, allow_private=settings.webhook_allow_private),
+        "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
     }
     app = Litestar(

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,10 @@ from ulid import ULID
 
 from service.accounts.clients import Accounts, Client
 from service.accounts.keys import key_id
+from service.database.encryption import SecretUnreadable
 from service.schemas.problems import AnyRequest, problem
+
+logger = logging.getLogger(__name__)
 
 SHOPIFY_HEADER = "X-Shopify-Hmac-Sha256"
 
@@ -32,13 +36,21 @@ async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler
 
 
 async def signed_by_shopify(request: AnyRequest) -> None:
-    """Hook before the body is parsed: where Shopify's signature is present it must fit the raw body. Raises 401."""
+    """Hook before the body is parsed: where Shopify's signature is present it must fit the body. Raises 401, 503."""
     body = request.state.raw_body = await request.body()
     signature = request.headers.get(SHOPIFY_HEADER)
     if signature is None:
         return
     client: Client = request.state.client
-    if not is_signed_by_shopify(signature, body, client.shopify_secrets):
+    accounts: Accounts = request.app.state.accounts
+    try:
+        secrets = accounts.shopify_secrets(client)
+    except SecretUnreadable as error:
+        # Not 401: the signature may be right, and what is wrong is mended here.
+        logger.error("client %s: its Shopify secret can't be read. %s", client.id, error)
+        detail = "The signature can't be checked at the moment. Try again later."
+        raise problem(503, "signature_unchecked", detail, {"Retry-After": "60"}) from error
+    if not is_signed_by_shopify(signature, body, secrets):
         detail = f"{SHOPIFY_HEADER} does not fit the body, or the client has no Shopify secret."
         raise problem(401, "signature_invalid", detail)
 

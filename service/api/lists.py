@@ -90,7 +90,7 @@ def list_renders(
             pattern="^[a-z][a-z0-9_]*$",
             max_length=64,
             # One that has left the catalogue may still have renders: it need not be in it.
-            description="Only renders for that place: a name of GET /v1/output-presets, or one that was there once.",
+            description="Only renders for that preset: a name of GET /v1/output-presets, or one that was there once.",
             examples=[Example(value="shopify_product")],
         ),
     ] = None,

@@ -68,7 +68,7 @@ class BackgroundSwapWithSpecRequest(BaseModel):
         None, max_length=64, description="Public id of an earlier render to start from."
     )
     scene_type: ShortText = Field(
-        description="What the place is: a name of GET /v1/scene-types, or free text of 1 to 120 characters."
+        description="The scene: a name of GET /v1/scene-types, or free text of 1 to 120 characters."
     )
     mood: ShortText = Field(description="How it feels: a name of GET /v1/moods, or free text of 1 to 120 characters.")
     dominant_colors: list[str] = Field(

@@ -7,17 +7,18 @@ The studio page has words of its own for the same codes (`service/studio/words.j
 WORDS = {
     "scene_in_words": "The scene is in your own words: the nearest of the studio's scenes was built.",
     "mood_in_words": "The mood is in your own words: where no network reads them, the light is an ordinary one.",
-    "colors_unused": "Your colours were not used: this place or scene has a background without colours.",
+    "colors_unused": "Your colours were not used: this preset or scene has a background without colours.",
     "brand_unknown": "There was no brand of that name: it changed nothing in this picture.",
     "low_confidence": "The cut-out is uncertain: look at the outline. A plainer backdrop or more light helps.",
     "enclosed_background_suspected": "A hole may have stayed filled: look through handles and rings.",
     "background_attached": "A strip of the old scene may hang on the product, as a joint in the floor or a cable does.",
     "transparent_material_suspected": "This looks see-through: the old background may shimmer through.",
     "several_subjects": "There seems to be more than one thing in the photo, and all was kept: crop it if not meant.",
+    "held_by_hand": "A hand holds the product: fingers may be left on it. Erase them, or photograph it standing.",
     "subject_touches_edge": "The photo cuts the product: it stays at that edge of the picture.",
-    "scene_unsuited": "The scene does not suit how the product is seen in the photo: take one that does.",
-    "cropped": "The picture cuts off a part of the product that the photo shows: take a place of the photo's shape.",
-    "upscaled": "The photo is smaller than this place asks for, and the product was enlarged: send a larger one.",
+    "scene_unsuited": "The scene is shown from the photo's angle: it does not suit how the product was photographed.",
+    "cropped": "The picture cuts off a part of the product that the photo shows: take a preset of the photo's shape.",
+    "upscaled": "The photo is smaller than this preset asks for, and the product was enlarged: send a larger one.",
 }
 
 

@@ -28,8 +28,10 @@ def _with_engine(action: Callable[[Any], Any], home: Path | None) -> Any:
 
 def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import Accounts
+    from service.database.encryption import open_cipher
 
-    return _with_engine(lambda engine: action(Accounts(engine)), home)
+    cipher = open_cipher(settings_from(home=home))
+    return _with_engine(lambda engine: action(Accounts(engine, cipher)), home)
 
 
 def _show(client: Any, also: str = "") -> None:

@@ -68,7 +68,9 @@ def _look(settings: Any, with_objects: bool, renders_kept: float | None, leftove
         if not is_migrated(engine):
             raise click.ClickException("The schema is not current. Run `backdrop migrate`.")
         kept = 3600.0 * settings.preview_hours
-        rows = audit(engine, Bounds(settings.max_attempts, renders_kept=renders_kept, previews_kept=kept))
+        encrypted = bool(settings.encryption_key_list())
+        bounds = Bounds(settings.max_attempts, renders_kept=renders_kept, previews_kept=kept, encrypted=encrypted)
+        rows = audit(engine, bounds)
         if not with_objects:
             return rows.findings, rows.counts
         objects = audit_objects(engine, open_buckets(settings)[1], leftovers_kept=leftovers_kept)

@@ -16,9 +16,11 @@ from service.cli.batch import batch
 from service.cli.clients import clients
 from service.cli.cutout import cutout
 from service.cli.ledger import ledger
+from service.cli.operations import ops
 from service.cli.options import home_option, settings_from
 from service.cli.parts import PARTS
 from service.cli.remote_commands import brands, jobs, renders
+from service.cli.secrets import secrets
 from service.cli.swap import swap
 from service.cli.webhooks import WEBHOOK_COMMANDS
 
@@ -81,7 +83,7 @@ def catalog(as_json: bool) -> None:
         Console().print(table)
 
 
-for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger):
+for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops):
     main.add_command(group)
 for command in PARTS:
     main.add_command(command)
@@ -165,11 +167,17 @@ def thumbnails() -> None:
 
 
 @main.command()
-def kernels() -> None:
+@click.option(
+    "--beside", is_flag=True, help="Compile a third of them and mark nothing: beside this command without it."
+)
+def kernels(beside: bool) -> None:
     """Compile the kernels ahead, for this processor; only where code or processor have changed since the last time."""
-    from service.worker.kernels import compile_kernels
+    from service.worker.kernels import compile_beside, compile_kernels
 
     settings = settings_from()
+    if beside:
+        compile_beside(settings)
+        return
     made = compile_kernels(settings, lambda line: click.echo(line, err=True))
     click.echo(f"kernels: {'ready' if made else 'up to date'}")
 

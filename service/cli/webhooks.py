@@ -12,12 +12,13 @@ from service.cli.options import home_option, migrated_engine, settings_from
 
 def _with_webhooks(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import UnknownClient
+    from service.database.encryption import open_cipher
     from service.webhooks.endpoints import NoWebhook, UnknownDelivery, UrlInvalid, Webhooks
 
     settings = settings_from(home=home)
     engine = migrated_engine(settings)
     try:
-        return action(Webhooks(engine, allow_private=settings.webhook_allow_private))
+        return action(Webhooks(engine, open_cipher(settings), allow_private=settings.webhook_allow_private))
     except (UnknownClient, NoWebhook, UnknownDelivery, UrlInvalid) as error:
         raise click.ClickException(str(error.args[0])) from error
 

@@ -10,15 +10,19 @@ from service.database.clock import Timestamp, db_now
 
 metadata = sa.MetaData()
 
+#: A secret, encrypted (`service.database.encryption`). SQLite keeps to no length, and its column's was left alone.
+_SECRET = sa.String(1024).with_variant(sa.String(128), "sqlite")
+_SHOPIFY_SECRET = sa.String(1024).with_variant(sa.String(255), "sqlite")
+
 clients = sa.Table(
     "clients",
     metadata,
     sa.Column("id", sa.String(26), primary_key=True),
     sa.Column("name", sa.String(120), nullable=False, unique=True),
     sa.Column("balance", sa.BigInteger, nullable=False),
-    sa.Column("shopify_secret", sa.String(255)),
+    sa.Column("shopify_secret", _SHOPIFY_SECRET),
     # The secret before the last rotation: both are good.
-    sa.Column("shopify_secret_previous", sa.String(255)),
+    sa.Column("shopify_secret_previous", _SHOPIFY_SECRET),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Column("disabled_at", Timestamp),
     # Its share of the workers, next to a client of weight 1.
@@ -107,6 +111,11 @@ jobs = sa.Table(
     sa.Column("operation", sa.String(16), nullable=False, default="swap", server_default="swap"),
     # It costs nothing, and its render is a preview.
     sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    # Who ran its latest attempt, "host:pid", and how long each stage of that took, in seconds, in their order.
+    sa.Column("worker", sa.String(255)),
+    sa.Column("stages", sa.JSON),
+    # The failed job that an operator had made anew as this one.
+    sa.Column("retry_of", sa.String(26)),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),
@@ -133,6 +142,14 @@ jobs = sa.Table(
         "created_at",
         postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
         sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
+    ),
+    # A failed job is made anew once.
+    sa.Index(
+        "one_retry_a_job",
+        "retry_of",
+        unique=True,
+        postgresql_where=sa.text("retry_of IS NOT NULL"),
+        sqlite_where=sa.text("retry_of IS NOT NULL"),
     ),
     # What a worker takes the first of. By the other word for unfinished: asked by status, SQLite goes by
     # `unfinished_jobs` and sorts what it finds.
@@ -312,9 +329,9 @@ webhooks = sa.Table(
     # One a client: where the messages of its jobs go.
     sa.Column("client_id", sa.ForeignKey("clients.id"), primary_key=True),
     sa.Column("url", sa.String(2048), nullable=False),
-    sa.Column("secret", sa.String(128), nullable=False),
+    sa.Column("secret", _SECRET, nullable=False),
     # The secret before the last rotation signs as well, until then.
-    sa.Column("secret_previous", sa.String(128)),
+    sa.Column("secret_previous", _SECRET),
     sa.Column("previous_until", Timestamp),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     # Set when the receiver answered 410 Gone: nothing more is written or sent.
@@ -349,4 +366,21 @@ deliveries = sa.Table(
         postgresql_where=sa.text("state = 'waiting'"),
         sqlite_where=sa.text("state = 'waiting'"),
     ),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    # Of one process: whoever takes its place has another.
+    sa.Column("name", sa.String(26), primary_key=True),
+    # "host:pid", as `jobs.worker` has it.
+    sa.Column("label", sa.String(255), nullable=False),
+    # Its networks, their devices, jobs at once.
+    sa.Column("about", sa.JSON, nullable=False),
+    sa.Column("started_at", Timestamp, nullable=False, default=db_now()),
+    # Its latest heartbeat.
+    sa.Column("seen_at", Timestamp, nullable=False, default=db_now()),
+    # When an operator asked it to take no more jobs, and when it began to keep to that.
+    sa.Column("drain_asked_at", Timestamp),
+    sa.Column("draining_since", Timestamp),
 )

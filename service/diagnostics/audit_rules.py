@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.database.clock import db_now
+from service.database.encryption import PREFIX, SECRET_COLUMNS
 from service.database.tables import (
     api_keys,
     clients,
@@ -37,6 +38,8 @@ class Bounds:
     renders_kept: float | None = None
     #: A preview that ended this long ago may have lost its render.
     previews_kept: float = 3600.0
+    #: The settings have a key that encrypts secrets, so that none lies in the clear.
+    encrypted: bool = False
 
 
 #: The ledger and the renders of each job: how many rows, and the credits that they move.
@@ -71,6 +74,7 @@ def rules(bounds: Bounds) -> tuple[tuple[str, sa.Select[Any]], ...]:
         *_states(bounds),
         *_messages(),
         *_belongings(),
+        *(_secrets() if bounds.encrypted else ()),
     )
 
 
@@ -306,6 +310,17 @@ def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
             f"{name}_has_its_client",
             row.outerjoin(clients, clients.c.id == table.c.client_id).where(clients.c.id.is_(None)),
         )
+    failed = jobs.alias("failed")
+    yield (
+        # Made anew, and charged anew, is only what failed and was refunded.
+        "retry_is_of_a_failure",
+        one.add_columns(jobs.c.retry_of)
+        .outerjoin(failed, failed.c.id == jobs.c.retry_of)
+        .where(
+            jobs.c.retry_of.is_not(None),
+            sa.or_(failed.c.id.is_(None), failed.c.status != JobStatus.FAILURE, failed.c.client_id != jobs.c.client_id),
+        ),
+    )
     key = request_logs.c.idempotency_key
     yield (
         "idempotency_key_is_one_requests",
@@ -314,6 +329,22 @@ def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
         .group_by(request_logs.c.client_id, key)
         .having(sa.func.count() > 1),
     )
+
+
+def _secrets() -> Iterator[tuple[str, sa.Select[Any]]]:
+    """Yield what a secret must be where there is a key: encrypted, or whoever has a dump can sign with it."""
+    plain = [
+        sa.select(
+            next(iter(column.table.primary_key.columns)).label("client_id"), sa.literal(str(column)).label("column")
+        ).where(_in_the_clear(column))
+        for column in SECRET_COLUMNS
+    ]
+    found = sa.union_all(*plain).subquery()
+    yield "secret_is_encrypted", sa.select(found.c.client_id, found.c.column)
+
+
+def _in_the_clear(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    return sa.not_(column.startswith(PREFIX, autoescape=True))  # of NULL, NULL
 
 
 @cache
@@ -333,5 +364,7 @@ def _counted() -> Iterator[tuple[str, sa.Select[Any]]]:
     for kind, sign in (("grant", 1), ("debit", -1), ("refund", 1)):
         amount = sign * sa.func.coalesce(sa.func.sum(ledger.c.amount), 0)
         yield f"credits {kind}ed", sa.select(sa.cast(amount, sa.BigInteger)).where(ledger.c.kind == kind)
+    plain = [sa.select(sa.func.count()).where(_in_the_clear(column)).scalar_subquery() for column in SECRET_COLUMNS]
+    yield "secrets in the clear", sa.select(sum(plain[1:], start=plain[0]))
     balances = sa.func.coalesce(sa.func.sum(clients.c.balance), 0)
     yield "credits in balances", sa.select(sa.cast(balances, sa.BigInteger))

@@ -1,11 +1,14 @@
 """`backdrop doctor`: what is configured, what is reachable, and where each network really runs."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import sqlalchemy as sa
 from rich.console import Console
 
+from service.database.encryption import open_cipher
 from service.database.engine import create_engine
+from service.database.reencryption import SecretState, secret_states
 from service.database.schema import schema
 from service.health.installation import State, open_installation
 from service.jobs.records import JobStatus
@@ -41,6 +44,8 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
     else:
         check("queue", lambda: "embedded Valkey, started by `backdrop up`")
     checks.append(check("store", lambda: _store(settings)))
+    if checks[0]:
+        checks.append(check("secrets", lambda: _secrets(settings)))
     if settings.c2pa_certificate or settings.c2pa_key:
         checks.append(check("signing", lambda: _signing(settings)))
     if load:
@@ -55,6 +60,20 @@ def _database(settings: Settings) -> str:
     found = schema(create_engine(settings.sqlalchemy_url))
     found.require()
     return f"{url}, schema {found.found}"
+
+
+def _secrets(settings: Settings) -> str:
+    cipher = open_cipher(settings)
+    states = sum(secret_states(create_engine(settings.sqlalchemy_url), cipher).values(), Counter[SecretState]())
+    if unreadable := states[SecretState.UNREADABLE]:
+        raise RuntimeError(
+            f"{unreadable} can't be read: the key that encrypted them is not in BACKDROP_ENCRYPTION_KEYS"
+        )
+    if not cipher.encrypts:
+        return "[yellow]in the clear[/]: a dump of the database can sign. Set BACKDROP_ENCRYPTION_KEYS"
+    if outdated := states.total() - states[SecretState.CURRENT]:
+        return f"[yellow]{outdated} in the clear or by an older key[/]: run `backdrop secrets reencrypt`"
+    return f"{states.total()}, encrypted"
 
 
 def _waiting(state: State) -> str:

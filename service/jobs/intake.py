@@ -54,6 +54,8 @@ class NewJob:
     reference: str | None = None
     operation: Operation = Operation.SWAP
     preview: bool = False
+    #: The failed job that an operator has made anew as this one.
+    retry_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,7 @@ class JobIntake:
                 reference=new.reference,
                 operation=new.operation,
                 preview=new.preview,
+                retry_of=new.retry_of,
                 credits_cost=new.credits_cost,
                 status=JobStatus.NOT_STARTED,
                 progress=0.0,

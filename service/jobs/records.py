@@ -1,6 +1,6 @@
 """A job as its callers, its workers and its client see it: records, and what can go wrong with one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -46,6 +46,8 @@ class Claim:
     source_key: str
     operation: Operation = Operation.SWAP
     preview: bool = False
+    #: Seconds that each stage has taken, in their order: filled in as the attempt goes on, and kept with its end.
+    stages: dict[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

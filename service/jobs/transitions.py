@@ -100,8 +100,8 @@ class Jobs:
 
     # The worker's side
 
-    def claim(self) -> Claim | None:
-        """Start an attempt of the job whose turn it is; None when no job can be started now."""
+    def claim(self, worker: str | None = None) -> Claim | None:
+        """Start an attempt of the job whose turn it is; None when no job can be started now. `worker`: "host:pid"."""
         token = str(ULID())
         startable = sa.or_(jobs.c.status == JobStatus.NOT_STARTED, _LEASE_OVER)
         # A job that another worker takes at this moment is passed over, not waited for.
@@ -128,6 +128,8 @@ class Jobs:
                     started_at=sa.func.coalesce(jobs.c.started_at, db_now()),
                     stage=None,
                     progress=0.0,
+                    worker=worker,
+                    stages=sa.null(),
                 )
                 .returning(
                     *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn")),
@@ -160,7 +162,7 @@ class Jobs:
         """Renew the lease, and say how far the job is. Raises LeaseLost."""
         values: dict[str, Any] = {"lease_until": db_now(self._lease)}
         if stage is not None:
-            values |= {"stage": stage, "progress": progress}
+            values |= {"stage": stage, "progress": progress, "stages": claim.stages}
         with self._engine.begin() as connection:
             self._fenced(connection, claim, values)
 
@@ -200,6 +202,7 @@ class Jobs:
             "sent_at": None,
             "stage": None,
             "attempt": attempt,
+            "stages": claim.stages,
         }
         with self._engine.begin() as connection:
             self._fenced(connection, claim, values)
@@ -207,13 +210,13 @@ class Jobs:
     def succeed(self, claim: Claim, made: NewRender | NewCutout) -> None:
         """Store the render, or the cut-out, and end the job, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            if not self._end(connection, _held(claim), made):
+            if not self._end(connection, _held(claim), made, claim.stages):
                 raise LeaseLost
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
         """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
         with self._engine.begin() as connection:
-            if not self._end(connection, _held(claim), Failure(code, message)):
+            if not self._end(connection, _held(claim), Failure(code, message), claim.stages):
                 raise LeaseLost
 
     def attempts_left(self, claim: Claim) -> bool:
@@ -283,17 +286,24 @@ class Jobs:
         return failed
 
     def _end(
-        self, connection: sa.Connection, which: sa.ColumnElement[bool], outcome: NewRender | NewCutout | Failure
+        self,
+        connection: sa.Connection,
+        which: sa.ColumnElement[bool],
+        outcome: NewRender | NewCutout | Failure,
+        stages: dict[str, float] | None = None,
     ) -> list[str]:
         """End those of these jobs that are not over, with what each made or its refund, and its message; return ids.
 
-        The one place where a job ends: whoever comes second finds nothing to end.
+        The one place where a job ends: whoever comes second finds nothing to end. `stages`: seconds by stage; None: as
+        they are written already.
         """
         how: dict[str, Any]
         if isinstance(outcome, Failure):
             how = {"status": JobStatus.FAILURE, "error_code": outcome.code, "error_message": outcome.message}
         else:
             how = {"status": JobStatus.SUCCESS, "progress": 1.0}
+        if stages is not None:
+            how["stages"] = stages
         over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
         ended = connection.execute(
             jobs.update()

@@ -30,12 +30,21 @@ SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
 @dataclass
 class Documented(Operation):
-    """An operation without the 400 that litestar adds and this API never answers. 429 and 503 say when to try again."""
+    """An operation without the 400 that litestar adds and this API never answers. 429 and 503 say when to try again.
+
+    Its body is required, and its pictures are bytes: generators of clients go by both.
+    """
 
     def __post_init__(self) -> None:
-        """Drop the answer, and describe the header field."""
+        """Drop the answer, and describe the rest."""
         answers = self.responses or {}
         answers.pop("400", None)
+        if isinstance(self.request_body, RequestBody):
+            self.request_body.required = True
+        for answer in answers.values():
+            for kind, media in (getattr(answer, "content", None) or {}).items():
+                if kind.startswith("image/") and isinstance(media.schema, Schema):
+                    media.schema.format = OpenAPIFormat.BINARY
         for later in [answers[status] for status in ("429", "503") if status in answers]:
             assert isinstance(later, OpenAPIResponse)
             later.headers = {**(later.headers or {}), "Retry-After": _FIELDS["Retry-After"]}
@@ -215,6 +224,7 @@ UNAVAILABLE = _problem(
     "The object store does not answer.",
     ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
     ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
+    ("signature_unchecked", "The signature can't be checked at the moment. Try again later."),
 )
 #: Litestar takes a union, though its annotation names none.
 _EITHER: Any = Upload | StoredPhoto

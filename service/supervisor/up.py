@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from service.database.encryption import open_cipher
 from service.database.engine import create_engine
+from service.database.reencryption import reencrypt
 from service.database.schema import migrate
 from service.jobs.queue import QueueUnavailable
 from service.jobs.worker_registry import WorkerRegistry
@@ -64,7 +66,11 @@ def _run(
             raise CannotStart(str(error)) from error
         children.append(valkey.process)
         settings = settings.model_copy(update={"queue_url": valkey.url})
-    migrate(create_engine(settings.sqlalchemy_url))
+    engine = create_engine(settings.sqlalchemy_url)
+    migrate(engine)
+    if (cipher := open_cipher(settings)).encrypts:
+        # Those of a release before, or of a key before.
+        reencrypt(engine, cipher)
     with _listen(settings.host, settings.port) as listener:
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         environment = settings.environment()

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import httpx
 import sqlalchemy as sa
 
+from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.settings import Settings
 from service.webhooks.outbox import AttemptResult, Delivery, DeliveryState, Outbox
@@ -163,7 +164,8 @@ class DeliveryLoop:
 
 def build_delivery_loop(settings: Settings) -> DeliveryLoop:
     """Build the delivery loop on the settings' database."""
-    outbox = Outbox(create_engine(settings.sqlalchemy_url), lease=settings.webhook_timeout + LEASE_MARGIN)
+    lease = settings.webhook_timeout + LEASE_MARGIN
+    outbox = Outbox(create_engine(settings.sqlalchemy_url), open_cipher(settings), lease=lease)
     # As in any client of httpx: the authorities of certifi, or of SSL_CERT_FILE.
     sender = WebhookSender(httpx.create_ssl_context(), settings.webhook_timeout, settings.webhook_allow_private)
     return DeliveryLoop(outbox, sender, keep=settings.webhook_keep_days * 86_400)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from service.accounts.clients import Accounts
 from service.database.clock import db_now
+from service.database.encryption import SecretCipher
 from service.database.engine import reader
 from service.database.tables import deliveries, webhooks
 from service.webhooks.addresses import is_public
@@ -103,8 +104,9 @@ def _is_private(host: str) -> bool:
 class Webhooks:
     """The webhooks of one database. Lives as long as the process; safe in threads."""
 
-    def __init__(self, engine: sa.Engine, *, allow_private: bool = False) -> None:
+    def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None, *, allow_private: bool = False) -> None:
         self._engine = engine
+        self._cipher = cipher or SecretCipher()
         self._reader = reader(engine)
         self._accounts = Accounts(engine)
         self._allow_private = allow_private
@@ -118,7 +120,7 @@ class Webhooks:
         client, secret = self._accounts.named(name), _new_secret()
         fresh = {
             "url": url,
-            "secret": secret,
+            "secret": self._cipher.encrypt(secret),
             # Another receiver must not be able to sign as this one.
             "secret_previous": None,
             "previous_until": None,
@@ -171,7 +173,11 @@ class Webhooks:
             rotated = connection.execute(
                 webhooks.update()
                 .where(webhooks.c.client_id == client.id)
-                .values(secret=secret, secret_previous=webhooks.c.secret, previous_until=db_now(grace))
+                .values(
+                    secret=self._cipher.encrypt(secret),
+                    secret_previous=webhooks.c.secret,
+                    previous_until=db_now(grace),
+                )
             )
         if rotated.rowcount == 0:
             raise _no_webhook(name)

@@ -10,6 +10,7 @@ died is made again when its lease is over, so a receiver can see a message twice
 """
 
 import json
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,8 +22,14 @@ from ulid import ULID
 
 from service.accounts.ledger import refunded
 from service.database.clock import db_now
+from service.database.encryption import SecretCipher, SecretUnreadable
 from service.database.engine import reader
 from service.database.tables import deliveries, jobs, renders, webhooks
+
+logger = logging.getLogger(__name__)
+
+#: Seconds until a message is looked at again whose secret can't be decrypted.
+SECRET_WAIT = 60.0
 
 
 class DeliveryState(StrEnum):
@@ -165,13 +172,17 @@ def drop_waiting(connection: sa.Connection, client_id: str) -> int:
 class Outbox:
     """The sender's side. Lives as long as the process; safe in threads."""
 
-    def __init__(self, engine: sa.Engine, *, lease: float) -> None:
+    def __init__(self, engine: sa.Engine, cipher: SecretCipher | None = None, *, lease: float) -> None:
         self._engine = engine
+        self._cipher = cipher or SecretCipher()
         self._reader = reader(engine)
         self._lease = lease
 
     def claim(self, *, exclude: Collection[str] = ()) -> Delivery | None:
-        """Take the message that has been due for longest, of no client in `exclude`; None when none is due."""
+        """Take the message that has been due for longest, of no client in `exclude`; None when none is due.
+
+        Those of a client whose secret can't be decrypted wait, and no attempt is counted: the setting is to be mended.
+        """
         query = (
             sa.select(
                 *(deliveries.c[name] for name in ("id", "client_id", "body", "attempts")),
@@ -187,23 +198,44 @@ class Outbox:
             # On SQLite the claim below is a write, even where it finds nothing.
             if connection.execute(query.with_only_columns(deliveries.c.id)).first() is None:
                 return None
-        token = str(ULID())
-        with self._engine.begin() as connection:
-            row = connection.execute(query.with_for_update(of=deliveries, skip_locked=True)).first()
-            if row is None:
-                return None
-            connection.execute(
-                deliveries.update()
-                .where(deliveries.c.id == row.id)
-                .values(
-                    attempts=deliveries.c.attempts + 1,
-                    lease_token=token,
-                    next_attempt_at=db_now(self._lease),
+        while True:
+            with self._engine.begin() as connection:
+                row = connection.execute(query.with_for_update(of=deliveries, skip_locked=True)).first()
+                if row is None:
+                    return None
+                rotating = row.previous_until is not None and row.previous_until > row.now
+                stored = (row.secret, row.secret_previous) if rotating else (row.secret,)
+                try:
+                    secrets = tuple(self._cipher.decrypt(one) for one in stored)
+                except SecretUnreadable as error:
+                    waiting = self._put_off(connection, row.client_id, str(error))
+                    logger.error("client %s: %d messages wait, unsigned. %s", row.client_id, waiting, error)
+                    continue
+                token = str(ULID())
+                connection.execute(
+                    deliveries.update()
+                    .where(deliveries.c.id == row.id)
+                    .values(
+                        attempts=deliveries.c.attempts + 1,
+                        lease_token=token,
+                        next_attempt_at=db_now(self._lease),
+                    )
                 )
-            )
-        rotating = row.previous_until is not None and row.previous_until > row.now
-        secrets = (row.secret, row.secret_previous) if rotating else (row.secret,)
-        return Delivery(row.id, row.client_id, row.url, secrets, row.body, token, row.attempts + 1, row.now)
+            return Delivery(row.id, row.client_id, row.url, secrets, row.body, token, row.attempts + 1, row.now)
+
+    @staticmethod
+    def _put_off(connection: sa.Connection, client_id: str, error: str) -> int:
+        """Let the client's messages that are due wait, and return how many those are."""
+        # What another sweep looks at just now is left to it: two that lock the same rows could wait crosswise.
+        due = (
+            sa.select(deliveries.c.id)
+            .join(webhooks, webhooks.c.client_id == deliveries.c.client_id)
+            .where(_DUE, deliveries.c.client_id == client_id)
+            .with_for_update(of=deliveries, skip_locked=True)
+            .correlate(None)
+        )
+        values = {"next_attempt_at": db_now(SECRET_WAIT), "last_error": error[:300]}
+        return connection.execute(deliveries.update().where(deliveries.c.id.in_(due)).values(**values)).rowcount
 
     def record(self, delivery: Delivery, result: AttemptResult) -> bool:
         """Write what an attempt came to; False when the lease was lost, and nothing was written."""

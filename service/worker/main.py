@@ -26,6 +26,7 @@ from service.health.process import ProcessHealth
 from service.jobs.queue import ACTOR, QUEUE, build_broker, worker_client
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
+from service.operations.roster import WorkerRoster
 from service.settings import Settings, load_settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
@@ -35,6 +36,7 @@ from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
 from service.supervisor.stopping import StopRequest, stop_on_signals
 from service.worker.c2pa import CredentialsInvalid, open_credentials
+from service.worker.drain import Drain
 from service.worker.isolation import Isolation
 from service.worker.leases import LeaseRenewal
 from service.worker.networks import open_for_jobs
@@ -81,6 +83,7 @@ def boot(
         lane=lane,
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry),
+        name=worker_label(),
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)
@@ -88,6 +91,11 @@ def boot(
     # No more messages than jobs: one that waits in a busy worker would start nothing while another worker idles.
     worker.queue_prefetch = in_flight
     return worker
+
+
+def worker_label() -> str:
+    """Return how operators know this process: "host:pid"."""
+    return f"{platform.node()}:{os.getpid()}"[:255]
 
 
 def jobs_in_flight(settings: Settings, networks: Networks) -> int:
@@ -164,13 +172,17 @@ def _serve(
     name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
     heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
+    roster = WorkerRoster(create_engine(settings.sqlalchemy_url))
+    drain = Drain(roster, worker, name, worker_label(), about)
     worker.start()
     heartbeat.beat()
+    drain.beat()
     logger.info("ready for jobs, %d at once", in_flight)
     health.is_ready()
     while not stopping.wait(HEARTBEAT_TTL / 3):
         health.beat()
         heartbeat.beat()
+        drain.beat()
     logger.info("stopping: %s; jobs in flight are handed back", stopping.reason)
     health.is_not_ready("It stops.")
 
@@ -178,6 +190,7 @@ def _serve(
         # The jobs in flight see `stopping` before their next steps and hand themselves back.
         worker.stop(timeout=int(settings.stop_grace * 1000))
         heartbeat.stop()
+        drain.leave()
 
     # In a thread: a queue server that hangs would keep this one for ever.
     last = threading.Thread(target=wind_down, daemon=True)

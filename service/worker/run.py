@@ -77,12 +77,14 @@ class JobRunner:
     credentials: Credentials | None = None
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
     cache_for: CacheFor | None = None
+    #: "host:pid", as its jobs' rows have it.
+    name: str | None = None
 
     def run(self, sent_for: str) -> None:
         """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
         with ExitStack() as place:
             place.enter_context(self.isolation.together(self.stopping))
-            claim = self.jobs.claim()
+            claim = self.jobs.claim(self.name)
             if claim is None:
                 logger.info("message for job %s: nothing to do", sent_for)
                 return
@@ -100,7 +102,7 @@ class JobRunner:
             if claim.attempt > 1 and not self.jobs.attempts_left(claim):
                 self._wait_to_be_alone(claim, lost, place)
             self.watchdog.arm(claim.job_id, self.time_limit + 2 * self.leases.interval)
-            made = self._make(Attempt(self.jobs, claim, self.stopping, lost, self.time_limit))
+            made = self._make_timed(Attempt(self.jobs, claim, self.stopping, lost, self.time_limit))
         except Rejected as error:
             self._fail(claim, error.code, str(error))
         except (ObjectNotFound, ObjectTooLarge):
@@ -134,6 +136,12 @@ class JobRunner:
             place.enter_context(self.isolation.alone(waiting.check))
         finally:
             self.jobs.count_attempt(claim, True)
+
+    def _make_timed(self, attempt: Attempt) -> NewRender | NewCutout:
+        try:
+            return self._make(attempt)
+        finally:
+            attempt.end_stage()
 
     def _make(self, attempt: Attempt) -> NewRender | NewCutout:
         claim = attempt.claim

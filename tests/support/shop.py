@@ -66,6 +66,9 @@ class Shop:
     def claim(self, accepted: Accepted) -> Claim:
         return claim_ahead(self.engine, self.jobs, accepted.job_id)
 
+    def claim_of(self, job_id: str) -> Claim:
+        return claim_ahead(self.engine, self.jobs, job_id)
+
     @property
     def balance(self) -> int:
         balance, entries = self.accounts.credits(self.client.id, latest=1000)

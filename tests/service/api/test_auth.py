@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from service.accounts.clients import Accounts
+from service.database.encryption import SecretCipher, new_encryption_key
 from tests.support.caller import SWAP, Caller, assert_problem
 
 
@@ -47,6 +49,19 @@ def test_shopifys_signature_is_checked_over_the_raw_body_with_both_live_secrets(
     assert_problem(sent("oldest"), 401, "signature_invalid")
     assert_problem(sent("newer", raw + b" "), 401, "signature_invalid")
     assert_problem(sent("newer", b"{"), 401, "signature_invalid")
+
+
+def test_a_signature_whose_secret_can_t_be_decrypted_is_answered_with_try_again_and_the_log_names_the_setting(
+    caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    Accounts(caller.engine, SecretCipher([new_encryption_key()])).set_shopify_secret(caller.client.name, "lost")
+
+    answer = caller.submit(caller.body(), **{"X-Shopify-Hmac-Sha256": "abc"})
+
+    assert_problem(answer, 503, "signature_unchecked")
+    assert answer.headers["retry-after"] == "60"
+    assert "BACKDROP_ENCRYPTION_KEYS" in caplog.text
+    assert caller.submit(caller.body()).status_code == 202, "who signs nothing is not held up"
 
 
 def test_a_signature_of_a_client_without_a_secret_is_refused(caller: Caller) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.database.clock import db_now
+from service.database.encryption import SecretCipher, new_encryption_key
 from service.database.tables import (
     api_keys,
     clients,
@@ -19,6 +20,7 @@ from service.database.tables import (
     renders,
     request_logs,
     stored_objects,
+    webhooks,
 )
 from service.diagnostics.audit import Finding, audit
 from service.diagnostics.audit_rules import Bounds, rules
@@ -28,7 +30,8 @@ from service.webhooks.endpoints import Webhooks
 from tests.support.databases import migrated_database, migrated_engine
 from tests.support.shop import Shop, claim_ahead, render
 
-BOUNDS = Bounds(max_attempts=2)
+BOUNDS = Bounds(max_attempts=2, encrypted=True)
+CIPHER = SecretCipher([new_encryption_key()])
 
 
 class Books:
@@ -38,7 +41,7 @@ class Books:
         self.engine = engine
         self.shop = Shop(engine, credits=100)
         self.other = Shop(engine, credits=5)
-        Webhooks(engine, allow_private=True).register(self.shop.client.name, "http://127.0.0.1:9/")
+        Webhooks(engine, CIPHER, allow_private=True).register(self.shop.client.name, "http://127.0.0.1:9/")
         self.waiting, self.running, self.success, self.failure, self.handed_back = (
             self.shop.order(cost=3, idempotency_key=f"k{number}").job_id for number in range(5)
         )
@@ -133,6 +136,18 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         "a client without keys",
         lambda b: b.remove(api_keys, api_keys.c.client_id == b.other.client.id),
         lambda b: b.other.client.id,
+    ),
+    (
+        "secret_is_encrypted",
+        "a webhook's secret in the clear",
+        lambda b: b.change(webhooks, webhooks.c.client_id == b.shop.client.id, secret="whsec_in_the_clear"),
+        lambda b: b.shop.client.id,
+    ),
+    (
+        "retry_is_of_a_failure",
+        "a retry of a success",
+        lambda b: b.change_job(b.waiting, retry_of=b.success),
+        lambda b: b.waiting,
     ),
     (
         "weight_is_positive",
@@ -408,6 +423,7 @@ def test_the_counts_are_the_databases(books: Books) -> None:
         "messages delivered": 0,
         "messages failed": 0,
         "messages dropped": 0,
+        "secrets in the clear": 0,
         "credits granted": 105,
         "credits debited": 15,
         "credits refunded": 3,

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from benchmarks.storm.receiver import receiving
 from service.database.clock import db_now
+from service.database.encryption import SecretCipher, new_encryption_key
 from service.database.tables import deliveries
 from service.jobs.records import Claim, JobStatus, LeaseLost, Operation
 from service.jobs.transitions import Jobs
@@ -221,6 +222,28 @@ def test_an_attempt_whose_sweep_died_is_made_again_when_its_lease_is_over(messen
 
     (message,) = messenger.messages(shop)
     assert (message.state, message.attempts) == (DELIVERED, 2)
+
+
+def test_a_message_whose_secret_can_t_be_decrypted_waits_uncounted_and_holds_up_nobody(engine: sa.Engine) -> None:
+    key = SecretCipher([new_encryption_key()])
+    shop, other = Shop(engine), Shop(engine)
+    Webhooks(engine, key).register(shop.client.name, URL)
+    for each in (shop, shop, other):
+        if each is other:
+            Webhooks(engine).register(other.client.name, URL)
+        each.jobs.fail(each.claim(each.order()), "x", "")
+
+    sending = Outbox(engine, lease=60).claim()
+
+    assert sending is not None
+    assert sending.client_id == other.client.id
+    messages = Webhooks(engine).latest(shop.client.name, limit=9)
+    assert {(message.state, message.attempts) for message in messages} == {(WAITING, 0)}
+    assert all("BACKDROP_ENCRYPTION_KEYS" in (message.last_error or "") for message in messages)
+    Messenger(engine).rewind()
+    signed = Outbox(engine, key, lease=60).claim(exclude=[other.client.id])
+    assert signed is not None, "and goes out once the key is there"
+    assert signed.attempt == 1
 
 
 def test_a_sweep_whose_lease_was_taken_over_writes_nothing(messenger: Messenger) -> None:

@@ -148,7 +148,7 @@ def test_by_keyboard_alone_a_cursor_paints_and_is_told(stage: Callable[..., Any]
     page.keyboard.press("Enter")
     page.locator("dialog").wait_for(state="detached")
     # The focus goes back to where it was, once the mended cut-out is shown.
-    page.wait_for_function("document.activeElement.id === 'mend'")
+    page.locator("#mend:focus").wait_for()
 
     assert ((before > 200) & (mask(keeper) < 50)).any()
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.database.encryption import open_cipher
 from service.webhooks.outbox import Outbox
 from tests.support.caller import Caller, assert_problem, located
 
@@ -41,7 +42,7 @@ def test_a_webhook_is_set_rotated_and_deleted_and_its_secret_shown_once(caller: 
 
     rotated = ask(caller, "POST", "/v1/webhook/secret", {"grace_hours": 1}).json()
     caller.jobs.cancel(caller.submit(caller.body()).json()["job_id"], client_id=caller.client.id)
-    sending = Outbox(caller.engine, lease=60).claim()
+    sending = Outbox(caller.engine, open_cipher(caller.settings), lease=60).claim()
     assert sending is not None
     assert sending.secrets == (rotated["secret"], made.json()["secret"])
     assert rotated["previous_until"] is not None

@@ -1,0 +1,217 @@
+"""`backdrop ops`: jobs of all clients, retries, workers and their draining, and what the capacity simulator reads."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.cli.options import home_option, settings_from
+
+if TYPE_CHECKING:
+    from service.operations.overview import JobLine
+
+
+@click.group()
+def ops() -> None:
+    """Operate an installation, over its database: jobs, retries, workers."""
+
+
+def _opened(home: Path | None) -> tuple[Any, Any]:
+    """Return settings and engine. Raises ClickException for an old schema."""
+    from service.database.engine import create_engine
+    from service.database.schema import is_migrated
+
+    settings = settings_from(home=home)
+    engine = create_engine(settings.sqlalchemy_url)
+    if not is_migrated(engine):
+        raise click.ClickException("The schema is not current. Run `backdrop migrate`.")
+    return settings, engine
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    # Piped into a file or grep, no line is cut.
+    console = Console()
+    (console if console.is_terminal else Console(width=250)).print(table, highlight=False, markup=False)
+
+
+def _text(value: object) -> object:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else str(value)
+
+
+_hours = click.option("--since", type=click.FloatRange(0), metavar="HOURS", help="Submitted within so many hours.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+
+
+@ops.command("jobs")
+@click.argument("look", type=click.Choice(["waiting", "running", "slowest", "failed", "stuck"]), default="running")
+@click.option("--client", help="Those of the client of that name.")
+@click.option("--code", help="Those with that error's code.")
+@_hours
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option(
+    "--stuck-after",
+    type=click.FloatRange(0),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a job may wait, or run, until it counts as stuck.",
+)
+@_as_json
+@home_option
+def list_jobs(
+    look: str,
+    client: str | None,
+    code: str | None,
+    since: float | None,
+    limit: int,
+    stuck_after: float,
+    as_json: bool,
+    home: Path | None,
+) -> None:
+    """Show the jobs of all clients: waiting, running, slowest, failed or stuck ones, with worker and stage times."""
+    from service.operations.overview import Look, Overview
+
+    _, engine = _opened(home)
+    within = None if since is None else 3600.0 * since
+    lines = Overview(engine).look(
+        Look(look), limit=limit, client=client, code=code, since=within, stuck_after=stuck_after
+    )
+    if as_json:
+        told = [{**vars(line), "waited": line.waited, "ran": line.ran} for line in lines]
+        click.echo(json.dumps(told, default=_text, indent=1))
+        return
+    columns = ("job", "client", "status", "what", "waited", "ran", "stages, s", "try", "worker", "why")
+    _table(columns, (_row(line) for line in lines))
+
+
+def _row(line: "JobLine") -> tuple[str, ...]:
+    what = line.preset or line.operation
+    longest = sorted((line.stages or {}).items(), key=lambda one: -one[1])[:3]
+    stages = " ".join(f"{stage} {seconds:.1f}" for stage, seconds in longest)
+    return (
+        line.id,
+        line.client,
+        line.status if line.stage is None else f"{line.status} {line.stage}",
+        f"{what}, preview" if line.preview else what,
+        f"{line.waited:.1f}",
+        "" if line.ran is None else f"{line.ran:.1f}",
+        stages,
+        str(line.attempt),
+        line.worker or "",
+        line.error_code or "",
+    )
+
+
+@ops.command("retry")
+@click.argument("job_ids", nargs=-1, metavar="[JOB]...")
+@click.option("--code", help="All that failed with this code, too; give --since with it.")
+@_hours
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Of those by --code.")
+@_as_json
+@home_option
+def retry(
+    job_ids: tuple[str, ...], code: str | None, since: float | None, limit: int, as_json: bool, home: Path | None
+) -> None:
+    """Make failed jobs anew, each once: a new job of the same request and seed, charged as any submit.
+
+    The failed one was refunded and stays as it is. Status 1 where one can't be retried; each says why.
+    """
+    from service.jobs.intake import JobIntake
+    from service.jobs.transitions import Jobs
+    from service.operations.overview import Look, Overview
+    from service.operations.retry import Retries, RetryRefused
+
+    if bool(code) != (since is not None):
+        raise click.UsageError("--code and --since belong together.")
+    settings, engine = _opened(home)
+    intake = JobIntake(engine, unfinished_limit=settings.unfinished_limit, queue_limit=settings.queue_limit)
+    jobs = Jobs(engine, lease=settings.lease, max_attempts=settings.max_attempts, public_url=settings.public_url)
+    asked = list(job_ids)
+    if code and since is not None:
+        found = Overview(engine).look(Look.FAILED, limit=limit, code=code, since=3600.0 * since)
+        asked += [line.id for line in reversed(found) if line.id not in job_ids]
+    retries, told = Retries(engine, intake, jobs), list[dict[str, Any]]()
+    for job_id in asked:
+        try:
+            told.append(vars(retries.retry(job_id)))
+        except RetryRefused as error:
+            told.append({"retry_of": job_id, "refused": str(error)})
+    if as_json:
+        click.echo(json.dumps(told, indent=1))
+    for one in [] if as_json else told:
+        if "refused" in one:
+            click.echo(f"{one['retry_of']}: {one['refused']}")
+        elif one["repeated"]:
+            click.echo(f"{one['retry_of']}: was made anew before, as {one['job_id']}")
+        else:
+            click.echo(f"{one['retry_of']}: made anew as {one['job_id']}, {one['credits_cost']} credits")
+    raise SystemExit(1 if any("refused" in one for one in told) else 0)
+
+
+@ops.command("workers")
+@_as_json
+@home_option
+def list_workers(as_json: bool, home: Path | None) -> None:
+    """Show the workers that were heard of within a day: what each does, and on which devices."""
+    from service.operations.roster import WorkerRoster
+
+    _, engine = _opened(home)
+    found = WorkerRoster(engine).all()
+    if as_json:
+        click.echo(json.dumps([{**vars(one), "state": one.state} for one in found], default=_text, indent=1))
+        return
+    rows = (
+        (
+            one.label,
+            one.state,
+            " ".join(one.job_ids),
+            str(one.about.get("in_flight", "")),
+            str(one.about.get("generator_device", "")),
+            str(_text(one.seen_at)),
+        )
+        for one in found
+    )
+    _table(("worker", "state", "jobs", "at once", "device", "heard"), rows)
+
+
+@ops.command("drain")
+@click.argument("worker", required=False)
+@click.option("--all", "every", is_flag=True, help="All workers.")
+@click.option("--undo", is_flag=True, help="Let it take jobs again.")
+@home_option
+def drain(worker: str | None, every: bool, undo: bool, home: Path | None) -> None:
+    """Ask a worker, "host:pid", to end the jobs that it has and take no more, within ten seconds.
+
+    It stays, idle, until it is stopped. `ops workers` says "drained" when nothing is left.
+    """
+    from service.operations.roster import WorkerRoster
+
+    if (worker is None) != every:
+        raise click.UsageError("Name one worker, or --all.")
+    _, engine = _opened(home)
+    asked = WorkerRoster(engine).ask_drain(worker, drain=not undo)
+    if not asked:
+        raise click.ClickException("No such worker lives. `backdrop ops workers` lists them.")
+    for label in asked:
+        click.echo(f"{label}: {'takes jobs again' if undo else 'asked to drain'}")
+
+
+@ops.command("export-run")
+@_hours
+@home_option
+def export_run(since: float | None, home: Path | None) -> None:
+    """Print the jobs that are over as JSON Lines, one a job, for `benchmarks/capacity.py`."""
+    from service.operations.overview import Overview
+
+    _, engine = _opened(home)
+    for line in Overview(engine).export(since=None if since is None else 3600.0 * since):
+        click.echo(json.dumps(line))

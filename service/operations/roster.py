@@ -1,0 +1,100 @@
+"""The roster of workers in the database: which live, by their heartbeats, and which are asked to drain.
+
+Beside the registry on the queue's server (`service.jobs.worker_registry`): what an operator asks for must not go with
+a queue server, and is asked where the jobs are.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.engine import reader
+from service.database.tables import jobs, workers
+from service.jobs.records import JobStatus
+
+#: Seconds after its last heartbeat for which a worker counts as alive: it sends one every ten.
+ALIVE = 30.0
+#: Seconds after which a worker that was heard no more is forgotten.
+_FORGOTTEN = 86_400.0
+
+
+@dataclass(frozen=True)
+class RosterEntry:
+    """A worker as an operator sees it."""
+
+    name: str
+    #: "host:pid".
+    label: str
+    about: dict[str, Any]
+    started_at: datetime
+    seen_at: datetime
+    alive: bool
+    drain_asked_at: datetime | None
+    draining_since: datetime | None
+    #: Ids of the jobs that it carries.
+    job_ids: tuple[str, ...]
+
+    @property
+    def state(self) -> str:
+        """Return "gone", "busy", "idle", "asked to drain", "draining" (jobs are left) or "drained"."""
+        if not self.alive:
+            return "gone"
+        if self.draining_since is not None:
+            return "draining" if self.job_ids else "drained"
+        if self.drain_asked_at is not None:
+            return "asked to drain"
+        return "busy" if self.job_ids else "idle"
+
+
+class WorkerRoster:
+    """The workers of one database. Lives as long as the process; safe in threads. Raises SQLAlchemyError."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._reader = reader(engine)
+
+    def beat(self, name: str, label: str, about: dict[str, Any], *, draining: bool) -> bool:
+        """Write a worker's heartbeat, and whether it drains; tell whether it is to."""
+        since = sa.func.coalesce(workers.c.draining_since, db_now()) if draining else None
+        heard = workers.update().where(workers.c.name == name).values(seen_at=db_now(), draining_since=since)
+        with self._engine.begin() as connection:
+            row = connection.execute(heard.returning(workers.c.drain_asked_at)).first()
+            if row is None:
+                connection.execute(workers.insert().values(name=name, label=label[:255], about=about))
+                connection.execute(workers.delete().where(workers.c.seen_at <= db_now(-_FORGOTTEN)))
+        return row is not None and row.drain_asked_at is not None
+
+    def leave(self, name: str) -> None:
+        """Take a worker off the roster."""
+        with self._engine.begin() as connection:
+            connection.execute(workers.delete().where(workers.c.name == name))
+
+    def all(self) -> list[RosterEntry]:
+        """Return the workers that were heard of within a day, with what each carries."""
+        alive = (workers.c.seen_at > db_now(-ALIVE)).label("alive")
+        carried = sa.select(jobs.c.worker, jobs.c.id).where(jobs.c.status == JobStatus.IN_PROGRESS)
+        with self._reader.connect() as connection:
+            running = connection.execute(carried.where(jobs.c.lease_until > db_now()).order_by(jobs.c.id)).all()
+            rows = connection.execute(sa.select(workers, alive).order_by(workers.c.label)).mappings().all()
+        return [
+            RosterEntry(
+                **{**row, "alive": bool(row["alive"])},
+                job_ids=tuple(job.id for job in running if job.worker == row["label"]),
+            )
+            for row in rows
+        ]
+
+    def ask_drain(self, which: str | None, *, drain: bool = True) -> list[str]:
+        """Ask a worker, by name or "host:pid", or all where it is None, to take no more jobs; return their labels.
+
+        `drain` False: to take jobs again.
+        """
+        asked = sa.func.coalesce(workers.c.drain_asked_at, db_now()) if drain else None
+        change = workers.update().values(drain_asked_at=asked).where(workers.c.seen_at > db_now(-ALIVE))
+        if which is not None:
+            change = change.where(sa.or_(workers.c.name == which, workers.c.label == which))
+        with self._engine.begin() as connection:
+            return sorted(connection.execute(change.returning(workers.c.label)).scalars())

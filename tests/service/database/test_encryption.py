@@ -1,0 +1,78 @@
+"""Secrets at rest: what is stored signs nothing, old keys go on reading, and a wrong one says which setting to mend."""
+
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from service.cli.options import settings_from
+from service.database.encryption import SecretCipher, SecretUnreadable, new_encryption_key, open_cipher
+from service.settings import Settings
+
+OLD, NEW = new_encryption_key(), new_encryption_key()
+
+
+def test_what_is_stored_is_not_the_secret_and_becomes_it_again() -> None:
+    cipher = SecretCipher([NEW])
+    stored = cipher.encrypt("shpss_0123456789")
+
+    assert "shpss" not in stored
+    assert cipher.decrypt(stored) == "shpss_0123456789"
+    assert stored != cipher.encrypt("shpss_0123456789"), "equal secrets do not look equal"
+
+
+def test_the_first_key_encrypts_and_every_key_decrypts() -> None:
+    stored = SecretCipher([OLD]).encrypt("secret")
+    rotating = SecretCipher([NEW, OLD])
+
+    assert rotating.decrypt(stored) == "secret"
+    assert not rotating.is_current(stored)
+    assert SecretCipher([NEW]).decrypt(rotating.encrypt("secret")) == "secret"
+
+
+def test_what_lies_in_the_clear_from_before_goes_on_working() -> None:
+    assert SecretCipher([NEW]).decrypt("plain") == "plain"
+    assert SecretCipher().encrypt("plain") == "plain"
+    with pytest.raises(ValueError, match="fernet:"):
+        SecretCipher().encrypt("fernet:looks encrypted")
+
+
+@pytest.mark.parametrize("keys", [[], [OLD]], ids=["no key", "another key"])
+def test_without_its_key_a_secret_is_unreadable_and_the_setting_is_named(keys: list[str]) -> None:
+    stored = SecretCipher([NEW]).encrypt("secret")
+
+    with pytest.raises(SecretUnreadable, match="BACKDROP_ENCRYPTION_KEYS"):
+        SecretCipher(keys).decrypt(stored)
+
+
+def test_the_embedded_database_has_a_key_of_its_own_that_its_owner_alone_may_read(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    made = list[list[str]]()
+    threads = [threading.Thread(target=lambda: made.append(settings.encryption_key_list())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len({tuple(keys) for keys in made}) == 1, "who comes at the same moment gets the same key"
+    assert stat.S_IMODE(settings.encryption_key_file.stat().st_mode) == 0o600
+    assert [path.name for path in settings.home.iterdir()] == ["encryption-key"]
+    assert open_cipher(settings).encrypts
+
+
+def test_another_database_has_no_key_but_the_settings(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+
+    assert not open_cipher(Settings(home=tmp_path / "home", database_url=url)).encrypts
+    keys = Settings(database_url=url, encryption_keys=f"{NEW}, {OLD},").encryption_key_list()
+    assert keys == [NEW, OLD]
+    assert not (tmp_path / "home").exists()
+
+
+def test_what_is_no_key_stops_the_start_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKDROP_ENCRYPTION_KEYS", f"{NEW},not-a-key")
+
+    with pytest.raises(Exception, match=r"encryption_keys: .*key 2 is no Fernet key") as caught:
+        settings_from()
+    assert "not-a-key" not in str(caught.value.__cause__)

@@ -1,0 +1,65 @@
+"""Draining: a worker that is asked to takes no more jobs, ends the one that it has, and takes jobs again when told."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import dramatiq
+
+from service.jobs.queue import ACTOR, QUEUE, JobQueue, build_broker, worker_client
+from service.operations.roster import WorkerRoster
+from service.settings import Settings
+from service.worker.drain import Drain
+from tests.support.databases import migrated_engine
+
+
+def until(reached: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.02)
+
+
+def test_a_worker_that_is_asked_to_drain_ends_its_job_and_takes_no_other_until_it_may(
+    tmp_path: Path, valkey_url: str
+) -> None:
+    engine = migrated_engine(Settings(home=tmp_path))
+    roster, queue = WorkerRoster(engine), JobQueue(valkey_url)
+    broker = build_broker(worker_client(valkey_url))
+    broker.flush_all()
+    begun, may_end = list[str](), threading.Event()
+
+    def run(job_id: str) -> None:
+        begun.append(job_id)
+        may_end.wait(30)
+
+    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(run)
+    worker = dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=20)
+    worker.queue_prefetch = 1
+    drain = Drain(roster, worker, "w1", "host:1", {})
+    worker.start()
+    try:
+        drain.beat()
+        queue.enqueue("first")
+        until(lambda: begun == ["first"])
+
+        roster.ask_drain("host:1")
+        drain.beat()  # while the job runs: nobody waits for it
+        assert drain.draining
+        may_end.set()
+        until(lambda: queue.size() == 0)
+        queue.enqueue("second")
+        time.sleep(0.5)
+        assert begun == ["first"]
+        assert [one.state for one in roster.all()] == ["drained"]
+
+        roster.ask_drain("host:1", drain=False)
+        drain.beat()
+        until(lambda: begun == ["first", "second"])
+    finally:
+        may_end.set()
+        worker.stop(timeout=5000)
+        drain.leave()
+    assert roster.all() == []
+    engine.dispose()
