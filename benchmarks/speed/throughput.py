@@ -10,6 +10,7 @@ without the interpreter's lock, as a CUDA call does; all else is real. With it t
 Each photo is cut out: no two are alike.
 """
 
+import json
 import sys
 import tempfile
 import time
@@ -35,7 +36,7 @@ from benchmarks.storm.fleet import Fleet
 from service.accounts.clients import Accounts
 from service.catalogue.catalogue import load_catalogue
 from service.database.engine import create_engine, reader
-from service.database.tables import UNFINISHED, jobs
+from service.database.tables import UNFINISHED, jobs, renders
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import load_settings
 
@@ -149,6 +150,19 @@ class LoadedInstallation:
             failed=len(over) - len(good),
         )
 
+    def write_jobs(self, path: Path) -> None:
+        """Write what `backdrop ops export-run` writes: a line of JSON for each swap that was made, by its start."""
+        with self._reader.connect() as connection:
+            made = jobs.c.status == "SUCCESS"
+            rows = connection.execute(sa.select(jobs).where(made).order_by(jobs.c.started_at)).all()
+            stages = dict(connection.execute(sa.select(renders.c.job_id, renders.c.report)).tuples().all())
+        with path.open("w", encoding="utf-8") as file:
+            for row in rows:
+                times = {"submitted": row.created_at, "started": row.started_at, "finished": row.finished_at}
+                told = {name: moment.isoformat() for name, moment in times.items()}
+                told |= {"stages": stages[row.id]["provenance"]["timings"], "status": row.status}
+                file.write(json.dumps(told | {"attempts": row.attempt}) + "\n")
+
     def _count(self, which: sa.ColumnElement[bool]) -> int:
         with self._reader.connect() as connection:
             return int(connection.execute(sa.select(sa.func.count()).select_from(jobs).where(which)).scalar_one())
@@ -188,8 +202,11 @@ def photo(number: int) -> bytes:
     return data[:2] + b"\xff\xfe" + (len(said) + 2).to_bytes(2, "big") + said + data[2:]
 
 
-def run(load: Load) -> tuple[Figures, int]:
-    """Run one installation; return what was measured, and how many jobs its workers carry together."""
+def run(load: Load, written: Path | None = None) -> tuple[Figures, int]:
+    """Run one installation; return what was measured, and how many jobs its workers carry together.
+
+    `written`: a file for its jobs, for `benchmarks/capacity.py`.
+    """
     settings: dict[str, Any] = dict(UNLIMITED)
     if load.in_flight is not None:
         settings["jobs_in_flight"] = load.in_flight
@@ -204,6 +221,8 @@ def run(load: Load) -> tuple[Figures, int]:
             try:
                 return loaded.measure(), loaded.carried
             finally:
+                if written is not None:
+                    loaded.write_jobs(written)
                 loaded.close()
 
 
@@ -222,6 +241,7 @@ def limit_of(figures: Figures) -> str:
 @click.option("--in-flight", "in_flights", multiple=True, type=click.IntRange(1, 32), help="Of each worker; often.")
 @click.option("--workers", multiple=True, default=(1,), show_default=True, type=click.IntRange(1), help="Often.")
 @click.option("--seconds", default=120.0, show_default=True, help="How long each is counted, after its warm-up.")
+@click.option("--jobs", "folder", type=click.Path(path_type=Path), help="Write each run's jobs here, for capacity.py.")
 @click.option("--preset", help="Default: shopify_product, 2048x2048; with --networks instagram_portrait, 1080x1350.")
 def main(
     device_seconds: float,
@@ -230,6 +250,7 @@ def main(
     in_flights: tuple[int, ...],
     workers: tuple[int, ...],
     seconds: float,
+    folder: Path | None,
     preset: str | None,
 ) -> None:
     """Measure each, print a table."""
@@ -242,7 +263,9 @@ def main(
     for many in workers:
         for in_flight in in_flights or (None,):
             load = Load(many, seconds, preset, in_flight, None if networks else device_seconds, cutting_seconds)
-            figures, carried = run(load)
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+            figures, carried = run(load, folder and folder / f"{many}x{in_flight or 'default'}.jsonl")
             first = first or figures.swaps_a_minute
             table.add_row(
                 str(many),

@@ -8,7 +8,6 @@ import logging
 import os
 import platform
 import resource
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -270,4 +269,7 @@ if __name__ == "__main__":
     die_with_parent()
     chosen = load_settings()
     configure_logs(chosen)
-    sys.exit(serve(chosen))
+    status = serve(chosen)
+    # At once, as all is closed: the interpreter's own end takes seconds on a busy host.
+    logging.shutdown()
+    os._exit(status)

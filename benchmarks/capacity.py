@@ -1,0 +1,230 @@
+"""How many workers a load needs, what they cost, and what else gives way first.
+
+    backdrop ops export-run > run.jsonl
+    python benchmarks/capacity.py run.jsonl --rate 40 --p95 60 --price 0.8 --chart capacity.png
+    python benchmarks/capacity.py run.jsonl --replay --workers 2 --in-flight 1
+
+A run is a line of JSON a job, with `submitted`, `started`, `finished` (ISO 8601) and `stages`, seconds by name;
+`benchmarks/speed/throughput.py --jobs FOLDER` writes the same. Each simulated job takes what one of its jobs took,
+drawn anew. They come at --rate, as Poisson's process has them, or in the run's own rhythm (--rhythm run). Fleets of
+so many workers are simulated until --p95 is kept, then fleets that an autoscaler moves, on spot nodes if told so.
+
+--replay starts the run's own jobs anew, in their order and with their own times, and compares the waits.
+
+Limits of database and queue are those that were measured (README.md), as jobs a second; what is nearest to its limit is
+named. A pessimist's reading: each was measured alone, on two shared cores.
+"""
+
+import json
+import math
+import random
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.cost_chart import Point, draw
+from benchmarks.simulation import Outcome, Plan, Work, quantile, simulate
+
+#: Jobs a second that PostgreSQL took on two shared cores: README.md, "Speed". Claims are by eight workers at once, each
+#: job ended, too; submits those of one API process, offered and kept up with, so its real limit lies above.
+LIMITS = {"submits at one API": 50.0, "claims and ends in PostgreSQL": 195.0}
+#: Fleets that are tried at most.
+MOST = 4096
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's jobs: seconds of their submits since the first, what each took, and how long each waited."""
+
+    submitted: list[float]
+    work: list[Work]
+    waits: list[float]
+
+    @property
+    def rate(self) -> float:
+        """Jobs a second."""
+        return (len(self.submitted) - 1) / max(1e-9, self.submitted[-1])
+
+
+def read_run(path: Path, device_stages: Sequence[str] = ()) -> Run:
+    """Read a run's file. `device_stages`: those that one job at a time has. Raises ValueError with the line's number.
+
+    Jobs that failed, or were started more than once, are left out: what they took is not what a job takes.
+    """
+    found = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            told: dict[str, Any] = json.loads(line)
+            if told.get("status", "SUCCESS") != "SUCCESS" or told.get("attempts", 1) > 1:
+                continue
+            moments = [datetime.fromisoformat(told[name]) for name in ("submitted", "started", "finished")]
+            stages = told["stages"]
+            device = float(sum(stages.get(name, 0.0) for name in device_stages))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}, line {number}: no job of a run: {error!r}") from error
+        submitted, started, finished = (moment.timestamp() for moment in moments)
+        found.append((submitted, started, Work(max(0.0, finished - started - device), device)))
+    if len(found) < 2:
+        raise ValueError(f"{path}: a run has two jobs at least that went well")
+    found.sort(key=lambda one: one[0])
+    first = found[0][0]
+    return Run(
+        [submitted - first for submitted, _, _ in found],
+        [work for _, _, work in found],
+        [started - submitted for submitted, started, _ in found],
+    )
+
+
+def replayed(run: Run, workers: int, in_flight: int) -> Outcome:
+    """Run the same jobs through a simulated fleet: their submits, and their times whole, as contention made them."""
+    whole = [Work(work.seconds, 0.0) for work in run.work]
+    plan = Plan(low=workers, high=workers, in_flight=in_flight)
+    return simulate(plan, list(zip(run.submitted, whole, strict=True)))
+
+
+def arrivals(run: Run, rate: float, seconds: float, *, rhythm: str, seed: int = 1) -> list[tuple[float, Work]]:
+    """Return jobs for so many seconds at so many a second, each with the times of one of the run's.
+
+    `rhythm`: "poisson", or "run": gaps between submits as the run's, stretched to the rate.
+    """
+    draw, at, jobs = random.Random(seed), 0.0, list[tuple[float, Work]]()
+    gaps = [later - sooner for sooner, later in zip(run.submitted, run.submitted[1:], strict=False)]
+    stretch = run.rate / rate
+    while True:
+        at += draw.expovariate(rate) if rhythm == "poisson" else stretch * gaps[len(jobs) % len(gaps)]
+        if at >= seconds:
+            return jobs
+        jobs.append((at, draw.choice(run.work)))
+
+
+def point(name: str, plan: Plan, jobs: Sequence[tuple[float, Work]], seconds: float, price: float) -> Point:
+    """Simulate, and return what it costs an hour and how long jobs take."""
+    outcome = simulate(plan, jobs, seconds=seconds)
+    times = outcome.times()
+    # A queue that grows for as long as one looks has no p95.
+    p95 = math.inf if outcome.left > 0.05 * len(jobs) else quantile(times, 0.95)
+    waits = outcome.waits() or [math.inf]
+    return Point(
+        name=name,
+        workers=outcome.worker_seconds / seconds,
+        peak=outcome.peak,
+        cost=price * outcome.worker_seconds / seconds,
+        wait=statistics.fmean(waits),
+        wait_p95=quantile(waits, 0.95),
+        p95=p95,
+        cold_starts=outcome.cold_starts,
+        lost=outcome.lost,
+    )
+
+
+def device_seconds(run: Run, plan: Plan) -> float:
+    """Seconds of a worker that a job takes where workers are never idle: of its device, or of its slots."""
+    mean = statistics.fmean(work.seconds for work in run.work) / plan.in_flight
+    lane = statistics.fmean(work.device for work in run.work)
+    return max(mean, lane * (1 + (plan.batch_size - 1) * plan.batch_share) / plan.batch_size)
+
+
+def fixed(run: Run, plan: Plan, rate: float, p95: float, seconds: float, price: float, rhythm: str) -> list[Point]:
+    """Return fleets without an autoscaler: the fewest that keep up, to the first that keeps the p95, and one more."""
+    jobs, found = arrivals(run, rate, seconds, rhythm=rhythm), list[Point]()
+    fewest = max(1, math.ceil(rate * device_seconds(run, plan)))
+    step = max(1, fewest // 20)
+    while fewest <= MOST and not (len(found) > 1 and found[-2].p95 <= p95):
+        fleet = replace(plan, low=fewest, high=fewest)
+        found.append(point(f"{fewest} fixed", fleet, jobs, seconds, price))
+        fewest += step
+    return found
+
+
+def bottlenecks(rate: float, limits: dict[str, float]) -> list[tuple[str, float]]:
+    """Return how busy each limit is at so many jobs a second, the busiest first."""
+    return sorted(((name, rate / limit) for name, limit in limits.items()), key=lambda one: -one[1])
+
+
+def compare(run: Run, workers: int, in_flight: int) -> Table:
+    """Return the run's waits beside the simulation's."""
+    simulated = replayed(run, workers, in_flight).waits()
+    table = Table("wait", "run", "simulated", "off")
+    pairs = (
+        ("mean", statistics.fmean(run.waits), statistics.fmean(simulated)),
+        ("p95", quantile(run.waits, 0.95), quantile(simulated, 0.95)),
+    )
+    for name, real, made in pairs:
+        table.add_row(name, f"{real:.2f} s", f"{made:.2f} s", f"{made / real - 1:+.1%}" if real else "")
+    return table
+
+
+@click.command(help=__doc__)
+@click.argument("path", metavar="RUN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Jobs a minute; default: the run's.")
+@click.option("--p95", default=60.0, show_default=True, help="Seconds from submit to end, of 95 in 100 jobs.")
+@click.option("--hours", default=2.0, show_default=True, help="Simulated.")
+@click.option("--price", default=1.0, show_default=True, help="Of a worker for an hour.")
+@click.option("--in-flight", default=1, show_default=True, type=click.IntRange(1, 32))
+@click.option("--device-stage", "device_stages", multiple=True, help="A stage that the device holds; often.")
+@click.option("--batch-size", default=1, show_default=True, type=click.IntRange(1, 32))
+@click.option(
+    "--batch-share", default=1.0, show_default=True, help="What a batch's further pictures take of the first's."
+)
+@click.option("--cold-start", default=60.0, show_default=True, help="Seconds to a new worker's first job.")
+@click.option("--spot-life", default=0.0, show_default=True, help="Mean hours of a spot node; 0: none.")
+@click.option(
+    "--jobs-per-worker", multiple=True, default=(2, 4, 8), show_default=True, help="Of the autoscaler; often."
+)
+@click.option("--cooldown", default=600.0, show_default=True)
+@click.option("--rhythm", type=click.Choice(["poisson", "run"]), default="poisson", show_default=True)
+@click.option(
+    "--limit", "limits", multiple=True, type=(str, float), help="A further limit: its name, and jobs a second."
+)
+@click.option("--apis", default=1, show_default=True, type=click.IntRange(1), help="API processes.")
+@click.option("--chart", type=click.Path(path_type=Path), help="Draw cost against p95 into this PNG file.")
+@click.option("--replay", is_flag=True, help="Compare the run's own waits with the simulation's.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="With --replay.")
+def main(path: Path, **given: Any) -> None:
+    """Plan, and print."""
+    try:
+        run = read_run(path, given["device_stages"])
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    console = Console(width=120)
+    if given["replay"]:
+        console.print(compare(run, given["workers"], given["in_flight"]))
+        return
+    rate, seconds, price = (given["rate"] or 60 * run.rate) / 60, 3600 * given["hours"], given["price"]
+    names = ("in_flight", "batch_size", "batch_share", "cold_start", "cooldown")
+    plan = Plan(**{name: given[name] for name in names}, spot_life=3600 * given["spot_life"])
+    points = fixed(run, plan, rate, given["p95"], seconds, price, given["rhythm"])
+    enough = max(1, round(next((one for one in points if one.p95 <= given["p95"]), points[-1]).workers))
+    jobs = arrivals(run, rate, seconds, rhythm=given["rhythm"])
+    for many in given["jobs_per_worker"]:
+        for low in (0, 1):
+            scaled = replace(plan, low=low, high=2 * enough, jobs_per_worker=many)
+            points.append(point(f"{low} to {2 * enough}, {many} jobs each", scaled, jobs, seconds, price))
+    table = Table(
+        "fleet", "workers", "peak", "cost/h", "wait: mean", "p95", "submit to end: p95", "cold starts", "lost"
+    )
+    for one in points:
+        figures = (f"{one.workers:.1f}", str(one.peak), f"{one.cost:.2f}", f"{one.wait:.1f} s", f"{one.wait_p95:.1f} s")
+        p95 = "grows" if math.isinf(one.p95) else f"{one.p95:.1f} s"
+        table.add_row(one.name, *figures, p95, str(one.cold_starts), str(one.lost))
+    console.print(f"{60 * rate:.1f} jobs a minute, {statistics.fmean(one.seconds for one in run.work):.2f} s each")
+    console.print(table)
+    known = {name: limit * (given["apis"] if "API" in name else 1) for name, limit in LIMITS.items()}
+    for name, busy in bottlenecks(rate, known | dict(given["limits"])):
+        console.print(
+            f"{name}: {busy:.0%} of what was measured{'' if busy < 1 else ': gives way first, before workers do'}"
+        )
+    if given["chart"]:
+        draw(points, given["p95"], given["chart"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,245 @@
+"""A fleet of workers as a discrete-event simulation (simpy): queue, device lanes, autoscaler, cold starts, spot nodes.
+
+A worker carries `in_flight` jobs at once. Each takes its share on the cores, beside the others, and its share on the
+device, which one batch at a time holds; jobs that wait for it go in one batch, up to `batch_size`. Jobs are started in
+the order in which they were submitted.
+"""
+
+import math
+import random
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import simpy
+
+#: A process of simpy's.
+Steps = Generator[simpy.Event, Any, None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job takes, in seconds: beside the others, and on the device."""
+
+    beside: float
+    device: float
+
+    @property
+    def seconds(self) -> float:
+        """What it takes where it waits for nobody."""
+        return self.beside + self.device
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A fleet, as it is to be run. Seconds, unless it says otherwise."""
+
+    low: int = 1
+    #: As many as `low`: no autoscaler.
+    high: int = 1
+    in_flight: int = 1
+    batch_size: int = 1
+    #: What each further picture of a batch takes of the device, in parts of what the first takes.
+    batch_share: float = 1.0
+    #: Jobs, waiting and running, for each worker that the autoscaler wants.
+    jobs_per_worker: float = 4.0
+    poll: float = 15.0
+    #: A worker goes when so long fewer would have done; the last one after `cooldown`, where `low` is 0.
+    down_window: float = 300.0
+    cooldown: float = 600.0
+    #: From the wish for a worker to its first job: node, image, networks.
+    cold_start: float = 60.0
+    #: How long a spot node lives on average; 0: for ever. What ran there starts again `lease` later.
+    spot_life: float = 0.0
+    lease: float = 20.0
+
+    @property
+    def scaled(self) -> bool:
+        """Whether there is an autoscaler."""
+        return self.high > self.low
+
+
+@dataclass
+class Outcome:
+    """What came of it. `jobs`: of each, in seconds, when it was submitted, was started last, and ended."""
+
+    jobs: list[tuple[float, float, float]] = field(default_factory=list)
+    worker_seconds: float = 0.0
+    peak: int = 0
+    lost: int = 0
+    cold_starts: int = 0
+    #: Jobs that were still waiting at the end.
+    left: int = 0
+
+    def waits(self) -> list[float]:
+        """Seconds from submit to start."""
+        return [started - submitted for submitted, started, _ in self.jobs]
+
+    def times(self) -> list[float]:
+        """Seconds from submit to end."""
+        return [ended - submitted for submitted, _, ended in self.jobs]
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the value below which this share lies, between two by their distance; 0 of nothing."""
+    if not values:
+        return 0.0
+    at = share * (len(values) - 1)
+    ordered, below = sorted(values), math.floor(at)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+
+
+class _Worker:
+    """One worker: its slots take what waits longest, until it is told to go."""
+
+    def __init__(self, fleet: "_Fleet", start: float) -> None:
+        self._fleet, self.born = fleet, fleet.env.now
+        #: Succeeds with whether the worker can hand back what it carries.
+        self.gone = fleet.env.event()
+        self.process = fleet.env.process(self._live(start))
+
+    def _live(self, start: float) -> Steps:
+        env, plan = self._fleet.env, self._fleet.plan
+        yield env.timeout(start) | self.gone
+        if not self.gone.triggered:
+            lane = _Lane(env, plan)
+            slots = [env.process(self._carry(lane)) for _ in range(plan.in_flight)]
+            if plan.spot_life:
+                env.process(self._taken_away())
+            yield self.gone
+            for slot in slots:
+                slot.interrupt()
+        self._fleet.remove(self, back=plan.spot_life > 0 and not self.gone.value)
+
+    def _taken_away(self) -> Steps:
+        yield self._fleet.env.timeout(self._fleet.draw.expovariate(1 / self._fleet.plan.spot_life))
+        if not self.gone.triggered:
+            self.gone.succeed(False)
+
+    def _carry(self, lane: "_Lane") -> Steps:
+        fleet = self._fleet
+        get = fleet.waiting.get()
+        try:
+            while True:
+                item: Any = yield get
+                started = fleet.env.now
+                fleet.busy += 1
+                try:
+                    yield fleet.env.timeout(item.item.beside)
+                    if item.item.device:
+                        yield lane.ask(item.item.device)
+                    fleet.outcome.jobs.append((item.priority[0], started, fleet.env.now))
+                except simpy.Interrupt:
+                    fleet.outcome.lost += 1
+                    fleet.env.process(fleet.again(item, 0.0 if self.gone.value else fleet.plan.lease))
+                    return
+                finally:
+                    fleet.busy -= 1
+                get = fleet.waiting.get()
+        except simpy.Interrupt:
+            if get.triggered:
+                fleet.waiting.put(get.value)
+            else:
+                get.cancel()
+
+
+class _Fleet:
+    """The state of one simulation."""
+
+    def __init__(self, env: simpy.Environment, plan: Plan, draw: random.Random) -> None:
+        self.env, self.plan, self.draw = env, plan, draw
+        self.waiting = simpy.PriorityStore(env)
+        self.outcome = Outcome()
+        self.workers: list[_Worker] = []
+        self.busy = 0
+
+    def submit(self, number: int, work: Work) -> None:
+        # By the submit's time: what was lost comes before what was submitted after it.
+        self.waiting.put(simpy.PriorityItem((self.env.now, number), work))
+
+    def again(self, item: simpy.PriorityItem, later: float) -> Steps:
+        yield self.env.timeout(later)
+        self.waiting.put(item)
+
+    def add(self, *, warm: bool = False) -> None:
+        self.outcome.cold_starts += not warm
+        self.workers.append(_Worker(self, 0.0 if warm else self.plan.cold_start))
+        self.outcome.peak = max(self.outcome.peak, len(self.workers))
+
+    def remove(self, worker: _Worker, *, back: bool) -> None:
+        """Count what it cost. `back`: it was not asked to go, and another one takes its place."""
+        self.workers.remove(worker)
+        self.outcome.worker_seconds += self.env.now - worker.born
+        if back:
+            self.add()
+
+    def scale(self) -> Steps:
+        """KEDA's PostgreSQL trigger, and the HorizontalPodAutoscaler behind it."""
+        plan, quiet = self.plan, 0.0
+        wanted: list[tuple[float, int]] = []
+        while True:
+            now, load = self.env.now, len(self.waiting.items) + self.busy
+            want = min(plan.high, max(plan.low, math.ceil(load / plan.jobs_per_worker)))
+            wanted = [*((at, many) for at, many in wanted if at > now - plan.down_window), (now, want)]
+            quiet = 0.0 if load else quiet + plan.poll
+            keep = max(many for _, many in wanted)
+            if self.workers and not plan.low and quiet < plan.cooldown:
+                keep = max(keep, 1)
+            for _ in range(want - len(self.workers)):
+                self.add()
+            # The youngest first, as Kubernetes does; each hands back what it carries.
+            for worker in [one for one in self.workers if not one.gone.triggered][keep:]:
+                worker.gone.succeed(True)
+            yield self.env.timeout(plan.poll)
+
+
+class _Lane:
+    """A worker's device: one batch at a time."""
+
+    def __init__(self, env: simpy.Environment, plan: Plan) -> None:
+        self._env, self._plan = env, plan
+        self._asked: list[tuple[float, simpy.Event]] = []
+        self._held = False
+
+    def ask(self, seconds: float) -> simpy.Event:
+        done = self._env.event()
+        self._asked.append((seconds, done))
+        if not self._held:
+            self._held = True
+            self._env.process(self._hold())
+        return done
+
+    def _hold(self) -> Steps:
+        while self._asked:
+            batch, self._asked = self._asked[: self._plan.batch_size], self._asked[self._plan.batch_size :]
+            longest = max(seconds for seconds, _ in batch)
+            yield self._env.timeout(longest * (1 + (len(batch) - 1) * self._plan.batch_share))
+            for _, done in batch:
+                done.succeed()
+        self._held = False
+
+
+def simulate(plan: Plan, jobs: Sequence[tuple[float, Work]], *, seconds: float | None = None, seed: int = 1) -> Outcome:
+    """Run the plan over jobs, each with the second of its submit, in order; until all are over, or so many seconds."""
+    env = simpy.Environment()
+    fleet = _Fleet(env, plan, random.Random(seed))
+    for _ in range(plan.low):
+        fleet.add(warm=True)
+
+    def arrive() -> Steps:
+        for number, (at, work) in enumerate(jobs):
+            yield env.timeout(max(0.0, at - env.now))
+            fleet.submit(number, work)
+        while seconds is None and len(fleet.outcome.jobs) < len(jobs):
+            yield env.timeout(1.0)
+
+    arriving = env.process(arrive())
+    if plan.scaled:
+        env.process(fleet.scale())
+    env.run(arriving if seconds is None else seconds)
+    outcome = fleet.outcome
+    outcome.left = len(jobs) - len(outcome.jobs)
+    # Those that live are paid until now.
+    outcome.worker_seconds += sum(env.now - worker.born for worker in fleet.workers)
+    return outcome
