@@ -7,6 +7,7 @@ from models.device import Device
 from models.hub.checks import check_sees_drawing
 from models.hub.families import Family
 from models.hub.found import Found
+from models.hub.prompts import remember_prompts
 
 #: What of a model waits in the host's memory while it is not used: nothing, whole networks, or each layer.
 Offload = Literal["none", "model", "sequential"]
@@ -55,7 +56,7 @@ def open_pipeline(
     pipe.set_progress_bar_config(disable=True)
     check_sees_drawing(pipe, named=pipeline_class is not None)
     _place(pipe, device, memory)
-    return pipe
+    return remember_prompts(pipe)
 
 
 def inpainting(pipe: Any, kind: str) -> Any:
@@ -64,7 +65,7 @@ def inpainting(pipe: Any, kind: str) -> Any:
 
     other = getattr(diffusers, kind).from_pipe(pipe)
     other.set_progress_bar_config(disable=True)
-    return other
+    return remember_prompts(other)
 
 
 def open_autoencoder(kind: str, model: str, source: dict[str, Any], *, device: Device, precision: str) -> Any:

@@ -1,0 +1,75 @@
+"""Prompt embeddings, remembered: the catalogue's words come again from job to job, and their embeddings with them.
+
+A pipeline of diffusers embeds its prompts in `encode_prompt`, in every family. Called again with the same words it gets
+what it got, and its text encoders do not run; under offloading by networks they then stay off the device.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+#: Bytes of embeddings that are kept, at most: those longest unused give way. One prompt of FLUX.2 [klein] 4B is 8 MB.
+MOST_BYTES = 256 * 2**20
+
+
+class PromptMemory:
+    """`encode_prompt` of one pipeline, with what it answered. Not for several threads at once."""
+
+    def __init__(self, encode: Callable[..., Any], most_bytes: int = MOST_BYTES):
+        self._encode, self._most = encode, most_bytes
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        #: Bytes that are kept.
+        self.bytes = 0
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Return the embeddings of prompts; what is given besides words and numbers, pictures say, is never kept."""
+        try:
+            key = _key((arguments, sorted(named.items())))
+        except TypeError:
+            return self._encode(*arguments, **named)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return _copied(self._kept[key])
+        answer = self._encode(*arguments, **named)
+        self._kept[key] = _copied(answer)
+        self.bytes += _bytes(answer)
+        while self.bytes > self._most:
+            self.bytes -= _bytes(self._kept.popitem(last=False)[1])
+        return answer
+
+
+def remember_prompts(pipe: Any) -> Any:
+    """Let a pipeline of diffusers remember its prompts' embeddings; return it. One without prompts stays as it is."""
+    if hasattr(pipe, "encode_prompt"):
+        pipe.encode_prompt = PromptMemory(pipe.encode_prompt)
+    return pipe
+
+
+def _key(value: Any) -> Hashable:
+    """Return what is equal for equal arguments. Raises TypeError where one of them is no word, number or device."""
+    import torch
+
+    if isinstance(value, (list, tuple)):
+        return tuple(_key(one) for one in value)
+    if value is None or isinstance(value, (str, int, float, bool, torch.device, torch.dtype)):
+        return type(value), value
+    raise TypeError
+
+
+def _copied(answer: Any) -> Any:
+    """Return an answer whose lists are new: a pipeline may add to them, while it leaves tensors as they are."""
+    if isinstance(answer, (list, tuple)):
+        return type(answer)(_copied(one) for one in answer)
+    return answer
+
+
+def _bytes(answer: Any) -> int:
+    return sum(tensor.nelement() * tensor.element_size() for tensor in _tensors(answer))
+
+
+def _tensors(answer: Any) -> Iterator[Any]:
+    if isinstance(answer, (list, tuple)):
+        for one in answer:
+            yield from _tensors(one)
+    elif answer is not None:
+        yield answer
