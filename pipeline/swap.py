@@ -23,7 +23,6 @@ from pipeline.cutout.foreground import extract_foreground, foreground_of
 from pipeline.cutout.given import GivenMask
 from pipeline.cutout.segment import segment
 from pipeline.cutout.stance import stance_of
-from pipeline.cutout.viewpoint import viewpoint
 from pipeline.delivery.encode import encode
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
@@ -140,7 +139,7 @@ def swap(
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
         provenance |= {"cutout": made, "cut_by": mask.cut_by if mask else "network", "background": ground.cache_status}
         provenance["pinned"] = is_pinned(spec, stance)
-        provenance["scene"] = scene_told(asked, spec)
+        provenance["scene"] = scene_told(asked, spec, stance)
         report = inspect(
             measured.data,
             spec=spec,
@@ -209,19 +208,14 @@ def _cut_out(
             found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
     with stages("refine"):
         if mask is not None:
-            return _seen(photo, foreground_of(photo, mask), networks), mask.cut_by
+            return foreground_of(photo, mask, networks.viewpoint), mask.cut_by
         if kept is not None:
             return kept, cutouts.cache_status
         assert found is not None  # there was neither
-        cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share)
-        cutout = _seen(photo, cutout, networks)
+        share, classifier = found.ambiguous_share, networks.viewpoint
+        cutout = extract_foreground(photo, found.alpha, ambiguous_share=share, classifier=classifier)
         cutouts.put(cutout)
         return cutout, cutouts.cache_status
-
-
-def _seen(photo: Photo, cutout: Cutout, networks: Networks) -> Cutout:
-    """Return the cut-out with what a network tells of how its photo was taken."""
-    return replace(cutout, viewpoint=viewpoint(photo, cutout, networks.viewpoint))
 
 
 def mark_of(spec: Spec, photo: Photo) -> str | None:

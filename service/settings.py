@@ -63,6 +63,11 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8000
+    #: Port of each process for operators: probes and, of Prometheus, scrapes; not set: none. 0 takes a free one, for
+    #: tests. `backdrop up` gives it to the API, and the two after it to worker and sweep.
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    #: Address that it listens on; 0.0.0.0 in a container, since probes and scrapes come from outside of it.
+    metrics_host: str = "127.0.0.1"
     max_body_bytes: int = 64 * 1024
     max_photo_bytes: int = Limits().max_bytes
     max_photo_pixels: int = Limits().max_pixels

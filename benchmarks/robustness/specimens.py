@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.robustness.heic import heic, turned
 from pipeline.colour.spaces import srgb_profile
 
 WIDTH, HEIGHT = 96, 80
@@ -79,6 +80,8 @@ def corpus() -> tuple[bytes, ...]:
         lambda: saved(clear, "WEBP", lossless=True),
         lambda: saved(small, "WEBP", save_all=True, append_images=[small.rotate(9)]),
         lambda: saved(clear, "AVIF", **tags),
+        lambda: heic(clear, tile=64, chroma=1, exif=exif.tobytes(), icc=swapped_profile()),
+        lambda: heic(small, chroma=1, depth=10, properties=[turned(1)]),
         lambda: saved(small, "TIFF", compression="tiff_lzw", **tags),
         lambda: saved(clear, "TIFF", compression="tiff_adobe_deflate"),
         lambda: saved(small, "TIFF", compression="jpeg"),

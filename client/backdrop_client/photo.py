@@ -9,7 +9,7 @@ from backdrop_client.errors import PhotoUnknown
 Photo = str | Path | bytes | BinaryIO
 
 _AVIF = {b"avif", b"avis"}
-_HEIC = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"}
+_HEIC = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 
 
 def read_photo(photo: Photo) -> bytes:
@@ -38,7 +38,7 @@ def content_type(data: bytes) -> str:
         if brands & _AVIF:
             return "image/avif"
         if brands & _HEIC:
-            raise PhotoUnknown("The photo is HEIC, which is not taken. Save it as JPEG, PNG, WebP, AVIF or TIFF.")
+            return "image/heic"
     if not data:
         raise PhotoUnknown("The photo is empty.")
-    raise PhotoUnknown("The file is no photo that is taken: JPEG, PNG, WebP, AVIF or TIFF.")
+    raise PhotoUnknown("The file is no photo that is taken: JPEG, PNG, WebP, AVIF, HEIC or TIFF.")

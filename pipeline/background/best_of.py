@@ -34,12 +34,15 @@ from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import Effects, MissingShadow, ProductEffects
 from pipeline.compositing.kept_shadow import KeptShadow
 from pipeline.core.networks import Generator, Laid, Segmenter, holds
+from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.spec import SEED_LIMIT, Spec
 from pipeline.core.types import Alpha, Rgb
-from pipeline.light.relight import developed, repainted
+from pipeline.light.relight import Unlit, developed, lit, repainted, unlit
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
+
+Lay = Callable[[Rgb], Rgb]
 
 #: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
 JUDGED_SIDE = 384
@@ -66,6 +69,9 @@ class Candidate:
     #: What a network that saw the product made of its shadow, and of the product.
     shadow: KeptShadow | None = None
     expansion: Expansion | None = None
+    #: What is to be shown of it, and what lays the effects on that, where they were made beside the fit.
+    unlit: Unlit | None = None
+    lay: Lay | None = None
 
     @property
     def grew(self) -> bool:
@@ -91,8 +97,8 @@ class Selection:
     layout: Layout
     #: H×W×3 sRGB in [0, 1], as it is without the product.
     background: Rgb
-    #: What the product does to it; was there when it was judged.
-    effects: Effects
+    #: Lays what the product does to it on such a picture, in its own array; was there when it was judged.
+    lay: Lay
     #: The seed that it was made of.
     seed: int
     #: For the report's provenance, in the order in which they were tried.
@@ -146,6 +152,7 @@ def search(
     `pipeline.background.paint.paint` does.
     """
     candidates: list[Candidate] = []
+    size = shown or (alpha.shape[1], alpha.shape[0])
     swatches = Swatches(alpha.shape[0])
     before = 0.0
     for_colours = 1 + (control.retries if asked_colours(spec).by_caller else 0)
@@ -161,18 +168,21 @@ def search(
         def step(done: float, start: float = start, share: float = share) -> None:
             on_step(start + share * min(1.0, max(0.0, done)))
 
-        made = _candidate(replace(spec, seed=seed), site, alpha, generator, step, control, swatches, segmenter, noise)
-        candidates.append(made)
+        one = replace(spec, seed=seed)
+        made = _candidate(one, site, alpha, size, generator, step, control, swatches, segmenter, noise)
         before += share
         if not made.grew and (made.match is None or meets_bars(made.match.deltas)):
+            candidates.append(made)
             break
+        candidates.append(replace(made, unlit=None, lay=None))  # 100 MB at 2048×2048
     if all(one.grew for one in candidates):
-        candidates.append(_candidate(spec, site, alpha, Unchanged(), lambda done: None, control, swatches))
+        candidates.append(_candidate(spec, site, alpha, size, Unchanged(), lambda done: None, control, swatches))
     kept = (one for one in candidates if not one.grew)
     best = min(kept, key=lambda one: 0.0 if one.match is None else one.match.score)
-    background = _shown(best, alpha.shape[::-1], shown or alpha.shape[::-1], site, swatches)
+    background = _shown(best, alpha.shape[::-1], size, site, swatches)
     rows = [one.row() for one in candidates]
-    return Selection(best.painting.layout, background, best.effects, best.seed, rows, best.expansion)
+    laying = best.lay or best.effects.at(*size)
+    return Selection(best.painting.layout, background, laying, best.seed, rows, best.expansion)
 
 
 def seeds(asked: int, count: int) -> list[int]:
@@ -185,6 +195,7 @@ def _candidate(
     spec: Spec,
     site: Site,
     alpha: Alpha,
+    size: tuple[int, int],
     generator: Generator,
     on_step: Callable[[float], None],
     control: PaletteControl,
@@ -200,11 +211,16 @@ def _candidate(
     by_light = painting.light is not None and control.sketch
     shadow = None if traced is None else shadow_of(painting.picture, painting.drawing, traced, alpha)
     grown = None if segmenter is None else expansion_of(painting.picture, painting.laid, alpha, segmenter)
+
+    def beside() -> ProductEffects:
+        _ = painting.exposed  # kept from here on
+        return site.effects(layout)
+
     effects: Effects
     if shadow is not None:
         effects = MissingShadow(shadow.missing)
     else:
-        effects = swatches.make_beside(layout, lambda: site.effects(layout)) if by_light else site.effects(layout)
+        effects = swatches.make_beside(layout, beside) if by_light else site.effects(layout)
     scale = min(1.0, JUDGED_SIDE / max(width, height))
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = asked_colours(spec).lab
@@ -219,11 +235,19 @@ def _candidate(
             return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
 
         owners = owners_of(scene)
-        moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
-        held = held_back(asked, moves)
-        if not np.array_equal(held, moves):
-            moves, match = held, measure(show(held), free, asked, owners)
-        return Candidate(spec.seed, painting, effects, match, moves)
+
+        def fitted() -> tuple[Moves, Match | None]:
+            moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
+            held = held_back(asked, moves)
+            if np.array_equal(held, moves):
+                return moves, match
+            return held, measure(show(held), free, asked, owners)
+
+        # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is made beside it.
+        (moves, match), drawn, laying = together(
+            fitted, lambda: unlit(layout, *size, swatches=swatches), lambda: effects.at(*size)
+        )
+        return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=laying)
     plain = site.postprocess(painting.at(*small))
     first = measure(with_effects(plain.copy()), free, asked)
     if first is None:
@@ -248,8 +272,9 @@ def _shown(
         return site.postprocess(painting.at(width, height))
     if candidate.fixed is not None:
         return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
-    scene = painting.shaded(width, height, swatches, _moved(painting.layout, candidate.moves))
+    drawn = candidate.unlit or unlit(painting.layout, width, height, swatches=swatches)
     swatches.clear()
+    scene = lit(drawn, painting.exposed, colours=_moved(painting.layout, candidate.moves))
     if shown != canvas:
         lens = replace(scene.layout.lens, grain=scene.layout.lens.grain * seen_grain(canvas, shown))
         scene = replace(scene, layout=replace(scene.layout, lens=lens))

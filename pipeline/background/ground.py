@@ -99,13 +99,7 @@ def make_ground(
         shown=shown,
         segmenter=networks.segmenter,
     )
-
-    def everywhere(picture: Rgb) -> Rgb:
-        return best.effects.at(width, height)(picture)
-
-    return Ground(
-        best.background, everywhere, best.seed, best.tried, "computed", is_scene=True, expansion=best.expansion
-    )
+    return Ground(best.background, best.lay, best.seed, best.tried, "computed", is_scene=True, expansion=best.expansion)
 
 
 def _unchanged(picture: Rgb) -> Rgb:

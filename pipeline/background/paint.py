@@ -28,7 +28,7 @@ from pipeline.light.relight import Shaded, developed, exposed, shade, tone_mappe
 from pipeline.light.upsample import Upsampling, upsample_within_surfaces
 from pipeline.materials.albedo import albedo
 from pipeline.materials.swatches import Swatches
-from pipeline.scene.layout import Colour, Layout
+from pipeline.scene.layout import Layout
 from pipeline.scene.trace import trace
 
 #: Longer side in pixels of the grid that first light is traced on.
@@ -63,14 +63,12 @@ class Painting:
             raise ValueError("A picture has no light of its own.")
         return Upsampling.of(exposed(self.layout, self.light, by_colour=self.by_colour), self.light.geometry.surface)
 
-    def shaded(
-        self, width: int, height: int, swatches: Swatches | None = None, colours: tuple[Colour, ...] | None = None
-    ) -> Shaded:
+    def shaded(self, width: int, height: int, swatches: Swatches | None = None) -> Shaded:
         """Return the scene under the network's light, with finishes of `swatches` or made anew.
 
-        With other `colours` perhaps, as `pipeline.light.relight.shade` has them; raises as `exposed` does.
+        Raises as `exposed` does.
         """
-        return shade(self.layout, self.exposed, width, height, swatches=swatches, colours=colours)
+        return shade(self.layout, self.exposed, width, height, swatches=swatches)
 
     def at(self, width: int, height: int) -> Rgb:
         """Return H×W×3 sRGB in [0, 1]."""

@@ -35,7 +35,7 @@ def scene_warnings(spec: Spec, stance: Stance) -> tuple[str, ...]:
     return ("scene_unsuited",) if _draws_a_scene(spec) and spec.scene.kind not in stance.suits else ()
 
 
-def scene_told(asked: Spec, drawn: Spec) -> dict[str, Any] | None:
+def scene_told(asked: Spec, drawn: Spec, stance: Stance) -> dict[str, Any] | None:
     """Return what the report's provenance says of the scene: the kind asked for, the one painted and its camera angle.
 
     `changed` is a sentence on what was changed and why, None where nothing was; None where no scene is drawn.
@@ -46,7 +46,9 @@ def scene_told(asked: Spec, drawn: Spec) -> dict[str, Any] | None:
     changed = None
     if drawn.scene != asked.scene:
         changed = {
-            "above": "The product was photographed from above, so the scene is shown from above.",
+            "above": "A hand holds the product in the photo, so it lies on the scene's surface, shown from above."
+            if stance.held
+            else "The product was photographed from above, so the scene is shown from above.",
             "side": "The product was photographed standing, so the scene's surface is shown from the side.",
         }[angle or "side"]
     return {"asked": asked.scene.kind, "painted": drawn.scene.kind, "angle": angle, "changed": changed}

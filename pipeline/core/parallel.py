@@ -1,7 +1,8 @@
 """Work on a large picture strip by strip, on two cores: kernels, NumPy and Pillow compute outside Python's lock."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ THREADS = 2
 ROWS = 32
 #: So many strips or fewer are worked on by the calling thread alone: a second one would cost more than it saves.
 FEW = 16
+
+#: Kept, since starting a thread takes a millisecond; each may be busy with pieces that have pieces of their own.
+_helpers = ThreadPoolExecutor(2 * (os.cpu_count() or 1), thread_name_prefix="strips")
 
 
 def by_rows(height: int, work: Callable[[int, int], None], rows: int = ROWS) -> None:
@@ -34,11 +38,15 @@ def each(tasks: Iterable[int], work: Callable[[int], None]) -> None:
     """Call `work` for every one of some tasks, on THREADS threads of which the caller's is one, as `by_rows` does."""
     # each thread takes the next task as it is done with one; `next` of an iterator of C is atomic under the lock
     left = iter(tasks)
-    with ThreadPoolExecutor(THREADS - 1) as pool:
-        others = [pool.submit(_work_through, left, work) for _ in range(THREADS - 1)]
+    others = [_helpers.submit(_work_through, left, work) for _ in range(THREADS - 1)]
+    try:
         _work_through(left, work)
-        for other in others:
-            other.result()
+    finally:
+        # What no thread has begun would find nothing left: where all are busy, nobody waits for anybody.
+        begun = [other for other in others if not other.cancel()]
+        wait(begun)
+    for other in begun:
+        other.result()
 
 
 def together(*pieces: Callable[[], Any]) -> list[Any]:

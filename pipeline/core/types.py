@@ -23,7 +23,7 @@ class Photo:
     rgb: Rgb8
     #: The file's own alpha where it has a real one (some pixel below 1), else None.
     alpha: Alpha | None
-    #: What the bytes are, whatever the name said: "jpeg", "png", "webp", "avif", "tiff", "mpo".
+    #: What the bytes are, whatever the name said: "jpeg", "png", "webp", "avif", "heic", "tiff", "mpo".
     format: str
     #: The IPTC term of the file's own mark, e.g. trainedAlgorithmicMedia; None where it has none.
     digital_source_type: str | None = None

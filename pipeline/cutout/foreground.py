@@ -1,5 +1,7 @@
 """From a mask to the product alone: specks dropped, the old background taken out of the edge's colours."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -8,10 +10,12 @@ from scipy.ndimage import binary_dilation, label, uniform_filter
 
 from pipeline.core.codes import averaged
 from pipeline.core.errors import ModelFailed, NoSubject
+from pipeline.core.networks import ViewpointClassifier
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb, Rgb8
 from pipeline.cutout.given import GivenMask, coverage
+from pipeline.cutout.viewpoint import seen
 from pipeline.cutout.warnings import CutoutQuality, assess_cutout
 from pipeline.kernels.image.guide import code_means, unmix
 
@@ -29,28 +33,37 @@ SOFT_SAMPLES = 2000
 FUSION_SIDE = 640
 
 
-def extract_foreground(photo: Photo, alpha: Alpha, *, ambiguous_share: float) -> Cutout:
+def extract_foreground(
+    photo: Photo, alpha: Alpha, *, ambiguous_share: float, classifier: ViewpointClassifier | None = None
+) -> Cutout:
     """Make the cut-out from the photo and its H×W alpha.
 
-    `ambiguous_share` comes from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
-    Raises NoSubject where nothing is left.
+    `ambiguous_share` comes from the segmentation; `pipeline.cutout.warnings` says what may be wrong. `classifier`, if
+    there is one, tells its viewpoint. Raises NoSubject where nothing is left.
     """
     from_file = photo.alpha is not None
-    return _cut(photo, _without_specks(alpha), ambiguous_share=ambiguous_share, from_file_alpha=from_file)
+    return _cut(photo, _without_specks(alpha), classifier, ambiguous_share=ambiguous_share, from_file_alpha=from_file)
 
 
-def foreground_of(photo: Photo, mask: GivenMask) -> Cutout:
+def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier | None = None) -> Cutout:
     """Make the cut-out from the photo and a mask that was given: nothing of it is guessed, and no speck dropped.
 
-    Raises NoSubject where it is empty, and ModelFailed where its size is not the photo's.
+    `classifier` is as above. Raises NoSubject where it is empty, and ModelFailed where its size is not the photo's.
     """
     if mask.codes.shape != photo.rgb.shape[:2]:
         raise ModelFailed("The mended mask doesn't have the photo's size. Mend the cut-out again.")
-    return _cut(photo, coverage(mask.codes), given=True)
+    return _cut(photo, coverage(mask.codes), classifier, given=True, mended=mask.cut_by == "mended")
 
 
 def _cut(
-    photo: Photo, alpha: Alpha, *, ambiguous_share: float = 0.0, from_file_alpha: bool = False, given: bool = False
+    photo: Photo,
+    alpha: Alpha,
+    classifier: ViewpointClassifier | None,
+    *,
+    ambiguous_share: float = 0.0,
+    from_file_alpha: bool = False,
+    given: bool = False,
+    mended: bool = False,
 ) -> Cutout:
     box = tight_box(alpha > 0.5)
     if box is None:
@@ -64,16 +77,20 @@ def _cut(
             photo.rgb, alpha, ambiguous_share=ambiguous_share, from_file_alpha=from_file_alpha, given=given
         )
 
-    rgb, quality = together(lambda: own_colours(photo, inside, (left, top)), assess)
-    return Cutout(
-        rgb,
-        inside,
-        quality.confidence,
-        quality.warnings,
-        quality.cut_sides,
-        (left, top),
-        quality.filled_hole_share,
-        quality.where,
+    def look() -> Cutout:
+        product = Cutout(own_colours(photo, inside, (left, top)), inside, 1.0, (), origin=(left, top))
+        return seen(photo, product, classifier, mended=mended)
+
+    product: Cutout
+    quality: CutoutQuality
+    product, quality = together(look, assess)
+    return replace(
+        product,
+        confidence=quality.confidence,
+        warnings=(*quality.warnings, *product.warnings),
+        cut_sides=quality.cut_sides,
+        filled_hole_share=quality.filled_hole_share,
+        where={**quality.where, **product.where},
     )
 
 

@@ -23,6 +23,7 @@ from pipeline.core.resample import Box, resize, tight_box
 from pipeline.core.spec import Scene, SceneKind
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
+from pipeline.cutout.viewpoint import is_held
 from pipeline.geometry.contact import lowest_points, receding_base
 
 #: Longer side in pixels of the silhouette that is looked at.
@@ -46,7 +47,7 @@ SHOULDERS, SHOULDERS_WITHIN = 0.5, 0.15
 HOOK_MIDDLE = 0.17
 
 #: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
-#: above, or leant or held. `hanging`: from a hook. `cut_below`: its foot is not in the photo.
+#: above, or leant, or a hand holds it whole. `hanging`: from a hook. `cut_below`: its foot is not in the photo.
 StanceName = Literal["standing", "lying", "hanging", "cut_below"]
 #: Kinds without a wall that something could hang in front of.
 OPEN: frozenset[SceneKind] = frozenset({"sand", "bokeh"})
@@ -69,6 +70,8 @@ class Stance:
     pose: CameraPose = UNKNOWN_POSE
     #: The network that looks at the photo is sure that the product stands and was seen from the side.
     side: bool = False
+    #: The network is sure that a hand holds it.
+    held: bool = False
 
     @property
     def angle(self) -> CameraAngle | None:
@@ -79,7 +82,7 @@ class Stance:
         """
         if self.name == "lying":
             return "above"
-        seen = (self.name == "standing" and self.pose != UNKNOWN_POSE) or self.side
+        seen = (self.name == "standing" and self.pose.over_corner) or self.side
         return "side" if seen and self.name in ("standing", "cut_below") and "top" not in self.cut_sides else None
 
     @property
@@ -100,6 +103,8 @@ class Stance:
         if turned is None or has_angle(kind, turned):
             return None
         how = "In the photo the product hangs" if self.name == "hanging" else "The product was photographed from above"
+        if self.held:
+            how = "In the photo a hand holds the product, so it stands on nothing"
         return (
             f"{how}, and this scene is what is far behind it: of that nothing is left seen from above. A table, a"
             " floor, dunes, a flat lay or a white background takes it as it is."
@@ -153,11 +158,14 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str
     above, side = (viewpoint.get(name, 0.0) >= sure for name, sure in (("above", SURE_ABOVE), ("side", SURE_SIDE)))
     if "bottom" not in cut_sides and has_hook(solid, cut="top" in cut_sides):
         return Stance("hanging", cut_sides)
-    if above or (not cut_sides and cannot_stand(solid)):
-        return Stance("lying", cut_sides)
+    held = is_held(viewpoint)
+    # A hand whose arm the photo cuts may hold it at that edge; without its arm it would stand with fingers on it.
+    in_the_air = held and not set(cut_sides) - {"top"}
+    if above or in_the_air or (not cut_sides and cannot_stand(solid)):
+        return Stance("lying", cut_sides, held=held)
     if "bottom" in cut_sides:
-        return Stance("cut_below", cut_sides, side=side)
-    return Stance("standing", cut_sides, camera_pose(alpha), side)
+        return Stance("cut_below", cut_sides, side=side, held=held)
+    return Stance("standing", cut_sides, camera_pose(alpha), side, held)
 
 
 def cannot_stand(solid: Mask) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from pipeline.colour.spaces import srgb_profile
-from pipeline.core.parallel import by_rows
+from pipeline.core.parallel import by_rows, together
 from pipeline.core.provenance import xmp_packet
 from pipeline.core.spec import Preset
 from pipeline.core.types import Alpha, Encoded, Rgb, Rgb8
@@ -61,7 +61,9 @@ def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: i
         data = _write(picture, preset, lossless=True, exact=True)
     else:
         limit = None if preset.max_bytes is None else preset.max_bytes - reserve
-        data, quality = _best(_lossy(picture, preset), preset, limit, judge.keeps)
+        write = _lossy(picture, preset)
+        data, _ = together(lambda: write(preset.quality[0]), judge.prepare)
+        data, quality = _best(data, write, preset, limit, judge.keeps)
     return Encoded(
         data=data,
         format=form,
@@ -117,12 +119,17 @@ class _Judge:
     """Tells whether a file keeps the product's colours, and the canvas's pure white beside it."""
 
     def __init__(self, image: Rgb, codes: Rgb8, alpha: Alpha | None):
-        self._codes, self._alpha = codes, alpha
-        self._product = None if alpha is None else Product(image[..., :3], alpha, _JUDGED_PIXELS)
+        self._image, self._codes, self._alpha = image, codes, alpha
+        self._product: Product | None = None
         self._seen: tuple[bytes, Rgb8] | None = None
 
+    def prepare(self) -> None:
+        """Sample the product's colours, which every file is compared with."""
+        if self._alpha is not None:
+            self._product = Product(self._image[..., :3], self._alpha, _JUDGED_PIXELS)
+
     def keeps(self, data: bytes) -> bool:
-        """Decode a file and judge it."""
+        """Decode a file and judge it; true where there is no product, or it was not prepared."""
         if self._product is None or self._alpha is None:
             return True
         arrived = decoded(data)
@@ -145,11 +152,11 @@ class _Judge:
 
 
 def _best(
-    write: Callable[[int], bytes], preset: Preset, limit: int | None, kept: Callable[[bytes], bool]
+    data: bytes, write: Callable[[int], bytes], preset: Preset, limit: int | None, kept: Callable[[bytes], bool]
 ) -> tuple[bytes, int]:
-    """Return the file and its quality: the start's, a finer one where it must be, a coarser one where it is heavy."""
+    """Return the file and its quality: `data` at the start's, a finer one where it must be, a coarser one where it is
+    heavy."""
     start, floor = preset.quality
-    data = write(start)
     if limit is not None and len(data) > limit:
         return _lightest_fit(write, start, floor, limit)
     quality = start

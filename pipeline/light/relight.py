@@ -48,6 +48,18 @@ class Shaded:
     mirrors: tuple[FloorMirror, ...]
 
 
+@dataclass(frozen=True)
+class Unlit:
+    """A layout's picture before light falls on it."""
+
+    layout: Layout
+    geometry: Geometry
+    #: H×W×3 linear, with its finish, and what glows in its own light.
+    albedo: Field
+    #: What its polished floors mirror.
+    mirrors: tuple[FloorMirror, ...]
+
+
 def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, `exposed` so."""
     small = Upsampling.of(exposed(layout, light, by_colour=by_colour), light.geometry.surface)
@@ -61,14 +73,31 @@ def shade(
     height: int,
     *,
     swatches: Swatches | None = None,
-    colours: tuple[Colour, ...] | None = None,
 ) -> Shaded:
     """Shade a layout: return a width×height picture's albedo × light, `exposed` on a small grid, linear.
 
-    `swatches` are as in `pipeline.materials.albedo.albedo`. With `colours` it is `repainted` in the same pass.
+    `swatches` are as in `pipeline.materials.albedo.albedo`.
     """
+    return lit(unlit(layout, width, height, swatches=swatches), light)
+
+
+def unlit(layout: Layout, width: int, height: int, *, swatches: Swatches | None = None) -> Unlit:
+    """Trace a layout for a width×height picture, and look its finishes up: all of it that no colour changes."""
     geometry = trace(layout, width, height)
-    linear = albedo(layout, geometry, finished=True, swatches=swatches)
+    return Unlit(
+        layout,
+        geometry,
+        albedo(layout, geometry, finished=True, swatches=swatches),
+        floor_mirrors(layout, geometry),
+    )
+
+
+def lit(unlit: Unlit, light: Upsampling, *, colours: tuple[Colour, ...] | None = None) -> Shaded:
+    """Multiply albedo by light, `exposed` on a small grid, in the albedo's own array, which is gone afterwards.
+
+    With other `colours` it is `repainted` in the same pass.
+    """
+    layout, geometry, linear = unlit.layout, unlit.geometry, unlit.albedo
     painted = layout if colours is None else replace(layout, colours=colours)
     paint = _Paint.over(layout, painted)
 
@@ -76,10 +105,10 @@ def shade(
         linear[top:bottom] *= light.strip(geometry.surface, top, bottom)
         paint.on(linear[top:bottom], geometry.surface[top:bottom])
 
-    by_rows(height, work)
+    by_rows(linear.shape[0], work)
     if painted is not layout and layout.kind == "bokeh":
         draw_lights(painted, geometry.part, linear)
-    return Shaded(painted, geometry, linear, floor_mirrors(layout, geometry))
+    return Shaded(painted, geometry, linear, unlit.mirrors)
 
 
 def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:

@@ -11,7 +11,10 @@ import struct
 from pipeline.core.errors import ImageTooLarge, ImageUnreadable
 from pipeline.core.spec import Limits
 from pipeline.photo import avif
+from pipeline.photo.boxes import tables_exceed
 from pipeline.photo.container import ACCEPTED
+from pipeline.photo.heic import Heic
+from pipeline.photo.hevc import Stream
 
 #: Segments, chunks or values of a directory. Pillow takes up to 7 µs for each, and 40 MB hold ten million.
 _PARTS = 250_000
@@ -19,8 +22,14 @@ _PARTS = 250_000
 _SCANS = 64
 #: Bytes of EXIF. A JPEG's segment holds 64 KiB; Pillow joins any number of them and unpacks all their values.
 EXIF_BYTES = 1 << 20
-#: Bytes of an AVIF's item tables, ICC profile not counted: libavif searches them once for each entry in them.
+#: Bytes of an AVIF's or a HEIC's item tables, ICC profile not counted: decoders search them once for each entry.
 _TABLES = 128 * 1024
+#: Tiles of a HEIC. Cameras make them of 512 by 512, some 200 of 50 megapixels.
+_TILES = 1024
+#: How often the largest photo's pixels may be coded in a HEIC: each slice can pass over the whole picture.
+_PASSES = 8
+#: Bytes of EXIF and XMP, times the pictures of a HEIC: libheif reads them for each picture.
+_TOLD = 64 << 20
 
 # JPEG, ITU-T T.81 section B.1.1: fill bytes (FF FF), stuffed zeros (FF 00) and restart markers are part of the data.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -39,6 +48,8 @@ _DIRECTORIES = (34665, 34853, 40965)
 def reject_decompression_bombs(data: bytes, kind: str, limits: Limits) -> None:
     """Pass, or raise ImageUnreadable for more parts than a photo has, ImageTooLarge for pixels that the header hides.
 
+    Raises ValueError for a HEIC whose tables can't be read, or tell of what is not decoded.
+
     `kind` is what `container.sniff` says.
     """
     match kind:
@@ -50,6 +61,8 @@ def reject_decompression_bombs(data: bytes, kind: str, limits: Limits) -> None:
             _check_webp(data)
         case "avif":
             _check_avif(data, limits)
+        case "heic":
+            _check_heic(data, limits)
         case _:
             _check_tiff(data, limits)
 
@@ -97,7 +110,7 @@ def _check_webp(data: bytes) -> None:
 
 
 def _check_avif(data: bytes, limits: Limits) -> None:
-    if avif.tables_exceed(data, _TABLES):
+    if tables_exceed(data, _TABLES):
         raise _bomb()
     held = list(avif.items(data))
     # libavif joins the pieces of each item in memory, and they may overlap
@@ -110,10 +123,38 @@ def _check_avif(data: bytes, limits: Limits) -> None:
             parts += 1
             _bound(parts)
             if width * height > limits.max_pixels:
-                raise ImageTooLarge(
-                    f"The photo holds {width} by {height} pixels, whatever its header says; "
-                    f"{limits.max_pixels / 1e6:g} megapixels is the most."
-                )
+                raise _hidden(f"{width} by {height} pixels", limits)
+
+
+def _check_heic(data: bytes, limits: Limits) -> None:
+    """Look at what is shown: the main picture, and its alpha."""
+    if tables_exceed(data, _TABLES):
+        raise _bomb()
+    held = Heic.of(data)
+    told = [held.size(item) for item, kind in held.kinds.items() if kind in (b"Exif", b"mime")]
+    _bound(exif=max(told, default=0))
+    # libheif joins the pieces of each item in memory, and they may overlap
+    if sum(map(held.size, held.extents)) > 4 * len(data) or sum(told) * len(held.kinds) > _TOLD:
+        raise _bomb()
+    streams: dict[int, Stream] = {}
+    tiles, coded = 0, 0
+    for picture in held.shown:
+        size = held.canvas(picture)
+        if size is not None and size[0] * size[1] > limits.max_pixels:
+            raise _hidden(f"{size[0]} by {size[1]} pixels", limits)
+        for part in held.parts(picture):
+            tiles += 1
+            if tiles > _TILES or held.transforms(part) + held.transforms(picture) > 6:
+                raise _bomb()
+            if part not in streams:
+                streams[part] = held.stream(part)
+            stream = streams[part]
+            _bound(stream.units)
+            if stream.least > limits.max_pixels:
+                raise _hidden(f"{stream.least / 1e6:.1f} megapixels", limits)
+            coded += stream.frame * max(stream.slices, 1)
+            if stream.pictures > 1 or coded > _PASSES * limits.max_pixels:
+                raise _bomb()
 
 
 def _check_tiff(data: bytes, limits: Limits) -> None:
@@ -153,6 +194,12 @@ def _inline(field: int, kind: int, order: str, big: bool) -> int:
 def _bound(parts: int = 0, scans: int = 0, exif: int = 0) -> None:
     if parts > _PARTS or scans > _SCANS or exif > EXIF_BYTES:
         raise _bomb()
+
+
+def _hidden(size: str, limits: Limits) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"The photo holds {size}, whatever its header says; {limits.max_pixels / 1e6:g} megapixels is the most."
+    )
 
 
 def _bomb() -> ImageUnreadable:

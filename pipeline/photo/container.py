@@ -9,7 +9,7 @@ from PIL import TiffImagePlugin
 from pipeline.core.errors import ImageUnreadable
 
 #: What `sniff` takes, in words.
-ACCEPTED = "JPEG, PNG, WebP, AVIF or TIFF"
+ACCEPTED = "JPEG, PNG, WebP, AVIF, HEIC or TIFF"
 #: First bytes of what people send by mistake, so that the sentence can name it.
 _NOT_ACCEPTED = {
     b"GIF8": "a GIF",
@@ -21,12 +21,12 @@ _NOT_ACCEPTED = {
     b"<": "HTML, XML or SVG text",
     b"{": "JSON text",
 }
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def sniff(data: bytes) -> str:
-    """Tell the format by the first bytes: "jpeg" (MPO too), "png", "webp", "avif" or "tiff".
+    """Tell the format by the first bytes: "jpeg" (MPO too), "png", "webp", "avif", "heic" or "tiff".
 
     Raises ImageUnreadable, naming what is accepted, for anything else.
     """
@@ -41,10 +41,10 @@ def sniff(data: bytes) -> str:
     brand = data[8:12] if data[4:8] == b"ftyp" else b""
     if brand in (b"avif", b"avis") or (brand in _HEIC_BRANDS and b"avif" in data[12:64]):
         return "avif"
+    if brand in _HEIC_BRANDS:
+        return "heic"
     if not data:
         raise ImageUnreadable(f"The photo is an empty file; send {ACCEPTED}.")
-    if brand in _HEIC_BRANDS:
-        raise ImageUnreadable(f"The photo is an HEIC picture, which is not accepted; send {ACCEPTED}.")
     text = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     for start, name in _NOT_ACCEPTED.items():
         if text.startswith(start):
@@ -81,7 +81,7 @@ def is_cut_short(data: bytes, kind: str) -> bool:
             return b"IEND" not in data
         case "jpeg":
             return not data.rstrip(b"\0").endswith(b"\xff\xd9")
-        case "avif":
+        case "avif" | "heic":
             return _boxes_end(data) > len(data)
         case _:
             return _tiff_end(data) > len(data)

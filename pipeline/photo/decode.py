@@ -22,14 +22,16 @@ from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Limits
 from pipeline.core.types import Alpha, Photo
 from pipeline.photo.bombs import EXIF_BYTES, reject_decompression_bombs
+from pipeline.photo.coded_colour import profile_of
 from pipeline.photo.container import ACCEPTED, canvas_size, is_cut_short, png_has_all_rows, sniff
 
 
 def decode(data: bytes, limits: Limits) -> Photo:
-    """Decode JPEG, PNG, WebP, AVIF, TIFF or MPO bytes, told by content, to a `Photo`.
+    """Decode JPEG, PNG, WebP, AVIF, HEIC, TIFF or MPO bytes, told by content, to a `Photo`.
 
-    The answer is H×W×3 uint8 sRGB, EXIF orientation applied, the embedded ICC profile converted (a broken one counts
-    as sRGB); of several frames the first. 16-bit samples keep their upper 8 bits. `alpha` is H×W float32 in 0–1, or
+    The answer is H×W×3 uint8 sRGB, EXIF orientation applied (HEIC's own turn instead), the embedded ICC profile or
+    named colours converted (a broken one counts as sRGB); of several frames the first, or the main one. 16-bit samples
+    keep their upper 8 bits, those of 10 are rounded. `alpha` is H×W float32 in 0–1, or
     None where every pixel is opaque.
 
     Raises ImageTooLarge (bytes, or pixels by the header, before any are decoded), ImageTooSmall, ImageTruncated or
@@ -79,8 +81,37 @@ def _open(data: bytes, kind: str) -> ImageFile.ImageFile:
             return WebPImagePlugin.WebPImageFile(stream)
         case "avif":
             return AvifImagePlugin.AvifImageFile(stream)
+        case "heic":
+            return _open_heic(stream)
         case _:
             return TiffImagePlugin.TiffImageFile(stream)
+
+
+def _open_heic(stream: BytesIO) -> ImageFile.ImageFile:
+    """Read the header of a HEIC. libheif turns the pixels itself, as the file's own property says.
+
+    EXIF tells that turn once more, and the standard has readers pass it over (ISO/IEC 23008-12, annex A.4).
+    """
+    try:
+        import pi_heif
+    except ImportError as error:
+        raise ImageUnreadable(
+            "The photo is HEIC, which this installation does not read: save it as JPEG, or have the operator install"
+            " `pip install 'backdrop[heic]'` where the worker runs."
+        ) from error
+    # One thread, as every decoder here has; nothing but the picture is looked at.
+    pi_heif.options.DECODE_THREADS = 1
+    pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+    picture: ImageFile.ImageFile = pi_heif.HeifImageFile(stream)
+    picture.info.pop("exif", None)
+    named = picture.info.get("nclx_profile")
+    if named and not picture.info.get("icc_profile"):
+        points = [
+            (named[f"color_primary_{name}_x"], named[f"color_primary_{name}_y"])
+            for name in ("red", "green", "blue", "white")
+        ]
+        picture.info["icc_profile"] = profile_of(points, int(named["transfer_characteristics"]))
+    return picture
 
 
 def _check_size(size: tuple[int, int] | None, limits: Limits) -> None:

@@ -1,11 +1,9 @@
 """The composition root of the API process: the one place that builds what its routes use."""
 
-import logging
 from functools import partial
 from importlib.metadata import version
 
 import httpx
-import sqlalchemy as sa
 from litestar import Litestar, Response, get
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
@@ -29,31 +27,30 @@ from service.cutouts.listing import Cutouts
 from service.cutouts.mending import Mending
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
-from service.database.schema import is_migrated
+from service.health.installation import Installation
+from service.health.process import NEEDED
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import JobIntake
 from service.jobs.listing import Listings
 from service.jobs.notifier import JobNotifier
-from service.jobs.queue import JobQueue, QueueUnavailable
+from service.jobs.queue import JobQueue
 from service.jobs.states import JobStates
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
+from service.jobs.worker_registry import WorkerRegistry
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
 from service.schemas.openapi import Documented, close_schemas, openapi_config
 from service.schemas.openapi_samples import add_examples, load_examples
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
-from service.schemas.responses import Health, MissingPart
+from service.schemas.responses import Health
 from service.schemas.webhook_message import add_webhooks
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
-from service.storage.objects import Bucket, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 from service.webhooks.endpoints import Webhooks
-
-logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> Litestar:
@@ -127,7 +124,13 @@ def create_app(settings: Settings) -> Litestar:
         "stream_seconds": settings.stream_seconds,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
-        "queue": queue,
+        "installation": Installation(
+            engine,
+            queue,
+            WorkerRegistry(settings.queue_url),
+            WorkerRegistry(settings.queue_url, kind="sweep"),
+            (sources, renders),
+        ),
         "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
     }
@@ -173,28 +176,13 @@ def live() -> Health:
     responses={503: ResponseSpec(Health, description="What is missing", generate_examples=False)},
 )
 def ready(state: State) -> Response[Health]:
-    """Tell whether requests can be taken: 503 with what is missing where they can't."""
-    engine: sa.Engine = state.engine
-    queue: JobQueue = state.queue
-    buckets: tuple[Bucket, Bucket] = (state.sources, state.renders)
-    missing = []
-    try:
-        if not is_migrated(engine):
-            missing.append(MissingPart(part="database", detail="The schema is not current. Run `backdrop migrate`."))
-    except sa.exc.SQLAlchemyError:
-        logger.exception("database unreachable")
-        missing.append(MissingPart(part="database", detail="The database does not answer."))
-    try:
-        queue.check()
-    except QueueUnavailable:
-        missing.append(MissingPart(part="queue", detail="The queue server does not answer."))
-    try:
-        for bucket in buckets:
-            bucket.check()
-    except StoreUnavailable as error:
-        missing.append(MissingPart(part="store", detail=str(error)))
-    health = Health(status="unavailable" if missing else "ok", missing=missing)
-    return Response(health, status_code=503 if missing else 200)
+    """Tell whether requests can be taken: 503 with what is missing where they can't.
+
+    A queue server that is away, or no worker, makes it "degraded": jobs are taken and wait.
+    """
+    installation: Installation = state.installation
+    health = Health.model_validate(installation.look().health(NEEDED["api"]))
+    return Response(health, status_code=503 if health.missing else 200)
 
 
 async def _name_request(message: Message, scope: Scope) -> None:

@@ -1,20 +1,28 @@
 """The server: uvicorn, which tells those who wait for news that it stops before it waits for them."""
 
+import logging
 import socket
+from types import FrameType
 
 import uvicorn
 
 from service.api.app import create_app
+from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
 from service.settings import Settings
+from service.supervisor.stopping import StopRequest
+
+logger = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
     """Serves the API of these settings, until SIGINT or SIGTERM."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, health: ProcessHealth) -> None:
+        self._health = health
         app = create_app(settings)
         self._notifier: JobNotifier = app.state.notifier
+        self._stopping = StopRequest()
         super().__init__(
             uvicorn.Config(
                 app,
@@ -28,7 +36,23 @@ class Server(uvicorn.Server):
             )
         )
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note the signal, and stop."""
+        self._stopping.on_signal(sig)
+        super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and be ready."""
+        await super().startup(sockets)
+        self._health.is_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Note that the event loop comes round."""
+        self._health.beat()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let streams and waiting submits end at once, then all else in its own time."""
+        """Say why, let streams and waiting submits end at once, then all else in its own time."""
+        logger.info("stopping: %s", self._stopping.reason)
         self._notifier.close()
         await super().shutdown(sockets)

@@ -30,6 +30,7 @@ _WARNINGS = {
     "background_attached": "A strip of the old scene may hang on the product.",
     "transparent_material_suspected": "Glass or another clear material may be cut wrongly.",
     "several_subjects": "There is more than one thing in the photo.",
+    "held_by_hand": "A hand holds the product; fingers may be left on it.",
     "subject_touches_edge": "The photo cuts the product off.",
     "scene_unsuited": "The scene is shown from the side that the product was photographed from, above or level.",
     "cropped": "The picture cuts off a part of the product that the photo shows.",

@@ -14,6 +14,7 @@ WORDS = {
     "background_attached": "A strip of the old scene may hang on the product, as a joint in the floor or a cable does.",
     "transparent_material_suspected": "This looks see-through: the old background may shimmer through.",
     "several_subjects": "There seems to be more than one thing in the photo, and all was kept: crop it if not meant.",
+    "held_by_hand": "A hand holds the product: fingers may be left on it. Erase them, or photograph it standing.",
     "subject_touches_edge": "The photo cuts the product: it stays at that edge of the picture.",
     "scene_unsuited": "The scene does not suit how the product is seen in the photo: take one that does.",
     "cropped": "The picture cuts off a part of the product that the photo shows: take a place of the photo's shape.",

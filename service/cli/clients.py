@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from service.cli.options import home_option, settings_from
+from service.cli.options import home_option, migrated_engine, settings_from
 from service.cli.webhooks import webhook_states
 
 
@@ -18,11 +18,8 @@ def clients() -> None:
 
 def _with_engine(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import ClientExists, UnknownClient
-    from service.database.engine import create_engine
-    from service.database.schema import migrate as bring_up_to_date
 
-    engine = create_engine(settings_from(home=home).sqlalchemy_url)
-    bring_up_to_date(engine)
+    engine = migrated_engine(settings_from(home=home))
     try:
         return action(engine)
     except (ClientExists, UnknownClient, ValueError) as error:

@@ -5,7 +5,6 @@ Each command imports what it needs when it runs: `backdrop --help` must not wait
 
 import json
 import runpy
-import socket
 import sys
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,8 @@ from service.cli.clients import clients
 from service.cli.cutout import cutout
 from service.cli.ledger import ledger
 from service.cli.operations import ops
-from service.cli.options import home_option, queue_needed, settings_from
+from service.cli.options import home_option, settings_from
+from service.cli.parts import PARTS
 from service.cli.remote_commands import brands, jobs, renders
 from service.cli.secrets import secrets
 from service.cli.swap import swap
@@ -52,85 +52,14 @@ def up(home: Path | None, port: int | None, host: str | None) -> None:
 
 @main.command()
 @home_option
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.")
-@click.option("--host", help="Address to listen on.")
-@click.option("--fd", type=int, hidden=True, help="A socket that is bound already.")
-def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -> None:
-    """Run the API alone."""
-    from service.api.server import Server
-    from service.supervisor.logs import configure_logs
-    from service.supervisor.processes import die_with_parent
-
-    configure_logs()
-    server = Server(queue_needed(settings_from(home=home, port=port, host=host)))
-    if fd is None:
-        server.run()
-    else:
-        die_with_parent()
-        server.run(sockets=[socket.socket(fileno=fd)])
-
-
-@main.command()
-@home_option
-def worker(home: Path | None) -> None:
-    """Run a worker: one process that owns the device, replaced when it dies."""
-    from service.supervisor.logs import configure_logs
-    from service.supervisor.processes import die_with_parent, supervise
-
-    configure_logs()
-    settings = queue_needed(settings_from(home=home))
-    die_with_parent()
-    command = [sys.executable, "-m", "service.worker.main"]
-    stopping = _stop_event()
-    sys.exit(
-        supervise(
-            "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
-        )
-    )
-
-
-@main.command()
-@home_option
-def sweep(home: Path | None) -> None:
-    """Run the sweep: it sends again, settles what crashed, deletes what has expired and delivers webhooks."""
-    import threading
-
-    from service.jobs.sweep import build_sweeper, keep_sweeping
-    from service.storage.expiry import build_expirer, keep_expiring
-    from service.supervisor.logs import configure_logs
-    from service.supervisor.processes import die_with_parent
-    from service.webhooks.delivery import delivering
-
-    configure_logs()
-    settings = queue_needed(settings_from(home=home))
-    die_with_parent()
-    stopping = _stop_event()
-    # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
-    expiring = {"every": settings.expire_every, "stopping": stopping}
-    threading.Thread(target=keep_expiring, args=[build_expirer(settings)], kwargs=expiring, daemon=True).start()
-    with delivering(settings, stopping):
-        keep_sweeping(build_sweeper(settings), every=settings.sweep_every, grace=settings.lease, stopping=stopping)
-
-
-def _stop_event() -> Any:
-    import signal
-    import threading
-
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping
-
-
-@main.command()
-@home_option
 def migrate(home: Path | None) -> None:
-    """Bring the database to the newest schema."""
+    """Bring the database to the newest schema, and say what was applied."""
     from service.database.engine import create_engine
     from service.database.schema import migrate as bring_up_to_date
 
     settings = settings_from(home=home)
-    bring_up_to_date(create_engine(settings.sqlalchemy_url))
+    for one in bring_up_to_date(create_engine(settings.sqlalchemy_url)):
+        click.echo(f"applied {one.version}: {one.about}")
     click.echo("The database is up to date.")
 
 
@@ -156,6 +85,8 @@ def catalog(as_json: bool) -> None:
 
 for group in (swap, cutout, batch, jobs, renders, brands, clients, ledger, secrets, ops):
     main.add_command(group)
+for command in PARTS:
+    main.add_command(command)
 for command in WEBHOOK_COMMANDS:
     clients.add_command(command)
 
@@ -236,11 +167,17 @@ def thumbnails() -> None:
 
 
 @main.command()
-def kernels() -> None:
+@click.option(
+    "--beside", is_flag=True, help="Compile a third of them and mark nothing: beside this command without it."
+)
+def kernels(beside: bool) -> None:
     """Compile the kernels ahead, for this processor; only where code or processor have changed since the last time."""
-    from service.worker.kernels import compile_kernels
+    from service.worker.kernels import compile_beside, compile_kernels
 
     settings = settings_from()
+    if beside:
+        compile_beside(settings)
+        return
     made = compile_kernels(settings, lambda line: click.echo(line, err=True))
     click.echo(f"kernels: {'ready' if made else 'up to date'}")
 

@@ -1,5 +1,8 @@
 """What the commands share: the settings, with the command line's say, and errors in a sentence."""
 
+import logging
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +10,8 @@ import click
 from pydantic import ValidationError
 
 from service.settings import Settings, load_settings
+
+logger = logging.getLogger(__name__)
 
 
 def settings_from(**overrides: Any) -> Settings:
@@ -23,6 +28,35 @@ def queue_needed(settings: Settings) -> Settings:
     if not settings.queue_url:
         raise click.ClickException("Set BACKDROP_QUEUE_URL to a Valkey or Redis URL, or use `backdrop up`.")
     return settings
+
+
+def migrated_engine(settings: Settings) -> Any:
+    """Return an engine on the settings' database, or say that its schema has to be made or brought up to date."""
+    import sqlalchemy as sa
+
+    from service.database.engine import create_engine
+    from service.database.schema import SchemaOutdated, schema
+
+    engine = create_engine(settings.sqlalchemy_url)
+    try:
+        schema(engine).require()
+    except SchemaOutdated as error:
+        raise click.ClickException(str(error)) from error
+    except sa.exc.SQLAlchemyError as error:
+        raise click.ClickException(f"The database does not answer: {error}") from error
+    return engine
+
+
+def schema_needed(settings: Settings) -> None:
+    """End the process, with a line in its log and a status that says not to try again, where the schema is old."""
+    from service.database.engine import create_engine
+    from service.database.schema import SchemaOutdated, require_schema
+
+    try:
+        require_schema(create_engine(settings.sqlalchemy_url))
+    except SchemaOutdated as error:
+        logger.error("%s", error)
+        sys.exit(os.EX_CONFIG)
 
 
 home_option = click.option(

@@ -7,19 +7,16 @@ from typing import Any
 
 import click
 
-from service.cli.options import home_option, settings_from
+from service.cli.options import home_option, migrated_engine, settings_from
 
 
 def _with_webhooks(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import UnknownClient
     from service.database.encryption import open_cipher
-    from service.database.engine import create_engine
-    from service.database.schema import migrate
     from service.webhooks.endpoints import NoWebhook, UnknownDelivery, UrlInvalid, Webhooks
 
     settings = settings_from(home=home)
-    engine = create_engine(settings.sqlalchemy_url)
-    migrate(engine)
+    engine = migrated_engine(settings)
     try:
         return action(Webhooks(engine, open_cipher(settings), allow_private=settings.webhook_allow_private))
     except (UnknownClient, NoWebhook, UnknownDelivery, UrlInvalid) as error:

@@ -17,6 +17,7 @@ MESSAGES = {
     "background_attached": "A strip runs from the product to the photo's border, a joint or a cable perhaps.",
     "transparent_material_suspected": "Parts of the product are half transparent, as glass or a veil is.",
     "several_subjects": "There seems to be more than one thing. Keep those that are meant.",
+    "held_by_hand": "A hand holds the product. Erase the fingers; once mended, it stands where it would lie.",
     "subject_touches_edge": "The photo cuts the product. It stays at that edge of the picture.",
 }
 

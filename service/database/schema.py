@@ -1,5 +1,8 @@
-"""Migrations: the schema is brought to its newest version, or found to be there."""
+"""Migrations: the schema is brought to its newest version, or found to be there, old, or newer than this release."""
 
+import functools
+import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -8,7 +11,47 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+logger = logging.getLogger(__name__)
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class SchemaOutdated(RuntimeError):
+    """Raised where the database has no schema, or an older one than this release reads and writes."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The schema's version that a database has, None: it has none, and the one that this release was written for."""
+
+    found: str | None
+    needed: str
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether this release can work with it.
+
+        A version that it does not know is a newer release's, and migrations only add what an older release may ignore.
+        """
+        return self.found is not None and (self.found == self.needed or self.found not in _known())
+
+    def require(self) -> None:
+        """Raise SchemaOutdated, with what to do, where it is not usable."""
+        if self.found is None:
+            raise SchemaOutdated("The database has no schema. Run `backdrop migrate`.")
+        if not self.usable:
+            raise SchemaOutdated(
+                f"The schema is not current: it is {self.found}, and this release needs {self.needed}."
+                " Run `backdrop migrate`."
+            )
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A migration that was applied: its version, and what it is for."""
+
+    version: str
+    about: str
 
 
 def alembic_config(connection: sa.Connection) -> Config:
@@ -19,17 +62,43 @@ def alembic_config(connection: sa.Connection) -> Config:
     return config
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Bring the database to the newest schema. Safe to call from several processes at once."""
+def migrate(engine: sa.Engine) -> list[Applied]:
+    """Bring the database to the newest schema and return what was applied, in its order. Safe in several processes."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             # Two parts that start together must not both create the tables.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7233150)")
+        before = MigrationContext.configure(connection).get_current_revision()
         command.upgrade(alembic_config(connection), "head")
+    known = list(_known().items())  # the oldest first
+    start = 0 if before is None else next(index for index, (version, _) in enumerate(known) if version == before) + 1
+    return [Applied(version, about) for version, about in known[start:]]
+
+
+def schema(engine: sa.Engine) -> Schema:
+    """Return which schema the database has. Raises SQLAlchemyError where it is unreachable."""
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    return Schema(found, list(_known())[-1])
 
 
 def is_migrated(engine: sa.Engine) -> bool:
-    """Tell whether the database is reachable and has the newest schema. Raises SQLAlchemyError if unreachable."""
-    with engine.connect() as connection:
-        head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
-        return MigrationContext.configure(connection).get_current_revision() == head
+    """Tell whether the database has a schema that this release can work with. Raises SQLAlchemyError if unreachable."""
+    return schema(engine).usable
+
+
+def require_schema(engine: sa.Engine) -> None:
+    """Raise SchemaOutdated where the schema is older than this release; a database that is away is not asked twice."""
+    try:
+        found = schema(engine)
+    except sa.exc.SQLAlchemyError as error:
+        logger.warning("the database does not answer, so its schema is not known: %s", error)
+        return
+    found.require()
+
+
+@functools.cache
+def _known() -> dict[str, str]:
+    """Return the versions that this release knows, the oldest first, with what each is for."""
+    scripts = ScriptDirectory(str(_MIGRATIONS)).walk_revisions()  # the newest first
+    return {one.revision: (one.doc or "").strip() for one in reversed(list(scripts))}

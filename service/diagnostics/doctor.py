@@ -9,9 +9,9 @@ from rich.console import Console
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.database.reencryption import SecretState, secret_states
-from service.database.schema import is_migrated
-from service.jobs.queue import JobQueue, QueueUnavailable
-from service.jobs.worker_registry import WorkerRegistry
+from service.database.schema import schema
+from service.health.installation import State, open_installation
+from service.jobs.records import JobStatus
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import ObjectError
@@ -33,11 +33,17 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
             return False
         return True
 
-    checks = [
-        check("database", lambda: _database(settings)),
-        check("queue", lambda: _queue(settings)),
-        check("store", lambda: _store(settings)),
-    ]
+    checks = [check("database", lambda: _database(settings))]
+    if settings.queue_url:
+        state = open_installation(settings).look()
+        checks += [
+            check("jobs", lambda: _waiting(state)),
+            check("queue", lambda: _queue(state)),
+            check("processes", lambda: _workers(state)),
+        ]
+    else:
+        check("queue", lambda: "embedded Valkey, started by `backdrop up`")
+    checks.append(check("store", lambda: _store(settings)))
     if checks[0]:
         checks.append(check("secrets", lambda: _secrets(settings)))
     if settings.c2pa_certificate or settings.c2pa_key:
@@ -51,9 +57,9 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
 
 def _database(settings: Settings) -> str:
     url = sa.make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
-    if not is_migrated(create_engine(settings.sqlalchemy_url)):
-        raise RuntimeError(f"{url}: the schema is not current; run `backdrop migrate`")
-    return url
+    found = schema(create_engine(settings.sqlalchemy_url))
+    found.require()
+    return f"{url}, schema {found.found}"
 
 
 def _secrets(settings: Settings) -> str:
@@ -70,17 +76,28 @@ def _secrets(settings: Settings) -> str:
     return f"{states.total()}, encrypted"
 
 
-def _queue(settings: Settings) -> str:
-    if not settings.queue_url:
-        return "embedded Valkey, started by `backdrop up`"
-    queue = JobQueue(settings.queue_url)
-    try:
-        workers = WorkerRegistry(settings.queue_url).workers()
-        waiting = queue.size()
-    except QueueUnavailable as error:
-        raise RuntimeError(f"does not answer: {error}") from error
-    lines = [f"answers; {waiting} messages, {len(workers)} workers"]
-    for worker in workers:
+def _waiting(state: State) -> str:
+    if state.backlog is None:
+        raise RuntimeError("not known: the database can't be read")
+    waiting, running = (state.backlog.jobs.get(status, 0) for status in (JobStatus.NOT_STARTED, JobStatus.IN_PROGRESS))
+    oldest = f", the oldest for {state.backlog.oldest:.0f} s" if waiting else ""
+    return f"{waiting} jobs wait{oldest}; {running} run; {state.backlog.messages} messages wait for their receiver"
+
+
+def _queue(state: State) -> str:
+    for one in state.away:
+        if one.part == "queue":
+            raise RuntimeError(one.detail)
+    return f"answers; {state.queued} messages"
+
+
+def _workers(state: State) -> str:
+    if state.workers is None:
+        raise RuntimeError("not known: the queue server does not answer")
+    if state.lacking:
+        raise RuntimeError(" ".join(one.detail for one in state.lacking))
+    lines = [f"workers: {len(state.workers)}, sweeps: {state.sweeps}"]
+    for worker in state.workers:
         lines.append(
             f"      worker {worker['host']}:{worker['pid']}: segmenter on {worker['segmenter_device']},"
             f" generator on {worker['generator_device']}, {worker.get('in_flight', 1)} jobs at once"

@@ -110,7 +110,7 @@ def _unsuited(seen: Mapping[str, Any], catalogue: Catalogue, kind: SceneKind) ->
     stance = seen.get("stance", "")
     angle: CameraAngle = "side" if stance in ("standing", "cut_below") else "above"
     how = {
-        "lying": "The product was photographed from above",
+        "lying": "The product was photographed from above, or in a hand",
         "hanging": "The product hangs, and this scene has no wall for it",
         "standing": "The product was photographed standing",
         "cut_below": "The product was photographed standing",

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -53,13 +54,23 @@ def build_sweeper(settings: Settings) -> Sweeper:
     return Sweeper(jobs, queue, Dispatcher(jobs, queue), settings.resend_after, settings.max_wait, intake)
 
 
-def keep_sweeping(sweeper: Sweeper, *, every: float, grace: float, stopping: threading.Event) -> None:
-    """Sweep until told to stop. A database that is away is waited for, and `grace` seconds more.
+def keep_sweeping(
+    sweeper: Sweeper,
+    *,
+    every: float,
+    grace: float,
+    stopping: threading.Event,
+    on_look: Callable[[], None] = lambda: None,
+) -> None:
+    """Sweep until told to stop; `on_look` is called before each look.
+
+    A database that is away is waited for, and `grace` seconds more.
 
     It was away from the workers as well: their leases ran out with nobody dead, and they need that long to renew them.
     """
     away = False
     while True:
+        on_look()
         try:
             if away:
                 sweeper.intake.free_old_keys()  # takes nothing from anyone; tells whether the database can write again

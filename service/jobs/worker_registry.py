@@ -1,46 +1,53 @@
-"""The worker registry: which workers live, by their heartbeats. On the queue's server, and never part of the truth."""
+"""The registry of processes: which workers and sweeps live, by heartbeats. On the queue's server, never the truth."""
 
 import json
 import logging
+import os
+import platform
 from dataclasses import dataclass
 from typing import Any
+
+from ulid import ULID
 
 from service.jobs.queue import QueueUnavailable, queue_errors, sender_client
 
 logger = logging.getLogger(__name__)
 
-_KEY = "backdrop:worker:"
 #: A worker that has been silent this long, in seconds, is no longer listed.
 HEARTBEAT_TTL = 30
 
 
 class WorkerRegistry:
-    """The workers of one queue server. Never blocks for more than a few seconds; safe in threads."""
+    """The workers, or processes of another `kind`, of one queue server.
 
-    def __init__(self, url: str) -> None:
+    Never blocks for more than a few seconds; safe in threads.
+    """
+
+    def __init__(self, url: str, *, kind: str = "worker") -> None:
         self._redis = sender_client(url)
+        self._key = f"backdrop:{kind}:"
 
     def register(self, name: str, about: dict[str, Any]) -> None:
         """Register a worker, with its device and networks, for HEARTBEAT_TTL seconds. Raises QueueUnavailable."""
         with queue_errors():
-            self._redis.set(f"{_KEY}{name}", json.dumps(about), ex=HEARTBEAT_TTL)
+            self._redis.set(f"{self._key}{name}", json.dumps(about), ex=HEARTBEAT_TTL)
 
     def unregister(self, name: str) -> None:
         """Take a worker off the list; none of that name is no error. Raises QueueUnavailable."""
         with queue_errors():
-            self._redis.delete(f"{_KEY}{name}")
+            self._redis.delete(f"{self._key}{name}")
 
     def workers(self) -> list[dict[str, Any]]:
         """Return what each live worker said of itself. Raises QueueUnavailable."""
         with queue_errors():
-            keys = sorted(self._redis.scan_iter(match=f"{_KEY}*"))
+            keys = sorted(self._redis.scan_iter(match=f"{self._key}*"))
             said = self._redis.mget(keys) if keys else []
         return [json.loads(text) for text in said if text]
 
 
 @dataclass(frozen=True)
 class WorkerHeartbeat:
-    """The heartbeat of one worker: keeps it on the list that `backdrop doctor` and `backdrop up` read."""
+    """The heartbeat of one process: keeps it on the list that readiness, `backdrop doctor` and `backdrop up` read."""
 
     registry: WorkerRegistry
     name: str
@@ -58,4 +65,11 @@ class WorkerHeartbeat:
         try:
             self.registry.unregister(self.name)
         except QueueUnavailable as error:
-            logger.warning("the worker was not taken off the list: %s", error)
+            logger.warning("%s was not taken off the list: %s", self.name, error)
+
+
+def sweep_heartbeat(url: str) -> WorkerHeartbeat:
+    """Return the heartbeat of this process, which sweeps."""
+    name = str(ULID())
+    about = {"name": name, "host": platform.node(), "pid": os.getpid()}
+    return WorkerHeartbeat(WorkerRegistry(url, kind="sweep"), name, about)

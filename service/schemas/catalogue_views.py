@@ -1,5 +1,7 @@
 """The catalogues as the API lists them. What the catalogue says beyond these fields is passed on."""
 
+from typing import Any, ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -32,6 +34,34 @@ class PresetRule(BaseModel):
 class Preset(Mood):
     """A place of publication, and what its pictures are."""
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "name": "shopify_product",
+        "title": "Shopify product media",
+        "description": "Square product media of a Shopify shop, sharp enough to zoom into.",
+        "width": 2048,
+        "height": 2048,
+        "formats": ["jpeg", "webp", "png"],
+        "credits": 2,
+        "max_bytes": 20000000,
+        "background": "scene",
+        "fill": 0.7,
+        "margins": [0.08, 0.08, 0.08, 0.08],
+        "shadow": True,
+        "scene_allowed": True,
+        "scene_sibling": None,
+        "rules": [
+            {
+                "name": "bytes",
+                "text": "20 MB at most.",
+                "source_url": "https://shopify.dev/docs/apps/online-store/media/products",
+                "checked_on": "2026-11-24",
+            }
+        ],
+        "source_url": "https://shopify.dev/docs/apps/online-store/media/products",
+        "checked_on": "2026-11-24",
+        "digital_source_type": "compositeWithTrainedAlgorithmicMedia",
+    }
+
     width: int | None = Field(description="Pixels; null: as the product is.")
     height: int | None
     formats: list[str] = Field(description="jpeg, png, webp, avif: the first that keeps all rules is delivered.")
@@ -42,7 +72,7 @@ class Preset(Mood):
     margins: list[float]
     shadow: bool
     scene_allowed: bool
-    scene_sibling: str | None = Field(description="The preset with a scene beside one without.")
+    scene_sibling: str | None = Field(None, description="The preset with a scene beside one without.")
     rules: list[PresetRule]
     source_url: str
     checked_on: str

@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 from service.accounts.brands import SeedPolicy
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.records import JobStatus, Operation
+from service.schemas.catalogue_views import Preset
+from service.schemas.report import Report
 from service.storage.objects import UPLOAD_TYPES
 
 #: RFC 3339 in UTC.
@@ -60,14 +62,7 @@ class SwapPlan(BaseModel):
         },
         "seed": 7,
         "brand": "spring",
-        "preset": {
-            "name": "shopify_product",
-            "title": "Shopify product media",
-            "width": 2048,
-            "height": 2048,
-            "formats": ["jpeg", "webp", "png"],
-            "credits": 2,
-        },
+        "preset": Preset.EXAMPLE,
         "warnings": [
             {
                 "code": "insufficient_credits",
@@ -85,7 +80,7 @@ class SwapPlan(BaseModel):
     seed: int | None = Field(description="The seed of the swap; null: one is drawn.")
     preview: bool = Field(False, description="It would be a preview.")
     brand: str | None = Field(description="The client's brand that is used.")
-    preset: dict[str, Any] = Field(description="The preset as GET /v1/output-presets lists it.")
+    preset: Preset = Field(description="The preset as GET /v1/output-presets lists it.")
     warnings: list[PlanWarning]
 
 
@@ -96,10 +91,12 @@ class UploadRequest(BaseModel):
     url: Annotated[str, Field(min_length=1, max_length=2048)] | None = Field(
         None, description="Where to fetch the photo: http or https, and on the public internet. Alone."
     )
-    content_type: Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/tiff"] | None = Field(
-        None,
-        validate_default=True,
-        description=f"Of the bytes that you will PUT: one of {', '.join(UPLOAD_TYPES)}. Alone.",
+    content_type: Literal["image/jpeg", "image/png", "image/webp", "image/avif", "image/heic", "image/tiff"] | None = (
+        Field(
+            None,
+            validate_default=True,
+            description=f"Of the bytes that you will PUT: one of {', '.join(UPLOAD_TYPES)}. Alone.",
+        )
     )
 
     @field_validator("content_type")
@@ -138,33 +135,6 @@ class StoredPhoto(BaseModel):
     key: str
     content_type: str = Field(description="What the bytes are, whatever was said of them.")
     bytes: int
-
-
-class Report(BaseModel):
-    """The measurements of a render."""
-
-    palette: dict[str, Any] = Field(description="Asked and found colours, with CIEDE2000 and shares.")
-    fidelity: dict[str, Any] = Field(description="CIEDE2000 between the product's pixels and the delivered file.")
-    preset: list[dict[str, Any]] = Field(description="Each rule: measured, bound, status, source.")
-    cutout: dict[str, Any] = Field(
-        description="Confidence and warnings of the cut-out; its stance in the photo, standing, lying, hanging or"
-        " cut_below, and the kinds of scene that suit it (`kind` of GET /v1/scene-types)."
-    )
-    provenance: dict[str, Any] = Field(description="Networks and versions, seeds tried, attempts, timings.")
-    placement: dict[str, Any] | None = Field(
-        None,
-        description="Where the product was moved, as the submit asked: shift_x, shift_y, scale, turn; and `breaks`, the"
-        " rules that are kept without it. Null: it was not moved.",
-    )
-    expansion: dict[str, Any] | None = Field(
-        None,
-        description="How much a hub model that saw the product painted on it, as shares of its area: `area`, `colour`,"
-        " and whether it `grew`, which is never delivered. Null: none did see it.",
-    )
-    preview: dict[str, int] | None = Field(
-        None,
-        description="Of a preview: width and height of the picture that it stands for, which the measurements are of.",
-    )
 
 
 class RenderView(BaseModel):
@@ -329,7 +299,14 @@ class MissingPart(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service can take requests."""
+    """Whether the service can take requests, and how the installation behind it is; null: not known now."""
 
-    status: Literal["ok", "unavailable"]
+    #: "degraded": requests are taken, but what they ask for waits.
+    status: Literal["ok", "degraded", "unavailable"]
     missing: list[MissingPart] = Field(default_factory=list)
+    degraded: list[MissingPart] = Field(default_factory=list)
+    #: Live processes.
+    workers: int | None = None
+    sweeps: int | None = None
+    waiting_jobs: int | None = None
+    oldest_waiting_seconds: float | None = None

@@ -8,7 +8,9 @@ from service.jobs.intake import JobRequest
 from service.jobs.plan import Plan
 from service.jobs.records import Job, Render
 from service.jobs.states import JobState
+from service.schemas.catalogue_views import Preset
 from service.schemas.problems import AnyRequest
+from service.schemas.report import Report
 from service.schemas.responses import (
     BrandView,
     JobError,
@@ -18,7 +20,6 @@ from service.schemas.responses import (
     PlacementView,
     PlanWarning,
     RenderView,
-    Report,
     SourceView,
     SwapPlan,
 )
@@ -35,7 +36,7 @@ def serialize_render(request: AnyRequest, state: State, render: Render) -> Rende
     objects: Bucket = state.renders
     signed = objects.download_url(render.key, render.content_type, base_url(request))
     kept = {name: getattr(render, name) for name in RenderView.model_fields if hasattr(render, name)}
-    kept["report"] = Report.model_validate(render.report)
+    kept["report"] = Report.of(render.report)
     return RenderView(**kept, url=signed.url, url_expires_at=signed.expires_at)
 
 
@@ -80,7 +81,7 @@ def serialize_plan(plan: Plan) -> SwapPlan:
         seed=resolved.seed,
         preview=resolved.preview,
         brand=resolved.brand.name if resolved.brand else None,
-        preset=preset_json(resolved.preset),
+        preset=Preset.model_validate(preset_json(resolved.preset)),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
     )
 

@@ -18,6 +18,7 @@ UPLOAD_TYPES = {
     "image/png": "png",
     "image/webp": "webp",
     "image/avif": "avif",
+    "image/heic": "heic",
     "image/tiff": "tif",
 }
 _KEY = re.compile(r"[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*")

@@ -1,6 +1,7 @@
 /** A picture that could not be made. */
 
 import { fill, h, say } from "./dom.js";
+import { unshowable } from "./photo.js";
 import { REMEDIES, credits } from "./words.js";
 
 /** Show why there is no picture, what can be done, and that the credits are back. */
@@ -8,7 +9,7 @@ export function fail(work) {
   const { studio, job, asked, stage, panel } = work;
   const error = job.error ?? { code: "internal_error", message: "It ended without a picture." };
   const stopped = error.code === "cancelled";
-  const url = asked?.source?.content_type === "image/tiff" ? null : asked?.source?.url;
+  const url = unshowable(asked?.source?.content_type) ? null : asked?.source?.url;
   stage.replaceChildren(
     h(
       "div",

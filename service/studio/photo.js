@@ -8,6 +8,7 @@ const TYPES = {
   "image/png": ["png"],
   "image/webp": ["webp"],
   "image/avif": ["avif"],
+  "image/heic": ["heic", "heif", "hif"],
   "image/tiff": ["tif", "tiff"],
 };
 export const ACCEPTED = [
@@ -23,25 +24,28 @@ const LEAST_SIDE = 64;
 /** Longer side of what is kept to look at. */
 const PREVIEW_SIDE = 1400;
 
+/** Whether most browsers can't show photos of that type. */
+export const unshowable = (type) => ["image/tiff", "image/heic"].includes(type);
+
 /** Says why a file can't be used, and what would. */
 export class Unusable extends Error {}
 
 /** Return the content type of a file by its first bytes, which do not lie as names do. Throws Unusable. */
 async function typeOf(file) {
-  const bytes = new Uint8Array(await file.slice(0, 16).arrayBuffer());
+  const bytes = new Uint8Array(await file.slice(0, 64).arrayBuffer());
   const text = String.fromCharCode(...bytes);
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return "image/jpeg";
   if (text.startsWith("\x89PNG")) return "image/png";
   if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "image/webp";
-  if (["avif", "avis"].includes(text.slice(8, 12))) return "image/avif";
+  const brand = text.slice(4, 8) === "ftyp" ? text.slice(8, 12) : "";
+  const heic = ["heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1"].includes(brand);
+  if (["avif", "avis"].includes(brand) || (heic && text.includes("avif"))) return "image/avif";
+  if (heic) return "image/heic";
   if (text.startsWith("II*\0") || text.startsWith("MM\0*")) return "image/tiff";
-  if (/^ftyp(heic|heix|mif1|hevc)/.test(text.slice(4))) {
-    throw new Unusable(`${file.name} is a HEIC photo, which is not taken here. Export it as JPEG.`);
-  }
-  throw new Unusable(`${file.name} is not a photo that is taken here. Use JPEG, PNG, WebP, AVIF or TIFF.`);
+  throw new Unusable(`${file.name} is not a photo that is taken here. Use JPEG, PNG, WebP, AVIF, HEIC or TIFF.`);
 }
 
-/** Look at a file: {type, width, height, preview}, of `side` pixels; TIFF has none in most browsers. Throws Unusable. */
+/** Look at a file: {type, width, height, preview}, of `side` pixels; TIFF and HEIC have none in most browsers. Throws Unusable. */
 export async function inspected(file, side = PREVIEW_SIDE) {
   if (file.size === 0) throw new Unusable(`${file.name} is empty. Copy or export the photo again.`);
   if (file.size > MOST_BYTES) {
@@ -54,7 +58,7 @@ export async function inspected(file, side = PREVIEW_SIDE) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    if (type === "image/tiff") return { type, width: null, height: null, preview: null };
+    if (unshowable(type)) return { type, width: null, height: null, preview: null };
     throw new Unusable(
       `${file.name} can't be opened: the file is damaged or ends early. Copy or export the photo again.`,
     );

@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { h, icon, styled } from "./dom.js";
+import { unshowable } from "./photo.js";
 
 /** `source` is the photo behind the render, {url, content_type}; null: it is gone, and the render stands alone. */
 export function beforeAfter(render, source) {
@@ -19,7 +20,7 @@ export function beforeAfter(render, source) {
     "--at": 0.5,
   });
   const figure = styled(h("figure", { class: "compare" }, sheet), { "--ratio": render.width / render.height });
-  if (!source || source.content_type === "image/tiff") return figure;
+  if (!source || unshowable(source.content_type)) return figure;
   const before = h("img", { class: "before-photo", src: source.url, alt: "" });
   const window_ = h("div", { class: "before" }, before);
   before.addEventListener("load", () => lay(before, render));

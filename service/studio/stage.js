@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { shownCutout } from "./cutout/shown.js";
 import { h, icon, say, styled } from "./dom.js";
-import { ACCEPTED, inspected, Unusable, uploaded } from "./photo.js";
+import { ACCEPTED, inspected, unshowable, Unusable, uploaded } from "./photo.js";
 import { severalTray } from "./several_tray.js";
 import { renderImage } from "./thumbnail.js";
 import { MOST_WEIGHT, size, titled, weight, when } from "./words.js";
@@ -150,7 +150,7 @@ export function photoStage(studio, order, signal) {
         h("span", { class: "drop-mark" }, icon("plus")),
         h("span", { class: "drop-title" }, "Drop product photos"),
         h("span", { class: "drop-words" }, "one or many; or click to choose, or paste"),
-        h("span", { class: "hint", id: "photo-help" }, `JPEG, PNG, WebP, AVIF or TIFF, up to ${MOST_WEIGHT} each`),
+        h("span", { class: "hint", id: "photo-help" }, `JPEG, PNG, WebP, AVIF, HEIC or TIFF, up to ${MOST_WEIGHT} each`),
       ),
       h(
         "p",
@@ -202,7 +202,7 @@ async function recentRenders(studio, place, signal) {
 /** Put the photo behind a render on the stage: the next picture starts from it, never from the flattened one. */
 export async function startFrom(studio, render) {
   const behind = await ask(`/v1/jobs/${render.job_id}/request`).catch(() => null);
-  const preview = behind?.source?.content_type === "image/tiff" ? render.url : (behind?.source?.url ?? render.url);
+  const preview = unshowable(behind?.source?.content_type) ? render.url : (behind?.source?.url ?? render.url);
   const { public_id, reference } = render;
   const name = reference ?? `the photo of ${pictureName(studio, render)}`;
   studio.several.clear();

@@ -49,6 +49,10 @@ export const WARNINGS = {
     "There seems to be more than one thing in the photo.",
     "All of it was kept. Crop the photo to the product if that was not meant.",
   ],
+  held_by_hand: [
+    "A hand holds the product.",
+    "Fingers may be left on it, or missing from it, and it lies where it would stand. Put it down for the next photo.",
+  ],
   subject_touches_edge: [
     "The photo cuts the product.",
     "It stays at that edge of the picture. Step back a little for the next photo.",

@@ -5,6 +5,7 @@ import { fill, h, say, styled } from "./dom.js";
 import { follow, over } from "./events.js";
 import { fail } from "./failure.js";
 import { named } from "./names.js";
+import { unshowable } from "./photo.js";
 import { Progress } from "./progress.js";
 import { succeed } from "./result.js";
 import { titled } from "./words.js";
@@ -25,7 +26,7 @@ export async function workView(studio, jobId, signal) {
 function run(work) {
   const { studio, job, asked, stage, panel, signal } = work;
   const { catalogue } = studio;
-  const url = asked?.source?.content_type === "image/tiff" ? null : asked?.source?.url;
+  const url = unshowable(asked?.source?.content_type) ? null : asked?.source?.url;
   const developing = url
     ? h(
         "figure",

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import logging
 import secrets
-import signal
 import socket
 import sys
 import threading
@@ -19,6 +18,7 @@ from service.jobs.queue import QueueUnavailable
 from service.jobs.worker_registry import WorkerRegistry
 from service.settings import Settings
 from service.supervisor.processes import ChildProcess
+from service.supervisor.stopping import stop_on_signals
 from service.supervisor.valkey import NoQueueServer, start_valkey
 
 logger = logging.getLogger(__name__)
@@ -34,9 +34,7 @@ def run_all(settings: Settings, *, on_ready: Callable[[str], None], start_timeou
     `on_ready` is called once with the address, when requests are taken and a worker is there.
     Returns the exit status: 0 when told to stop, 1 when a child process died. Raises CannotStart.
     """
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = stop_on_signals()
     settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / "lock").open("w") as lock:
         try:
@@ -47,6 +45,7 @@ def run_all(settings: Settings, *, on_ready: Callable[[str], None], start_timeou
         try:
             return _run(settings, children, stopping, on_ready, start_timeout)
         finally:
+            logger.info("stopping all: %s", stopping.reason)
             # Last started, first stopped: the worker hands its job back while the queue is still there.
             for child in reversed(children):
                 child.stop(settings.stop_grace + 5)
@@ -75,12 +74,16 @@ def _run(
     with _listen(settings.host, settings.port) as listener:
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         environment = settings.environment()
+        before = len(children)
         program = [sys.executable, "-m", "service.cli.main"]
         for name, arguments in {
             "api": ["api", "--fd", str(listener.fileno())],
-            "worker": ["worker"],
-            "sweep": ["sweep"],
+            "worker": ["worker", "--die-with-parent"],
+            "sweep": ["sweep", "--die-with-parent"],
         }.items():
+            if settings.metrics_port:
+                port = settings.metrics_port + len(children) - before
+                environment |= {"BACKDROP_METRICS_PORT": str(port)}
             fds = [listener.fileno()] if name == "api" else []
             log = logs / f"{name}.log"
             children.append(ChildProcess(name, program + arguments, environment=environment, log=log, pass_fds=fds))

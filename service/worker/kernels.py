@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.networks import Conditions, Networks, paints
-from pipeline.core.spec import Limits, Spec
+from pipeline.core.networks import Conditions, Generator, Networks, paints
+from pipeline.core.spec import Finish, Limits, Spec
 from pipeline.kernels import cache
+from pipeline.materials.appearance import Appearance
+from pipeline.materials.textures import swatch
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
@@ -50,14 +53,30 @@ def compile_kernels(settings: Settings, told: Callable[[str], None]) -> bool:
     return True
 
 
+def compile_beside(settings: Settings) -> None:
+    """Compile and keep what needs no ray, while another process runs `compile_kernels`, which then finds it.
+
+    Pictures on white, and the swatches of all finishes: a third of the work.
+    """
+    use_kept_kernels(settings)
+    if cache.is_complete(_state()):
+        return
+    for finish in get_args(Finish):
+        for dark in (False, True):
+            swatch(finish, np.random.default_rng(1), _SIDE, Appearance(dark=dark))
+    for spec, photo, networks in _places():
+        if spec.is_white or spec.preset.background == "transparent":
+            swap(photo, spec, networks, limits=Limits(), clock=time.perf_counter)
+
+
 def warm_up(networks: Networks) -> None:
     """Make one small swap, so that the first job waits for no network's first call and no late import.
 
     Another generator than the shipped one is left out: its first painting may take minutes.
     """
-    spec, photo, stand_ins = next(_swaps())
+    spec, _, stand_ins = next(_swaps())
     generator = networks.generator if paints(networks.generator) == "light" else stand_ins.generator
-    swap(photo, spec, replace(networks, generator=generator), limits=Limits(), clock=time.perf_counter)
+    swap(_photo(), spec, replace(networks, generator=generator), limits=Limits(), clock=time.perf_counter)
 
 
 def _state() -> str:
@@ -71,26 +90,37 @@ def _state() -> str:
 
 
 def _swaps() -> Iterator[tuple[Spec, bytes, Networks]]:
-    """Every scene once, the moods, places, photos and kinds of networks in turn."""
+    """Every scene once, the moods, photos and kinds of networks in turn, and a drawn picture; then every place."""
     catalogue = load_catalogue()
-    photos = [_photo(), _photo(cut_out=True)]
-    light = _Generator("light")
-    networks = [
-        Networks(_segmenter, light, second_segmenter=_second_segmenter),
-        Networks(_segmenter, light, refiner=_Refiner()),
-        Networks(_segmenter, light),
-    ]
-    turns = zip(cycle(catalogue.moods.values()), cycle(photos), cycle(networks), strict=False)
-    anywhere = catalogue.preset("shopify_product")
+    # What is cut out already comes first: to look for a product takes kernels that `compile_beside` compiles meanwhile.
+    photos = cycle([_photo(cut_out=True), _photo()])
+    turns = zip(cycle(catalogue.moods.values()), photos, cycle(_networks(_Generator("light"))), strict=False)
+    anywhere = replace(catalogue.preset("shopify_product"), size=(_SIDE, _SIDE))
     drawn = [scene for scene in catalogue.scenes.values() if scene.kind != "white"]
     for scene, (mood, photo, those) in zip(drawn, turns, strict=False):
-        yield Spec(scene, mood, ("#e8c7b8", "#3b5d50"), replace(anywhere, size=(_SIDE, _SIDE)), 1), photo, those
+        yield Spec(scene, mood, ("#e8c7b8", "#3b5d50"), anywhere, 1), photo, those
     scene, mood = catalogue.scene("podium"), catalogue.mood("calm")
-    for place in catalogue.presets.values():
-        size = place.size and (_SIDE, max(1, round(_SIDE * place.size[1] / place.size[0])))
-        yield Spec(scene, mood, (), replace(place, size=size), 1), photos[0], networks[0]
     painting = Networks(_segmenter, _Generator("picture"))
-    yield Spec(scene, mood, ("#e8c7b8",), replace(anywhere, size=(_SIDE, _SIDE)), 1), photos[0], painting
+    yield Spec(scene, mood, ("#e8c7b8",), anywhere, 1), _photo(), painting
+    yield from _places()
+
+
+def _places() -> Iterator[tuple[Spec, bytes, Networks]]:
+    """Every place once, the kinds of networks in turn."""
+    catalogue = load_catalogue()
+    scene, mood, photo = catalogue.scene("podium"), catalogue.mood("calm"), _photo()
+    for place, networks in zip(catalogue.presets.values(), cycle(_networks(_Generator("light"))), strict=False):
+        size = place.size and (_SIDE, max(1, round(_SIDE * place.size[1] / place.size[0])))
+        yield Spec(scene, mood, (), replace(place, size=size), 1), photo, networks
+
+
+def _networks(generator: Generator) -> list[Networks]:
+    """Return the kinds of networks: an ensemble, one with a refiner, and one alone."""
+    return [
+        Networks(_segmenter, generator, second_segmenter=_second_segmenter),
+        Networks(_segmenter, generator, refiner=_Refiner()),
+        Networks(_segmenter, generator),
+    ]
 
 
 def _photo(*, cut_out: bool = False) -> bytes:

@@ -6,7 +6,6 @@
 import logging
 import os
 import platform
-import signal
 import sys
 import threading
 import time
@@ -22,6 +21,9 @@ from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
+from service.database.schema import SchemaOutdated, require_schema
+from service.health.observed import observed
+from service.health.process import ProcessHealth
 from service.jobs.queue import ACTOR, QUEUE, build_broker, worker_client
 from service.jobs.transitions import Jobs
 from service.jobs.worker_registry import HEARTBEAT_TTL, WorkerHeartbeat, WorkerRegistry
@@ -33,6 +35,7 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
 from service.supervisor.logs import configure_logs
 from service.supervisor.processes import die_with_parent
+from service.supervisor.stopping import StopRequest, stop_on_signals
 from service.worker.c2pa import CredentialsInvalid, open_credentials
 from service.worker.drain import Drain
 from service.worker.isolation import Isolation
@@ -130,9 +133,20 @@ def _device(networks: Networks, which: str) -> str:
 
 def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jobs) -> int:
     """Run until SIGTERM or SIGINT; returns the exit status. `load` gives the networks."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = stop_on_signals()
+    health = ProcessHealth("worker")
+    try:
+        require_schema(create_engine(settings.sqlalchemy_url))
+    except SchemaOutdated as error:
+        logger.error("%s", error)
+        return CANNOT_START
+    with observed(settings, health):
+        return _serve(settings, load, stopping, health)
+
+
+def _serve(
+    settings: Settings, load: Callable[[Settings], Networks], stopping: StopRequest, health: ProcessHealth
+) -> int:
     try:
         credentials = open_credentials(settings)
     except CredentialsInvalid as error:
@@ -150,6 +164,7 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
     def on_lost() -> None:
         # Every job in flight hands itself back, as when the worker is told to stop.
         lost.set()
+        stopping.reason = "the device is lost"
         stopping.set()
 
     lane = open_lane(settings, networks, on_lost=on_lost)
@@ -164,9 +179,13 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
     heartbeat.beat()
     drain.beat()
     logger.info("ready for jobs, %d at once", in_flight)
+    health.is_ready()
     while not stopping.wait(HEARTBEAT_TTL / 3):
+        health.beat()
         heartbeat.beat()
         drain.beat()
+    logger.info("stopping: %s; jobs in flight are handed back", stopping.reason)
+    health.is_not_ready("It stops.")
 
     def wind_down() -> None:
         # The jobs in flight see `stopping` before their next steps and hand themselves back.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -23,6 +24,7 @@ class Counting:
         return by_colour(image)
 
 
+@pytest.mark.gate  # starts a process
 def test_a_picture_is_looked_at_once_even_by_another_process_later(tmp_path: Path) -> None:
     rgb, _ = still_life()
     network = Counting()

@@ -94,6 +94,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Work]
     return config.out, works, config
 
 
+@pytest.mark.gate  # a second of swaps
 def test_the_page_has_one_card_a_swap_with_pictures_beside_it(finished: Any) -> None:
     out = finished[0]
     page = Page((out / "index.html").read_text())

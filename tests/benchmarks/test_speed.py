@@ -73,6 +73,7 @@ def test_a_replayed_call_gives_the_answer_to_the_same_input_without_the_network(
     assert network.calls == 2
 
 
+@pytest.mark.gate  # 2 CPU-seconds; the benchmark itself says so when it breaks
 def test_a_swap_is_split_into_networks_and_all_else(bench: Bench) -> None:
     run = bench.run(bench.spec("studio_sweep", SIZE, seed=1))
     assert 0 < run["networks_s"] < run["wall_s"]

@@ -36,6 +36,7 @@ def test_a_colour_alone_is_a_palette_of_one() -> None:
         (b"II*\0\0\0", "image/tiff"),
         (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "image/avif"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "image/avif"),
+        (b"\0\0\0\x14ftypheic\0\0\0\0heic", "image/heic"),
     ],
 )
 def test_a_photo_is_what_its_first_bytes_say(data: bytes, kind: str) -> None:
@@ -44,7 +45,7 @@ def test_a_photo_is_what_its_first_bytes_say(data: bytes, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "word"),
-    [(b"", "empty"), (b"<html>", "JPEG"), (b"GIF89a", "JPEG"), (b"\0\0\0\x14ftypheic\0\0\0\0heic", "HEIC")],
+    [(b"", "empty"), (b"<html>", "JPEG"), (b"GIF89a", "JPEG")],
 )
 def test_a_file_that_is_no_photo_is_refused_before_it_is_sent(data: bytes, word: str) -> None:
     with pytest.raises(PhotoUnknown, match=word):

@@ -96,6 +96,7 @@ def asked(scene: Conditions, seed: int = 1) -> PaintRequest:
     return PaintRequest("a wall", "text", scene, seed, lambda done: None)
 
 
+@pytest.mark.gate  # 4 CPU-seconds: torch beside the graph
 def test_the_graph_gives_the_light_that_the_pipeline_gives(
     graph: GraphGenerator, pipeline: DiffusersGenerator, scenes: list[Conditions]
 ) -> None:

@@ -224,7 +224,7 @@ def test_training_halves_the_loss_and_leaves_what_paints_better_than_the_first_l
     assert np.abs(answer - true)[lit].mean() < 0.6 * np.abs(fields["light"] - true)[lit].mean()
 
 
-@pytest.mark.system
+@pytest.mark.nightly  # thirteen CPU-seconds; no service trains
 def test_a_killed_training_goes_on_from_its_saved_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 

@@ -71,6 +71,7 @@ def _default() -> Networks:
     return open_networks(settings)
 
 
+@pytest.mark.gate  # loads both networks
 def test_the_default_is_an_ensemble_of_u2net_and_u2netp_without_a_refiner(default: Networks) -> None:
     assert " u2net sha256:8d10d2f3bb75" in default.versions["segmenter"]
     assert " u2netp sha256:309c8469258d" in default.versions["second_segmenter"]

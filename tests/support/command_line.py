@@ -6,9 +6,17 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from service.cli.main import main
+from service.settings import Settings
+from tests.support.databases import migrated_engine
 
 BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
+
+
+def migrated_home(folder: Path) -> tuple[str, str]:
+    """Return the option that names a home whose database is migrated."""
+    migrated_engine(Settings(home=folder)).dispose()
+    return "--home", str(folder)

@@ -9,6 +9,7 @@ from functools import cache, partial
 import numpy as np
 from PIL import Image
 
+from benchmarks.robustness import heic
 from benchmarks.robustness.specimens import half_covered, png16, png_chunk, saved, scene, swapped_profile
 from pipeline.colour.spaces import srgb_profile
 
@@ -217,6 +218,36 @@ def hidden_avif() -> bytes:
     return avif_header(saved(Image.new("RGB", (7200, 7100)), "AVIF", speed=10), 64, 64)
 
 
+def heic_of(*parts: heic.Item, size: tuple[int, int], rows: int = 1) -> bytes:
+    """Write a HEIC whose grid of that size has these parts as its tiles."""
+    ids = [number + 2 for number in range(len(parts))]
+    head = heic.Item(b"grid", heic.grid(rows, len(parts) // rows, size), [heic.ispe(size)], [(b"dimg", ids)])
+    return heic.container([head, *parts])
+
+
+def heic_part(size: tuple[int, int], data: bytes | None = None) -> heic.Item:
+    """Return a coded picture whose stream says that it has that size, and holds 96 by 80 pixels or `data`."""
+    return heic.Item(b"hvc1", data or heic.coded(scene()), [heic.hvcc(size), heic.ispe((64, 64))])
+
+
+def heic_with(item: heic.Item, *others: heic.Item) -> bytes:
+    return heic.container([item, *others])
+
+
+def heic_turned(count: int) -> bytes:
+    """Write a HEIC that is mirrored and turned many times."""
+    turns = [heic.turned(1), heic.mirrored(0)] * (count // 2)
+    part = heic_part((96, 80))
+    return heic_with(heic.Item(part.kind, part.data, [*part.properties, *turns]))
+
+
+def heic_metas() -> bytes:
+    """Write a HEIC with its tables twice."""
+    data = heic.heic(scene())
+    start = int.from_bytes(data[:4], "big")
+    return data + data[start : start + int.from_bytes(data[start : start + 4], "big")]
+
+
 # Kinds of picture
 
 
@@ -277,6 +308,20 @@ SENT = [
     Sent("bomb", "TIFF strip", lambda: grey_tiff(64, 64, zeros(50 << 20), t259=8, t278=2**31 - 1), None),
     Sent("bomb", "TIFF tile", lambda: grey_tiff(64, 64, zeros(64_000_000), t259=8, t322=8000, t323=8000), LARGE),
     Sent("bomb", "AVIF behind a small header", hidden_avif, LARGE),
+    Sent("lying header", "HEIC", lambda: avif_header(heic.heic(scene()), 4000, 4000), BAD),
+    Sent(
+        "lying header",
+        "HEIC whose grid is larger than its tiles",
+        lambda: heic_of(heic_part((96, 80)), size=(4000, 4000)),
+        BAD,
+    ),
+    Sent("bomb", "HEIC behind a small header", lambda: heic_with(heic_part((7200, 7100))), LARGE),
+    Sent("bomb", "HEIC of one row", lambda: heic_with(heic_part((64, 2**31))), LARGE),
+    Sent("bomb", "HEIC of large tiles", lambda: heic_of(*[heic_part((7000, 7000))] * 9, size=(640, 80)), BAD),
+    Sent("bomb", "HEIC of many pictures", lambda: heic_with(heic_part((96, 80), heic.coded(scene()) * 9)), BAD),
+    Sent(
+        "huge", "HEIC of 2³² - 1 by 2³² - 1", lambda: heic_of(heic_part((96, 80)), size=(2**32 - 1, 2**32 - 1)), LARGE
+    ),
     Sent("huge", "PNG of 2³¹ - 1 by 2³¹ - 1", lambda: png_header(png(), 2**31 - 1, 2**31 - 1), LARGE),
     Sent("huge", "JPEG of 65535 by 65535", lambda: jpeg_header(jpeg(), 65_535, 65_535), LARGE),
     Sent("huge", "WebP of 16384 by 16384", lambda: webp_header(webp(), 16_384, 16_384), LARGE),
@@ -300,6 +345,17 @@ SENT = [
     Sent("flood", "WebP of empty chunks", lambda: webp() + b"none\0\0\0\0" * 300_000, BAD),
     Sent("flood", "AVIF of many items", lambda: avif_items(100_000), BAD),
     Sent("flood", "AVIF of many places", lambda: avif_places(100_000), BAD),
+    Sent("flood", "HEIC of empty units", lambda: heic_with(heic_part((96, 80), heic.unit(b"") * 300_000)), BAD),
+    Sent("flood", "HEIC with large EXIF", lambda: heic.heic(scene(), exif=exif_of(2 << 20)), BAD),
+    Sent(
+        "flood",
+        "HEIC of many tiles",
+        lambda: heic_of(*[heic_part((96, 80), b"1234")] * 1100, size=(640, 80), rows=11),
+        BAD,
+    ),
+    Sent("flood", "HEIC of many turns", lambda: heic_turned(120), BAD),
+    Sent("flood", "HEIC of many items", lambda: avif_items(100_000).replace(b"avif", b"heic"), BAD),
+    Sent("ambiguous", "HEIC with its tables twice", heic_metas, BAD),
     Sent(
         "flood",
         "TIFF of many strips",

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from benchmarks.storm.servers import free_port
 from service.api.server import Server
+from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
 from service.settings import Settings
 from tests.support.caller import Caller
@@ -103,7 +104,7 @@ class Stream:
 def serve(home: Path, queue_url: str, **changes: Any) -> Iterator[Api]:
     settings = Settings(home=home, queue_url=queue_url, port=free_port(), **changes)
     migrated_engine(settings).dispose()
-    server = Server(settings)
+    server = Server(settings, ProcessHealth("api"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     try:

@@ -21,7 +21,7 @@ from service.database.engine import create_engine, reader
 from service.database.tables import deliveries, webhooks
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
-from tests.support.command_line import BACKDROP, run
+from tests.support.command_line import BACKDROP, migrated_home, run
 from tests.support.databases import migrated_engine
 from tests.support.shop import Shop, render
 from tests.support.webhooks import make_server_context
@@ -225,7 +225,7 @@ def test_the_operator_registers_watches_resends_rotates_and_clears(
 
 
 def test_the_list_shows_a_webhook_that_its_receiver_disabled(tmp_path: Path) -> None:
-    home = ("--home", str(tmp_path))
+    home = migrated_home(tmp_path)
     run("clients", "add", "acme", *home)
     run("clients", "set-webhook", "acme", "https://shop.example/", *home)
     engine = create_engine(f"sqlite:///{tmp_path / 'backdrop.db'}")
@@ -250,7 +250,7 @@ def test_the_list_shows_a_webhook_that_its_receiver_disabled(tmp_path: Path) -> 
     ids=["http", "unknown client", "clear", "rotate", "resend"],
 )
 def test_what_can_not_be_done_is_refused_in_a_sentence(tmp_path: Path, arguments: tuple[str, ...], remedy: str) -> None:
-    run("clients", "add", "acme", "--home", str(tmp_path))
+    run("clients", "add", "acme", *migrated_home(tmp_path))
 
     result = run("clients", *arguments, "--home", str(tmp_path))
 

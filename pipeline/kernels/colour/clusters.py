@@ -66,7 +66,9 @@ def block_maxima(values: NDArray[np.float32], step: int, out: NDArray[np.float32
     height, width = out.shape
     highest = np.empty(width * step, np.float32)
     for y in range(height):
-        highest[:] = values[y * step, : highest.size]
+        line = values[y * step]
+        for at in range(highest.size):  # value by value: a slice costs seconds of compilation (`resampling.box_means`)
+            highest[at] = line[at]
         for row in range(y * step + 1, y * step + step):
             line = values[row]
             for at in range(highest.size):

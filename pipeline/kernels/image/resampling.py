@@ -41,7 +41,9 @@ def box_means(image: Image, tall: int, top: int, out: Image) -> None:
     for i in range(out.shape[0]):
         middle, reach = (top + i + 0.5) * down, 0.5 * max(down, 1.0)
         first, end = int(middle - reach + 0.5), min(int(middle + reach + 0.5), height)
-        total[:] = lines[first]
+        # Value by value: for the assignment of a slice Numba compiles the message of a wrong shape too, in 3 s.
+        for j in range(total.size):
+            total[j] = lines[first, j]
         for row in range(first + 1, end):
             line = lines[row]
             for j in range(total.size):
@@ -144,10 +146,13 @@ def blur_across(image: Image, weights: Weights, top: int, out: Image) -> None:
     wider = np.empty((width + 2 * reach, channels), np.float32)
     line = wider.reshape(-1)
     for i in range(top, top + out.shape[0]):
-        wider[reach : reach + width] = image[i]
+        for j in range(width):  # value by value, as in `box_means`
+            for c in range(channels):
+                wider[reach + j, c] = image[i, j, c]
         for k in range(reach):
-            wider[k] = image[i, _mirrored(k - reach, width)]
-            wider[reach + width + k] = image[i, _mirrored(width + k, width)]
+            for c in range(channels):
+                wider[k, c] = image[i, _mirrored(k - reach, width), c]
+                wider[reach + width + k, c] = image[i, _mirrored(width + k, width), c]
         into = outs[i - top]
         middle = line[reach * channels :]
         for j in range(into.size):

@@ -14,6 +14,10 @@ const MENDED = {
     "Look through handles and rings, and erase what shows there.",
   ],
   background_attached: ["A strip of the old scene may hang on the product.", "If so, erase it."],
+  held_by_hand: [
+    "A hand holds the product.",
+    "Mend the cut-out: erase the fingers. Once mended, it stands where it would lie.",
+  ],
   several_subjects: [
     "There is more than one thing in the photo.",
     "All of it is kept. Mend the cut-out, and pick what is to stay.",

@@ -178,8 +178,8 @@ def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
     effects = Sunglasses(None, None)
     asked, control = spec("sweep", palette=("#6f8898",)), PaletteControl(retries=0)
     found = selected(asked, Darkener(), site=Square(200, product=effects), control=control)
-    assert found.effects is effects
-    delivered = effects.at(200, 200)(found.background.copy())
+    delivered = found.lay(found.background.copy())
+    assert np.array_equal(delivered, effects.at(200, 200)(found.background.copy()))
     pixels = background_pixels((delivered * 255 + 0.5).astype(np.uint8), product(200, 200))
     judged = found.tried[0]["mean_delta_e00"]
     assert judged < 1.5

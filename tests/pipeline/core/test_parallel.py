@@ -1,9 +1,11 @@
 """Independent pieces of work are done on two threads at once, and their results are told in the order asked."""
 
-from threading import Barrier
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
 
 import pytest
 
+from pipeline.core import parallel
 from pipeline.core.parallel import together
 
 
@@ -20,3 +22,29 @@ def test_what_a_piece_raises_comes_out() -> None:
 
     with pytest.raises(ValueError, match="no"):
         together(lambda: 1, fails, lambda: 3)
+
+
+def test_pieces_within_pieces_are_done_although_all_helpers_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_helpers", ThreadPoolExecutor(1))
+
+    def counted(depth: int) -> int:
+        return 1 if depth == 0 else sum(together(*(lambda: counted(depth - 1) for _ in range(3))))
+
+    assert counted(6) == 3**6
+
+
+def test_a_piece_that_another_thread_has_begun_is_waited_for_when_one_fails() -> None:
+    begun, ended = Event(), Event()
+
+    def slow() -> None:
+        begun.set()
+        ended.wait(0.2)
+        ended.set()
+
+    def fails() -> None:
+        assert begun.wait(10)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        together(fails, slow)
+    assert ended.is_set(), "nothing writes into what the caller has got back"

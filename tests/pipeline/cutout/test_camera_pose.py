@@ -46,6 +46,25 @@ def test_a_ball_tells_nothing() -> None:
     assert camera_pose((np.hypot(x, y) < 0.3).astype(np.float32)) == UNKNOWN_POSE
 
 
+@pytest.mark.parametrize("turn", [12, -12])
+def test_one_long_edge_that_rises_tells_that_the_camera_was_above_but_nothing_plain(turn: float) -> None:
+    found = camera_pose(box_seen(0.9, turn, (0.5, 0.2, 0.12)))
+    assert not found.over_corner
+    assert 0.5 < found.pitch_slope * FOCAL < 1.3
+
+
+@pytest.mark.parametrize("pitch", [25, 48])
+def test_a_plate_tells_how_steeply_it_was_seen_and_a_ball_does_not(pitch: float) -> None:
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    tilt = np.sin(np.deg2rad(pitch))
+    found = camera_pose((np.hypot(x, y / tilt) < 0.4).astype(np.float32))
+    assert found.pitch_slope == pytest.approx(np.tan(np.deg2rad(pitch)), rel=0.03)
+    assert found.base_rise == pytest.approx(tilt, rel=0.03)
+    assert not found.over_corner
+    almost_round = np.hypot(x, y / 0.92) < 0.4
+    assert camera_pose(almost_round.astype(np.float32)) == UNKNOWN_POSE
+
+
 @pytest.mark.parametrize("kind", ["tabletop", "bokeh", "podium", "niche", "curtain", "sweep", "window", "neon"])
 def test_what_a_product_stands_on_reaches_behind_its_base(kind: SceneKind) -> None:
     pose = CameraPose(base_rise=0.45, pitch_slope=0.5)

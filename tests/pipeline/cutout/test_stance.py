@@ -115,7 +115,7 @@ def test_a_scene_that_does_not_suit_is_shown_from_the_photos_angle(
         ({"above": 0.9, "side": 0.1}, "lying", False),
         ({"above": 0.1, "side": 0.9}, "standing", True),
         ({"above": 0.55, "side": 0.45}, "standing", False),
-        ({"hand": 0.9, "above": 0.1}, "standing", False),
+        ({"hand": 0.6, "above": 0.4}, "standing", False),
         ({}, "standing", False),
     ],
     ids=["above", "side", "doubtful", "hand", "nobody looked"],
@@ -128,6 +128,16 @@ def test_a_network_that_is_sure_says_what_the_outline_does_not(
     assert stance(BOTTLE, ("bottom",), seen).name == ("lying" if name == "lying" else "cut_below")
     assert stance(SCISSORS, (), seen).name == "lying", "what would fall over does not stand, whoever says so"
     assert stance(JACKET, (), seen).name == "hanging"
+
+
+def test_what_a_hand_holds_stands_on_nothing_unless_its_arm_comes_from_the_photos_edge() -> None:
+    in_hand = {"hand": 0.9, "above": 0.1}
+    held = stance(BOTTLE, (), in_hand)
+    assert (held.name, held.held, held.angle) == ("lying", True, "above")
+    assert "a hand holds" in str(held.refused_in("bokeh"))
+    assert stance(BOTTLE, ("top",), in_hand).name == "lying"
+    assert stance(BOTTLE, ("bottom",), in_hand).name == "cut_below"
+    assert stance(BOTTLE, ("left",), in_hand).name == "standing"
 
 
 def test_a_thick_neck_is_no_hook() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.core.networks import Viewpoint
 from pipeline.core.types import Cutout
-from pipeline.cutout.viewpoint import ALONE, AROUND, GREY, viewpoint
+from pipeline.cutout.viewpoint import ALONE, AROUND, GREY, seen, viewpoint
 from tests.support.still_life import photo
 
 SIDE = 56
@@ -49,3 +49,33 @@ def test_beyond_the_photo_is_grey_and_without_a_product_or_a_network_nothing_is_
     assert viewpoint(photo(rgb), whole, None) == {}
     nothing = Cutout(whole.rgb, np.zeros((100, 100), np.float32), 1.0, ())
     assert viewpoint(photo(rgb), nothing, keeper) == {}
+
+
+class Held:
+    """Sees a hand."""
+
+    side = SIDE
+
+    def __call__(self, views: np.ndarray) -> dict[Viewpoint, float]:
+        return {"side": 0.1, "hand": 0.9}
+
+
+def test_a_hand_is_warned_of_where_its_skin_meets_the_product_and_not_once_the_cut_out_is_mended() -> None:
+    skin = (205, 150, 125)
+    rgb = np.full((600, 800, 3), BLUE, np.uint8)
+    rgb[200:400, 300:500] = RED
+    rgb[260:340, 260:300] = skin
+    rgb[0:60, 700:800] = skin
+    alpha = np.ones((200, 200), np.float32)
+    cutout = Cutout(np.full((200, 200, 3), RED, np.uint8), alpha, 1.0, ("upscaled",), origin=(300, 200))
+
+    warned = seen(photo(rgb), cutout, Held())
+
+    assert warned.warnings == ("upscaled", "held_by_hand")
+    assert np.abs(np.subtract(warned.where["held_by_hand"], [(260, 260, 300, 340)])).max() <= 4
+    bare = seen(photo(np.where(rgb == skin, BLUE, rgb).astype(np.uint8)), cutout, Held())
+    assert bare.warnings == warned.warnings
+    assert not bare.where
+    mended = seen(photo(rgb), cutout, Held(), mended=True)
+    assert (mended.warnings, dict(mended.viewpoint)) == (("upscaled",), {"side": 0.1})
+    assert seen(photo(rgb), cutout, Keeper()).warnings == ("upscaled",)

@@ -63,7 +63,7 @@ def test_the_plan_is_what_the_submit_then_does(caller: Caller) -> None:
 
 def test_nothing_is_charged_stored_queued_or_remembered(caller: Caller) -> None:
     body, once = caller.body(), {"Idempotency-Key": "once"}
-    before, waiting = everything(caller.engine), caller.http.app.state.queue.size()
+    before, waiting = everything(caller.engine), caller.http.app.state.installation.queue.size()
 
     first = dry(caller, body, **once)
     second = dry(caller, body | {"mood": "fresh"}, **once)
@@ -71,7 +71,7 @@ def test_nothing_is_charged_stored_queued_or_remembered(caller: Caller) -> None:
     assert (first.status_code, second.status_code) == (200, 200)
     assert "location" not in first.headers
     assert everything(caller.engine) == before
-    assert caller.http.app.state.queue.size() == waiting
+    assert caller.http.app.state.installation.queue.size() == waiting
     accepted = caller.submit(body, **once)
     assert dry(caller, body | {"mood": "fresh"}, **once).status_code == 200, "the key is not looked at"
     assert caller.submit(body, **once).json() == accepted.json()

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.robustness.heic import heic
+from benchmarks.robustness.specimens import scene
 from benchmarks.storm.receiver import receiving
 from service.media.fetcher import TooManyFetches
 from tests.service.media.test_fetcher import sends
@@ -40,6 +42,20 @@ def test_a_photo_as_multipart_is_there_in_one_call(caller: Caller) -> None:
     assert answer.status_code == 201, answer.text
     assert answer.json()["content_type"] == "image/jpeg"
     assert caller.submit(caller.body(source_image_s3_key=answer.json()["key"])).status_code == 202
+
+
+def test_a_heic_is_taken_in_each_of_the_three_ways(caller: Caller, fetching: None) -> None:
+    data = heic(scene())
+    with receiving(sends(data)) as receiver:
+        answers = [
+            upload(caller, json={"url": f"{receiver.url}/phone.jpg"}),
+            upload(caller, files={"file": ("phone.jpg", data, "image/jpeg")}),
+            upload(caller, json={"content_type": "image/heic"}),
+        ]
+
+    assert [answer.status_code for answer in answers] == [201] * 3
+    assert [answer.json().get("content_type") for answer in answers] == ["image/heic", "image/heic", None]
+    assert all(answer.json()["key"].endswith(".heic") for answer in answers)
 
 
 def test_what_is_no_photo_names_the_field_and_what_is_taken(caller: Caller, fetching: None) -> None:

@@ -82,6 +82,7 @@ def test_photos_are_found_in_all_folders_but_the_output(tmp_path: Path) -> None:
         shoot.add(name, photo())
     shoot.add("a/list.csv", b"name")
     shoot.add("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0")
+    shoot.add("scan.gif", b"GIF89a")
     shoot.add("empty.jpg", b"")
 
     found = find_photos(shoot.photos, but=shoot.photos / "out")
@@ -91,9 +92,10 @@ def test_photos_are_found_in_all_folders_but_the_output(tmp_path: Path) -> None:
         "a/deep/c.PNG": False,
         "b.png": False,
         "empty.jpg": True,
-        "phone.heic": True,
+        "phone.heic": False,
+        "scan.gif": True,
     }
-    assert "Save it as JPEG" in str(found.photos[-1].trouble)
+    assert "JPEG, PNG" in str(found.photos[-1].trouble)
     assert found.skipped == ["a/list.csv"]
 
 

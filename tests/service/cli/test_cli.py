@@ -1,6 +1,7 @@
 """The command line, as a person or a script uses it."""
 
 import json
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from PIL import Image
 
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
+from service.database.schema import schema
 from service.settings import Settings
 from tests.support import worker
-from tests.support.command_line import run
+from tests.support.command_line import migrated_home, run
 from tests.support.worker import BOTTLE as SMALL_BOTTLE
 
 BOTTLE = str(files("service") / "sample" / "bottle.jpg")
@@ -26,6 +28,7 @@ BOTTLE = str(files("service") / "sample" / "bottle.jpg")
         "api",
         "worker",
         "sweep",
+        "probe",
         "swap",
         "cutout",
         "catalog",
@@ -46,7 +49,7 @@ def test_every_command_explains_itself(command: str) -> None:
 
 
 def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
-    home = ("--home", str(tmp_path))
+    home = migrated_home(tmp_path)
     added = json.loads(run("clients", "add", "acme", "--credits", "5", "--json", *home).output)
     assert set(added) == {"client_id", "key"}
     assert run("clients", "grant", "acme", "7", *home).exit_code == 0
@@ -67,7 +70,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
 
 
 def test_the_list_of_clients_says_balance_state_and_unfinished_jobs(tmp_path: Path) -> None:
-    home = ("--home", str(tmp_path))
+    home = migrated_home(tmp_path)
     for name in ("acme", "zenith"):
         run("clients", "add", name, "--credits", "5", *home)
     run("clients", "disable", "zenith", *home)
@@ -82,7 +85,7 @@ def test_the_list_of_clients_says_balance_state_and_unfinished_jobs(tmp_path: Pa
 
 
 def test_a_weight_is_given_and_listed_where_it_is_not_one(tmp_path: Path) -> None:
-    home = ("--home", str(tmp_path))
+    home = migrated_home(tmp_path)
     for name in ("acme", "zenith"):
         run("clients", "add", name, *home)
 
@@ -97,7 +100,7 @@ def test_a_weight_is_given_and_listed_where_it_is_not_one(tmp_path: Path) -> Non
 
 
 def test_a_key_is_rotated_and_the_new_one_printed_once(tmp_path: Path) -> None:
-    home = ("--home", str(tmp_path))
+    home = migrated_home(tmp_path)
     accounts = Accounts(create_engine(Settings(home=tmp_path).sqlalchemy_url))
     added = json.loads(run("clients", "add", "acme", "--json", *home).output)
 
@@ -115,7 +118,7 @@ def test_a_key_is_rotated_and_the_new_one_printed_once(tmp_path: Path) -> None:
 
 
 def test_the_same_client_twice_and_an_unknown_one_are_refused_in_a_sentence(tmp_path: Path) -> None:
-    home = ("--home", str(tmp_path))
+    home = migrated_home(tmp_path)
     run("clients", "add", "acme", *home)
 
     again, unknown = run("clients", "add", "acme", *home), run("clients", "grant", "nobody", "1", *home)
@@ -148,6 +151,44 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("doctor", "--no-networks")
     assert result.exit_code == 1
     assert "lease" in result.output.lower()
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("add", "acme"), ("webhook", "acme")])
+def test_no_command_but_migrate_makes_a_schema(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = run("clients", *arguments, "--home", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert "backdrop migrate" in result.output
+    engine = create_engine(Settings(home=tmp_path).sqlalchemy_url)
+    assert schema(engine).found is None
+    engine.dispose()
+
+
+@pytest.mark.parametrize("part", ["api", "sweep"])
+def test_a_part_does_not_start_on_an_old_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    monkeypatch.setenv("BACKDROP_QUEUE_URL", "redis://127.0.0.1:9/0")
+
+    assert run(part, "--home", str(tmp_path)).exit_code == os.EX_CONFIG
+
+
+def test_migrate_says_what_it_applied(tmp_path: Path) -> None:
+    first, second = (run("migrate", "--home", str(tmp_path)).output for _ in range(2))
+
+    assert "applied 0001: " in first
+    assert "applied 0012: Deleted renders keep their row" in first
+    assert second == "The database is up to date.\n"
+
+
+def test_the_doctor_says_that_no_worker_and_no_sweep_lives_and_what_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey_url: str
+) -> None:
+    monkeypatch.setenv("BACKDROP_QUEUE_URL", f"{valkey_url.rpartition('/')[0]}/8")
+    result = run("doctor", "--no-networks", *migrated_home(tmp_path))
+
+    assert result.exit_code == 1
+    assert "No worker lives" in result.output
+    assert "No sweep lives" in result.output
+    assert "0 jobs wait" in result.output
 
 
 def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:

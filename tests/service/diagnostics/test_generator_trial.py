@@ -26,6 +26,7 @@ def _saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return saved
 
 
+@pytest.mark.gate  # paints with a pipeline; the fast lane has what it can not
 def test_it_says_where_and_how_a_model_runs_and_what_it_can(saved: Callable[[str], Path], tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, generator=str(saved("Z-Image-Turbo")), device="cpu", generation_size=64, steps=1)
     said = list(trial(settings))

@@ -299,6 +299,7 @@ def quick_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.
     engine.dispose()
 
 
+@pytest.mark.gate  # three seconds of examples
 def test_any_order_of_moves_gives_what_the_rules_say(quick_engine: sa.Engine) -> None:
     check_any_order(quick_engine, EXAMPLES[quick_engine.dialect.name])
 

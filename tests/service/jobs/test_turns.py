@@ -75,6 +75,7 @@ def test_who_submits_one_job_at_a_time_gets_no_more_than_who_has_many_waiting(st
     assert started.count("b") == 10
 
 
+@pytest.mark.gate  # a race of four seconds
 def test_fifty_clients_and_eight_workers_and_nobody_waits_for_more_than_a_round(engine: sa.Engine) -> None:
     many, rounds, workers = 50, 4, 8
     street = Street(engine, *(f"{number:02d}" for number in range(many)))

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import sqlalchemy as sa
 
 from service.diagnostics.audit import audit
@@ -13,6 +14,7 @@ from service.jobs.records import Claim, JobFinished, LeaseLost
 from tests.support.shop import Street, render
 
 
+@pytest.mark.gate  # a race of five seconds
 def test_whoever_submits_starts_ends_cancels_and_weighs_at_once_waits_for_nobody_crosswise(engine: sa.Engine) -> None:
     street, over = Street(engine, *"abc"), threading.Event()
     ids: list[tuple[str, str]] = []

@@ -167,6 +167,7 @@ def check_any_order(one: sa.Engine, examples: int) -> None:
     )
 
 
+@pytest.mark.gate  # a second of examples
 def test_any_order_of_moves_starts_jobs_as_the_model_does(quick_engine: sa.Engine) -> None:
     check_any_order(quick_engine, settings().max_examples * 6 // 10)  # sixty; the fast lane has fewer
 

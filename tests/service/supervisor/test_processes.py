@@ -58,6 +58,7 @@ def test_exits_that_lie_further_apart_than_the_window_are_no_reason_to_give_up(t
     assert run(tmp_path, "[ $n -lt 8 ] || exit 78; exit 3", window=0.0) == (78, 8)
 
 
+@pytest.mark.gate  # thirty starts of a program
 @pytest.mark.parametrize(
     ("limits", "pauses"),
     [

@@ -30,6 +30,7 @@ from service.settings import Settings
 from service.worker.c2pa import CredentialsInvalid, SigningFailed, open_credentials
 from service.worker.local import SpecInvalid, swap_file
 from service.worker.main import CANNOT_START, serve
+from tests.support.databases import migrated_engine
 from tests.support.still_life import jpeg, networks, preset, spec, still_life
 
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
@@ -233,6 +234,7 @@ def test_neither_a_worker_nor_the_command_line_starts_with_a_wrong_certificate(
 ) -> None:
     wrong = Settings(home=tmp_path, c2pa_certificate=tmp_path / "away.pem", c2pa_key=tmp_path / "away.pem")
     monkeypatch.setattr("signal.signal", lambda number, handler: None)  # the test process keeps its own
+    migrated_engine(wrong).dispose()
     with caplog.at_level(logging.ERROR):
         assert serve(wrong) == CANNOT_START
     assert "BACKDROP_C2PA_CERTIFICATE" in caplog.text

@@ -11,7 +11,7 @@ from pipeline.kernels import cache
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
-from service.worker.kernels import compile_kernels
+from service.worker.kernels import compile_beside, compile_kernels
 from service.worker.local import build_spec
 from tests.support import still_life as made_up
 from tests.support.still_life import cut_out_png, jpeg, still_life
@@ -50,3 +50,13 @@ def test_what_is_compiled_already_is_left_alone() -> None:
     said: list[str] = []
     assert compile_kernels(Settings(), said.append) is False
     assert said == []
+
+
+@pytest.mark.gate  # a second of small swaps
+def test_what_is_compiled_beside_is_part_of_what_a_worker_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "is_complete", lambda state: False)
+    before = len(cache.compiled)
+
+    compile_beside(Settings())
+
+    assert cache.compiled[before:] == [], "it compiles nothing that `compile_kernels` has not compiled"

@@ -200,6 +200,7 @@ def test_a_picture_is_written_down_before_it_can_be_there(worker: Worker, engine
     assert store.known == [True]
 
 
+@pytest.mark.gate  # 2 CPU-seconds: two swaps
 def test_a_job_runs_by_the_catalogue_that_it_was_accepted_under(worker: Worker) -> None:
     whole = worker.runner.catalogue
     accepted_under = small(whole, 240, 126)

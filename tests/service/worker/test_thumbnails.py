@@ -44,6 +44,7 @@ def test_the_scenes_show_several_products_and_from_above_one_that_lies() -> None
     assert all(one.mode == "RGBA" and 300 <= max(one.size) <= 450 for one in pictures)
 
 
+@pytest.mark.gate  # loads the networks
 def test_only_what_is_missing_or_out_of_date_is_made_again_and_what_is_of_no_use_goes(settings: Settings) -> None:
     folder = settings.thumbnails
     said: list[str] = []

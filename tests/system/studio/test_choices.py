@@ -39,9 +39,8 @@ def test_scenes_moods_and_places_are_chosen_from_pictures_that_the_pipeline_made
         ("notes.jpg", b"<html>not a photo</html>", "not a photo that is taken here"),
         ("cut.jpg", BOTTLE[:400], "damaged or ends early"),
         ("nothing.png", b"", "is empty"),
-        ("iphone.heic", b"\0\0\0\x18ftypheic" + bytes(20), "Export it as JPEG"),
     ],
-    ids=["text", "truncated", "empty", "heic"],
+    ids=["text", "truncated", "empty"],
 )
 def test_a_file_that_is_no_photo_is_told_before_it_is_sent(
     visit: Callable[..., Visit], guest: Guest, name: str, data: bytes, told: str

@@ -1,0 +1,161 @@
+"""What a HEIC holds, by its boxes (ISO/IEC 23008-12): the pictures that are shown, and what they are made of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from pipeline.core.errors import ImageTruncated
+from pipeline.photo.boxes import Box, locations, number
+from pipeline.photo.hevc import Stream, parameters_of, stream_of
+
+#: Boxes that a file has once, in its `meta` box; a second one could be what the decoder reads instead.
+_ONCE = (b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat")
+#: Properties that the decoder carries out, each a pass over the whole picture.
+_TRANSFORMS = (b"irot", b"imir", b"clap")
+_COVER = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
+
+
+@dataclass(frozen=True)
+class Heic:
+    """A file's tables. `of` raises ValueError where they are missing, or there twice."""
+
+    data: bytes
+    primary: int
+    #: By id: b"hvc1" a coded picture, b"grid" one of tiles, b"Exif", b"mime" (XMP), and others.
+    kinds: dict[int, bytes]
+    #: By id: first byte and number of bytes of each piece.
+    extents: dict[int, tuple[tuple[int, int], ...]]
+    properties: dict[int, tuple[Box, ...]]
+    #: Kind of reference, from where, and to where.
+    references: tuple[tuple[bytes, int, tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, data: bytes) -> "Heic":
+        """Read the tables of a file, which are small: see `boxes.tables_exceed`."""
+        (meta,) = [box for box in Box(b"", 0, len(data)).inside(data) if box.kind == b"meta"]
+        found = [box for box in meta.inside(data, 4) if box.kind in _ONCE]
+        boxes = {box.kind: box for box in found}
+        if len(found) != len(boxes) or not {b"pitm", b"iloc", b"iinf", b"iprp"} <= set(boxes):
+            raise ValueError("boxes")
+        held = boxes[b"idat"].start if b"idat" in boxes else 0
+        places = list(locations(data, boxes[b"iloc"], held))
+        kinds = list(_kinds(data, boxes[b"iinf"]))
+        if len(dict(places)) != len(places) or len(dict(kinds)) != len(kinds):
+            raise ValueError("items")
+        main = boxes[b"pitm"]
+        return cls(
+            data,
+            number(data, main.start + 4, 4 if number(data, main.start, 1) else 2),
+            dict(kinds),
+            dict(places),
+            _properties(data, boxes[b"iprp"]),
+            tuple(_references(data, boxes[b"iref"])) if b"iref" in boxes else (),
+        )
+
+    def size(self, item: int) -> int:
+        """Return the bytes of an item that are there, of all pieces together."""
+        return sum(max(0, min(size, len(self.data) - start)) for start, size in self.extents.get(item, ()))
+
+    def content(self, item: int) -> bytes:
+        """Return an item's bytes. Raises ValueError where it has none, ImageTruncated where not all are there.
+
+        libheif leaves tiles that are missing grey.
+        """
+        if item not in self.extents:
+            raise ValueError("no place")
+        if any(start + size > len(self.data) for start, size in self.extents[item]):
+            raise ImageTruncated("The photo ends before its pixels do; upload the whole file again.")
+        return b"".join(self.data[start : start + size] for start, size in self.extents[item])
+
+    @cached_property
+    def shown(self) -> tuple[int, ...]:
+        """The main picture, and what says where it is transparent."""
+        covers = [
+            source
+            for kind, source, targets in self.references
+            if kind == b"auxl" and self.primary in targets and self._covers(source)
+        ]
+        return (self.primary, *covers)
+
+    def canvas(self, item: int) -> tuple[int, int] | None:
+        """Return width and height in pixels that a grid says it has (section 6.6.2.3.2); None: it is none."""
+        if self.kinds.get(item) != b"grid":
+            return None
+        content = self.content(item)
+        wide = 4 if number(content, 1, 1) & 1 else 2
+        return number(content, 4, wide), number(content, 4 + wide, wide)
+
+    def parts(self, item: int) -> tuple[int, ...]:
+        """Return the coded pictures that an item is made of, as often as they are used: a grid's tiles, or itself.
+
+        Raises ValueError for any other kind.
+        """
+        made_of = [
+            target
+            for kind, source, targets in self.references
+            if (kind, source) == (b"dimg", item)
+            for target in targets
+        ]
+        parts = made_of if self.kinds.get(item) == b"grid" else [item]
+        if any(self.kinds.get(part) != b"hvc1" for part in parts):
+            raise ValueError("kind")
+        return tuple(parts)
+
+    def stream(self, item: int) -> Stream:
+        """Look at the stream of a coded picture, its parameter sets included."""
+        found = stream_of(self.content(item))
+        for box in self.properties.get(item, ()):
+            if box.kind == b"hvcC":
+                found += parameters_of(self.data[box.start : box.end])
+        return found
+
+    def transforms(self, item: int) -> int:
+        """Return how often a picture is turned, mirrored and cut."""
+        return sum(box.kind in _TRANSFORMS for box in self.properties.get(item, ()))
+
+    def _covers(self, item: int) -> bool:
+        return any(
+            box.kind == b"auxC" and self.data[box.start + 4 : box.end].rstrip(b"\0").startswith(_COVER)
+            for box in self.properties.get(item, ())
+        )
+
+
+def _kinds(data: bytes, box: Box) -> Iterator[tuple[int, bytes]]:
+    for entry in box.inside(data, 6 if number(data, box.start, 1) == 0 else 8):
+        version = number(data, entry.start, 1)
+        if entry.kind == b"infe" and version >= 2:
+            at, wide = entry.start + 4, 4 if version == 3 else 2
+            yield number(data, at, wide), data[at + wide + 2 : at + wide + 6]
+
+
+def _references(data: bytes, box: Box) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
+    wide = 4 if number(data, box.start, 1) else 2
+    for link in box.inside(data, 4):
+        start = link.start + wide + 2
+        count = min(number(data, link.start + wide, 2), (link.end - start) // wide)
+        targets = tuple(number(data, start + wide * at, wide) for at in range(count))
+        yield link.kind, number(data, link.start, wide), targets
+
+
+def _properties(data: bytes, box: Box) -> dict[int, tuple[Box, ...]]:
+    """Return each item's properties (section 9.3.1)."""
+    held = list(box.inside(data))
+    if [one.kind for one in held].count(b"ipco") != 1:
+        raise ValueError("ipco")
+    listed = [one for container in held if container.kind == b"ipco" for one in container.inside(data)]
+    owned: dict[int, list[Box]] = {}
+    for table in held:
+        if table.kind != b"ipma":
+            continue
+        version, large = number(data, table.start, 1), number(data, table.start + 3, 1) & 1
+        wide, at = 4 if version else 2, table.start + 8
+        for _ in range(number(data, table.start + 4, 4)):
+            if at >= table.end:
+                break
+            item, count, at = number(data, at, wide), number(data, at + wide, 1), at + wide + 1
+            for _ in range(count):
+                index = number(data, at, 2) & 0x7FFF if large else number(data, at, 1) & 0x7F
+                at += 2 if large else 1
+                if 0 < index <= len(listed):
+                    owned.setdefault(item, []).append(listed[index - 1])
+    return {item: tuple(boxes) for item, boxes in owned.items()}

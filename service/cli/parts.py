@@ -1,0 +1,128 @@
+"""`backdrop api|worker|sweep`: the parts, each a process of its own, and `backdrop probe`, which asks how one is."""
+
+import logging
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from service.cli.options import home_option, queue_needed, schema_needed, settings_from
+
+logger = logging.getLogger(__name__)
+
+#: For the children of `backdrop up` alone: whoever starts a part by hand may leave.
+die_with_parent_option = click.option("--die-with-parent", "child", is_flag=True, hidden=True)
+
+
+@click.command()
+@home_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--fd", type=int, hidden=True, help="A socket that is bound already.")
+def api(home: Path | None, port: int | None, host: str | None, fd: int | None) -> None:
+    """Run the API alone."""
+    from service.api.server import Server
+    from service.health.observed import observed
+    from service.health.process import ProcessHealth
+    from service.supervisor.logs import configure_logs
+    from service.supervisor.processes import die_with_parent
+
+    configure_logs()
+    settings = queue_needed(settings_from(home=home, port=port, host=host))
+    schema_needed(settings)
+    health = ProcessHealth("api")
+    server = Server(settings, health)
+    sockets = None
+    if fd is not None:
+        die_with_parent()
+        sockets = [socket.socket(fileno=fd)]
+    with observed(settings, health):
+        server.run(sockets=sockets)
+
+
+@click.command()
+@home_option
+@die_with_parent_option
+def worker(home: Path | None, child: bool) -> None:
+    """Run a worker: one process that owns the device, replaced when it dies."""
+    from service.supervisor.logs import configure_logs
+    from service.supervisor.processes import die_with_parent, supervise
+    from service.supervisor.stopping import stop_on_signals
+
+    configure_logs()
+    settings = queue_needed(settings_from(home=home))
+    if child:
+        die_with_parent()
+    command = [sys.executable, "-m", "service.worker.main"]
+    stopping = stop_on_signals()
+    status = supervise(
+        "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
+    )
+    logger.info("the worker's supervisor stops, status %d: %s", status, stopping.reason)
+    sys.exit(status)
+
+
+@click.command()
+@home_option
+@die_with_parent_option
+def sweep(home: Path | None, child: bool) -> None:
+    """Run the sweep: it sends again, settles what crashed, deletes what has expired and delivers webhooks."""
+    import threading
+
+    from service.health.observed import observed
+    from service.health.process import ProcessHealth
+    from service.jobs.sweep import build_sweeper, keep_sweeping
+    from service.jobs.worker_registry import sweep_heartbeat
+    from service.storage.expiry import build_expirer, keep_expiring
+    from service.supervisor.logs import configure_logs
+    from service.supervisor.processes import die_with_parent
+    from service.supervisor.stopping import stop_on_signals
+    from service.webhooks.delivery import delivering
+
+    configure_logs()
+    settings = queue_needed(settings_from(home=home))
+    if child:
+        die_with_parent()
+    stopping = stop_on_signals()
+    schema_needed(settings)
+    health, heartbeat = ProcessHealth("sweep"), sweep_heartbeat(settings.queue_url)
+
+    def on_look() -> None:
+        health.beat()
+        heartbeat.beat()
+
+    # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
+    expiring = {"every": settings.expire_every, "stopping": stopping}
+    threading.Thread(target=keep_expiring, args=[build_expirer(settings)], kwargs=expiring, daemon=True).start()
+    with observed(settings, health), delivering(settings, stopping):
+        health.is_ready()
+        keep_sweeping(
+            build_sweeper(settings),
+            every=settings.sweep_every,
+            grace=settings.lease,
+            stopping=stopping,
+            on_look=on_look,
+        )
+        logger.info("the sweep stops: %s", stopping.reason)
+    heartbeat.stop()
+
+
+@click.command()
+@home_option
+@click.argument("part", type=click.Choice(["api", "worker", "sweep"]))
+@click.option("--live", is_flag=True, help="Ask whether it lives, not whether it can do its part.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Its port for operators; default: BACKDROP_METRICS_PORT.")
+def probe(home: Path | None, part: str, live: bool, port: int | None) -> None:
+    """Ask a process on this machine whether it is ready, for health checks that run a command; exit status 1: no."""
+    from service.health.probe import probe as ask
+
+    settings = settings_from(home=home, metrics_port=port)
+    if not settings.metrics_port:
+        raise click.ClickException("Set BACKDROP_METRICS_PORT, here and where the process runs: it answers there.")
+    answer = ask(settings, live=live)
+    click.echo(f"{part}: {answer.said}")
+    sys.exit(0 if answer.well else 1)
+
+
+PARTS = (api, worker, sweep, probe)

@@ -1,0 +1,174 @@
+"""The installation as one process sees it: database, queue server, store, who lives, and what waits."""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.engine import create_engine, reader
+from service.database.schema import SchemaOutdated, schema
+from service.database.tables import UNFINISHED, deliveries, jobs
+from service.jobs.queue import JobQueue, QueueUnavailable
+from service.jobs.records import JobStatus
+from service.jobs.worker_registry import WorkerRegistry
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.objects import Bucket, ObjectError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that PostgreSQL may take to count; a database that needs longer does not answer.
+_PATIENCE = 5
+
+_UNFINISHED = sa.select(jobs.c.status, sa.func.count()).where(UNFINISHED).group_by(jobs.c.status)
+_OLDEST = sa.select(sa.func.min(jobs.c.created_at), db_now()).where(UNFINISHED, jobs.c.status == JobStatus.NOT_STARTED)
+# By the value, not a parameter, as `UNFINISHED`: so SQLite finds the partial index.
+_MESSAGES = sa.select(sa.func.count()).select_from(deliveries).where(sa.text("state = 'waiting'"))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A part that can't be used, or lacks, and a sentence about it."""
+
+    part: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What the database has of unfinished work."""
+
+    #: Jobs by status, those that are not over.
+    jobs: dict[str, int]
+    #: Seconds since the oldest waiting job was submitted; 0 where none waits.
+    oldest: float
+    #: Webhooks' messages that wait for their receiver.
+    messages: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What one look found. Of parts that did not answer nothing is known: None."""
+
+    #: Of database, queue and store, what can't be used.
+    away: tuple[Finding, ...] = ()
+    #: Whether the schema is one that this release works with.
+    schema_usable: bool | None = None
+    backlog: Backlog | None = None
+    #: Seconds that the database took for all that it was asked.
+    database_seconds: float | None = None
+    #: Messages on the queue that no worker has fetched.
+    queued: int | None = None
+    #: What each live worker said of itself.
+    workers: list[dict[str, Any]] | None = None
+    #: How many sweeps live.
+    sweeps: int | None = None
+
+    @property
+    def lacking(self) -> tuple[Finding, ...]:
+        """Return who should live and does not."""
+        found = []
+        if self.workers == []:
+            found.append(Finding("worker", "No worker lives: jobs are taken, and wait."))
+        if self.sweeps == 0:
+            found.append(Finding("sweep", "No sweep lives: what the queue loses stays, and no webhook is delivered."))
+        return tuple(found)
+
+    def health(self, needed: Collection[str]) -> dict[str, Any]:
+        """Return what a process is told to be that can't do its part without these parts: status and reasons.
+
+        `status`: "unavailable" where one of them is away, "degraded" where anything else is wrong, "ok".
+        """
+        missing = [one for one in self.away if one.part in needed]
+        degraded = [one for one in (*self.away, *self.lacking) if one not in missing]
+        return {
+            "status": "unavailable" if missing else "degraded" if degraded else "ok",
+            "missing": [vars(one) for one in missing],
+            "degraded": [vars(one) for one in degraded],
+            "workers": None if self.workers is None else len(self.workers),
+            "sweeps": self.sweeps,
+            "waiting_jobs": self.backlog and self.backlog.jobs.get(JobStatus.NOT_STARTED, 0),
+            "oldest_waiting_seconds": self.backlog and round(self.backlog.oldest, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The parts that are looked at. Lives as long as the process; safe in threads."""
+
+    engine: sa.Engine
+    queue: JobQueue
+    workers: WorkerRegistry
+    sweeps: WorkerRegistry
+    buckets: tuple[Bucket, Bucket]
+    _reader: sa.Engine = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_reader", reader(self.engine))
+
+    def look(self) -> State:
+        """Look at every part, one after another. Never raises; takes some seconds for each part that is away."""
+        found: dict[str, Any] = {}
+        away: list[Finding] = []
+        looks: tuple[tuple[str, Callable[[], dict[str, Any]]], ...] = (
+            ("database", self._database),
+            ("queue", self._queue),
+            ("store", self._store),
+        )
+        for part, look in looks:
+            try:
+                found |= look()
+            except SchemaOutdated as error:
+                found["schema_usable"] = False
+                away.append(Finding(part, str(error)))
+            except sa.exc.SQLAlchemyError as error:
+                logger.warning("the database does not answer: %s", error)
+                away.append(Finding(part, "The database does not answer."))
+            except QueueUnavailable:
+                away.append(Finding(part, "The queue server does not answer."))
+            except ObjectError as error:
+                away.append(Finding(part, str(error)))
+        return State(tuple(away), **found)
+
+    def _database(self) -> dict[str, Any]:
+        started = time.perf_counter()
+        schema(self._reader).require()
+        found = {"schema_usable": True, "backlog": self._backlog()}
+        return found | {"database_seconds": time.perf_counter() - started}
+
+    def _backlog(self) -> Backlog:
+        with self._reader.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_PATIENCE}s'")
+            unfinished = {status: int(count) for status, count in connection.execute(_UNFINISHED)}
+            oldest, now = connection.execute(_OLDEST).one()
+            messages = int(connection.execute(_MESSAGES).scalar_one())
+        age = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+        return Backlog(unfinished, age, messages)
+
+    def _queue(self) -> dict[str, Any]:
+        return {
+            "queued": self.queue.waiting(),
+            "workers": self.workers.workers(),
+            "sweeps": len(self.sweeps.workers()),
+        }
+
+    def _store(self) -> dict[str, Any]:
+        for bucket in self.buckets:
+            bucket.check()
+        return {}
+
+
+def open_installation(settings: Settings) -> Installation:
+    """Return the settings' installation. Contacts nothing."""
+    return Installation(
+        create_engine(settings.sqlalchemy_url),
+        JobQueue(settings.queue_url),
+        WorkerRegistry(settings.queue_url),
+        WorkerRegistry(settings.queue_url, kind="sweep"),
+        open_buckets(settings),
+    )

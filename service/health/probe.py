@@ -1,0 +1,41 @@
+"""The probe: asks the port of a process on this machine, for health checks that run a command."""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a process answered: whether it is well, and a line that says so."""
+
+    well: bool
+    said: str
+
+
+def probe(settings: Settings, *, live: bool, timeout: float = 4.0) -> Probed:
+    """Ask whether the process that has the settings' port lives, or is ready; no answer in so many seconds is no."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.metrics_host, settings.metrics_host)  # noqa: S104  # asked
+    name = f"[{host}]" if ":" in host else host
+    address = f"http://{name}:{settings.metrics_port}/health/{'live' if live else 'ready'}"
+    # No proxy: it is this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=timeout) as answer:
+            return Probed(True, _line(answer.read()))
+    except urllib.error.HTTPError as error:
+        return Probed(False, _line(error.read()))
+    except OSError as error:
+        return Probed(False, f"{address} does not answer: {error}")
+
+
+def _line(body: bytes) -> str:
+    try:
+        told = json.loads(body)
+        reasons = [f"{one['part']}: {one['detail']}" for one in (*told.get("missing", ()), *told.get("degraded", ()))]
+        return " ".join([told["status"], *reasons])
+    except (ValueError, KeyError, TypeError):
+        return "It is no process of ours that answers."
