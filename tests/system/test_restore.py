@@ -15,8 +15,7 @@ from service.database.engine import create_engine
 from service.database.schema import migrate
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from tests.support.databases import migrated_database, new_database
-from tests.support.postgresql_programs import run_program
+from tests.support.databases import migrated_database, new_database, run_program
 from tests.support.shop import Shop, render
 
 pytestmark = pytest.mark.nightly  # of what tests/service/diagnostics/test_object_audit.py proves of one database

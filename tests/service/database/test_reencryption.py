@@ -14,7 +14,7 @@ from service.database.reencryption import SecretState, reencrypt, secret_states
 from service.database.tables import metadata, webhooks
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import Outbox
-from tests.support.postgresql_programs import run_program
+from tests.support.databases import run_program
 from tests.support.shop import Shop, render
 
 OLD, NEW = new_encryption_key(), new_encryption_key()
