@@ -26,6 +26,7 @@ def _opened(home: Path | None) -> tuple[Any, Any]:
 
     settings = settings_from(home=home)
     engine = create_engine(settings.sqlalchemy_url)
+    click.get_current_context().call_on_close(engine.dispose)
     if not is_migrated(engine):
         raise click.ClickException("The schema is not current. Run `backdrop migrate`.")
     return settings, engine

@@ -70,6 +70,7 @@ def _open(home: Path | None) -> tuple[Any, Any]:
 
     settings = settings_from(home=home)
     engine = create_engine(settings.sqlalchemy_url)
+    click.get_current_context().call_on_close(engine.dispose)
     if not is_migrated(engine):
         raise click.ClickException("The schema is not current. Run `backdrop migrate`.")
     return engine, open_cipher(settings)

