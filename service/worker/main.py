@@ -8,6 +8,7 @@ import logging
 import os
 import platform
 import resource
+import sys
 import threading
 import time
 from collections.abc import Callable
