@@ -57,3 +57,10 @@ def test_the_alert_rules_pass_their_own_tests() -> None:
     tested = subprocess.run(["promtool", "test", "rules", "rules_test.yml"], cwd=FILES, capture_output=True, text=True)
 
     assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_the_runbook_says_of_every_alert_what_to_do_and_of_no_other() -> None:
+    runbook = (files("service") / "OPERATING.md").read_text()
+    told = re.findall(r"^### (Backdrop\w+)$", runbook, re.MULTILINE)
+
+    assert sorted(told) == sorted(re.findall(r"- alert: (\w+)", (FILES / "rules.yml").read_text()))
