@@ -155,7 +155,9 @@ class LoadedInstallation:
         with self._reader.connect() as connection:
             made = jobs.c.status == "SUCCESS"
             rows = connection.execute(sa.select(jobs).where(made).order_by(jobs.c.started_at)).all()
-            stages = dict(connection.execute(sa.select(renders.c.job_id, renders.c.report)).tuples().all())
+            stages = {
+                row.job_id: row.report for row in connection.execute(sa.select(renders.c.job_id, renders.c.report))
+            }
         with path.open("w", encoding="utf-8") as file:
             for row in rows:
                 times = {"submitted": row.created_at, "started": row.started_at, "finished": row.finished_at}

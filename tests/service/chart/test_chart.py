@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import yaml
 
 from service.database.tables import metadata
 from service.settings import Settings
@@ -18,8 +19,6 @@ CHART = Path(__file__).resolve().parents[3] / "service" / "chart"
 EXAMPLES = sorted(path.stem for path in (CHART / "examples").glob("*.yaml"))
 #: Not the API's own: KEDA's and Prometheus's operator's.
 FOREIGN = {"TriggerAuthentication", "ScaledObject", "ServiceMonitor", "PrometheusRule"}
-#: Of secrets in the database; where the setting is not known, it is passed over.
-LATER = {"BACKDROP_ENCRYPTION_KEYS"}
 Object = dict[str, Any]
 
 
@@ -95,7 +94,7 @@ def test_secrets_come_from_secrets_that_exist_and_every_variable_is_a_setting(
 ) -> None:
     objects = render(example)
     assert "Secret" not in {one["kind"] for one in objects}
-    known = {f"BACKDROP_{name.upper()}" for name in Settings.model_fields} | LATER
+    known = {f"BACKDROP_{name.upper()}" for name in Settings.model_fields}
     for pod in pods(objects):
         variables = {one["name"]: one for one in pod["containers"][0]["env"]}
         for name in ("BACKDROP_DATABASE_URL", "BACKDROP_QUEUE_URL"):
@@ -145,6 +144,15 @@ def test_a_gpu_is_asked_for_where_there_is_one(render: Callable[..., list[Object
         {"nvidia.com/mig-1g.10gb"},
         set(),
     ]
+
+
+def test_alert_rules_and_dashboard_are_those_of_the_files(render: Callable[..., list[Object]]) -> None:
+    objects = render("gpu", "metrics.rules.enabled=true", "metrics.dashboard.enabled=true")
+    rules = yaml.safe_load((CHART / "files" / "rules.yml").read_text())
+    dashboard = (CHART / "files" / "dashboard.json").read_text()
+
+    assert named(objects, "PrometheusRule", "")["spec"] == rules
+    assert named(objects, "ConfigMap", "-dashboard")["data"] == {"backdrop.json": dashboard}
 
 
 def test_what_the_chart_needs_and_what_it_does_not_know_is_told(charts: Charts) -> None:
