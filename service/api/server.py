@@ -31,13 +31,14 @@ class Server(uvicorn.Server):
     ) -> None:
         self._health = health
         registry = registry or CollectorRegistry()
-        app = create_app(settings, JobMetrics(registry))
-        self._notifier: JobNotifier = app.state.notifier
+        #: The app itself, within what observes it.
+        self.app = create_app(settings, JobMetrics(registry))
+        self._notifier: JobNotifier = self.app.state.notifier
         self._stopping = StopRequest()
         super().__init__(
             uvicorn.Config(
                 # Around the whole app: what has no route is a request, too.
-                ObservedApp(app, HttpMetrics(registry), tracer or Tracer()),
+                ObservedApp(self.app, HttpMetrics(registry), tracer or Tracer()),
                 host=settings.host,
                 port=settings.port,
                 log_config=None,

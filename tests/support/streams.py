@@ -31,13 +31,13 @@ class Api:
 
     @property
     def notifier(self) -> JobNotifier:
-        notifier: JobNotifier = self.server.config.app.state.notifier  # type: ignore[union-attr]  # litestar's app has one
+        notifier: JobNotifier = self.server.app.state.notifier
         return notifier
 
     @property
     def engine(self) -> sa.Engine:
         """The server's own."""
-        engine: sa.Engine = self.server.config.app.state.engine  # type: ignore[union-attr]  # litestar's app has one
+        engine: sa.Engine = self.server.app.state.engine
         return engine
 
     def new_job(self) -> str:

@@ -25,8 +25,10 @@ def test_a_worker_that_is_asked_to_drain_ends_its_job_and_takes_no_other_until_i
     tmp_path: Path, valkey_url: str
 ) -> None:
     engine = migrated_engine(Settings(home=tmp_path))
-    roster, queue = WorkerRoster(engine), JobQueue(valkey_url)
-    broker = build_broker(worker_client(valkey_url))
+    # A database of the server of its own: workers of other tests' installations may listen on the first.
+    url = valkey_url.rpartition("/")[0] + "/9"
+    roster, queue = WorkerRoster(engine), JobQueue(url)
+    broker = build_broker(worker_client(url))
     broker.flush_all()
     begun, may_end = list[str](), threading.Event()
 
