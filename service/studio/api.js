@@ -4,13 +4,15 @@ import { session } from "./session.js";
 
 /** What was refused, and why, in words that can be shown. */
 export class Refusal extends Error {
-  constructor(status, code, message, fields = []) {
+  constructor(status, code, message, fields = [], retryAfter = null) {
     super(message);
     /** 0 where no answer came. */
     this.status = status;
     this.code = code;
     /** What is wrong by field: [{loc, msg, type}]. */
     this.fields = fields;
+    /** Seconds after which it may be asked again; null: not told. */
+    this.retryAfter = retryAfter;
   }
 
   /** The words about one field of the body, or null. */
@@ -65,7 +67,13 @@ async function refusal(answer) {
         told.detail.map((one) => sentence(one.msg)).join(" "),
         told.detail,
       )
-    : new Refusal(answer.status, told.code ?? "refused", told.detail ?? `The service answered ${answer.status}.`);
+    : new Refusal(
+        answer.status,
+        told.code ?? "refused",
+        told.detail ?? `The service answered ${answer.status}.`,
+        [],
+        Number(answer.headers.get("retry-after")) || null,
+      );
   if (answer.status === 401) document.dispatchEvent(new CustomEvent("unknown-key"));
   return refused;
 }

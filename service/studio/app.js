@@ -8,6 +8,7 @@ import { galleryView } from "./gallery.js";
 import { brandsView } from "./brands_page.js";
 import { Header } from "./header.js";
 import { ledgerView } from "./ledger.js";
+import { Looks } from "./looks/looks.js";
 import { session } from "./session.js";
 import { Several } from "./several.js";
 import { signInView } from "./signin.js";
@@ -23,7 +24,7 @@ const TITLES = {
 };
 const VIEWS = { "": composeView, gallery: galleryView, brands: brandsView, credits: ledgerView, jobs: workView };
 
-/** What the views are given: catalogue, thumbnails, draft, several photos, header, and ways to go elsewhere. */
+/** What the views are given: catalogue, thumbnails, draft, several photos, looks, header, and ways to go elsewhere. */
 const studio = {
   header: new Header(document.getElementById("header"), { signOut }),
   catalogue: null,
@@ -31,6 +32,7 @@ const studio = {
   brands: [],
   draft: null,
   several: null,
+  looks: null,
   go(place) {
     if (location.hash === `#/${place}`) show();
     else location.hash = `#/${place}`;
@@ -91,6 +93,7 @@ async function load() {
   Object.assign(studio, { catalogue: { scene_types, moods, output_presets }, thumbnails, brands });
   studio.draft = new Draft(studio.catalogue);
   studio.several = new Several();
+  studio.looks = new Looks(studio.draft);
 }
 
 async function signedIn() {
@@ -101,9 +104,10 @@ async function signedIn() {
 }
 
 function signOut(words) {
+  studio.looks?.clear();
   studio.several?.clear(); // before the tab forgets: it keeps what changes
   session.close();
-  studio.draft = studio.several = null;
+  studio.draft = studio.several = studio.looks = null;
   studio.header.balance = null;
   studio.notice = typeof words === "string" ? words : null;
   if (location.hash) history.replaceState(null, "", location.pathname);

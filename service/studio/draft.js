@@ -5,6 +5,13 @@ import { keep, kept } from "./session.js";
 const DRAFT = "backdrop-draft";
 export const MOST_COLOURS = 6;
 
+/** Where the preset and the scene put the product: shares of the picture, a factor, degrees clockwise. */
+export const UNMOVED = Object.freeze({ shift_x: 0, shift_y: 0, scale: 1, turn: 0 });
+/** How far it can be moved from there. */
+export const MOST_SHIFT = 0.5;
+export const SCALES = [0.3, 2];
+export const MOST_TURN = 15;
+
 /** Asked for where nothing was chosen yet, as far as the catalogue has it. */
 const FIRST = { scene_type: "podium", mood: "natural", output_preset: "shopify_product" };
 
@@ -25,6 +32,7 @@ export class Draft extends EventTarget {
       brand: null,
       /** The seed that is kept for "same background"; null: a new one. */
       seed: null,
+      placement: UNMOVED,
       ...kept(DRAFT),
     });
     if (!this.preset) this.output_preset = first(catalogue.output_presets, FIRST.output_preset);
@@ -39,10 +47,17 @@ export class Draft extends EventTarget {
     return !this.preset.scene_allowed && this.scene_type !== "white";
   }
 
+  /** Whether the product stands elsewhere than where it is put. */
+  get moved() {
+    return Object.entries(UNMOVED).some(([name, value]) => this.placement[name] !== value);
+  }
+
+  /** Another photo's product stands where it is put. */
   change(changes) {
-    Object.assign(this, changes);
+    const detail = "source" in changes ? { placement: UNMOVED, ...changes } : changes;
+    Object.assign(this, detail);
     this.#keep();
-    this.dispatchEvent(new CustomEvent("change", { detail: changes }));
+    this.dispatchEvent(new CustomEvent("change", { detail }));
   }
 
   /** Return the body of a request for it; of several photos each is a source of its own. */
@@ -58,7 +73,7 @@ export class Draft extends EventTarget {
     };
   }
 
-  /** Take over what an earlier request asked. */
+  /** Take over what an earlier request asked; its placement belongs to its photo. */
   from(request) {
     this.change({
       scene_type: request.scene_type,
@@ -70,8 +85,8 @@ export class Draft extends EventTarget {
   }
 
   #keep() {
-    const { source, scene_type, mood, colours, output_preset, brand, seed } = this;
-    const whole = { source, scene_type, mood, colours, output_preset, brand, seed };
+    const { source, scene_type, mood, colours, output_preset, brand, seed, placement } = this;
+    const whole = { source, scene_type, mood, colours, output_preset, brand, seed, placement };
     // A preview that finds no room is left out; the photo itself lies in the store.
     if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: source && { ...source, preview: null } });
   }

@@ -79,6 +79,7 @@ export function fail(work) {
           height: null,
           bytes: null,
         },
+        ...kept(),
       });
     else if (asked)
       studio.draft.change({
@@ -90,7 +91,15 @@ export function fail(work) {
           height: null,
           bytes: null,
         },
+        ...kept(),
       });
     studio.go("");
+  }
+
+  /** Place and background as they were, but for a place that was at fault. */
+  function kept() {
+    const looked = studio.looks.items.some(({ seed }) => seed === asked.seed);
+    const placement = error.code === "no_honest_placement" ? {} : { placement: asked.placement };
+    return { ...placement, ...(looked ? { seed: asked.seed } : {}) };
   }
 }

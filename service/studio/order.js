@@ -1,21 +1,15 @@
 /** The price, what stands in the way, and the button: the plan of a picture before it is paid for. */
 
-import { ask, requestKey } from "./api.js";
+import { ask } from "./api.js";
 import { h, say } from "./dom.js";
-import { keep, kept } from "./session.js";
+import { LookButton } from "./looks/button.js";
+import { SUBMIT, asked, passing, submitted } from "./submit.js";
 import { WARNINGS, counted, credits, titled } from "./words.js";
 
-const SUBMIT = "/v1/background-swap-with-spec";
-const PENDING = "backdrop-pending";
-/** The longest `reference` that the service takes. */
-const LONGEST_NAME = 200;
 /** Typing and clicking go on: ask when they pause. */
 const PAUSE = 250;
 /** After this, what did not get through is asked again. */
 const AGAIN = 3000;
-
-/** Whether a refusal may be over in a moment: no answer, too many at once, or trouble on the other side. */
-const passing = ({ status }) => status === 0 || status === 409 || status === 429 || status >= 500;
 
 /** Fires `told` when the service has said what it makes of the draft. */
 export class Order extends EventTarget {
@@ -29,6 +23,7 @@ export class Order extends EventTarget {
   #timer;
   #busy = false;
   #parts;
+  #look;
 
   constructor(studio, signal) {
     super();
@@ -39,24 +34,36 @@ export class Order extends EventTarget {
       price: h("p", { class: "price", id: "price" }),
       button: h("button", { class: "button primary", id: "make", onclick: () => this.#submit() }, "Make the picture"),
     };
+    this.#look = new LookButton(studio, () => (this.plan?.brand ? this.plan.seed : null), signal);
     const { notice, price, button } = this.#parts;
-    this.element = h("div", { class: "order" }, notice, h("div", { class: "order-row" }, price, button));
+    const buttons = h("div", { class: "order-buttons" }, this.#look.element, button);
+    const row = h("div", { class: "order-row" }, price, buttons);
+    this.element = h("div", { class: "order" }, notice, this.#look.notice, row);
   }
 
   start() {
     const changed = () => this.#changed();
     this.#studio.draft.addEventListener("change", changed, { signal: this.#signal });
     // Of several photos the first tells for all: the others differ in nothing that a plan knows.
-    let asked = null;
-    const { several } = this.#studio;
+    let told = null;
+    const { several, looks } = this.#studio;
     const heard = () => {
-      const first = several.ordering ? asked : (several.ready[0]?.key ?? null);
-      const same = first === asked;
-      asked = first;
+      const first = several.ordering ? told : (several.ready[0]?.key ?? null);
+      const same = first === told;
+      told = first;
       // While it orders, and after a refusal, what was said stays to be read.
       return same || this.#busy ? this.#show() : changed();
     };
     several.addEventListener("change", heard, { signal: this.#signal });
+    // Once there is a look at the photo, the plan knows what its product and its place come to.
+    let { seen, chosen } = looks;
+    const looked = () => {
+      const [knows, chooses] = [looks.seen !== seen, looks.chosen !== chosen];
+      ({ seen, chosen } = looks);
+      if (knows && !this.#busy) changed();
+      else if (chooses) this.#show();
+    };
+    looks.addEventListener("change", looked, { signal: this.#signal });
     this.#signal.addEventListener("abort", () => (clearTimeout(this.#timer), this.#asking.abort()));
     changed();
   }
@@ -85,15 +92,17 @@ export class Order extends EventTarget {
     this.#asking = new AbortController();
     const { signal } = this.#asking;
     const before = this.refusal;
+    const { draft, looks, several } = this.#studio;
+    const look = several.items.length ? null : looks.seen;
     try {
-      this.plan = await ask(`${SUBMIT}?dry_run=true${this.#seed("&")}`, {
-        method: "POST",
-        body: this.#studio.draft.body(this.#source),
-        signal,
-      });
+      const query = asked({ seed: draft.seed, placement: draft.placement });
+      query.set("dry_run", "true");
+      const body = draft.body(look ? { render: look.job.render.public_id } : this.#source);
+      this.plan = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
       this.#studio.header.balance = this.plan.balance;
     } catch (error) {
       if (error.name === "AbortError") return;
+      if (look && error.status === 404) return void looks.expire(look); // and the photo itself is asked about
       this.refusal = error;
       if (passing(error) && !signal.aborted) this.#timer = setTimeout(() => this.#ask(), AGAIN);
     }
@@ -106,10 +115,6 @@ export class Order extends EventTarget {
   #tell() {
     this.#show();
     this.dispatchEvent(new Event("told"));
-  }
-
-  #seed(sign) {
-    return this.#studio.draft.seed === null ? "" : `${sign}seed=${this.#studio.draft.seed}`;
   }
 
   async #submit() {
@@ -127,7 +132,11 @@ export class Order extends EventTarget {
         this.#changed();
         return;
       }
-      const accepted = await submitted(draft.body(), draft.seed, draft.source.reference);
+      const accepted = await submitted(draft.body(), {
+        seed: draft.seed,
+        name: draft.source.reference,
+        placement: draft.placement,
+      });
       say("Accepted. Your picture is being made.");
       this.#studio.counted().catch(() => {});
       this.#studio.go(`jobs/${accepted.job_id}`);
@@ -139,7 +148,7 @@ export class Order extends EventTarget {
   }
 
   #show() {
-    const { draft, several } = this.#studio;
+    const { draft, several, looks } = this.#studio;
     const { notice, price, button } = this.#parts;
     const each = this.plan?.credits_cost ?? draft.preset.credits;
     const count = this.#count;
@@ -153,7 +162,9 @@ export class Order extends EventTarget {
       several.uploading.length ||
       (this.refusal && !passing(this.refusal));
     button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));
-    button.textContent = this.#busy ? "Sending …" : count > 1 ? `Make ${count} pictures` : "Make the picture";
+    const one = looks.chosen ? "Make this picture" : "Make the picture";
+    button.textContent = this.#busy ? "Sending …" : count > 1 ? `Make ${count} pictures` : one;
+    this.#look.show(!count || draft.forbidden || (this.refusal && !passing(this.refusal)));
     notice.replaceChildren(...this.#notices());
   }
 
@@ -181,19 +192,28 @@ export class Order extends EventTarget {
       const words = `This costs ${price}, and you have ${credits(this.plan.balance)}. Ask whoever runs this Backdrop for more; your settings stay here.`;
       told.unshift(h("p", { class: "notice bad", role: "alert" }, words));
     }
-    const seed = draft.seed ?? (this.plan?.brand ? this.plan.seed : null);
-    if (seed !== null) {
-      const free = h("button", { class: "link", onclick: () => draft.change({ seed: null }) }, "Use a new one");
-      told.push(
-        h(
-          "p",
-          { class: "notice hint" },
-          draft.seed === null ? "This brand has a background of its own. " : "The same background is made again. ",
-          draft.seed === null ? "" : free,
-        ),
-      );
-    }
+    const background = this.#background();
+    if (background) told.push(background);
     return told;
+  }
+
+  /** Say which background is made, where that is settled. */
+  #background() {
+    const { draft, looks } = this.#studio;
+    const { chosen } = looks;
+    if (draft.seed === null) {
+      const brands = this.plan?.brand && this.plan.seed !== null;
+      return brands ? h("p", { class: "notice hint" }, "This brand has a background of its own.") : null;
+    }
+    const got = "You get the look that you chose, in full size and without the mark.";
+    if (chosen) return h("p", { class: "notice hint" }, got);
+    const looked = looks.items.some((item) => item.seed === draft.seed);
+    return h(
+      "p",
+      { class: "notice hint" },
+      looked ? "The background that you chose, the product moved since. " : "The same background is made again. ",
+      h("button", { class: "link", onclick: () => draft.change({ seed: null }) }, "Use a new one"),
+    );
   }
 
   #refused() {
@@ -204,36 +224,6 @@ export class Order extends EventTarget {
     }
     return refusal.message;
   }
-}
-
-/**
- * Send a request once, however often the line breaks. Returns the answer; throws Refusal.
- *
- * `name` is the photo's: the picture is called by it in the gallery, and its file.
- */
-export async function submitted(body, seed, name) {
-  const reference = name?.replace(/\p{Cc}/gu, " ").slice(0, LONGEST_NAME) || null;
-  const asked = JSON.stringify([body, seed, reference]);
-  const key = kept(PENDING)?.[asked] ?? requestKey();
-  keep(PENDING, { ...kept(PENDING), [asked]: key });
-  try {
-    const query = new URLSearchParams();
-    if (seed !== null && seed !== undefined) query.set("seed", seed);
-    if (reference) query.set("reference", reference);
-    const path = query.size ? `${SUBMIT}?${query}` : SUBMIT;
-    const accepted = await ask(path, { method: "POST", body, headers: { "Idempotency-Key": key } });
-    forget(asked);
-    return accepted;
-  } catch (error) {
-    // Without an answer, or with an unsure one, the same key is sent again; a refusal charged nothing.
-    if (!passing(error)) forget(asked);
-    throw error;
-  }
-}
-
-function forget(asked) {
-  const { [asked]: _, ...others } = kept(PENDING) ?? {};
-  keep(PENDING, others);
 }
 
 /** What a channel forbids, and the two ways out. */

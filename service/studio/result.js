@@ -2,12 +2,12 @@
 
 import { fill, h, say } from "./dom.js";
 import { named, spoken } from "./names.js";
-import { submitted } from "./order.js";
 import { presetCards } from "./presets.js";
 import { reportCard } from "./report.js";
 import { fileName, saveOne } from "./saving.js";
 import { beforeAfter } from "./slider.js";
 import { startFrom } from "./stage.js";
+import { submitted } from "./submit.js";
 import { FORMATS, credits, size, titled, weight } from "./words.js";
 
 /** Show a finished picture beside its report, and what can be made next. */
@@ -37,7 +37,15 @@ export function succeed(work) {
         `${size(render.width, render.height)}  ·  ${FORMATS[render.format] ?? render.format}  ·  ${weight(render.bytes)}`,
       ),
     ),
-    h(
+    render.preview ? h("p", { class: "notice" }, "A free look: small, marked, and kept for an hour.") : downloadLink(),
+    asked && !render.preview ? furtherPictures(work, failed) : null,
+    failed,
+    reportCard(render, work.job),
+  );
+  say("Your picture is ready.");
+
+  function downloadLink() {
+    return h(
       "a",
       {
         class: "button primary wide",
@@ -47,12 +55,8 @@ export function succeed(work) {
         onclick: (event) => (event.preventDefault(), download(render, failed)),
       },
       "Download",
-    ),
-    asked ? furtherPictures(work, failed) : null,
-    failed,
-    reportCard(render, work.job),
-  );
-  say("Your picture is ready.");
+    );
+  }
 }
 
 async function download(render, failed) {
@@ -133,7 +137,11 @@ function furtherPictures(work, failed) {
     busy = true;
     failed.textContent = "";
     try {
-      const { job_id } = await submitted(tidy(body), seed, render.reference);
+      const { job_id } = await submitted(tidy(body), {
+        seed,
+        name: render.reference,
+        placement: asked.placement,
+      });
       say("Accepted. Your picture is being made.");
       studio.counted().catch(() => {});
       studio.go(`jobs/${job_id}`);
@@ -150,7 +158,7 @@ function furtherPictures(work, failed) {
   function change() {
     studio.draft.from(asked.request);
     studio.draft.change({ seed: null });
-    startFrom(studio, render);
+    startFrom(studio, render, asked.placement);
   }
 }
 

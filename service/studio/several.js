@@ -2,9 +2,9 @@
 
 import { ask } from "./api.js";
 import { over } from "./events.js";
-import { submitted } from "./order.js";
 import { inspected, uploaded } from "./photo.js";
 import { keep, kept } from "./session.js";
+import { submitted } from "./submit.js";
 
 const SEVERAL = "backdrop-several";
 /** Photos that are read and sent at the same time. */
@@ -16,7 +16,8 @@ const ASK_EVERY = 1000;
 /**
  * The photos, in the order in which they came; fires `change`. A reload keeps those that are uploaded.
  *
- * An item is {name, file, key, preview, share, error, job}: `key` once it is uploaded, `job` as the API tells it.
+ * An item is {name, file, key, preview, share, error, mended, job}: `key` once it is uploaded, `mended` whether its
+ * cut-out was, `job` as the API tells it.
  */
 export class Several extends EventTarget {
   items = (kept(SEVERAL) ?? []).map((one) => ({ ...one, share: 1 }));
@@ -95,7 +96,7 @@ export class Several extends EventTarget {
         if (!this.items.includes(item)) continue; // removed meanwhile
         item.error = null;
         try {
-          const { job_id } = await submitted(bodyOf(item), seed, item.name);
+          const { job_id } = await submitted(bodyOf(item), { seed, name: item.name });
           item.job = { job_id, status: "NOT_STARTED", stage: null, progress: 0 };
           this.#watch();
         } catch (refused) {
@@ -163,7 +164,7 @@ export class Several extends EventTarget {
   #changed() {
     const whole = this.items
       .filter((item) => item.key)
-      .map(({ name, key, preview, job }) => ({ name, key, preview, job: brief(job) }));
+      .map(({ name, key, preview, mended, job }) => ({ name, key, preview, mended, job: brief(job) }));
     if (!keep(SEVERAL, whole))
       keep(
         SEVERAL,

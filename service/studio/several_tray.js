@@ -1,6 +1,8 @@
 /** The tray of several photos: how far each is, what went wrong with which and what helps, and all pictures at once. */
 
 import { ask } from "./api.js";
+import { cutOut } from "./cutout/service.js";
+import { sceneColour } from "./cutout/shown.js";
 import { h, icon, say, styled } from "./dom.js";
 import { over } from "./events.js";
 import { saveAll } from "./saving.js";
@@ -80,7 +82,13 @@ export function severalTray(studio, several, signal) {
       { class: "link", hidden: true, onclick: () => several.again(item) },
       "Have it made again",
     );
-    const element = h("li", {}, picture, h("div", { class: "several-words" }, name, words, why, retry, line), remove);
+    const mend = h(
+      "button",
+      { class: "link", "aria-label": `Mend the cut-out of ${item.name}`, onclick: () => mended(item, mend) },
+      "Mend the cut-out",
+    );
+    const about = h("div", { class: "several-words" }, name, words, why, retry, mend, line);
+    const element = h("li", {}, picture, about, remove);
     let shown = null;
     return { element, show: refresh };
 
@@ -91,6 +99,7 @@ export function severalTray(studio, several, signal) {
       words.textContent = wordsOf(item, state);
       why.textContent = whyOf(item);
       retry.hidden = job?.status !== "FAILURE";
+      mend.hidden = state !== "ready";
       remove.hidden = state === "running" || state === "waiting";
       styled(line, { "--share": job ? job.progress : item.share });
       line.hidden = !["uploading", "waiting", "running"].includes(state);
@@ -106,9 +115,31 @@ export function severalTray(studio, several, signal) {
     }
   }
 
+  /** Open the window to mend a photo's cut-out, which holds for its picture. */
+  async function mended(item, button) {
+    error.textContent = "";
+    button.disabled = true;
+    button.textContent = "Cutting it out …";
+    try {
+      const view = await cutOut(item, { signal });
+      if (view.status !== "SUCCESS") throw new Error(`${view.error.message} ${REMEDIES[view.error.code] ?? ""}`);
+      const { mend } = await import("./cutout/editor.js");
+      const saved = await mend(view, { photo: null, colour: sceneColour(studio), signal });
+      if (saved) say(`The cut-out of ${item.name} is mended.`);
+      if (saved) item.mended = saved.cut_by !== "network";
+    } catch (refused) {
+      if (!signal.aborted) error.textContent = `${item.name}: ${refused.message}`;
+    } finally {
+      button.disabled = false;
+      button.textContent = "Mend the cut-out";
+      show();
+      button.focus();
+    }
+  }
+
   function drop(item) {
     several.remove(item);
-    (list.querySelector("button:not([hidden])") ?? document.getElementById("photo"))?.focus();
+    (list.querySelector("button.round:not([hidden])") ?? document.getElementById("photo"))?.focus();
   }
 }
 
@@ -118,10 +149,10 @@ function stateOf({ job, key, error }) {
   return key ? "ready" : "uploading";
 }
 
-function wordsOf({ job }, state) {
+function wordsOf({ job, mended }, state) {
   const words = {
     uploading: "Uploading",
-    ready: "Ready",
+    ready: mended ? "Ready, its cut-out mended" : "Ready",
     waiting: "Waiting for its turn",
     done: "Done",
     failed: "Not made",

@@ -3,8 +3,12 @@
 import { ask } from "./api.js";
 import { shownCutout } from "./cutout/shown.js";
 import { h, icon, say, styled } from "./dom.js";
+import { UNMOVED } from "./draft.js";
+import { looksWall } from "./looks/wall.js";
 import { ACCEPTED, inspected, unshowable, Unusable, uploaded } from "./photo.js";
+import { placeBoard } from "./place/board.js";
 import { severalTray } from "./several_tray.js";
+import { stepsBar } from "./steps.js";
 import { renderImage } from "./thumbnail.js";
 import { MOST_WEIGHT, size, titled, weight, when } from "./words.js";
 
@@ -17,6 +21,7 @@ export function photoStage(studio, order, signal) {
     class: "unseen",
     accept: ACCEPTED,
     multiple: true,
+    "aria-label": "Product photos", // its visible labels are of the first step
     "aria-describedby": "photo-help photo-error",
     onchange: () => take([...input.files]),
   });
@@ -118,19 +123,56 @@ export function photoStage(studio, order, signal) {
     const print = h("figure", { class: "print" }, picture, line);
     const file = last && last.key === source.key ? last.file : null;
     const here = AbortSignal.any([signal, standing.signal]);
-    place.replaceChildren(
-      print,
-      h(
-        "div",
-        { class: "caption" },
-        h("span", { class: "facts" }, facts.filter(Boolean).join("  ·  ")),
-        h("label", { class: "button small", for: "photo" }, "Another photo"),
-        h("button", { class: "button small", onclick: remove }, "Remove"),
-      ),
-      line
-        ? h("p", { class: "hint" }, "Uploading …")
-        : shownCutout(studio, source, { print, photo: picture, file, signal: here }),
+    const caption = h(
+      "div",
+      { class: "caption" },
+      h("span", { class: "facts" }, facts.filter(Boolean).join("  ·  ")),
+      h("label", { class: "button small", for: "photo" }, "Another photo"),
+      h("button", { class: "button small", onclick: remove }, "Remove"),
     );
+    if (line) return place.replaceChildren(print, caption, h("p", { class: "hint" }, "Uploading …"));
+    return place.replaceChildren(...stepped(source, { print, photo: picture, caption, file, signal: here }));
+  }
+
+  /** The three steps of a photo: its cut-out, its place, looks at the picture. */
+  function stepped(source, { print, photo, caption, file, signal: here }) {
+    const { looks } = studio;
+    const steps = stepsBar(go);
+    let cut = null;
+    let board = new AbortController();
+    const told = (view, mended) => {
+      if (mended) looks.mended();
+      cut = view.product_box ? view : null;
+      steps.enable("place", cut !== null);
+      board.abort();
+      views.place.replaceChildren();
+    };
+    const shown = shownCutout(studio, source, { print, photo, file, told, signal: here });
+    const wall = looksWall(studio, { place: () => go("place"), signal: here });
+    const views = {
+      cutout: h("div", { class: "stage-step" }, print, caption, shown),
+      place: h("div", { class: "stage-step", hidden: true }),
+      looks: h("div", { class: "stage-step", hidden: true }, wall),
+    };
+    const looked = () => steps.enable("looks", looks.items.length > 0);
+    looks.addEventListener("change", looked, { signal: here });
+    looks.addEventListener("begun", () => go("looks"), { signal: here });
+    here.addEventListener("abort", () => board.abort());
+    looked();
+    steps.show("cutout");
+    return [steps.element, ...Object.values(views)];
+
+    function go(name) {
+      const to = name === "place" && !cut ? "cutout" : name;
+      steps.enable(to, true);
+      steps.show(to);
+      for (const [one, view] of Object.entries(views)) view.hidden = one !== to;
+      if (to === "place" && !views.place.children.length) {
+        board = new AbortController();
+        views.place.replaceChildren(placeBoard(studio, cut, board.signal));
+      }
+      if (element.getBoundingClientRect().top < 0) element.scrollIntoView({ block: "start" });
+    }
   }
 
   function remove() {
@@ -200,7 +242,7 @@ async function recentRenders(studio, place, signal) {
 }
 
 /** Put the photo behind a render on the stage: the next picture starts from it, never from the flattened one. */
-export async function startFrom(studio, render) {
+export async function startFrom(studio, render, placement = UNMOVED) {
   const behind = await ask(`/v1/jobs/${render.job_id}/request`).catch(() => null);
   const preview = unshowable(behind?.source?.content_type) ? render.url : (behind?.source?.url ?? render.url);
   const { public_id, reference } = render;
@@ -208,6 +250,7 @@ export async function startFrom(studio, render) {
   studio.several.clear();
   studio.draft.change({
     source: { render: public_id, name, reference, preview, width: null, height: null, bytes: null },
+    placement,
   });
   studio.go("");
 }

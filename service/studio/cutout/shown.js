@@ -18,10 +18,11 @@ const LOOKS = [
  * @param {object} studio
  * @param {object} source the draft's photo
  * @param {object} stage `print`: the figure; `photo`: what shows the photo in it; `file`: the photo itself, or null
- *   where it has to be fetched; `signal`: aborted when another photo comes
+ *   where it has to be fetched; `told(view, mended)`: hears each cut-out that is shown; `signal`: aborted when
+ *   another photo comes
  * @returns an element to stand below the figure
  */
-export function shownCutout(studio, source, { print, photo, file, signal }) {
+export function shownCutout(studio, source, { print, photo, file, told, signal }) {
   const element = h("section", { class: "cutout", "aria-label": "Cut-out" });
   const overlay = h("div", { class: "marks", "aria-hidden": "true" });
   const picture = h("img", { class: "photo", alt: "Your product, cut out", hidden: true });
@@ -58,7 +59,7 @@ export function shownCutout(studio, source, { print, photo, file, signal }) {
   }
 
   /** Show a cut-out when its picture is there, so that nothing flashes. */
-  async function shown(next) {
+  async function shown(next, mended = false) {
     if (next.error || next.status !== "SUCCESS") {
       const { code, message } = next.error ?? { code: "internal_error", message: "It could not be cut out." };
       fill(element, refused(message, REMEDIES[code]));
@@ -69,6 +70,7 @@ export function shownCutout(studio, source, { print, photo, file, signal }) {
     picture.src = view.preview_url;
     await picture.decode();
     if (signal.aborted) return;
+    told(view, mended);
     fill(element, controls(), trouble, doubts());
     fill(overlay, view.warnings.flatMap(({ boxes }, i) => boxes.map((box) => mark(box, i + 1))));
     show();
@@ -154,7 +156,7 @@ export function shownCutout(studio, source, { print, photo, file, signal }) {
     try {
       const { mend } = await import("./editor.js");
       const mended = await mend(view, { photo: file, colour: sceneColour(studio), lookAt, signal });
-      if (mended && !signal.aborted) await shown(mended);
+      if (mended && !signal.aborted) await shown(mended, true);
     } catch (error) {
       if (!signal.aborted) trouble.textContent = error.message;
     } finally {
@@ -165,7 +167,7 @@ export function shownCutout(studio, source, { print, photo, file, signal }) {
 }
 
 /** Return the colour that the chosen scene has most of, as CSS takes it. */
-function sceneColour({ draft, catalogue }) {
+export function sceneColour({ draft, catalogue }) {
   const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
   return draft.colours[0] ?? scene?.palette?.[0] ?? "#d9d9d9";
 }

@@ -1,17 +1,23 @@
 """A real browser at a real `backdrop up`, clients of it, and what a person does at the page."""
 
 import base64
+import io
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
+import psutil
 import pytest
+from PIL import Image
 
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
 from service.settings import Settings
 from tests.support.browser import REMEDY, Visit, find_browser, open_browser
+from tests.support.polling import until
 from tests.support.up import BOTTLE, Up, ended, job_id
 
 #: Small enough for a swap to take some seconds.
@@ -64,6 +70,14 @@ def finished(up: Up) -> Iterator[tuple[Guest, dict[str, Any]]]:
     guest.api.close()
 
 
+@pytest.fixture(scope="module")
+def keeper(up: Up, request: pytest.FixtureRequest) -> Iterator[Guest]:
+    """A client whose photo is cut out once for all tests of a file."""
+    guest = Guest(up, request.module.__name__, 10)
+    yield guest
+    guest.api.close()
+
+
 @pytest.fixture
 def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
     """Open a window; at the end nothing in it may have gone wrong, and nobody else may have been asked."""
@@ -84,9 +98,31 @@ def visit(up: Up, browser: Any) -> Iterator[Callable[..., Visit]]:
 def busy(up: Up) -> Iterator[None]:
     """No job ends while a test looks at it."""
     worker = up.child("service.worker.main")
-    worker.suspend()
+    database = Settings(home=up.home).home / "backdrop.db"
+
+    def suspended() -> bool:
+        """Not halfway through a transaction: nobody else could write until it goes on."""
+        worker.suspend()
+        until(lambda: worker.status() == psutil.STATUS_STOPPED)  # on a loaded machine not at once
+        with closing(sqlite3.connect(database, timeout=0.1, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                worker.resume()
+                return False
+        return True
+
+    until(suspended)
     yield
     worker.resume()
+
+
+def small_bottle() -> bytes:
+    """Return the sample as a photo that takes little time, with room around it."""
+    written = io.BytesIO()
+    Image.open(io.BytesIO(BOTTLE)).resize((420, 540)).save(written, "JPEG", quality=92)
+    return written.getvalue()
 
 
 def put_on_stage(page: Any, data: bytes, name: str = "bottle.jpg", kind: str = "image/jpeg") -> None:
@@ -135,4 +171,5 @@ def assert_accessible(page: Any) -> None:
 
 def assert_fits(page: Any) -> None:
     """Nothing sticks out at the side."""
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    # Not innerWidth: on a phone it grows with what sticks out.
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

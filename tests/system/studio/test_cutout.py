@@ -1,7 +1,7 @@
 """Cut-outs on the studio page: shown at once for nothing, and mended by mouse, by keyboard and by touch."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,23 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.support.browser import Visit
-from tests.support.up import BOTTLE, Up
-from tests.system.studio.conftest import Guest, assert_accessible, assert_fits, put_on_stage
-
-
-def small_bottle() -> bytes:
-    """Return the sample as a photo that takes little time, with room around it."""
-    written = io.BytesIO()
-    Image.open(io.BytesIO(BOTTLE)).resize((420, 540)).save(written, "JPEG", quality=92)
-    return written.getvalue()
-
-
-@pytest.fixture(scope="module")
-def keeper(up: Up) -> Iterator[Guest]:
-    """A client whose photo is cut out once for all tests here."""
-    guest = Guest(up, "shopkeeper", 10)
-    yield guest
-    guest.api.close()
+from tests.system.studio.conftest import Guest, assert_accessible, assert_fits, put_on_stage, small_bottle
 
 
 @pytest.fixture

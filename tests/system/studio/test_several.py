@@ -11,7 +11,15 @@ from PIL import Image, ImageOps
 
 from tests.support.browser import Visit
 from tests.support.up import BOTTLE, grey
-from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, choose_place, make
+from tests.system.studio.conftest import (
+    SECONDS,
+    Guest,
+    assert_accessible,
+    assert_fits,
+    choose_place,
+    make,
+    small_bottle,
+)
 
 PHOTOS = {"front.jpg": BOTTLE, "wall.jpg": grey(), "notes.jpg": b"not a photo"}
 
@@ -157,3 +165,23 @@ def test_the_tray_is_worked_by_keyboard_and_the_last_photo_leaves_an_empty_stage
     page.locator("li[data-state=ready]").nth(2).wait_for()
     names = page.locator(".several-name").all_inner_texts()
     assert names == ["more.jpg", "a.jpg", "b.jpg"], "what stood there comes along"
+
+
+def test_a_photo_of_the_tray_has_its_cut_out_mended(visit: Callable[..., Visit], keeper: Guest) -> None:
+    tab = visit()
+    tab.sign_in(keeper.key)
+    page = tab.page
+    put(page, {"front.jpg": small_bottle(), "notes.jpg": b"not a photo"})
+    page.get_by_role("button", name="Mend the cut-out of front.jpg").click()
+    canvas = page.get_by_role("application")
+    canvas.wait_for()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    page.get_by_role("button", name="Save").click()
+    page.locator("li[data-state=ready]").get_by_text("Ready, its cut-out mended").wait_for()
+    (cutout,) = keeper.api.get("/v1/cutouts").json()["items"]
+    assert cutout["cut_by"] == "mended"
+    assert_accessible(page)

@@ -1,0 +1,111 @@
+"""Frames a second of the studio's brush on a 12-megapixel mask, and the time from drop to cut-out, in a real browser.
+
+python -m benchmarks.studio.drawing [PHOTO]
+"""
+
+import argparse
+import io
+import math
+import sys
+import tempfile
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tests.support.browser import REMEDY, Visit, find_browser, open_browser
+from tests.support.up import Up
+
+#: The photo's longer and shorter side: 12 megapixels.
+SIZE = (4000, 3000)
+#: Radii of the brush in CSS pixels: the slider's least useful, the first, and its greatest.
+RADII = (10, 24, 60, 160)
+_RECORD = """() => {
+  const times = (window.frames_ = []);
+  window.recording = true;
+  let last = performance.now();
+  const next = (now) => {
+    times.push(now - last);
+    last = now;
+    if (window.recording) requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+}"""
+_STOP = "() => { window.recording = false; return window.frames_.slice(2); }"
+_RESIZE = """(value) => {
+  const slider = document.getElementById("brush-size");
+  slider.value = value;
+  slider.dispatchEvent(new Event("input"));
+}"""
+
+
+def main() -> int:
+    """Print the figures; returns the exit status: 1 where there is no browser."""
+    parser = argparse.ArgumentParser(description="Frames a second of the studio's brush on a 12-megapixel mask.")
+    parser.add_argument("photo", nargs="?", type=Path, help="scaled to 12 megapixels; default: the sample")
+    options = parser.parse_args()
+    photo = options.photo.read_bytes() if options.photo else (files("service") / "sample" / "bottle.jpg").read_bytes()
+    program = find_browser()
+    if program is None:
+        sys.exit(REMEDY)
+    with tempfile.TemporaryDirectory(prefix="backdrop-") as home, open_browser(program) as browser:
+        up = Up(Path(home))
+        up.start()
+        try:
+            with up.client("guest", 10) as api:
+                key = str(api.headers["Authorization"]).removeprefix("Bearer ")
+            _measure(Visit(browser, up.address), key, _scaled(photo))
+        finally:
+            up.stop()
+    return 0
+
+
+def _scaled(photo: bytes) -> bytes:
+    picture = Image.open(io.BytesIO(photo)).convert("RGB")
+    size = SIZE if picture.width >= picture.height else SIZE[::-1]
+    written = io.BytesIO()
+    picture.resize(size, Image.Resampling.LANCZOS).save(written, "JPEG", quality=92)
+    return written.getvalue()
+
+
+def _measure(visit: Visit, key: str, photo: bytes) -> None:
+    page = visit.page
+    visit.sign_in(key)
+    started = time.perf_counter()
+    page.locator("#photo").set_input_files({"name": "large.jpg", "mimeType": "image/jpeg", "buffer": photo})
+    page.locator("#mend").wait_for(timeout=300_000)
+    print(f"from drop to cut-out: {time.perf_counter() - started:.2f} s")
+    started = time.perf_counter()
+    page.locator("#mend").click()
+    canvas = page.get_by_role("application")
+    canvas.wait_for()
+    print(f"window opened: {time.perf_counter() - started:.2f} s")
+    for zoomed in (False, True):
+        if zoomed:
+            page.get_by_role("button", name="Zoom in").click(click_count=4)
+        for radius in RADII:
+            page.evaluate(_RESIZE, round(100 * math.log(radius / 2) / math.log(80)))  # as the slider counts
+            _draw(page, canvas.bounding_box(), f"{'zoomed in' if zoomed else 'whole photo'}, brush of {radius} px")
+
+
+def _draw(page: Any, box: dict[str, float], title: str) -> None:
+    """Draw two rounds about the middle, and print the frames meanwhile."""
+    x, y, reach = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, min(box["width"], box["height"]) / 3
+    page.mouse.move(x + reach, y)
+    page.evaluate(_RECORD)
+    page.mouse.down()
+    for step in range(240):
+        angle = 4 * math.pi * step / 240
+        page.mouse.move(x + reach * math.cos(angle), y + reach * math.sin(angle))
+        page.wait_for_timeout(6)
+    page.mouse.up()
+    times = sorted(page.evaluate(_STOP))
+    slow = times[int(0.95 * len(times))]
+    rate = 1000 * len(times) / sum(times)
+    print(f"{title}: {rate:.0f} frames a second, 95 % within {slow:.0f} ms, the longest {times[-1]:.0f} ms")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

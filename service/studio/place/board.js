@@ -1,0 +1,277 @@
+/** The picture to scale, with the product on it: moved, scaled and turned before anything is made. */
+
+import { fill, h, icon, say, styled } from "../dom.js";
+import { MOST_SHIFT, MOST_TURN, SCALES, UNMOVED } from "../draft.js";
+import { KEYS, listenToHands } from "./hands.js";
+import { MOST_LOST, boxOfLook, judged, placed, seenIn, usualBox, withinMargins } from "./layout.js";
+import { outlined, uprightTurn } from "./outline.js";
+
+const SIDES = { left: "left", top: "top", right: "right", bottom: "bottom" };
+/** The size slider's steps for a doubling. */
+const OCTAVE = 50;
+
+/**
+ * Return the board; it keeps itself up to date until `signal`.
+ *
+ * @param {object} studio
+ * @param {object} view the photo's cut-out
+ */
+export function placeBoard(studio, view, signal) {
+  const { draft, looks, catalogue } = studio;
+  const words = h("p", { class: "hint", role: "status" }, "Opening …");
+  const element = h("div", { class: "placing" }, words);
+  outlined(view, signal).then(
+    (outline) => signal.aborted || open(outline),
+    (error) => signal.aborted || (words.textContent = error.message),
+  );
+  return element;
+
+  function open(outline) {
+    let placement = { ...draft.placement };
+    let overLook = true;
+    const picture = h("div", { class: "place-picture" }, outline.picture);
+    const handles = ["nw", "ne", "sw", "se"].map((corner) =>
+      h("span", { class: `place-corner ${corner}`, "data-does": "scale" }),
+    );
+    const box = h(
+      "div",
+      {
+        class: "place-box",
+        tabindex: "0",
+        role: "application",
+        "aria-label": "The product. Arrow keys move it, plus and minus scale it, brackets turn it, S straightens it.",
+      },
+      handles,
+      h("span", { class: "place-knob", "data-does": "turn" }),
+    );
+    const look = h("img", { class: "place-look", alt: "", hidden: true });
+    const margin = h("span", { class: "place-margin" });
+    const sheet = h(
+      "div",
+      { class: "place-sheet" },
+      h("div", { class: "place-clip" }, look, margin, picture),
+      box,
+    );
+    const size = h("input", {
+      type: "range",
+      id: "place-size",
+      min: Math.ceil(OCTAVE * Math.log2(SCALES[0])),
+      max: OCTAVE * Math.log2(SCALES[1]),
+      oninput: () => move({ ...placement, scale: 2 ** (size.value / OCTAVE) }),
+      onchange: done,
+    });
+    const turn = h("input", {
+      type: "range",
+      id: "place-turn",
+      min: -MOST_TURN,
+      max: MOST_TURN,
+      step: 0.5,
+      oninput: () => move({ ...placement, turn: Number(turn.value) }),
+      onchange: done,
+    });
+    const [sizeWords, turnWords] = [h("output", { for: size.id }), h("output", { for: turn.id })];
+    const reset = h("button", { class: "button small", onclick: () => put({ ...UNMOVED }, "Put back.") }, "Put back");
+    const backdrop = h(
+      "button",
+      { class: "button small", "aria-pressed": "true", onclick: () => ((overLook = !overLook), show()) },
+      "Over the look",
+    );
+    const verdict = h("ul", { class: "place-rules", "aria-live": "polite" });
+    const told = h("p", { class: "unseen", role: "status", "aria-live": "polite" });
+    listenToHands(sheet, box, {
+      placement: () => placement,
+      pivot: () => {
+        const { pivot } = at();
+        return { x: pivot[0] / ratio(), y: pivot[1] };
+      },
+      move,
+      done,
+      straighten: () => straightened(),
+      reset: () => ({ ...UNMOVED }),
+    });
+    draft.addEventListener("change", follow, { signal });
+    looks.addEventListener("change", show, { signal });
+    fill(
+      element,
+      h("div", { class: "place-frame" }, sheet),
+      h(
+        "div",
+        { class: "place-controls" },
+        h("div", { class: "place-slider" }, h("label", { for: size.id }, "Size"), size, sizeWords),
+        h("div", { class: "place-slider" }, h("label", { for: turn.id }, "Turn"), turn, turnWords),
+        h(
+          "div",
+          { class: "row centre" },
+          h("button", { class: "button small", onclick: () => put(straightened(), "Straightened.") }, "Straighten"),
+          reset,
+          backdrop,
+        ),
+      ),
+      verdict,
+      h(
+        "details",
+        { class: "place-keys" },
+        h("summary", {}, "By keyboard"),
+        h("dl", {}, KEYS.map(([key, does]) => h("div", {}, h("dt", {}, key), h("dd", {}, does)))),
+      ),
+      told,
+    );
+    show();
+
+    /** The width of the picture over its height; of a channel without a size it is the photo's. */
+    function ratio() {
+      const { width, height } = draft.preset;
+      return width ? width / height : view.width / view.height;
+    }
+
+    /** Where the product is, with what follows from channel, scene and photo. */
+    function at() {
+      const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
+      const drawn = draft.preset.background === "scene" && draft.scene_type !== "white";
+      const seen = seenIn(view, drawn ? (scene?.kind ?? "podium") : null);
+      const earlier = looks.earlier?.job.render;
+      const usual = () =>
+        draft.preset.width ? usualBox(draft.preset, outline.aspect, ratio(), seen) : own();
+      const base = (earlier && boxOfLook(earlier, ratio(), seen)) ?? usual();
+      return { base, seen, ...placed(base, placement, outline, ratio(), seen) };
+    }
+
+    /** Where it is in the photo: so a picture of the photo's size has it. */
+    function own() {
+      const { left, top, width, height } = view.product_box;
+      return [left, top, left + width, top + height].map((length) => length / view.height);
+    }
+
+    function move(next) {
+      const round = (value, digits) => Number(value.toFixed(digits)) || 0;
+      const limited = (value, most, digits) => round(Math.min(most, Math.max(-most, value)), digits);
+      placement = {
+        shift_x: limited(next.shift_x, MOST_SHIFT, 4),
+        shift_y: limited(next.shift_y, MOST_SHIFT, 4),
+        scale: round(Math.min(SCALES[1], Math.max(SCALES[0], next.scale)), 3),
+        turn: limited(next.turn, MOST_TURN, 1),
+      };
+      show();
+    }
+
+    /** A gesture has ended, or a key was pressed. */
+    function done() {
+      const changed = JSON.stringify(placement) !== JSON.stringify(draft.placement);
+      if (changed) draft.change({ placement: { ...placement } });
+      if (changed) told.textContent = spoken(placement);
+    }
+
+    function put(next, words) {
+      if (!next) return;
+      move(next);
+      done();
+      say(words);
+    }
+
+    function straightened() {
+      const degrees = uprightTurn(outline);
+      if (degrees !== null && Math.abs(degrees) <= MOST_TURN) return { ...placement, turn: degrees };
+      told.textContent = "";
+      fill(verdict, rule("unchecked", "There is no clear upright in its outline. Turn it by eye."));
+      return null;
+    }
+
+    function follow({ detail }) {
+      if ("placement" in detail) placement = { ...detail.placement };
+      show();
+    }
+
+    function show() {
+      const there = at();
+      const share = (value, whole = 1) => `${(100 * value) / whole}%`;
+      const [left, top, right, bottom] = there.box;
+      const [wide, tall] = [right - left, bottom - top];
+      for (const one of [picture, box]) {
+        styled(one, {
+          left: share(left, ratio()),
+          top: share(top),
+          width: share(wide, ratio()),
+          height: share(tall),
+          rotate: `${placement.turn}deg`,
+          "transform-origin": `${share(there.pivot[0] - left, wide)} ${share(there.pivot[1] - top, tall)}`,
+        });
+      }
+      styled(sheet, { "--ratio": ratio(), ...colours() });
+      sheet.dataset.background = draft.scene_type === "white" ? "white" : draft.preset.background;
+      const [l, t, r, b] = draft.preset.margins;
+      styled(margin, { left: share(l), top: share(t), right: share(r), bottom: share(b) });
+      const seen = looks.earlier?.job.render;
+      backdrop.hidden = !seen;
+      backdrop.setAttribute("aria-pressed", String(overLook));
+      look.hidden = !seen || !overLook;
+      if (seen && look.getAttribute("src") !== seen.url) look.src = seen.url;
+      sheet.classList.toggle("over-look", !look.hidden);
+      size.value = OCTAVE * Math.log2(placement.scale);
+      turn.value = placement.turn;
+      sizeWords.textContent = `${Math.round(100 * placement.scale)} %`;
+      turnWords.textContent = degrees(placement.turn);
+      size.setAttribute("aria-valuetext", sizeWords.textContent);
+      turn.setAttribute("aria-valuetext", turnWords.textContent);
+      reset.disabled = Object.entries(UNMOVED).every(([name, value]) => placement[name] === value);
+      fill(verdict, rules(there));
+    }
+
+    /** The colours of the scene, or those that were chosen: the wall's and the floor's. */
+    function colours() {
+      const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
+      const [wall = "#d9d9d9", floor = wall] = draft.colours.length ? draft.colours : (scene?.palette ?? []);
+      return { "--wall": wall, "--floor": floor };
+    }
+
+    /** What the channel's rules say of it, as far as the outline tells. */
+    function rules(there) {
+      const { lost, shown, margins } = judged(there, draft.preset, ratio(), there.seen);
+      const { title, width } = draft.preset;
+      const asksMargins = draft.preset.rules.some(({ name }) => name === "margins");
+      const found = [];
+      if (lost > MOST_LOST) {
+        found.push(rule("fail", `${Math.round(100 * lost)} % of it is beyond the edge: this can't be made.`));
+      } else if (shown.length) {
+        const what = view.cut_sides.includes(shown[0]) ? "The photo cuts the product" : "The product hangs";
+        found.push(rule("fail", `${what} at the ${SIDES[shown[0]]}: away from that edge it can't be made.`));
+      } else if (margins.length) {
+        const where = margins.map((side) => SIDES[side]).join(" and ");
+        const why = asksMargins ? `${title} asks for a free margin there.` : `A margin is usual for ${title}.`;
+        found.push(rule(asksMargins ? "fail" : "warn", `It comes near the edge (${where}). ${why}`));
+      } else found.push(rule("pass", `Inside the free margins of ${title}.`));
+      const enlarged = width ? ((there.box[2] - there.box[0]) * (width / ratio())) / view.product_box.width : 1;
+      if (enlarged > 1.05) found.push(rule("warn", "Larger than in your photo: it looks a little softer."));
+      const outside = lost > MOST_LOST || margins.length;
+      return outside && !shown.length ? [...found, h("li", {}, fix(there))] : found;
+    }
+
+    function fix({ base, seen }) {
+      const inside = () => withinMargins(base, placement, outline, draft.preset, ratio(), seen);
+      const back = () => put(inside(), "Inside the margins.");
+      return h("button", { class: "link", onclick: back }, "Back inside the margins");
+    }
+  }
+}
+
+const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
+const rule = (status, words) =>
+  h(
+    "li",
+    { "data-status": status },
+    h("span", { class: `mark-${status}`, "aria-hidden": "true" }, icon(MARKS[status])),
+    words,
+  );
+
+const degrees = (turn) => (turn ? `${Math.abs(turn)}° ${turn > 0 ? "right" : "left"}` : "0°");
+
+/** Return a placement in words, for those who listen. */
+function spoken({ shift_x: x, shift_y: y, scale, turn }) {
+  const percent = (value) => `${Math.abs(Math.round(1000 * value) / 10)} %`;
+  const parts = [
+    x && `${percent(x)} ${x > 0 ? "right" : "left"}`,
+    y && `${percent(y)} ${y > 0 ? "down" : "up"}`,
+    scale !== 1 && `size ${Math.round(100 * scale)} %`,
+    turn && `turned ${degrees(turn)}`,
+  ].filter(Boolean);
+  return parts.length ? `${parts.join(", ")}.` : "Where it is put by itself.";
+}

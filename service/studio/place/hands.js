@@ -1,0 +1,133 @@
+/** Mouse, fingers and keys on the product: moving, scaling and turning it. */
+
+/** Steps of the arrow keys, in shares of the picture: plain, with Shift, with Alt. */
+const STEPS = { plain: 0.01, wide: 0.05, fine: 0.002 };
+const GROW = 1.02;
+const TURN = 0.5;
+/** What the wheel scales by for each of its pixels. */
+const WHEEL = 0.0008;
+/** Near enough to where it was put, in shares of the picture and degrees, to be meant so. */
+const SNAP = 0.006;
+const SNAP_TURN = 0.6;
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** What the keys do, for people to read. */
+export const KEYS = [
+  ["Arrows", "move the product; with Shift farther, with Alt a little"],
+  ["+   −", "larger, smaller"],
+  ["[   ]", "turn it left, right"],
+  ["S", "straighten it"],
+  ["0", "put it back"],
+];
+
+/**
+ * @param {HTMLElement} sheet what stands for the picture
+ * @param {HTMLElement} box around the product, with the handles; gets the keys
+ * @param actions {placement(), pivot(), move(placement), done(), straighten(), reset()}; `pivot`: what it is turned
+ *   about, as shares of the picture
+ */
+export function listenToHands(sheet, box, { placement, pivot, move, done, straighten, reset }) {
+  const held = new Map();
+  /** What a gesture began with: {does, placement, fingers, from}. */
+  let gesture = null;
+
+  const at = (event) => {
+    const { left, top, width, height } = sheet.getBoundingClientRect();
+    return { x: (event.clientX - left) / width, y: (event.clientY - top) / height, ratio: width / height };
+  };
+
+  sheet.addEventListener("pointerdown", (event) => {
+    if (event.pointerType === "mouse" && event.button !== 0) return;
+    if (held.size > 1) return;
+    event.preventDefault();
+    box.focus({ preventScroll: true });
+    sheet.setPointerCapture(event.pointerId);
+    held.set(event.pointerId, at(event));
+    begin(event.target.closest("[data-does]")?.dataset.does ?? "move");
+  });
+
+  sheet.addEventListener("pointermove", (event) => {
+    if (!held.has(event.pointerId)) return;
+    held.set(event.pointerId, at(event));
+    go();
+  });
+
+  const up = (event) => {
+    if (!held.delete(event.pointerId)) return;
+    if (held.size) begin("nothing"); // the finger that is left has to be lifted first
+    else {
+      gesture = null;
+      done();
+    }
+  };
+  sheet.addEventListener("pointerup", up);
+  sheet.addEventListener("pointercancel", up);
+
+  sheet.addEventListener(
+    "wheel",
+    (event) => {
+      if (!sheet.contains(document.activeElement) && !event.ctrlKey) return; // whoever scrolls by means the page
+      event.preventDefault();
+      const now = placement();
+      move({ ...now, scale: now.scale * Math.exp(-event.deltaY * WHEEL) });
+      done();
+    },
+    { passive: false },
+  );
+
+  box.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey) return;
+    const now = placement();
+    const step = event.altKey ? STEPS.fine : event.shiftKey ? STEPS.wide : STEPS.plain;
+    const arrow = ARROWS[event.key];
+    const does = {
+      "+": () => ({ ...now, scale: now.scale * GROW }),
+      "=": () => ({ ...now, scale: now.scale * GROW }),
+      "-": () => ({ ...now, scale: now.scale / GROW }),
+      "[": () => ({ ...now, turn: now.turn - TURN }),
+      "]": () => ({ ...now, turn: now.turn + TURN }),
+      s: straighten,
+      0: reset,
+    }[event.key.toLowerCase()];
+    if (!arrow && !does) return;
+    event.preventDefault();
+    const next = arrow
+      ? { ...now, shift_x: now.shift_x + arrow[0] * step, shift_y: now.shift_y + arrow[1] * step }
+      : does();
+    if (next) move(next);
+    done();
+  });
+
+  function begin(does) {
+    const fingers = [...held.values()];
+    gesture = { does: held.size > 1 ? "pinch" : does, placement: placement(), fingers, from: pivot() };
+  }
+
+  function go() {
+    const { does, placement: was, fingers, from } = gesture;
+    const now = [...held.values()];
+    if (does === "move") {
+      const [dx, dy] = [now[0].x - fingers[0].x, now[0].y - fingers[0].y];
+      move({ ...was, shift_x: snapped(was.shift_x + dx, SNAP), shift_y: snapped(was.shift_y + dy, SNAP) });
+    } else if (does === "scale") {
+      move({ ...was, scale: (was.scale * apart(now[0], from)) / Math.max(1e-3, apart(fingers[0], from)) });
+    } else if (does === "turn") {
+      move({ ...was, turn: snapped(was.turn + turned(towards(now[0], from) - towards(fingers[0], from)), SNAP_TURN) });
+    } else if (does === "pinch") {
+      const middle = (both, axis) => (both[0][axis] + both[1][axis]) / 2;
+      move({
+        shift_x: was.shift_x + middle(now, "x") - middle(fingers, "x"),
+        shift_y: was.shift_y + middle(now, "y") - middle(fingers, "y"),
+        scale: (was.scale * apart(...now)) / Math.max(1e-3, apart(...fingers)),
+        turn: snapped(was.turn + turned(towards(...now) - towards(...fingers)), SNAP_TURN),
+      });
+    }
+  }
+}
+
+const snapped = (value, near) => (Math.abs(value) < near ? 0 : value);
+const apart = (one, other) => Math.hypot((one.x - other.x) * one.ratio, one.y - other.y);
+/** Degrees clockwise of the line from a point to another. */
+const towards = (to, from) => (180 / Math.PI) * Math.atan2(to.y - from.y, (to.x - from.x) * to.ratio);
+const turned = (degrees) => ((degrees + 540) % 360) - 180;

@@ -1,0 +1,127 @@
+/**
+ * Where the product goes in the picture. Lengths are in heights of the picture, so that it is `ratio` wide and 1 high;
+ * boxes are [left, top, right, bottom].
+ *
+ * It is for the eye: what the service makes of a placement, a look tells.
+ */
+
+/** Shares that a product's foot or hook is found in, and how much of it may be beyond the edge: as the pipeline's. */
+const FOOT = 0.12;
+export const MOST_LOST = 0.25;
+const BELOW = 0.12;
+const SIDES = ["left", "top", "right", "bottom"];
+
+/** Return how a product is seen in a scene: {above, edges, anchor}, `anchor` being what it is scaled about. */
+export function seenIn({ stance, cut_sides: cuts, suitable_scene_kinds: suits }, kind) {
+  const suited = suits.includes(kind);
+  const above = kind !== null && (suited ? kind === "flatlay" : stance !== "standing" && stance !== "cut_below");
+  const hangs = stance === "hanging" && kind !== null && !above;
+  const edges = hangs && !cuts.includes("top") ? [...cuts, "top"] : cuts;
+  const foot = edges.includes("bottom") || (kind !== null && !above && !hangs);
+  return { above, edges, anchor: foot ? "foot" : edges.includes("top") ? "hook" : "middle" };
+}
+
+/** Return the box that the service gives a product by itself, as `pipeline.scene.placement.fit` does. */
+export function usualBox(preset, aspect, ratio, { above, edges, anchor }) {
+  const [left, top, right, bottom] = SIDES.map((side, i) => (edges.includes(side) ? 0 : preset.margins[i]));
+  const [roomX, roomY] = [ratio * Math.max(0.05, 1 - left - right), Math.max(0.05, 1 - top - bottom)];
+  let tall = Math.min(preset.fill, (preset.fill * ratio) / aspect, roomY, roomX / aspect);
+  const has = (side) => edges.includes(side);
+  if (has("left") && has("right")) tall = ratio / aspect;
+  else if (has("top") && has("bottom")) tall = 1;
+  else if (has("top") && anchor === "foot" && !has("bottom")) tall = Math.min(1 - BELOW, roomX / aspect);
+  const wide = tall * aspect;
+  const free = 1 - tall;
+  const below = preset.background === "scene" && !above ? Math.min(0.42 * free, 0.2) : free / 2;
+  let x = within(ratio / 2 - wide / 2, wide, left * ratio, (1 - right) * ratio, ratio);
+  let y = within(1 - below - tall, tall, top, 1 - bottom, 1);
+  if (has("left")) x = 0;
+  else if (has("right")) x = ratio - wide;
+  if (has("bottom")) y = 1 - tall;
+  else if (has("top")) y = 0;
+  return [x, y, x + wide, y + tall];
+}
+
+const within = (wanted, size, start, end, whole) =>
+  size > end - start + 1e-3 ? (whole - size) / 2 : Math.min(Math.max(wanted, start), Math.max(start, end - size));
+
+/** Return the box without its placement that a look shows, {cutout, placement}; null where it is turned. */
+export function boxOfLook({ cutout, placement }, ratio, seen) {
+  const shares = cutout?.placed_box;
+  if (!shares || placement?.turn) return null;
+  const box = shares.map((share, i) => (i % 2 ? share : share * ratio));
+  if (!placement) return box;
+  const back = { shift_x: -placement.shift_x, shift_y: -placement.shift_y, scale: 1 };
+  return scaled(scaled(box, back, ratio, seen), { shift_x: 0, shift_y: 0, scale: 1 / placement.scale }, ratio, seen);
+}
+
+function scaled([left, top, right, bottom], { shift_x, shift_y, scale }, ratio, { edges, anchor }) {
+  const sides = edges.includes("left") !== edges.includes("right");
+  const x = sides ? (edges.includes("left") ? left : right) : (left + right) / 2;
+  const y = { foot: bottom, hook: top, middle: (top + bottom) / 2 }[anchor];
+  const across = (side) => x + (side - x) * scale + shift_x * ratio;
+  const down = (side) => y + (side - y) * scale + shift_y;
+  return [across(left), down(top), across(right), down(bottom)];
+}
+
+/** Return {box, pivot, bounds} of a product moved as a placement asks, as `pipeline.compositing.adjustment` does. */
+export function placed(base, placement, outline, ratio, seen) {
+  const box = scaled(base, placement, ratio, seen);
+  const [left, top, right, bottom] = box;
+  const { rows } = outline;
+  let pivot = [(left + right) / 2, (top + bottom) / 2];
+  if (seen.anchor !== "middle") {
+    const hook = seen.anchor === "hook";
+    const end = rows.filter(([, , y]) => (hook ? y <= FOOT : y >= 1 - FOOT));
+    const middle = end.length ? (Math.min(...end.map(([x0]) => x0)) + Math.max(...end.map(([, x1]) => x1))) / 2 : 0.5;
+    pivot = [left + middle * (right - left), hook ? top : bottom];
+  }
+  if (!placement.turn) return { box, pivot, bounds: box };
+  const angle = (placement.turn * Math.PI) / 180;
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  let bounds = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [x0, x1, y] of rows) {
+    for (const share of [x0, x1]) {
+      const across = left + share * (right - left) - pivot[0];
+      const down = top + y * (bottom - top) - pivot[1];
+      const [x, at] = [pivot[0] + cos * across - sin * down, pivot[1] + sin * across + cos * down];
+      bounds = [Math.min(bounds[0], x), Math.min(bounds[1], at), Math.max(bounds[2], x), Math.max(bounds[3], at)];
+    }
+  }
+  // Its foot stays on the ground, its hook on its wall.
+  const drop = { foot: bottom - bounds[3], hook: top - bounds[1], middle: 0 }[seen.anchor];
+  const lower = (one) => [one[0], one[1] + drop, one[2], one[3] + drop];
+  return { box: lower(box), pivot: [pivot[0], pivot[1] + drop], bounds: lower(bounds) };
+}
+
+/** Return what a place comes to: {lost, shown, margins}: share beyond the edge, cuts that would show, margins taken. */
+export function judged({ bounds }, preset, ratio, { edges }) {
+  const [left, top, right, bottom] = bounds;
+  const inside = (start, end, whole) => Math.max(0, Math.min(end, whole) - Math.max(start, 0));
+  const seen = inside(left, right, ratio) * inside(top, bottom, 1);
+  const free = { left: left / ratio, top, right: 1 - right / ratio, bottom: 1 - bottom };
+  return {
+    lost: 1 - seen / ((right - left) * (bottom - top)),
+    shown: edges.filter((side) => free[side] > 0.004),
+    margins: SIDES.filter((side, i) => !edges.includes(side) && free[side] < preset.margins[i] - 0.004),
+  };
+}
+
+/** Return a placement like it that leaves the margins free, smaller if need be. */
+export function withinMargins(base, placement, outline, preset, ratio, seen) {
+  const free = SIDES.map((side, i) => (seen.edges.includes(side) ? -1 : preset.margins[i]));
+  const most = [free[0] * ratio, free[1], (1 - free[2]) * ratio, 1 - free[3]];
+  let next = { ...placement };
+  for (let tries = 0; tries < 4; tries++) {
+    const [left, top, right, bottom] = placed(base, next, outline, ratio, seen).bounds;
+    const room = Math.min(1, (most[2] - most[0]) / (right - left), (most[3] - most[1]) / (bottom - top));
+    if (room < 1) {
+      next = { ...next, scale: next.scale * room * 0.999 };
+      continue;
+    }
+    const across = Math.max(0, most[0] - left) - Math.max(0, right - most[2]);
+    const down = Math.max(0, most[1] - top) - Math.max(0, bottom - most[3]);
+    next = { ...next, shift_x: next.shift_x + across / ratio, shift_y: next.shift_y + down };
+  }
+  return next;
+}

@@ -1,0 +1,171 @@
+"""Free looks on the studio page: what is paid for is what was looked at, and what stands in the way is told."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Visit
+from tests.support.polling import until
+from tests.system.studio.conftest import (
+    SECONDS,
+    Guest,
+    assert_accessible,
+    assert_fits,
+    choose_place,
+    put_on_stage,
+    small_bottle,
+)
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def on_stage(tab: Visit, guest: Guest) -> Any:
+    """Sign in and put the bottle on the stage, cut out."""
+    tab.sign_in(guest.key)
+    put_on_stage(tab.page, small_bottle())
+    tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
+    choose_place(tab.page)
+    return tab.page
+
+
+def look(page: Any) -> None:
+    page.locator("#look[aria-disabled=false]").click()
+
+
+def step(page: Any, name: str) -> None:
+    page.locator(".steps").get_by_role("radio", name=name).check(force=True)
+
+
+def box(page: Any) -> list[float]:
+    """Return the product's box on the board as shares of the picture: left, top, right, bottom."""
+    words = ".place-picture"
+    left, top, width, height = (
+        float(page.locator(words).evaluate(f"(one) => one.style.{name}").removesuffix("%")) / 100
+        for name in ("left", "top", "width", "height")
+    )
+    return [left, top, left + width, top + height]
+
+
+def previews(guest: Guest) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = guest.api.get("/v1/jobs?preview=true").json()["items"]
+    return found
+
+
+def test_what_is_paid_for_is_the_look_that_was_chosen_and_looks_cost_nothing(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    page = on_stage(tab, guest)
+    step(page, "Place")
+    page.locator(".place-box").wait_for()
+    board = box(page)
+    assert_accessible(page)
+    look(page)
+    page.locator(".look-tile").nth(3).wait_for()
+    page.locator(".look-tile[data-state=done]").first.wait_for(timeout=90 * SECONDS)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.locator("#look[aria-disabled=false]").wait_for()
+    assert_accessible(page)
+    seen = [job for job in previews(guest) if job["status"] == "SUCCESS"][-1]
+    placed = seen["render"]["report"]["cutout"]["placed_box"]
+    assert all(abs(here - there) < 0.02 for here, there in zip(board, placed, strict=True)), "the board is to scale"
+    page.locator(f".look input[value='{seen['seed']}']").check(force=True)
+    page.locator(".look-large img").wait_for()
+    page.get_by_role("button", name="Make this picture").wait_for()
+    assert_accessible(page)
+
+    page.get_by_role("button", name="Move, scale, turn").click()
+    page.locator(".place-box").focus()
+    for key in ("ArrowLeft", "ArrowLeft", "+", "]"):
+        page.keyboard.press(key)
+    page.get_by_text("the product moved since").wait_for()
+    look(page)
+    page.get_by_role("button", name="Make this picture").wait_for(timeout=90 * SECONDS)
+    newest = previews(guest)[0]
+    assert newest["seed"] == seen["seed"], "the same background"
+    moved = newest["render"]["report"]["placement"]
+    assert {name: moved[name] for name in ("shift_x", "scale", "turn")} == {
+        "shift_x": -0.02,
+        "scale": 1.02,
+        "turn": 0.5,
+    }
+    assert guest.balance() == 10, "looks cost nothing"
+
+    page.get_by_role("link", name="Gallery").click()
+    page.get_by_text("Nothing here yet").wait_for()
+    page.get_by_role("link", name="Studio", exact=True).click()
+    page.locator("#make[aria-disabled=false]").click()
+    page.locator("#progress").wait_for()
+    page.get_by_role("button", name="Stop it").click()
+    page.get_by_role("heading", name="You stopped").wait_for()
+    (paid,) = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    asked = guest.api.get(f"/v1/jobs/{paid['job_id']}/request").json()
+    looked = guest.api.get(f"/v1/jobs/{newest['job_id']}/request").json()
+    for name in ("seed", "placement", "request"):
+        assert asked[name] == looked[name]
+
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    guest.api.delete(f"/v1/renders/{newest['render']['public_id']}").raise_for_status()
+    page.reload()
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    step(page, "Looks")
+    page.get_by_text("This look is no longer kept").wait_for()
+    page.get_by_role("button", name="Look again").first.wait_for()
+    # The look that is gone, and a job that ended as it was stopped.
+    assert [error for error in tab.errors if "404" not in error and "409" not in error] == []
+    tab.errors.clear()
+
+
+def test_a_look_that_can_not_be_made_says_why_and_leads_to_its_place(visit: Callable[..., Visit], guest: Guest) -> None:
+    page = on_stage(visit(**PHONE), guest)
+    step(page, "Place")
+    product = page.locator(".place-box")
+    product.focus()
+    for _ in range(10):
+        page.keyboard.press("Shift+ArrowRight")
+    page.get_by_text("beyond the edge: this can't be made").wait_for()
+    assert_fits(page)
+    assert_accessible(page)
+    look(page)
+    page.locator(".look-tile[data-state=failed]").nth(3).wait_for(timeout=90 * SECONDS)
+    page.get_by_role("alert").get_by_text("beyond the picture's edge").wait_for()
+    assert_fits(page)
+    page.get_by_role("button", name="Change its place").click()
+    page.get_by_role("button", name="Back inside the margins").click()
+    page.get_by_text("Inside the free margins").wait_for()
+    assert guest.balance() == 10
+
+
+@pytest.mark.usefixtures("busy")
+def test_when_the_line_breaks_looks_are_asked_for_once_and_outlive_a_reload(
+    visit: Callable[..., Visit], keeper: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(keeper.key)
+    page = tab.page
+    put_on_stage(page, small_bottle())
+    lost: list[str] = []
+
+    def lose_the_first(route: Any) -> None:
+        if "preview" in route.request.url and not lost:
+            lost.append(route.request.url)
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/background-swap-with-spec*", lose_the_first)
+    look(page)
+    page.get_by_role("alert").get_by_text("does not answer").wait_for()
+    assert [one for one in tab.errors if "ERR_FAILED" not in one] == []
+    tab.errors.clear()
+    page.get_by_role("alert").get_by_role("button", name="Try again").click()
+    page.locator(".look-tile").nth(3).wait_for()
+    page.wait_for_function("() => JSON.parse(sessionStorage.getItem('backdrop-looks'))?.items.length === 4")
+    page.reload()
+    page.locator(".steps").get_by_role("radio", name="Looks").wait_for()
+    step(page, "Looks")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    until(lambda: {job["status"] for job in previews(keeper)} == {"FAILURE"})

@@ -1,0 +1,112 @@
+"""Placing the product on the studio page: by mouse, by touch at a phone's width and by keyboard."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.support.browser import Visit
+from tests.system.studio.conftest import Guest, assert_accessible, assert_fits, put_on_stage, small_bottle
+
+
+def open_board(tab: Visit, guest: Guest) -> Any:
+    """Put the bottle on the stage and open the board."""
+    tab.sign_in(guest.key)
+    put_on_stage(tab.page, small_bottle())
+    tab.page.get_by_role("button", name="Mend the cut-out").wait_for()
+    tab.page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
+    tab.page.locator(".place-box").wait_for()
+    return tab.page
+
+
+def placement(page: Any) -> dict[str, float]:
+    """Return where the draft has the product now."""
+    kept: dict[str, float] = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement")
+    return kept
+
+
+def middle(page: Any, words: str) -> tuple[float, float]:
+    there = page.locator(words).bounding_box()
+    return there["x"] + there["width"] / 2, there["y"] + there["height"] / 2
+
+
+def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_put_back(
+    visit: Callable[..., Visit], keeper: Guest
+) -> None:
+    page = open_board(visit(), keeper)
+    assert_accessible(page)
+    sheet = page.locator(".place-sheet").bounding_box()
+
+    def drag(start: tuple[float, float], by: tuple[float, float]) -> None:
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move(start[0] + by[0], start[1] + by[1], steps=4)
+        page.mouse.up()
+
+    page.get_by_text("Inside the free margins").wait_for()
+    drag(middle(page, ".place-box"), (0.1 * sheet["width"], -0.05 * sheet["height"]))
+    moved = placement(page)
+    assert abs(moved["shift_x"] - 0.1) < 0.01
+    assert abs(moved["shift_y"] + 0.05) < 0.01
+    drag(middle(page, ".place-corner.ne"), (20, -60))
+    assert placement(page)["scale"] > 1.05
+    page.get_by_text("It comes near the edge").wait_for()
+    page.get_by_role("button", name="Back inside the margins").click()
+    page.get_by_text("Inside the free margins").wait_for()
+    drag(middle(page, ".place-knob"), (40, 0))
+    assert 2 < placement(page)["turn"] <= 15
+    page.get_by_label("Turn", exact=True).fill("-6")
+    assert placement(page)["turn"] == -6
+    page.get_by_role("button", name="Straighten").click()
+    assert abs(placement(page)["turn"]) < 1.5, "the bottle was photographed upright"
+    page.reload()
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
+    page.get_by_role("button", name="Put back").click()
+    assert placement(page) == {"shift_x": 0, "shift_y": 0, "scale": 1, "turn": 0}
+
+
+def test_what_leans_is_straightened_and_what_has_no_axis_is_left_as_it_is(visit: Callable[..., Visit]) -> None:
+    tab = visit()
+    tab.open()
+    words = """async ([degrees, bulge]) => {
+      const { uprightTurn } = await import("/studio/place/outline.js");
+      const slope = Math.tan((degrees * Math.PI) / 180);
+      const rows = Array.from({ length: 160 }, (_, i) => {
+        const y = (i + 0.5) / 160;
+        const middle = 0.5 + (slope * (0.5 - y)) / 0.5;
+        return [middle - 0.2, middle + 0.2 + bulge * (y > 0.5), y];
+      });
+      return uprightTurn({ rows, aspect: 0.5 });
+    }"""
+    for degrees in (-7.0, 0.0, 4.0):
+        turn = tab.page.evaluate(words, [degrees, 0])
+        assert abs(turn + degrees) < 0.1, "what leans to the right is turned to the left"
+    assert tab.page.evaluate(words, [3, 0.5]) is None
+
+
+def test_by_touch_at_a_phones_width_two_fingers_scale_and_turn(visit: Callable[..., Visit], keeper: Guest) -> None:
+    tab = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = open_board(tab, keeper)
+    assert_fits(page)
+    assert_accessible(page)
+    page.locator(".place-box").scroll_into_view_if_needed()
+    x, y = middle(page, ".place-box")
+    screen = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        fingers = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+        screen.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": fingers})
+
+    touch("Start", (x, y))
+    for across in (8, 16, 24):
+        touch("Move", (x - across, y))
+    touch("End")
+    assert placement(page)["shift_x"] < -0.03
+    touch("Start", (x - 40, y))
+    touch("Start", (x - 40, y), (x + 40, y))
+    for more in (4, 8, 12):
+        touch("Move", (x - 40 - more, y - more), (x + 40 + more, y + more))
+    touch("End")
+    assert placement(page)["scale"] > 1.15
+    assert placement(page)["turn"] > 5, "clockwise"
+    page.get_by_role("button", name="Put back").click()
+    assert_fits(page)
