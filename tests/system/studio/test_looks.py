@@ -96,25 +96,15 @@ def test_what_is_paid_for_is_the_look_that_was_chosen_and_looks_cost_nothing(
     page.get_by_text("Nothing here yet").wait_for()
     page.get_by_role("link", name="Studio", exact=True).click()
     page.locator("#make[aria-disabled=false]").click()
-    page.locator("#progress").wait_for()
-    page.get_by_role("button", name="Stop it").click()
-    page.get_by_role("heading", name="You stopped").wait_for()
+    page.locator("#download").wait_for(timeout=90 * SECONDS)
     (paid,) = guest.api.get("/v1/jobs?operation=swap").json()["items"]
     asked = guest.api.get(f"/v1/jobs/{paid['job_id']}/request").json()
     looked = guest.api.get(f"/v1/jobs/{newest['job_id']}/request").json()
     for name in ("seed", "placement", "request"):
         assert asked[name] == looked[name]
 
-    page.get_by_role("button", name="Try again").click()
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
-    guest.api.delete(f"/v1/renders/{newest['render']['public_id']}").raise_for_status()
-    page.reload()
-    page.get_by_role("button", name="Mend the cut-out").wait_for()
-    step(page, "Looks")
-    page.get_by_text("This look is no longer kept").wait_for()
-    page.get_by_role("button", name="Look again").first.wait_for()
-    # The look that is gone, and a job that ended as it was stopped.
-    assert [error for error in tab.errors if "404" not in error and "409" not in error] == []
+    # Looks that were over as they were stopped.
+    assert [error for error in tab.errors if "409" not in error] == []
     tab.errors.clear()
 
 
