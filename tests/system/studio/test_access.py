@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.browser import Visit
 from tests.support.up import BOTTLE
-from tests.system.studio.conftest import Guest, assert_accessible, assert_fits, put_on_stage, unfold
+from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, put_on_stage, unfold
 
 
 def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
@@ -88,7 +88,7 @@ def test_an_opened_operation_of_the_reference_fits_a_phone(visit: Callable[..., 
     tab.page.goto(f"{tab.address}/reference")
     operations = tab.page.locator(".opblock-summary-control")
     for number in (0, 2):
-        operations.nth(number).click()
+        operations.nth(number).click(timeout=90 * SECONDS)  # it draws the schema of a whole report
         tab.page.locator(".responses-table").first.wait_for()
         assert_fits(tab.page)
         operations.nth(number).click()
