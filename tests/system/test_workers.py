@@ -262,9 +262,10 @@ def test_a_job_that_kills_its_worker_again_and_again_takes_no_other_job_along(ro
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """A time limit that a slow photo keeps on a busy machine too, and a grace time that is soon over."""
+    """A time limit that a slow photo keeps on a busy machine too, one attempt, and a grace time that is soon over."""
     home = tmp_path_factory.mktemp("impatient")
-    with running_installation("embedded", home, clocks=(0, 0), time_limit=8.0, stop_grace=6.0) as installation:
+    times = {"time_limit": 8.0, "stop_grace": 6.0, "max_attempts": 1}
+    with running_installation("embedded", home, clocks=(0, 0), **times) as installation:
         yield installation
 
 
@@ -277,12 +278,10 @@ def test_steps_that_hang_in_a_c_call_end_their_workers_and_are_refunded(impatien
     assert [installation.job(one).credits_refunded for one in hung] == [1, 1]
     installation.all_ready()
     for worker in installation.workers:
-        # Two attempts of each; a worker that has one of either ends both at once, by one dump of its stacks.
+        # A worker that has one of either ends both at once, by one dump of its stacks.
         log = installation.fleet.log(worker.name).read_text()
         assert log.count("Timeout (") == log.count("networks loaded") - 1, "each end has the threads' stacks in the log"
-    assert (
-        sum(installation.fleet.log(worker.name).read_text().count("Timeout (") for worker in installation.workers) >= 2
-    )
+    assert any("Timeout (" in installation.fleet.log(worker.name).read_text() for worker in installation.workers)
     assert installation.outcome(installation.order(good())) == ("SUCCESS", None)
     assert installation.wrong() == []
 

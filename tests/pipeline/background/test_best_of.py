@@ -16,6 +16,7 @@ from pipeline.core.networks import Conditions
 from pipeline.core.spec import Spec
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
+from tests.lanes import rest_in_gate
 from tests.support.still_life import Darkener, preset, spec
 
 ASKED = ("#2f5d50", "#e8dcc8", "#c96f4a")
@@ -123,7 +124,7 @@ def test_the_same_spec_gives_the_same_bytes_and_seeds() -> None:
     assert len(set(seeds(7, 3))) == 3
 
 
-@pytest.mark.parametrize("kind", ["podium", "bokeh", "sand"])
+@pytest.mark.parametrize("kind", rest_in_gate(["podium", "bokeh", "sand"]))
 def test_what_is_judged_small_is_delivered_large(kind: str) -> None:
     side = 2 * JUDGED_SIDE
     asked = spec(kind, palette=ASKED, place=preset((side, side)))  # type: ignore[arg-type]  # a SceneKind

@@ -222,6 +222,7 @@ def test_a_swap_that_can_not_be_made_names_the_option_and_the_remedy(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.gate  # loads networks for one swap: two seconds
 def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
     output, photo = tmp_path / "deep" / "out.jpg", tmp_path / "bottle.jpg"
     photo.write_bytes(worker.BOTTLE)
