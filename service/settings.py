@@ -124,6 +124,9 @@ class Settings(BaseSettings):
     prefer_wait: int = Field(30, ge=0)
     #: How long a worker may take to hand its jobs back when it is told to stop.
     stop_grace: float = 20.0
+    #: How long an API that gets SIGTERM goes on answering, while its /health/ready says that it stops: longer than load
+    #: balancers that go by that need to notice. 0: it takes no more connections at once.
+    shutdown_delay: float = Field(0.0, ge=0)
 
     #: Days that a photo is kept after it was last submitted, 0: for ever. The caller has the original, and may not
     #: want it to lie here; a month covers what is made of one photo.

@@ -21,6 +21,7 @@ from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import httpx
 from rich.console import Console
@@ -37,7 +38,7 @@ from service.storage.expiry import build_expirer
 from service.webhooks.endpoints import Webhooks
 
 #: Shorter than in production, so that much happens in a storm. Durations are seconds.
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "lease": 6.0,
     "sweep_every": 0.5,
     "resend_after": 4.0,

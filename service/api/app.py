@@ -131,6 +131,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         "sources": sources,
         "stream_heartbeat": settings.stream_heartbeat,
         "stream_seconds": settings.stream_seconds,
+        "stopping": False,
         "studio": StudioPage(settings.thumbnails, (sources, renders)),
         "submit": submit,
         "installation": Installation(
@@ -187,10 +188,14 @@ def live() -> Health:
 def ready(state: State) -> Response[Health]:
     """Tell whether requests can be taken: 503 with what is missing where they can't.
 
-    A queue server that is away, or no worker, makes it "degraded": jobs are taken and wait.
+    A queue server that is away, or no worker, makes it "degraded": jobs are taken and wait. An API that was told to
+    stop can still take some for a while (`BACKDROP_SHUTDOWN_DELAY`).
     """
     installation: Installation = state.installation
-    health = Health.model_validate(installation.look().health(NEEDED["api"]))
+    told = installation.look().health(NEEDED["api"])
+    if state.stopping:
+        told |= {"status": "unavailable", "missing": [{"part": "api", "detail": "It stops."}, *told["missing"]]}
+    health = Health.model_validate(told)
     return Response(health, status_code=503 if health.missing else 200)
 
 

@@ -1,7 +1,9 @@
 """The server: uvicorn, which tells those who wait for news that it stops before it waits for them."""
 
 import logging
+import signal
 import socket
+import time
 from types import FrameType
 
 import uvicorn
@@ -35,6 +37,9 @@ class Server(uvicorn.Server):
         self.app = create_app(settings, JobMetrics(registry))
         self._notifier: JobNotifier = self.app.state.notifier
         self._stopping = StopRequest()
+        self._delay = settings.shutdown_delay
+        #: When it stops that was told to (monotonic seconds); None: it was not, or stops at once.
+        self._stops_at: float | None = None
         super().__init__(
             uvicorn.Config(
                 # Around the whole app: what has no route is a request, too.
@@ -50,9 +55,15 @@ class Server(uvicorn.Server):
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Note the signal, and stop."""
+        """Note the signal, be ready no more, and stop: of a first SIGTERM after the delay that the settings name."""
+        first = not self._stopping.is_set()
         self._stopping.on_signal(sig)
-        super().handle_exit(sig, frame)
+        self.app.state.stopping = True
+        self._health.is_not_ready("It stops.")
+        if first and sig == signal.SIGTERM and self._delay:
+            self._stops_at = time.monotonic() + self._delay
+        else:
+            super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and be ready."""
@@ -62,6 +73,9 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Note that the event loop comes round."""
         self._health.beat()
+        if self._stops_at is not None and time.monotonic() >= self._stops_at:
+            self._stops_at = None
+            super().handle_exit(signal.SIGTERM, None)
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -52,14 +52,14 @@ class Backlog:
 
 @dataclass(frozen=True)
 class State:
-    """What one look found. Of parts that did not answer nothing is known: None."""
+    """What one look found. Of parts that did not answer nothing is known, None, but how long they were asked."""
 
     #: Of database, queue and store, what can't be used.
     away: tuple[Finding, ...] = ()
     #: Whether the schema is one that this release works with.
     schema_usable: bool | None = None
     backlog: Backlog | None = None
-    #: Seconds that the database took for all that it was asked.
+    #: Seconds that the database took for all that it was asked, or until it was given up.
     database_seconds: float | None = None
     #: Messages on the queue that no worker has fetched.
     queued: int | None = None
@@ -120,6 +120,7 @@ class Installation:
             ("store", self._store),
         )
         for part, look in looks:
+            began = time.perf_counter()
             try:
                 found |= look()
             except SchemaOutdated as error:
@@ -132,13 +133,13 @@ class Installation:
                 away.append(Finding(part, "The queue server does not answer."))
             except ObjectError as error:
                 away.append(Finding(part, str(error)))
+            if part == "database":
+                found["database_seconds"] = time.perf_counter() - began
         return State(tuple(away), **found)
 
     def _database(self) -> dict[str, Any]:
-        started = time.perf_counter()
         schema(self._reader).require()
-        found = {"schema_usable": True, "backlog": self._backlog()}
-        return found | {"database_seconds": time.perf_counter() - started}
+        return {"schema_usable": True, "backlog": self._backlog()}
 
     def _backlog(self) -> Backlog:
         with self._reader.connect() as connection:

@@ -24,7 +24,9 @@ class InstallationMetrics:
         self._workers = Gauge("backdrop_workers", "Workers that live.", registry=registry)
         self._sweeps = Gauge("backdrop_sweeps", "Sweeps that live.", registry=registry)
         self._seconds = Gauge(
-            "backdrop_database_look_seconds", "What the latest look at the database took.", registry=registry
+            "backdrop_database_look_seconds",
+            "What the latest look at the database took, or until it was given up.",
+            registry=registry,
         )
 
     def saw(self, state: State) -> None:

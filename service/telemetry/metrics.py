@@ -26,6 +26,16 @@ from service.telemetry.correlation import current
 _JOB = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
 #: Seconds that a job waits: up to a day, after which it is refunded.
 _WAIT = (0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400)
+#: Codes of failures that are ours, not the photo's: those that the rule BackdropFailures counts.
+OUR_FAULT = (
+    "internal_error",
+    "model_failed",
+    "out_of_memory",
+    "worker_lost",
+    "store_unavailable",
+    "time_limit",
+    "queue_timeout",
+)
 
 
 def process_registry(kind: str) -> CollectorRegistry:
@@ -53,8 +63,10 @@ class JobMetrics:
         )
         self._refunds = Counter("backdrop_refunds", "Jobs whose credits were given back.", registry=registry)
         self._refunded = Counter("backdrop_refunded_credits", "Credits that were given back.", registry=registry)
-        # From the start on, so that a rate has a zero to rise from.
+        # From the start on, so that a rate has a zero to rise from: a series that begins at 1 never rose.
         self._finished.labels("SUCCESS", "")
+        for code in OUR_FAULT:
+            self._finished.labels("FAILURE", code)
 
     def submitted(self, operation: str) -> None:
         """Count a job that was accepted: "swap", "preview" or "cutout"."""
@@ -135,6 +147,8 @@ class WebhookMetrics:
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
             registry=registry,
         )
+        # From the start on: the rule BackdropWebhooksFail would not see the first that fails.
+        self._attempts.labels("failed")
 
     def attempt(self, state: str, seconds: float) -> None:
         """Time an attempt: "delivered", "waiting" (it is tried again), "failed" or "dropped"."""

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
 
+from benchmarks.storm.servers import free_port
 from service.database.clock import db_now
 from service.database.tables import jobs
 from service.health.installation import Installation, open_installation
+from service.health.metrics import InstallationMetrics
 from service.health.process import NEEDED
 from service.jobs.queue import JobQueue
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
@@ -71,6 +74,19 @@ def test_a_queue_server_that_is_away_keeps_only_workers_from_their_part(installa
 
     told = {kind: state.health(needed)["status"] for kind, needed in NEEDED.items()}
     assert told == {"api": "degraded", "worker": "unavailable", "sweep": "degraded"}, state.away
+
+
+def test_of_a_database_that_does_not_answer_is_known_how_long_it_was_asked(tmp_path: Path, queue_url: str) -> None:
+    nowhere = f"postgresql://postgres@127.0.0.1:{free_port()}/backdrop"
+    registry = CollectorRegistry()
+
+    state = open_installation(Settings(database_url=nowhere, home=tmp_path, queue_url=queue_url)).look()
+    InstallationMetrics(registry).saw(state)
+
+    assert (state.away[0].part, state.backlog) == ("database", None)
+    assert registry.get_sample_value("backdrop_part_up", {"part": "database"}) == 0
+    assert registry.get_sample_value("backdrop_database_look_seconds") == state.database_seconds
+    assert state.database_seconds is not None, "BackdropDatabaseSlow is about it, too"
 
 
 @pytest.mark.parametrize(("version", "status"), [("0011", "unavailable"), ("9999", "ok")], ids=["older", "newer"])

@@ -52,6 +52,19 @@ def test_every_metric_of_ours_is_on_the_dashboard_or_in_a_rule() -> None:
     assert missing == set()
 
 
+def test_what_an_alert_waits_to_rise_is_there_from_the_start() -> None:
+    registry = CollectorRegistry()
+    JobMetrics(registry)
+    WebhookMetrics(registry)
+    (codes,) = re.findall(r'error_type=~"([\w|]+)"', (FILES / "rules.yml").read_text())
+
+    for code in codes.split("|"):
+        labels = {"status": "FAILURE", "error_type": code}
+        assert registry.get_sample_value("backdrop_jobs_finished_total", labels) == 0
+    failed = registry.get_sample_value("backdrop_webhook_attempt_duration_seconds_count", {"state": "failed"})
+    assert failed == 0
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is Prometheus's own, and in no package index")
 def test_the_alert_rules_pass_their_own_tests() -> None:
     tested = subprocess.run(["promtool", "test", "rules", "rules_test.yml"], cwd=FILES, capture_output=True, text=True)

@@ -1,0 +1,205 @@
+"""Does the dashboard show, and do the alerts ring, when a real Prometheus watches a real installation that breaks?
+
+    python benchmarks/operations/alerts.py [--factor 10] [--rate 1] [--keep FOLDER]
+
+Starts PostgreSQL, Valkey and an S3 server, an API, two workers and a sweep of ours (u2netp and the installation's own
+generator), a Prometheus with the chart's alert rules, and a small load of swaps from photos of 256 pixels. First every
+expression of the dashboard must have data. Then, one after another: both workers are killed, the queue server is
+killed, the store refuses every request, the database's table of jobs is locked for 3.5 of every 4 s, and for good.
+After each it waits for the alert that must fire, notes which fired beside it, mends it, and waits until all is quiet.
+
+The rules' own durations last minutes: each `for` and each range is divided by --factor, and Prometheus scrapes each
+second. Their expressions, thresholds and labels are those of service/chart/files/rules.yml. Exits with status 1 when an
+expression has no data, an alert does not fire or resolve, or one fires that has nothing to do with what broke. Needs
+Debian's package prometheus; status 2 where it is not installed.
+"""
+
+import argparse
+import json
+import math
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.operations.breaks import Break, breaks
+from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
+from benchmarks.operations.parts import Parts, small_photos, until
+from benchmarks.operations.prometheus import Prometheus, prometheus, shortened
+from benchmarks.storm import installation
+from benchmarks.storm.fleet import Fleet
+from benchmarks.storm.receiver import receiving
+from service.accounts.clients import Accounts
+from service.database.engine import create_engine
+from service.webhooks.endpoints import Webhooks
+
+CHART = Path(str(files("service"))) / "chart" / "files"
+#: What stands for Grafana's `$__rate_interval` here: scrapes come each second.
+RANGE = "60s"
+SETTINGS: dict[str, Any] = {"webhook_allow_private": True, "submit_rate": 0, "preview_rate": 0}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one break. Seconds; None: not within the patience."""
+
+    broken: Break
+    fired_after: float | None
+    resolved_after: float | None
+    #: Every alert that fired meanwhile.
+    seen: frozenset[str]
+
+    @property
+    def wrong(self) -> list[str]:
+        """What is not as it should be, a sentence each."""
+        silent = [] if self.fired_after is not None else sorted(self.broken.expected - self.seen) or ["all at once"]
+        found = [f"{self.broken.what}: {alert} did not fire" for alert in silent]
+        found += [f"{self.broken.what}: after the mend it did not get quiet"] if self.resolved_after is None else []
+        stray = self.seen - self.broken.expected - self.broken.beside
+        return found + [f"{self.broken.what}: {alert} fired" for alert in sorted(stray)]
+
+
+def main() -> int:
+    """Run all of it, print the tables, and return the exit status."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--factor", type=float, default=10.0, help="how many times shorter the rules' durations are")
+    arguments.add_argument("--rate", type=float, default=1.0, help="orders a second")
+    arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
+    options = arguments.parse_args()
+    if shutil.which("prometheus") is None:
+        print("Install Prometheus (Debian's package prometheus): no package index has it.", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="backdrop-alerts-") as temporary:
+        home = options.keep or Path(temporary)
+        with (
+            receiving() as receiver,
+            installation.production(home, **SETTINGS) as made,
+            Fleet(made.settings, home / "logs") as fleet,
+        ):
+            parts = Parts(fleet)
+            for kind in ("api", "worker", "worker", "sweep"):
+                parts.start(kind)
+            rules = shortened((CHART / "rules.yml").read_text(), options.factor)
+            with prometheus(home / "prometheus", rules, parts.targets) as watching:
+                return _watched(options, made, parts, receiver.url, watching)
+
+
+def _watched(
+    options: argparse.Namespace,
+    made: installation.Installation,
+    parts: Parts,
+    receiver: str,
+    watching: Prometheus,
+) -> int:
+    say = Console(stderr=True).print
+    say(f"rules.yml with every `for` and range divided by {options.factor:g}; scraped and evaluated each second")
+    until(lambda: not watching.targets_down() and _all_ready(watching), 300, "the installation comes up")
+    engine = create_engine(made.settings.sqlalchemy_url)
+    client, bearer = Accounts(engine).add("watched", credits=10**6)
+    Webhooks(engine, allow_private=True).register(client.name, receiver)
+    photos = upload_photos(parts.addresses[0], bearer, [*small_photos(), b"no picture"])
+    balancer = Balancer(parts.addresses)
+    load = SteadyLoad(balancer, bearer, photos[:-1], photos[-1], rate=options.rate)
+    until(lambda: bool(balancer.ready), 60, "the API is ready")
+    load.start()
+    wrong = []
+    try:
+        say("load runs")
+        wrong += show_dashboard(watching, patience=90)
+        outcomes = []
+        for broken in breaks(made, parts.fleet):
+            outcomes.append(tried(broken, watching, patience=30 + 600 / options.factor))
+            say(f"{broken.what}: {outcomes[-1].wrong or 'as it should be'}")
+            wrong += outcomes[-1].wrong
+        show_outcomes(outcomes)
+    finally:
+        load.stop()
+        balancer.close()
+        engine.dispose()
+    print("What callers saw, breaks included:", dict(load.answers.counts))
+    print("\n".join(wrong) if wrong else "Every expression has data, and each time the right alert fired and resolved.")
+    return 1 if wrong else 0
+
+
+def _all_ready(watching: Prometheus) -> bool:
+    values = {
+        float(one["value"][1]) for name in ("workers", "sweeps") for one in watching.query(f"max(backdrop_{name})")
+    }
+    return values == {2.0, 1.0}
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    """Yield every panel's title with each of its expressions, as Prometheus takes them."""
+    for panel in json.loads((CHART / "dashboard.json").read_text())["panels"]:
+        for target in panel.get("targets", ()):
+            yield panel["title"], target["expr"].replace("$__rate_interval", RANGE)
+
+
+def show_dashboard(watching: Prometheus, *, patience: float) -> list[str]:
+    """Wait until every expression of the dashboard has data, print how many series each gives, return what has none."""
+    end = time.monotonic() + patience
+    while True:
+        series = [(title, asked, _with_data(watching, asked)) for title, asked in expressions()]
+        if all(count for *_, count in series) or time.monotonic() > end:
+            break
+        time.sleep(1)
+    table = Table("panel", "expression", "series with data")
+    for title, asked, count in series:
+        table.add_row(title, asked, str(count))
+    Console(width=160).print(table)
+    print(f"{sum(count > 0 for *_, count in series)} of {len(series)} expressions of the dashboard have data.")
+    return [f"no data: {title}: {asked}" for title, asked, count in series if not count]
+
+
+def _with_data(watching: Prometheus, asked: str) -> int:
+    return sum(not math.isnan(float(one["value"][1])) for one in watching.query(asked))
+
+
+def tried(broken: Break, watching: Prometheus, *, patience: float) -> Outcome:
+    """Break it, wait for its alert, mend it, and wait until no alert fires."""
+    seen = set[str]()
+
+    def looked() -> set[str]:
+        now = watching.firing()
+        seen.update(now)
+        return now
+
+    fired = resolved = None
+    mend = broken.make()
+    try:
+        fired = _taken(lambda: broken.expected <= looked(), patience)
+    finally:
+        mend()
+    resolved = _taken(lambda: not looked(), patience)
+    return Outcome(broken, fired, resolved, frozenset(seen))
+
+
+def _taken(holds: Callable[[], bool], patience: float) -> float | None:
+    try:
+        return until(holds, patience, "")
+    except TimeoutError:
+        return None
+
+
+def show_outcomes(outcomes: list[Outcome]) -> None:
+    """Print what fired for each break."""
+    table = Table("broken", "must fire", "fired after, s", "fired beside", "quiet after the mend, s")
+    shown = partial("{:.0f}".format)
+    for one in outcomes:
+        beside = ", ".join(sorted(one.seen - one.broken.expected)) or "none"
+        times = ["never" if taken is None else shown(taken) for taken in (one.fired_after, one.resolved_after)]
+        table.add_row(one.broken.what, ", ".join(sorted(one.broken.expected)), times[0], beside, times[1])
+    Console(width=160).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""A steady, small load on an installation: swaps, previews, cut-outs and a bad photo now and then, by one client."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import httpx
+
+from benchmarks.storm.callers import upload
+
+_SWAP, _CUTOUT = "/v1/background-swap-with-spec", "/v1/cutouts"
+_TRANSPARENT = {"scene_type": "white", "mood": "calm", "output_preset": "transparent_cutout"}
+_SCENE = {"scene_type": "podium", "mood": "calm", "dominant_colors": [], "output_preset": "instagram_square"}
+#: What requests are about, for the counts: without ids.
+_KINDS = ("a new job", "a job")
+#: Looks in a row that take an API out of the turn.
+FALL = 3
+
+
+class Balancer:
+    """A load balancer as callers' side has one: requests go in turn to the APIs that /health/ready says are ready.
+
+    It asks each API every `every` seconds. Ready is one after a 200, and no more after `FALL` looks in a row that came
+    to anything else, as Kubernetes and HAProxy do it. A connection that nobody took is tried at the next API, since
+    nothing was sent; what breaks after that is the caller's to see.
+    """
+
+    def __init__(self, addresses: Sequence[str] = (), *, every: float = 0.5) -> None:
+        self._every = every
+        #: Looks that each API has left; 0: it is not ready.
+        self._left: dict[str, int] = {}
+        self._turn = count()
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
+        for address in addresses:
+            self.add(address)
+
+    def add(self, address: str, *, path: str = "/health/ready") -> None:
+        """Take an API into the turn, once it is ready. `path`: what it is asked."""
+        self._left[address] = 0
+        self._threads.append(threading.Thread(target=self._look, args=(address, path), daemon=True))
+        self._threads[-1].start()
+
+    def leave_out(self, address: str) -> None:
+        """Send an API nothing more, as Kubernetes does before it ends a pod."""
+        del self._left[address]
+
+    def _look(self, address: str, path: str) -> None:
+        while True:
+            try:
+                well = httpx.get(f"{address}{path}", timeout=10).status_code == 200
+            except httpx.HTTPError:
+                well = False
+            if address not in self._left:
+                return
+            self._left[address] = FALL if well else max(0, self._left[address] - 1)
+            if self._over.wait(self._every):
+                return
+
+    @property
+    def ready(self) -> list[str]:
+        """The APIs that are ready."""
+        return [address for address, left in list(self._left.items()) if left]
+
+    def request(self, http: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response | None:
+        """Send one request; None: no API took the connection. Raises HTTPError where it broke on the way."""
+        ready = self.ready
+        turn = next(self._turn)
+        for place in range(len(ready)):
+            with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return http.request(method, ready[(turn + place) % len(ready)] + path, **options)
+        return None
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+
+@dataclass
+class Answers:
+    """What the callers saw."""
+
+    #: By status and code: "202", "503 store_unavailable"; "no API is ready", "broke: …".
+    counts: Counter[str] = field(default_factory=Counter)
+    #: Ids of the jobs that an answer told of.
+    job_ids: list[str] = field(default_factory=list)
+
+    @property
+    def bad(self) -> dict[str, int]:
+        """Those that no caller should see while nothing but restarts happens: 5xx, and requests that broke."""
+        return {said: number for said, number in self.counts.items() if not said[:1].isdigit() or said[0] == "5"}
+
+
+class SteadyLoad:
+    """Threads that order, `rate` a second all together, until told to stop. `photos` and `broken`: keys of uploads.
+
+    Every eighth order is a preview in a scene, which the generator paints, one a cut-out, and one of a broken file.
+    `scenes` False: transparent swaps in place of previews, for workers without a generator.
+    """
+
+    def __init__(
+        self,
+        balancer: Balancer,
+        bearer: str,
+        photos: Sequence[str],
+        broken: str,
+        *,
+        rate: float,
+        scenes: bool = True,
+        threads: int = 3,
+    ) -> None:
+        self._balancer, self._photos, self._broken, self._scenes = balancer, photos, broken, scenes
+        self._headers = {"Authorization": f"Bearer {bearer}"}
+        self._pace = 1 / rate
+        self._numbers = count()
+        self._over = threading.Event()
+        self.answers = Answers()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+
+    def start(self) -> None:
+        """Start ordering."""
+        self._started = time.monotonic()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Order nothing more, and wait for the answers that are still to come."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        with httpx.Client(timeout=120, headers=self._headers) as http:
+            while not self._over.is_set():
+                number = next(self._numbers)
+                if self._over.wait(max(0.0, self._started + number * self._pace - time.monotonic())):
+                    return
+                path, body = self._order(number)
+                # One in eight waits for its job's end, at an API that may stop meanwhile.
+                waits = {"Prefer": "wait=4"} if number % 8 == 1 else {}
+                answer = self._ask(http, "POST", path, json=body, headers=waits)
+                if answer is not None and answer.status_code == 202:
+                    job_id = answer.json().get("job_id") or answer.json()["public_id"]
+                    with self._lock:
+                        self.answers.job_ids.append(job_id)
+                    self._ask(http, "GET", f"/v1/jobs/{job_id}")
+
+    def _order(self, number: int) -> tuple[str, dict[str, Any]]:
+        photo = {"source_image_s3_key": self._photos[number // 2 % len(self._photos)]}
+        match number % 8:
+            case 2 if self._scenes:
+                return f"{_SWAP}?preview=true", _SCENE | photo
+            case 4:
+                return _CUTOUT, photo
+            case 6:
+                return _SWAP, _TRANSPARENT | {"source_image_s3_key": self._broken}
+        return _SWAP, _TRANSPARENT | photo
+
+    def _ask(self, http: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response | None:
+        try:
+            answer = self._balancer.request(http, method, path, **options)
+            said = "no API is ready" if answer is None else _said(answer)
+        except httpx.HTTPError as error:
+            answer, said = None, f"broke: {type(error).__name__} at {method} {_KINDS[path.startswith('/v1/jobs')]}"
+        with self._lock:
+            self.answers.counts[said] += 1
+        return answer
+
+
+def _said(answer: httpx.Response) -> str:
+    if answer.status_code < 400:
+        return str(answer.status_code)
+    told = answer.json() if answer.headers.get("content-type", "").endswith("json") else {}
+    return f"{answer.status_code} {told.get('code', '')}".strip()
+
+
+def upload_photos(address: str, bearer: str, photos: Sequence[bytes]) -> list[str]:
+    """Upload PNGs and return their keys. Raises HTTPError."""
+    with httpx.Client(timeout=60) as http:
+        return [upload(http, address, {"Authorization": f"Bearer {bearer}"}, photo) for photo in photos]
