@@ -15,6 +15,7 @@ from pipeline.compositing.light_wrap import light_around
 from pipeline.compositing.place import lay, reduced
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks, Progress
+from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.spec import UNMOVED, Limits, Spec
 from pipeline.core.types import Cutout, Photo, Placed
@@ -26,7 +27,7 @@ from pipeline.cutout.stance import stance_of
 from pipeline.delivery.encode import encode
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
-from pipeline.delivery.report import inspect
+from pipeline.delivery.report import inspect, laid_colours
 from pipeline.photo.decode import decode
 
 #: The stages in order and the share of the time that each takes.
@@ -129,7 +130,9 @@ def swap(
     with stages("encode"):
         preset = preview_preset(spec.preset, shown) if preview else spec.preset
         reserve = credentials.reserve if credentials else 0
-        measured = encode(picture, preset, alpha=placed.alpha, reserve=reserve)
+        measured, colours = together(
+            lambda: encode(picture, preset, alpha=placed.alpha, reserve=reserve), lambda: laid_colours(placed)
+        )
         encoded = encode(watermarked(picture), preset) if preview else measured
         if credentials:
             encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark), decoded=None)
@@ -151,6 +154,7 @@ def swap(
             credentials=None if preview else credentials,
             photo_size=(source_width, source_height),
             decoded=measured.decoded,
+            colours=colours,
             canvas=laid if preview else None,
             touches=None if spec.placement == UNMOVED else stance.edges(kind_of(spec)),
         )

@@ -136,7 +136,11 @@ class _Judge:
             return True
         arrived = decoded(data)
         self._seen = data, arrived
-        return holds(self._product.errors(arrived)) and self._lowest_white(arrived, self._alpha) >= SEEN_AS_WHITE
+        product, alpha = self._product, self._alpha
+        of_colours, lowest = together(
+            lambda: holds(product.errors(arrived)), lambda: self._lowest_white(arrived, alpha)
+        )
+        return bool(of_colours) and int(lowest) >= SEEN_AS_WHITE
 
     def decoded(self, data: bytes) -> Rgb8 | None:
         """Return what a file shows, where that was the last that was judged."""
