@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.background.ground import make_ground
+from pipeline.background.ground import light_for, make_ground
 from pipeline.background.pinned import is_pinned
 from pipeline.background.position import as_photographed, kind_of, position_of, product_box, scene_told, scene_warnings
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
@@ -104,7 +104,9 @@ def swap(
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("place"):
-        laid, placing_warnings = lay(cutout, position, width, height)
+        (laid, placing_warnings), light = together(
+            lambda: lay(cutout, position, width, height), lambda: light_for(spec, photo, cutout, stance)
+        )
     with stages("background"):
         ground = make_ground(
             spec,
@@ -118,6 +120,7 @@ def swap(
             cache=cache,
             box=position.bounds,
             shown=shown if preview else None,
+            light=light,
         )
     with stages("shadow"):
         background = ground.with_effects()
