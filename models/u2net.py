@@ -25,8 +25,11 @@ class U2netSession:
     def predict(self, photo: Image.Image) -> list[Image.Image]:
         """Return one mask of the photo's size, mode L, stretched to the full range."""
         small = np.asarray(photo.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS))
-        seen = (small / max(small.max(), 1e-6) - _MEAN) / _SPREAD
-        given = {self._input: np.ascontiguousarray(seen.transpose(2, 0, 1)[None], np.float32)}
+        # what each code becomes in each channel: the arithmetic of 256 values, not of all pixels
+        scaled = np.arange(256) / max(small.max(), 1e-6)
+        shown = [((scaled - mean) / spread).astype(np.float32) for mean, spread in zip(_MEAN, _SPREAD, strict=True)]
+        seen = np.stack([codes[small[..., channel]] for channel, codes in enumerate(shown)])
+        given = {self._input: seen[None]}
         answer = self.inner_session.run(None, given)[0][0, 0]
         lowest, highest = answer.min(), answer.max()
         stretched = ((answer - lowest) / (highest - lowest)).clip(0, 1) * 255

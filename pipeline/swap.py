@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.background.ground import make_ground
+from pipeline.background.ground import light_for, make_ground
 from pipeline.background.pinned import is_pinned
 from pipeline.background.position import as_photographed, kind_of, position_of, product_box, scene_told, scene_warnings
 from pipeline.colour.palette import ALL_STAGES, PaletteControl
@@ -15,6 +15,7 @@ from pipeline.compositing.light_wrap import light_around
 from pipeline.compositing.place import lay, reduced
 from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks, Progress
+from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.spec import UNMOVED, Limits, Spec
 from pipeline.core.types import Cutout, Photo, Placed
@@ -26,7 +27,7 @@ from pipeline.cutout.stance import stance_of
 from pipeline.delivery.encode import encode
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
-from pipeline.delivery.report import inspect
+from pipeline.delivery.report import inspect, laid_colours
 from pipeline.photo.decode import decode
 
 #: The stages in order and the share of the time that each takes.
@@ -103,7 +104,9 @@ def swap(
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
     with stages("place"):
-        laid, placing_warnings = lay(cutout, position, width, height)
+        (laid, placing_warnings), light = together(
+            lambda: lay(cutout, position, width, height), lambda: light_for(spec, photo, cutout, stance)
+        )
     with stages("background"):
         ground = make_ground(
             spec,
@@ -117,6 +120,7 @@ def swap(
             cache=cache,
             box=position.bounds,
             shown=shown if preview else None,
+            light=light,
         )
     with stages("shadow"):
         background = ground.with_effects()
@@ -129,7 +133,9 @@ def swap(
     with stages("encode"):
         preset = preview_preset(spec.preset, shown) if preview else spec.preset
         reserve = credentials.reserve if credentials else 0
-        measured = encode(picture, preset, alpha=placed.alpha, reserve=reserve)
+        measured, colours = together(
+            lambda: encode(picture, preset, alpha=placed.alpha, reserve=reserve), lambda: laid_colours(placed)
+        )
         encoded = encode(watermarked(picture), preset) if preview else measured
         if credentials:
             encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark), decoded=None)
@@ -151,6 +157,7 @@ def swap(
             credentials=None if preview else credentials,
             photo_size=(source_width, source_height),
             decoded=measured.decoded,
+            colours=colours,
             canvas=laid if preview else None,
             touches=None if spec.placement == UNMOVED else stance.edges(kind_of(spec)),
         )

@@ -225,11 +225,10 @@ def _candidate(
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = asked_colours(spec).lab
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
-    with_effects = effects.at(*small)
     rounds = ROUNDS if control.transfer else 0
     if by_light:
         # The parts that have the asked colours are known, and so is their light.
-        scene = painting.shaded(*small, swatches)
+        scene, with_effects = together(lambda: painting.shaded(*small, swatches), lambda: effects.at(*small))
 
         def show(factors: Moves) -> Rgb:
             return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
@@ -248,7 +247,7 @@ def _candidate(
             fitted, lambda: unlit(layout, *size, swatches=swatches), lambda: effects.at(*size)
         )
         return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=laying)
-    plain = site.postprocess(painting.at(*small))
+    plain, with_effects = site.postprocess(painting.at(*small)), effects.at(*small)
     first = measure(with_effects(plain.copy()), free, asked)
     if first is None:
         return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape), None, shadow, grown)

@@ -40,11 +40,15 @@ class FreeSite:
         stance: Stance,
         placed: Placed,
         box: tuple[float, float, float, float] | None = None,
+        light: PhotoLight | None = None,
     ) -> "FreeSite":
-        """Return the site of a product that was cut out of a photo and placed in a box on the spec's canvas."""
+        """Return the site of a product that was cut out of a photo and placed in a box on the spec's canvas.
+
+        `light` is the photo's, where it is known already.
+        """
         kind = spec.scene.kind
         stands, edges = stance.stands_in(kind), stance.edges(kind)
-        light = photo_light(photo, cutout)
+        light = light or photo_light(photo, cutout)
         return cls(cutout, placed, box, light, stance, stands, edges, asked_colours(spec).by_caller)
 
     def compose(self, spec: Spec) -> Layout:

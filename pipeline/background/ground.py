@@ -12,6 +12,7 @@ from pipeline.background.expansion import Expansion
 from pipeline.background.free import FreeSite
 from pipeline.background.pinned import MIN_MIRRORED, MIN_SHADOW, is_pinned, pinned
 from pipeline.colour.palette import PaletteControl
+from pipeline.colour.photo_light import PhotoLight, photo_light
 from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.effects import product_effects
 from pipeline.compositing.shadow import contact_shadow
@@ -58,13 +59,14 @@ def make_ground(
     cache: Cache | None = None,
     box: tuple[float, float, float, float] | None = None,
     shown: tuple[int, int] | None = None,
+    light: PhotoLight | None = None,
 ) -> Ground:
     """Return the ground that a spec asks for, for a product that was cut out of a photo and placed in a box on the
     canvas, at the canvas's size or, where `shown` (width, height) is given, at that smaller one.
 
     All that is chosen is chosen for the canvas, so that both sizes show the same. Without a `box` a scene has its place
-    where `pipeline.scene.placement.fit` says. `on_step` never goes back. Raises as `pipeline.background.paint.paint`
-    does.
+    where `pipeline.scene.placement.fit` says. `light` is what `light_for` gave. `on_step` never goes back. Raises as
+    `pipeline.background.paint.paint` does.
     """
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
@@ -88,7 +90,7 @@ def make_ground(
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
 
         return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True)
-    site = FreeSite.of(spec, photo, cutout, stance, placed, box)
+    site = FreeSite.of(spec, photo, cutout, stance, placed, box, light)
     best = search(
         spec,
         site,
@@ -100,6 +102,12 @@ def make_ground(
         segmenter=networks.segmenter,
     )
     return Ground(best.background, best.lay, best.seed, best.tried, "computed", is_scene=True, expansion=best.expansion)
+
+
+def light_for(spec: Spec, photo: Photo, cutout: Cutout, stance: Stance) -> PhotoLight | None:
+    """Return the photo's light, where the ground that a spec asks for is a scene made for its product; else None."""
+    free = spec.preset.background == "scene" and not spec.is_white and not is_pinned(spec, stance)
+    return photo_light(photo, cutout) if free else None
 
 
 def _unchanged(picture: Rgb) -> Rgb:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.colour.asked import AskedColours
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import delta_e00, lab_to_srgb, srgb_to_lab
+from pipeline.core.parallel import by_rows, rows_of
 from pipeline.kernels.colour.clusters import assign, block_maxima, block_means
 from pipeline.kernels.colour.lab import differences
 
@@ -64,7 +65,12 @@ def background_pixels(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDA
     """
     free, step = free_blocks(alpha)
     means = np.empty((*free.shape, 3), np.uint8)
-    block_means(np.require(rgb, np.uint8, ["C", "W"]).reshape(len(rgb), -1), step, step, means)
+    lines = np.require(rgb, np.uint8, ["C", "W"]).reshape(len(rgb), -1)
+
+    def work(top: int, bottom: int) -> None:
+        block_means(lines[top * step : bottom * step], step, step, means[top:bottom])
+
+    by_rows(len(means), work, rows_of(len(lines), len(means)))
     return np.asarray(means[free] / np.float32(255.0), np.float32)
 
 
@@ -73,7 +79,12 @@ def free_blocks(alpha: NDArray[np.float32]) -> tuple[NDArray[np.bool_], int]:
     height, width = alpha.shape
     step = max(1, -(-max(height, width) // MEASURED_SIDE))
     most = np.empty((height // step, width // step), np.float32)
-    block_maxima(np.require(alpha, np.float32, ["C", "W"]), step, most)
+    covers = np.require(alpha, np.float32, ["C", "W"])
+
+    def work(top: int, bottom: int) -> None:
+        block_maxima(covers[top * step : bottom * step], step, most[top:bottom])
+
+    by_rows(len(most), work, rows_of(height, len(most)))
     covered = most >= 0.01
     touched = covered.copy()
     touched[1:] |= covered[:-1]

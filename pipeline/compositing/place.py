@@ -66,8 +66,9 @@ def place(
         alpha[where], rgb[where] = cutout.alpha[b:d, a:c], cutout.rgb[b:d, a:c] * np.float32(1 / 255)
     else:
         _resample(cutout, source, where, rgb, alpha)
-    placed = tight_box(alpha > 0.5)
-    assert placed is not None
+    found = tight_box(alpha[where] > 0.5)
+    assert found is not None
+    placed = found[0] + x0, found[1] + y0, found[2] + x0, found[3] + y0
     warnings = {"upscaled": scale > MAX_ENLARGED, "cropped": _cropped(box, width, height)}
     return Placed(rgb, alpha, placed, scale), tuple(code for code, holds in warnings.items() if holds)
 

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.parallel import by_rows
+from pipeline.core.parallel import by_rows, rows_of
 from pipeline.kernels.colour.clusters import block_averages, block_means
 from pipeline.kernels.colour.codes import resample
 
 #: Rows that are copied at a time.
-_ROWS = 256
+_ROWS = 32
 #: A picture is reduced by whole blocks first, to no less than this many times the size that is asked.
 _GAP = 2.0
 
@@ -93,7 +93,12 @@ def reduced_by(codes: NDArray[np.uint8], across: int, down: int) -> NDArray[np.u
     """Return the means of blocks of H×W×3 codes, rounded, those at the edges of what is left there."""
     rows, columns = codes.shape[:2]
     out = np.empty((-(-rows // down), -(-columns // across), 3), np.uint8)
-    block_means(np.require(codes, np.uint8, ["C", "W"]).reshape(rows, -1), across, down, out)
+    lines = np.require(codes, np.uint8, ["C", "W"]).reshape(rows, -1)
+
+    def work(top: int, bottom: int) -> None:
+        block_means(lines[top * down : bottom * down], across, down, out[top:bottom])
+
+    by_rows(len(out), work, rows_of(rows, len(out)))
     return out
 
 
@@ -106,5 +111,11 @@ def averaged(
     """
     tall, wide = whole or values.shape
     out = np.empty((-(-tall // step), -(-wide // step)), np.float32)
-    block_averages(np.require(values, np.float32, ["C", "W"]), step, *corner, tall, wide, out)
+    given, (left, above) = np.require(values, np.float32, ["C", "W"]), corner
+
+    def work(top: int, bottom: int) -> None:
+        before = top * step
+        block_averages(given, step, left, above - before, tall - before, wide, out[top:bottom])
+
+    by_rows(len(out), work, rows_of(tall, len(out)))
     return out

@@ -18,6 +18,14 @@ FEW = 16
 _helpers = ThreadPoolExecutor(2 * (os.cpu_count() or 1), thread_name_prefix="strips")
 
 
+def rows_of(source: int, target: int) -> int:
+    """Return how many of `target` rows a strip should have that are made from `source` rows: what ROWS of these make.
+
+    A picture that is reduced by much is as much work as the one that it is made from.
+    """
+    return max(1, min(ROWS, ROWS * target // max(1, source)))
+
+
 def by_rows(height: int, work: Callable[[int, int], None], rows: int = ROWS) -> None:
     """Call `work(top, bottom)` for strips that cover `height` rows, on THREADS threads; raises what a call raises.
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.core.codes import resized
-from pipeline.core.parallel import by_rows
+from pipeline.core.parallel import ROWS, by_rows, rows_of
 from pipeline.kernels.image.resampling import blur_across, blur_down, box_means, enlarge
 
 Box = tuple[int, int, int, int]
@@ -55,14 +55,16 @@ def blurred(image: NDArray[np.float32], down: float, across: float) -> NDArray[n
 def _by_kernel(kernel: Callable[..., None], image: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
     source = _channels_last(image)
     out = np.empty((height, width, source.shape[2]), np.float32)
-    by_rows(height, lambda top, bottom: kernel(source, height, top, out[top:bottom]))
+    rows = rows_of(len(source), height)
+    by_rows(height, lambda top, bottom: kernel(source, height, top, out[top:bottom]), rows)
     return out.reshape(height, width, *image.shape[2:])
 
 
 def _rows_by(
     kernel: Callable[..., None], source: NDArray[np.float32], weights: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:
-    by_rows(len(out), lambda top, bottom: kernel(source, weights, top, out[top:bottom]))
+    # as much work a row as there are weights: strips of a small picture, too, are enough for two threads
+    by_rows(len(out), lambda top, bottom: kernel(source, weights, top, out[top:bottom]), ROWS // 2)
 
 
 def _channels_last(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -95,10 +95,10 @@ def _tilt_of_disc(solid: NDArray[np.bool_]) -> float | None:
     y, x = np.nonzero(solid)
     spread = 2 * np.sqrt(np.array([x.var(), y.var()]) + 1 / 12)
     tilt = float(spread[1] / spread[0])
-    rows, columns = np.indices(solid.shape)
-    ellipse = ((columns - x.mean()) / spread[0]) ** 2 + ((rows - y.mean()) / spread[1]) ** 2 <= 1
     if not FLAT_ROUND[0] <= tilt <= FLAT_ROUND[1]:
         return None
+    rows, columns = np.indices(solid.shape)
+    ellipse = ((columns - x.mean()) / spread[0]) ** 2 + ((rows - y.mean()) / spread[1]) ** 2 <= 1
     return tilt if (ellipse & solid).sum() >= IS_ELLIPSE * (ellipse | solid).sum() else None
 
 

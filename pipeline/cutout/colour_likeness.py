@@ -4,6 +4,7 @@ Two histograms in Lab, one of the place around the product and one of the produc
 Bayesian matting and GrabCut score a pixel.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ class ColourLikeness:
     typical: Mask
     #: h×w log of how much commoner the colour is around the product than in it.
     ratio: NDArray[np.float32]
-    _cells: tuple[NDArray[np.intp], ...]
+    _cells: NDArray[np.intp]
     _place: NDArray[np.float32]
     _own: Mask
 
@@ -57,7 +58,7 @@ def colour_likeness(rgb: NDArray[np.float32], cover: Alpha, without: Alpha | Non
     inside = distance_transform_edt(np.pad(product, 1, mode="edge"))[1:-1, 1:-1]
     lab = srgb_to_lab(gaussian_filter(rgb, (0.7, 0.7, 0)))
     raw = ((lab + np.array([0, 110, 110], np.float32)) / np.float32(CELL)).astype(np.intp)
-    cells = tuple(np.moveaxis(np.clip(raw, 0, np.array(_SHAPE) - 1), -1, 0))
+    cells = np.ravel_multi_index(tuple(np.moveaxis(raw, -1, 0)), _SHAPE, mode="clip")
     place = _density(cells, around)
     typical = product & (inside > 2.5) & (place >= max(float(np.quantile(place[around], RARE)), 1e-6))
     own = product & (inside > 3) & (True if without is None else without > 0.9)
@@ -70,11 +71,10 @@ def colour_likeness(rgb: NDArray[np.float32], cover: Alpha, without: Alpha | Non
 _SHAPE = int(100 / CELL) + 2, int(220 / CELL) + 2, int(220 / CELL) + 2
 
 
-def _density(cells: tuple[NDArray[np.intp], ...], where: Mask) -> NDArray[np.float32]:
-    """Return at each pixel how common its colour is in an h×w region, 0–1."""
-    counts = np.zeros(_SHAPE, np.float32)
-    np.add.at(counts, tuple(axis[where] for axis in cells), 1)
-    return np.asarray(gaussian_filter(counts, 1.0)[cells] / max(1, where.sum()), np.float32)
+def _density(cells: NDArray[np.intp], where: Mask) -> NDArray[np.float32]:
+    """Return at each pixel, in an h×w array of flat indices of cells, how common its colour is in a region, 0–1."""
+    counts = np.bincount(cells[where], minlength=math.prod(_SHAPE)).astype(np.float32).reshape(_SHAPE)
+    return np.asarray(gaussian_filter(counts, 1.0).ravel()[cells] / max(1, where.sum()), np.float32)
 
 
 def _log_ratio(place: NDArray[np.float32], own: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from pipeline.core.codes import resized
 from pipeline.core.parallel import by_rows
 from pipeline.core.resample import resize
 from pipeline.core.types import Alpha, Rgb8
-from pipeline.kernels.image import guide
+from pipeline.kernels.image import guide as kernels
 
 
 def guided_coefficients(small: Rgb8, mask: Alpha, radius: int, eps: float) -> NDArray[np.float32]:
@@ -21,30 +21,36 @@ def guided_coefficients(small: Rgb8, mask: Alpha, radius: int, eps: float) -> ND
     planes = np.concatenate([np.moveaxis(small, -1, 0) * np.float32(1 / 255), mask[None]]).astype(np.float32)
     planes = _continued(planes, radius)
     solved, out = np.empty((height, 4, width), np.float32), np.empty((height, width, 4), np.float32)
-    by_rows(height, lambda top, end: guide.guided_coefficients(planes, window, np.float32(eps), top, solved[top:end]))
+    by_rows(height, lambda top, end: kernels.guided_coefficients(planes, window, np.float32(eps), top, solved[top:end]))
     around = _continued(np.moveaxis(solved, 1, 0), radius)
-    by_rows(height, lambda top, end: guide.window_means(around, window, top, out[top:end]))
+    by_rows(height, lambda top, end: kernels.window_means(around, window, top, out[top:end]))
     return out
 
 
+def guide_of(rgb: Rgb8, side: int) -> Rgb8:
+    """Return H×W×3 codes with the longer side at most `side` pixels: what `guided_upsample` solves at."""
+    height, width = rgb.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    return resized(rgb, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
 def guided_upsample(
-    rgb: Rgb8, mask: Alpha, out: Alpha, *, side: int, radius: int, eps: float, levels: tuple[float, float] = (0, 1)
+    rgb: Rgb8, mask: Alpha, out: Alpha, *, guide: Rgb8, radius: int, eps: float, levels: tuple[float, float] = (0, 1)
 ) -> None:
     """Bring `mask` (any size, [0, 1]) to the H×W of `rgb` with the photo's own edges, stretched from `levels` to 0–1.
 
-    The coefficients are solved with the longer side at `side` pixels and applied at full size (He and Sun, "Fast
-    Guided Filter", arXiv 1505.00996). Written into `out`.
+    The coefficients are solved at the size of `guide`, `guide_of` the same photo, and applied at full size (He and Sun,
+    "Fast Guided Filter", arXiv 1505.00996). Written into `out`.
     """
     height, width = rgb.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    solved = guided_coefficients(resized(rgb, *size), np.clip(resize(mask, *size), 0, 1), radius, eps)
+    small = np.clip(resize(mask, guide.shape[1], guide.shape[0]), 0, 1)
+    solved = guided_coefficients(guide, small, radius, eps)
     codes = np.require(rgb, np.uint8, ["C", "W"]).reshape(height, -1)
     low, high = (np.float32(level) for level in levels)
 
     def work(top: int, bottom: int) -> None:
         strip = np.empty((bottom - top, width), np.float32)
-        guide.follow(solved, codes, low, high, top, strip)
+        kernels.follow(solved, codes, low, high, top, strip)
         out[top:bottom] = strip
 
     by_rows(height, work)

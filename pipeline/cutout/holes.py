@@ -63,16 +63,24 @@ def _from_backdrop(lab: NDArray[np.float32], around: Mask) -> NDArray[np.float32
     """Return h×w distances in Lab from a second-order polynomial that fits the pixels `around`, robustly."""
     height, width = around.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)
-    used = around
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).reshape(-1, 6)
+    colours = lab.reshape(-1, 3)
+    seen = np.flatnonzero(around)
+    seen_terms, seen_colours, used = terms[seen], colours[seen], seen
     for turn in range(ROUNDS):
-        some = terms[used][::2].astype(np.float64)
+        some = terms[used[::2]].astype(np.float64)
         # Not `solve`: in a strip of one or two rows some terms are alike, and any of their sums will do.
-        solved = np.linalg.lstsq(some.T @ some, some.T @ lab[used][::2], rcond=None)[0]
-        away = np.asarray(np.linalg.norm(lab - terms @ solved.astype(np.float32), axis=-1), np.float32)
+        solved = np.linalg.lstsq(some.T @ some, some.T @ colours[used[::2]], rcond=None)[0].astype(np.float32)
         if turn < ROUNDS - 1:
-            used = around & (away <= np.quantile(away[around], KEPT))
-    return away
+            away = _lengths(seen_colours - seen_terms @ solved)
+            used = seen[away <= np.quantile(away, KEPT)]
+    return _lengths(colours - terms @ solved).reshape(height, width)
+
+
+def _lengths(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the Euclidean norms of N×3 vectors; NumPy's own is slow at a last axis of three."""
+    x, y, z = (vectors * vectors).T
+    return np.asarray(np.sqrt(x + y + z), np.float32)
 
 
 def _proved(away: NDArray[np.float32], product: Mask) -> Mask:

@@ -14,9 +14,10 @@ from scipy.ndimage import distance_transform_edt, label
 from pipeline.core.codes import resized
 from pipeline.core.errors import ModelFailed, NoSubject
 from pipeline.core.networks import Refiner, Segmenter, looking_side
+from pipeline.core.parallel import together
 from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
-from pipeline.core.types import Alpha, Photo
-from pipeline.cutout.guided_filter import guided_upsample
+from pipeline.core.types import Alpha, Photo, Rgb8
+from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import seen_through
 from pipeline.cutout.lookalikes import contradicted
 
@@ -93,17 +94,21 @@ def segment(
         return Segmentation(photo.alpha, 0.0)
     found = _two_looks(photo.rgb, segmenter) if second is None else _ensemble(photo.rgb, segmenter, second)
     mask, crop = found.mask, np.ascontiguousarray(_cropped(photo.rgb, found.box))
-    through = seen_through(crop, mask)
+
+    def seen_smaller() -> tuple[Rgb8, Rgb8 | None]:
+        return guide_of(crop, GUIDE_SIDE), None if refiner is None else resized(crop, refiner.side, refiner.side)
+
+    through, (guide, small) = together(lambda: seen_through(crop, mask), seen_smaller)
     if through is not None:
         mask = np.minimum(mask, 1 - through)
     denied = None if found.second is None else contradicted(crop, mask, _seen_in(found.second, found.box, photo.rgb))
     if denied is not None:
         mask = np.minimum(mask, 1 - denied)
     if refiner is not None:
-        mask = _refined(crop, mask, refiner)
+        mask = _refined(small, mask, refiner)
     alpha = np.zeros(photo.rgb.shape[:2], np.float32)
     inside = _cropped(alpha, found.box)
-    guided_upsample(crop, mask, inside, side=GUIDE_SIDE, radius=RADIUS, eps=EPS, levels=LEVELS)
+    guided_upsample(crop, mask, inside, guide=guide, radius=RADIUS, eps=EPS, levels=LEVELS)
     if not (inside > 0.5).any():
         raise NoSubject(_NO_SUBJECT)
     return Segmentation(alpha, found.ambiguous_share)
@@ -237,10 +242,9 @@ def _region(rgb: NDArray[np.uint8], mask: Alpha) -> tuple[Box, Box]:
     return (round(left * x), round(top * y), round(right * x), round(bottom * y)), (left, top, right, bottom)
 
 
-def _refined(crop: NDArray[np.uint8], mask: Alpha, refiner: Refiner) -> Alpha:
-    """Return the mask as the refiner corrects it; the refiner is shown the crop squeezed into its square."""
+def _refined(photo: Rgb8, mask: Alpha, refiner: Refiner) -> Alpha:
+    """Return the mask as the refiner corrects it, which is shown the photo's crop squeezed into its square."""
     side = refiner.side
-    photo = resized(crop, side, side)
     given = np.clip(resize(mask, side, side), 0, 1)
     answer = np.asarray(refiner(photo, given), np.float32)
     if answer.shape != (side, side) or not np.isfinite(answer).all():

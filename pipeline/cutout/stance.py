@@ -240,7 +240,8 @@ def _on_its_toe(foot: Footing) -> bool:
 def has_hook(solid: Mask, *, cut: bool = False) -> bool:
     """Tell whether a tight h×w silhouette hangs from a hook, as on a hanger; `cut`: the photo cuts it above."""
     height, width = solid.shape
-    spans = np.array([np.ptp(np.flatnonzero(row)) + 1 if row.any() else 0 for row in solid]) / width
+    ends = width - solid[:, ::-1].argmax(axis=1)
+    spans = np.where(solid.any(axis=1), ends - solid.argmax(axis=1), 0) / width
     tall = int(np.argmax(spans > HOOK_WIDE))
     if tall < HOOK_TALL * height * (0.5 if cut else 1.0):
         return False

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy.ndimage import binary_dilation, label
 
 from pipeline.core.networks import ViewpointClassifier
+from pipeline.core.parallel import together
 from pipeline.core.resample import Box, tight_box
 from pipeline.core.types import Cutout, Photo, Rgb8
 
@@ -102,9 +103,13 @@ def views(photo: Photo, cutout: Cutout, box: Box, side: int) -> NDArray[np.uint8
     `box` is the product's in the cut-out.
     """
     x, y = cutout.origin
-    around = _square(photo.rgb, (box[0] + x, box[1] + y, box[2] + x, box[3] + y), AROUND, side)
-    alpha = _square((cutout.alpha * 255).astype(np.uint8), box, ALONE, side)[..., None] / np.float32(255)
-    alone = _square(cutout.rgb, box, ALONE, side) * alpha + GREY * (1 - alpha)
+    around, cover, colours = together(
+        lambda: _square(photo.rgb, (box[0] + x, box[1] + y, box[2] + x, box[3] + y), AROUND, side),
+        lambda: _square((cutout.alpha * 255).astype(np.uint8), box, ALONE, side),
+        lambda: _square(cutout.rgb, box, ALONE, side),
+    )
+    alpha = cover[..., None] / np.float32(255)
+    alone = colours * alpha + GREY * (1 - alpha)
     return np.stack([around, np.rint(alone).astype(np.uint8)])
 
 

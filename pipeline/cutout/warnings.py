@@ -78,7 +78,7 @@ def assess_cutout(
     found: dict[str, tuple[bool, Sequence[Box]]] = {
         "subject_touches_edge": (bool(sides), ()),
         "several_subjects": (len(subjects) > 1, subjects),
-        "transparent_material_suspected": (half_inside_share(cover) > MAX_HALF_INSIDE, boxes(half)),
+        "transparent_material_suspected": (half_inside_share(cover, half) > MAX_HALF_INSIDE, boxes(half)),
         "enclosed_background_suspected": (bool(holes), [part.box for part in holes]),
         "background_attached": (bool(strips), strips),
         "low_confidence": (sure < LOW_CONFIDENCE, ()),
@@ -118,9 +118,13 @@ def half_inside(cover: Alpha) -> Mask:
     return np.asarray(binary_opening((cover > 0.1) & (cover < 0.85) & deep, np.ones((3, 3), bool)), bool)
 
 
-def half_inside_share(cover: Alpha) -> float:
-    """Return the share of the product, 0–1, that is half transparent well inside its outline."""
-    return float(half_inside(cover).sum() / max(1, (cover > 0.1).sum()))
+def half_inside_share(cover: Alpha, half: Mask | None = None) -> float:
+    """Return the share of the product, 0–1, that is half transparent well inside its outline.
+
+    `half` is what `half_inside` gives of it, where that is known.
+    """
+    half = half_inside(cover) if half is None else half
+    return float(half.sum() / max(1, (cover > 0.1).sum()))
 
 
 def cut_sides(alpha: Alpha) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
 """The finished picture to a file that its place of publication takes."""
 
+import os
+import sys
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +136,11 @@ class _Judge:
             return True
         arrived = decoded(data)
         self._seen = data, arrived
-        return holds(self._product.errors(arrived)) and self._lowest_white(arrived, self._alpha) >= SEEN_AS_WHITE
+        product, alpha = self._product, self._alpha
+        of_colours, lowest = together(
+            lambda: holds(product.errors(arrived)), lambda: self._lowest_white(arrived, alpha)
+        )
+        return bool(of_colours) and int(lowest) >= SEEN_AS_WHITE
 
     def decoded(self, data: bytes) -> Rgb8 | None:
         """Return what a file shows, where that was the last that was judged."""
@@ -216,6 +222,18 @@ def _png(picture: Image.Image, preset: Preset) -> bytes:
 def _write(picture: Image.Image, preset: Preset, **options: Any) -> bytes:
     if preset.digital_source_type is not None:
         options["xmp"] = xmp_packet(preset.digital_source_type)
-    stream = BytesIO()
-    picture.save(stream, preset.formats[0].upper(), icc_profile=srgb_profile(), **options)
-    return stream.getvalue()
+    with _memory_file() as file:
+        picture.save(file, preset.formats[0].upper(), icc_profile=srgb_profile(), **options)
+        file.seek(0)
+        return file.read()
+
+
+def _memory_file() -> IO[bytes]:
+    """Open an empty file in memory: one with a descriptor, where the system has such.
+
+    Pillow's JPEG encoder holds the interpreter's lock while it fills a Python object, and not while it writes to a
+    descriptor.
+    """
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("picture"), "w+b", buffering=0)
+    return BytesIO()

@@ -32,6 +32,7 @@ def inspect(
     credentials: Credentials | None = None,
     photo_size: tuple[int, int] | None = None,
     decoded: Rgb8 | None = None,
+    colours: Product | None = None,
     canvas: Placed | None = None,
     touches: tuple[str, ...] | None = None,
 ) -> dict[str, Any]:
@@ -42,8 +43,9 @@ def inspect(
     encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
     With the product's `stance`, `cutout` tells it and the kinds of scene that suit it. With `photo_size`, the photo's
     width and height in pixels, it tells where the product was and where it is now.
-    `decoded` is the file's picture where that was decoded already. `canvas`: of a preview, the product on the canvas of
-    the picture that it stands for; `touches` as in `pipeline.delivery.placement_rules`.
+    `decoded` is the file's picture where that was decoded already, `colours` what `laid_colours` gave. `canvas`: of a
+    preview, the product on the canvas of the picture that it stands for; `touches` as in
+    `pipeline.delivery.placement_rules`.
 
     Raises ValueError where the file's size is not the canvas's.
     """
@@ -53,7 +55,7 @@ def inspect(
     issuer = credentials.issuer if credentials else None
     palette, fidelity, rules = together(
         lambda: _palette(file.rgb, spec, placed),
-        lambda: _fidelity(file.rgb, placed),
+        lambda: _fidelity(file.rgb, colours or laid_colours(placed)),
         lambda: check_rules(file, spec.preset, placed, background, issuer=issuer, canvas=canvas, touches=touches),
     )
     return {
@@ -95,12 +97,16 @@ def _palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> dict[str, An
     return found | {"bar": {"mean": MEAN_BAR, "worst": WORST_BAR, "met": met}}
 
 
-def _fidelity(rgb: NDArray[np.uint8], placed: Placed) -> dict[str, Any]:
+def laid_colours(placed: Placed) -> Product:
+    """Return the colours of the product on the canvas that a file's fidelity is told by."""
+    return Product(placed.rgb, placed.alpha, _FIDELITY_PIXELS)
+
+
+def _fidelity(rgb: NDArray[np.uint8], product: Product) -> dict[str, Any]:
     """Compare the product inside its eroded mask with what was laid on the canvas.
 
     `pixels` is how many were compared and `of_pixels` how many the mask holds: above 400 000 an even sample is taken.
     """
-    product = Product(placed.rgb, placed.alpha, _FIDELITY_PIXELS)
     report: dict[str, Any] = {"mean": None, "p99": None, "max": None, "unit": "CIEDE2000"}
     if product.pixels:
         error = product.errors(rgb)

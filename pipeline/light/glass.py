@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.parallel import each
 from pipeline.geometry.casting import follow
 from pipeline.geometry.packing import shapes
 from pipeline.geometry.ray import Face, Field, Triple
@@ -32,6 +33,11 @@ HIDDEN = 0.7
 CLOUDY = np.float32(0.3)
 #: Rays to a pixel across and down, for the edges of glass.
 _FINE = 3
+#: Pixels that a thread mirrors at a time.
+_AT_ONCE = 1 << 13
+
+#: Rows or columns of pixels.
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -105,22 +111,33 @@ def polish(layout: Layout, geometry: Geometry, out: Field) -> None:
     around = _Surroundings.of(layout, geometry, out)
     for index in polished:
         rows, columns = np.nonzero(geometry.part == index)
-        if rows.size == 0:
-            continue
-        part = layout.parts[index]
-        face = (geometry.surface[rows, columns] % FACES).astype(np.uint8)
-        slope_x, slope_y, _ = layout.rays(*geometry.depth.shape[::-1])
-        depth = geometry.depth[rows, columns]
-        place, way = _seen(layout, slope_x[0, columns], slope_y[rows, 0], depth)
+        if rows.size:
+            _polish(layout.parts[index], around, rows, columns, out)
+
+
+def _polish(part: Part, around: _Surroundings, rows: Places, columns: Places, out: Field) -> None:
+    """Let the n pixels of a part mirror what is around it."""
+    layout, geometry = around.layout, around.geometry
+    slope_x, slope_y, _ = layout.rays(*geometry.depth.shape[::-1])
+    # Metal mirrors in its own colour, water and lacquer in white.
+    tint = layout.colours[part.slot] if part.mirror > 0.3 else np.ones(3, np.float32)
+    tint = tint / max(float(tint.max()), 1e-3) if part.mirror > 0.3 else tint
+    shown = np.empty((rows.size, 3), np.float32)
+
+    def work(first: int) -> None:
+        some = slice(first, first + _AT_ONCE)
+        row, column = rows[some], columns[some]
+        face = (geometry.surface[row, column] % FACES).astype(np.uint8)
+        place, way = _seen(layout, slope_x[0, column], slope_y[row, 0], geometry.depth[row, column])
         normal = _normals(part.solid, place, face, way)
         share = _schlick(part.mirror, way, normal)[:, None]
         mirrored = way - 2 * (way * normal).sum(0) * normal
         start = place + np.float32(3e-3) * normal
         light = around.along(start, mirrored) + around.key_light(start, mirrored)
-        # Metal mirrors in its own colour, water and lacquer in white.
-        tint = layout.colours[part.slot] if part.mirror > 0.3 else np.ones(3, np.float32)
-        tint = tint / max(float(tint.max()), 1e-3) if part.mirror > 0.3 else tint
-        out[rows, columns] = (1 - share) * out[rows, columns] + share * tint * light
+        shown[some] = (1 - share) * out[row, column] + share * tint * light
+
+    each(range(0, rows.size, _AT_ONCE), work)
+    out[rows, columns] = shown  # not before: it is looked up in there what is mirrored
 
 
 def lay_glass(layout: Layout, geometry: Geometry, out: Field) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from pipeline.core.parallel import by_rows
+from pipeline.core.parallel import by_rows, rows_of
 from pipeline.core.resample import blurred
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image import lens as kernels
@@ -58,7 +58,11 @@ class Focus:
         sums = np.empty((rows, columns, 4), np.float32)
         seen, depth = picture[top:bottom], geometry.depth[top:bottom]
         focus, rate = np.float32(near), np.float32(1 / HALF)
-        by_rows(rows, lambda a, b: kernels.weighted_means(seen, depth, focus, rate, rows, a, sums[a:b]))
+        by_rows(
+            rows,
+            lambda a, b: kernels.weighted_means(seen, depth, focus, rate, rows, a, sums[a:b]),
+            rows_of(bottom - top, rows),
+        )
         brought = 0.25 * step * step if step > 1 else 0.0
         levels = []
         for sigma in (less, more):
