@@ -156,7 +156,8 @@ async def background_swap_with_spec(
             name="Idempotency-Key",
             max_length=255,
             description="The same key, body, seed, reference, placement and preview get the first answer again, marked"
-            " by `Idempotent-Replayed`, and nothing is charged twice.",
+            " by `Idempotent-Replayed`, and nothing is charged twice: with `Prefer: wait=1` it has the job's status of"
+            " now.",
         ),
     ] = None,
     # Never read: it is here for the OpenAPI document. `signed_by_shopify` has checked it.

@@ -27,6 +27,7 @@ from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
 from service.jobs.submit import BrandNearMiss, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge, TooManyFetches
+from service.schemas.length_errors import length_remedy, parameter_length_remedy
 from service.storage.objects import StoreUnavailable
 from service.telemetry.http import told_of
 from service.webhooks.endpoints import UrlInvalid
@@ -103,8 +104,8 @@ class BodyInvalid(msgspec.ValidationError):
         super().__init__(str(error))
         self.errors: list[dict[str, Any]] = [
             # pydantic's own words name a class of this program
-            {**one, "msg": "Input should be a JSON object"} if one["type"] == "model_type" else dict(one)
-            for one in error.errors(include_url=False, include_context=False, include_input=False)
+            {**one, "msg": "Input should be a JSON object" if one["type"] == "model_type" else length_remedy({**one})}
+            for one in error.errors(include_url=False, include_context=False)
         ]
 
 
@@ -168,7 +169,7 @@ def _on_validation(request: AnyRequest, error: ValidationException) -> Response[
 
 def _wrong_parameter(loc: list[str], message: str) -> dict[str, Any]:
     code = next((code for words, code in _PARAMETER_CODES if words in message), "value_error")
-    return {"loc": loc, "msg": message, "type": "value_error", "code": code}
+    return {"loc": loc, "msg": parameter_length_remedy(message), "type": "value_error", "code": code}
 
 
 def _is_undecodable(error: BaseException | None) -> bool:
