@@ -54,7 +54,16 @@ def inspect(
     palette, fidelity, rules = together(
         lambda: _palette(file.rgb, spec, placed),
         lambda: _fidelity(file.rgb, placed),
-        lambda: check_rules(file, spec.preset, placed, background, issuer=issuer, canvas=canvas, touches=touches),
+        lambda: check_rules(
+            file,
+            spec.preset,
+            placed,
+            background,
+            issuer=issuer,
+            canvas=canvas,
+            touches=touches,
+            own_size=spec.output.width is not None,
+        ),
     )
     return {
         "palette": palette,
