@@ -25,6 +25,7 @@ from pipeline.cutout.given import GivenMask
 from pipeline.cutout.segment import segment
 from pipeline.cutout.stance import stance_of
 from pipeline.delivery.encode import encode
+from pipeline.delivery.output import ordered
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
 from pipeline.delivery.report import inspect, laid_colours
@@ -95,7 +96,8 @@ def swap(
         photo = decode(data, limits)
     cutout, made = _cut_out(photo, data, networks, stages, cache, mask)
     source_height, source_width = photo.rgb.shape[:2]
-    width, height = spec.preset.size or (source_width, source_height)
+    delivered = ordered(spec.preset, spec.output)
+    width, height = delivered.size or (source_width, source_height)
     stance = stance_of(cutout)
     asked, spec = spec, as_photographed(spec, stance)
     box = product_box(cutout, spec, width, height, stance)
@@ -131,7 +133,8 @@ def swap(
         around = light_around(background) if background is not None and ground.is_scene else None
         picture = composite(placed, background, around)
     with stages("encode"):
-        preset = preview_preset(spec.preset, shown) if preview else spec.preset
+        preset = replace(delivered, digital_source_type=mark)
+        preset = preview_preset(preset, shown) if preview else preset
         reserve = credentials.reserve if credentials else 0
         measured, colours = together(
             lambda: encode(picture, preset, alpha=placed.alpha, reserve=reserve), lambda: laid_colours(placed)

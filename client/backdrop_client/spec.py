@@ -31,6 +31,13 @@ class Spec:
     scale: float = 1.0
     #: Degrees clockwise, -15 to 15.
     turn: float = 0.0
+    #: A size of your own in place of the preset's, both or neither: sides of 64 to 4096 pixels.
+    width: int | None = None
+    height: int | None = None
+    #: A format in place of the preset's: "jpeg", "png", "webp" or "avif".
+    format: str | None = None
+    #: 1 to 100, where the search for a quality starts; it rises until the product's colours arrive.
+    quality: int | None = None
 
     def __post_init__(self) -> None:
         """Make a list of one of a colour alone: its letters are none."""
@@ -42,7 +49,9 @@ class Spec:
         moved = {"shift_x": self.shift_x, "shift_y": self.shift_y, "scale": self.scale, "turn": self.turn}
         unmoved = {"scale": 1.0}
         query: dict[str, str | int] = {} if self.seed is None else {"seed": self.seed}
-        return query | {name: repr(value) for name, value in moved.items() if value != unmoved.get(name, 0.0)}
+        query |= {name: repr(value) for name, value in moved.items() if value != unmoved.get(name, 0.0)}
+        own = {"width": self.width, "height": self.height, "format": self.format, "quality": self.quality}
+        return query | {name: value for name, value in own.items() if value is not None}
 
     def body(self, *, source_key: str | None, source_render: str | None) -> dict[str, Any]:
         """Return the request's JSON. What is not given is left out, so that an older server is asked nothing new."""

@@ -139,6 +139,24 @@ MAX_SHIFT, SCALES, MAX_TURN = 0.5, (0.3, 2.0), 15.0
 
 
 @dataclass(frozen=True)
+class Output:
+    """What a caller has in place of the preset's size, format and quality; None: as the preset has it.
+
+    `pipeline.delivery.output` has the bounds.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    format: Format | None = None
+    #: 1–100, where the search for a quality starts.
+    quality: int | None = None
+
+
+#: Size, format and quality are the preset's.
+AS_PRESET = Output()
+
+
+@dataclass(frozen=True)
 class Spec:
     """One swap, nothing left open. Free-text scenes and moods arrive as records whose `prompt` quotes the text."""
 
@@ -154,6 +172,7 @@ class Spec:
     #: The background is made without the product, the same for all.
     pinned: bool = False
     placement: Placement = UNMOVED
+    output: Output = AS_PRESET
 
     @property
     def is_white(self) -> bool:

@@ -82,6 +82,7 @@ def check_rules(
     issuer: str | None = None,
     canvas: Placed | None = None,
     touches: tuple[str, ...] | None = None,
+    own_size: bool = False,
 ) -> list[dict[str, Any]]:
     """Return one JSON-ready row a rule: rule, measured, bound, status, source_url, checked_on.
 
@@ -89,6 +90,7 @@ def check_rules(
     behind the product, shadow included, H×W×3 sRGB in [0, 1]; only white presets look at it. `issuer` is who must have
     signed the file, None where files are not signed. `canvas`, where the file is a preview: the product on the canvas
     of the picture that it stands for, whose size and weight no preview can prove. `touches`: see `placement_rules`.
+    `own_size`: the caller ordered another size than the preset's, which is what the place advises.
     """
     sources = _GENERAL | {rule.name: (rule.source_url, rule.checked_on) for rule in preset.rules}
     rows: list[dict[str, Any]] = []
@@ -102,7 +104,8 @@ def check_rules(
     height, width = file.rgb.shape[:2]
     laid = canvas or placed
     if preset.size is not None and canvas is None:
-        add("size", [width, height], list(preset.size), _passed((width, height) == preset.size))
+        other: Status = "warn" if own_size else "fail"
+        add("size", [width, height], list(preset.size), "pass" if (width, height) == preset.size else other)
     if canvas is None:
         add("min_side", min(width, height), preset.min_side, _passed(min(width, height) >= preset.min_side))
     add("format", file.format, list(preset.formats), _passed(file.format in preset.formats))

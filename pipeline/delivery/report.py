@@ -56,7 +56,16 @@ def inspect(
     palette, fidelity, rules = together(
         lambda: _palette(file.rgb, spec, placed),
         lambda: _fidelity(file.rgb, colours or laid_colours(placed)),
-        lambda: check_rules(file, spec.preset, placed, background, issuer=issuer, canvas=canvas, touches=touches),
+        lambda: check_rules(
+            file,
+            spec.preset,
+            placed,
+            background,
+            issuer=issuer,
+            canvas=canvas,
+            touches=touches,
+            own_size=spec.output.width is not None,
+        ),
     )
     return {
         "palette": palette,

@@ -47,7 +47,8 @@ IdempotencyKey = Annotated[
     HeaderParameter(
         name="Idempotency-Key",
         max_length=255,
-        description="The same key, body and reference get the first answer again, marked by `Idempotent-Replayed`.",
+        description="The same key, body and reference get the first answer again, marked by `Idempotent-Replayed`:"
+        " with `Prefer: wait=1` it has the job's status of now.",
     ),
 ]
 

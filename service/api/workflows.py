@@ -1,7 +1,7 @@
 """The routes that make jobs; each is counted against its client's rate before its body is read."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Response, Router, post
 from litestar.concurrency import sync_to_thread
@@ -9,7 +9,8 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter, QueryParameter
 
-from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Placement
+from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Output, Placement
+from pipeline.delivery.output import MAX_ASPECT, MAX_PIXELS, QUALITIES, SIDES
 from service.api.accepted import answer_accepted
 from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
@@ -128,6 +129,33 @@ async def background_swap_with_spec(
             examples=[Example(value=2.5)],
         ),
     ] = 0.0,
+    width: Annotated[
+        int | None,
+        QueryParameter(
+            description=f"With `height`, a size of your own in place of the preset's: sides of {SIDES[0]} to {SIDES[1]}"
+            f" pixels, {MAX_PIXELS:,} pixels in all, one side at most {MAX_ASPECT:g} times the other. The preset's"
+            " rules are measured all the same. Not where the picture keeps its photo's size.",
+            examples=[Example(value=1200)],
+        ),
+    ] = None,
+    height: Annotated[int | None, QueryParameter(description="See `width`.", examples=[Example(value=900)])] = None,
+    format: Annotated[
+        Literal["jpeg", "png", "webp", "avif"] | None,
+        QueryParameter(
+            description="A format in place of the preset's first one. No JPEG where the picture is transparent.",
+            examples=[Example(value="webp")],
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        QueryParameter(
+            ge=QUALITIES[0],
+            le=QUALITIES[1],
+            description="Where the search for a JPEG's, WebP's or AVIF's quality starts, in place of the preset's: it"
+            " rises until the product's colours arrive, and falls until the file is light enough for the place.",
+            examples=[Example(value=85)],
+        ),
+    ] = None,
     reference: Annotated[
         str | None,
         QueryParameter(
@@ -155,8 +183,9 @@ async def background_swap_with_spec(
         HeaderParameter(
             name="Idempotency-Key",
             max_length=255,
-            description="The same key, body, seed, reference, placement and preview get the first answer again, marked"
-            " by `Idempotent-Replayed`, and nothing is charged twice.",
+            description="The same key, body, seed, reference, placement, output and preview get the first answer again,"
+            " marked by `Idempotent-Replayed`, and nothing is charged twice: with `Prefer: wait=1` it has the job's"
+            " status of now.",
         ),
     ] = None,
     # Never read: it is here for the OpenAPI document. `signed_by_shopify` has checked it.
@@ -171,9 +200,9 @@ async def background_swap_with_spec(
     """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
     submit: Submit = state.submit
     client = request.state.client
-    placement = Placement(shift_x, shift_y, scale, turn)
+    placement, output = Placement(shift_x, shift_y, scale, turn), Output(width, height, format, quality)
     if dry_run:
-        look = partial(submit.plan, client, data, seed=seed, placement=placement, preview=preview)
+        look = partial(submit.plan, client, data, seed=seed, placement=placement, output=output, preview=preview)
         return Response(serialize_plan(await sync_to_thread(look)), status_code=200)
     accepted = await sync_to_thread(
         submit.swap,
@@ -182,6 +211,7 @@ async def background_swap_with_spec(
         seed=seed,
         reference=reference,
         placement=placement,
+        output=output,
         preview=preview,
         raw_body=request.state.raw_body,
         request_id=request.state.request_id,

@@ -7,11 +7,17 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from pipeline.core.errors import PipelineError
+from pipeline.core.spec import Limits
+from pipeline.photo.container import sniff
+from pipeline.photo.decode import decode
 from service.batch.manifest.files import write_whole
 
 #: Longest side in pixels: sharp at the size of a cell on a dense screen.
 SIDE = 640
 _MAX_PIXELS = 120_000_000
+#: Bytes that tell a format.
+_HEAD = 64
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ def thumbnail(source: Path, target: Path) -> Thumbnail | None:
         if target.exists():
             with Image.open(target) as there:
                 return Thumbnail(there.width, there.height, there.mode == "RGBA")
-        with warnings.catch_warnings(), Image.open(source) as opened:
+        with warnings.catch_warnings(), _opened(source) as opened:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             if opened.width * opened.height > _MAX_PIXELS:
                 return None
@@ -40,8 +46,16 @@ def thumbnail(source: Path, target: Path) -> Thumbnail | None:
             picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
             write_whole(target, _webp(picture))
             return Thumbnail(picture.width, picture.height, clear)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, PipelineError):
         return None
+
+
+def _opened(source: Path) -> Image.Image:
+    """Open a picture; HEIC, which Pillow does not know, as the pipeline reads it, where the extra `heic` is there."""
+    with source.open("rb") as file:
+        if sniff(file.read(_HEAD)) != "heic":
+            return Image.open(source)
+    return Image.fromarray(decode(source.read_bytes(), Limits()).rgb)
 
 
 def _webp(picture: Image.Image) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.core.spec import Mood, Preset, Scene
+from pipeline.core.spec import Mood, Output, Preset, Scene
 from service.catalogue.catalogue import Catalogue
 
 
@@ -31,3 +31,14 @@ def cautions(
     if colours and (preset.background != "scene" or scene.kind == "white"):
         rule = "transparent" if preset.background == "transparent" else "white"
         yield Caution("colors_unused", f"The background will be {rule}: the colours asked for are not used.")
+
+
+def output_cautions(output: Output, preset: Preset) -> Iterator[Caution]:
+    """Give what of a caller's own output the preset's place does not take."""
+    if output.format is not None and output.format not in preset.formats:
+        text = f"{preset.title} takes {' and '.join(preset.formats)}, not {output.format}."
+        yield Caution("output_breaks_rules", text)
+    sides = [side for side in (output.width, output.height) if side is not None]
+    if sides and min(sides) < preset.min_side:
+        text = f"{preset.title} asks for {preset.min_side} pixels on the shorter side; {min(sides)} are ordered."
+        yield Caution("output_breaks_rules", text)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.core.spec import UNMOVED, Mood, Placement, Preset, Scene, Spec
+from pipeline.core.spec import AS_PRESET, UNMOVED, Mood, Output, Placement, Preset, Scene, Spec
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.toml_records import record_from_json, record_to_json
 
@@ -20,6 +20,7 @@ def stored_spec(
     style_words: Sequence[str] = (),
     pinned: bool = False,
     placement: Placement = UNMOVED,
+    output: Output = AS_PRESET,
 ) -> dict[str, Any]:
     """Return the JSON that `resolve_spec` reads: what was asked, and the catalogue's records of it.
 
@@ -34,6 +35,7 @@ def stored_spec(
         "style_words": list(style_words),
         "pinned": pinned,
         **({} if placement == UNMOVED else {"placement": asdict(placement)}),
+        **({} if output == AS_PRESET else {"output": asdict(output)}),
         "records": {
             "scene": record_to_json(catalogue.scene(scene_type)),
             "mood": record_to_json(catalogue.mood(mood)),
@@ -58,6 +60,7 @@ def resolve_spec(stored: dict[str, Any], catalogue: Catalogue) -> Spec:
         style_words=style_of(stored.get("style_words", ())),
         pinned=stored.get("pinned", False),
         placement=Placement(**stored.get("placement", {})),
+        output=Output(**stored.get("output", {})),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Placement
+from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Format, Output, Placement
 from service.catalogue.warning_words import in_words
 from service.cli.options import settings_from
 from service.cli.remote import remote, remote_options
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 @click.option("--shift-y", type=click.FloatRange(-MAX_SHIFT, MAX_SHIFT), default=0.0, help="Down, share of the height.")
 @click.option("--scale", type=click.FloatRange(*SCALES), default=1.0, help="A factor on the product's size.")
 @click.option("--turn", type=click.FloatRange(-MAX_TURN, MAX_TURN), default=0.0, help="Degrees clockwise.")
+@click.option("--width", type=int, help="With --height: a size of your own in place of the preset's, pixels.")
+@click.option("--height", type=int, help="See --width.")
+@click.option("--format", "form", type=click.Choice(("jpeg", "png", "webp", "avif")), help="In place of the preset's.")
+@click.option("--quality", type=click.IntRange(1, 100), help="Where the search for the file's quality starts.")
 @click.option("--preview", is_flag=True, help="Small, under a watermark; at a server it costs nothing.")
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
@@ -57,6 +61,10 @@ def swap(
     shift_y: float,
     scale: float,
     turn: float,
+    width: int | None,
+    height: int | None,
+    form: Format | None,
+    quality: int | None,
     preview: bool,
     output: Path,
     keep: Path | None,
@@ -76,7 +84,9 @@ def swap(
             if mask is not None:
                 backdrop.mend(backdrop.cutout(source_key=backdrop.upload(photo)), mask)
             place = preset_of(backdrop, preset, brand)
-            spec = Spec(scene, mood, place, colors, brand, seed, shift_x, shift_y, scale, turn)
+            spec = Spec(
+                scene, mood, place, colors, brand, seed, shift_x, shift_y, scale, turn, width, height, form, quality
+            )
             render = swap_remotely(
                 backdrop, photo, output, spec, reference=reference, preview=preview, show_progress=not quiet
             )
@@ -88,8 +98,8 @@ def swap(
             raise click.UsageError("--reference needs a server, which keeps it: name it with --url.")
         if preset is None:
             raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
-        placement = Placement(shift_x, shift_y, scale, turn)
-        render = _swap_here(photo, output, scene, mood, colors, preset, seed, placement, preview, keep, mask, quiet)
+        placed, own = Placement(shift_x, shift_y, scale, turn), Output(width, height, form, quality)
+        render = _swap_here(photo, output, scene, mood, colors, preset, seed, placed, own, preview, keep, mask, quiet)
         weight = len(render.data)
     for warning in render.warnings:
         click.echo(f"warning: {in_words(warning)}", err=True)
@@ -105,6 +115,7 @@ def _swap_here(
     preset: str,
     seed: int | None,
     placement: Placement,
+    own: Output,
     preview: bool,
     keep: Path | None,
     mask: Path | None,
@@ -125,6 +136,7 @@ def _swap_here(
             preset=preset,
             seed=seed,
             placement=placement,
+            own=own,
             preview=preview,
             show_progress=not quiet,
             kept=None if keep is None else folder_cache(keep),

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from ulid import ULID
 
-from pipeline.core.spec import UNMOVED
+from pipeline.core.spec import AS_PRESET, UNMOVED
 from service.accounts.ledger import debit
 from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
@@ -81,6 +81,8 @@ class JobRequest:
     preview: bool
     #: Of the product, as its spec keeps it.
     placement: dict[str, float]
+    #: The caller's own size, format and quality, as its spec keeps them.
+    output: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -277,11 +279,12 @@ class JobIntake:
         if row is None:
             return None
         if row.operation == Operation.CUTOUT:
-            return JobRequest(row.body, None, row.key, False, asdict(UNMOVED))
+            return JobRequest(row.body, None, row.key, False, asdict(UNMOVED), asdict(AS_PRESET))
         # The colours as the job has them: a brand may have given them, and have others by now.
         body = row.body | {"dominant_colors": row.spec["dominant_colors"]}
         placement = row.spec.get("placement", asdict(UNMOVED))  # none where it is as it comes
-        return JobRequest(body, row.spec["seed"], row.key, row.preview, placement)
+        output = row.spec.get("output", asdict(AS_PRESET))  # none where it is the preset's
+        return JobRequest(body, row.spec["seed"], row.key, row.preview, placement, output)
 
     def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""

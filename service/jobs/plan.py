@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.camera_angle import CameraAngle, has_angle
-from pipeline.core.spec import SEED_LIMIT, UNMOVED, Placement, Preset, SceneKind
+from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, Preset, SceneKind
+from pipeline.delivery.output import ordered
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.cautions import Caution, cautions
+from service.catalogue.cautions import Caution, cautions, output_cautions
 from service.catalogue.placing import placement_cautions
 from service.catalogue.specs import stored_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
@@ -30,6 +31,7 @@ class Resolved:
     #: What an earlier render of the photo reports of its cut-out; empty where the request names none.
     seen: Mapping[str, Any] = field(default_factory=dict)
     placement: Placement = UNMOVED
+    output: Output = AS_PRESET
     preview: bool = False
 
     @property
@@ -50,6 +52,7 @@ class Resolved:
             style_words=self.brand.style_words if self.brand else (),
             pinned=self.brand is not None and self.brand.pinned,
             placement=self.placement,
+            output=self.output,
         )
         return spec | {"cautions": told}
 
@@ -96,7 +99,10 @@ def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     if preset.background == "scene" and scene.kind not in resolved.seen.get("suits", (scene.kind,)):
         yield Caution("scene_unsuited", _unsuited(resolved.seen, catalogue, scene.kind))
     pinned = resolved.brand is not None and resolved.brand.pinned
-    yield from placement_cautions(resolved.placement, preset, scene, pinned=pinned, seen=resolved.seen)
+    yield from placement_cautions(
+        resolved.placement, ordered(preset, resolved.output), scene, pinned=pinned, seen=resolved.seen
+    )
+    yield from output_cautions(resolved.output, preset)
     if request.pilot_brand is not None and resolved.brand is None:
         yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")
 

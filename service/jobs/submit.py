@@ -5,7 +5,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.spec import UNMOVED, Placement
+from pipeline.core.spec import AS_PRESET, UNMOVED, Output, Placement
+from pipeline.delivery.output import OutputFault, output_faults
 from service.accounts.brands import Brands
 from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
@@ -39,6 +40,14 @@ class SourceTooLarge(ValueError):
 
 class PreviewsOff(Exception):
     """Raised when a preview is asked for where the installation makes none."""
+
+
+class OutputInvalid(ValueError):
+    """Raised when a size, a format or a quality is asked for that the preset can't be delivered with: `faults`."""
+
+    def __init__(self, faults: list[OutputFault]) -> None:
+        super().__init__("; ".join(fault.message for fault in faults))
+        self.faults = faults
 
 
 class BrandNearMiss(LookupError):
@@ -77,6 +86,7 @@ class Submit:
         seed: int | None,
         reference: str | None,
         placement: Placement = UNMOVED,
+        output: Output = AS_PRESET,
         preview: bool = False,
         raw_body: bytes,
         request_id: str,
@@ -84,16 +94,16 @@ class Submit:
     ) -> Accepted:
         """Resolve every default, price, write ONE transaction, then enqueue the job.
 
-        A `preview` costs nothing. Raises PreviewsOff, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable,
-        InsufficientCredits, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs, QueueFull; after each of
-        them nothing is charged.
+        A `preview` costs nothing. Raises PreviewsOff, OutputInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss,
+        StoreUnavailable, InsufficientCredits, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
+        QueueFull; after each of them nothing is charged.
         """
         if preview and not self.previews:
             raise PreviewsOff
-        body_sha256 = _digest(raw_body, seed, reference, placement, preview)
+        body_sha256 = _digest(raw_body, seed, reference, placement, output, preview)
         if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
             return first
-        resolved = self._resolve(client, request, seed, placement, preview)
+        resolved = self._resolve(client, request, seed, placement, output, preview)
         new = NewJob(
             request_id=request_id,
             client_id=client.id,
@@ -122,7 +132,7 @@ class Submit:
         idempotency_key: str | None,
     ) -> Accepted:
         """Do as `swap` does for a cut-out of a photo, which costs nothing. Raises as `swap`."""
-        body_sha256 = _digest(CUTOUT_WORKFLOW.encode() + raw_body, None, reference, UNMOVED, False)
+        body_sha256 = _digest(CUTOUT_WORKFLOW.encode() + raw_body, None, reference, UNMOVED, AS_PRESET, False)
         if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
             return first
         body = {"source_image_s3_key": source_image_s3_key, "source_render_public_id": source_render_public_id}
@@ -160,16 +170,17 @@ class Submit:
         *,
         seed: int | None,
         placement: Placement = UNMOVED,
+        output: Output = AS_PRESET,
         preview: bool = False,
     ) -> Plan:
         """Tell what `swap` would do and cost, and write nothing.
 
-        Raises PreviewsOff, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable; what else would refuse the
-        swap is a caution.
+        Raises PreviewsOff, OutputInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss, StoreUnavailable; what else
+        would refuse the swap is a caution.
         """
         if preview and not self.previews:
             raise PreviewsOff
-        resolved = self._resolve(client, request, seed, placement, preview)
+        resolved = self._resolve(client, request, seed, placement, output, preview)
         try:
             preflight = self.intake.preflight(client.id, resolved.source_key)
         except SourceExpired as error:
@@ -182,6 +193,7 @@ class Submit:
         request: BackgroundSwapWithSpecRequest,
         seed: int | None,
         placement: Placement,
+        output: Output,
         preview: bool,
     ) -> Resolved:
         """Return what is asked, with all that the client's brand of that name fills in."""
@@ -194,6 +206,9 @@ class Submit:
         if brand is not None:
             request = request.model_copy(update={"dominant_colors": request.dominant_colors or list(brand.palette)})
             seed = brand.seed if seed is None else seed
+        preset = self.catalogue.presets[request.output_preset]
+        if faults := list(output_faults(preset, output)):
+            raise OutputInvalid(faults)
         source_key, seen = self._source(client, request.source_image_s3_key, request.source_render_public_id)
         return Resolved(
             request=request,
@@ -201,8 +216,9 @@ class Submit:
             brand=brand,
             source_key=source_key,
             seen=seen,
-            preset=self.catalogue.presets[request.output_preset],
+            preset=preset,
             placement=placement,
+            output=output,
             preview=preview,
         )
 
@@ -239,10 +255,13 @@ def _seen(render: Render) -> dict[str, Any]:
     return seen | {"aspect": (right - left) * render.width / max(1e-6, (bottom - top) * render.height)}
 
 
-def _digest(raw_body: bytes, seed: int | None, reference: str | None, placement: Placement, preview: bool) -> str:
+def _digest(
+    raw_body: bytes, seed: int | None, reference: str | None, placement: Placement, output: Output, preview: bool
+) -> str:
     """Return what an idempotency key stands for: a request is its body and what else was given with it."""
     given: dict[str, object] = {"seed": seed, "reference": reference}
     given |= {name: value for name, value in vars(placement).items() if value != getattr(UNMOVED, name)}
+    given |= vars(output)
     given["preview"] = "true" if preview else None
     told = "".join(f"?{name}={value}" for name, value in given.items() if value is not None)
     return hashlib.sha256(raw_body + told.encode()).hexdigest()

@@ -25,8 +25,9 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.intake import IdempotencyConflict, IdempotencyInFlight
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
-from service.jobs.submit import BrandNearMiss, PreviewsOff, SourceNotFound, SourceTooLarge
+from service.jobs.submit import BrandNearMiss, OutputInvalid, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge, TooManyFetches
+from service.schemas.length_errors import length_remedy, parameter_length_remedy
 from service.storage.objects import StoreUnavailable
 from service.telemetry.http import told_of
 from service.webhooks.endpoints import UrlInvalid
@@ -103,8 +104,8 @@ class BodyInvalid(msgspec.ValidationError):
         super().__init__(str(error))
         self.errors: list[dict[str, Any]] = [
             # pydantic's own words name a class of this program
-            {**one, "msg": "Input should be a JSON object"} if one["type"] == "model_type" else dict(one)
-            for one in error.errors(include_url=False, include_context=False, include_input=False)
+            {**one, "msg": "Input should be a JSON object" if one["type"] == "model_type" else length_remedy({**one})}
+            for one in error.errors(include_url=False, include_context=False)
         ]
 
 
@@ -168,7 +169,7 @@ def _on_validation(request: AnyRequest, error: ValidationException) -> Response[
 
 def _wrong_parameter(loc: list[str], message: str) -> dict[str, Any]:
     code = next((code for words, code in _PARAMETER_CODES if words in message), "value_error")
-    return {"loc": loc, "msg": message, "type": "value_error", "code": code}
+    return {"loc": loc, "msg": parameter_length_remedy(message), "type": "value_error", "code": code}
 
 
 def _is_undecodable(error: BaseException | None) -> bool:
@@ -268,6 +269,11 @@ def _on_previews_off(request: AnyRequest, _: PreviewsOff) -> Response[Any]:
     return problem(403, "previews_off", detail).to_response(request)
 
 
+def _on_bad_output(request: AnyRequest, error: OutputInvalid) -> Response[Any]:
+    found = [{"loc": ["query", one.field], "msg": one.message, "type": one.code} for one in error.faults]
+    return unprocessable(request, found)
+
+
 def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any]:
     text = f"A brand's name has 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
     return unprocessable(request, [{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
@@ -344,6 +350,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     TooManyFetches: _on_too_many_fetches,
     BrandNearMiss: _on_near_brand,
     PreviewsOff: _on_previews_off,
+    OutputInvalid: _on_bad_output,
     BrandNameInvalid: _on_bad_brand_name,
     TooManyBrands: _on_too_many_brands,
     TooManyKeys: _on_too_many_keys,

@@ -43,7 +43,7 @@ class PlanWarning(BaseModel):
         description="Stable name. The submit would be refused: insufficient_credits, too_many_unfinished_jobs, "
         "queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, brand_unknown, "
         "scene_unsuited, no_honest_placement, placement_breaks_rules (from an earlier render of the photo), "
-        "placement_unpins."
+        "placement_unpins, output_breaks_rules."
     )
     message: str = Field(description="A sentence for a person.")
 
@@ -215,6 +215,15 @@ class PlacementView(BaseModel):
     turn: float = 0.0
 
 
+class OutputView(BaseModel):
+    """The size, the format and the quality in place of the preset's; null: as the preset has it."""
+
+    width: int | None = None
+    height: int | None = None
+    format: Literal["jpeg", "png", "webp", "avif"] | None = None
+    quality: int | None = None
+
+
 class JobRequestView(BaseModel):
     """What was asked of a job."""
 
@@ -223,6 +232,7 @@ class JobRequestView(BaseModel):
     source: SourceView | None = Field(description="The photo; null: it is kept no longer.")
     preview: bool = Field(description="A preview was asked for.")
     placement: PlacementView = Field(description="Where the product was moved.")
+    output: OutputView = Field(description="What was asked in place of the preset's size, format and quality.")
 
 
 class JobEvent(BaseModel):

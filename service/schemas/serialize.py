@@ -17,6 +17,7 @@ from service.schemas.responses import (
     JobEvent,
     JobRequestView,
     JobView,
+    OutputView,
     PlacementView,
     PlanWarning,
     RenderView,
@@ -59,7 +60,12 @@ def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) 
         source = SourceView(url=signed.url, url_expires_at=signed.expires_at, content_type=content_type)
     placement = PlacementView.model_validate(asked.placement)
     return JobRequestView(
-        request=asked.body, seed=asked.seed, source=source, preview=asked.preview, placement=placement
+        request=asked.body,
+        seed=asked.seed,
+        source=source,
+        preview=asked.preview,
+        placement=placement,
+        output=OutputView.model_validate(asked.output),
     )
 
 

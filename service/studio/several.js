@@ -3,6 +3,7 @@
 import { ask } from "./api.js";
 import { over } from "./events.js";
 import { inspected, uploaded } from "./photo.js";
+import { lookOf } from "./looks/single.js";
 import { keep, kept } from "./session.js";
 import { submitted } from "./submit.js";
 
@@ -16,8 +17,8 @@ const ASK_EVERY = 1000;
 /**
  * The photos, in the order in which they came; fires `change`. A reload keeps those that are uploaded.
  *
- * An item is {name, file, key, preview, share, error, mended, job}: `key` once it is uploaded, `mended` whether its
- * cut-out was, `job` as the API tells it.
+ * An item is {name, file, key, preview, share, error, mended, look, job}: `key` once it is uploaded, `mended` whether
+ * its cut-out was, `look` as `singleLook` returns it, `job` as the API tells it.
  */
 export class Several extends EventTarget {
   items = (kept(SEVERAL) ?? []).map((one) => ({ ...one, share: 1 }));
@@ -69,6 +70,12 @@ export class Several extends EventTarget {
     this.#changed();
   }
 
+  /** Note a look at a photo; null: there is none any more. */
+  looked(item, look) {
+    item.look = look;
+    this.#changed();
+  }
+
   remove(item) {
     this.items = this.items.filter((one) => one !== item);
     this.#changed();
@@ -96,7 +103,8 @@ export class Several extends EventTarget {
         if (!this.items.includes(item)) continue; // removed meanwhile
         item.error = null;
         try {
-          const { job_id } = await submitted(bodyOf(item), { seed, name: item.name });
+          const body = bodyOf(item);
+          const { job_id } = await submitted(body, { seed: lookOf(item, body)?.seed ?? seed, name: item.name });
           item.job = { job_id, status: "NOT_STARTED", stage: null, progress: 0 };
           this.#watch();
         } catch (refused) {
@@ -164,7 +172,7 @@ export class Several extends EventTarget {
   #changed() {
     const whole = this.items
       .filter((item) => item.key)
-      .map(({ name, key, preview, mended, job }) => ({ name, key, preview, mended, job: brief(job) }));
+      .map(({ name, key, preview, mended, look, job }) => ({ name, key, preview, mended, look, job: brief(job) }));
     if (!keep(SEVERAL, whole))
       keep(
         SEVERAL,

@@ -5,6 +5,8 @@ import { cutOut } from "./cutout/service.js";
 import { sceneColour } from "./cutout/shown.js";
 import { h, icon, say, styled } from "./dom.js";
 import { over } from "./events.js";
+import { refusedWords } from "./looks/button.js";
+import { lookOf, singleLook } from "./looks/single.js";
 import { saveAll } from "./saving.js";
 import { renderImage } from "./thumbnail.js";
 import { REMEDIES, counted, stageWords } from "./words.js";
@@ -19,6 +21,8 @@ export function severalTray(studio, several, signal) {
   const tiles = new Map();
   several.addEventListener("change", show, { signal });
   several.addEventListener("moved", show, { signal });
+  studio.draft.addEventListener("change", show, { signal });
+  studio.looks.addEventListener("change", show, { signal });
   several.addEventListener("over", () => say(head.textContent), { signal });
   show();
   return h(
@@ -87,7 +91,12 @@ export function severalTray(studio, several, signal) {
       { class: "link", "aria-label": `Mend the cut-out of ${item.name}`, onclick: () => mended(item, mend) },
       "Mend the cut-out",
     );
-    const about = h("div", { class: "several-words" }, name, words, why, retry, mend, line);
+    const look = h(
+      "button",
+      { class: "link", "aria-label": `A free look at ${item.name}`, onclick: () => lookedAt(item, look) },
+      "A free look",
+    );
+    const about = h("div", { class: "several-words" }, name, words, why, retry, look, mend, line);
     const element = h("li", {}, picture, about, remove);
     let shown = null;
     return { element, show: refresh };
@@ -100,16 +109,21 @@ export function severalTray(studio, several, signal) {
       why.textContent = whyOf(item);
       retry.hidden = job?.status !== "FAILURE";
       mend.hidden = state !== "ready";
+      look.hidden = state !== "ready" || studio.looks.off;
       remove.hidden = state === "running" || state === "waiting";
       styled(line, { "--share": job ? job.progress : item.share });
       line.hidden = !["uploading", "waiting", "running"].includes(state);
       if (job) name.setAttribute("href", `#/jobs/${job.job_id}`);
       else name.removeAttribute("href");
-      const wanted = job?.render?.public_id ?? item.preview ?? null;
+      const seen = job ? null : lookOf(item, studio.draft.body(item));
+      if (seen && state === "ready") words.textContent = "This is what you get";
+      element.toggleAttribute("data-looked", Boolean(seen));
+      const render = job?.render ?? seen?.render;
+      const wanted = render?.public_id ?? item.preview ?? null;
       if (wanted === shown) return;
       shown = wanted;
-      const image = job?.render
-        ? renderImage(job.render, signal)
+      const image = render
+        ? renderImage(render, signal)
         : item.preview && h("img", { src: item.preview, alt: "" });
       picture.replaceChildren(image ?? "");
     }
@@ -127,11 +141,33 @@ export function severalTray(studio, several, signal) {
       const saved = await mend(view, { photo: null, colour: sceneColour(studio), signal });
       if (saved) say(`The cut-out of ${item.name} is mended.`);
       if (saved) item.mended = saved.cut_by !== "network";
+      if (saved) several.looked(item, null); // it shows the cut-out from before
     } catch (refused) {
       if (!signal.aborted) error.textContent = `${item.name}: ${refused.message}`;
     } finally {
       button.disabled = false;
       button.textContent = "Mend the cut-out";
+      show();
+      button.focus();
+    }
+  }
+
+  /** Look at a photo in the scene that is chosen, for nothing; its picture is ordered with the same background. */
+  async function lookedAt(item, button) {
+    error.textContent = "";
+    button.disabled = true;
+    button.textContent = "Looking …";
+    try {
+      const { seed } = studio.draft;
+      several.looked(item, await singleLook(studio.draft.body(item), { seed, name: item.name, signal }));
+      say(`The look at ${item.name} is there.`);
+    } catch (refused) {
+      if (signal.aborted) return;
+      studio.looks.refused(refused);
+      error.textContent = `${item.name}: ${refusedWords(refused)}`;
+    } finally {
+      button.disabled = false;
+      button.textContent = "A free look";
       show();
       button.focus();
     }

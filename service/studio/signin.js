@@ -46,7 +46,8 @@ export async function signInView(studio, signedIn) {
     h(
       "div",
       { class: "mosaic", "aria-hidden": "true" },
-      pictures.map(([, url]) => h("img", { src: url, alt: "", width: 256, height: 320 })),
+      // Twice, so that no row of a large window stays empty.
+      [...pictures, ...pictures].map(([, url]) => h("img", { src: url, alt: "", width: 256, height: 320 })),
     ),
     form,
   );

@@ -74,7 +74,8 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
         raise UrlInvalid(f"{text!r} is no URL: {error}.") from error
     if url.scheme != "https" and not (allow_private and url.scheme == "http"):
         raise UrlInvalid(
-            "A webhook's URL starts with https://: what it tells must not be read on the way.",
+            "A webhook's URL starts with https:// on this installation: what it tells must not be read on the way. Give"
+            " the address at which your receiver has a certificate.",
             " To try it with http and private addresses, set BACKDROP_WEBHOOK_ALLOW_PRIVATE=true for this command and"
             " for what sends, `up` or `sweep`.",
         )

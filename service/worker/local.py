@@ -13,9 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.colour.notation import parse_colour
 from pipeline.core.provenance import Credentials
-from pipeline.core.spec import SEED_LIMIT, UNMOVED, Placement, Spec
+from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, Spec
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
+from pipeline.delivery.output import output_faults
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
@@ -42,6 +43,7 @@ def build_spec(
     preset: str,
     seed: int | None,
     placement: Placement = UNMOVED,
+    output: Output = AS_PRESET,
 ) -> Spec:
     """Return the spec that the options ask for, by the API's own rules. Raises SpecInvalid."""
     if preset not in catalogue.presets:
@@ -59,6 +61,7 @@ def build_spec(
             output_preset=preset,
             seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
             placement=placement,
+            output=output,
         )
     except ValueError as error:
         raise SpecInvalid(str(error)) from error
@@ -73,6 +76,8 @@ def build_spec(
     if spec.preset.background != "scene" and spec.scene.name != "white":
         sibling = spec.preset.scene_sibling or "shopify_product"
         raise SpecInvalid(f"--preset {preset} allows only --scene white. {sibling} allows scenes.")
+    for fault in output_faults(spec.preset, output):
+        raise SpecInvalid(f"--{fault.field}: {fault.message}.")
     return spec
 
 
@@ -94,17 +99,28 @@ def swap_file(
     seed: int | None,
     show_progress: bool,
     placement: Placement = UNMOVED,
+    own: Output = AS_PRESET,
     preview: bool = False,
     kept: Cache | None = None,
     mask: Path | None = None,
 ) -> SwapResult:
     """Read a photo, write the picture to `output` and its report to `output`.json.
 
-    `kept`, where given (`service.storage.cache.folder_cache`), has the cut-outs of earlier swaps. `mask`, where given,
-    is the product's, as `cut_out_file` writes one. Raises SpecInvalid and PipelineError; then nothing is written.
+    `own` has the caller's size, format and quality. `kept`, where given (`service.storage.cache.folder_cache`), has the
+    cut-outs of earlier swaps. `mask`, where given, is the product's, as `cut_out_file` writes one. Raises SpecInvalid
+    and PipelineError; then nothing is written.
     """
     catalogue = load_catalogue()
-    spec = build_spec(catalogue, scene=scene, mood=mood, colours=colours, preset=preset, seed=seed, placement=placement)
+    spec = build_spec(
+        catalogue,
+        scene=scene,
+        mood=mood,
+        colours=colours,
+        preset=preset,
+        seed=seed,
+        placement=placement,
+        output=own,
+    )
     given = None if mask is None else _given_mask(photo, mask, settings)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:

@@ -26,6 +26,13 @@ def test_a_colour_alone_is_a_palette_of_one() -> None:
     assert spec == Spec("podium", "calm", "open_graph", colors=("rgb(1, 2, 3)",))
 
 
+def test_only_what_is_not_as_the_preset_has_it_is_sent() -> None:
+    own = Spec("podium", "calm", "open_graph", scale=0.9, width=900, height=600, format="webp", quality=80)
+
+    assert own.query() == {"scale": "0.9", "width": 900, "height": 600, "format": "webp", "quality": 80}
+    assert Spec("podium", "calm", "open_graph").query() == {}
+
+
 @pytest.mark.parametrize(
     ("data", "kind"),
     [

@@ -2,10 +2,13 @@
 
 import signal
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from benchmarks.robustness.heic import heic
 from benchmarks.storm.photos import bad
 from service.accounts.clients import Accounts
 from service.batch.manifest.outcome import Made
@@ -221,3 +224,19 @@ def test_all_that_is_wrong_is_told_before_anything_is_sent(shoot: Shoot) -> None
     assert "lamp.png: scene: String should have no control characters." in result.output
     assert "photo[0].name: no photo is called 'jra.png'. The nearest are: jar.png" in result.output
     assert shoot.entries() == {"grant": 1}
+
+
+def test_a_phones_heic_photo_is_made_by_the_worker_and_shown_before_and_after(shoot: Shoot) -> None:
+    shoot.add("phone.heic", heic(Image.open(BytesIO(photo())), tile=64))
+
+    result = shoot.run(presets="transparent_cutout")
+
+    assert result.exit_code == 0, result.output
+    assert [row["status"] for row in shoot.rows()] == ["SUCCESS"]
+    page = Page(shoot.out / "index.html")
+    assert "preview." not in page.words, "the photo is shown"
+    shown = [shoot.out / link for link in page.links if link.endswith(".webp")]
+    assert len(shown) == 2
+    for path in shown:
+        with Image.open(path) as picture:
+            assert picture.size == (100, 120)

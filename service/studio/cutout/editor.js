@@ -2,6 +2,7 @@
 
 import { h, styled } from "../dom.js";
 import { Board } from "../mask/board.js";
+import { withoutCrumbs } from "../mask/crumbs.js";
 import { greyPng } from "../mask/png.js";
 import { decoded, decodedGrey, pyramid } from "../mask/raster.js";
 import { Cursor } from "./cursor.js";
@@ -219,6 +220,8 @@ class Editor {
     this.board.end();
     return this.#busy(async () => {
       const { mask } = this.board;
+      const tidy = withoutCrumbs(mask, this.#saved);
+      if (tidy) this.board.replace(tidy);
       if (mask.data.some((value, at) => value !== this.#saved[at])) {
         this.#say("Saving.");
         this.#view = await putMask(this.#view.public_id, await greyPng(mask.levels[0]));

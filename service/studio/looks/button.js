@@ -98,8 +98,12 @@ export class LookButton {
   }
 }
 
-function refusedWords({ status, code, message }) {
+/** Return in a shop owner's words why there is no look. */
+export function refusedWords({ status, code, message, retryAfter }) {
   if (code === "previews_off") return "Free looks are switched off here. You can order the picture all the same.";
+  if (status === 429 && retryAfter) {
+    return `You have looked often in a short time. In ${retryAfter} s you can look again; you can order now.`;
+  }
   if (status === 404) return "The photo is no longer there. Drop it again.";
   if (status === 0) return "The service does not answer, so there is no look yet. Check the connection.";
   return message;

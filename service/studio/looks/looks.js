@@ -126,6 +126,12 @@ export class Looks extends EventTarget {
     await withdrawn(given);
   }
 
+  /** Note what a refusal says of all looks: whether this service makes any. */
+  refused({ code }) {
+    this.off = code === "previews_off";
+    if (this.off) keep(OFF, true);
+  }
+
   /** The cut-out was mended. */
   mended() {
     this.#mends += 1;
@@ -167,8 +173,7 @@ export class Looks extends EventTarget {
       }
     } catch (refused) {
       this.refusal = refused;
-      this.off = refused.code === "previews_off";
-      if (this.off) keep(OFF, true);
+      this.refused(refused);
       this.#unanswered = passing(refused) ? this.items.filter((item) => !item.job) : [];
       this.items = this.items.filter((item) => item.job);
     } finally {

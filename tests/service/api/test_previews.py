@@ -102,7 +102,8 @@ def test_what_is_out_of_range_is_named_and_costs_nothing(caller: Caller, name: s
 
 
 @pytest.mark.parametrize(
-    "other", [{}, {"preview": "true"}, {"shift_x": 0.2}, {"shift_y": 0.1}, {"scale": 0.5}, {"turn": 1}]
+    "other",
+    [{}, {"preview": "true"}, {"shift_x": 0.2}, {"shift_y": 0.1}, {"scale": 0.5}, {"turn": 1}, {"format": "webp"}],
 )
 def test_preview_and_placement_are_part_of_what_an_idempotency_key_stands_for(
     caller: Caller, other: dict[str, Any]

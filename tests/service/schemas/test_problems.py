@@ -85,3 +85,33 @@ def test_a_key_with_another_body_is_a_conflict_of_that_header(caller: Caller) ->
     assert codes(caller.submit(body | {"mood": "fresh"}, **once)) == {
         ("header", "Idempotency-Key"): "idempotency_conflict"
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mood": "x" * 123}, "at most 120 characters; this has 123. Shorten it by 3"),
+        ({"mood": ""}, "at least 1 character; this has 0. Fill it in"),
+        ({"dominant_colors": ["red"] * 8}, "at most 6 items after validation, not 8. Leave out 2"),
+    ],
+)
+def test_a_length_error_says_what_is_allowed_what_was_sent_and_what_to_do(
+    caller: Caller, change: dict[str, Any], said: str
+) -> None:
+    (one,) = caller.submit(caller.body(**change)).json()["detail"]
+
+    assert said in one["msg"]
+
+
+def test_a_parameter_of_the_wrong_length_says_what_is_allowed_and_what_to_do(caller: Caller) -> None:
+    long = caller.http.post(SWAP, json=caller.body(), headers=caller.headers | {"Idempotency-Key": "x" * 256})
+    empty = caller.http.post(f"{SWAP}?reference=", json=caller.body(), headers=caller.headers)
+
+    assert long.json()["detail"][0]["msg"] == "Should have at most 255 characters. Shorten it"
+    assert empty.json()["detail"][0]["msg"] == "Should have at least 1 character. Fill it in, or leave it out"
+
+
+def test_a_list_that_is_too_short_says_how_many_to_add(caller: Caller) -> None:
+    answer = caller.http.put("/v1/cutouts/none/subjects", json={"keep": []}, headers=caller.headers)
+
+    assert "at least 1 item after validation, not 0. Add 1" in answer.json()["detail"][0]["msg"]

@@ -74,6 +74,29 @@ def test_what_a_stroke_leaves_standing_alone_in_its_path_goes_with_it(page: Any)
     assert run(page, words, width=300, height=200, edge=200, radius=24) == 0
 
 
+@pytest.mark.parametrize("width", [300, 6000], ids=["small", "on a coarser level"])
+def test_crumbs_of_what_was_erased_go_when_it_is_saved_and_nothing_else_does(page: Any, width: int) -> None:
+    words = """
+    const { withoutCrumbs } = await import("/studio/mask/crumbs.js");
+    const fill = (to, value, x0, y0, x1, y1) => {
+      for (let y = y0; y < y1; y++) to.fill(value, y * width + x0, y * width + x1);
+    };
+    const third = width / 3;
+    const before = mask.data.slice();
+    fill(before, 0, 0, 0, third, 40); // a corner that was not kept, but for something small
+    fill(before, 255, 40, 8, 48, 16);
+    mask.data.set(before);
+    fill(mask.data, 0, 0, 40, third, height);
+    fill(mask.data, 255, 0, 100, 8, 108); // a crumb of what was erased
+    fill(mask.data, 255, 16, 24, 24, 32); // and something brought back
+    mask.refresh(mask.whole);
+    const tidy = withoutCrumbs(mask, before);
+    const same = tidy.every((value, at) => value === mask.data[at] || (at % width < 8 && mask.data[at] === 255));
+    return [tidy[104 * width + 4], tidy[12 * width + 44], tidy[28 * width + 20], same, withoutCrumbs(mask, mask.data)];
+    """
+    assert run(page, words, width=width, height=200, edge=200, radius=24) == [0, 255, 255, True, None]
+
+
 def test_undo_and_redo_are_exact_and_keep_to_their_memory(page: Any) -> None:
     words = """
     const history = new History(mask, 8 * 256 * 256);

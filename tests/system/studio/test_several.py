@@ -19,6 +19,7 @@ from tests.system.studio.conftest import (
     choose_place,
     make,
     small_bottle,
+    unfold,
 )
 
 PHOTOS = {"front.jpg": BOTTLE, "wall.jpg": grey(), "notes.jpg": b"not a photo"}
@@ -185,3 +186,31 @@ def test_a_photo_of_the_tray_has_its_cut_out_mended(visit: Callable[..., Visit],
     (cutout,) = keeper.api.get("/v1/cutouts").json()["items"]
     assert cutout["cut_by"] == "mended"
     assert_accessible(page)
+
+
+@pytest.mark.nightly  # a look, and two pictures
+def test_a_photo_of_the_tray_has_a_free_look_and_its_picture_is_what_was_looked_at(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put(page, {"front.jpg": small_bottle(), "back.jpg": mirrored()})
+    choose_place(page)
+    page.locator("li[data-state=ready]").nth(1).wait_for()
+    page.get_by_role("button", name="A free look at front.jpg").click()
+    looked = page.locator("li[data-looked]")
+    looked.get_by_text("This is what you get").wait_for(timeout=90 * SECONDS)
+    assert_accessible(page)
+    assert guest.balance() == 10
+    (look,) = guest.api.get("/v1/jobs?preview=true").json()["items"]
+    unfold(page, "scene_type")
+    page.locator("[data-choice=scene_type]").get_by_role("radio", name="Arch niche").check(force=True)
+    looked.wait_for(state="detached")
+    page.locator("[data-choice=scene_type]").get_by_role("radio", name="Podium", exact=True).check(force=True)
+    looked.wait_for()
+
+    make(page)
+    page.locator("li[data-state=done]").nth(1).wait_for(timeout=180 * SECONDS)
+    seeds = {job["reference"]: job["seed"] for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]}
+    assert seeds["front.jpg"] == look["seed"] != seeds["back.jpg"]

@@ -55,7 +55,7 @@ def test_a_webhook_is_set_rotated_and_deleted_and_its_secret_shown_once(caller: 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("http://shop.example/hooks", "https://"),
+        ("http://shop.example/hooks", "https:// on this installation"),
         ("https://10.0.0.1/hooks", "public internet"),
         ("https://user:word@shop.example/", "signature"),
         ("nowhere", "https://"),

@@ -1,0 +1,74 @@
+"""An output of the caller's own: size, format and quality in place of the preset's, within what can be made."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pipeline.core.spec import AS_PRESET, Output, Preset
+
+#: Least and most pixels of a side, and most of the whole picture: no swap may cost more than the largest preset's.
+SIDES = (64, 4096)
+MAX_PIXELS = 6_000_000
+#: Longer side over the shorter one: what scenes are composed for.
+MAX_ASPECT = 4.0
+QUALITIES = (1, 100)
+
+
+@dataclass(frozen=True)
+class OutputFault:
+    """What is wrong with an output: the field, a stable code, and a sentence with the remedy."""
+
+    field: str
+    code: str
+    message: str
+
+
+def output_faults(preset: Preset, output: Output) -> Iterator[OutputFault]:
+    """Give what of an output the preset can't be delivered with."""
+    width, height = output.width, output.height
+    form = output.format or preset.formats[0]
+    if width is None and height is not None:
+        yield OutputFault("width", "output_incomplete", "Give width and height together, or neither")
+    elif height is None and width is not None:
+        yield OutputFault("height", "output_incomplete", "Give width and height together, or neither")
+    elif width is not None and height is not None:
+        yield from _size_faults(preset, width, height)
+    if form == "jpeg" and preset.background == "transparent":
+        yield OutputFault("format", "output_no_alpha", f"JPEG has no transparency: {preset.name} takes png or webp")
+    if output.quality is not None and (form == "png" or preset.background == "transparent"):
+        text = "This file is lossless and has no quality. Leave it out, or ask for jpeg, webp or avif"
+        if preset.background == "transparent":
+            text = f"{preset.name} is delivered lossless and has no quality. Leave it out"
+        yield OutputFault("quality", "output_lossless", text)
+
+
+def _size_faults(preset: Preset, width: int, height: int) -> Iterator[OutputFault]:
+    if preset.size is None:
+        yield OutputFault("width", "output_size_fixed", f"{preset.name} keeps the photo's size. Leave both out")
+        return
+    for field, side in (("width", width), ("height", height)):
+        if not SIDES[0] <= side <= SIDES[1]:
+            yield OutputFault(field, "output_size", f"A side has {SIDES[0]} to {SIDES[1]} pixels, not {side}")
+            return
+    if width * height > MAX_PIXELS:
+        text = f"A picture has {MAX_PIXELS:,} pixels at most; {width}x{height} are {width * height:,}. Make it smaller"
+        yield OutputFault("width", "output_size", text)
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        text = f"The longer side is at most {MAX_ASPECT:g} times the shorter one"
+        yield OutputFault("width", "output_size", text)
+
+
+def ordered(preset: Preset, output: Output) -> Preset:
+    """Return the preset with the size, the format and the quality that were ordered; `output_faults` gives none.
+
+    An ordered quality is where the search starts: it rises until the product's colours arrive, and falls where the file
+    is heavier than the place takes.
+    """
+    if output == AS_PRESET:
+        return preset
+    size, (start, floor) = preset.size, preset.quality
+    if output.width is not None and output.height is not None:
+        size = output.width, output.height
+    if output.quality is not None:
+        start, floor = output.quality, min(output.quality, floor)
+    formats = preset.formats if output.format is None else (output.format,)
+    return replace(preset, size=size, formats=formats, quality=(start, floor))
