@@ -12,30 +12,21 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
 
-from models.loading import load_networks
 from pipeline.core.errors import PipelineError
 from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import load_settings
+from service.worker.networks import open_networks
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the sheet; returns the exit status: 1 where a photo was refused, which its tile says."""
     options = _parser().parse_args(arguments)
     settings, catalogue = load_settings(), load_catalogue()
-    networks = load_networks(
-        segmenter=settings.segmenter,
-        weights=options.weights or settings.weights,
-        generator=options.generator or settings.generator,
-        generator_class=settings.generator_class,
-        device=settings.device,
-        dtype=settings.dtype,
-        steps=settings.steps,
-        strength=settings.strength,
-        size=settings.generation_size,
-        guidance_scale=settings.guidance_scale,
-    )
+    asked = {"weights": options.weights, "generator": options.generator}
+    # The networks of a worker, all of them: a sheet shows what would be delivered.
+    networks = open_networks(settings.model_copy(update={name: one for name, one in asked.items() if one}))
     # argparse would append to a default list instead of replacing it.
     moods = options.mood or ["calm"]
     scenes = options.scene or [name for name, scene in catalogue.scenes.items() if scene.kind != "white"]
