@@ -1,22 +1,12 @@
-"""Glass and polished metal: what is seen through the one and in the other, by rays that look the picture up.
-
-A ray that leaves glass, or is mirrored, is followed to the part that it meets, and takes that place's colour from the
-picture where the camera sees it, else the mean of what is seen of the part.
-"""
-
-from dataclasses import dataclass
+"""Glass: what is seen through it and in it, by rays that look the picture up (`pipeline.light.surroundings`)."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.parallel import each
 from pipeline.geometry.casting import follow
-from pipeline.geometry.packing import shapes
-from pipeline.geometry.ray import Face, Field, Triple
-from pipeline.geometry.sampling import square_to
+from pipeline.geometry.ray import Face, Field
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
-from pipeline.kernels.image.surfaces import sum_parts
-from pipeline.kernels.tracing.rays import meet_rays
+from pipeline.light.surroundings import Surroundings, key_light, normals_against, schlick, seen_by
 from pipeline.scene.layout import FOCAL, Layout, Part
 from pipeline.scene.trace import FACES, Geometry
 
@@ -25,119 +15,10 @@ INDEX = 1.5
 REFLECTANCE = 0.04
 #: What clear glass lets through, linear.
 CLEAR = np.array([0.955, 0.975, 0.968], np.float32)
-#: The most radiance of the key light that is seen in a surface: more is white in any case.
-BRIGHTEST = np.float32(24)
-#: Share of their mean colour that places have which the camera does not see: they are backs and undersides.
-HIDDEN = 0.7
 #: Share of the light that falls on tinted glass which it scatters.
 CLOUDY = np.float32(0.3)
 #: Rays to a pixel across and down, for the edges of glass.
 _FINE = 3
-#: Pixels that a thread mirrors at a time.
-_AT_ONCE = 1 << 13
-
-#: Rows or columns of pixels.
-Places = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class _Surroundings:
-    """The picture that rays look up."""
-
-    layout: Layout
-    geometry: Geometry
-    #: H×W×3 linear, as it is without glass.
-    picture: Field
-    #: (parts + 1)×3: what stands for hidden places of each part, and for what is beyond all.
-    means: Field
-
-    @classmethod
-    def of(cls, layout: Layout, geometry: Geometry, picture: Field) -> "_Surroundings":
-        count = len(layout.parts)
-        sums, counts = np.zeros((count, 3), np.float64), np.zeros(count, np.int64)
-        sum_parts(geometry.surface, FACES, 4, picture, sums, counts)
-        means = HIDDEN * sums / np.maximum(counts, 1)[:, None]
-        # Behind the camera there is nothing but the light that fills the room.
-        beyond = layout.rig.fill * layout.rig.fill_tint
-        return cls(layout, geometry, picture, np.concatenate([means, beyond[None]]).astype(np.float32))
-
-    def along(self, place: Field, way: Field) -> Field:
-        """Return the n×3 light that comes from 3×n unit ways at 3×n places."""
-        ray = np.ascontiguousarray(np.concatenate([place, way]), np.float32)
-        n = ray.shape[1]
-        best, found = np.full(n, np.inf, np.float32), np.full(n, len(self.layout.parts) * FACES, np.int32)
-        packed = shapes([part.solid.packed for part in self.layout.parts])
-        for index in range(len(self.layout.parts)):
-            meet_rays(packed, index, index, n, ray, best, found)
-        part = found // FACES
-        far = np.where(np.isfinite(best), best, np.float32(9))
-        x, y, z = place + way * far
-        height, width = self.geometry.depth.shape
-        before = z < self.layout.camera[2] - np.float32(0.1)
-        px, py = self.layout.project((x, y, np.where(before, z, 0)))
-        column = np.clip(px * (width / self.layout.aspect), 0, width - 1).astype(np.int64)
-        row = np.clip(py * height, 0, height - 1).astype(np.int64)
-        seen = before & (self.geometry.surface[row, column] // FACES == part)
-        return np.where(seen[:, None], self.picture[row, column], self.means[part])
-
-    def key_light(self, place: Field, way: Field) -> Field:
-        """Return the n×3 radiance of the key light, a square, where 3×n rays meet it."""
-        rig = self.layout.rig
-        position, target = np.asarray(rig.position, np.float32), np.asarray(rig.target, np.float32)
-        axis = (position - target) / np.float32(np.linalg.norm(position - target))
-        speed = axis @ way
-        t = (axis @ (position[:, None] - place)) / np.where(np.abs(speed) < 1e-6, np.float32(1e-6), speed)
-        at = place + way * t - position[:, None]
-        u, v = square_to(axis)
-        half = np.float32(rig.half)
-        # A softbox is darker towards its rim, and its edge is no knife's.
-        rim = np.maximum(np.abs(u @ at), np.abs(v @ at)) / half
-        share = np.clip((1.06 - rim) / 0.2, 0, 1) * (t > 0) * (speed > 0)
-        # A white surface at the target, square to the light, has radiance `key` under it.
-        reach = float(np.linalg.norm(position - target))
-        radiance = min(np.pi * rig.key * reach**2 / (4 * rig.half**2), float(BRIGHTEST))
-        return np.asarray(share[:, None] * (radiance * rig.key_tint), np.float32)
-
-
-def polish(layout: Layout, geometry: Geometry, out: Field) -> None:
-    """Let polished parts mirror the scene and its key light, in place, in H×W×3 linear light.
-
-    Their share of mirrored light is `Part.mirror` at right angles and more at flat angles (Schlick 1994); what metal
-    mirrors has its colour.
-    """
-    polished = [index for index, part in enumerate(layout.parts) if part.mirror > 0]
-    if not polished:
-        return
-    around = _Surroundings.of(layout, geometry, out)
-    for index in polished:
-        rows, columns = np.nonzero(geometry.part == index)
-        if rows.size:
-            _polish(layout.parts[index], around, rows, columns, out)
-
-
-def _polish(part: Part, around: _Surroundings, rows: Places, columns: Places, out: Field) -> None:
-    """Let the n pixels of a part mirror what is around it."""
-    layout, geometry = around.layout, around.geometry
-    slope_x, slope_y, _ = layout.rays(*geometry.depth.shape[::-1])
-    # Metal mirrors in its own colour, water and lacquer in white.
-    tint = layout.colours[part.slot] if part.mirror > 0.3 else np.ones(3, np.float32)
-    tint = tint / max(float(tint.max()), 1e-3) if part.mirror > 0.3 else tint
-    shown = np.empty((rows.size, 3), np.float32)
-
-    def work(first: int) -> None:
-        some = slice(first, first + _AT_ONCE)
-        row, column = rows[some], columns[some]
-        face = (geometry.surface[row, column] % FACES).astype(np.uint8)
-        place, way = _seen(layout, slope_x[0, column], slope_y[row, 0], geometry.depth[row, column])
-        normal = _normals(part.solid, place, face, way)
-        share = _schlick(part.mirror, way, normal)[:, None]
-        mirrored = way - 2 * (way * normal).sum(0) * normal
-        start = place + np.float32(3e-3) * normal
-        light = around.along(start, mirrored) + around.key_light(start, mirrored)
-        shown[some] = (1 - share) * out[row, column] + share * tint * light
-
-    each(range(0, rows.size, _AT_ONCE), work)
-    out[rows, columns] = shown  # not before: it is looked up in there what is mirrored
 
 
 def lay_glass(layout: Layout, geometry: Geometry, out: Field) -> None:
@@ -148,12 +29,12 @@ def lay_glass(layout: Layout, geometry: Geometry, out: Field) -> None:
     if not layout.glass:
         return
     # Nearer glass shows what is farther already.
-    around = _Surroundings.of(layout, geometry, out)
+    around = Surroundings.of(layout, geometry, out)
     for part in sorted(layout.glass, key=_depth):
         _lay(part, around, out)
 
 
-def _lay(part: Part, around: _Surroundings, out: Field) -> None:
+def _lay(part: Part, around: Surroundings, out: Field) -> None:
     layout, geometry = around.layout, around.geometry
     height, width = geometry.depth.shape
     window = _window(layout, part.solid, width, height)
@@ -179,12 +60,12 @@ def _lay(part: Part, around: _Surroundings, out: Field) -> None:
     order[:, _FINE * _FINE // 2] -= np.float32(10)
     which = order.argmin(1)
     y, x = _FINE * rows + which // _FINE, _FINE * columns + which % _FINE
-    place, way = _seen(layout, across[x], down[y], depth[y, x])
-    normal = _normals(part.solid, place, (surface[y, x] % FACES).astype(np.uint8), way)
+    place, way = seen_by(layout, across[x], down[y], depth[y, x])
+    normal = normals_against(part.solid, place, (surface[y, x] % FACES).astype(np.uint8), way)
     inside, _ = _refracted(way, normal, 1 / INDEX)
     length, face = _leaves(part.solid, place, inside)
     end = place + inside * length
-    outwards = _normals(part.solid, end, face, -inside)
+    outwards = normals_against(part.solid, end, face, -inside)
     outside, total = _refracted(inside, -outwards, INDEX)
     # What is mirrored within leaves after all, elsewhere: it looks where the glass is thick.
     outside = np.where(total, inside, outside)
@@ -194,13 +75,13 @@ def _lay(part: Part, around: _Surroundings, out: Field) -> None:
     light *= np.where(total, np.float32(0.55), 1)[:, None]
     # Tinted glass is a little cloudy, so that it shows before a dark wall.
     light += (1 - part.clear) * CLOUDY * layout.colours[part.slot]
-    front = _schlick(REFLECTANCE, way, normal)[:, None]
+    front = schlick(REFLECTANCE, way, normal)[:, None]
     mirrored = way - 2 * (way * normal).sum(0) * normal
     start = place + np.float32(3e-3) * normal
-    light = (1 - front) * light + front * (around.along(start, mirrored) + around.key_light(start, mirrored))
+    light = (1 - front) * light + front * (around.along(start, mirrored) + key_light(layout, start, mirrored))
     # A second, fainter highlight comes from the far side, from within.
     back = inside - 2 * (inside * outwards).sum(0) * outwards
-    light += np.float32(REFLECTANCE) * passed * around.key_light(end, back)
+    light += np.float32(REFLECTANCE) * passed * key_light(layout, end, back)
     cover = share[rows, columns][:, None].astype(np.float32)
     rows, columns = rows + top, columns + left
     out[rows, columns] += (light - out[rows, columns]) * cover
@@ -235,25 +116,6 @@ def _window(layout: Layout, solid: Solid, width: int, height: int) -> tuple[int,
 def _depth(part: Part) -> float:
     bounds = part.solid.bounds
     return bounds[5] if bounds is not None else 0.0
-
-
-def _seen(layout: Layout, across: Field, down: Field, depth: Field) -> tuple[Field, Field]:
-    """Return 3×n places and unit ways of a camera's rays."""
-    way = np.stack([across, down, np.full_like(across, -1)]).astype(np.float32)
-    origin = np.array([[float(axis)] for axis in layout.camera], np.float32)
-    return origin + way * depth, way / np.sqrt((way * way).sum(0))
-
-
-def _normals(solid: Solid, place: Field, face: Face, way: Field) -> Field:
-    """Return 3×n unit normals, against the ways."""
-    point: Triple = (place[0], place[1], place[2])
-    normal = np.stack(solid.normal(point, face)).astype(np.float32)
-    return np.asarray(np.where((normal * way).sum(0) > 0, -normal, normal), np.float32)
-
-
-def _schlick(straight: float, way: Field, normal: Field) -> Field:
-    flat = 1 - np.clip(-(way * normal).sum(0), 0, 1)
-    return np.asarray(straight + (1 - straight) * flat**5, np.float32)
 
 
 def _refracted(way: Field, normal: Field, ratio: float) -> tuple[Field, NDArray[np.bool_]]:

@@ -16,8 +16,9 @@ from pipeline.kernels.colour.colours import encode_in_place, roll_off
 from pipeline.kernels.image.surfaces import repaint
 from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.first_light import FirstLight
-from pipeline.light.glass import lay_glass, polish
+from pipeline.light.glass import lay_glass
 from pipeline.light.lens import Focus, add_grain, darken_corners
+from pipeline.light.polish import Polished, polish, polished_parts
 from pipeline.light.reflection import FloorMirror, floor_mirrors
 from pipeline.light.upsample import Upsampling
 from pipeline.materials.albedo import albedo
@@ -44,8 +45,9 @@ class Shaded:
     geometry: Geometry
     #: H×W×3 linear: albedo with its finish × exposed light, and what glows in its own.
     linear: Field
-    #: What its polished floors mirror; the same whatever its colours.
+    #: What its polished floors and its polished things mirror; the same whatever its colours.
     mirrors: tuple[FloorMirror, ...]
+    polished: tuple[Polished, ...]
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ class Unlit:
     geometry: Geometry
     #: H×W×3 linear, with its finish, and what glows in its own light.
     albedo: Field
-    #: What its polished floors mirror.
+    #: What its polished floors and its polished things mirror.
     mirrors: tuple[FloorMirror, ...]
+    polished: tuple[Polished, ...]
 
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
@@ -89,6 +92,7 @@ def unlit(layout: Layout, width: int, height: int, *, swatches: Swatches | None 
         geometry,
         albedo(layout, geometry, finished=True, swatches=swatches),
         floor_mirrors(layout, geometry),
+        polished_parts(layout, geometry),
     )
 
 
@@ -108,7 +112,7 @@ def lit(unlit: Unlit, light: Upsampling, *, colours: tuple[Colour, ...] | None =
     by_rows(linear.shape[0], work)
     if painted is not layout and layout.kind == "bokeh":
         draw_lights(painted, geometry.part, linear)
-    return Shaded(painted, geometry, linear, unlit.mirrors)
+    return Shaded(painted, geometry, linear, unlit.mirrors, unlit.polished)
 
 
 def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
@@ -129,7 +133,7 @@ def developed(scene: Shaded) -> Rgb:
     layout, geometry, out = scene.layout, scene.geometry, scene.linear
     for floor in scene.mirrors:
         floor.show(geometry, out)
-    polish(layout, geometry, out)
+    polish(layout, geometry, out, scene.polished)
     geometry.coverage.smooth(out)
     lay_glass(layout, geometry, out)
     glow, haze, focus = bloom(layout, geometry), Haze.of(layout), Focus.of(layout, geometry, out)
@@ -192,6 +196,7 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
     stays as it is but for one gain, which shows the median of all lit places at 1.
     """
     out = light.light.copy()
+    places, given = out.reshape(-1, 3), light.light.reshape(-1, 3)
     part = light.geometry.part
     slots = np.array([thing.slot for thing in layout.parts])
     receives_light = np.array([thing.glow == 0 for thing in layout.parts])
@@ -200,16 +205,17 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
         level = float(np.median(out[where] @ LUMINANCE)) if where.any() else 1.0
         out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MAX_GAIN, MAX_GAIN))
         return out
+    shown = np.where(receives_light, slots, -1)[part]
     for slot in np.unique(slots):
-        where = (slots[part] == slot) & receives_light[part]
-        if where.sum() < 4:
+        where = np.flatnonzero(shown == slot)
+        if where.size < 4:
             continue
-        found = light.light[where]
+        found = given[where]
         bright = found @ LUMINANCE
         low, high = np.quantile(bright, (0.05, 0.95))
         reference = np.median(found[bright >= low + 0.5 * (high - low)], axis=0)
         level = float(reference @ LUMINANCE)
         neutral = NEUTRAL * (0.3 if layout.kind == "neon" else 1.0)
         colour = level * (reference / max(level, 1e-6)) ** neutral
-        out[where] *= np.clip(1 / np.maximum(colour, 1e-4), 1 / MAX_GAIN, MAX_GAIN)
+        places[where] = found * np.clip(1 / np.maximum(colour, 1e-4), 1 / MAX_GAIN, MAX_GAIN)
     return out

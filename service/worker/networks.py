@@ -1,6 +1,7 @@
 """Loads the networks that the settings name, and the kernels beside them."""
 
 import logging
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,10 +15,15 @@ from service.worker.kernels import compile_kernels, use_kept_kernels, warm_up
 
 logger = logging.getLogger(__name__)
 
+#: Seconds after which a thread hands Python's lock on to one that waits. Python's own 5 ms are longer than most of what
+#: the threads of one swap compute without it, so that they waited for one another.
+SWITCH_INTERVAL = 0.0005
+
 
 def open_networks(settings: Settings) -> Networks:
     """Return the networks, ready, and load the kernels that are kept. Raises what models.loading raises."""
     keep_memory_together()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     use_kept_kernels(settings)
     with ThreadPoolExecutor(1) as pool:
         kernels = pool.submit(cache.load_kept)

@@ -10,7 +10,8 @@ from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Floor, Wall
-from pipeline.light.glass import lay_glass, polish
+from pipeline.light.glass import lay_glass
+from pipeline.light.polish import polish
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
 from pipeline.scene.trace import FACES, Geometry, trace

@@ -1,0 +1,80 @@
+"""Polished things: metal, water and lacquer, which mirror the scene and its key light."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from pipeline.core.parallel import together
+from pipeline.geometry.ray import Field
+from pipeline.light.surroundings import Met, Places, Surroundings, key_light, normals_against, schlick, seen_by
+from pipeline.scene.layout import Layout
+from pipeline.scene.trace import FACES, Geometry
+
+#: Pixels whose rays a thread follows at a time.
+_AT_ONCE = 1 << 13
+
+
+@dataclass(frozen=True)
+class Polished:
+    """What one polished part mirrors in each of its pixels; the same whatever the colours."""
+
+    index: int
+    rows: Places
+    columns: Places
+    #: In strips of _AT_ONCE pixels: the share of mirrored light (n×1), where it is from, and the key light in it (n×3).
+    strips: tuple[tuple[Field, Met, Field], ...]
+
+    @classmethod
+    def of(cls, layout: Layout, geometry: Geometry, index: int) -> "Polished":
+        """Follow the rays that a part mirrors."""
+        rows, columns = np.nonzero(geometry.part == index)
+        part = layout.parts[index]
+        slope_x, slope_y, _ = layout.rays(*geometry.depth.shape[::-1])
+
+        def strip(first: int) -> tuple[Field, Met, Field]:
+            some = slice(first, first + _AT_ONCE)
+            row, column = rows[some], columns[some]
+            face = (geometry.surface[row, column] % FACES).astype(np.uint8)
+            place, way = seen_by(layout, slope_x[0, column], slope_y[row, 0], geometry.depth[row, column])
+            normal = normals_against(part.solid, place, face, way)
+            share = schlick(part.mirror, way, normal)[:, None]
+            mirrored = way - 2 * (way * normal).sum(0) * normal
+            start = place + np.float32(3e-3) * normal
+            met = Met.along(layout, geometry, start, mirrored)
+            return share, met, key_light(layout, start, mirrored)
+
+        strips = together(*(partial(strip, first) for first in range(0, rows.size, _AT_ONCE)))
+        return cls(index, rows, columns, tuple(strips))
+
+    def show(self, around: Surroundings, out: Field) -> None:
+        """Let the part mirror what is around it, in place, in H×W×3 linear light."""
+        part = around.layout.parts[self.index]
+        # Metal mirrors in its own colour, water and lacquer in white.
+        tint = around.layout.colours[part.slot] if part.mirror > 0.3 else np.ones(3, np.float32)
+        tint = tint / max(float(tint.max()), 1e-3) if part.mirror > 0.3 else tint
+        shown = np.empty((self.rows.size, 3), np.float32)
+        for number, (share, met, key) in enumerate(self.strips):
+            some = slice(number * _AT_ONCE, (number + 1) * _AT_ONCE)
+            own = out[self.rows[some], self.columns[some]]
+            shown[some] = (1 - share) * own + share * tint * (around.at(met) + key)
+        out[self.rows, self.columns] = shown  # not before: what is mirrored is looked up in it
+
+
+def polished_parts(layout: Layout, geometry: Geometry) -> tuple[Polished, ...]:
+    """Follow the rays that a layout's polished parts mirror."""
+    polished = (index for index, part in enumerate(layout.parts) if part.mirror > 0)
+    return tuple(Polished.of(layout, geometry, index) for index in polished)
+
+
+def polish(layout: Layout, geometry: Geometry, out: Field, polished: tuple[Polished, ...] | None = None) -> None:
+    """Let polished parts mirror the scene and its key light, in place, in H×W×3 linear light.
+
+    Their share of mirrored light is `Part.mirror` at right angles and more at flat angles (Schlick 1994); what metal
+    mirrors has its colour. `polished` is what `polished_parts` gives, where that is known.
+    """
+    parts = polished_parts(layout, geometry) if polished is None else polished
+    if parts:
+        around = Surroundings.of(layout, geometry, out)
+        for part in parts:
+            part.show(around, out)

@@ -1,0 +1,128 @@
+"""What is around a place in a picture: where rays end, and the light that comes from there, as the picture shows it.
+
+A ray that leaves glass, or is mirrored, is followed to the part that it meets, and takes that place's colour from the
+picture where the camera sees it, else the mean of what is seen of the part.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.geometry.packing import shapes
+from pipeline.geometry.ray import Face, Field, Triple
+from pipeline.geometry.sampling import square_to
+from pipeline.geometry.solids import Solid
+from pipeline.kernels.image.surfaces import sum_parts
+from pipeline.kernels.tracing.rays import meet_rays
+from pipeline.scene.layout import Layout
+from pipeline.scene.trace import FACES, Geometry
+
+#: The most radiance of the key light that is seen in a surface: more is white in any case.
+BRIGHTEST = np.float32(24)
+#: Share of their mean colour that places have which the camera does not see: they are backs and undersides.
+HIDDEN = 0.7
+
+#: Rows or columns of pixels.
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The picture that rays look up."""
+
+    layout: Layout
+    geometry: Geometry
+    #: H×W×3 linear, as it is without glass.
+    picture: Field
+    #: (parts + 1)×3: what stands for hidden places of each part, and for what is beyond all.
+    means: Field
+
+    @classmethod
+    def of(cls, layout: Layout, geometry: Geometry, picture: Field) -> "Surroundings":
+        """Return what is around the surfaces of a layout's H×W×3 linear picture, before it shows glass."""
+        count = len(layout.parts)
+        sums, counts = np.zeros((count, 3), np.float64), np.zeros(count, np.int64)
+        sum_parts(geometry.surface, FACES, 4, picture, sums, counts)
+        means = HIDDEN * sums / np.maximum(counts, 1)[:, None]
+        # Behind the camera there is nothing but the light that fills the room.
+        beyond = layout.rig.fill * layout.rig.fill_tint
+        return cls(layout, geometry, picture, np.concatenate([means, beyond[None]]).astype(np.float32))
+
+    def along(self, place: Field, way: Field) -> Field:
+        """Return the n×3 light that comes from 3×n unit ways at 3×n places."""
+        return self.at(Met.along(self.layout, self.geometry, place, way))
+
+    def at(self, met: "Met") -> Field:
+        """Return the n×3 light of the places that rays met."""
+        return np.where(met.seen[:, None], self.picture[met.row, met.column], self.means[met.part])
+
+
+@dataclass(frozen=True)
+class Met:
+    """Where n rays end; the same whatever the colours."""
+
+    #: Index of the part, one more than there are for what is beyond all.
+    part: NDArray[np.int32]
+    #: The pixel of that place, and whether the camera sees it there.
+    row: Places
+    column: Places
+    seen: NDArray[np.bool_]
+
+    @classmethod
+    def along(cls, layout: Layout, geometry: Geometry, place: Field, way: Field) -> "Met":
+        """Follow rays from 3×n places along 3×n unit ways."""
+        ray = np.ascontiguousarray(np.concatenate([place, way]), np.float32)
+        n = ray.shape[1]
+        best, found = np.full(n, np.inf, np.float32), np.full(n, len(layout.parts) * FACES, np.int32)
+        packed = shapes([part.solid.packed for part in layout.parts])
+        for index in range(len(layout.parts)):
+            meet_rays(packed, index, index, n, ray, best, found)
+        part = found // FACES
+        far = np.where(np.isfinite(best), best, np.float32(9))
+        x, y, z = place + way * far
+        height, width = geometry.depth.shape
+        before = z < layout.camera[2] - np.float32(0.1)
+        px, py = layout.project((x, y, np.where(before, z, 0)))
+        column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int64)
+        row = np.clip(py * height, 0, height - 1).astype(np.int64)
+        return cls(part, row, column, before & (geometry.surface[row, column] // FACES == part))
+
+
+def key_light(layout: Layout, place: Field, way: Field) -> Field:
+    """Return the n×3 radiance of the key light, a square, where 3×n rays meet it."""
+    rig = layout.rig
+    position, target = np.asarray(rig.position, np.float32), np.asarray(rig.target, np.float32)
+    axis = (position - target) / np.float32(np.linalg.norm(position - target))
+    speed = axis @ way
+    t = (axis @ (position[:, None] - place)) / np.where(np.abs(speed) < 1e-6, np.float32(1e-6), speed)
+    at = place + way * t - position[:, None]
+    u, v = square_to(axis)
+    half = np.float32(rig.half)
+    # A softbox is darker towards its rim, and its edge is no knife's.
+    rim = np.maximum(np.abs(u @ at), np.abs(v @ at)) / half
+    share = np.clip((1.06 - rim) / 0.2, 0, 1) * (t > 0) * (speed > 0)
+    # A white surface at the target, square to the light, has radiance `key` under it.
+    reach = float(np.linalg.norm(position - target))
+    radiance = min(np.pi * rig.key * reach**2 / (4 * rig.half**2), float(BRIGHTEST))
+    return np.asarray(share[:, None] * (radiance * rig.key_tint), np.float32)
+
+
+def seen_by(layout: Layout, across: Field, down: Field, depth: Field) -> tuple[Field, Field]:
+    """Return 3×n places and unit ways of a camera's rays."""
+    way = np.stack([across, down, np.full_like(across, -1)]).astype(np.float32)
+    origin = np.array([[float(axis)] for axis in layout.camera], np.float32)
+    return origin + way * depth, way / np.sqrt((way * way).sum(0))
+
+
+def normals_against(solid: Solid, place: Field, face: Face, way: Field) -> Field:
+    """Return 3×n unit normals, against the ways."""
+    point: Triple = (place[0], place[1], place[2])
+    normal = np.stack(solid.normal(point, face)).astype(np.float32)
+    return np.asarray(np.where((normal * way).sum(0) > 0, -normal, normal), np.float32)
+
+
+def schlick(straight: float, way: Field, normal: Field) -> Field:
+    """Return the share of light that n surfaces mirror, `straight` at right angles (Schlick 1994)."""
+    flat = 1 - np.clip(-(way * normal).sum(0), 0, 1)
+    return np.asarray(straight + (1 - straight) * flat**5, np.float32)
