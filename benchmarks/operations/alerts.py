@@ -117,7 +117,7 @@ def _watched(
         wrong += show_dashboard(watching, patience=90)
         outcomes = []
         for broken in breaks(made, parts.fleet):
-            outcomes.append(tried(broken, watching, patience=30 + 600 / options.factor))
+            outcomes.append(tried(broken, watching, patience=60 + 900 / options.factor))
             say(f"{broken.what}: {outcomes[-1].wrong or 'as it should be'}")
             wrong += outcomes[-1].wrong
         show_outcomes(outcomes)

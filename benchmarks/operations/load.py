@@ -1,5 +1,6 @@
 """A steady, small load on an installation: swaps, previews, cut-outs and a bad photo now and then, by one client."""
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -102,7 +103,8 @@ class SteadyLoad:
     """Threads that order, `rate` a second all together, until told to stop. `photos` and `broken`: keys of uploads.
 
     Every eighth order is a preview in a scene, which the generator paints, one a cut-out, and one of a broken file.
-    `scenes` False: transparent swaps in place of previews, for workers without a generator.
+    `scenes` False: transparent swaps in place of previews, for workers without a generator. `kept`: seconds for which
+    callers keep an idle connection, as load balancers do.
     """
 
     def __init__(
@@ -115,8 +117,10 @@ class SteadyLoad:
         rate: float,
         scenes: bool = True,
         threads: int = 3,
+        kept: float = 60.0,
     ) -> None:
         self._balancer, self._photos, self._broken, self._scenes = balancer, photos, broken, scenes
+        self._limits = httpx.Limits(keepalive_expiry=kept)
         self._headers = {"Authorization": f"Bearer {bearer}"}
         self._pace = 1 / rate
         self._numbers = count()
@@ -138,7 +142,7 @@ class SteadyLoad:
             thread.join()
 
     def _run(self) -> None:
-        with httpx.Client(timeout=120, headers=self._headers) as http:
+        with httpx.Client(timeout=120, headers=self._headers, limits=self._limits) as http:
             while not self._over.is_set():
                 number = next(self._numbers)
                 if self._over.wait(max(0.0, self._started + number * self._pace - time.monotonic())):
@@ -169,6 +173,7 @@ class SteadyLoad:
             answer = self._balancer.request(http, method, path, **options)
             said = "no API is ready" if answer is None else _said(answer)
         except httpx.HTTPError as error:
+            print(f"{time.strftime('%H:%M:%S')} {error!r}: {error.request.url}", file=sys.stderr)
             answer, said = None, f"broke: {type(error).__name__} at {method} {_KINDS[path.startswith('/v1/jobs')]}"
         with self._lock:
             self.answers.counts[said] += 1

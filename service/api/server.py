@@ -20,6 +20,10 @@ from service.telemetry.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
+#: Seconds for which an idle connection is kept: longer than load balancers keep theirs (AWS, nginx: 60), which would
+#: send a request into a connection that closes, and answer 502.
+KEEP_ALIVE = 75
+
 
 class Server(uvicorn.Server):
     """Serves the API of these settings, until SIGINT or SIGTERM."""
@@ -49,6 +53,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=10,
+                timeout_keep_alive=KEEP_ALIVE,
                 server_header=False,
                 proxy_headers=False,
             )

@@ -111,7 +111,8 @@ jobs = sa.Table(
     sa.Column("operation", sa.String(16), nullable=False, default="swap", server_default="swap"),
     # It costs nothing, and its render is a preview.
     sa.Column("preview", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
-    # The trace that its request is part of (W3C trace context), and what its caller called that request.
+    # The trace that its request is part of (W3C trace context), from its end on within the attempt that ended it; and
+    # what its caller called that request.
     sa.Column("traceparent", sa.String(55)),
     sa.Column("caller_request_id", sa.String(128)),
     # Who ran its latest attempt, "host:pid", and how long each stage of that took, in seconds, in their order.

@@ -36,6 +36,7 @@ from service.jobs.records import (
     may_be_id,
 )
 from service.jobs.rows import JOBS, RENDERS, job_of, render_of
+from service.telemetry.correlation import current
 from service.telemetry.metrics import JobMetrics
 from service.webhooks.outbox import write_message
 
@@ -229,12 +230,12 @@ class Jobs:
 
     def succeed(self, claim: Claim, made: NewRender | NewCutout) -> None:
         """Store the render, or the cut-out, and end the job, in one transaction. Raises LeaseLost."""
-        if not self._end(_held(claim), made, claim.stages):
+        if not self._end(_held(claim), made, claim):
             raise LeaseLost
 
     def fail(self, claim: Claim, code: str, message: str) -> None:
         """End the job without a render and refund it, in one transaction. Raises LeaseLost."""
-        if not self._end(_held(claim), Failure(code, message), claim.stages):
+        if not self._end(_held(claim), Failure(code, message), claim):
             raise LeaseLost
 
     def attempts_left(self, claim: Claim) -> bool:
@@ -306,15 +307,15 @@ class Jobs:
         self,
         which: sa.ColumnElement[bool],
         outcome: NewRender | NewCutout | Failure,
-        stages: dict[str, float] | None = None,
+        claim: Claim | None = None,
     ) -> list[str]:
         """End those of these jobs that are not over, with what each made or its refund, and its message; return ids.
 
-        In one transaction, and the one place where a job ends: whoever comes second finds nothing to end. `stages`:
-        seconds by stage; None: as they are written already.
+        In one transaction, and the one place where a job ends: whoever comes second finds nothing to end. `claim`: of
+        the attempt that ends it, whose seconds by stage are written, and its span, which the webhook's hangs under.
         """
         with self._engine.begin() as connection:
-            ended = self._end_within(connection, which, outcome, stages)
+            ended = self._end_within(connection, which, outcome, claim)
         for job in ended:
             if isinstance(outcome, Failure):
                 self._metrics.finished(JobStatus.FAILURE, outcome.code)
@@ -328,15 +329,15 @@ class Jobs:
         connection: sa.Connection,
         which: sa.ColumnElement[bool],
         outcome: NewRender | NewCutout | Failure,
-        stages: dict[str, float] | None,
+        claim: Claim | None,
     ) -> Sequence[sa.Row[Any]]:
         how: dict[str, Any]
         if isinstance(outcome, Failure):
             how = {"status": JobStatus.FAILURE, "error_code": outcome.code, "error_message": outcome.message}
         else:
             how = {"status": JobStatus.SUCCESS, "progress": 1.0}
-        if stages is not None:
-            how["stages"] = stages
+        if claim is not None:
+            how |= {"stages": claim.stages, "traceparent": current().traceparent or claim.traceparent}
         over = {"stage": None, "lease_token": None, "lease_until": None, "finished_at": db_now()}
         ended = connection.execute(
             jobs.update()

@@ -33,11 +33,9 @@ class Attempt:
     lost: threading.Event
     #: Seconds that it may take.
     time_limit: float
-    #: Times its stages; None: nobody does.
-    stages: StageTimer | None = None
+    #: Times its stages, into the claim.
+    stages: StageTimer
     started: float = field(default_factory=time.monotonic)
-    #: The stage that runs, and since when; empty before the first.
-    _running: list[tuple[str, float]] = field(default_factory=list, init=False)
 
     def check(self) -> None:
         """Raise Stopping, TimeIsUp or LeaseLost where the attempt is not to go on. Asks nobody."""
@@ -50,20 +48,10 @@ class Attempt:
 
     def progress(self, stage: str, fraction: float) -> None:
         """Check, and tell how far the job is, which renews its lease. Raises as `check` does."""
-        if self.stages is not None:
-            self.stages.enter(stage)
-        self.end_stage()
-        self._running.append((stage, time.monotonic()))
+        self.stages.enter(stage)
         self.check()
         try:
             self.jobs.renew_lease(self.claim, stage=stage, progress=fraction)
         except DATABASE_AWAY as error:
             # Whether the lease is lost meanwhile shows at the next step, or at the end: no step is done in vain.
             logger.warning("job %s: the database is away, %s not told: %s", self.claim.job_id, stage, error)
-
-    def end_stage(self) -> None:
-        """Count the seconds of the stage that runs; a stage that comes again adds to its own."""
-        for stage, since in self._running:
-            taken = self.claim.stages.get(stage, 0.0) + time.monotonic() - since
-            self.claim.stages[stage] = round(taken, 4)
-        self._running.clear()

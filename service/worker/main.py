@@ -70,7 +70,7 @@ def boot(
     metrics: JobMetrics | None = None,
 ) -> dramatiq.Worker:
     """Put the worker together: broker, actor, and everything that a run needs. `in_flight`: jobs at once."""
-    observer = observer or RunObserver()
+    observer = observer or RunObserver(worker=worker_label())
     engine = create_engine(settings.sqlalchemy_url)
     jobs = Jobs(
         engine,
@@ -100,7 +100,6 @@ def boot(
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
         observer=observer,
-        name=worker_label(),
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)
@@ -200,8 +199,7 @@ def _serve(
     except CredentialsInvalid as error:
         logger.error("%s", error)
         return CANNOT_START
-    name = str(ULID())
-    observer = RunObserver(RunMetrics(registry), tracer, name)
+    observer = RunObserver(RunMetrics(registry), tracer, worker_label())
     started = time.perf_counter()
     try:
         networks = load(settings)
@@ -231,10 +229,12 @@ def _serve(
         observer=observer,
         metrics=JobMetrics(registry),
     )
+    # What heartbeats go by: "host:pid" may come again, in a container always.
+    name = str(ULID())
     about = {"name": name, "host": platform.node(), "pid": os.getpid(), "in_flight": in_flight, **networks.versions}
     heartbeat = WorkerHeartbeat(WorkerRegistry(settings.queue_url), name, about)
     roster = WorkerRoster(create_engine(settings.sqlalchemy_url))
-    drain = Drain(roster, worker, name, worker_label(), about)
+    drain = Drain(roster, worker, name, observer.worker, about)
     worker.start()
     heartbeat.beat()
     drain.beat()

@@ -44,7 +44,7 @@ class RunObserver:
 
     metrics: RunMetrics = field(default_factory=RunMetrics)
     tracer: Tracer = field(default_factory=Tracer)
-    #: Which worker it is, as it is listed.
+    #: Which worker it is, "host:pid": in the lines of its jobs and in their rows.
     worker: str = ""
 
     @contextmanager
@@ -62,7 +62,7 @@ class RunObserver:
                 "backdrop.job.operation": claim.operation.value,
             }
             with self.tracer.span(f"process {QUEUE}", "consumer", attributes) as span:
-                observed, started = Observed(StageTimer(self.metrics, self.tracer)), time.perf_counter()
+                observed, started = Observed(StageTimer(self.metrics, self.tracer, claim.stages)), time.perf_counter()
                 if claim.waited is not None:
                     self.metrics.waited(claim.waited)
                     span.set("backdrop.job.wait", claim.waited)
@@ -74,7 +74,6 @@ class RunObserver:
                     raise
                 finally:
                     self.metrics.in_flight.dec()
-                    observed.stages.end()
                     seconds = time.perf_counter() - started
                     self.metrics.attempt(observed.outcome, seconds)
                     if observed.error is not None:

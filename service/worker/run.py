@@ -79,14 +79,12 @@ class JobRunner:
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
     cache_for: CacheFor | None = None
     observer: RunObserver = field(default_factory=RunObserver)
-    #: "host:pid", as its jobs' rows have it.
-    name: str | None = None
 
     def run(self, sent_for: str) -> None:
         """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
         with ExitStack() as place:
             place.enter_context(self.isolation.together(self.stopping))
-            claim = self.jobs.claim(self.name)
+            claim = self.jobs.claim(self.observer.worker or None)
             if claim is None:
                 logger.info("message for job %s: nothing to do", sent_for)
                 return
@@ -102,9 +100,13 @@ class JobRunner:
     def _attempt(self, claim: Claim, observed: Observed, lost: threading.Event, place: ExitStack) -> None:
         try:
             if claim.attempt > 1 and not self.jobs.attempts_left(claim):
-                self._wait_to_be_alone(claim, lost, place)
+                self._wait_to_be_alone(claim, observed, lost, place)
             self.watchdog.arm(claim.job_id, self.time_limit + 2 * self.leases.interval)
-            made = self._make_timed(Attempt(self.jobs, claim, self.stopping, lost, self.time_limit, observed.stages))
+            attempt = Attempt(self.jobs, claim, self.stopping, lost, self.time_limit, observed.stages)
+            try:
+                made = self._make(attempt)
+            finally:
+                observed.stages.end()
         except Rejected as error:
             self._fail(claim, observed, error.code, str(error))
         except (ObjectNotFound, ObjectTooLarge):
@@ -129,8 +131,8 @@ class JobRunner:
             self._write_with_retry(claim, lambda: self.jobs.succeed(claim, made))
             observed.succeeded(made)
 
-    def _wait_to_be_alone(self, claim: Claim, lost: threading.Event, place: ExitStack) -> None:
-        waiting = Attempt(self.jobs, claim, self.stopping, lost, time_limit=math.inf)
+    def _wait_to_be_alone(self, claim: Claim, observed: Observed, lost: threading.Event, place: ExitStack) -> None:
+        waiting = Attempt(self.jobs, claim, self.stopping, lost, math.inf, observed.stages)
         # Until it begins, whatever ends the process is not its fault; so before another one can be alone.
         self.jobs.count_attempt(claim, False)
         place.close()
@@ -138,12 +140,6 @@ class JobRunner:
             place.enter_context(self.isolation.alone(waiting.check))
         finally:
             self.jobs.count_attempt(claim, True)
-
-    def _make_timed(self, attempt: Attempt) -> NewRender | NewCutout:
-        try:
-            return self._make(attempt)
-        finally:
-            attempt.end_stage()
 
     def _make(self, attempt: Attempt) -> NewRender | NewCutout:
         claim = attempt.claim

@@ -1,46 +1,36 @@
 """The release before runs on the new schema, as an upgrade without downtime needs, and leaves what this one can use.
 
-Its code is that of the newest tag or, where there is none, of the commit before the newest migration.
+Its code is that of the newest tag or, where there is none, of the commit before the newest migration
+(`benchmarks/operations/upgrade.py`).
 """
 
 import json
 import os
 import subprocess
 import sys
-import tarfile
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.operations.upgrade import NoReleaseBefore, environment_of, unpack_release_before
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.jobs.transitions import Jobs
 
 pytestmark = pytest.mark.nightly  # of what tests/service/database/test_migrations.py proves of this release
-_ROOT = Path(__file__).parents[2]
-_MIGRATIONS = "service/database/migrations/versions"
-
-
-def git(*arguments: str) -> bytes:
-    return subprocess.run(["git", "-C", str(_ROOT), *arguments], check=True, capture_output=True).stdout
+ROOT = Path(__file__).parents[2]
+UPGRADE = ROOT / "benchmarks" / "operations" / "upgrade.py"
 
 
 @pytest.fixture(scope="session")
 def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code of the release before, in a folder of its own."""
-    if not (_ROOT / ".git").exists():
-        pytest.skip("no history: the release before is not here")
-    tags = git("tag", "--list", "v*", "--sort=-v:refname").decode().split()
-    newest = max(path.name for path in (_ROOT / _MIGRATIONS).glob("v*.py"))
-    added = git("log", "--diff-filter=A", "-1", "--format=%H", "--", f"{_MIGRATIONS}/{newest}").decode().strip()
-    if not tags and not added:
-        pytest.skip("the newest migration is not committed yet")
     folder = tmp_path_factory.mktemp("release-before")
-    archive = git("archive", tags[0] if tags else f"{added}^", "service", "pipeline", "models", "client")
-    with tarfile.open(fileobj=BytesIO(archive)) as packed:
-        packed.extractall(folder, filter="data")
+    try:
+        unpack_release_before(folder)
+    except NoReleaseBefore as error:
+        pytest.skip(str(error))  # from an archive there is none
     return folder
 
 
@@ -49,11 +39,10 @@ def test_the_release_before_runs_on_the_new_schema_and_this_one_goes_on_with_wha
 ) -> None:
     environment = {
         **os.environ,  # noqa: TID251  # what the child process gets
-        "PYTHONPATH": f"{release_before}:{release_before / 'client'}",
-        "PYTHONSAFEPATH": "1",  # the folder that it stands in is this release's
+        **environment_of(release_before),
         "DATABASE_URL": migrated_url,
     }
-    command = [sys.executable, str(_ROOT / "tests" / "system" / "release_before.py")]
+    command = [sys.executable, str(ROOT / "tests" / "system" / "release_before.py")]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 0, ended.stderr[-3000:]
@@ -62,3 +51,11 @@ def test_the_release_before_runs_on_the_new_schema_and_this_one_goes_on_with_wha
     claim = Jobs(engine, lease=60, max_attempts=2).claim("host:1")
     assert claim is not None, "a job that it made is run by this one"
     assert audit(engine, Bounds(max_attempts=2)).findings == []
+
+
+def test_both_releases_run_side_by_side_under_load_and_lose_nothing(release_before: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(UPGRADE), "--seconds", "10", "--keep", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The upgrade lost nothing" in done.stdout

@@ -35,6 +35,7 @@ def test_without_a_delay_or_from_a_terminal_it_stops_at_once(
     tmp_path: Path, valkey_url: str, delay: float, number: signal.Signals
 ) -> None:
     with serve(tmp_path, valkey_url, shutdown_delay=delay) as api:
+        assert api.server.config.timeout_keep_alive > 60, "who balances the load is to close idle connections first"
         api.server.handle_exit(number, None)
 
         assert api.server.should_exit

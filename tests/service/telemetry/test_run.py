@@ -17,6 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from benchmarks.storm.collector import collecting
 from benchmarks.storm.receiver import receiving
 from pipeline.core.networks import Networks
+from service.database.tables import jobs
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.telemetry.correlation import Correlation, correlated
@@ -38,10 +39,10 @@ NETWORKS = Networks(by_colour, Darkener(), {"segmenter": "by_colour 1", "generat
 def observed_worker(engine: sa.Engine, home: Path, registry: CollectorRegistry, **observer: Any) -> Worker:
     worker = Worker(engine, home, NETWORKS)
     metrics = JobMetrics(registry)
-    jobs = Jobs(engine, lease=60, max_attempts=2, metrics=metrics)
-    worker.shop.jobs = jobs
+    moves = Jobs(engine, lease=60, max_attempts=2, metrics=metrics)
+    worker.shop.jobs = moves
     watcher = replace(RunObserver(RunMetrics(registry), worker="W1"), **observer)
-    worker.runner = replace(worker.runner, jobs=jobs, observer=watcher)
+    worker.runner = replace(worker.runner, jobs=moves, observer=watcher)
     return worker
 
 
@@ -79,7 +80,7 @@ def test_one_trace_leads_from_a_caller_s_request_to_each_stage_and_to_the_webhoo
     }
     assert {one.parent_id for one in stages} == {attempt.span_id}
     sent = collector.named("POST webhook")
-    assert (sent.service, sent.parent_id) == ("backdrop-sweep", request.span_id)
+    assert (sent.service, sent.parent_id) == ("backdrop-sweep", attempt.span_id)
     assert receiver.received[0].headers["traceparent"] == f"00-{sent.trace_id}-{sent.span_id}-01"
 
 
@@ -101,6 +102,10 @@ def test_the_line_of_a_job_s_end_has_what_a_person_asks_about_a_slow_job(
     assert sum(done["stages"].values()) <= done["seconds"] + 0.01
     assert (failed["outcome"], failed["error"]) == ("failure", "image_unreadable")
     assert "decode" in failed["stages"], "of a job that fails, too"
+    with caller.engine.connect() as connection:
+        ours = sa.select(jobs.c.worker, jobs.c.stages).where(jobs.c.id.in_([good.job_id, bad.job_id]))
+        rows = connection.execute(ours.order_by(jobs.c.id)).all()
+    assert rows == [(line["worker"], line["stages"]) for line in lines], "the same in the job's row"
 
 
 def test_what_a_job_comes_to_is_counted_with_its_trace_and_without_a_client(caller: Caller, tmp_path: Path) -> None:

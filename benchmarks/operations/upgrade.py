@@ -1,0 +1,176 @@
+"""Does an upgrade cost anybody anything? The release before and this one run side by side on one database, under load.
+
+    python benchmarks/operations/upgrade.py [--seconds 20] [--rate 1] [--keep FOLDER]
+
+The release before is the newest tag or, where there is none, the commit before the newest migration. PostgreSQL, Valkey
+and an S3 server; that release's API, worker and sweep, on its own schema, and a small load of swaps, cut-outs and
+broken photos. Then, as service/OPERATING.md says: `backdrop migrate` of this release under the old parts; this
+release's sweep, API and worker beside them for --seconds; a worker of the release before started anew on the new
+schema; and the old parts ended one by one, the API once nothing is sent to it. Workers are lean: networks that cost
+nothing. Afterwards every job must have ended as its photo does by itself, at its first attempt, some by each release's
+worker; each that callers were told of must be there, and no other; balances and `backdrop ledger check` must be right,
+and no caller may have seen a 5xx or a broken connection. Status 1 and the findings otherwise.
+"""
+
+import argparse
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections import Counter
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from rich.console import Console
+
+from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
+from benchmarks.operations.lost import lost, show
+from benchmarks.operations.parts import Parts, small_photos, until
+from benchmarks.storm import installation, verdict
+from benchmarks.storm.fleet import Fleet, Member
+from benchmarks.storm.photos import good
+from service.accounts.clients import Accounts
+from service.database.engine import create_engine, reader
+from service.database.tables import jobs
+from service.jobs.worker_registry import WorkerRegistry
+
+ROOT = Path(__file__).resolve().parents[2]
+MIGRATIONS = "service/database/migrations/versions"
+SETTINGS: dict[str, Any] = {"submit_rate": 0, "preview_rate": 0, "shutdown_delay": 3.0}
+
+
+class NoReleaseBefore(RuntimeError):
+    """Raised where the history does not have it; the message says why."""
+
+
+def unpack_release_before(folder: Path) -> str:
+    """Write the code of the release before into an empty folder, and return its name: a tag, or a commit.
+
+    Raises NoReleaseBefore.
+    """
+    if not (ROOT / ".git").exists():
+        raise NoReleaseBefore("no history: the release before is not here")
+    tags = _git("tag", "--list", "v*", "--sort=-v:refname").decode().split()
+    newest = max(path.name for path in (ROOT / MIGRATIONS).glob("v*.py"))
+    added = _git("log", "--diff-filter=A", "-1", "--format=%H", "--", f"{MIGRATIONS}/{newest}").decode().strip()
+    if not tags and not added:
+        raise NoReleaseBefore("the newest migration is not committed yet")
+    name = tags[0] if tags else f"{added}^"
+    archive = _git("archive", name, "service", "pipeline", "models", "client", "benchmarks")
+    with tarfile.open(fileobj=BytesIO(archive)) as packed:
+        packed.extractall(folder, filter="data")
+    return _git("rev-parse", "--short", name).decode().strip() if not tags else name
+
+
+def _git(*arguments: str) -> bytes:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def environment_of(release: Path) -> dict[str, str]:
+    """Return what makes a Python process run the code of that folder."""
+    # Safe path: the folder that it stands in is this release's.
+    return {"PYTHONPATH": f"{release}:{release / 'client'}", "PYTHONSAFEPATH": "1"}
+
+
+def main() -> int:
+    """Run all of it, print the counts, and return the exit status."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--seconds", type=float, default=20.0, help="how long both releases run side by side")
+    arguments.add_argument("--rate", type=float, default=1.0, help="orders a second")
+    arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory(prefix="backdrop-upgrade-") as temporary:
+        home = options.keep or Path(temporary)
+        release = home / "before"
+        release.mkdir(parents=True)
+        print("the release before:", unpack_release_before(release))
+        with (
+            installation.production(home, migrated=False, **SETTINGS) as made,
+            Fleet(made.settings, home / "logs") as fleet,
+        ):
+            return Upgrade(made, Parts(fleet), release).run(options.seconds, options.rate)
+
+
+class Upgrade:
+    """One installation, from the release before to this one."""
+
+    def __init__(self, made: installation.Installation, parts: Parts, release: Path) -> None:
+        self._made, self._parts = made, parts
+        self._before = environment_of(release)
+        self._say = Console(stderr=True).print
+        self._engine = create_engine(made.settings.sqlalchemy_url)
+        self._registry = WorkerRegistry(made.settings.queue_url)
+
+    def run(self, seconds: float, rate: float) -> int:
+        """Upgrade under load; print what came of it and return the exit status."""
+        self._migrate(self._before)
+        old = [self._parts.start(kind, lean=True, **self._before) for kind in ("sweep", "api", "worker")]
+        (before,) = self._parts.addresses
+        balancer = Balancer()
+        # Its /health/ready takes a newer schema for an old one, and would turn callers away.
+        balancer.add(before, path="/health/live")
+        until(lambda: bool(balancer.ready) and len(self._registry.workers()) == 1, 300, "the release before comes up")
+        _, bearer = Accounts(self._engine).add("upgraded", credits=10**6)
+        photos = upload_photos(before, bearer, [good(), good(1), *small_photos(), b"no picture"])
+        # The release before closes idle connections after 5 s: kept as long, one may close under a request.
+        load = SteadyLoad(balancer, bearer, photos[:-1], photos[-1], rate=rate, scenes=False, kept=2.0)
+        load.start()
+        try:
+            time.sleep(seconds / 4)
+            self._migrate({})
+            self._say("migrated under the release before")
+            new = [self._parts.start(kind, lean=True) for kind in ("sweep", "api", "worker")]
+            self._parts.wait_until_ready(*new)
+            balancer.add(self._parts.addresses[1])
+            until(lambda: len(balancer.ready) == 2, 60, "this release's API is ready")
+            self._say("side by side")
+            time.sleep(seconds)
+            self._again(old[2])
+            time.sleep(seconds / 4)
+            balancer.leave_out(before)
+            time.sleep(5)  # the chart's preStop
+            for member in old:
+                self._parts.stop(member)
+            self._say("this release alone")
+            time.sleep(seconds / 4)
+        finally:
+            load.stop()
+            balancer.close()
+        until(lambda: not verdict.unfinished(reader(self._engine)), 300, "every job ends")
+        findings = list(lost(self._engine, self._made.settings, load.answers))
+        ran = self._by_release()
+        findings += [f"no job was run by a worker of {name}" for name, count in ran.items() if not count]
+        print("jobs run by workers of:", ran)
+        show(self._engine, load.answers, findings, "The upgrade lost nothing: no job, no credit, no answer.")
+        return 1 if findings else 0
+
+    def _migrate(self, environment: dict[str, str]) -> None:
+        command = [sys.executable, "-m", "service.cli.main", "migrate"]
+        done = subprocess.run(
+            command, env=self._made.settings.environment() | environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"migrate: {done.stdout}{done.stderr}")
+
+    def _again(self, worker: Member) -> None:
+        """Restart a worker of the release before, as a rollback does, and wait until it is listed."""
+        self._parts.stop(worker)
+        until(lambda: len(self._registry.workers()) == 1, 60, "the worker is off the list")
+        self._parts.fleet.tend()
+        until(lambda: len(self._registry.workers()) == 2, 300, "the release before's worker starts on the new schema")
+        self._say("a worker of the release before started on the new schema")
+
+    def _by_release(self) -> dict[str, int]:
+        with self._engine.connect() as connection:
+            workers = connection.execute(sa.select(jobs.c.worker)).scalars()
+            # The release before writes no worker into the row.
+            counts = Counter("this release" if worker else "the release before" for worker in workers)
+        return {name: counts[name] for name in ("the release before", "this release")}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
