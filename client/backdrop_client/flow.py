@@ -20,7 +20,7 @@ class Call:
     method: str
     #: A path under the base URL, or a signed URL.
     url: str
-    query: Mapping[str, str | int] = field(default_factory=dict)
+    query: Mapping[str, str | int | list[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = None
     #: False for signed URLs: the key is none of their host's business.

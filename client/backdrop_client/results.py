@@ -77,6 +77,8 @@ class Render:
     report: dict[str, Any]
     #: The `reference` of its job's submit.
     reference: str | None = None
+    #: The `metadata` of its job's submit.
+    metadata: dict[str, str] = field(default_factory=dict)
     #: What was asked: names of the catalogue, or free text; an older server does not tell.
     scene_type: str | None = None
     mood: str | None = None
@@ -132,6 +134,8 @@ class Job:
     warnings: list[Notice] = field(default_factory=list)
     #: The `reference` of its submit.
     reference: str | None = None
+    #: The `metadata` of its submit.
+    metadata: dict[str, str] = field(default_factory=dict)
     #: When its render was deleted.
     render_deleted_at: datetime | None = None
     #: What was asked: names of the catalogue, or free text; an older server does not tell.

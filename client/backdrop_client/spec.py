@@ -1,7 +1,7 @@
 """What a swap is asked for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -38,20 +38,24 @@ class Spec:
     format: str | None = None
     #: 1 to 100, where the search for a quality starts; it rises until the product's colours arrive.
     quality: int | None = None
+    #: Your own pairs, up to 16, told with the job, its render and its webhook.
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make a list of one of a colour alone: its letters are none."""
         if isinstance(self.colors, str):
             object.__setattr__(self, "colors", (self.colors,))
 
-    def query(self) -> dict[str, str | int]:
+    def query(self) -> dict[str, str | int | list[str]]:
         """Return the request's query, without what is left as it comes."""
         moved = {"shift_x": self.shift_x, "shift_y": self.shift_y, "scale": self.scale, "turn": self.turn}
         unmoved = {"scale": 1.0}
-        query: dict[str, str | int] = {} if self.seed is None else {"seed": self.seed}
+        query: dict[str, str | int | list[str]] = {} if self.seed is None else {"seed": self.seed}
         query |= {name: repr(value) for name, value in moved.items() if value != unmoved.get(name, 0.0)}
         own = {"width": self.width, "height": self.height, "format": self.format, "quality": self.quality}
-        return query | {name: value for name, value in own.items() if value is not None}
+        query |= {name: value for name, value in own.items() if value is not None}
+        pairs = [f"{name}:{value}" for name, value in self.metadata.items()]
+        return query | ({"metadata": pairs} if pairs else {})
 
     def body(self, *, source_key: str | None, source_render: str | None) -> dict[str, Any]:
         """Return the request's JSON. What is not given is left out, so that an older server is asked nothing new."""

@@ -1,7 +1,7 @@
 """Webhooks: is a message really the server's, and what does it tell?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -40,6 +40,8 @@ class WebhookJob:
     render: WebhookRender | None = None
     #: The `reference` of its submit.
     reference: str | None = None
+    #: The `metadata` of its submit.
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The answer to what makes a job: accepted, and waited for where `Prefer` says so."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Response
 from litestar.concurrency import sync_to_thread
@@ -17,7 +18,7 @@ from service.jobs.intake import Accepted
 from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
 from service.schemas.prefer import preferred_wait, prefers_representation
-from service.schemas.problems import AnyRequest
+from service.schemas.problems import AnyRequest, unprocessable
 from service.schemas.responses import JobView, WorkflowAcceptedResponse
 
 #: The parameters of what makes a job.
@@ -30,6 +31,17 @@ Reference = Annotated[
         description="Your own id for it, an SKU or an order: it is told with the job and its webhook, and the lists can"
         " be asked for it. Several jobs may have the same.",
         examples=[Example(value="order-1042/front")],
+    ),
+]
+#: Most pairs of a job's metadata; a name and a value of one.
+_MOST_PAIRS = 16
+_PAIR = re.compile(r"([A-Za-z0-9_.-]{1,40}):([^\x00-\x1f\x7f-\x9f]{0,200})")
+Metadata = Annotated[
+    list[str] | None,
+    QueryParameter(
+        description=f"A pair of your own, `name:value`, told with the job, its render and its webhook; given again for"
+        f" each, {_MOST_PAIRS} at most. A name has 1 to 40 letters, digits and `_.-`, a value up to 200 characters.",
+        examples=[Example(value=["colour:red", "season:2027"])],
     ),
 ]
 Prefer = Annotated[
@@ -51,6 +63,39 @@ IdempotencyKey = Annotated[
         " with `Prefer: wait=1` it has the job's status of now.",
     ),
 ]
+
+
+class MetadataInvalid(ValueError):
+    """Raised when a caller's pairs are none: the `index` of the first wrong one, a stable `code`, and the remedy."""
+
+    def __init__(self, index: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.index, self.code = index, code
+
+
+def read_metadata(pairs: list[str] | None) -> dict[str, str]:
+    """Return the pairs of the parameter `metadata`. Raises MetadataInvalid."""
+    read: dict[str, str] = {}
+    for index, pair in enumerate(pairs or ()):
+        found = _PAIR.fullmatch(pair)
+        if index == _MOST_PAIRS:
+            text = f"A job has {_MOST_PAIRS} pairs at most, and {len(pairs or ())} were given. Leave some out"
+            raise MetadataInvalid(index, "too_long", text)
+        if found is None:
+            text = (
+                "Should be `name:value`, the name of 1 to 40 letters, digits and `_.-`, the value of up to 200"
+                " characters without control characters"
+            )
+            raise MetadataInvalid(index, "metadata_invalid", text)
+        if found[1] in read:
+            raise MetadataInvalid(index, "metadata_twice", f"The name {found[1]} is given twice. Leave one out")
+        read[found[1]] = found[2]
+    return read
+
+
+def on_bad_metadata(request: AnyRequest, error: MetadataInvalid) -> Response[Any]:
+    """Answer 422, naming the pair."""
+    return unprocessable(request, [{"loc": ["query", "metadata", error.index], "msg": str(error), "type": error.code}])
 
 
 async def answer_accepted(

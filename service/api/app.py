@@ -13,6 +13,7 @@ from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
+from service.api.accepted import MetadataInvalid, on_bad_metadata
 from service.api.admission import REFUSALS, add_rate_limit_headers
 from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
 from service.api.files import files_router
@@ -151,7 +152,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         ],
         state=State(state),
         before_send=[_name_request, add_rate_limit_headers],
-        exception_handlers=EXCEPTION_HANDLERS | REFUSALS | CUTOUT_REFUSALS,
+        exception_handlers=EXCEPTION_HANDLERS | REFUSALS | CUTOUT_REFUSALS | {MetadataInvalid: on_bad_metadata},
         plugins=[BodiesInContext({"catalogue": catalogue})],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),

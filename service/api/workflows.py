@@ -11,7 +11,7 @@ from litestar.params import Body, HeaderParameter, QueryParameter
 
 from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Output, Placement
 from pipeline.delivery.output import MAX_ASPECT, MAX_PIXELS, QUALITIES, SIDES
-from service.api.accepted import answer_accepted
+from service.api.accepted import Metadata, answer_accepted, read_metadata
 from service.api.admission import rate_limited
 from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
 from service.api.cutouts import create_cutout
@@ -167,6 +167,7 @@ async def background_swap_with_spec(
             examples=[Example(value="order-1042/front")],
         ),
     ] = None,
+    metadata: Metadata = None,
     prefer: Annotated[
         str | None,
         HeaderParameter(
@@ -183,9 +184,9 @@ async def background_swap_with_spec(
         HeaderParameter(
             name="Idempotency-Key",
             max_length=255,
-            description="The same key, body, seed, reference, placement, output and preview get the first answer again,"
-            " marked by `Idempotent-Replayed`, and nothing is charged twice: with `Prefer: wait=1` it has the job's"
-            " status of now.",
+            description="The same key, body, seed, reference, metadata, placement, output and preview get the first"
+            " answer again, marked by `Idempotent-Replayed`, and nothing is charged twice: with `Prefer: wait=1` it has"
+            " the job's status of now.",
         ),
     ] = None,
     # Never read: it is here for the OpenAPI document. `signed_by_shopify` has checked it.
@@ -201,6 +202,7 @@ async def background_swap_with_spec(
     submit: Submit = state.submit
     client = request.state.client
     placement, output = Placement(shift_x, shift_y, scale, turn), Output(width, height, format, quality)
+    pairs = read_metadata(metadata)
     if dry_run:
         look = partial(submit.plan, client, data, seed=seed, placement=placement, output=output, preview=preview)
         return Response(serialize_plan(await sync_to_thread(look)), status_code=200)
@@ -210,6 +212,7 @@ async def background_swap_with_spec(
         data,
         seed=seed,
         reference=reference,
+        metadata=pairs,
         placement=placement,
         output=output,
         preview=preview,

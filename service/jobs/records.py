@@ -99,6 +99,8 @@ class Render(NewRender):
     #: What was asked: names of the catalogue, or free text.
     scene_type: str | None
     mood: str | None
+    #: Its caller's own pairs of the job.
+    metadata: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,8 @@ class Job:
     preview: bool
     #: Asked for, or drawn.
     seed: int | None
+    #: Its caller's own pairs.
+    metadata: dict[str, str] | None = None
 
 
 def may_be_id(text: str) -> bool:

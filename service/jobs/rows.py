@@ -8,14 +8,15 @@ from service.accounts.ledger import refunded
 from service.database.tables import jobs, renders
 from service.jobs.records import Job, JobStatus, Operation, Render
 
-_OF_JOB = ("source_key", "reference", "scene_type", "mood")
+_OF_JOB = ("source_key", "reference", "scene_type", "mood", "metadata")
 _OF_RENDER = [name for name in Render.__dataclass_fields__ if name not in _OF_JOB]
 #: Of a spec that fills pages, what a list shows; NULL for a job that makes no picture.
 _SCENE, _MOOD, _PLACE = (jobs.c.spec[name].as_string().label(name) for name in ("scene_type", "mood", "output_preset"))
+_METADATA = jobs.c.spec["metadata"].label("metadata")
 
 #: What `render_of` reads; to be narrowed by its user.
 RENDERS = sa.select(
-    *(renders.c[name] for name in _OF_RENDER), jobs.c.source_key, jobs.c.reference, _SCENE, _MOOD
+    *(renders.c[name] for name in _OF_RENDER), jobs.c.source_key, jobs.c.reference, _SCENE, _MOOD, _METADATA
 ).join_from(renders, jobs, sa.and_(jobs.c.id == renders.c.job_id, renders.c.deleted_at.is_(None)))
 #: What `job_of` reads; to be narrowed by its user.
 JOBS = sa.select(
@@ -24,7 +25,7 @@ JOBS = sa.select(
     jobs.c.source_key,
     jobs.c.reference,
     jobs.c.operation,
-    *(_SCENE, _MOOD, _PLACE),
+    *(_SCENE, _MOOD, _PLACE, _METADATA),
     jobs.c.preview,
     jobs.c.spec["seed"].as_integer().label("seed"),
     # Of a spec that fills pages, the one part that is shown.

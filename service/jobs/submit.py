@@ -2,7 +2,9 @@
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.core.spec import AS_PRESET, UNMOVED, Output, Placement
@@ -85,6 +87,7 @@ class Submit:
         *,
         seed: int | None,
         reference: str | None,
+        metadata: Mapping[str, str] = MappingProxyType({}),
         placement: Placement = UNMOVED,
         output: Output = AS_PRESET,
         preview: bool = False,
@@ -100,7 +103,7 @@ class Submit:
         """
         if preview and not self.previews:
             raise PreviewsOff
-        body_sha256 = _digest(raw_body, seed, reference, placement, output, preview)
+        body_sha256 = _digest(raw_body, seed, reference, placement, output, preview, metadata)
         if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
             return first
         resolved = self._resolve(client, request, seed, placement, output, preview)
@@ -110,7 +113,7 @@ class Submit:
             workflow=SWAP_WORKFLOW,
             body=request.model_dump(mode="json"),
             body_sha256=body_sha256,
-            spec=resolved.spec(self.catalogue),
+            spec=resolved.spec(self.catalogue) | ({"metadata": dict(metadata)} if metadata else {}),
             source_key=resolved.source_key,
             credits_cost=resolved.credits_cost,
             pilot_brand=request.pilot_brand,
@@ -256,12 +259,19 @@ def _seen(render: Render) -> dict[str, Any]:
 
 
 def _digest(
-    raw_body: bytes, seed: int | None, reference: str | None, placement: Placement, output: Output, preview: bool
+    raw_body: bytes,
+    seed: int | None,
+    reference: str | None,
+    placement: Placement,
+    output: Output,
+    preview: bool,
+    metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return what an idempotency key stands for: a request is its body and what else was given with it."""
     given: dict[str, object] = {"seed": seed, "reference": reference}
     given |= {name: value for name, value in vars(placement).items() if value != getattr(UNMOVED, name)}
     given |= vars(output)
     given["preview"] = "true" if preview else None
+    given |= {f"metadata.{name}": value for name, value in metadata.items()}
     told = "".join(f"?{name}={value}" for name, value in given.items() if value is not None)
     return hashlib.sha256(raw_body + told.encode()).hexdigest()

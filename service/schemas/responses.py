@@ -155,6 +155,7 @@ class RenderView(BaseModel):
     warnings: list[str] = Field(description="Codes: what may not have been meant, and what is doubtful in the picture.")
     report: Report
     reference: str | None = Field(description="The `reference` of its job's submit.")
+    metadata: dict[str, str] = Field(description="The `metadata` of its job's submit.")
     scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
     mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
     preview: bool = Field(description="It is a preview: small, with a watermark, and kept for an hour.")
@@ -187,6 +188,7 @@ class JobView(BaseModel):
         description="What may not have been meant, as the plan of the same request tells it."
     )
     reference: str | None = Field(description="The `reference` of its submit: the caller's own id.")
+    metadata: dict[str, str] = Field(description="The `metadata` of its submit: the caller's own pairs.")
     operation: Operation = Field(
         description="swap, or cutout: made by POST /v1/cutouts, without a render; GET /v1/cutouts/{public_id} shows it."
     )

@@ -38,6 +38,7 @@ def serialize_render(request: AnyRequest, state: State, render: Render) -> Rende
     signed = objects.download_url(render.key, render.content_type, base_url(request))
     kept = {name: getattr(render, name) for name in RenderView.model_fields if hasattr(render, name)}
     kept["report"] = Report.of(render.report)
+    kept["metadata"] = render.metadata or {}
     return RenderView(**kept, url=signed.url, url_expires_at=signed.expires_at)
 
 
@@ -45,6 +46,7 @@ def serialize_job(request: AnyRequest, state: State, job: Job, render: Render | 
     """Serialize a job, with its render where it has one."""
     error = JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None
     kept = {name: getattr(job, name) for name in JobView.model_fields if hasattr(job, name)}
+    kept["metadata"] = job.metadata or {}
     kept["warnings"] = [PlanWarning.model_validate(one) for one in job.warnings]
     shown = None if render is None else serialize_render(request, state, render)
     return JobView(**kept, job_id=job.id, error=error, render=shown)

@@ -36,6 +36,7 @@ class ToldJob(BaseModel):
     job_id: str
     request_id: str
     reference: str | None = Field(description="The `reference` of its submit.")
+    metadata: dict[str, str] = Field(description="The `metadata` of its submit.")
     status: JobStatus
     credits_cost: int
     credits_refunded: int
@@ -53,6 +54,7 @@ class WebhookMessage(BaseModel):
             "job_id": "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
             "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K",
             "reference": "order-1042/front",
+            "metadata": {"colour": "red"},
             "status": "FAILURE",
             "credits_cost": 2,
             "credits_refunded": 2,

@@ -104,6 +104,7 @@ def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "
                 ),
                 *(jobs.c[name] for name in ("error_code", "error_message")),
                 *(renders.c[name] for name in _RENDER),
+                jobs.c.spec["metadata"].label("metadata"),
                 refunded().label("credits_refunded"),
             )
             .join(webhooks, sa.and_(webhooks.c.client_id == jobs.c.client_id, _ENABLED))
@@ -150,6 +151,7 @@ def _message(kind: str, job_id: str, job: sa.RowMapping, public_url: str) -> dic
             "job_id": job_id,
             "request_id": job["request_id"],
             "reference": job["reference"],
+            "metadata": job["metadata"] or {},
             "status": job["status"],
             "credits_cost": job["credits_cost"],
             "credits_refunded": int(job["credits_refunded"]),  # PostgreSQL's sum is a Decimal

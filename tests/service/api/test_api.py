@@ -62,7 +62,7 @@ def test_the_job_can_be_followed_by_its_client(caller: Caller) -> None:
         *("created_at", "started_at", "finished_at", "error", "render", "warnings", "reference", "operation"),
         *("render_deleted_at", "scene_type", "mood", "output_preset"),
         *("created_at", "started_at", "finished_at", "error", "render", "warnings", "reference"),
-        *("preview", "seed"),
+        *("preview", "seed", "metadata"),
     }
     assert job["request_id"] == accepted["request_id"]
     asked = caller.body()
@@ -105,7 +105,7 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
     assert set(render) == {
         *("public_id", "job_id", "output_preset", "width", "height", "format", "content_type", "bytes", "sha256"),
         *("url", "url_expires_at", "seed", "warnings", "report", "reference"),
-        *("scene_type", "mood"),
+        *("scene_type", "mood", "metadata"),
         *("url", "url_expires_at", "seed", "warnings", "report", "reference", "preview"),
     }
     shown = caller.get(f"/v1/jobs/{accepted['job_id']}").json()["render"]

@@ -1,5 +1,6 @@
 """A caller's own id: kept with the job, told with all that comes of it, found in the lists, and nobody else's."""
 
+import json
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -113,3 +114,59 @@ def test_jobs_of_a_reference_are_found_by_an_index(caller: Caller) -> None:
 
     assert "jobs_of_client_by_reference" in str(plan)
     assert "TEMP B-TREE" not in str(plan)
+
+
+PAIRS = {"colour": "red & Öl", "note": "a:b", "season.2027": ""}
+
+
+def tagged(caller: Caller, *pairs: str, body: Any = None, dry_run: bool = False, key: str = "") -> httpx.Response:
+    query = urlencode([("metadata", pair) for pair in pairs] + ([("dry_run", "true")] if dry_run else []))
+    headers = caller.headers | ({"Idempotency-Key": key} if key else {})
+    answer = caller.http.post(f"{SWAP}?{query}", json=body or caller.body(), headers=headers)
+    assert isinstance(answer, httpx.Response)
+    return answer
+
+
+def test_metadata_is_told_with_the_job_its_render_its_webhook_and_in_the_lists(caller: Caller) -> None:
+    Webhooks(caller.engine, allow_private=True).register(caller.client.name, "http://127.0.0.1:9/told")
+    job_id = str(tagged(caller, *(f"{name}:{value}" for name, value in PAIRS.items())).json()["job_id"])
+    caller.jobs.succeed(caller.claim(job_id), replace(render(), report=REPORT))
+
+    job = caller.get(f"/v1/jobs/{job_id}").json()
+    (listed,), (shown,) = (caller.get(path).json()["items"] for path in ("/v1/jobs", "/v1/renders"))
+    alone = caller.get(f"/v1/renders/{job['render']['public_id']}").json()
+    for told in (job, job["render"], listed, shown, alone):
+        assert told["metadata"] == PAIRS
+    with caller.engine.connect() as connection:
+        body = connection.execute(sa.select(deliveries.c.body).where(deliveries.c.job_id == job_id)).scalar_one()
+    assert json.loads(body)["data"]["metadata"] == PAIRS
+    assert caller.get(f"/v1/jobs/{made(caller, None)}").json()["metadata"] == {}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "index", "code"),
+    [
+        (["colour"], 0, "metadata_invalid"),
+        (["colour:red", ":red"], 1, "metadata_invalid"),
+        (["two words:red"], 0, "metadata_invalid"),
+        (["x" * 41 + ":red"], 0, "metadata_invalid"),
+        (["colour:" + "x" * 201], 0, "metadata_invalid"),
+        (["colour:a\nb"], 0, "metadata_invalid"),
+        (["colour:red", "colour:blue"], 1, "metadata_twice"),
+        ([f"n{number}:x" for number in range(17)], 16, "too_long"),
+    ],
+)
+def test_what_is_no_pair_is_named_and_costs_nothing(caller: Caller, pairs: list[str], index: int, code: str) -> None:
+    for dry_run in (False, True):
+        answer = tagged(caller, *pairs, dry_run=dry_run)
+        assert located(answer) == {("query", "metadata", index)}
+        assert answer.json()["detail"][0]["code"] == code
+    assert caller.balance == 100
+
+
+def test_metadata_is_part_of_what_an_idempotency_key_stands_for(caller: Caller) -> None:
+    body = caller.body()
+    first = tagged(caller, "colour:red", body=body, key="once")
+
+    assert tagged(caller, "colour:red", body=body, key="once").json() == first.json()
+    assert located(tagged(caller, "colour:blue", body=body, key="once")) == {("header", "Idempotency-Key")}
