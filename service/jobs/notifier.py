@@ -76,7 +76,7 @@ class JobNotifier:
     """
 
     def __init__(
-        self, look: Callable[[Collection[str]], Mapping[str, JobState]], *, every: float = 0.25, stream_limit: int = 0
+        self, look: Callable[[Collection[str]], Mapping[str, JobState]], *, every: float = 0.1, stream_limit: int = 0
     ) -> None:
         self._look = look
         self._every = every
