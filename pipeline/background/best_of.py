@@ -226,6 +226,7 @@ def _candidate(
     asked = asked_colours(spec).lab
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
     rounds = ROUNDS if control.transfer else 0
+    with_effects: Lay
     if by_light:
         # The parts that have the asked colours are known, and so is their light.
         scene, with_effects = together(lambda: painting.shaded(*small, swatches), lambda: effects.at(*small))

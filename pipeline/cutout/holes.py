@@ -6,6 +6,8 @@ handle, a loop or a bow. On anything less smooth nothing is opened, nor where th
 there a white label looks just the same.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -77,7 +79,7 @@ def _from_backdrop(lab: NDArray[np.float32], around: Mask) -> NDArray[np.float32
     return _lengths(colours - terms @ solved).reshape(height, width)
 
 
-def _lengths(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _lengths(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Return the Euclidean norms of N×3 vectors; NumPy's own is slow at a last axis of three."""
     x, y, z = (vectors * vectors).T
     return np.asarray(np.sqrt(x + y + z), np.float32)
