@@ -67,7 +67,7 @@ def test_a_product_that_was_painted_on_is_told_and_one_that_the_network_never_sa
     assert expansion_in(jar(), grown(jar(), blank, 0.12), drawing, reds).grew
 
 
-@pytest.mark.gate  # paints
+@pytest.mark.nightly  # one more painting, of what the gate's two prove of other cases
 def test_it_paints_the_scene_that_it_is_shown_and_not_the_start_again() -> None:
     held = painted("held")
     assert held.picture is not None
@@ -79,7 +79,7 @@ def test_it_paints_the_scene_that_it_is_shown_and_not_the_start_again() -> None:
 
 
 @pytest.mark.gate  # paints
-@pytest.mark.parametrize("shown", ["bare", "astray"])
+@pytest.mark.parametrize("shown", ["bare", pytest.param("astray", marks=pytest.mark.nightly)])  # as above
 def test_a_shadow_that_was_not_shown_is_not_taken_for_kept(shown: Shown) -> None:
     assert shadow_in(jar(), painted(shown)).verdict != "kept"
 
