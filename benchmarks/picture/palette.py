@@ -23,8 +23,9 @@ from rich.table import Table
 
 from models.device import resolve_device
 from models.loading import load_generator
+from models.segmenter import load_segmenter
 from pipeline.colour.palette import PaletteControl
-from pipeline.core.networks import Networks
+from pipeline.core.networks import Networks, Segmenter, holds
 from pipeline.core.spec import Limits, Spec
 from pipeline.swap import swap
 from scripts.studio.specs import HELD_OUT, held_out_tasks
@@ -167,7 +168,10 @@ def main(swaps: int, side: int, stages: bool, generator: str | None, output: Pat
         guidance_scale=settings.guidance_scale,
         weights=settings.weights,
     )
-    networks = Networks(unneeded, painter, {"generator": painter.version})
+    segmenter: Segmenter = unneeded
+    if holds(painter):  # it is looked whether the product grew in what it paints
+        segmenter, _ = load_segmenter(settings.segmenter, weights=settings.weights)
+    networks = Networks(segmenter, painter, {"generator": painter.version})
     asked = orders(range(swaps), side)
     reads = getattr(networks.generator, "paints", "picture") == "picture"
     names = [name for name in STAGES if stages or name == "all stages"]
