@@ -47,7 +47,7 @@ def test_a_training_of_a_moment_leaves_a_pipeline_that_loads_and_a_state_that_it
     for number, rgb in enumerate(codes):
         np.savez(tmp_path / f"{number:06}.npz", rgb=rgb, alpha=rgb[..., 0], words="one product, light from the left")
     train(Pictures(tmp_path), tmp_path, 0.001)
-    before = torch.load(tmp_path / "denoiser.state", weights_only=True)
-    train(Pictures(tmp_path), tmp_path, before["seconds"] / 60 + 0.001)
+    first = torch.load(tmp_path / "denoiser.state", weights_only=True)
+    train(Pictures(tmp_path), tmp_path, first["seconds"] / 60 + 0.001)
     assert load_generator(tmp_path / "inpainter", size=128, steps=2).version.startswith("diffusers ")
-    assert torch.load(tmp_path / "denoiser.state", weights_only=True)["step"] > before["step"] > 0
+    assert torch.load(tmp_path / "denoiser.state", weights_only=True)["step"] > first["step"] > 0
