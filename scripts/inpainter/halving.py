@@ -82,8 +82,8 @@ def _fit(vae: Any, pictures: Tensor) -> None:
     for picture in pictures.split(4):
         seen.clear()
         vae.decode(vae.encode(picture).latent_dist.mode())
-        columns = unfold(seen[0], 3, padding=1).permute(0, 2, 1).flatten(0, 1).double().numpy()
-        columns: NDArray[np.float64] = np.column_stack([columns - LINEAR, np.ones(len(columns))])
+        patches = unfold(seen[0], 3, padding=1).permute(0, 2, 1).flatten(0, 1).double().numpy()
+        columns: NDArray[np.float64] = np.column_stack([patches - LINEAR, np.ones(len(patches))])
         squares += columns.T @ columns
         products += columns.T @ picture.permute(0, 2, 3, 1).reshape(-1, 3).double().numpy()
     hook.remove()

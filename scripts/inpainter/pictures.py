@@ -106,11 +106,12 @@ def picture(data: bytes, spec: Spec, listener: Listener) -> tuple[Bytes, Bytes, 
     spec = replace(spec, preset=replace(spec.preset, size=(CANVAS, CANVAS)))
     listener.words = ""
     networks = Networks(_unneeded, listener, {})
-    original, swapping.composite = swapping.composite, listening
+    # What `swap` lays the product on its background with hands over what it got; nothing else of it is told outside.
+    setattr(swapping, "composite", listening)  # noqa: B010  # a name of that module, which exports it to nobody
     try:
         swapping.swap(data, spec, networks, limits=Limits(), clock=time.perf_counter, control=PaletteControl(retries=0))
     finally:
-        swapping.composite = original
+        setattr(swapping, "composite", composite)  # noqa: B010  # as above
     placed, delivered = seen[-1]
     return _small(delivered), _small(placed.alpha), held_words(listener.words)
 

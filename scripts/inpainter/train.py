@@ -104,7 +104,7 @@ class Training:
     def descend(self, loss: Tensor) -> None:
         """Make one step down a loss, and let the running mean follow."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
@@ -116,7 +116,7 @@ class Training:
             print(f"step {self.step} {self.seconds / 60:.1f} min loss {loss.item():.4f}", flush=True)
 
 
-class Inpainter(torch.nn.Module):
+class Inpainter(torch.nn.Module):  # type: ignore[misc]  # torch's types are not read
     """The denoiser and the text encoder, which learn together."""
 
     def __init__(self, tokenizer: Any):
