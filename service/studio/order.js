@@ -17,6 +17,8 @@ export class Order extends EventTarget {
   plan = null;
   /** Why it would refuse; null: it would not. */
   refusal = null;
+  /** What the button was refused for, which no plan takes back. */
+  #refusedOrder = null;
   #studio;
   #signal;
   #asking = new AbortController();
@@ -71,7 +73,7 @@ export class Order extends EventTarget {
   #changed() {
     clearTimeout(this.#timer);
     this.#asking.abort();
-    this.plan = this.refusal = null;
+    this.plan = this.refusal = this.#refusedOrder = null;
     this.#show();
     if (this.#source && !this.#studio.draft.forbidden) this.#timer = setTimeout(() => this.#ask(), PAUSE);
   }
@@ -91,7 +93,6 @@ export class Order extends EventTarget {
   async #ask() {
     this.#asking = new AbortController();
     const { signal } = this.#asking;
-    const before = this.refusal;
     const { draft, looks, several } = this.#studio;
     const look = several.items.length ? null : looks.seen;
     try {
@@ -107,8 +108,8 @@ export class Order extends EventTarget {
       if (passing(error) && !signal.aborted) this.#timer = setTimeout(() => this.#ask(), AGAIN);
     }
     if (signal.aborted) return;
-    // What the button was refused meanwhile stays to be read.
-    if (this.plan && this.refusal === before) this.refusal = null;
+    // What the button was refused stays to be read, whether a plan was asked for before it or after.
+    if (this.plan && this.refusal !== this.#refusedOrder) this.refusal = null;
     this.#tell();
   }
 
@@ -141,7 +142,7 @@ export class Order extends EventTarget {
       this.#studio.counted().catch(() => {});
       this.#studio.go(`jobs/${accepted.job_id}`);
     } catch (error) {
-      this.refusal = error;
+      this.refusal = this.#refusedOrder = error;
       this.#busy = false;
       this.#tell();
     }

@@ -81,3 +81,25 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
         guest.api.delete(f"/v1/jobs/{job['job_id']}")
     assert len(set(sent)) == 1
     assert len(jobs) == 1, "paid once"
+
+
+def test_a_plan_that_is_asked_for_after_the_button_was_refused_hides_nothing(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, BOTTLE)
+    page.locator("#price").get_by_text("left").wait_for()
+    orders = "**/v1/background-swap-with-spec*"
+    page.route(orders, lambda route: route.continue_() if "dry_run" in route.request.url else route.abort())
+    with page.expect_response(lambda response: "dry_run" in response.url):
+        # Both in one task of the page: the order fails before the new scene's plan is asked for.
+        page.get_by_role("radio", name="Sand dunes").evaluate(
+            "radio => { radio.click(); document.querySelector('#make').click(); }"
+        )
+    lost = page.get_by_role("alert").get_by_text("does not answer")
+    lost.wait_for()
+    page.locator("#price").get_by_text("left").wait_for()
+    assert lost.is_visible()
+    tab.errors.clear()
