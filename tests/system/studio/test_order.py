@@ -48,6 +48,8 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
     page.get_by_text("bottle.jpg  ·  1400 \u00d7 1800").wait_for()
     assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Sand dunes"
 
+    page.locator("#price").get_by_text("left").wait_for()  # the reload's own plan is none of those below
+
     sent: list[str] = []
     plans: list[Any] = []
 
