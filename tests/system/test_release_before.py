@@ -30,6 +30,8 @@ def release_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         unpack_release_before(folder)
     except NoReleaseBefore as error:
+        if "CI" in os.environ:  # noqa: TID251  # where a test that is left out goes unseen
+            raise
         pytest.skip(str(error))  # from an archive there is none
     return folder
 
