@@ -3,6 +3,7 @@
 On SQLite and on PostgreSQL, both on this machine's disk: fills a queue, then measures submits into it, the look at the
 places of fifty of its jobs, and claims, by one worker and by several at once; each ends with its commit. What was
 claimed fails at once, so that as many jobs run as there are workers; the last column counts claim and end together.
+Beside a median stands how many times the bare database it is: the driver's own statements and commits of the same runs.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from rich.console import Console
@@ -40,7 +42,14 @@ def main() -> None:
     arguments.add_argument("--claims", type=int, default=2_000, help="by one worker, and as many by all at once")
     options = arguments.parse_args()
     several = f"by {options.workers}, ended too"
-    table = Table("database", "submit: median", "look: median", "a claim: median", "claims a second", several)
+    table = Table(
+        "database",
+        "submit: ms, times bare",
+        "look: ms, times bare",
+        "a claim: ms, times bare",
+        "claims a second",
+        several,
+    )
     with tempfile.TemporaryDirectory(prefix="backdrop-") as folder:
         table.add_row("SQLite", *_measured(f"sqlite:///{folder}/claims.db", options))
     with servers.public_folder() as public, servers.postgresql(public) as server:
@@ -60,9 +69,11 @@ def _measured(url: str, options: argparse.Namespace) -> list[str]:
         new = NewJob(str(ULID()), client.id, "w", {}, "", {"seed": 1}, "x.jpg", credits_cost=1)
         accepted.append(intake.create(new).job_id)
 
-    submits = [_seconds(submit) for _ in range(100)]
-    looks = [_seconds(lambda: states.of(accepted[:50])) for _ in range(50)]
-    alone = _claims(engine, options.claims)
+    bare = BareDatabase(engine)
+    submits = bare.beside([_seconds(submit) for _ in range(100)])
+    looks = bare.beside([_seconds(lambda: states.of(accepted[:50])) for _ in range(50)])
+    alone = _claims(engine, options.claims, bare)
+    claimed = bare.beside(alone)
     each = options.claims // options.workers
 
     threads = [threading.Thread(target=_claims, args=(engine, each)) for _ in range(options.workers)]
@@ -75,19 +86,47 @@ def _measured(url: str, options: argparse.Namespace) -> list[str]:
 
     together = _seconds(all_at_once)
     engine.dispose()
-    medians = [f"{1000 * statistics.median(times):.1f} ms" for times in (submits, looks, alone)]
-    return [*medians, f"{len(alone) / sum(alone):.0f}", f"{each * options.workers / together:.0f}"]
+    return [submits, looks, claimed, f"{len(alone) / sum(alone):.0f}", f"{each * options.workers / together:.0f}"]
 
 
-def _claims(engine: sa.Engine, many: int) -> list[float]:
-    """Claim and end so many jobs, as one worker; return how long each claim took."""
+class BareDatabase:
+    """The driver's calls of an engine that one thread uses: statements, commits and rollbacks, timed."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.seconds = 0.0
+        dialect: Any = engine.dialect
+        for name in ("do_execute", "do_executemany", "do_execute_no_params", "do_begin", "do_commit", "do_rollback"):
+            setattr(dialect, name, self._timed(getattr(dialect, name)))
+
+    def _timed(self, call: Callable[..., object]) -> Callable[..., object]:
+        def timed(*arguments: Any, **named: Any) -> object:
+            start = time.perf_counter()
+            try:
+                return call(*arguments, **named)
+            finally:
+                self.seconds += time.perf_counter() - start
+
+        return timed
+
+    def beside(self, times: list[float]) -> str:
+        """Return the median of what was done since the last call of this, and its sum as a multiple of the driver's."""
+        told = f"{1000 * statistics.median(times):.1f}, {sum(times) / self.seconds:.2f}"
+        self.seconds = 0.0
+        return told
+
+
+def _claims(engine: sa.Engine, many: int, bare: BareDatabase | None = None) -> list[float]:
+    """Claim and end so many jobs, as one worker; return how long each claim took, and leave the ends out of `bare`."""
     moves, times = Jobs(engine, lease=3600, max_attempts=3), []
     for _ in range(many):
         start = time.perf_counter()
         claim = moves.claim()
         times.append(time.perf_counter() - start)
+        counted = bare.seconds if bare else 0.0
         assert claim is not None, "the queue is too short"
         moves.fail(claim, "internal_error", "")
+        if bare:
+            bare.seconds = counted
     return times
 
 
