@@ -30,6 +30,8 @@ from rich.table import Table
 from benchmarks.speed.bare import BareNetworks
 from benchmarks.speed.bench import Bench, peak_mib
 from benchmarks.speed.memory import PARTS, memory, part_of_memory
+from pipeline.core import parallel
+from pipeline.core.spec import Spec
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import load_settings
 from service.worker.networks import open_networks
@@ -101,43 +103,53 @@ def show(rows: dict[str, Any], earlier: dict[str, Any], console: Console) -> Non
 def in_threads(bench: Bench, scenes: list[str], size: tuple[int, int], count: int) -> dict[str, Any]:
     """Return how many times as fast the part outside the networks runs in `count` threads at once as in one.
 
+    Twice: as a worker does it, where a swap alone uses two cores where it can, and with each swap kept to one thread.
     The networks' calls are answered from those of a run before, so that both times are those of all else. Raises
     AssertionError where a file differs from the one that was made alone.
     """
     specs = [bench.spec(scene, size, seed=1) for scene in scenes]
+    figures: dict[str, Any] = {"threads": count, "swaps": count * len(specs)}
     with BareNetworks().watched() as bare:
         alone = [bench.swap(spec).data for spec in specs]
         with bare.replayed():
-            started, cpu_started = time.perf_counter(), time.process_time()
-            for _ in range(count):
-                again = [bench.swap(spec).data for spec in specs]
-            one_s, one_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
-            assert again == alone, "the same swap gave other bytes"
-            made: list[list[bytes]] = [[] for _ in range(count)]
+            figures["as_ever"] = _beside_one(bench, specs, alone, count)
+            of_a_swap, parallel.THREADS = parallel.THREADS, 1
+            try:
+                figures["a_thread_a_swap"] = _beside_one(bench, specs, alone, count)
+            finally:
+                parallel.THREADS = of_a_swap
+    return figures | {"same_bytes": True}
 
-            def work(number: int) -> None:
-                # Each starts elsewhere, so that unlike scenes meet.
-                turned = specs[number:] + specs[:number]
-                made[number] = [bench.swap(spec).data for spec in turned]
 
-            threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
-            started, cpu_started = time.perf_counter(), time.process_time()
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            together_s, together_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
+def _beside_one(bench: Bench, specs: list[Spec], alone: list[bytes], count: int) -> dict[str, float]:
+    """Return the figures of swaps in one thread, one after another, and in `count` at once."""
+    started, cpu_started = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        again = [bench.swap(spec).data for spec in specs]
+    one_s, one_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
+    assert again == alone, "the same swap gave other bytes"
+    made: list[list[bytes]] = [[] for _ in range(count)]
+
+    def work(number: int) -> None:
+        # Each starts elsewhere, so that unlike scenes meet.
+        turned = specs[number:] + specs[:number]
+        made[number] = [bench.swap(spec).data for spec in turned]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    started, cpu_started = time.perf_counter(), time.process_time()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    together_s, together_cpu_s = time.perf_counter() - started, time.process_time() - cpu_started
     for number, files in enumerate(made):
         assert files == alone[number:] + alone[:number], "two threads at once gave other bytes than one alone"
     return {
-        "threads": count,
-        "swaps": count * len(specs),
         "one_s": one_s,
         "together_s": together_s,
         "times_as_fast": one_s / together_s,
         "cores_one": one_cpu_s / one_s,
         "cores_together": together_cpu_s / together_s,
-        "same_bytes": True,
     }
 
 
