@@ -115,14 +115,15 @@ def keep_memory_together() -> None:
     """Tell glibc how to keep free memory, for threads that take and free many megabytes: call it before they start.
 
     As it comes each thread gets arenas of its own, each with holes of its own, and the size from which a block is
-    mapped for itself grows with what was freed. Two arenas, that size held at 32 MiB, the most that there is, and up to
+    mapped for itself grows with what was freed. One arena, that size held at 32 MiB, the most that there is, and up to
     256 MiB kept for what comes next: the memory of many swaps stays flat, and fewer pages are taken anew. Without
-    the last, .1 to .4 CPU-seconds of a swap to 2048×2048 went into pages.
+    the last, .1 to .4 CPU-seconds of a swap to 2048×2048 went into pages; with two arenas, of which each keeps so much,
+    as much as .1 more, and 110 MiB.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:  # glibc's alone
-            for parameter, value in ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 256 << 20)):
+            for parameter, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 256 << 20)):
                 mallopt(parameter, value)
 
 

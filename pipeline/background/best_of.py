@@ -7,7 +7,7 @@ canvas's size. So a further seed costs a light network's pass and a small pictur
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,12 +29,13 @@ from pipeline.background.colour_transfer import (
 from pipeline.background.expansion import Expansion
 from pipeline.background.laying import Unchanged, expansion_of, shadow_of
 from pipeline.background.paint import Painting, paint
+from pipeline.background.site import Site, postprocess, postprocessed
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
-from pipeline.compositing.effects import Effects, MissingShadow, ProductEffects
+from pipeline.compositing.effects import Effects, Laying, MissingShadow, ProductEffects
 from pipeline.compositing.kept_shadow import KeptShadow
-from pipeline.core.networks import Generator, Laid, Segmenter, holds
-from pipeline.core.parallel import together
+from pipeline.core.networks import Generator, Segmenter, holds
+from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import resize
 from pipeline.core.spec import SEED_LIMIT, Spec
 from pipeline.core.types import Alpha, Rgb
@@ -71,7 +72,7 @@ class Candidate:
     expansion: Expansion | None = None
     #: What is to be shown of it, and what lays the effects on that, where they were made beside the fit.
     unlit: Unlit | None = None
-    lay: Lay | None = None
+    lay: Laying | None = None
 
     @property
     def grew(self) -> bool:
@@ -95,9 +96,9 @@ class Selection:
     """The best of the backgrounds that were tried."""
 
     layout: Layout
-    #: H×W×3 sRGB in [0, 1], as it is without the product.
+    #: H×W×3 sRGB in [0, 1], without the product, but with its shadow where the site has one.
     background: Rgb
-    #: Lays what the product does to it on such a picture, in its own array; was there when it was judged.
+    #: Lays what else the product does to it, its mirror image, in its own array; was there when it was judged.
     lay: Lay
     #: The seed that it was made of.
     seed: int
@@ -105,29 +106,6 @@ class Selection:
     tried: list[dict[str, Any]]
     #: How much a network that saw the product painted on it.
     expansion: Expansion | None = None
-
-
-#: A product that takes no light and is mirrored nowhere.
-NO_EFFECTS = ProductEffects(None, None)
-
-
-class Site(Protocol):
-    """Where a background is made: how its scene is composed, and what else is done to it before it is delivered."""
-
-    def compose(self, spec: Spec) -> Layout:
-        """Lay a spec's scene out."""
-
-    def postprocess(self, picture: Rgb) -> Rgb:
-        """Do what else is done to an H×W×3 sRGB background of any size, in its own array perhaps, and return it."""
-
-    def effects(self, layout: Layout) -> ProductEffects:
-        """Return what the product does to a layout."""
-
-    def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid | None:
-        """Lay the product with its effects on an h×w×3 sRGB drawing of the site; None where there is none yet.
-
-        `noise` is as in `Laid`.
-        """
 
 
 def search(
@@ -179,10 +157,10 @@ def search(
         candidates.append(_candidate(spec, site, alpha, size, Unchanged(), lambda done: None, control, swatches))
     kept = (one for one in candidates if not one.grew)
     best = min(kept, key=lambda one: 0.0 if one.match is None else one.match.score)
-    background = _shown(best, alpha.shape[::-1], size, site, swatches)
-    rows = [one.row() for one in candidates]
     laying = best.lay or best.effects.at(*size)
-    return Selection(best.painting.layout, background, laying, best.seed, rows, best.expansion)
+    background = _shown(best, alpha.shape[::-1], size, site, swatches, laying)
+    rows = [one.row() for one in candidates]
+    return Selection(best.painting.layout, background, laying.mirror, best.seed, rows, best.expansion)
 
 
 def seeds(asked: int, count: int) -> list[int]:
@@ -226,13 +204,14 @@ def _candidate(
     asked = asked_colours(spec).lab
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
     rounds = ROUNDS if control.transfer else 0
-    with_effects: Lay
+    with_effects: Laying
     if by_light:
         # The parts that have the asked colours are known, and so is their light.
         scene, with_effects = together(lambda: painting.shaded(*small, swatches), lambda: effects.at(*small))
 
         def show(factors: Moves) -> Rgb:
-            return with_effects(site.postprocess(developed(repainted(scene, _moved(scene.layout, factors)))))
+            moved = repainted(scene, _moved(scene.layout, factors))
+            return with_effects.mirror(developed(moved, partial(postprocess, site, with_effects)))
 
         owners = owners_of(scene)
 
@@ -248,7 +227,7 @@ def _candidate(
             fitted, lambda: unlit(layout, *size, swatches=swatches), lambda: effects.at(*size)
         )
         return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=laying)
-    plain, with_effects = site.postprocess(painting.at(*small)), effects.at(*small)
+    plain, with_effects = postprocessed(painting.at(*small), site, Laying()), effects.at(*small)
     first = measure(with_effects(plain.copy()), free, asked)
     if first is None:
         return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape), None, shadow, grown)
@@ -261,24 +240,33 @@ def _candidate(
 
 
 def _shown(
-    candidate: Candidate, canvas: tuple[int, ...], shown: tuple[int, ...], site: Site, swatches: Swatches
+    candidate: Candidate,
+    canvas: tuple[int, ...],
+    shown: tuple[int, ...],
+    site: Site,
+    swatches: Swatches,
+    laying: Laying,
 ) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the background at the size `shown` (width, height), with the moves that were judged.
 
-    Where that is less than the canvas's, its grain is that of the canvas seen from so far away.
+    With the shadow of `laying`. Where that size is less than the canvas's, its grain is that of the canvas seen from so
+    far away.
     """
     painting, (width, height) = candidate.painting, shown
     if candidate.match is None:
-        return site.postprocess(painting.at(width, height))
+        return postprocessed(painting.at(width, height), site, laying)
     if candidate.fixed is not None:
-        return shifted(site.postprocess(painting.at(width, height)), candidate.fixed, candidate.moves)
+        plain = postprocessed(painting.at(width, height), site, Laying())
+        picture = shifted(plain, candidate.fixed, candidate.moves)
+        by_rows(len(picture), lambda top, bottom: laying.darken(top, picture[top:bottom]))
+        return picture
     drawn = candidate.unlit or unlit(painting.layout, width, height, swatches=swatches)
     swatches.clear()
     scene = lit(drawn, painting.exposed, colours=_moved(painting.layout, candidate.moves))
     if shown != canvas:
         lens = replace(scene.layout.lens, grain=scene.layout.lens.grain * seen_grain(canvas, shown))
         scene = replace(scene, layout=replace(scene.layout, lens=lens))
-    return site.postprocess(developed(scene))
+    return developed(scene, partial(postprocess, site, laying))
 
 
 def seen_grain(canvas: tuple[int, ...], shown: tuple[int, ...]) -> float:

@@ -1,10 +1,14 @@
 """A free site: a background made for one product, with its photo's light and camera pose, and with its effects."""
 
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.background.laying import lay
 from pipeline.colour.asked import asked_colours
-from pipeline.colour.photo_light import PhotoLight, lit_from, matched, photo_light
+from pipeline.colour.photo_light import PhotoLight, gains, lit_from, photo_light, toned
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.core.networks import Laid
 from pipeline.core.spec import Spec
@@ -16,7 +20,7 @@ from pipeline.scene.layout import Layout
 
 @dataclass(frozen=True, eq=False)
 class FreeSite:
-    """A `pipeline.background.best_of.Site` around one product on its canvas."""
+    """A `pipeline.background.site.Site` around one product on its canvas."""
 
     cutout: Cutout
     placed: Placed
@@ -66,9 +70,13 @@ class FreeSite:
             box=self.box,
         )
 
-    def postprocess(self, picture: Rgb) -> Rgb:
-        """Give the H×W×3 sRGB background a share of the photo's tint and exposure, in its own array."""
-        return matched(picture, self.light, self.asked)
+    @cached_property
+    def _gains(self) -> NDArray[np.float32]:
+        return gains(self.light, self.asked)
+
+    def postprocess(self, rows: Rgb) -> None:
+        """Give n×W×3 sRGB rows of a background a share of the photo's tint and exposure, in place."""
+        toned(rows, self._gains)
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""

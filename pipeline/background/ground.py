@@ -28,9 +28,9 @@ from pipeline.cutout.stance import Stance
 class Ground:
     """A background without the product, and what the product does to it."""
 
-    #: H×W×3 sRGB in [0, 1]; None for a transparent picture.
+    #: H×W×3 sRGB in [0, 1], with the product's shadow perhaps; None for a transparent picture.
     picture: Rgb | None
-    #: Lays the product's shadow and mirror image on such a picture, in its own array.
+    #: Lays what is missing of the product's shadow and mirror image on such a picture, in its own array.
     effects: Callable[[Rgb], Rgb]
     #: The seed that it was made of, and what was tried, as `pipeline.background.best_of.Selection` has them.
     seed: int

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.background.best_of import NO_EFFECTS, search
+from pipeline.background.best_of import search
+from pipeline.background.site import NO_EFFECTS
 from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
 from pipeline.core.camera_angle import TOP_DOWN
@@ -58,7 +59,7 @@ class Pinned:
 
 @dataclass(frozen=True)
 class PinnedSite:
-    """A `pipeline.background.best_of.Site` for whatever will stand there; its canvas is width×height pixels."""
+    """A `pipeline.background.site.Site` for whatever will stand there; its canvas is width×height pixels."""
 
     width: int
     height: int
@@ -68,9 +69,8 @@ class PinnedSite:
         width, height = self.width, self.height
         return compose(_roomy(spec, width, height), width, height, _aspect(spec, width, height), pose=POSE)
 
-    def postprocess(self, picture: Rgb) -> Rgb:
-        """Return the picture as it is: there is no photo whose light it could be matched to."""
-        return picture
+    def postprocess(self, rows: Rgb) -> None:
+        """Leave the rows as they are: there is no photo whose light they could be matched to."""
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Return none: there is no product yet."""

@@ -83,13 +83,21 @@ def matched(background: Rgb, light: PhotoLight, asked: bool) -> Rgb:
     0 and 1. g is `white` to a power of at most SHARE × confidence, which moves no grey by more than MAX_TINT, and
     unless colours are `asked`, 2 to the power SHARE × exposure of at most ±MAX_STOPS.
     """
-    gain = _tint(light)
-    if not asked:
-        gain = gain * np.float32(2 ** float(np.clip(SHARE * light.exposure, -MAX_STOPS, MAX_STOPS)))
-    if (gain == 1).all():
-        return background
-    by_rows(len(background), lambda top, bottom: tint(gain, background[top:bottom].reshape(-1)))
+    gain = gains(light, asked)
+    by_rows(len(background), lambda top, bottom: toned(background[top:bottom], gain))
     return background
+
+
+def gains(light: PhotoLight, asked: bool) -> NDArray[np.float32]:
+    """Return (3,): the g of each channel in `matched`."""
+    gain = _tint(light)
+    return gain if asked else gain * np.float32(2 ** float(np.clip(SHARE * light.exposure, -MAX_STOPS, MAX_STOPS)))
+
+
+def toned(rows: Rgb, gain: NDArray[np.float32]) -> None:
+    """Do to n×W×3 sRGB rows of a background what `matched` does to all of it, in place, with `gains`."""
+    if (gain != 1).any():
+        tint(gain, rows.reshape(-1))
 
 
 def _tint(light: PhotoLight) -> NDArray[np.float32]:

@@ -1,6 +1,5 @@
 """A product's effects on its scene: its cast shadow, which is the light that it takes, and its mirror image."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,15 +11,42 @@ from pipeline.compositing.shadow import CastShadow, cast_shadow
 from pipeline.core.resample import resize
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
+from pipeline.kernels.image.layers import darken
 from pipeline.light.reflection import MirrorImage, mirror_image
 from pipeline.scene.layout import Layout
+
+
+@dataclass(frozen=True)
+class Laying:
+    """What lays a product's shadow, and then its mirror image, on a background of one size."""
+
+    #: H×W: the share of light, 0–1, that is taken; None for none.
+    blocked: Field | None = None
+    image: MirrorImage | None = None
+    #: As in `MirrorImage.on`.
+    min_mirrored: float = 0.0
+
+    def __call__(self, background: Rgb) -> Rgb:
+        """Lay both on an H×W×3 sRGB background in [0, 1], in its own array, and return that."""
+        if self.blocked is not None:
+            apply_shadow(background, self.blocked)
+        return self.mirror(background)
+
+    def darken(self, top: int, rows: Rgb) -> None:
+        """Lay the shadow alone on some n×W×3 rows of a background, from the row `top` on, in place."""
+        if self.blocked is not None:
+            darken(self.blocked[top : top + len(rows)], rows)
+
+    def mirror(self, background: Rgb) -> Rgb:
+        """Lay the mirror image alone, where the shadow is laid already, and return the background."""
+        return background if self.image is None else self.image.on(background, self.min_mirrored)
 
 
 class Effects(Protocol):
     """What a product does to its scene."""
 
-    def at(self, width: int, height: int) -> Callable[[Rgb], Rgb]:
-        """Return what lays it on a width×height background, sRGB in [0, 1], in its own array."""
+    def at(self, width: int, height: int) -> Laying:
+        """Return what lays it on a width×height background."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +56,9 @@ class MissingShadow:
     #: h×w: the share of light, 0–1, that is still to be taken.
     share: Field
 
-    def at(self, width: int, height: int) -> Callable[[Rgb], Rgb]:
-        """Return what lays it on a width×height background, sRGB in [0, 1], in its own array."""
-        blocked = np.clip(resize(self.share, width, height, Image.Resampling.BICUBIC), 0, 1)
-        return lambda background: apply_shadow(background, blocked)
+    def at(self, width: int, height: int) -> Laying:
+        """Return what lays it on a width×height background."""
+        return Laying(np.clip(resize(self.share, width, height, Image.Resampling.BICUBIC), 0, 1))
 
 
 @dataclass(frozen=True)
@@ -44,11 +69,11 @@ class ProductEffects:
     shadow: CastShadow | None
     image: MirrorImage | None
 
-    def at(self, width: int, height: int) -> Callable[[Rgb], Rgb]:
-        """Return what lays both on a width×height background, sRGB in [0, 1], in its own array."""
-        return self._shown(None if self.shadow is None else self.shadow.at(width, height), 0.0)
+    def at(self, width: int, height: int) -> Laying:
+        """Return what lays both on a width×height background."""
+        return Laying(None if self.shadow is None else self.shadow.at(width, height), self.image)
 
-    def near(self, width: int, height: int, *, min_shadow: float, min_mirrored: float) -> Callable[[Rgb], Rgb]:
+    def near(self, width: int, height: int, *, min_shadow: float, min_mirrored: float) -> Laying:
         """Return what `at` does, kept to where it is seen: the rest of the background stays as it is, to the bit.
 
         A product takes light from all of a scene, if little. Where that is less than the share `min_shadow`, nothing
@@ -58,15 +83,7 @@ class ProductEffects:
         blocked = None if self.shadow is None else self.shadow.at(width, height)
         if blocked is not None:
             blocked = np.maximum((blocked - np.float32(min_shadow)) / np.float32(1 - min_shadow), 0)
-        return self._shown(blocked, min_mirrored)
-
-    def _shown(self, blocked: Field | None, min_mirrored: float) -> Callable[[Rgb], Rgb]:
-        def shown(background: Rgb) -> Rgb:
-            if blocked is not None:
-                apply_shadow(background, blocked)
-            return background if self.image is None else self.image.on(background, min_mirrored)
-
-        return shown
+        return Laying(blocked, self.image, min_mirrored)
 
 
 def product_effects(placed: Placed, layout: Layout, *, stands: bool = True) -> ProductEffects:

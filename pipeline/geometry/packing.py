@@ -74,5 +74,5 @@ def meet(thing: Packed, origin: Triple, way: Triple) -> tuple[Field, Face]:
     parts = np.broadcast_arrays(*origin, *way)
     ray = np.stack([part.ravel() for part in parts]).astype(np.float32)
     best, found = np.full(ray.shape[1], np.inf, np.float32), np.zeros(ray.shape[1], np.int32)
-    meet_rays(shapes([thing]), 0, 0, best.size, ray, best, found)
+    meet_rays(shapes([thing]), np.zeros(1, np.int64), 1, best.size, ray, best, found)
     return best.reshape(parts[0].shape), (found % FACES).astype(np.uint8).reshape(parts[0].shape)

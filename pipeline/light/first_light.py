@@ -23,8 +23,9 @@ from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.sampling import cosine_samples
 from pipeline.geometry.solids import Caster
 from pipeline.geometry.walls import Wall
+from pipeline.kernels.tracing.dome import dome_light
 from pipeline.kernels.tracing.interleaved import share
-from pipeline.kernels.tracing.lights import Places, Shade, direct_light, dome_light
+from pipeline.kernels.tracing.lights import Places, Shade, direct_light
 from pipeline.light.emitters import lamps
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
@@ -34,6 +35,8 @@ KEY_SAMPLES = 14
 DOME_SAMPLES = 14
 #: How much of the light that falls on them the parts in the dome's way give back, beyond their own direct light.
 BOUNCE = 0.85
+#: The box of what has no end.
+_NO_END = (-np.inf,) * 3 + (np.inf,) * 3
 #: Rows of one strip: of a small picture, so that both threads have some.
 ROWS = 8
 
@@ -91,9 +94,11 @@ class LightTracer:
         self.places = Places(geometry.depth, self.normals, self.receives_light, origin, across[0], down[:, 0].copy())
         self.casts = caster is not None
         self._caster = shapes([] if caster is None else [caster.packed])
-        self._ball = np.zeros(4, np.float32) if around is None else _ball_around(around)
+        self._around = np.array(_NO_END if around is None else around, np.float32)
         # What is of glass comes last: no part, it only stands in the key light's way.
-        self._shapes = shapes([part.solid.packed for part in (*layout.parts, *layout.glass)])
+        solids = [part.solid for part in (*layout.parts, *layout.glass)]
+        self._shapes = shapes([solid.packed for solid in solids])
+        self._boxes = np.array([solid.bounds or _NO_END for solid in solids], np.float32)
 
     def light(self) -> tuple[Field, Field]:
         """Return H×W×3 radiance over albedo and H×W occlusion."""
@@ -194,16 +199,10 @@ class LightTracer:
 
     def _shade(self, *which: list[int]) -> Shade:
         things, dunes, glass = (np.array(some, np.int64) for some in which)
-        return Shade(self._shapes, things, dunes, glass, self._caster, self._ball)
+        return Shade(self._shapes, self._boxes, things, dunes, glass, self._caster, self._around)
 
     def _folds(self, index: int, curtain: Curtain) -> Field:
         """Return H×W: cloth is dark in the depth of its folds."""
         out, _ = curtain.relief(self.geometry.point[0])
         depth = np.clip(0.5 - 0.5 * out / np.float32(curtain.reach), 0, 1)
         return np.where(self.part == index, 1 - 0.55 * depth**1.3, 1).astype(np.float32)
-
-
-def _ball_around(box: Bounds) -> Field:
-    """Return x, y, z and squared radius of the ball around a box, float32: rays are first held against that."""
-    low, high = np.array(box[:3]), np.array(box[3:])
-    return np.array([*(low + high) / 2, ((high - low) ** 2).sum() / 4], np.float32)

@@ -20,8 +20,8 @@ from pipeline.scene.trace import Geometry
 SHARP, HALF = 0.2, 0.45
 #: Standard deviation of the blur, canvas heights, half way and in the end, where `depth_of_field` is 1.
 SOFT = (0.0028, 0.0065)
-#: A blur of less, in pixels, is not seen.
-_LEAST = 0.5
+#: A blur of less, in pixels, is not seen; nor what is left of one on a smaller grid, where a neighbour weighs .4 %.
+_LEAST, _LEAST_LEFT = 0.5, 0.3
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Focus:
         levels = []
         for sigma in (less, more):
             left = float(np.sqrt(max(sigma * sigma - brought, 0.0))) / step
-            wide, level = blurred(sums, left, left), np.empty((rows, columns, 3), np.float32)
+            wide = sums if step > 1 and left < _LEAST_LEFT else blurred(sums, left, left)
+            level = np.empty((rows, columns, 3), np.float32)
             by_rows(rows, partial(_divided, wide, level))
             levels.append(level)
         return cls(near, (top, bottom), *levels)

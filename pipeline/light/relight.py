@@ -3,6 +3,7 @@
 Sketch × light.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -125,10 +126,11 @@ def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
     return replace(scene, layout=layout, linear=linear)
 
 
-def developed(scene: Shaded) -> Rgb:
+def developed(scene: Shaded, also: Callable[[int, Rgb], None] | None = None) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: with mirror images, glass, smooth edges, bloom, haze and the lens, tone-mapped.
 
-    The picture is made in the scene's own array, whose light is gone afterwards.
+    The picture is made in the scene's own array, whose light is gone afterwards. `also(top, strip)`, if given, does
+    what else is to be done to each strip of rows, in place, while it is in the processor's cache; on any thread.
     """
     layout, geometry, out = scene.layout, scene.geometry, scene.linear
     for floor in scene.mirrors:
@@ -151,6 +153,8 @@ def developed(scene: Shaded) -> Rgb:
         roll_off(values, np.float32(SHOULDER))
         encode_in_place(values)
         add_grain(layout, top, strip)
+        if also is not None:
+            also(top, strip)
 
     by_rows(out.shape[0], work)
     return out

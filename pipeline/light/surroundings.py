@@ -76,8 +76,7 @@ class Met:
         n = ray.shape[1]
         best, found = np.full(n, np.inf, np.float32), np.full(n, len(layout.parts) * FACES, np.int32)
         packed = shapes([part.solid.packed for part in layout.parts])
-        for index in range(len(layout.parts)):
-            meet_rays(packed, index, index, n, ray, best, found)
+        meet_rays(packed, np.arange(len(layout.parts)), len(layout.parts), n, ray, best, found)
         part = found // FACES
         far = np.where(np.isfinite(best), best, np.float32(9))
         x, y, z = place + way * far

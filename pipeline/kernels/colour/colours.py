@@ -10,6 +10,8 @@ from pipeline.kernels.jit import colour_kernel
 Values = NDArray[np.float32]
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
+#: Values that are tinted at a time: whole pixels.
+_PIECE = 768
 
 
 @colour_kernel
@@ -51,11 +53,13 @@ def tint(gains: Values, srgb: Values) -> None:
     A channel's light x becomes g·x / (1 + (g - 1)·x⁴) of its gain g, which keeps black and white
     (`pipeline.colour.photo_light.matched`).
     """
-    for c in range(3):
-        gain = gains[c]
-        more = gain - _ONE
-        channel = srgb[c:]
-        for i in range(srgb.size // 3):
-            x = decoded(channel[3 * i])
+    # the three gains again and again, so that values beside one another become SIMD
+    factors = np.empty(_PIECE, np.float32)
+    for i in range(factors.size):
+        factors[i] = gains[i % 3]
+    for start in range(0, srgb.size, _PIECE):
+        piece = srgb[start : start + _PIECE]
+        for i in range(piece.size):
+            x = decoded(piece[i])
             squared = x * x
-            channel[3 * i] = encoded(gain * x / (_ONE + more * squared * squared))
+            piece[i] = encoded(factors[i] * x / (_ONE + (factors[i] - _ONE) * squared * squared))

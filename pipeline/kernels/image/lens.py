@@ -101,14 +101,19 @@ def grain(top: int, seed: np.uint32, strength: np.float32, strip: Pixels) -> Non
     """
     rows, width = strip.shape[0], strip.shape[1]
     above, below = np.empty(width + 1, np.float32), np.empty(width + 1, np.float32)
+    # its own for each column, so that loops over them have numbers of 32 bits alone
+    own = np.empty(width + 1, np.uint32)
+    for x in range(width + 1):
+        own[x] = np.uint32(np.uint32(x) * _ACROSS)
     # Two rows of two uniform numbers each: a sum of four has a standard deviation of the root of a third.
     scale = strength * np.float32(4 * np.sqrt(3.0) / 2**32)
     middle = np.float32(2**33)
     for y in range(-1, rows):
+        # Numba's products of 32 bits have 64.
+        line = np.uint32(seed ^ np.uint32(np.uint32(top + y + 1) * _DOWN))
         for x in range(width + 1):
             above[x] = below[x]
-            # Numba's products of 32 bits have 64.
-            code = seed ^ np.uint32(np.uint32(top + y + 1) * _DOWN) ^ np.uint32(np.uint32(x) * _ACROSS)
+            code = np.uint32(line ^ own[x])
             code = np.uint32(np.uint32(code ^ (code >> np.uint32(16))) * _MIX)
             code = np.uint32(np.uint32(code ^ (code >> np.uint32(15))) * _MIX_AGAIN)
             below[x] = np.float32(np.uint32(code ^ (code >> np.uint32(16))))

@@ -14,6 +14,8 @@ Pixels = NDArray[np.float32]
 Surfaces = NDArray[np.uint16]
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
+#: So many pixels are looked at together for one that lies at an edge.
+_AT_ONCE = 64
 #: Weight that a neighbour of the same surface has at least.
 _LEAST = np.float32(1e-3)
 
@@ -54,6 +56,22 @@ def _nearest(low: Surfaces, wanted: int, y: int, x: int) -> tuple[int, int]:
     return best_y, best_x
 
 
+@inlined
+def _next_odd(cells: NDArray[np.int32], surfaces: NDArray[np.uint16], start: int) -> int:
+    """Return the first place from `start` on whose surface is another than its cell's; the end where there is none."""
+    while start < cells.size:
+        end = min(start + _AT_ONCE, cells.size)
+        others = 0
+        for j in range(start, end):
+            others += 1 if cells[j] != np.int32(surfaces[j]) else 0
+        if others > 0:
+            for j in range(start, end):
+                if cells[j] != np.int32(surfaces[j]):
+                    return j
+        start = end
+    return start
+
+
 @kernel
 def upsample(
     values: Pixels,
@@ -74,15 +92,22 @@ def upsample(
     height, width, channels = values.shape
     planes = np.empty((channels, width), np.float32)
     lefts, rights, shares = columns_between(width, high.shape[1])
+    cells, of = np.empty(high.shape[1], np.int32), -1
     for i in range(high.shape[0]):
         upper, lower, down = neighbours(top + i, height, tall)
-        cells = even[upper]
+        if upper != of:
+            of = upper
+            for j in range(cells.size):
+                cells[j] = even[upper, lefts[j]]
         mix_lines(values[upper], values[lower], down, planes)
         stretch(planes, lefts, rights, shares, out[i].reshape(-1))
-        for j in range(high.shape[1]):
-            wanted = high[i, j]
-            left, right, across = lefts[j], rights[j], shares[j]
-            if cells[left] == np.int32(wanted) or not known[wanted]:
+        row = high[i]
+        j = _next_odd(cells, row, 0)
+        while j < cells.size:
+            wanted = row[j]
+            at, j = j, _next_odd(cells, row, j + 1)
+            left, right, across = lefts[at], rights[at], shares[at]
+            if not known[wanted]:
                 continue
             a = (_ONE - down) * (_ONE - across) + _LEAST if low[upper, left] == wanted else _ZERO
             b = (_ONE - down) * across + _LEAST if low[upper, right] == wanted else _ZERO
@@ -91,7 +116,7 @@ def upsample(
             total = a + b + d + e
             if total > _ZERO:
                 for k in range(channels):
-                    out[i, j, k] = (
+                    out[i, at, k] = (
                         a * values[upper, left, k]
                         + b * values[upper, right, k]
                         + d * values[lower, left, k]
@@ -100,7 +125,7 @@ def upsample(
             else:
                 y, x = _nearest(low, int(wanted), upper, int(left))
                 for k in range(channels):
-                    out[i, j, k] = values[y, x, k]
+                    out[i, at, k] = values[y, x, k]
 
 
 @colour_kernel

@@ -1,4 +1,4 @@
-"""Direct and dome light on the surfaces of a picture, by few samples a pixel (Keller and Heidrich, EGWR 2001).
+"""Direct light on the surfaces of a picture, by few samples a pixel (Keller and Heidrich, EGWR 2001).
 
 Each pixel takes its own samples of a pattern that repeats every 3×3 pixels; `interleaved.share` then shares them among
 neighbours.
@@ -10,18 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
-from pipeline.kernels.tracing.rays import FACES, Field, Ints, meet_rays
-from pipeline.kernels.tracing.solids import Shapes
+from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, may_meet, select
+from pipeline.kernels.tracing.rays import Field, Ints, meet_rays, meet_solids
+from pipeline.kernels.tracing.solids import Shapes, slab
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
-#: A code of `meet_rays` without its face.
-_FACE_BITS = np.int32(FACES.bit_length() - 1)
 #: Places are so far off their surfaces, and off dunes so much higher, canvas heights.
 _OFF, _ABOVE = np.float32(2e-3), np.float32(0.004)
 #: Tubes stop at this share of the way to them; what brings less than _DIM is not traced; dunes shade so far.
 _TO_TUBE, _DIM, _DUNES_REACH = np.float32(0.97), np.float32(1e-4), np.float32(6)
 #: The share of a light that glass lets through to what is behind it.
 _THROUGH = np.float32(0.6)
+#: So many solids in the way are worth bundles of their own; before fewer a bundle is a row's rays of all patterns. A
+#: bundle ends where the surface turns away, if it has so many rays by then.
+MANY, _FEW = 3, 8
 
 
 class Places(NamedTuple):
@@ -58,56 +60,85 @@ class Shade(NamedTuple):
     """What stands in the light's way."""
 
     shapes: Shapes
+    #: n×6 float32: the boxes around the solids, least x, y, z and most; infinite where they have no end.
+    box: NDArray[np.float32]
     #: Indices of the solids in the way, and of dunes, which shade as well; int64.
     things: NDArray[np.int64]
     dunes: NDArray[np.int64]
     #: Those of glass, which take a part of the light.
     glass: NDArray[np.int64]
-    #: One solid whose shadow is told apart, or none, and the ball around it: centre and squared radius.
+    #: One solid whose shadow is told apart, or none, and the box around it: least x, y, z and most.
     caster: Shapes
-    ball: NDArray[np.float32]
+    around: NDArray[np.float32]
 
 
 @inlined
-def _start(places: Places, i: int, at: NDArray[np.int64], pattern: NDArray[np.int64], normal: Field, ray: Field) -> int:
-    """Write the columns of row i where light falls, patterns, normals (3×W) and the rays' origins; return their count.
+def start_bundle(
+    places: Places,
+    i: int,
+    start: int,
+    step: int,
+    at: NDArray[np.int64],
+    pattern: NDArray[np.int64],
+    normal: Field,
+    ray: Field,
+) -> tuple[int, int]:
+    """Start a bundle of rays at column `start` of row i, one every `step`; return their count and the next start.
 
-    Each place is a little off its surface.
+    Writes the columns where light falls, patterns, normals (3×m) and the rays' origins. Each place is a little off its
+    surface.
     """
-    n = 0
-    for j in range(places.across.size):
+    n, j = 0, start
+    even = True
+    while j < places.across.size:
         if places.lit[i, j]:
+            if n > 0 and step > 1:
+                before = at[n - 1]
+                same = (
+                    (places.normal[0, i, j] == places.normal[0, i, before])
+                    & (places.normal[1, i, j] == places.normal[1, i, before])
+                    & (places.normal[2, i, j] == places.normal[2, i, before])
+                )
+                if even and n >= _FEW and not same:
+                    break
+                even = even and bool(same)
             at[n] = j
             n += 1
+        j += step
     for k in range(n):
-        j = at[k]
-        depth = places.depth[i, j]
-        pattern[k] = (i % 3) * 3 + j % 3
+        column = at[k]
+        depth = places.depth[i, column]
+        pattern[k] = (i % 3) * 3 + column % 3
         for axis in range(3):
-            normal[axis, k] = places.normal[axis, i, j]
-        ray[0, k] = places.origin[0] + places.across[j] * depth + _OFF * normal[0, k]
+            normal[axis, k] = places.normal[axis, i, column]
+        ray[0, k] = places.origin[0] + places.across[column] * depth + _OFF * normal[0, k]
         ray[1, k] = places.origin[1] + places.down[i] * depth + _OFF * normal[1, k]
         ray[2, k] = places.origin[2] - depth + _OFF * normal[2, k]
-    return n
+    return n, j
 
 
 @kernel
-def past_caster(caster: Shapes, ball: Field, n: int, ray: Field, far: Field, power: Field) -> None:
+def past_caster(caster: Shapes, around: Field, n: int, ray: Field, far: Field, power: Field) -> None:
     """Follow shadow rays to the caster alone: those of the first n, 6×m, that meet it within `far` lose their power.
 
-    `far`, in units of each ray's way, and `power` are m float32; `ball` is a centre and a squared radius (4).
+    `far`, in units of each ray's way, and `power` are m float32; `around` is a box, least x, y, z and most (6).
     """
-    who = np.empty(n, np.int64)
+    near, who = np.empty(n, np.bool_), np.empty(n, np.int64)
+    x, y, z, dx, dy, dz = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
+    x0, y0, z0, x1, y1, z1 = around[0], around[1], around[2], around[3], around[4], around[5]
+    for j in range(n):
+        left, right = slab(x[j], dx[j], x0, x1)
+        low, high = slab(y[j], dy[j], y0, y1)
+        back, front = slab(z[j], dz[j], z0, z1)
+        enter = left if left > low else low
+        enter = enter if enter > back else back
+        leave = right if right < high else high
+        leave = leave if leave < front else front
+        near[j] = (enter <= leave) & (leave > _ZERO) & (enter < far[j])
     kept = 0
     for j in range(n):
-        x, y, z = ball[0] - ray[0, j], ball[1] - ray[1, j], ball[2] - ray[2, j]
-        dx, dy, dz = ray[3, j], ray[4, j], ray[5, j]
-        along = x * dx + y * dy + z * dz
-        beyond = x * x + y * y + z * z - ball[3]
-        near = (along > _ZERO) | (beyond < _ZERO)
         who[kept] = j
-        if (far[j] > _ZERO) & near & (along * along > beyond * (dx * dx + dy * dy + dz * dz)):
-            kept += 1
+        kept += 1 if near[j] else 0
     if kept == 0:
         return
     some, best, found = np.empty((6, kept), np.float32), np.empty(kept, np.float32), np.empty(kept, np.int32)
@@ -115,30 +146,45 @@ def past_caster(caster: Shapes, ball: Field, n: int, ray: Field, far: Field, pow
         best[k] = far[who[k]]
         for axis in range(6):
             some[axis, k] = ray[axis, who[k]]
-    # Sizes of arrays, where Numba would take a literal for another type and compile once more.
-    only = caster.kind.size - 1
-    meet_rays(caster, only, only, best.size, some, best, found)
+    # A size of an array, where Numba would take a literal for another type and compile once more.
+    meet_rays(caster, np.zeros(1, np.int64), caster.kind.size, best.size, some, best, found)
     for k in range(kept):
         if best[k] < far[who[k]]:
             power[who[k]] = _ZERO
 
 
-@kernel
-def shaded(shade: Shade, n: int, ray: Field, far: Field, power: Field, best: Field, found: Ints) -> None:
+@inlined
+def shaded(
+    shade: Shade,
+    n: int,
+    hull: Field,
+    pad: np.float32,
+    near: NDArray[np.int64],
+    ray: Field,
+    far: Field,
+    power: Field,
+    best: Field,
+    found: Ints,
+) -> None:
     """Follow shadow rays: those of the first n, 6×m, that meet something within `far` lose their power.
 
-    `far`, in units of each ray's way, `power` and the room for `best` are m float32, that for `found` m int32.
+    `far`, in units of each ray's way, `power` and the room for `best` are m float32, that for `found` m int32. `hull`
+    and `pad` are the rays', as in `bundles`; `near` is room for the index of each solid.
     """
     for j in range(n):
         best[j] = far[j]
-    for index in shade.things:
-        meet_rays(shade.shapes, index, index, n, ray, best, found)
-    for j in range(n):
-        power[j] = power[j] if best[j] >= far[j] else _ZERO
-    for index in shade.glass:
+    one = np.empty(1, np.int64)
+    count = select(shade.things, shade.box, hull, pad, near)
+    if count > 0:
+        meet_solids(shade.shapes, near, count, n, ray, best, found)
+        for j in range(n):
+            power[j] = power[j] if best[j] >= far[j] else _ZERO
+    count = select(shade.glass, shade.box, hull, pad, near)
+    for at in range(count):
         for j in range(n):
             best[j] = far[j]
-        meet_rays(shade.shapes, index, index, n, ray, best, found)
+        one[0] = near[at]
+        meet_rays(shade.shapes, one, one.size, n, ray, best, found)
         for j in range(n):
             power[j] *= _ONE if best[j] >= far[j] else _THROUGH
     for index in shade.dunes:
@@ -149,7 +195,8 @@ def shaded(shade: Shade, n: int, ray: Field, far: Field, power: Field, best: Fie
             unit[0, j], unit[1, j], unit[2, j] = ray[0, j], ray[1, j] + _ABOVE, ray[2, j]
             unit[3, j], unit[4, j], unit[5, j] = dx / length, dy / length, dz / length
             best[j] = _DUNES_REACH if power[j] > _ZERO else _ZERO
-        meet_rays(shade.shapes, index, index, n, unit, best, found)
+        one[0] = index
+        meet_rays(shade.shapes, one, one.size, n, unit, best, found)
         for j in range(n):
             power[j] = power[j] if best[j] >= _DUNES_REACH else _ZERO
 
@@ -230,103 +277,51 @@ def direct_light(top: int, bottom: int, places: Places, lamps: Lamps, in_way: Sh
     albedo. With a caster four more: what it leaves of them.
     """
     width, samples, tubes = places.across.size, lamps.sample.shape[1], len(lamps.tube)
+    step = 3 if in_way.things.size >= MANY else 1
     casts = in_way.caster.kind.size > 0
     at, pattern, found = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int32)
     normal, ray = np.empty((3, width), np.float32), np.empty((6, width), np.float32)
     power, far, best = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
-    total = np.empty((8, width), np.float32)
+    total, hull = np.empty((8, width), np.float32), np.empty((4, 3), np.float32)
+    near = np.empty(in_way.shapes.kind.size, np.int64)
     for i in range(top, bottom):
-        n = _start(places, i, at, pattern, normal, ray)
-        total[:] = _ZERO
-        for q in range(samples):
-            _towards_key(lamps, n, q, pattern, normal, ray, far, power)
-            if lamps.mask.size > 1:
-                _through_gobo(lamps, n, ray, power)
-            shaded(in_way, n, ray, far, power, best, found)
-            for j in range(n):
-                total[0, j] += power[j]
-            if casts:
-                for j in range(n):
-                    far[j] = far[j] if power[j] > _ZERO else _ZERO
-                past_caster(in_way.caster, in_way.ball, n, ray, far, power)
-                for j in range(n):
-                    total[4, j] += power[j]
-        for j in range(n):
-            total[0, j] /= np.float32(samples)
-            total[4, j] /= np.float32(samples)
-        for index in range(tubes):
-            _towards_tube(lamps.tube[index], n, normal, ray, far, power)
-            shaded(in_way, n, ray, far, power, best, found)
-            _add(lamps.tube[index], n, power, total[1:4])
-            if casts:
-                for j in range(n):
-                    far[j] = far[j] if power[j] > _ZERO else _ZERO
-                past_caster(in_way.caster, in_way.ball, n, ray, far, power)
-                _add(lamps.tube[index], n, power, total[5:8])
-        for c in range(out.shape[0]):
-            for j in range(n):
-                out[c, i, at[j]] = total[c, j]
-
-
-@inlined
-def _towards_dome(sample: Field, n: int, q: int, pattern: NDArray[np.int64], normal: Field, ray: Field) -> None:
-    """Write unit ways to sample q of the dome, whose axis is the normal (frames: Duff et al., JCGT 6(1), 2017)."""
-    dx, dy, dz = ray[3], ray[4], ray[5]
-    for j in range(n):
-        dx[j] = sample[pattern[j], q, 0]
-        dy[j] = sample[pattern[j], q, 1]
-        dz[j] = sample[pattern[j], q, 2]
-    for j in range(n):
-        p, r, s = dx[j], dy[j], dz[j]
-        nx, ny, nz = normal[0, j], normal[1, j], normal[2, j]
-        sign = _ONE if nz >= _ZERO else -_ONE
-        a = -_ONE / (sign + nz)
-        b = nx * ny * a
-        dx[j] = p * (_ONE + sign * nx * nx * a) + r * b + s * nx
-        dy[j] = p * (sign * b) + r * (sign + ny * ny * a) + s * ny
-        dz[j] = p * (-sign * nx) - r * ny + s * nz
-
-
-@kernel
-def dome_light(
-    top: int, bottom: int, places: Places, sample: Field, in_way: Shade, send: Field, kept: int, out: Field
-) -> None:
-    """Trace the dome onto rows `top` to `bottom`, into C×H×W float32, 0 where no light falls.
-
-    `sample` are 9×S×3 directions about +z, `send` C×(solids + 1) what comes from each solid and, last, from the open
-    dome. Of the channels from `kept` on nothing comes past the caster.
-    """
-    width, samples, channels = places.across.size, sample.shape[1], len(send)
-    open_dome = np.int32(send.shape[1] - 1) * np.int32(FACES)
-    casts = in_way.caster.kind.size > 0
-    at, pattern, found = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int32)
-    normal, ray = np.empty((3, width), np.float32), np.empty((6, width), np.float32)
-    power, best, total = (
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-        np.empty((channels, width), np.float32),
-    )
-    for i in range(top, bottom):
-        n = _start(places, i, at, pattern, normal, ray)
-        total[:] = _ZERO
-        for q in range(samples):
-            _towards_dome(sample, n, q, pattern, normal, ray)
-            for j in range(n):
-                best[j] = _INF
-                power[j] = _ONE
-                found[j] = open_dome
-            for index in in_way.things:
-                meet_rays(in_way.shapes, index, index, n, ray, best, found)
-            if casts:
-                past_caster(in_way.caster, in_way.ball, n, ray, best, power)
-            for c in range(channels):
-                light, row = send[c], total[c]
-                if c < kept:
+        for column in range(step):
+            start = column
+            while start < width:
+                n, start = start_bundle(places, i, start, step, at, pattern, normal, ray)
+                if n == 0:
+                    continue
+                pad = lay_starts(n, ray, hull) if step > 1 else _INF
+                total[:] = _ZERO
+                for q in range(samples):
+                    _towards_key(lamps, n, q, pattern, normal, ray, far, power)
+                    lay_ends(n, ray, False, hull)
+                    if lamps.mask.size > 1:
+                        _through_gobo(lamps, n, ray, power)
+                    shaded(in_way, n, hull, pad, near, ray, far, power, best, found)
                     for j in range(n):
-                        row[j] += light[found[j] >> _FACE_BITS]
-                else:
+                        total[0, j] += power[j]
+                    if casts:
+                        if may_meet(hull, pad, in_way.around):
+                            for j in range(n):
+                                far[j] = far[j] if power[j] > _ZERO else _ZERO
+                            past_caster(in_way.caster, in_way.around, n, ray, far, power)
+                        for j in range(n):
+                            total[4, j] += power[j]
+                for j in range(n):
+                    total[0, j] /= np.float32(samples)
+                    total[4, j] /= np.float32(samples)
+                for index in range(tubes):
+                    _towards_tube(lamps.tube[index], n, normal, ray, far, power)
+                    lay_ends(n, ray, False, hull)
+                    shaded(in_way, n, hull, pad, near, ray, far, power, best, found)
+                    _add(lamps.tube[index], n, power, total[1:4])
+                    if casts:
+                        if may_meet(hull, pad, in_way.around):
+                            for j in range(n):
+                                far[j] = far[j] if power[j] > _ZERO else _ZERO
+                            past_caster(in_way.caster, in_way.around, n, ray, far, power)
+                        _add(lamps.tube[index], n, power, total[5:8])
+                for c in range(out.shape[0]):
                     for j in range(n):
-                        row[j] += light[found[j] >> _FACE_BITS] * power[j]
-        for c in range(channels):
-            for j in range(n):
-                out[c, i, at[j]] = total[c, j] / np.float32(samples)
+                        out[c, i, at[j]] = total[c, j]

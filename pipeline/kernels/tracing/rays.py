@@ -115,30 +115,44 @@ def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Ray
         _each(meet_rod, p, own, ray_of, rays, best, found)
 
 
-@kernel
-def meet_rays(shapes: Shapes, index: int, code: int, n: int, ray: Field, best: Field, found: Ints) -> None:
-    """Intersect the first n rays, 6×m float32 origins and ways, with solid `index`: it takes those met before `best`.
+@inlined
+def meet_solids(
+    shapes: Shapes, which: NDArray[np.int64], count: int, n: int, ray: Field, best: Field, found: Ints
+) -> None:
+    """Intersect the first n rays, 6×m float32 origins and ways, with solids: each takes those met before `best`.
 
-    `best` is m float32, `found` m int32. Dunes want unit ways.
+    The solids are the first `count` of the indices `which`, and a solid's code is its index. `best` is m float32,
+    `found` m int32. Dunes want unit ways.
     """
-    kind, numbers, own = shapes.kind[index], shapes.number[index], np.int32(code * FACES)
-    p, best, found = _numbers(numbers), best[:n], found[:n]
+    best, found = best[:n], found[:n]
     ox, oy, oz, dx, dy, dz = rays = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
-    if kind == _LEAVES:
-        _meet_leaves(shapes, p, own, rays, best, found)
-    elif kind == _DUNES:
-        meet_dunes(numbers, code * FACES, ray[:, :n], best, found)
-    elif (kind == _UPRIGHT) | (kind == _FLAT):
-        for j in range(n):
-            if kind == _UPRIGHT:
-                t, _ = meet_upright(shapes, numbers, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
-            else:
-                t, _ = meet_flat(shapes, numbers, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
-            if t < best[j]:
-                best[j] = t
-                found[j] = own
-    else:
-        _by_kind(kind, p, own, _light_ray, rays, best, found)
+    for at in range(count):
+        index = which[at]
+        kind, numbers, own = shapes.kind[index], shapes.number[index], np.int32(index * FACES)
+        p = _numbers(numbers)
+        if kind == _LEAVES:
+            _meet_leaves(shapes, p, own, rays, best, found)
+        elif kind == _DUNES:
+            meet_dunes(numbers, index * FACES, ray[:, :n], best, found)
+        elif (kind == _UPRIGHT) | (kind == _FLAT):
+            for j in range(n):
+                if kind == _UPRIGHT:
+                    t, _ = meet_upright(shapes, numbers, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+                else:
+                    t, _ = meet_flat(shapes, numbers, ox[j], oy[j], oz[j], dx[j], dy[j], dz[j])
+                if t < best[j]:
+                    best[j] = t
+                    found[j] = own
+        else:
+            _by_kind(kind, p, own, _light_ray, rays, best, found)
+
+
+@kernel
+def meet_rays(
+    shapes: Shapes, which: NDArray[np.int64], count: int, n: int, ray: Field, best: Field, found: Ints
+) -> None:
+    """Do as `meet_solids`: a call of its own, at which Numba counts references to a dozen arrays."""
+    meet_solids(shapes, which, count, n, ray, best, found)
 
 
 @inlined

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.background.best_of import JUDGED_SIDE, NO_EFFECTS, Selection, search, seeds
+from pipeline.background.best_of import JUDGED_SIDE, Selection, search, seeds
+from pipeline.background.site import NO_EFFECTS
 from pipeline.colour.asked import AskedColours, asked_colours
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
-from pipeline.compositing.composite import apply_shadow
-from pipeline.compositing.effects import ProductEffects
+from pipeline.compositing.effects import Laying, ProductEffects
 from pipeline.core.networks import Conditions
 from pipeline.core.spec import Spec
 from pipeline.scene.composition import compose
@@ -56,8 +56,9 @@ class Square:
     def compose(self, one: Spec) -> Layout:
         return compose(one, self.side, self.side, 0.55)
 
-    def postprocess(self, picture: np.ndarray) -> np.ndarray:
-        return picture if self.finish is None else self.finish(picture)
+    def postprocess(self, rows: np.ndarray) -> None:
+        if self.finish is not None:
+            rows[:] = self.finish(rows)
 
     def effects(self, layout: Layout) -> ProductEffects:
         return self.product
@@ -173,14 +174,14 @@ def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
     class Sunglasses(ProductEffects):
         """Takes a third of all light, as a wide shadow would."""
 
-        def at(self, width: int, height: int) -> Callable[[np.ndarray], np.ndarray]:
-            return lambda background: apply_shadow(background, np.full((height, width), 1 / 3, np.float32))
+        def at(self, width: int, height: int) -> Laying:
+            return Laying(np.full((height, width), 1 / 3, np.float32))
 
     effects = Sunglasses(None, None)
     asked, control = spec("sweep", palette=("#6f8898",)), PaletteControl(retries=0)
     found = selected(asked, Darkener(), site=Square(200, product=effects), control=control)
     delivered = found.lay(found.background.copy())
-    assert np.array_equal(delivered, effects.at(200, 200)(found.background.copy()))
+    assert np.array_equal(delivered, found.background)  # a shadow is laid on it already, and there is no mirror image
     pixels = background_pixels((delivered * 255 + 0.5).astype(np.uint8), product(200, 200))
     judged = found.tried[0]["mean_delta_e00"]
     assert judged < 1.5

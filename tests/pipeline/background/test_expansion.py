@@ -70,8 +70,8 @@ class Site:
     def compose(self, one: Any) -> Layout:
         return compose(one, SIDE, SIDE, 0.55)
 
-    def postprocess(self, picture: np.ndarray) -> np.ndarray:
-        return picture
+    def postprocess(self, rows: np.ndarray) -> None:
+        pass
 
     def effects(self, layout: Layout) -> ProductEffects:
         return product_effects(placed(), layout)

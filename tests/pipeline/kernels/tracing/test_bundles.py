@@ -1,0 +1,58 @@
+"""That no solid is left out which a ray of a bundle meets, and that most of the others are."""
+
+import numpy as np
+import pytest
+
+from pipeline.geometry.packing import meet
+from pipeline.geometry.solids import Ball
+from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, leaves_behind, may_meet, parallel
+from pipeline.kernels.tracing.solids import FLOOR, WALL
+
+
+@pytest.mark.parametrize("endless", [False, True])
+def test_a_solid_that_a_ray_of_a_bundle_meets_is_kept_and_most_that_none_meets_are_left_out(endless: bool) -> None:
+    rng = np.random.default_rng(4)
+    met = kept_in_vain = 0
+    for _ in range(300):
+        count, ray = 24, np.empty((6, 24), np.float32)
+        first, last, to = rng.uniform(-1, 1, (3, 3))
+        share = np.linspace(0, 1, count)
+        # as places of one row lie, but for a little
+        ray[:3] = (first + share[:, None] * (last - first) + rng.normal(0, 0.002, (count, 3))).T
+        ray[3:] = (to / np.linalg.norm(to))[:, None] if endless else to[:, None] - ray[:3]
+        x, y, z = rng.uniform(-1, 1, 3).tolist()
+        ball = Ball(x, y, z, 0.3)
+        hull = np.empty((4, 3), np.float32)
+        pad = lay_starts(count, ray, hull)
+        lay_ends(count, ray, endless, hull)
+        kept = may_meet(hull, pad, np.array(ball.bounds, np.float32))
+        t, _ = meet(ball.packed, (ray[0], ray[1], ray[2]), (ray[3], ray[4], ray[5]))
+        if (np.isfinite(t) if endless else t < 1).any():
+            met += 1
+            assert kept
+        else:
+            kept_in_vain += kept
+    assert met > 20
+    assert kept_in_vain < 0.25 * 300
+
+
+def test_what_has_no_end_is_always_kept() -> None:
+    hull = np.zeros((4, 3), np.float32)
+    assert may_meet(hull, np.float32(0.01), np.array([-np.inf] * 3 + [np.inf] * 3, np.float32))
+
+
+def test_rays_that_rise_leave_the_floor_behind_and_those_towards_the_camera_the_wall() -> None:
+    rising, falling = np.zeros((6, 2), np.float32), np.zeros((6, 2), np.float32)
+    rising[4:], falling[4:] = 0.5, -0.5
+    for kind in (FLOOR, WALL):
+        assert leaves_behind(np.int32(kind), rising)
+        assert not leaves_behind(np.int32(kind), falling)
+
+
+def test_rays_about_one_normal_are_parallel() -> None:
+    normal = np.zeros((3, 4), np.float32)
+    normal[1] = 1
+    assert parallel(4, normal)
+    normal[:, 3] = 0.6, 0.8, 0.0
+    assert parallel(3, normal)
+    assert not parallel(4, normal)
