@@ -10,7 +10,7 @@ export const UNMOVED = Object.freeze({ shift_x: 0, shift_y: 0, scale: 1, turn: 0
 /** How far it can be moved from there. */
 export const MOST_SHIFT = 0.5;
 export const SCALES = [0.3, 2];
-export const MOST_TURN = 15;
+export const MOST_TURN = 45;
 
 /** Asked for where nothing was chosen yet, as far as the catalogue has it. */
 const FIRST = { scene_type: "podium", mood: "natural", output_preset: "shopify_product" };

@@ -52,7 +52,7 @@ def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_put_back(
     page.get_by_role("button", name="Back inside the margins").click()
     page.get_by_text("Inside the free margins").wait_for()
     drag(middle(page, ".place-knob"), (40, 0))
-    assert 2 < placement(page)["turn"] <= 15
+    assert 2 < placement(page)["turn"] <= 45
     page.get_by_label("Turn", exact=True).fill("-6")
     assert placement(page)["turn"] == -6
     page.get_by_role("button", name="Straighten").click()

@@ -1,0 +1,16 @@
+/** Where the service would put the product. */
+
+import { ask } from "../api.js";
+import { SUBMIT, asked } from "../submit.js";
+
+/**
+ * Return where preset, scene and brand put the product of the draft's photo, {box, anchor, edges}; null: nowhere.
+ *
+ * The photo has to be cut out. Throws Refusal, as for a scene that the channel forbids.
+ */
+export async function plannedPlace(draft, signal) {
+  const query = asked({ placement: draft.placement });
+  query.set("dry_run", "true");
+  const { place } = await ask(`${SUBMIT}?${query}`, { method: "POST", body: draft.body(), signal });
+  return place;
+}
