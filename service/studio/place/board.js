@@ -28,8 +28,7 @@ export function placeBoard(studio, view, signal) {
   let place = null;
   /** Draws the board; null: it is not open yet. */
   let redraw = null;
-  let asking = new AbortController();
-  let timer;
+  let [asking, timer] = [new AbortController(), null];
   signal.addEventListener("abort", () => (clearTimeout(timer), asking.abort()));
   draft.addEventListener(
     "change",
@@ -105,11 +104,8 @@ export function placeBoard(studio, view, signal) {
     });
     const [sizeWords, turnWords] = [h("output", { for: size.id }), h("output", { for: turn.id })];
     const reset = h("button", { class: "button small", onclick: () => put({ ...UNMOVED }, "Put back.") }, "Put back");
-    const backdrop = h(
-      "button",
-      { class: "button small", "aria-pressed": "true", onclick: () => ((overLook = !overLook), show()) },
-      "Over the look",
-    );
+    const flip = () => ((overLook = !overLook), show());
+    const backdrop = h("button", { class: "button small", "aria-pressed": "true", onclick: flip }, "Over the look");
     const verdict = h("ul", { class: "place-rules", "aria-live": "polite" });
     const told = h("p", { class: "unseen", role: "status", "aria-live": "polite" });
     listenToHands(sheet, box, {

@@ -6,11 +6,12 @@ import { SUBMIT, asked } from "../submit.js";
 /**
  * Return where preset, scene and brand put the product of the draft's photo, {box, anchor, edges}; null: nowhere.
  *
- * The photo has to be cut out. Throws Refusal, as for a scene that the channel forbids.
+ * The photo has to be cut out. Of a scene that the channel forbids, where it would be on white. Throws Refusal.
  */
 export async function plannedPlace(draft, signal) {
   const query = asked({ placement: draft.placement });
   query.set("dry_run", "true");
-  const { place } = await ask(`${SUBMIT}?${query}`, { method: "POST", body: draft.body(), signal });
+  const body = draft.forbidden ? { ...draft.body(), scene_type: "white" } : draft.body();
+  const { place } = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
   return place;
 }
