@@ -59,10 +59,10 @@ def test_one_click_orders_a_picture_for_each_channel_and_what_was_not_ordered_ca
         else:
             route.continue_()
 
+    tab.mean("ERR_FAILED")
     page.route("**/v1/background-swap-with-spec*", refuse_the_second)
     make(page)
     page.get_by_role("alert").get_by_text("does not answer").wait_for()
-    tab.errors.clear()
     page.locator("li[data-state=waiting]").get_by_text("Instagram landscape post").wait_for()
     page.locator("li[data-state=ready]").nth(1).wait_for()
     page.get_by_role("button", name="Make 2 pictures").click()

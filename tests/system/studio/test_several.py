@@ -125,10 +125,10 @@ def test_an_answer_that_is_lost_among_several_orders_none_twice(visit: Callable[
         else:
             route.continue_()
 
+    tab.mean("ERR_FAILED")
     page.route("**/v1/background-swap-with-spec*", lose_the_second)
     make(page)
     page.get_by_role("alert").get_by_text("does not answer").wait_for()
-    tab.errors.clear()
     page.get_by_role("button", name="Make 2 pictures").click()
     page.locator("li:is([data-state=waiting], [data-state=running])").nth(2).wait_for()
 
