@@ -103,7 +103,7 @@ class PresetItems(BaseModel):
 class PlannedPlace(BaseModel):
     """Where preset and scene put the product by themselves: what a placement moves it from."""
 
-    box: tuple[float, float, float, float] = Field(
+    box: list[float] = Field(
         description="Left, top, right, bottom of the product, shares of the picture; a side that the photo cuts may be"
         " beyond it."
     )
