@@ -52,6 +52,8 @@ class Plan:
     seed: int | None = None
     brand: str | None = None
     warnings: list[Notice] = field(default_factory=list)
+    #: Where the product goes by itself (`box` in shares of the picture, `anchor`, `edges`) once its photo was cut out.
+    place: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Spec:
     shift_y: float = 0.0
     #: A factor on the size that the preset gives it, 0.3 to 2.
     scale: float = 1.0
-    #: Degrees clockwise, -15 to 15.
+    #: Degrees clockwise, -45 to 45.
     turn: float = 0.0
     #: A size of your own in place of the preset's, both or neither: sides of 64 to 4096 pixels.
     width: int | None = None

@@ -17,22 +17,16 @@ from pipeline.background.best_of import search
 from pipeline.background.site import NO_EFFECTS
 from pipeline.colour.palette import PaletteControl
 from pipeline.compositing.effects import ProductEffects
-from pipeline.core.camera_angle import TOP_DOWN
 from pipeline.core.networks import Networks, painting
-from pipeline.core.spec import Placement, Spec
+from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.cutout.stance import Stance
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
-from pipeline.scene.placement import fit
+from pipeline.scene.placement import leaves_place, pinned_aspect, place_of, with_room
 
-Box = tuple[float, float, float, float]
-
-#: Width over height of the place where things stand, on a square canvas; a wide one has a wider place. On a tall one it
-#: takes this share of what the preset fills, so that its stand leaves room at both sides.
-PLACE = 0.8
 #: The camera looks down as product photos do at their mean, and the surface reaches behind the foot as far as the base
 #: of a box seen over its corner: level photos bear that, and photos from above don't float.
 POSE = CameraPose(base_rise=0.15, pitch_slope=0.25)
@@ -67,7 +61,7 @@ class PinnedSite:
     def compose(self, spec: Spec) -> Layout:
         """Lay a spec's scene out round the place that every product finds room in."""
         width, height = self.width, self.height
-        return compose(_roomy(spec, width, height), width, height, _aspect(spec, width, height), pose=POSE)
+        return compose(with_room(spec, width, height), width, height, pinned_aspect(spec, width, height), pose=POSE)
 
     def postprocess(self, rows: Rgb) -> None:
         """Leave the rows as they are: there is no photo whose light they could be matched to."""
@@ -80,31 +74,6 @@ class PinnedSite:
         """Return nothing: there is no product yet."""
 
 
-def place_of(spec: Spec, width: int, height: int) -> Box:
-    """Return the place of the product on a width×height canvas, pixels: left, top, right, bottom."""
-    preset, top_down = _roomy(spec, width, height).preset, spec.scene.kind in TOP_DOWN
-    return fit(preset, _aspect(spec, width, height), width, height, top_down=top_down)
-
-
-def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
-    """Return where a product of that width over height goes, pixels: left, top, right, bottom.
-
-    No wider than its place, whose stand and props were made for that; as high as the preset lets it be. It stands in
-    the middle of the place's lower edge, or lies in the place's middle.
-    """
-    left, top, right, bottom = place_of(spec, width, height)
-    x = (left + right) / 2
-    fill = spec.preset.fill
-    if spec.scene.kind in TOP_DOWN:
-        h = min(bottom - top, (right - left) / product_aspect)
-        y = (top + bottom + h) / 2
-    else:
-        h = min(fill * height, bottom - spec.preset.margins[1] * height, (right - left) / product_aspect)
-        y = bottom
-    w = h * product_aspect
-    return x - w / 2, y - h, x + w / 2, y
-
-
 def is_pinned(spec: Spec, stance: Stance) -> bool:
     """Tell whether the product gets the spec's pinned background.
 
@@ -113,11 +82,6 @@ def is_pinned(spec: Spec, stance: Stance) -> bool:
     """
     scene = spec.preset.background == "scene" and spec.scene.kind != "white"
     return spec.pinned and scene and not leaves_place(spec.placement) and not stance.edges(spec.scene.kind)
-
-
-def leaves_place(placement: Placement) -> bool:
-    """Tell whether a product that is moved so is no longer where a pinned background has its place."""
-    return placement.shift_x != 0 or placement.shift_y != 0 or placement.scale > 1
 
 
 def pinned(
@@ -192,18 +156,6 @@ def unpacked(data: bytes) -> tuple[Rgb, int, list[dict[str, Any]]]:
     steps = (upper << 8) | lower
     codes = np.cumsum((steps >> 1) ^ -(steps & 1), axis=1, dtype=np.int16)
     return codes.astype(np.float32) / np.float32(LEVELS), about["seed"], about["tried"]
-
-
-def _roomy(spec: Spec, width: int, height: int) -> Spec:
-    if spec.scene.kind in TOP_DOWN or height <= width:
-        return spec
-    return replace(spec, preset=replace(spec.preset, fill=PLACE * spec.preset.fill))
-
-
-def _aspect(spec: Spec, width: int, height: int) -> float:
-    if spec.scene.kind in TOP_DOWN:
-        return width / height
-    return PLACE * float(np.sqrt(max(1.0, width / height)))
 
 
 def _name(

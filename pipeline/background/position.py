@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from pipeline.background.pinned import box_in, is_pinned
+from pipeline.background.pinned import is_pinned
 from pipeline.compositing.adjustment import Outline, Position, adjusted
 from pipeline.core.camera_angle import TOP_DOWN, angle_of
 from pipeline.core.errors import NoHonestPlacement
@@ -11,7 +11,7 @@ from pipeline.core.resample import tight_box
 from pipeline.core.spec import UNMOVED, SceneKind, Spec
 from pipeline.core.types import Cutout
 from pipeline.cutout.stance import Stance, stance_of
-from pipeline.scene.placement import fit
+from pipeline.scene.placement import box_in, fit
 
 
 def as_photographed(spec: Spec, stance: Stance) -> Spec:

@@ -135,7 +135,7 @@ class Placement:
 
 #: The product goes where the preset and the scene put it.
 UNMOVED = Placement()
-MAX_SHIFT, SCALES, MAX_TURN = 0.5, (0.3, 2.0), 15.0
+MAX_SHIFT, SCALES, MAX_TURN = 0.5, (0.3, 2.0), 45.0
 
 
 @dataclass(frozen=True)

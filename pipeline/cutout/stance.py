@@ -11,16 +11,17 @@ photos, every second one in the order of their names.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import label
 
-from pipeline.core.camera_angle import PLAIN, TOP_DOWN, CameraAngle, angle_of, has_angle, seen_from
+from pipeline.core.camera_angle import CameraAngle, angle_of, has_angle, seen_from
 from pipeline.core.resample import Box, resize, tight_box
 from pipeline.core.spec import Scene, SceneKind
+from pipeline.core.stance_rules import StanceName, edges_in, stands_in
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
 from pipeline.cutout.viewpoint import is_held
@@ -46,9 +47,6 @@ HOOK_WIDE, HOOK_TALL = 0.065, 0.05
 SHOULDERS, SHOULDERS_WITHIN = 0.5, 0.15
 HOOK_MIDDLE = 0.17
 
-#: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
-#: above, or leant, or a hand holds it whole. `hanging`: from a hook. `cut_below`: its foot is not in the photo.
-StanceName = Literal["standing", "lying", "hanging", "cut_below"]
 #: Kinds without a wall that something could hang in front of.
 OPEN: frozenset[SceneKind] = frozenset({"sand", "bokeh"})
 #: A viewpoint of `Cutout.viewpoint` is believed from these probabilities on; between them nothing is claimed.
@@ -129,16 +127,12 @@ class Stance:
         return "above" if self.name == "hanging" else self.angle
 
     def edges(self, kind: SceneKind) -> tuple[str, ...]:
-        """Return the sides of the canvas that the product goes to in a scene of that kind.
-
-        A cut is hidden where the canvas ends, and what hangs comes down from the upper edge where things stand.
-        """
-        hung = self.name == "hanging" and kind not in PLAIN | TOP_DOWN and "top" not in self.cut_sides
-        return (*self.cut_sides, "top") if hung else self.cut_sides
+        """Return the sides of the canvas that the product goes to in a scene of that kind."""
+        return edges_in(self.name, self.cut_sides, kind)
 
     def stands_in(self, kind: SceneKind) -> bool:
         """Tell whether the product rests on its foot in a scene of that kind, which is then seen and mirrored."""
-        return kind not in PLAIN | TOP_DOWN and self.name in ("standing", "lying")
+        return stands_in(self.name, kind)
 
 
 def stance_of(cutout: Cutout) -> Stance:

@@ -4,10 +4,15 @@ A cut is hidden where the canvas's edge is; where no box hides every cut and sho
 there is no honest placement.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
+from pipeline.core.camera_angle import TOP_DOWN
 from pipeline.core.errors import NoHonestPlacement
-from pipeline.core.spec import Preset
+from pipeline.core.spec import Placement, Preset, Spec
+
+Box = tuple[float, float, float, float]
 
 #: Of a product that is cut above and stands: free canvas under its foot, and how far down the foot is at least, shares
 #: of the canvas height. By eye, on six pictures on 2026-11-26: with the foot at .43 to .5 a can and a box stand on
@@ -17,6 +22,9 @@ LEAST_FOOT = 0.42
 #: Share of the product that the canvas may cut off where the photo did not: a close-up loses some, but a quarter is
 #: taken to be no longer what was photographed. Nobody was asked.
 MAX_LOST = 0.25
+#: Width over height of a pinned background's place where things stand, on a square canvas; a wide one has a wider
+#: place. On a tall one it takes this share of what the preset fills, so that its stand leaves room at both sides.
+PLACE = 0.8
 
 _MORE_ROOM = "Use a photo that shows all of it, or a preset whose picture has the photo's shape."
 
@@ -30,7 +38,7 @@ def fit(
     *,
     top_down: bool = False,
     stands: bool = True,
-) -> tuple[float, float, float, float]:
+) -> Box:
     """Return the product's box on a width×height canvas, in pixels: left, top, right, bottom.
 
     `product_aspect` is its width over height. The preset's fill is reached on the tighter side and its margins are
@@ -81,6 +89,50 @@ def fit(
             f" upper edge. {_MORE_ROOM} A flat lay or a white background takes it as it is."
         )
     return x, y, x + w, y + h
+
+
+def place_of(spec: Spec, width: int, height: int) -> Box:
+    """Return a pinned background's place of the product on a width×height canvas, pixels: left, top, right, bottom."""
+    preset, top_down = with_room(spec, width, height).preset, spec.scene.kind in TOP_DOWN
+    return fit(preset, pinned_aspect(spec, width, height), width, height, top_down=top_down)
+
+
+def box_in(spec: Spec, product_aspect: float, width: int, height: int) -> Box:
+    """Return where a product of that width over height goes in a pinned background, as `place_of` does.
+
+    No wider than its place, whose stand and props were made for that; as high as the preset lets it be. It stands in
+    the middle of the place's lower edge, or lies in the place's middle.
+    """
+    left, top, right, bottom = place_of(spec, width, height)
+    x = (left + right) / 2
+    fill = spec.preset.fill
+    if spec.scene.kind in TOP_DOWN:
+        h = min(bottom - top, (right - left) / product_aspect)
+        y = (top + bottom + h) / 2
+    else:
+        h = min(fill * height, bottom - spec.preset.margins[1] * height, (right - left) / product_aspect)
+        y = bottom
+    w = h * product_aspect
+    return x - w / 2, y - h, x + w / 2, y
+
+
+def leaves_place(placement: Placement) -> bool:
+    """Tell whether a product that is moved so is no longer where a pinned background has its place."""
+    return placement.shift_x != 0 or placement.shift_y != 0 or placement.scale > 1
+
+
+def with_room(spec: Spec, width: int, height: int) -> Spec:
+    """Return a pinned background's spec, whose preset on a tall canvas fills less of it."""
+    if spec.scene.kind in TOP_DOWN or height <= width:
+        return spec
+    return replace(spec, preset=replace(spec.preset, fill=PLACE * spec.preset.fill))
+
+
+def pinned_aspect(spec: Spec, width: int, height: int) -> float:
+    """Return the width over height of a pinned background's place."""
+    if spec.scene.kind in TOP_DOWN:
+        return width / height
+    return PLACE * float(np.sqrt(max(1.0, width / height)))
 
 
 def _within(wanted: float, size: float, start: float, end: float, whole: float) -> float:

@@ -17,7 +17,12 @@ from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
 from service.api.cutouts import create_cutout
 from service.api.endpoint import endpoint
 from service.api.lists import REFERENCE_PATTERN
+from service.catalogue.catalogue import Catalogue
+from service.catalogue.product_place import ProductPlace, product_place
+from service.catalogue.specs import resolve_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
+from service.cutouts.listing import Cutouts
+from service.jobs.plan import Resolved
 from service.jobs.submit import Submit
 from service.jobs.transitions import Jobs
 from service.schemas.openapi import (
@@ -205,7 +210,9 @@ async def background_swap_with_spec(
     pairs = read_metadata(metadata)
     if dry_run:
         look = partial(submit.plan, client, data, seed=seed, placement=placement, output=output, preview=preview)
-        return Response(serialize_plan(await sync_to_thread(look)), status_code=200)
+        plan = await sync_to_thread(look)
+        place = await sync_to_thread(_place, state, plan.resolved, client.id)
+        return Response(serialize_plan(plan, place), status_code=200)
     accepted = await sync_to_thread(
         submit.swap,
         client,
@@ -221,6 +228,16 @@ async def background_swap_with_spec(
         idempotency_key=idempotency_key or None,  # an empty header is none
     )
     return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
+
+
+def _place(state: State, resolved: Resolved, client_id: str) -> ProductPlace | None:
+    cutouts: Cutouts = state.cutouts
+    catalogue: Catalogue = state.catalogue
+    cutout = cutouts.of_photo(resolved.source_key, client_id=client_id)
+    if cutout is None or cutout.found is None or cutout.shown is None:
+        return None
+    spec = resolve_spec(resolved.spec(catalogue), catalogue)
+    return product_place(spec, cutout.shown.facts, (cutout.found.width, cutout.found.height))
 
 
 def _job_view(request: AnyRequest, state: State, job_id: str) -> JobView | None:

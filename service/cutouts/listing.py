@@ -15,6 +15,9 @@ from service.jobs.records import JobStatus, may_be_id
 #: A value, not a parameter: SQLite uses a partial index only where a query repeats its condition.
 CUTOUT_JOBS: sa.ColumnElement[bool] = jobs.c.operation == sa.literal_column("'cutout'", sa.String)
 
+#: Of a client's cut-outs so many of the newest are looked through for one of a photo: nobody waits for a longer search.
+_RECENT = 500
+
 _FOUND, _MENDED = ([field.name for field in fields(kind)] for kind in (NetworksCutout, MendedMask))
 _OF_JOB = ("request_id", "client_id", "status", "error_code", "error_message", "reference", "created_at", "source_key")
 _QUERY = (
@@ -55,6 +58,15 @@ class Cutouts:
         with self._reader.connect() as connection:
             query = _QUERY.where(jobs.c.id == public_id, jobs.c.client_id == client_id)
             row = connection.execute(query).mappings().first()
+        return None if row is None else self._cutout(row)
+
+    def of_photo(self, source_key: str, *, client_id: str) -> Cutout | None:
+        """Return the newest of a client's latest 500 cut-outs that is of that photo; None when there is none."""
+        recent = sa.select(jobs.c.id, jobs.c.source_key).where(jobs.c.client_id == client_id, CUTOUT_JOBS)
+        latest = recent.order_by(jobs.c.id.desc()).limit(_RECENT).subquery()
+        newest = sa.select(sa.func.max(latest.c.id)).where(latest.c.source_key == source_key)
+        with self._reader.connect() as connection:
+            row = connection.execute(_QUERY.where(jobs.c.id == newest.scalar_subquery())).mappings().first()
         return None if row is None else self._cutout(row)
 
     def list(

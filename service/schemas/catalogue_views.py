@@ -1,6 +1,9 @@
-"""The catalogues as the API lists them. What the catalogue says beyond these fields is passed on."""
+"""The catalogues as the API lists them, and the place that they give a product.
 
-from typing import Any, ClassVar
+What the catalogue says beyond these fields is passed on.
+"""
+
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -95,3 +98,16 @@ class PresetItems(BaseModel):
     """The places of publication."""
 
     items: list[Preset]
+
+
+class PlannedPlace(BaseModel):
+    """Where preset and scene put the product by themselves: what a placement moves it from."""
+
+    box: list[float] = Field(
+        description="Left, top, right, bottom of the product, shares of the picture; a side that the photo cuts may be"
+        " beyond it."
+    )
+    anchor: Literal["foot", "hook", "middle"] = Field(description="What `scale` and `turn` leave where it is.")
+    edges: list[Literal["left", "top", "right", "bottom"]] = Field(
+        description="Sides of the picture that the product has to reach, since the photo cuts it there or it hangs."
+    )

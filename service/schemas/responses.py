@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from service.accounts.brands import SeedPolicy
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.records import JobStatus, Operation
-from service.schemas.catalogue_views import Preset
+from service.schemas.catalogue_views import PlannedPlace, Preset
 from service.schemas.report import Report
 from service.storage.objects import UPLOAD_TYPES
 
@@ -82,6 +82,11 @@ class SwapPlan(BaseModel):
     brand: str | None = Field(description="The client's brand that is used.")
     preset: Preset = Field(description="The preset as GET /v1/output-presets lists it.")
     warnings: list[PlanWarning]
+    place: PlannedPlace | None = Field(
+        None,
+        description="Where the product goes, as far as a cut-out of the photo tells; null: it was not cut out yet, or"
+        " there is no honest placement.",
+    )
 
 
 class UploadRequest(BaseModel):

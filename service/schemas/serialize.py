@@ -4,11 +4,12 @@ from litestar.datastructures import State
 
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import preset_json
+from service.catalogue.product_place import ProductPlace
 from service.jobs.intake import JobRequest
 from service.jobs.plan import Plan
 from service.jobs.records import Job, Render
 from service.jobs.states import JobState
-from service.schemas.catalogue_views import Preset
+from service.schemas.catalogue_views import PlannedPlace, Preset
 from service.schemas.problems import AnyRequest
 from service.schemas.report import Report
 from service.schemas.responses import (
@@ -78,8 +79,8 @@ def serialize_event(state: JobState) -> JobEvent:
     return JobEvent(**kept, error=error)
 
 
-def serialize_plan(plan: Plan) -> SwapPlan:
-    """Serialize a plan: what a submit would do."""
+def serialize_plan(plan: Plan, place: ProductPlace | None) -> SwapPlan:
+    """Serialize a plan: what a submit would do, and where the product would go as far as that is known."""
     resolved = plan.resolved
     return SwapPlan(
         credits_cost=resolved.credits_cost,
@@ -91,6 +92,7 @@ def serialize_plan(plan: Plan) -> SwapPlan:
         brand=resolved.brand.name if resolved.brand else None,
         preset=Preset.model_validate(preset_json(resolved.preset)),
         warnings=[PlanWarning(code=caution.code, message=caution.message) for caution in plan.cautions],
+        place=PlannedPlace.model_validate(vars(place)) if place else None,
     )
 
 

@@ -10,7 +10,7 @@ export const UNMOVED = Object.freeze({ shift_x: 0, shift_y: 0, scale: 1, turn: 0
 /** How far it can be moved from there. */
 export const MOST_SHIFT = 0.5;
 export const SCALES = [0.3, 2];
-export const MOST_TURN = 15;
+export const MOST_TURN = 45;
 
 /** Asked for where nothing was chosen yet, as far as the catalogue has it. */
 const FIRST = { scene_type: "podium", mood: "natural", output_preset: "shopify_product" };
@@ -29,6 +29,8 @@ export class Draft extends EventTarget {
       mood: first(catalogue.moods, FIRST.mood),
       colours: [],
       output_preset: first(catalogue.output_presets, FIRST.output_preset),
+      /** Sales channels, beside that one, for which a picture is made at the same time. */
+      also: [],
       brand: null,
       /** The seed that is kept for "same background"; null: a new one. */
       seed: null,
@@ -40,6 +42,12 @@ export class Draft extends EventTarget {
 
   get preset() {
     return this.catalogue.output_presets.find((item) => item.name === this.output_preset);
+  }
+
+  /** The channel and those beside it: one picture is made for each. */
+  get presets() {
+    const also = this.catalogue.output_presets.filter(({ name }) => this.also.includes(name));
+    return [this.preset, ...also.filter((item) => item !== this.preset)];
   }
 
   /** Whether the channel allows no scene but white, and another was chosen. */
@@ -60,15 +68,20 @@ export class Draft extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail }));
   }
 
-  /** Return the body of a request for it; of several photos each is a source of its own. */
+  /**
+   * Return the body of a request for it. Of several photos each is a source of its own, {key} or {render}; with a
+   * `preset` it is for that channel, without the scene where that takes none.
+   */
   body(source = this.source) {
     const { brand } = this;
+    const preset = this.catalogue.output_presets.find(({ name }) => name === source?.preset) ?? this.preset;
+    const bare = preset !== this.preset && !preset.scene_allowed;
     return {
       ...(source?.render ? { source_render_public_id: source.render } : { source_image_s3_key: source?.key ?? null }),
-      scene_type: this.scene_type.trim(),
+      scene_type: bare ? "white" : this.scene_type.trim(),
       mood: this.mood.trim(),
       dominant_colors: this.colours,
-      output_preset: this.output_preset,
+      output_preset: preset.name,
       ...(brand ? { pilot_brand: brand } : {}),
     };
   }
@@ -80,13 +93,14 @@ export class Draft extends EventTarget {
       mood: request.mood,
       colours: [...request.dominant_colors],
       output_preset: request.output_preset,
+      also: [],
       brand: request.pilot_brand ?? null,
     });
   }
 
   #keep() {
-    const { source, scene_type, mood, colours, output_preset, brand, seed, placement } = this;
-    const whole = { source, scene_type, mood, colours, output_preset, brand, seed, placement };
+    const { source, scene_type, mood, colours, output_preset, also, brand, seed, placement } = this;
+    const whole = { source, scene_type, mood, colours, output_preset, also, brand, seed, placement };
     // A preview that finds no room is left out; the photo itself lies in the store.
     if (!keep(DRAFT, whole)) keep(DRAFT, { ...whole, source: source && { ...source, preview: null } });
   }

@@ -84,10 +84,22 @@ export class Order extends EventTarget {
     return several.items.length ? (several.ready[0] ?? null) : draft.source;
   }
 
+  /** The channels of the pictures that the button makes, one for each. */
+  get #wanted() {
+    const { draft, several, catalogue } = this.#studio;
+    const own = (name) => catalogue.output_presets.filter((item) => item.name === name);
+    if (!several.items.length) return draft.source ? draft.presets : [];
+    return several.ready.flatMap(({ preset }) => (preset ? own(preset) : draft.presets));
+  }
+
   /** How many pictures the button makes. */
   get #count() {
-    const { draft, several } = this.#studio;
-    return several.items.length ? several.ready.length : Number(Boolean(draft.source));
+    return this.#wanted.length;
+  }
+
+  /** What they cost. */
+  get #price() {
+    return this.#wanted.reduce((sum, preset) => sum + preset.credits, 0);
   }
 
   async #ask() {
@@ -124,8 +136,11 @@ export class Order extends EventTarget {
     this.#busy = true;
     this.#show();
     try {
-      if (several.items.length) {
+      const { presets } = draft;
+      if (several.items.length || presets.length > 1) {
         const count = this.#count;
+        const alone = several.items.length ? null : { ...draft.source, placement: draft.placement };
+        if (presets.length > 1) several.spread(presets.map(({ name }) => name), alone);
         await several.order((item) => draft.body(item), draft.seed);
         say(`${counted(count, "picture")} ordered.`);
         this.#busy = false;
@@ -151,11 +166,16 @@ export class Order extends EventTarget {
   #show() {
     const { draft, several, looks } = this.#studio;
     const { notice, price, button } = this.#parts;
-    const each = this.plan?.credits_cost ?? draft.preset.credits;
-    const count = this.#count;
+    const wanted = this.#wanted;
+    const count = wanted.length;
+    const [{ credits: each }] = [...wanted, draft.preset];
+    const alike = wanted.every((preset) => preset.credits === each);
     const left = this.plan ? `${credits(this.plan.balance)} left` : draft.preset.title;
-    const sum = count > 1 ? `${count} × ${each}  ·  ${left}` : left;
-    price.replaceChildren(h("strong", {}, credits(each * Math.max(1, count))), h("span", {}, sum));
+    const parts = alike ? `${count} × ${each}` : wanted.map((preset) => preset.credits).join(" + ");
+    price.replaceChildren(
+      h("strong", {}, credits(count ? this.#price : each)),
+      h("span", {}, count > 1 ? `${parts}  ·  ${left}` : left),
+    );
     const blocked =
       !count ||
       draft.forbidden ||
@@ -171,7 +191,7 @@ export class Order extends EventTarget {
 
   /** Whether what the button makes costs more than there is. */
   get #tooDear() {
-    return this.plan !== null && this.plan.credits_cost * this.#count > this.plan.balance;
+    return this.plan !== null && this.#price > this.plan.balance;
   }
 
   #notices() {
@@ -189,7 +209,7 @@ export class Order extends EventTarget {
       .filter(({ code }) => code !== "insufficient_credits")
       .map(({ code, message }) => h("p", { class: "notice", "data-code": code }, WARNINGS[code]?.join(" ") ?? message));
     if (this.#tooDear) {
-      const price = credits(this.plan.credits_cost * this.#count);
+      const price = credits(this.#price);
       const words = `This costs ${price}, and you have ${credits(this.plan.balance)}. Ask whoever runs this Backdrop for more; your settings stay here.`;
       told.unshift(h("p", { class: "notice bad", role: "alert" }, words));
     }

@@ -12,13 +12,14 @@ export function presetChoice(studio, order) {
   const { radios, element: cards } = presetCards(studio, catalogue.output_presets, "output_preset", (name) =>
     draft.change({ output_preset: name }),
   );
+  const also = alsoFor(studio);
   const element = h(
     "details",
     { class: "choice", name: "choice", "data-choice": "output_preset" },
     h("summary", {}, peek, h("span", { class: "choice-name" }, "Sales channel"), value),
-    h("div", { class: "choice-body" }, cards, error, about),
+    h("div", { class: "choice-body" }, cards, error, about, also.element),
   );
-  draft.addEventListener("change", ({ detail }) => "output_preset" in detail && show());
+  draft.addEventListener("change", ({ detail }) => ["output_preset", "also", "scene_type"].some((name) => name in detail) && show());
   order.addEventListener("told", () => (error.textContent = order.refusal?.about("output_preset") ?? ""));
   show();
   return element;
@@ -26,11 +27,50 @@ export function presetChoice(studio, order) {
   function show() {
     const { preset } = draft;
     for (const radio of radios) radio.checked = radio.value === preset.name;
-    value.textContent = preset.title;
+    const more = draft.presets.length - 1;
+    value.textContent = more ? `${preset.title} and ${more} more` : preset.title;
+    also.show();
     peek.replaceChildren(frame(preset, thumbnails[`preset-${preset.name}`]));
     about.replaceChildren(...placeWords(preset));
   }
 }
+
+/** Further channels, of which each gets a picture of its own: {element, show()}. */
+function alsoFor({ draft, catalogue }) {
+  const boxes = catalogue.output_presets.map(({ name }) =>
+    h("input", { type: "checkbox", name: "also", value: name, onchange: () => draft.change({ also: chosen() }) }),
+  );
+  const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
+  const facts = catalogue.output_presets.map(() => h("span", { class: "hint" }));
+  const element = h(
+    "details",
+    { class: "also" },
+    h("summary", {}, "More channels at once"),
+    h("p", { class: "hint" }, "One picture for each, each an order of its own."),
+    h(
+      "fieldset",
+      { class: "also-list" },
+      h("legend", { class: "unseen" }, "Also for"),
+      catalogue.output_presets.map(({ title }, i) =>
+        h("label", { class: "also-one" }, boxes[i], h("span", {}, title, " ", facts[i])),
+      ),
+    ),
+  );
+  return { element, show };
+
+  function show() {
+    if (draft.presets.length > 1) element.open = true;
+    catalogue.output_presets.forEach((preset, i) => {
+      const first = preset === draft.preset;
+      boxes[i].checked = first || draft.also.includes(preset.name);
+      boxes[i].disabled = first;
+      const bare = !first && !preset.scene_allowed && draft.scene_type !== "white";
+      facts[i].textContent = `${credits(preset.credits)}${bare ? `, ${BARE[preset.background]}` : ""}`;
+    });
+  }
+}
+
+const BARE = { white: "on white", transparent: "without a background" };
 
 /** Return radio buttons that look like the channels; `off` says why one can't be chosen, or null. */
 export function presetCards({ thumbnails }, presets, group, chosen, off = () => null) {

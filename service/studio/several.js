@@ -1,4 +1,4 @@
-/** Several photos at once: each is uploaded, ordered with the same choices, and followed until its picture is there. */
+/** Several pictures at once, of photos or for channels: ordered with the same choices, followed until they are there. */
 
 import { ask } from "./api.js";
 import { over } from "./events.js";
@@ -17,8 +17,9 @@ const ASK_EVERY = 1000;
 /**
  * The photos, in the order in which they came; fires `change`. A reload keeps those that are uploaded.
  *
- * An item is {name, file, key, preview, share, error, mended, look, job}: `key` once it is uploaded, `mended` whether
- * its cut-out was, `look` as `singleLook` returns it, `job` as the API tells it.
+ * An item is {name, file, key, render, preset, placement, preview, share, error, mended, look, job}: `key` once it is
+ * uploaded, or the `render` that it starts from; `preset` and `placement` where it is made for a channel of its own;
+ * `mended` whether its cut-out was, `look` as `singleLook` returns it, `job` as the API tells it.
  */
 export class Several extends EventTarget {
   items = (kept(SEVERAL) ?? []).map((one) => ({ ...one, share: 1 }));
@@ -33,12 +34,12 @@ export class Several extends EventTarget {
 
   /** Those that can be ordered now. */
   get ready() {
-    return this.items.filter((item) => item.key && !item.job);
+    return this.items.filter((item) => (item.key || item.render) && !item.job);
   }
 
   /** Those that are on their way into the store. */
   get uploading() {
-    return this.items.filter((item) => !item.key && !item.error);
+    return this.items.filter((item) => !item.key && !item.render && !item.error);
   }
 
   get ordering() {
@@ -66,7 +67,20 @@ export class Several extends EventTarget {
 
   /** Take over what lies uploaded already: {key, name, preview}. */
   put({ key, name, preview }) {
+    if (this.items.some((item) => item.key === key)) return; // made for channels of its own
     this.items.push({ key, name, preview, share: 1 });
+    this.#changed();
+  }
+
+  /** Have what is ready made for each of these channels; `source`: the photo on the stage with its placement, or null. */
+  spread(presets, source) {
+    if (source) {
+      const { key, render, name, preview, placement } = source;
+      this.items.push({ key, render, name, preview, placement, share: 1 });
+    }
+    const ready = new Set(this.ready);
+    const spread = (item) => (ready.has(item) && !item.preset ? presets.map((preset) => ({ ...item, preset })) : [item]);
+    this.items = this.items.flatMap(spread);
     this.#changed();
   }
 
@@ -104,12 +118,13 @@ export class Several extends EventTarget {
         item.error = null;
         try {
           const body = bodyOf(item);
-          const { job_id } = await submitted(body, { seed: lookOf(item, body)?.seed ?? seed, name: item.name });
+          const { placement = null, name } = item;
+          const { job_id } = await submitted(body, { seed: lookOf(item, body)?.seed ?? seed, name, placement });
           item.job = { job_id, status: "NOT_STARTED", stage: null, progress: 0 };
           this.#watch();
         } catch (refused) {
           if (refused.status !== 404) throw refused;
-          item.key = null;
+          item.key = item.render = null;
           item.error = "The photo is no longer there. Remove it and drop it again.";
         }
         this.#changed();
@@ -171,8 +186,8 @@ export class Several extends EventTarget {
 
   #changed() {
     const whole = this.items
-      .filter((item) => item.key)
-      .map(({ name, key, preview, mended, look, job }) => ({ name, key, preview, mended, look, job: brief(job) }));
+      .filter((item) => item.key || item.render)
+      .map(({ file, share, taken, error, ...item }) => ({ ...item, job: brief(item.job) }));
     if (!keep(SEVERAL, whole))
       keep(
         SEVERAL,

@@ -9,7 +9,7 @@ import { refusedWords } from "./looks/button.js";
 import { lookOf, singleLook } from "./looks/single.js";
 import { saveAll } from "./saving.js";
 import { renderImage } from "./thumbnail.js";
-import { REMEDIES, counted, stageWords } from "./words.js";
+import { REMEDIES, counted, stageWords, titled } from "./words.js";
 
 /** Return the tray of `several`; it keeps itself up to date until `signal`. */
 export function severalTray(studio, several, signal) {
@@ -42,6 +42,7 @@ export function severalTray(studio, several, signal) {
 
   function show() {
     head.textContent = summary(several);
+    list.setAttribute("aria-label", several.items.some(({ preset }) => preset) ? "Your pictures" : "Your photos");
     save.hidden = !several.made.length;
     clear.textContent = several.items.some((item) => item.job && !over(item.job)) ? "Leave them to it" : "Clear";
     clear.title = "Takes them off the stage. What was ordered is made all the same and comes into the gallery.";
@@ -75,10 +76,12 @@ export function severalTray(studio, several, signal) {
     const words = h("span", { class: "hint" });
     const why = h("span", { class: "several-why" });
     const line = h("span", { class: "line" });
-    const name = h("a", { class: "several-name" }, item.name);
+    const channel = item.preset && titled(studio.catalogue.output_presets, item.preset);
+    const called = channel ? `${item.name} for ${channel}` : item.name;
+    const name = h("a", { class: "several-name" }, item.name, channel && h("span", { class: "several-for" }, channel));
     const remove = h(
       "button",
-      { class: "quiet round", "aria-label": `Remove ${item.name}`, title: "Remove", onclick: () => drop(item) },
+      { class: "quiet round", "aria-label": `Remove ${called}`, title: "Remove", onclick: () => drop(item) },
       icon("cross"),
     );
     const retry = h(
@@ -88,12 +91,12 @@ export function severalTray(studio, several, signal) {
     );
     const mend = h(
       "button",
-      { class: "link", "aria-label": `Mend the cut-out of ${item.name}`, onclick: () => mended(item, mend) },
+      { class: "link", "aria-label": `Mend the cut-out of ${called}`, onclick: () => mended(item, mend) },
       "Mend the cut-out",
     );
     const look = h(
       "button",
-      { class: "link", "aria-label": `A free look at ${item.name}`, onclick: () => lookedAt(item, look) },
+      { class: "link", "aria-label": `A free look at ${called}`, onclick: () => lookedAt(item, look) },
       "A free look",
     );
     const about = h("div", { class: "several-words" }, name, words, why, retry, look, mend, line);
@@ -207,8 +210,8 @@ export function summary(several) {
   const { items, made, uploading } = several;
   const failed = items.filter((item) => item.error || item.job?.status === "FAILURE").length;
   const parts = [];
-  if (made.length) parts.push(`${made.length} of ${counted(items.length, "photo")} done`);
-  else parts.push(counted(items.length, "photo"));
+  const all = counted(items.length, items.some(({ preset }) => preset) ? "picture" : "photo");
+  parts.push(made.length ? `${made.length} of ${all} done` : all);
   if (uploading.length) parts.push(`${uploading.length} uploading`);
   const running = items.filter((item) => item.job && !over(item.job)).length;
   if (running) parts.push(`${running} being made`);

@@ -28,6 +28,8 @@ export function photoStage(studio, order, signal) {
   const place = h("div", { class: "stage-place" });
   const element = h("section", { class: "stage", "aria-label": "Photo" }, input, place, error);
   let busy = null;
+  /** The file that is on its way to the stage. */
+  let coming = null;
   /** What was uploaded last, {key, file}: to be looked at closely it need not be fetched. */
   let last = null;
   /** Ends what is done for the photo that stands there, when another one comes. */
@@ -62,18 +64,21 @@ export function photoStage(studio, order, signal) {
   show();
   return element;
 
-  /** One photo stands on the stage; several go into the tray, with the one that stands there. */
+  /** One photo stands on the stage; several go into the tray, with the one that stands there, or is about to. */
   function take(files) {
     input.value = "";
     if (files.length === 1 && !several.items.length) return takeOne(files[0]);
-    if (draft.source?.key) several.put(draft.source);
+    const before = coming ? [coming] : [];
+    busy = coming = null;
+    if (draft.source?.key && !before.length) several.put(draft.source);
     if (draft.source) draft.change({ source: null, seed: null });
-    return several.add(files);
+    return several.add([...before, ...files]);
   }
 
   async function takeOne(file) {
     error.textContent = "";
     const mine = (busy = Symbol("photo"));
+    coming = file;
     try {
       const seen = await inspected(file);
       if (busy !== mine) return;
@@ -94,7 +99,7 @@ export function photoStage(studio, order, signal) {
   }
 
   function show() {
-    busy = null;
+    busy = coming = null;
     error.textContent = "";
     standing.abort();
     many = several.items.length > 0;

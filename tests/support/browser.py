@@ -59,6 +59,7 @@ class Visit:
         self.context.set_default_timeout(30_000)
         #: What the console said as an error, and what no script caught.
         self.errors: list[str] = []
+        self._meant: list[str] = []
         #: Every address that was asked for.
         self.asked: list[str] = []
         self.context.on("request", lambda request: self.asked.append(request.url))
@@ -67,10 +68,22 @@ class Visit:
     def tab(self) -> Any:
         """Open another tab of the same window."""
         page = self.context.new_page()
-        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: self._heard(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page = page
         return page
+
+    def mean(self, words: str) -> None:
+        """Keep no console error with these words from now on: the test brings it about.
+
+        The browser may tell of it after the page has shown what it makes of it, so that clearing `errors` then is not
+        enough.
+        """
+        self._meant.append(words)
+
+    def _heard(self, words: str) -> None:
+        if not any(meant in words for meant in self._meant):
+            self.errors.append(words)
 
     def open(self, place: str = "") -> None:
         """Go to a place of the page."""

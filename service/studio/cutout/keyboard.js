@@ -14,6 +14,7 @@ const PANS = { a: [1, 0], d: [-1, 0], w: [0, 1], s: [0, -1] };
 export const KEYS = [
   ["Arrows", "move the brush; with Shift farther, with Alt by a single pixel"],
   ["Space", "put the brush down, and lift it again; picks with “Pick things”"],
+  ["L", "draw a straight line from where the last stroke ended; with the mouse Shift and a click"],
   ["E   B   P   M", "Erase, Bring back, Pick things, Move"],
   ["[   ]", "smaller and larger brush; with Shift softer and harder"],
   ["F", "follow the photo's edges, or not"],
@@ -46,6 +47,13 @@ export function listenToKeys(canvas, board, actions) {
     return actions.say("Brush down.");
   }
 
+  function line() {
+    if (!/erase|keep/.test(actions.tool())) return;
+    board.begin(...at, true);
+    board.end();
+    actions.say("A line is drawn.");
+  }
+
   function move([dx, dy], event) {
     const step = event.altKey ? 1 : Math.max(1, board.radius * (event.shiftKey ? WIDE : STEP));
     const { width, height } = viewport.photo;
@@ -66,6 +74,7 @@ export function listenToKeys(canvas, board, actions) {
       b: () => actions.choose("keep"),
       p: () => actions.choose("pick"),
       m: () => actions.choose("move"),
+      l: line,
       f: actions.follow,
       c: actions.compare,
       "[": () => actions.size(-1),

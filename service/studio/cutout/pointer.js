@@ -9,6 +9,8 @@ const WHEEL = 0.0018;
 const LINE = 32;
 
 /**
+ * With Shift a stroke goes on in a straight line from where the last one ended.
+ *
  * @param actions {tool(), pick(x, y), seen(x, y)} the tool's name; a click on the photo; where the mouse is, or null
  */
 export function listenToPointers(canvas, board, { tool, pick, seen }) {
@@ -32,7 +34,7 @@ export function listenToPointers(canvas, board, { tool, pick, seen }) {
     held.set(event.pointerId, { x, y, does, from: [x, y], since: performance.now() });
     if (held.size === 2 && event.pointerType === "touch") return startPinch();
     if (held.size > 1) return held.delete(event.pointerId);
-    if (does === "erase" || does === "keep") board.begin(...viewport.toPhoto(x, y));
+    if (does === "erase" || does === "keep") board.begin(...viewport.toPhoto(x, y), event.shiftKey);
   });
 
   canvas.addEventListener("pointermove", (event) => {

@@ -19,6 +19,8 @@ export class Board extends EventTarget {
   /** Where the stroke goes next, and where the last of these is. */
   #points = [];
   #last = null;
+  /** Where the last stroke ended; null: there was none. */
+  #ended = null;
   #frame = 0;
 
   /**
@@ -44,12 +46,13 @@ export class Board extends EventTarget {
     return this.#stroke !== null;
   }
 
-  /** Begin a stroke at a point of the photo. */
-  begin(x, y) {
+  /** Begin a stroke at a point of the photo; `joined`: where the last one ended, so that a line leads here. */
+  begin(x, y, joined = false) {
     this.end();
     const { keeps, hardness, follows } = this.brush;
     this.#last = null;
     this.#stroke = new Stroke(this.mask, this.#levels, { keeps, hardness, follows, radius: this.radius });
+    if (joined && this.#ended) this.to(...this.#ended);
     this.to(x, y);
   }
 
@@ -71,6 +74,7 @@ export class Board extends EventTarget {
     if (area) this.painter.changed(area);
     this.history.add(this.#stroke.before);
     this.#stroke = null;
+    this.#ended = this.#last;
     this.dispatchEvent(new Event("change"));
   }
 

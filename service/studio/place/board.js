@@ -3,12 +3,15 @@
 import { fill, h, icon, say, styled } from "../dom.js";
 import { MOST_SHIFT, MOST_TURN, SCALES, UNMOVED } from "../draft.js";
 import { KEYS, listenToHands } from "./hands.js";
-import { MOST_LOST, boxOfLook, judged, placed, seenIn, usualBox, withinMargins } from "./layout.js";
+import { MOST_LOST, judged, placed, planned, withinMargins } from "./layout.js";
 import { outlined, uprightTurn } from "./outline.js";
+import { plannedPlace } from "./service.js";
 
 const SIDES = { left: "left", top: "top", right: "right", bottom: "bottom" };
 /** The size slider's steps for a doubling. */
 const OCTAVE = 50;
+/** Milliseconds after a choice until the service is asked where the product goes then. */
+const PAUSE = 200;
 
 /**
  * Return the board; it keeps itself up to date until `signal`.
@@ -20,13 +23,43 @@ export function placeBoard(studio, view, signal) {
   const { draft, looks, catalogue } = studio;
   const words = h("p", { class: "hint", role: "status" }, "Opening …");
   const element = h("div", { class: "placing" }, words);
-  outlined(view, signal).then(
-    (outline) => signal.aborted || open(outline),
-    (error) => signal.aborted || (words.textContent = error.message),
+  let outline = null;
+  /** Where the product goes by itself; null: nowhere. */
+  let place = null;
+  /** Draws the board; null: it is not open yet. */
+  let redraw = null;
+  let [asking, timer] = [new AbortController(), null];
+  signal.addEventListener("abort", () => (clearTimeout(timer), asking.abort()));
+  draft.addEventListener(
+    "change",
+    ({ detail }) => {
+      const chosen = ["scene_type", "output_preset", "brand"].some((name) => name in detail);
+      // Out of a brand's pinned place it goes where others do.
+      if (!chosen && !(draft.brand && "placement" in detail)) return;
+      clearTimeout(timer);
+      timer = setTimeout(look, PAUSE);
+    },
+    { signal },
   );
+  look();
   return element;
 
-  function open(outline) {
+  async function look() {
+    asking.abort();
+    asking = new AbortController();
+    const mine = asking.signal;
+    try {
+      outline ??= await outlined(view, mine);
+      place = await plannedPlace(draft, mine);
+      if (mine.aborted) return;
+      if (!redraw) open();
+      redraw();
+    } catch (error) {
+      if (!mine.aborted && !redraw) words.textContent = error.message;
+    }
+  }
+
+  function open() {
     let placement = { ...draft.placement };
     let overLook = true;
     const picture = h("div", { class: "place-picture" }, outline.picture);
@@ -71,17 +104,14 @@ export function placeBoard(studio, view, signal) {
     });
     const [sizeWords, turnWords] = [h("output", { for: size.id }), h("output", { for: turn.id })];
     const reset = h("button", { class: "button small", onclick: () => put({ ...UNMOVED }, "Put back.") }, "Put back");
-    const backdrop = h(
-      "button",
-      { class: "button small", "aria-pressed": "true", onclick: () => ((overLook = !overLook), show()) },
-      "Over the look",
-    );
+    const flip = () => ((overLook = !overLook), show());
+    const backdrop = h("button", { class: "button small", "aria-pressed": "true", onclick: flip }, "Over the look");
     const verdict = h("ul", { class: "place-rules", "aria-live": "polite" });
     const told = h("p", { class: "unseen", role: "status", "aria-live": "polite" });
     listenToHands(sheet, box, {
       placement: () => placement,
       pivot: () => {
-        const { pivot } = at();
+        const { pivot } = at() ?? { pivot: [ratio() / 2, 0.5] };
         return { x: pivot[0] / ratio(), y: pivot[1] };
       },
       move,
@@ -116,7 +146,7 @@ export function placeBoard(studio, view, signal) {
       ),
       told,
     );
-    show();
+    redraw = show;
 
     /** The width of the picture over its height; of a channel without a size it is the photo's. */
     function ratio() {
@@ -124,22 +154,11 @@ export function placeBoard(studio, view, signal) {
       return width ? width / height : view.width / view.height;
     }
 
-    /** Where the product is, with what follows from channel, scene and photo. */
+    /** Where the product is; null: nowhere. */
     function at() {
-      const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
-      const drawn = draft.preset.background === "scene" && draft.scene_type !== "white";
-      const seen = seenIn(view, drawn ? (scene?.kind ?? "podium") : null);
-      const earlier = looks.earlier?.job.render;
-      const usual = () =>
-        draft.preset.width ? usualBox(draft.preset, outline.aspect, ratio(), seen) : own();
-      const base = (earlier && boxOfLook(earlier, ratio(), seen)) ?? usual();
+      if (!place) return null;
+      const { base, seen } = planned(place, outline.aspect, ratio());
       return { base, seen, ...placed(base, placement, outline, ratio(), seen) };
-    }
-
-    /** Where it is in the photo: so a picture of the photo's size has it. */
-    function own() {
-      const { left, top, width, height } = view.product_box;
-      return [left, top, left + width, top + height].map((length) => length / view.height);
     }
 
     function move(next) {
@@ -184,9 +203,11 @@ export function placeBoard(studio, view, signal) {
     function show() {
       const there = at();
       const share = (value, whole = 1) => `${(100 * value) / whole}%`;
-      const [left, top, right, bottom] = there.box;
+      const [left, top, right, bottom] = there?.box ?? [0, 0, 1, 1];
       const [wide, tall] = [right - left, bottom - top];
       for (const one of [picture, box]) {
+        one.hidden = !there;
+        if (!there) continue;
         styled(one, {
           left: share(left, ratio()),
           top: share(top),
@@ -213,7 +234,7 @@ export function placeBoard(studio, view, signal) {
       size.setAttribute("aria-valuetext", sizeWords.textContent);
       turn.setAttribute("aria-valuetext", turnWords.textContent);
       reset.disabled = Object.entries(UNMOVED).every(([name, value]) => placement[name] === value);
-      fill(verdict, rules(there));
+      fill(verdict, there ? rules(there) : [rule("fail", NOWHERE)]);
     }
 
     /** The colours of the scene, or those that were chosen: the wall's and the floor's. */
@@ -253,6 +274,7 @@ export function placeBoard(studio, view, signal) {
   }
 }
 
+const NOWHERE = "As the photo shows it, it has no place in this scene at this channel. Choose another of the two.";
 const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
 const rule = (status, words) =>
   h(

@@ -1,58 +1,23 @@
 /**
- * Where the product goes in the picture. Lengths are in heights of the picture, so that it is `ratio` wide and 1 high;
- * boxes are [left, top, right, bottom].
+ * The product moved from where the service's plan has it. Lengths are in heights of the picture, so that it is `ratio`
+ * wide and 1 high; boxes are [left, top, right, bottom].
  *
- * It is for the eye: what the service makes of a placement, a look tells.
+ * It is for the eye, while a hand moves it: what the service makes of a placement, a look tells.
  */
 
-/** Shares that a product's foot or hook is found in, and how much of it may be beyond the edge: as the pipeline's. */
+/** Share that a product's foot or hook is found in, and how much of it may be beyond the edge: as the pipeline's. */
 const FOOT = 0.12;
 export const MOST_LOST = 0.25;
-const BELOW = 0.12;
 const SIDES = ["left", "top", "right", "bottom"];
 
-/** Return how a product is seen in a scene: {above, edges, anchor}, `anchor` being what it is scaled about. */
-export function seenIn({ stance, cut_sides: cuts, suitable_scene_kinds: suits }, kind) {
-  const suited = suits.includes(kind);
-  const above = kind !== null && (suited ? kind === "flatlay" : stance !== "standing" && stance !== "cut_below");
-  const hangs = stance === "hanging" && kind !== null && !above;
-  const edges = hangs && !cuts.includes("top") ? [...cuts, "top"] : cuts;
-  const foot = edges.includes("bottom") || (kind !== null && !above && !hangs);
-  return { above, edges, anchor: foot ? "foot" : edges.includes("top") ? "hook" : "middle" };
-}
-
-/** Return the box that the service gives a product by itself, as `pipeline.scene.placement.fit` does. */
-export function usualBox(preset, aspect, ratio, { above, edges, anchor }) {
-  const [left, top, right, bottom] = SIDES.map((side, i) => (edges.includes(side) ? 0 : preset.margins[i]));
-  const [roomX, roomY] = [ratio * Math.max(0.05, 1 - left - right), Math.max(0.05, 1 - top - bottom)];
-  let tall = Math.min(preset.fill, (preset.fill * ratio) / aspect, roomY, roomX / aspect);
-  const has = (side) => edges.includes(side);
-  if (has("left") && has("right")) tall = ratio / aspect;
-  else if (has("top") && has("bottom")) tall = 1;
-  else if (has("top") && anchor === "foot" && !has("bottom")) tall = Math.min(1 - BELOW, roomX / aspect);
-  const wide = tall * aspect;
-  const free = 1 - tall;
-  const below = preset.background === "scene" && !above ? Math.min(0.42 * free, 0.2) : free / 2;
-  let x = within(ratio / 2 - wide / 2, wide, left * ratio, (1 - right) * ratio, ratio);
-  let y = within(1 - below - tall, tall, top, 1 - bottom, 1);
-  if (has("left")) x = 0;
-  else if (has("right")) x = ratio - wide;
-  if (has("bottom")) y = 1 - tall;
-  else if (has("top")) y = 0;
-  return [x, y, x + wide, y + tall];
-}
-
-const within = (wanted, size, start, end, whole) =>
-  size > end - start + 1e-3 ? (whole - size) / 2 : Math.min(Math.max(wanted, start), Math.max(start, end - size));
-
-/** Return the box without its placement that a look shows, {cutout, placement}; null where it is turned. */
-export function boxOfLook({ cutout, placement }, ratio, seen) {
-  const shares = cutout?.placed_box;
-  if (!shares || placement?.turn) return null;
-  const box = shares.map((share, i) => (i % 2 ? share : share * ratio));
-  if (!placement) return box;
-  const back = { shift_x: -placement.shift_x, shift_y: -placement.shift_y, scale: 1 };
-  return scaled(scaled(box, back, ratio, seen), { shift_x: 0, shift_y: 0, scale: 1 / placement.scale }, ratio, seen);
+/**
+ * Return {base, seen} of a planned place, {box, anchor, edges}, in a picture `ratio` wide: the box without a placement,
+ * and what it is scaled about and has to reach. `aspect`: the product's width over height.
+ */
+export function planned({ box: [left, top, right, bottom], anchor, edges }, aspect, ratio) {
+  // Of a plan for a picture of another shape, which is asked for anew, the middle and the height are taken.
+  const [middle, half] = [((left + right) / 2) * ratio, ((bottom - top) * aspect) / 2];
+  return { base: [middle - half, top, middle + half, bottom], seen: { anchor, edges } };
 }
 
 function scaled([left, top, right, bottom], { shift_x, shift_y, scale }, ratio, { edges, anchor }) {

@@ -20,19 +20,19 @@ def test_shifts_are_shares_of_the_canvas_right_and_down() -> None:
     assert adjusted(BOX, Placement(0.1, -0.05), 400, 400, stands=True).bounds == (140, 40, 340, 340)
 
 
-@pytest.mark.parametrize("turn", [-15.0, 4.0, 12.0])
+@pytest.mark.parametrize("turn", [-45.0, -15.0, 4.0, 12.0])
 def test_what_stands_is_turned_about_its_foot_and_stands_where_it_stood(turn: float) -> None:
     post = Cutout(np.full((300, 60, 3), 200, np.uint8), np.ones((300, 60), np.float32), 1, ())
     position = adjusted(
-        (170, 60, 230, 360), Placement(turn=turn), 400, 400, outline=Outline.of(post.alpha), stands=True
+        (250, 60, 310, 360), Placement(turn=turn), 560, 400, outline=Outline.of(post.alpha), stands=True
     )
-    placed, _ = lay(post, position, 400, 400)
+    placed, _ = lay(post, position, 560, 400)
     _, top, _, bottom = placed.box
     assert bottom == 360
     assert np.abs(np.array(placed.box) - position.bounds).max() <= 1.5
     # clockwise, its head goes to the right of its foot
-    head, foot = (np.flatnonzero(placed.alpha[row] > 0.5).mean() for row in (top + 20, bottom - 20))
-    assert (head - foot) / (bottom - top - 40) == pytest.approx(np.tan(np.deg2rad(turn)), abs=0.02)
+    head, foot = (np.flatnonzero(placed.alpha[row] > 0.5).mean() for row in (top + 50, bottom - 50))
+    assert (head - foot) / (bottom - top - 100) == pytest.approx(np.tan(np.deg2rad(turn)), abs=0.02)
     area = placed.alpha.sum()
     assert area == pytest.approx(60 * 300, rel=0.005)
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pipeline.core.spec import Scene, SceneKind
-from pipeline.cutout.stance import Stance, StanceName, footing, stance
+from pipeline.core.stance_rules import StanceName
+from pipeline.cutout.stance import Stance, footing, stance
 
 SIDE = 400
 Point = tuple[float, float]

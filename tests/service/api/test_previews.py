@@ -91,7 +91,7 @@ def test_a_placement_is_kept_with_its_job_and_told_with_its_request(caller: Call
         ("shift_x", ("-0.51", "0.6", "nan", "wide", "")),
         ("shift_y", ("inf", "-1")),
         ("scale", ("0.2", "2.5", "0", "-1", "nan")),
-        ("turn", ("16", "-15.5", "1e9", "nan")),
+        ("turn", ("46", "-45.5", "1e9", "nan")),
         ("preview", ("maybe", "2", "on", "yes")),
     ],
 )

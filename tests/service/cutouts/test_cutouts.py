@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from service.database.tables import ledger
-from tests.service.cutouts.conftest import CUTOUTS, Mender, plain_photo
-from tests.support.caller import assert_problem, located
+from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
+from tests.support.caller import SWAP, assert_problem, located
 from tests.support.polling import until
+from tests.support.worker import BOTTLE
 
 
 def test_a_photo_is_cut_out_for_nothing_and_shown(mender: Mender) -> None:
@@ -65,6 +66,36 @@ def test_what_costs_nothing_has_no_line_in_the_ledger(mender: Mender) -> None:
     lines = sa.select(ledger.c.id).where(ledger.c.job_id.in_([view["job_id"], failed["job_id"]]))
     with mender.engine.connect() as connection:
         assert connection.execute(lines).all() == []
+
+
+def test_a_plan_tells_where_the_product_goes_once_its_photo_is_cut_out_and_the_picture_has_it_there(
+    mender: Mender,
+) -> None:
+    def place(body: dict[str, Any]) -> dict[str, Any] | None:
+        answer = mender.ask("POST", SWAP, json=body, params={"dry_run": "true", "turn": "5"})
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] | None = answer.json()["place"]
+        return told
+
+    body = mender.body(source_image_s3_key=mender.upload(BOTTLE), output_preset="open_graph")
+    assert place(body) is None, "nothing is known of it yet"
+    view = mender.cut_out()
+    body["source_image_s3_key"] = view["source_image_s3_key"]
+    told = place(body)
+    assert told is not None
+    assert (told["anchor"], told["edges"]) == ("foot", [])
+
+    job = mender.swap(**body)
+    assert job["render"]["report"]["cutout"]["placed_box"] == pytest.approx(told["box"], abs=0.01)
+    by_render = {"source_image_s3_key": None, "source_render_public_id": job["render"]["public_id"]}
+    assert place(body | by_render) == told, "the photo behind a render is the same photo"
+    rows = slice(0, view["height"] // 2)
+    mask = mender.picture(view["mask_url"]).copy()
+    mask[rows] = 0
+    assert mender.mend(view["public_id"], grey_png(mask)).status_code == 200
+    mended = place(body)
+    assert mended is not None
+    assert mended["box"] != told["box"], "it is the mended product's"
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,30 @@ def test_by_keyboard_alone_a_cursor_paints_and_is_told(stage: Callable[..., Any]
     assert ((before > 200) & (mask(keeper) < 50)).any()
 
 
+def test_straight_lines_lead_from_where_the_last_stroke_ended(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, small_bottle())
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    before = mask(guest)
+    canvas = mend(page)
+    x, y = middle(canvas)
+    page.get_by_label("Follow the photo").uncheck()
+    page.mouse.click(x, y - 60)
+    page.keyboard.down("Shift")
+    page.mouse.click(x, y + 60)
+    page.keyboard.up("Shift")
+    canvas.press("ArrowUp")  # the keyboard's brush begins in the middle
+    canvas.press("l")
+    save(page)
+
+    gone = (before > 200) & (mask(guest) < 50)
+    rows = np.flatnonzero(gone.any(axis=1))
+    assert len(rows) > 60
+    assert np.array_equal(rows, np.arange(rows[0], rows[-1] + 1)), "nothing is left between two clicks"
+
+
 def test_by_touch_at_a_phones_width_one_finger_draws_and_two_zoom(stage: Callable[..., Any], keeper: Guest) -> None:
     page = stage(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2)
     assert_fits(page)

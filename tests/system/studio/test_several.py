@@ -125,10 +125,10 @@ def test_an_answer_that_is_lost_among_several_orders_none_twice(visit: Callable[
         else:
             route.continue_()
 
+    tab.mean("ERR_FAILED")
     page.route("**/v1/background-swap-with-spec*", lose_the_second)
     make(page)
     page.get_by_role("alert").get_by_text("does not answer").wait_for()
-    tab.errors.clear()
     page.get_by_role("button", name="Make 2 pictures").click()
     page.locator("li:is([data-state=waiting], [data-state=running])").nth(2).wait_for()
 
@@ -160,12 +160,27 @@ def test_the_tray_is_worked_by_keyboard_and_the_last_photo_leaves_an_empty_stage
     page.get_by_text("Drop product photos").wait_for()
     page.locator("#photo").set_input_files({"name": "alone.jpg", "mimeType": "image/jpeg", "buffer": BOTTLE})
     page.get_by_text("alone.jpg  \u00b7  1400 \u00d7 1800").wait_for()
+    page.get_by_role("button", name="Remove").wait_for()
+    held: list[Any] = []
+    released: list[bool] = []
+    page.route("**/v1/uploads", lambda route: route.continue_() if released else held.append(route))
     put(page, {"more.jpg": BOTTLE})
-    page.get_by_text("more.jpg  \u00b7  1400 \u00d7 1800").wait_for()
+    page.get_by_text("Uploading …").wait_for()
+    put(page, {"a.jpg": BOTTLE, "b.jpg": BOTTLE})
+    page.locator("li[data-state=uploading]").nth(2).wait_for()
+    released.append(True)
+    for route in held:
+        route.continue_()
+    page.locator("li[data-state=ready]").nth(2).wait_for()
+    names = page.locator(".several-name").all_inner_texts()
+    assert names == ["more.jpg", "a.jpg", "b.jpg"], "what is about to stand there comes along"
+    page.get_by_role("button", name="Clear").click()
+    put(page, {"stands.jpg": BOTTLE})
+    page.get_by_role("button", name="Remove").wait_for()
     put(page, {"a.jpg": BOTTLE, "b.jpg": BOTTLE})
     page.locator("li[data-state=ready]").nth(2).wait_for()
     names = page.locator(".several-name").all_inner_texts()
-    assert names == ["more.jpg", "a.jpg", "b.jpg"], "what stood there comes along"
+    assert names == ["stands.jpg", "a.jpg", "b.jpg"], "what stands there, too"
 
 
 def test_a_photo_of_the_tray_has_its_cut_out_mended(visit: Callable[..., Visit], keeper: Guest) -> None:

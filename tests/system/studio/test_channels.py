@@ -1,0 +1,109 @@
+"""One photo for several sales channels on the studio page: an order each, priced together, told one by one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Visit
+from tests.system.studio.conftest import (
+    SECONDS,
+    Guest,
+    assert_accessible,
+    assert_fits,
+    choose_place,
+    make,
+    put_on_stage,
+    small_bottle,
+)
+
+OTHERS = ("Link preview (Open Graph)", "Amazon main image")
+
+
+def choose_channels(page: Any) -> None:
+    """Choose a channel, and two beside it, of which one takes nothing but white."""
+    choose_place(page)
+    page.locator(".also > summary").click()
+    for title in OTHERS:
+        page.locator(".also-list").get_by_label(title).check()
+
+
+@pytest.mark.usefixtures("busy")
+def test_one_click_orders_a_picture_for_each_channel_and_what_was_not_ordered_can_be(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, small_bottle())
+    page.get_by_role("button", name="Remove").wait_for()
+    choose_channels(page)
+    costs = {one["title"]: one["credits"] for one in guest.api.get("/v1/output-presets").json()["items"]}
+    price = costs["Instagram landscape post"] + sum(costs[title] for title in OTHERS)
+    page.locator("#price").get_by_text(f"{price} credits", exact=True).wait_for()
+    page.locator("#price").get_by_text("10 credits left").wait_for()
+    page.locator(".also-list").get_by_text("on white").first.wait_for()
+    assert_accessible(page)
+    assert_fits(page)
+    page.reload()
+    page.locator("#price").get_by_text(f"{price} credits", exact=True).wait_for()
+    keys: list[str] = []
+
+    def refuse_the_second(route: Any) -> None:
+        if "dry_run" in route.request.url:
+            route.continue_()
+            return
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 2:
+            route.abort()
+        else:
+            route.continue_()
+
+    tab.mean("ERR_FAILED")
+    page.route("**/v1/background-swap-with-spec*", refuse_the_second)
+    make(page)
+    page.get_by_role("alert").get_by_text("does not answer").wait_for()
+    page.locator("li[data-state=waiting]").get_by_text("Instagram landscape post").wait_for()
+    page.locator("li[data-state=ready]").nth(1).wait_for()
+    page.get_by_role("button", name="Make 2 pictures").click()
+    page.locator("li[data-state=waiting]").nth(2).wait_for()
+    assert_accessible(page)
+    assert_fits(page)
+
+    jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
+    asked = [guest.api.get(f"/v1/jobs/{job['job_id']}/request").json()["request"] for job in jobs]
+    scenes = {one["output_preset"]: one["scene_type"] for one in asked}
+    assert scenes == {"instagram_landscape": "podium", "open_graph": "podium", "amazon_main": "white"}
+    assert len({one["source_image_s3_key"] for one in asked}) == 1, "the photo was sent once"
+    assert (len(keys), len(set(keys))) == (4, 3), "an order each, and none twice"
+    assert guest.balance() == 10 - price
+    page.get_by_role("button", name="Leave them to it").click()
+    page.get_by_role("button", name="Remove").wait_for()  # the photo stands there as before
+    for job in jobs:
+        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+
+
+@pytest.mark.nightly  # two pictures of a moved product; that each is ordered is tried above
+def test_the_pictures_of_all_channels_are_made_with_the_placement_and_saved_together(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    put_on_stage(page, small_bottle())
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    choose_place(page)
+    page.locator(".also > summary").click()
+    page.locator(".also-list").get_by_label(OTHERS[0]).check()
+    page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
+    page.locator(".place-box").wait_for()
+    page.get_by_label("Turn", exact=True).fill("20")
+    make(page)
+    page.locator("li[data-state=done]").nth(1).wait_for(timeout=120 * SECONDS)
+    page.locator("#several-head").get_by_text("2 of 2 pictures done").wait_for()
+    assert_accessible(page)
+    for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]:
+        assert job["render"]["report"]["placement"]["turn"] == 20
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download all").click()
+    assert download.value.suggested_filename == "backdrop.zip"
