@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from pipeline.kernels.jit import inlined, kernel
 from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, leaves_behind, may_meet, parallel
 from pipeline.kernels.tracing.lights import MANY, Places, Shade, past_caster, start_bundle
-from pipeline.kernels.tracing.rays import FACES, Field, meet_solids
+from pipeline.kernels.tracing.rays import FACES, Field, meet_rays
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
-#: A code of `meet_solids` without its face.
+#: A code of `meet_rays` without its face.
 _FACE_BITS = np.int32(FACES.bit_length() - 1)
 
 
@@ -77,7 +77,7 @@ def dome_light(
                         if not together or may_meet(hull, pad, in_way.box[index]):
                             near[count] = index
                             count += 1
-                    meet_solids(in_way.shapes, near, count, n, ray, best, found)
+                    meet_rays(in_way.shapes, near, count, n, ray, best, found)
                     if casts and (not together or may_meet(hull, pad, in_way.around)):
                         past_caster(in_way.caster, in_way.around, n, ray, best, power)
                     for c in range(kept):

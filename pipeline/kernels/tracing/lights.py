@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
 from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, may_meet, select
-from pipeline.kernels.tracing.rays import Field, Ints, meet_rays, meet_solids
+from pipeline.kernels.tracing.rays import Field, Ints, meet_rays
 from pipeline.kernels.tracing.solids import Shapes, slab
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
@@ -153,7 +153,7 @@ def past_caster(caster: Shapes, around: Field, n: int, ray: Field, far: Field, p
             power[who[k]] = _ZERO
 
 
-@inlined
+@kernel
 def shaded(
     shade: Shade,
     n: int,
@@ -176,7 +176,7 @@ def shaded(
     one = np.empty(1, np.int64)
     count = select(shade.things, shade.box, hull, pad, near)
     if count > 0:
-        meet_solids(shade.shapes, near, count, n, ray, best, found)
+        meet_rays(shade.shapes, near, count, n, ray, best, found)
         for j in range(n):
             power[j] = power[j] if best[j] >= far[j] else _ZERO
     count = select(shade.glass, shade.box, hull, pad, near)

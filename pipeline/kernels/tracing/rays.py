@@ -115,8 +115,8 @@ def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Ray
         _each(meet_rod, p, own, ray_of, rays, best, found)
 
 
-@inlined
-def meet_solids(
+@kernel
+def meet_rays(
     shapes: Shapes, which: NDArray[np.int64], count: int, n: int, ray: Field, best: Field, found: Ints
 ) -> None:
     """Intersect the first n rays, 6×m float32 origins and ways, with solids: each takes those met before `best`.
@@ -124,6 +124,7 @@ def meet_solids(
     The solids are the first `count` of the indices `which`, and a solid's code is its index. `best` is m float32,
     `found` m int32. Dunes want unit ways.
     """
+    # One call for all of them: Numba counts references to a dozen arrays at each.
     best, found = best[:n], found[:n]
     ox, oy, oz, dx, dy, dz = rays = ray[0], ray[1], ray[2], ray[3], ray[4], ray[5]
     for at in range(count):
@@ -145,14 +146,6 @@ def meet_solids(
                     found[j] = own
         else:
             _by_kind(kind, p, own, _light_ray, rays, best, found)
-
-
-@kernel
-def meet_rays(
-    shapes: Shapes, which: NDArray[np.int64], count: int, n: int, ray: Field, best: Field, found: Ints
-) -> None:
-    """Do as `meet_solids`: a call of its own, at which Numba counts references to a dozen arrays."""
-    meet_solids(shapes, which, count, n, ray, best, found)
 
 
 @inlined
