@@ -25,6 +25,7 @@ from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight, conditions, first_light
 from pipeline.light.relight import Shaded, developed, exposed, shade, tone_mapped
+from pipeline.light.sheets import SheetShadows
 from pipeline.light.upsample import Upsampling, upsample_within_surfaces
 from pipeline.materials.albedo import albedo
 from pipeline.materials.swatches import Swatches
@@ -165,6 +166,9 @@ def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *
     geometry = trace(layout, width, height)
     surface = geometry.surface
     light = upsample_within_surfaces(exposed(layout, first, by_colour=by_colour), first.geometry.surface, surface)
+    sheets = SheetShadows.of(layout, width, height)
+    if sheets is not None:
+        sheets.over(light, surface, 0)
     flat = albedo(layout, geometry, finished=True)
     falls = np.array([part.glow == 0 for part in layout.parts])[geometry.part]
     shown = tone_mapped(flat * light)

@@ -28,4 +28,6 @@ def blocked_share(layout: Layout, width: int, height: int, caster: Caster, aroun
     dome = lights.shared(lights.dome(send.astype(np.float32), kept=1, count=DOME_SAMPLES))
     light, remaining = direct @ LUMINANCE + dome
     share = np.where(lights.receives_light, 1 - remaining / np.maximum(light, 1e-4), 0)
-    return geometry, np.clip(share, 0, 1).astype(np.float32)
+    # Once more: enlarged, the steps between places that share their samples would show as cells.
+    share = lights.shared(np.clip(share, 0, 1).astype(np.float32)[None])[0]
+    return geometry, share

@@ -8,6 +8,7 @@ is lost, and a 4-megapixel canvas costs no more than a small one.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
@@ -28,6 +29,9 @@ GRID = 640
 TRACED = 208
 #: Canvas heights by which the box around a solid is larger than it.
 MARGIN = 0.02
+#: How much darker than along a contour that touches it is on the surface below one that is half as high as is seen to
+#: touch; by eye.
+HOVER = 5.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class CastShadow:
         """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it."""
         full = trace(self.layout, width, height)
         blocked = upsample_within_surfaces(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
+        soften_edges(blocked, full.surface)
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
             return np.where(upright[full.part], blocked, 0)
@@ -69,6 +74,28 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
     geometry, share = blocked_share(layout, *traced_at, solid, _around(box, len(small), layout))
     occlusion = _occlusion_around(small, box) if layout.top_down else _occlusion(small, box)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
+
+
+def soften_edges(blocked: Field, surface: NDArray[np.uint16]) -> None:
+    """Give the pixels on edges of H×W surfaces a binomial mean of what is blocked about them, in place.
+
+    The background's edges are antialiased; a shadow that ends there at whole pixels would bring the stairs back. The
+    mean is that of squares, since light is blocked on the brighter of two surfaces, which fills more of such a pixel.
+    """
+    edge = np.zeros(surface.shape, bool)
+    down, across = surface[1:] != surface[:-1], surface[:, 1:] != surface[:, :-1]
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    rows, columns = np.nonzero(edge)
+    height, width = surface.shape
+    mean = np.zeros(rows.size, np.float32)
+    for dy, weight in ((-1, 0.25), (0, 0.5), (1, 0.25)):
+        y = np.clip(rows + dy, 0, height - 1)
+        for dx, other in ((-1, 0.25), (0, 0.5), (1, 0.25)):
+            mean += np.float32(weight * other) * np.square(blocked[y, np.clip(columns + dx, 0, width - 1)])
+    blocked[rows, columns] = np.sqrt(mean)
 
 
 def _occlude(blocked: Field, occlusion: Field) -> None:
@@ -139,7 +166,11 @@ def _occlusion_around(alpha: Field, box: Box) -> Field:
 
 
 def _occlusion(alpha: Field, box: Box) -> Field:
-    """Return h×w: dark and tight under the foot, finer than the traced light can tell."""
+    """Return h×w: dark and tight under the foot, finer than the traced light can tell; wide and faint where it hovers.
+
+    Where the contour rises from the foot, what is dark lies on the surface below it, not along the contour: a line
+    there would be read as contact.
+    """
     wide = box[2] - box[0]
     band = contact_band(alpha, box, 0.016 * wide)
     peak = max(float(band.max()), 1e-6)
@@ -149,10 +180,13 @@ def _occlusion(alpha: Field, box: Box) -> Field:
         # Four standard deviations are as far as a blur reaches, and twice that keeps the cut's own edge out of it.
         left, top, right, bottom = grown_box(foot, 8 * 0.11 * wide + 2, band.shape[1], band.shape[0])
         band = band[top:bottom, left:right]
-        tight = gaussian_filter(band, max(0.7, 0.01 * wide))
-        near = gaussian_filter(band, 0.03 * wide)
-        around = gaussian_filter(band, (0.045 * wide, 0.11 * wide))
+        touch = band.max(0)
+        below = np.zeros_like(band)
+        below[max(0, round(box[3] - top - 0.016 * wide)) : box[3] - top] = touch * (1 - touch)
+        tight = gaussian_filter(band * np.square(touch), max(0.7, 0.01 * wide))
+        near = gaussian_filter(band * touch, 0.03 * wide)
+        around = gaussian_filter(band + HOVER * below, (0.045 * wide, 0.11 * wide))
         # Darker than most products are at their foot, it would show as a line drawn round them.
-        shade = 0.55 * np.clip(1.5 * tight / peak, 0, 1) + 0.35 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
+        shade = 0.68 * np.clip(1.5 * tight / peak, 0, 1) + 0.45 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
         out[top:bottom, left:right] = np.clip(shade, 0, 0.66)
     return out

@@ -19,7 +19,7 @@ TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
 Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet"]
 #: Things beside the product that are more than plain bodies: `pipeline.scene.things` has what each is.
 PropName = Literal[
-    "stones", "pebbles", "books", "folded_cloth", "rolled_cloth", "tray", "bowl", "vase", "grass", "potted_plant",
+    "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "grass", "potted_plant",
     "water", "glass_blocks", "glass_ball", "tumbler", "acrylic", "metal_ball",
 ]  # fmt: skip
 Far = Literal["lights", "foliage"]

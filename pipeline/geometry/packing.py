@@ -24,9 +24,8 @@ class Packed:
     leaves: tuple[Outline, ...] = ()
     #: Whether leaves have faces, one for each way they lean and side of their rib.
     folded: bool = False
-    #: h×w and h float32, of a shadow proxy.
+    #: h×w float32, of a shadow proxy.
     image: Field = field(default_factory=lambda: np.zeros((1, 1), np.float32))
-    middle: Field = field(default_factory=lambda: np.zeros(1, np.float32))
 
     def row(self) -> Field:
         """Return its NUMBERS float32 numbers; those that it lacks are 0."""
@@ -62,7 +61,6 @@ def shapes(things: Sequence[Packed]) -> Shapes:
         np.concatenate(edges),
         np.array(leaves, np.float32).reshape(-1, 12),
         np.ascontiguousarray(shown.image, np.float32),
-        np.ascontiguousarray(shown.middle, np.float32),
     )
 
 

@@ -27,6 +27,7 @@ from pipeline.kernels.tracing.dome import dome_light
 from pipeline.kernels.tracing.interleaved import share
 from pipeline.kernels.tracing.lights import Places, Shade, direct_light
 from pipeline.light.emitters import lamps
+from pipeline.light.sheets import is_sheet
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
@@ -179,7 +180,7 @@ class LightTracer:
         """What can stand between a surface and a light; walls and floors only bound the dome."""
         things, dunes = [], []
         for index, part in enumerate(self.layout.parts):
-            bounded = part.solid.bounds is not None and part.role not in ("far", "tube")
+            bounded = part.solid.bounds is not None and part.role not in ("far", "tube") and not is_sheet(part.solid)
             if bounded or (isinstance(part.solid, Wall) and part.solid.opening):
                 things.append(index)
             elif part.role == "floor" and isinstance(part.solid, Dunes):
@@ -193,7 +194,9 @@ class LightTracer:
         bounds = [
             index
             for index, part in enumerate(self.layout.parts)
-            if not (part.role == "tube" or (part.role == "far" and isinstance(part.solid, Panel)))
+            if not (
+                part.role == "tube" or (part.role == "far" and isinstance(part.solid, Panel)) or is_sheet(part.solid)
+            )
         ]
         return self._shade(bounds, [], [])
 

@@ -176,8 +176,10 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     geometry = trace(layout, w, h)
     on_it = (geometry.part[top:] == index) & (np.abs(geometry.points(slice(top, None), slice(None))[1]) < LEVEL)
     share = STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)
+    # It ends at the surface's rim within two pixels of the grid, not in stairs.
+    within = np.clip(2 * gaussian_filter(on_it.astype(np.float32), 1.0, mode="nearest") - 1, 0, 1)
     near = (
-        np.exp(-np.maximum(down, 0) / np.float32((FADE[0] + FADE[1] * gloss) * h)) * on_it * np.clip(down + 0.5, 0, 1)
+        np.exp(-np.maximum(down, 0) / np.float32((FADE[0] + FADE[1] * gloss) * h)) * within * np.clip(down + 0.5, 0, 1)
     )
     hides = near * image[..., 3]
     image *= (share * near)[..., None]

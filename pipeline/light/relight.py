@@ -21,6 +21,7 @@ from pipeline.light.glass import lay_glass
 from pipeline.light.lens import Focus, add_grain, darken_corners
 from pipeline.light.polish import Polished, polish, polished_parts
 from pipeline.light.reflection import FloorMirror, floor_mirrors
+from pipeline.light.sheets import SheetShadows
 from pipeline.light.upsample import Upsampling
 from pipeline.materials.albedo import albedo
 from pipeline.materials.bokeh import draw_lights
@@ -105,9 +106,12 @@ def lit(unlit: Unlit, light: Upsampling, *, colours: tuple[Colour, ...] | None =
     layout, geometry, linear = unlit.layout, unlit.geometry, unlit.albedo
     painted = layout if colours is None else replace(layout, colours=colours)
     paint = _Paint.over(layout, painted)
+    sheets = SheetShadows.of(layout, *linear.shape[1::-1])
 
     def work(top: int, bottom: int) -> None:
         linear[top:bottom] *= light.strip(geometry.surface, top, bottom)
+        if sheets is not None:
+            sheets.over(linear[top:bottom], geometry.surface[top:bottom], top)
         paint.on(linear[top:bottom], geometry.surface[top:bottom])
 
     by_rows(linear.shape[0], work)

@@ -88,10 +88,10 @@ class _Scene:
             away = abs(x + half - end[0]) / wide
             top = low * float(np.clip(0.62 - 0.95 * away + rng.uniform(-0.14, 0.14), 0.04, 0.8))
             tone = float(rng.choice([-1.0, -0.6, 0.35])) * (0.7 if self._pale else 1.0)
-            soft = 0.035 + 0.05 * (1 - min(1.0, 2 * away))
-            self._add(
-                (0, tone), x + half, (top + low) / 2 + 0.05, 0.012, soft, 0.8, long=half, wide=(low - top) / 2 + 0.05
-            )
+            # The lens rounds a corner as far as it softens an edge.
+            soft = 0.06 + 0.05 * (1 - min(1.0, 2 * away))
+            inner = half - 0.03, (low - top) / 2 + 0.02
+            self._add((0, tone), x + half, (top + low) / 2 + 0.05, 0.04, soft, 0.8, long=inner[0], wide=inner[1])
             if rng.random() < 0.75:
                 self._windows(x + half, top, half, away)
             x += 1.7 * half
@@ -101,22 +101,15 @@ class _Scene:
         rng = self._rng
         colour = self._shining[int(rng.integers(len(self._shining)))]
         size = 0.009 + 0.018 * min(1.0, 2 * away)
+        # So far out of focus a window is a disc as a lamp is: it is smaller than what the lens makes of a point.
+        radius = 1.15 * size + 0.004
         for row in range(int(rng.integers(1, 4))):
             for column in (-0.5, 0.1, 0.6):
                 if rng.random() < 0.6:
                     y = top + (row + 0.8) * 3.4 * size
                     if y < self._low - size:
                         strength = float(rng.uniform(0.25, 0.55))
-                        self._add(
-                            colour,
-                            x + column * half,
-                            y,
-                            0.3 * size,
-                            1.4 * size,
-                            strength,
-                            long=0.5 * size,
-                            wide=0.9 * size,
-                        )
+                        self._light(colour, x + column * half, y, radius, strength, 0.8)
 
     def _objects(self, colour: tuple[int, float]) -> None:
         """Things of a colour that does not shine: awnings, doors and crowns of trees, on enough of the picture."""

@@ -8,9 +8,24 @@ from math import inf
 
 import numpy as np
 
-from pipeline.core.spec import Finish
+from pipeline.core.spec import Finish, PropName
 from pipeline.geometry.slabs import Fronds
-from pipeline.scene.flat_lay_props import BOARD, PAPER, Mask, Point, Prop, arch, ball, disc, pebbles, rectangle, tray
+from pipeline.scene.flat_lay_props import (
+    BOARD,
+    PAPER,
+    Mask,
+    Point,
+    Prop,
+    arch,
+    ball,
+    books,
+    bowl,
+    cloth,
+    disc,
+    pebbles,
+    rectangle,
+    tray,
+)
 from pipeline.scene.layout import Layout, Part, Role
 from pipeline.scene.rig import sprig
 
@@ -23,13 +38,29 @@ GAP = 0.014
 #: Cells of the plan to a canvas height.
 CELLS = 88
 TRIES = 140
+#: What a mood puts beside the product, as it lies here; what is tall is none of it, nor what is of glass: cropped by
+#: the frame, it would show a place that the picture doesn't.
+LYING: dict[PropName, str] = {
+    "stones": "pebbles",
+    "pebbles": "pebbles",
+    "books": "books",
+    "folded_cloth": "cloth",
+    "towels": "cloth",
+    "bowl": "bowl",
+    "tray": "tray",
+    "metal_ball": "metal",
+}
+#: Of those, what shows enough of its colour to stand for an asked one.
+BODIED = ("pebbles", "books", "cloth", "bowl", "tray")
 
 
 class FlatLay:
     """Lays things on the surface z = 0 of a layout that is seen from above."""
 
-    def __init__(self, layout: Layout, rng: np.random.Generator):
+    def __init__(self, layout: Layout, rng: np.random.Generator, things: tuple[PropName, ...] = ()):
         self._layout, self._rng = layout, rng
+        self._things = [LYING[name] for name in things if name in LYING]
+        rng.shuffle(self._things)
         left, top, right, bottom = layout.product
         x, y = layout.foot
         self._left, self._right, self._low, self._high = -x, layout.aspect - x, y - 1, y
@@ -72,7 +103,11 @@ class FlatLay:
         shapes = ["disc", "tray", "pebbles", "ball", "block", "stack", "arch"]
         rng.shuffle(shapes)
         for index in range(asked + extra):
-            self._place(self._next(), shapes[index % len(shapes)] if index < asked else "", index < asked)
+            mine = [name for name in self._things if name in BODIED or index >= asked]
+            shape = mine[0] if mine and rng.random() < 0.7 else ""
+            if shape:
+                self._things.remove(shape)
+            self._place(self._next(), shape or (shapes[index % len(shapes)] if index < asked else ""), index < asked)
         if rng.random() < (0.5 if self._layout.rig.gobo is None else 0.15):
             self._branch()
 
@@ -84,6 +119,9 @@ class FlatLay:
     def _place(self, slot: int, shape: str, asked: bool) -> None:
         rng = self._rng
         wanted = float(rng.uniform(*SHARES)) if asked else float(rng.uniform(0.012, 0.03))
+        if shape in ("books", "cloth", "bowl"):
+            # Smaller, it would not be known for what it is.
+            wanted = max(wanted, 0.035)
         best: tuple[float, Prop] | None = None
         for _ in range(TRIES):
             kind = shape or ("pebbles", "pebbles", "ball", "disc")[int(rng.integers(4))]
@@ -175,10 +213,11 @@ class FlatLay:
             return disc(at, radius, float(rng.uniform(0.026, 0.055)), self._material())
         if shape == "tray":
             return tray(at, radius, float(rng.uniform(0.05, 0.08)))
-        if shape == "ball":
+        if shape in ("ball", "metal"):
             # A large ball would be a tower from above.
-            radius = min(radius, 0.1)
-            return ball(at, radius)
+            return ball(at, min(radius, 0.1), mirror=0.72 if shape == "metal" else 0.0)
+        if shape == "bowl":
+            return bowl(at, min(radius, 0.16), rng)
         if shape == "pebbles":
             return pebbles(at, radius, rng)
         if shape == "arch":
@@ -187,6 +226,10 @@ class FlatLay:
         ratio = float(rng.uniform(1.0, 1.9))
         half_x, half_y = float(np.sqrt(area / ratio)) / 2, float(np.sqrt(area * ratio)) / 2
         turn = float(rng.uniform(-0.6, 0.6)) + float(rng.choice([0.0, np.pi / 2]))
+        if shape == "books":
+            return books(at, (half_x, half_y), turn, rng)
+        if shape == "cloth":
+            return cloth(at, (half_x, half_y), turn)
         thick = float(rng.uniform(0.025, 0.07))
         under = rectangle(at, (half_x, half_y), turn, thick, thick)
         if shape != "stack":
@@ -218,7 +261,7 @@ class FlatLay:
     def _lay(self, thing: Prop, slot: int, role: Role, finish: Finish) -> None:
         for solid, other in thing.solids:
             tone = self._tones[0] if other and self._tones else slot
-            self.parts.append(Part(solid, tone, role, finish))
+            self.parts.append(Part(solid, tone, role, finish, mirror=thing.mirror))
 
     def _box(self, half: float, tall: float, gap: float) -> Mask:
         return np.asarray((np.abs(self._x) < half + gap) & (self._y > -gap) & (self._y < tall + gap))

@@ -13,7 +13,7 @@ from pipeline.core.spec import Finish
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
 from pipeline.geometry.slabs import Pebble, Slab
-from pipeline.geometry.solids import Ball, Solid
+from pipeline.geometry.solids import Ball, Rod, Solid
 
 #: Thickness of paper or cloth and of a board.
 PAPER, BOARD = 0.006, 0.016
@@ -32,11 +32,14 @@ class Prop:
     covers: Covers
     height: float
     finish: Finish = "plain"
+    #: As in `pipeline.scene.layout.Part`.
+    mirror: float = 0.0
 
 
-def ball(at: Point, radius: float) -> Prop:
-    """Return a ball."""
-    return Prop(((Ball(at[0], at[1], radius, radius), False),), round_outline(at, radius), 2 * radius)
+def ball(at: Point, radius: float, mirror: float = 0.0) -> Prop:
+    """Return a ball, matt or polished."""
+    solid = Ball(at[0], at[1], radius, radius)
+    return Prop(((solid, False),), round_outline(at, radius), 2 * radius, mirror=mirror)
 
 
 def pebbles(at: Point, radius: float, rng: np.random.Generator) -> Prop:
@@ -82,6 +85,50 @@ def tray(at: Point, radius: float, high: float) -> Prop:
     low = 1.4 * BOARD
     floor = Panel("disc", at[0], at[1] - inner, low, inner, 2 * inner, low)
     return Prop(((rim, False), (floor, False)), round_outline(at, radius), high)
+
+
+def bowl(at: Point, radius: float, rng: np.random.Generator) -> Prop:
+    """Return a bowl with some round fruit in it."""
+    high = 0.4 * radius
+    rim = Panel("disc", at[0], at[1] - radius, high, radius, 2 * radius, high, 0.93)
+    inner = 0.94 * radius
+    floor = Panel("disc", at[0], at[1] - inner, 0.1 * high, inner, 2 * inner, 0.1 * high)
+    fruit: list[tuple[Solid, bool]] = []
+    for index in range(3):
+        angle, size = 2.1 * index + float(rng.uniform(0, 1)), radius * float(rng.uniform(0.36, 0.42))
+        x, y = at[0] + 0.47 * radius * float(np.cos(angle)), at[1] + 0.47 * radius * float(np.sin(angle))
+        fruit.append((Ball(x, y, 0.1 * high + size, size), True))
+    return Prop(((rim, False), (floor, False), *fruit), round_outline(at, radius), 2 * high, "plaster")
+
+
+def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> Prop:
+    """Return two books bound in cloth that lie on each other, their pages a little within the covers."""
+    solids: list[tuple[Solid, bool]] = []
+    top = 0.0
+    for index, size in enumerate((1.0, 0.86)):
+        here, sides = turn + index * float(rng.uniform(0.1, 0.35)), (size * half[0], size * half[1])
+        for inset, thick, other in ((0.0, 0.004, False), (0.006, 0.022, True), (0.0, 0.004, False)):
+            top += thick
+            within = rectangle(at, (sides[0] - inset, sides[1] - inset), here, top, thick)
+            solids.append((within.solids[0][0], other != (index > 0)))
+    return Prop(tuple(solids), rectangle(at, half, turn, top, top).covers, top, "fabric")
+
+
+def cloth(at: Point, half: Point, turn: float) -> Prop:
+    """Return a folded cloth: leaves on each other, round where it is folded."""
+    c, s = float(np.cos(turn)), float(np.sin(turn))
+    thick, leaves = 0.012, 3
+    solids: list[tuple[Solid, bool]] = []
+    for index in range(leaves):
+        # Each leaf ends a little before the one below.
+        short = 0.035 * index * half[0]
+        middle = at[0] + c * short, at[1] + s * short
+        board = rectangle(middle, (half[0] - short, half[1]), turn, (index + 1) * thick, thick)
+        solids.append((board.solids[0][0], False))
+    radius = leaves * thick / 2
+    foot = at[0] + c * half[0] + s * half[1], at[1] + s * half[0] - c * half[1], radius
+    solids.append((Rod(foot, (-2 * s * half[1], 2 * c * half[1], 0.0), radius), False))
+    return Prop(tuple(solids), rectangle(at, half, turn, 2 * radius, 2 * radius).covers, 2 * radius, "fabric")
 
 
 def arch(foot: Point, half: float, thick: float) -> Prop:

@@ -8,7 +8,7 @@ from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part
-from pipeline.scene.pieces import Piece, Thing
+from pipeline.scene.pieces import Piece, Thing, tints
 from pipeline.scene.things import thing
 
 #: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
@@ -186,11 +186,9 @@ class Furniture:
             made = thing(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape))
         if name is not None and not natural:
             self._things.remove(name)
-        colours = self._layout.colours
-        tints = {"own": slot, "other": self._tone(slot), "leaf": len(colours) - 1}
-        tints["pale"] = int(np.argmax([colour.sum() for colour in colours]))
+        slots = tints(self._layout.colours, slot, self._tone(slot))
         for piece in made.pieces:
-            own = tints[piece.tint]
+            own = slots[piece.tint]
             if piece.clear:
                 self.glass.append(Part(piece.solid, own, "prop", clear=piece.clear))
             else:

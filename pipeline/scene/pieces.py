@@ -1,13 +1,20 @@
 """What a thing beside the product is made of: solids, each with its colour and finish."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from pipeline.colour.harmony import to_oklab
 from pipeline.core.spec import Finish
+from pipeline.geometry.ray import Field
 from pipeline.geometry.solids import Solid
 
 Spot = tuple[float, float, float]
-Tint = Literal["own", "other", "leaf", "pale"]
+Tint = Literal["own", "other", "leaf", "pale", "water"]
+#: OKLab lightness that a surface loses under water; by eye.
+WET = 0.14
 
 
 @dataclass(frozen=True)
@@ -30,3 +37,18 @@ class Thing:
     pieces: tuple[Piece, ...]
     #: Radius of its foot.
     foot: float
+
+
+def tints(colours: Sequence[Field], own: int, other: int) -> dict[Tint, int]:
+    """Return the slot of each tint of a thing in the slot `own`, among a layout's (3,) linear colours.
+
+    Water shows what is under it a little darker: it has the colour that is nearest to that. Leaves have the last.
+    """
+    wet = to_oklab(colours[own]) - np.array([WET, 0, 0], np.float32)
+    return {
+        "own": own,
+        "other": other,
+        "leaf": len(colours) - 1,
+        "pale": int(np.argmax([colour.sum() for colour in colours])),
+        "water": int(np.argmin([np.linalg.norm(to_oklab(colour) - wet) for colour in colours])),
+    }

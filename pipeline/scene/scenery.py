@@ -226,7 +226,7 @@ class Scenery:
             light = through_leaves(light, self.empty.softness, (-half, -0.04, half, bottom - top + 0.04), self.rng)
         self.empty = replace(self.empty, horizon_y=0.5, top_down=True, rig=light)
         plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
-        still = FlatLay(self.empty, self.rng)
+        still = FlatLay(self.empty, self.rng, self.spec.mood.props)
         if self.empty.asked > 1 or self.rng.random() < 0.5:
             still.sheet(scene.wall)
         still.props()

@@ -2,17 +2,17 @@
 
 Each is made for a place on the floor (x, level, z) and for the area that it covers of a picture at its own depth, in
 square canvas heights. Its pieces name their colours by what they are to it: `own` is the thing's, `other` a second one
-that goes with it, `leaf` that of leaves, `pale` the palest of all.
+that goes with it, `leaf` that of leaves, `pale` the palest of all, `water` that of water.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 import numpy as np
 
 from pipeline.core.spec import PropName
 from pipeline.geometry.panels import Panel
-from pipeline.geometry.solids import Ball, Block, Drum, Rod
+from pipeline.geometry.solids import Ball, Block, Drum, Pool, Rod
 from pipeline.scene import plants
 from pipeline.scene.pieces import Piece, Spot, Thing, Tint
 
@@ -86,49 +86,48 @@ def _books(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
 
 
 def _folded_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """A cloth folded three or four times: layers whose fold is round towards the viewer."""
+    """Two cloths, each folded twice, on each other: thin leaves, pressed flat, whose folds are soft."""
     x, y, z = spot
-    count = int(rng.integers(3, 5))
-    half = float(np.sqrt(area / (2 * 0.62)))
-    high = 0.62 * half / count
+    half = float(np.sqrt(area / (2 * 0.5)))
+    return Thing(tuple(_leaves_of_cloth((x, y, z), half, 0.5 * half, 3, 3, rng)), 1.15 * half)
+
+
+def _leaves_of_cloth(
+    spot: Spot, half: float, tall: float, below: int, above: int, rng: np.random.Generator
+) -> Iterator[Piece]:
+    """Yield leaves of cloth, `below` of one colour under `above` of another, half a width wide and `tall` in all.
+
+    Cloth that is pressed has flat folds: the rod that a fold is lies deeper in its neighbours than it stands out. No
+    leaf ends where the one below does, none is as thick, and the topmost is soft at its sides, too.
+    """
+    x, y, z = spot
+    thick = rng.uniform(0.75, 1.2, below + above)
+    thick *= tall / thick.sum()
     yaw = float(rng.uniform(-0.3, 0.3))
-    pieces = []
-    for index in range(count):
-        turn, size = yaw + float(rng.uniform(-0.05, 0.05)), half * float(rng.uniform(0.96, 1.0))
-        deep = 0.6 * size
-        c, s = float(np.cos(turn)), float(np.sin(turn))
-        at = x + s * deep, z + c * deep
-        tint: Tint = "own" if index != count - 1 or count == 3 else "other"
-        pieces.append(Piece(Block(x, y, z, size, 0.98 * high, deep, turn), tint, "fabric"))
-        fold = Rod(
-            (at[0] - c * size, y + 0.49 * high, at[1] + s * size), (2 * c * size, 0.0, -2 * s * size), 0.49 * high
-        )
-        pieces.append(Piece(fold, tint, "fabric"))
+    for index, high in enumerate(float(one) for one in thick):
+        turn, size = yaw + float(rng.uniform(-0.04, 0.04)), half * float(rng.uniform(0.95, 1.0))
+        c, s, deep, radius = float(np.cos(turn)), float(np.sin(turn)), 0.62 * size, 0.56 * high
+        tint: Tint = "own" if index < below else "other"
+        last = index == below + above - 1
+        wide = size - radius * last
+        yield Piece(Block(x, y, z, wide, high, deep, turn), tint, "fabric")
+        # The fold sags towards one end.
+        sag = float(rng.uniform(-0.05, 0.05)) * high
+        left = x - c * wide + s * deep, y + 0.5 * high - sag, z + s * wide + c * deep
+        yield Piece(Rod(left, (2 * c * wide, 2 * sag, -2 * s * wide), radius), tint, "fabric")
+        if last:
+            right = left[0] + 2 * c * wide, left[1] + 2 * sag, left[2] - 2 * s * wide
+            for corner, lower in ((left, sag), (right, -sag)):
+                yield Piece(Rod(corner, (-2 * s * deep, lower, -2 * c * deep), radius), tint, "fabric")
+                yield Piece(Ball(*corner, radius), tint, "fabric")
         y += high
-    return Thing(tuple(pieces), 1.15 * half)
 
 
-def _rolled_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """Three rolled cloths in a pile, seen from an end."""
+def _towels(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
+    """A pile of cloths, each folded once more: higher than wide is deep, of two colours."""
     x, y, z = spot
-    radius = float(np.sqrt(area / (3 * np.pi)))
-    turn = float(rng.uniform(-0.5, 0.5))
-    c, s, long = float(np.cos(turn)), float(np.sin(turn)), 3.2 * radius
-    pieces = []
-    for across, up in ((-1.02, 0.98), (1.02, 0.98), (0.0, 2.7)):
-        foot = x + across * radius * c - s * long / 2, y + up * radius, z - across * radius * s - c * long / 2
-        tint: Tint = "other" if up > 2 else "own"
-        pieces.append(Piece(Rod(foot, (s * long, 0.0, c * long), radius), tint, "fabric"))
-        # The roll's inner turn, at the end that is seen.
-        end = foot[0] + s * long, foot[1], foot[2] + c * long
-        pieces.append(
-            Piece(
-                Rod(end, (0.04 * s * radius, 0.0, 0.04 * c * radius), 0.2 * radius),
-                "other" if tint == "own" else "own",
-                "fabric",
-            )
-        )
-    return Thing(tuple(pieces), 2.3 * radius)
+    half = float(np.sqrt(area / (2 * 0.8)))
+    return Thing(tuple(_leaves_of_cloth((x, y, z), half, 0.8 * half, 4, 4, rng)), 1.15 * half)
 
 
 def _tray(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
@@ -162,16 +161,18 @@ def _bowl(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
 
 
 def _water(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """A flat dish of water, which mirrors what is behind it, and a stone in it."""
+    """A shallow dish full of water, which mirrors what is behind it, in rings round a stone."""
     x, y, z = spot
-    radius = float(np.sqrt(area / 0.8))
-    high = 0.2 * radius
+    radius = float(np.sqrt(area / 0.75))
+    high, brim = 0.13 * radius, 0.96 * radius
     size = 0.26 * radius
-    side = float(rng.choice([-0.4, 0.4]))
+    at = x + float(rng.choice([-0.35, 0.35])) * radius, z - 0.15 * radius
     pieces = (
-        Piece(Drum(x, y, z, radius, high, 0.93 * radius, 0.3 * high), "own", "plaster"),
-        Piece(Drum(x, y + 0.2 * high, z, 0.929 * radius, 0.62 * high), "own", mirror=0.06),
-        Piece(Ball(x + side * radius, y + 0.82 * high, z - 0.2 * radius, size, 0.55), "other", "concrete"),
+        Piece(Drum(x, y, z, radius, high, brim, 0.3 * high), "own", "plaster"),
+        Piece(
+            Pool(x, y + 0.2 * high, z, 0.999 * brim, 0.68 * high, middle=at, ring=0.17 * radius), "water", mirror=0.3
+        ),
+        Piece(Ball(at[0], y + 0.86 * high, at[1], size, 0.6), "other", "concrete"),
     )
     return Thing(pieces, radius)
 
@@ -229,7 +230,7 @@ _MAKERS: Mapping[PropName, Callable[[Spot, float, np.random.Generator], Thing]] 
         "pebbles": _pebbles,
         "books": _books,
         "folded_cloth": _folded_cloth,
-        "rolled_cloth": _rolled_cloth,
+        "towels": _towels,
         "tray": _tray,
         "bowl": _bowl,
         "vase": plants.vase,

@@ -45,10 +45,9 @@ class Shapes(NamedTuple):
     #: l×12 float32: a leaf's left, bottom, right and top; its first edge and the one after its last; x, y of both ends
     #: of its rib; how far it reaches to the right of that, negative, and to the left, times the rib's length.
     leaf: NDArray[np.float32]
-    #: h×w float32 silhouette of a shadow proxy: how far inside places are; 1×1 where there is none.
+    #: h×w float32 silhouette of a shadow proxy: how far inside places are, or a bit for each slice that holds them; 1×1
+    #: where there is none.
     image: NDArray[np.float32]
-    #: h float32: the middle of each row of the silhouette.
-    middle: NDArray[np.float32]
 
 
 @inlined
@@ -229,7 +228,10 @@ def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     low, high = slab(oy, dy, p[1], p[1] + p[4])
     top = low > enter
     t = low if top else enter
-    hit = (t < leave) & (t < high)
+    end = leave if leave < high else high
+    # A ray that starts inside, as one from the floor close to the foot, meets the far side.
+    outer = t if t > _NEAR else end
+    outer = outer if (t < end) & (outer > _NEAR) else _INF
     # Through the open top, or from within: the hollow's side or floor is met, or nothing.
     first, rim = circle(ox - p[0], oz - p[2], dx, dz, p[5])
     above, under = slab(oy, dy, p[1] + p[6], p[1] + p[4])
@@ -238,7 +240,6 @@ def meet_drum(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     within = (p[5] > _ZERO) & (first < end) & (end > _NEAR) & (first <= (t if t > _ZERO else _ZERO) + _NEAR)
     floor = under <= rim
     inner = end if (not floor) | (dy < _ZERO) else _INF
-    outer = t if hit & (t > _NEAR) else _INF
     face = np.int32(1) if top else np.int32(0)
     return (inner if within else outer), ((np.int32(3) if floor else np.int32(2)) if within else face)
 
@@ -267,9 +268,11 @@ def meet_rod(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     enter = _INF if missed else (-b - half) / by
     leave = -_INF if missed else (-b + half) / by
     low, high = slab(along, speed, _ZERO, p[6])
-    end = low > enter
-    t = low if end else enter
-    return (t if (t < leave) & (t < high) & (t > _NEAR) else _INF), (np.int32(1) if end else np.int32(0))
+    first = low if low > enter else enter
+    last = high if high < leave else leave
+    # From inside, as close to what it lies on, the far side is met.
+    t = first if first > _NEAR else last
+    return (t if (first < last) & (t > _NEAR) else _INF), (np.int32(1) if low > enter else np.int32(0))
 
 
 @inlined
@@ -290,7 +293,12 @@ def meet_block(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     end = np.int32(0) if ux > _ZERO else np.int32(1)
     side = np.int32(5) if uz > _ZERO else np.int32(4)
     face = np.int32(2) if t == y0 else (end if t == x0 else side)
-    return (t if (t < x1) & (t < y1) & (t < z1) & (t > _NEAR) else _INF), face
+    last = x1 if x1 < y1 else y1
+    last = last if last < z1 else z1
+    hit = t < last
+    # From inside, as from the floor close to its foot, the far side is met.
+    t = t if t > _NEAR else last
+    return (t if hit & (t > _NEAR) else _INF), face
 
 
 @inlined
@@ -323,14 +331,16 @@ def meet_slab(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     enter, leave, face = meet_side(p[14], p[15], p[16], np.int32(5), enter, leave, face, ox, oy, dx, dy)
     enter, leave, face = meet_side(p[17], p[18], p[19], np.int32(6), enter, leave, face, ox, oy, dx, dy)
     enter, leave, face = meet_side(p[20], p[21], p[22], np.int32(7), enter, leave, face, ox, oy, dx, dy)
-    return (enter if (enter < leave) & (enter > _NEAR) else _INF), face
+    # From inside, as from close to its edge, the far side is met.
+    t = enter if enter > _NEAR else leave
+    return (t if (enter < leave) & (t > _NEAR) else _INF), face
 
 
 @inlined
 def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a standing product: upright slices of its silhouette, narrower about the middle of its rows.
+    """Intersect a ray with a standing product: upright slices, each a bit of its silhouette's pixels.
 
-    p: pixels to a canvas height, the foot's pixel, the slices' number, then their depths and their share of the width.
+    p: pixels to a canvas height, the foot's pixel, the slices' number, then their depths.
     """
     height, width = shapes.image.shape
     nearest = _INF
@@ -339,12 +349,11 @@ def meet_upright(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, 
         column = (ox + t * dx) * p[0] + p[1]
         row = p[2] - (oy + t * dy) * p[0]
         inside = (t > _NEAR) & (row >= _ZERO) & (row < np.float32(height))
-        r = np.int64(row if inside else _ZERO)
-        middle = shapes.middle[r]
-        column = (column - middle) / p[10 + slice_at] + middle
         inside = inside & (column >= _ZERO) & (column < np.float32(width))
+        r = np.int64(row if inside else _ZERO)
         c = np.int64(column if inside else _ZERO)
-        nearest = t if inside & (shapes.image[r, c] > _ZERO) & (t < nearest) else nearest
+        held = (np.int64(shapes.image[r, c]) >> slice_at) & 1
+        nearest = t if inside & (held == 1) & (t < nearest) else nearest
     return nearest, _NO_FACE
 
 

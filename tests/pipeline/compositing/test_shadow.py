@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.background.position import product_box
 from pipeline.compositing.place import place
-from pipeline.compositing.shadow import contact_shadow
+from pipeline.compositing.shadow import cast_shadow, contact_shadow, soften_edges
 from pipeline.core.resample import tight_box
 from pipeline.geometry.walls import Wall
 from pipeline.scene.composition import compose
@@ -74,6 +74,31 @@ def test_a_base_that_recedes_in_a_straight_line_touches_the_surface_all_along() 
 
     assert under["block"] > 0.25
     assert under["block"] > 1.9 * under["bowl"]
+
+
+def test_what_hovers_darkens_the_surface_below_it_and_hardly_its_own_contour() -> None:
+    alpha = seen_over_its_corner(0.9)
+    cast = cast_shadow(alpha, compose(spec("sweep"), 400, 400, 0.9))
+    assert cast is not None
+    for column in (150, 250):
+        edge = int(np.flatnonzero(alpha[:, column])[-1])
+        at_foot = cast.occlusion[336:346, 200].max()
+        assert cast.occlusion[edge - 4 : edge + 6, column].max() < 0.7 * at_foot
+        assert cast.occlusion[338, column] > 0.04
+
+
+def test_a_shadow_that_ends_at_an_edge_has_no_stairs_there() -> None:
+    # Half the surface is of one part, half of another, which the shadow does not reach.
+    surface = np.zeros((40, 40), np.uint16)
+    rows, columns = np.mgrid[:40, :40]
+    surface[rows > 10 + columns / 3] = 8
+    share = np.where(surface == 8, np.float32(0.6), 0).astype(np.float32)
+    soft = share.copy()
+    soften_edges(soft, surface)
+    assert np.abs(np.diff(share, axis=0)).max() == np.float32(0.6)
+    assert np.abs(np.diff(soft, axis=0)).max() < 0.4
+    far = np.abs(rows - 10 - columns / 3) > 3
+    np.testing.assert_array_equal(soft[far], share[far])
 
 
 def test_a_chest_on_two_feet_is_dark_in_the_gap_under_it() -> None:

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from pipeline.core.spec import SceneKind
 from pipeline.geometry.panels import Panel
-from pipeline.geometry.solids import Ball
+from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Wall
 from pipeline.light.emitters import tube_points
 from pipeline.light.first_light import conditions, first_light
@@ -69,6 +70,21 @@ def test_the_floor_is_dark_right_up_to_the_foot_of_a_ball() -> None:
     on_floor = first.geometry.part[row : row + 4, column] == 0
     assert on_floor.any()
     assert under[on_floor].max() < 0.4 * first.light[at(layout, -0.35, 0.0, -0.3, 384)].mean()
+
+
+@pytest.mark.parametrize(
+    "solid",
+    [Drum(0, 0, -0.3, 0.25, 0.15), Block(0, 0, -0.3, 0.2, 0.15, 0.15, 0.2), Rod((-0.2, 0.06, -0.3), (0.4, 0, 0), 0.06)],
+    ids=lambda solid: type(solid).__name__,
+)
+def test_no_speck_of_light_leaks_through_the_foot_of_what_stands(solid: Solid) -> None:
+    first = first_light(bare(Part(solid, 2, "prop")), 384, 384)
+    on_floor, light = first.geometry.part == 0, first.light.mean(-1)
+    beside = on_floor & (minimum_filter(on_floor.astype(int), 3) == 0)
+    # The brightest floor a few pixels about: towards the foot it becomes darker, or stays as bright as in the open.
+    about = maximum_filter(np.where(on_floor & ~beside, light, 0), 9)
+    assert beside.sum() > 100
+    assert (light - about)[beside & (about > 0)].max() < 0.03
 
 
 def test_a_larger_light_has_softer_shadows() -> None:

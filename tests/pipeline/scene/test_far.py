@@ -66,6 +66,14 @@ def test_foliage_has_leaves_and_a_town_houses() -> None:
     assert len(houses) > 5
 
 
+def test_nothing_of_a_town_has_sharp_corners() -> None:
+    for seed in range(3):
+        for blur in behind("lights", seed=seed).blurs:
+            if blur.long > 0 and blur.wide > 0 and blur.wide < 0.5:
+                # A corner is rounded by the radius and, as an edge is, by the softness: to no less than the lens' disc.
+                assert blur.radius + blur.soft > 0.06
+
+
 def test_the_same_seed_is_the_same_scene_and_another_is_another() -> None:
     assert behind("foliage").blurs == behind("foliage").blurs
     assert behind("foliage").blurs != behind("foliage", seed=2).blurs

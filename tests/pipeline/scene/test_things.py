@@ -1,5 +1,6 @@
 """Things beside the product: what they are, that they stand where they are put, and that none hides the product."""
 
+import itertools
 from dataclasses import replace
 from typing import get_args
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.spec import PropName, SceneKind
+from pipeline.geometry.solids import Block, Pool, Rod
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.things import thing
@@ -37,6 +39,33 @@ def test_a_thing_stands_on_its_level_about_its_spot_and_is_no_larger_than_asked(
     assert made.foot > 0
 
 
+@pytest.mark.parametrize("name", ["folded_cloth", "towels"])
+def test_cloth_is_folded_into_thin_leaves_that_are_pressed_together(name: PropName) -> None:
+    for seed in range(8):
+        pieces = thing(name, (0, 0, 0), 0.04, np.random.default_rng(seed)).pieces
+        leaves = [piece.solid for piece in pieces if isinstance(piece.solid, Block)]
+        folds = [piece.solid for piece in pieces if isinstance(piece.solid, Rod)][: len(leaves)]
+        assert len(leaves) >= 6
+        # A thick fold is taken for a log.
+        assert max(fold.radius / fold.length for fold in folds) < 0.08
+        # Each fold lies deeper in the next than half of what stands out.
+        for below, above in itertools.pairwise(folds):
+            assert above.foot[1] - below.foot[1] < below.radius + above.radius
+        assert {piece.finish for piece in pieces} == {"fabric"}
+
+
+def test_water_has_rings_and_mirrors_and_is_darker_than_its_dish() -> None:
+    darker = 0
+    for seed in range(6):
+        layout = furnished("water", seed)
+        pools = [(index, part) for index, part in enumerate(layout.parts) if isinstance(part.solid, Pool)]
+        for index, pool in pools:
+            assert pool.mirror > 0.2
+            dish = layout.colours[layout.parts[index - 1].slot]
+            darker += layout.colours[pool.slot].sum() < dish.sum()
+    assert darker >= 2
+
+
 def test_three_things_or_more_are_of_glass_or_polished() -> None:
     made = {name: thing(name, (0, 0, 0), 0.04, np.random.default_rng(2)) for name in NAMES}
     glass = {name for name, one in made.items() if any(piece.clear for piece in one.pieces)}
@@ -62,7 +91,7 @@ def test_each_thing_is_placed_and_none_stands_before_the_product(name: PropName)
 
 @pytest.mark.parametrize("size", [(200, 200), (300, 170), (170, 300)])
 def test_asked_colours_are_seen_on_things_as_on_plain_bodies(size: tuple[int, int]) -> None:
-    names: tuple[PropName, ...] = ("stones", "books", "folded_cloth", "bowl", "rolled_cloth", "pebbles")
+    names: tuple[PropName, ...] = ("stones", "books", "folded_cloth", "bowl", "towels", "pebbles")
     for seed, name in enumerate(names):
         layout = furnished(name, seed, "podium", 5, size)
         slots = np.array([part.slot for part in layout.parts])[trace(layout, *size).part]
