@@ -60,13 +60,15 @@ def assess_cutout(
     alpha: Alpha,
     *,
     ambiguous_share: float = 0.0,
+    doubted: Sequence[Box] = (),
     from_file_alpha: bool = False,
     given: bool = False,
 ) -> CutoutQuality:
     """Assess a cut-out: the H×W alpha of an H×W×3 photo.
 
-    `ambiguous_share` is the segmentation's. `from_file_alpha`: the alpha is the file's own, so nothing
-    was guessed and only what is plain in it is told. `given`: somebody mended it, and the same holds.
+    `ambiguous_share` and `doubted`, boxes in the photo's pixels, are the segmentation's. `from_file_alpha`: the alpha
+    is the file's own, so nothing was guessed and only what is plain in it is told. `given`: somebody mended it, and the
+    same holds.
     """
     step = max(1, max(alpha.shape) // SIDE)
     small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
@@ -74,7 +76,10 @@ def assess_cutout(
     guessed = not (from_file_alpha or given)
     holes = [] if not guessed else [part for part in lookalikes(small, cover) if part.suspected]
     filled = sum(part.share for part in holes)
-    strips = [] if not guessed else strips_to_border(cover)
+    attached = [] if not guessed else strips_to_border(cover)
+    attached += [
+        (left // step, top // step, -(-right // step), -(-bottom // step)) for left, top, right, bottom in doubted
+    ]
     sure = 1.0 if not guessed else _confidence(cover, ambiguous_share, filled)
     trimmed = from_file_alpha and is_trimmed(alpha)
     sides = () if trimmed else cut_sides(alpha, 0.0 if from_file_alpha else FADES_WITHIN)
@@ -85,7 +90,7 @@ def assess_cutout(
         "several_subjects": (len(subjects) > 1, subjects),
         "transparent_material_suspected": (half_inside_share(cover, half) > MAX_HALF_INSIDE, boxes(half)),
         "enclosed_background_suspected": (bool(holes), [part.box for part in holes]),
-        "background_attached": (bool(strips), strips),
+        "background_attached": (bool(attached), attached),
         "low_confidence": (sure < LOW_CONFIDENCE, ()),
     }
     height, width = alpha.shape
