@@ -222,8 +222,13 @@ def _cut_out(
         if kept is not None:
             return kept, cutouts.cache_status
         assert found is not None  # there was neither
-        share, classifier = found.ambiguous_share, networks.viewpoint
-        cutout = extract_foreground(photo, found.alpha, ambiguous_share=share, classifier=classifier)
+        cutout = extract_foreground(
+            photo,
+            found.alpha,
+            ambiguous_share=found.ambiguous_share,
+            doubted=found.doubted,
+            classifier=networks.viewpoint,
+        )
         cutouts.put(cutout)
         return cutout, cutouts.cache_status
 

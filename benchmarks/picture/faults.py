@@ -19,16 +19,21 @@ WRONG, FAIR, RIGHT = 0.8, 0.9, 0.92
 #: The same for the area of holes that stayed filled, and of a part of the old scene that came along: small, and large.
 FILLED, ATTACHED = (0.005, 0.03), (0.01, 0.03)
 #: Photos of `real_photos.txt` whose mask, made by hand, names a part of the thing that is seen whole (a poster without
-#: its stand, a plaque without its rim): they can't tell whether what is beside it belongs to it.
-PART_MASKS = frozenset(("0407", "0425", "0455", "0456", "0518", "0716"))
+#: its stand, a plaque without its rim): they can't tell whether what is beside it belongs to it, nor whether the photo
+#: cuts that.
+PART_MASKS = frozenset(("0407", "0425", "0455", "0456", "0518", "0716", "0953"))
+#: The one whose mask takes in what it should not at the photo's border, a barrier far behind a car.
+WRONG_AT_BORDER = frozenset(("0983",))
 #: A mask made by hand is 0 or 1 but for this share of the picture at most: it can't say what is half transparent.
 BINARY = 0.002
 
 
-def faults(alpha: Alpha, truth: Alpha, *, part_mask: bool = False) -> dict[str, bool]:
+def faults(alpha: Alpha, truth: Alpha, *, part_mask: bool = False, border_known: bool = True) -> dict[str, bool]:
     """Return, by the code of its warning, whether a cut-out has the fault; left out: what is neither here nor there.
 
-    `part_mask`: the truth names a part of the thing.
+    The photo cuts the thing where the truth covers more than `pipeline.cutout.warnings.CUT_SHARE` of the outermost line
+    of pixels at a side. `part_mask`: the truth names a part of the thing, and only what the photo cuts of that part is
+    known to be cut. `border_known`: whether the truth is right at the photo's border.
     """
     ours, theirs = alpha > 0.5, truth > 0.5
     overlap = float((ours & theirs).sum() / max(1, (ours | theirs).sum()))
@@ -38,10 +43,10 @@ def faults(alpha: Alpha, truth: Alpha, *, part_mask: bool = False) -> dict[str, 
         judged["low_confidence"] = (1 - overlap, (1 - FAIR, 1 - WRONG))
         judged["background_attached"] = (attached_share(alpha, truth), ATTACHED)
     found = {code: share > large for code, (share, (small, large)) in judged.items() if not small < share <= large}
-    found |= {
-        "several_subjects": len(subject_boxes(averaged(truth, _step(truth)))) > 1,
-        "subject_touches_edge": bool(cut_sides(truth)),
-    }
+    found["several_subjects"] = len(subject_boxes(averaged(truth, _step(truth)))) > 1
+    cut = bool(cut_sides(truth))
+    if border_known and (cut or not part_mask):
+        found["subject_touches_edge"] = cut
     if ((truth > 0.1) & (truth < 0.9)).mean() > BINARY:
         found["transparent_material_suspected"] = half_inside_share(averaged(truth, _step(truth))) > MAX_HALF_INSIDE
     return found

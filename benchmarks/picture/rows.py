@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from benchmarks.picture import mattes, palette
-from benchmarks.picture.faults import PART_MASKS, faults
+from benchmarks.picture.faults import PART_MASKS, WRONG_AT_BORDER, faults
 from benchmarks.picture.orders import Config, Work
 from benchmarks.picture.rivals import Rivals, cpu_seconds, cut_out, plain_cut_out, whole
 from benchmarks.picture.sheet import LARGE, SMALL, thumbnail
@@ -58,7 +58,8 @@ def cutout_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
     ours, theirs = whole(cutout, photo)[0], plain[..., 3].astype(np.float32) / np.float32(255)
     band, holes = mattes.edge_band(truth), mattes.enclosed_holes(truth)
     row: dict[str, Any] = {"warnings": list(cutout.warnings), "confidence": cutout.confidence}
-    row["faults"] = faults(ours, truth, part_mask=work.photo.stem in PART_MASKS)
+    stem = work.photo.stem
+    row["faults"] = faults(ours, truth, part_mask=stem in PART_MASKS, border_known=stem not in WRONG_AT_BORDER)
     row |= {"ours": mattes.matte_errors(ours, truth, band), "plain": mattes.matte_errors(theirs, truth, band)}
     if holes.any():
         shares = {"ours": mattes.open_share(ours, holes), "plain": mattes.open_share(theirs, holes)}

@@ -1,5 +1,6 @@
 """From a mask to the product alone: specks dropped, the old background taken out of the edge's colours."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from pipeline.core.codes import averaged
 from pipeline.core.errors import ModelFailed, NoSubject
 from pipeline.core.networks import ViewpointClassifier
 from pipeline.core.parallel import by_rows, together
-from pipeline.core.resample import grown_box, resize, tight_box
+from pipeline.core.resample import Box, grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb, Rgb8
 from pipeline.cutout.given import GivenMask, coverage
 from pipeline.cutout.viewpoint import seen
@@ -34,15 +35,21 @@ FUSION_SIDE = 640
 
 
 def extract_foreground(
-    photo: Photo, alpha: Alpha, *, ambiguous_share: float, classifier: ViewpointClassifier | None = None
+    photo: Photo,
+    alpha: Alpha,
+    *,
+    ambiguous_share: float,
+    doubted: Sequence[Box] = (),
+    classifier: ViewpointClassifier | None = None,
 ) -> Cutout:
     """Make the cut-out from the photo and its H×W alpha.
 
-    `ambiguous_share` comes from the segmentation; `pipeline.cutout.warnings` says what may be wrong. `classifier`, if
-    there is one, tells its viewpoint. Raises NoSubject where nothing is left.
+    `ambiguous_share` and `doubted` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
+    `classifier`, if there is one, tells its viewpoint. Raises NoSubject where nothing is left.
     """
     from_file = photo.alpha is not None
-    return _cut(photo, _without_specks(alpha), classifier, ambiguous_share=ambiguous_share, from_file_alpha=from_file)
+    alpha = _without_specks(alpha)
+    return _cut(photo, alpha, classifier, ambiguous_share=ambiguous_share, doubted=doubted, from_file_alpha=from_file)
 
 
 def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier | None = None) -> Cutout:
@@ -61,6 +68,7 @@ def _cut(
     classifier: ViewpointClassifier | None,
     *,
     ambiguous_share: float = 0.0,
+    doubted: Sequence[Box] = (),
     from_file_alpha: bool = False,
     given: bool = False,
     mended: bool = False,
@@ -74,7 +82,12 @@ def _cut(
 
     def assess() -> CutoutQuality:
         return assess_cutout(
-            photo.rgb, alpha, ambiguous_share=ambiguous_share, from_file_alpha=from_file_alpha, given=given
+            photo.rgb,
+            alpha,
+            ambiguous_share=ambiguous_share,
+            doubted=doubted,
+            from_file_alpha=from_file_alpha,
+            given=given,
         )
 
     def look() -> Cutout:

@@ -45,6 +45,10 @@ DENIED, FOREIGN = 0.03, 4.0
 UNSEEN, FOREIGN_RIM, NECK = 0.4, 2.0, 2.4
 #: From this share of the product on, with this share of its surroundings outside the product.
 MIN_RIM, OPEN = 0.003, 0.1
+#: What is told of what a look at the product's box added: from the first share of the product on, with colours e^1.5
+#: times commoner around it than in it. Chosen by hits less false alarms on the 105 photos with a mask, each left out in
+#: turn, of e^1, e^1.5 and never: two said, rightly (at e^1 four, two of them wrong). 2026-11-27.
+MIN_ADDED, FOREIGN_ADDED = 0.01, 1.5
 #: A part with more of its surroundings outside the product than this isn't enclosed.
 ENCLOSED = 0.15
 
@@ -99,6 +103,35 @@ def contradicted(rgb: Rgb8, mask: Alpha, second: Alpha) -> Alpha | None:
     if not denied.any():
         return None
     return np.clip(resize(denied.astype(np.float32), mask.shape[1], mask.shape[0]), 0, 1)
+
+
+def doubted(rgb: Rgb8, mask: Alpha, first: Alpha, second: Alpha) -> list[Box]:
+    """Return the boxes of what is in an h×w mask and may be the place's: left, top, right, bottom in pixels of `rgb`.
+
+    `rgb` is H×W×3 sRGB; `first` and `second` are what two segmenters saw of it within the whole photo, at any size. It
+    has the colours of the place, and either neither saw it, so that a closer look added it, or the first did not and it
+    hangs on a narrow neck; what the second alone did not see is cut off (`contradicted`).
+    """
+    small = reduced(rgb, SIDE)
+    height, width = small.shape[:2]
+    cover, one, two = (np.clip(resize(look, width, height), 0, 1) for look in (mask, first, second))
+    product, most = cover > 0.5, np.maximum(one, two)
+    parts, count = label(binary_opening(product & (most < 0.5), np.ones((3, 3), bool)))
+    each = (parts == index for index in range(1, count + 1))
+    added = [part for part in each if part.sum() >= MIN_ADDED * product.sum()]
+    rims = [rim for rim, neck in _unseen_rim(product, one) if neck <= NECK]
+    if not added and not rims:
+        return []
+    seen = colour_likeness(np.asarray(small / np.float32(255), np.float32), cover, np.minimum(one, two))
+    if seen is None:
+        return []
+    found = [part for part in added if seen.ratio[part].mean() >= FOREIGN_ADDED]
+    found += [rim for rim in rims if seen.ratio[rim].mean() >= FOREIGN_RIM]
+    y, x = rgb.shape[0] / height, rgb.shape[1] / width
+    return [
+        (round(columns.start * x), round(rows.start * y), round(columns.stop * x), round(rows.stop * y))
+        for rows, columns in find_objects(label(np.any(found, axis=0))[0] if found else np.zeros((1, 1), int))
+    ]
 
 
 def _unseen_rim(product: Mask, other: Alpha) -> Iterator[tuple[Mask, float]]:

@@ -19,7 +19,7 @@ from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Photo, Rgb8
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import seen_through
-from pipeline.cutout.lookalikes import contradicted
+from pipeline.cutout.lookalikes import contradicted, doubted
 
 #: The second look takes in the subject's box and this share of its longer side around it.
 MARGIN = 0.12
@@ -65,6 +65,8 @@ class Segmentation:
     #: Share of the undecided part in all that isn't background, 0–1, in the first look of the segmenter that was
     #: believed; 0 where the file's own alpha was taken.
     ambiguous_share: float
+    #: What may be a part of the place, not of the product: left, top, right, bottom in the photo's pixels.
+    doubted: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ class _Coarse:
     #: h×w alpha in [0, 1] of that box, some hundred pixels large.
     mask: Alpha
     ambiguous_share: float
-    #: What the second segmenter said of the whole photo, where the first was believed.
-    second: Alpha | None = None
+    #: What the first and the second segmenter said of the whole photo, where the first was believed.
+    whole: tuple[Alpha, Alpha] | None = None
 
 
 def segment(
@@ -101,9 +103,13 @@ def segment(
     through, (guide, small) = together(lambda: seen_through(crop, mask), seen_smaller)
     if through is not None:
         mask = np.minimum(mask, 1 - through)
-    denied = None if found.second is None else contradicted(crop, mask, _seen_in(found.second, found.box, photo.rgb))
-    if denied is not None:
-        mask = np.minimum(mask, 1 - denied)
+    doubts: list[Box] = []
+    if found.whole is not None:
+        first, other = (_seen_in(look, found.box, photo.rgb) for look in found.whole)
+        denied = contradicted(crop, mask, other)
+        if denied is not None:
+            mask = np.minimum(mask, 1 - denied)
+        doubts = doubted(crop, mask, first, other)
     if refiner is not None:
         mask = _refined(small, mask, refiner)
     alpha = np.zeros(photo.rgb.shape[:2], np.float32)
@@ -111,7 +117,9 @@ def segment(
     guided_upsample(crop, mask, inside, guide=guide, radius=RADIUS, eps=EPS, levels=LEVELS)
     if not (inside > 0.5).any():
         raise NoSubject(_NO_SUBJECT)
-    return Segmentation(alpha, found.ambiguous_share)
+    x, y = found.box[:2]
+    told = tuple((left + x, top + y, right + x, bottom + y) for left, top, right, bottom in doubts)
+    return Segmentation(alpha, found.ambiguous_share, told)
 
 
 def _two_looks(rgb: NDArray[np.uint8], segmenter: Segmenter) -> _Coarse:
@@ -142,8 +150,8 @@ def _ensemble(rgb: NDArray[np.uint8], segmenter: Segmenter, second: Segmenter) -
             return _Coarse(region, mask, _ambiguous_share(other))
     if agreement >= ALIKE:
         region, seen = _region(rgb, first)
-        return _Coarse(region, _cropped(first, seen), ambiguous_share, other)
-    return replace(_second_look(rgb, first, segmenter, ambiguous_share, mirrored=True), second=other)
+        return _Coarse(region, _cropped(first, seen), ambiguous_share, (first, other))
+    return replace(_second_look(rgb, first, segmenter, ambiguous_share, mirrored=True), whole=(first, other))
 
 
 def _second_look(

@@ -38,8 +38,8 @@ export const WARNINGS = {
     "Look through handles and rings: the old background may still show there.",
   ],
   background_attached: [
-    "A strip of the old scene may hang on the product.",
-    "It runs to the photo's edge: a joint in the floor, a cable, a string. A plainer ground under the product helps.",
+    "A part of the old scene may hang on the product.",
+    "A joint in the floor, a cable, what stands behind it. A plainer ground and backdrop help.",
   ],
   transparent_material_suspected: [
     "This looks like glass or another see-through material.",

@@ -58,3 +58,10 @@ def test_what_the_photo_cuts_and_what_it_shows_twice_is_told_by_the_truth_alone(
     both = np.maximum(disc(60, 50), disc(260, 40))
     assert faults(disc(60, 50), both)["several_subjects"]
     assert faults(disc(160, 80), disc(20, 80))["subject_touches_edge"]
+
+
+def test_a_mask_that_names_a_part_or_is_wrong_at_the_border_does_not_say_that_the_photo_cuts_nothing() -> None:
+    whole, cut = disc(160, 50), disc(20, 80)
+    assert "subject_touches_edge" not in faults(whole, whole, part_mask=True)
+    assert faults(cut, cut, part_mask=True)["subject_touches_edge"]
+    assert "subject_touches_edge" not in faults(cut, cut, border_known=False)

@@ -13,7 +13,7 @@ const MENDED = {
     "A hole may have stayed filled.",
     "Look through handles and rings, and erase what shows there.",
   ],
-  background_attached: ["A strip of the old scene may hang on the product.", "If so, erase it."],
+  background_attached: ["A part of the old scene may hang on the product.", "If so, erase it."],
   held_by_hand: [
     "A hand holds the product.",
     "Mend the cut-out: erase the fingers. Once mended, it stands where it would lie.",

@@ -82,6 +82,17 @@ def test_a_product_that_the_photo_cuts_is_told_with_its_side(turns: int, side: s
     assert "subject_touches_edge" in found.warnings
 
 
+@pytest.mark.parametrize(("gap", "sides"), [(1, ("bottom",)), (4, ())])
+def test_a_mask_that_fades_at_the_border_ends_there_and_one_that_ends_before_it_does_not(
+    gap: int, sides: tuple[str, ...]
+) -> None:
+    rgb, alpha = still_life(cut=True)
+    alpha = alpha.copy()
+    alpha[-gap:] = 0.2
+    assert assess_cutout(rgb, alpha).cut_sides == sides
+    assert assess_cutout(rgb, alpha, from_file_alpha=True).cut_sides == (), "a file's own alpha is exact"
+
+
 def test_a_file_of_its_own_alpha_that_was_trimmed_to_its_product_is_not_cut_by_its_sides() -> None:
     rgb, alpha = still_life()
     rows, columns = np.nonzero(alpha > 0)
