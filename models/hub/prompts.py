@@ -56,7 +56,9 @@ def remember_prompts(pipe: Any, fetched_to: str | None = None) -> Any:
     `fetched_to`: the device to which its text encoders are brought for new prompts alone, from the host's memory.
     """
     if hasattr(pipe, "encode_prompt"):
-        ready = nullcontext if fetched_to is None else partial(_fetched, pipe, fetched_to)
+        ready: Callable[[], AbstractContextManager[None]] = nullcontext
+        if fetched_to is not None:
+            ready = partial(_fetched, pipe, fetched_to)
         pipe.encode_prompt = PromptMemory(pipe.encode_prompt, ready=ready)
     return pipe
 

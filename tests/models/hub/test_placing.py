@@ -23,6 +23,17 @@ def opened(folder: Path) -> Any:
     return pipe
 
 
+def listen(encoder: Any, went: list[str]) -> None:
+    """Note where a text encoder is brought; to torch's meta device, which would lose its weights, it is not."""
+    original = encoder.to
+
+    def to(device: str) -> Any:
+        went.append(device)
+        return encoder if device == "meta" else original(device)
+
+    encoder.to = to
+
+
 def test_text_encoders_stay_in_the_hosts_memory_and_all_else_goes_to_the_device(
     tiny_folder: Callable[[str], Path],
 ) -> None:
@@ -41,8 +52,7 @@ def test_a_text_encoder_is_fetched_for_new_words_alone_and_put_back(tiny_folder:
     pipe, went = other._pipe, list[str]()
     del pipe.encode_prompt  # the one that remembers, and fetches nothing
     remember_prompts(pipe, "cpu")
-    original = pipe.text_encoder.to
-    pipe.text_encoder.to = lambda device: went.append(device) or original(device)
+    listen(pipe.text_encoder, went)
     np.testing.assert_array_equal(paint(other), expected)
     assert went == ["cpu", "cpu"]  # there and back: the device of this test is the host's memory, too
     np.testing.assert_array_equal(paint(other), expected)
@@ -54,8 +64,7 @@ def test_a_text_encoder_is_fetched_for_new_words_alone_and_put_back(tiny_folder:
 def test_an_encoder_that_fails_is_put_back_too(tiny_folder: Callable[[str], Path]) -> None:
     pipe, went = opened(tiny_folder("stable-diffusion-v1-5")), list[str]()
     remember_prompts(pipe, "meta")
-    original = pipe.text_encoder.to
-    pipe.text_encoder.to = lambda device: went.append(device) or (original(device) if device == "cpu" else None)
+    listen(pipe.text_encoder, went)
     with pytest.raises(TypeError):
         pipe.encode_prompt("a wall", nothing_that_it_takes=1)
     assert went == ["meta", "cpu"]
