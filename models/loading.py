@@ -3,7 +3,9 @@
 On a CPU those that ship need onnxruntime alone (`models.graphs`): nothing here imports torch before it is needed.
 """
 
+import inspect
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from models.device import (
     resolve_dtype,
 )
 from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, GraphViewpoint, graph_file
+from models.hub.controlnet import CONTROLLED, SETTING, UNSEEDED, DepthChoice
 from models.hub.families import Family
 from models.hub.found import Found, find, index, version
 from models.hub.generator import DiffusersGenerator
@@ -53,6 +56,7 @@ def load_networks(
     strength: float | None = None,
     latent_colour: bool = False,
     memory: MemoryChoice = WHOLE,
+    depth: DepthChoice | None = None,
     refiner: Path | None = None,
     second_segmenter: str | None = None,
     viewpoint: Path | None = None,
@@ -62,7 +66,7 @@ def load_networks(
     `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone;
     `second_segmenter` is used with the one that it was measured with alone. `viewpoint` is a folder with graph and head
     of the viewpoint classifier, whose network's weights are in `weights`.
-    `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour` and `memory` are as in
+    `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour`, `memory` and `depth` are as in
     `load_generator`.
     """
     place = resolve_device(device)
@@ -83,6 +87,7 @@ def load_networks(
             latent_colour=latent_colour,
             weights=weights,
             memory=memory,
+            depth=depth,
         )
         cutters = [one.result() for one in cutting]
     give_back_memory()
@@ -127,6 +132,7 @@ def load_generator(
     latent_colour: bool = False,
     weights: Path | None = None,
     memory: MemoryChoice = WHOLE,
+    depth: DepthChoice | None = None,
 ) -> DiffusersGenerator | GraphGenerator:
     """Open a diffusers folder, a hub id or `hub id@revision`; a folder is read without any network.
 
@@ -137,7 +143,8 @@ def load_generator(
     diffusers knows for the model, or the one that its model_index.json names.
     With `latent_colour` a model of a known family has its colours moved while it paints (`models.hub.latent_shift`), by
     the map in `weights`/colour or one made at the first painting; nothing is known of how others pack their latents.
-    Off unless asked for: it was not tried with a hub model's weights.
+    Off unless asked for: it was not tried with a hub model's weights. `depth` is a ControlNet that is shown the scene's
+    depth; our own network is lit by it anyway, and takes none.
     Raises ValueError for a class that diffusers lacks, a pipeline that would never see its drawing and choices that do
     not go together; OSError where the model isn't there.
     """
@@ -147,16 +154,19 @@ def load_generator(
         return _light(found, device=device, precision=precision, steps=steps, size=size)
     if latent_colour and memory.offload != "none":
         raise ValueError("Latent colours need the autoencoder on its device: switch off latent colour, or offloading.")
-    pipe = open_pipeline(found, pipeline_class, device=device, precision=precision, memory=memory)
+    pipe = open_pipeline(found, pipeline_class, device=device, precision=precision, memory=memory, depth=depth)
     family = found.family
-    own = family is not None and type(pipe).__name__ == family.pipeline
+    own = family is not None and type(pipe).__name__ == _class_of(family, depth)
+    recipe = _recipe(found.family, pipe, steps=steps, strength=strength, size=size, guidance_scale=guidance_scale)
     return DiffusersGenerator(
         pipe,
-        _recipe(found.family, pipe, steps=steps, strength=strength, size=size, guidance_scale=guidance_scale),
+        recipe if depth is None else _under_control(recipe, pipe, family, depth, strength),
         # Only classes that are known to: of any other, nobody knows what it makes of a list.
-        batches=family is not None and family.batches and own,
-        inpaint=inpainting(pipe, family.inpaints) if family is not None and family.inpaints and own else None,
-        version=version("diffusers", type(pipe).__name__, found),
+        batches=family is not None and family.batches and own and type(pipe).__name__ not in UNSEEDED,
+        inpaint=_inpainting(family, pipe, device, memory) if family is not None and own else None,
+        version=version("diffusers", type(pipe).__name__, found)
+        + ("" if depth is None else f" {depth.version}")
+        + (" compiled" if memory.compiled else ""),
         dtype=precision,
         paints="picture",
         reads_hex=family is not None and family.reads_hex,
@@ -189,6 +199,33 @@ def _recipe(
         prompt=family.prompt if family.image == "reference" else "{prompt}",
         prompt_tokens=family.prompt_tokens,
     )
+
+
+def _inpainting(family: Family, pipe: Any, device: Device, memory: MemoryChoice) -> Any:
+    return inpainting(pipe, family.inpaints, device=device, memory=memory) if family.inpaints else None
+
+
+def _class_of(family: Family, depth: DepthChoice | None) -> str:
+    """Return the class of diffusers that paints for a family."""
+    return family.pipeline if depth is None else CONTROLLED[family.pipeline][0]
+
+
+def _under_control(
+    recipe: Recipe, pipe: Any, family: Family | None, depth: DepthChoice, strength: float | None
+) -> Recipe:
+    """Return a recipe for a pipeline under a ControlNet: a class that takes no picture is given its start in latents.
+
+    An operator's strength is that start's noise then. Raises ValueError where nothing is known of how it packs them.
+    """
+    recipe = replace(recipe, control_scale=depth.scale)
+    if "strength" in inspect.signature(pipe.__call__).parameters:
+        return recipe
+    if family is None:
+        raise ValueError(
+            f"{SETTING} is set, but {type(pipe).__name__} takes no drawing to start from, and this model is of no"
+            " family whose latents are known. Leave it empty."
+        )
+    return replace(recipe, start_in=family.latents, start_noise=family.start_noise if strength is None else strength)
 
 
 def _light(

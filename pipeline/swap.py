@@ -18,7 +18,7 @@ from pipeline.core.networks import Networks, Progress
 from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.spec import UNMOVED, Limits, Spec
-from pipeline.core.types import Cutout, Photo, Placed
+from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache, CutoutCache
 from pipeline.cutout.foreground import extract_foreground, foreground_of
 from pipeline.cutout.given import GivenMask
@@ -68,6 +68,10 @@ def ignore(stage: str, fraction: float) -> None:
     """Progress for callers who don't want any."""
 
 
+def unseen(placed: Placed, picture: Rgb) -> None:
+    """Take what a swap delivers, for callers who don't look at it."""
+
+
 def swap(
     data: bytes,
     spec: Spec,
@@ -81,6 +85,7 @@ def swap(
     cache: Cache | None = None,
     mask: GivenMask | None = None,
     preview: bool = False,
+    on_composite: Callable[[Placed, Rgb], None] = unseen,
 ) -> SwapResult:
     """Swap the background of a product photo.
 
@@ -89,7 +94,8 @@ def swap(
     timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
     file. `cache`, where given, has what earlier swaps made, and gets what this one makes. `mask`, where given, is
     taken for the product's, and no network looks for it. `preview`: the same picture at a small size under a
-    watermark, with the report of the picture under it. Raises PipelineError and nothing else of its own.
+    watermark, with the report of the picture under it. `on_composite` is shown the placed product and the H×W×3 sRGB
+    picture that is encoded next; it leaves both as they are. Raises PipelineError and nothing else of its own.
     """
     stages = _Stages(progress, clock)
     with stages("decode"):
@@ -132,6 +138,7 @@ def swap(
         kept = background.copy() if background is not None and spec.is_white else None
         around = light_around(background) if background is not None and ground.is_scene else None
         picture = composite(placed, background, around)
+        on_composite(placed, picture)
     with stages("encode"):
         preset = replace(delivered, digital_source_type=mark)
         preset = preview_preset(preset, shown) if preview else preset

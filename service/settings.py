@@ -173,9 +173,18 @@ class Settings(BaseSettings):
     generator: str = str(STUDIO_CHECKPOINT)
     #: Whether a hub model's latents are moved to the asked colours while it paints (`models.hub.latent_shift`).
     latent_colour: bool = False
-    #: What of a hub model waits in the host's memory while it is not used: nothing, whole networks ("model"), or each
-    #: layer ("sequential", slow). On a GPU alone.
-    offload: Literal["none", "model", "sequential"] = "none"
+    #: A ControlNet that learned depth, a folder, a hub id or "hub id@revision": by it a hub model follows the scene's
+    #: own depth (`models.hub.controlnet`); not set: none. And how strongly, 1 as it was trained; default: its
+    #: pipeline's own.
+    controlnet: str | None = None
+    control_scale: float | None = Field(None, ge=0, le=2)
+    #: What of a hub model waits in the host's memory while it is not used: nothing, text encoders ("text"), whole
+    #: networks ("model"), or each layer ("sequential", slow). On a GPU alone.
+    offload: Literal["none", "text", "model", "sequential"] = "none"
+    #: Whether the blocks that a hub model's network repeats are compiled (torch.compile) when they first run.
+    compile: bool = False
+    #: Whether a worker lets a hub model paint before its first job; default: on CUDA alone.
+    warm_up: bool | None = None
     #: Whether a hub model's autoencoder works tile by tile: less memory, some time.
     vae_tiling: bool = False
     #: Variant of a hub model's files, "fp16" say; not set: the plain ones.

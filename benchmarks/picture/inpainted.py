@@ -95,7 +95,7 @@ def painting(one: Stand, generator: Generator, shown: Shown) -> Painting:
             case "bare":
                 return Laid(drawing, nothing)
             case "astray":
-                return Laid(apply_shadow(drawing.copy(), _mirrored(one, *size)), nothing)
+                return Laid(apply_shadow(drawing.copy(), shaded_by(one, *size)), nothing)
 
     return paint(one.spec, one.layout, width, height, generator, lambda done: None, lay=laid)
 
@@ -133,7 +133,7 @@ def shadow_in(one: Stand, made: Painting) -> KeptShadow:
     return found
 
 
-def _mirrored(one: Stand, width: int, height: int) -> Field:
+def shaded_by(one: Stand, width: int, height: int) -> Field:
     """Return the h×w share of light that the product would take if its shadow fell to its other side."""
     if one.effects.shadow is None:
         return np.zeros((height, width), np.float32)

@@ -146,7 +146,7 @@ def write_sheet(path: Path, rows: list[dict[str, Any]], pictures: list[list[Rgb]
 @click.option("--alpha", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--generator", default=WEIGHTS, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--size", default=SIDE, show_default=True, help="Side that is painted, pixels; multiples of 64.")
-@click.option("--scenes", default=3, show_default=True, help="Scenes of each product.")
+@click.option("--scenes", default=3, show_default=True, help="Scenes of each product; 0: the palette's table alone.")
 @click.option(
     "--swaps", default=16, show_default=True, help="Swaps of the palette's table, each stage off in turn; 0: none."
 )
@@ -166,22 +166,25 @@ def main(photos: Path, alpha: Path, generator: Path, size: int, scenes: int, swa
         rows.append(row)
         pictures.append(line)
         console.print(row)
-    for sentence in told(rows):
-        console.print(sentence)
     out.mkdir(parents=True, exist_ok=True)
-    chosen = list(range(0, len(rows), max(1, len(rows) // SHEET_ROWS)))[:SHEET_ROWS]
-    write_sheet(out / "sheet.png", [rows[number] for number in chosen], [pictures[number] for number in chosen])
+    if rows:
+        for sentence in told(rows):
+            console.print(sentence)
+        chosen = list(range(0, len(rows), max(1, len(rows) // SHEET_ROWS)))[:SHEET_ROWS]
+        write_sheet(out / "sheet.png", [rows[number] for number in chosen], [pictures[number] for number in chosen])
     networks = Networks(segmenter, painter, {"generator": painter.version, "segmenter": version})
     exact = []
-    for number, (name, data) in enumerate(products(photos, alpha, kept_aside=True).items()):
+    aside = products(photos, alpha, kept_aside=True) if rows else {}
+    for number, (name, data) in enumerate(aside.items()):
         try:
             exact.append(changed_pixels(name, data, held_out_specs()[11 * number + 3], networks))
         except PipelineError:  # this product does not go into that scene
             continue
-    console.print(
-        f"product: {sum(one['changed'] for one in exact)} of {sum(one['pixels'] for one in exact)} pixels changed"
-        f" in {len(exact)} swaps"
-    )
+    if exact:
+        console.print(
+            f"product: {sum(one['changed'] for one in exact)} of {sum(one['pixels'] for one in exact)} pixels changed"
+            f" in {len(exact)} swaps"
+        )
     colours = {}
     if swaps:
         asked = palette.orders(range(swaps), CANVAS)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.device import DtypeName, give_back_device_memory, meant
+from models.hub.controlnet import seeded
 from models.hub.hold import Hold
 from models.hub.latent_colour import ColourMap, colour_map
 from models.hub.latent_shift import LatentShift, Packing
@@ -59,10 +60,12 @@ class DiffusersGenerator:
         """
         self._pipe = pipe
         self._recipe = recipe
-        self._takes_start = "strength" in inspect.signature(pipe.__call__).parameters
+        self._takes_start = "strength" in inspect.signature(pipe.__call__).parameters or recipe.start_in is not None
         self._packing = packing
         self._colour_maps = colour_maps
         self._colours: ColourMap | None = None
+        #: Class of diffusers that paints, by name.
+        self.painting_class = type(pipe).__name__
         #: Whether several pictures at once come out as they do one by one.
         self.batches = batches
         self._inpaint = inpaint
@@ -181,9 +184,10 @@ class DiffusersGenerator:
         painted: list[Picture | None] = []
         pipe = self._inpaint if self._inpaint is not None and requests[0].laid is not None else self._pipe
         for further in range(1 + FURTHER_SEEDS):
-            seeded = [replace(one, seed=_further_seed(one.seed, further)) for one in requests]
-            steered[:] = [self._steerings(pipe, one) for one in seeded]
-            output = pipe(**self._recipe.arguments(pipe, seeded, step))
+            further_ones = [replace(one, seed=_further_seed(one.seed, further)) for one in requests]
+            steered[:] = [self._steerings(pipe, one) for one in further_ones]
+            with seeded(pipe, further_ones[0].seed):
+                output = pipe(**self._recipe.arguments(pipe, further_ones, step))
             pictures = [np.asarray(image, np.float32) for image in output.images]
             flags = getattr(output, "nsfw_content_detected", None) or [False] * len(pictures)
             shown = [None if flag else picture for picture, flag in zip(pictures, flags, strict=True)]

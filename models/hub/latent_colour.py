@@ -173,18 +173,29 @@ def encoded(vae: Any, picture: NDArray[np.float32]) -> Array:
     """
     import torch
 
-    batch = torch.from_numpy(picture * 2 - 1).permute(2, 0, 1)[None].to(vae.device)
+    batch = torch.from_numpy(picture * 2 - 1).permute(2, 0, 1)[None].to(executing_device(vae))
     dtype = vae.dtype
+    # Layers that come and go one by one keep their own precision in the host's memory.
+    casts = dtype != torch.float32 and vae.device.type != "meta"
     try:
-        if dtype != torch.float32:
+        if casts:
             vae.to(torch.float32)
         with torch.no_grad():
-            latents = vae.encode(batch).latent_dist.mode()[0]
+            latents = vae.encode(batch.to(vae.dtype)).latent_dist.mode()[0]
     finally:
-        if dtype != torch.float32:
+        if casts:
             vae.to(dtype)
-    answer: Array = latents.permute(1, 2, 0).cpu().numpy().astype(np.float64)
+    answer: Array = latents.permute(1, 2, 0).float().cpu().numpy().astype(np.float64)
     return answer
+
+
+def executing_device(vae: Any) -> Any:
+    """Return the torch.device that an autoencoder computes on; an offloaded one lies elsewhere meanwhile."""
+    import torch
+
+    hooks = (getattr(module, "_hf_hook", None) for module in vae.modules())
+    told = (getattr(hook, "execution_device", None) for hook in hooks)
+    return next((torch.device(device) for device in told if device is not None), vae.device)
 
 
 def mosaics(patch: int) -> NDArray[np.float32]:

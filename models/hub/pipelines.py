@@ -1,36 +1,48 @@
 """Opens pipelines of diffusers: of the class asked for, with the scheduler of its family, in the memory there is."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from models.device import Device
 from models.hub.checks import check_sees_drawing
+from models.hub.controlnet import DepthChoice, open_controlnet
 from models.hub.families import Family
 from models.hub.found import Found
-from models.hub.prompts import remember_prompts
+from models.hub.prompts import remember_prompts, text_encoders
 
-#: What of a model waits in the host's memory while it is not used: nothing, whole networks, or each layer.
-Offload = Literal["none", "model", "sequential"]
+#: What of a model waits in the host's memory while it is not used: nothing, its text encoders, whole networks, or each
+#: layer.
+Offload = Literal["none", "text", "model", "sequential"]
 
 
 @dataclass(frozen=True)
 class MemoryChoice:
-    """How a pipeline fits into the device's memory. What is saved is paid for in time."""
+    """How a pipeline lies on its device. What is saved of memory is paid for in time, save for what is compiled."""
 
     offload: Offload = "none"
     #: Whether the autoencoder works tile by tile.
     vae_tiling: bool = False
     #: Variant of the weights' files, "fp16" say, which is then all that is fetched; None: the plain ones.
     variant: str | None = None
+    #: Whether the blocks that its network repeats are compiled.
+    compiled: bool = False
 
 
 def open_pipeline(
-    found: Found, pipeline_class: str | None, *, device: Device, precision: str, memory: MemoryChoice
+    found: Found,
+    pipeline_class: str | None,
+    *,
+    device: Device,
+    precision: str,
+    memory: MemoryChoice,
+    depth: DepthChoice | None = None,
 ) -> Any:
-    """Open what was found as a pipeline on a device, ready to paint from a drawing.
+    """Open what was found as a pipeline on a device, ready to paint from a drawing, and from its depth where asked.
 
     Weights are read from safetensors alone: the older files are pickles, which run what is in them. Raises ValueError
-    for a class that diffusers lacks and a pipeline that would never see its drawing, OSError where files are missing.
+    for a class that diffusers lacks, a pipeline that would never see its drawing and a ControlNet that does not go with
+    it, OSError where files are missing.
     """
     import diffusers
     import torch
@@ -55,17 +67,18 @@ def open_pipeline(
         pipe.scheduler = kind.from_config(pipe.scheduler.config, **spacing)
     pipe.set_progress_bar_config(disable=True)
     check_sees_drawing(pipe, named=pipeline_class is not None)
-    _place(pipe, device, memory)
-    return remember_prompts(pipe)
+    if depth is not None:
+        kind_of, net = open_controlnet(pipe, depth, options)
+        pipe = _rebuilt(pipe, kind_of, controlnet=net)
+    place(pipe, device, memory)
+    if memory.compiled:
+        compile_blocks(pipe, memory)
+    return remember_prompts(pipe, device if memory.offload == "text" else None)
 
 
-def inpainting(pipe: Any, kind: str) -> Any:
-    """Return a pipeline of another class of diffusers, by name, with the same networks."""
-    import diffusers
-
-    other = getattr(diffusers, kind).from_pipe(pipe)
-    other.set_progress_bar_config(disable=True)
-    return remember_prompts(other)
+def inpainting(pipe: Any, kind: str, *, device: Device, memory: MemoryChoice) -> Any:
+    """Return a pipeline of another class of diffusers, by name, with the same networks where they are."""
+    return remember_prompts(_rebuilt(pipe, kind), device if memory.offload == "text" else None)
 
 
 def open_autoencoder(kind: str, model: str, source: dict[str, Any], *, device: Device, precision: str) -> Any:
@@ -90,16 +103,50 @@ def quiet() -> None:
     transformers.utils.logging.set_verbosity_error()
 
 
-def _place(pipe: Any, device: Device, memory: MemoryChoice) -> None:
+def _rebuilt(pipe: Any, kind: str, **further: Any) -> Any:
+    """Return a pipeline of another class of diffusers, by name, with the same networks, and `further` ones.
+
+    `from_pipe` would do the same, but cast the networks that both have to float32.
+    """
+    import diffusers
+
+    takes = inspect.signature(getattr(diffusers, kind).__init__).parameters
+    parts = {name: part for name, part in {**pipe.config, **pipe.components}.items() if name in takes}
+    other = getattr(diffusers, kind)(**parts, **further)
+    other.set_progress_bar_config(disable=True)
+    return other
+
+
+def place(pipe: Any, device: str, memory: MemoryChoice) -> None:
+    """Bring a pipeline's networks to a device of torch's, by name, as far as they are to be there all the time."""
     if memory.vae_tiling:
         pipe.vae.enable_tiling()
     match memory.offload:
         case "none":
             pipe.to(device)
+        case "text":
+            waiting = text_encoders(pipe)
+            for name, part in pipe.components.items():
+                if hasattr(part, "parameters") and name not in waiting:
+                    part.to(device)
         case "model":
             pipe.enable_model_cpu_offload(device=device)
         case "sequential":
             pipe.enable_sequential_cpu_offload(device=device)
+
+
+def compile_blocks(pipe: Any, memory: MemoryChoice, backend: str = "inductor") -> None:
+    """Let torch compile the blocks that a pipeline's network repeats, when they first run: for any size, by one graph.
+
+    The whole network would take minutes, and again for each size. `backend` is torch's name of a compiler. Raises
+    ValueError for a network that names no such blocks and for one whose layers come and go.
+    """
+    network = getattr(pipe, "unet", None) or pipe.transformer
+    if memory.offload == "sequential":
+        raise ValueError("BACKDROP_COMPILE does not go with BACKDROP_OFFLOAD=sequential: switch one of them off.")
+    if not getattr(network, "_repeated_blocks", None):
+        raise ValueError(f"BACKDROP_COMPILE is set, but {type(network).__name__} names no blocks to compile.")
+    network.compile_repeated_blocks(dynamic=True, backend=backend)
 
 
 def _lone_unet(found: Found, family: Family, options: dict[str, Any]) -> tuple[str, Any]:

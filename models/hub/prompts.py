@@ -1,12 +1,16 @@
 """Prompt embeddings, remembered: the catalogue's words come again from job to job, and their embeddings with them.
 
 A pipeline of diffusers embeds its prompts in `encode_prompt`, in every family. Called again with the same words it gets
-what it got, and its text encoders do not run; under offloading by networks they then stay off the device.
+what it got, and its text encoders do not run; where they wait in the host's memory, they then stay off the device.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
+
+from models.device import give_back_device_memory
 
 #: Bytes of embeddings that are kept, at most: those longest unused give way. One prompt of FLUX.2 [klein] 4B is 8 MB.
 MOST_BYTES = 256 * 2**20
@@ -15,8 +19,14 @@ MOST_BYTES = 256 * 2**20
 class PromptMemory:
     """`encode_prompt` of one pipeline, with what it answered. Not for several threads at once."""
 
-    def __init__(self, encode: Callable[..., Any], most_bytes: int = MOST_BYTES):
-        self._encode, self._most = encode, most_bytes
+    def __init__(
+        self,
+        encode: Callable[..., Any],
+        most_bytes: int = MOST_BYTES,
+        ready: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ):
+        """Take what embeds prompts, and what makes it ready for as long as it does."""
+        self._encode, self._most, self._ready = encode, most_bytes, ready
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         #: Bytes that are kept.
         self.bytes = 0
@@ -26,11 +36,13 @@ class PromptMemory:
         try:
             key = _key((arguments, sorted(named.items())))
         except TypeError:
-            return self._encode(*arguments, **named)
+            with self._ready():
+                return self._encode(*arguments, **named)
         if key in self._kept:
             self._kept.move_to_end(key)
             return _copied(self._kept[key])
-        answer = self._encode(*arguments, **named)
+        with self._ready():
+            answer = self._encode(*arguments, **named)
         self._kept[key] = _copied(answer)
         self.bytes += _bytes(answer)
         while self.bytes > self._most:
@@ -38,11 +50,35 @@ class PromptMemory:
         return answer
 
 
-def remember_prompts(pipe: Any) -> Any:
-    """Let a pipeline of diffusers remember its prompts' embeddings; return it. One without prompts stays as it is."""
+def remember_prompts(pipe: Any, fetched_to: str | None = None) -> Any:
+    """Let a pipeline of diffusers remember its prompts' embeddings; return it. One without prompts stays as it is.
+
+    `fetched_to`: the device to which its text encoders are brought for new prompts alone, from the host's memory.
+    """
     if hasattr(pipe, "encode_prompt"):
-        pipe.encode_prompt = PromptMemory(pipe.encode_prompt)
+        ready: Callable[[], AbstractContextManager[None]] = nullcontext
+        if fetched_to is not None:
+            ready = partial(_fetched, pipe, fetched_to)
+        pipe.encode_prompt = PromptMemory(pipe.encode_prompt, ready=ready)
     return pipe
+
+
+def text_encoders(pipe: Any) -> dict[str, Any]:
+    """Return a pipeline's text encoders by the names of its parts."""
+    return {name: part for name, part in pipe.components.items() if name.startswith("text_encoder") and part}
+
+
+@contextmanager
+def _fetched(pipe: Any, device: str) -> Iterator[None]:
+    encoders = text_encoders(pipe).values()
+    try:
+        for encoder in encoders:
+            encoder.to(device)
+        yield
+    finally:
+        for encoder in encoders:
+            encoder.to("cpu")
+        give_back_device_memory()
 
 
 def _key(value: Any) -> Hashable:

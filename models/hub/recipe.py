@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.hub.controlnet import depth_picture
+from models.hub.latent_shift import Packing
 from models.hub.request import PaintRequest
 from models.hub.sizes import painted_size
-from models.hub.start import noise_schedule, schedule
+from models.hub.start import noise_schedule, schedule, start_latents
 from pipeline.background.paint import lit_drawing
 from pipeline.core.networks import Conditions
 
@@ -34,6 +36,10 @@ class Recipe:
     prompt: str = "{prompt}"
     #: Longest prompt that is read, in tokens of the text encoder.
     prompt_tokens: int | None = None
+    #: How latents are packed, for a class that takes no picture and so is given its start in them, at `start_noise`.
+    start_in: Packing | None = None
+    #: How strongly a ControlNet steers.
+    control_scale: float | None = None
 
     def painted_size(self, conditions: Conditions) -> tuple[int, int]:
         """Return width and height in pixels that a pipeline is asked for."""
@@ -42,10 +48,9 @@ class Recipe:
 
     def starts_at_noise(self, pipe: Any) -> bool:
         """Tell whether a pipeline starts at `start_noise`."""
-        return (
-            self.start_noise is not None
-            and {"sigmas", "strength"} <= inspect.signature(pipe.__call__).parameters.keys()
-        )
+        takes = inspect.signature(pipe.__call__).parameters
+        given = "strength" if self.start_in is None else "latents"
+        return self.start_noise is not None and {"sigmas", given} <= takes.keys()
 
     def figures(self, pipe: Any) -> str:
         """Return how a pipeline is run, as far as it is not left to it."""
@@ -82,6 +87,7 @@ class Recipe:
             "sigmas": sigmas,
             "guidance_scale": self.guidance_scale,
             "max_sequence_length": self.prompt_tokens,
+            "controlnet_conditioning_scale": self.control_scale,
         }
         each: dict[str, Callable[[PaintRequest], Any]] = {
             **{field.name: partial(_condition, field.name) for field in fields(Conditions)},
@@ -91,6 +97,7 @@ class Recipe:
             "generator": lambda one: torch.Generator("cpu").manual_seed(one.seed),
             "image": lambda one: as_pillow(shown_picture(one, width, height)),
             "mask_image": lambda one: as_pillow(1 - kept(one, width, height)),
+            "control_image": lambda one: as_pillow(_grey(resized(depth_picture(one)[..., None], width, height))),
         }
         offered: dict[str, Any] = {
             "width": width,
@@ -106,6 +113,13 @@ class Recipe:
             if name in takes:
                 values = [of(one) for one in requests]
                 offered[name] = values if len(values) > 1 else values[0]
+        if self.start_in is not None and self.start_noise is not None:
+            shown, noise = [shown_picture(one, width, height) for one in requests], less * self.start_noise
+            starts = [
+                start_latents(pipe.vae, self.start_in, picture, noise, one.seed)
+                for picture, one in zip(shown, requests, strict=True)
+            ]
+            offered["latents"] = torch.cat(starts)
         return {name: value for name, value in offered.items() if name in takes}
 
 
@@ -136,6 +150,11 @@ def resized(image: NDArray[np.float32], width: int, height: int) -> NDArray[np.f
 def as_pillow(image: NDArray[np.float32]) -> Image.Image:
     """Return an H×W×3 or H×W picture in [0, 1] as Pillow's, 8 bits a channel."""
     return Image.fromarray((image * 255 + 0.5).astype(np.uint8))
+
+
+def _grey(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return h×w×1 as h×w×3."""
+    return np.repeat(image, 3, -1)
 
 
 def _condition(name: str, request: PaintRequest) -> Any:

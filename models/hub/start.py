@@ -4,6 +4,12 @@ import math
 import sys
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from models.hub.latent_colour import encoded
+from models.hub.latent_shift import Packing, folded, normalised
+
 
 def schedule(steps: int, strength: float) -> tuple[int, float]:
     """Return the steps to ask for and the strength, nearest to `strength`, that make exactly `steps` of them run.
@@ -27,6 +33,20 @@ def noise_schedule(pipe: Any, noise: float, steps: int, width: int, height: int)
     """
     start = _unshifted(pipe.scheduler, noise, _mu(pipe, steps, width, height))
     return [start * (steps - step) / steps for step in range(steps)]
+
+
+def start_latents(vae: Any, packing: Packing, picture: NDArray[np.float32], noise: float, seed: int) -> Any:
+    """Return the latents that a flow model starts from, as its pipeline packs them, float32 on the CPU.
+
+    For a class that takes no picture: an image-to-image class makes the same of its own. `picture` is H×W×3 sRGB in
+    [0, 1] of the size that is painted, `noise` σ of x = (1 - σ) · clean + σ · noise; the noise is the seed's.
+    """
+    import torch
+
+    own = torch.from_numpy(encoded(vae, picture)).float().permute(2, 0, 1)[None]
+    drawn = torch.randn(own.shape, generator=torch.Generator("cpu").manual_seed(seed))
+    clean = normalised(own, vae, packing).cpu()
+    return (1 - noise) * clean + noise * folded(drawn, packing)
 
 
 def _unshifted(scheduler: Any, sigma: float, mu: float) -> float:

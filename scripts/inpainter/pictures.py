@@ -19,14 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-import pipeline.swap as swapping
 from models.loading import load_generator
 from pipeline.colour.palette import PaletteControl
-from pipeline.compositing.composite import composite
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Conditions, Generator, Networks
 from pipeline.core.spec import Limits, Spec
 from pipeline.core.types import Placed, Rgb
+from pipeline.swap import swap
 from scripts.studio.specs import training_spec
 from service.settings import STUDIO_CHECKPOINT
 
@@ -98,20 +97,14 @@ def picture(data: bytes, spec: Spec, listener: Listener) -> tuple[Bytes, Bytes, 
     """Return what a swap delivers, the product's coverage of it, both of SIDE, and the words."""
     seen: list[tuple[Placed, Rgb]] = []
 
-    def listening(placed: Placed, background: Rgb | None, *rest: object) -> Rgb:
-        answer = composite(placed, background, *rest)  # type: ignore[arg-type]  # passed on as it came
-        seen.append((placed, answer))
-        return answer
+    def look(placed: Placed, delivered: Rgb) -> None:
+        seen.append((placed, delivered))
 
     spec = replace(spec, preset=replace(spec.preset, size=(CANVAS, CANVAS)))
     listener.words = ""
     networks = Networks(_unneeded, listener, {})
-    # What `swap` lays the product on its background with hands over what it got; nothing else of it is told outside.
-    setattr(swapping, "composite", listening)  # noqa: B010  # a name of that module, which exports it to nobody
-    try:
-        swapping.swap(data, spec, networks, limits=Limits(), clock=time.perf_counter, control=PaletteControl(retries=0))
-    finally:
-        setattr(swapping, "composite", composite)  # noqa: B010  # as above
+    control = PaletteControl(retries=0)
+    swap(data, spec, networks, limits=Limits(), clock=time.perf_counter, control=control, on_composite=look)
     placed, delivered = seen[-1]
     return _small(delivered), _small(placed.alpha), held_words(listener.words)
 

@@ -5,21 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from models.device import Device, resolve_device
+from models.hub.controlnet import DepthChoice, depth_told
 from models.hub.found import find
-from models.hub.memory import peak_memory
-from models.hub.pipelines import MemoryChoice
 from models.loading import load_generator
-from pipeline.background.paint import paint
+from models.memory import peak_memory
 from pipeline.core.networks import holds, paints, reads_hex, shifts_colour
 from pipeline.kernels import cache
-from pipeline.scene.composition import compose
-from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 from service.worker.kernels import use_kept_kernels
-from service.worker.local import build_spec
-
-#: Canvases that are painted: presets of the catalogue, one square and one tall.
-SHAPES = ("instagram_square", "instagram_portrait")
+from service.worker.networks import ahead, depth_choice, memory_choice, paint_ahead
 
 
 def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
@@ -29,7 +23,7 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
     """
     name = model or settings.generator
     device = resolve_device(settings.device)
-    memory = MemoryChoice(settings.offload, settings.vae_tiling, settings.generator_variant)
+    depth = depth_choice(settings)
     started = time.perf_counter()
     with peak_memory(device) as taken:
         generator: Any = load_generator(
@@ -43,7 +37,8 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
             guidance_scale=settings.guidance_scale,
             latent_colour=settings.latent_colour,
             weights=settings.weights,
-            memory=memory,
+            memory=memory_choice(settings),
+            depth=depth,
         )
     family = find(name).family
     yield f"{generator.version} on {device} {generator.dtype}"
@@ -52,11 +47,11 @@ def trial(settings: Settings, model: str | None = None) -> Iterator[str]:
         yield f"family {family.name}; licence: {family.licence}; figures from {family.source}, {family.checked_on}"
     elif paints(generator) == "picture":
         yield "of no family that is known here: run by its pipeline's own figures; its licence is yours to read"
-    yield from _abilities(generator)
+    yield from _abilities(generator, depth)
     yield from _paintings(settings, generator, device)
 
 
-def _abilities(generator: Any) -> Iterator[str]:
+def _abilities(generator: Any, depth: DepthChoice | None) -> Iterator[str]:
     if paints(generator) == "light":
         yield "paints light onto the studio's own scenes; several jobs at once"
         return
@@ -65,29 +60,24 @@ def _abilities(generator: Any) -> Iterator[str]:
         "paint several jobs at once": generator.batches,
         "shift its latents to asked colours": shifts_colour(generator),
         "read colours as #rrggbb": reads_hex(generator),
-        "take the scene's depth": False,
     }
     yield "can " + (", ".join(what for what, can in able.items() if can) or "only paint what it is told")
-    yield "can't " + ", ".join(what for what, can in able.items() if not can)
+    yield "can't " + (", ".join(what for what, can in able.items() if not can) or "nothing of what is known here")
+    yield f"depth: {depth_told(generator.painting_class, depth)}"
 
 
 def _paintings(settings: Settings, generator: Any, device: Device) -> Iterator[str]:
     use_kept_kernels(settings)
     cache.load_kept()
-    catalogue = load_catalogue()
-    for name in SHAPES:
-        spec = build_spec(catalogue, scene="podium", mood="calm", colours=(), preset=name, seed=1)
-        assert spec.preset.size is not None  # those of SHAPES have one
-        width, height = spec.preset.size
-        layout = compose(spec, width, height, 0.6)
+    for spec, layout, width, height in ahead():
         seconds = []
         for _ in range(2):
             started = time.perf_counter()
             with peak_memory(device) as taken:
-                paint(spec, layout, width, height, generator, lambda done: None)
+                paint_ahead(generator, spec, layout, width, height)
             seconds.append(time.perf_counter() - started)
         took = f"painted in {seconds[0]:.1f} s, again in {seconds[1]:.1f} s, {_megabytes(taken)}"
-        yield f"{name}, {width} by {height}: {took}"
+        yield f"{spec.preset.name}, {width} by {height}: {took}"
 
 
 def _megabytes(taken: list[int]) -> str:

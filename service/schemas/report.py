@@ -100,8 +100,8 @@ class ExpansionReport(BaseModel):
     """How much a hub model that saw the product painted on it."""
 
     area: float = Field(description="Share of the product's area by which it has grown, as a network sees it.")
-    colour: float = Field(description="The same, by its colours beyond its edge.")
-    grew: bool = Field(description="Both say so: such a background is never delivered.")
+    colour: float = Field(description="Share of what surrounds the product that has its edge's colour.")
+    grew: bool = Field(description="Its colours say so: such a background is never delivered.")
 
 
 class TriedBackground(BaseModel):

@@ -2,14 +2,24 @@
 
 import logging
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
 from models.device import keep_memory_together
+from models.hub.controlnet import DepthChoice
 from models.hub.pipelines import MemoryChoice
 from models.loading import load_networks
-from pipeline.core.networks import Networks
+from pipeline.background.paint import paint
+from pipeline.core.networks import Generator, Laid, Networks, holds, paints
+from pipeline.core.spec import Spec
+from pipeline.core.types import Rgb
 from pipeline.kernels import cache
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import Layout
+from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 from service.worker.kernels import compile_kernels, use_kept_kernels, warm_up
 
@@ -18,6 +28,8 @@ logger = logging.getLogger(__name__)
 #: Seconds after which a thread hands Python's lock on to one that waits. Python's own 5 ms are longer than most of what
 #: the threads of one swap compute without it, so that they waited for one another.
 SWITCH_INTERVAL = 0.0005
+#: Presets whose canvases a hub model paints ahead: a square and a tall one. What is compiled for these is for all.
+SHAPES = ("instagram_square", "instagram_portrait")
 
 
 def open_networks(settings: Settings) -> Networks:
@@ -38,7 +50,50 @@ def open_for_jobs(settings: Settings) -> Networks:
     if compile_kernels(settings, logger.info):
         logger.info("the kernels are compiled")
     warm_up(networks)
+    if paints(networks.generator) == "picture" and paints_ahead(settings, networks):
+        for spec, layout, width, height in ahead():
+            paint_ahead(networks.generator, spec, layout, width, height)
+            logger.info("painted ahead, %d by %d", width, height)
     return networks
+
+
+def paints_ahead(settings: Settings, networks: Networks) -> bool:
+    """Tell whether a hub model paints before the first job: where that is set, or else on CUDA.
+
+    On a CPU it may take minutes, and spares the first job little.
+    """
+    if settings.warm_up is not None:
+        return settings.warm_up
+    return networks.versions.get("generator_device", "").startswith("cuda")
+
+
+def ahead() -> Iterator[tuple[Spec, Layout, int, int]]:
+    """Yield what is painted ahead: a spec, its layout, and the canvas's width and height in pixels."""
+    catalogue = load_catalogue()
+    for name in SHAPES:
+        preset = catalogue.preset(name)
+        assert preset.size is not None  # those of SHAPES have one
+        spec = Spec(catalogue.scene("podium"), catalogue.mood("calm"), (), preset, 1)
+        yield spec, compose(spec, *preset.size, 0.6), *preset.size
+
+
+def paint_ahead(generator: Generator, spec: Spec, layout: Layout, width: int, height: int) -> None:
+    """Let a hub model paint as it does round a product, so that no job is its first. Raises what painting raises."""
+
+    def lay(drawing: Rgb) -> Laid | None:
+        return Laid(drawing, np.zeros(drawing.shape[:2], np.float32)) if holds(generator) else None
+
+    paint(spec, layout, width, height, generator, lambda done: None, lay=lay)
+
+
+def memory_choice(settings: Settings) -> MemoryChoice:
+    """Return how a hub model is to lie on its device."""
+    return MemoryChoice(settings.offload, settings.vae_tiling, settings.generator_variant, settings.compile)
+
+
+def depth_choice(settings: Settings) -> DepthChoice | None:
+    """Return the ControlNet that is named, None where none is."""
+    return DepthChoice(settings.controlnet, settings.control_scale) if settings.controlnet else None
 
 
 def _load(settings: Settings) -> Networks:
@@ -57,5 +112,6 @@ def _load(settings: Settings) -> Networks:
         size=settings.generation_size,
         guidance_scale=settings.guidance_scale,
         latent_colour=settings.latent_colour,
-        memory=MemoryChoice(settings.offload, settings.vae_tiling, settings.generator_variant),
+        memory=memory_choice(settings),
+        depth=depth_choice(settings),
     )

@@ -80,7 +80,8 @@ def stable_diffusion_3(folder: Path) -> Any:
         text_encoder_2=CLIPTextModelWithProjection(clip_config()), tokenizer_2=word_tokenizer(folder),
         text_encoder_3=_t5(64), tokenizer_3=_t5_tokenizer(),
         transformer=SD3Transformer2DModel(
-            sample_size=32, patch_size=2, in_channels=16, out_channels=16, num_layers=1, attention_head_dim=8,
+            # two layers: a ControlNet says nothing to the last
+            sample_size=32, patch_size=2, in_channels=16, out_channels=16, num_layers=2, attention_head_dim=8,
             num_attention_heads=4, joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64,
         ),
     )  # fmt: skip

@@ -56,6 +56,28 @@ def test_a_product_that_grew_by_a_few_pixels_is_seen(by: int) -> None:
     assert measured.area == pytest.approx(((40 + 2 * by) * (70 + by) - 40 * 70) / (40 * 70), rel=0.1)
 
 
+def test_growth_is_seen_where_no_segmenter_finds_the_product() -> None:
+    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+    blind = expansion(
+        grown(other(drawing), 4), drawing, placed().alpha, lambda image: np.zeros(image.shape[:2], np.float32)
+    )
+    assert blind.grew
+    assert blind.area == 0
+
+
+def test_a_drift_of_tone_and_colour_and_a_shadow_beside_the_product_are_no_growth() -> None:
+    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+    shaded = other(drawing) * np.array([1.1, 0.95, 0.9])
+    shaded[:, 100:] *= 0.7  # as dark as the jar's red is, but grey
+    measured = expansion(np.where(placed().alpha[..., None] > 0, drawing, shaded), drawing, placed().alpha, reds)
+    assert not measured.grew
+
+
+def test_where_a_product_has_the_colour_of_its_scene_nothing_is_said() -> None:
+    drawing = np.full((SIDE, SIDE, 3), (0.75, 0.12, 0.1))
+    assert expansion(grown(other(drawing), 8), drawing, placed().alpha, reds).colour == 0
+
+
 def test_another_grain_and_tone_and_a_thing_that_stood_there_before_are_no_growth() -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
     drawing[100:130, 100:140] = 0.7, 0.1, 0.1  # a red block right beside the jar
@@ -130,7 +152,7 @@ def test_where_every_one_grew_it_the_studios_own_background_is_taken_and_told() 
     assert red.max() < 0.4  # no jar's red is in it
 
 
-def test_both_measures_have_to_say_so() -> None:
-    assert Expansion(0.2, 0.2).grew
+def test_its_colours_decide_and_what_the_segmenter_found_is_told_beside_them() -> None:
+    assert Expansion(0.0, 0.2).grew
     assert not Expansion(0.2, 0.01).grew
-    assert not Expansion(0.03, 0.2).grew
+    assert Expansion(0.2, 0.01).row() == {"area": 0.2, "colour": 0.01, "grew": False}

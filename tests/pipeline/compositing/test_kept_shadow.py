@@ -51,6 +51,15 @@ def test_a_shadow_that_is_kept_missing_or_on_the_other_side_is_told_apart(
     assert told[verdict] >= 57, told
 
 
+def test_how_strong_it_is_on_either_side_is_read_off() -> None:
+    rng = np.random.default_rng(7)
+    for strength, mirrored in ((1.0, False), (0.7, False), (1.0, True)):
+        told = painted(rng, strength, mirrored=mirrored)
+        one, other = (told.astray, told.gain) if mirrored else (told.gain, told.astray)
+        assert one == pytest.approx(strength, abs=0.3)
+        assert other == pytest.approx(0, abs=0.35)
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.3, 0.6, 1.0, 1.3])
 def test_what_is_added_makes_the_shadow_whole_and_never_twice(strength: float) -> None:
     rng = np.random.default_rng(3)

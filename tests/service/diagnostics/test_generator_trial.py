@@ -35,9 +35,10 @@ def test_it_says_where_and_how_a_model_runs_and_what_it_can(saved: Callable[[str
     assert said[1].startswith("loaded in")
     assert "family Z-Image-Turbo; licence: Apache-2.0" in said[2]
     assert said[3] == "can see the product while it paints, paint several jobs at once"
-    assert "take the scene's depth" in said[4]
-    assert [line.split(",")[0] for line in said[5:]] == ["instagram_square", "instagram_portrait"]
-    assert all("MiB at most" in line for line in said[5:])
+    assert said[4].startswith("can't shift its latents")
+    assert said[5] == "depth: no, BACKDROP_CONTROLNET names no ControlNet (ZImageControlNetModel)"
+    assert [line.split(",")[0] for line in said[6:]] == ["instagram_square", "instagram_portrait"]
+    assert all("MiB at most" in line for line in said[6:])
 
 
 def test_the_doctor_fails_with_the_sentence_that_a_job_would_have_failed_with(
@@ -48,3 +49,13 @@ def test_the_doctor_fails_with_the_sentence_that_a_job_would_have_failed_with(
     assert result.exit_code == 1
     assert "takes 9 channels" in result.output
     assert "Name the base model" in result.output
+
+
+def test_a_controlnet_that_is_none_fails_by_the_settings_name(
+    saved: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKDROP_CONTROLNET", str(tmp_path / "nowhere"))
+    arguments: list[Any] = ["doctor", "--no-networks", "--home", str(tmp_path)]
+    result = CliRunner().invoke(main, [*arguments, "--generator", str(saved("stable-diffusion-v1-5"))])
+    assert result.exit_code == 1
+    assert "BACKDROP_CONTROLNET names" in result.output

@@ -1,0 +1,148 @@
+"""Where a pipeline's networks lie, what is compiled of them, and what is fetched when."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.hub.latent_colour import encoded, executing_device
+from models.hub.pipelines import MemoryChoice, compile_blocks, inpainting, place
+from models.hub.prompts import remember_prompts, text_encoders
+from pipeline.core.networks import Conditions
+from service.catalogue.catalogue import load_catalogue
+from tests.support.tiny_pipelines import conditions, load_pipeline, paint
+
+
+def opened(folder: Path) -> Any:
+    import diffusers
+
+    pipe = diffusers.DiffusionPipeline.from_pretrained(folder)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def listen(encoder: Any, went: list[str]) -> None:
+    """Note where a text encoder is brought; to torch's meta device, which would lose its weights, it is not."""
+    original = encoder.to
+
+    def to(device: str) -> Any:
+        went.append(device)
+        return encoder if device == "meta" else original(device)
+
+    encoder.to = to
+
+
+def test_text_encoders_stay_in_the_hosts_memory_and_all_else_goes_to_the_device(
+    tiny_folder: Callable[[str], Path],
+) -> None:
+    """torch's meta device stands for a GPU: it takes networks, and computes nothing."""
+    pipe = opened(tiny_folder("stable-diffusion-v1-5"))
+    place(pipe, "meta", MemoryChoice(offload="text"))
+    where = {name: part.device.type for name, part in pipe.components.items() if hasattr(part, "device")}
+    assert where == {"vae": "meta", "unet": "meta", "text_encoder": "cpu"}
+    assert list(text_encoders(pipe)) == ["text_encoder"]
+
+
+def test_a_text_encoder_is_fetched_for_new_words_alone_and_put_back(tiny_folder: Callable[[str], Path]) -> None:
+    generator = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64, steps=1)
+    expected = paint(generator)
+    other = load_pipeline(tiny_folder("stable-diffusion-v1-5"), size=64, steps=1)
+    pipe, went = other._pipe, list[str]()
+    del pipe.encode_prompt  # the one that remembers, and fetches nothing
+    remember_prompts(pipe, "cpu")
+    listen(pipe.text_encoder, went)
+    np.testing.assert_array_equal(paint(other), expected)
+    assert went == ["cpu", "cpu"]  # there and back: the device of this test is the host's memory, too
+    np.testing.assert_array_equal(paint(other), expected)
+    assert len(went) == 2
+    other(prompt="a floor", negative_prompt="", conditions=conditions(), seed=1, on_step=lambda done: None)
+    assert len(went) == 4
+
+
+def test_an_encoder_that_fails_is_put_back_too(tiny_folder: Callable[[str], Path]) -> None:
+    pipe, went = opened(tiny_folder("stable-diffusion-v1-5")), list[str]()
+    remember_prompts(pipe, "meta")
+    listen(pipe.text_encoder, went)
+    with pytest.raises(TypeError):
+        pipe.encode_prompt("a wall", nothing_that_it_takes=1)
+    assert went == ["meta", "cpu"]
+
+
+def test_an_inpainting_class_has_the_networks_of_its_pipeline_in_their_precision(
+    tiny_folder: Callable[[str], Path],
+) -> None:
+    """diffusers' own way from class to class would make float32 of both."""
+    import torch
+
+    pipe = opened(tiny_folder("FLUX.2-klein-4B")).to(dtype=torch.bfloat16)
+    other = inpainting(pipe, "Flux2KleinInpaintPipeline", device="cpu", memory=MemoryChoice())
+    assert other.transformer is pipe.transformer
+    assert other.config.is_distilled
+    assert {part.dtype for part in (pipe.transformer, pipe.vae, pipe.text_encoder)} == {torch.bfloat16}
+
+
+def test_a_picture_is_encoded_where_an_offloaded_autoencoder_computes(tiny_folder: Callable[[str], Path]) -> None:
+    import torch
+    from accelerate import cpu_offload, cpu_offload_with_hook
+
+    picture = np.random.default_rng(0).random((32, 32, 3), dtype=np.float32)
+    vae = opened(tiny_folder("stable-diffusion-v1-5")).vae
+    assert executing_device(vae) == torch.device("cpu")
+    expected = encoded(vae, picture)
+    cpu_offload_with_hook(vae, torch.device("meta"))
+    assert vae.device.type == "cpu"
+    assert executing_device(vae) == torch.device("meta")
+
+    # layer by layer: between two calls its weights are nowhere but in the host's memory
+    layers = cpu_offload(opened(tiny_folder("stable-diffusion-v1-5")).vae, torch.device("cpu"))
+    assert layers.device.type == "meta"
+    np.testing.assert_allclose(encoded(layers, picture), expected, atol=1e-6)
+
+
+def shapes() -> list[Conditions]:
+    """One tiny scene in each shape of the catalogue's presets."""
+    scene, made = conditions(), []
+    sizes = {one.size for one in load_catalogue().presets.values() if one.background == "scene" and one.size}
+    for width, height in sorted(sizes):
+        scale = 64 / np.sqrt(width * height)
+        rows = np.linspace(0, 47, round(height * scale)).astype(int)
+        columns = np.linspace(0, 63, round(width * scale)).astype(int)
+        made.append(Conditions(**{name: value[rows][:, columns] for name, value in vars(scene).items()}))
+    return made
+
+
+@pytest.mark.nightly  # torch's tracer takes many seconds; the gate has what is refused
+@pytest.mark.parametrize("name", ["FLUX.1-schnell", "Z-Image-Turbo"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own tracer; diffusers' scheduler and NumPy 2
+def test_a_block_that_is_compiled_for_two_shapes_is_compiled_for_all(
+    tiny_folder: Callable[[str], Path], name: str
+) -> None:
+    import torch._dynamo
+    from torch._dynamo.utils import counters
+
+    plain = load_pipeline(tiny_folder(name), size=64, steps=1)
+    compiled = load_pipeline(tiny_folder(name), size=64, steps=1)
+    torch._dynamo.reset()
+    counters.clear()
+    # torch's own tracer without the compiler behind it: it makes the graphs, and runs them as they are
+    compile_blocks(compiled._pipe, MemoryChoice(), backend="eager")
+    every = shapes()
+    for scene in (every[0], every[-1]):
+        paint(compiled, scene)
+    graphs = counters["stats"]["unique_graphs"]
+    assert graphs > 0
+    for scene in every:
+        np.testing.assert_allclose(paint(compiled, scene), paint(plain, scene), atol=1e-5)
+    assert counters["stats"]["unique_graphs"] == graphs
+    torch._dynamo.reset()
+
+
+def test_what_cannot_be_compiled_is_refused_by_the_settings_name(tiny_folder: Callable[[str], Path]) -> None:
+    pipe = opened(tiny_folder("stable-diffusion-v1-5"))
+    with pytest.raises(ValueError, match="BACKDROP_OFFLOAD=sequential"):
+        compile_blocks(pipe, MemoryChoice(offload="sequential"))
+    pipe.unet._repeated_blocks = []
+    with pytest.raises(ValueError, match="BACKDROP_COMPILE is set, but UNet2DConditionModel"):
+        compile_blocks(pipe, MemoryChoice())

@@ -1,0 +1,77 @@
+"""A worker's hub model has painted before the worker is ready, where that is worth it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import OutOfMemory
+from pipeline.core.networks import Conditions, Laid, Networks
+from service.settings import Settings
+from service.worker import networks as opening
+from tests.support import still_life
+
+
+class Painter:
+    """Paints its drawing, and notes what it was asked for."""
+
+    paints = "picture"
+    size = 48
+    holds = True
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[tuple[int, ...], Laid | None]] = []
+
+    def __call__(self, *, conditions: Conditions, laid: Laid | None = None, **_: Any) -> np.ndarray:
+        self.asked.append((conditions.depth.shape, laid))
+        return conditions.sketch
+
+
+@pytest.fixture(name="painter")
+def _painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
+    """What is loaded in place of the networks, once kernels are there and the cut-out has run."""
+    painter = Painter()
+    monkeypatch.setattr(
+        opening, "open_networks", lambda settings: Networks(still_life.networks().segmenter, painter, {})
+    )
+    monkeypatch.setattr(opening, "compile_kernels", lambda settings, told: False)
+    monkeypatch.setattr(opening, "warm_up", lambda networks: None)
+    return painter
+
+
+def test_it_paints_a_square_and_a_tall_picture_round_a_product_before_the_worker_has_its_networks(
+    painter: Painter,
+) -> None:
+    assert opening.open_for_jobs(Settings(warm_up=True)).generator is painter
+    (square, held), (tall, also_held) = painter.asked
+    assert square[0] == square[1]
+    assert tall[0] > 1.2 * tall[1]
+    assert held is not None
+    assert also_held is not None
+
+
+def test_what_it_fails_with_keeps_the_worker_from_starting(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Painter, **_: Any) -> np.ndarray:
+        raise OutOfMemory("too little")
+
+    monkeypatch.setattr(Painter, "__call__", fails)
+    with pytest.raises(OutOfMemory):
+        opening.open_for_jobs(Settings(warm_up=True))
+
+
+def test_left_to_itself_it_paints_ahead_on_cuda_alone(painter: Painter) -> None:
+    opening.open_for_jobs(Settings())
+    assert painter.asked == []
+    for device, expected in (("cuda bfloat16", True), ("cpu float32", False)):
+        networks = Networks(still_life.networks().segmenter, painter, {"generator_device": device})
+        assert opening.paints_ahead(Settings(), networks) is expected
+        assert opening.paints_ahead(Settings(warm_up=not expected), networks) is not expected
+
+
+def test_the_settings_name_what_a_hub_model_is_loaded_with() -> None:
+    named = Settings(controlnet="a/net@main", control_scale=0.7, offload="text", compile=True, vae_tiling=True)
+    choice, memory = opening.depth_choice(named), opening.memory_choice(named)
+    assert choice is not None
+    assert (choice.model, choice.scale) == ("a/net@main", 0.7)
+    assert (memory.offload, memory.vae_tiling, memory.compiled) == ("text", True, True)
+    assert opening.depth_choice(Settings(controlnet="")) is None
