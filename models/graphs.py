@@ -5,11 +5,12 @@ and the network that the viewpoint classifier stands on. A graph holds no weight
 other form is read from.
 """
 
+import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,11 @@ from pipeline.core.networks import Conditions, Viewpoint
 
 #: What the graphs' files begin with.
 LIGHT, REFINER, VIEWPOINT = "light", "refiner", "viewpoint"
-#: The viewpoint classifier's own weights, beside its graph.
+#: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order; one excludes the other.
 HEAD = "head.safetensors"
+HEAD_NAMES: tuple[Viewpoint, ...] = ("above", "side", "hand")
+#: Of ImageNet's 1000 classes in their usual order: airliner, warplane.
+AIRCRAFT = [404, 895]
 
 
 def graph_file(folder: Path, name: str) -> Path:
@@ -136,7 +140,7 @@ class GraphRefiner:
 
 
 class GraphViewpoint:
-    """A `pipeline.core.networks.ViewpointClassifier`: EfficientNet-lite0's features, and a logistic regression on them.
+    """A `pipeline.core.networks.ViewpointClassifier`: EfficientNet-lite0, a head on its features, and its classes.
 
     On the CPU on every device: it takes some hundredths of a second there.
     """
@@ -154,24 +158,32 @@ class GraphViewpoint:
         self._session, about = _opened(graph, weights)
         #: Side in pixels of the squares that it sees.
         self.side = int(about["side"])
+        #: Of what it answers, for the cache of cut-outs.
+        digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         head = load_file(folder / HEAD)
         self._weight, self._bias = head["weight"], head["bias"]
         #: Networks and package, for the report's provenance.
         self.version = (
             f"onnxruntime {import_module('onnxruntime').__version__} {card.name} sha256:{card.sha256[:12]}"
-            f" head sha256:{weights_digest(folder)[:12]}"
+            f" graph sha256:{digest[:12]} head sha256:{weights_digest(folder)[:12]}"
         )
 
     def __call__(self, views: NDArray[np.uint8]) -> dict[Viewpoint, float]:
-        """Return the probability of each viewpoint for 2×S×S×3 sRGB bytes, S = `side`. Raises ModelFailed."""
+        """Return the probability of each viewpoint for 2×S×S×3 sRGB bytes, S = `side`. Raises ModelFailed.
+
+        Those of HEAD_NAMES exclude each other; whether it is an aircraft is another question, and the probability is
+        that of the square in which it looks less like one.
+        """
         try:
-            scores = self.features(views) @ self._weight + self._bias
+            features, classes = self._session.run(None, {"views": views})
+            scores = features.ravel() @ self._weight + self._bias
         except Exception as error:  # onnxruntime raises its own unrelated classes
             raise ModelFailed(f"The network that tells the viewpoint failed: {error}") from error
         if not np.isfinite(scores).all():
             raise ModelFailed("The network that tells the viewpoint gave no number.")
         odds = np.exp(scores - scores.max())
-        return dict(zip(get_args(Viewpoint), (odds / odds.sum()).tolist(), strict=True))
+        told: dict[Viewpoint, float] = dict(zip(HEAD_NAMES, (odds / odds.sum()).tolist(), strict=True))
+        return told | {"aircraft": float(classes[:, AIRCRAFT].sum(axis=1).min())}
 
     def features(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the 2 × 1280 pooled features of 2×S×S×3 sRGB bytes, one after the other."""

@@ -48,6 +48,8 @@ def scene_told(asked: Spec, drawn: Spec, stance: Stance) -> dict[str, Any] | Non
         changed = {
             "above": "A hand holds the product in the photo, so it lies on the scene's surface, shown from above."
             if stance.held
+            else "As the photo shows it the product can't stand, so it lies on the scene's surface, shown from above."
+            if stance.falls
             else "The product was photographed from above, so the scene is shown from above.",
             "side": "The product was photographed standing, so the scene's surface is shown from the side.",
         }[angle or "side"]

@@ -30,7 +30,7 @@ class Refiner(Protocol):
 
 #: How a photo was taken. `above`: of something that lies, or hangs flat, from straight above or square to it; `side`:
 #: of something that stands, from the side; `hand`: of something that a hand holds.
-Viewpoint = Literal["above", "side", "hand"]
+Viewpoint = Literal["above", "side", "hand", "aircraft"]
 
 
 class ViewpointClassifier(Protocol):

@@ -11,7 +11,8 @@ from pipeline.core.spec import SceneKind
 
 #: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
 #: above, or leant, or a hand holds it whole. `hanging`: from a hook. `cut_below`: its foot is not in the photo.
-StanceName = Literal["standing", "lying", "hanging", "cut_below"]
+#: `in_the_air`: an aircraft, which may fly; it stands and lies on nothing.
+StanceName = Literal["standing", "lying", "hanging", "cut_below", "in_the_air"]
 
 
 def edges_in(stance: StanceName, cut_sides: tuple[str, ...], kind: SceneKind) -> tuple[str, ...]:

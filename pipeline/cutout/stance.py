@@ -1,4 +1,4 @@
-"""The stance of a product in its photo: standing, lying, hanging or cut off below, and the scenes that follow from it.
+"""The stance of a product in its photo: standing, lying, hanging, cut off below or in the air, and what follows.
 
 A network that looks at the photo (`pipeline.cutout.viewpoint`) tells most of it where it is sure; without one, or where
 it is in doubt, the silhouette tells what is plain. Whether a thing stands or was photographed from above is mostly not
@@ -6,6 +6,9 @@ in its outline: on 107 photos (27 from above) no measure of the outline told the
 curve of .67, and a logistic regression on sixteen of them had a precision of .43 at a recall of .44 (cross-validated).
 So to the outline a skirt that lies with its hem down stands. Numbers below were chosen on 2026-11-26 on half of those
 photos, every second one in the order of their names.
+
+What the outline does tell is what can't stand as it is seen. Of the photos and renders whose numbers are given below,
+those that are told so were looked at one by one (2026-11-27, pipeline/README.md).
 """
 
 from collections.abc import Mapping
@@ -18,19 +21,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import label
 
-from pipeline.core.camera_angle import CameraAngle, angle_of, has_angle, seen_from
-from pipeline.core.resample import Box, resize, tight_box
+from pipeline.core.camera_angle import PLAIN, CameraAngle, angle_of, has_angle, seen_from
+from pipeline.core.resample import resize
 from pipeline.core.spec import Scene, SceneKind
 from pipeline.core.stance_rules import StanceName, edges_in, stands_in
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
-from pipeline.cutout.viewpoint import is_held
-from pipeline.geometry.contact import lowest_points, receding_base
+from pipeline.cutout.viewpoint import is_aircraft, is_held
+from pipeline.geometry.statics import Footing, footing, straight_edge, tight, turned_ellipse, turned_rectangle
 
 #: Longer side in pixels of the silhouette that is looked at.
 SIDE = 400
-#: What is so little above the lowest point, a share of the product's height, is taken to touch the surface.
-TOUCHES = 0.04
 #: What can be turned by so few degrees before it falls, with its centre of mass so near the end of its support (0 above
 #: its middle, 1 above its end), can't stand. Of the half, standing things that fall within 9 degrees were at .71 at
 #: most; a pencil on its end is at 0.
@@ -40,12 +41,35 @@ FALLS, OFF_CENTRE = 5.0, 0.8
 #: height. The half's two pairs of shoes had 4.9 to 12.9 degrees, .35 to .56 and .79 to .98; slim bottles have feet. The
 #: rule's form was found by looking at all photos: a single thing of that form may be a letter box.
 PAIR_FALLS, PAIR_SUPPORT, PAIR_WIDE, SAME_SIZE = 15.0, 0.65, 0.75, 0.6
+#: What falls so easily whose support is less than this share of its width is balanced on a point. What is slimmer than
+#: this, width over height, may stand: a pen, a lipstick.
+POINT, SLENDER = 0.2, 0.4
+#: A base over its corner is seen from less than 45 degrees above: the geometric mean of its edges' slopes is that
+#: angle's sine at most. What is steeper, and could be turned by so few degrees if that corner were all it stands on, is
+#: balanced on it: a heart, a bracket's end. A bowl with straight sides has a foot.
+STEEPEST_VIEW, ON_A_CORNER = 0.7, 10.0
+#: A rod, so much wider than high, that slants lies on the ground into the distance: how far, no photo tells, and beside
+#: it an end would hover.
+ROD = 4.0
+#: The straight edge of a board rises by less, rise over run, where it is seen from the side. A sign that hung and was
+#: seen from below has .53, what else of 121 is not seen over a corner .33 at most.
+STEEP_EDGE = 0.45
+#: What stands is plumb: a rectangle that is turned by more degrees, each of whose sides the outline shows so much of at
+#: least, stands on its corner.
+PLUMB, RECTANGLE = 7.0, 0.6
+#: An ellipse that is turned so stands askew on its rim, as a plate that is seen at an angle does not: so much of it and
+#: of the outline is common to both, and it is so much longer than wide. An oval sign has .991 and 1.67; what else of
+#: 121 photos and renders is above .97 is level or round.
+ELLIPSE, OVAL = 0.97, 1.25
 #: A hook: no wider than this share of the product's width over this share of its height from the top, half of that
 #: where the photo cuts it; then shoulders, so wide within so much of the height, from a hook near the middle. Chosen on
 #: all photos, since only two of them show a hanger; of the others none is taken for one.
 HOOK_WIDE, HOOK_TALL = 0.065, 0.05
 SHOULDERS, SHOULDERS_WITHIN = 0.5, 0.15
 HOOK_MIDDLE = 0.17
+#: From this probability of "side" on it is none: to the network what hangs flat was seen from above. A racing car's
+#: aerial (.97) and a stick in a dessert (.53) are no hooks.
+NO_HANGER = 0.5
 
 #: Kinds without a wall that something could hang in front of.
 OPEN: frozenset[SceneKind] = frozenset({"sand", "bokeh"})
@@ -56,7 +80,18 @@ SURE_ABOVE, SURE_SIDE = 0.7, 0.7
 #: a share of the largest, that ends so far above the foot, shares of the whole height. Two shoes in a slanting photo
 #: (.51 above) have .44; by eye, on that one.
 DOUBT_ABOVE, PART, IN_THE_AIR = 0.4, 0.2, 0.3
-
+#: Whoever says that it stands: what ends so far above the foot is on no surface that is seen from the side. Two clocks
+#: above each other have .58, a sign that lost its posts beside a box on its post .47.
+FAR_UP = 0.45
+#: What the photo cuts below rises from there, if its weight is above the cut. Of nine things without a hand a kite on
+#: its wing's tip is at 3.8, all others at .52 at most.
+BESIDE_THE_CUT = 1.5
+#: Why what is in the air has no honest placement in a scene, and what may be done.
+IN_FLIGHT = (
+    "The product is an aircraft, and nothing in the photo tells that it doesn't fly: on a surface it would stand on its"
+    " tail, or float. A white or transparent background takes it as it is. A model that stands there is believed to"
+    " once its cut-out is mended."
+)
 Mask = NDArray[np.bool_]
 NOBODY_LOOKED: Mapping[str, float] = MappingProxyType({})
 
@@ -74,6 +109,8 @@ class Stance:
     side: bool = False
     #: The network is sure that a hand holds it.
     held: bool = False
+    #: It lies because it could not stand as it is seen.
+    falls: bool = False
 
     @property
     def angle(self) -> CameraAngle | None:
@@ -91,22 +128,28 @@ class Stance:
     def suits(self) -> tuple[SceneKind, ...]:
         """The kinds of scene that it looks right in as they are, in their usual order.
 
-        White takes everything. What lies belongs on a flat lay, what stands in scenes seen from the side, and what
-        hangs before a wall or on a flat lay.
+        White takes everything, and what is in the air belongs nowhere else. What lies belongs on a flat lay, what
+        stands in scenes seen from the side, and what hangs before a wall or on a flat lay.
         """
         kinds: tuple[SceneKind, ...] = get_args(SceneKind)
         if self.name == "hanging":
             return tuple(kind for kind in kinds if kind not in OPEN)
+        if self.name == "in_the_air":
+            return tuple(kind for kind in kinds if kind in PLAIN)
         return tuple(kind for kind in kinds if self.angle is None or angle_of(kind) in (None, self.angle))
 
     def refused_in(self, kind: SceneKind) -> str | None:
         """Return why there is no honest placement in a scene of that kind, for a person; None where there is one."""
+        if self.name == "in_the_air":
+            return None if kind in PLAIN else IN_FLIGHT
         turned = self._turned(kind)
         if turned is None or has_angle(kind, turned):
             return None
         how = "In the photo the product hangs" if self.name == "hanging" else "The product was photographed from above"
         if self.held:
             how = "In the photo a hand holds the product, so it stands on nothing"
+        elif self.falls:
+            how = "As the photo shows it the product can't stand, so it would lie"
         return (
             f"{how}, and this scene is what is far behind it: of that nothing is left seen from above. A table, a"
             " floor, dunes, a flat lay or a white background takes it as it is."
@@ -149,82 +192,85 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str
     scale = min(1.0, SIDE / max(height, width))
     grid = max(2, round(width * scale)), max(2, round(height * scale))
     solid = np.asarray(resize(alpha, *grid, Image.Resampling.BOX) > 0.5)
-    box = tight_box(solid)
-    if box is None:
+    if not solid.any():
         return Stance("standing", cut_sides)
-    solid = _cropped(solid, box)
+    solid = tight(solid)
     above, side = (viewpoint.get(name, 0.0) >= sure for name, sure in (("above", SURE_ABOVE), ("side", SURE_SIDE)))
-    if "bottom" not in cut_sides and has_hook(solid, cut="top" in cut_sides):
+    if is_aircraft(viewpoint):
+        return Stance("in_the_air", cut_sides)
+    from_above = viewpoint.get("side", 0.0) < NO_HANGER
+    if from_above and "bottom" not in cut_sides and has_hook(solid, cut="top" in cut_sides):
         return Stance("hanging", cut_sides)
     held = is_held(viewpoint)
     # A hand whose arm the photo cuts may hold it at that edge; without its arm it would stand with fingers on it.
-    in_the_air = held and not set(cut_sides) - {"top"}
+    in_a_hand = held and not set(cut_sides) - {"top"}
     above = above or (viewpoint.get("above", 0.0) >= DOUBT_ABOVE and not side and has_part_in_the_air(solid))
-    if above or in_the_air or (not cut_sides and cannot_stand(solid)):
+    if above or in_a_hand:
         return Stance("lying", cut_sides, held=held)
     if "bottom" in cut_sides:
-        return Stance("cut_below", cut_sides, side=side, held=held)
-    return Stance("standing", cut_sides, camera_pose(alpha), side, held)
+        falls = cut_sides == ("bottom",) and not held and cannot_rise(solid)
+        return Stance("lying", cut_sides, falls=True) if falls else Stance("cut_below", cut_sides, side=side, held=held)
+    pose = camera_pose(alpha)
+    if not cut_sides and cannot_stand(solid, pose):
+        return Stance("lying", cut_sides, falls=True)
+    return Stance("standing", cut_sides, pose, side, held)
 
 
-def cannot_stand(solid: Mask) -> bool:
-    """Tell whether an h×w silhouette would fall over: as a whole, or each of a pair of things by itself."""
+def cannot_rise(solid: Mask) -> bool:
+    """Tell whether an h×w silhouette that the photo cuts below can't rise from there.
+
+    Its weight is beside the cut, or a part of it is by itself in the air.
+    """
+    return has_part_in_the_air(solid, FAR_UP) or footing(solid).off_centre > BESIDE_THE_CUT
+
+
+def cannot_stand(solid: Mask, pose: CameraPose) -> bool:
+    """Tell whether an h×w silhouette would fall over: as a whole, or each of a pair of things by itself.
+
+    It falls where a part of it would be in the air; where its weight is not above its support; where it is balanced on
+    a point, or on a corner whose edges rise steeper than those of any base that is seen from the side; where it is a
+    rod that slants, or a board on a steep edge; and where a large part of it is a rectangle or an ellipse that is
+    turned in the picture. `pose` is how the photo sees its base.
+    """
+    if has_part_in_the_air(solid, FAR_UP):
+        return True
     whole = footing(solid)
-    if whole.tips < FALLS and whole.off_centre > OFF_CENTRE:
+    if whole.tips < FALLS and (whole.off_centre > OFF_CENTRE or _is_on_a_point(whole)):
+        return True
+    if pose.over_corner and pose.pitch_slope > STEEPEST_VIEW and whole.poise < ON_A_CORNER:
+        return True
+    slants = whole.aspect > ROD and pose.pitch_slope > 0
+    if not pose.over_corner and (slants or straight_edge(solid) > STEEP_EDGE):
         return True
     labels, count = label(solid, np.ones((3, 3), bool))
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     areas[0] = 0
     pair = np.flatnonzero(areas >= SAME_SIZE * areas.max())
-    return len(pair) == 2 and all(_on_its_toe(footing(labels == one)) for one in pair)
+    if len(pair) == 2 and all(_on_its_toe(footing(labels == one)) for one in pair):
+        return True
+    return any(_is_turned(labels == part) for part in np.flatnonzero(areas >= PART * areas.max()))
 
 
-def has_part_in_the_air(solid: Mask) -> bool:
-    """Tell whether a tight h×w silhouette has a part by itself that would hang in the air if the whole stood."""
+def has_part_in_the_air(solid: Mask, far: float = IN_THE_AIR) -> bool:
+    """Tell whether a tight h×w silhouette has a large part by itself that ends `far` above the foot, in heights."""
     labels, _ = label(solid, np.ones((3, 3), bool))
     areas = np.bincount(labels.ravel())
     areas[0] = 0
     parts = np.flatnonzero(areas >= PART * areas.max())
     ends = [np.flatnonzero((labels == part).any(axis=1))[-1] for part in parts]
-    return bool(min(ends) < (1 - IN_THE_AIR) * len(solid))
+    return bool(min(ends) < (1 - far) * len(solid))
 
 
-@dataclass(frozen=True)
-class Footing:
-    """What a silhouette rests on."""
-
-    #: Degrees by which it can be turned before it falls; negative: it falls as it is.
-    tips: float
-    #: How far its centre of mass is from the middle of its support: 0 above it, 1 above its end.
-    off_centre: float
-    #: Width of the support, and of the silhouette at a quarter of its height, over its whole width.
-    support: float
-    at_quarter: float
+def _is_on_a_point(foot: Footing) -> bool:
+    return foot.support < POINT and foot.aspect > SLENDER
 
 
-def footing(solid: Mask) -> Footing:
-    """Return what an h×w silhouette rests on. Something in it is True.
-
-    Statics: it falls unless its centre of mass, here that of the outline, is above its base of support, the span of all
-    that touches the surface, with a base that recedes.
-    """
-    box = tight_box(solid)
-    assert box is not None  # the caller saw a pixel
-    solid = _cropped(solid, box)
-    height, width = solid.shape
-    lowest, columns = lowest_points(solid.astype(np.float32))
-    receding, _ = receding_base(lowest, columns, (0, 0, width, height))
-    touches = np.flatnonzero(columns & (height - lowest <= max(1.0, TOUCHES * height)) | (receding > 0.5))
-    start, end = float(touches[0]), float(touches[-1] + 1)
-    rows, across = np.nonzero(solid)
-    x, up = float(across.mean()) + 0.5, height - float(rows.mean()) - 0.5
-    quarter = np.flatnonzero(solid[int(0.75 * height)])
-    return Footing(
-        tips=float(np.degrees(np.arctan2(min(x - start, end - x), up))),
-        off_centre=abs(x - (start + end) / 2) / max(0.5, (end - start) / 2),
-        support=(end - start) / width,
-        at_quarter=float(np.ptp(quarter) + 1) / width if quarter.size else 0.0,
-    )
+def _is_turned(solid: Mask) -> bool:
+    turn, shown = turned_rectangle(solid)
+    if abs(turn) > PLUMB and shown > RECTANGLE:
+        return True
+    turn, long, share = turned_ellipse(solid)
+    return PLUMB < abs(turn) < 90 - PLUMB and long > OVAL and share > ELLIPSE
 
 
 def _on_its_toe(foot: Footing) -> bool:
@@ -242,8 +288,3 @@ def has_hook(solid: Mask, *, cut: bool = False) -> bool:
     middle = np.nonzero(solid[:tall])[1].mean() / width
     shoulders = spans[tall : tall + max(1, round(SHOULDERS_WITHIN * height))]
     return abs(float(middle) - 0.5) < HOOK_MIDDLE and bool((shoulders > SHOULDERS).any())
-
-
-def _cropped(solid: Mask, box: Box) -> Mask:
-    left, top, right, bottom = box
-    return solid[top:bottom, left:right]

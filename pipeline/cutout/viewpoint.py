@@ -1,4 +1,4 @@
-"""The viewpoint of a photo: of what stands, from the side; of what lies, from above; of what a hand holds.
+"""The viewpoint of a photo: of what stands, from the side; of what lies, from above; of what a hand holds; of aircraft.
 
 A network looks at what is photographed and at what is around it; a silhouette seldom tells (`pipeline.cutout.stance`).
 """
@@ -23,6 +23,9 @@ GREY = 127
 #: From this probability on a hand is believed to hold the product: at .7, 23 of the 23 said of 412 photos were right,
 #: of 25 hands (ten folds, `models/viewpoint/README.md`).
 SURE_HAND = 0.7
+#: From this probability on, in both squares, an aircraft is believed: of 121 photos and renders the three aircraft in
+#: flight had .42 to .90, all others at most .003; halfway between, on a scale of odds, is .05.
+SURE_AIRCRAFT = 0.2
 #: Longer side in pixels at which the hand is looked for, and how far beyond the product's box, in its longer sides.
 HAND_SIDE, HAND_REACH = 320, 0.25
 #: Skin of any tone in YCbCr (JPEG's), Chai and Ngan 1999: the bounds of Cb and Cr.
@@ -47,14 +50,19 @@ def is_held(viewpoint: Mapping[str, float]) -> bool:
     return viewpoint.get("hand", 0.0) >= SURE_HAND
 
 
+def is_aircraft(viewpoint: Mapping[str, float]) -> bool:
+    """Tell whether a network is sure that the product is an aircraft."""
+    return viewpoint.get("aircraft", 0.0) >= SURE_AIRCRAFT
+
+
 def seen(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | None, *, mended: bool = False) -> Cutout:
     """Return the cut-out with its viewpoint, and with the warning `held_by_hand` and its place where a hand holds it.
 
-    Of a cut-out that was `mended` nothing is said of a hand: whoever drew it has seen to it.
+    Of a cut-out that was `mended` nothing is said of a hand or an aircraft: whoever drew it has seen to it.
     """
     told = viewpoint(photo, cutout, classifier)
     if mended:
-        return replace(cutout, viewpoint={name: share for name, share in told.items() if name != "hand"})
+        return replace(cutout, viewpoint={name: share for name, share in told.items() if name in ("above", "side")})
     cutout = replace(cutout, viewpoint=told)
     if not is_held(told):
         return cutout

@@ -1,4 +1,4 @@
-"""EfficientNet-lite0 (Google, 2020; after Tan and Le, "EfficientNet", ICML 2019), as far as its pooled features.
+"""EfficientNet-lite0 (Google, 2020; after Tan and Le, "EfficientNet", ICML 2019): pooled features, then classes.
 
 Only exporting needs it: what ships is a graph. Attributes have the names that the weights' file has.
 """
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu6
 
-#: Side in pixels that it was trained at, and its number of pooled features.
-SIDE, FEATURES = 224, 1280
+#: Side in pixels that it was trained at, its number of pooled features and of ImageNet's classes.
+SIDE, FEATURES, CLASSES = 224, 1280, 1000
 #: Of each stage: blocks, kernel, stride of the first, expansion, channels.
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -60,7 +60,7 @@ class Block(nn.Module):  # type: ignore[misc]  # torch's types are not read
 
 
 class EfficientNetLite0(nn.Module):  # type: ignore[misc]  # torch's types are not read
-    """The network without its classifier of ImageNet's 1000 classes."""
+    """The network; what it answers are its features, of which `classes` tells ImageNet's 1000 classes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,6 +72,7 @@ class EfficientNetLite0(nn.Module):  # type: ignore[misc]  # torch's types are n
                 entering = leaving
         self._blocks = nn.ModuleList(blocks)
         self._conv_head, self._bn1 = nn.Conv2d(entering, FEATURES, 1, bias=False), _norm(FEATURES)
+        self._fc = nn.Linear(FEATURES, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
         """N×3×S×S, sRGB bytes less 127 over 128, to N×1280 pooled features."""
@@ -81,11 +82,16 @@ class EfficientNetLite0(nn.Module):  # type: ignore[misc]  # torch's types are n
         features: Tensor = relu6(self._bn1(self._conv_head(x))).mean((2, 3))
         return features
 
+    def classes(self, features: Tensor) -> Tensor:
+        """N×1280 features to the N×1000 probabilities of ImageNet's classes."""
+        shares: Tensor = self._fc(features).softmax(1)
+        return shares
+
 
 def read_weights(path: Path) -> EfficientNetLite0:
     """Return the network of a file of weights, ready to look. Raises RuntimeError where it is of another network."""
     weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     network = EfficientNetLite0()
-    network.load_state_dict({name: value for name, value in weights.items() if not name.startswith("_fc.")})
+    network.load_state_dict(weights)
     network.eval()
     return network

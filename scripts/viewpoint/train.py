@@ -9,7 +9,7 @@ import argparse
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from scipy.stats import rankdata
 
-from models.graphs import HEAD, GraphViewpoint
+from models.graphs import HEAD, HEAD_NAMES, GraphViewpoint
 from models.segmenter import load_segmenter
-from pipeline.core.networks import Viewpoint
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits
 from pipeline.cutout.foreground import extract_foreground
@@ -31,7 +30,6 @@ from pipeline.photo.decode import decode
 from service.settings import VIEWPOINT_CHECKPOINT, load_settings
 
 LABELS = Path(__file__).with_name("labels.toml")
-NAMES: tuple[Viewpoint, ...] = get_args(Viewpoint)
 #: Of the weights' squares, features of variance 1 over the root of their number; of .02, .07 and .2 the least had the
 #: best areas under the curve.
 PENALTY = 0.03
@@ -41,14 +39,14 @@ Array = NDArray[np.float64]
 
 
 def labelled(photos: Path, shared: Path) -> Iterator[tuple[Path, int, str]]:
-    """Give each labelled photo's path, the index of its label in NAMES, and its group, which is never split."""
+    """Give each labelled photo's path, the index of its label in HEAD_NAMES, and its group, which is never split."""
     for source, labels in tomllib.loads(LABELS.read_text()).items():
         for name, files in labels.items():
             for file in files:
                 path = shared / f"{file}.jpg" if source == "shared" else photos / source / file
                 # One thing of dreambooth has six photos.
                 group = str(path.parent) if "dreambooth" in source else str(path)
-                yield path, NAMES.index(name), group
+                yield path, HEAD_NAMES.index(name), group
 
 
 def features(path: Path, classifier: GraphViewpoint, segmenter: Any) -> Array:
@@ -68,8 +66,8 @@ def fitted(x: Array, y: NDArray[np.int64]) -> tuple[Array, Array]:
     mean, spread = x.mean(0), (x.std(0) + 0.05) * np.sqrt(x.shape[1])
     u, s, back = np.linalg.svd((x - mean) / spread, full_matrices=False)
     z = np.c_[u * s, np.ones(len(x))]
-    truth = np.eye(len(NAMES))[y]
-    count = np.sqrt(len(y) / len(NAMES) / truth.sum(0))[y]
+    truth = np.eye(len(HEAD_NAMES))[y]
+    count = np.sqrt(len(y) / len(HEAD_NAMES) / truth.sum(0))[y]
 
     def loss(flat: Array) -> tuple[float, Array]:
         w = flat.reshape(z.shape[1], -1)
@@ -79,7 +77,9 @@ def fitted(x: Array, y: NDArray[np.int64]) -> tuple[Array, Array]:
         slope[:-1] += 2 * PENALTY * w[:-1]
         return float(cost), slope.ravel()
 
-    found = minimize(loss, np.zeros(z.shape[1] * len(NAMES)), jac=True, method="L-BFGS-B").x.reshape(-1, len(NAMES))
+    found = minimize(loss, np.zeros(z.shape[1] * len(HEAD_NAMES)), jac=True, method="L-BFGS-B").x.reshape(
+        -1, len(HEAD_NAMES)
+    )
     weight = (back.T @ found[:-1]) / spread[:, None]
     return weight, found[-1] - mean @ weight
 
@@ -90,7 +90,7 @@ def cross_validated(x: Array, y: NDArray[np.int64], groups: list[str]) -> Array:
     np.random.default_rng(1).shuffle(names)
     fold = {name: index % FOLDS for index, name in enumerate(names)}
     folds = np.array([fold[group] for group in groups])
-    told = np.zeros((len(y), len(NAMES)))
+    told = np.zeros((len(y), len(HEAD_NAMES)))
     for index in range(FOLDS):
         out = folds == index
         weight, bias = fitted(x[~out], y[~out])
@@ -112,7 +112,7 @@ def main() -> None:
     x = np.stack([features(path, classifier, segmenter) for path, _, _ in rows])
     y = np.array([label for _, label, _ in rows])
     told = cross_validated(x, y, [group for _, _, group in rows])
-    for index, (name, sure) in enumerate(zip(NAMES, (SURE_ABOVE, SURE_SIDE, 0.7), strict=True)):
+    for index, (name, sure) in enumerate(zip(HEAD_NAMES, (SURE_ABOVE, SURE_SIDE, 0.7), strict=True)):
         truth, claimed = y == index, told[:, index] >= sure
         n = int(truth.sum())
         area = (rankdata(told[:, index])[truth].sum() - n * (n + 1) / 2) / (n * (len(y) - n))

@@ -116,12 +116,15 @@ def _unsuited(seen: Mapping[str, Any], catalogue: Catalogue, kind: SceneKind) ->
     stance = seen.get("stance", "")
     angle: CameraAngle = "side" if stance in ("standing", "cut_below") else "above"
     how = {
-        "lying": "The product was photographed from above, or in a hand",
+        "lying": "The product was photographed from above, or in a hand, or can't stand as it is seen",
         "hanging": "The product hangs, and this scene has no wall for it",
         "standing": "The product was photographed standing",
         "cut_below": "The product was photographed standing",
+        "in_the_air": "The product is an aircraft, which may fly",
     }.get(stance, "The scene does not suit how the photo shows the product")
-    if not has_angle(kind, angle):
+    if stance == "in_the_air":
+        then = "in a scene it has no honest placement, and the swap would fail and be refunded"
+    elif not has_angle(kind, angle):
         then = "of this scene nothing is left seen from above, and the swap would fail and be refunded"
     elif angle == "above":
         then = "the scene is shown from above"

@@ -88,7 +88,7 @@ class CutoutReport(BaseModel):
     viewpoint: dict[str, float] = Field(
         description="How sure the network is (0 to 1) of above, side, …; empty: none was asked."
     )
-    stance: str | None = Field(None, description="In the photo: standing, lying, hanging or cut_below.")
+    stance: str | None = Field(None, description="In the photo: standing, lying, hanging, cut_below or in_the_air.")
     suits: list[str] | None = Field(
         None, description="Kinds of scene that are shown as they are: `kind` of GET /v1/scene-types."
     )

@@ -29,18 +29,23 @@ def test_the_graph_gives_the_features_that_torch_gives(classifier: GraphViewpoin
     with torch.no_grad():
         expected = network((torch.from_numpy(views).permute(0, 3, 1, 2).float() - 127) / 128).numpy().ravel()
 
+        classes = network.classes(torch.from_numpy(expected.reshape(2, -1))).numpy()
+
     found = classifier.features(views)
 
     assert expected.max() > 0.5
     np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert classes.sum(axis=1) == pytest.approx(1, abs=1e-4)
+    assert classifier(views)["aircraft"] == pytest.approx(classes[:, [404, 895]].sum(axis=1).min(), abs=1e-4)
 
 
 def test_each_viewpoint_has_a_probability_and_what_is_no_picture_is_said(classifier: GraphViewpoint) -> None:
     side = classifier.side
     told = classifier(np.full((2, side, side, 3), 127, np.uint8))
 
-    assert list(told) == ["above", "side", "hand"]
-    assert sum(told.values()) == pytest.approx(1)
+    assert list(told) == ["above", "side", "hand", "aircraft"]
+    assert told["above"] + told["side"] + told["hand"] == pytest.approx(1)
+    assert 0 <= told["aircraft"] < 0.1
     with pytest.raises(ModelFailed, match="viewpoint"):
         classifier(np.zeros((2, 8, 8, 4), np.uint8))
 

@@ -57,7 +57,7 @@ class Held:
     side = SIDE
 
     def __call__(self, views: np.ndarray) -> dict[Viewpoint, float]:
-        return {"side": 0.1, "hand": 0.9}
+        return {"side": 0.1, "hand": 0.9, "aircraft": 0.4}
 
 
 def test_a_hand_is_warned_of_where_its_skin_meets_the_product_and_not_once_the_cut_out_is_mended() -> None:
