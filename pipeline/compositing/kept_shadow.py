@@ -53,8 +53,8 @@ Verdict = Literal["kept", "missing", "elsewhere", "unknown"]
 class KeptShadow:
     """What a network made of a product's shadow."""
 
-    #: "kept"; "missing": it painted none of it, or a part; "elsewhere": it painted one that falls another way;
-    #: "unknown": no shadow falls where it could be read.
+    #: "kept"; "missing": it painted none of it, or a part; "elsewhere": it painted one that falls another way,
+    #: beside which none is added; "unknown": no shadow falls where it could be read.
     verdict: Verdict
     #: How strong the shadow is that it painted where it was shown, and to the product's other side; 1 as it was shown.
     gain: float
@@ -80,8 +80,10 @@ def kept_shadow(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> Kep
     gain, astray = _strengths(painted, drawing, blocked, alpha)
     if gain >= LEAST_GAIN and gain >= astray:
         return KeptShadow("kept", gain, astray, np.zeros_like(blocked))
-    verdict: Verdict = "elsewhere" if astray > ASTRAY else "missing"
-    return KeptShadow(verdict, gain, astray, missing.astype(np.float32))
+    if astray > ASTRAY:
+        # A second one beside it would be of a second lamp.
+        return KeptShadow("elsewhere", gain, astray, np.zeros_like(blocked))
+    return KeptShadow("missing", gain, astray, missing.astype(np.float32))
 
 
 def _strengths(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> tuple[float, float]:
