@@ -140,16 +140,16 @@ def half_inside_share(cover: Alpha, half: Mask | None = None) -> float:
 def cut_sides(alpha: Alpha, within: float = 0.0) -> tuple[str, ...]:
     """Return the sides of the photo that cut the H×W alpha, which covers more than CUT_SHARE of their length.
 
-    `within`: how near to a side counts as at it, a share of the longer side; the outermost pixels always do.
+    `within`: how near to a side, as a share of the longer side, an alpha that covers more than twice that counts as at
+    it. What is thinner (a hook, a joint in the floor) must be at the outermost pixels.
     """
     near = max(1, round(within * max(alpha.shape)))
-    edges = {
-        "left": alpha[:, :near].max(axis=1),
-        "top": alpha[:near].max(axis=0),
-        "right": alpha[:, -near:].max(axis=1),
-        "bottom": alpha[-near:].max(axis=0),
-    }
-    return tuple(name for name, edge in edges.items() if float((edge > 0.5).mean()) > CUT_SHARE)
+    turned = {"left": alpha.T, "top": alpha, "right": alpha.T[::-1], "bottom": alpha[::-1]}
+    return tuple(
+        name
+        for name, lines in turned.items()
+        if float((lines[0] > 0.5).mean()) > CUT_SHARE or float((lines[:near].max(axis=0) > 0.5).mean()) > 2 * CUT_SHARE
+    )
 
 
 def is_trimmed(alpha: Alpha) -> bool:

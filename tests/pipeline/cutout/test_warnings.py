@@ -91,6 +91,9 @@ def test_a_mask_that_fades_at_the_border_ends_there_and_one_that_ends_before_it_
     alpha[-gap:] = 0.2
     assert assess_cutout(rgb, alpha).cut_sides == sides
     assert assess_cutout(rgb, alpha, from_file_alpha=True).cut_sides == (), "a file's own alpha is exact"
+    thin = alpha.copy()
+    thin[-20:, :118] = thin[-20:, 122:] = 0
+    assert assess_cutout(rgb, thin).cut_sides == (), "nor is a hook that ends before the border cut"
 
 
 def test_a_file_of_its_own_alpha_that_was_trimmed_to_its_product_is_not_cut_by_its_sides() -> None:
