@@ -78,10 +78,11 @@ def test_it_paints_the_scene_that_it_is_shown_and_not_the_start_again() -> None:
     assert 0.004 < apart.mean() < flat.mean()  # nearer to its drawing than one colour is
 
 
-@pytest.mark.gate  # paints
+@pytest.mark.gate  # paints twice
 @pytest.mark.parametrize("shown", ["bare", pytest.param("astray", marks=pytest.mark.nightly)])  # as above
-def test_a_shadow_that_was_not_shown_is_not_taken_for_kept(shown: Shown) -> None:
-    assert shadow_in(jar(), painted(shown)).verdict != "kept"
+def test_a_shadow_that_was_not_shown_is_read_weaker_than_one_that_was(shown: Shown) -> None:
+    # Of this one product at 128 pixels; which verdict that comes to on ten, `models/README.md` says.
+    assert shadow_in(jar(), painted(shown)).gain < shadow_in(jar(), painted("held")).gain - 0.2
 
 
 def delivered(*, control: PaletteControl, latent_colour: bool = False) -> SwapResult:
