@@ -11,7 +11,7 @@ from scipy.ndimage import binary_opening, label
 from benchmarks.picture.mattes import enclosed_holes
 from pipeline.core.codes import averaged
 from pipeline.core.types import Alpha
-from pipeline.cutout.warnings import MAX_HALF_INSIDE, SIDE, cut_sides, half_inside_share, subject_boxes
+from pipeline.cutout.warnings import MAX_HALF_INSIDE, SIDE, cut_sides, half_inside, half_inside_share, subject_boxes
 
 #: Below the first intersection over union a cut-out is wrong, from the second on a warning is false; between them it is
 #: not judged. From RIGHT on none should be warned of.
@@ -43,12 +43,13 @@ def faults(alpha: Alpha, truth: Alpha, *, part_mask: bool = False, border_known:
         judged["low_confidence"] = (1 - overlap, (1 - FAIR, 1 - WRONG))
         judged["background_attached"] = (attached_share(alpha, truth), ATTACHED)
     found = {code: share > large for code, (share, (small, large)) in judged.items() if not small < share <= large}
-    found["several_subjects"] = len(subject_boxes(averaged(truth, _step(truth)))) > 1
+    cover = averaged(truth, _step(truth))
+    found["several_subjects"] = len(subject_boxes(cover)) > 1
     cut = bool(cut_sides(truth))
     if border_known and (cut or not part_mask):
         found["subject_touches_edge"] = cut
     if ((truth > 0.1) & (truth < 0.9)).mean() > BINARY:
-        found["transparent_material_suspected"] = half_inside_share(averaged(truth, _step(truth))) > MAX_HALF_INSIDE
+        found["transparent_material_suspected"] = half_inside_share(cover, half_inside(cover)) > MAX_HALF_INSIDE
     return found
 
 

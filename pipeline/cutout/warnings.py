@@ -128,12 +128,8 @@ def half_inside(cover: Alpha) -> Mask:
     return np.asarray(binary_opening((cover > 0.1) & (cover < 0.85) & deep, np.ones((3, 3), bool)), bool)
 
 
-def half_inside_share(cover: Alpha, half: Mask | None = None) -> float:
-    """Return the share of the product, 0–1, that is half transparent well inside its outline.
-
-    `half` is what `half_inside` gives of it, where that is known.
-    """
-    half = half_inside(cover) if half is None else half
+def half_inside_share(cover: Alpha, half: Mask) -> float:
+    """Return the share of h×w coverage, 0–1, that is half transparent well inside its outline: `half_inside` of it."""
     return float(half.sum() / max(1, (cover > 0.1).sum()))
 
 
