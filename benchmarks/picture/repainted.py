@@ -9,7 +9,6 @@ Sizes are those of hub models, 512 to 1024 pixels a side.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +32,7 @@ from pipeline.core.networks import Generator
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import first_light
+from scripts.inpainter.pictures import with_alpha
 from scripts.studio.specs import held_out_specs
 from service.settings import STUDIO_CHECKPOINT, load_settings
 from service.worker.kernels import use_kept_kernels
@@ -58,15 +58,7 @@ FOLDS = 10
 
 def products(photos: Path, alphas: Path) -> dict[str, bytes]:
     """Return PNG files with alpha of at most PHOTO pixels, by name."""
-    found = {}
-    for file in sorted(alphas.glob("*.png")):
-        picture = Image.open(photos / f"{file.stem}.jpg").convert("RGB")
-        picture.putalpha(Image.open(file).convert("L"))
-        picture.thumbnail((PHOTO, PHOTO), Image.Resampling.LANCZOS)
-        written = BytesIO()
-        picture.save(written, "PNG")
-        found[file.stem] = written.getvalue()
-    return found
+    return {file.stem: with_alpha(photos / f"{file.stem}.jpg", file, PHOTO) for file in sorted(alphas.glob("*.png"))}
 
 
 def stands(photos: Path, alphas: Path, scenes: int) -> Iterator[Stand]:

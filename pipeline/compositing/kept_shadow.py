@@ -73,16 +73,15 @@ def kept_shadow(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> Kep
     zone, bare = free & (blocked > ZONE), free & (blocked < FREE)
     if zone.sum() < ENOUGH or bare.sum() < ENOUGH:
         return KeptShadow("unknown", 0.0, 0.0, blocked)
-    sigma = BLUR * max(alpha.shape)
-    shown = np.log(np.maximum(1 - blocked, DARK))
-    read = np.minimum(_toned(np.log(_light(painted) / _light(drawing)), free, bare, sigma), 0)
-    missing = 1 - np.exp(np.minimum(shown - read, 0))
     gain, astray = _strengths(painted, drawing, blocked, alpha)
     if gain >= LEAST_GAIN and gain >= astray:
         return KeptShadow("kept", gain, astray, np.zeros_like(blocked))
     if astray > ASTRAY:
         # A second one beside it would be of a second lamp.
         return KeptShadow("elsewhere", gain, astray, np.zeros_like(blocked))
+    shown = np.log(np.maximum(1 - blocked, DARK))
+    read = np.minimum(_toned(np.log(_light(painted) / _light(drawing)), free, bare, BLUR * max(alpha.shape)), 0)
+    missing = 1 - np.exp(np.minimum(shown - read, 0))
     return KeptShadow("missing", gain, astray, missing.astype(np.float32))
 
 

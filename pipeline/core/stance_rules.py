@@ -36,4 +36,9 @@ def angle_for(stance: StanceName, suits: Collection[SceneKind], kind: SceneKind)
     """
     if kind in suits or angle_of(kind) is None:
         return None
+    return turned_to(stance)
+
+
+def turned_to(stance: StanceName) -> CameraAngle:
+    """Return the angle that a scene which does not suit a product of that stance is shown from."""
     return "side" if stance in ("standing", "cut_below") else "above"

@@ -51,13 +51,18 @@ def products(photos: Path, alphas: Path, *, kept_aside: bool) -> dict[str, bytes
     for file in sorted(alphas.glob("*.png")):
         photo = photos / f"{file.stem}.jpg"
         if photo.is_file() and (file.stem in KEPT_ASIDE) == kept_aside:
-            picture = Image.open(photo).convert("RGB")
-            picture.putalpha(Image.open(file).convert("L"))
-            picture.thumbnail((PHOTO, PHOTO), Image.Resampling.LANCZOS)
-            written = BytesIO()
-            picture.save(written, "PNG")
-            found[file.stem] = written.getvalue()
+            found[file.stem] = with_alpha(photo, file, PHOTO)
     return found
+
+
+def with_alpha(photo: Path, alpha: Path, side: int) -> bytes:
+    """Return a PNG file of a photo with the alpha of a grey file of its size, of at most `side` pixels a side."""
+    picture = Image.open(photo).convert("RGB")
+    picture.putalpha(Image.open(alpha).convert("L"))
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    written = BytesIO()
+    picture.save(written, "PNG")
+    return written.getvalue()
 
 
 class Listener:

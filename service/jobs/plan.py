@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.core.camera_angle import CameraAngle, has_angle
+from pipeline.core.camera_angle import has_angle
 from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, Preset, SceneKind
+from pipeline.core.stance_rules import turned_to
 from pipeline.delivery.output import ordered
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
@@ -114,7 +115,7 @@ def _unsuited(seen: Mapping[str, Any], catalogue: Catalogue, kind: SceneKind) ->
     """
     fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in seen["suits"]]
     stance = seen.get("stance", "")
-    angle: CameraAngle = "side" if stance in ("standing", "cut_below") else "above"
+    angle = turned_to(stance)
     how = {
         "lying": "The product was photographed from above, or in a hand, or can't stand as it is seen",
         "hanging": "The product hangs, and this scene has no wall for it",

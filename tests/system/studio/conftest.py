@@ -159,6 +159,27 @@ def make(page: Any) -> None:
     page.locator("#make[aria-disabled=false]").click()
 
 
+def lose_the_second_order(tab: Visit, *, arrives: bool) -> list[str]:
+    """Let the answer to the second order get lost, whose request `arrives` or not; return the keys as they are sent."""
+    keys: list[str] = []
+
+    def lose(route: Any) -> None:
+        if "dry_run" in route.request.url:
+            route.continue_()
+            return
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) != 2:
+            route.continue_()
+            return
+        if arrives:
+            route.fetch()
+        route.abort()
+
+    tab.mean("ERR_FAILED")
+    tab.page.route("**/v1/background-swap-with-spec*", lose)
+    return keys
+
+
 def assert_accessible(page: Any) -> None:
     """No rule of axe that is serious or critical is broken in what is shown."""
     from axe_playwright_python.sync_playwright import Axe

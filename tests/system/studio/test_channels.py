@@ -12,6 +12,7 @@ from tests.system.studio.conftest import (
     assert_accessible,
     assert_fits,
     choose_place,
+    lose_the_second_order,
     make,
     put_on_stage,
     small_bottle,
@@ -47,20 +48,7 @@ def test_one_click_orders_a_picture_for_each_channel_and_what_was_not_ordered_ca
     assert_fits(page)
     page.reload()
     page.locator("#price").get_by_text(f"{price} credits", exact=True).wait_for()
-    keys: list[str] = []
-
-    def refuse_the_second(route: Any) -> None:
-        if "dry_run" in route.request.url:
-            route.continue_()
-            return
-        keys.append(route.request.headers["idempotency-key"])
-        if len(keys) == 2:
-            route.abort()
-        else:
-            route.continue_()
-
-    tab.mean("ERR_FAILED")
-    page.route("**/v1/background-swap-with-spec*", refuse_the_second)
+    keys = lose_the_second_order(tab, arrives=False)
     make(page)
     page.get_by_role("alert").get_by_text("does not answer").wait_for()
     page.locator("li[data-state=waiting]").get_by_text("Instagram landscape post").wait_for()

@@ -17,6 +17,7 @@ from tests.system.studio.conftest import (
     assert_accessible,
     assert_fits,
     choose_place,
+    lose_the_second_order,
     make,
     small_bottle,
     unfold,
@@ -112,21 +113,7 @@ def test_an_answer_that_is_lost_among_several_orders_none_twice(visit: Callable[
     choose_place(page)
     page.locator("#make[aria-disabled=false]").wait_for()
     assert_fits(page)
-    sent: list[str] = []
-
-    def lose_the_second(route: Any) -> None:
-        if "dry_run" in route.request.url:
-            route.continue_()
-            return
-        sent.append(route.request.headers["idempotency-key"])
-        if len(sent) == 2:
-            route.fetch()
-            route.abort()
-        else:
-            route.continue_()
-
-    tab.mean("ERR_FAILED")
-    page.route("**/v1/background-swap-with-spec*", lose_the_second)
+    sent = lose_the_second_order(tab, arrives=True)
     make(page)
     page.get_by_role("alert").get_by_text("does not answer").wait_for()
     page.get_by_role("button", name="Make 2 pictures").click()
