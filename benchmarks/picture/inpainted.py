@@ -133,6 +133,18 @@ def shadow_in(one: Stand, made: Painting) -> KeptShadow:
     return found
 
 
+def painted_shadow(one: Stand, made: Painting, bare: Painting) -> KeptShadow:
+    """Say what a network really made of a shadow: its painting beside the one of the same seed that was shown none.
+
+    What it paints otherwise is nearly the same in both, and so evens out; the pipeline has the drawing alone. Raises
+    ValueError where the scene takes no shadow.
+    """
+    found = shadow_of(made.picture, bare.picture, one.effects, one.placed.alpha)
+    if found is None:
+        raise ValueError(f"{one.name} casts no shadow in {one.spec.scene.name}")
+    return found
+
+
 def shaded_by(one: Stand, width: int, height: int) -> Field:
     """Return the h×w share of light that the product would take if its shadow fell to its other side."""
     if one.effects.shadow is None:

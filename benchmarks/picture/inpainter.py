@@ -20,7 +20,16 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.picture import palette
-from benchmarks.picture.inpainted import Shown, Stand, expansion_in, grown, painting, shadow_in, stand
+from benchmarks.picture.inpainted import (
+    Shown,
+    Stand,
+    expansion_in,
+    grown,
+    painted_shadow,
+    painting,
+    shadow_in,
+    stand,
+)
 from benchmarks.picture.verdicts import wilson
 from models.loading import load_generator
 from models.segmenter import load_segmenter
@@ -69,6 +78,9 @@ def measure(one: Stand, generator: Generator, segmenter: Segmenter) -> tuple[dic
     drawing, blank = _of(made["held"].drawing), _of(made["unseen"].picture)
     row: dict[str, Any] = {"product": one.name, "scene": one.spec.scene.name, "seed": one.spec.seed}
     row["shadow"] = {shown: shadow_in(one, made[shown]).verdict for shown in SHADOWS if one.effects.shadow}
+    if one.effects.shadow:
+        row["painted"] = {shown: painted_shadow(one, made[shown], made["bare"]).verdict for shown in ("held", "astray")}
+        row["painted"]["bare"] = "missing"  # it is what the others are told from
     pictures = {f"+{by:.0%}": grown(one, blank, by) for by in GROWTH} | {"not": blank}
     row["expansion"] = {
         name: expansion_in(one, picture, drawing, segmenter).row() for name, picture in pictures.items()
@@ -115,6 +127,10 @@ def told(rows: list[dict[str, Any]]) -> Iterator[str]:
         readable = [one for one in found if one != "unknown"]
         counts = {one: found.count(one) for one in sorted(set(found))}
         yield f"shadow, {shown}: {verdict} {_share(one == verdict for one in readable)}; {counts}"
+    pairs = [(row["painted"][shown], row["shadow"][shown]) for row in rows if row["shadow"] for shown in SHADOWS]
+    for verdict in SHADOWS.values():
+        found = [one for truth, one in pairs if truth == verdict and one != "unknown"]
+        yield f"shadow, painted as {verdict}: told so {_share(one == verdict for one in found)}"
 
 
 def _share(hits: Iterable[bool]) -> str:

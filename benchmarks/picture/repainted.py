@@ -61,9 +61,9 @@ def products(photos: Path, alphas: Path) -> dict[str, bytes]:
     return {file.stem: with_alpha(photos / f"{file.stem}.jpg", file, PHOTO) for file in sorted(alphas.glob("*.png"))}
 
 
-def stands(photos: Path, alphas: Path, scenes: int) -> Iterator[Stand]:
-    """Yield each product in so many of the held-out specs' scenes, on canvases of SIDES."""
-    specs, number = held_out_specs(), 0
+def stands(photos: Path, alphas: Path, scenes: int, first: int = 0) -> Iterator[Stand]:
+    """Yield each product in so many of the held-out specs' scenes, counted from the `first`, on canvases of SIDES."""
+    specs, number = held_out_specs(), first
     for name, data in products(photos, alphas).items():
         for _ in range(scenes):
             number += 1
@@ -245,22 +245,25 @@ def write_sheet(path: Path, chosen: list[tuple[Stand, int]], generator: Generato
 @click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--alpha", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--scenes", default=1, show_default=True, help="Scenes of each product.")
+@click.option("--first", default=0, show_default=True, help="Where in the held-out scenes to begin.")
 @click.option("--sheet", default=0, show_default=True, help="Stands of the sheet of shadows, which is then all.")
 @click.option("--out", default=Path("out/repainted"), type=click.Path(file_okay=False, path_type=Path))
-def main(photos: Path, alpha: Path, scenes: int, sheet: int, out: Path) -> None:
+def main(photos: Path, alpha: Path, scenes: int, first: int, sheet: int, out: Path) -> None:
     """Measure shadows and growth; write rows.json as it goes, from which it goes on, or sheet.png."""
     use_kept_kernels(load_settings())
     generator, console = load_generator(STUDIO_CHECKPOINT), Console()
     if sheet:
-        chosen = [(one, number) for number, one in enumerate(stands(photos, alpha, scenes)) if one.effects.shadow]
+        chosen = [
+            (one, number) for number, one in enumerate(stands(photos, alpha, scenes, first)) if one.effects.shadow
+        ]
         write_sheet(out / "sheet.png", chosen[:: max(1, len(chosen) // sheet)][:sheet], generator)
         return
     out.mkdir(parents=True, exist_ok=True)
     kept = out / "rows.json"
     rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
-    for number, one in enumerate(stands(photos, alpha, scenes)):
+    for number, one in enumerate(stands(photos, alpha, scenes, first)):
         if number >= len(rows):
-            rows.append(measure(one, generator, number))
+            rows.append(measure(one, generator, first + number))
             kept.write_text(json.dumps(rows))
             console.print(rows[-1])
     for sentence in told(rows):

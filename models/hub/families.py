@@ -265,6 +265,9 @@ FLUX_KONTEXT = Family(
     size=1024,
     multiple=16,
     prompt_tokens=512,
+    # Of the inpainting class alone, as FLUX.2 [klein]'s. Ours, not tried with the weights.
+    start_noise=0.9,
+    inpaints="FluxKontextInpaintPipeline",
     batches=False,
     licence="FLUX.1 [dev] Non-Commercial License",
     source="https://huggingface.co/docs/diffusers/api/pipelines/flux",

@@ -41,8 +41,20 @@ def text_encoder(tokenizer: Any) -> Any:
 
 
 def tokenizer(words: Iterable[str], folder: Path) -> Any:
-    """Return a CLIPTokenizer whose byte pairs are those of `words`; its two files are written to `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Return a CLIPTokenizer whose byte pairs are those of `words`; its two files are written to `folder`.
+
+    Where they are there, they are read: pairs that are as frequent may change places from one making to the next, and a
+    network that goes on learning must meet the numbers that it knows.
+    """
+    vocabulary_file, merges_file = folder / "vocab.json", folder / "merges.txt"
+    if not (vocabulary_file.is_file() and merges_file.is_file()):
+        _learn_pieces(words, vocabulary_file, merges_file)
+    return CLIPTokenizer(str(vocabulary_file), str(merges_file), model_max_length=TOKENS)
+
+
+def _learn_pieces(words: Iterable[str], vocabulary_file: Path, merges_file: Path) -> None:
+    """Write the byte pairs of `words` and their numbers."""
+    vocabulary_file.parent.mkdir(parents=True, exist_ok=True)
     learned = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
     learned.normalizer = normalizers.Lowercase()
     learned.pre_tokenizer = pre_tokenizers.Sequence(
@@ -58,9 +70,8 @@ def tokenizer(words: Iterable[str], folder: Path) -> Any:
     pieces = [*letters, *(letter + "</w>" for letter in letters)]
     pieces += [piece for piece in dict.fromkeys(one + two for one, two in merges) if piece not in set(pieces)]
     vocabulary = {piece: number for number, piece in enumerate([*pieces, _START, _END])}
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{one} {two}\n" for one, two in merges))
-    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=TOKENS)
+    merges_file.write_text("#version: 0.2\n" + "".join(f"{one} {two}\n" for one, two in merges))
+    vocabulary_file.write_text(json.dumps(vocabulary))  # last: both are read only where both are there
 
 
 def scheduler() -> Any:

@@ -100,7 +100,9 @@ class ExpansionReport(BaseModel):
     """How much a hub model that saw the product painted on it."""
 
     area: float = Field(description="Share of the product's area by which it has grown, as a network sees it.")
-    colour: float = Field(description="Share of what surrounds the product that has its edge's colour.")
+    colour: float = Field(
+        description="How far what surrounds the product has come from the drawing's colour, 0, to its edge's, 1."
+    )
     grew: bool = Field(description="Its colours say so: such a background is never delivered.")
 
 

@@ -9,6 +9,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from models.loading import load_generator
 from scripts.inpainter.halving import autoencoder
+from scripts.inpainter.networks import tokenizer
 from scripts.inpainter.pictures import held_words
 from scripts.inpainter.train import Pictures, train
 
@@ -39,6 +40,12 @@ def test_words_of_an_empty_scene_become_those_of_one_with_its_product() -> None:
     told = "empty background of a shelf, nothing standing on the surface, product photography backdrop, calm mood"
     assert held_words(told) == "product photograph of one product in a shelf, nothing else is added, calm mood"
     assert held_words("") == ""
+
+
+def test_a_training_that_goes_on_has_the_numbers_of_words_that_it_began_with(tmp_path: Path) -> None:
+    begun = tokenizer(["a blue shelf, calm mood", "a red shelf"], tmp_path)
+    again = tokenizer(["other words altogether"], tmp_path)
+    assert again("a blue shelf")["input_ids"] == begun("a blue shelf")["input_ids"]
 
 
 @pytest.mark.nightly  # makes and reads a network of its real size

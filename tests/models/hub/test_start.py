@@ -27,6 +27,7 @@ from tests.support.tiny_pipelines import conditions, load_pipeline, paint
             ("Z-Image-Turbo", "ZImageImg2ImgPipeline", (64, 64)),
             ("stable-diffusion-3.5-medium", "StableDiffusion3Img2ImgPipeline", (64, 64)),
             ("FLUX.2-klein-4B", "Flux2KleinInpaintPipeline", (96, 96)),
+            ("FLUX.1-Kontext-dev", "FluxKontextInpaintPipeline", (128, 64)),
             ("Z-Image-Turbo", "ZImageInpaintPipeline", (64, 64)),
         ]
     ),
@@ -40,7 +41,8 @@ def test_the_first_noise_is_the_one_asked_for_and_all_steps_run(
     pipe = getattr(diffusers, kind).from_pretrained(tiny_folder(name))
     pipe.set_progress_bar_config(disable=True)
     picture = Image.new("RGB", size, (200, 120, 40))
-    masked = {"mask_image": Image.new("L", size, 255)} if "Inpaint" in kind else {}
+    masked: dict[str, Any] = {"mask_image": Image.new("L", size, 255)} if "Inpaint" in kind else {}
+    masked |= {"_auto_resize": False} if "Kontext" in kind else {}
     ran: list[int] = []
 
     def step(pipe: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -50,8 +52,8 @@ def test_the_first_noise_is_the_one_asked_for_and_all_steps_run(
     sigmas = noise_schedule(pipe, 0.72, 3, *size)
     generator = torch.Generator().manual_seed(0)
     pipe(
-        "a wall", image=picture, width=size[0], height=size[1], strength=1.0, num_inference_steps=3, sigmas=sigmas,
-        generator=generator, callback_on_step_end=step, output_type="np", **masked,
+        prompt="a wall", image=picture, width=size[0], height=size[1], strength=1.0, num_inference_steps=3,
+        sigmas=sigmas, generator=generator, callback_on_step_end=step, output_type="np", **masked,
     )  # fmt: skip
     assert float(pipe.scheduler.sigmas[0]) == pytest.approx(0.72, abs=1e-5)
     assert list(pipe.scheduler.sigmas) == sorted(pipe.scheduler.sigmas, reverse=True)

@@ -48,8 +48,8 @@ def other(picture: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(picture * 0.94 + gaussian_filter(rng.normal(0, 0.02, picture.shape), (1, 1, 0)), 0, 1))
 
 
-@pytest.mark.parametrize("by", [4, 6, 8])
-def test_a_product_that_grew_by_a_few_pixels_is_seen(by: int) -> None:
+@pytest.mark.parametrize("by", [1, 4, 8, 16])  # of 160: at 512 a pixel would be three, and 16 are a fourth of the jar
+def test_a_product_that_grew_by_a_few_pixels_or_by_many_is_seen(by: int) -> None:
     drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
     measured = expansion(grown(other(drawing), by), drawing, placed().alpha, reds)
     assert measured.grew
@@ -71,6 +71,15 @@ def test_a_drift_of_tone_and_colour_and_a_shadow_beside_the_product_are_no_growt
     shaded[:, 100:] *= 0.7  # as dark as the jar's red is, but grey
     measured = expansion(np.where(placed().alpha[..., None] > 0, drawing, shaded), drawing, placed().alpha, reds)
     assert not measured.grew
+
+
+def test_blotches_beside_the_product_are_no_growth_though_some_are_nearer_to_its_colour() -> None:
+    drawing = grown(np.full((SIDE, SIDE, 3), (0.6, 0.65, 0.7)), 0)
+    rng = np.random.default_rng(5)
+    blotches = gaussian_filter(rng.normal(0, 1, (SIDE, SIDE)), 4)[..., None] * np.array([1.0, -0.6, -0.6])
+    painted = np.clip(drawing + 0.12 * blotches / blotches[..., 0].std(), 0, 1)
+    assert not expansion(grown(painted, 0), drawing, placed().alpha, reds).grew
+    assert expansion(grown(painted, 1), drawing, placed().alpha, reds).grew
 
 
 def test_where_a_product_has_the_colour_of_its_scene_nothing_is_said() -> None:

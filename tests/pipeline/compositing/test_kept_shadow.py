@@ -63,6 +63,20 @@ def test_how_strong_it_is_on_either_side_is_read_off() -> None:
         assert other == pytest.approx(0, abs=0.35)
 
 
+@pytest.mark.parametrize(("strength", "verdict"), [(0.0, "missing"), (1.0, "kept")])
+def test_a_scene_of_other_contrast_and_colours_is_no_shadow(strength: float, verdict: Verdict) -> None:
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    alpha = ((abs(x - 128) < 30) & (y > 70) & (y < 185)).astype(np.float32)
+    blocked = (0.5 * np.exp(-(((x - 185) / 40) ** 2) - ((y - 190) / 18) ** 2)).astype(np.float32)
+    drawing = np.repeat(np.where(y < 150, 0.5, 0.4)[..., None], 3, -1)
+    drawing[(abs(x - 190) < 34) & (abs(y - 192) < 22)] = 0.2  # a dark thing where the shadow falls
+    painted = drawing**1.6  # whose darkness the network painted stronger
+    painted[(abs(x - 60) < 34) & (abs(y - 192) < 22)] *= 0.5, 0.7, 1.1  # and a blue thing on the other side
+    shaded = painted * (1 - blocked[..., None]) ** strength
+    picture, before = (linear_to_srgb(np.clip(one, 0, 1).astype(np.float32)) for one in (shaded, drawing))
+    assert kept_shadow(picture, before, blocked, alpha).verdict == verdict
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.3, 0.6, 1.0, 1.3])
 def test_what_is_added_makes_the_shadow_whole_and_never_twice(strength: float) -> None:
     rng = np.random.default_rng(3)
