@@ -178,7 +178,7 @@ def _leans_over_its_corner(solid: Mask) -> bool:
     left, right = int(low[0]), width - 1 - int(low[-1])
     run, end = (left, 0) if left < right else (right, width - 1)
     up = height - float(lowest[end])
-    return up >= LEANS_UP_TO * height and run > np.tan(np.deg2rad(LEANS)) * up
+    return bool(up >= LEANS_UP_TO * height and run > up * np.tan(np.deg2rad(LEANS)))
 
 
 def _is_on_a_point(foot: Footing) -> bool:
