@@ -10,8 +10,8 @@ from pipeline.core.camera_angle import PLAIN, TOP_DOWN, CameraAngle, angle_of
 from pipeline.core.spec import SceneKind
 
 #: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
-#: above, or leant, or a hand holds it whole. `hanging`: from a hook. `cut_below`: its foot is not in the photo.
-#: `in_the_air`: an aircraft, which may fly; it stands and lies on nothing.
+#: above, or leant, or a hand holds it whole. `hanging`: from a hook, or from where the photo cuts it. `cut_below`: its
+#: foot is not in the photo. `in_the_air`: an aircraft, which may fly; it stands and lies on nothing.
 StanceName = Literal["standing", "lying", "hanging", "cut_below", "in_the_air"]
 
 

@@ -10,6 +10,7 @@ from pipeline.core.resample import resize, tight_box
 from pipeline.core.types import Alpha
 from pipeline.geometry.contact import long_edges, lowest_points
 from pipeline.geometry.ray import Field
+from pipeline.geometry.statics import without_appendages
 
 #: Longer side in pixels of the silhouette that is looked at.
 SIDE = 512
@@ -70,7 +71,7 @@ def camera_pose(alpha: Alpha) -> CameraPose:
     tilt = _tilt_of_disc(small > 0.5)
     if tilt is not None:
         return CameraPose(tilt, tilt / float(np.sqrt(1 - tilt * tilt)))
-    lowest, columns = lowest_points(small)
+    lowest, columns = lowest_points(small * without_appendages(small > 0.5))
     foot = np.flatnonzero(columns & (lowest >= lowest[columns].max() - 0.5))
     rises, slopes, lengths = [], [], []
     for reach in (np.arange(foot[-1], box[2]), np.arange(foot[0], box[0] - 1, -1)):

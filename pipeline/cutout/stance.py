@@ -7,8 +7,7 @@ curve of .67, and a logistic regression on sixteen of them had a precision of .4
 So to the outline a skirt that lies with its hem down stands. Numbers below were chosen on 2026-11-26 on half of those
 photos, every second one in the order of their names.
 
-What the outline does tell is what can't stand as it is seen. Of the photos and renders whose numbers are given below,
-those that are told so were looked at one by one (2026-11-27, pipeline/README.md).
+What the outline does tell is what can't stand as it is seen (`pipeline.geometry.balance`).
 """
 
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import label
 
 from pipeline.core.camera_angle import PLAIN, CameraAngle, angle_of, has_angle, seen_from
 from pipeline.core.resample import resize
@@ -28,39 +26,18 @@ from pipeline.core.stance_rules import StanceName, edges_in, stands_in
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
 from pipeline.cutout.viewpoint import is_aircraft, is_held
-from pipeline.geometry.statics import Footing, footing, straight_edge, tight, turned_ellipse, turned_rectangle
+from pipeline.geometry.balance import (
+    balanced_on_a_point,
+    cannot_rise,
+    cannot_stand,
+    hangs_plumb,
+    has_part_in_the_air,
+    is_heap,
+)
+from pipeline.geometry.statics import tight
 
 #: Longer side in pixels of the silhouette that is looked at.
 SIDE = 400
-#: What can be turned by so few degrees before it falls, with its centre of mass so near the end of its support (0 above
-#: its middle, 1 above its end), can't stand. Of the half, standing things that fall within 9 degrees were at .71 at
-#: most; a pencil on its end is at 0.
-FALLS, OFF_CENTRE = 5.0, 0.8
-#: Shoes seen from above stand on their toes: two things of about one size (a share of the larger one's pixels), each of
-#: which falls so easily, is so much narrower where it touches than at most, and already so wide at a quarter of its
-#: height. The half's two pairs of shoes had 4.9 to 12.9 degrees, .35 to .56 and .79 to .98; slim bottles have feet. The
-#: rule's form was found by looking at all photos: a single thing of that form may be a letter box.
-PAIR_FALLS, PAIR_SUPPORT, PAIR_WIDE, SAME_SIZE = 15.0, 0.65, 0.75, 0.6
-#: What falls so easily whose support is less than this share of its width is balanced on a point. What is slimmer than
-#: this, width over height, may stand: a pen, a lipstick.
-POINT, SLENDER = 0.2, 0.4
-#: A base over its corner is seen from less than 45 degrees above: the geometric mean of its edges' slopes is that
-#: angle's sine at most. What is steeper, and could be turned by so few degrees if that corner were all it stands on, is
-#: balanced on it: a heart, a bracket's end. A bowl with straight sides has a foot.
-STEEPEST_VIEW, ON_A_CORNER = 0.7, 10.0
-#: A rod, so much wider than high, that slants lies on the ground into the distance: how far, no photo tells, and beside
-#: it an end would hover.
-ROD = 4.0
-#: The straight edge of a board rises by less, rise over run, where it is seen from the side. A sign that hung and was
-#: seen from below has .53, what else of 121 is not seen over a corner .33 at most.
-STEEP_EDGE = 0.45
-#: What stands is plumb: a rectangle that is turned by more degrees, each of whose sides the outline shows so much of at
-#: least, stands on its corner.
-PLUMB, RECTANGLE = 7.0, 0.6
-#: An ellipse that is turned so stands askew on its rim, as a plate that is seen at an angle does not: so much of it and
-#: of the outline is common to both, and it is so much longer than wide. An oval sign has .991 and 1.67; what else of
-#: 121 photos and renders is above .97 is level or round.
-ELLIPSE, OVAL = 0.97, 1.25
 #: A hook: no wider than this share of the product's width over this share of its height from the top, half of that
 #: where the photo cuts it; then shoulders, so wide within so much of the height, from a hook near the middle. Chosen on
 #: all photos, since only two of them show a hanger; of the others none is taken for one.
@@ -76,16 +53,8 @@ OPEN: frozenset[SceneKind] = frozenset({"sand", "bokeh"})
 #: A viewpoint of `Cutout.viewpoint` is believed from these probabilities on; between them nothing is claimed.
 #: `models/viewpoint/README.md` says how they were chosen and what they are worth.
 SURE_ABOVE, SURE_SIDE = 0.7, 0.7
-#: Of what is in doubt, from this probability of "above" on, a part that would hang in the air decides: one so large,
-#: a share of the largest, that ends so far above the foot, shares of the whole height. Two shoes in a slanting photo
-#: (.51 above) have .44; by eye, on that one.
-DOUBT_ABOVE, PART, IN_THE_AIR = 0.4, 0.2, 0.3
-#: Whoever says that it stands: what ends so far above the foot is on no surface that is seen from the side. Two clocks
-#: above each other have .58, a sign that lost its posts beside a box on its post .47.
-FAR_UP = 0.45
-#: What the photo cuts below rises from there, if its weight is above the cut. Of nine things without a hand a kite on
-#: its wing's tip is at 3.8, all others at .52 at most.
-BESIDE_THE_CUT = 1.5
+#: Of what is in doubt, from this probability of "above" on, a part that would hang in the air decides.
+DOUBT_ABOVE = 0.4
 #: Why what is in the air has no honest placement in a scene, and what may be done.
 IN_FLIGHT = (
     "The product is an aircraft, and nothing in the photo tells that it doesn't fly: on a surface it would stand on its"
@@ -210,71 +179,15 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str
     if "bottom" in cut_sides:
         falls = cut_sides == ("bottom",) and not held and cannot_rise(solid)
         return Stance("lying", cut_sides, falls=True) if falls else Stance("cut_below", cut_sides, side=side, held=held)
+    if "top" in cut_sides and hangs_plumb(solid):
+        return Stance("hanging", cut_sides)
     pose = camera_pose(alpha)
-    if not cut_sides and cannot_stand(solid, pose):
+    falls = not cut_sides and cannot_stand(solid, pose.pitch_slope, over_corner=pose.over_corner)
+    # What is cut may be held there, and what is seen from the side is held so: by somebody's word, not by nobody's.
+    falls = falls or (not side and (balanced_on_a_point(solid) if cut_sides else is_heap(solid)))
+    if falls:
         return Stance("lying", cut_sides, falls=True)
     return Stance("standing", cut_sides, pose, side, held)
-
-
-def cannot_rise(solid: Mask) -> bool:
-    """Tell whether an h×w silhouette that the photo cuts below can't rise from there.
-
-    Its weight is beside the cut, or a part of it is by itself in the air.
-    """
-    return has_part_in_the_air(solid, FAR_UP) or footing(solid).off_centre > BESIDE_THE_CUT
-
-
-def cannot_stand(solid: Mask, pose: CameraPose) -> bool:
-    """Tell whether an h×w silhouette would fall over: as a whole, or each of a pair of things by itself.
-
-    It falls where a part of it would be in the air; where its weight is not above its support; where it is balanced on
-    a point, or on a corner whose edges rise steeper than those of any base that is seen from the side; where it is a
-    rod that slants, or a board on a steep edge; and where a large part of it is a rectangle or an ellipse that is
-    turned in the picture. `pose` is how the photo sees its base.
-    """
-    if has_part_in_the_air(solid, FAR_UP):
-        return True
-    whole = footing(solid)
-    if whole.tips < FALLS and (whole.off_centre > OFF_CENTRE or _is_on_a_point(whole)):
-        return True
-    if pose.over_corner and pose.pitch_slope > STEEPEST_VIEW and whole.poise < ON_A_CORNER:
-        return True
-    slants = whole.aspect > ROD and pose.pitch_slope > 0
-    if not pose.over_corner and (slants or straight_edge(solid) > STEEP_EDGE):
-        return True
-    labels, count = label(solid, np.ones((3, 3), bool))
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    areas[0] = 0
-    pair = np.flatnonzero(areas >= SAME_SIZE * areas.max())
-    if len(pair) == 2 and all(_on_its_toe(footing(labels == one)) for one in pair):
-        return True
-    return any(_is_turned(labels == part) for part in np.flatnonzero(areas >= PART * areas.max()))
-
-
-def has_part_in_the_air(solid: Mask, far: float = IN_THE_AIR) -> bool:
-    """Tell whether a tight h×w silhouette has a large part by itself that ends `far` above the foot, in heights."""
-    labels, _ = label(solid, np.ones((3, 3), bool))
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    parts = np.flatnonzero(areas >= PART * areas.max())
-    ends = [np.flatnonzero((labels == part).any(axis=1))[-1] for part in parts]
-    return bool(min(ends) < (1 - far) * len(solid))
-
-
-def _is_on_a_point(foot: Footing) -> bool:
-    return foot.support < POINT and foot.aspect > SLENDER
-
-
-def _is_turned(solid: Mask) -> bool:
-    turn, shown = turned_rectangle(solid)
-    if abs(turn) > PLUMB and shown > RECTANGLE:
-        return True
-    turn, long, share = turned_ellipse(solid)
-    return PLUMB < abs(turn) < 90 - PLUMB and long > OVAL and share > ELLIPSE
-
-
-def _on_its_toe(foot: Footing) -> bool:
-    return foot.tips < PAIR_FALLS and foot.support < PAIR_SUPPORT and foot.at_quarter > PAIR_WIDE
 
 
 def has_hook(solid: Mask, *, cut: bool = False) -> bool:

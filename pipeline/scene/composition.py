@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.harmony import complete, to_oklab, tone
 from pipeline.core.camera_angle import TOP_DOWN
-from pipeline.core.spec import SceneKind, Spec
+from pipeline.core.spec import Spec
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
 from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.placement import fit
@@ -23,10 +23,8 @@ from pipeline.scene.trace import trace
 MIN_SHARE = 0.028
 TRIES = 8
 SAMPLE = 96
-#: The highest that a camera is raised to meet the photo's, canvas heights above the foot; where the horizon is to be
-#: seen, it must stay in the picture.
+#: The highest that a camera is raised to meet the photo's, canvas heights above the foot.
 HIGHEST = 1.2
-HIGHEST_OUTDOORS: dict[SceneKind, float] = {"sand": 0.62, "bokeh": 0.7}
 
 #: Where the floor is under what hangs: as if it stood so far down, canvas heights. By eye.
 HUNG_FLOOR = 1.0
@@ -117,7 +115,8 @@ def _composed(
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
     base = 0.0
     if pose.pitch_slope > 0 and kind not in TOP_DOWN and stands:
-        high = max(high, min(HIGHEST_OUTDOORS.get(kind, HIGHEST), pose.pitch_slope * FOCAL))
+        # Where the sky is to be seen the horizon is no higher than the picture: dunes end before it.
+        high = max(high, min(bottom if kind == "sand" else HIGHEST, pose.pitch_slope * FOCAL))
         rise = min(pose.base_rise * (right - left), 0.55 * high)
         base = FOCAL * rise / (high - rise)
         wall = min(wall, -(base + 0.55 * (right - left) + 0.15))

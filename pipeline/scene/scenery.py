@@ -27,6 +27,8 @@ WALLS: dict[SceneKind, tuple[float, float]] = {
     "neon": (-0.75, -1.1),
     "flatlay": (0.0, 0.0),
 }
+#: From a camera higher above the foot than this, canvas heights, more of a table is seen behind the product.
+HIGH = 0.575
 #: Finishes that shine, and how much.
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
 #: A stand on a polished floor is lacquered: this gloss for the product's mirror image.
@@ -211,6 +213,8 @@ class Scenery:
         """A table before lights that are far out of focus."""
         scene = self.spec.scene
         back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
+        # From higher, more of it is seen behind the product.
+        back -= max(0.0, float(self.empty.camera[1]) - HIGH)
         table = Part(self._table(back), self._second, "floor", scene.surface, max(0.4, GLOSS.get(scene.surface, 0.0)))
         layout = self._with(Part(Wall(self.wall), 0, "far", glow=1.0), table)
         return replace(layout, blurs=far(layout, scene.far, self.rng))

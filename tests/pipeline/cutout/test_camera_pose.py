@@ -36,6 +36,19 @@ def test_a_box_over_its_corner_tells_how_high_the_camera_was(height: float, turn
     assert found.pitch_slope * FOCAL == pytest.approx(height, rel=0.2)
 
 
+def test_a_ribbon_that_hangs_beside_a_box_hides_nothing_of_how_high_the_camera_was() -> None:
+    box = box_seen(0.9, 40, (0.5, 0.12, 0.4))
+    rows, columns = np.nonzero(box > 0.5)
+    left = int(columns.min())
+    corner = int(rows[columns == left].max())
+    ribboned = box.copy()
+    ribboned[corner - 8 : int(rows.max()) - 10, left + 5 : left + 17] = 1
+    alone = camera_pose(box)
+    found = camera_pose(ribboned)
+    assert (found.pitch_slope, found.base_rise) == pytest.approx((alone.pitch_slope, alone.base_rise), rel=0.1)
+    assert found.over_corner
+
+
 def test_a_box_from_its_front_and_an_empty_picture_tell_nothing() -> None:
     assert camera_pose(box_seen(0.6, 0)) == UNKNOWN_POSE
     assert camera_pose(np.zeros((60, 80), np.float32)) == UNKNOWN_POSE
@@ -89,3 +102,13 @@ def test_without_a_stance_a_seed_is_composed_as_before() -> None:
     assert (one.parts, one.horizon_y, one.base) == (again.parts, again.horizon_y, 0.0)
     assert other.horizon_y < one.horizon_y - 0.2
     assert other.product == one.product
+
+
+@pytest.mark.parametrize("kind", ["bokeh", "sand"])
+def test_before_far_lights_and_on_dunes_the_camera_is_as_high_as_the_horizon_lets_it_be(kind: SceneKind) -> None:
+    low, high = (compose(spec(kind), SIDE, SIDE, 1.1, pose=CameraPose(0.45, slope)) for slope in (0.2, 0.6))
+    bottom = low.product[3]
+    assert high.edge < low.edge - 0.1, "more of the surface is seen"
+    assert low.horizon_y > high.horizon_y
+    assert high.edge > 0.03, "what is behind it is seen"
+    assert bottom - high.horizon_y == pytest.approx(bottom if kind == "sand" else 1.2)
