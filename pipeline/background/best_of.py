@@ -19,7 +19,6 @@ from pipeline.background.colour_transfer import (
     Moves,
     anchors,
     fit_colours,
-    held_back,
     measure,
     more_paint,
     more_shift,
@@ -45,8 +44,8 @@ from pipeline.scene.layout import Colour, Layout
 
 Lay = Callable[[Rgb], Rgb]
 
-#: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
-JUDGED_SIDE = 384
+#: Longer side in pixels of the picture that is judged: its blocks of 2×2 are measured, so that grain is averaged there.
+JUDGED_SIDE = 256
 #: Of the progress of all attempts, what the first takes, and then the second of the rest.
 _FIRST_SHARE = 0.6
 #: Of the noise that a generator starts with, where every seed grew the product.
@@ -223,11 +222,7 @@ def _candidate(
         owners = owners_of(scene)
 
         def fitted() -> tuple[Moves, Match | None]:
-            moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
-            held = held_back(asked, moves)
-            if np.array_equal(held, moves):
-                return moves, match
-            return held, measure(show(held), free, asked, owners)
+            return fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
 
         def large() -> tuple[Unlit, Laying]:
             drawn = unlit(layout, *size, swatches=swatches)

@@ -35,14 +35,16 @@ class Swatches:
     def make_beside(self, layout: Layout, *work: Callable[[], Any]) -> list[Any]:
         """Make the swatches of a layout beside other work, which does not need them; return what each piece gave.
 
-        The first piece runs on the calling thread.
+        The first piece runs on the calling thread, the others after the swatches: one of these may take the longest.
         """
         self.clear()
         keys = list(dict.fromkeys(_keys(layout)))
-        given = together(*work, *(partial(self._made, *key) for key in keys))
-        kept = dict(zip(keys, given[len(work) :], strict=True))
+        first, others = work[:1], work[1:]
+        given = together(*first, *(partial(self._made, *key) for key in keys), *others)
+        begin, end = len(first), len(first) + len(keys)
+        kept = dict(zip(keys, given[begin:end], strict=True))
         self._layout, self._kept = layout, [kept[key] for key in _keys(layout)]
-        return given[: len(work)]
+        return given[:begin] + given[end:]
 
     def clear(self) -> None:
         """Let the swatches go."""
