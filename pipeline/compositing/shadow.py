@@ -16,7 +16,7 @@ from pipeline.compositing.blocked_light import blocked_share
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
 from pipeline.core.parallel import by_rows
-from pipeline.core.resample import Box, grown_box, resize, tight_box
+from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
 from pipeline.geometry.contact import contact_band
 from pipeline.geometry.ray import Bounds, Field
@@ -151,11 +151,15 @@ def _around(box: Box, height: int, layout: Layout) -> Bounds:
     return left - x - MARGIN, y - bottom - MARGIN, -deep, right - x + MARGIN, y - top + MARGIN, deep * layout.top_down
 
 
+def _gaussian(field: Field, sigma: float) -> Field:
+    return blurred(field, sigma, sigma)
+
+
 def _occlusion_around(alpha: Field, box: Box) -> Field:
     """Return h×w: what lies is dark all round its contour, finer than the traced light can tell."""
     narrow = min(box[2] - box[0], box[3] - box[1])
-    tight = gaussian_filter(alpha, max(1.0, 0.014 * narrow))
-    near = gaussian_filter(alpha, max(1.0, 0.035 * narrow))
+    tight = _gaussian(alpha, max(1.0, 0.014 * narrow))
+    near = _gaussian(alpha, max(1.0, 0.035 * narrow))
     return np.asarray(np.clip(0.38 * tight + 0.34 * near, 0, 0.7), np.float32)
 
 
@@ -177,9 +181,9 @@ def _occlusion(alpha: Field, box: Box) -> Field:
         touch = band.max(0)
         below = np.zeros_like(band)
         below[max(0, round(box[3] - top - 0.016 * wide)) : box[3] - top] = touch * (1 - touch)
-        tight = gaussian_filter(band * np.square(touch), max(0.7, 0.01 * wide))
-        near = gaussian_filter(band * touch, 0.03 * wide)
-        around = gaussian_filter(band + HOVER * below, (0.045 * wide, 0.11 * wide))
+        tight = _gaussian(band * np.square(touch), max(0.7, 0.01 * wide))
+        near = _gaussian(band * touch, 0.03 * wide)
+        around = blurred(band + HOVER * below, 0.045 * wide, 0.11 * wide)
         # Darker than most products are at their foot, it would show as a line drawn round them.
         shade = 0.68 * np.clip(1.5 * tight / peak, 0, 1) + 0.45 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
         out[top:bottom, left:right] = np.clip(shade, 0, 0.66)
