@@ -19,7 +19,6 @@ from pipeline.background.colour_transfer import (
     Moves,
     anchors,
     fit_colours,
-    held_back,
     measure,
     more_paint,
     more_shift,
@@ -32,9 +31,9 @@ from pipeline.background.paint import Painting, paint
 from pipeline.background.site import Site, postprocess, postprocessed
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
-from pipeline.compositing.effects import Effects, Laying, MissingShadow, ProductEffects
+from pipeline.compositing.effects import Effects, Laying, MissingShadow
 from pipeline.compositing.kept_shadow import KeptShadow
-from pipeline.core.networks import Generator, Segmenter, holds
+from pipeline.core.networks import Generator, Segmenter, holds, paints
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.resample import resize
 from pipeline.core.spec import SEED_LIMIT, Spec
@@ -45,8 +44,8 @@ from pipeline.scene.layout import Colour, Layout
 
 Lay = Callable[[Rgb], Rgb]
 
-#: Longer side in pixels of the picture that is judged: twice that of the measure, so that grain is averaged there too.
-JUDGED_SIDE = 384
+#: Longer side in pixels of the picture that is judged: its blocks of 2×2 are measured, so that grain is averaged there.
+JUDGED_SIDE = 256
 #: Of the progress of all attempts, what the first takes, and then the second of the rest.
 _FIRST_SHARE = 0.6
 #: Of the noise that a generator starts with, where every seed grew the product.
@@ -185,20 +184,24 @@ def _candidate(
     layout = site.compose(spec if control.sketch else replace(spec, palette=()))
     traced = site.effects(layout) if holds(generator) else None
     lay = None if traced is None else partial(site.lay, traced, noise=noise)
-    painting = paint(spec, layout, width, height, generator, on_step, control, lay)
-    by_light = painting.light is not None and control.sketch
-    shadow = None if traced is None else shadow_of(painting.picture, painting.drawing, traced, alpha)
-    grown = None if segmenter is None else expansion_of(painting.picture, painting.laid, alpha, segmenter)
+    by_light = paints(generator) == "light" and control.sketch
 
-    def beside() -> ProductEffects:
-        _ = painting.exposed  # kept from here on
-        return site.effects(layout)
+    def painted() -> Painting:
+        made = paint(spec, layout, width, height, generator, on_step, control, lay)
+        if by_light:
+            _ = made.exposed  # kept from here on
+        return made
 
     effects: Effects
+    if by_light:
+        painting, effects = swatches.make_beside(layout, painted, lambda: traced or site.effects(layout))
+    else:
+        painting = painted()
+        effects = traced or site.effects(layout)
+    shadow = None if traced is None else shadow_of(painting.picture, painting.drawing, traced, alpha)
+    grown = None if segmenter is None else expansion_of(painting.picture, painting.laid, alpha, segmenter)
     if shadow is not None:
         effects = MissingShadow(shadow.missing)
-    else:
-        effects = swatches.make_beside(layout, beside) if by_light else site.effects(layout)
     scale = min(1.0, JUDGED_SIDE / max(width, height))
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = asked_colours(spec).lab
@@ -207,7 +210,10 @@ def _candidate(
     with_effects: Laying
     if by_light:
         # The parts that have the asked colours are known, and so is their light.
-        scene, with_effects = together(lambda: painting.shaded(*small, swatches), lambda: effects.at(*small))
+        seen = painting.traced(*small)
+        scene, with_effects = together(
+            lambda: painting.shaded(*small, swatches, seen), lambda: effects.at(*small, seen)
+        )
 
         def show(factors: Moves) -> Rgb:
             moved = repainted(scene, _moved(scene.layout, factors))
@@ -216,16 +222,14 @@ def _candidate(
         owners = owners_of(scene)
 
         def fitted() -> tuple[Moves, Match | None]:
-            moves, match = fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
-            held = held_back(asked, moves)
-            if np.array_equal(held, moves):
-                return moves, match
-            return held, measure(show(held), free, asked, owners)
+            return fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
+
+        def large() -> tuple[Unlit, Laying]:
+            drawn = unlit(layout, *size, swatches=swatches)
+            return drawn, effects.at(*size, drawn.geometry)
 
         # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is made beside it.
-        (moves, match), drawn, laying = together(
-            fitted, lambda: unlit(layout, *size, swatches=swatches), lambda: effects.at(*size)
-        )
+        (moves, match), (drawn, laying) = together(fitted, large)
         return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=laying)
     plain, with_effects = postprocessed(painting.at(*small), site, Laying()), effects.at(*small)
     first = measure(with_effects(plain.copy()), free, asked)

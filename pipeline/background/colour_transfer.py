@@ -26,6 +26,11 @@ from pipeline.materials.bokeh import share_of
 ROUNDS = 6
 BY_PLACE = 4
 PACE = 0.8
+#: What moves no factor of an albedo by more than this, or no Lab value, is no other picture.
+STILL = 0.01
+#: A picture whose score is less by no more than this is no better one: rounds that come to the same would be chosen
+#: among by their noise.
+LEAST_GAIN = 0.02
 #: A colour is moved by at most this much, CIEDE2000: more is another picture, and another seed finds it more honestly.
 MAX_MOVED = 10.0
 #: Of an albedo: the most that a channel's linear light is raised and lowered by. Raised further, what lies near a
@@ -127,9 +132,12 @@ def fit_colours(
             moves, now = best, match
         if match is None or now is None or match.worst < 1:
             break
-        moves = move(asked, moves, now.by_place if turn < BY_PLACE else now.by_look)
+        further = move(asked, moves, now.by_place if turn < BY_PLACE else now.by_look)
+        if np.abs(further - moves).max() < STILL:
+            continue  # it would be the same picture
+        moves = further
         now = measure(show(moves), alpha, asked, owners)
-        if now is not None and now.score < match.score:
+        if now is not None and now.score < match.score - LEAST_GAIN:
             best, match = moves, now
     return best, match
 
@@ -140,13 +148,15 @@ def more_paint(asked: Lab, factors: Moves, found: Lab) -> Moves:
     seen = srgb_to_linear(lab_to_srgb(found)).astype(np.float64)
     stops = np.log(factors) + PACE * np.log((wanted + _BLACK) / (seen + _BLACK))
     stops = np.clip(stops, -np.log(MAX_LOWERED), np.log(MAX_RAISED))
-    return np.asarray(np.exp(_bounded(asked, stops, lambda some: _painted(wanted, some))))
+    return _held_back(asked, np.exp(_bounded(asked, stops, lambda some: _painted(wanted, some))))
 
 
-def held_back(asked: Lab, factors: Moves) -> Moves:
+def _held_back(asked: Lab, factors: Moves) -> Moves:
     """Return asked×3 albedo factors of which none raises its colour beyond BRIGHTEST, all channels alike.
 
-    The fit knows a colour by its dominant cluster, which for a floor may be its shade; its light would burn out.
+    The fit knows a colour by its dominant cluster, which for a floor may be its shade; its light would burn out. What
+    is held back in each round goes on to find the hue; held back after the last, factors that went apart while they
+    rose would leave a pale floor yellow.
     """
     own = srgb_to_linear(lab_to_srgb(asked)).astype(np.float64)
     highest = np.maximum(BRIGHTEST, own.max(1, keepdims=True))

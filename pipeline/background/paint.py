@@ -30,7 +30,7 @@ from pipeline.light.upsample import Upsampling, upsample_within_surfaces
 from pipeline.materials.albedo import albedo
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Layout
-from pipeline.scene.trace import trace
+from pipeline.scene.trace import Geometry, trace
 
 #: Longer side in pixels of the grid that first light is traced on.
 LIGHT_SIDE = 384
@@ -64,12 +64,20 @@ class Painting:
             raise ValueError("A picture has no light of its own.")
         return Upsampling.of(exposed(self.layout, self.light, by_colour=self.by_colour), self.light.geometry.surface)
 
-    def shaded(self, width: int, height: int, swatches: Swatches | None = None) -> Shaded:
+    def traced(self, width: int, height: int) -> Geometry:
+        """Return what the camera sees at a size; that of the light, where it has the same."""
+        if self.light is not None and self.light.geometry.depth.shape == (height, width):
+            return self.light.geometry
+        return trace(self.layout, width, height)
+
+    def shaded(
+        self, width: int, height: int, swatches: Swatches | None = None, geometry: Geometry | None = None
+    ) -> Shaded:
         """Return the scene under the network's light, with finishes of `swatches` or made anew.
 
-        Raises as `exposed` does.
+        `geometry` is as in `pipeline.light.relight.unlit`. Raises as `exposed` does.
         """
-        return shade(self.layout, self.exposed, width, height, swatches=swatches)
+        return shade(self.layout, self.exposed, width, height, swatches=swatches, geometry=geometry)
 
     def at(self, width: int, height: int) -> Rgb:
         """Return H×W×3 sRGB in [0, 1]."""

@@ -14,6 +14,7 @@ from pipeline.geometry.ray import Field
 from pipeline.kernels.image.layers import darken
 from pipeline.light.reflection import MirrorImage, mirror_image
 from pipeline.scene.layout import Layout
+from pipeline.scene.trace import Geometry
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,11 @@ class Laying:
 class Effects(Protocol):
     """What a product does to its scene."""
 
-    def at(self, width: int, height: int) -> Laying:
-        """Return what lays it on a width×height background."""
+    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
+        """Return what lays it on a width×height background.
+
+        `geometry` is that of the layout at this size, where it is known.
+        """
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class MissingShadow:
     #: h×w: the share of light, 0–1, that is still to be taken.
     share: Field
 
-    def at(self, width: int, height: int) -> Laying:
+    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
         """Return what lays it on a width×height background."""
         return Laying(np.clip(resize(self.share, width, height, Image.Resampling.BICUBIC), 0, 1))
 
@@ -69,9 +73,9 @@ class ProductEffects:
     shadow: CastShadow | None
     image: MirrorImage | None
 
-    def at(self, width: int, height: int) -> Laying:
+    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
         """Return what lays both on a width×height background."""
-        return Laying(None if self.shadow is None else self.shadow.at(width, height), self.image)
+        return Laying(None if self.shadow is None else self.shadow.at(width, height, geometry), self.image)
 
     def near(self, width: int, height: int, *, min_shadow: float, min_mirrored: float) -> Laying:
         """Return what `at` does, kept to where it is seen: the rest of the background stays as it is, to the bit.

@@ -15,11 +15,13 @@ from scipy.ndimage import gaussian_filter
 from pipeline.compositing.blocked_light import blocked_share
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
-from pipeline.core.resample import Box, grown_box, resize, tight_box
+from pipeline.core.parallel import by_rows
+from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
 from pipeline.geometry.contact import contact_band
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
+from pipeline.kernels.image.edges import binomial_means
 from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
@@ -47,11 +49,14 @@ class CastShadow:
     #: Nothing is cast on the floor.
     cut_below: bool
 
-    def at(self, width: int, height: int) -> Field:
-        """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it."""
-        full = trace(self.layout, width, height)
+    def at(self, width: int, height: int, geometry: Geometry | None = None) -> Field:
+        """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it.
+
+        `geometry` is that of the layout at this size, where it is known.
+        """
+        full = geometry or trace(self.layout, width, height)
         blocked = upsample_within_surfaces(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
-        soften_edges(blocked, full.surface)
+        soften_edges(blocked, full.coverage.place)
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
             return np.where(upright[full.part], blocked, 0)
@@ -76,26 +81,15 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
     return CastShadow(layout, geometry, share, occlusion, cut_below)
 
 
-def soften_edges(blocked: Field, surface: NDArray[np.uint16]) -> None:
-    """Give the pixels on edges of H×W surfaces a binomial mean of what is blocked about them, in place.
+def soften_edges(blocked: Field, place: NDArray[np.int32]) -> None:
+    """Give pixels of H×W at n×2 places, row and column, a binomial mean of what is blocked about them, in place.
 
     The background's edges are antialiased; a shadow that ends there at whole pixels would bring the stairs back. The
     mean is that of squares, since light is blocked on the brighter of two surfaces, which fills more of such a pixel.
     """
-    edge = np.zeros(surface.shape, bool)
-    down, across = surface[1:] != surface[:-1], surface[:, 1:] != surface[:, :-1]
-    edge[1:] |= down
-    edge[:-1] |= down
-    edge[:, 1:] |= across
-    edge[:, :-1] |= across
-    rows, columns = np.nonzero(edge)
-    height, width = surface.shape
-    mean = np.zeros(rows.size, np.float32)
-    for dy, weight in ((-1, 0.25), (0, 0.5), (1, 0.25)):
-        y = np.clip(rows + dy, 0, height - 1)
-        for dx, other in ((-1, 0.25), (0, 0.5), (1, 0.25)):
-            mean += np.float32(weight * other) * np.square(blocked[y, np.clip(columns + dx, 0, width - 1)])
-    blocked[rows, columns] = np.sqrt(mean)
+    mean = np.empty(len(place), np.float32)
+    by_rows(len(place), lambda a, b: binomial_means(a, b, place, blocked, mean), 1 << 14)
+    blocked[place[:, 0], place[:, 1]] = mean
 
 
 def _occlude(blocked: Field, occlusion: Field) -> None:
@@ -157,11 +151,15 @@ def _around(box: Box, height: int, layout: Layout) -> Bounds:
     return left - x - MARGIN, y - bottom - MARGIN, -deep, right - x + MARGIN, y - top + MARGIN, deep * layout.top_down
 
 
+def _gaussian(field: Field, sigma: float) -> Field:
+    return blurred(field, sigma, sigma)
+
+
 def _occlusion_around(alpha: Field, box: Box) -> Field:
     """Return h×w: what lies is dark all round its contour, finer than the traced light can tell."""
     narrow = min(box[2] - box[0], box[3] - box[1])
-    tight = gaussian_filter(alpha, max(1.0, 0.014 * narrow))
-    near = gaussian_filter(alpha, max(1.0, 0.035 * narrow))
+    tight = _gaussian(alpha, max(1.0, 0.014 * narrow))
+    near = _gaussian(alpha, max(1.0, 0.035 * narrow))
     return np.asarray(np.clip(0.38 * tight + 0.34 * near, 0, 0.7), np.float32)
 
 
@@ -183,9 +181,9 @@ def _occlusion(alpha: Field, box: Box) -> Field:
         touch = band.max(0)
         below = np.zeros_like(band)
         below[max(0, round(box[3] - top - 0.016 * wide)) : box[3] - top] = touch * (1 - touch)
-        tight = gaussian_filter(band * np.square(touch), max(0.7, 0.01 * wide))
-        near = gaussian_filter(band * touch, 0.03 * wide)
-        around = gaussian_filter(band + HOVER * below, (0.045 * wide, 0.11 * wide))
+        tight = _gaussian(band * np.square(touch), max(0.7, 0.01 * wide))
+        near = _gaussian(band * touch, 0.03 * wide)
+        around = blurred(band + HOVER * below, 0.045 * wide, 0.11 * wide)
         # Darker than most products are at their foot, it would show as a line drawn round them.
         shade = 0.68 * np.clip(1.5 * tight / peak, 0, 1) + 0.45 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
         out[top:bottom, left:right] = np.clip(shade, 0, 0.66)

@@ -42,12 +42,16 @@ def by_rows(height: int, work: Callable[[int, int], None], rows: int = ROWS) -> 
         _work_through(iter(tops), strip)
 
 
-def each(tasks: Iterable[int], work: Callable[[int], None]) -> None:
-    """Call `work` for every one of some tasks, on THREADS threads of which the caller's is one, as `by_rows` does."""
+def each(tasks: Iterable[int], work: Callable[[int], None], before: Callable[[], None] = lambda: None) -> None:
+    """Call `work` for every one of some tasks, on THREADS threads of which the caller's is one, as `by_rows` does.
+
+    The caller's thread calls `before` first, while the others begin.
+    """
     # each thread takes the next task as it is done with one; `next` of an iterator of C is atomic under the lock
     left = iter(tasks)
     others = [_helpers.submit(_work_through, left, work) for _ in range(THREADS - 1)]
     try:
+        before()
         _work_through(left, work)
     finally:
         # What no thread has begun would find nothing left: where all are busy, nobody waits for anybody.
@@ -60,14 +64,14 @@ def each(tasks: Iterable[int], work: Callable[[int], None]) -> None:
 def together(*pieces: Callable[[], Any]) -> list[Any]:
     """Call independent pieces of work on THREADS threads, the first ones first; return what each gave, in order.
 
-    Raises what a piece raises. Each piece may well work `by_rows`.
+    The caller's thread does the first. Raises what a piece raises. Each piece may well work `by_rows`.
     """
     given: list[Any] = [None] * len(pieces)
 
     def work(index: int) -> None:
         given[index] = pieces[index]()
 
-    each(range(len(pieces)), work)
+    each(range(1, len(pieces)), work, before=lambda: work(0))
     return given
 
 

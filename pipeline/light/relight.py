@@ -78,17 +78,28 @@ def shade(
     height: int,
     *,
     swatches: Swatches | None = None,
+    geometry: Geometry | None = None,
 ) -> Shaded:
     """Shade a layout: return a width×height picture's albedo × light, `exposed` on a small grid, linear.
 
-    `swatches` are as in `pipeline.materials.albedo.albedo`.
+    `swatches` are as in `pipeline.materials.albedo.albedo`, `geometry` as in `unlit`.
     """
-    return lit(unlit(layout, width, height, swatches=swatches), light)
+    return lit(unlit(layout, width, height, swatches=swatches, geometry=geometry), light)
 
 
-def unlit(layout: Layout, width: int, height: int, *, swatches: Swatches | None = None) -> Unlit:
-    """Trace a layout for a width×height picture, and look its finishes up: all of it that no colour changes."""
-    geometry = trace(layout, width, height)
+def unlit(
+    layout: Layout,
+    width: int,
+    height: int,
+    *,
+    swatches: Swatches | None = None,
+    geometry: Geometry | None = None,
+) -> Unlit:
+    """Trace a layout for a width×height picture, and look its finishes up: all of it that no colour changes.
+
+    `geometry` is that of the layout at this size, where it was traced already.
+    """
+    geometry = geometry or trace(layout, width, height)
     return Unlit(
         layout,
         geometry,

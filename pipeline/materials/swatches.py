@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from pipeline.materials.appearance import Appearance, appearance
 from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.textures import swatch
 from pipeline.scene.layout import Layout
-
-Given = TypeVar("Given")
 
 #: Texels across a swatch, and across that of a picture of more than so many rows.
 COARSE, FINE, FINE_FROM = 1024, 2048, 1200
@@ -31,17 +29,22 @@ class Swatches:
     def of(self, layout: Layout) -> list[Pyramid | None]:
         """Return the swatch of each part, None for what has none."""
         if layout is not self._layout:
-            self.make_beside(layout, lambda: None)
+            self.make_beside(layout)
         return self._kept
 
-    def make_beside(self, layout: Layout, work: Callable[[], Given]) -> Given:
-        """Make the swatches of a layout beside other work, which does not need them, and return what that gave."""
+    def make_beside(self, layout: Layout, *work: Callable[[], Any]) -> list[Any]:
+        """Make the swatches of a layout beside other work, which does not need them; return what each piece gave.
+
+        The first piece runs on the calling thread, the others after the swatches: one of these may take the longest.
+        """
         self.clear()
         keys = list(dict.fromkeys(_keys(layout)))
-        given, *made = together(work, *(partial(self._made, *key) for key in keys))
-        kept = dict(zip(keys, made, strict=True))
+        first, others = work[:1], work[1:]
+        given = together(*first, *(partial(self._made, *key) for key in keys), *others)
+        begin, end = len(first), len(first) + len(keys)
+        kept = dict(zip(keys, given[begin:end], strict=True))
         self._layout, self._kept = layout, [kept[key] for key in _keys(layout)]
-        return given  # type: ignore[no-any-return]  # `together` has pieces of several types
+        return given[:begin] + given[end:]
 
     def clear(self) -> None:
         """Let the swatches go."""

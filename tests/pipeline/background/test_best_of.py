@@ -16,6 +16,7 @@ from pipeline.core.networks import Conditions
 from pipeline.core.spec import Spec
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
+from pipeline.scene.trace import Geometry
 from tests.lanes import rest_in_gate
 from tests.support.still_life import Darkener, preset, spec
 
@@ -174,7 +175,7 @@ def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:
     class Sunglasses(ProductEffects):
         """Takes a third of all light, as a wide shadow would."""
 
-        def at(self, width: int, height: int) -> Laying:
+        def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
             return Laying(np.full((height, width), 1 / 3, np.float32))
 
     effects = Sunglasses(None, None)

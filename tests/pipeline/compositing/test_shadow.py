@@ -9,6 +9,7 @@ from pipeline.compositing.shadow import cast_shadow, contact_shadow, soften_edge
 from pipeline.core.resample import tight_box
 from pipeline.geometry.walls import Wall
 from pipeline.scene.composition import compose
+from pipeline.scene.coverage import coverage
 from pipeline.scene.layout import Part
 from tests.pipeline.compositing.test_place import jar
 from tests.support.still_life import shadow_of, spec
@@ -94,7 +95,7 @@ def test_a_shadow_that_ends_at_an_edge_has_no_stairs_there() -> None:
     surface[rows > 10 + columns / 3] = 8
     share = np.where(surface == 8, np.float32(0.6), 0).astype(np.float32)
     soft = share.copy()
-    soften_edges(soft, surface)
+    soften_edges(soft, coverage(compose(spec("sweep"), 40, 40, 0.9), surface).place)
     assert np.abs(np.diff(share, axis=0)).max() == np.float32(0.6)
     assert np.abs(np.diff(soft, axis=0)).max() < 0.4
     far = np.abs(rows - 10 - columns / 3) > 3

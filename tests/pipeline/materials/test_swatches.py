@@ -33,7 +33,7 @@ def test_they_are_made_once_for_a_layout(layout: Layout) -> None:
 def test_they_are_made_beside_other_work(layout: Layout) -> None:
     swatches = Swatches(96)
     sandy = finished(layout, ("floor", "sand"))
-    assert swatches.make_beside(sandy, lambda: "other work") == "other work"
+    assert swatches.make_beside(sandy, lambda: "other work") == ["other work"]
     made = swatches.of(sandy)
     assert swatches.of(sandy) is made
     assert made[0] is not None
