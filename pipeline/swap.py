@@ -28,7 +28,7 @@ from pipeline.delivery.encode import encode
 from pipeline.delivery.output import ordered
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
-from pipeline.delivery.report import inspect, laid_colours
+from pipeline.delivery.report import inspect
 from pipeline.photo.decode import decode
 
 #: The stages in order and the share of the time that each takes.
@@ -143,12 +143,11 @@ def swap(
         preset = replace(delivered, digital_source_type=mark)
         preset = preview_preset(preset, shown) if preview else preset
         reserve = credentials.reserve if credentials else 0
-        measured, colours = together(
-            lambda: encode(picture, preset, alpha=placed.alpha, reserve=reserve), lambda: laid_colours(placed)
-        )
+        measured = encode(picture, preset, alpha=placed.alpha, reserve=reserve)
         encoded = encode(watermarked(picture), preset) if preview else measured
         if credentials:
-            encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark), decoded=None)
+            signed = credentials.sign(encoded.data, encoded.content_type, mark)
+            encoded = replace(encoded, data=signed, decoded=None, fidelity=None)
             measured = measured if preview else encoded
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
@@ -167,7 +166,7 @@ def swap(
             credentials=None if preview else credentials,
             photo_size=(source_width, source_height),
             decoded=measured.decoded,
-            colours=colours,
+            fidelity=measured.fidelity,
             canvas=laid if preview else None,
             touches=None if spec.placement == UNMOVED else stance.edges(kind_of(spec)),
         )
