@@ -54,7 +54,8 @@ def spectrum(
     power = 2 * power + float(np.sum(np.abs(coefficients[:, 0]) ** 2))
     if shift:
         y, x = np.fft.fftfreq(grid) * grid, np.arange(half)
-        coefficients *= np.outer(*(np.exp(2j * np.pi * shift * axis) for axis in (y, x)))
+        for axis in (y[:, None], x):
+            coefficients *= np.exp(2j * np.pi * shift * axis).astype(np.complex64)
     coefficients *= np.float32(1 / np.sqrt(max(power, 1e-30)))
     return coefficients
 
