@@ -104,17 +104,22 @@ def swap(
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
     width, height = delivered.size or (source_width, source_height)
-    stance = stance_of(cutout)
-    asked, spec = spec, as_photographed(spec, stance)
-    box = product_box(cutout, spec, width, height, stance)
-    position = position_of(cutout, spec, box, width, height, stance)
+    asked = spec
+
+    def place() -> tuple[Any, ...]:
+        stance = stance_of(cutout)
+        spec = as_photographed(asked, stance)
+        box = product_box(cutout, spec, width, height, stance)
+        position = position_of(cutout, spec, box, width, height, stance)
+        return stance, spec, box, position, *lay(cutout, position, width, height)
+
+    with stages("place"):
+        (stance, spec, box, position, laid, placing_warnings), light = together(
+            place, lambda: light_for(asked, photo, cutout)
+        )
     mark = mark_of(spec, photo)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
-    with stages("place"):
-        (laid, placing_warnings), light = together(
-            lambda: lay(cutout, position, width, height), lambda: light_for(spec, photo, cutout, stance)
-        )
     with stages("background"):
         ground = make_ground(
             spec,
