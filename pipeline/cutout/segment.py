@@ -264,11 +264,15 @@ def _refined(photo: Rgb8, mask: Alpha, refiner: Refiner) -> Alpha:
     """Return the mask as the refiner corrects it, which is shown the photo's crop squeezed into its square."""
     side = refiner.side
     given = np.clip(resize(mask, side, side), 0, 1)
-    answer = np.asarray(refiner(photo, given), np.float32)
+    near, far = ADDS_WITHIN
+
+    def reached() -> Alpha:
+        away = distance_transform_edt(given <= 0.5) / side
+        return np.clip((far - away) / (far - near), 0, 1).astype(np.float32)
+
+    answer, reach = together(lambda: np.asarray(refiner(photo, given), np.float32), reached)
     if answer.shape != (side, side) or not np.isfinite(answer).all():
         raise ModelFailed("The network that refines the cut-out gave a mask that doesn't fit the photo.")
-    near, far = ADDS_WITHIN
-    reach = np.clip((far - distance_transform_edt(given <= 0.5) / side) / (far - near), 0, 1).astype(np.float32)
     change = REFINED_SHARE * (np.clip(answer, 0, 1) - given)
     return given + np.where(change > 0, change * reach, change)
 

@@ -182,15 +182,26 @@ class _Judge:
         return self._seen[2] if self._seen is not None and self._seen[0] is data else None
 
     def _lowest_white(self, arrived: Rgb8, alpha: Alpha) -> int:
-        out = np.empty(alpha.shape, np.uint8)
+        lowest: dict[int, int] = {}
 
         def work(top: int, bottom: int) -> None:
             codes = self._codes[top:bottom].reshape(-1, self._codes.shape[2])
-            seen = arrived[top:bottom].reshape(-1, 3)
-            lowest_of_white(codes, alpha[top:bottom].reshape(-1), seen, out[top:bottom].reshape(-1))
+            if not _any_white(codes):
+                return
+            seen, out = arrived[top:bottom].reshape(-1, 3), np.empty(len(codes), np.uint8)
+            lowest_of_white(codes, alpha[top:bottom].reshape(-1), seen, out)
+            lowest[top] = int(out.min())
 
-        by_rows(len(out), work)
-        return int(out.min())
+        by_rows(len(arrived), work)
+        return min(lowest.values(), default=255)
+
+
+def _any_white(codes: NDArray[np.uint8]) -> bool:
+    """Whether any of N×3 or N×4 codes may be pure white; a quick look at whole pixels, where they have four bytes."""
+    if codes.shape[1] == 3:
+        return True
+    white = np.array([255, 255, 255, 0], np.uint8).view(np.uint32)
+    return bool(((codes.view(np.uint32) & white) == white).any())
 
 
 def _best(
