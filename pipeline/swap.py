@@ -28,7 +28,7 @@ from pipeline.delivery.encode import encode
 from pipeline.delivery.output import ordered
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
-from pipeline.delivery.report import inspect
+from pipeline.delivery.report import background_palette, inspect
 from pipeline.photo.decode import decode
 
 #: The stages in order and the share of the time that each takes.
@@ -148,11 +148,17 @@ def swap(
         preset = replace(delivered, digital_source_type=mark)
         preset = preview_preset(preset, shown) if preview else preset
         reserve = credentials.reserve if credentials else 0
-        measured = encode(picture, preset, alpha=placed.alpha, reserve=reserve)
+        measured = encode(
+            picture,
+            preset,
+            alpha=placed.alpha,
+            reserve=reserve,
+            beside=lambda rgb: background_palette(rgb, spec, placed),
+        )
         encoded = encode(watermarked(picture), preset) if preview else measured
         if credentials:
             signed = credentials.sign(encoded.data, encoded.content_type, mark)
-            encoded = replace(encoded, data=signed, decoded=None, fidelity=None)
+            encoded = replace(encoded, data=signed, decoded=None, fidelity=None, measured=None)
             measured = measured if preview else encoded
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
@@ -172,6 +178,7 @@ def swap(
             photo_size=(source_width, source_height),
             decoded=measured.decoded,
             fidelity=measured.fidelity,
+            palette=measured.measured,
             canvas=laid if preview else None,
             touches=None if spec.placement == UNMOVED else stance.edges(kind_of(spec)),
         )

@@ -89,3 +89,5 @@ class Encoded:
     #: encoder had to look at it; else None.
     decoded: Rgb8 | None = None
     fidelity: Mapping[str, Any] | None = None
+    #: What `pipeline.delivery.encode.encode` was asked to measure beside it.
+    measured: Any = None

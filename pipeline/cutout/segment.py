@@ -268,13 +268,13 @@ def _refined(photo: Rgb8, mask: Alpha, refiner: Refiner) -> Alpha:
 
     def reached() -> Alpha:
         away = distance_transform_edt(given <= 0.5) / side
-        return np.clip((far - away) / (far - near), 0, 1).astype(np.float32)
+        return np.asarray(np.clip((far - away) / (far - near), 0, 1), np.float32)
 
     answer, reach = together(lambda: np.asarray(refiner(photo, given), np.float32), reached)
     if answer.shape != (side, side) or not np.isfinite(answer).all():
         raise ModelFailed("The network that refines the cut-out gave a mask that doesn't fit the photo.")
     change = REFINED_SHARE * (np.clip(answer, 0, 1) - given)
-    return given + np.where(change > 0, change * reach, change)
+    return np.asarray(given + np.where(change > 0, change * reach, change), np.float32)
 
 
 def _large_parts(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

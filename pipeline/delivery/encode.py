@@ -37,7 +37,14 @@ _AVIF_SPEED = 8
 _CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "avif": "image/avif"}
 
 
-def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: int = 0) -> Encoded:
+def encode(
+    image: Rgb,
+    preset: Preset,
+    *,
+    alpha: Alpha | None = None,
+    reserve: int = 0,
+    beside: Callable[[Rgb8], Any] | None = None,
+) -> Encoded:
     """Encode a picture as `preset.formats[0]`, with an sRGB profile and the AI marking but no other metadata.
 
     `image` is H×W×3 float32 sRGB in [0, 1], or H×W×4 with straight alpha last. `alpha` is the product's H×W coverage:
@@ -45,6 +52,7 @@ def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: i
     arrive (`pipeline.delivery.fidelity`: MEAN, P99), and the white beside it. A file heavier than `preset.max_bytes`
     less `reserve`, which is left for what is put into the file later, gets the highest quality that fits; one that is
     too heavy even at the floor is delivered at the floor, for the report to say so. Transparent presets are lossless.
+    `beside` is measured on what each file shows that is judged, beside the judging.
 
     Raises ValueError where the image has not the preset's size, or alpha in a format without it.
     """
@@ -58,7 +66,7 @@ def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: i
     # Pillow's JPEG encoder takes these as they are; it would copy pixels of three bytes
     picture = Image.frombuffer("RGBX", (width, height), codes, "raw", "RGBX", 0, 1) if form == "jpeg" else None
     picture = picture or Image.fromarray(codes)
-    judge, quality = _Judge(image, codes, alpha), None
+    judge, quality = _Judge(image, codes, alpha, beside), None
     if form == "png":
         data = _png(picture, preset)
     elif form == "webp" and preset.background == "transparent":
@@ -76,8 +84,7 @@ def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: i
         width=width,
         height=height,
         quality=quality,
-        decoded=judge.decoded(data),
-        fidelity=judge.fidelity(data),
+        **judge.told(data),
     )
 
 
@@ -153,10 +160,10 @@ def _noise_before(top: int, width: int, height: int) -> tuple[NDArray[np.uint64]
 class _Judge:
     """Tells whether a file keeps the product's colours, and the canvas's pure white beside it."""
 
-    def __init__(self, image: Rgb, codes: Rgb8, alpha: Alpha | None):
-        self._image, self._codes, self._alpha = image, codes, alpha
+    def __init__(self, image: Rgb, codes: Rgb8, alpha: Alpha | None, beside: Callable[[Rgb8], Any] | None):
+        self._image, self._codes, self._alpha, self._beside = image, codes, alpha, beside
         self._product: Product | None = None
-        self._seen: tuple[bytes, Rgb8, dict[str, Any]] | None = None
+        self._told: tuple[bytes, dict[str, Any]] | None = None
 
     def prepare(self) -> None:
         """Sample the product's colours, which every file is compared with."""
@@ -169,17 +176,17 @@ class _Judge:
             return True
         arrived = decoded(data)
         product, alpha = self._product, self._alpha
-        told, lowest = together(lambda: product.fidelity(arrived), lambda: self._lowest_white(arrived, alpha))
-        self._seen = data, arrived, told
-        return holds(told) and int(lowest) >= SEEN_AS_WHITE
+        fidelity, measured, lowest = together(
+            lambda: product.fidelity(arrived),
+            lambda: None if self._beside is None else self._beside(arrived),
+            lambda: self._lowest_white(arrived, alpha),
+        )
+        self._told = data, {"decoded": arrived, "fidelity": fidelity, "measured": measured}
+        return holds(fidelity) and int(lowest) >= SEEN_AS_WHITE
 
-    def decoded(self, data: bytes) -> Rgb8 | None:
-        """Return what a file shows, where that was the last that was judged."""
-        return self._seen[1] if self._seen is not None and self._seen[0] is data else None
-
-    def fidelity(self, data: bytes) -> dict[str, Any] | None:
-        """Return what is left of the product's colours in a file, where that was the last that was judged."""
-        return self._seen[2] if self._seen is not None and self._seen[0] is data else None
+    def told(self, data: bytes) -> dict[str, Any]:
+        """Return what `Encoded` says of a file, where that was the last that was judged."""
+        return self._told[1] if self._told is not None and self._told[0] is data else {}
 
     def _lowest_white(self, arrived: Rgb8, alpha: Alpha) -> int:
         lowest: dict[int, int] = {}

@@ -31,6 +31,7 @@ def inspect(
     photo_size: tuple[int, int] | None = None,
     decoded: Rgb8 | None = None,
     fidelity: Mapping[str, Any] | None = None,
+    palette: Mapping[str, Any] | None = None,
     canvas: Placed | None = None,
     touches: tuple[str, ...] | None = None,
 ) -> dict[str, Any]:
@@ -41,7 +42,8 @@ def inspect(
     encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
     With the product's `stance`, `cutout` tells it and the kinds of scene that suit it. With `photo_size`, the photo's
     width and height in pixels, it tells where the product was and where it is now.
-    `decoded` is the file's picture and `fidelity` its product's, where that was measured already. `canvas`: of a
+    `decoded` is the file's picture, `fidelity` its product's and `palette` what `background_palette` gave, where that
+    was measured already. `canvas`: of a
     preview, the product on the canvas of the picture that it stands for; `touches` as in
     `pipeline.delivery.placement_rules`.
 
@@ -51,8 +53,8 @@ def inspect(
     if file.rgb.shape[:2] != placed.alpha.shape:
         raise ValueError(f"The file is {file.rgb.shape[:2]}, the canvas {placed.alpha.shape} (rows, columns).")
     issuer = credentials.issuer if credentials else None
-    palette, told, rules = together(
-        lambda: _palette(file.rgb, spec, placed),
+    colours, told, rules = together(
+        lambda: palette or background_palette(file.rgb, spec, placed),
         lambda: fidelity or Product(placed.rgb, placed.alpha).fidelity(file.rgb),
         lambda: check_rules(
             file,
@@ -66,7 +68,7 @@ def inspect(
         ),
     )
     return {
-        "palette": palette,
+        "palette": dict(colours),
         "fidelity": dict(told),
         "preset": rules,
         "cutout": {
@@ -95,8 +97,11 @@ def _boxes(cutout: Cutout, placed: Placed, photo_size: tuple[int, int]) -> dict[
     return {name: [round(at / size[i % 2], 5) for i, at in enumerate(box)] for name, (box, size) in boxes.items()}
 
 
-def _palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> dict[str, Any]:
-    """Compare the background's colours with the spec's, else with the scene's own; white presets ask for white."""
+def background_palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> dict[str, Any]:
+    """Compare a delivered background's colours with the spec's, else with the scene's own.
+
+    White presets ask for white.
+    """
     if spec.preset.background == "transparent":
         return {"asked": [], "found": [], "mean_delta_e00": None}
     found = compare_palette(background_pixels(rgb, placed.alpha), asked_colours(spec))

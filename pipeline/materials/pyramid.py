@@ -51,7 +51,7 @@ class Pyramid:
 
     def balance(self) -> None:
         """Scale what is looked up to a mean of 1 per channel, so that the colour asked for stays."""
-        self._scales = 1 / self._texels[:, -1]
+        self._scales = np.float32(1) / self._texels[:, -1]
 
     def multiply(
         self,

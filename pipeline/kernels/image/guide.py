@@ -13,6 +13,7 @@ from pipeline.kernels.jit import colour_kernel, inlined_colour
 Planes = NDArray[np.float32]
 
 _ZERO, _ONE, _CODE = np.float32(0), np.float32(1), np.float32(1 / 255)
+_PLUS, _MINUS = np.float64(1), np.float64(-1)
 
 
 @inlined_colour
@@ -197,10 +198,10 @@ def fusion_means(colours: Planes, alpha: Planes, window: int, doublings: int, to
     means = np.empty((8, width), np.float32)
     share = 1.0 / (window * window)
     for row in range(top - before, top + after):
-        _weighted(colours, alpha, min(max(row, 0), height - 1), doublings, 1.0, sums)
+        _weighted(colours, alpha, min(max(row, 0), height - 1), doublings, _PLUS, sums)
     for i in range(out.shape[0]):
         y = top + i
-        _weighted(colours, alpha, min(max(y + after, 0), height - 1), doublings, 1.0, sums)
+        _weighted(colours, alpha, min(max(y + after, 0), height - 1), doublings, _PLUS, sums)
         for k in range(8):
             line, mean, total = sums[k], means[k], 0.0
             for j in range(-before, after):
@@ -214,7 +215,7 @@ def fusion_means(colours: Planes, alpha: Planes, window: int, doublings: int, to
             for c in range(3):
                 out[i, j, c] = means[2 + c, j] * front
                 out[i, j, 3 + c] = means[5 + c, j] * back
-        _weighted(colours, alpha, min(max(y - before, 0), height - 1), doublings, -1.0, sums)
+        _weighted(colours, alpha, min(max(y - before, 0), height - 1), doublings, _MINUS, sums)
 
 
 @colour_kernel
