@@ -53,23 +53,24 @@ def inspect(
     if file.rgb.shape[:2] != placed.alpha.shape:
         raise ValueError(f"The file is {file.rgb.shape[:2]}, the canvas {placed.alpha.shape} (rows, columns).")
     issuer = credentials.issuer if credentials else None
-    colours, told, rules = together(
-        lambda: palette or background_palette(file.rgb, spec, placed),
-        lambda: fidelity or Product(placed.rgb, placed.alpha).fidelity(file.rgb),
-        lambda: check_rules(
-            file,
-            spec.preset,
-            placed,
-            background,
-            issuer=issuer,
-            canvas=canvas,
-            touches=touches,
-            own_size=spec.output.width is not None,
-        ),
+    if palette is None or fidelity is None:
+        palette, fidelity = together(
+            lambda: background_palette(file.rgb, spec, placed),
+            lambda: Product(placed.rgb, placed.alpha).fidelity(file.rgb),
+        )
+    rules = check_rules(
+        file,
+        spec.preset,
+        placed,
+        background,
+        issuer=issuer,
+        canvas=canvas,
+        touches=touches,
+        own_size=spec.output.width is not None,
     )
     return {
-        "palette": dict(colours),
-        "fidelity": dict(told),
+        "palette": dict(palette),
+        "fidelity": dict(fidelity),
         "preset": rules,
         "cutout": {
             "confidence": round(float(cutout.confidence), 4),
