@@ -70,6 +70,7 @@ def noise(rng: np.random.Generator, n: int, slope: float, low: float = 1.0, **fo
     coefficients = np.zeros((n, n // 2 + 1), np.complex64)
     coefficients[:kept, :kept] = given[:kept, :kept]
     coefficients[1 - kept :, :kept] = given[1 - kept :, :kept]
+    del given  # as much as the answer takes
     return np.asarray(fft.irfft2(coefficients, (n, n), norm="forward", overwrite_x=True), np.float32)
 
 
