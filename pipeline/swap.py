@@ -28,7 +28,7 @@ from pipeline.delivery.encode import encode
 from pipeline.delivery.output import ordered
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.delivery.preview import preview_preset, preview_size, watermarked
-from pipeline.delivery.report import inspect, laid_colours
+from pipeline.delivery.report import background_palette, inspect
 from pipeline.photo.decode import decode
 
 #: The stages in order and the share of the time that each takes.
@@ -104,17 +104,22 @@ def swap(
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
     width, height = delivered.size or (source_width, source_height)
-    stance = stance_of(cutout)
-    asked, spec = spec, as_photographed(spec, stance)
-    box = product_box(cutout, spec, width, height, stance)
-    position = position_of(cutout, spec, box, width, height, stance)
+    asked = spec
+
+    def place() -> tuple[Any, ...]:
+        stance = stance_of(cutout)
+        spec = as_photographed(asked, stance)
+        box = product_box(cutout, spec, width, height, stance)
+        position = position_of(cutout, spec, box, width, height, stance)
+        return stance, spec, box, position, *lay(cutout, position, width, height)
+
+    with stages("place"):
+        (stance, spec, box, position, laid, placing_warnings), light = together(
+            place, lambda: light_for(asked, photo, cutout)
+        )
     mark = mark_of(spec, photo)
     spec = replace(spec, preset=replace(spec.preset, digital_source_type=mark))
     shown = preview_size(width, height) if preview else (width, height)
-    with stages("place"):
-        (laid, placing_warnings), light = together(
-            lambda: lay(cutout, position, width, height), lambda: light_for(spec, photo, cutout, stance)
-        )
     with stages("background"):
         ground = make_ground(
             spec,
@@ -143,12 +148,17 @@ def swap(
         preset = replace(delivered, digital_source_type=mark)
         preset = preview_preset(preset, shown) if preview else preset
         reserve = credentials.reserve if credentials else 0
-        measured, colours = together(
-            lambda: encode(picture, preset, alpha=placed.alpha, reserve=reserve), lambda: laid_colours(placed)
+        measured = encode(
+            picture,
+            preset,
+            alpha=placed.alpha,
+            reserve=reserve,
+            beside=lambda rgb: background_palette(rgb, spec, placed),
         )
         encoded = encode(watermarked(picture), preset) if preview else measured
         if credentials:
-            encoded = replace(encoded, data=credentials.sign(encoded.data, encoded.content_type, mark), decoded=None)
+            signed = credentials.sign(encoded.data, encoded.content_type, mark)
+            encoded = replace(encoded, data=signed, decoded=None, fidelity=None, measured=None)
             measured = measured if preview else encoded
     with stages("inspect"):
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
@@ -167,7 +177,8 @@ def swap(
             credentials=None if preview else credentials,
             photo_size=(source_width, source_height),
             decoded=measured.decoded,
-            colours=colours,
+            fidelity=measured.fidelity,
+            palette=measured.measured,
             canvas=laid if preview else None,
             touches=None if spec.placement == UNMOVED else stance.edges(kind_of(spec)),
         )

@@ -104,9 +104,12 @@ def make_ground(
     return Ground(best.background, best.lay, best.seed, best.tried, "computed", is_scene=True, expansion=best.expansion)
 
 
-def light_for(spec: Spec, photo: Photo, cutout: Cutout, stance: Stance) -> PhotoLight | None:
-    """Return the photo's light, where the ground that a spec asks for is a scene made for its product; else None."""
-    free = spec.preset.background == "scene" and not spec.is_white and not is_pinned(spec, stance)
+def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:
+    """Return the photo's light, where the ground that a spec asks for is a scene made for its product.
+
+    None where it is not, or may not be, as that of a spec that is pinned.
+    """
+    free = spec.preset.background == "scene" and not spec.is_white and not spec.pinned
     return photo_light(photo, cutout) if free else None
 
 

@@ -1,6 +1,7 @@
 """Work on a large picture strip by strip, on two cores: kernels, NumPy and Pillow compute outside Python's lock."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -13,6 +14,10 @@ THREADS = 2
 ROWS = 32
 #: So many strips or fewer are worked on by the calling thread alone: a second one would cost more than it saves.
 FEW = 16
+
+# So long a thread that comes back from a kernel waits for the interpreter's lock while another one computes in Python:
+# at Python's own 5 ms that is longer than most strips take.
+sys.setswitchinterval(0.001)
 
 #: Kept, since starting a thread takes a millisecond; each may be busy with pieces that have pieces of their own.
 _helpers = ThreadPoolExecutor(2 * (os.cpu_count() or 1), thread_name_prefix="strips")

@@ -89,6 +89,23 @@ def reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return resized(rgb, *size)
 
 
+def eroded(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """Erode an h×w mask by a disc: what is True, and farther than `reach` pixels from all that is False.
+
+    What is beyond the picture says nothing. For a small reach: a tenth of a distance transform's time.
+    """
+    height, width = mask.shape
+    steps = int(reach)
+    wide = np.ones((height + 2 * steps, width + 2 * steps), bool)
+    wide[steps : steps + height, steps : steps + width] = mask
+    out = mask.copy()
+    for down in range(2 * steps + 1):
+        for across in range(2 * steps + 1):
+            if (down - steps) ** 2 + (across - steps) ** 2 <= reach * reach:
+                out &= wide[down : down + height, across : across + width]
+    return out
+
+
 def tight_box(mask: NDArray[np.bool_]) -> Box | None:
     """Return left, top, right, bottom (exclusive) of the True pixels, or None where there are none."""
     rows = np.flatnonzero(mask.any(axis=1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,5 +85,9 @@ class Encoded:
     height: int
     #: 1–100, or None for a lossless file.
     quality: int | None
-    #: The file decoded again, where the encoder had to look at it; else None.
+    #: The file decoded again, and what is left of the product's colours in it (`pipeline.delivery.fidelity`), where the
+    #: encoder had to look at it; else None.
     decoded: Rgb8 | None = None
+    fidelity: Mapping[str, Any] | None = None
+    #: What `pipeline.delivery.encode.encode` was asked to measure beside it.
+    measured: Any = None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from pipeline.colour.spaces import srgb_to_lab
+from pipeline.core.resample import eroded
 from pipeline.core.types import Alpha
 
 #: Histogram cell of colours in Lab units; the rarest share of the place's pixels that isn't typical of it.
@@ -55,15 +56,16 @@ def colour_likeness(rgb: NDArray[np.float32], cover: Alpha, without: Alpha | Non
     around = (outside > 2) & (outside <= max(8.0, 0.35 * float(product.sum()) ** 0.5)) & (cover < 0.05)
     if around.sum() < LEAST_AROUND:
         return None
-    inside = distance_transform_edt(np.pad(product, 1, mode="edge"))[1:-1, 1:-1]
+    wider = np.pad(product, 1, mode="edge")
+    inside = [eroded(wider, reach)[1:-1, 1:-1] for reach in (2.5, 3)]
     lab = srgb_to_lab(gaussian_filter(rgb, (0.7, 0.7, 0)))
     raw = ((lab + np.array([0, 110, 110], np.float32)) / np.float32(CELL)).astype(np.intp)
     cells = np.ravel_multi_index(tuple(np.moveaxis(raw, -1, 0)), _SHAPE, mode="clip")
     place = _density(cells, around)
-    typical = product & (inside > 2.5) & (place >= max(float(np.quantile(place[around], RARE)), 1e-6))
-    own = product & (inside > 3) & (True if without is None else without > 0.9)
+    typical = inside[0] & (place >= max(float(np.quantile(place[around], RARE)), 1e-6))
+    own = inside[1] & (True if without is None else without > 0.9)
     if own.sum() < LEAST_OWN:
-        own = product & (inside > 3)
+        own = inside[1]
     return ColourLikeness(lab, typical, _log_ratio(place, _density(cells, own)), cells, place, own)
 
 

@@ -7,18 +7,19 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import binary_dilation, label, uniform_filter
+from scipy.ndimage import binary_dilation, label
 
 from pipeline.core.codes import averaged
 from pipeline.core.errors import ModelFailed, NoSubject
 from pipeline.core.networks import ViewpointClassifier
-from pipeline.core.parallel import by_rows, together
+from pipeline.core.parallel import THREADS, by_rows, each, together
 from pipeline.core.resample import Box, grown_box, resize, tight_box
-from pipeline.core.types import Alpha, Cutout, Photo, Rgb, Rgb8
+from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
 from pipeline.cutout.given import GivenMask, coverage
 from pipeline.cutout.viewpoint import seen
 from pipeline.cutout.warnings import CutoutQuality, assess_cutout
-from pipeline.kernels.image.guide import code_means, unmix
+from pipeline.kernels.image.guide import code_means, fusion_means, unmix
+from pipeline.kernels.image.guide import own_colours as own_of
 
 #: Parts smaller than this share of the largest are specks.
 SPECK = 0.01
@@ -165,40 +166,33 @@ def foreground_colours(rgb: Rgb8, alpha: Alpha, side: int) -> None:
     by_rows(size[1], lambda top, bottom: code_means(rgb, size[1], top, small[top:bottom]))
     small_alpha = resize(alpha, *size, Image.Resampling.BOX)
     unit = side * scale / 1600
-    wide = _fusion_means(small, small, small_alpha, max(3, round(40 * unit)), sure=8)
-    near = _fusion_means(_own_colour(small, small_alpha, wide), wide[..., 3:], small_alpha, max(3, round(6 * unit)))
+    wide = _fusion_means(small, small_alpha, max(3, round(40 * unit)), doublings=3)
+    own = np.empty_like(wide)
+
+    def solve(top: int, bottom: int) -> None:
+        own_of(small[top:bottom], small_alpha[top:bottom], wide[top:bottom], own[top:bottom])
+
+    by_rows(size[1], solve)
+    near = _fusion_means(own, small_alpha, max(3, round(6 * unit)))
     codes, cover = rgb.reshape(height, -1), np.require(alpha, np.float32, ["C", "W"])
     by_rows(height, lambda top, bottom: unmix(near, wide, cover, np.float32(OPAQUE), top, bottom, codes))
 
 
-def _own_colour(
-    seen: NDArray[np.float32], alpha: NDArray[np.float32], means: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Solve seen = alpha·front + (1 - alpha)·back for the front near its local mean; …×3, clipped to [0, 1]."""
-    weight = alpha[..., None]
-    front, back = means[..., :3], means[..., 3:]
-    return np.asarray(np.clip(front + weight * (seen - weight * front - (1 - weight) * back), 0, 1), np.float32)
-
-
-def _fusion_means(front: Rgb, back: Rgb, alpha: Alpha, window: int, sure: int = 1) -> NDArray[np.float32]:
+def _fusion_means(colours: NDArray[np.float32], alpha: Alpha, window: int, doublings: int = 0) -> NDArray[np.float32]:
     """Return h×w×6: local means of the front colours weighted by alpha and of the back's weighted by 1 - alpha.
 
-    Both weights are raised to the power `sure`: in the first round the mixed pixels must count for little, or the old
-    background comes along with them.
+    `colours` are both of them, h×w×6, or h×w×3 where they are one. The weights are squared `doublings` times: in the
+    first round the mixed pixels must count for little, or the old background comes along with them.
     """
+    height, width = alpha.shape
+    out = np.empty((height, width, 6), np.float32)
+    # a strip begins with the sums of a whole window, so two strips for two threads
+    rows = -(-height // THREADS)
 
-    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        out: NDArray[np.float32] = uniform_filter(values, window, output=np.float32, mode="nearest")
-        return out
+    def strip(top: int) -> None:
+        fusion_means(colours, alpha, window, doublings, top, out[top : top + rows])
 
-    # A thousandth of the plain weight decides where nothing near is sure.
-    rest = (1 - alpha) ** sure + 1e-3 * (1 - alpha)
-    alpha = alpha**sure + 1e-3 * alpha
-    front_weight, back_weight = mean(alpha) + 1e-5, mean(rest) + 1e-5
-    out = np.empty((*alpha.shape, 6), np.float32)
-    for c in range(3):
-        out[..., c] = mean(front[..., c] * alpha) / front_weight
-        out[..., 3 + c] = mean(back[..., c] * rest) / back_weight
+    each(range(0, height, rows), strip)
     return out
 
 

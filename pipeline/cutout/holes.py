@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, gaussian_filter, label
+from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter, label
 
 from pipeline.colour.spaces import srgb_to_lab
-from pipeline.core.resample import reduced, resize
+from pipeline.core.resample import eroded, reduced, resize
 from pipeline.core.types import Alpha, Rgb8
 
 #: Longer side in pixels that is looked at.
@@ -43,7 +43,7 @@ def seen_through(rgb: Rgb8, mask: Alpha) -> Alpha | None:
     height, width = small.shape[:2]
     cover = np.clip(resize(mask, width, height), 0, 1)
     product = cover > 0.5
-    around = (cover < 0.05) & (distance_transform_edt(~product) > 3)
+    around = (cover < 0.05) & eroded(~product, 3)
     if around.sum() < 0.02 * around.size:
         return None
     lab = srgb_to_lab(gaussian_filter(small.astype(np.float32), (1, 1, 0)) / np.float32(255))

@@ -19,7 +19,7 @@ from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Photo, Rgb8
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import seen_through
-from pipeline.cutout.lookalikes import contradicted, doubted
+from pipeline.cutout.lookalikes import SIDE, contradicted, doubted
 
 #: The second look takes in the subject's box and this share of its longer side around it.
 MARGIN = 0.12
@@ -97,28 +97,31 @@ def segment(
     found = _two_looks(photo.rgb, segmenter) if second is None else _ensemble(photo.rgb, segmenter, second)
     mask, crop = found.mask, np.ascontiguousarray(_cropped(photo.rgb, found.box))
 
-    def seen_smaller() -> tuple[Rgb8, Rgb8 | None]:
-        return guide_of(crop, GUIDE_SIDE), None if refiner is None else resized(crop, refiner.side, refiner.side)
+    def squeezed() -> Rgb8 | None:
+        return None if refiner is None else resized(crop, refiner.side, refiner.side)
 
-    through, (guide, small) = together(lambda: seen_through(crop, mask), seen_smaller)
+    small = reduced(crop, SIDE)
+    through, square = together(lambda: seen_through(small, mask), squeezed)
     if through is not None:
         mask = np.minimum(mask, 1 - through)
     doubts: list[Box] = []
     if found.whole is not None:
         first, other = (_seen_in(look, found.box, photo.rgb) for look in found.whole)
-        denied = contradicted(crop, mask, other)
+        denied = contradicted(small, mask, other)
         if denied is not None:
             mask = np.minimum(mask, 1 - denied)
-        doubts = doubted(crop, mask, first, other)
-    if refiner is not None:
-        mask = _refined(small, mask, refiner)
+        doubts = doubted(small, mask, first, other)
+    coarse = mask
+    # The refiner leaves half of a core to others.
+    mask, guide = together(
+        lambda: coarse if refiner is None else _refined(square, coarse, refiner), lambda: guide_of(crop, GUIDE_SIDE)
+    )
     alpha = np.zeros(photo.rgb.shape[:2], np.float32)
     inside = _cropped(alpha, found.box)
     guided_upsample(crop, mask, inside, guide=guide, radius=RADIUS, eps=EPS, levels=LEVELS)
     if not (inside > 0.5).any():
         raise NoSubject(_NO_SUBJECT)
-    x, y = found.box[:2]
-    told = tuple((left + x, top + y, right + x, bottom + y) for left, top, right, bottom in doubts)
+    told = tuple(_in_photo(box, small, found.box) for box in doubts)
     return Segmentation(alpha, found.ambiguous_share, told)
 
 
@@ -227,6 +230,13 @@ def _cropped(picture: NDArray[Any], box: Box) -> NDArray[Any]:
     return picture[top:bottom, left:right]
 
 
+def _in_photo(box: Box, small: Rgb8, of: Box) -> Box:
+    """Return a box in pixels of a small picture of the box `of` of the photo, in the photo's pixels."""
+    (left, top, right, bottom), (x, y) = box, of[:2]
+    across, down = (of[2] - x) / small.shape[1], (of[3] - y) / small.shape[0]
+    return round(left * across) + x, round(top * down) + y, round(right * across) + x, round(bottom * down) + y
+
+
 def _seen_in(mask: Alpha, box: Box, rgb: NDArray[np.uint8]) -> Alpha:
     """Return what an h×w mask of the whole photo says of a box in the photo's pixels."""
     y, x = mask.shape[0] / rgb.shape[0], mask.shape[1] / rgb.shape[1]
@@ -254,13 +264,17 @@ def _refined(photo: Rgb8, mask: Alpha, refiner: Refiner) -> Alpha:
     """Return the mask as the refiner corrects it, which is shown the photo's crop squeezed into its square."""
     side = refiner.side
     given = np.clip(resize(mask, side, side), 0, 1)
-    answer = np.asarray(refiner(photo, given), np.float32)
+    near, far = ADDS_WITHIN
+
+    def reached() -> Alpha:
+        away = distance_transform_edt(given <= 0.5) / side
+        return np.asarray(np.clip((far - away) / (far - near), 0, 1), np.float32)
+
+    answer, reach = together(lambda: np.asarray(refiner(photo, given), np.float32), reached)
     if answer.shape != (side, side) or not np.isfinite(answer).all():
         raise ModelFailed("The network that refines the cut-out gave a mask that doesn't fit the photo.")
-    near, far = ADDS_WITHIN
-    reach = np.clip((far - distance_transform_edt(given <= 0.5) / side) / (far - near), 0, 1).astype(np.float32)
     change = REFINED_SHARE * (np.clip(answer, 0, 1) - given)
-    return given + np.where(change > 0, change * reach, change)
+    return np.asarray(given + np.where(change > 0, change * reach, change), np.float32)
 
 
 def _large_parts(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import binary_dilation, label
 
+from pipeline.core.codes import resized
 from pipeline.core.networks import ViewpointClassifier
 from pipeline.core.parallel import together
 from pipeline.core.resample import Box, tight_box
@@ -133,8 +134,12 @@ def _square(picture: NDArray[np.uint8], box: Box, times: float, side: int) -> ND
     crop = max(0, int(x - half)), max(0, int(y - half)), min(width, int(x + half) + 1), min(height, int(y + half) + 1)
     scale = side / (2 * half)
     size = max(1, round((crop[2] - crop[0]) * scale)), max(1, round((crop[3] - crop[1]) * scale))
-    part = Image.fromarray(np.ascontiguousarray(picture[crop[1] : crop[3], crop[0] : crop[2]]))
-    canvas = Image.new(part.mode, (side, side), (GREY, GREY, GREY) if part.mode == "RGB" else 0)
-    place = round((crop[0] - x + half) * scale), round((crop[1] - y + half) * scale)
-    canvas.paste(part.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0), place)
+    part = np.ascontiguousarray(picture[crop[1] : crop[3], crop[0] : crop[2]])
+    coloured = part.ndim == 3
+    if coloured:
+        small = Image.fromarray(resized(part, *size))
+    else:
+        small = Image.fromarray(part).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    canvas = Image.new(small.mode, (side, side), (GREY, GREY, GREY) if coloured else 0)
+    canvas.paste(small, (round((crop[0] - x + half) * scale), round((crop[1] - y + half) * scale)))
     return np.asarray(canvas)

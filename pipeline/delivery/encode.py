@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from io import BytesIO
 from typing import IO, Any
 
@@ -16,17 +17,17 @@ from pipeline.core.provenance import xmp_packet
 from pipeline.core.spec import Preset
 from pipeline.core.types import Alpha, Encoded, Rgb, Rgb8
 from pipeline.delivery.fidelity import SEEN_AS_WHITE, Product, decoded, holds
-from pipeline.kernels.colour.codes import dither, lowest_of_white
+from pipeline.kernels.colour.codes import dither, draw_noise, lowest_of_white
 
 #: From this JPEG, WebP or AVIF quality on, colour is kept at full resolution (4:4:4): coloured product edges bleed
 #: at 4:2:0. Below it the bytes are better spent on luminance.
 _FULL_CHROMA_FROM = 85
 #: Qualities tried above a preset's start while the product's colours don't arrive.
 _FINER = (95, 97, 98, 99, 100)
-#: Most of the product's pixels that each try is judged by.
-_JUDGED_PIXELS = 100_000
 #: The dither's noise is the same in every file, so that one seed gives one file.
 _DITHER_SEED = 0x64697468
+#: The noise of larger pictures, in values, is drawn anew each time; that of the last other size is kept.
+_MOST_KEPT = 1 << 24
 #: Rows whose first uniform numbers are drawn together, and then their second ones.
 _DITHER_ROWS = 256
 #: 0 slow to 10 fast (libavif). Measured against the default 6 at 1920×1080 and 1080×1920: a fifth of the time, sizes
@@ -36,7 +37,14 @@ _AVIF_SPEED = 8
 _CONTENT_TYPES = {"jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "avif": "image/avif"}
 
 
-def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: int = 0) -> Encoded:
+def encode(
+    image: Rgb,
+    preset: Preset,
+    *,
+    alpha: Alpha | None = None,
+    reserve: int = 0,
+    beside: Callable[[Rgb8], Any] | None = None,
+) -> Encoded:
     """Encode a picture as `preset.formats[0]`, with an sRGB profile and the AI marking but no other metadata.
 
     `image` is H×W×3 float32 sRGB in [0, 1], or H×W×4 with straight alpha last. `alpha` is the product's H×W coverage:
@@ -44,6 +52,7 @@ def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: i
     arrive (`pipeline.delivery.fidelity`: MEAN, P99), and the white beside it. A file heavier than `preset.max_bytes`
     less `reserve`, which is left for what is put into the file later, gets the highest quality that fits; one that is
     too heavy even at the floor is delivered at the floor, for the report to say so. Transparent presets are lossless.
+    `beside` is measured on what each file shows that is judged, beside the judging.
 
     Raises ValueError where the image has not the preset's size, or alpha in a format without it.
     """
@@ -53,9 +62,11 @@ def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: i
     form = preset.formats[0]
     if channels == 4 and form == "jpeg":
         raise ValueError(f"The preset {preset.name} delivers JPEG, which has no alpha.")
-    codes = to_8_bit(image, None if alpha is None else alpha >= 1.0)
-    picture = Image.fromarray(codes)
-    judge, quality = _Judge(image, codes, alpha), None
+    codes = to_8_bit(image, None if alpha is None else alpha >= 1.0, padded=form == "jpeg")
+    # Pillow's JPEG encoder takes these as they are; it would copy pixels of three bytes
+    picture = Image.frombuffer("RGBX", (width, height), codes, "raw", "RGBX", 0, 1) if form == "jpeg" else None
+    picture = picture or Image.fromarray(codes)
+    judge, quality = _Judge(image, codes, alpha, beside), None
     if form == "png":
         data = _png(picture, preset)
     elif form == "webp" and preset.background == "transparent":
@@ -73,33 +84,62 @@ def encode(image: Rgb, preset: Preset, *, alpha: Alpha | None = None, reserve: i
         width=width,
         height=height,
         quality=quality,
-        decoded=judge.decoded(data),
+        **judge.told(data),
     )
 
 
-def to_8_bit(image: Rgb, keep: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
+def to_8_bit(image: Rgb, keep: NDArray[np.bool_] | None = None, *, padded: bool = False) -> NDArray[np.uint8]:
     """Quantise H×W×C in [0, 1] to uint8 codes with triangular dither, so that smooth gradients do not band.
+
+    `padded`: H×W×4 for three channels, as Pillow has them in memory; the fourth means nothing.
 
     The noise is the sum of two uniform ones, ±1 code in all (TPDF; Lipshitz, Wannamaker and Vanderkooy 1992, who show
     that it decorrelates the error's mean and variance from the signal). Values ≥ 1 and ≤ 0 stay exactly 255 and 0,
     exact codes stay what they are only on average. Pixels of the H×W mask `keep` are rounded, so that a photo's own
     codes come out as they went in; so is alpha (a fourth channel), and all of a picture that has one.
     """
-    codes = np.empty(image.shape, dtype=np.uint8)
     height, width, channels = image.shape
+    codes = np.empty((height, width, 4 if padded else channels), np.uint8)
+    noise = None if channels == 4 else _noise(width, height)
 
     def work(top: int, bottom: int) -> None:
         block = np.ascontiguousarray(image[top:bottom], np.float32)
-        if channels == 4:
+        if noise is None:
             # the cut-out product alone: there is no painted gradient to band
             codes[top:bottom] = np.rint(np.clip(block, 0.0, 1.0) * np.float32(255.0))
             return
         kept = np.zeros(block.shape[:2], bool) if keep is None else np.ascontiguousarray(keep[top:bottom])
-        states, odd = _noise_before(top, width, height)
-        dither(block.reshape(-1), kept.reshape(-1), states, odd, codes[top:bottom].reshape(-1))
+        dither(block, kept, noise(top, bottom), codes[top:bottom])
 
     by_rows(height, work)
     return codes
+
+
+def _noise(width: int, height: int) -> Callable[[int, int], NDArray[np.int8]]:
+    """Return what gives the dither's noise for rows of a picture, n×3W as `dither` takes it."""
+    if 3 * width * height > _MOST_KEPT:
+        return lambda top, bottom: _drawn(width, height, top, bottom)
+    kept = _kept_noise(width, height)
+    return lambda top, bottom: kept[top:bottom]
+
+
+@lru_cache(maxsize=1)
+def _kept_noise(width: int, height: int) -> NDArray[np.int8]:
+    """Return all of the noise of pictures of one size: the last one's, since orders come in one size more often."""
+    out = np.empty((height, 3 * width), np.int8)
+
+    def work(top: int, bottom: int) -> None:
+        out[top:bottom] = _drawn(width, height, top, bottom)
+
+    by_rows(height, work)
+    return out
+
+
+def _drawn(width: int, height: int, top: int, bottom: int) -> NDArray[np.int8]:
+    """Return the noise of rows that are all of one block of _DITHER_ROWS."""
+    out = np.empty((bottom - top, 3 * width), np.int8)
+    draw_noise(*_noise_before(top, width, height), out.reshape(-1))
+    return out
 
 
 def _noise_before(top: int, width: int, height: int) -> tuple[NDArray[np.uint64], int]:
@@ -120,41 +160,55 @@ def _noise_before(top: int, width: int, height: int) -> tuple[NDArray[np.uint64]
 class _Judge:
     """Tells whether a file keeps the product's colours, and the canvas's pure white beside it."""
 
-    def __init__(self, image: Rgb, codes: Rgb8, alpha: Alpha | None):
-        self._image, self._codes, self._alpha = image, codes, alpha
+    def __init__(self, image: Rgb, codes: Rgb8, alpha: Alpha | None, beside: Callable[[Rgb8], Any] | None):
+        self._image, self._codes, self._alpha, self._beside = image, codes, alpha, beside
         self._product: Product | None = None
-        self._seen: tuple[bytes, Rgb8] | None = None
+        self._told: tuple[bytes, dict[str, Any]] | None = None
 
     def prepare(self) -> None:
         """Sample the product's colours, which every file is compared with."""
         if self._alpha is not None:
-            self._product = Product(self._image[..., :3], self._alpha, _JUDGED_PIXELS)
+            self._product = Product(self._image[..., :3], self._alpha)
 
     def keeps(self, data: bytes) -> bool:
         """Decode a file and judge it; true where there is no product, or it was not prepared."""
         if self._product is None or self._alpha is None:
             return True
         arrived = decoded(data)
-        self._seen = data, arrived
         product, alpha = self._product, self._alpha
-        of_colours, lowest = together(
-            lambda: holds(product.errors(arrived)), lambda: self._lowest_white(arrived, alpha)
+        fidelity, measured, lowest = together(
+            lambda: product.fidelity(arrived),
+            lambda: None if self._beside is None else self._beside(arrived),
+            lambda: self._lowest_white(arrived, alpha),
         )
-        return bool(of_colours) and int(lowest) >= SEEN_AS_WHITE
+        self._told = data, {"decoded": arrived, "fidelity": fidelity, "measured": measured}
+        return holds(fidelity) and int(lowest) >= SEEN_AS_WHITE
 
-    def decoded(self, data: bytes) -> Rgb8 | None:
-        """Return what a file shows, where that was the last that was judged."""
-        return self._seen[1] if self._seen is not None and self._seen[0] is data else None
+    def told(self, data: bytes) -> dict[str, Any]:
+        """Return what `Encoded` says of a file, where that was the last that was judged."""
+        return self._told[1] if self._told is not None and self._told[0] is data else {}
 
     def _lowest_white(self, arrived: Rgb8, alpha: Alpha) -> int:
-        out = np.empty(alpha.shape, np.uint8)
+        lowest: dict[int, int] = {}
 
         def work(top: int, bottom: int) -> None:
-            codes, seen = (picture[top:bottom].reshape(-1) for picture in (self._codes, arrived))
-            lowest_of_white(codes, alpha[top:bottom].reshape(-1), seen, out[top:bottom].reshape(-1))
+            codes = self._codes[top:bottom].reshape(-1, self._codes.shape[2])
+            if not _any_white(codes):
+                return
+            seen, out = arrived[top:bottom].reshape(-1, 3), np.empty(len(codes), np.uint8)
+            lowest_of_white(codes, alpha[top:bottom].reshape(-1), seen, out)
+            lowest[top] = int(out.min())
 
-        by_rows(len(out), work)
-        return int(out.min())
+        by_rows(len(arrived), work)
+        return min(lowest.values(), default=255)
+
+
+def _any_white(codes: NDArray[np.uint8]) -> bool:
+    """Whether any of N×3 or N×4 codes may be pure white; a quick look at whole pixels, where they have four bytes."""
+    if codes.shape[1] == 3:
+        return True
+    white = np.array([255, 255, 255, 0], np.uint8).view(np.uint32)
+    return bool(((codes.view(np.uint32) & white) == white).any())
 
 
 def _best(

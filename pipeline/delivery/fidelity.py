@@ -1,6 +1,8 @@
 """What a file must keep of the canvas: the product's colours, and the white that touches the product."""
 
+from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ MEAN, P99 = 1.0, 3.0
 #: Lowest code of white that counts as white where a block of the encoder holds product too: CIEDE2000 of grey 250
 #: to white is 1.0, the least difference that eyes see.
 SEEN_AS_WHITE = 250
+#: Most pixels that are compared; above, an even sample of the mask stands for it.
+LIMIT = 400_000
 #: The mask is eroded by this many pixels: nearer the edge the colour is blended with the background by design.
 _EDGE = 2
 
@@ -26,7 +30,7 @@ class Product:
     `rgb` is H×W×3 sRGB in [0, 1], `alpha` H×W coverage. Of more than `limit` pixels an even sample is kept.
     """
 
-    def __init__(self, rgb: Rgb, alpha: Alpha, limit: int):
+    def __init__(self, rgb: Rgb, alpha: Alpha, limit: int = LIMIT):
         box = tight_box(alpha > 0.5) or (0, 0, 0, 0)
         left, top, right, bottom = box
         inside = np.flatnonzero(_eroded(alpha[top:bottom, left:right] >= 0.999, _EDGE))
@@ -44,6 +48,20 @@ class Product:
         out = np.empty(self.pixels, np.float32)
         lab.errors(self._colours.reshape(-1), arrived.reshape(-1, 3)[self.where].reshape(-1), out)
         return out
+
+    def fidelity(self, arrived: Rgb8) -> dict[str, Any]:
+        """Return what the report says of a delivered H×W×3 picture: mean, 99th percentile and maximum of the errors.
+
+        `pixels` is how many were compared and `of_pixels` how many the mask holds; the others are None where it holds
+        none.
+        """
+        told: dict[str, Any] = {"mean": None, "p99": None, "max": None, "unit": "CIEDE2000"}
+        if self.pixels:
+            error = self.errors(arrived)
+            told["mean"] = round(float(error.mean()), 3)
+            told["p99"] = round(float(np.quantile(error, 0.99)), 3)
+            told["max"] = round(float(error.max()), 3)
+        return told | {"pixels": self.pixels, "of_pixels": self.of_pixels}
 
 
 def _eroded(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
@@ -66,6 +84,6 @@ def decoded(data: bytes) -> Rgb8:
         return codes_of(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
-def holds(errors: NDArray[np.float32]) -> bool:
-    """Whether errors in CIEDE2000 stay within MEAN and P99; no pixels at all do."""
-    return not errors.size or (float(errors.mean()) <= MEAN and float(np.quantile(errors, 0.99)) <= P99)
+def holds(fidelity: Mapping[str, Any]) -> bool:
+    """Whether a `Product.fidelity` stays within MEAN and P99; that of no pixels at all does."""
+    return not fidelity["pixels"] or (fidelity["mean"] <= MEAN and fidelity["p99"] <= P99)

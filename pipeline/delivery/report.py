@@ -1,5 +1,6 @@
 """The report that goes with every picture: what was asked, measured on the delivered file itself."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,6 @@ from pipeline.cutout.stance import Stance
 from pipeline.delivery.fidelity import Product
 from pipeline.delivery.preset_rules import check_rules, reopen
 
-#: Most pixels whose fidelity is computed; above, an even sample of the mask stands for it.
-_FIDELITY_PIXELS = 400_000
-
 
 def inspect(
     delivered: bytes,
@@ -32,7 +30,8 @@ def inspect(
     credentials: Credentials | None = None,
     photo_size: tuple[int, int] | None = None,
     decoded: Rgb8 | None = None,
-    colours: Product | None = None,
+    fidelity: Mapping[str, Any] | None = None,
+    palette: Mapping[str, Any] | None = None,
     canvas: Placed | None = None,
     touches: tuple[str, ...] | None = None,
 ) -> dict[str, Any]:
@@ -43,7 +42,8 @@ def inspect(
     encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
     With the product's `stance`, `cutout` tells it and the kinds of scene that suit it. With `photo_size`, the photo's
     width and height in pixels, it tells where the product was and where it is now.
-    `decoded` is the file's picture where that was decoded already, `colours` what `laid_colours` gave. `canvas`: of a
+    `decoded` is the file's picture, `fidelity` its product's and `palette` what `background_palette` gave, where that
+    was measured already. `canvas`: of a
     preview, the product on the canvas of the picture that it stands for; `touches` as in
     `pipeline.delivery.placement_rules`.
 
@@ -53,23 +53,24 @@ def inspect(
     if file.rgb.shape[:2] != placed.alpha.shape:
         raise ValueError(f"The file is {file.rgb.shape[:2]}, the canvas {placed.alpha.shape} (rows, columns).")
     issuer = credentials.issuer if credentials else None
-    palette, fidelity, rules = together(
-        lambda: _palette(file.rgb, spec, placed),
-        lambda: _fidelity(file.rgb, colours or laid_colours(placed)),
-        lambda: check_rules(
-            file,
-            spec.preset,
-            placed,
-            background,
-            issuer=issuer,
-            canvas=canvas,
-            touches=touches,
-            own_size=spec.output.width is not None,
-        ),
+    if palette is None or fidelity is None:
+        palette, fidelity = together(
+            lambda: background_palette(file.rgb, spec, placed),
+            lambda: Product(placed.rgb, placed.alpha).fidelity(file.rgb),
+        )
+    rules = check_rules(
+        file,
+        spec.preset,
+        placed,
+        background,
+        issuer=issuer,
+        canvas=canvas,
+        touches=touches,
+        own_size=spec.output.width is not None,
     )
     return {
-        "palette": palette,
-        "fidelity": fidelity,
+        "palette": dict(palette),
+        "fidelity": dict(fidelity),
         "preset": rules,
         "cutout": {
             "confidence": round(float(cutout.confidence), 4),
@@ -97,29 +98,13 @@ def _boxes(cutout: Cutout, placed: Placed, photo_size: tuple[int, int]) -> dict[
     return {name: [round(at / size[i % 2], 5) for i, at in enumerate(box)] for name, (box, size) in boxes.items()}
 
 
-def _palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> dict[str, Any]:
-    """Compare the background's colours with the spec's, else with the scene's own; white presets ask for white."""
+def background_palette(rgb: NDArray[np.uint8], spec: Spec, placed: Placed) -> dict[str, Any]:
+    """Compare a delivered background's colours with the spec's, else with the scene's own.
+
+    White presets ask for white.
+    """
     if spec.preset.background == "transparent":
         return {"asked": [], "found": [], "mean_delta_e00": None}
     found = compare_palette(background_pixels(rgb, placed.alpha), asked_colours(spec))
     met = meets_bars([row["delta_e00"] for row in found["asked"]])
     return found | {"bar": {"mean": MEAN_BAR, "worst": WORST_BAR, "met": met}}
-
-
-def laid_colours(placed: Placed) -> Product:
-    """Return the colours of the product on the canvas that a file's fidelity is told by."""
-    return Product(placed.rgb, placed.alpha, _FIDELITY_PIXELS)
-
-
-def _fidelity(rgb: NDArray[np.uint8], product: Product) -> dict[str, Any]:
-    """Compare the product inside its eroded mask with what was laid on the canvas.
-
-    `pixels` is how many were compared and `of_pixels` how many the mask holds: above 400 000 an even sample is taken.
-    """
-    report: dict[str, Any] = {"mean": None, "p99": None, "max": None, "unit": "CIEDE2000"}
-    if product.pixels:
-        error = product.errors(rgb)
-        report["mean"] = round(float(error.mean()), 3)
-        report["p99"] = round(float(np.quantile(error, 0.99)), 3)
-        report["max"] = round(float(error.max()), 3)
-    return report | {"pixels": product.pixels, "of_pixels": product.of_pixels}

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from PIL import Image
 
 from pipeline.core.parallel import by_rows, rows_of
-from pipeline.core.resample import blurred
+from pipeline.core.resample import blurred, resize
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image import lens as kernels
-from pipeline.kernels.image.resampling import enlarge
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import Geometry
 
@@ -22,6 +22,8 @@ SHARP, HALF = 0.2, 0.45
 SOFT = (0.0028, 0.0065)
 #: A blur of less, in pixels, is not seen; nor what is left of one on a smaller grid, where a neighbour weighs .4 %.
 _LEAST, _LEAST_LEFT = 0.5, 0.3
+#: A grid is halved for a blur whose variance, in its pixels, is at least 1 over this: .4 of it is left, or more.
+_COARSER = 0.6
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Focus:
     near: float
     #: The rows of the picture that hold all that is out of focus, first and last + 1.
     rows: tuple[int, int]
-    #: h×w×3 linear, those rows blurred less and more.
+    #: h×w×3 linear, those rows blurred less and more, each of its own size.
     soft: Field
     softer: Field
 
@@ -66,10 +68,14 @@ class Focus:
         brought = 0.25 * step * step if step > 1 else 0.0
         levels = []
         for sigma in (less, more):
+            # A coarser grid does for the greater blur, as long as most of it is left to the Gaussian.
+            while step > 1 and step * step <= _COARSER * sigma * sigma and min(sums.shape[:2]) > 1:
+                sums = resize(sums, sums.shape[1] // 2, sums.shape[0] // 2, Image.Resampling.BOX)
+                step, brought = 2 * step, 4 * brought
             left = float(np.sqrt(max(sigma * sigma - brought, 0.0))) / step
             wide = sums if step > 1 and left < _LEAST_LEFT else blurred(sums, left, left)
-            level = np.empty((rows, columns, 3), np.float32)
-            by_rows(rows, partial(_divided, wide, level))
+            level = np.empty((*wide.shape[:2], 3), np.float32)
+            by_rows(len(wide), partial(_divided, wide, level))
             levels.append(level)
         return cls(near, (top, bottom), *levels)
 
@@ -80,10 +86,8 @@ class Focus:
         if above >= below:
             return
         part, depth = strip[above - top : below - top], geometry.depth[above:below]
-        soft, softer = np.empty_like(part), np.empty_like(part)
-        enlarge(self.soft, end - first, above - first, soft)
-        enlarge(self.softer, end - first, above - first, softer)
-        kernels.defocus(depth, np.float32(self.near), np.float32(1 / HALF), soft, softer, part)
+        rate, tall = np.float32(1 / HALF), end - first
+        kernels.defocus(depth, np.float32(self.near), rate, self.soft, self.softer, tall, above - first, part)
 
 
 def _divided(sums: Field, level: Field, top: int, bottom: int) -> None:

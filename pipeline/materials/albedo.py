@@ -12,7 +12,7 @@ from pipeline.materials.bokeh import draw_lights
 from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import FOCAL, Layout
-from pipeline.scene.trace import FACES, Geometry, trace, window_of
+from pipeline.scene.trace import FACES, Geometry, trace, windows_of
 
 
 def draw(layout: Layout, width: int, height: int) -> Rgb:
@@ -35,19 +35,26 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
     by_rows(height, lambda top, bottom: coloured(part[top:bottom], colours, out[top:bottom]))
     if not finished:
         return out
-    for index, swatch in enumerate((swatches or Swatches(height)).of(layout)):
+    kept = (swatches or Swatches(height)).of(layout)
+    for index, (swatch, window) in enumerate(zip(kept, windows_of(part, len(kept)), strict=True)):
         if swatch is not None:
-            _finish(out, layout, geometry, part, index, swatch)
+            _finish(out, layout, geometry, part, index, swatch, window)
     if layout.kind == "bokeh":
         draw_lights(layout, part, out)
     return out
 
 
 def _finish(
-    out: Field, layout: Layout, geometry: Geometry, part: NDArray[np.uint16], index: int, swatch: Pyramid
+    out: Field,
+    layout: Layout,
+    geometry: Geometry,
+    part: NDArray[np.uint16],
+    index: int,
+    swatch: Pyramid,
+    window: tuple[slice, slice],
 ) -> None:
-    """Multiply a part's finish onto its pixels."""
-    rows, columns = window_of(part == index)
+    """Multiply a part's finish onto its pixels, which are in a window."""
+    rows, columns = window
     solid, pixel = layout.parts[index].solid, 1 / (FOCAL * part.shape[0])
 
     def work(top: int, bottom: int) -> None:

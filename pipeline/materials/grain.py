@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from pipeline.materials.noise import noise
 FINE = 150.0
 #: A copy is moved by so many of these parts of a tile: whole texels of every swatch.
 PLACES = 64
+#: One tile is made at a time: each takes 70 MB meanwhile, and no other thread is to make the same one.
+_making = Lock()
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ def _shaded(one: Grain, n: int, turned: bool) -> list[tuple[NDArray[np.int8], fl
         lit = [(0.0, cos), (np.pi / 2, -sin if turned else sin)]
     found = []
     for light, share in lit:
-        tile, scale = _tile(*form, light)
+        with _making:
+            tile, scale = _tile(*form, light)
         found.append((tile, share * scale))
     return found
 
@@ -100,5 +104,6 @@ def _tile(
     # Of its own, so that no two finishes share a pattern; the two lightings of a relief do.
     rng = np.random.default_rng([round(1000 * low), round(1000 * slope)])
     field = noise(rng, n, slope, low, stretch=stretch, angle=angle, light_angle=light_angle, grid=grid, shift=0.5 / n)
-    scale = float(np.abs(field).max()) / 127
-    return np.rint(field / np.float32(scale)).astype(np.int8), scale
+    scale = max(float(field.max()), -float(field.min())) / 127
+    field *= np.float32(1 / scale)
+    return np.rint(field, out=field).astype(np.int8), scale

@@ -54,7 +54,8 @@ def spectrum(
     power = 2 * power + float(np.sum(np.abs(coefficients[:, 0]) ** 2))
     if shift:
         y, x = np.fft.fftfreq(grid) * grid, np.arange(half)
-        coefficients *= np.outer(*(np.exp(2j * np.pi * shift * axis) for axis in (y, x)))
+        for axis in (y[:, None], x):
+            coefficients *= np.exp(2j * np.pi * shift * axis).astype(np.complex64)
     coefficients *= np.float32(1 / np.sqrt(max(power, 1e-30)))
     return coefficients
 
@@ -69,6 +70,7 @@ def noise(rng: np.random.Generator, n: int, slope: float, low: float = 1.0, **fo
     coefficients = np.zeros((n, n // 2 + 1), np.complex64)
     coefficients[:kept, :kept] = given[:kept, :kept]
     coefficients[1 - kept :, :kept] = given[1 - kept :, :kept]
+    del given  # as much as the answer takes
     return np.asarray(fft.irfft2(coefficients, (n, n), norm="forward", overwrite_x=True), np.float32)
 
 

@@ -19,11 +19,13 @@ class Pyramid:
     def __init__(self, channels: int, n: int):
         """Make room for `channels` (1, or 3 for red, green and blue) × n×n texels and the means of them.
 
-        `n` is a power of 2. The finest level, `texture`, is the caller's to fill before `build`.
+        `n` is a power of 2. The finest, `levels[0]`, is the caller's to fill before `build`.
         """
         sides = [n >> level for level in range(n.bit_length())]
         #: Where each level starts among a channel's texels.
         self._starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(np.square(sides[:-1]))]).astype(np.int64)
+        #: What the texels of each channel are multiplied by where they are looked up.
+        self._scales: Field = np.ones(channels, np.float32)
         self._texels: Field = np.empty((channels, int(self._starts[-1]) + 1), np.float32)
         self.levels: list[list[Field]] = [
             [channel[start : start + side**2].reshape(side, side) for channel in self._texels]
@@ -32,8 +34,13 @@ class Pyramid:
 
     @property
     def texture(self) -> list[Field]:
-        """The finest level: n×n float32 factors, one array a channel."""
-        return self.levels[0]
+        """The finest level as it is looked up: n×n float32 factors, one array a channel; made anew at each call."""
+        return [plane * scale for plane, scale in zip(self.levels[0], self._scales, strict=True)]
+
+    @property
+    def side(self) -> int:
+        """Texels across the finest level."""
+        return len(self.levels[0][0])
 
     def build(self) -> "Pyramid":
         """Work out the coarser levels and return itself."""
@@ -43,8 +50,8 @@ class Pyramid:
         return self
 
     def balance(self) -> None:
-        """Scale the texels to a mean of 1 per channel, so that the colour asked for stays."""
-        self._texels /= self._texels[:, -1:].copy()
+        """Scale what is looked up to a mean of 1 per channel, so that the colour asked for stays."""
+        self._scales = np.float32(1) / self._texels[:, -1]
 
     def multiply(
         self,
@@ -61,11 +68,11 @@ class Pyramid:
         `place` is (u, v) along the surface, canvas heights, rows×w, of the columns from `left` on; `part` and `depth`
         are rows×W. A pixel covers depth × `pixel` canvas heights of it.
         """
-        n = self.texture[0].shape[0]
+        n = self.side
         u, v = (np.ascontiguousarray(axis, np.float32) for axis in place)
         textured(
-            self._texels, self._starts, n, np.float32(1 / TILE), u, v, part, index, depth, np.float32(pixel * n / TILE),
-            left, out,
+            self._texels, self._scales, self._starts, n, np.float32(1 / TILE), u, v, part, index, depth,
+            np.float32(pixel * n / TILE), left, out,
         )  # fmt: skip
 
 
@@ -77,7 +84,7 @@ def filled(channels: int, n: int, work: Callable[[int, int, list[Field]], None],
     out = Pyramid(channels, n)
 
     def fill(top: int, bottom: int) -> None:
-        strips = [plane[top:bottom] for plane in out.texture]
+        strips = [plane[top:bottom] for plane in out.levels[0]]
         work(top, bottom, strips)
         if contrast != 1:
             for strip in strips:

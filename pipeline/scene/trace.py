@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field, Triple
+from pipeline.kernels.image.surfaces import extents
 from pipeline.kernels.tracing.rays import FACES as FACES
 from pipeline.scene.coverage import Coverage, coverage
 from pipeline.scene.layout import Layout
@@ -71,6 +72,17 @@ def trace(layout: Layout, width: int, height: int) -> Geometry:
     surface, depth = follow([part.solid for part in layout.parts], layout.camera, across[0], down[:, 0])
     np.minimum(depth, NOWHERE, out=depth)
     return Geometry(layout, surface, depth)
+
+
+def windows_of(part: NDArray[np.uint16], count: int) -> list[tuple[slice, slice]]:
+    """Return `window_of` the pixels of each of `count` parts of an H×W picture."""
+    found = np.zeros((count, 4), np.int64)
+    found[:, :2] = part.shape
+    extents(part, found)
+    return [
+        (slice(top, bottom), slice(left, right)) if bottom else (slice(0, 0), slice(0, 0))
+        for top, left, bottom, right in found.tolist()
+    ]
 
 
 def window_of(mask: NDArray[np.bool_]) -> tuple[slice, slice]:

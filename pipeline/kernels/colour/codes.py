@@ -1,6 +1,6 @@
 """Codes of 8 bits: triangular dither (TPDF) on the way to them, and what is left of the white among them.
 
-The dither's noise is NumPy's own PCG64 stream, drawn where it is used, so that it takes no memory.
+The dither's noise is NumPy's own PCG64 stream, of which any rows can be drawn.
 """
 
 from typing import Any
@@ -18,7 +18,8 @@ from pipeline.kernels.jit import colour_kernel, inlined
 _PIECE = 4096
 #: The multiplier of PCG64's state, high and low half (O'Neill 2014).
 _HIGH, _LOW = np.uint64(2549297995355413924), np.uint64(4865540595714422341)
-_UNIT = np.float32(1 / 2**24)
+#: Steps of the dither's noise, ±1 code in all, for each code: as many as a byte has.
+NOISE_STEPS = 127
 _CODES, _HALF = np.float32(255), np.float32(0.5)
 
 
@@ -50,15 +51,11 @@ def _drawn(high: np.uint64, low: np.uint64) -> np.uint64:
 
 
 @colour_kernel
-def dither(
-    values: NDArray[np.float32], kept: NDArray[np.bool_], states: NDArray[np.uint64], odd: int, out: NDArray[np.uint8]
-) -> None:
-    """Dither N float32 sRGB values in [0, 1], pixels of three, to uint8 codes with triangular noise of ±1 code in all.
+def draw_noise(states: NDArray[np.uint64], odd: int, out: NDArray[np.int8]) -> None:
+    """Draw N differences of two uniform numbers, triangular in -1 … 1, in steps of 1 / NOISE_STEPS.
 
     `states`: high and low half of PCG64's increment, of the state before the first value's first uniform number, and of
-    that before its second one; `odd`: 1 where that second one is the upper half of a draw, else 0. Values ≥ 1 and ≤ 0
-    become 255 and 0. The N/3 pixels `kept` are rounded, without noise. TPDF: Lipshitz, Wannamaker and Vanderkooy,
-    "Quantization and Dither", JAES 40(5), 1992.
+    that before its second one; `odd`: 1 where that second one is the upper half of a draw, else 0.
     """
     more_high, more_low = states[0], states[1]
     high, low, other_high, other_low = states[2], states[3], states[4], states[5]
@@ -68,8 +65,9 @@ def dither(
     if odd:
         other_high, other_low = _next_state(other_high, other_low, more_high, more_low)
         second[0] = _drawn(other_high, other_low)
-    for start in range(0, values.size, _PIECE):
-        piece, codes = values[start : start + _PIECE], out[start : start + _PIECE]
+    scale = np.float32(NOISE_STEPS / 2**24)
+    for start in range(0, out.size, _PIECE):
+        piece = out[start : start + _PIECE]
         count = piece.size
         for at in range((count + 1) // 2):
             high, low = _next_state(high, low, more_high, more_low)
@@ -77,19 +75,45 @@ def dither(
             first[at] = _drawn(high, low)
             second[at + odd] = _drawn(other_high, other_low)
         for at in range(count):
-            value = piece[at]
             noise = np.int32(np.int32(one[at] >> np.uint32(8)) - np.int32(two[at] >> np.uint32(8)))
-            code = np.floor(value * _CODES + np.float32(noise) * _UNIT + _HALF)
+            piece[at] = np.int8(np.int32(np.rint(np.float32(noise) * scale)))
+        second[0] = second[count // 2]
+
+
+@colour_kernel
+def dither(
+    values: NDArray[np.float32], kept: NDArray[np.bool_], noise: NDArray[np.int8], out: NDArray[np.uint8]
+) -> None:
+    """Dither n×W×3 float32 sRGB values in [0, 1] to n×W×3 uint8 codes, or n×W×4 whose fourth stays as it is.
+
+    `noise` (n×3W) is `draw_noise`'s, ±1 code in all. Values ≥ 1 and ≤ 0 become 255 and 0. The n×W pixels `kept` are
+    rounded, without noise. TPDF: Lipshitz, Wannamaker and Vanderkooy, "Quantization and Dither", JAES 40(5), 1992.
+    """
+    width, channels = out.shape[1], out.shape[2]
+    step = np.float32(1 / NOISE_STEPS)
+    codes = np.empty(3 * width, np.uint8)
+    for y in range(out.shape[0]):
+        line, drawn, into, own = values[y].reshape(-1), noise[y], out[y].reshape(-1), kept[y]
+        for at in range(codes.size):
+            value = line[at]
+            code = np.floor(value * _CODES + np.float32(drawn[at]) * step + _HALF)
             code = min(max(code, np.float32(0)), _CODES)
             code = _CODES if value >= np.float32(1) else code
             code = np.float32(0) if value <= np.float32(0) else code
             codes[at] = np.uint8(np.int32(code))
-        second[0] = second[count // 2]
-    for pixel in range(kept.size):
-        if kept[pixel]:
-            for at in range(3 * pixel, 3 * pixel + 3):
-                value = min(max(values[at], np.float32(0)), np.float32(1))
-                out[at] = np.uint8(np.int32(np.rint(value * _CODES)))
+        for x in range(width):
+            if own[x]:
+                for at in range(3 * x, 3 * x + 3):
+                    value = min(max(line[at], np.float32(0)), np.float32(1))
+                    codes[at] = np.uint8(np.int32(np.rint(value * _CODES)))
+        if channels == 3:
+            for at in range(codes.size):
+                into[at] = codes[at]
+        else:
+            for x in range(width):
+                into[channels * x] = codes[3 * x]
+                into[channels * x + 1] = codes[3 * x + 1]
+                into[channels * x + 2] = codes[3 * x + 2]
 
 
 @colour_kernel
@@ -98,14 +122,13 @@ def lowest_of_white(
 ) -> None:
     """Write into `out` (N) the lowest code that arrived of each pixel that was pure white without product; else 255.
 
-    `codes` and `arrived` are N pixels of three sRGB codes, laid and delivered, `alpha` (N) the product's coverage, 0–1.
+    `codes` and `arrived` are N×3 sRGB codes, laid and delivered (N×4, too), `alpha` (N) the product's coverage, 0–1.
     """
     white = np.uint8(255)
-    for at in range(out.size):
-        i = 3 * at
-        was = min(codes[i], codes[i + 1], codes[i + 2])
-        free = (was == white) & (alpha[at] <= np.float32(0))
-        out[at] = min(arrived[i], arrived[i + 1], arrived[i + 2]) if free else white
+    for i in range(out.size):
+        was = min(codes[i, 0], codes[i, 1], codes[i, 2])
+        free = (was == white) & (alpha[i] <= np.float32(0))
+        out[i] = min(arrived[i, 0], arrived[i, 1], arrived[i, 2]) if free else white
 
 
 @colour_kernel

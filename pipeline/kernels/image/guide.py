@@ -13,6 +13,7 @@ from pipeline.kernels.jit import colour_kernel, inlined_colour
 Planes = NDArray[np.float32]
 
 _ZERO, _ONE, _CODE = np.float32(0), np.float32(1), np.float32(1 / 255)
+_PLUS, _MINUS = np.float64(1), np.float64(-1)
 
 
 @inlined_colour
@@ -155,6 +156,82 @@ def code_means(codes: NDArray[np.uint8], tall: int, top: int, out: Planes) -> No
                 for at in range(3 * first + c, 3 * end, 3):
                     summed += total[at]
                 out[i, j, c] = np.float32(summed) * _CODE / np.float32(rows * (end - first))
+
+
+@inlined_colour
+def _weighted(
+    colours: Planes, alpha: Planes, row: int, doublings: int, sign: np.float64, sums: NDArray[np.float64]
+) -> None:
+    """Add to 8×w sums, times `sign`, the two weights of a row's pixels, and the colours of both sides so weighted."""
+    line, shares = colours[row], alpha[row]
+    last = line.shape[1] - 3
+    for j in range(shares.size):
+        share = shares[j]
+        front, back = share, _ONE - share
+        for _ in range(doublings):
+            front *= front
+            back *= back
+        # A thousandth of the plain weight decides where nothing near is sure.
+        front, back = front + np.float32(1e-3) * share, back + np.float32(1e-3) * (_ONE - share)
+        sums[0, j] += sign * np.float64(front)
+        sums[1, j] += sign * np.float64(back)
+        sums[2, j] += sign * np.float64(line[j, 0] * front)
+        sums[3, j] += sign * np.float64(line[j, 1] * front)
+        sums[4, j] += sign * np.float64(line[j, 2] * front)
+        sums[5, j] += sign * np.float64(line[j, last] * back)
+        sums[6, j] += sign * np.float64(line[j, last + 1] * back)
+        sums[7, j] += sign * np.float64(line[j, last + 2] * back)
+
+
+@colour_kernel
+def fusion_means(colours: Planes, alpha: Planes, window: int, doublings: int, top: int, out: Planes) -> None:
+    """Write n×w×6 local means, rows from `top` on: front colours weighted by alpha and back ones by 1 - alpha.
+
+    `colours`: h×w×6, front and back, or h×w×3, which are both; `alpha` h×w. Both weights are squared `doublings` times.
+    Means are over `window`² pixels, edges continued.
+    """
+    height, width = alpha.shape
+    before = window // 2
+    after = window - before - 1
+    # in double precision: of a difference of sums that were large there is to be nothing left
+    sums = np.zeros((8, width), np.float64)
+    means = np.empty((8, width), np.float32)
+    share = 1.0 / (window * window)
+    for row in range(top - before, top + after):
+        _weighted(colours, alpha, min(max(row, 0), height - 1), doublings, _PLUS, sums)
+    for i in range(out.shape[0]):
+        y = top + i
+        _weighted(colours, alpha, min(max(y + after, 0), height - 1), doublings, _PLUS, sums)
+        for k in range(8):
+            line, mean, total = sums[k], means[k], 0.0
+            for j in range(-before, after):
+                total += line[min(max(j, 0), width - 1)]
+            for j in range(width):
+                total += line[min(j + after, width - 1)]
+                mean[j] = np.float32(total * share)
+                total -= line[max(j - before, 0)]
+        for j in range(width):
+            front, back = _ONE / (means[0, j] + np.float32(1e-5)), _ONE / (means[1, j] + np.float32(1e-5))
+            for c in range(3):
+                out[i, j, c] = means[2 + c, j] * front
+                out[i, j, 3 + c] = means[5 + c, j] * back
+        _weighted(colours, alpha, min(max(y - before, 0), height - 1), doublings, _MINUS, sums)
+
+
+@colour_kernel
+def own_colours(seen: Planes, alpha: Planes, means: Planes, out: Planes) -> None:
+    """Solve seen = alpha·front + (1 - alpha)·back for the front near its local mean, clipped to 0–1.
+
+    `seen` n×w×3, `alpha` n×w, `means` n×w×6 and `out` n×w×6: front, and the back's mean.
+    """
+    for i in range(alpha.shape[0]):
+        for j in range(alpha.shape[1]):
+            weight = alpha[i, j]
+            for c in range(3):
+                front, back = means[i, j, c], means[i, j, 3 + c]
+                value = front + weight * (seen[i, j, c] - weight * front - (_ONE - weight) * back)
+                out[i, j, c] = min(max(value, _ZERO), _ONE)
+                out[i, j, 3 + c] = back
 
 
 @colour_kernel

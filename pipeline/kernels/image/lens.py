@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.image.resampling import box
+from pipeline.kernels.image.resampling import box, columns_between, mix_lines, neighbours, stretch
 from pipeline.kernels.jit import colour_kernel
 
 Pixels = NDArray[np.float32]
@@ -58,20 +58,42 @@ def quotients(sums: Pixels, out: Pixels) -> None:
 
 
 @colour_kernel
-def defocus(depth: Pixels, focus: np.float32, rate: np.float32, soft: Pixels, softer: Pixels, strip: Pixels) -> None:
-    """Blend an n×W×3 strip with two blurred ones by n×W `depth`: sharp before `focus`, then softer by `rate`.
+def defocus(
+    depth: Pixels, focus: np.float32, rate: np.float32, soft: Pixels, softer: Pixels, tall: int, top: int, strip: Pixels
+) -> None:
+    """Blend an n×W×3 strip with two blurred pictures by n×W `depth`: sharp before `focus`, then softer by `rate`.
 
-    At 1 / `rate` behind `focus` it is `soft`, at twice that and beyond `softer`.
+    At 1 / `rate` behind `focus` it is `soft`, at twice that and beyond `softer`: h×w×3 each, of their own sizes, which
+    are enlarged bilinearly to a picture of `tall` rows, of which the strip begins at `top`.
     """
+    width = strip.shape[1]
+    near, far = np.empty((3, soft.shape[1]), np.float32), np.empty((3, softer.shape[1]), np.float32)
+    lefts, rights, shares = columns_between(soft.shape[1], width)
+    lefts2, rights2, shares2 = columns_between(softer.shape[1], width)
+    lines = np.empty((4, 3 * width), np.float32)
+    one, two, first, second = lines[0], lines[1], lines[2], lines[3]
     for y in range(strip.shape[0]):
-        for x in range(strip.shape[1]):
-            away = min(max((depth[y, x] - focus) * rate, _ZERO), _TWO)
-            one = min(away, _ONE)
-            two = away - one
-            for channel in range(3):
-                value = strip[y, x, channel]
-                value += (soft[y, x, channel] - value) * one
-                strip[y, x, channel] = value + (softer[y, x, channel] - value) * two
+        away, row = depth[y], strip[y].reshape(-1)
+        farthest = _ZERO
+        for x in range(width):
+            farthest = max(farthest, away[x])
+        if farthest <= focus:
+            continue
+        for x in range(width):
+            share = min(max((away[x] - focus) * rate, _ZERO), _TWO)
+            less = min(share, _ONE)
+            first[3 * x], first[3 * x + 1], first[3 * x + 2] = less, less, less
+            second[3 * x], second[3 * x + 1], second[3 * x + 2] = share - less, share - less, share - less
+        upper, lower, down = neighbours(top + y, soft.shape[0], tall)
+        mix_lines(soft[upper], soft[lower], down, near)
+        stretch(near, lefts, rights, shares, one)
+        upper, lower, down = neighbours(top + y, softer.shape[0], tall)
+        mix_lines(softer[upper], softer[lower], down, far)
+        stretch(far, lefts2, rights2, shares2, two)
+        for j in range(row.size):
+            value = row[j]
+            value += (one[j] - value) * first[j]
+            row[j] = value + (two[j] - value) * second[j]
 
 
 @colour_kernel
@@ -83,14 +105,16 @@ def vignette(tall: int, top: int, strength: np.float32, strip: Pixels) -> None:
     """
     rows, width = strip.shape[0], strip.shape[1]
     half_y, half_x = _HALF * np.float32(tall), _HALF * np.float32(width)
+    across = np.empty(3 * width, np.float32)
+    for x in range(width):
+        u = (np.float32(x) + _HALF - half_x) / half_x
+        across[3 * x], across[3 * x + 1], across[3 * x + 2] = u * u, u * u, u * u
     for y in range(rows):
         v = (np.float32(top + y) + _HALF - half_y) / half_y
-        for x in range(width):
-            u = (np.float32(x) + _HALF - half_x) / half_x
-            far = _HALF * (u * u + v * v)
-            kept = _ONE - strength * far * far
-            for channel in range(3):
-                strip[y, x, channel] *= kept
+        row, squared = strip[y].reshape(-1), v * v
+        for j in range(row.size):
+            far = _HALF * (across[j] + squared)
+            row[j] *= _ONE - strength * far * far
 
 
 @colour_kernel

@@ -128,6 +128,21 @@ def upsample(
                     out[i, at, k] = values[y, x, k]
 
 
+@kernel
+def extents(part: Surfaces, out: NDArray[np.int64]) -> None:
+    """Widen the extents of each part, parts×4, to its H×W pixels: first row and column, and those after the last."""
+    height, width = part.shape
+    for y in range(height):
+        row, x = part[y], 0
+        while x < width:
+            which, first = row[x], x
+            while x < width and row[x] == which:
+                x += 1
+            own = out[np.int64(which)]
+            own[0], own[1] = min(own[0], y), min(own[1], first)
+            own[2], own[3] = max(own[2], y + 1), max(own[3], x)
+
+
 @colour_kernel
 def repaint(surfaces: Surfaces, factors: Pixels, own: Pixels, light: Pixels) -> None:
     """Multiply n×W×3 light by the factor of each pixel's surface, and add the surface's own light.

@@ -76,6 +76,7 @@ def _trilinear(
 @colour_kernel
 def textured(
     pyramid: Field,
+    scales: Field,
     starts: Starts,
     n: int,
     per_unit: np.float32,
@@ -90,10 +91,10 @@ def textured(
 ) -> None:
     """Multiply a texture, looked up trilinearly, onto the pixels of one part, in a strip of rows of linear RGB.
 
-    `pyramid` is (1 or 3)×texels, `starts` are where its levels start, the first of n×n. `u`, `v` (rows×w) are places in
-    canvas heights, `per_unit` tiles each, of the columns from `left` on; `part` and `depth` (rows×W) and `out`
-    (rows×W×3) are whole rows. A pixel of the part `index` covers depth × `ratio` texels. Trilinear: Williams,
-    "Pyramidal parametrics", 1983.
+    `pyramid` is (1 or 3)×texels, `scales` (1 or 3) what they are multiplied by, `starts` are where its levels start,
+    the first of n×n. `u`, `v` (rows×w) are places in canvas heights, `per_unit` tiles each, of the columns from `left`
+    on; `part` and `depth` (rows×W) and `out` (rows×W×3) are whole rows. A pixel of the part `index` covers depth ×
+    `ratio` texels. Trilinear: Williams, "Pyramidal parametrics", 1983.
     """
     channels = pyramid.shape[0]
     factor = np.empty(_BLOCK, np.float32)
@@ -110,7 +111,7 @@ def textured(
             if seen == 0:
                 continue
             for channel in range(channels):
-                texels = pyramid[channel]
+                texels, scale = pyramid[channel], scales[channel]
                 if farthest * ratio <= _ONE:
                     for x in range(us.size):
                         factor[x] = _bilinear(texels, 0, n, us[x] * per_unit, vs[x] * per_unit)
@@ -119,10 +120,10 @@ def textured(
                         factor[x] = _trilinear(texels, starts, n, us[x] * per_unit, vs[x] * per_unit, depths[x] * ratio)
                 if channels == 3:
                     for x in range(us.size):
-                        pixels[x, channel] *= factor[x] if parts[x] == index else _ONE
+                        pixels[x, channel] *= factor[x] * scale if parts[x] == index else _ONE
             if channels == 1:
                 for x in range(us.size):
-                    value = factor[x] if parts[x] == index else _ONE
+                    value = factor[x] * scales[0] if parts[x] == index else _ONE
                     pixels[x, 0] *= value
                     pixels[x, 1] *= value
                     pixels[x, 2] *= value

@@ -206,6 +206,16 @@ def test_the_quality_rises_until_the_product_s_colours_arrive() -> None:
     assert coarser.mean() > MEAN
 
 
+def test_what_is_told_of_a_file_is_what_it_shows() -> None:
+    image, alpha = fine_print()
+    encoded = encode(image, replace(PRESET, quality=(80, 60)), alpha=alpha, beside=lambda rgb: int(rgb.sum()))
+    shown = np.asarray(opened(encoded.data))
+    assert encoded.decoded is not None
+    np.testing.assert_array_equal(encoded.decoded, shown)
+    assert encoded.fidelity == Product(image, alpha).fidelity(shown)
+    assert encoded.measured == int(shown.sum())
+
+
 def test_an_easy_product_stays_at_the_start() -> None:
     assert encode(gradient(), PRESET, alpha=np.ones((120, 160), np.float32)).quality == 92
 

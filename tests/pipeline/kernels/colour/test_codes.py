@@ -1,4 +1,4 @@
-"""Codes of 8 bits: the dither is NumPy's own noise to the bit, and white that arrives dark is seen."""
+"""Codes of 8 bits: the dither is NumPy's own noise in steps of a byte, and white that arrives dark is seen."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from pipeline.kernels.colour.codes import lowest_of_white
 
 
 def dithered(image: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Quantise with triangular dither, in plain NumPy: blocks of 256 rows, one stream of noise."""
+    """Quantise with triangular dither, in plain NumPy: blocks of 256 rows, one stream of noise in steps of 1 / 127."""
     codes = np.empty(image.shape, np.uint8)
     rng = np.random.default_rng(0x64697468)
     for top in range(0, image.shape[0], 256):
@@ -19,6 +19,7 @@ def dithered(image: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.
         rounded = np.rint(np.clip(block, 0, 1) * np.float32(255)).astype(np.uint8)
         noise = rng.random(block.shape, dtype=np.float32)
         noise -= rng.random(block.shape, dtype=np.float32)
+        noise = np.rint(noise * np.float32(127)) * np.float32(1 / 127)
         noisy = np.clip(np.floor(block * np.float32(255) + noise + np.float32(0.5)), 0, 255).astype(np.uint8)
         plain = (block >= 1) | (block <= 0) | kept[top : top + 256, :, None]
         codes[top : top + 256] = np.where(plain, rounded, noisy)
@@ -40,7 +41,7 @@ def test_white_that_arrives_dark_is_seen_only_where_it_was_white_and_free() -> N
     alpha = np.array([0, 0, 0.5, 0], np.float32)
     arrived = np.array([[250, 249, 255], [9, 9, 9], [9, 9, 9], [255, 255, 255]], np.uint8)
     out = np.empty(4, np.uint8)
-    lowest_of_white(codes.reshape(-1), alpha, arrived.reshape(-1), out)
+    lowest_of_white(codes, alpha, arrived, out)
     assert out.tolist() == [249, 255, 255, 255]
 
 

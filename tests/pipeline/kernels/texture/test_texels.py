@@ -12,7 +12,7 @@ from pipeline.materials.pyramid import Pyramid
 def pyramid_of(texture: Field) -> Pyramid:
     """Return the pyramid of an n×n×channels texture."""
     out = Pyramid(texture.shape[2], texture.shape[0])
-    for channel, plane in enumerate(out.texture):
+    for channel, plane in enumerate(out.levels[0]):
         plane[:] = texture[..., channel]
     return out.build()
 
