@@ -75,7 +75,8 @@ def shadow_of(painted: Rgb | None, drawing: Rgb | None, effects: ProductEffects,
         return None
     height, width = drawing.shape[:2]
     covered = np.clip(resize(alpha, width, height, Image.Resampling.BOX), 0, 1)
-    return kept_shadow(painted, drawing, effects.shadow.at(width, height), covered)
+    shadow = effects.shadow
+    return kept_shadow(painted, drawing, shadow.at(width, height), covered, shadow.contact(width, height))
 
 
 def scaled(placed: Placed, width: int, height: int) -> Placed:

@@ -63,7 +63,7 @@ class KeptShadow:
     """What a network made of a product's shadow."""
 
     #: "kept"; "missing": it painted none of it, or a part; "elsewhere": it painted one that falls another way,
-    #: beside which none is added; "unknown": no shadow falls where it could be read.
+    #: beside which the occlusion at the foot alone is added; "unknown": no shadow falls where it could be read.
     verdict: Verdict
     #: How strong the shadow is that it painted where it was shown, and to the product's other side; 1 as it was shown.
     gain: float
@@ -72,11 +72,11 @@ class KeptShadow:
     missing: Field
 
 
-def kept_shadow(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> KeptShadow:
+def kept_shadow(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha, contact: Field | None = None) -> KeptShadow:
     """Compare what a network painted with what it was shown; all h×w, pictures sRGB in [0, 1].
 
     `drawing` is without product and shadow, `blocked` the share of light, 0–1, that the product takes from it, `alpha`
-    its coverage.
+    its coverage. `contact` is the occlusion where it touches the ground, which `blocked` holds, too; None for none.
     """
     free = alpha <= 0
     zone, bare = free & (blocked > ZONE), free & (blocked < FREE)
@@ -85,13 +85,13 @@ def kept_shadow(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> Kep
     gain, astray = _strengths(painted, drawing, blocked, alpha)
     if gain >= LEAST_GAIN and gain >= astray:
         return KeptShadow("kept", gain, astray, np.zeros_like(blocked))
-    if astray > ASTRAY:
-        # A second one beside it would be of a second lamp.
-        return KeptShadow("elsewhere", gain, astray, np.zeros_like(blocked))
-    shown = np.log(np.maximum(1 - blocked, DARK))
+    astray_only = astray > ASTRAY
+    # A second one beside it would be of a second lamp; what is dark right at the foot is so under any lamp.
+    wanted = blocked if not astray_only else contact if contact is not None else np.zeros_like(blocked)
+    shown = np.log(np.maximum(1 - wanted, DARK))
     read = np.minimum(_toned(np.log(_light(painted) / _light(drawing)), free, bare, BLUR * max(alpha.shape)), 0)
     missing = 1 - np.exp(np.minimum(shown - read, 0))
-    return KeptShadow("missing", gain, astray, missing.astype(np.float32))
+    return KeptShadow("elsewhere" if astray_only else "missing", gain, astray, missing.astype(np.float32))
 
 
 def _strengths(painted: Rgb, drawing: Rgb, blocked: Field, alpha: Alpha) -> tuple[float, float]:

@@ -63,6 +63,13 @@ class CastShadow:
         _occlude(blocked, self.occlusion)
         return blocked
 
+    def contact(self, width: int, height: int) -> Field:
+        """Return H×W: the share of light, 0–1, that the occlusion under the foot takes, under any lights."""
+        blocked = np.zeros((height, width), np.float32)
+        if not self.cut_below:
+            _occlude(blocked, self.occlusion)
+        return blocked
+
 
 def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> CastShadow | None:
     """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.

@@ -93,6 +93,19 @@ def test_what_is_added_makes_the_shadow_whole_and_never_twice(strength: float) -
     assert max(1.0, strength) - 0.5 * (told.verdict == "kept") - 0.12 < darkness < max(1.0, strength) + 0.12
 
 
+def test_beside_a_shadow_that_falls_elsewhere_only_the_foot_is_darkened() -> None:
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    alpha = ((abs(x - 128) < 30) & (y > 70) & (y < 185)).astype(np.float32)
+    contact = (0.5 * np.exp(-(((x - 128) / 28) ** 2) - ((y - 187) / 4) ** 2) * (alpha == 0)).astype(np.float32)
+    cast = [0.5 * np.exp(-(((x - at) / 36) ** 2) - ((y - 190) / 14) ** 2) for at in (186, 70)]
+    blocked = (1 - (1 - cast[0]) * (1 - contact)).astype(np.float32)
+    drawing = np.full((SIDE, SIDE), 0.5)
+    told = kept_shadow(_grey(drawing * (1 - cast[1])), _grey(drawing), blocked, alpha, contact)
+    assert told.verdict == "elsewhere"
+    assert told.missing.max() > 0.2
+    assert np.all(told.missing <= contact + 1e-6)
+
+
 def test_without_a_shadow_nothing_is_said_and_all_of_it_is_left_to_add() -> None:
     nothing = np.zeros((64, 64), np.float32)
     picture = np.full((64, 64, 3), 0.5, np.float32)
