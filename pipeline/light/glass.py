@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Face, Field
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
-from pipeline.light.surroundings import Surroundings, key_light, normals_against, schlick, seen_by
+from pipeline.light.surroundings import LEAST, Surroundings, key_light, normals_against, schlick, seen_by, softened
 from pipeline.scene.layout import FOCAL, Layout, Part
 from pipeline.scene.trace import FACES, Geometry
 
@@ -17,6 +17,8 @@ REFLECTANCE = 0.04
 CLEAR = np.array([0.955, 0.975, 0.968], np.float32)
 #: Share of the light that falls on tinted glass which it scatters.
 CLOUDY = np.float32(0.3)
+#: How often light is mirrored in all within glass, at most: a block's corner does so three times.
+BOUNCES = 3
 #: Rays to a pixel across and down, for the edges of glass.
 _FINE = 3
 
@@ -63,16 +65,14 @@ def _lay(part: Part, around: Surroundings, out: Field) -> None:
     place, way = seen_by(layout, across[x], down[y], depth[y, x])
     normal = normals_against(part.solid, place, (surface[y, x] % FACES).astype(np.uint8), way)
     inside, _ = _refracted(way, normal, 1 / INDEX)
-    length, face = _leaves(part.solid, place, inside)
-    end = place + inside * length
-    outwards = normals_against(part.solid, end, face, -inside)
-    outside, total = _refracted(inside, -outwards, INDEX)
-    # What is mirrored within leaves after all, elsewhere: it looks where the glass is thick.
-    outside = np.where(total, inside, outside)
+    end, inside, outwards, length, still = _through(part.solid, place, inside)
+    outside, _ = _refracted(inside, -outwards, INDEX)
+    # What never leaves looks on where it was going.
+    outside = np.where(still, inside, outside)
     passed = _passed(part, layout, length)
     # From right within: what it stands on is met, too.
     light = around.along(end - np.float32(4e-3) * outwards, outside) * passed
-    light *= np.where(total, np.float32(0.55), 1)[:, None]
+    light *= np.where(still, np.float32(0.55), 1)[:, None]
     # Tinted glass is a little cloudy, so that it shows before a dark wall.
     light += (1 - part.clear) * CLOUDY * layout.colours[part.slot]
     front = schlick(REFLECTANCE, way, normal)[:, None]
@@ -82,9 +82,36 @@ def _lay(part: Part, around: Surroundings, out: Field) -> None:
     # A second, fainter highlight comes from the far side, from within.
     back = inside - 2 * (inside * outwards).sum(0) * outwards
     light += np.float32(REFLECTANCE) * passed * key_light(layout, end, back)
+    light = softened(rows, columns, light, LEAST)
     cover = share[rows, columns][:, None].astype(np.float32)
     rows, columns = rows + top, columns + left
     out[rows, columns] += (light - out[rows, columns]) * cover
+
+
+def _through(solid: Solid, place: Field, way: Field) -> tuple[Field, Field, Field, Field, NDArray[np.bool_]]:
+    """Follow 3×n rays within a solid to where they leave it, mirrored in all up to BOUNCES times.
+
+    Returns the ends (3×n), the ways there, outward normals, the lengths (n), and which are mirrored once more there.
+    """
+    way, start, foot = way.copy(), place.copy(), np.float32(solid.bounds[1] + 2e-3 if solid.bounds else -np.inf)
+    end, outwards = np.empty_like(place), np.empty_like(place)
+    length, still = np.zeros(place.shape[1], np.float32), np.ones(place.shape[1], bool)
+    for bounce in range(BOUNCES + 1):
+        some = np.flatnonzero(still)
+        if not some.size:
+            break
+        if bounce:
+            at, out = way[:, some], outwards[:, some]
+            way[:, some] = at - 2 * (at * out).sum(0) * out
+            start[:, some] = end[:, some] - np.float32(1e-4) * out
+        here, face = _leaves(solid, start[:, some], way[:, some])
+        end[:, some] = start[:, some] + way[:, some] * here
+        # Sheets are followed as if they went on: what they stand on ends them.
+        end[1, some] = np.maximum(end[1, some], foot)
+        outwards[:, some] = normals_against(solid, end[:, some], face, -way[:, some])
+        length[some] += here
+        still[some] = _refracted(way[:, some], -outwards[:, some], INDEX)[1]
+    return end, way, outwards, length, still
 
 
 def _passed(part: Part, layout: Layout, length: Field) -> Field:
