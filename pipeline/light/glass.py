@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.geometry.casting import follow
-from pipeline.geometry.ray import Face, Field
+from pipeline.geometry.ray import Bounds, Face, Field
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.light.surroundings import LEAST, Surroundings, key_light, normals_against, schlick, seen_by, softened
 from pipeline.scene.layout import FOCAL, Layout, Part
@@ -17,6 +17,13 @@ REFLECTANCE = 0.04
 CLEAR = np.array([0.955, 0.975, 0.968], np.float32)
 #: Share of the light that falls on tinted glass which it scatters.
 CLOUDY = np.float32(0.3)
+#: The share of light that glass keeps from what it stands on, clear and fully tinted, and over which share of its half
+#: width beyond its foot that fades to 1 / e; by eye.
+SHADOW, FALLS = (0.38, 0.55), 0.35
+#: The foot of what stands on a point of its rim, over its half width: so far it is as dark as under a box.
+_ROUND = 0.4
+#: Canvas heights about its foot that are what it stands on.
+_LEVEL = np.float32(0.004)
 #: How often light is mirrored in all within glass, at most: a block's corner does so three times.
 BOUNCES = 3
 #: Rays to a pixel across and down, for the edges of glass.
@@ -30,10 +37,35 @@ def lay_glass(layout: Layout, geometry: Geometry, out: Field) -> None:
     """
     if not layout.glass:
         return
+    for part in layout.glass:
+        _shade(part, layout, geometry, out)
     # Nearer glass shows what is farther already.
     around = Surroundings.of(layout, geometry, out)
     for part in sorted(layout.glass, key=_depth):
         _lay(part, around, out)
+
+
+def _shade(part: Part, layout: Layout, geometry: Geometry, out: Field) -> None:
+    """Darken what a part stands on round its foot, in place: glass is no part of the traced light."""
+    bounds = part.solid.bounds
+    assert bounds is not None, "glass has an end"
+    left, low, back, right, _, front = bounds
+    half, deep = (right - left) / 2, (front - back) / 2
+    near = left - 2 * half, low, back - 2 * half, right + 2 * half, low, front + 2 * half
+    window = _box(layout, near, *out.shape[1::-1])
+    if window is None:
+        return
+    first, top, end, bottom = window
+    x, y, z = geometry.points(slice(top, bottom), slice(first, end))
+    if not isinstance(part.solid, Block | Drum):
+        half, deep = _ROUND * half, min(deep, _ROUND * half)
+    aside = np.maximum(np.abs(x - np.float32((left + right) / 2)) - np.float32(half), 0)
+    along = np.maximum(np.abs(z - np.float32((back + front) / 2)) - np.float32(deep), 0)
+    away = np.hypot(aside, along) / np.float32(FALLS * (right - left) / 2)
+    share = SHADOW[1] + (SHADOW[0] - SHADOW[1]) * part.clear
+    ground = np.array([thing.role in ("floor", "wall") for thing in layout.parts])[geometry.part[top:bottom, first:end]]
+    dark = np.float32(share) * np.exp(-away) * (ground & (np.abs(y - np.float32(low)) < _LEVEL))
+    out[top:bottom, first:end] *= 1 - dark[..., None]
 
 
 def _lay(part: Part, around: Surroundings, out: Field) -> None:
@@ -130,6 +162,11 @@ def _passed(part: Part, layout: Layout, length: Field) -> Field:
 def _window(layout: Layout, solid: Solid, width: int, height: int) -> tuple[int, int, int, int] | None:
     bounds = solid.bounds
     assert bounds is not None, "glass has an end"
+    return _box(layout, bounds, width, height)
+
+
+def _box(layout: Layout, bounds: Bounds, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Return left, top, right and bottom of the pixels in which a box of the world may be seen; None for none."""
     x = np.array([bounds[0], bounds[3]] * 4, np.float32)
     y = np.repeat(np.array([bounds[1], bounds[4]], np.float32), 4)
     z = np.array([bounds[2], bounds[2], bounds[5], bounds[5]] * 2, np.float32)
