@@ -102,7 +102,7 @@ class Drum:
 
 
 #: The steepest slope of a pool's rings, and in how many rings it has sunk to a third.
-RING, RINGS = 0.13, 3.0
+RING, RINGS = 0.2, 3.5
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.geometry.casting import follow
-from pipeline.geometry.ray import Face, Field
+from pipeline.geometry.ray import Bounds, Face, Field
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
-from pipeline.light.surroundings import Surroundings, key_light, normals_against, schlick, seen_by
+from pipeline.light.surroundings import LEAST, Surroundings, key_light, normals_against, schlick, seen_by, softened
 from pipeline.scene.layout import FOCAL, Layout, Part
 from pipeline.scene.trace import FACES, Geometry
 
@@ -17,6 +17,15 @@ REFLECTANCE = 0.04
 CLEAR = np.array([0.955, 0.975, 0.968], np.float32)
 #: Share of the light that falls on tinted glass which it scatters.
 CLOUDY = np.float32(0.3)
+#: The share of light that glass keeps from what it stands on, clear and fully tinted, and over which share of its half
+#: width beyond its foot that fades to 1 / e; by eye.
+SHADOW, FALLS = (0.38, 0.55), 0.35
+#: The foot of what stands on a point of its rim, over its half width: so far it is as dark as under a box.
+_ROUND = 0.4
+#: Canvas heights about its foot that are what it stands on.
+_LEVEL = np.float32(0.004)
+#: How often light is mirrored in all within glass, at most: a block's corner does so three times.
+BOUNCES = 3
 #: Rays to a pixel across and down, for the edges of glass.
 _FINE = 3
 
@@ -28,10 +37,35 @@ def lay_glass(layout: Layout, geometry: Geometry, out: Field) -> None:
     """
     if not layout.glass:
         return
+    for part in layout.glass:
+        _shade(part, layout, geometry, out)
     # Nearer glass shows what is farther already.
     around = Surroundings.of(layout, geometry, out)
     for part in sorted(layout.glass, key=_depth):
         _lay(part, around, out)
+
+
+def _shade(part: Part, layout: Layout, geometry: Geometry, out: Field) -> None:
+    """Darken what a part stands on round its foot, in place: glass is no part of the traced light."""
+    bounds = part.solid.bounds
+    assert bounds is not None, "glass has an end"
+    left, low, back, right, _, front = bounds
+    half, deep = (right - left) / 2, (front - back) / 2
+    near = left - 2 * half, low, back - 2 * half, right + 2 * half, low, front + 2 * half
+    window = _box(layout, near, *out.shape[1::-1])
+    if window is None:
+        return
+    first, top, end, bottom = window
+    x, y, z = geometry.points(slice(top, bottom), slice(first, end))
+    if not isinstance(part.solid, Block | Drum):
+        half, deep = _ROUND * half, min(deep, _ROUND * half)
+    aside = np.maximum(np.abs(x - np.float32((left + right) / 2)) - np.float32(half), 0)
+    along = np.maximum(np.abs(z - np.float32((back + front) / 2)) - np.float32(deep), 0)
+    away = np.hypot(aside, along) / np.float32(FALLS * (right - left) / 2)
+    share = SHADOW[1] + (SHADOW[0] - SHADOW[1]) * part.clear
+    ground = np.array([thing.role in ("floor", "wall") for thing in layout.parts])[geometry.part[top:bottom, first:end]]
+    dark = np.float32(share) * np.exp(-away) * (ground & (np.abs(y - np.float32(low)) < _LEVEL))
+    out[top:bottom, first:end] *= 1 - dark[..., None]
 
 
 def _lay(part: Part, around: Surroundings, out: Field) -> None:
@@ -63,16 +97,14 @@ def _lay(part: Part, around: Surroundings, out: Field) -> None:
     place, way = seen_by(layout, across[x], down[y], depth[y, x])
     normal = normals_against(part.solid, place, (surface[y, x] % FACES).astype(np.uint8), way)
     inside, _ = _refracted(way, normal, 1 / INDEX)
-    length, face = _leaves(part.solid, place, inside)
-    end = place + inside * length
-    outwards = normals_against(part.solid, end, face, -inside)
-    outside, total = _refracted(inside, -outwards, INDEX)
-    # What is mirrored within leaves after all, elsewhere: it looks where the glass is thick.
-    outside = np.where(total, inside, outside)
+    end, inside, outwards, length, still = _through(part.solid, place, inside)
+    outside, _ = _refracted(inside, -outwards, INDEX)
+    # What never leaves looks on where it was going.
+    outside = np.where(still, inside, outside)
     passed = _passed(part, layout, length)
     # From right within: what it stands on is met, too.
     light = around.along(end - np.float32(4e-3) * outwards, outside) * passed
-    light *= np.where(total, np.float32(0.55), 1)[:, None]
+    light *= np.where(still, np.float32(0.55), 1)[:, None]
     # Tinted glass is a little cloudy, so that it shows before a dark wall.
     light += (1 - part.clear) * CLOUDY * layout.colours[part.slot]
     front = schlick(REFLECTANCE, way, normal)[:, None]
@@ -82,9 +114,36 @@ def _lay(part: Part, around: Surroundings, out: Field) -> None:
     # A second, fainter highlight comes from the far side, from within.
     back = inside - 2 * (inside * outwards).sum(0) * outwards
     light += np.float32(REFLECTANCE) * passed * key_light(layout, end, back)
+    light = softened(rows, columns, light, LEAST)
     cover = share[rows, columns][:, None].astype(np.float32)
     rows, columns = rows + top, columns + left
     out[rows, columns] += (light - out[rows, columns]) * cover
+
+
+def _through(solid: Solid, place: Field, way: Field) -> tuple[Field, Field, Field, Field, NDArray[np.bool_]]:
+    """Follow 3×n rays within a solid to where they leave it, mirrored in all up to BOUNCES times.
+
+    Returns the ends (3×n), the ways there, outward normals, the lengths (n), and which are mirrored once more there.
+    """
+    way, start, foot = way.copy(), place.copy(), np.float32(solid.bounds[1] + 2e-3 if solid.bounds else -np.inf)
+    end, outwards = np.empty_like(place), np.empty_like(place)
+    length, still = np.zeros(place.shape[1], np.float32), np.ones(place.shape[1], bool)
+    for bounce in range(BOUNCES + 1):
+        some = np.flatnonzero(still)
+        if not some.size:
+            break
+        if bounce:
+            at, out = way[:, some], outwards[:, some]
+            way[:, some] = at - 2 * (at * out).sum(0) * out
+            start[:, some] = end[:, some] - np.float32(1e-4) * out
+        here, face = _leaves(solid, start[:, some], way[:, some])
+        end[:, some] = start[:, some] + way[:, some] * here
+        # Sheets are followed as if they went on: what they stand on ends them.
+        end[1, some] = np.maximum(end[1, some], foot)
+        outwards[:, some] = normals_against(solid, end[:, some], face, -way[:, some])
+        length[some] += here
+        still[some] = _refracted(way[:, some], -outwards[:, some], INDEX)[1]
+    return end, way, outwards, length, still
 
 
 def _passed(part: Part, layout: Layout, length: Field) -> Field:
@@ -103,6 +162,11 @@ def _passed(part: Part, layout: Layout, length: Field) -> Field:
 def _window(layout: Layout, solid: Solid, width: int, height: int) -> tuple[int, int, int, int] | None:
     bounds = solid.bounds
     assert bounds is not None, "glass has an end"
+    return _box(layout, bounds, width, height)
+
+
+def _box(layout: Layout, bounds: Bounds, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Return left, top, right and bottom of the pixels in which a box of the world may be seen; None for none."""
     x = np.array([bounds[0], bounds[3]] * 4, np.float32)
     y = np.repeat(np.array([bounds[1], bounds[4]], np.float32), 4)
     z = np.array([bounds[2], bounds[2], bounds[5], bounds[5]] * 2, np.float32)

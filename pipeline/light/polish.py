@@ -7,10 +7,25 @@ import numpy as np
 
 from pipeline.core.parallel import together
 from pipeline.geometry.ray import Field
-from pipeline.light.surroundings import Met, Places, Surroundings, key_light, normals_against, schlick, seen_by
+from pipeline.geometry.solids import Pool
+from pipeline.light.surroundings import (
+    LEAST,
+    Met,
+    Places,
+    Surroundings,
+    key_light,
+    normals_against,
+    schlick,
+    seen_by,
+    softened,
+)
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry
 
+#: What mirrors a larger share than this is metal.
+METAL = 0.3
+#: Canvas heights by which metal, and by which water and lacquer, blur what they mirror: satin, no chrome. By eye.
+SATIN, CLEAR = 0.003, 0.0006
 #: Pixels whose rays a thread follows at a time.
 _AT_ONCE = 1 << 13
 
@@ -40,6 +55,9 @@ class Polished:
             normal = normals_against(part.solid, place, face, way)
             share = schlick(part.mirror, way, normal)[:, None]
             mirrored = way - 2 * (way * normal).sum(0) * normal
+            if isinstance(part.solid, Pool):
+                # The far side of a wave that turns away from the viewer would mirror the water itself.
+                mirrored[1] = np.maximum(mirrored[1], np.float32(0.03))
             start = place + np.float32(3e-3) * normal
             met = Met.along(layout, geometry, start, mirrored)
             return share, met, key_light(layout, start, mirrored)
@@ -49,16 +67,19 @@ class Polished:
 
     def show(self, around: Surroundings, out: Field) -> None:
         """Let the part mirror what is around it, in place, in H×W×3 linear light."""
+        if not self.rows.size:
+            return
         part = around.layout.parts[self.index]
+        metal = part.mirror > METAL
         # Metal mirrors in its own colour, water and lacquer in white.
-        tint = around.layout.colours[part.slot] if part.mirror > 0.3 else np.ones(3, np.float32)
-        tint = tint / max(float(tint.max()), 1e-3) if part.mirror > 0.3 else tint
-        shown = np.empty((self.rows.size, 3), np.float32)
-        for number, (share, met, key) in enumerate(self.strips):
-            some = slice(number * _AT_ONCE, (number + 1) * _AT_ONCE)
-            own = out[self.rows[some], self.columns[some]]
-            shown[some] = (1 - share) * own + share * tint * (around.at(met) + key)
-        out[self.rows, self.columns] = shown  # not before: what is mirrored is looked up in it
+        tint = around.layout.colours[part.slot] if metal else np.ones(3, np.float32)
+        tint = tint / max(float(tint.max()), 1e-3) if metal else tint
+        light = np.concatenate([around.at(met) + key for _, met, key in self.strips])
+        share = np.concatenate([strip[0] for strip in self.strips])
+        soft = max(LEAST, (SATIN if metal else CLEAR) * len(out))
+        mirrored = softened(self.rows, self.columns, light, soft)
+        own = out[self.rows, self.columns]
+        out[self.rows, self.columns] = (1 - share) * own + share * tint * mirrored
 
 
 def polished_parts(layout: Layout, geometry: Geometry) -> tuple[Polished, ...]:

@@ -25,7 +25,7 @@ from pipeline.scene.trace import FACES, Geometry, trace
 GRID = 1024
 #: What shines less than this mirrors nothing that is seen.
 MIN_GLOSS = 0.2
-#: Canvas heights above or below the product's level that are still its surface; its sides are not.
+#: Canvas heights above or below the product's level that are still its surface.
 LEVEL = 0.004
 #: The product's mirror image is so much stronger than the props': it hides theirs and the lights'.
 STRENGTH = 1.6
@@ -174,10 +174,10 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     turn_upside_down(small, line, top, image)
     image = _softer(image, np.float32(ROUGH * (1.3 - gloss)) * np.maximum(down, 0))
     geometry = trace(layout, w, h)
-    on_it = (geometry.part[top:] == index) & (np.abs(geometry.points(slice(top, None), slice(None))[1]) < LEVEL)
+    on_it = _level(geometry, index, top)
     share = STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)
-    # It ends at the surface's rim within two pixels of the grid, not in stairs.
-    within = np.clip(2 * gaussian_filter(on_it.astype(np.float32), 1.0, mode="nearest") - 1, 0, 1)
+    # It ends at the surface's rim, half covered there, within a pixel of the grid and not in stairs.
+    within = np.clip(3 * gaussian_filter(on_it.astype(np.float32), 1.0, mode="nearest") - 1, 0, 1)
     near = (
         np.exp(-np.maximum(down, 0) / np.float32((FADE[0] + FADE[1] * gloss) * h)) * within * np.clip(down + 0.5, 0, 1)
     )
@@ -227,6 +227,17 @@ def _under(layout: Layout) -> int | None:
             if part.role == role:
                 return index
     return None
+
+
+def _level(geometry: Geometry, index: int, top: int) -> NDArray[np.bool_]:
+    """Return where, from the row `top` on, a part is seen that faces up at the product's level; its sides don't."""
+    points = geometry.points(slice(top, None), slice(None))
+    on_it: NDArray[np.bool_] = (geometry.part[top:] == index) & (np.abs(points[1]) < LEVEL)
+    face = (geometry.surface[top:][on_it] % FACES).astype(np.uint8)
+    x, y, z = (axis[on_it] for axis in points)
+    up = geometry.layout.parts[index].solid.normal((x, y, z), face)[1]
+    on_it[on_it] = np.broadcast_to(up, x.shape) > 0.5
+    return on_it
 
 
 def _softer(image: Field, wanted: Field) -> Field:

@@ -142,7 +142,7 @@ def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
 
 
 def developed(scene: Shaded, also: Callable[[int, Rgb], None] | None = None) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: with mirror images, glass, smooth edges, bloom, haze and the lens, tone-mapped.
+    """Return H×W×3 sRGB in [0, 1]: with mirror images, glass, the lens, smooth edges, bloom and haze, tone-mapped.
 
     The picture is made in the scene's own array, whose light is gone afterwards. `also(top, strip)`, if given, does
     what else is to be done to each strip of rows, in place, while it is in the processor's cache; on any thread.
@@ -151,14 +151,15 @@ def developed(scene: Shaded, also: Callable[[int, Rgb], None] | None = None) -> 
     for floor in scene.mirrors:
         floor.show(geometry, out)
     polish(layout, geometry, out, scene.polished)
-    geometry.coverage.smooth(out)
     lay_glass(layout, geometry, out)
     glow, haze, focus = bloom(layout, geometry), Haze.of(layout), Focus.of(layout, geometry, out)
+    if focus is not None:
+        by_rows(out.shape[0], lambda top, bottom: focus.over(out[top:bottom], geometry, top))
+    # Not before, or the edges of what is sharp would keep what is no longer behind them.
+    geometry.coverage.smooth(out)
 
     def work(top: int, bottom: int) -> None:
         strip = out[top:bottom]
-        if focus is not None:
-            focus.over(strip, geometry, top)
         if glow is not None:
             spill(glow, out.shape[0], top, strip)
         if haze is not None:

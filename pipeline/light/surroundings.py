@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.resample import blurred
 from pipeline.geometry.packing import shapes
 from pipeline.geometry.ray import Face, Field, Triple
 from pipeline.geometry.sampling import square_to
@@ -22,6 +23,11 @@ from pipeline.scene.trace import FACES, Geometry
 BRIGHTEST = np.float32(24)
 #: Share of their mean colour that places have which the camera does not see: they are backs and undersides.
 HIDDEN = 0.7
+#: How much lighter than its mean the room beyond the scene is straight above, and darker straight below; by eye.
+ROOM = np.float32(0.45)
+
+#: Pixels by which what is seen in glass or polish is blurred at least: one ray a pixel leaves stairs.
+LEAST = 0.6
 
 #: Rows or columns of pixels.
 Places = NDArray[np.int64]
@@ -55,7 +61,10 @@ class Surroundings:
 
     def at(self, met: "Met") -> Field:
         """Return the n×3 light of the places that rays met."""
-        return np.where(met.seen[:, None], self.picture[met.row, met.column], self.means[met.part])
+        means = self.means[met.part]
+        beyond = met.part == len(self.means) - 1
+        means[beyond] *= 1 + ROOM * met.up[beyond, None]
+        return np.where(met.seen[:, None], self.picture[met.row, met.column], means)
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,8 @@ class Met:
     row: Places
     column: Places
     seen: NDArray[np.bool_]
+    #: How far its way leads up, the sine of its elevation.
+    up: Field
 
     @classmethod
     def along(cls, layout: Layout, geometry: Geometry, place: Field, way: Field) -> "Met":
@@ -81,11 +92,13 @@ class Met:
         far = np.where(np.isfinite(best), best, np.float32(9))
         x, y, z = place + way * far
         height, width = geometry.depth.shape
+        # What is above is behind the camera where that looks down.
+        up = 2 if layout.top_down else 1
         before = z < layout.camera[2] - np.float32(0.1)
         px, py = layout.project((x, y, np.where(before, z, 0)))
         column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int64)
         row = np.clip(py * height, 0, height - 1).astype(np.int64)
-        return cls(part, row, column, before & (geometry.surface[row, column] // FACES == part))
+        return cls(part, row, column, before & (geometry.surface[row, column] // FACES == part), way[up])
 
 
 def key_light(layout: Layout, place: Field, way: Field) -> Field:
@@ -112,6 +125,15 @@ def seen_by(layout: Layout, across: Field, down: Field, depth: Field) -> tuple[F
     way = np.stack([across, down, np.full_like(across, -1)]).astype(np.float32)
     origin = np.array([[float(axis)] for axis in layout.camera], np.float32)
     return origin + way * depth, way / np.sqrt((way * way).sum(0))
+
+
+def softened(rows: Places, columns: Places, light: Field, soft: float) -> Field:
+    """Return the n×3 light of n places of a picture, blurred by `soft` pixels among these places alone."""
+    top, left = rows.min(), columns.min()
+    image = np.zeros((rows.max() - top + 1, columns.max() - left + 1, 4), np.float32)
+    image[rows - top, columns - left] = np.concatenate([light, np.ones((len(light), 1), np.float32)], 1)
+    blur = blurred(image, soft, soft)[rows - top, columns - left]
+    return np.asarray(blur[:, :3] / blur[:, 3:])
 
 
 def normals_against(solid: Solid, place: Field, face: Face, way: Field) -> Field:

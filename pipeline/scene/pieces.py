@@ -14,7 +14,7 @@ from pipeline.geometry.solids import Solid
 Spot = tuple[float, float, float]
 Tint = Literal["own", "other", "leaf", "pale", "water"]
 #: OKLab lightness that a surface loses under water; by eye.
-WET = 0.14
+WET = 0.2
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pipeline.geometry.slabs import Pebble, Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part
+from scripts.studio.leaves import leaves_mesh
 from scripts.studio.triangles import (
     HALF_TURN,
     Mesh,
@@ -74,7 +75,7 @@ def solid_mesh(solid: Solid) -> Mesh:
         case Pebble():
             found = _pebble(solid)
         case Sprig():
-            found = _sprig(solid)
+            found = leaves_mesh(solid)
         case _:
             raise TypeError(f"no mesh for {type(solid).__name__}")
     return found
@@ -250,19 +251,6 @@ def _dunes(solid: Dunes) -> Mesh:
     at_x, at_z = (np.ascontiguousarray(axis, np.float32) for axis in np.broadcast_arrays(x, z))
     points = np.stack([at_x, solid.height(at_x, at_z), at_z], -1)
     return grid(points, _normals(solid, points))
-
-
-def _sprig(solid: Sprig) -> Mesh:
-    # A leaf's points go out along one side and come back along the other.
-    leaves = [np.asarray(leaf) for leaf in solid.leaves]
-    return join(
-        strip(
-            lift(leaf[: len(leaf) // 2], solid.z),
-            lift(leaf[::-1][: len(leaf) // 2], solid.z),
-            _normals(solid, np.zeros((1, 3)))[0],
-        )
-        for leaf in leaves
-    )
 
 
 def _slab(solid: Slab) -> Mesh:

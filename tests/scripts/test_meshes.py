@@ -6,7 +6,7 @@ import pytest
 from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel, Sprig
-from pipeline.geometry.slabs import Pebble, Slab
+from pipeline.geometry.slabs import Fronds, Pebble, Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part
@@ -34,6 +34,7 @@ SOLIDS: dict[str, Solid] = {
     "dunes": Dunes(0.0, ((0.08, 0.7, 1.4, 1.0), (0.045, -1.0, 2.2, 3.0)), -8.0, 0.0016, 0.05),
     "slab": Slab(((-0.3, -0.1), (0.2, -0.2), (0.3, 0.2), (-0.2, 0.25)), 0.05, 0.04, 0.3),
     "pebble": Pebble(0.05, 0.1, 0.03, 0.2, 0.15, 0.05, 0.7),
+    "fronds": Fronds(-0.3, tuple(sprig(np.random.default_rng(4), (0.5, 0.1), 2.0, 0.5, 9, 0.2))),
     "sprig": Sprig(-0.3, tuple(sprig(np.random.default_rng(4), (0.5, 0.1), 2.0, 0.5, 9, 0.2))),
 }
 EYE = np.array([0.05, 0.45, 2.2])
@@ -105,6 +106,19 @@ def test_triangles_run_anticlockwise_about_unit_normals(solid: Solid) -> None:
 
     assert np.allclose(np.linalg.norm(found.normals, axis=1), 1, atol=2e-3)
     assert ((across * found.normals[found.faces].mean(1)).sum(1) >= 0).all()
+
+
+def test_a_folded_leaf_has_the_normals_of_its_two_halves() -> None:
+    leaf = ((0.0, 0.0), (-0.1, 0.2), (0.0, 0.4), (0.0, 0.4), (0.1, 0.2), (0.0, 0.0))
+    solid = Fronds(-0.3, ((*leaf,),))
+    found = solid_mesh(solid)
+    for x in (-0.05, 0.05):
+        corners = found.vertices[found.faces]
+        here = np.abs(corners.mean(1) - (x, 0.2, -0.3)).sum(1).argmin()
+        place = tuple(np.full(1, axis, np.float32) for axis in (x, 0.2, -0.3))
+        exact = np.ravel(solid.normal(place, np.array([x > 0], np.uint8)))  # type: ignore[arg-type]  # a triple
+        assert found.normals[found.faces[here]].mean(0) == pytest.approx(exact, abs=0.2)
+        assert np.sign(exact[0]) == np.sign(-x)
 
 
 @pytest.mark.parametrize("name", ["drum", "block"])

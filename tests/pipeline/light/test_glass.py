@@ -8,7 +8,7 @@ from scipy.ndimage import binary_dilation
 
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
-from pipeline.geometry.solids import Ball, Block, Drum, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Pool, Solid
 from pipeline.geometry.walls import Floor, Wall
 from pipeline.light.glass import lay_glass
 from pipeline.light.polish import polish
@@ -70,7 +70,7 @@ def test_a_sheet_of_clear_glass_changes_little_and_a_tinted_one_gives_its_colour
     [Ball(0, 0.2, -0.1, 0.2), Drum(0, 0, -0.1, 0.15, 0.4), Block(0, 0, -0.1, 0.15, 0.4, 0.12, 0.4)],
     ids=lambda solid: type(solid).__name__,
 )
-def test_only_the_glass_is_painted_and_its_edges_are_smooth(solid: Solid) -> None:
+def test_only_the_glass_and_what_it_stands_on_are_painted_and_its_edges_are_smooth(solid: Solid) -> None:
     layout, geometry = room(Part(solid, 2, "prop"))
     picture = np.float32(0.1) + np.float32(0.8) * halves(geometry)
     before = picture.copy()
@@ -80,9 +80,37 @@ def test_only_the_glass_is_painted_and_its_edges_are_smooth(solid: Solid) -> Non
     changed = np.abs(picture - before).max(-1) > 0
     near = binary_dilation(inside, np.ones((3, 3)))
     assert changed[inside].mean() > 0.9
-    assert not changed[~near].any()
+    on_the_floor = geometry.surface // FACES == 1
+    assert not changed[~near & ~on_the_floor].any()
     assert np.isfinite(picture).all()
     assert picture.min() >= 0
+
+
+def test_a_sheet_that_stands_shows_the_floor_down_to_its_foot() -> None:
+    layout, geometry = room(Part(Panel("disc", 0.0, 0.0, -0.1, 0.2, 0.4, 0.1), 2, "prop"))
+    picture = halves(geometry)
+    lay_glass(layout, geometry, picture)
+    row, column = middle(layout, 0.0, 0.0, -0.1)
+    assert picture[row - 8 : row, column].max() < 0.4
+
+
+def test_a_block_of_clear_glass_is_bright_in_a_bright_room_at_its_sides_too() -> None:
+    layout, geometry = room(Part(Block(0, 0, -0.1, 0.2, 0.4, 0.12, 0.4), 2, "prop"))
+    layout = replace(layout, rig=replace(layout.rig, fill=1.0))
+    picture = np.ones((SIDE, SIDE, 3), np.float32)
+    lay_glass(layout, geometry, picture)
+    inside = np.abs(picture - 1).max(-1) > 1e-3
+    # What is behind it is darker where the camera does not see it, and glass takes a little.
+    assert (picture[inside].mean(-1) > 0.6).mean() > 0.9
+
+
+def test_glass_darkens_what_it_stands_on_and_nothing_farther_off() -> None:
+    layout, geometry = room(Part(Ball(0.0, 0.1, -0.1, 0.1), 2, "prop"))
+    picture = np.ones((SIDE, SIDE, 3), np.float32)
+    lay_glass(layout, geometry, picture)
+    assert picture[middle(layout, 0.0, 0.0, -0.04)].mean() < 0.85
+    assert picture[middle(layout, 0.4, 0.0, 0.0)].min() > 0.99
+    assert (picture[middle(layout, 0.0, 0.5, -0.8)] == 1).all()
 
 
 def test_what_stands_before_glass_hides_it() -> None:
@@ -106,3 +134,25 @@ def test_a_polished_ball_mirrors_the_wall_behind_at_its_rim_and_shows_the_key_li
         rim = rows == rows.min()
         assert picture[rows[rim], columns[rim]].max() > 0.2
         assert (picture[~own] == np.float32(0.5)).all()
+
+
+def test_what_polish_mirrors_has_no_stairs() -> None:
+    ball = Part(Ball(0.0, 0.2, -0.1, 0.2), 2, "prop", mirror=0.7)
+    layout, geometry = room(parts=(ball,))
+    picture = halves(geometry)
+    polish(layout, geometry, picture)
+    own = geometry.surface // FACES == 2
+    share = picture[..., 0] / picture[own].max()
+    both = own[:-1] & own[1:]
+    # The wall's lower edge, white above black, is a step of one pixel in the picture, and of several in the ball.
+    assert np.abs(np.diff(share, axis=0))[both].max() < 0.7
+    assert share[own].min() < 0.2
+
+
+def test_the_waves_of_water_mirror_what_is_round_it_and_never_the_water() -> None:
+    pool = Pool(0.0, 0.0, -0.2, 0.3, 0.05, middle=(0.1, -0.2), ring=0.05)
+    layout, geometry = room(parts=(Part(pool, 2, "prop", mirror=0.3),))
+    top = geometry.surface == 2 * FACES + 1
+    picture = np.where(geometry.surface // FACES == 2, 0, 1)[..., None] * np.ones(3, np.float32)
+    polish(layout, geometry, picture)
+    assert picture[top].min() > 0.15

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.ray import Field
+from pipeline.geometry.solids import Ball
+from pipeline.geometry.walls import Wall
 from pipeline.light.lens import SOFT, Focus, add_grain, darken_corners
+from pipeline.light.relight import Shaded, developed
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import FOCAL, Layout, Lens
+from pipeline.scene.layout import FOCAL, Layout, Lens, Part
 from pipeline.scene.trace import Geometry, trace
 from service.catalogue.catalogue import load_catalogue
 from tests.support.still_life import spec
@@ -49,6 +52,24 @@ def test_what_is_near_does_not_run_into_what_is_far() -> None:
     assert focus is not None
     focus.over(picture, geometry, 0)
     assert picture[geometry.depth > FOCAL + 1.1].max() < 0.02
+
+
+def test_the_edge_of_what_is_sharp_is_smooth_before_what_is_out_of_focus() -> None:
+    layout, _ = seen(Lens(depth_of_field=1.0))
+    parts = Part(Wall(-1.5), 0, "wall"), Part(Ball(0.0, 0.2, 0.0, 0.2), 1, "prop")
+    layout = replace(layout, parts=parts, glass=())
+    geometry = trace(layout, SIDE, SIDE)
+    ball = geometry.part == 1
+    picture = developed(Shaded(layout, geometry, np.repeat(ball[..., None], 3, 2).astype(np.float32), (), ()))
+    row, column = geometry.coverage.place.T
+    # How many of a pixel's 16 rays see the ball, by those neighbours that are of it.
+    beside = [
+        ball[np.clip(row + y, 0, SIDE - 1), np.clip(column + x, 0, SIDE - 1)] for y in (-1, 0, 1) for x in (-1, 0, 1)
+    ]
+    covered = (geometry.coverage.share * np.stack(beside, 1)).sum(1)
+    partly = (covered >= 5) & ~ball[row, column]
+    assert partly.sum() > 50
+    assert (picture[row[partly], column[partly]].mean(-1) > 0.3).mean() > 0.95
 
 
 def test_the_blur_is_as_wide_as_asked_on_the_grid_that_it_is_made_on() -> None:

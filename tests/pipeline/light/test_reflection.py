@@ -3,10 +3,12 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.core.types import Placed, Rgb
+from pipeline.geometry.solids import Block
 from pipeline.light.first_light import conditions
 from pipeline.light.reflection import mirror_image
 from pipeline.scene.composition import compose
-from pipeline.scene.layout import Layout
+from pipeline.scene.layout import Layout, Part
+from pipeline.scene.trace import trace
 from tests.support.podium import podium_of
 from tests.support.still_life import spec
 
@@ -101,6 +103,18 @@ def test_it_is_seen_on_the_stand_alone() -> None:
     lowest = int(np.flatnonzero(changed.any(1))[-1])
     assert changed.any()
     assert lowest <= (podium.y + podium.ry) * SIDE + 3
+
+
+def test_the_mirror_image_ends_at_the_rim_of_a_stand_and_not_on_its_side() -> None:
+    stand = Part(Block(0.0, -0.2, 0.0, 0.4, 0.2, 0.05), 1, "stand", polish=0.6)
+    layout = replace(scene(0.0), parts=(stand,))
+    surface = trace(layout, SIDE, SIDE).surface
+    placed = box_on(layout)
+    changed = np.abs(reflected(GREY, placed, layout) - GREY).max(-1)
+    column = (placed.box[0] + placed.box[2]) // 2
+    rim = int(np.flatnonzero(surface[:, column] == 2)[-1])
+    assert changed[rim - 1, column] > 0.02
+    assert changed[rim + 1 :, column].max() < 0.004
 
 
 def test_a_lacquered_stand_mirrors_the_product_though_its_light_is_a_matt_ones() -> None:
