@@ -18,7 +18,7 @@ from models.device import (
     resolve_device,
     resolve_dtype,
 )
-from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, GraphViewpoint, graph_file
+from models.graphs import LIGHT, REFINER, GraphFeatures, GraphGenerator, GraphRefiner, GraphViewpoint, graph_file
 from models.hub.controlnet import CONTROLLED, SETTING, UNSEEDED, DepthChoice
 from models.hub.families import Family
 from models.hub.found import Found, find, index, version
@@ -106,9 +106,11 @@ def load_networks(
     if seconded:
         second, versions["second_segmenter"] = cutters[1]
     looking = None
+    describing = None
     if viewpoint is not None:
         looking = GraphViewpoint(viewpoint, weights)
-        versions["viewpoint"] = looking.version
+        describing = GraphFeatures(viewpoint, weights)
+        versions["viewpoint"] = f"{looking.version} {describing.version}"
     return Networks(
         segmenter=cutters[0][0],
         generator=paint,
@@ -116,6 +118,7 @@ def load_networks(
         refiner=sharpen,
         second_segmenter=second,
         viewpoint=looking,
+        features=describing,
     )
 
 

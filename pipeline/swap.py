@@ -246,6 +246,7 @@ def _cut_out(
             ambiguous_share=found.ambiguous_share,
             doubted=found.doubted,
             classifier=networks.viewpoint,
+            extractor=networks.features,
         )
         cutouts.put(cutout)
         return cutout, cutouts.cache_status

@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation, label
 
 from pipeline.core.codes import averaged
 from pipeline.core.errors import ModelFailed, NoSubject
-from pipeline.core.networks import ViewpointClassifier
+from pipeline.core.networks import FeatureExtractor, ViewpointClassifier
 from pipeline.core.parallel import THREADS, by_rows, each, together
 from pipeline.core.resample import Box, grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
@@ -42,15 +42,25 @@ def extract_foreground(
     ambiguous_share: float,
     doubted: Sequence[Box] = (),
     classifier: ViewpointClassifier | None = None,
+    extractor: FeatureExtractor | None = None,
 ) -> Cutout:
     """Make the cut-out from the photo and its H×W alpha.
 
     `ambiguous_share` and `doubted` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
-    `classifier`, if there is one, tells its viewpoint. Raises NoSubject where nothing is left.
+    `classifier`, if there is one, tells its viewpoint, `extractor` what came along. Raises NoSubject where nothing is
+    left, and ModelFailed.
     """
     from_file = photo.alpha is not None
     alpha = _without_specks(alpha)
-    return _cut(photo, alpha, classifier, ambiguous_share=ambiguous_share, doubted=doubted, from_file_alpha=from_file)
+    return _cut(
+        photo,
+        alpha,
+        classifier,
+        ambiguous_share=ambiguous_share,
+        doubted=doubted,
+        from_file_alpha=from_file,
+        extractor=extractor,
+    )
 
 
 def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier | None = None) -> Cutout:
@@ -73,6 +83,7 @@ def _cut(
     from_file_alpha: bool = False,
     given: bool = False,
     mended: bool = False,
+    extractor: FeatureExtractor | None = None,
 ) -> Cutout:
     box = tight_box(alpha > 0.5)
     if box is None:
@@ -89,6 +100,7 @@ def _cut(
             doubted=doubted,
             from_file_alpha=from_file_alpha,
             given=given,
+            extractor=extractor,
         )
 
     def look() -> Cutout:

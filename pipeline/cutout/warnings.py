@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_opening, find_objects, label
 
 from pipeline.core.codes import averaged, reduced_by
+from pipeline.core.networks import FeatureExtractor
 from pipeline.core.resample import Box, eroded
 from pipeline.core.types import Alpha, Rgb8
+from pipeline.cutout.attached import foreign_parts, strips_to_border
 from pipeline.cutout.lookalikes import lookalikes
-from pipeline.cutout.strips import strips_to_border
 
 #: Longer side in pixels, or up to twice that, at which warnings are looked for.
 SIDE = 320
@@ -63,12 +64,13 @@ def assess_cutout(
     doubted: Sequence[Box] = (),
     from_file_alpha: bool = False,
     given: bool = False,
+    extractor: FeatureExtractor | None = None,
 ) -> CutoutQuality:
     """Assess a cut-out: the H×W alpha of an H×W×3 photo.
 
     `ambiguous_share` and `doubted`, boxes in the photo's pixels, are the segmentation's. `from_file_alpha`: the alpha
     is the file's own, so nothing was guessed and only what is plain in it is told. `given`: somebody mended it, and the
-    same holds.
+    same holds. `extractor`, if there is one, tells what looks like the place at the rim. Raises ModelFailed.
     """
     step = max(1, max(alpha.shape) // SIDE)
     small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
@@ -77,8 +79,10 @@ def assess_cutout(
     holes = [] if not guessed else [part for part in lookalikes(small, cover) if part.suspected]
     filled = sum(part.share for part in holes)
     attached = [] if not guessed else strips_to_border(cover)
+    foreign = foreign_parts(rgb, alpha, extractor) if guessed and extractor is not None else []
     attached += [
-        (left // step, top // step, -(-right // step), -(-bottom // step)) for left, top, right, bottom in doubted
+        (left // step, top // step, -(-right // step), -(-bottom // step))
+        for left, top, right, bottom in (*doubted, *foreign)
     ]
     sure = 1.0 if not guessed else _confidence(cover, ambiguous_share, filled)
     trimmed = from_file_alpha and is_trimmed(alpha)

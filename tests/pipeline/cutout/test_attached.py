@@ -1,0 +1,111 @@
+"""What came along is told with its place: strips to the border, and parts at the rim that look like the place."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.cutout.attached import foreign_parts, strips_to_border
+from pipeline.cutout.warnings import assess_cutout
+from tests.pipeline.cutout.test_warnings import disc, painted
+
+SOLID = disc(320, 160, 160, 60)
+
+
+def with_bar(left: int, right: int, width: int = 2) -> NDArray[np.float32]:
+    """The disc with a bar to its right."""
+    alpha = SOLID.copy()
+    alpha[160 - width // 2 : 160 - width // 2 + width, left:right] = 1
+    return alpha
+
+
+def test_a_strip_to_the_border_is_found_where_it_is() -> None:
+    ((left, top, right, bottom),) = strips_to_border(with_bar(200, 320))
+    assert left == pytest.approx(222, abs=4)
+    assert (right, top, bottom) == (320, 159, 161)
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha"),
+    [
+        ("none", SOLID),
+        ("a handle that ends within the photo", with_bar(200, 300)),
+        ("an arm that is wider", with_bar(200, 320, 6)),
+        ("a product that the photo cuts", disc(320, 20, 160, 100)),
+        ("a stub", np.roll(with_bar(200, 250), 70, axis=1)),
+    ],
+)
+def test_what_is_no_thin_strip_to_the_border_is_not_told(name: str, alpha: NDArray[np.float32]) -> None:
+    assert strips_to_border(alpha) == [], name
+
+
+def test_a_joint_in_the_floor_is_warned_of_with_its_box_in_the_photo() -> None:
+    alpha = with_bar(200, 320).repeat(4, 0).repeat(4, 1)
+    found = assess_cutout(painted(alpha), alpha)
+    assert "background_attached" in found.warnings
+    ((left, top, right, bottom),) = found.where["background_attached"]
+    assert (right, top, bottom) == (1280, 636, 644)
+    assert left == pytest.approx(888, abs=16)
+
+
+def test_a_strip_in_a_files_own_alpha_is_the_callers() -> None:
+    alpha = with_bar(200, 320)
+    assert "background_attached" not in assess_cutout(painted(alpha), alpha, from_file_alpha=True).warnings
+
+
+class CellColours:
+    """A `FeatureExtractor` that describes each cell by its mean colour alone."""
+
+    side = 448
+
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        cells = picture.reshape(56, 8, 56, 8, 3)
+        return np.asarray(cells.mean(axis=(1, 3)) / 64, np.float32)
+
+
+def on_a_lawn(product: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A red product on green."""
+    return painted(product, (70, 140, 60))
+
+
+def test_a_part_of_the_place_at_the_rim_is_found_where_it_is() -> None:
+    alone = disc(320, 150, 160, 60)
+    lump = np.maximum(alone, disc(320, 218, 160, 16))
+
+    ((left, top, right, bottom),) = foreign_parts(on_a_lawn(alone), lump, CellColours())
+
+    assert left == pytest.approx(211, abs=8)
+    assert right == pytest.approx(234, abs=8)
+    assert top == pytest.approx(144, abs=8)
+    assert bottom == pytest.approx(176, abs=8)
+    assert foreign_parts(on_a_lawn(alone), alone, CellColours()) == []
+
+
+def test_a_handle_in_the_products_own_colours_is_not_told() -> None:
+    lump = np.maximum(disc(320, 150, 160, 60), disc(320, 218, 160, 16))
+    assert foreign_parts(on_a_lawn(lump), lump, CellColours()) == []
+
+
+def test_what_the_product_encloses_is_another_warnings() -> None:
+    solid = disc(320, 160, 160, 80)
+    ring = solid - disc(320, 160, 160, 25)
+    assert foreign_parts(on_a_lawn(ring), solid, CellColours()) == []
+
+
+def test_where_nothing_is_seen_of_the_place_nothing_is_told() -> None:
+    alpha = np.ones((320, 320), np.float32)
+    alpha[:2] = 0
+    assert foreign_parts(on_a_lawn(disc(320, 150, 160, 60)), alpha, CellColours()) == []
+    assert foreign_parts(on_a_lawn(alpha), np.zeros((320, 320), np.float32), CellColours()) == []
+
+
+def test_a_lump_of_lawn_is_warned_of_but_not_in_a_mended_cut_out() -> None:
+    alone = disc(320, 150, 160, 60)
+    lump = np.maximum(alone, disc(320, 218, 160, 16))
+    rgb = on_a_lawn(alone)
+
+    found = assess_cutout(rgb, lump, extractor=CellColours())
+
+    assert "background_attached" in found.warnings
+    assert len(found.where["background_attached"]) == 1
+    assert "background_attached" not in assess_cutout(rgb, lump).warnings
+    assert "background_attached" not in assess_cutout(rgb, lump, extractor=CellColours(), given=True).warnings
