@@ -6,7 +6,8 @@
 
 Every run is a whole swap of the sample product by the installation's own settings and networks, one after another in
 this process; a run has a seed of its own, so that nothing kept from one helps the next. Bare calls are those of
-onnxruntime and torch without what we do before and after them. Written to --json as it goes.
+onnxruntime and torch without what we do before, beside and after them: made again after the swap, one after another.
+Written to --json as it goes.
 """
 
 import json

@@ -73,6 +73,19 @@ def test_a_replayed_call_gives_the_answer_to_the_same_input_without_the_network(
     assert network.calls == 2
 
 
+def test_what_was_watched_is_made_again_alone_and_counted_no_further() -> None:
+    import torch
+
+    network = slow()
+    with BareNetworks().watched() as bare:
+        network(torch.ones(3))
+    seconds, _ = bare.alone()
+    assert network.calls == 2
+    assert seconds >= 0.1
+    assert bare.alone()[0] < 0.19  # what was made again is not made thrice
+    assert network.calls == 3
+
+
 @pytest.mark.gate  # 2 CPU-seconds; the benchmark itself says so when it breaks
 def test_a_swap_is_split_into_networks_and_all_else(bench: Bench) -> None:
     run = bench.run(bench.spec("studio_sweep", SIZE, seed=1))
