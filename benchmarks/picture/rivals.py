@@ -54,7 +54,8 @@ def open_rivals(settings: Settings, looks: Path | None = None) -> Rivals:
 def cut_out(photo: Photo, networks: Networks) -> Cutout:
     """Cut out as `pipeline.swap` does. Raises NoSubject and ModelFailed."""
     found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
-    return extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share, doubted=found.doubted)
+    share, doubted = found.ambiguous_share, found.doubted
+    return extract_foreground(photo, found.alpha, ambiguous_share=share, doubted=doubted).assessed()
 
 
 def plain_cut_out(photo: Photo, session: Any) -> NDArray[np.uint8]:
