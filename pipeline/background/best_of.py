@@ -28,7 +28,7 @@ from pipeline.background.colour_transfer import (
 from pipeline.background.expansion import Expansion
 from pipeline.background.laying import Unchanged, expansion_of, shadow_of
 from pipeline.background.paint import Painting, paint
-from pipeline.background.site import Site, postprocess, postprocessed
+from pipeline.background.site import Site, postprocess, postprocess_light, postprocessed
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import Effects, Laying, MissingShadow
@@ -270,7 +270,8 @@ def _shown(
     if shown != canvas:
         lens = replace(scene.layout.lens, grain=scene.layout.lens.grain * seen_grain(canvas, shown))
         scene = replace(scene, layout=replace(scene.layout, lens=lens))
-    return developed(scene, partial(postprocess, site, laying))
+    # On light it is a quarter of the work, and but for the grain the same.
+    return developed(scene, on_light=partial(postprocess_light, site, laying))
 
 
 def seen_grain(canvas: tuple[int, ...], shown: tuple[int, ...]) -> float:

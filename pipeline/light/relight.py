@@ -141,11 +141,17 @@ def repainted(scene: Shaded, colours: tuple[Colour, ...]) -> Shaded:
     return replace(scene, layout=layout, linear=linear)
 
 
-def developed(scene: Shaded, also: Callable[[int, Rgb], None] | None = None) -> Rgb:
+def developed(
+    scene: Shaded,
+    also: Callable[[int, Rgb], None] | None = None,
+    *,
+    on_light: Callable[[int, Field], None] | None = None,
+) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: with mirror images, glass, the lens, smooth edges, bloom and haze, tone-mapped.
 
     The picture is made in the scene's own array, whose light is gone afterwards. `also(top, strip)`, if given, does
     what else is to be done to each strip of rows, in place, while it is in the processor's cache; on any thread.
+    `on_light`, if given, does the same to its tone-mapped light, before it is encoded and has its grain.
     """
     layout, geometry, out = scene.layout, scene.geometry, scene.linear
     for floor in scene.mirrors:
@@ -167,6 +173,8 @@ def developed(scene: Shaded, also: Callable[[int, Rgb], None] | None = None) -> 
         darken_corners(layout, len(out), top, strip)
         values = strip.reshape(-1)
         roll_off(values, np.float32(SHOULDER))
+        if on_light is not None:
+            on_light(top, strip)
         encode_in_place(values)
         add_grain(layout, top, strip)
         if also is not None:
