@@ -41,6 +41,7 @@ from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import Unlit, developed, lit, repainted, unlit
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
+from pipeline.scene.trace import trace
 
 Lay = Callable[[Rgb], Rgb]
 
@@ -225,8 +226,12 @@ def _candidate(
             return fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
 
         def large() -> tuple[Unlit, Laying]:
-            drawn = unlit(layout, *size, swatches=swatches)
-            return drawn, effects.at(*size, drawn.geometry)
+            large_geometry = trace(layout, *size)
+            drawn, laying = together(
+                lambda: unlit(layout, *size, swatches=swatches, geometry=large_geometry),
+                lambda: effects.at(*size, large_geometry),
+            )
+            return drawn, laying
 
         # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is made beside it.
         (moves, match), (drawn, laying) = together(fitted, large)
