@@ -1,8 +1,8 @@
 """One swap, top to bottom: the only file that knows the order of the stages."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache as once
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipeline.core.networks import Networks, Progress
 from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.spec import UNMOVED, Limits, Spec
+from pipeline.core.stages import Stages
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache, CutoutCache
 from pipeline.cutout.foreground import extract_foreground, foreground_of
@@ -97,10 +98,11 @@ def swap(
     watermark, with the report of the picture under it. `on_composite` is shown the placed product and the H×W×3 sRGB
     picture that is encoded next; it leaves both as they are. Raises PipelineError and nothing else of its own.
     """
-    stages = _Stages(progress, clock)
+    stages = Stages(STAGES, progress, clock)
     with stages("decode"):
         photo = decode(data, limits)
-    cutout, made = _cut_out(photo, data, networks, stages, cache, mask)
+    cut = _cut_out(photo, data, networks, stages, cache, mask)
+    cutout = cut.unassessed
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
     width, height = delivered.size or (source_width, source_height)
@@ -154,6 +156,7 @@ def swap(
             alpha=placed.alpha,
             reserve=reserve,
             beside=lambda rgb: background_palette(rgb, spec, placed),
+            meanwhile=cut.assessed,
         )
         encoded = encode(watermarked(picture), preset) if preview else measured
         if credentials:
@@ -161,9 +164,14 @@ def swap(
             encoded = replace(encoded, data=signed, decoded=None, fidelity=None, measured=None)
             measured = measured if preview else encoded
     with stages("inspect"):
+        cutout = cut.assessed()
         provenance: dict[str, Any] = {"networks": dict(networks.versions), "seed": spec.seed}
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
-        provenance |= {"cutout": made, "cut_by": mask.cut_by if mask else "network", "background": ground.cache_status}
+        provenance |= {
+            "cutout": cut.status,
+            "cut_by": mask.cut_by if mask else "network",
+            "background": ground.cache_status,
+        }
         provenance["pinned"] = is_pinned(spec, stance)
         provenance["scene"] = scene_told(asked, spec, stance)
         report = inspect(
@@ -215,19 +223,31 @@ def cut_out(
     None where nothing stands out in the photo, which a mended mask may change. Raises PipelineError.
     """
     share = STAGES["decode"] + STAGES["segment"] + STAGES["refine"]
-    stages = _Stages(lambda stage, done: progress(stage, min(1.0, done / share)), clock)
+    stages = Stages(STAGES, lambda stage, done: progress(stage, min(1.0, done / share)), clock)
     with stages("decode"):
         photo = decode(data, limits)
     try:
-        return photo, _cut_out(photo, data, networks, stages, cache, None)[0]
+        return photo, _cut_out(photo, data, networks, stages, cache, None).assessed()
     except NoSubject:
         return photo, None
 
 
+@dataclass(frozen=True)
+class _Cut:
+    """A cut-out, which is assessed and stored while there is time: the picture needs neither."""
+
+    #: As `pipeline.cutout.foreground.Extracted` has it.
+    unassessed: Cutout
+    #: Returns all of it.
+    assessed: Callable[[], Cutout]
+    #: How it came about: computed, cached, or by whose mask.
+    status: str
+
+
 def _cut_out(
-    photo: Photo, data: bytes, networks: Networks, stages: "_Stages", cache: Cache | None, mask: GivenMask | None
-) -> tuple[Cutout, str]:
-    """Return the cut-out and how it came about: computed, cached, or by whose mask. Raises NoSubject, ModelFailed."""
+    photo: Photo, data: bytes, networks: Networks, stages: Stages, cache: Cache | None, mask: GivenMask | None
+) -> _Cut:
+    """Cut the product out, or find what was cut out before. Raises NoSubject, ModelFailed."""
     cutouts = CutoutCache(cache, data, networks)
     with stages("segment"):
         kept = None if mask else cutouts.get(photo)
@@ -235,12 +255,13 @@ def _cut_out(
         if mask is None and kept is None:
             found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
     with stages("refine"):
-        if mask is not None:
-            return foreground_of(photo, mask, networks.viewpoint), mask.cut_by
         if kept is not None:
-            return kept, cutouts.cache_status
+            return _Cut(kept, lambda: kept, cutouts.cache_status)
+        if mask is not None:
+            made = foreground_of(photo, mask, networks.viewpoint)
+            return _Cut(made.unassessed, once(made.assessed), mask.cut_by)
         assert found is not None  # there was neither
-        cutout = extract_foreground(
+        made = extract_foreground(
             photo,
             found.alpha,
             ambiguous_share=found.ambiguous_share,
@@ -248,8 +269,7 @@ def _cut_out(
             classifier=networks.viewpoint,
             extractor=networks.features,
         )
-        cutouts.put(cutout)
-        return cutout, cutouts.cache_status
+        return _Cut(made.unassessed, once(lambda: cutouts.put(made.assessed())), cutouts.cache_status)
 
 
 def mark_of(spec: Spec, photo: Photo) -> str | None:
@@ -275,26 +295,3 @@ def _told_placement(
     before = {rule.name for rule in placement_rules(spec.preset, box, scale, width, height) if rule.status == "pass"}
     breaks = [row["rule"] for row in rules if row["rule"] in before and row["status"] != "pass"]
     return asdict(spec.placement) | {"breaks": breaks}
-
-
-class _Stages:
-    """Tells progress and measures time, stage by stage."""
-
-    def __init__(self, progress: Progress, clock: Callable[[], float]):
-        self._progress, self._clock = progress, clock
-        self._stage, self._before = "", 0.0
-        #: Seconds by stage.
-        self.timings: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        self._stage = stage
-        self._progress(stage, self._before)
-        started = self._clock()
-        yield
-        self.timings[stage] = round(self._clock() - started, 4)
-        self._before += STAGES[stage]
-
-    def step(self, done: float) -> None:
-        """Pass on the share 0–1 of the running stage that is done."""
-        self._progress(self._stage, self._before + STAGES[self._stage] * min(1.0, max(0.0, done)))

@@ -60,7 +60,7 @@ def cut_out(photo: Photo, networks: Networks) -> Cutout:
         ambiguous_share=found.ambiguous_share,
         doubted=found.doubted,
         extractor=networks.features,
-    )
+    ).assessed()
 
 
 def plain_cut_out(photo: Photo, session: Any) -> NDArray[np.uint8]:

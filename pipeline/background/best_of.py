@@ -28,7 +28,7 @@ from pipeline.background.colour_transfer import (
 from pipeline.background.expansion import Expansion
 from pipeline.background.laying import Unchanged, expansion_of, shadow_of
 from pipeline.background.paint import Painting, paint
-from pipeline.background.site import Site, postprocess, postprocessed
+from pipeline.background.site import Site, postprocess, postprocess_light, postprocessed
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import Effects, Laying, MissingShadow
@@ -41,6 +41,7 @@ from pipeline.core.types import Alpha, Rgb
 from pipeline.light.relight import Unlit, developed, lit, repainted, unlit
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Colour, Layout
+from pipeline.scene.trace import trace
 
 Lay = Callable[[Rgb], Rgb]
 
@@ -225,8 +226,12 @@ def _candidate(
             return fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
 
         def large() -> tuple[Unlit, Laying]:
-            drawn = unlit(layout, *size, swatches=swatches)
-            return drawn, effects.at(*size, drawn.geometry)
+            large_geometry = trace(layout, *size)
+            drawn, laying = together(
+                lambda: unlit(layout, *size, swatches=swatches, geometry=large_geometry),
+                lambda: effects.at(*size, large_geometry),
+            )
+            return drawn, laying
 
         # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is made beside it.
         (moves, match), (drawn, laying) = together(fitted, large)
@@ -270,7 +275,8 @@ def _shown(
     if shown != canvas:
         lens = replace(scene.layout.lens, grain=scene.layout.lens.grain * seen_grain(canvas, shown))
         scene = replace(scene, layout=replace(scene.layout, lens=lens))
-    return developed(scene, partial(postprocess, site, laying))
+    # On light it is a quarter of the work, and but for the grain the same.
+    return developed(scene, on_light=partial(postprocess_light, site, laying))
 
 
 def seen_grain(canvas: tuple[int, ...], shown: tuple[int, ...]) -> float:

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from pipeline.background.laying import lay
 from pipeline.colour.asked import asked_colours
-from pipeline.colour.photo_light import PhotoLight, gains, lit_from, photo_light, toned
+from pipeline.colour.photo_light import PhotoLight, gains, lit_from, photo_light, toned, toned_light
 from pipeline.compositing.effects import ProductEffects, product_effects
 from pipeline.core.networks import Laid
 from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.stance import Stance
+from pipeline.geometry.ray import Field
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 
@@ -77,6 +78,10 @@ class FreeSite:
     def postprocess(self, rows: Rgb) -> None:
         """Give n×W×3 sRGB rows of a background a share of the photo's tint and exposure, in place."""
         toned(rows, self._gains)
+
+    def postprocess_light(self, rows: Field) -> None:
+        """Do the same to n×W×3 rows of linear light, in place."""
+        toned_light(rows, self._gains)
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""

@@ -23,6 +23,7 @@ from pipeline.core.types import Rgb
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.camera_pose import CameraPose
 from pipeline.cutout.stance import Stance
+from pipeline.geometry.ray import Field
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from pipeline.scene.placement import leaves_place, pinned_aspect, place_of, with_room
@@ -65,6 +66,9 @@ class PinnedSite:
 
     def postprocess(self, rows: Rgb) -> None:
         """Leave the rows as they are: there is no photo whose light they could be matched to."""
+
+    def postprocess_light(self, rows: Field) -> None:
+        """Leave the light as it is, too."""
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Return none: there is no product yet."""

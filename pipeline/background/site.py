@@ -7,6 +7,7 @@ from pipeline.core.networks import Laid
 from pipeline.core.parallel import by_rows
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
+from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout
 
 #: A product that takes no light and is mirrored nowhere.
@@ -22,6 +23,9 @@ class Site(Protocol):
     def postprocess(self, rows: Rgb) -> None:
         """Do what else is done to n×W×3 sRGB rows of a background of any size, in place."""
 
+    def postprocess_light(self, rows: Field) -> None:
+        """Do the same to n×W×3 rows of linear light in [0, 1], which spares them the transfer curve."""
+
     def effects(self, layout: Layout) -> ProductEffects:
         """Return what the product does to a layout."""
 
@@ -36,6 +40,12 @@ def postprocess(site: Site, laying: Laying, top: int, rows: Rgb) -> None:
     """Do to rows of a background, from the row `top` on, what its site does, and lay the shadow on them; in place."""
     site.postprocess(rows)
     laying.darken(top, rows)
+
+
+def postprocess_light(site: Site, laying: Laying, top: int, rows: Field) -> None:
+    """Do as `postprocess` to rows of linear light in [0, 1]; in place."""
+    site.postprocess_light(rows)
+    laying.dim(top, rows)
 
 
 def postprocessed(picture: Rgb, site: Site, laying: Laying) -> Rgb:

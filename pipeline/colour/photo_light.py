@@ -13,7 +13,7 @@ from pipeline.core.parallel import by_rows
 from pipeline.core.resample import Box, blurred, reduced, tight_box
 from pipeline.core.types import Cutout, Photo, Rgb
 from pipeline.geometry.ray import Field
-from pipeline.kernels.colour.colours import tint
+from pipeline.kernels.colour.colours import tint, tint_light
 
 #: Longer side in pixels of the photo that is looked at.
 SIDE = 256
@@ -98,6 +98,12 @@ def toned(rows: Rgb, gain: NDArray[np.float32]) -> None:
     """Do to n×W×3 sRGB rows of a background what `matched` does to all of it, in place, with `gains`."""
     if (gain != 1).any():
         tint(gain, rows.reshape(-1))
+
+
+def toned_light(rows: Field, gain: NDArray[np.float32]) -> None:
+    """Do as `toned` to n×W×3 rows of linear light in [0, 1], in place."""
+    if (gain != 1).any():
+        tint_light(gain, rows.reshape(-1))
 
 
 def _tint(light: PhotoLight) -> NDArray[np.float32]:

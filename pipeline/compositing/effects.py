@@ -11,7 +11,7 @@ from pipeline.compositing.shadow import CastShadow, cast_shadow
 from pipeline.core.resample import resize
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
-from pipeline.kernels.image.layers import darken
+from pipeline.kernels.image.layers import darken, dim
 from pipeline.light.reflection import MirrorImage, mirror_image
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
@@ -37,6 +37,11 @@ class Laying:
         """Lay the shadow alone on some n×W×3 rows of a background, from the row `top` on, in place."""
         if self.blocked is not None:
             darken(self.blocked[top : top + len(rows)], rows)
+
+    def dim(self, top: int, light: Field) -> None:
+        """Do as `darken` to n×W×3 rows of linear light."""
+        if self.blocked is not None:
+            dim(self.blocked[top : top + len(light)], light)
 
     def mirror(self, background: Rgb) -> Rgb:
         """Lay the mirror image alone, where the shadow is laid already, and return the background."""

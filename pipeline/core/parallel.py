@@ -72,6 +72,8 @@ def together(*pieces: Callable[[], Any]) -> list[Any]:
     The caller's thread does the first. Raises what a piece raises. Each piece may well work `by_rows`.
     """
     given: list[Any] = [None] * len(pieces)
+    if not pieces:
+        return given
 
     def work(index: int) -> None:
         given[index] = pieces[index]()

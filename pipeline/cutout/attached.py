@@ -5,6 +5,8 @@ shoe stands on for a part of it, and a product's own cable looks the same. And p
 around the product and not like the rest of it (leaves, a wall, the ground), by a network's features.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -73,32 +75,52 @@ def strips_to_border(cover: Alpha) -> list[Box]:
     return found
 
 
-def foreign_parts(rgb: Rgb8, alpha: Alpha, extractor: FeatureExtractor) -> list[Box]:
+@dataclass(frozen=True)
+class Surroundings:
+    """A cut-out and what is around it, as a network is shown it to tell what came along."""
+
+    #: S×S×3 sRGB, and the coverage of the same part of the photo, h×w.
+    view: Rgb8
+    cover: Alpha
+    #: Where that part begins (left, top), and pixels of the photo in one of its own.
+    corner: tuple[int, int]
+    step: int
+    #: The photo's height and width.
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, rgb: Rgb8, alpha: Alpha, side: int) -> "Surroundings | None":
+        """Return what a network of that side is shown of an H×W×3 photo and its H×W alpha; None without a product."""
+        step = max(1, max(alpha.shape) // SIDE)
+        small, cover = reduced_by(rgb, step, step), averaged(alpha, step)
+        height, width = cover.shape
+        box = tight_box(cover > 0.5)
+        if box is None:
+            return None
+        left, top, right, bottom = grown_box(box, AROUND * max(box[2] - box[0], box[3] - box[1]), width, height)
+        view = resized(np.ascontiguousarray(small[top:bottom, left:right]), side, side)
+        return cls(view, cover[top:bottom, left:right].copy(), (left, top), step, (alpha.shape[0], alpha.shape[1]))
+
+
+def foreign_parts(around: Surroundings, extractor: FeatureExtractor) -> list[Box]:
     """Return the boxes of the parts at a cut-out's rim that look like the place: left, top, right, bottom in pixels.
 
-    H×W×3 sRGB and its H×W alpha. Some .1 CPU-seconds beside the network's. Raises what the network does.
+    Some .1 CPU-seconds beside the network's. Raises what the network does.
     """
-    step = max(1, max(alpha.shape) // SIDE)
-    small, cover = reduced_by(rgb, step, step), averaged(alpha, step)
-    height, width = cover.shape
-    box = tight_box(cover > 0.5)
-    if box is None:
+    seen = extractor(around.view)
+    grid, (rows_seen, columns_seen), step = seen.shape[0], around.cover.shape, around.step
+    if min(rows_seen, columns_seen) < grid:
         return []
-    left, top, right, bottom = grown_box(box, AROUND * max(box[2] - box[0], box[3] - box[1]), width, height)
-    view = resized(np.ascontiguousarray(small[top:bottom, left:right]), extractor.side, extractor.side)
-    seen = extractor(view)
-    grid = seen.shape[0]
-    if min(right - left, bottom - top) < grid:
-        return []
-    cells = np.clip(resize(cover[top:bottom, left:right], grid, grid, Image.Resampling.BOX), 0, 1)
-    like = likeness_to_place(np.concatenate([seen, _colours(view, grid)], axis=-1), cells)
-    x, y = (right - left) / grid, (bottom - top) / grid
+    cells = np.clip(resize(around.cover, grid, grid, Image.Resampling.BOX), 0, 1)
+    like = likeness_to_place(np.concatenate([seen, _colours(around.view, grid)], axis=-1), cells)
+    (left, top), (height, width) = around.corner, around.shape
+    x, y = columns_seen / grid, rows_seen / grid
     return [
         (
             (left + round(columns.start * x)) * step,
             (top + round(rows.start * y)) * step,
-            min(alpha.shape[1], (left + round(columns.stop * x)) * step),
-            min(alpha.shape[0], (top + round(rows.stop * y)) * step),
+            min(width, (left + round(columns.stop * x)) * step),
+            min(height, (top + round(rows.stop * y)) * step),
         )
         for rows, columns in parts_at_rim(like, cells > 0.5, FOREIGN)
     ]

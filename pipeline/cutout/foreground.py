@@ -1,7 +1,7 @@
 """From a mask to the product alone: specks dropped, the old background taken out of the edge's colours."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -17,7 +17,7 @@ from pipeline.core.resample import Box, grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
 from pipeline.cutout.given import GivenMask, coverage
 from pipeline.cutout.viewpoint import seen
-from pipeline.cutout.warnings import CutoutQuality, assess_cutout
+from pipeline.cutout.warnings import Evidence, assessed
 from pipeline.kernels.image.guide import code_means, fusion_means, unmix
 from pipeline.kernels.image.guide import own_colours as own_of
 
@@ -35,6 +35,26 @@ SOFT_SAMPLES = 2000
 FUSION_SIDE = 640
 
 
+@dataclass(frozen=True)
+class Extracted:
+    """A cut-out that is still to be assessed: a background can be made for it before."""
+
+    #: All of it but its confidence, its filled holes, and the warnings that these and its shape give.
+    unassessed: Cutout
+    evidence: Evidence
+
+    def assessed(self) -> Cutout:
+        """Assess it (`pipeline.cutout.warnings`), and return the whole cut-out."""
+        quality, product = assessed(self.evidence), self.unassessed
+        return replace(
+            product,
+            confidence=quality.confidence,
+            warnings=(*quality.warnings, *product.warnings),
+            filled_hole_share=quality.filled_hole_share,
+            where={**quality.where, **product.where},
+        )
+
+
 def extract_foreground(
     photo: Photo,
     alpha: Alpha,
@@ -43,7 +63,7 @@ def extract_foreground(
     doubted: Sequence[Box] = (),
     classifier: ViewpointClassifier | None = None,
     extractor: FeatureExtractor | None = None,
-) -> Cutout:
+) -> Extracted:
     """Make the cut-out from the photo and its H×W alpha.
 
     `ambiguous_share` and `doubted` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
@@ -63,7 +83,7 @@ def extract_foreground(
     )
 
 
-def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier | None = None) -> Cutout:
+def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier | None = None) -> Extracted:
     """Make the cut-out from the photo and a mask that was given: nothing of it is guessed, and no speck dropped.
 
     `classifier` is as above. Raises NoSubject where it is empty, and ModelFailed where its size is not the photo's.
@@ -84,7 +104,7 @@ def _cut(
     given: bool = False,
     mended: bool = False,
     extractor: FeatureExtractor | None = None,
-) -> Cutout:
+) -> Extracted:
     box = tight_box(alpha > 0.5)
     if box is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
@@ -92,8 +112,8 @@ def _cut(
     left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
     inside = np.ascontiguousarray(alpha[top:bottom, left:right])
 
-    def assess() -> CutoutQuality:
-        return assess_cutout(
+    def seen_so() -> Evidence:
+        return Evidence.of(
             photo.rgb,
             alpha,
             ambiguous_share=ambiguous_share,
@@ -103,21 +123,11 @@ def _cut(
             extractor=extractor,
         )
 
-    def look() -> Cutout:
-        product = Cutout(own_colours(photo, inside, (left, top)), inside, 1.0, (), origin=(left, top))
-        return seen(photo, product, classifier, mended=mended)
-
-    product: Cutout
-    quality: CutoutQuality
-    product, quality = together(look, assess)
-    return replace(
-        product,
-        confidence=quality.confidence,
-        warnings=(*quality.warnings, *product.warnings),
-        cut_sides=quality.cut_sides,
-        filled_hole_share=quality.filled_hole_share,
-        where={**quality.where, **product.where},
-    )
+    colours: Rgb8
+    evidence: Evidence
+    colours, evidence = together(lambda: own_colours(photo, inside, (left, top)), seen_so)
+    product = Cutout(colours, inside, 1.0, (), cut_sides=evidence.cut_sides, origin=(left, top))
+    return Extracted(seen(photo, product, classifier, mended=mended), evidence)
 
 
 def own_colours(photo: Photo, alpha: Alpha, origin: tuple[int, int]) -> Rgb8:

@@ -18,11 +18,24 @@ def guided_coefficients(small: Rgb8, mask: Alpha, radius: int, eps: float) -> ND
     """
     height, width = mask.shape
     window = 2 * radius + 1
-    planes = np.concatenate([np.moveaxis(small, -1, 0) * np.float32(1 / 255), mask[None]]).astype(np.float32)
-    planes = _continued(planes, radius)
-    solved, out = np.empty((height, 4, width), np.float32), np.empty((height, width, 4), np.float32)
-    by_rows(height, lambda top, end: kernels.guided_coefficients(planes, window, np.float32(eps), top, solved[top:end]))
-    around = _continued(np.moveaxis(solved, 1, 0), radius)
+    planes, around = (np.empty((4, height + 2 * radius, width + 2 * radius), np.float32) for _ in range(2))
+    inside, solved = _inside(planes, radius), _inside(around, radius)
+    out = np.empty((height, width, 4), np.float32)
+
+    def given(top: int, end: int) -> None:
+        for channel in range(3):
+            np.multiply(small[top:end, :, channel], np.float32(1 / 255), out=inside[channel, top:end])
+        inside[3, top:end] = mask[top:end]
+
+    def solve(top: int, end: int) -> None:
+        strip = np.empty((end - top, 4, width), np.float32)
+        kernels.guided_coefficients(planes, window, np.float32(eps), top, strip)
+        solved[:, top:end] = np.moveaxis(strip, 1, 0)
+
+    by_rows(height, given)
+    _continue(planes, radius)
+    by_rows(height, solve)
+    _continue(around, radius)
     by_rows(height, lambda top, end: kernels.window_means(around, window, top, out[top:end]))
     return out
 
@@ -56,6 +69,16 @@ def guided_upsample(
     by_rows(height, work)
 
 
-def _continued(planes: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
-    """Return K planes with their mirror images around them."""
-    return np.pad(planes, ((0, 0), (radius, radius), (radius, radius)), mode="symmetric")
+def _inside(planes: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
+    return planes[:, radius : planes.shape[1] - radius, radius : planes.shape[2] - radius]
+
+
+def _continue(planes: NDArray[np.float32], radius: int) -> None:
+    """Continue K planes beyond their edges by `radius` pixels, as `np.pad` with "symmetric" does, in place."""
+    if min(_inside(planes, radius).shape[1:]) < radius:  # mirrored more than once
+        planes[:] = np.pad(_inside(planes, radius), ((0, 0), (radius, radius), (radius, radius)), mode="symmetric")
+        return
+    planes[:, :, :radius] = planes[:, :, 2 * radius - 1 : radius - 1 : -1]
+    planes[:, :, -radius:] = planes[:, :, -radius - 1 : -2 * radius - 1 : -1]
+    planes[:, :radius] = planes[:, 2 * radius - 1 : radius - 1 : -1]
+    planes[:, -radius:] = planes[:, -radius - 1 : -2 * radius - 1 : -1]

@@ -14,8 +14,8 @@ from scipy.ndimage import binary_opening, find_objects, label
 from pipeline.core.codes import averaged, reduced_by
 from pipeline.core.networks import FeatureExtractor
 from pipeline.core.resample import Box, eroded
-from pipeline.core.types import Alpha, Rgb8
-from pipeline.cutout.attached import foreign_parts, strips_to_border
+from pipeline.core.types import Alpha, Rgb, Rgb8
+from pipeline.cutout.attached import Surroundings, foreign_parts, strips_to_border
 from pipeline.cutout.lookalikes import lookalikes
 
 #: Longer side in pixels, or up to twice that, at which warnings are looked for.
@@ -56,6 +56,51 @@ class CutoutQuality:
     where: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What a cut-out is assessed by, at about SIDE pixels: a photo in full need not be kept for it."""
+
+    #: h×w×3 sRGB in [0, 1], and the coverage of its pixels, h×w.
+    small: Rgb
+    cover: Alpha
+    #: Pixels of the photo in one of these, and its height and width.
+    step: int
+    shape: tuple[int, int]
+    #: Sides of the photo that cut the product.
+    cut_sides: tuple[str, ...]
+    #: A network guessed the alpha: it is not the file's own, and nobody mended it.
+    guessed: bool
+    #: Of the segmentation: as in `pipeline.cutout.segment.Segmentation`.
+    ambiguous_share: float
+    doubted: tuple[Box, ...]
+    #: What a network is shown to tell what came along, and that network; None where none is asked.
+    around: tuple[Surroundings, FeatureExtractor] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        rgb: Rgb8,
+        alpha: Alpha,
+        *,
+        ambiguous_share: float = 0.0,
+        doubted: Sequence[Box] = (),
+        from_file_alpha: bool = False,
+        given: bool = False,
+        extractor: FeatureExtractor | None = None,
+    ) -> "Evidence":
+        """Return what is needed of an H×W×3 photo and its H×W alpha, and of what `assess_cutout` is told."""
+        step = max(1, max(alpha.shape) // SIDE)
+        small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
+        trimmed = from_file_alpha and is_trimmed(alpha)
+        sides = () if trimmed else cut_sides(alpha, 0.0 if from_file_alpha else FADES_WITHIN)
+        guessed = not (from_file_alpha or given)
+        height, width = alpha.shape
+        cover = averaged(alpha, step)
+        shown = Surroundings.of(rgb, alpha, extractor.side) if guessed and extractor is not None else None
+        around = None if shown is None or extractor is None else (shown, extractor)
+        return cls(small, cover, step, (height, width), sides, guessed, ambiguous_share, tuple(doubted), around)
+
+
 def assess_cutout(
     rgb: Rgb8,
     alpha: Alpha,
@@ -72,32 +117,42 @@ def assess_cutout(
     is the file's own, so nothing was guessed and only what is plain in it is told. `given`: somebody mended it, and the
     same holds. `extractor`, if there is one, tells what looks like the place at the rim. Raises ModelFailed.
     """
-    step = max(1, max(alpha.shape) // SIDE)
-    small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
-    cover = averaged(alpha, step)
-    guessed = not (from_file_alpha or given)
-    holes = [] if not guessed else [part for part in lookalikes(small, cover) if part.suspected]
+    return assessed(
+        Evidence.of(
+            rgb,
+            alpha,
+            ambiguous_share=ambiguous_share,
+            doubted=doubted,
+            from_file_alpha=from_file_alpha,
+            given=given,
+            extractor=extractor,
+        )
+    )
+
+
+def assessed(evidence: Evidence) -> CutoutQuality:
+    """Assess a cut-out by its evidence. Raises ModelFailed."""
+    cover, step = evidence.cover, evidence.step
+    holes = [part for part in lookalikes(evidence.small, cover) if part.suspected] if evidence.guessed else []
     filled = sum(part.share for part in holes)
-    attached = [] if not guessed else strips_to_border(cover)
-    foreign = foreign_parts(rgb, alpha, extractor) if guessed and extractor is not None else []
+    attached = strips_to_border(cover) if evidence.guessed else []
+    foreign = [] if evidence.around is None else foreign_parts(*evidence.around)
     attached += [
         (left // step, top // step, -(-right // step), -(-bottom // step))
-        for left, top, right, bottom in (*doubted, *foreign)
+        for left, top, right, bottom in (*evidence.doubted, *foreign)
     ]
-    sure = 1.0 if not guessed else _confidence(cover, ambiguous_share, filled)
-    trimmed = from_file_alpha and is_trimmed(alpha)
-    sides = () if trimmed else cut_sides(alpha, 0.0 if from_file_alpha else FADES_WITHIN)
+    sure = _confidence(cover, evidence.ambiguous_share, filled) if evidence.guessed else 1.0
     subjects, half = subject_boxes(cover), half_inside(cover)
     # Each with its boxes on `cover`; some have none.
     found: dict[str, tuple[bool, Sequence[Box]]] = {
-        "subject_touches_edge": (bool(sides), ()),
+        "subject_touches_edge": (bool(evidence.cut_sides), ()),
         "several_subjects": (len(subjects) > 1, subjects),
         "transparent_material_suspected": (half_inside_share(cover, half) > MAX_HALF_INSIDE, boxes(half)),
         "enclosed_background_suspected": (bool(holes), [part.box for part in holes]),
         "background_attached": (bool(attached), attached),
         "low_confidence": (sure < LOW_CONFIDENCE, ()),
     }
-    height, width = alpha.shape
+    height, width = evidence.shape
     where = {
         code: tuple(
             (left * step, top * step, min(width, right * step), min(height, bottom * step))
@@ -107,7 +162,7 @@ def assess_cutout(
         if holds and some
     }
     codes = tuple(code for code, (holds, _) in found.items() if holds)
-    return CutoutQuality(sure, codes, sides, round(filled, 4), where)
+    return CutoutQuality(sure, codes, evidence.cut_sides, round(filled, 4), where)
 
 
 def subject_boxes(cover: Alpha) -> list[Box]:

@@ -16,8 +16,8 @@ from pipeline.core.parallel import by_rows, together
 from pipeline.core.provenance import xmp_packet
 from pipeline.core.spec import Preset
 from pipeline.core.types import Alpha, Encoded, Rgb, Rgb8
-from pipeline.delivery.fidelity import SEEN_AS_WHITE, Product, decoded, holds
-from pipeline.kernels.colour.codes import dither, draw_noise, lowest_of_white
+from pipeline.delivery.judge import Judge
+from pipeline.kernels.colour.codes import dither, draw_noise
 
 #: From this JPEG, WebP or AVIF quality on, colour is kept at full resolution (4:4:4): coloured product edges bleed
 #: at 4:2:0. Below it the bytes are better spent on luminance.
@@ -44,6 +44,7 @@ def encode(
     alpha: Alpha | None = None,
     reserve: int = 0,
     beside: Callable[[Rgb8], Any] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Encoded:
     """Encode a picture as `preset.formats[0]`, with an sRGB profile and the AI marking but no other metadata.
 
@@ -52,7 +53,8 @@ def encode(
     arrive (`pipeline.delivery.fidelity`: MEAN, P99), and the white beside it. A file heavier than `preset.max_bytes`
     less `reserve`, which is left for what is put into the file later, gets the highest quality that fits; one that is
     too heavy even at the floor is delivered at the floor, for the report to say so. Transparent presets are lossless.
-    `beside` is measured on what each file shows that is judged, beside the judging.
+    `beside` is measured on what each file shows that is judged, beside the judging. `meanwhile` is called while the
+    first file is written and read, which keep one core.
 
     Raises ValueError where the image has not the preset's size, or alpha in a format without it.
     """
@@ -66,16 +68,27 @@ def encode(
     # Pillow's JPEG encoder takes these as they are; it would copy pixels of three bytes
     picture = Image.frombuffer("RGBX", (width, height), codes, "raw", "RGBX", 0, 1) if form == "jpeg" else None
     picture = picture or Image.fromarray(codes)
-    judge, quality = _Judge(image, codes, alpha, beside), None
+    judge, quality = Judge(image, codes, alpha, beside), None
     if form == "png":
-        data = _png(picture, preset)
+        data, _ = together(lambda: _png(picture, preset), meanwhile)
     elif form == "webp" and preset.background == "transparent":
         # exact keeps the colours under alpha 0, which soft edges are filtered from when a page scales the picture
-        data = _write(picture, preset, lossless=True, exact=True)
+        data, _ = together(lambda: _write(picture, preset, lossless=True, exact=True), meanwhile)
     else:
         limit = None if preset.max_bytes is None else preset.max_bytes - reserve
         write = _lossy(picture, preset)
-        data, _ = together(lambda: write(preset.quality[0]), judge.prepare)
+
+        def first() -> bytes:
+            file = write(preset.quality[0])
+            if limit is None or len(file) <= limit:
+                judge.read(file)
+            return file
+
+        def others() -> None:
+            judge.prepare()
+            meanwhile()
+
+        data, _ = together(first, others)
         data, quality = _best(data, write, preset, limit, judge.keeps)
     return Encoded(
         data=data,
@@ -155,60 +168,6 @@ def _noise_before(top: int, width: int, height: int) -> tuple[NDArray[np.uint64]
         halves += [*divmod(state["inc"], 1 << 64)] if not halves else []
         halves += [*divmod(state["state"], 1 << 64)]
     return np.array(halves, np.uint64), (first + values) % 2
-
-
-class _Judge:
-    """Tells whether a file keeps the product's colours, and the canvas's pure white beside it."""
-
-    def __init__(self, image: Rgb, codes: Rgb8, alpha: Alpha | None, beside: Callable[[Rgb8], Any] | None):
-        self._image, self._codes, self._alpha, self._beside = image, codes, alpha, beside
-        self._product: Product | None = None
-        self._told: tuple[bytes, dict[str, Any]] | None = None
-
-    def prepare(self) -> None:
-        """Sample the product's colours, which every file is compared with."""
-        if self._alpha is not None:
-            self._product = Product(self._image[..., :3], self._alpha)
-
-    def keeps(self, data: bytes) -> bool:
-        """Decode a file and judge it; true where there is no product, or it was not prepared."""
-        if self._product is None or self._alpha is None:
-            return True
-        arrived = decoded(data)
-        product, alpha = self._product, self._alpha
-        fidelity, measured, lowest = together(
-            lambda: product.fidelity(arrived),
-            lambda: None if self._beside is None else self._beside(arrived),
-            lambda: self._lowest_white(arrived, alpha),
-        )
-        self._told = data, {"decoded": arrived, "fidelity": fidelity, "measured": measured}
-        return holds(fidelity) and int(lowest) >= SEEN_AS_WHITE
-
-    def told(self, data: bytes) -> dict[str, Any]:
-        """Return what `Encoded` says of a file, where that was the last that was judged."""
-        return self._told[1] if self._told is not None and self._told[0] is data else {}
-
-    def _lowest_white(self, arrived: Rgb8, alpha: Alpha) -> int:
-        lowest: dict[int, int] = {}
-
-        def work(top: int, bottom: int) -> None:
-            codes = self._codes[top:bottom].reshape(-1, self._codes.shape[2])
-            if not _any_white(codes):
-                return
-            seen, out = arrived[top:bottom].reshape(-1, 3), np.empty(len(codes), np.uint8)
-            lowest_of_white(codes, alpha[top:bottom].reshape(-1), seen, out)
-            lowest[top] = int(out.min())
-
-        by_rows(len(arrived), work)
-        return min(lowest.values(), default=255)
-
-
-def _any_white(codes: NDArray[np.uint8]) -> bool:
-    """Whether any of N×3 or N×4 codes may be pure white; a quick look at whole pixels, where they have four bytes."""
-    if codes.shape[1] == 3:
-        return True
-    white = np.array([255, 255, 255, 0], np.uint8).view(np.uint32)
-    return bool(((codes.view(np.uint32) & white) == white).any())
 
 
 def _best(

@@ -20,7 +20,7 @@ from pipeline.light.surroundings import (
     softened,
 )
 from pipeline.scene.layout import Layout
-from pipeline.scene.trace import FACES, Geometry
+from pipeline.scene.trace import FACES, Geometry, windows_of
 
 #: What mirrors a larger share than this is metal.
 METAL = 0.3
@@ -41,9 +41,10 @@ class Polished:
     strips: tuple[tuple[Field, Met, Field], ...]
 
     @classmethod
-    def of(cls, layout: Layout, geometry: Geometry, index: int) -> "Polished":
-        """Follow the rays that a part mirrors."""
-        rows, columns = np.nonzero(geometry.part == index)
+    def of(cls, layout: Layout, geometry: Geometry, index: int, window: tuple[slice, slice]) -> "Polished":
+        """Follow the rays that a part mirrors, which is in a window of the picture."""
+        rows, columns = np.nonzero(geometry.part[window] == index)
+        rows, columns = rows + window[0].start, columns + window[1].start
         part = layout.parts[index]
         slope_x, slope_y, _ = layout.rays(*geometry.depth.shape[::-1])
 
@@ -84,8 +85,9 @@ class Polished:
 
 def polished_parts(layout: Layout, geometry: Geometry) -> tuple[Polished, ...]:
     """Follow the rays that a layout's polished parts mirror."""
-    polished = (index for index, part in enumerate(layout.parts) if part.mirror > 0)
-    return tuple(Polished.of(layout, geometry, index) for index in polished)
+    polished = [index for index, part in enumerate(layout.parts) if part.mirror > 0]
+    windows = windows_of(geometry.part, len(layout.parts)) if polished else []
+    return tuple(together(*(partial(Polished.of, layout, geometry, index, windows[index]) for index in polished)))
 
 
 def polish(layout: Layout, geometry: Geometry, out: Field, polished: tuple[Polished, ...] | None = None) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from pipeline.colour.spaces import srgb_to_linear
-from pipeline.core.parallel import by_rows
+from pipeline.core.parallel import ROWS, by_rows
 from pipeline.core.resample import blurred, resize, tight_box
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.casting import follow
@@ -137,7 +137,7 @@ class MirrorImage:
             enlarge(self.light, len(below), top, image)
             lay_image(image, np.float32(min_share), below[top:bottom])
 
-        by_rows(len(below), work)
+        by_rows(len(below), work, ROWS // 2)
         return background
 
 

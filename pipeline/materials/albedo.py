@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.spaces import linear_to_srgb
-from pipeline.core.parallel import by_rows
+from pipeline.core.parallel import FEW, ROWS, by_rows
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture.texels import coloured
@@ -13,6 +13,9 @@ from pipeline.materials.pyramid import Pyramid
 from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import FOCAL, Layout
 from pipeline.scene.trace import FACES, Geometry, trace, windows_of
+
+#: Pixels, and more, whose finish a thread looks up at a time.
+_AT_ONCE = 1 << 13
 
 
 def draw(layout: Layout, width: int, height: int) -> Rgb:
@@ -63,5 +66,7 @@ def _finish(
         place = solid.surface((x, y, z), (geometry.surface[strip, columns] % FACES).astype(np.uint8))
         swatch.multiply(out[strip], part[strip], index, place, columns.start, geometry.depth[strip], pixel)
 
-    if rows.stop > rows.start:
-        by_rows(rows.stop - rows.start, work)
+    tall, wide = rows.stop - rows.start, columns.stop - columns.start
+    if tall > 0:
+        # so that both threads have some of a low window, too, unless it is a small one
+        by_rows(tall, work, min(ROWS, max(tall // (2 * FEW), _AT_ONCE // wide, 1)))

@@ -1,11 +1,12 @@
 """What the camera sees of a layout, pixel by pixel: which part, how far, which way it faces. Exact at any size."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.parallel import THREADS, together
 from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field, Triple
 from pipeline.kernels.image.surfaces import extents
@@ -76,9 +77,17 @@ def trace(layout: Layout, width: int, height: int) -> Geometry:
 
 def windows_of(part: NDArray[np.uint16], count: int) -> list[tuple[slice, slice]]:
     """Return `window_of` the pixels of each of `count` parts of an H×W picture."""
-    found = np.zeros((count, 4), np.int64)
-    found[:, :2] = part.shape
-    extents(part, found)
+    tops = range(0, len(part), -(-len(part) // THREADS))
+
+    def strip(top: int) -> NDArray[np.int64]:
+        own = np.zeros((count, 4), np.int64)
+        own[:, :2] = part.shape
+        extents(part[top : top + tops.step], own)
+        own[own[:, 2] > 0] += [top, 0, top, 0]
+        return own
+
+    strips = np.stack(together(*(partial(strip, top) for top in tops)))
+    found = np.concatenate([strips[..., :2].min(0), strips[..., 2:].max(0)], axis=1)
     return [
         (slice(top, bottom), slice(left, right)) if bottom else (slice(0, 0), slice(0, 0))
         for top, left, bottom, right in found.tolist()

@@ -63,3 +63,17 @@ def tint(gains: Values, srgb: Values) -> None:
             x = decoded(piece[i])
             squared = x * x
             piece[i] = encoded(factors[i] * x / (_ONE + (factors[i] - _ONE) * squared * squared))
+
+
+@colour_kernel
+def tint_light(gains: Values, light: Values) -> None:
+    """Do as `tint` to N pixels of linear light, 3N float32 values in 0–1; in place."""
+    factors = np.empty(_PIECE, np.float32)
+    for i in range(factors.size):
+        factors[i] = gains[i % 3]
+    for start in range(0, light.size, _PIECE):
+        piece = light[start : start + _PIECE]
+        for i in range(piece.size):
+            x = piece[i]
+            squared = x * x
+            piece[i] = factors[i] * x / (_ONE + (factors[i] - _ONE) * squared * squared)

@@ -30,6 +30,18 @@ def darken(shadow: Pixels, picture: Pixels) -> None:
 
 
 @colour_kernel
+def dim(shadow: Pixels, light: Pixels) -> None:
+    """Multiply a shadow onto n×W×3 linear light: the share `shadow` (n×W) of it is taken."""
+    for i in range(light.shape[0]):
+        line = light[i].reshape(-1)
+        for j in range(light.shape[1]):
+            left = _ONE - shadow[i, j]
+            line[3 * j] *= left
+            line[3 * j + 1] *= left
+            line[3 * j + 2] *= left
+
+
+@colour_kernel
 def lay_image(image: Pixels, least: np.float32, picture: Pixels) -> None:
     """Composite an n×W×4 premultiplied image, linear light and coverage, where that is more than `least`."""
     for i in range(picture.shape[0]):

@@ -11,6 +11,7 @@ from pipeline.background.best_of import JUDGED_SIDE, Selection, search, seeds
 from pipeline.background.site import NO_EFFECTS
 from pipeline.colour.asked import AskedColours, asked_colours
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
+from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.compositing.effects import Laying, ProductEffects
 from pipeline.core.networks import Conditions
 from pipeline.core.spec import Spec
@@ -60,6 +61,10 @@ class Square:
     def postprocess(self, rows: np.ndarray) -> None:
         if self.finish is not None:
             rows[:] = self.finish(rows)
+
+    def postprocess_light(self, rows: np.ndarray) -> None:
+        if self.finish is not None:
+            rows[:] = srgb_to_linear(self.finish(linear_to_srgb(rows)))
 
     def effects(self, layout: Layout) -> ProductEffects:
         return self.product

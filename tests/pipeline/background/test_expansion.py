@@ -104,6 +104,9 @@ class Site:
     def postprocess(self, rows: np.ndarray) -> None:
         pass
 
+    def postprocess_light(self, rows: np.ndarray) -> None:
+        pass
+
     def effects(self, layout: Layout) -> ProductEffects:
         return product_effects(placed(), layout)
 

@@ -16,6 +16,10 @@ def test_pieces_run_at_once_and_their_results_keep_their_order() -> None:
     assert third == "last"
 
 
+def test_no_pieces_give_nothing() -> None:
+    assert together() == [], "as a polished thing that the camera does not see asks"
+
+
 def test_what_a_piece_raises_comes_out() -> None:
     def fails() -> None:
         raise ValueError("no")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.cutout.attached import foreign_parts, strips_to_border
+from pipeline.cutout.attached import Surroundings, foreign_parts, strips_to_border
 from pipeline.cutout.warnings import assess_cutout
 from tests.pipeline.cutout.test_warnings import disc, painted
 
@@ -62,6 +62,13 @@ class CellColours:
         return np.asarray(cells.mean(axis=(1, 3)) / 64, np.float32)
 
 
+def told(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> list[tuple[int, int, int, int]]:
+    """What is told of a cut-out by its colours."""
+    around = Surroundings.of(rgb, alpha, CellColours.side)
+    assert around is not None  # there is a product
+    return foreign_parts(around, CellColours())
+
+
 def on_a_lawn(product: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A red product on green."""
     return painted(product, (70, 140, 60))
@@ -71,31 +78,31 @@ def test_a_part_of_the_place_at_the_rim_is_found_where_it_is() -> None:
     alone = disc(320, 150, 160, 60)
     lump = np.maximum(alone, disc(320, 218, 160, 16))
 
-    ((left, top, right, bottom),) = foreign_parts(on_a_lawn(alone), lump, CellColours())
+    ((left, top, right, bottom),) = told(on_a_lawn(alone), lump)
 
     assert left == pytest.approx(211, abs=8)
     assert right == pytest.approx(234, abs=8)
     assert top == pytest.approx(144, abs=8)
     assert bottom == pytest.approx(176, abs=8)
-    assert foreign_parts(on_a_lawn(alone), alone, CellColours()) == []
+    assert told(on_a_lawn(alone), alone) == []
 
 
 def test_a_handle_in_the_products_own_colours_is_not_told() -> None:
     lump = np.maximum(disc(320, 150, 160, 60), disc(320, 218, 160, 16))
-    assert foreign_parts(on_a_lawn(lump), lump, CellColours()) == []
+    assert told(on_a_lawn(lump), lump) == []
 
 
 def test_what_the_product_encloses_is_another_warnings() -> None:
     solid = disc(320, 160, 160, 80)
     ring = solid - disc(320, 160, 160, 25)
-    assert foreign_parts(on_a_lawn(ring), solid, CellColours()) == []
+    assert told(on_a_lawn(ring), solid) == []
 
 
 def test_where_nothing_is_seen_of_the_place_nothing_is_told() -> None:
     alpha = np.ones((320, 320), np.float32)
     alpha[:2] = 0
-    assert foreign_parts(on_a_lawn(disc(320, 150, 160, 60)), alpha, CellColours()) == []
-    assert foreign_parts(on_a_lawn(alpha), np.zeros((320, 320), np.float32), CellColours()) == []
+    assert told(on_a_lawn(disc(320, 150, 160, 60)), alpha) == []
+    assert Surroundings.of(on_a_lawn(alpha), np.zeros((320, 320), np.float32), CellColours.side) is None
 
 
 def test_a_lump_of_lawn_is_warned_of_but_not_in_a_mended_cut_out() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
-from pipeline.kernels.colour.colours import encode_in_place, roll_off, tint
+from pipeline.kernels.colour.colours import encode_in_place, roll_off, tint, tint_light
 
 VALUES = np.linspace(0, 1, 4001, dtype=np.float32)
 
@@ -56,3 +56,12 @@ def test_a_tint_multiplies_below_the_highlights_and_keeps_black_and_white() -> N
     )
     assert pixels[0].tolist() == [0, 0, 0]
     np.testing.assert_allclose(pixels[-1], 1, atol=1e-6)
+
+
+def test_a_tint_of_light_is_that_of_the_picture_that_is_made_of_it() -> None:
+    gains = np.array([1.2, 1.0, 0.9], np.float32)
+    light = np.repeat(VALUES[:, None], 3, 1).copy()
+    picture = linear_to_srgb(light)
+    tint_light(gains, light.reshape(-1))
+    tint(gains, picture.reshape(-1))
+    np.testing.assert_allclose(linear_to_srgb(light), picture, atol=1.5e-5)

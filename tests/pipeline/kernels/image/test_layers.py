@@ -8,6 +8,7 @@ from pipeline.core.resample import resize
 from pipeline.kernels.image.layers import (
     blend,
     darken,
+    dim,
     lay_image,
     lay_product,
     premultiplied_means,
@@ -30,6 +31,13 @@ def test_a_shadow_takes_its_share_of_the_light() -> None:
     out = PICTURE.copy()
     darken(shadow, out)
     check(out, linear_to_srgb(srgb_to_linear(PICTURE) * (1 - shadow)[..., None]), shadow > 0)
+
+
+def test_a_shadow_takes_the_same_share_of_light_that_is_not_encoded_yet() -> None:
+    shadow = SOME * RNG.random((40, 50), np.float32)
+    out = PICTURE.copy()
+    dim(shadow, out)
+    check(out, PICTURE * (1 - shadow)[..., None], shadow > 0)
 
 
 def test_an_image_is_laid_where_it_covers_more_than_the_least() -> None:
