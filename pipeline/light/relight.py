@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.spaces import LUMINANCE
-from pipeline.core.parallel import by_rows
+from pipeline.core.parallel import by_rows, together
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.colour.colours import encode_in_place, roll_off
@@ -99,14 +99,13 @@ def unlit(
 
     `geometry` is that of the layout at this size, where it was traced already.
     """
-    geometry = geometry or trace(layout, width, height)
-    return Unlit(
-        layout,
-        geometry,
-        albedo(layout, geometry, finished=True, swatches=swatches),
-        floor_mirrors(layout, geometry),
-        polished_parts(layout, geometry),
+    seen = geometry or trace(layout, width, height)
+    drawn, mirrors, polished = together(
+        lambda: albedo(layout, seen, finished=True, swatches=swatches),
+        lambda: floor_mirrors(layout, seen),
+        lambda: polished_parts(layout, seen),
     )
+    return Unlit(layout, seen, drawn, mirrors, polished)
 
 
 def lit(unlit: Unlit, light: Upsampling, *, colours: tuple[Colour, ...] | None = None) -> Shaded:
