@@ -224,11 +224,9 @@ def _candidate(
         def fitted() -> tuple[Moves, Match | None]:
             return fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
 
-        def large() -> list[Any]:
-            whole = painting.traced(*size)
-            return together(
-                lambda: unlit(layout, *size, swatches=swatches, geometry=whole), lambda: effects.at(*size, whole)
-            )
+        def large() -> tuple[Unlit, Laying]:
+            drawn = unlit(layout, *size, swatches=swatches)
+            return drawn, effects.at(*size, drawn.geometry)
 
         # The fit, of small pictures, keeps one core busy: what no colour changes of the large one is made beside it.
         (moves, match), (drawn, laying) = together(fitted, large)
