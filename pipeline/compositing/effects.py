@@ -8,6 +8,7 @@ from PIL import Image
 
 from pipeline.compositing.composite import apply_shadow
 from pipeline.compositing.shadow import CastShadow, cast_shadow
+from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
@@ -102,5 +103,9 @@ def product_effects(placed: Placed, layout: Layout, *, stands: bool = True) -> P
     polish mirrors it. What lies is seen whole by the surface wherever the photo cuts it.
     """
     afloat = not layout.top_down and not stands
-    shadow = cast_shadow(placed.alpha, layout, cut_below=afloat)
-    return ProductEffects(shadow, None if afloat or layout.top_down else mirror_image(placed, layout))
+    mirrors = not (afloat or layout.top_down)
+    shadow, image = together(
+        lambda: cast_shadow(placed.alpha, layout, cut_below=afloat),
+        lambda: mirror_image(placed, layout) if mirrors else None,
+    )
+    return ProductEffects(shadow, image)

@@ -25,8 +25,10 @@ from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
 from service.settings import Settings
 
-#: Longer side in pixels of the pictures and of the photo: every path is the same at any size.
+#: Longer side in pixels of the pictures and of the photo: every path but the lens' is the same at any size.
 _SIDE, _PHOTO_SIDE = 64, 192
+#: What is out of focus is as soft, in pixels, as in a picture of so many rows: that of 64 rows alone would be sharp.
+_LENS_SIDE = 2048
 
 
 def use_kept_kernels(settings: Settings) -> None:
@@ -98,6 +100,7 @@ def _swaps() -> Iterator[tuple[Spec, bytes, Networks]]:
     anywhere = replace(catalogue.preset("shopify_product"), size=(_SIDE, _SIDE))
     drawn = [scene for scene in catalogue.scenes.values() if scene.kind != "white"]
     for scene, (mood, photo, those) in zip(drawn, turns, strict=False):
+        mood = replace(mood, depth_of_field=mood.depth_of_field * _LENS_SIDE / _SIDE)
         yield Spec(scene, mood, ("#e8c7b8", "#3b5d50"), anywhere, 1), photo, those
     scene, mood = catalogue.scene("podium"), catalogue.mood("calm")
     painting = Networks(_segmenter, _Generator("picture"))

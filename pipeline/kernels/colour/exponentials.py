@@ -6,6 +6,7 @@ from pipeline.kernels.jit import inlined_colour
 
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 _LOG2_E = np.float32(1.4426950408889634)
+_LEAST = np.float32(-30)
 # 2^f, f from -0.5 to 0.5: 1e-7 off at most.
 _E0, _E1, _E2, _E3, _E4, _E5 = (
     np.float32(c)
@@ -37,8 +38,9 @@ def exp2(x: np.float32) -> np.float32:
 
 @inlined_colour
 def exp(x: np.float32) -> np.float32:
-    """Return e^x."""
-    return exp2(x * _LOG2_E)
+    """Return e^x; x is clipped to -30 … 87."""
+    # 1e-13 at least: less, times a factor below 1, would be a subnormal number, which takes a hundred times as long.
+    return exp2(max(x, _LEAST) * _LOG2_E)
 
 
 @inlined_colour
