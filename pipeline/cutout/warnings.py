@@ -88,7 +88,12 @@ class Evidence:
         given: bool = False,
         extractor: FeatureExtractor | None = None,
     ) -> "Evidence":
-        """Return what is needed of an H×W×3 photo and its H×W alpha, and of what `assess_cutout` is told."""
+        """Return what is needed of an H×W×3 photo and its H×W alpha.
+
+        `ambiguous_share` and `doubted`, boxes in the photo's pixels, are the segmentation's. `from_file_alpha`: the
+        alpha is the file's own, so nothing was guessed and only what is plain in it is told. `given`: somebody mended
+        it, and the same holds. `extractor`, if there is one, tells what looks like the place at the rim.
+        """
         step = max(1, max(alpha.shape) // SIDE)
         small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
         trimmed = from_file_alpha and is_trimmed(alpha)
@@ -99,35 +104,6 @@ class Evidence:
         shown = Surroundings.of(rgb, alpha, extractor.side) if guessed and extractor is not None else None
         around = None if shown is None or extractor is None else (shown, extractor)
         return cls(small, cover, step, (height, width), sides, guessed, ambiguous_share, tuple(doubted), around)
-
-
-def assess_cutout(
-    rgb: Rgb8,
-    alpha: Alpha,
-    *,
-    ambiguous_share: float = 0.0,
-    doubted: Sequence[Box] = (),
-    from_file_alpha: bool = False,
-    given: bool = False,
-    extractor: FeatureExtractor | None = None,
-) -> CutoutQuality:
-    """Assess a cut-out: the H×W alpha of an H×W×3 photo.
-
-    `ambiguous_share` and `doubted`, boxes in the photo's pixels, are the segmentation's. `from_file_alpha`: the alpha
-    is the file's own, so nothing was guessed and only what is plain in it is told. `given`: somebody mended it, and the
-    same holds. `extractor`, if there is one, tells what looks like the place at the rim. Raises ModelFailed.
-    """
-    return assessed(
-        Evidence.of(
-            rgb,
-            alpha,
-            ambiguous_share=ambiguous_share,
-            doubted=doubted,
-            from_file_alpha=from_file_alpha,
-            given=given,
-            extractor=extractor,
-        )
-    )
 
 
 def assessed(evidence: Evidence) -> CutoutQuality:

@@ -17,7 +17,7 @@ from pipeline.cutout.foreground import foreground_colours
 from pipeline.cutout.given import codes_of, coverage
 from pipeline.cutout.stance import Stance, stance, stance_of
 from pipeline.cutout.subjects import Subjects, subjects_of
-from pipeline.cutout.warnings import assess_cutout
+from pipeline.cutout.warnings import Evidence, assessed
 from service.cutouts.mask_file import encode_mask
 
 #: Longer side in pixels of a preview: what a large screen shows of a photo.
@@ -68,7 +68,7 @@ def of_mask(codes: NDArray[np.uint8], reduced: bytes, kept: Collection[int] | No
     with Image.open(io.BytesIO(reduced), formats=["JPEG"]) as picture:
         rgb = np.asarray(picture.convert("RGB"))
     alpha = _reduced(codes, rgb.shape[1], rgb.shape[0])
-    quality = assess_cutout(rgb, alpha, given=True)
+    quality = assessed(Evidence.of(rgb, alpha, given=True))
     shown, mask = together(lambda: preview(rgb, codes), lambda: encode_mask(codes))
     facts = _facts(codes, subjects, stance(alpha, quality.cut_sides), kept)
     x, y = width / rgb.shape[1], height / rgb.shape[0]

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.cutout.attached import Surroundings, foreign_parts, strips_to_border
-from pipeline.cutout.warnings import assess_cutout
+from pipeline.cutout.warnings import Evidence, assessed
 from tests.pipeline.cutout.test_warnings import disc, painted
 
 SOLID = disc(320, 160, 160, 60)
@@ -40,7 +40,7 @@ def test_what_is_no_thin_strip_to_the_border_is_not_told(name: str, alpha: NDArr
 
 def test_a_joint_in_the_floor_is_warned_of_with_its_box_in_the_photo() -> None:
     alpha = with_bar(200, 320).repeat(4, 0).repeat(4, 1)
-    found = assess_cutout(painted(alpha), alpha)
+    found = assessed(Evidence.of(painted(alpha), alpha))
     assert "background_attached" in found.warnings
     ((left, top, right, bottom),) = found.where["background_attached"]
     assert (right, top, bottom) == (1280, 636, 644)
@@ -49,7 +49,7 @@ def test_a_joint_in_the_floor_is_warned_of_with_its_box_in_the_photo() -> None:
 
 def test_a_strip_in_a_files_own_alpha_is_the_callers() -> None:
     alpha = with_bar(200, 320)
-    assert "background_attached" not in assess_cutout(painted(alpha), alpha, from_file_alpha=True).warnings
+    assert "background_attached" not in assessed(Evidence.of(painted(alpha), alpha, from_file_alpha=True)).warnings
 
 
 class CellColours:
@@ -110,9 +110,9 @@ def test_a_lump_of_lawn_is_warned_of_but_not_in_a_mended_cut_out() -> None:
     lump = np.maximum(alone, disc(320, 218, 160, 16))
     rgb = on_a_lawn(alone)
 
-    found = assess_cutout(rgb, lump, extractor=CellColours())
+    found = assessed(Evidence.of(rgb, lump, extractor=CellColours()))
 
     assert "background_attached" in found.warnings
     assert len(found.where["background_attached"]) == 1
-    assert "background_attached" not in assess_cutout(rgb, lump).warnings
-    assert "background_attached" not in assess_cutout(rgb, lump, extractor=CellColours(), given=True).warnings
+    assert "background_attached" not in assessed(Evidence.of(rgb, lump)).warnings
+    assert "background_attached" not in assessed(Evidence.of(rgb, lump, extractor=CellColours(), given=True)).warnings

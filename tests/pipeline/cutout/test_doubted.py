@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from pipeline.cutout.lookalikes import doubted
 from pipeline.cutout.segment import segment
-from pipeline.cutout.warnings import assess_cutout
+from pipeline.cutout.warnings import Evidence, assessed
 from tests.pipeline.cutout.test_warnings import disc, painted
 from tests.support.still_life import by_colour, photo, still_life
 
@@ -60,7 +60,7 @@ def test_what_the_look_at_the_products_box_added_is_warned_of_in_the_photos_pixe
     found = segment(photo(rgb), adding, second=shorter)
     ((left, _, end, _),) = found.doubted
     assert (left, end) == pytest.approx((right, right + 20), abs=6)
-    told = assess_cutout(rgb, found.alpha, doubted=found.doubted)
+    told = assessed(Evidence.of(rgb, found.alpha, doubted=found.doubted))
     assert "background_attached" in told.warnings
     assert told.where["background_attached"][0][0] == pytest.approx(left, abs=2)
-    assert "background_attached" not in assess_cutout(rgb, found.alpha).warnings
+    assert "background_attached" not in assessed(Evidence.of(rgb, found.alpha)).warnings

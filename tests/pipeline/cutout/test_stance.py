@@ -11,25 +11,7 @@ from pipeline.core.spec import Scene, SceneKind
 from pipeline.core.stance_rules import StanceName
 from pipeline.cutout.stance import Stance, stance
 from pipeline.geometry.statics import footing, turned_ellipse, turned_rectangle
-
-SIDE = 400
-Point = tuple[float, float]
-
-
-def drawn(*shapes: list[Point], discs: tuple[tuple[float, float, float, float], ...] = ()) -> NDArray[np.float32]:
-    """Polygons, and ellipses as left, top, right, bottom, on a canvas of SIDE."""
-    picture = Image.new("L", (SIDE, SIDE))
-    draw = ImageDraw.Draw(picture)
-    for shape in shapes:
-        draw.polygon(shape, fill=255)
-    for disc in discs:
-        draw.ellipse(disc, fill=255)
-    return np.asarray(picture, np.float32) / np.float32(255)
-
-
-def rectangle(left: float, top: float, right: float, bottom: float) -> list[Point]:
-    return [(left, top), (right, top), (right, bottom), (left, bottom)]
-
+from tests.pipeline.silhouettes import SIDE, Point, drawn, rectangle
 
 BOTTLE = drawn(rectangle(170, 60, 230, 360))
 BALL = drawn(discs=((120, 120, 280, 280),))

@@ -3,30 +3,14 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from pipeline.cutout.stance import stance
 from pipeline.geometry.balance import hangs_plumb, is_heap
 from pipeline.geometry.statics import mirror_axis, tight, without_appendages
+from tests.pipeline.silhouettes import Point, drawn, rectangle
 
-SIDE = 400
-Point = tuple[float, float]
 SEEN_FROM_THE_SIDE, IN_DOUBT = {"side": 0.9, "above": 0.05}, {"side": 0.6, "above": 0.35}
-
-
-def drawn(*polygons: list[Point], discs: tuple[tuple[float, float, float, float], ...] = ()) -> NDArray[np.float32]:
-    """Polygons, and ellipses as left, top, right, bottom, on a canvas of SIDE."""
-    picture = Image.new("L", (SIDE, SIDE))
-    draw = ImageDraw.Draw(picture)
-    for polygon in polygons:
-        draw.polygon(polygon, fill=255)
-    for disc in discs:
-        draw.ellipse(disc, fill=255)
-    return np.asarray(picture, np.float32) / np.float32(255)
-
-
-def rectangle(left: float, top: float, right: float, bottom: float) -> list[Point]:
-    return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
 BOOK: list[Point] = [(200, 360), (340, 270), (340, 200), (200, 110), (60, 200), (60, 270)]
