@@ -30,6 +30,11 @@ class BareNetworks:
         self._replaying = False
         self._inside = threading.local()
 
+    @property
+    def calls(self) -> int:
+        """How many calls were measured; one that is made inside another is part of it."""
+        return len(self._calls)
+
     @contextmanager
     def watched(self) -> Iterator["BareNetworks"]:
         """Watch all calls of this process; their time is that of whatever runs meanwhile, so run nothing else."""
