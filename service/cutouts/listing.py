@@ -6,11 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.cutouts.records import Cutout, MendedMask, NetworksCutout
+from service.cutouts.records import Cutout, MendedMask
 from service.database.engine import reader
 from service.database.tables import cutouts, jobs, mended_masks, request_logs, stored_objects
 from service.jobs.listing import Page, read_page
-from service.jobs.records import JobStatus, may_be_id
+from service.jobs.records import JobStatus, NewCutout, may_be_id
 
 #: A value, not a parameter: SQLite uses a partial index only where a query repeats its condition.
 CUTOUT_JOBS: sa.ColumnElement[bool] = jobs.c.operation == sa.literal_column("'cutout'", sa.String)
@@ -18,7 +18,7 @@ CUTOUT_JOBS: sa.ColumnElement[bool] = jobs.c.operation == sa.literal_column("'cu
 #: Of a client's cut-outs so many of the newest are looked through for one of a photo: nobody waits for a longer search.
 _RECENT = 500
 
-_FOUND, _MENDED = ([field.name for field in fields(kind)] for kind in (NetworksCutout, MendedMask))
+_FOUND, _MENDED = ([field.name for field in fields(kind)] for kind in (NewCutout, MendedMask))
 _OF_JOB = ("request_id", "client_id", "status", "error_code", "error_message", "reference", "created_at", "source_key")
 _QUERY = (
     sa.select(
@@ -89,6 +89,6 @@ class Cutouts:
             job_id=row["job_id"],
             **{name: row[name] for name in (*_OF_JOB, "asked")} | {"status": JobStatus(row["status"])},
             expires_at=expires_at,
-            found=None if row["found_mask_key"] is None else NetworksCutout(**part("found", _FOUND)),
+            found=None if row["found_mask_key"] is None else NewCutout(**part("found", _FOUND)),
             mended=None if row["mended_mask_key"] is None else MendedMask(**part("mended", _MENDED)),
         )

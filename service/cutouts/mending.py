@@ -12,10 +12,11 @@ from ulid import ULID
 
 from service.cutouts.listing import Cutouts
 from service.cutouts.mask_file import MAX_BYTES, checked_mask, decode_mask
-from service.cutouts.records import CutBy, Cutout, CutoutNotReady, NetworksCutout, SubjectsUnknown
+from service.cutouts.records import CutBy, Cutout, CutoutNotReady, SubjectsUnknown
 from service.database.clock import db_now
 from service.database.dialects import insert
 from service.database.tables import mended_masks
+from service.jobs.records import NewCutout
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
 from service.storage.registry import SourceExpired
@@ -87,9 +88,7 @@ class Mending:
             connection.execute(mended_masks.delete().where(_of(client_id, found.photo_sha256)))
         return self.cutouts.get(public_id, client_id=client_id)
 
-    def _pixels(
-        self, found: NetworksCutout, codes: NDArray[np.uint8], kept: Collection[int] | None = None
-    ) -> "Pictures":
+    def _pixels(self, found: NewCutout, codes: NDArray[np.uint8], kept: Collection[int] | None = None) -> "Pictures":
         self.prepare()
         from service.cutouts.pixels import of_mask  # with the kernels a hundred megabytes, for who is given masks
 
@@ -104,7 +103,7 @@ class Mending:
     def _keep(
         self,
         cutout: Cutout,
-        found: NetworksCutout,
+        found: NewCutout,
         made: "Pictures",
         *,
         cut_by: CutBy,
@@ -129,7 +128,7 @@ class Mending:
         return self.cutouts.get(cutout.job_id, client_id=cutout.client_id)
 
 
-def _ready(cutout: Cutout) -> NetworksCutout:
+def _ready(cutout: Cutout) -> NewCutout:
     if cutout.found is None:
         raise CutoutNotReady(cutout.status)
     return cutout.found

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from service.jobs.records import JobStatus
+from service.jobs.records import JobStatus, NewCutout
 
 #: Whose mask a photo has: the networks', one that its client drew, or some of the subjects alone.
 CutBy = Literal["network", "mended", "subjects"]
@@ -39,21 +39,6 @@ class SubjectsUnknown(ValueError):
 
 
 @dataclass(frozen=True)
-class NetworksCutout:
-    """What the networks made of a photo."""
-
-    photo_sha256: str
-    #: Pixels of the upright photo.
-    width: int
-    height: int
-    mask_key: str
-    preview_key: str
-    #: The photo at the preview's size.
-    photo_key: str
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class MendedMask:
     """A mask in place of the networks'."""
 
@@ -83,7 +68,7 @@ class Cutout:
     #: When the photo goes unless it is used again; None: never.
     expires_at: datetime | None
     #: None: not over, or failed.
-    found: NetworksCutout | None
+    found: NewCutout | None
     #: None: the networks' mask is the photo's.
     mended: MendedMask | None
 
@@ -93,6 +78,6 @@ class Cutout:
         return "network" if self.mended is None else self.mended.cut_by
 
     @property
-    def shown(self) -> NetworksCutout | MendedMask | None:
+    def shown(self) -> NewCutout | MendedMask | None:
         """What is to be shown of it: of the mask that the photo has."""
         return self.mended or self.found

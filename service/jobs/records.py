@@ -58,13 +58,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class NewCutout:
-    """What a successful attempt at a cut-out stored."""
+    """What a successful attempt at a cut-out stored: what the networks made of a photo."""
 
     photo_sha256: str
+    #: Pixels of the upright photo.
     width: int
     height: int
     mask_key: str
     preview_key: str
+    #: The photo at the preview's size.
     photo_key: str
     facts: dict[str, Any]
 
