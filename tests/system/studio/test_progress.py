@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser import Visit
+from tests.support.polling import until
 from tests.support.up import BOTTLE, grey, job_id
 from tests.system.studio.conftest import (
     PLACE,
@@ -36,7 +37,7 @@ def test_progress_moves_with_the_job_and_a_closed_tab_loses_nothing(visit: Calla
     make(page)
     page.locator("#progress").wait_for()
     job = page.url.rpartition("/")[2]
-    page.wait_for_function("globalThis.shown.background", timeout=90 * SECONDS)
+    until(lambda: page.evaluate("globalThis.shown.background"))
 
     page.reload()
     page.get_by_role("button", name="Sign out").wait_for()
