@@ -268,7 +268,7 @@ def _storages(weights: Path) -> dict[str, Stored]:
     found = {}
     for name, ((kind, key), offset, shape, strides) in tensors.items():
         if kind == "FloatStorage":
-            order = tuple(sorted(range(len(shape)), key=lambda axis, strides=strides: -strides[axis]))
+            order = tuple(axis for _, axis in sorted((-stride, axis) for axis, stride in enumerate(strides)))
             found[name] = Stored(tuple(shape), False, starts[key] + 4 * offset, 4 * prod(shape), order)
     return found
 

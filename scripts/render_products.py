@@ -2,7 +2,7 @@
 
 Needs what `render_sample.py` needs, whose docstring says how it is set up:
 
-    ~/bpyenv/bin/python scripts/render_products.py --out service/sample
+    ~/bpyenv/bin/python -m scripts.render_products --out service/sample
 
 Lengths are metres, colours are linear Rec. 709, z is up. Cycles runs on the CPU with a fixed seed, and nothing is read
 from elsewhere. Each product is lit by a soft window to its left and seen as a shop would photograph it; what lies is
@@ -20,7 +20,8 @@ import bpy  # first: the import makes mathutils importable
 # isort: split
 from mathutils import Vector
 from PIL import Image
-from sample_shapes import arc, box, can, lathe, material, vary
+
+from scripts.sample_shapes import arc, box, can, lathe, material, vary
 
 SIDE = 450  # px, of the longer side of what is kept, at most
 
@@ -227,8 +228,8 @@ def render(path: Path, samples: int, threads: int) -> Image.Image:
     scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGBA"
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
-    picture = Image.open(path)
-    left, top, right, bottom = picture.getchannel("A").getbbox()
+    picture: Image.Image = Image.open(path)
+    left, top, right, bottom = picture.getchannel("A").getbbox() or (0, 0, *picture.size)
     picture = picture.crop((left - 4, top - 4, right + 4, bottom + 4))
     picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     return picture

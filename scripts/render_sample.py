@@ -3,7 +3,7 @@
 Not part of the package: it needs Blender as a Python module, in a virtual environment of its own (Python 3.11).
 
     python3.11 -m venv ~/bpyenv && ~/bpyenv/bin/pip install bpy==4.5.15 pillow==13.0.0 "numpy<2"
-    ~/bpyenv/bin/python scripts/render_sample.py --out service/sample
+    ~/bpyenv/bin/python -m scripts.render_sample --out service/sample
 
 Lengths are metres, colours are linear Rec. 709, z is up and the camera looks along +y. Cycles runs on the CPU with
 a fixed seed. The lettering is the font built into Blender; no model, texture or font is read from elsewhere.
@@ -21,7 +21,8 @@ import bpy  # first: the import makes mathutils importable
 import numpy as np
 from mathutils import Vector
 from PIL import Image
-from sample_shapes import BODY_RADIUS, LABEL_RADIUS, arc, box, can, lathe, lettering, material, sticker, vary
+
+from scripts.sample_shapes import BODY_RADIUS, LABEL_RADIUS, arc, box, can, lathe, lettering, material, sticker, vary
 
 WIDTH, HEIGHT = 1400, 1800  # px
 PRODUCT_TURN = math.radians(9)  # a hand put it there, not a turntable

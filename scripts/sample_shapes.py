@@ -1,6 +1,6 @@
 """The shapes and surfaces that the sample photo is modelled from: lathe work, boxes, paper and print, by Blender.
 
-Used by `render_sample.py` alone; lengths are metres, colours linear Rec. 709, z is up.
+Used by `render_sample.py` and `render_products.py` alone; lengths are metres, colours linear Rec. 709, z is up.
 """
 
 import math

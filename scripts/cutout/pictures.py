@@ -140,7 +140,7 @@ def _texture(rng: np.random.Generator, side: int, patches: Patches, colour: Fiel
     elif kind == 5:
         patch = patches.crop(rng, side)
         out = patch if rng.random() < 0.6 else patch.mean(-1, keepdims=True) * (0.5 + colour)
-    return np.clip(out, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(out, 0, 1), np.float32)
 
 
 def _place(rng: np.random.Generator, side: int, patches: Patches) -> Field:
@@ -159,7 +159,7 @@ def _place(rng: np.random.Generator, side: int, patches: Patches) -> Field:
     out = np.broadcast_to(out, (side, side, 3)) * (1 + rng.uniform(0, 0.4) * _noise(rng, side, 0.4))[..., None]
     if rng.random() < 0.5:
         out = out * (1 + rng.uniform(0, 0.5) * _noise(rng, side, rng.uniform(0.004, 0.1)))[..., None]
-    return np.clip(out, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(out, 0, 1), np.float32)
 
 
 def _shadowed(rng: np.random.Generator, place: Field, alpha: Field, light: Field) -> Field:
@@ -217,7 +217,7 @@ def _colour(rng: np.random.Generator) -> Field:
     kind = rng.random()
     if kind < 0.35:
         grey = rng.choice([rng.uniform(0.02, 0.2), rng.uniform(0.75, 1.0), rng.uniform(0, 1)])
-        return np.clip(grey + rng.normal(0, 0.03, 3), 0, 1).astype(np.float32)
+        return np.asarray(np.clip(grey + rng.normal(0, 0.03, 3), 0, 1), np.float32)
     return rng.uniform(0, 1, 3).astype(np.float32)
 
 

@@ -65,7 +65,7 @@ class Tracer:
         return np.ascontiguousarray(np.array(mean).reshape(3, height, width).transpose(1, 2, 0), np.float32)
 
 
-@dr.syntax
+@dr.syntax  # type: ignore[untyped-decorator]  # drjit is not there, so its types are not read
 def _follow(
     scene: mi.Scene,
     glow: Glow,

@@ -68,7 +68,7 @@ def make_truths(out: Path, threads: int) -> None:
         geometry = trace(layout, width, height)
         flat = albedo(layout, geometry, finished=False)
         geometry.coverage.smooth(flat)
-        normals = np.stack(geometry.normals(), -1)
+        normals = np.moveaxis(geometry.normals(), 0, -1)
         found = tracer.picture(layout, width, height, albedo=flat, normals=normals)
         _write(path, {"truth": found.astype(np.float16)})
         print(f"sharp {number}, {time.monotonic() - began:.0f} s", flush=True)

@@ -1,15 +1,18 @@
 """Migrations: the schema is brought to its newest version, or found to be there, old, or newer than this release."""
 
+import ast
 import functools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+# Alembic is imported by what migrates: it takes a fifth of a second, and every process looks at the schema.
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +57,10 @@ class Applied:
     about: str
 
 
-def alembic_config(connection: sa.Connection) -> Config:
+def alembic_config(connection: sa.Connection) -> "Config":
     """Return what Alembic needs to migrate over a connection, which stays the caller's."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -64,11 +69,13 @@ def alembic_config(connection: sa.Connection) -> Config:
 
 def migrate(engine: sa.Engine) -> list[Applied]:
     """Bring the database to the newest schema and return what was applied, in its order. Safe in several processes."""
+    from alembic import command
+
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             # Two parts that start together must not both create the tables.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7233150)")
-        before = MigrationContext.configure(connection).get_current_revision()
+        before = _version(connection)
         command.upgrade(alembic_config(connection), "head")
     known = list(_known().items())  # the oldest first
     start = 0 if before is None else next(index for index, (version, _) in enumerate(known) if version == before) + 1
@@ -78,7 +85,7 @@ def migrate(engine: sa.Engine) -> list[Applied]:
 def schema(engine: sa.Engine) -> Schema:
     """Return which schema the database has. Raises SQLAlchemyError where it is unreachable."""
     with engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+        found = _version(connection)
     return Schema(found, list(_known())[-1])
 
 
@@ -97,8 +104,16 @@ def require_schema(engine: sa.Engine) -> None:
     found.require()
 
 
+def _version(connection: sa.Connection) -> str | None:
+    """Return the schema's version as Alembic keeps it; None: there is no schema."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
 @functools.cache
 def _known() -> dict[str, str]:
-    """Return the versions that this release knows, the oldest first, with what each is for."""
-    scripts = ScriptDirectory(str(_MIGRATIONS)).walk_revisions()  # the newest first
-    return {one.revision: (one.doc or "").strip() for one in reversed(list(scripts))}
+    """Return the versions that this release knows, the oldest first, with what each is for, as their files say."""
+    files = sorted((_MIGRATIONS / "versions").glob("v*.py"))
+    docs = {file.stem[1:5]: ast.get_docstring(ast.parse(file.read_bytes())) or "" for file in files}
+    return {version: doc.partition("\n\n")[0] for version, doc in docs.items()}

@@ -31,12 +31,13 @@ from tests.support.polling import until
 
 #: Short, so that what waits for them does not take long.
 QUICK: dict[str, Any] = {
-    "lease": 2.0,
+    # Long enough for a worker that a busy machine keeps waiting: it would lose its jobs.
+    "lease": 4.0,
     "sweep_every": 0.3,
     "resend_after": 3.0,
-    "time_limit": 10.0,
+    "time_limit": 20.0,
     "max_attempts": 2,
-    "stop_grace": 15.0,
+    "stop_grace": 40.0,
     # Who took which job, and what ended with it, is told apart by process.
     "jobs_in_flight": 1,
 }

@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.clients import Accounts, Client
+from service.database.clock import db_now
+from service.database.tables import jobs
 from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.records import Claim, Job, NewCutout, NewRender, Operation
 from service.jobs.transitions import Jobs
@@ -69,6 +71,9 @@ class Shop:
     def claim_of(self, job_id: str) -> Claim:
         return claim_ahead(self.engine, self.jobs, job_id)
 
+    def end_lease(self, accepted: Accepted) -> None:
+        end_lease(self.engine, accepted.job_id)
+
     @property
     def balance(self) -> int:
         balance, entries = self.accounts.credits(self.client.id, latest=1000)
@@ -115,6 +120,15 @@ def claim_ahead(engine: sa.Engine, jobs: Jobs, job_id: str) -> Claim:
     assert claim is not None
     assert claim.job_id == job_id
     return claim
+
+
+def end_lease(engine: sa.Engine, job_id: str) -> None:
+    """Let the time pass that the lease of a job, or its pause before the next attempt, still has."""
+    # It was sent before, and not so long ago that it would count as lost.
+    sent = sa.case((jobs.c.sent_at.is_not(None), db_now(-2)))
+    with engine.begin() as connection:
+        past = {"lease_until": db_now(-1), "sent_at": sent, "revision": jobs.c.revision}
+        connection.execute(jobs.update().where(jobs.c.id == job_id).values(**past))
 
 
 def render() -> NewRender:

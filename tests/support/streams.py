@@ -49,7 +49,7 @@ class Api:
         return Stream(self.caller, job_id, headers)
 
     def let_go(self) -> None:
-        until(lambda: self.notifier.streams() == 0, timeout=5)
+        until(lambda: self.notifier.streams() == 0)
 
 
 class Stream:

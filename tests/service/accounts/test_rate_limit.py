@@ -73,16 +73,19 @@ def test_all_processes_count_together_and_never_let_more_than_the_quota_through(
 
 
 def test_whoever_waits_as_long_as_told_is_let_through_again(valkey_url: str, client: str) -> None:
-    rate = RateLimit(valkey_url, quota=2, window=2)
+    rate = RateLimit(valkey_url, quota=2, window=60)
     for _ in range(2):
         count(rate, client)
     refused = count(rate, client)
 
-    time.sleep(refused.reset + 0.01)  # a key is gone when its last millisecond is over, not as it begins
-
+    assert not refused.allowed
+    with Redis.from_url(valkey_url) as server:
+        (key,) = server.scan_iter(match=f"*{client}*")
+        assert server.pttl(key) <= refused.reset * 1000 <= 60_000, "by then the server has forgotten what it counted"
+        server.pexpire(key, 1)
+    time.sleep(0.01)  # a key is gone when its last millisecond is over, not as it begins
     again = count(rate, client)
-    assert (refused.allowed, again.allowed, again.remaining) == (False, True, 1)
-    assert 1 <= refused.reset <= 2
+    assert (again.allowed, again.remaining) == (True, 1)
 
 
 def test_nothing_is_counted_where_there_is_no_limit(valkey_url: str, client: str) -> None:
@@ -100,18 +103,22 @@ def test_what_was_counted_is_forgotten_with_its_window(valkey_url: str, client: 
 
 
 @pytest.fixture
-def silent_server() -> Iterator[str]:
+def silent_server() -> Iterator[socket.socket]:
     """A server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+        yield listener
 
 
 def test_a_submit_is_let_through_uncounted_while_the_server_is_away(client: str) -> None:
     assert RateLimit("redis://127.0.0.1:9/0", quota=1, window=60).count(client) is None
 
 
-def test_a_server_that_hangs_costs_a_submit_little_more_than_a_second(silent_server: str, client: str) -> None:
-    started = time.monotonic()
+def test_a_submit_does_not_wait_for_a_server_that_hangs(silent_server: socket.socket, client: str) -> None:
+    rate = RateLimit(f"redis://127.0.0.1:{silent_server.getsockname()[1]}/0", quota=1, window=60)
 
-    assert RateLimit(silent_server, quota=1, window=60).count(client) is None
-    assert time.monotonic() - started < 4
+    assert rate.count(client) is None
+
+    silent_server.setblocking(False)
+    silent_server.accept()[0].close()
+    with pytest.raises(BlockingIOError):  # one try, and no second one
+        silent_server.accept()

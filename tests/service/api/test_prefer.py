@@ -19,6 +19,9 @@ from tests.support.polling import until
 from tests.support.shop import render
 from tests.support.streams import Api, serve
 
+#: As long as `api` lets anyone wait.
+LONG = "wait=300"
+
 
 @pytest.mark.parametrize(
     ("fields", "seconds"),
@@ -60,7 +63,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     url = ""
     if request.param == "postgresql":
         url = migrated_database(request.getfixturevalue("postgresql_server"), home.name)
-    with serve(home, valkey_url, database_url=url) as one:
+    with serve(home, valkey_url, database_url=url, prefer_wait=300) as one:
         yield one
         one.caller.engine.dispose()
 
@@ -70,14 +73,16 @@ def newest(api: Api) -> str | None:
     return next((str(item["job_id"]) for item in api.caller.get("/v1/jobs?limit=1").json()["items"]), None)
 
 
-def meanwhile(api: Api, move: Callable[[str], Any], body: Any, **headers: str) -> tuple[httpx.Response, float]:
-    """Submit, and do that with the job as soon as it is there; the answer, and the seconds until it came."""
+def meanwhile(api: Api, move: Callable[[str], Any], body: Any, **headers: str) -> httpx.Response:
+    """Submit, and do that with the job as soon as it is there; the answer.
+
+    One that comes only when a `LONG` wait is over comes too late: half a minute is what `serve`'s client gives it.
+    """
     before = newest(api)
     with ThreadPoolExecutor(1) as pool:
-        start = time.monotonic()
         waits = pool.submit(api.caller.submit, body, **headers)
-        move(until(lambda: (now := newest(api)) != before and now, timeout=20))
-        return waits.result(), time.monotonic() - start
+        move(until(lambda: (now := newest(api)) != before and now))
+        return waits.result()
 
 
 def succeed(api: Api) -> Callable[[str], None]:
@@ -91,28 +96,27 @@ def succeed(api: Api) -> Callable[[str], None]:
 
 def test_the_answer_comes_when_the_job_is_over_and_has_its_status(api: Api) -> None:
     body = api.caller.body()
-    answer, took = meanwhile(api, succeed(api), body, Prefer="respond-async, wait=20")
+    answer = meanwhile(api, succeed(api), body, Prefer=f"respond-async, {LONG}")
 
     assert (answer.status_code, answer.json()["status"]) == (202, "SUCCESS")
-    assert answer.headers["preference-applied"] == "wait=20"
+    assert answer.headers["preference-applied"] == LONG
     assert answer.headers["location"] == f"/v1/jobs/{answer.json()['job_id']}"
     render_id = api.caller.get(answer.headers["location"]).json()["render"]["public_id"]
     assert answer.headers["link"].startswith(f'</v1/renders/{render_id}>; rel="item", <http')
     assert set(answer.json()) == {"request_id", "job_id", "status", "credits_cost"}, "the contract's, and no more"
-    assert took < 15
-    cancelled, _ = meanwhile(api, lambda job_id: cancel(api, job_id), body, Prefer="wait=99")
+    cancelled = meanwhile(api, lambda job_id: cancel(api, job_id), body, Prefer="wait=999")
     assert (cancelled.status_code, cancelled.json()["status"]) == (202, "FAILURE")
-    assert cancelled.headers["preference-applied"] == "wait=30"
+    assert cancelled.headers["preference-applied"] == LONG, "the API's limit"
     api.let_go()
 
 
 def test_one_call_is_enough_for_who_prefers_the_job_itself(api: Api) -> None:
     body = api.caller.body()
-    answer, _ = meanwhile(api, succeed(api), body, Prefer="wait=20, return=representation")
+    answer = meanwhile(api, succeed(api), body, Prefer=f"{LONG}, return=representation")
 
     job = answer.json()
     assert (answer.status_code, job["status"]) == (202, "SUCCESS")
-    assert answer.headers["preference-applied"] == "wait=20, return=representation"
+    assert answer.headers["preference-applied"] == f"{LONG}, return=representation"
     assert answer.headers["content-location"] == answer.headers["location"] == f"/v1/jobs/{job['job_id']}"
     shown = api.caller.get(answer.headers["content-location"]).json()
     passing = {"url", "url_expires_at"}
@@ -125,7 +129,7 @@ def test_one_call_is_enough_for_who_prefers_the_job_itself(api: Api) -> None:
     }
     assert job["render"]["url"] in answer.headers["link"]
     assert WorkflowAcceptedResponse.model_validate(job).credits_cost == 2, "it has the contract's fields as well"
-    failed, _ = meanwhile(api, lambda job_id: cancel(api, job_id), body, Prefer="return=representation, wait=20")
+    failed = meanwhile(api, lambda job_id: cancel(api, job_id), body, Prefer=f"return=representation, {LONG}")
     assert (failed.json()["error"]["code"], failed.json()["render"]) == ("cancelled", None)
     assert "link" not in failed.headers
     at_once = api.caller.submit(body, Prefer="return=representation")
@@ -144,7 +148,9 @@ def test_a_job_that_takes_longer_is_told_as_it_stands(api: Api) -> None:
     start = time.monotonic()
     waiting = api.caller.submit(body, Prefer="wait=1")
     assert time.monotonic() - start >= 1.0
-    running, _ = meanwhile(api, api.caller.claim, body, Prefer="wait=2")
+    once = {"Idempotency-Key": "runs"}
+    api.caller.claim(api.caller.submit(body, **once).json()["job_id"])
+    running = api.caller.submit(body, **once, Prefer="wait=1")
 
     assert (waiting.status_code, waiting.json()["status"]) == (202, "NOT_STARTED")
     assert (running.status_code, running.json()["status"]) == (202, "IN_PROGRESS")
@@ -165,11 +171,11 @@ def test_a_repeat_waits_as_well_and_is_charged_once(api: Api) -> None:
     first = api.caller.submit(body, **once).json()
     balance = api.caller.balance
     with ThreadPoolExecutor(1) as pool:
-        repeat = pool.submit(api.caller.submit, body, **once, Prefer="wait=20")
+        repeat = pool.submit(api.caller.submit, body, **once, Prefer=LONG)
         time.sleep(0.3)
         succeed(api)(first["job_id"])
         second = repeat.result()
-    third = api.caller.submit(body, **once, Prefer="wait=20")
+    third = api.caller.submit(body, **once, Prefer=LONG)
 
     assert second.json() == third.json() == first | {"status": "SUCCESS"}
     assert api.caller.submit(body, **once).json() == first
@@ -177,27 +183,23 @@ def test_a_repeat_waits_as_well_and_is_charged_once(api: Api) -> None:
 
 
 def test_what_is_refused_or_only_planned_is_not_waited_for(api: Api) -> None:
-    start = time.monotonic()
-    wrong = api.caller.submit({}, Prefer="wait=20")
+    wrong = api.caller.submit({}, Prefer=LONG)
     plan = api.caller.http.post(
-        f"{SWAP}?dry_run=true", json=api.caller.body(), headers=api.caller.headers | {"Prefer": "wait=20"}
+        f"{SWAP}?dry_run=true", json=api.caller.body(), headers=api.caller.headers | {"Prefer": LONG}
     )
 
     assert ("body", "mood") in located(wrong)
     assert plan.status_code == 200
     assert not {"preference-applied"} & {*wrong.headers, *plan.headers}
-    assert time.monotonic() - start < 15
 
 
 def test_a_crowd_that_waits_holds_no_thread_and_no_connection(api: Api) -> None:
     # more than there are threads in the pool, or connections
     body = api.caller.body()
     with ThreadPoolExecutor(60) as pool:
-        crowd = [pool.submit(api.caller.submit, body, Prefer="wait=30") for _ in range(60)]
+        crowd = [pool.submit(api.caller.submit, body, Prefer=LONG) for _ in range(60)]
         until(lambda: api.notifier.streams() == 60, timeout=25)
-        start = time.monotonic()
         assert api.caller.get("/v1/credits").status_code == 200
-        assert time.monotonic() - start < 5
         assert api.engine.pool.checkedout() <= 1  # type: ignore[attr-defined]  # the look itself
         items = api.caller.get("/v1/jobs?limit=100&status=NOT_STARTED").json()["items"]
         for job in items:
@@ -226,7 +228,7 @@ def test_a_database_that_goes_away_meanwhile_makes_no_error(tmp_path: Path, valk
                 time.sleep(1)
                 database.kill()
 
-            answer, _ = meanwhile(api, vanish, body, Prefer="wait=4")
+            answer = meanwhile(api, vanish, body, Prefer="wait=4")
             assert (answer.status_code, answer.json()["status"]) == (202, "IN_PROGRESS")
             api.caller.engine.dispose()
 
@@ -234,7 +236,8 @@ def test_a_database_that_goes_away_meanwhile_makes_no_error(tmp_path: Path, valk
 def test_an_api_that_stops_answers_who_waits_at_once(tmp_path: Path, valkey_url: str) -> None:
     with serve(tmp_path, valkey_url) as api:
         stop = lambda _: setattr(api.server, "should_exit", True)  # noqa: E731
-        answer, took = meanwhile(api, stop, api.caller.body(), Prefer="wait=30")
+        # Not told, it would be cut off after ten seconds.
+        answer = meanwhile(api, stop, api.caller.body(), Prefer="wait=99")
+        assert answer.headers["preference-applied"] == "wait=30", "the default's limit"
         assert (answer.status_code, answer.json()["status"]) == (202, "NOT_STARTED")
-        assert took < 10
         api.caller.engine.dispose()

@@ -5,7 +5,7 @@ import threading
 import sqlalchemy as sa
 
 from service.database.engine import create_engine
-from service.database.schema import is_migrated, migrate
+from service.database.schema import alembic_config, is_migrated, migrate, schema
 from service.database.tables import metadata
 from service.settings import Settings
 
@@ -17,6 +17,20 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(engine: sa.En
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_versions_are_those_that_alembic_finds_in_its_order(database_url: str) -> None:
+    from alembic.script import ScriptDirectory
+
+    engine = create_engine(Settings(database_url=database_url).sqlalchemy_url)
+    applied = migrate(engine)
+    with engine.connect() as connection:
+        scripts = ScriptDirectory.from_config(alembic_config(connection))
+
+    newest_first = [(one.revision, (one.doc or "").strip()) for one in scripts.walk_revisions()]
+    assert [(one.version, one.about) for one in applied] == newest_first[::-1]
+    assert schema(engine).needed == scripts.get_current_head()
+    engine.dispose()
 
 
 def test_migrating_twice_and_from_two_processes_at_once_is_harmless(database_url: str) -> None:

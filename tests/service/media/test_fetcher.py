@@ -122,20 +122,22 @@ def test_what_is_too_large_is_not_read_to_its_end(length: int | None) -> None:
 
 
 def test_a_server_that_drips_is_left_when_the_time_is_up() -> None:
+    all_sent = threading.Event()
+
     def drip(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.end_headers()
-        for _ in range(100):
+        for _ in range(600):
             handler.wfile.write(b"\xff")
             handler.wfile.flush()
             time.sleep(0.05)
+        all_sent.set()
 
     with receiving(drip) as receiver:
-        began = time.monotonic()
         said = refused(fetcher(timeout=0.5), receiver.url)
+        assert not all_sent.is_set()
 
     assert said.code == "url_too_slow"
-    assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_a_client_fetches_a_few_at_once_and_another_is_not_held_up() -> None:
 
     def hold(handler: BaseHTTPRequestHandler) -> None:
         come.release()
-        release.wait(10)
+        release.wait(60)
         sends(PHOTO)(handler)
 
     with receiving(hold) as receiver:
@@ -181,7 +183,7 @@ def test_a_client_fetches_a_few_at_once_and_another_is_not_held_up() -> None:
         for thread in threads:
             thread.start()
         for _ in threads:
-            assert come.acquire(timeout=10)
+            assert come.acquire(timeout=60)
         with pytest.raises(TooManyFetches):
             fetch.fetch(receiver.url, client_id="shop")
         release.set()

@@ -3,7 +3,6 @@
 import os
 import shlex
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +83,18 @@ def test_what_says_that_its_settings_are_wrong_is_given_up_at_once(tmp_path: Pat
 def test_being_told_to_stop_ends_the_program_and_the_watching(tmp_path: Path) -> None:
     stopping = threading.Event()
 
+    ready, told = tmp_path / "ready", tmp_path / "told"
+
     def stop_once_started() -> None:
-        starts = tmp_path / "starts"
-        until(lambda: starts.exists() and starts.read_text())
+        until(ready.exists)
         stopping.set()
 
     threading.Thread(target=stop_once_started).start()
-    started = time.monotonic()
     environment = dict(os.environ)  # noqa: TID251  # what the child gets
 
-    command = program(tmp_path, "exec sleep 60")
-    status = supervise("test", command, environment=environment, stopping=stopping, grace=5)
+    # Half a minute, unless it is told.
+    body = f"trap '>{told}; exit' TERM; >{ready}; t=0; while [ $t -lt 300 ]; do t=$((t + 1)); sleep 0.1; done"
+    status = supervise("test", program(tmp_path, body), environment=environment, stopping=stopping, grace=20)
 
     assert (status, starts_of(tmp_path)) == (0, 1)
-    assert time.monotonic() - started < 10
+    assert told.exists()

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import time
 from pathlib import Path
 
 import pytest
@@ -90,8 +89,7 @@ def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(tmp_pa
 
 def test_a_receiver_that_stalls_in_the_tls_handshake_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        started = time.monotonic()
         got = post(f"https://127.0.0.1:{silent.getsockname()[1]}/", timeout=0.5)
 
     assert got.status is None
-    assert time.monotonic() - started < 5
+    assert "timed out" in (got.error or "")

@@ -32,36 +32,36 @@ def test_many_sweeps_at_once_send_each_message_once(messenger: Messenger) -> Non
 
 def test_a_receiver_that_hangs_gets_no_more_than_its_share_of_the_slots(messenger: Messenger) -> None:
     over = threading.Event()
-    with receiving(lambda _: over.wait(60)) as dead, receiving() as live:
+    with receiving(lambda _: over.wait(600)) as dead, receiving() as live, ExitStack() as at_last:
+        at_last.callback(over.set)
         messenger.shop(dead.url, ended=20)
         alive = messenger.shop(live.url, ended=5)
-        loop = messenger.loop(timeout=60.0, slots=4, slots_a_client=2)
+        loop = messenger.loop(timeout=600.0, slots=4, slots_a_client=2)
         started = time.monotonic()
         while DELIVERED not in (states := set(messenger.states(alive))) or WAITING in states:
-            assert time.monotonic() - started < 30, "held up"
+            assert time.monotonic() - started < 60, "held up"
             loop.run_once(wait=0.05)
         assert len(dead.received) == 2
-        over.set()
 
 
 def test_many_dead_receivers_together_do_not_hold_up_a_live_one(messenger: Messenger) -> None:
     over = threading.Event()
     with ExitStack() as stack:
         dead = stack.enter_context(receiving(500))
+        stack.callback(over.set)
         shops = [messenger.shop(dead.url) for _ in range(10)]
-        loop = messenger.loop(timeout=60.0, slots=4)
+        loop = messenger.loop(timeout=600.0, slots=4)
         run(loop, lambda: len(dead.received) == len(shops))
-        dead.answer = lambda _: over.wait(60)
+        dead.answer = lambda _: over.wait(600)
         messenger.rewind()
         loop.run_once(wait=0.05)
         live = stack.enter_context(receiving())
         alive = messenger.shop(live.url, ended=10)
         started = time.monotonic()
         while WAITING in messenger.states(alive):
-            assert time.monotonic() - started < 30, "held up"
+            assert time.monotonic() - started < 60, "held up"
             loop.run_once(wait=0.05)
         assert len(dead.received) == len(shops) + 2, "half of the slots hang"
-        over.set()
 
 
 def test_an_answer_outlives_a_database_that_is_away_for_a_moment(

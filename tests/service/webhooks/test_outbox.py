@@ -108,11 +108,11 @@ def test_a_failure_is_told_with_its_error_and_its_refund(shop: Shop, webhooks: W
 
 
 def test_what_the_sweep_settles_is_told_as_well(engine: sa.Engine, webhooks: Webhooks) -> None:
-    shop = Shop(engine, lease=0.05, max_attempts=1)
+    shop = Shop(engine, max_attempts=1)
     webhooks.register(shop.client.name, URL)
     crashed, waited = shop.order(), shop.order()
     shop.claim(crashed)
-    time.sleep(0.1)
+    shop.end_lease(crashed)
 
     shop.jobs.fail_abandoned(max_wait=0)
 
@@ -141,11 +141,11 @@ def test_a_job_that_is_not_over_is_not_told(shop: Shop, webhooks: Webhooks) -> N
 
 
 def test_a_worker_that_lost_its_lease_tells_nothing(engine: sa.Engine, webhooks: Webhooks) -> None:
-    shop = Shop(engine, lease=0.05)
+    shop = Shop(engine)
     webhooks.register(shop.client.name, URL)
     accepted = shop.order()
     slow = shop.claim(accepted)
-    time.sleep(0.1)
+    shop.end_lease(accepted)
     shop.jobs.succeed(shop.claim(accepted), render())
 
     with pytest.raises(LeaseLost):

@@ -1,7 +1,5 @@
 """One job that is stopped, taken over or cancelled while it runs. Both databases, real stores."""
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +9,14 @@ import numpy as np
 import sqlalchemy as sa
 
 from pipeline.core.networks import Networks
+from service.database.clock import db_now
+from service.database.tables import jobs
 from service.jobs.records import Claim
 from service.storage.directory import DirectoryBucket
 from service.storage.expiry import Expirer
 from service.storage.signing import UrlSigner
 from service.worker.leases import LeaseRenewal
+from tests.support.polling import until
 from tests.support.worker import ON_WHITE, Worker, left_over, raising
 
 
@@ -42,43 +43,49 @@ def test_a_job_over_its_time_limit_fails_and_is_refunded(worker: Worker) -> None
     assert worker.shop.balance == 10
 
 
-def busy(seconds: float, then: Callable[[], None] = lambda: None) -> Networks:
-    """Networks whose first one takes so long that only the lease's renewal can speak for the job."""
+def busy(meanwhile: Callable[[], None]) -> Networks:
+    """Networks whose first one takes as long as what is done meanwhile: only the lease's renewal speaks for the job."""
 
     def segmenter(image: Any) -> Any:
-        time.sleep(seconds)
-        then()
+        meanwhile()
         return np.zeros(image.shape[:2], np.float32)
 
     return Networks(segmenter, raising(AssertionError()).generator)
 
 
 def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
-    worker = Worker(engine, tmp_path, busy(1.2), lease=0.6)
-    worker.runner = replace(worker.runner, leases=LeaseRenewal(worker.shop.jobs, interval=0.15))
-    accepted = worker.order()
-    thread = threading.Thread(target=worker.runner.run, args=(accepted.job_id,))
-    thread.start()
-    stolen = []
-    for _ in range(8):
-        time.sleep(0.12)
-        stolen.append(worker.shop.jobs.claim())
-    thread.join()
+    stolen: list[Claim | None] = []
 
-    assert stolen == [None] * 8
+    def held() -> bool:
+        with engine.connect() as connection:
+            return bool(connection.execute(sa.select(jobs.c.lease_until > db_now())).scalar_one())
+
+    def outlast_three_leases() -> None:
+        for _ in range(3):
+            worker.shop.end_lease(accepted)
+            until(held)
+            stolen.append(worker.shop.jobs.claim())
+
+    worker = Worker(engine, tmp_path, busy(outlast_three_leases))
+    worker.runner = replace(worker.runner, leases=LeaseRenewal(worker.shop.jobs, interval=0.05))
+    accepted = worker.order()
+    worker.runner.run(accepted.job_id)
+
+    assert stolen == [None] * 3
     assert worker.end(accepted) == ("FAILURE", "no_subject")
+    assert worker.shop.job(accepted).attempt == 1
 
 
 def test_a_job_taken_over_while_it_ran_leaves_no_trace_of_the_slow_attempt(engine: sa.Engine, tmp_path: Path) -> None:
-    worker = Worker(engine, tmp_path, raising(AssertionError()), lease=0.05)
+    worker = Worker(engine, tmp_path, raising(AssertionError()))
     accepted = worker.order()
     taken: list[Claim | None] = []
 
     def take_over() -> None:
-        time.sleep(0.1)
+        worker.shop.end_lease(accepted)
         taken.append(worker.shop.jobs.claim())
 
-    worker.runner = replace(worker.runner, networks=busy(0.0, take_over))
+    worker.runner = replace(worker.runner, networks=busy(take_over))
     worker.runner.run(accepted.job_id)
 
     assert taken[0] is not None

@@ -1,6 +1,5 @@
 """Waiting for a job by the Python client, whatever becomes of the connection."""
 
-import time
 from typing import Any
 
 import pytest
@@ -55,12 +54,10 @@ def test_a_server_that_was_away_for_a_moment_is_asked_for_its_events_again(
 
 def test_waiting_ends_when_it_is_told_to_and_the_job_goes_on(backdrop: Backdrop) -> None:
     accepted = backdrop.swap(SPEC, source_key=backdrop.upload(telling(Deed.SLOW)))
-    started = time.monotonic()
 
     with pytest.raises(WaitTimeout, match=accepted.job_id):
-        backdrop.wait(accepted, timeout=0.5)
+        backdrop.wait(accepted, timeout=0.05)
 
-    assert time.monotonic() - started < 10
     assert backdrop.wait(accepted).status == "SUCCESS"
 
 

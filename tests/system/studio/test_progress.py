@@ -1,12 +1,12 @@
 """Jobs on the studio page: their progress, their end, and what can be made again of them."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.browser import Visit
+from tests.support.polling import until
 from tests.support.up import BOTTLE, grey, job_id
 from tests.system.studio.conftest import (
     PLACE,
@@ -20,9 +20,7 @@ from tests.system.studio.conftest import (
 )
 
 
-def test_progress_moves_within_a_second_and_a_closed_tab_loses_nothing(
-    visit: Callable[..., Visit], guest: Guest
-) -> None:
+def test_progress_moves_with_the_job_and_a_closed_tab_loses_nothing(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.sign_in(guest.key)
     page = tab.page
@@ -30,32 +28,16 @@ def test_progress_moves_within_a_second_and_a_closed_tab_loses_nothing(
     choose_place(page)
     page.evaluate(
         """() => {
-            globalThis.moved = {};
+            globalThis.shown = {};
             new MutationObserver(() => {
-                const stage = document.querySelector("#progress")?.dataset.stage;
-                if (stage) globalThis.moved[stage] ??= Date.now() / 1000;
+                globalThis.shown[document.querySelector("#progress")?.dataset.stage] = true;
             }).observe(document.body, { subtree: true, childList: true, attributes: true });
         }"""
     )
     make(page)
     page.locator("#progress").wait_for()
     job = page.url.rpartition("/")[2]
-    stages: dict[str, float] = {}
-    until = time.monotonic() + 90
-    while (state := guest.api.get(f"/v1/jobs/{job}").json())["status"] in {"NOT_STARTED", "IN_PROGRESS"}:
-        assert time.monotonic() < until, state
-        if state["stage"]:
-            stages.setdefault(state["stage"], time.time())
-        if state["stage"] == "shadow":
-            break
-        time.sleep(0.05)
-    page.wait_for_timeout(1000)
-    moved = page.evaluate("globalThis.moved")
-    late = {
-        stage: moved.get(stage, 9e9) - seen for stage, seen in stages.items() if stage in moved or stage == "background"
-    }
-    assert "background" in late
-    assert max(late.values()) < 1, late
+    until(lambda: page.evaluate("globalThis.shown.background"))
 
     page.reload()
     page.get_by_role("button", name="Sign out").wait_for()
