@@ -18,8 +18,8 @@ from pipeline.materials.stone import concrete, marble, terrazzo
 
 #: Boards of a wooden floor across a tile.
 BOARDS = 6
-#: Threads of cloth across a tile: a period of 1/130 canvas height, coarse linen. Even, so that the weave closes.
-THREADS = 208
+#: Threads of cloth across a tile: a period of 1/180 canvas height, linen. Even, so that the weave closes.
+THREADS = 288
 #: Exponent of the weave's contrast: pale cloth with more of it is a net.
 WEAVE = 0.8
 #: Creases of a cloth that was folded, across a tile, and how wide they are, canvas heights.
