@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.geometry.casting import follow
-from pipeline.geometry.ray import Bounds, Field
+from pipeline.geometry.ray import Bounds, Field, dot
 from pipeline.geometry.solids import Block, Drum, Solid
 from pipeline.light.caustics import Caustic
 from pipeline.light.refraction import INDEX, REFLECTANCE, passed, refracted, through
@@ -139,11 +139,11 @@ def _lay(part: Part, around: Surroundings, out: Field, seen_at: Field) -> None:
     # Tinted glass is a little cloudy, so that it shows before a dark wall.
     light += (1 - part.clear) * CLOUDY * layout.colours[part.slot]
     front = schlick(REFLECTANCE, way, normal)[:, None]
-    mirrored = way - 2 * (way * normal).sum(0) * normal
+    mirrored = way - 2 * dot(way, normal) * normal
     start = place + np.float32(3e-3) * normal
     light = (1 - front) * light + front * (around.along(start, mirrored) + key_light(layout, start, mirrored))
     # A second, fainter highlight comes from the far side, from within.
-    back = inside - 2 * (inside * outwards).sum(0) * outwards
+    back = inside - 2 * dot(inside, outwards) * outwards
     light += np.float32(REFLECTANCE) * clear * key_light(layout, end, back)
     light = softened(rows, columns, light, LEAST)
     cover = share[rows, columns][:, None].astype(np.float32)

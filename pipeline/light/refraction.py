@@ -1,9 +1,11 @@
 """Refraction: the way of light through clear solids, and what they let through."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.geometry.ray import Face, Field
+from pipeline.geometry.ray import Face, Field, dot
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.light.surroundings import normals_against
 from pipeline.scene.layout import Layout, Part
@@ -19,41 +21,59 @@ BOUNCES = 3
 
 def refracted(way: Field, normal: Field, ratio: float) -> tuple[Field, NDArray[np.bool_]]:
     """Refract 3×n unit ways at normals against them by Snell's law; and say which are mirrored in all."""
-    cos = -(way * normal).sum(0)
+    cos = -dot(way, normal)
     rest = 1 - ratio**2 * (1 - cos * cos)
     out = ratio * way + (ratio * cos - np.sqrt(np.maximum(rest, 0))) * normal
-    out /= np.maximum(np.sqrt((out * out).sum(0)), np.float32(1e-6))
-    return out.astype(np.float32), rest < 0
+    out /= np.maximum(np.sqrt(dot(out, out)), np.float32(1e-6))
+    return out.astype(np.float32, copy=False), rest < 0
 
 
-def through(solid: Solid, place: Field, way: Field) -> tuple[Field, Field, Field, Field, Field, NDArray[np.bool_]]:
+class Left(NamedTuple):
+    """Where n rays leave a solid."""
+
+    #: 3×n: the places, the ways there, those beyond, and outward normals.
+    end: Field
+    way: Field
+    beyond: Field
+    outwards: Field
+    #: n: the lengths of the ways through the solid, and which are mirrored in all once more there.
+    length: Field
+    still: NDArray[np.bool_]
+
+
+def through(solid: Solid, place: Field, way: Field) -> Left:
     """Follow 3×n rays within a solid to where they leave it, mirrored in all up to BOUNCES times.
 
-    Returns the ends (3×n), the ways there, those beyond, outward normals, the lengths (n), and which are mirrored once
-    more there: beyond they go on as they were. So do those that reach the foot: what lies there has no air between.
+    What is mirrored more often goes on as it was, and so does what reaches the foot, under which is no air.
     """
-    way, start, foot = way.copy(), place.copy(), np.float32(solid.bounds[1] + 2e-3 if solid.bounds else -np.inf)
-    end, outwards = np.empty_like(place), np.empty_like(place)
-    length, still = np.zeros(place.shape[1], np.float32), np.ones(place.shape[1], bool)
-    for bounce in range(BOUNCES + 1):
-        some = np.flatnonzero(still)
+    foot = np.float32(solid.bounds[1] + 2e-3 if solid.bounds else -np.inf)
+
+    def step(place: Field, way: Field) -> Left:
+        length, face = _leaves(solid, place, way)
+        end = place + way * length
+        # Sheets are followed as if they went on: what they stand on ends them.
+        stands = end[1] <= foot
+        np.maximum(end[1], foot, out=end[1])
+        outwards = normals_against(solid, end, face, -way)
+        beyond, mirrored = refracted(way, -outwards, INDEX)
+        return Left(end, way, np.where(mirrored | stands, way, beyond), outwards, length, mirrored & ~stands)
+
+    left = step(place, way)
+    for _ in range(BOUNCES):
+        some = np.flatnonzero(left.still)
         if not some.size:
             break
-        if bounce:
-            at, out = way[:, some], outwards[:, some]
-            way[:, some] = at - 2 * (at * out).sum(0) * out
-            start[:, some] = end[:, some] - np.float32(1e-4) * out
-        here, face = _leaves(solid, start[:, some], way[:, some])
-        end[:, some] = start[:, some] + way[:, some] * here
-        # Sheets are followed as if they went on: what they stand on ends them.
-        stands = end[1, some] <= foot
-        end[1, some] = np.maximum(end[1, some], foot)
-        outwards[:, some] = normals_against(solid, end[:, some], face, -way[:, some])
-        length[some] += here
-        still[some] = ~stands & refracted(way[:, some], -outwards[:, some], INDEX)[1]
-    beyond = refracted(way, -outwards, INDEX)[0]
-    beyond = np.where(still | (end[1] <= foot), way, beyond)
-    return end, way, beyond, outwards, length, still
+        at, out = left.way[:, some], left.outwards[:, some]
+        again = step(left.end[:, some] - np.float32(1e-4) * out, at - 2 * dot(at, out) * out)
+        if some.size == left.still.size:
+            left = again._replace(length=left.length + again.length)
+            continue
+        left = left._replace(way=left.way.copy())
+        for whole, part in zip(left[:4], again[:4], strict=True):
+            whole[:, some] = part
+        left.length[some] += again.length
+        left.still[some] = again.still
+    return left
 
 
 def passed(part: Part, layout: Layout, length: Field) -> Field:
