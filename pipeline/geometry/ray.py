@@ -33,3 +33,8 @@ def turned(x: Field, y: Field, angle: float) -> tuple[Field, Field]:
     """Return places in axes that are turned by `angle` radians."""
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     return c * x + s * y, c * y - s * x
+
+
+def dot(one: Field, other: Field) -> Field:
+    """Return the n scalar products of 3×n vectors."""
+    return np.asarray(one[0] * other[0] + one[1] * other[1] + one[2] * other[2], np.float32)

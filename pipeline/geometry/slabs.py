@@ -12,7 +12,7 @@ from pipeline.kernels.tracing import solids
 
 #: Slopes: how far the halves of a leaf are folded up along its rib, how much a leaf bends down over its length, and
 #: how leaves lean this way or that.
-FOLD = 0.42
+FOLD = 0.28
 DROOP = 0.7
 LEANS = ((0.0, 0.0), (0.22, 0.1), (-0.2, 0.14), (0.06, -0.24))
 

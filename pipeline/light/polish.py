@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from pipeline.core.parallel import together
-from pipeline.geometry.ray import Field
+from pipeline.geometry.ray import Field, dot
 from pipeline.geometry.solids import Pool
 from pipeline.light.surroundings import (
     LEAST,
@@ -55,7 +55,7 @@ class Polished:
             place, way = seen_by(layout, slope_x[0, column], slope_y[row, 0], geometry.depth[row, column])
             normal = normals_against(part.solid, place, face, way)
             share = schlick(part.mirror, way, normal)[:, None]
-            mirrored = way - 2 * (way * normal).sum(0) * normal
+            mirrored = way - 2 * dot(way, normal) * normal
             if isinstance(part.solid, Pool):
                 # The far side of a wave that turns away from the viewer would mirror the water itself.
                 mirrored[1] = np.maximum(mirrored[1], np.float32(0.03))

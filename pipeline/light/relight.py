@@ -158,10 +158,10 @@ def developed(
     for floor in scene.mirrors:
         floor.show(geometry, out)
     polish(layout, geometry, out, scene.polished)
-    lay_glass(layout, geometry, out)
-    glow, haze, focus = bloom(layout, geometry), Haze.of(layout), Focus.of(layout, geometry, out)
+    seen = lay_glass(layout, geometry, out)
+    glow, haze, focus = bloom(layout, geometry), Haze.of(layout), Focus.of(layout, seen, out)
     if focus is not None:
-        by_rows(out.shape[0], lambda top, bottom: focus.over(out[top:bottom], geometry, top))
+        by_rows(out.shape[0], lambda top, bottom: focus.over(out[top:bottom], seen, top))
     # Not before, or the edges of what is sharp would keep what is no longer behind them.
     geometry.coverage.smooth(out)
 

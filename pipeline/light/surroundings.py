@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from pipeline.core.resample import blurred
 from pipeline.geometry.packing import shapes
-from pipeline.geometry.ray import Face, Field, Triple
+from pipeline.geometry.ray import Face, Field, Triple, dot
 from pipeline.geometry.sampling import square_to
 from pipeline.geometry.solids import Solid
 from pipeline.kernels.image.surfaces import sum_parts
 from pipeline.kernels.tracing.rays import meet_rays
+from pipeline.light.room import room
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import FACES, Geometry
 
@@ -23,9 +24,6 @@ from pipeline.scene.trace import FACES, Geometry
 BRIGHTEST = np.float32(24)
 #: Share of their mean colour that places have which the camera does not see: they are backs and undersides.
 HIDDEN = 0.7
-#: How much lighter than its mean the room beyond the scene is straight above, and darker straight below; by eye.
-ROOM = np.float32(0.45)
-
 #: Pixels by which what is seen in glass or polish is blurred at least: one ray a pixel leaves stairs.
 LEAST = 0.6
 
@@ -63,7 +61,7 @@ class Surroundings:
         """Return the n×3 light of the places that rays met."""
         means = self.means[met.part]
         beyond = met.part == len(self.means) - 1
-        means[beyond] *= 1 + ROOM * met.up[beyond, None]
+        means[beyond] *= met.room[beyond, None]
         return np.where(met.seen[:, None], self.picture[met.row, met.column], means)
 
 
@@ -77,8 +75,8 @@ class Met:
     row: Places
     column: Places
     seen: NDArray[np.bool_]
-    #: How far its way leads up, the sine of its elevation.
-    up: Field
+    #: How bright the `room` is where the way leads beyond all, else 0.
+    room: Field
 
     @classmethod
     def along(cls, layout: Layout, geometry: Geometry, place: Field, way: Field) -> "Met":
@@ -92,13 +90,15 @@ class Met:
         far = np.where(np.isfinite(best), best, np.float32(9))
         x, y, z = place + way * far
         height, width = geometry.depth.shape
-        # What is above is behind the camera where that looks down.
-        up = 2 if layout.top_down else 1
         before = z < layout.camera[2] - np.float32(0.1)
         px, py = layout.project((x, y, np.where(before, z, 0)))
         column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int64)
         row = np.clip(py * height, 0, height - 1).astype(np.int64)
-        return cls(part, row, column, before & (geometry.surface[row, column] // FACES == part), way[up])
+        seen = before & (geometry.surface[row, column] // FACES == part)
+        beyond = np.flatnonzero(part == len(layout.parts))
+        dark = np.zeros(n, np.float32)
+        dark[beyond] = room(layout, way[:, beyond])
+        return cls(part, row, column, seen, dark)
 
 
 def key_light(layout: Layout, place: Field, way: Field) -> Field:
@@ -124,7 +124,7 @@ def seen_by(layout: Layout, across: Field, down: Field, depth: Field) -> tuple[F
     """Return 3×n places and unit ways of a camera's rays."""
     way = np.stack([across, down, np.full_like(across, -1)]).astype(np.float32)
     origin = np.array([[float(axis)] for axis in layout.camera], np.float32)
-    return origin + way * depth, way / np.sqrt((way * way).sum(0))
+    return np.asarray(origin + way * depth, np.float32), np.asarray(way / np.sqrt(dot(way, way)), np.float32)
 
 
 def softened(rows: Places, columns: Places, light: Field, soft: float) -> Field:
@@ -140,10 +140,10 @@ def normals_against(solid: Solid, place: Field, face: Face, way: Field) -> Field
     """Return 3×n unit normals, against the ways."""
     point: Triple = (place[0], place[1], place[2])
     normal = np.stack(solid.normal(point, face)).astype(np.float32)
-    return np.asarray(np.where((normal * way).sum(0) > 0, -normal, normal), np.float32)
+    return np.asarray(np.where(dot(normal, way) > 0, -normal, normal), np.float32)
 
 
 def schlick(straight: float, way: Field, normal: Field) -> Field:
     """Return the share of light that n surfaces mirror, `straight` at right angles (Schlick 1994)."""
-    flat = 1 - np.clip(-(way * normal).sum(0), 0, 1)
+    flat = 1 - np.clip(-dot(way, normal), 0, 1)
     return np.asarray(straight + (1 - straight) * flat**5, np.float32)

@@ -18,8 +18,8 @@ from pipeline.materials.stone import concrete, marble, terrazzo
 
 #: Boards of a wooden floor across a tile.
 BOARDS = 6
-#: Threads of cloth across a tile: a period of 1/130 canvas height, coarse linen. Even, so that the weave closes.
-THREADS = 208
+#: Threads of cloth across a tile: a period of 1/180 canvas height, linen. Even, so that the weave closes.
+THREADS = 288
 #: Exponent of the weave's contrast: pale cloth with more of it is a net.
 WEAVE = 0.8
 #: Creases of a cloth that was folded, across a tile, and how wide they are, canvas heights.
@@ -106,19 +106,22 @@ def _planks(rng: np.random.Generator, place: Field) -> tuple[Field, NDArray[np.i
 
 
 def _plaster(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
-    """Coats that a trowel laid one over another, with its strokes and the edges where it was lifted, and fine grain."""
+    """Thin coats that a broad brush laid crosswise, uneven in tone, over ground that is nearly level, and fine grain.
+
+    The ground's relief is smooth: steps and ridges of its spectrum's fine end would be the creases of crumpled paper.
+    """
     small, light = max(n // 4, 64), shown.light_angle
     middle = 0.5 / small
-    soft = np.float32(0.018) * noise(rng, small, 1.8, 2, grid=512, shift=middle)[None]
-    coats = np.zeros((small, small), np.float32)
+    soft = np.float32(0.027) * noise(rng, small, 1.9, 2.5, grid=512, shift=middle)[None]
+    soft[0] += np.float32(0.027 * shown.relief) * noise(
+        rng, small, 3.2, 5, stretch=1.3, angle=float(rng.uniform(0, np.pi)), light_angle=light, grid=256, shift=middle
+    )
     first = rng.uniform(0, np.pi)
-    for third in range(3):
-        angle = float(first + (third + rng.uniform(-0.25, 0.25)) * np.pi / 3)
-        where = noise(rng, small, 2.2, 3.5, stretch=2, angle=angle, grid=256, shift=middle)
-        strokes = noise(rng, small, 1.8, 13, stretch=4.5, angle=angle, light_angle=light, grid=512, shift=middle)
-        finishes.add_strokes(where, strokes, np.float32(0.031 * shown.relief), soft[0])
-        coats += smoothstep(where, -0.1, 0.25)
-    soft[0] += np.float32(0.06 * shown.relief) * _shaded(coats, light)
+    for turn in range(2):
+        angle = float(first + (turn + rng.uniform(-0.15, 0.15)) * np.pi / 2)
+        where = noise(rng, small, 2.2, 4, grid=256, shift=middle)
+        strokes = noise(rng, small, 1.5, 16, stretch=5, angle=angle, grid=512, shift=middle)
+        finishes.add_strokes(where, strokes, np.float32(0.028), soft[0])
     coarse = grain(rng, 1.6, 70, light_angle=light)
     fine = grain(rng, 1.0, 200, light_angle=light, grid=2048)
     even = Grains(n, (0.01 * shown.relief, coarse), (0.011 * shown.relief, fine))
@@ -128,15 +131,6 @@ def _plaster(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
         np.maximum(out[0], 0.3, out=out[0])
 
     return filled(1, n, work, shown.contrast)
-
-
-def _shaded(height: Field, light_angle: float) -> Field:
-    """Return how light from an angle shades a tile's heights (m×m, units of its steps), about -1 to 1; it tiles."""
-    # Steps are told over 1/170 canvas height, however finely they are sampled.
-    reach = max(1, round(height.shape[0] / (170 * TILE)))
-    across = np.roll(height, reach, 1) - np.roll(height, -reach, 1)
-    along = np.roll(height, reach, 0) - np.roll(height, -reach, 0)
-    return np.asarray(np.float32(np.cos(light_angle)) * across + np.float32(np.sin(light_angle)) * along, np.float32)
 
 
 def _sand(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:

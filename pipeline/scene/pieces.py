@@ -15,6 +15,8 @@ Spot = tuple[float, float, float]
 Tint = Literal["own", "other", "leaf", "pale", "water"]
 #: OKLab lightness that a surface loses under water; by eye.
 WET = 0.2
+#: So many times as much as a step of lightness does one of colour weigh: water over teal is never brown.
+HUE = 3.0
 
 
 @dataclass(frozen=True)
@@ -50,5 +52,5 @@ def tints(colours: Sequence[Field], own: int, other: int) -> dict[Tint, int]:
         "other": other,
         "leaf": len(colours) - 1,
         "pale": int(np.argmax([colour.sum() for colour in colours])),
-        "water": int(np.argmin([np.linalg.norm(to_oklab(colour) - wet) for colour in colours])),
+        "water": int(np.argmin([np.linalg.norm((to_oklab(colour) - wet) * (1, HUE, HUE)) for colour in colours])),
     }

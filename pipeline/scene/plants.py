@@ -19,7 +19,7 @@ def vase(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     ]
     mouth = y + 1.65 * body + 0.5 * radius
     return Thing(
-        (*pieces, *_twigs((x, mouth - 0.45 * radius, z), 3.8 * radius, rng, broad=0.34, count=2, spread=0.5)), radius
+        (*pieces, *_twigs((x, mouth - 0.45 * radius, z), 3.8 * radius, rng, broad=0.24, count=2, spread=0.5)), radius
     )
 
 

@@ -86,10 +86,13 @@ def _books(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
 
 
 def _folded_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """Two cloths, each folded twice, on each other: thin leaves, pressed flat, whose folds are soft."""
+    """Two cloths, each folded once, on each other: leaves, pressed flat, whose folds are soft.
+
+    Thinner ones would be a few rows of the traced light high, whose steps make planks of them.
+    """
     x, y, z = spot
     half = float(np.sqrt(area / (2 * 0.5)))
-    return Thing(tuple(_leaves_of_cloth((x, y, z), half, 0.5 * half, 3, 3, rng)), 1.15 * half)
+    return Thing(tuple(_leaves_of_cloth((x, y, z), half, 0.5 * half, 2, 2, rng)), 1.15 * half)
 
 
 def _leaves_of_cloth(
@@ -127,7 +130,7 @@ def _towels(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     """A pile of cloths, each folded once more: higher than wide is deep, of two colours."""
     x, y, z = spot
     half = float(np.sqrt(area / (2 * 0.8)))
-    return Thing(tuple(_leaves_of_cloth((x, y, z), half, 0.8 * half, 4, 4, rng)), 1.15 * half)
+    return Thing(tuple(_leaves_of_cloth((x, y, z), half, 0.8 * half, 3, 3, rng)), 1.15 * half)
 
 
 def _tray(spot: Spot, area: float, rng: np.random.Generator) -> Thing:

@@ -133,10 +133,10 @@ def cloth(slubs: Field, others: Field, soft: Field, threads: np.float32, top: in
             half = _HALF * (turn + twin)
             sign = _ONE - np.float32(4) * (half - np.floor(half))
             over = smoothstep(sign * _cosine(one) * _cosine(two), np.float32(-0.5), _HALF)
-            upper = sine * sine + np.float32(0.6) * slub[x]
-            lower = sine2 * sine2 + np.float32(0.6) * other[x]
+            upper = sine * sine + np.float32(0.26) * slub[x]
+            lower = sine2 * sine2 + np.float32(0.26) * other[x]
             value = lower + over * (upper - lower) + np.float32(0.15) * abs(sine * sine2)
-            row[x] = tones[x] + np.float32(0.08) * (value + np.float32(0.12) * (slub[x] + other[x]))
+            row[x] = tones[x] + np.float32(0.08) * (value + np.float32(0.34) * (slub[x] + other[x]))
 
 
 @inlined_colour

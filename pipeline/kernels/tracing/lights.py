@@ -20,7 +20,7 @@ _OFF, _ABOVE = np.float32(2e-3), np.float32(0.004)
 #: Tubes stop at this share of the way to them; what brings less than _DIM is not traced; dunes shade so far.
 _TO_TUBE, _DIM, _DUNES_REACH = np.float32(0.97), np.float32(1e-4), np.float32(6)
 #: The share of a light that glass lets through to what is behind it.
-_THROUGH = np.float32(0.6)
+THROUGH = np.float32(0.6)
 #: So many solids in the way are worth bundles of their own; before fewer a bundle is a row's rays of all patterns. A
 #: bundle ends where the surface turns away, if it has so many rays by then.
 MANY, _FEW = 3, 8
@@ -186,7 +186,7 @@ def shaded(
         one[0] = near[at]
         meet_rays(shade.shapes, one, one.size, n, ray, best, found)
         for j in range(n):
-            power[j] *= _ONE if best[j] >= far[j] else _THROUGH
+            power[j] *= _ONE if best[j] >= far[j] else THROUGH
     for index in shade.dunes:
         unit = np.empty((6, n), np.float32)
         for j in range(n):

@@ -156,3 +156,34 @@ def test_the_waves_of_water_mirror_what_is_round_it_and_never_the_water() -> Non
     picture = np.where(geometry.surface // FACES == 2, 0, 1)[..., None] * np.ones(3, np.float32)
     polish(layout, geometry, picture)
     assert picture[top].min() > 0.15
+
+
+@pytest.mark.parametrize("solid", [Drum(0, 0, -0.1, 0.15, 0.4), Block(0, 0, -0.1, 0.15, 0.4, 0.12, 0.4)])
+def test_what_glass_stands_on_is_seen_through_its_foot(solid: Solid) -> None:
+    layout, geometry = room(Part(solid, 2, "prop"))
+    picture = halves(geometry)
+    lay_glass(layout, geometry, picture)
+    row, column = middle(layout, 0.0, 0.0, 0.02)
+    assert picture[row - 6 : row, column].max() < 0.2
+
+
+def test_glass_is_as_far_for_a_lens_as_it_stands() -> None:
+    ball = Ball(0.0, 0.2, -0.1, 0.2)
+    layout, geometry = room(Part(ball, 2, "prop"))
+    seen = lay_glass(layout, geometry, halves(geometry))
+    row, column = middle(layout, 0.0, 0.2, -0.1)
+    assert seen.depth[row, column] == pytest.approx(float(layout.camera[2]) - 0.1, abs=0.01)
+    assert geometry.depth[row, column] > 2.9
+    other, _ = room()
+    assert lay_glass(other, geometry, halves(geometry)) is geometry
+
+
+def test_a_ball_of_glass_throws_a_bright_spot_and_a_shadow_beside_itself() -> None:
+    layout, geometry = room(Part(Ball(0.0, 0.1, -0.2, 0.1), 2, "prop"), lit=True)
+    picture = np.where(geometry.surface[..., None] // FACES == 1, np.float32(0.3), 0) * np.ones(3, np.float32)
+    lay_glass(layout, geometry, picture)
+    right = picture[middle(layout, 0.1, 0.0, -0.3)[0], middle(layout, 0.12, 0.0, -0.3)[1] :]
+    floor = geometry.surface // FACES == 1
+    assert picture[floor].max() > 0.6
+    assert picture[floor].min() < 0.2
+    assert right[-10:].min() > 0.29

@@ -40,12 +40,12 @@ def test_a_thing_stands_on_its_level_about_its_spot_and_is_no_larger_than_asked(
 
 
 @pytest.mark.parametrize("name", ["folded_cloth", "towels"])
-def test_cloth_is_folded_into_thin_leaves_that_are_pressed_together(name: PropName) -> None:
+def test_cloth_is_folded_into_leaves_that_are_pressed_together(name: PropName) -> None:
     for seed in range(8):
         pieces = thing(name, (0, 0, 0), 0.04, np.random.default_rng(seed)).pieces
         leaves = [piece.solid for piece in pieces if isinstance(piece.solid, Block)]
         folds = [piece.solid for piece in pieces if isinstance(piece.solid, Rod)][: len(leaves)]
-        assert len(leaves) >= 6
+        assert len(leaves) >= 4
         # A thick fold is taken for a log.
         assert max(fold.radius / fold.length for fold in folds) < 0.08
         # Each fold lies deeper in the next than half of what stands out.

@@ -71,9 +71,9 @@ def test_cloth_is_a_plain_weave() -> None:
     phases = np.pi * (place[STRIP, None] + sway), np.pi * (place[None] + swing)
     sines, cosines = [np.sin(phase) for phase in phases], [np.cos(phase) for phase in phases]
     over = smoothstep(cosines[0] * cosines[1], -0.5, 0.5)
-    threads = [sine * sine + 0.6 * slub for sine, slub in zip(sines, slubs, strict=True)]
+    threads = [sine * sine + 0.26 * slub for sine, slub in zip(sines, slubs, strict=True)]
     value = threads[1] + over * (threads[0] - threads[1])
-    value += 0.15 * np.abs(sines[0] * sines[1]) + 0.12 * (slubs[0] + slubs[1])
+    value += 0.15 * np.abs(sines[0] * sines[1]) + 0.34 * (slubs[0] + slubs[1])
     np.testing.assert_allclose(out, tone + 0.08 * value, atol=2e-5)
 
 
