@@ -18,7 +18,7 @@ from pipeline.core.parallel import together
 from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Photo, Rgb8
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
-from pipeline.cutout.holes import seen_through
+from pipeline.cutout.holes import seen_between, seen_through
 from pipeline.cutout.lookalikes import SIDE, contradicted, doubted
 
 #: The second look takes in the subject's box and this share of its longer side around it.
@@ -112,10 +112,14 @@ def segment(
             mask = np.minimum(mask, 1 - denied)
         doubts = doubted(small, mask, first, other)
     coarse = mask
+
+    def opened() -> Alpha:
+        gaps = seen_between(crop, coarse)
+        mask = coarse if gaps is None else np.minimum(coarse, 1 - gaps)
+        return mask if refiner is None else _refined(square, mask, refiner)
+
     # The refiner leaves half of a core to others.
-    mask, guide = together(
-        lambda: coarse if refiner is None else _refined(square, coarse, refiner), lambda: guide_of(crop, GUIDE_SIDE)
-    )
+    mask, guide = together(opened, lambda: guide_of(crop, GUIDE_SIDE))
     alpha = np.zeros(photo.rgb.shape[:2], np.float32)
     inside = _cropped(alpha, found.box)
     guided_upsample(crop, mask, inside, guide=guide, radius=RADIUS, eps=EPS, levels=LEVELS)

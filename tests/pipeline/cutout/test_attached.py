@@ -69,6 +69,10 @@ def told(rgb: NDArray[np.uint8], alpha: NDArray[np.float32]) -> list[tuple[int, 
     return foreign_parts(around, CellColours())
 
 
+#: Neither the disc's red nor the lawn's green.
+SKIN = (200, 150, 120)
+
+
 def on_a_lawn(product: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A red product on green."""
     return painted(product, (70, 140, 60))
@@ -90,6 +94,32 @@ def test_a_part_of_the_place_at_the_rim_is_found_where_it_is() -> None:
 def test_a_handle_in_the_products_own_colours_is_not_told() -> None:
     lump = np.maximum(disc(320, 150, 160, 60), disc(320, 218, 160, 16))
     assert told(on_a_lawn(lump), lump) == []
+
+
+def held(colour: tuple[int, int, int], start: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A red disc on a lawn, held by an arm in that colour that starts at a column; the photo, and both cut out."""
+    alone, arm = disc(320, 150, 160, 60), np.zeros((320, 320), np.float32)
+    arm[140:180, start:110] = 1
+    rgb = painted(arm, (70, 140, 60))
+    rgb[arm > 0] = np.clip(np.array(colour) + np.random.default_rng(5).normal(0, 3, ((arm > 0).sum(), 3)), 0, 255)
+    rgb[alone > 0.5] = painted(alone)[alone > 0.5]
+    return rgb, np.maximum(alone, arm)
+
+
+def test_an_arm_from_the_border_is_told_though_it_is_not_like_the_lawn() -> None:
+    rgb, alpha = held(SKIN)
+
+    ((left, top, right, bottom),) = told(rgb, alpha)
+
+    assert left == 0
+    assert 60 <= right <= 140
+    assert top == pytest.approx(140, abs=10)
+    assert bottom == pytest.approx(180, abs=10)
+
+
+def test_the_same_arm_is_a_handle_where_it_ends_within_the_photo_or_has_the_products_colours() -> None:
+    assert told(*held(SKIN, start=20)) == []
+    assert told(*held((180, 40, 30))) == []
 
 
 def test_what_the_product_encloses_is_another_warnings() -> None:
