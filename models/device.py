@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,12 @@ DtypeChoice = Literal["auto", "float32", "float16", "bfloat16"]
 
 #: glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+#: What sets OpenBLAS's threads, as the wheels of NumPy and of SciPy name it, and by its plain name.
+_SET_BLAS_THREADS = (
+    "scipy_openblas_set_num_threads64_",
+    "scipy_openblas_set_num_threads",
+    "openblas_set_num_threads",
+)
 
 
 class DeviceUnavailable(RuntimeError):
@@ -125,6 +132,24 @@ def keep_memory_together() -> None:
         if mallopt is not None:  # glibc's alone
             for parameter, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 256 << 20)):
                 mallopt(parameter, value)
+
+
+def keep_algebra_to_its_caller() -> None:
+    """Let the linear algebra of NumPy and SciPy compute in the thread that calls it, where their wheels bring OpenBLAS.
+
+    OpenBLAS' own threads wait for each other and for the next call with a core kept busy, some hundredths of a second,
+    and a swap's matrices are small: beside other work the eigenvectors of 182×182 took .27 CPU-seconds with two
+    threads for .005 with one, and a swap up to .4 more. A BLAS from elsewhere heeds OPENBLAS_NUM_THREADS and the like.
+    """
+    for package in ("numpy", "scipy"):
+        folder = Path(str(import_module(package).__file__)).parent
+        # beside the package on Linux and Windows, in it on macOS
+        for path in (*folder.parent.glob(f"{package}.libs/*openblas*"), *folder.glob(".dylibs/*openblas*")):
+            library = ctypes.CDLL(str(path))
+            for name in _SET_BLAS_THREADS:
+                if (set_threads := getattr(library, name, None)) is not None:
+                    set_threads(1)
+                    break
 
 
 def give_back_memory() -> None:

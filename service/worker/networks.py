@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.device import keep_memory_together
+from models.device import keep_algebra_to_its_caller, keep_memory_together
 from models.hub.controlnet import DepthChoice
 from models.hub.pipelines import MemoryChoice
 from models.loading import load_networks
@@ -35,6 +35,7 @@ SHAPES = ("instagram_square", "instagram_portrait")
 def open_networks(settings: Settings) -> Networks:
     """Return the networks, ready, and load the kernels that are kept. Raises what models.loading raises."""
     keep_memory_together()
+    keep_algebra_to_its_caller()
     sys.setswitchinterval(SWITCH_INTERVAL)
     use_kept_kernels(settings)
     with ThreadPoolExecutor(1) as pool:
