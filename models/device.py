@@ -5,8 +5,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.core.errors import ModelFailed, OutOfMemory
 
@@ -18,6 +19,14 @@ DtypeChoice = Literal["auto", "float32", "float16", "bfloat16"]
 
 #: glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+#: What a swap to 2048×2048 takes from glibc's heap, and a block of it that is not mapped for itself.
+AHEAD, _BLOCK = 256 << 20, 16 << 20
+#: What sets OpenBLAS's threads, as the wheels of NumPy and of SciPy name it, and by its plain name.
+_SET_BLAS_THREADS = (
+    "scipy_openblas_set_num_threads64_",
+    "scipy_openblas_set_num_threads",
+    "openblas_set_num_threads",
+)
 
 
 class DeviceUnavailable(RuntimeError):
@@ -116,15 +125,49 @@ def keep_memory_together() -> None:
 
     As it comes each thread gets arenas of its own, each with holes of its own, and the size from which a block is
     mapped for itself grows with what was freed. One arena, that size held at 32 MiB, the most that there is, and up to
-    256 MiB kept for what comes next: the memory of many swaps stays flat, and fewer pages are taken anew. Without
+    512 MiB kept for what comes next: the memory of many swaps stays flat, and fewer pages are taken anew. Without
     the last, .1 to .4 CPU-seconds of a swap to 2048×2048 went into pages; with two arenas, of which each keeps so much,
-    as much as .1 more, and 110 MiB.
+    as much as .1 more, and 110 MiB. 256 MiB are less than a swap frees: they went back to the system and came again.
     """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:  # glibc's alone
-            for parameter, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 256 << 20)):
-                mallopt(parameter, value)
+    if (mallopt := _mallopt()) is not None:
+        for parameter, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 512 << 20)):
+            mallopt(parameter, value)
+
+
+def take_memory_ahead() -> None:
+    """Touch AHEAD bytes and free them, which glibc keeps (`keep_memory_together`): .03 CPU-seconds, in huge pages.
+
+    The first swaps would take them page by page, .1 to .25 CPU-seconds each, and leave them in more pieces.
+    """
+    if _mallopt() is not None:
+        import numpy as np  # asks for huge pages
+
+        blocks = [np.empty(_BLOCK, np.uint8) for _ in range(AHEAD // _BLOCK)]
+        for block in blocks:
+            block[::4096] = 0
+
+
+def _mallopt() -> Any:
+    """Return glibc's `mallopt`; None where there is another allocator."""
+    return getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+
+
+def keep_algebra_to_its_caller() -> None:
+    """Let the linear algebra of NumPy and SciPy compute in the thread that calls it, where their wheels bring OpenBLAS.
+
+    OpenBLAS' own threads wait for each other and for the next call with a core kept busy, some hundredths of a second,
+    and a swap's matrices are small: beside other work the eigenvectors of 182×182 took .27 CPU-seconds with two
+    threads for .005 with one, and a swap up to .4 more. A BLAS from elsewhere heeds OPENBLAS_NUM_THREADS and the like.
+    """
+    for package in ("numpy", "scipy"):
+        folder = Path(str(import_module(package).__file__)).parent
+        # beside the package on Linux and Windows, in it on macOS
+        for path in (*folder.parent.glob(f"{package}.libs/*openblas*"), *folder.glob(".dylibs/*openblas*")):
+            library = ctypes.CDLL(str(path))
+            for name in _SET_BLAS_THREADS:
+                if (set_threads := getattr(library, name, None)) is not None:
+                    set_threads(1)
+                    break
 
 
 def give_back_memory() -> None:

@@ -35,7 +35,7 @@ from pipeline.core import parallel
 from pipeline.core.spec import Spec
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import load_settings
-from service.worker.networks import open_networks
+from service.worker.networks import open_for_jobs, open_networks
 
 PACKAGES = ("numpy", "numba", "pillow", "scipy", "onnxruntime", "torch", "diffusers")
 
@@ -201,7 +201,8 @@ def main(
     if of_memory:
         figures["memory"] = memory(Path(__file__), settings, scenes, console.print)
     else:
-        bench = Bench(settings, open_networks(settings))
+        # The memory of a worker is that of one that is ready for jobs.
+        bench = Bench(settings, open_networks(settings) if part is None else open_for_jobs(settings))
         # Since the process started: what a worker takes until it is ready.
         ready, ready_cpu = time.time() - psutil.Process().create_time(), time.process_time()
         if part is not None:

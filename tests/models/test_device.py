@@ -45,3 +45,29 @@ def test_threads_share_one_arena_of_memory() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.count("Arena ") == 1
+
+
+@pytest.mark.system
+@pytest.mark.skipif(sys.platform != "linux", reason="what is loaded is looked up in /proc")
+def test_linear_algebra_computes_in_the_thread_that_calls_it() -> None:
+    code = (
+        "import ctypes, numpy, scipy.linalg, models.device as device; device.keep_algebra_to_its_caller();"
+        "paths = {line.split()[-1] for line in open('/proc/self/maps') if 'openblas' in line};"
+        "names = ('scipy_openblas_get_num_threads64_', 'scipy_openblas_get_num_threads');"
+        "print(sorted(getattr(ctypes.CDLL(p), n)() for p in paths for n in names if hasattr(ctypes.CDLL(p), n)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[1, 1]"
+
+
+@pytest.mark.system
+@pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that is told")
+def test_memory_that_is_taken_ahead_is_there_for_what_comes_next() -> None:
+    code = (
+        "import resource, models.device as device; device.keep_memory_together(); device.take_memory_ahead();"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt; before = faults();"
+        "blocks = [bytearray(15 << 20) for _ in range(14)]; print(faults() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # fresh from the system, 210 MiB are 53,760 pages
+    assert int(done.stdout) < 1000
