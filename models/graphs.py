@@ -6,6 +6,7 @@ other form is read from.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import fields
 from importlib import import_module
@@ -30,8 +31,11 @@ LIGHT, REFINER, VIEWPOINT, FEATURES = "light", "refiner", "viewpoint", "features
 #: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order; one excludes the other.
 HEAD = "head.safetensors"
 HEAD_NAMES: tuple[Viewpoint, ...] = ("above", "side", "hand")
-#: Of ImageNet's 1000 classes in their usual order: airliner, warplane.
-AIRCRAFT = [404, 895]
+#: Another head, on the features of the product alone: a flower's head or leaves.
+FLOWER_HEAD = "flower.safetensors"
+#: Of ImageNet's 1000 classes in their usual order: airliner, warplane; airship, balloon, parachute; analog clock, wall
+#: clock.
+CLASSES: dict[Viewpoint, list[int]] = {"aircraft": [404, 895], "balloon": [405, 417, 701], "clock": [409, 892]}
 
 
 def graph_file(folder: Path, name: str) -> Path:
@@ -142,7 +146,7 @@ class GraphRefiner:
 
 
 class GraphViewpoint:
-    """A `pipeline.core.networks.ViewpointClassifier`: EfficientNet-lite0, a head on its features, and its classes.
+    """A `pipeline.core.networks.ViewpointClassifier`: EfficientNet-lite0, heads on its features, and its classes.
 
     On the CPU on every device: it takes some hundredths of a second there.
     """
@@ -164,6 +168,7 @@ class GraphViewpoint:
         digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         head = load_file(folder / HEAD)
         self._weight, self._bias = head["weight"], head["bias"]
+        self._flower = load_file(folder / FLOWER_HEAD)
         #: Networks and package, for the report's provenance.
         self.version = (
             f"onnxruntime {import_module('onnxruntime').__version__} {card.name} sha256:{card.sha256[:12]}"
@@ -173,8 +178,8 @@ class GraphViewpoint:
     def __call__(self, views: NDArray[np.uint8]) -> dict[Viewpoint, float]:
         """Return the probability of each viewpoint for 2×S×S×3 sRGB bytes, S = `side`. Raises ModelFailed.
 
-        Those of HEAD_NAMES exclude each other; whether it is an aircraft is another question, and the probability is
-        that of the square in which it looks less like one.
+        Those of HEAD_NAMES exclude each other; whether it is a flower, or of CLASSES, are other questions, and the
+        probability of these is that of the square in which it looks less like one.
         """
         try:
             features, classes = self._session.run(None, {"views": views})
@@ -185,7 +190,10 @@ class GraphViewpoint:
             raise ModelFailed("The network that tells the viewpoint gave no number.")
         odds = np.exp(scores - scores.max())
         told: dict[Viewpoint, float] = dict(zip(HEAD_NAMES, (odds / odds.sum()).tolist(), strict=True))
-        return told | {"aircraft": float(classes[:, AIRCRAFT].sum(axis=1).min())}
+        told |= {name: float(classes[:, of].sum(axis=1).min()) for name, of in CLASSES.items()}
+        alone = features.reshape(len(views), -1)[1]
+        score = float(alone @ self._flower["weight"] + self._flower["bias"][0])
+        return told | {"flower": 1 / (1 + math.exp(-score))}
 
     def features(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the 2 × 1280 pooled features of 2×S×S×3 sRGB bytes, one after the other."""

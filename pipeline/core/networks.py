@@ -29,8 +29,9 @@ class Refiner(Protocol):
 
 
 #: How a photo was taken. `above`: of something that lies, or hangs flat, from straight above or square to it; `side`:
-#: of something that stands, from the side; `hand`: of something that a hand holds.
-Viewpoint = Literal["above", "side", "hand", "aircraft"]
+#: of something that stands, from the side; `hand`: of something that a hand holds. And what is seen, where that tells
+#: that it stands on nothing: an aircraft, a balloon or parachute, a clock, a flower's head or leaves.
+Viewpoint = Literal["above", "side", "hand", "aircraft", "balloon", "clock", "flower"]
 
 
 class ViewpointClassifier(Protocol):

@@ -25,14 +25,17 @@ from pipeline.core.spec import Scene, SceneKind
 from pipeline.core.stance_rules import StanceName, edges_in, stands_in
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
-from pipeline.cutout.viewpoint import is_aircraft, is_held
+from pipeline.cutout.viewpoint import is_aircraft, is_clock, is_flower, is_held
 from pipeline.geometry.balance import (
     balanced_on_a_point,
     cannot_rise,
     cannot_stand,
     hangs_plumb,
+    has_level_base,
+    has_part_far_up,
     has_part_in_the_air,
     is_heap,
+    is_on_a_stalk,
 )
 from pipeline.geometry.statics import tight
 
@@ -182,12 +185,25 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str
     if "top" in cut_sides and hangs_plumb(solid):
         return Stance("hanging", cut_sides)
     pose = camera_pose(alpha)
-    falls = not cut_sides and cannot_stand(solid, pose.pitch_slope, over_corner=pose.over_corner)
-    # What is cut may be held there, and what is seen from the side is held so: by somebody's word, not by nobody's.
-    falls = falls or (not side and (balanced_on_a_point(solid) if cut_sides else is_heap(solid)))
-    if falls:
+    if _falls(solid, cut_sides, viewpoint, pose):
         return Stance("lying", cut_sides, falls=True)
     return Stance("standing", cut_sides, pose, side, held)
+
+
+def _falls(solid: Mask, cut_sides: tuple[str, ...], viewpoint: Mapping[str, float], pose: CameraPose) -> bool:
+    """Tell whether a tight h×w silhouette that the photo does not cut below can't stand as it is seen.
+
+    What is cut may be held there; but what hangs from above beside what stands has no place in one picture with it, and
+    flowers stand on stalks. What is seen from the side is held there, or lies so: by somebody's word, not by nobody's.
+    """
+    side = viewpoint.get("side", 0.0) >= SURE_SIDE
+    if is_flower(viewpoint) and not is_on_a_stalk(solid):
+        return True
+    if cut_sides:
+        return (cut_sides == ("top",) and has_part_far_up(solid)) or (not side and balanced_on_a_point(solid))
+    if is_clock(viewpoint) and not pose.over_corner and not has_level_base(solid):
+        return True
+    return cannot_stand(solid, pose.pitch_slope, over_corner=pose.over_corner) or (not side and is_heap(solid))
 
 
 def has_hook(solid: Mask, *, cut: bool = False) -> bool:

@@ -1,4 +1,4 @@
-"""The viewpoint of a photo: of what stands, from the side; of what lies, from above; of what a hand holds; of aircraft.
+"""The viewpoint of a photo: of what stands, from the side; of what lies, from above; of what a hand holds; and of what.
 
 A network looks at what is photographed and at what is around it; a silhouette seldom tells (`pipeline.cutout.stance`).
 """
@@ -27,6 +27,14 @@ SURE_HAND = 0.7
 #: From this probability on, in both squares, an aircraft is believed: of 121 photos and renders the three aircraft in
 #: flight had .42 to .90, all others at most .003; halfway between, on a scale of odds, is .05.
 SURE_AIRCRAFT = 0.2
+#: And so a balloon, an airship or a parachute: of 671 pictures with an alpha a hot-air balloon has .65, a paratrooper
+#: .92, a parachute and a broccoli .34, all others, toy balloons too, at most .15; of the 70 photos none above .02.
+SURE_BALLOON = 0.5
+#: From this probability on, in both squares, a clock is believed: of 105 photos and renders three of clocks have .81,
+#: .82 and, of two above each other, .24, all others at most .03.
+SURE_CLOCK = 0.5
+#: From this probability on a flower's head or leaves are believed (`models/viewpoint/README.md` has what it is worth).
+SURE_FLOWER = 0.8
 #: Longer side in pixels at which the hand is looked for, and how far beyond the product's box, in its longer sides.
 HAND_SIDE, HAND_REACH = 320, 0.25
 #: Skin of any tone in YCbCr (JPEG's), Chai and Ngan 1999: the bounds of Cb and Cr.
@@ -52,14 +60,24 @@ def is_held(viewpoint: Mapping[str, float]) -> bool:
 
 
 def is_aircraft(viewpoint: Mapping[str, float]) -> bool:
-    """Tell whether a network is sure that the product is an aircraft."""
-    return viewpoint.get("aircraft", 0.0) >= SURE_AIRCRAFT
+    """Tell whether a network is sure that the product is an aircraft, a balloon and a parachute among them."""
+    return viewpoint.get("aircraft", 0.0) >= SURE_AIRCRAFT or viewpoint.get("balloon", 0.0) >= SURE_BALLOON
+
+
+def is_clock(viewpoint: Mapping[str, float]) -> bool:
+    """Tell whether a network is sure that the product is a clock."""
+    return viewpoint.get("clock", 0.0) >= SURE_CLOCK
+
+
+def is_flower(viewpoint: Mapping[str, float]) -> bool:
+    """Tell whether a network is sure that the product is a flower's head, or leaves."""
+    return viewpoint.get("flower", 0.0) >= SURE_FLOWER
 
 
 def seen(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | None, *, mended: bool = False) -> Cutout:
     """Return the cut-out with its viewpoint, and with the warning `held_by_hand` and its place where a hand holds it.
 
-    Of a cut-out that was `mended` nothing is said of a hand or an aircraft: whoever drew it has seen to it.
+    Of a cut-out that was `mended` nothing is said of a hand, nor of what it is: whoever drew it has seen to it.
     """
     told = viewpoint(photo, cutout, classifier)
     if mended:

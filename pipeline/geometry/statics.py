@@ -13,6 +13,8 @@ from pipeline.geometry.contact import lowest_points, receding_base
 Mask = NDArray[np.bool_]
 #: What is so little above the lowest point, a share of the product's height, is taken to touch the surface.
 TOUCHES = 0.04
+#: So far above the lowest point, a share of the height, a stick on its end is still a stick.
+ABOVE_FOOT = 0.15
 #: What is slimmer than this is an appendage, in square roots of the silhouette's pixels. A book's ribbon is .15 wide
 #: where it forks; of 104 other photos and renders only the bases of what stands on no base change from .1 to .2.
 SLIM = 0.18
@@ -34,8 +36,11 @@ class Footing:
     tips: float
     #: How far its centre of mass is from the middle of its support: 0 above it, 1 above its end.
     off_centre: float
-    #: Width of the support, and of the silhouette at a quarter of its height, over its whole width.
+    #: Width of the support, of what is lowest, and of the silhouette at ABOVE_FOOT and at a quarter of its height, over
+    #: its whole width.
     support: float
+    level: float
+    above_foot: float
     at_quarter: float
     #: Degrees by which it could be turned if its centre of mass were above the middle of its support, and if no base
     #: receded from its lowest points.
@@ -59,15 +64,23 @@ def footing(solid: Mask) -> Footing:
     start, end = float(touches[0]), float(touches[-1] + 1)
     rows, across = np.nonzero(solid)
     x, up = float(across.mean()) + 0.5, height - float(rows.mean()) - 0.5
-    quarter = np.flatnonzero(solid[int(0.75 * height)])
+    level = float(np.ptp(np.flatnonzero(low)) + 1)
     return Footing(
         tips=float(np.degrees(np.arctan2(min(x - start, end - x), up))),
         off_centre=abs(x - (start + end) / 2) / max(0.5, (end - start) / 2),
         support=(end - start) / width,
-        at_quarter=float(np.ptp(quarter) + 1) / width if quarter.size else 0.0,
-        poise=float(np.degrees(np.arctan2((np.ptp(np.flatnonzero(low)) + 1) / 2, up))),
+        level=level / width,
+        above_foot=_wide(solid, ABOVE_FOOT),
+        at_quarter=_wide(solid, 0.25),
+        poise=float(np.degrees(np.arctan2(level / 2, up))),
         aspect=width / height,
     )
+
+
+def _wide(solid: Mask, up: float) -> float:
+    """Return how wide a tight h×w silhouette is a share `up` of its height above its foot, over its whole width."""
+    across = np.flatnonzero(solid[int((1 - up) * len(solid))])
+    return float(np.ptp(across) + 1) / solid.shape[1] if across.size else 0.0
 
 
 def without_appendages(solid: Mask) -> Mask:

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.cutout.stance import stance
-from pipeline.geometry.balance import hangs_plumb, is_heap
-from pipeline.geometry.statics import mirror_axis, tight, without_appendages
+from pipeline.geometry.balance import hangs_plumb, has_part_far_up, is_heap
+from pipeline.geometry.statics import footing, mirror_axis, tight, without_appendages
 from tests.pipeline.silhouettes import Point, drawn, rectangle
 
 SEEN_FROM_THE_SIDE, IN_DOUBT = {"side": 0.9, "above": 0.05}, {"side": 0.6, "above": 0.35}
@@ -96,3 +96,71 @@ def test_a_box_over_its_corner_and_a_ball_are_symmetric_about_no_axis_more_than_
     ball = drawn(discs=((100, 100, 300, 300),))
     assert max(mirror_axis(shape > 0.5)[2] for shape in (carton, ball)) < 0.13
     assert {stance(shape, (), SEEN_FROM_THE_SIDE).name for shape in (carton, ball)} == {"standing"}
+
+
+#: A sign, a cone that stands behind it, and a tyre that lies further back than any table.
+SIGN = rectangle(40, 250, 360, 350)
+CONE: list[Point] = [(150, 40), (170, 40), (190, 255), (130, 255)]
+TYRE = ((280, 40, 350, 80),)
+
+
+def test_a_part_that_ends_above_any_surface_lies_small_as_it_is_and_one_that_stands_behind_does_not() -> None:
+    behind = drawn(SIGN, CONE, discs=TYRE)
+    assert stance(behind, (), SEEN_FROM_THE_SIDE).falls
+    assert stance(behind[40:], ("top",), SEEN_FROM_THE_SIDE).falls, "it would hang beside what stands"
+    assert stance(behind, ("right",), SEEN_FROM_THE_SIDE).name == "standing", "it may be held there"
+    assert stance(drawn(SIGN, CONE), (), SEEN_FROM_THE_SIDE).name == "standing"
+    lower = drawn(rectangle(40, 150, 260, 350), discs=((280, 240, 350, 280),))
+    assert stance(lower, (), SEEN_FROM_THE_SIDE).name == "standing", "further back on the same table"
+    speck = drawn(SIGN, CONE, discs=((320, 60, 328, 68),))
+    assert not has_part_far_up(tight(speck > 0.5))
+
+
+def test_a_glass_whose_stem_the_cut_out_lost_stands_on_its_foot() -> None:
+    bowl: list[Point] = [(140, 60), (260, 60), (230, 180), (170, 180)]
+    glass, beside = (drawn(bowl, discs=((150 + x, 335, 250 + x, 350),)) for x in (0, 120))
+    assert stance(glass, (), SEEN_FROM_THE_SIDE).name == "standing"
+    assert stance(beside, (), SEEN_FROM_THE_SIDE).falls, "what is in the air is not above the foot"
+
+
+def test_a_triangle_on_its_tip_is_balanced_on_a_point_and_one_on_its_edge_stands() -> None:
+    give_way, warning = drawn([(60, 90), (340, 90), (212, 330), (188, 330)]), drawn([(60, 330), (340, 330), (200, 90)])
+    assert 5 < footing(give_way > 0.5).tips < 8
+    assert stance(give_way, (), SEEN_FROM_THE_SIDE).falls
+    assert stance(warning, (), SEEN_FROM_THE_SIDE).name == "standing"
+
+
+def test_a_flag_on_its_stick_has_no_base_that_recedes_to_its_cloth() -> None:
+    stick: list[Point] = [(60, 330), (72, 335), (132, 60), (120, 56)]
+    cloth: list[Point] = [(122, 70), (330, 120), (318, 222), (98, 180)]
+    assert stance(drawn(stick, cloth), (), SEEN_FROM_THE_SIDE).falls
+    assert stance(drawn(stick, cloth, rectangle(40, 318, 300, 338)), (), SEEN_FROM_THE_SIDE).name == "standing"
+
+
+def test_a_wedge_that_rests_on_its_level_edge_stands_though_the_axis_of_its_symmetry_leans() -> None:
+    wedge, askew = drawn([(60, 340), (340, 340), (340, 60)]), drawn([(60, 270), (330, 340), (260, 70)])
+    assert mirror_axis(wedge > 0.5)[0] == -45
+    assert stance(wedge, (), SEEN_FROM_THE_SIDE).name == "standing"
+    assert stance(askew, (), SEEN_FROM_THE_SIDE).falls
+
+
+#: A round clock, one whose lower edge rises since it is seen from below, one on its own base.
+ROUND, FROM_BELOW = drawn(discs=((100, 100, 300, 300),)), drawn([(120, 60), (240, 80), (280, 270), (100, 330)])
+MANTEL = drawn(rectangle(90, 300, 310, 340), discs=((110, 100, 290, 320),))
+
+
+def test_a_clock_stands_on_a_level_base_and_else_it_hung() -> None:
+    clock = SEEN_FROM_THE_SIDE | {"clock": 0.8}
+    assert {stance(alpha, (), clock).name for alpha in (ROUND, FROM_BELOW)} == {"lying"}
+    assert {stance(alpha, (), SEEN_FROM_THE_SIDE).name for alpha in (ROUND, FROM_BELOW)} == {"standing"}
+    assert stance(MANTEL, (), clock).name == "standing"
+
+
+def test_a_flower_stands_on_its_stalk_or_in_its_pot_alone() -> None:
+    flower = SEEN_FROM_THE_SIDE | {"flower": 0.9}
+    assert stance(ROUND, (), flower).falls
+    assert stance(ROUND, ("left",), flower).falls
+    assert stance(ROUND, (), flower | {"flower": 0.5}).name == "standing", "a ball"
+    potted = drawn(rectangle(165, 240, 235, 350), discs=((90, 60, 310, 250),))
+    assert stance(potted, (), flower).name == "standing"
+    assert stance(ROUND[:280], ("bottom",), flower).name == "cut_below"
