@@ -73,6 +73,7 @@ class Furniture:
         shape = ("drum", "tiers", "block", "steps", "twin")[int(rng.integers(5))]
         behind = min(-0.22 * radius, -0.5 * self._layout.base)
         if shape in ("drum", "tiers", "twin"):
+            radius = max(radius, -behind + 0.05)  # a deep base's corners, its nearest too, are on it
             self._put(Drum(0, -high, behind, radius, high), slot, "stand")
             if shape == "tiers":
                 low = 0.45 * high

@@ -7,6 +7,7 @@ from scipy.spatial import ConvexHull
 
 from pipeline.core.spec import SceneKind
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
+from pipeline.geometry.solids import Drum
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL
 from pipeline.scene.trace import trace
@@ -76,6 +77,27 @@ def test_a_plate_tells_how_steeply_it_was_seen_and_a_ball_does_not(pitch: float)
     assert not found.over_corner
     almost_round = np.hypot(x, y / 0.92) < 0.4
     assert camera_pose(almost_round.astype(np.float32)) == UNKNOWN_POSE
+
+
+def test_a_long_side_that_recedes_from_a_level_front_is_on_the_surface_as_well() -> None:
+    picture = Image.new("L", (SIDE, SIDE))
+    ImageDraw.Draw(picture).polygon([(380, 330), (250, 335), (20, 230), (20, 120), (380, 130)], fill=255)
+    found = camera_pose(np.asarray(picture, np.float32) / 255)
+    assert not found.over_corner
+    assert found.base_rise == pytest.approx(105 / 360, abs=0.03)
+    layout = compose(spec("tabletop"), SIDE, SIDE, 360 / 215, pose=found)
+    geometry = trace(layout, SIDE, SIDE)
+    left, _, right, bottom = layout.product
+    row = int((bottom - found.base_rise * (right - left)) * SIDE)
+    assert layout.parts[geometry.part[row, int((left + 0.02) * SIDE)]].role == "floor"
+
+
+def test_a_round_stand_holds_the_corners_of_a_deep_base() -> None:
+    for seed in range(8):
+        layout = compose(spec("podium", seed=seed), SIDE, SIDE, 1.1, pose=CameraPose(0.7, 0.7))
+        stand = next(part.solid for part in layout.parts if part.role == "stand")
+        if isinstance(stand, Drum):
+            assert stand.radius >= max(-stand.z, stand.z + layout.base)
 
 
 @pytest.mark.parametrize("kind", ["tabletop", "bokeh", "podium", "niche", "curtain", "sweep", "window", "neon"])
