@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from pipeline.geometry.packing import meet
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.sampling import square_samples, square_to
-from pipeline.geometry.solids import Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.kernels.tracing.lights import THROUGH
 from pipeline.light.emitters import gobo_openness
 from pipeline.light.refraction import INDEX, REFLECTANCE, passed, refracted, through
@@ -24,7 +24,7 @@ from pipeline.light.surroundings import normals_against, schlick
 from pipeline.scene.layout import Layout, Part
 
 #: Cells along the longer side of the grid, and samples of the key light in each.
-CELLS, SAMPLES = 64, 6
+CELLS, SAMPLES = 60, 5
 #: The grid's photons are blurred by so many cells: they are shared among neighbours of all patterns.
 BLUR = 1.1
 #: Light is focused so many times at most: more is white in any case, however dark the level.
@@ -145,6 +145,9 @@ def _landed(
     power = power * (1 - schlick(REFLECTANCE, way, normal)) * np.float32(1 - REFLECTANCE)
     end, _, beyond, _, length, still = through(solid, start, inside)
     falls = ~still & (beyond[1] < -_FLAT)
+    if not isinstance(solid, Ball | Block | Drum):
+        # What enters a sheet by its rim stays in it: it is followed from its front to its back alone.
+        falls &= np.abs(normal[2]) > np.float32(0.5)
     end, beyond, length, power = end[:, falls], beyond[:, falls], length[falls], power[falls]
     level = np.float32(solid.bounds[1]) if solid.bounds is not None else np.float32(0)
     far = (level - end[1]) / beyond[1]

@@ -69,6 +69,8 @@ def test_a_sheet_of_tinted_glass_casts_its_colour() -> None:
     assert shadow[0] > 0.9
     assert shadow[1] < 0.55
     assert shadow[2] < 0.45
+    # A sheet moves light a little aside, where some fell already; neither it nor its rim bends any together.
+    assert found.factor.max() < 1.8
 
 
 def test_a_level_keeps_its_light_beyond_the_shadow_and_where_the_gobo_is_closed() -> None:
