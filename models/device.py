@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,12 +21,6 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 #: Most of what a swap to 2048×2048 takes of glibc's heap, and a block that is not mapped for itself. With 256 MiB
 #: a photo of 40 megapixels took 50 MiB more at most, with this no more than with none.
 AHEAD, _BLOCK = 192 << 20, 16 << 20
-#: What sets OpenBLAS's threads, as the wheels of NumPy and of SciPy name it, and by its plain name.
-_SET_BLAS_THREADS = (
-    "scipy_openblas_set_num_threads64_",
-    "scipy_openblas_set_num_threads",
-    "openblas_set_num_threads",
-)
 
 
 class DeviceUnavailable(RuntimeError):
@@ -154,21 +147,17 @@ def _mallopt() -> Any:
 
 
 def keep_algebra_to_its_caller() -> None:
-    """Let the linear algebra of NumPy and SciPy compute in the thread that calls it, where their wheels bring OpenBLAS.
+    """Let the linear algebra of NumPy and SciPy compute in the thread that calls it, for the rest of the process.
 
     OpenBLAS' own threads wait for each other and for the next call with a core kept busy, some hundredths of a second,
     and a swap's matrices are small: beside other work the eigenvectors of 182×182 took .27 CPU-seconds with two
-    threads for .005 with one, and a swap up to .4 more. A BLAS from elsewhere heeds OPENBLAS_NUM_THREADS and the like.
+    threads for .005 with one, and a swap up to .4 more.
     """
-    for package in ("numpy", "scipy"):
-        folder = Path(str(import_module(package).__file__)).parent
-        # beside the package on Linux and Windows, in it on macOS
-        for path in (*folder.parent.glob(f"{package}.libs/*openblas*"), *folder.glob(".dylibs/*openblas*")):
-            library = ctypes.CDLL(str(path))
-            for name in _SET_BLAS_THREADS:
-                if (set_threads := getattr(library, name, None)) is not None:
-                    set_threads(1)
-                    break
+    import numpy  # noqa: F401  # what is loaded is limited, and no other
+    import scipy.linalg  # noqa: F401  # brings an OpenBLAS of its own
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="blas")
 
 
 def give_back_memory() -> None:
