@@ -162,5 +162,6 @@ def test_a_flower_stands_on_its_stalk_or_in_its_pot_alone() -> None:
     assert stance(ROUND, ("left",), flower).falls
     assert stance(ROUND, (), flower | {"flower": 0.5}).name == "standing", "a ball"
     potted = drawn(rectangle(165, 240, 235, 350), discs=((90, 60, 310, 250),))
-    assert stance(potted, (), flower).name == "standing"
+    wide = drawn(rectangle(125, 240, 275, 350), discs=((80, 60, 320, 250),))
+    assert {stance(alpha, (), flower).name for alpha in (potted, wide)} == {"standing"}
     assert stance(ROUND[:280], ("bottom",), flower).name == "cut_below"
