@@ -55,7 +55,8 @@ class Visit:
 
     def __init__(self, browser: Any, address: str, **settings: Any) -> None:
         self.address = address
-        self.context = browser.new_context(**{"viewport": {"width": 1360, "height": 900}, **settings})
+        usual = {"viewport": {"width": 1360, "height": 900}, "reduced_motion": "reduce"}  # motion takes a core
+        self.context = browser.new_context(**usual | settings)
         self.context.set_default_timeout(30_000)
         #: What the console said as an error, and what no script caught.
         self.errors: list[str] = []

@@ -13,7 +13,7 @@ from tests.system.studio.conftest import PLACE, SECONDS, Guest, assert_accessibl
 
 
 def test_from_drop_to_download(visit: Callable[..., Visit], guest: Guest) -> None:
-    tab = visit()
+    tab = visit(reduced_motion="no-preference")
     tab.sign_in(guest.key)
     page = tab.page
     assert_accessible(page)
