@@ -124,7 +124,17 @@ PRODUCTS: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("kind", PRODUCTS)
+# In the gate three; of each, tests/pipeline/photo/test_decode.py proves the pixels.
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("CMYK JPEG", "turned JPEG", "JPEG with a broken profile"),
+        *(
+            pytest.param(kind, marks=pytest.mark.nightly)
+            for kind in ("16-bit PNG", "palette PNG", "moving WebP", "moving PNG", "JPEG with a ZIP behind it")
+        ),
+    ],
+)
 def test_an_unusual_photo_of_a_product_is_swapped(bench: Bench, kind: str) -> None:
     job = bench.end(PRODUCTS[kind]())
 

@@ -118,6 +118,7 @@ ASKED: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.gate  # 5 CPU-seconds: torch and four swaps
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)  # test_in_flight.py has both databases
 def test_a_batch_of_four_with_one_cancelled_and_one_that_fails_gives_the_others_their_own_pictures(
     engine: sa.Engine, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

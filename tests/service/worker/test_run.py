@@ -46,6 +46,7 @@ def test_a_good_photo_ends_in_a_render_whose_bytes_are_stored_and_measured(worke
 
 
 @pytest.mark.gate  # by the real networks; by stand-ins it is in the fast lane: `test_swap.py`
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)  # the bytes are none of a database's business
 def test_the_same_seed_and_spec_give_the_same_bytes(engine: sa.Engine, tmp_path: Path, networks: Networks) -> None:
     worker = Worker(engine, tmp_path, networks)
     hashes = []
@@ -201,6 +202,7 @@ def test_a_picture_is_written_down_before_it_can_be_there(worker: Worker, engine
 
 
 @pytest.mark.gate  # 2 CPU-seconds: two swaps
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)  # the column is JSON on both
 def test_a_job_runs_by_the_catalogue_that_it_was_accepted_under(worker: Worker) -> None:
     whole = worker.runner.catalogue
     accepted_under = small(whole, 240, 126)
