@@ -46,6 +46,7 @@ def test_requests_of_every_kind_are_answered_as_documented(service: Live, tmp_pa
     assert httpx.get(f"{service.address}/health/ready", timeout=30).status_code == 200
 
 
+@pytest.mark.nightly  # of Schemathesis itself: that a run in which nothing is wrong would say so
 def test_the_checks_see_what_the_document_does_not_name(service: Live, tmp_path: Path) -> None:
     # a document that forgets the 404 of a job
     document = httpx.get(f"{service.address}/schema/openapi.json", timeout=30).json()

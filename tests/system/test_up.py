@@ -44,6 +44,9 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
         assert up.stop() == 0
 
 
+# At night on the embedded default too, as the next one on the other: the parts are the same processes, and
+# tests/system/test_workers.py kills workers on both.
+@pytest.mark.parametrize("up", [pytest.param("embedded", marks=pytest.mark.nightly), "production"], indirect=True)
 def test_a_mixed_day_with_a_killed_worker_costs_exactly_the_successes(up: Up) -> None:
     with up.client("mixed", 50) as api, up.client("other", 50) as other:
         good = [job_id(api, BOTTLE) for _ in range(2)]
@@ -81,6 +84,7 @@ def stored_renders(up: Up, job: str) -> list[str]:
     return [one["Key"] for one in listed if job in one["Key"]]
 
 
+@pytest.mark.parametrize("up", ["embedded", pytest.param("production", marks=pytest.mark.nightly)], indirect=True)
 def test_a_job_cancelled_while_it_runs_is_refunded_once_and_its_worker_takes_the_next(up: Up) -> None:
     with up.client("canceller", 10) as api:
         cancelled, waiting, wanted = (job_id(api, BOTTLE) for _ in range(3))

@@ -74,6 +74,13 @@ def test_a_worker_that_is_told_to_stop_hands_its_job_back_within_its_grace_time(
     assert installation.job(accepted).attempt == 1, "being told to stop is not the job's fault"
 
 
+# At night on SQLite too: what happens is the worker's and the queue's, which are the same ones there.
+ON_ONE = pytest.mark.parametrize(
+    "shared", ["production", pytest.param("embedded", marks=pytest.mark.nightly)], indirect=True
+)
+
+
+@ON_ONE
 def test_a_job_that_takes_too_much_memory_is_refunded_and_its_worker_goes_on(installation: Installation) -> None:
     before = [process_of(worker).pid for worker in installation.workers]
 
@@ -105,6 +112,7 @@ def message(redis_id: Any, **changes: Any) -> bytes:
     return json.dumps(fields | changes).encode()
 
 
+@ON_ONE
 def test_what_is_no_message_stops_no_worker_and_is_not_counted_as_waiting(installation: Installation) -> None:
     poison = [
         b"",
@@ -157,6 +165,7 @@ def test_a_message_that_is_delivered_many_times_at_once_starts_one_attempt(insta
     )
 
 
+@ON_ONE
 def test_a_message_that_a_living_worker_fetched_and_never_saw_is_sent_again(installation: Installation) -> None:
     """As when the line to the queue breaks under the answer: the server has given the message, and nobody has it."""
     accepted = installation.order(good(), enqueue=False)
