@@ -1,4 +1,4 @@
-"""A crowd: two hundred submits at once, over real sockets, to two API processes that share a database and a queue."""
+"""A crowd: a hundred submits at once, over real sockets, to two API processes that share a database and a queue."""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ from service.supervisor.processes import ChildProcess
 from tests.support.caller import SWAP, Caller
 from tests.support.databases import migrated_database, migrated_engine
 
-CROWD = 200
+CROWD = 100  # more than an API has threads or connections
 LIMIT = 12  # unfinished jobs of one client
 #: Seconds within which every submit of a crowd is answered, on a machine that has much else to do.
 PATIENCE = 60
@@ -92,24 +92,24 @@ def statuses(answers: list[httpx.Response]) -> dict[int, int]:
     return dict(Counter(answer.status_code for answer in answers))
 
 
-def test_two_hundred_submits_at_once_against_a_balance_for_ten_leave_exactly_ten(crowd: Crowd) -> None:
+def test_a_hundred_submits_at_once_against_a_balance_for_ten_leave_exactly_ten(crowd: Crowd) -> None:
     crowd.accounts.grant(crowd.client.name, 10 * COST)
 
     answers = crowd.send()
 
-    assert statuses(answers) == {202: 10, 402: 190}
+    assert statuses(answers) == {202: 10, 402: CROWD - 10}
     accepted = [answer.json() for answer in answers if answer.status_code == 202]
     assert len({one["job_id"] for one in accepted}) == len({one["request_id"] for one in accepted}) == 10
     assert crowd.balance == 0
     assert crowd.written() == (10, 10, 10)
 
 
-def test_two_hundred_submits_at_once_against_a_limit_of_twelve_leave_exactly_twelve(crowd: Crowd) -> None:
+def test_a_hundred_submits_at_once_against_a_limit_of_twelve_leave_exactly_twelve(crowd: Crowd) -> None:
     crowd.accounts.grant(crowd.client.name, CROWD * COST)
 
     answers = crowd.send()
 
-    assert statuses(answers) == {202: 12, 429: 188}
+    assert statuses(answers) == {202: 12, 429: CROWD - 12}
     refused = [answer for answer in answers if answer.status_code == 429]
     assert {answer.json()["code"] for answer in refused} == {"too_many_unfinished_jobs"}
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
@@ -117,7 +117,7 @@ def test_two_hundred_submits_at_once_against_a_limit_of_twelve_leave_exactly_twe
     assert crowd.written() == (12, 12, 12)
 
 
-def test_one_request_sent_two_hundred_times_at_once_is_one_job(crowd: Crowd) -> None:
+def test_one_request_sent_a_hundred_times_at_once_is_one_job(crowd: Crowd) -> None:
     crowd.accounts.grant(crowd.client.name, CROWD * COST)
 
     answers = crowd.send(**{"Idempotency-Key": "once"})

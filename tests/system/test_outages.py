@@ -161,23 +161,23 @@ def fill(path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["embedded", "production"])
-def test_fifty_jobs_that_wait_when_the_queue_is_flushed_all_end_without_any_help(
+def test_twenty_jobs_that_wait_when_the_queue_is_flushed_all_end_without_any_help(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     installation: Installation = (
         request.getfixturevalue("installation") if kind == "production" else request.getfixturevalue("embedded")[0]
     )
-    # So slow that fifty are ordered meanwhile.
+    # So slow that twenty are ordered meanwhile.
     busy = [installation.order(telling(Deed.SLOW)) for _ in range(4)]
     installation.under_way(busy[0])
-    waiting = [installation.order(good(number)) for number in range(50)]
-    assert installation.job_queue.size() >= 50
+    waiting = [installation.order(good(number)) for number in range(20)]
+    assert installation.job_queue.size() >= 20
 
     installation.queue.flushall()
     assert installation.job_queue.size() == 0
 
-    assert [installation.outcome(one) for one in [*busy, *waiting]] == [("SUCCESS", None)] * 54
-    assert [installation.job(one).attempt for one in [*busy, *waiting]] == [1] * 54
+    assert [installation.outcome(one) for one in [*busy, *waiting]] == [("SUCCESS", None)] * 24
+    assert [installation.job(one).attempt for one in [*busy, *waiting]] == [1] * 24
 
 
 def test_a_queue_server_that_is_lost_with_all_its_data_loses_no_job(installation: Installation, caller: Caller) -> None:

@@ -42,7 +42,7 @@ def never(data: bytes) -> str:
 
 @pytest.mark.system
 def test_what_hangs_dies_or_takes_too_much_memory_is_told_by_its_number_and_the_rest_goes_on() -> None:
-    found = watched(range(8), numbered, troubled, workers=2, seconds=2.0, mebibytes=200, waits=10.0)
+    found = watched(range(8), numbered, troubled, workers=2, seconds=1.0, mebibytes=200, waits=10.0)
     outcomes = {result.number: result.outcome for result in found}
 
     assert outcomes == {

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.jobs.records import Claim, JobFinished, LeaseLost
+from tests.support.polling import until
 from tests.support.shop import Street, render
 
 
@@ -60,9 +61,9 @@ def test_whoever_submits_starts_ends_cancels_and_weighs_at_once_waits_for_nobody
     deeds = [submit, submit, cancel, cancel, work, work, work, weigh, settle]
     with ThreadPoolExecutor(len(deeds)) as pool:
         doing = [pool.submit(keep, deed, seed) for seed, deed in enumerate(deeds)]
-        over.wait(5.0)
+        over.wait(2.0)
+        until(lambda: len(claims) > 10)
         over.set()
         assert all(one.result() > 0 for one in doing)
 
-    assert len(claims) > 10
     assert audit(engine, Bounds(max_attempts=2)).findings == []
