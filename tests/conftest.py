@@ -1,6 +1,7 @@
 """How tests are marked, dealt and collected; their fixtures are in `tests.fixtures`."""
 
 import gc
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ TOGETHER = {
         "models/test_device.py",
         "benchmarks/test_speed.py",
         "benchmarks/test_throughput.py",
+        "scripts/test_inpainter.py",
         "service/diagnostics/test_generator_trial.py",
         "service/worker/test_lane_jobs.py",
     ),
@@ -107,7 +109,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_finish() -> None:
-    """Take what collecting made out of the garbage collector's rounds: thousands of items and all their modules."""
+    """Take what collecting made out of the garbage collector's rounds: thousands of items and all their modules.
+
+    torch is not among them: every process collects every file, so who needs it imports it within a test.
+    """
+    if "torch" in sys.modules:
+        raise pytest.UsageError("A file of tests, or what it imports, imports torch as it is collected.")
     gc.freeze()
     # A twentieth of the tests' time went into rounds that found nothing: cycles are few here, and memory is enough.
     gc.set_threshold(20_000, 20, 100)
