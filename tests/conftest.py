@@ -1,6 +1,7 @@
 """How tests are marked, dealt and collected; their fixtures are in `tests.fixtures`."""
 
 import gc
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ TOGETHER = {
         "models/test_device.py",
         "benchmarks/test_speed.py",
         "benchmarks/test_throughput.py",
+        "scripts/test_inpainter.py",
         "service/diagnostics/test_generator_trial.py",
         "service/worker/test_lane_jobs.py",
     ),
@@ -59,11 +61,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses") and not hasattr(config, "workerinput"):
         return
     config.pluginmanager.import_plugin("tests.fixtures")
-    if _is_fast(config):
-        from hypothesis import settings  # here, as most files do without
+    from hypothesis import settings  # here: who deals does without
 
-        settings.register_profile("fast", max_examples=25)
-        settings.load_profile("fast")
+    # No deadline: an example takes longer than .2 s wherever the machine pauses.
+    settings.register_profile("gate", deadline=None)
+    settings.register_profile("fast", deadline=None, max_examples=25)
+    settings.load_profile("fast" if _is_fast(config) else "gate")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -107,7 +110,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_finish() -> None:
-    """Take what collecting made out of the garbage collector's rounds: thousands of items and all their modules."""
+    """Take what collecting made out of the garbage collector's rounds: thousands of items and all their modules.
+
+    torch is not among them: every process collects every file, so who needs it imports it within a test.
+    """
+    if "torch" in sys.modules:
+        raise pytest.UsageError("A file of tests, or what it imports, imports torch as it is collected.")
     gc.freeze()
     # A twentieth of the tests' time went into rounds that found nothing: cycles are few here, and memory is enough.
     gc.set_threshold(20_000, 20, 100)

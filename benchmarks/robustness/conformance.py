@@ -132,6 +132,7 @@ def conform(
         *("--header", f"Authorization: Bearer {service.key}", "--continue-on-failure"),
         # DELETE of a job cancels it: its record and its refund stay to be read.
         *("--checks", "all", "--exclude-checks", "use_after_free"),
+        *("--request-timeout", "60"),  # seconds; ten, its own, are few on a machine that does much else
         *("--max-examples", str(examples), "--seed", str(seed), "--suppress-health-check", "all"),
     ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -57,7 +57,7 @@ class Visit:
         self.address = address
         usual = {"viewport": {"width": 1360, "height": 900}, "reduced_motion": "reduce"}  # motion takes a core
         self.context = browser.new_context(**usual | settings)
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(90_000)
         #: What the console said as an error, and what no script caught.
         self.errors: list[str] = []
         self._meant: list[str] = []

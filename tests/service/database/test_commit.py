@@ -69,7 +69,7 @@ class Line:
                 self._end(client)
                 if cut == "after":
                     server.sendall(data)
-                    self.answered.wait(5)
+                    self.answered.wait(60)
                 return
             server.sendall(data)
 
