@@ -253,9 +253,10 @@ def board(
         for x in range(n):
             value[x] = _ONE + shade[x] + np.float32(0.03) * (tone[x] + fibre[x])
         for x in range(n):
-            # A branch cut across: the grain flows round it, and it is darker.
+            # A branch cut across: the grain flows round it, and it is darker, larger in dark wood, but with an end.
             away, aside = (since[x] - knot_x[x]) / np.float32(2.2), across - knot_y[x]
-            far = (away * away + aside * aside) * (np.float32(4) * value[x] - np.float32(3)) / (size[x] * size[x])
+            wide = max(np.float32(4) * value[x] - np.float32(3), np.float32(0.2))
+            far = (away * away + aside * aside) * wide / (size[x] * size[x])
             near = dark[x] * exp(np.float32(-0.25) * far)
             phase[x] += np.float32(5) * near
             shadow = np.float32(0.45) * dark[x] * exp(-far * far) + np.float32(0.1) * dark[x] * exp(

@@ -115,7 +115,7 @@ def test_boards_have_rings_pores_knots_and_gaps() -> None:
     across = y[:, None].astype(np.float64)
     phase = (np.hypot(across - pith, deep + lean * since + 0.028 * bend) + 0.0015 * fibre) / ring
     value = 1 + shade + 0.03 * tone + 0.03 * fibre
-    far = (((since - knot_x) / 2.2) ** 2 + (across - knot_y) ** 2) * (1 + 4 * (value - 1)) / size**2
+    far = (((since - knot_x) / 2.2) ** 2 + (across - knot_y) ** 2) * np.maximum(1 + 4 * (value - 1), 0.2) / size**2
     phase += 5 * dark * np.exp(-far / 4)
     value *= 1 - dark * (0.45 * np.exp(-far * far) + 0.1 * np.exp(-far / 5))
     part = phase - np.floor(phase)
@@ -129,6 +129,19 @@ def test_boards_have_rings_pores_knots_and_gaps() -> None:
     clear = np.minimum(part, 1 - part) > 1e-3
     for found, wanted in zip(out, expected, strict=True):
         np.testing.assert_allclose(found[clear], wanted[clear], rtol=1e-3, atol=1e-4)
+
+
+def test_a_knot_in_the_darkest_wood_leaves_all_three_channels_light() -> None:
+    # Tone and fibre at once as low as among some of a large tile's texels.
+    still, low = np.zeros((ROWS, N), np.float32), np.full((ROWS, N), -3, np.float32)
+    plank = [0.0, 0.05, 0.03, 0.012, -0.14, 0.0, 0.3, 0.3, 0.3, 0.0, 0.011, 1.0]
+    planks = np.repeat(np.array(plank, np.float32)[:, None], N, 1)
+    planks[6] = np.linspace(0, 0.6, N)
+    y, late = np.linspace(-0.08, 0.08, ROWS).astype(np.float32), np.ones(64, np.float32)
+    out = strips(3)
+    finishes.board(still, low, still, low, np.arange(N), y, planks, late, np.float32(0.16), out[0], out[1], out[2])
+    assert np.isfinite(out).all()
+    assert min(plane.min() for plane in out) > 0.05
 
 
 def test_chips_are_polygons_as_pillow_draws_them() -> None:
