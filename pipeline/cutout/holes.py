@@ -40,7 +40,7 @@ ROUNDS, KEPT = 4, 0.8
 #: opened, two of them wrongly), eight are opened, each rightly. 2026-11-27.
 GAP_SIDE, NEAR_BY = 480, 0.08
 #: What a gap's difference in L*, a* and b* counts: it is shaded.
-SHADED = np.array([0.5, 1, 1], np.float32)
+SHADED = (0.5, 1.0, 1.0)
 #: The product beside a gap is this far from the place in Lab, so counted.
 APART = 25.0
 #: Of that, the place spreads at most the first, a gap lies at most the second from it, and what is up to the third away
@@ -139,11 +139,14 @@ def seen_between(rgb: Rgb8, mask: Alpha) -> Alpha | None:
     parts, _ = label(product & (apart >= APART) & (spread <= PLAIN * apart) & (away <= LIKE * apart))
     deep = eroded(np.pad(product, DEPTH, mode="edge"), DEPTH)[DEPTH:-DEPTH, DEPTH:-DEPTH]
     least, most = (share * product.sum() for share in GAP_SHARES)
+    sizes = np.bincount(parts.ravel())
     gaps = np.zeros_like(product)
     for index, where in enumerate(find_objects(parts), 1):
+        if not max(LEAST_PIXELS, least) <= sizes[index] <= most:
+            continue
         near = tuple(slice(max(0, side.start - MARGIN), side.stop + MARGIN) for side in where)
         part, inside, off = parts[near] == index, product[near], away[near]
-        if not max(LEAST_PIXELS, least) <= part.sum() <= most or not (part & deep[near]).any():
+        if not (part & deep[near]).any():
             continue
         grown = binary_dilation(part, iterations=2)
         ring = binary_dilation(grown, iterations=2) & ~grown
@@ -169,10 +172,17 @@ def _from_place(
     place = np.asarray((cover < 0.05) & eroded(np.pad(cover <= 0.5, 2, mode="edge"), 2)[2:-2, 2:-2], np.float32)
     seen = uniform_filter(place, window)
     share = np.maximum(seen, 0.01)
-    means = np.stack([uniform_filter(lab[..., c] * place, window) / share for c in range(3)], -1)
-    squares = uniform_filter((lab * lab).sum(-1) * place, window) / share
-    spread = np.where(seen > 0.01, np.sqrt(np.maximum(0, squares - (means * means).sum(-1))), np.float32(np.inf))
-    away = _lengths(((lab - means) * SHADED).reshape(-1, 3)).reshape(cover.shape)
+    # plane by plane: an axis of three is slow
+    off, squares, length = np.zeros_like(place), np.zeros_like(place), np.zeros_like(place)
+    for weight, plane in zip(SHADED, np.moveaxis(lab, -1, 0), strict=True):
+        values = np.ascontiguousarray(plane)
+        mean = uniform_filter(values * place, window) / share
+        off += (weight * (values - mean)) ** 2
+        squares += values * values
+        length += mean * mean
+    spread = np.sqrt(np.maximum(0, uniform_filter(squares * place, window) / share - length))
+    spread[seen <= 0.01] = np.inf
+    away = np.sqrt(off)
     own = np.asarray((cover > 0.95) & (away > APART / 3), np.float32)
     apart = uniform_filter(away * own, window) / np.maximum(uniform_filter(own, window), 1e-3)
-    return away, np.asarray(spread, np.float32), np.asarray(apart, np.float32)
+    return away, spread, apart
