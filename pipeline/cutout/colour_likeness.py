@@ -33,11 +33,17 @@ class ColourLikeness:
     lab: NDArray[np.float32]
     #: h×w: well inside the product, and typical of the place around it.
     typical: Mask
+    #: h×w: what of the place around it its colours are compared with.
+    around: Mask
     #: h×w log of how much commoner the colour is around the product than in it.
     ratio: NDArray[np.float32]
     _cells: NDArray[np.intp]
     _place: NDArray[np.float32]
     _own: Mask
+
+    def share_of_own(self, part: Mask) -> float:
+        """Return the share of the product's own pixels that lie in an h×w part, 0–1."""
+        return float((self._own & part).sum() / max(1, self._own.sum()))
 
     def ratio_without(self, part: Mask) -> NDArray[np.float32]:
         """Return the ratio where an h×w part does not count as the product's own; `ratio` where too little is left."""
@@ -66,7 +72,7 @@ def colour_likeness(rgb: NDArray[np.float32], cover: Alpha, without: Alpha | Non
     own = inside[1] & (True if without is None else without > 0.9)
     if own.sum() < LEAST_OWN:
         own = inside[1]
-    return ColourLikeness(lab, typical, _log_ratio(place, _density(cells, own)), cells, place, own)
+    return ColourLikeness(lab, typical, around, _log_ratio(place, _density(cells, own)), cells, place, own)
 
 
 #: Cells of the histogram along L*, a* and b*.

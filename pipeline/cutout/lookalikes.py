@@ -3,21 +3,16 @@
 What the product encloses and stayed filled (a handle's hole, a sheet under an arm) is one; so is now and then a print.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import (
-    binary_dilation,
-    binary_opening,
-    find_objects,
-    label,
-)
+from scipy.ndimage import binary_dilation, binary_erosion, binary_opening, distance_transform_edt, find_objects, label
 
-from pipeline.core.resample import Box, reduced, resize
+from pipeline.core.resample import Box, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Rgb8
-from pipeline.cutout.colour_likeness import ColourLikeness, colour_likeness
+from pipeline.cutout.colour_likeness import LEAST_AROUND, ColourLikeness, colour_likeness
 
 #: Least part of the product that counts, as a share of it, where two witnesses deny it.
 MIN_DENIED = 0.003
@@ -51,6 +46,19 @@ MIN_RIM, OPEN = 0.003, 0.1
 MIN_ADDED, FOREIGN_ADDED = 0.01, 1.5
 #: A part with more of its surroundings outside the product than this isn't enclosed.
 ENCLOSED = 0.15
+#: What is looked at closely (chosen on the 105 photos with a mask, 2026-11-27; held out: `models/cutout/README.md`): at
+#: least the first share of the product, no deeper in it than the second (of the root of its area), with at most the
+#: third of its surroundings outside, and the last share of its rim so far in Lab from it.
+LEAST_CLOSE, DEEPEST, AJAR, SET_OFF, ALL_ROUND = 0.002, 0.3, 0.2, 8.0, 0.8
+#: Nine tenths of it have colours e^1 times commoner around the product than in it, where no such part counts as the
+#: product's own, and the place within that share of the picture's longer side has them, so near in Lab. Where more than
+#: the last share of the product would not count, its colours are the place's, and tell nothing.
+COMMONER, NEAR_BY, WITHIN, LIKE_PLACE = 1.0, 0.2, 4.0, 0.28
+#: It is opened where a look at it sees at most the first of it, and that much more of what is right around it. Beside
+#: one that is, another needs no rim that is seen if its colours are e^2 times commoner around the product.
+SEEN_CLOSELY, RIM_SEEN, ALONE = 0.25, 0.35, 2.0
+#: Half the side of such a look, in longer sides of the part, and in the picture's; the most looks at one picture.
+CLOSE, CLOSEST, MOST_LOOKS = 1.5, 0.12, 2
 
 Mask = NDArray[np.bool_]
 
@@ -132,6 +140,101 @@ def doubted(rgb: Rgb8, mask: Alpha, first: Alpha, second: Alpha) -> list[Box]:
         (round(columns.start * x), round(rows.start * y), round(columns.stop * x), round(rows.stop * y))
         for rows, columns in find_objects(label(np.any(found, axis=0))[0] if found else np.zeros((1, 1), int))
     ]
+
+
+def denied_closely(rgb: Rgb8, small: Rgb8, mask: Alpha, look: Callable[[Rgb8], Alpha]) -> Alpha | None:
+    """Return h×w in [0, 1], 1 in the holes of the h×w mask that the photo and a closer look deny; None: nowhere.
+
+    Shown a handle alone, a segmenter sees what is between. `rgb` is H×W×3 sRGB, `small` the same at some 320 pixels;
+    `look`, which is asked at most MOST_LOOKS times, returns the alpha of a part of it, at any size.
+    """
+    shape = small.shape[:2]
+    cover = np.clip(resize(mask, shape[1], shape[0]), 0, 1)
+    parts, alike = _place_seen_through(small, cover)
+    y, x = rgb.shape[0] / shape[0], rgb.shape[1] / shape[1]
+    proved, likely = np.zeros(shape, bool), np.zeros(shape, bool)
+    for part, commoner in parts[:MOST_LOOKS]:
+        left, top, right, bottom = _around(part)
+        crop = rgb[round(top * y) : round(bottom * y), round(left * x) : round(right * x)]
+        seen = np.ones(shape, np.float32)
+        seen[top:bottom, left:right] = resize(look(np.ascontiguousarray(crop)), right - left, bottom - top)
+        near = binary_dilation(part, iterations=2)
+        rim = binary_dilation(near, iterations=3) & ~near & (cover > 0.5) & ~alike
+        rim[:top], rim[bottom:], rim[:, :left], rim[:, right:] = False, False, False, False
+        here = seen[part].mean()
+        if here <= SEEN_CLOSELY:
+            # what was looked at is some pixels narrower
+            hole = binary_dilation(part, iterations=4, mask=binary_dilation(part) | alike) & (seen < 0.5)
+            if rim.any() and seen[rim].mean() - here >= RIM_SEEN:
+                proved |= hole
+            elif commoner >= ALONE:
+                likely |= hole
+    if not proved.any():
+        return None
+    return np.clip(resize((proved | likely).astype(np.float32), mask.shape[1], mask.shape[0]), 0, 1)
+
+
+def _place_seen_through(small: Rgb8, cover: Alpha) -> tuple[list[tuple[Mask, float]], Mask]:
+    """Return what the product encloses that has the place's colours and not its own, h×w each, the largest first.
+
+    With each the log of how much commoner nine tenths of its colours are around the product, at least; and, h×w, where
+    the product's colours are the place's. `small` is h×w×3 sRGB of some 320 pixels, `cover` the h×w coverage.
+    """
+    product = cover > 0.5
+    seen = colour_likeness(np.asarray(small / np.float32(255), np.float32), cover)
+    if seen is None:
+        return [], product
+    depth = distance_transform_edt(np.pad(product, 1, mode="edge"))[1:-1, 1:-1]
+    area = int(product.sum())
+    alike = binary_dilation((seen.ratio > 0.3) & (depth > 1))
+    if seen.share_of_own(alike) > LIKE_PLACE:
+        return [], alike
+    ratio = seen.ratio_without(alike)
+    parts, _ = label(binary_opening((ratio > 0.5) & (depth > 1)))
+    found = []
+    for index, where in enumerate(find_objects(parts), 1):
+        window = tuple(slice(max(0, side.start - 8), side.stop + 8) for side in where)
+        part, deep = parts[window] == index, depth[window]
+        if part.sum() < LEAST_CLOSE * area or deep[part].max() > DEEPEST * area**0.5:
+            continue
+        near = binary_dilation(part, iterations=2)
+        beyond = binary_dilation(near, iterations=3) & ~near
+        rim = beyond & product[window]
+        commoner = float(np.quantile(ratio[window][part], 0.1))
+        if commoner < COMMONER or rim.sum() < max(1, (1 - AJAR) * beyond.sum()):
+            continue
+        core = binary_erosion(part)
+        colours = seen.lab[window][core if core.any() else part]
+        away = np.linalg.norm(seen.lab[window][rim] - np.median(colours, axis=0), axis=-1)
+        if (away > SET_OFF).mean() >= ALL_ROUND and _distance_to(colours, _beside(seen, where)) <= WITHIN:
+            whole = np.zeros_like(product)
+            whole[window] = part
+            found.append((whole, commoner))
+    return sorted(found, key=lambda each: -int(each[0].sum())), (ratio > 0) & product
+
+
+def _beside(seen: ColourLikeness, where: tuple[slice, slice]) -> NDArray[np.float32]:
+    """Return the colours of the place near a part in these rows and columns, N×3 Lab; all where too few are near."""
+    reach = NEAR_BY * max(seen.around.shape)
+    near = tuple(slice(max(0, round(side.start - reach)), round(side.stop + reach)) for side in where)
+    colours = seen.lab[near][seen.around[near]]
+    return colours if len(colours) >= LEAST_AROUND else seen.lab[seen.around]
+
+
+def _distance_to(colours: NDArray[np.float32], place: NDArray[np.float32]) -> float:
+    """Return the mean distance of N×3 colours in Lab to the third nearest of M×3, of a few hundred of each."""
+    some, others = colours[:: max(1, len(colours) // 150)], place[:: max(1, len(place) // 400)]
+    away = np.linalg.norm(some[:, None] - others, axis=-1)
+    return float(np.partition(away, 2, axis=1)[:, 2].mean())
+
+
+def _around(part: Mask) -> Box:
+    """Return the box of a closer look at an h×w part: left, top, right, bottom, within h×w."""
+    height, width = part.shape
+    left, top, right, bottom = tight_box(part) or (0, 0, width, height)
+    half = max(CLOSE * max(right - left, bottom - top), CLOSEST * max(height, width))
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return max(0, int(x - half)), max(0, int(y - half)), min(width, int(x + half) + 1), min(height, int(y + half) + 1)
 
 
 def _unseen_rim(product: Mask, other: Alpha) -> Iterator[tuple[Mask, float]]:

@@ -19,7 +19,7 @@ from pipeline.core.resample import Box, grown_box, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Photo, Rgb8
 from pipeline.cutout.guided_filter import guide_of, guided_upsample
 from pipeline.cutout.holes import seen_between, seen_through
-from pipeline.cutout.lookalikes import SIDE, contradicted, doubted
+from pipeline.cutout.lookalikes import SIDE, contradicted, denied_closely, doubted
 
 #: The second look takes in the subject's box and this share of its longer side around it.
 MARGIN = 0.12
@@ -110,6 +110,9 @@ def segment(
         denied = contradicted(small, mask, other)
         if denied is not None:
             mask = np.minimum(mask, 1 - denied)
+        closely = denied_closely(crop, small, mask, lambda part: _look(part, second)) if second is not None else None
+        if closely is not None:
+            mask = np.minimum(mask, 1 - closely)
         doubts = doubted(small, mask, first, other)
     coarse = mask
 
