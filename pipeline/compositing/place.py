@@ -61,7 +61,9 @@ def place(
     alpha, rgb = np.empty((height, width), np.float32), np.empty((height, width, 3), np.float32)
 
     def clear(upper: int, lower: int) -> None:
-        alpha[upper:lower], rgb[upper:lower] = 0, 0
+        # as bytes, which is a third of the work of float32
+        alpha[upper:lower].view(np.uint8).fill(0)
+        rgb[upper:lower].view(np.uint8).fill(0)
 
     # not `zeros`, whose pages one thread would clear: 64 MB at 2048×2048
     by_rows(height, clear)

@@ -35,14 +35,20 @@ def albedo(layout: Layout, geometry: Geometry, *, finished: bool, swatches: Swat
     height, width = part.shape
     colours = np.stack([layout.colours[thing.slot] for thing in layout.parts]).astype(np.float32)
     out = np.empty((height, width, 3), np.float32)
-    by_rows(height, lambda top, bottom: coloured(part[top:bottom], colours, out[top:bottom]))
-    if not finished:
-        return out
-    kept = (swatches or Swatches(height)).of(layout)
-    for index, (swatch, window) in enumerate(zip(kept, windows_of(part, len(kept)), strict=True)):
-        if swatch is not None:
-            _finish(out, layout, geometry, part, index, swatch, window)
-    if layout.kind == "bokeh":
+    kept = (swatches or Swatches(height)).of(layout) if finished else []
+    windows = windows_of(part, len(kept)) if kept else []
+
+    def work(top: int, bottom: int) -> None:
+        # each part's finish while the strip is in the processor's cache
+        coloured(part[top:bottom], colours, out[top:bottom])
+        for index, (swatch, (rows, columns)) in enumerate(zip(kept, windows, strict=True)):
+            strip = slice(max(top, rows.start), min(bottom, rows.stop))
+            if swatch is not None and strip.start < strip.stop:
+                _finish(out, layout, geometry, part, index, swatch, strip, columns)
+
+    # so that both threads have some of a small picture, too
+    by_rows(height, work, min(ROWS, max(height // (2 * FEW), _AT_ONCE // width, 1)))
+    if finished and layout.kind == "bokeh":
         draw_lights(layout, part, out)
     return out
 
@@ -54,19 +60,11 @@ def _finish(
     part: NDArray[np.uint16],
     index: int,
     swatch: Pyramid,
-    window: tuple[slice, slice],
+    strip: slice,
+    columns: slice,
 ) -> None:
-    """Multiply a part's finish onto its pixels, which are in a window."""
-    rows, columns = window
-    solid, pixel = layout.parts[index].solid, 1 / (FOCAL * part.shape[0])
-
-    def work(top: int, bottom: int) -> None:
-        strip = slice(rows.start + top, rows.start + bottom)
-        x, y, z = geometry.points(strip, columns)
-        place = solid.surface((x, y, z), (geometry.surface[strip, columns] % FACES).astype(np.uint8))
-        swatch.multiply(out[strip], part[strip], index, place, columns.start, geometry.depth[strip], pixel)
-
-    tall, wide = rows.stop - rows.start, columns.stop - columns.start
-    if tall > 0:
-        # so that both threads have some of a low window, too, unless it is a small one
-        by_rows(tall, work, min(ROWS, max(tall // (2 * FEW), _AT_ONCE // wide, 1)))
+    """Multiply a part's finish onto its pixels in a strip of rows, which lie within some columns."""
+    x, y, z = geometry.points(strip, columns)
+    face = (geometry.surface[strip, columns] & np.uint16(FACES - 1)).astype(np.uint8)
+    place, pixel = layout.parts[index].solid.surface((x, y, z), face), 1 / (FOCAL * part.shape[0])
+    swatch.multiply(out[strip], part[strip], index, place, columns.start, geometry.depth[strip], pixel)

@@ -6,9 +6,11 @@ from numpy.typing import NDArray
 from pipeline.kernels.jit import inlined, kernel
 from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, leaves_behind, may_meet, parallel
 from pipeline.kernels.tracing.lights import MANY, Places, Shade, past_caster, start_bundle
-from pipeline.kernels.tracing.rays import FACES, Field, meet_rays
+from pipeline.kernels.tracing.rays import FACES, Field, Ints, meet_rays
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
+#: Of so many solids that a bundle may meet, or fewer, each is asked for in turn: a lookup for every ray takes longer.
+_IN_TURN = 5
 #: A code of `meet_rays` without its face.
 _FACE_BITS = np.int32(FACES.bit_length() - 1)
 
@@ -33,6 +35,20 @@ def _towards_dome(
         dz[j] = p * (-sign * nx) - r * ny + s * nz
 
 
+@inlined
+def _bring(send: Field, index: int, n: int, kept: int, found: Ints, power: Field, total: Field) -> None:
+    """Add what comes from one solid, or from the open dome, to the C×m `total` of the first n rays that met it."""
+    own = np.int32(index)
+    for c in range(len(send)):
+        light = send[c, index]
+        if c < kept:
+            for j in range(n):
+                total[c, j] = total[c, j] + light if found[j] == own else total[c, j]
+        else:
+            for j in range(n):
+                total[c, j] = total[c, j] + light * power[j] if found[j] == own else total[c, j]
+
+
 @kernel
 def dome_light(
     top: int, bottom: int, places: Places, sample: Field, in_way: Shade, send: Field, kept: int, out: Field
@@ -44,7 +60,8 @@ def dome_light(
     """
     width, samples, channels = places.across.size, sample.shape[1], len(send)
     step = 3 if in_way.things.size >= MANY else 1
-    open_dome = np.int32(send.shape[1] - 1) * np.int32(FACES)
+    beyond = send.shape[1] - 1
+    open_dome = np.int32(beyond) * np.int32(FACES)
     casts = in_way.caster.kind.size > 0
     at, pattern, found = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int32)
     normal, ray = np.empty((3, width), np.float32), np.empty((6, width), np.float32)
@@ -80,12 +97,19 @@ def dome_light(
                     meet_rays(in_way.shapes, near, count, n, ray, best, found)
                     if casts and (not together or may_meet(hull, pad, in_way.around)):
                         past_caster(in_way.caster, in_way.around, n, ray, best, power)
+                    for j in range(n):
+                        found[j] = found[j] >> _FACE_BITS
+                    if count <= _IN_TURN:
+                        for which in range(count):
+                            _bring(send, near[which], n, kept, found, power, total)
+                        _bring(send, beyond, n, kept, found, power, total)
+                        continue
                     for c in range(kept):
                         for j in range(n):
-                            total[c, j] += send[c, found[j] >> _FACE_BITS]
+                            total[c, j] += send[c, found[j]]
                     for c in range(kept, channels):
                         for j in range(n):
-                            total[c, j] += send[c, found[j] >> _FACE_BITS] * power[j]
+                            total[c, j] += send[c, found[j]] * power[j]
                 for c in range(channels):
                     for j in range(n):
                         out[c, i, at[j]] = total[c, j] / np.float32(samples)
