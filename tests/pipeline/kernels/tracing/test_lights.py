@@ -23,7 +23,7 @@ def test_two_threads_at_once_give_the_light_of_one_alone() -> None:
 def test_solids_that_bring_what_the_open_dome_does_change_nothing() -> None:
     layout = compose(spec("window"), 96, 96, 0.6)
     floor = next(part for part in layout.parts if isinstance(part.solid, Floor))
-    below = tuple(replace(floor, solid=replace(floor.solid, level=-50.0 - index)) for index in range(8))
+    below = tuple(replace(floor, solid=Floor(-50.0 - index, back=-3.0)) for index in range(8))
     geometry, more = trace(layout, 96, 96), replace(layout, parts=(*layout.parts, *below))
     send = np.random.default_rng(1).random((3, len(layout.parts) + 1), np.float32)
     # what comes from the open dome is the last
