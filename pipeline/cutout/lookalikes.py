@@ -8,9 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, binary_erosion, binary_opening, distance_transform_edt, find_objects, label
+from scipy.ndimage import (
+    binary_dilation,
+    binary_fill_holes,
+    binary_opening,
+    distance_transform_edt,
+    find_objects,
+    label,
+)
 
-from pipeline.core.resample import Box, reduced, resize, tight_box
+from pipeline.core.resample import Box, eroded, reduced, resize, tight_box
 from pipeline.core.types import Alpha, Rgb8
 from pipeline.cutout.colour_likeness import LEAST_AROUND, ColourLikeness, colour_likeness
 
@@ -152,7 +159,7 @@ def denied_closely(rgb: Rgb8, small: Rgb8, mask: Alpha, look: Callable[[Rgb8], A
     cover = np.clip(resize(mask, shape[1], shape[0]), 0, 1)
     parts, alike = _place_seen_through(small, cover)
     y, x = rgb.shape[0] / shape[0], rgb.shape[1] / shape[1]
-    proved, likely = np.zeros(shape, bool), np.zeros(shape, bool)
+    proved, likely = np.zeros((2, *shape), bool)
     for part, commoner in parts[:MOST_LOOKS]:
         left, top, right, bottom = _around(part)
         crop = rgb[round(top * y) : round(bottom * y), round(left * x) : round(right * x)]
@@ -163,8 +170,8 @@ def denied_closely(rgb: Rgb8, small: Rgb8, mask: Alpha, look: Callable[[Rgb8], A
         rim[:top], rim[bottom:], rim[:, :left], rim[:, right:] = False, False, False, False
         here = seen[part].mean()
         if here <= SEEN_CLOSELY:
-            # what was looked at is some pixels narrower
-            hole = binary_dilation(part, iterations=4, mask=binary_dilation(part) | alike) & (seen < 0.5)
+            # what was looked at is some pixels narrower; what is left within it hangs on nothing
+            hole = binary_fill_holes(binary_dilation(part, iterations=4, mask=part | alike)) & (seen < 0.5)
             if rim.any() and seen[rim].mean() - here >= RIM_SEEN:
                 proved |= hole
             elif commoner >= ALONE:
@@ -177,8 +184,7 @@ def denied_closely(rgb: Rgb8, small: Rgb8, mask: Alpha, look: Callable[[Rgb8], A
 def _place_seen_through(small: Rgb8, cover: Alpha) -> tuple[list[tuple[Mask, float]], Mask]:
     """Return what the product encloses that has the place's colours and not its own, h×w each, the largest first.
 
-    With each the log of how much commoner nine tenths of its colours are around the product, at least; and, h×w, where
-    the product's colours are the place's. `small` is h×w×3 sRGB of some 320 pixels, `cover` the h×w coverage.
+    With each the log of how much commoner nine tenths of it are around the product; and, h×w, where such colours are.
     """
     product = cover > 0.5
     seen = colour_likeness(np.asarray(small / np.float32(255), np.float32), cover)
@@ -203,35 +209,29 @@ def _place_seen_through(small: Rgb8, cover: Alpha) -> tuple[list[tuple[Mask, flo
         commoner = float(np.quantile(ratio[window][part], 0.1))
         if commoner < COMMONER or rim.sum() < max(1, (1 - AJAR) * beyond.sum()):
             continue
-        core = binary_erosion(part)
-        colours = seen.lab[window][core if core.any() else part]
+        colours = seen.lab[window][eroded(part, 1) if eroded(part, 1).any() else part]
         away = np.linalg.norm(seen.lab[window][rim] - np.median(colours, axis=0), axis=-1)
-        if (away > SET_OFF).mean() >= ALL_ROUND and _distance_to(colours, _beside(seen, where)) <= WITHIN:
+        if (away > SET_OFF).mean() >= ALL_ROUND and _from_place(colours, seen, where) <= WITHIN:
             whole = np.zeros_like(product)
             whole[window] = part
             found.append((whole, commoner))
-    return sorted(found, key=lambda each: -int(each[0].sum())), (ratio > 0) & product
+    return sorted(found, key=lambda each: -int(each[0].sum())), (ratio > 0.5) & product
 
 
-def _beside(seen: ColourLikeness, where: tuple[slice, slice]) -> NDArray[np.float32]:
-    """Return the colours of the place near a part in these rows and columns, N×3 Lab; all where too few are near."""
+def _from_place(colours: NDArray[np.float32], seen: ColourLikeness, where: tuple[slice, slice]) -> float:
+    """Return the mean distance of N×3 colours in Lab to the third nearest of the place near these rows and columns."""
     reach = NEAR_BY * max(seen.around.shape)
     near = tuple(slice(max(0, round(side.start - reach)), round(side.stop + reach)) for side in where)
-    colours = seen.lab[near][seen.around[near]]
-    return colours if len(colours) >= LEAST_AROUND else seen.lab[seen.around]
-
-
-def _distance_to(colours: NDArray[np.float32], place: NDArray[np.float32]) -> float:
-    """Return the mean distance of N×3 colours in Lab to the third nearest of M×3, of a few hundred of each."""
+    place = seen.lab[near][seen.around[near]]
+    place = place if len(place) >= LEAST_AROUND else seen.lab[seen.around]
+    # a few hundred of each tell it
     some, others = colours[:: max(1, len(colours) // 150)], place[:: max(1, len(place) // 400)]
-    away = np.linalg.norm(some[:, None] - others, axis=-1)
-    return float(np.partition(away, 2, axis=1)[:, 2].mean())
+    return float(np.partition(np.linalg.norm(some[:, None] - others, axis=-1), 2, axis=1)[:, 2].mean())
 
 
 def _around(part: Mask) -> Box:
     """Return the box of a closer look at an h×w part: left, top, right, bottom, within h×w."""
-    height, width = part.shape
-    left, top, right, bottom = tight_box(part) or (0, 0, width, height)
+    (height, width), (left, top, right, bottom) = part.shape, tight_box(part) or (0, 0, *part.shape[::-1])
     half = max(CLOSE * max(right - left, bottom - top), CLOSEST * max(height, width))
     x, y = (left + right) / 2, (top + bottom) / 2
     return max(0, int(x - half)), max(0, int(y - half)), min(width, int(x + half) + 1), min(height, int(y + half) + 1)

@@ -120,6 +120,15 @@ def test_a_closer_look_is_taken_only_where_the_photo_shows_the_place() -> None:
     assert look.shown == []
 
 
+def test_a_white_handle_before_white_is_not_looked_at() -> None:
+    """Its colours are the place's and the product's alike, and tell nothing."""
+    look = Closer()
+    shade = np.where(POT * (1 - HANDLES_HOLE) > 0.5, 4, 0)[..., None]
+    white = np.clip(painted(np.zeros_like(POT), (240, 240, 240)) - shade, 0, 255).astype(np.uint8)
+    assert denied_closely(white, small_of(white), POT, look) is None
+    assert look.shown == []
+
+
 def test_at_most_two_holes_of_a_product_are_looked_at_the_largest_first() -> None:
     holes = [disc(320, 160 + x, 160, radius) for x, radius in ((-90, 10), (-30, 13), (30, 12), (90, 11))]
     band = np.zeros_like(POT)
