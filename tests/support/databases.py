@@ -46,7 +46,8 @@ def migrated_database(server: str, name: str) -> str:
 #: What a database is made of, as one string, and how large its tables have become.
 _MADE_OF = """
 SELECT md5(string_agg(said, ' ' ORDER BY said)), max(bytes) FROM (
-    SELECT concat_ws(' ', relname, relkind) AS said, CASE relkind WHEN 'r' THEN pg_relation_size(oid) END AS bytes
+    SELECT concat_ws(' ', relname, relkind) AS said,
+        CASE WHEN relkind = 'r' AND relname <> 'alembic_version' THEN pg_relation_size(oid) END AS bytes
     FROM pg_class WHERE relnamespace = 'public'::regnamespace
     UNION ALL
     SELECT concat_ws(' ', relname, attname, atttypid, atttypmod, attnotnull, attisdropped), NULL
@@ -66,8 +67,8 @@ _COPIES: dict[str, str] = {}
 def lent_database(server: str, name: str) -> Iterator[str]:
     """Lend a migrated, empty database of a PostgreSQL server: its URL.
 
-    It is emptied and lent again, as to copy one takes the server ten times as long; one whose tables were changed, or
-    grew, is dropped.
+    It is emptied and lent again, as to copy one takes the server several times as long. One whose tables were changed,
+    or can not be emptied while somebody looks at them, is dropped.
     """
     free = _FREE.setdefault(server, [])
     url = free.pop() if free else migrated_database(server, name)
@@ -88,14 +89,26 @@ def _emptied(server: str, url: str) -> bool:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"  # what it holds, the deletion waits for
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        made_of, largest = _made_of(connection)
-        if made_of != _COPIES[server] or largest > 64 << 10:
+        if _made_of(connection)[0] != _COPIES[server]:
             return False
         tables = (
             sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)) for table in metadata.sorted_tables[::-1]
         )
         connection.execute(sql.SQL("; ").join([*tables, sql.SQL("SELECT setval(seqrelid, 1, false) FROM pg_sequence")]))
-    return True
+        # New rows would lie in the gaps, in another order than they came in.
+        names = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+            " AND relname <> 'alembic_version' AND pg_relation_size(oid) > 0"
+        )
+        filled = [sql.Identifier(name) for (name,) in names]
+        if filled:
+            connection.execute(sql.SQL("VACUUM {}").format(sql.SQL(", ").join(filled)))
+            # Which tells the planner that they are empty; of new tables it knows nothing.
+            connection.execute(
+                "SELECT pg_clear_relation_stats('public', relname) FROM pg_class"
+                " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND reltuples >= 0"
+            )
+        return _made_of(connection)[1] == 0
 
 
 def _made_of(connection: psycopg.Connection) -> tuple[str, int]:
