@@ -124,7 +124,7 @@ def _walk(visit: Visit, keys: dict[str, str], photo: bytes, output: Path, look: 
     page.locator(".look input").first.check(force=True)
     keep("look-chosen")
     page.locator("#make[aria-disabled=false]").click()
-    page.locator("#progress[data-stage=background]").wait_for()
+    page.locator("#progress[data-stage]").wait_for()
     keep("running")
     page.locator("#download").wait_for(timeout=300_000)
     keep("done")
