@@ -19,7 +19,7 @@ from service.storage.buckets import open_buckets
 from service.storage.objects import Bucket
 from service.worker.kernels import use_kept_kernels
 from tests.support.caller import Caller
-from tests.support.databases import lent_database, migrated_engine, new_database
+from tests.support.databases import database_name, drop_database, migrated_database, migrated_engine, new_database
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -84,8 +84,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated database of each kind, that of `engine`."""
     if request.param == "postgresql":
-        with lent_database(request.getfixturevalue("postgresql_server"), tmp_path.name) as url:
-            yield url
+        server = request.getfixturevalue("postgresql_server")
+        yield migrated_database(server, tmp_path.name)
+        drop_database(server, database_name(tmp_path.name))
     else:
         url = f"sqlite:///{tmp_path / 'test.db'}"
         migrated_engine(Settings(database_url=url)).dispose()
