@@ -80,9 +80,10 @@ def features(picture: Image.Image, classifier: GraphViewpoint) -> Array:
     """Return the 1280 features of a picture with alpha, alone on grey."""
     codes = np.asarray(picture)
     rgb = np.ascontiguousarray(codes[..., :3])
-    cutout = Cutout(rgb=rgb, alpha=codes[..., 3] / np.float32(255), confidence=1.0, warnings=())
+    cutout = Cutout(rgb=rgb, alpha=np.asarray(codes[..., 3] / 255, np.float32), confidence=1.0, warnings=())
     seen = views(Photo(rgb, None, "png"), cutout, (0, 0, picture.width, picture.height), classifier.side)
-    return np.asarray(classifier.features(seen), float).reshape(2, -1)[1]
+    alone: Array = np.asarray(classifier.features(seen), float).reshape(2, -1)[1]
+    return alone
 
 
 def fitted(x: Array, flower: NDArray[np.bool_]) -> tuple[Array, float]:
@@ -125,16 +126,16 @@ def main() -> None:
     names = sorted({name for name, *_ in rows})
     rng.shuffle(names)
     fold = np.array([names.index(name) % FOLDS for name, *_ in rows])
-    flower, whole = (np.array([row[index] for row in rows]) for index in (1, 2))
+    flowers, whole = (np.array([row[index] for row in rows], bool) for index in (1, 2))
     x = np.stack([row[3] for row in rows])
     told = np.zeros(len(rows))
     for index in range(FOLDS):
-        weight, bias = fitted(x[fold != index], flower[fold != index])
+        weight, bias = fitted(x[fold != index], flowers[fold != index])
         told[fold == index] = expit(x[fold == index] @ weight + bias)
-    for label, chosen in (("flowers", flower & whole), ("copies", flower & ~whole), ("others", ~flower)):
+    for label, chosen in (("flowers", flowers & whole), ("copies", flowers & ~whole), ("others", ~flowers)):
         print(f"{label}: {(told[chosen] >= SURE_FLOWER).sum()} of {chosen.sum()} are told to be flowers")
     print("falsely:", *(row[0] for row, share in zip(rows, told, strict=True) if not row[1] and share >= SURE_FLOWER))
-    weight, bias = fitted(x, flower)
+    weight, bias = fitted(x, flowers)
     given.out.mkdir(parents=True, exist_ok=True)
     save_file({"weight": weight.astype(np.float32), "bias": np.array([bias], np.float32)}, given.out / FLOWER_HEAD)
 

@@ -40,7 +40,8 @@ function alsoFor({ draft, catalogue }) {
   const boxes = catalogue.output_presets.map(({ name }) =>
     h("input", { type: "checkbox", name: "also", value: name, onchange: () => draft.change({ also: chosen() }) }),
   );
-  const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
+  // Without the first channel, whose box is only shown as checked: it would stay when another becomes the first.
+  const chosen = () => boxes.filter((box) => box.checked && !box.disabled).map((box) => box.value);
   const facts = catalogue.output_presets.map(() => h("span", { class: "hint" }));
   const element = h(
     "details",

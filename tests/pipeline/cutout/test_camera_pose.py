@@ -82,7 +82,7 @@ def test_a_plate_tells_how_steeply_it_was_seen_and_a_ball_does_not(pitch: float)
 def test_a_long_side_that_recedes_from_a_level_front_is_on_the_surface_as_well() -> None:
     picture = Image.new("L", (SIDE, SIDE))
     ImageDraw.Draw(picture).polygon([(380, 330), (250, 335), (20, 230), (20, 120), (380, 130)], fill=255)
-    found = camera_pose(np.asarray(picture, np.float32) / 255)
+    found = camera_pose(np.asarray(np.asarray(picture) / 255, np.float32))
     assert not found.over_corner
     assert found.base_rise == pytest.approx(105 / 360, abs=0.03)
     layout = compose(spec("tabletop"), SIDE, SIDE, 360 / 215, pose=found)

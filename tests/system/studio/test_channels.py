@@ -22,11 +22,13 @@ OTHERS = ("Link preview (Open Graph)", "Amazon main image")
 
 
 def choose_channels(page: Any) -> None:
-    """Choose a channel, and two beside it, of which one takes nothing but white."""
+    """Choose a channel, and two beside it, of which one takes nothing but white; another was the first meanwhile."""
     choose_place(page)
+    page.get_by_role("radio", name="Instagram square post").check(force=True)
     page.locator(".also > summary").click()
     for title in OTHERS:
         page.locator(".also-list").get_by_label(title).check()
+    page.get_by_role("radio", name="Instagram landscape post").check(force=True)
 
 
 @pytest.mark.usefixtures("busy")
