@@ -85,7 +85,7 @@ class FreeSite:
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
-        return product_effects(self.placed, layout, stands=self.stands)
+        return product_effects(self.placed, layout, stands=self.stands or self.stance.rests)
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
         """Lay the product with its effects on a drawing."""

@@ -145,6 +145,11 @@ class Stance:
         """Return the sides of the canvas that the product goes to in a scene of that kind."""
         return edges_in(self.name, self.cut_sides, kind)
 
+    @property
+    def rests(self) -> bool:
+        """Whether it rests on the surface though the photo cuts its foot: a lorry whose front wheel is cut."""
+        return self.name == "cut_below" and self.pose.over_corner
+
     def stands_in(self, kind: SceneKind) -> bool:
         """Tell whether the product rests on its foot in a scene of that kind, which is then seen and mirrored."""
         return stands_in(self.name, kind)
@@ -181,7 +186,11 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str
         return Stance("lying", cut_sides, held=held)
     if "bottom" in cut_sides:
         falls = cut_sides == ("bottom",) and not held and cannot_rise(solid)
-        return Stance("lying", cut_sides, falls=True) if falls else Stance("cut_below", cut_sides, side=side, held=held)
+        if falls:
+            return Stance("lying", cut_sides, falls=True)
+        # a lorry whose front wheel the photo cuts: its rear wheels are on the surface as well
+        pose = camera_pose(alpha) if cut_sides == ("bottom",) and not held else UNKNOWN_POSE
+        return Stance("cut_below", cut_sides, pose if pose.over_corner else UNKNOWN_POSE, side, held)
     if "top" in cut_sides and hangs_plumb(solid):
         return Stance("hanging", cut_sides)
     pose = camera_pose(alpha)

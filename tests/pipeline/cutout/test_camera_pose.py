@@ -116,6 +116,17 @@ def test_what_a_product_stands_on_reaches_behind_its_base(kind: SceneKind) -> No
             assert geometry.point[1][row, column] < 0.08, (seed, share)
 
 
+def test_the_far_corners_of_what_rises_from_the_lower_edge_are_on_the_surface() -> None:
+    pose = CameraPose(base_rise=0.4, pitch_slope=0.45, over_corner=True)
+    for seed in range(3):
+        layout = compose(spec("tabletop", seed=seed), SIDE, SIDE, 1.2, ("bottom",), stands=False, pose=pose)
+        left, _, right, bottom = layout.product
+        row = int((bottom - pose.base_rise * (right - left)) * SIDE)
+        geometry = trace(layout, SIDE, SIDE)
+        assert bottom == pytest.approx(1.0)
+        assert layout.parts[geometry.part[row, int((left + right) / 2 * SIDE)]].role == "floor"
+
+
 def test_without_a_stance_a_seed_is_composed_as_before() -> None:
     one, other = (
         compose(spec("tabletop"), SIDE, SIDE, 0.6, pose=pose) for pose in (UNKNOWN_POSE, CameraPose(0.4, 0.5))

@@ -150,6 +150,14 @@ def test_of_two_cards_one_that_is_turned_stands_on_its_corner() -> None:
     assert stance(drawn(upright, rectangle(220, 140, 310, 300))).name == "standing"
 
 
+def test_what_is_cut_below_rests_on_the_surface_where_its_base_is_plainly_seen_and_no_hand_holds_it() -> None:
+    assert stance(BOX, ("bottom",)).rests
+    assert stance(BOX, ("bottom",)).pose.base_rise > 0.2
+    assert not stance(BOX, ("bottom",), {"hand": 0.9}).rests
+    assert not stance(BOTTLE, ("bottom",)).rests
+    assert not stance(BOX).rests, "it stands, which is more"
+
+
 def test_what_is_cut_below_rises_from_there_unless_its_weight_is_beside_the_cut() -> None:
     kite = drawn([(130, 400), (138, 400), (310, 200), (150, 20)])
     assert stance(kite, ("bottom",)).name == "lying"
