@@ -116,13 +116,15 @@ def segment(
         doubts = doubted(small, mask, first, other)
     coarse = mask
 
-    def opened() -> Alpha:
-        gaps = seen_between(crop, coarse)
-        mask = coarse if gaps is None else np.minimum(coarse, 1 - gaps)
+    def corrected(mask: Alpha) -> Alpha:
         return mask if refiner is None else _refined(square, mask, refiner)
 
-    # The refiner leaves half of a core to others.
-    mask, guide = together(opened, lambda: guide_of(crop, GUIDE_SIDE))
+    # The refiner leaves half of a core to others. Few photos have a gap: those it sees once more.
+    mask, (guide, gaps) = together(
+        lambda: corrected(coarse), lambda: (guide_of(crop, GUIDE_SIDE), seen_between(crop, coarse))
+    )
+    if gaps is not None:
+        mask = corrected(np.minimum(coarse, 1 - gaps))
     alpha = np.zeros(photo.rgb.shape[:2], np.float32)
     inside = _cropped(alpha, found.box)
     guided_upsample(crop, mask, inside, guide=guide, radius=RADIUS, eps=EPS, levels=LEVELS)
