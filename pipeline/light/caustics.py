@@ -98,7 +98,7 @@ class Caustic:
         return left, back, left + columns * step, back + rows * step
 
     def at(self, x: Field, z: Field) -> Field:
-        """Return n×3 factors of n places of the level."""
+        """Return n×3 factors of the light, 0 to BRIGHTEST, at n places of the level, x and z in canvas heights."""
         left, back, step, _, _ = self.grid
         at = np.stack([(z - np.float32(back)) / np.float32(step), (x - np.float32(left)) / np.float32(step)]) - 0.5
         return np.stack([map_coordinates(self.factor[..., c], at, order=1, mode="nearest") for c in range(3)], -1)

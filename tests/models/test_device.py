@@ -8,6 +8,11 @@ import pytest
 from models.device import DeviceUnavailable, resolve_device, resolve_dtype
 
 
+def run(code: str) -> "subprocess.CompletedProcess[str]":
+    """Run code in a process of its own: what is told to the allocator or to BLAS holds for a whole process."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
 def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
     import torch
 
@@ -29,12 +34,12 @@ def test_importing_the_models_and_asking_for_the_cpu_loads_no_network_library() 
         "models.device.resolve_device('cpu'); models.device.give_back_device_memory();"
         "print([m for m in ('torch', 'diffusers', 'rembg', 'onnxruntime', 'transformers') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run(code)
     assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.system
-@pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that is told")
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's: another allocator has nothing to set")
 def test_threads_share_one_arena_of_memory() -> None:
     code = (
         "import ctypes, threading, models.device as device; device.keep_memory_together();"
@@ -43,7 +48,7 @@ def test_threads_share_one_arena_of_memory() -> None:
         "threads = [threading.Thread(target=work) for _ in range(8)]; [one.start() for one in threads]; gate.wait();"
         "libc.malloc_stats()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run(code)
     assert done.stderr.count("Arena ") == 1
 
 
@@ -53,18 +58,18 @@ def test_linear_algebra_computes_in_the_thread_that_calls_it() -> None:
         "import models.device as device, threadpoolctl; device.keep_algebra_to_its_caller();"
         "print({pool['num_threads'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'})"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run(code)
     assert done.stdout.strip() == "{1}"
 
 
 @pytest.mark.system
-@pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that is told")
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's: another allocator has nothing to set")
 def test_memory_that_is_taken_ahead_is_there_for_what_comes_next() -> None:
     code = (
         "import resource, models.device as device; device.keep_memory_together(); device.take_memory_ahead();"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt; before = faults();"
         "blocks = [bytearray(15 << 20) for _ in range(12)]; print(faults() - before)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run(code)
     # fresh from the system, 180 MiB are 46,080 pages
     assert int(done.stdout) < 1000

@@ -139,7 +139,7 @@ def test_a_python_client_is_made_without_a_warning_type_checked_and_swaps(
 @pytest.mark.nightly  # as above
 @pytest.mark.skipif(
     shutil.which("npm") is None and "CI" not in os.environ,  # noqa: TID251  # which fails instead
-    reason="npm is missing",
+    reason="TypeScript checks these types, and npm, of Node.js, brings it: install that to run this test",
 )
 def test_typescript_s_types_are_strict_and_say_what_a_report_holds(document: Path, tmp_path: Path) -> None:
     packages: dict[str, Any] = {
