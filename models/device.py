@@ -69,7 +69,8 @@ def resolve_device(choice: DeviceChoice) -> Device:
         return "cuda" if available["cuda"] else "mps" if available["mps"] else "cpu"
     if not available[choice]:
         raise DeviceUnavailable(
-            f"torch sees no {choice} device here. Install the torch build for it, or set the device to auto or cpu."
+            f"BACKDROP_DEVICE is {choice}, but torch {torch.__version__} sees no {choice} device here. Install its"
+            " driver and a build of torch for it, or set BACKDROP_DEVICE to auto or cpu."
         )
     return choice
 
@@ -86,6 +87,16 @@ def _may_have_gpu() -> bool:
     except OSError:
         return Path("/dev/kfd").exists()
     return True
+
+
+def driver_sees_gpu() -> bool:
+    """Tell whether NVIDIA's driver has a GPU for this process (CUDA_VISIBLE_DEVICES may hide it), without torch."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int()
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
 
 
 def usable_cores() -> int:

@@ -4,6 +4,7 @@ On a CPU those that ship need onnxruntime alone (`models.graphs`): nothing here 
 """
 
 import inspect
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 from models.device import (
     Device,
     DeviceChoice,
+    DeviceUnavailable,
     DtypeChoice,
     DtypeName,
+    driver_sees_gpu,
     give_back_memory,
     resolve_device,
     resolve_dtype,
@@ -26,9 +29,12 @@ from models.hub.generator import DiffusersGenerator
 from models.hub.pipelines import MemoryChoice, inpainting, open_autoencoder, open_pipeline, quiet
 from models.hub.recipe import Recipe
 from models.hub.sizes import own_size
-from models.segmenter import load_segmenter
+from models.segmenter import RembgSegmenter, load_segmenter
+from models.sessions import why_not_cuda
 from models.weights import weights_digest
 from pipeline.core.networks import Networks, Refiner
+
+logger = logging.getLogger(__name__)
 
 #: Class in model_index.json of our own network (`models.light`).
 LIGHT_CLASS = "LightPipeline"
@@ -63,6 +69,9 @@ def load_networks(
 ) -> Networks:
     """Return the networks, their names, versions and where each runs. Takes seconds; raises what its parts raise.
 
+    With the device `auto` a network whose library can't use the GPU runs on the CPU; the versions' `device_warning` and
+    the log say so. Raises DeviceUnavailable where CUDA was asked for by name.
+
     `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone;
     `second_segmenter` is used with the one that it was measured with alone. `viewpoint` is a folder with graph and head
     of the viewpoint classifier, whose network's weights are in `weights`.
@@ -93,11 +102,13 @@ def load_networks(
     give_back_memory()
     versions = {
         "segmenter": cutters[0][1],
-        # onnxruntime runs on CUDA or on the CPU; load_segmenter has made sure that it did not fall back in silence.
-        "segmenter_device": "cuda" if place == "cuda" else "cpu",
+        "segmenter_device": cutters[0][0].device,
         "generator": paint.version,
         "generator_device": f"{place} {paint.dtype}",
     }
+    if (warning := _device_warning(device, place, cutters[0][0])) is not None:
+        logger.warning("%s", warning)
+        versions["device_warning"] = warning
     sharpen = None
     if refiner is not None and segmenter == REFINED_SEGMENTER:
         sharpen = _opened_refiner(refiner, place)
@@ -120,6 +131,27 @@ def load_networks(
         viewpoint=looking,
         features=describing,
     )
+
+
+def _device_warning(choice: DeviceChoice, place: Device, segmenter: RembgSegmenter) -> str | None:
+    """Return what runs on the CPU although there is a GPU, and the remedy; None where nothing does.
+
+    Raises DeviceUnavailable where CUDA was asked for by name.
+    """
+    if place == "cuda" and segmenter.device == "cpu":
+        why = why_not_cuda()
+        if choice == "cuda":
+            raise DeviceUnavailable(f"BACKDROP_DEVICE is cuda, but {why}; or set BACKDROP_DEVICE to auto or cpu.")
+        return f"The segmenter runs on the CPU: {why}."
+    if choice == "auto" and place == "cpu" and driver_sees_gpu():
+        import torch
+
+        return (
+            f"All networks run on the CPU: torch {torch.__version__} can't use this machine's NVIDIA GPU. Install"
+            " torch's CUDA build (PIP_FIND_LINKS may have named a CPU build) and a driver new enough for it, or set"
+            " BACKDROP_DEVICE=cpu."
+        )
+    return None
 
 
 def load_generator(

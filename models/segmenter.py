@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.device import Device, DeviceUnavailable, use_weights_directory
-from models.sessions import PROVIDERS, session_options
+from models.device import Device, use_weights_directory
+from models.sessions import execution_providers, session_device, session_options
 from models.u2net import U2netSession
 from models.weights import CARDS, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
-from pipeline.core.networks import Segmenter
 
 #: Longer side in pixels below which no network is shown a photo; rembg scales it down to 320 for u2net and u2netp.
 MIN_SIDE = 640
@@ -29,6 +28,11 @@ class RembgSegmenter:
         self.side = max([MIN_SIDE, *_input_sides(session.inner_session)])
         #: Model and package, for the report's provenance.
         self.version = version
+
+    @property
+    def device(self) -> Device:
+        """Where it runs, which may be the CPU although CUDA was asked for."""
+        return session_device(self.session.inner_session)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return H×W alpha in [0, 1] for an H×W×3 sRGB photo.
@@ -57,13 +61,13 @@ def _input_sides(session: Any) -> list[int]:
     return [side for side in session.get_inputs()[0].shape[2:] if isinstance(side, int)]
 
 
-def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu") -> tuple[Segmenter, str]:
+def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu") -> tuple[RembgSegmenter, str]:
     """Load a rembg model and return it with its version string.
 
     `weights` is the folder of the weights. Those with a card are verified, never downloaded here, and run without
-    rembg; any other model of rembg is fetched into that folder by rembg. Raises WeightsMissing, WeightsAltered,
-    ValueError for a model that rembg doesn't know, and DeviceUnavailable when a GPU was asked for and onnxruntime fell
-    back to the CPU.
+    rembg; any other model of rembg is fetched into that folder by rembg. Where onnxruntime can't use CUDA it runs on
+    the CPU, and its `device` says so. Raises WeightsMissing, WeightsAltered, and ValueError for a model that rembg
+    doesn't know.
     """
     card = CARDS.get(name)
     if card is not None:
@@ -73,7 +77,7 @@ def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu"
     # rembg leaves the interpreter from inside its import when onnxruntime is absent.
     import onnxruntime  # must fail here, with an ImportError, before rembg is touched
 
-    providers = list(PROVIDERS[device])
+    providers = execution_providers(device)
     session: Any
     if card is not None:
         session = U2netSession(weights / card.file, session_options(), providers)
@@ -83,15 +87,9 @@ def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu"
 
         package = f"rembg {rembg.__version__}"
         with warnings.catch_warnings():
-            # The fall-back to the CPU is an error of ours below.
+            # `models.loading` warns of a fall-back to the CPU, or refuses it.
             warnings.simplefilter("ignore", RuntimeWarning)
             session = rembg.new_session(name, sess_opts=session_options(), providers=providers)
-    running = session.inner_session.get_providers()
-    if device == "cuda" and "CUDAExecutionProvider" not in running:
-        raise DeviceUnavailable(
-            "onnxruntime fell back to the CPU although CUDA was asked for. Install onnxruntime-gpu and the CUDA and "
-            "cuDNN versions it wants, or set the device to cpu."
-        )
     version = f"{package} {name}"
     if card is not None:
         version += f" sha256:{card.sha256[:12]}"

@@ -12,6 +12,38 @@ PROVIDERS: dict[Device, list[str]] = {
 }
 
 
+def execution_providers(device: Device) -> list[str]:
+    """Return the providers for a device that this build of onnxruntime has, and load CUDA's libraries where it is one.
+
+    onnxruntime looks for CUDA and cuDNN only where the loader does; they are in torch's own wheels.
+    """
+    import onnxruntime
+
+    if device == "cuda":
+        onnxruntime.preload_dlls()  # does nothing in the CPU's build
+    return [name for name in PROVIDERS[device] if name in onnxruntime.get_available_providers()]
+
+
+def session_device(session: Any) -> Device:
+    """Return where a session runs: onnxruntime falls back to the CPU where CUDA can't be used, and raises nothing."""
+    return "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
+
+
+def why_not_cuda() -> str:
+    """Return why sessions that asked for CUDA run on the CPU, and what to do about it."""
+    import onnxruntime
+
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return (
+            f"onnxruntime {onnxruntime.__version__} is the CPU's build. Replace it by onnxruntime-gpu, as"
+            " ./scripts/setup does on a machine with an NVIDIA driver"
+        )
+    return (
+        f"onnxruntime-gpu {onnxruntime.__version__} can't use CUDA {onnxruntime.cuda_version} here. Install the"
+        " library or driver that its error in the log names"
+    )
+
+
 def session_options(threads: int = 0) -> Any:
     """Return onnxruntime's options for one session of a process; 0: as many threads as it may use.
 

@@ -37,7 +37,7 @@ def main() -> None:
             assert service.stdout is not None
             address = next((line.split()[1] for line in service.stdout if line.startswith("ready ")), None)
             if address is None:
-                sys.exit("The service did not start; its words are above.")
+                sys.exit("The service did not start, for the reason above.")
             added = subprocess.run(
                 [backdrop, "clients", "add", "first-client", "--credits", "10", "--json", "--home", home],
                 capture_output=True,
@@ -70,13 +70,16 @@ def swap(console: Console, address: str, key: str) -> None:
         OUTPUT.parent.mkdir(parents=True, exist_ok=True)
         OUTPUT.write_bytes(checked(httpx.get(render["url"])).content)
         balance = api.get("/v1/credits").json()["balance"]
-    palette = render["report"]["palette"]
+    palette, networks = render["report"]["palette"], render["report"]["provenance"]["networks"]
     console.print(
         f"\n{OUTPUT}  {render['width']}x{render['height']} {render['format']}, {render['bytes']:,} bytes, "
         f"{accepted['credits_cost']} credits of 10 ({balance} left)"
     )
     for asked in palette["asked"]:
         console.print(f"  asked {asked['colour']}, found {asked['nearest']}: ΔE00 {asked['delta_e00']}")
+    console.print(f"  segmenter on {networks['segmenter_device']}, generator on {networks['generator_device']}")
+    if warning := networks.get("device_warning"):
+        console.print(f"  {warning}", style="yellow", soft_wrap=True)
     console.print(
         "\nTry next, with a photo of your own:\n"
         "  .venv/bin/backdrop swap PHOTO --scene marble_tabletop --mood fresh --color '#cfe3d4'"

@@ -1,7 +1,8 @@
 """`backdrop doctor`: what is configured, what is reachable, and where each network really runs."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from rich.console import Console
@@ -102,6 +103,7 @@ def _workers(state: State) -> str:
             f"      worker {worker['host']}:{worker['pid']}: segmenter on {worker['segmenter_device']},"
             f" generator on {worker['generator_device']}, {worker.get('in_flight', 1)} jobs at once"
         )
+        lines += [f"      {warning}" for warning in _device_warning(worker)]
     return "\n".join(lines)
 
 
@@ -130,7 +132,12 @@ def _networks(settings: Settings) -> str:
     lines = [f"{versions['segmenter']} on {versions['segmenter_device']}"]
     lines += [f"with {versions[name]}" for name in ("second_segmenter", "refiner", "viewpoint") if name in versions]
     lines.append(f"{versions['generator']} on {versions['generator_device']}")
+    lines += _device_warning(versions)
     return _under_another(lines)
+
+
+def _device_warning(versions: Mapping[str, Any]) -> list[str]:
+    return [f"[yellow]{versions['device_warning']}[/]"] if "device_warning" in versions else []
 
 
 def _tried(settings: Settings, model: str) -> str:

@@ -130,7 +130,10 @@ class SceneReport(BaseModel):
 class Provenance(BaseModel):
     """What made the picture."""
 
-    networks: dict[str, str] = Field(description="By role (segmenter, generator, …): name, version, device.")
+    networks: dict[str, str] = Field(
+        description="By role (segmenter, generator, …): name, version, device. device_warning: what runs on the CPU"
+        " although there is a GPU, and why."
+    )
     seed: int = Field(description="The seed that was asked for, or drawn.")
     kept_seed: int | None = Field(description="The seed of the background that was kept.")
     attempts: int = Field(description="Backgrounds that were made.")

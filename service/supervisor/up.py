@@ -125,7 +125,8 @@ def _wait_until_ready(
         while not stopping.wait(0.1):
             for child in children:
                 if child.exit_status is not None:
-                    raise CannotStart(f"{child.name} stopped with status {child.exit_status}:\n{child.log_tail()}")
+                    status, tail = child.exit_status, child.log_tail()
+                    raise CannotStart(f"The {child.name} did not start (status {status}). Its log ends:\n{tail}")
             with contextlib.suppress(httpx.HTTPError, QueueUnavailable):
                 ready = client.get(f"{address}/health/ready").status_code == 200
                 if ready and any(worker["name"] not in known for worker in registry.workers()):

@@ -17,8 +17,9 @@ import dramatiq
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
-from models.device import CudaMemory, usable_cores
+from models.device import CudaMemory, DeviceUnavailable, usable_cores
 from models.lane import DeviceLane
+from models.weights import WeightsAltered, WeightsMissing
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
@@ -203,6 +204,9 @@ def _serve(
     started = time.perf_counter()
     try:
         networks = load(settings)
+    except (DeviceUnavailable, WeightsMissing, WeightsAltered) as error:
+        logger.error("the networks can't be loaded: %s", error)
+        return CANNOT_START
     except Exception:
         logger.exception("the networks can't be loaded")
         return CANNOT_START

@@ -1,11 +1,20 @@
 """The device and the dtype of the networks, and what an import of the models loads."""
 
+import logging
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from models.device import DeviceUnavailable, resolve_device, resolve_dtype
+from models.device import Device, DeviceUnavailable, resolve_device, resolve_dtype
+from models.graphs import GraphGenerator
+from models.hub.generator import DiffusersGenerator
+from models.loading import load_generator, load_networks
+from service.settings import Settings
 
 
 def run(code: str) -> "subprocess.CompletedProcess[str]":
@@ -24,6 +33,78 @@ def test_a_device_that_is_not_there_is_an_error_and_auto_finds_one() -> None:
     assert resolve_dtype("auto", "cpu") == "float32"
     assert resolve_dtype("auto", "cuda") == "bfloat16"
     assert resolve_dtype("float16", "cpu") == "float16"
+
+
+def load(**changes: Any) -> dict[str, str]:
+    """The versions of the networks that ship, the small segmenter among them."""
+    settings = Settings()
+    asked = {"segmenter": "u2netp", "generator": settings.generator, "device": "auto", "dtype": "auto"} | changes
+    return dict(load_networks(weights=settings.weights, generator_class=None, **asked).versions)
+
+
+@pytest.fixture
+def cuda_in_torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine whose torch sees a GPU and whose onnxruntime can't use it; what paints runs on the CPU here."""
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("Where there is a GPU the segmenter may run on it: nothing falls back.")
+
+    def paint_here(model: str | Path, *, device: Device, **asked: Any) -> DiffusersGenerator | GraphGenerator:
+        assert device == "cuda"
+        return load_generator(model, device="cpu", **asked)
+
+    monkeypatch.setattr("models.device._may_have_gpu", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("models.loading.load_generator", paint_here)
+
+
+@pytest.mark.usefixtures("cuda_in_torch_alone")
+def test_a_segmenter_without_cuda_falls_back_to_the_cpu_with_one_warning_and_is_refused_where_cuda_is_asked_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        versions = load()
+
+    assert (versions["segmenter_device"], versions["generator_device"].split()[0]) == ("cpu", "cuda")
+    assert versions["device_warning"].startswith("The segmenter runs on the CPU: onnxruntime")
+    assert "onnxruntime-gpu" in versions["device_warning"]
+    assert [record.message for record in caplog.records] == [versions["device_warning"]]
+
+    with pytest.raises(
+        DeviceUnavailable, match=r"BACKDROP_DEVICE is cuda, but onnxruntime.*onnxruntime-gpu.*auto or cpu"
+    ):
+        load(device="cuda")
+
+
+def test_a_gpu_that_torch_cannot_use_is_warned_of_unless_the_cpu_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.device._may_have_gpu", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("models.loading.driver_sees_gpu", lambda: True)
+
+    assert load()["device_warning"].startswith("All networks run on the CPU: torch")
+    assert "device_warning" not in load(device="cpu")
+
+    monkeypatch.setattr("models.loading.driver_sees_gpu", lambda: False)
+    assert "device_warning" not in load()
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not shutil.which("cc"), reason="makes a driver of its own, with a compiler"
+)
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_driver_says_whether_there_is_a_gpu(tmp_path: Path, count: int) -> None:
+    source = tmp_path / "driver.c"
+    source.write_text(
+        f"int cuInit(unsigned f) {{ return 0; }}\nint cuDeviceGetCount(int *n) {{ *n = {count}; return 0; }}\n"
+    )
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "libcuda.so.1", source], check=True)
+    environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}  # noqa: TID251  # what the child process gets
+
+    code = "from models.device import driver_sees_gpu; print(driver_sees_gpu())"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == str(count > 0)
 
 
 @pytest.mark.system

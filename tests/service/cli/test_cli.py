@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from PIL import Image
 from service.accounts.clients import Accounts
 from service.database.engine import create_engine
 from service.database.schema import schema
+from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
-from tests.support import worker
+from tests.support import still_life, worker
 from tests.support.command_line import migrated_home, run
 from tests.support.worker import BOTTLE as SMALL_BOTTLE
 
@@ -189,6 +191,25 @@ def test_the_doctor_says_that_no_worker_and_no_sweep_lives_and_what_waits(
     assert "No worker lives" in result.output
     assert "No sweep lives" in result.output
     assert "0 jobs wait" in result.output
+
+
+def test_the_doctor_warns_of_a_network_that_runs_on_the_cpu_although_there_is_a_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey_url: str
+) -> None:
+    warning = "The segmenter runs on the CPU: onnxruntime 1.32.0 is the CPU's build."
+    versions = {"segmenter": "u2netp", "segmenter_device": "cpu", "generator": "light", "generator_device": "cuda"}
+    versions["device_warning"] = warning
+    networks = replace(still_life.networks(), versions=versions)
+    monkeypatch.setattr("service.worker.networks.open_networks", lambda settings: networks)
+    queue = f"{valkey_url.rpartition('/')[0]}/9"
+    monkeypatch.setenv("BACKDROP_QUEUE_URL", queue)
+    about = {"name": "one", "host": "gpu-1", "pid": 7, **versions}
+    for heartbeat in (WorkerHeartbeat(WorkerRegistry(queue), "one", about), sweep_heartbeat(queue)):
+        heartbeat.beat()
+
+    said = run("doctor", *migrated_home(tmp_path)).output
+
+    assert said.count(warning) == 2, "of the networks loaded here, and of the worker's"
 
 
 def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from service.jobs.queue import JobQueue
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.worker import main
+from tests.support.databases import migrated_engine
 from tests.support.shop import Shop
 from tests.support.still_life import PHOTO, Darkener, by_colour, jpeg, still_life
 from tests.support.tiny_pipelines import load_pipeline, stable_diffusion
@@ -235,3 +237,18 @@ def test_a_worker_whose_device_is_lost_ends_so_that_another_one_takes_its_jobs(
 
     assert shop.job(accepted).attempt == 0
     engine.dispose()
+
+
+def test_a_worker_whose_device_is_not_there_ends_with_the_reason_and_the_remedy_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(home=tmp_path, device="mps" if sys.platform == "linux" else "cuda")
+    migrated_engine(settings).dispose()
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    assert main.serve(settings) == main.CANNOT_START
+
+    (said,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert f"BACKDROP_DEVICE is {settings.device}, but torch" in said.message
+    assert "set BACKDROP_DEVICE to auto or cpu" in said.message
+    assert said.exc_info is None

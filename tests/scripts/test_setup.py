@@ -1,0 +1,121 @@
+"""Set-up: which build of onnxruntime it chooses, and the first command on a machine with a pretended GPU."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    return {**os.environ, **changes}  # noqa: TID251  # what the child process gets
+
+
+def pretended_gpu(folder: Path) -> str:
+    """Make a machine's `nvidia-smi`, and return the PATH that has it."""
+    program = folder / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho pretended\n")
+    program.chmod(0o755)
+    return f"{folder}:{environment()['PATH']}"
+
+
+def chosen(**changes: str) -> str:
+    command = [str(ROOT / "scripts/device"), sys.executable]
+    return subprocess.run(
+        command, env=environment(**changes), capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def has_driver() -> bool:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return shutil.which("nvidia-smi") is not None
+    return True
+
+
+def test_set_up_takes_the_cuda_build_of_onnxruntime_where_there_is_a_driver_and_a_setting_decides_instead(
+    tmp_path: Path,
+) -> None:
+    gpu = pretended_gpu(tmp_path)
+
+    assert chosen() == ("cuda" if has_driver() else "cpu")
+    assert chosen(PATH=gpu) == "cuda"
+    assert chosen(PATH=gpu, BACKDROP_DEVICE="cpu") == "cpu"
+    assert chosen(BACKDROP_DEVICE="cuda") == "cuda"
+    assert chosen(PATH=gpu, BACKDROP_DEVICE="auto") == "cuda"
+
+
+def test_a_python_that_is_named_and_does_not_run_is_refused_and_no_other_taken() -> None:
+    stub = shutil.which("false")
+    assert stub is not None
+    done = subprocess.run(
+        [ROOT / "scripts/setup"], env=environment(PYTHON=stub), capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert f"none of these is: {stub}. Set PYTHON" in done.stderr
+
+
+def builds(checkout: Path) -> list[str]:
+    """The builds of onnxruntime in a checkout's environment, which must be whole: one takes the other's files along."""
+    code = (
+        "from importlib.metadata import distributions; import onnxruntime; onnxruntime.InferenceSession;"
+        "print(*sorted(d.name for d in distributions() if d.name.startswith('onnxruntime')))"
+    )
+    return run(checkout, ".venv/bin/python", "-c", code).split()
+
+
+def run(checkout: Path, *command: str, **changes: str) -> str:
+    done = subprocess.run(
+        command, cwd=checkout, env=environment(**changes), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+# At night: a fresh environment takes minutes, and 3 GB where the registry's torch is the CUDA build. The gate has the
+# choice of the build above, and the fall-back to the CPU in tests/models/test_device.py.
+@pytest.mark.nightly
+@pytest.mark.system
+@pytest.mark.skipif(sys.platform != "linux", reason="the CUDA build of onnxruntime has wheels for Linux alone")
+def test_the_first_command_swaps_on_a_pretended_gpu_and_set_up_follows_the_machine(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".git", ".venv", "out", "__pycache__", ".*_cache"))
+    (tmp_path / "bin").mkdir()
+    gpu = pretended_gpu(tmp_path / "bin")
+    small = {"PYTHON": sys.executable, "BACKDROP_SEGMENTER": "u2netp"}
+
+    said = run(checkout, "scripts/quickstart", PATH=gpu, **small)
+
+    assert "segmenter on cpu, generator on cpu float32" in said
+    assert builds(checkout) == ["onnxruntime-gpu"]
+    # Its CUDA provider does not load here: the networks open all the same.
+    code = (
+        "from models.segmenter import load_segmenter; from service.settings import Settings;"
+        "print(load_segmenter('u2netp', weights=Settings().weights, device='cuda')[0].device)"
+    )
+    assert run(checkout, ".venv/bin/python", "-c", code).split()[-1] == "cpu"
+
+    for path, build in ((environment()["PATH"], "onnxruntime"), (gpu, "onnxruntime-gpu")):
+        run(checkout, "scripts/setup", PATH=path, **small)
+        assert builds(checkout) == [build]
+
+    # What was asked for by name is refused, and the first command says why.
+    done = subprocess.run(
+        ["scripts/quickstart"],
+        cwd=checkout,
+        env=environment(**small, BACKDROP_DEVICE="cuda"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "BACKDROP_DEVICE is cuda, but" in done.stderr
+    assert "Traceback" not in done.stderr
+    shutil.rmtree(checkout)  # gigabytes, which pytest would keep for three runs
