@@ -109,8 +109,6 @@ class Owner(Caller):
     def names(self) -> tuple[str, ...]:
         """Everything of the owner's that no answer to another may hold."""
         jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key)
-        return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand)
-        jobs = (self.waiting, self.done, self.failed)
         return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand, self.key_id)
 
 
