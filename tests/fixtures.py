@@ -20,6 +20,7 @@ from service.storage.objects import Bucket
 from service.worker.kernels import use_kept_kernels
 from tests.support.caller import Caller
 from tests.support.databases import database_name, drop_database, migrated_database, migrated_engine, new_database
+from tests.support.documented import compared
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -138,8 +139,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Setti
 
 @pytest.fixture(scope="module")
 def http(settings: Settings) -> Iterator[Any]:
-    """That API."""
+    """That API. Each of its answers is compared with the document."""
     with TestClient(create_app(settings)) as client:
+        compared(client)
         yield client
 
 

@@ -25,6 +25,12 @@ class WebhookRender:
     sha256: str
     #: The picture's address at the API, good as long as the render is; GET it with the key. Empty: an older server.
     url: str = ""
+    #: These four: None or empty from an older server.
+    seed: int | None = None
+    scene_type: str | None = None
+    mood: str | None = None
+    #: Codes, as in `Render.warnings`.
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Response, delete, get
 from litestar.datastructures import State
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from service.api.endpoint import endpoint
 from service.jobs.transitions import Jobs
@@ -35,14 +36,14 @@ def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> R
     tag="renders",
     responses={302: PICTURE, 404: NOT_FOUND},
 )
-def get_picture(request: AnyRequest, state: State, public_id: FromPath[str]) -> Response[None]:
+def get_picture(request: AnyRequest, state: State, public_id: FromPath[str]) -> Redirect:
     """Lead to a render's picture: an address that stays the same for as long as the render is kept."""
     jobs: Jobs = state.jobs
     render = jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
         raise not_found("render")
     url = serialize_render(request, state, render).url
-    return Response(None, status_code=302, headers={"Location": url, "Cache-Control": "no-store"})
+    return Redirect(url, status_code=302, headers={"Cache-Control": "no-store"})
 
 
 @endpoint(

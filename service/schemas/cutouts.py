@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipeline.core.spec import SceneKind
+from pipeline.core.stance_rules import StanceName
 from service.catalogue.catalogue import Catalogue
 from service.cutouts.records import MESSAGES, CutBy, Cutout
 from service.jobs.records import JobStatus
@@ -103,7 +104,7 @@ class CutoutView(BaseModel):
     product_box: BoxView | None = Field(description="Around what is covered by more than half; null: nothing is.")
     subjects: list[SubjectView]
     cut_sides: list[Literal["left", "top", "right", "bottom"]] = Field(description="Sides of the photo that cut it.")
-    stance: Literal["standing", "lying", "hanging", "cut_below", "in_the_air"] | None
+    stance: StanceName | None
     suitable_scene_kinds: list[SceneKind] = Field(description="Kinds of scene (`kind` of GET /v1/scene-types).")
     suitable_scene_types: list[str] = Field(description="The catalogue's scenes of these kinds, by name.")
     mask_url: str | None = Field(description="PNG of the photo's size, 8 bits of grey: white is the product.")

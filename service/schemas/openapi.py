@@ -20,10 +20,12 @@ from litestar.openapi.spec import (
     Schema,
     SecurityScheme,
 )
+from pydantic import BaseModel
 
 from pipeline.core.spec import Limits
+from service.schemas.cutouts import CutoutView
 from service.schemas.error_responses import HTTPValidationError, Problem
-from service.schemas.responses import StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
+from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
@@ -61,6 +63,11 @@ class Submitted(Documented):
             assert isinstance(answer, OpenAPIResponse)
             names = _RATE_FIELDS + {"202": _OF_ACCEPTED, "409": ["Retry-After"]}.get(status, [])
             answer.headers = {**(answer.headers or {}), **{name: _FIELDS[name] for name in names}}
+            if status == "202":
+                # What a caller prefers has all fields of a WorkflowAcceptedResponse too: both schemas fit it.
+                schema = (answer.content or {})["application/json"].schema
+                assert isinstance(schema, Schema)
+                schema.any_of, schema.one_of = schema.one_of, None
 
 
 @dataclass
@@ -78,7 +85,7 @@ class Receiving(Documented):
         body.content = {**body.content, "multipart/form-data": OpenAPIMediaType(schema=form)}
 
 
-_OF_ACCEPTED = ["Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed"]
+_OF_ACCEPTED = ["Location", "Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed"]
 _RATE_FIELDS = ["RateLimit-Policy", "RateLimit"]
 _FIELDS = {
     "RateLimit-Policy": OpenAPIHeader(
@@ -88,6 +95,10 @@ _FIELDS = {
     "RateLimit": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=['"submits";r=299;t=60']),
         description="Submits that are left (r) for so many seconds (t). Absent: not counted.",
+    ),
+    "Location": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=["/v1/jobs/01J9ZC6M8J5X7Z9Q1W3R5T7Y9V"]),
+        description="The path to GET for what the request leads to.",
     ),
     "Preference-Applied": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.STRING, examples=["wait=20", "wait=20, return=representation"]),
@@ -134,13 +145,21 @@ def _example(model: Any, description: str) -> ResponseSpec:
     )
 
 
+def _accepted(preferred: type[BaseModel], description: str, **shown: Any) -> ResponseSpec:
+    # The preferred answer comes first: generated clients try the types in order, and it has more required fields.
+    either: Any = preferred | WorkflowAcceptedResponse  # litestar takes a union, though its annotation names none
+    return ResponseSpec(
+        either,
+        description=f"{description}. With `Prefer: return=representation` it is a {preferred.__name__}",
+        generate_examples=False,
+        examples=[Example(value=WorkflowAcceptedResponse.EXAMPLE | shown)],
+    )
+
+
 PLANNED = _example(SwapPlan, "Only looked at, as `dry_run` asks: nothing was charged, stored or queued")
-ACCEPTED = _example(WorkflowAcceptedResponse, "Accepted: charged and queued; follow the job")
-ACCEPTED_FREE = ResponseSpec(
-    WorkflowAcceptedResponse,
-    description="Accepted and queued, for nothing; follow the job, or look at `Location`",
-    generate_examples=False,
-    examples=[Example(value=WorkflowAcceptedResponse.EXAMPLE | {"credits_cost": 0})],
+ACCEPTED = _accepted(JobView, "Accepted: charged and queued; follow the job")
+ACCEPTED_FREE = _accepted(
+    CutoutView, "Accepted and queued, for nothing; follow the job, or look at `Location`", credits_cost=0
 )
 INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
 UNAUTHORIZED = _problem(401, "Unauthorized", "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")

@@ -28,7 +28,7 @@ class WorkflowAcceptedResponse(BaseModel):
     }
 
     request_id: str = Field(description="26-character ULID of the request.", min_length=26, max_length=26)
-    job_id: str | None = Field(description="The job to follow.")
+    job_id: str | None = Field(description="The job to follow. Null is kept for requests without one; none is today.")
     status: JobStatus = Field(
         JobStatus.NOT_STARTED,
         description="The job's status when it was submitted; with `Prefer: wait`, after the wait.",

@@ -1,6 +1,6 @@
-"""What a webhook is told, for the OpenAPI document; `service.webhooks.outbox` writes it."""
+"""A webhook's messages, for the OpenAPI document; `service.webhooks.outbox` writes them."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from litestar.openapi.spec import (
     OpenAPI,
@@ -11,13 +11,14 @@ from litestar.openapi.spec import (
     Reference,
     RequestBody,
 )
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from service.jobs.records import JobStatus
 from service.schemas.responses import JobError, Time
+from service.webhooks.outbox import MessageType
 
 
-class ToldRender(BaseModel):
+class WebhookRender(BaseModel):
     """The render of a job that succeeded."""
 
     public_id: str
@@ -27,45 +28,83 @@ class ToldRender(BaseModel):
     format: str
     bytes: int
     sha256: str
+    seed: int = Field(description="The same seed and spec make the same background again.")
+    warnings: list[str] = Field(description="Codes, as in a RenderView.")
+    scene_type: str | None = Field(description="The scene that was asked for: a name of the catalogue, or free text.")
+    mood: str | None = Field(description="The mood that was asked for: a name of the catalogue, or free text.")
     url: str = Field(description="GET /v1/renders/{public_id}/picture, with the key: good for as long as it is kept.")
 
 
-class ToldJob(BaseModel):
-    """A job that is over."""
-
+class _EndedJob(BaseModel):
     job_id: str
     request_id: str
     reference: str | None = Field(description="The `reference` of its submit.")
     metadata: dict[str, str] = Field(description="The `metadata` of its submit.")
-    status: JobStatus
     credits_cost: int
     credits_refunded: int
-    error: JobError | None
-    render: ToldRender | None
 
 
-class WebhookMessage(BaseModel):
-    """A message: a job is over. It may come more than once; drop a `webhook-id` that you have seen."""
+class SucceededSwap(_EndedJob):
+    """A swap that made its picture."""
 
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        "type": "job.failed",
-        "timestamp": "2026-11-24T09:30:00Z",
-        "data": {
-            "job_id": "01J9ZC6M8J5X7Z9Q1W3R5T7Y9V",
-            "request_id": "01J9ZC6M8H4D2F0A9B7C5E3G1K",
-            "reference": "order-1042/front",
-            "metadata": {"colour": "red"},
-            "status": "FAILURE",
-            "credits_cost": 2,
-            "credits_refunded": 2,
-            "error": {"code": "no_subject", "message": "No product stands out."},
-            "render": None,
-        },
-    }
+    status: Literal[JobStatus.SUCCESS]
+    error: None
+    render: WebhookRender
 
-    type: Literal["job.succeeded", "job.failed"]
+
+class SucceededCutout(_EndedJob):
+    """A finished cut-out. It has no render: GET /v1/cutouts/{job_id} shows its mask."""
+
+    status: Literal[JobStatus.SUCCESS]
+    error: None
+    render: None
+
+
+class FailedJob(_EndedJob):
+    """A job that failed. Its credits were refunded."""
+
+    status: Literal[JobStatus.FAILURE]
+    error: JobError
+    render: None
+
+
+class _Message(BaseModel):
     timestamp: Time = Field(description="When the job ended.")
-    data: ToldJob
+
+
+class JobSucceeded(_Message):
+    """A swap succeeded."""
+
+    type: Literal[MessageType.JOB_SUCCEEDED]
+    data: SucceededSwap
+
+
+class JobFailed(_Message):
+    """A swap failed, or was cancelled."""
+
+    type: Literal[MessageType.JOB_FAILED]
+    data: FailedJob
+
+
+class CutoutSucceeded(_Message):
+    """A cut-out succeeded."""
+
+    type: Literal[MessageType.CUTOUT_SUCCEEDED]
+    data: SucceededCutout
+
+
+class CutoutFailed(_Message):
+    """A cut-out failed, or was cancelled."""
+
+    type: Literal[MessageType.CUTOUT_FAILED]
+    data: FailedJob
+
+
+_AnyMessage = Annotated[JobSucceeded | JobFailed | CutoutSucceeded | CutoutFailed, Field(discriminator="type")]
+
+
+class WebhookMessage(RootModel[_AnyMessage]):
+    """A message: a job is over. `type` says which shape `data` has. Messages can repeat: drop a known `webhook-id`."""
 
 
 def add_webhooks(document: OpenAPI) -> None:

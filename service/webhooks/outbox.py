@@ -41,6 +41,15 @@ class DeliveryState(StrEnum):
     DROPPED = "dropped"  #: Its receiver wants nothing more.
 
 
+class MessageType(StrEnum):
+    """What a message is about. Cut-outs have their own types, because a cut-out makes no picture."""
+
+    JOB_SUCCEEDED = "job.succeeded"
+    JOB_FAILED = "job.failed"
+    CUTOUT_SUCCEEDED = "cutout.succeeded"
+    CUTOUT_FAILED = "cutout.failed"
+
+
 @dataclass(frozen=True)
 class Delivery:
     """The right to make one attempt at a message, until the lease is over."""
@@ -76,7 +85,9 @@ _DUE = sa.and_(_WAITING, _ENABLED, deliveries.c.next_attempt_at <= db_now())
 #: Columns of a message in an end state.
 _OVER: dict[str, Any] = {"ended_at": db_now(), "lease_token": None, "next_attempt_at": None}
 #: What a receiver is told of a render: nothing that expires.
-_RENDER = ("public_id", "output_preset", "width", "height", "format", "bytes", "sha256")
+_RENDER = ("public_id", "output_preset", "width", "height", "format", "bytes", "sha256", "seed", "warnings")
+#: What was asked for, of its job's spec.
+_ASKED = ("scene_type", "mood")
 
 
 def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "") -> None:
@@ -104,6 +115,7 @@ def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "
                 ),
                 *(jobs.c[name] for name in ("error_code", "error_message")),
                 *(renders.c[name] for name in _RENDER),
+                *(jobs.c.spec[name].as_string().label(name) for name in _ASKED),
                 jobs.c.spec["metadata"].label("metadata"),
                 refunded().label("credits_refunded"),
             )
@@ -119,9 +131,8 @@ def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "
     )
     if job is None:
         return
-    # Other types, so that whoever waits for pictures hears of none without one.
     what = "job" if job["operation"] == "swap" else job["operation"]
-    kind = f"{what}.succeeded" if job["status"] == "SUCCESS" else f"{what}.failed"
+    kind = MessageType(f"{what}.{'succeeded' if job['status'] == 'SUCCESS' else 'failed'}")
     connection.execute(
         deliveries.insert().values(
             id=f"msg_{ULID()}",
@@ -136,13 +147,13 @@ def write_message(connection: sa.Connection, job_id: str, *, public_url: str = "
     )
 
 
-def _message(kind: str, job_id: str, job: sa.RowMapping, public_url: str) -> dict[str, Any]:
+def _message(kind: MessageType, job_id: str, job: sa.RowMapping, public_url: str) -> dict[str, Any]:
     finished: datetime = job["finished_at"]
     render = None
     if job["public_id"] is not None:
         # The API's own address, good for as long as the render is kept: a message may arrive days after its writing.
         address = f"{public_url.rstrip('/')}/v1/renders/{job['public_id']}/picture"
-        render = {name: job[name] for name in _RENDER} | {"url": address}
+        render = {name: job[name] for name in (*_RENDER, *_ASKED)} | {"url": address}
     code, text = job["error_code"], job["error_message"]
     return {
         "type": kind,

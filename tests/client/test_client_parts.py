@@ -1,19 +1,23 @@
 """The parts of the client that need no server: what a photo is, how events are cut, what is loaded."""
 
 import inspect
+import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from standardwebhooks import Webhook
 
 from backdrop_client import (
     AsyncBackdrop,
     Backdrop,
     PhotoUnknown,
     Spec,
+    verify_webhook,
 )
 from backdrop_client.photo import content_type
 from backdrop_client.progress import Event, EventDecoder
@@ -73,6 +77,26 @@ def test_events_are_the_same_however_their_bytes_are_cut(data: st.DataObject) ->
     ]
 
     assert events == [Event("job", '{"stage":\n"é"}', "7"), Event("message", "x", "7")]
+
+
+@pytest.mark.parametrize(
+    ("more", "seed", "warnings"),
+    [({}, None, []), ({"seed": 7, "warnings": ["upscaled"], "of_tomorrow": {"any": 1}}, 7, ["upscaled"])],
+    ids=["an older server's", "a newer server's"],
+)
+def test_a_message_of_another_release_is_read(more: dict[str, Any], seed: int | None, warnings: list[str]) -> None:
+    render: dict[str, Any] = {"public_id": "1", "output_preset": "open_graph", "width": 1, "height": 1}
+    render |= {"format": "png", "bytes": 1, "sha256": "0"} | more
+    job = {"job_id": "1", "request_id": "1", "status": "SUCCESS", "credits_cost": 2, "credits_refunded": 0}
+    message = {"type": "job.succeeded", "timestamp": "2026-11-24T09:30:00Z", "data": job | {"render": render}}
+    body, secret, now = json.dumps(message), "whsec_" + "A" * 44, datetime.now(UTC)
+    signature = Webhook(secret).sign("msg_1", now, body)
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
+
+    shown = verify_webhook(headers, body, secret).data.render
+
+    assert shown is not None
+    assert (shown.seed, shown.warnings, shown.scene_type) == (seed, warnings, None)
 
 
 def test_both_clients_have_the_same_methods() -> None:

@@ -14,6 +14,33 @@ from service.jobs.records import Claim, Job, NewCutout, NewRender, Operation
 from service.jobs.transitions import Jobs
 from service.jobs.turns import set_weight
 
+#: As a worker stores one, with the fields that every report has.
+REPORT: dict[str, Any] = {
+    "palette": {"asked": [], "found": [], "mean_delta_e00": None},
+    "fidelity": {"mean": 0.4, "p99": 1.2, "max": 2.0, "unit": "CIEDE2000", "pixels": 6, "of_pixels": 6},
+    "preset": [],
+    "cutout": {
+        "confidence": 0.9,
+        "warnings": [],
+        "cut_sides": [],
+        "enclosed_share": None,
+        "where": {},
+        "viewpoint": {},
+    },
+    "provenance": {
+        "networks": {},
+        "seed": 7,
+        "kept_seed": 7,
+        "attempts": 1,
+        "tried": [],
+        "cutout": "computed",
+        "cut_by": "network",
+        "background": "computed",
+        "pinned": False,
+        "scene": None,
+        "timings": {},
+    },
+}
 RENDER = NewRender(
     public_id="",
     key="renders/a.jpg",
@@ -26,7 +53,7 @@ RENDER = NewRender(
     sha256="0" * 64,
     seed=7,
     warnings=["upscaled"],
-    report={"palette": {}},
+    report=REPORT,
 )
 
 

@@ -19,6 +19,7 @@ from service.jobs.notifier import JobNotifier
 from service.settings import Settings
 from tests.support.caller import Caller
 from tests.support.databases import migrated_engine
+from tests.support.documented import compared
 from tests.support.polling import until
 
 
@@ -111,6 +112,7 @@ def serve(home: Path, queue_url: str, **changes: Any) -> Iterator[Api]:
         until(lambda: server.started)
         address = f"http://127.0.0.1:{settings.port}"
         with httpx.Client(base_url=address, timeout=30, limits=httpx.Limits(max_connections=None)) as http:
+            compared(http)
             yield Api(server, Caller(http, settings, "follower", credits=1000))
     finally:
         server.should_exit = True

@@ -7,7 +7,7 @@ from scipy.ndimage import minimum_filter
 
 from pipeline.colour.notation import hex_to_rgb
 from pipeline.core.types import Placed
-from tests.support.reported import PRESET, disc, laid, painted, report
+from tests.pipeline.delivery.reported import PRESET, disc, laid, painted, report
 
 
 def test_an_untouched_product_is_within_the_encoder_s_error() -> None:

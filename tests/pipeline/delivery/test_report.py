@@ -14,7 +14,7 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Cutout
 from pipeline.delivery.encode import encode, to_8_bit
 from pipeline.delivery.report import inspect
-from tests.support.reported import MOOD, PRESET, SCENE, SIDE, disc, laid, painted, report, rules
+from tests.pipeline.delivery.reported import MOOD, PRESET, SCENE, SIDE, disc, laid, painted, report, rules
 
 
 def test_the_report_has_the_promised_keys_and_is_json() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.core.spec import Format
 from pipeline.delivery.encode import encode
-from tests.support.reported import PRESET, disc, laid, painted, report, rules
+from tests.pipeline.delivery.reported import PRESET, disc, laid, painted, report, rules
 
 
 def test_a_good_picture_passes_every_rule_with_its_source() -> None:

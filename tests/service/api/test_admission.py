@@ -15,6 +15,7 @@ from service.settings import Settings
 from tests.service.jobs.test_limits import written
 from tests.support.caller import SWAP, Caller, assert_problem, located
 from tests.support.databases import migrated_engine
+from tests.support.documented import compared
 
 
 class Api:
@@ -37,6 +38,7 @@ def api(tmp_path: Path, valkey_url: str) -> Iterator[Callable[..., Api]]:
     def make(queue_url: str = valkey_url, **limits: Any) -> Api:
         made.append(Api(tmp_path, queue_url, **limits))
         made[-1].http.__enter__()
+        compared(made[-1].http)
         return made[-1]
 
     yield make

@@ -15,6 +15,7 @@ from service.jobs.records import NewRender
 from service.settings import Settings
 from tests.support.caller import Caller, assert_problem, located, told
 from tests.support.databases import migrated_engine
+from tests.support.shop import REPORT
 
 # Accepted
 
@@ -80,7 +81,6 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
     Image.new("RGBA", (900, 600), (120, 60, 30, 128)).save(written, "PNG")
     picture = written.getvalue()
     stored.write_bytes(picture)
-    parts: dict[str, Any] = {name: {} for name in ("palette", "fidelity", "cutout", "provenance")} | {"preset": []}
     public_id = accepted["job_id"][::-1]
     caller.jobs.succeed(
         claim,
@@ -96,7 +96,7 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
             sha256=hashlib.sha256(picture).hexdigest(),
             seed=5,
             warnings=["upscaled"],
-            report=parts,
+            report=REPORT,
         ),
     )
 

@@ -28,6 +28,8 @@ from service.storage.objects import Bucket
 from service.storage.registry import BucketName, ObjectRegistry
 from tests.support.caller import SWAP, Caller
 from tests.support.databases import migrated_database, migrated_engine
+from tests.support.documented import compared
+from tests.support.shop import REPORT
 
 
 def _picture(kind: str) -> bytes:
@@ -53,7 +55,7 @@ class Owner(Caller):
         self.done, self.failed = self._job(), self._job()
         self.render_key = f"renders/{self.client.id}/{self.done}-1.png"
         self.public_id = str(ULID())
-        open_buckets(settings)[1].put(self.render_key, b"picture", "image/png")
+        open_buckets(settings)[1].put(self.render_key, MASK, "image/png")
         claim, other = self.claim(self.done), self.claim(self.failed)
         self.jobs.fail(other, "no_subject", "No product stands out.")
         self.jobs.succeed(
@@ -66,11 +68,11 @@ class Owner(Caller):
                 height=3,
                 format="png",
                 content_type="image/png",
-                bytes=7,
-                sha256=hashlib.sha256(b"picture").hexdigest(),
+                bytes=len(MASK),
+                sha256=hashlib.sha256(MASK).hexdigest(),
                 seed=5,
                 warnings=[],
-                report={name: {} for name in ("palette", "fidelity", "cutout", "provenance")} | {"preset": []},
+                report=REPORT,
             ),
         )
         self.brand = f"brand-{ULID()}"
@@ -109,8 +111,6 @@ class Owner(Caller):
     def names(self) -> tuple[str, ...]:
         """Everything of the owner's that no answer to another may hold."""
         jobs = (self.waiting, self.done, self.failed, self.cutout, self.cutout_key)
-        return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand)
-        jobs = (self.waiting, self.done, self.failed)
         return (self.client.id, self.photo, *jobs, self.public_id, self.render_key, self.brand, self.key_id)
 
 
@@ -152,6 +152,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     migrated_engine(settings).dispose()
     app = create_app(settings)
     with TestClient(app) as http:
+        compared(http)
         world = World(app, http, settings)
         yield world
         for client in (world.owner, world.nosy):
@@ -247,7 +248,7 @@ def pictures_of_others(world: World) -> None:
         f"/v1/renders/{world.owner.public_id}/picture", headers=world.owner.headers, follow_redirects=False
     )
     assert (own.status_code, own.headers["cache-control"]) == (302, "no-store")
-    assert world.http.get(signed(own.headers["location"])).content == b"picture"
+    assert world.http.get(signed(own.headers["location"])).content == MASK
 
 
 def keys_of_ones_own(world: World) -> None:
@@ -570,7 +571,7 @@ def test_an_idempotency_key_of_another_gets_an_answer_of_its_own(world: World) -
 def test_a_signed_url_is_all_that_its_holder_needs_and_all_that_it_gives(world: World) -> None:
     given = signed(world.owner.download)
 
-    assert world.http.get(given).content == b"picture"
+    assert world.http.get(given).content == MASK
     path = quote(f"/v1/files/renders/renders/{world.owner.client.id}/none.png")
     assert world.http.get(signed(world.owner.download, path=path)).status_code == 403
 

@@ -1,7 +1,6 @@
 """A caller's own id: kept with the job, told with all that comes of it, found in the lists, and nobody else's."""
 
 import json
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +16,6 @@ from service.webhooks.endpoints import Webhooks
 from tests.support.caller import SWAP, Caller, located
 from tests.support.shop import render
 
-REPORT: dict[str, Any] = {"palette": {}, "fidelity": {}, "preset": [], "cutout": {}, "provenance": {}}
 SKU = "order-1042/front & Öl"
 
 
@@ -36,7 +34,7 @@ def ids(caller: Caller, path: str, reference: str) -> list[str]:
 def made(caller: Caller, reference: str | None) -> str:
     """A job with that reference, carried out."""
     job_id = str(submit(caller, reference).json()["job_id"])
-    caller.jobs.succeed(caller.claim(job_id), replace(render(), report=REPORT))
+    caller.jobs.succeed(caller.claim(job_id), render())
     return job_id
 
 
@@ -130,7 +128,7 @@ def tagged(caller: Caller, *pairs: str, body: Any = None, dry_run: bool = False,
 def test_metadata_is_told_with_the_job_its_render_its_webhook_and_in_the_lists(caller: Caller) -> None:
     Webhooks(caller.engine, allow_private=True).register(caller.client.name, "http://127.0.0.1:9/told")
     job_id = str(tagged(caller, *(f"{name}:{value}" for name, value in PAIRS.items())).json()["job_id"])
-    caller.jobs.succeed(caller.claim(job_id), replace(render(), report=REPORT))
+    caller.jobs.succeed(caller.claim(job_id), render())
 
     job = caller.get(f"/v1/jobs/{job_id}").json()
     (listed,), (shown,) = (caller.get(path).json()["items"] for path in ("/v1/jobs", "/v1/renders"))

@@ -15,9 +15,7 @@ from service.diagnostics.audit_rules import Bounds
 from service.webhooks.endpoints import Webhooks
 from tests.service.api.test_admission import Api, api  # noqa: F401  # a fixture
 from tests.support.caller import SWAP, Caller, assert_problem, located
-from tests.support.shop import render
-
-REPORT: dict[str, Any] = {"palette": {}, "fidelity": {}, "preset": [], "cutout": {}, "provenance": {}}
+from tests.support.shop import REPORT, render
 
 
 def ask(caller: Caller, body: Any = None, headers: Any = None, **query: Any) -> httpx.Response:
@@ -152,7 +150,7 @@ def test_from_an_earlier_render_the_plan_knows_what_a_placement_breaks(
     caller: Caller, query: dict[str, Any], code: str | None
 ) -> None:
     # half as wide as high, on the 4×3 canvas that the stand-in's render has
-    cutout = {"stance": "standing", "cut_sides": [], "placed_box": [0.4, 0.2, 0.625, 0.8]}
+    cutout = REPORT["cutout"] | {"stance": "standing", "placed_box": [0.4, 0.2, 0.625, 0.8]}
     earlier = caller.get(f"/v1/jobs/{made(caller, REPORT | {'cutout': cutout})}").json()["render"]["public_id"]
     body = caller.body(
         source_image_s3_key=None, source_render_public_id=earlier, output_preset="instagram_story", dominant_colors=[]

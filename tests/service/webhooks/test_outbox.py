@@ -29,7 +29,7 @@ def bodies(engine: sa.Engine) -> list[Any]:
 
 def test_a_success_is_told_with_its_render_and_with_nothing_that_expires(shop: Shop, webhooks: Webhooks) -> None:
     webhooks.register(shop.client.name, URL)
-    accepted, made = shop.order(cost=3), render()
+    accepted, made = shop.order(cost=3, spec={"seed": 7, "scene_type": "podium", "mood": "calm"}), render()
 
     shop.jobs.succeed(shop.claim(accepted), made)
 
@@ -56,6 +56,10 @@ def test_a_success_is_told_with_its_render_and_with_nothing_that_expires(shop: S
                 "format": "jpeg",
                 "bytes": 10,
                 "sha256": "0" * 64,
+                "seed": 7,
+                "warnings": ["upscaled"],
+                "scene_type": "podium",
+                "mood": "calm",
                 "url": f"/v1/renders/{made.public_id}/picture",
             },
         },

@@ -1,37 +1,46 @@
-"""Clients that others' generators make of the OpenAPI document: made without a warning, type-checked, and used."""
+"""Clients that others' generators make of the OpenAPI document, by the commands of client/README.md as they stand."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from benchmarks.storm.photos import good
 from tests.support.served import Served
 
 CLIENT = Path(__file__).parents[3] / "client"
-#: What a caller would write with the generated package, which is called `made`.
+CHAPTER = (CLIENT / "README.md").read_text("utf-8").partition("\n## Clients that are generated\n")[2]
+
+
+def documented(language: str, word: str) -> str:
+    """The README's block in a language that holds a word."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```", CHAPTER, re.MULTILINE | re.DOTALL)
+    (found,) = [block for block in blocks if word in block]
+    return str(found)
+
+
+#: What a caller would write with the generated package.
 PROGRAM = """
 import sys
 import time
 from io import BytesIO
 
-from made import AuthenticatedClient
-from made.api.credits_ import get_credits
-from made.api.jobs import follow_job, get_job, list_jobs
-from made.api.photos import create_upload
-from made.api.renders import get_render, get_render_thumbnail
-from made.api.workflows import background_swap_with_spec
-from made.models import (
-    BackgroundSwapWithSpecRequest, CreateUploadFilesBody, Credits, JobPage, JobStatus, JobView, RenderView, StoredPhoto,
-    SwapPlan, WorkflowAcceptedResponse,
+from backdrop_api_client import AuthenticatedClient
+from backdrop_api_client.api.credits_ import get_credits
+from backdrop_api_client.api.jobs import follow_job, get_job, list_jobs
+from backdrop_api_client.api.photos import create_upload
+from backdrop_api_client.api.renders import get_render, get_render_thumbnail
+from backdrop_api_client.api.workflows import background_swap_with_spec
+from backdrop_api_client.models import (
+    BackgroundSwapWithSpecRequest, CreateUploadFilesBody, Credits, JobPage, JobStatus, JobSucceeded, JobView,
+    RenderView, StoredPhoto, SwapPlan, WorkflowAcceptedResponse,
 )
-from made.types import File
+from backdrop_api_client.types import File
 
 address, key, photo = sys.argv[1:]
 client = AuthenticatedClient(base_url=address, token=key, raise_on_unexpected_status=True)
@@ -69,12 +78,19 @@ small = get_render_thumbnail.sync(job.render.public_id, client=client)
 assert isinstance(small, File) and small.payload.read(4) == b"RIFF", small
 jobs = list_jobs.sync(client=client, reference="order-1")
 assert isinstance(jobs, JobPage) and [one.job_id for one in jobs.items] == [accepted.job_id], jobs
+whole = background_swap_with_spec.sync(client=client, body=spec, prefer="wait=60, return=representation")
+assert isinstance(whole, JobView), whole
+assert isinstance(whole.render, RenderView) and whole.render.job_id == whole.job_id, whole
 balance = get_credits.sync(client=client)
-assert isinstance(balance, Credits) and balance.balance == 100 - accepted.credits_cost, balance
+assert isinstance(balance, Credits) and balance.balance == 100 - 2 * accepted.credits_cost, balance
+
+
+def seed_of(message: JobSucceeded) -> int:
+    return message.data.render.seed
 print("swapped")
 """
 TYPESCRIPT = """
-import type { components, paths } from "./api";
+import type { components, paths } from "./backdrop";
 
 type Render = components["schemas"]["RenderView"];
 type Submit = paths["/v1/background-swap-with-spec"]["post"];
@@ -95,6 +111,19 @@ export function failed(render: Render): string[] {
 export const never: Render["report"]["preset"][number]["status"] = "broken";
 export const text: Events = "event: job";
 """
+#: Calls the README's program, compiled.
+MAIN = """
+const { readFileSync } = require("node:fs");
+const { connect, swap, swapInOneCall, upload } = require("./swap.js");
+
+const [address, key, photo] = process.argv.slice(2);
+(async () => {
+  const api = connect(address, key);
+  const spec = { scene_type: "white", mood: "calm", output_preset: "transparent_cutout", dominant_colors: [] };
+  const body = { ...spec, source_image_s3_key: await upload(api, new Blob([readFileSync(photo)])) };
+  console.log(JSON.stringify([await swap(api, body), await swapInOneCall(api, body)]));
+})();
+"""
 
 
 def run(*command: str | Path, folder: Path, **variables: str) -> str:
@@ -105,35 +134,28 @@ def run(*command: str | Path, folder: Path, **variables: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.fixture
-def document(served: Served, tmp_path: Path) -> Path:
-    file = tmp_path / "openapi.json"
-    file.write_bytes(httpx.get(f"{served.url}/schema/openapi.json").content)
-    return file
-
-
 @pytest.mark.nightly  # that the document is valid and holds is for the gate; this fetches generators from registries
-def test_a_python_client_is_made_without_a_warning_type_checked_and_swaps(
-    served: Served, document: Path, tmp_path: Path
+def test_the_documented_commands_make_a_python_client_that_type_checks_and_swaps(
+    served: Served, tmp_path: Path
 ) -> None:
-    environment = tmp_path / "environment"
-    python, tools = environment / "bin" / "python", f"{environment}/bin:{Path(sys.executable).parent}:{os.defpath}"
-    run(sys.executable, "-m", "uv", "venv", "--python", sys.executable, environment, folder=tmp_path)
-    install = ("-m", "uv", "pip", "install", "--python", python)
-    run(sys.executable, *install, "openapi-python-client==0.29.1", folder=tmp_path)
-    asked = ("--path", document, "--config", CLIENT / "openapi-python-client.yaml", "--output-path", tmp_path / "made")
-    generator = environment / "bin" / "openapi-python-client"
-    run(generator, "generate", *asked, "--meta", "none", "--fail-on-warning", folder=tmp_path, PATH=tools)
-    program, photo = tmp_path / "program.py", tmp_path / "jar.png"
+    environment, made = tmp_path / "environment", tmp_path / "backdrop-api-client"
+    python, tools = environment / "bin" / "python", f"{environment}/bin:{os.defpath}"
+    run(sys.executable, "-m", "venv", environment, folder=tmp_path)
+    shutil.copy(CLIENT / "openapi-python-client.yaml", tmp_path)
+
+    commands = documented("sh", "openapi-python-client")
+    told = run("bash", "-euxo", "pipefail", "-c", commands, folder=tmp_path, PATH=tools, BACKDROP=served.url)
+
+    assert "encountered while generating" not in told, told
+    program, photo = made / "program.py", made / "jar.png"
     program.write_text(PROGRAM)
     photo.write_bytes(good())
-
     # its own client.py has 12 errors of the generator's
-    checked = ("-p", "made.api", "-p", "made.models", "-m", "program")
+    checked = ("-p", "backdrop_api_client.api", "-p", "backdrop_api_client.models", "-m", "program")
     silent = ("--strict", "--follow-imports=silent", "--ignore-missing-imports", "--config-file=", "--no-incremental")
-    run(sys.executable, "-m", "mypy", *silent, "--python-executable", python, *checked, folder=tmp_path)
+    run(sys.executable, "-m", "mypy", *silent, "--python-executable", python, *checked, folder=made)
     key = served.register("generated")
-    assert "swapped" in run(python, program, served.url, key, photo, folder=tmp_path, PYTHONPATH=str(tmp_path))
+    assert "swapped" in run(python, "-P", program, served.url, key, photo, folder=tmp_path)
 
 
 @pytest.mark.nightly  # as above
@@ -141,14 +163,17 @@ def test_a_python_client_is_made_without_a_warning_type_checked_and_swaps(
     shutil.which("npm") is None and "CI" not in os.environ,  # noqa: TID251  # which fails instead
     reason="TypeScript checks these types, and npm, of Node.js, brings it: install that to run this test",
 )
-def test_typescript_s_types_are_strict_and_say_what_a_report_holds(document: Path, tmp_path: Path) -> None:
-    packages: dict[str, Any] = {
-        "private": True,
-        "dependencies": {"openapi-typescript": "7.13.0", "typescript": "5.9.3"},
-    }
-    (tmp_path / "package.json").write_text(json.dumps(packages))
-    run("npm", "install", "--no-audit", "--no-fund", "--silent", folder=tmp_path)
-    programs = tmp_path / "node_modules" / ".bin"
-    run(programs / "openapi-typescript", document, "-o", "api.d.ts", folder=tmp_path)
-    (tmp_path / "program.ts").write_text(TYPESCRIPT)
-    run(programs / "tsc", "--strict", "--noEmit", "--skipLibCheck", "false", "program.ts", folder=tmp_path)
+def test_the_documented_typescript_is_strict_without_a_cast_and_swaps(served: Served, tmp_path: Path) -> None:
+    swap = documented("ts", "pictureOf")
+    assert not re.search(r"\bas (\w*[A-Z{]|any|unknown|never)|: any\b|\w!|@ts-", swap), "a cast"
+    (tmp_path / "swap.ts").write_text(swap)
+    (tmp_path / "types.ts").write_text(TYPESCRIPT)
+    (tmp_path / "main.js").write_text(MAIN)
+    (tmp_path / "jar.png").write_bytes(good())
+
+    run("bash", "-euxo", "pipefail", "-c", documented("sh", "npx"), folder=tmp_path, BACKDROP=served.url)
+
+    run("npx", "tsc", "--strict", "--noEmit", "--skipLibCheck", "false", "types.ts", folder=tmp_path)
+    first, second = json.loads(run("node", "main.js", served.url, served.register("typed"), "jar.png", folder=tmp_path))
+    assert (first["width"], first["format"]) == (second["render"]["width"], second["render"]["format"])
+    assert second["status"] == "SUCCESS"

@@ -27,6 +27,8 @@ def test_a_message_of_the_server_is_verified_and_typed(served: Served, backdrop:
     assert (event.id, event.type) == (message.id, "job.succeeded")
     assert event.data.render is not None
     assert (event.data.job_id, event.data.render.sha256) == (render.job_id, render.sha256)
+    assert (event.data.render.seed, event.data.render.warnings) == (render.seed, render.warnings)
+    assert (event.data.render.scene_type, event.data.render.mood) == ("white", "calm")
     for headers, body in [
         (message.headers, message.body.replace(b"SUCCESS", b"FAILURE")),
         ({**message.headers, "webhook-timestamp": "1"}, message.body),

@@ -1,0 +1,137 @@
+"""Each answer that the document lists, as the service sends it. The fixture `http` compares every one of them."""
+
+import re
+from typing import Any
+
+import pytest
+from ulid import ULID
+
+from service.schemas.responses import JobEvent
+from service.settings import Settings
+from tests.service.api.test_isolation import MASK, PHOTO, Owner
+from tests.support.caller import SWAP, Caller
+from tests.support.documented import Documented, compared
+
+#: What takes a server that is away (500, 503), another request at the same moment, a setting, or a great many requests.
+#: Tests of these compare their answers too: of admission, previews, idempotency, events, uploads, keys and brands.
+ELSEWHERE = {
+    *(("create_cutout", "409"), ("create_cutout", "429")),
+    *(("background_swap_with_spec", status) for status in ("403", "409", "429")),
+    *(("follow_job", "429"), ("create_upload", "429"), ("create_key", "409"), ("put_brand", "409")),
+}
+
+
+def test_each_documented_answer_is_sent_as_it_is_documented(http: Any, settings: Settings) -> None:
+    documented = compared(http)
+    owner = Owner(http, settings, f"owner-{ULID()}")
+    document = http.get("/schema/openapi.json").json()
+
+    ask_what_is_there(owner)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            refuse(owner, method, path, operation)
+    refuse_by_state(owner)
+    change_and_delete(owner)
+
+    listed = {
+        (operation["operationId"], status)
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for status in operation["responses"]
+        if status < "500"
+    }
+    assert listed - documented.seen.keys() == ELSEWHERE
+    assert {status for _, status in documented.seen} <= {status for _, status in listed}
+
+
+def ask_what_is_there(owner: Owner) -> None:
+    for listed in ("jobs", "renders", "cutouts", "brands", "keys", "credits", "webhook", "scene-types", "moods"):
+        owner.get(f"/v1/{listed}")
+    for job in (owner.waiting, owner.done, owner.failed):
+        for path in ("", "/request"):
+            owner.get(f"/v1/jobs/{job}{path}")
+    stream = owner.get(f"/v1/jobs/{owner.done}/events")
+    last = re.findall(r"\bid: (\d+)", stream.text)[-1]
+    ask(owner, "GET", f"/v1/jobs/{owner.done}/events", headers={"Last-Event-ID": last})
+    for path in ("", "/picture", "/thumbnail"):
+        ask(owner, "GET", f"/v1/renders/{owner.public_id}{path}", follow_redirects=False)
+    for path in (f"cutouts/{owner.cutout}", f"brands/{owner.brand}", "output-presets"):
+        owner.get(f"/v1/{path}")
+    for prefer in ("wait=0", "return=representation"):
+        ask(owner, "POST", SWAP, json=owner.body(), headers={"Prefer": prefer})
+        ask(owner, "POST", "/v1/cutouts", json={"source_image_s3_key": owner.photo}, headers={"Prefer": prefer})
+    for query in ("dry_run=true", "preview=true"):
+        ask(owner, "POST", f"{SWAP}?{query}", json=owner.body(pilot_brand=owner.brand))
+    ask(owner, "POST", "/v1/uploads", files={"file": ("jar.jpg", PHOTO, "image/jpeg")})
+    for path in ("/health/live", "/health/ready"):
+        owner.get(path)
+
+
+def refuse(owner: Owner, method: str, path: str, operation: dict[str, Any]) -> None:
+    """Without a key, with an id that nobody has, with a body too long, and with nothing right in it."""
+    nowhere = re.sub(r"\{\w+\}", str(ULID()), path)
+    somewhere = path.replace("{public_id}", owner.cutout).replace("{name}", owner.brand)
+    answers, body = operation["responses"], operation.get("requestBody", {}).get("content", {})
+    if "401" in answers:
+        owner.http.request(method, nowhere)
+    if "404" in answers and "{" in path:
+        right: dict[str, Any] = {"content": MASK} if path.endswith("/mask") else {"json": {"keep": [1]}}
+        ask(owner, method, nowhere, **right if body else {})
+    if "413" in answers:
+        ask(owner, method, somewhere, content=b" " * (17 << 20 if path.endswith("/mask") else 1 << 20))
+    if "422" in answers:
+        ask(owner, method, f"{somewhere}?limit=0", **{"json": {"keep": "none", "url": 1, "name": 1}} if body else {})
+
+
+def refuse_by_state(owner: Owner) -> None:
+    unmade = ask(owner, "POST", "/v1/cutouts", json={"source_image_s3_key": owner.photo}).json()["job_id"]
+    ask(owner, "PUT", f"/v1/cutouts/{unmade}/mask", content=MASK)
+    ask(owner, "PUT", f"/v1/cutouts/{unmade}/subjects", json={"keep": [1]})
+    ask(owner, "DELETE", f"/v1/cutouts/{unmade}/mask")
+    ask(owner, "DELETE", f"/v1/jobs/{owner.done}")
+    ask(owner, "DELETE", f"/v1/keys/{owner.key_id}")
+    for path in (SWAP, "/v1/cutouts"):
+        gone = {"source_image_s3_key": f"uploads/{owner.client.id}/none.jpg"}
+        ask(owner, "POST", path, json=owner.body(**gone) if path == SWAP else gone)
+    other = Caller(owner.http, owner.settings, f"other-{ULID()}", credits=0)
+    other.submit(other.body())
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/secret")):
+        ask(other, method, f"/v1/webhook{path}", **{"json": {"grace_hours": 1}} if path else {})
+
+
+def change_and_delete(owner: Owner) -> None:
+    ask(owner, "PUT", f"/v1/cutouts/{owner.cutout}/mask", content=MASK)
+    ask(owner, "DELETE", f"/v1/cutouts/{owner.cutout}/mask")
+    ask(owner, "PUT", f"/v1/cutouts/{owner.cutout}/subjects", json={"keep": [1]})
+    ask(owner, "PUT", f"/v1/brands/{owner.brand}", json={"palette": ["#654321"], "seed_policy": "pinned"})
+    for url in ("https://owner.example/other", "https://owner.example/other"):
+        ask(owner, "PUT", "/v1/webhook", json={"url": url})
+    ask(owner, "POST", "/v1/webhook/secret", json={})
+    made = ask(owner, "POST", "/v1/keys", json={"name": "second"}).json()
+    for path in (
+        *(f"jobs/{owner.waiting}", f"renders/{owner.public_id}", f"uploads/{owner.photo}"),
+        *(f"brands/{owner.brand}", f"keys/{made['id']}", "webhook"),
+    ):
+        ask(owner, "DELETE", f"/v1/{path}")
+
+
+def ask(caller: Caller, method: str, path: str, **options: Any) -> Any:
+    return caller.http.request(method, path, headers=caller.headers | options.pop("headers", {}), **options)
+
+
+def test_the_stream_s_description_names_each_field_of_an_event(http: Any) -> None:
+    follow = http.get("/schema/openapi.json").json()["paths"]["/v1/jobs/{job_id}/events"]["get"]
+    told = follow["responses"]["200"]["description"]
+
+    assert [name for name in JobEvent.model_fields if name not in told] == []
+
+
+def test_a_field_that_the_document_does_not_list_is_a_difference(http: Any, caller: Caller) -> None:
+    document = http.get("/schema/openapi.json").json()
+    answer = caller.get("/v1/credits")
+    Documented(document).check(answer)
+
+    del document["components"]["schemas"]["Credits"]["properties"]["balance"]
+
+    with pytest.raises(AssertionError, match="'balance' was unexpected"):
+        Documented(document).check(answer)
