@@ -240,7 +240,9 @@ def _place(state: State, resolved: Resolved, client_id: str) -> ProductPlace | N
     facts, mended = cutout.shown.facts, cutout.mended
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
         # The worker's network looked at this mask, at hand was only what it saw in the photo.
-        facts = facts | {name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen}
+        facts = facts | {
+            name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen
+        }
     return product_place(spec, facts, (cutout.found.width, cutout.found.height))
 
 
