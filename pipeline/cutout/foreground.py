@@ -105,11 +105,9 @@ def _cut(
     mended: bool = False,
     extractor: FeatureExtractor | None = None,
 ) -> Extracted:
-    box = tight_box(alpha > 0.5)
-    if box is None:
+    if tight_box(alpha > 0.5) is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
-    height, width = alpha.shape
-    left, top, right, bottom = grown_box(tight_box(alpha > 0) or box, BORDER, width, height)
+    left, top, right, bottom = frame_of(alpha)
     inside = np.ascontiguousarray(alpha[top:bottom, left:right])
 
     def seen_so() -> Evidence:
@@ -128,6 +126,12 @@ def _cut(
     colours, evidence = together(lambda: own_colours(photo, inside, (left, top)), seen_so)
     product = Cutout(colours, inside, 1.0, (), cut_sides=evidence.cut_sides, origin=(left, top))
     return Extracted(seen(photo, product, classifier, mended=mended), evidence)
+
+
+def frame_of(mask: Alpha | NDArray[np.uint8]) -> Box:
+    """Return the part of a photo that a cut-out holds: the box of all that is in its H×W mask, and a border."""
+    height, width = mask.shape
+    return grown_box(tight_box(mask > 0) or (0, 0, width, height), BORDER, width, height)
 
 
 def own_colours(photo: Photo, alpha: Alpha, origin: tuple[int, int]) -> Rgb8:

@@ -77,17 +77,22 @@ def is_flower(viewpoint: Mapping[str, float]) -> bool:
 def seen(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | None, *, mended: bool = False) -> Cutout:
     """Return the cut-out with its viewpoint, and with the warning `held_by_hand` and its place where a hand holds it.
 
-    Of a cut-out that was `mended` nothing is said of a hand, nor of what it is: whoever drew it has seen to it.
+    `mended`: as `of_mended` has it.
     """
     told = viewpoint(photo, cutout, classifier)
     if mended:
-        return replace(cutout, viewpoint={name: share for name, share in told.items() if name in ("above", "side")})
+        return replace(cutout, viewpoint=of_mended(told))
     cutout = replace(cutout, viewpoint=told)
     if not is_held(told):
         return cutout
     found = hand_box(photo.rgb, cutout)
     where = cutout.where if found is None else {**cutout.where, "held_by_hand": (found,)}
     return replace(cutout, warnings=(*cutout.warnings, "held_by_hand"), where=where)
+
+
+def of_mended(viewpoint: Mapping[str, float]) -> Mapping[str, float]:
+    """Return what holds of a cut-out that a caller drew: nothing of a hand, nor of what it is, which they have seen."""
+    return {name: share for name, share in viewpoint.items() if name in ("above", "side")}
 
 
 def hand_box(rgb: Rgb8, cutout: Cutout) -> Box | None:

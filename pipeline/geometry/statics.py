@@ -107,10 +107,8 @@ def without_appendages(solid: Mask) -> Mask:
         if slim[foot:].any():
             return solid
         beside = binary_dilation(slim, joined) & solid & ~slim
-        if (
-            label(beside, joined)[1] == 1
-            and np.flatnonzero((solid & ~slim)[:, slim.any(axis=0)].any(axis=1))[-1] > middle
-        ):
+        below = np.flatnonzero((solid & ~slim)[:, slim.any(axis=0)].any(axis=1))  # empty: it hangs at the side
+        if label(beside, joined)[1] == 1 and below.size and below[-1] > middle:
             body &= ~slim
     return body
 

@@ -237,7 +237,13 @@ def _place(state: State, resolved: Resolved, client_id: str) -> ProductPlace | N
     if cutout is None or cutout.found is None or cutout.shown is None:
         return None
     spec = resolve_spec(resolved.spec(catalogue), catalogue)
-    return product_place(spec, cutout.shown.facts, (cutout.found.width, cutout.found.height))
+    facts, mended = cutout.shown.facts, cutout.mended
+    if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:
+        # The worker's network looked at this mask, at hand was only what it saw in the photo.
+        facts = facts | {
+            name: resolved.seen[name] for name in ("stance", "suits", "cut_sides") if name in resolved.seen
+        }
+    return product_place(spec, facts, (cutout.found.width, cutout.found.height))
 
 
 def _job_view(request: AnyRequest, state: State, job_id: str) -> JobView | None:

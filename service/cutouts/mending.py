@@ -22,6 +22,7 @@ from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
 from service.storage.registry import SourceExpired
 
 if TYPE_CHECKING:
+    from pipeline.cutout.given import CutBy as GivenBy
     from service.cutouts.pixels import Pictures
 
 #: Masks that one process works on at a time: each takes some times its photo's pixels of memory.
@@ -50,7 +51,7 @@ class Mending:
             return None
         found = _ready(cutout)
         with self._turn:
-            made = self._pixels(found, checked_mask(data, found.width, found.height))
+            made = self._pixels(found, checked_mask(data, found.width, found.height), "mended")
         return self._keep(cutout, found, made, cut_by="mended")
 
     def keep_subjects(self, public_id: str, ids: Collection[int], *, client_id: str) -> Cutout | None:
@@ -73,9 +74,9 @@ class Mending:
         if everything and base_by == "network":
             return self.reset(public_id, client_id=client_id)
         base = self._stored(base_key)
+        cut_by: GivenBy = "mended" if everything else "subjects"
         with self._turn:
-            made = self._pixels(found, decode_mask(base), None if everything else set(ids))
-        cut_by: CutBy = "mended" if everything else "subjects"
+            made = self._pixels(found, decode_mask(base), cut_by, None if everything else set(ids))
         return self._keep(cutout, found, made, cut_by=cut_by, base=base, base_by=base_by)
 
     def reset(self, public_id: str, *, client_id: str) -> Cutout | None:
@@ -88,11 +89,18 @@ class Mending:
             connection.execute(mended_masks.delete().where(_of(client_id, found.photo_sha256)))
         return self.cutouts.get(public_id, client_id=client_id)
 
-    def _pixels(self, found: NewCutout, codes: NDArray[np.uint8], kept: Collection[int] | None = None) -> "Pictures":
+    def _pixels(
+        self, found: NewCutout, codes: NDArray[np.uint8], cut_by: "GivenBy", kept: Collection[int] | None = None
+    ) -> "Pictures":
         self.prepare()
-        from service.cutouts.pixels import of_mask  # with the kernels a hundred megabytes, for who is given masks
+        # with the kernels a hundred megabytes, for who is given masks
+        from pipeline.cutout.viewpoint import of_mended
+        from service.cutouts.pixels import of_mask
 
-        return of_mask(codes, self._stored(found.photo_key), kept)
+        seen = found.facts.get("viewpoint", {})  # there is none of an older release
+        if cut_by == "mended":
+            seen = of_mended(seen)
+        return of_mask(codes, self._stored(found.photo_key), kept, viewpoint=seen)
 
     def _stored(self, key: str) -> bytes:
         try:

@@ -1,7 +1,7 @@
 """The pictures and facts of a cut-out, by the networks or by a given mask. Loads the kernels; the API does so late."""
 
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from pipeline.core.codes import resized
 from pipeline.core.parallel import together
 from pipeline.core.resample import Box, tight_box
 from pipeline.core.types import Cutout, Photo
-from pipeline.cutout.foreground import foreground_colours
+from pipeline.cutout.foreground import foreground_colours, frame_of
 from pipeline.cutout.given import codes_of, coverage
-from pipeline.cutout.stance import Stance, stance, stance_of
+from pipeline.cutout.stance import NOBODY_LOOKED, Stance, stance, stance_of
 from pipeline.cutout.subjects import Subjects, subjects_of
 from pipeline.cutout.warnings import Evidence, assessed
 from service.cutouts.mask_file import encode_mask
@@ -53,13 +53,21 @@ def of_network(photo: Photo, cutout: Cutout | None) -> tuple[Pictures, bytes]:
         told = {"confidence": 0.0, "warnings": [{"code": "no_subject", "boxes": []}]}
     else:
         told = {"confidence": cutout.confidence, "warnings": _warnings(cutout.warnings, cutout.where)}
+        told["viewpoint"] = {name: round(float(share), 4) for name, share in cutout.viewpoint.items()}
     return Pictures(mask, shown, facts | told), reduced
 
 
-def of_mask(codes: NDArray[np.uint8], reduced: bytes, kept: Collection[int] | None = None) -> Pictures:
+def of_mask(
+    codes: NDArray[np.uint8],
+    reduced: bytes,
+    kept: Collection[int] | None = None,
+    *,
+    viewpoint: Mapping[str, float] = NOBODY_LOOKED,
+) -> Pictures:
     """Return what an H×W mask of codes 0–255 makes of a photo, of which `reduced` is the JPEG of `of_network`.
 
-    `kept`: the ids of the subjects to keep; None: all. Of the others the facts tell as well.
+    `kept`: the ids of the subjects to keep; None: all. Of the others the facts tell as well. `viewpoint` is what the
+    network saw in the photo: no network is at hand to look at this mask, as the swap's does.
     """
     height, width = codes.shape
     subjects = subjects_of(codes)
@@ -70,7 +78,9 @@ def of_mask(codes: NDArray[np.uint8], reduced: bytes, kept: Collection[int] | No
     alpha = _reduced(codes, rgb.shape[1], rgb.shape[0])
     quality = assessed(Evidence.of(rgb, alpha, given=True))
     shown, mask = together(lambda: preview(rgb, codes), lambda: encode_mask(codes))
-    facts = _facts(codes, subjects, stance(alpha, quality.cut_sides), kept)
+    left, top, right, bottom = frame_of(codes)  # as a swap's cut-out has it: on another grid it may stand otherwise
+    stands = stance(coverage(codes[top:bottom, left:right]), quality.cut_sides, viewpoint)
+    facts = _facts(codes, subjects, stands, kept)
     x, y = width / rgb.shape[1], height / rgb.shape[0]
     where = {
         code: [

@@ -48,6 +48,7 @@ class MendedMask:
     base_by: CutBy
     preview_key: str
     facts: dict[str, Any]
+    mended_at: datetime
 
 
 @dataclass(frozen=True)

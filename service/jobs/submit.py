@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from ulid import ULID
+
 from pipeline.core.spec import AS_PRESET, UNMOVED, Output, Placement
 from pipeline.delivery.output import OutputFault, output_faults
 from service.accounts.brands import Brands
@@ -248,8 +250,11 @@ class Submit:
 
 
 def _seen(render: Render) -> dict[str, Any]:
-    """Return what a render reports of the cut-out, with the product's width over height where it was not turned."""
-    seen: dict[str, Any] = render.report.get("cutout", {})
+    """Return what a render reports of the cut-out, and when it was asked for.
+
+    Where the product was not turned with its `aspect`, width over height.
+    """
+    seen: dict[str, Any] = render.report.get("cutout", {}) | {"asked_at": ULID.from_str(render.job_id).datetime}
     placed = seen.get("placed_box")  # shares of the canvas; none of an older release
     turned = (render.report.get("placement") or {}).get("turn")
     if not placed or turned:

@@ -15,6 +15,11 @@ export class Refusal extends Error {
     this.retryAfter = retryAfter;
   }
 
+  /** Whether it may be over in a moment: no answer, too many at once, or trouble on the other side. */
+  get passing() {
+    return this.status === 0 || this.status === 409 || this.status === 429 || this.status >= 500;
+  }
+
   /** The words about one field of the body, or null. */
   about(name) {
     const found = this.fields.filter((one) => one.loc[0] === "body" && one.loc.includes(name));
@@ -22,18 +27,35 @@ export class Refusal extends Error {
   }
 }
 
-const AWAY = "The service does not answer. Check the connection; nothing is lost, and this page tries again.";
+const AWAY = "The service does not answer. Check the connection; nothing is lost.";
+/** Milliseconds after which a question without an answer counts as lost: the connection may be half open. */
+const PATIENCE = 20_000;
+/** And an upload that stands still. */
+const STALLED = 30_000;
 
-/** GET, or another method with a JSON body. Returns the answer's JSON; throws Refusal. */
-export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
-  const answer = await send(path, { method, body, headers, signal });
-  return answer.status === 204 ? null : answer.json();
+/** GET, or another method with a JSON body. Returns the answer's JSON; throws Refusal. Options as those of `send`. */
+export async function ask(path, { method = "GET", within = method === "GET" ? PATIENCE : null, ...options } = {}) {
+  const answer = await send(path, { method, within, ...options });
+  try {
+    return answer.status === 204 ? null : await answer.json();
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Refusal(0, "unreachable", AWAY); // cut off halfway
+  }
 }
 
-/** The same, for those who read the answer themselves; a Blob as the body goes as it is. */
-export async function send(path, { method = "GET", body, headers = {}, signal, cache = "no-store" } = {}) {
+/**
+ * The same, for those who read the answer themselves; a Blob as the body goes as it is.
+ *
+ * `within`: milliseconds that it may take. `key`: one that is tried; without, it is the session's, and when that one is
+ * refused, the request goes out once more with the key that the person gives then.
+ */
+export async function send(path, options = {}) {
+  const { method = "GET", body, headers = {}, signal, cache = "no-store", within = null } = options;
+  const key = options.key ?? session.key;
   const sent = { Accept: "application/json", ...headers };
-  if (session.key) sent.Authorization = `Bearer ${session.key}`;
+  if (key) sent.Authorization = `Bearer ${key}`;
+  const ends = [signal, within && AbortSignal.timeout(within)].filter(Boolean);
   const file = body instanceof Blob;
   if (body !== undefined) sent["Content-Type"] = file ? body.type : "application/json";
   let answer;
@@ -42,14 +64,18 @@ export async function send(path, { method = "GET", body, headers = {}, signal, c
       method,
       headers: sent,
       body: file ? body : body && JSON.stringify(body),
-      signal,
+      signal: AbortSignal.any(ends),
       cache,
     });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (signal?.aborted) throw error;
     throw new Refusal(0, "unreachable", AWAY);
   }
   if (answer.ok) return answer;
+  if (answer.status === 401 && key && !options.key && (await session.renewed(key))) {
+    signal?.throwIfAborted();
+    return send(path, options);
+  }
   throw await refusal(answer);
 }
 
@@ -60,7 +86,7 @@ async function refusal(answer) {
   } catch {
     // a proxy's page, or nothing
   }
-  const refused = Array.isArray(told.detail)
+  return Array.isArray(told.detail)
     ? new Refusal(
         answer.status,
         told.detail[0]?.type ?? "invalid",
@@ -74,19 +100,24 @@ async function refusal(answer) {
         [],
         Number(answer.headers.get("retry-after")) || null,
       );
-  if (answer.status === 401) document.dispatchEvent(new CustomEvent("unknown-key"));
-  return refused;
 }
 
-/** PUT a file where an upload said. `onShare` hears 0 to 1. Throws Refusal. */
-export function put(upload, file, onShare) {
+/** PUT a file where an upload said. `onShare` hears 0 to 1. Throws Refusal, or why `signal` was aborted. */
+export function put(upload, file, onShare, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch does not tell how far an upload is
+    const away = () => reject(new Refusal(0, "unreachable", "The store does not answer. The photo was not uploaded."));
+    let timer;
+    const moved = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => request.abort(), STALLED);
+    };
+    signal.addEventListener("abort", () => (request.abort(), reject(signal.reason)), { once: true });
     request.open(upload.method, upload.url);
     for (const [name, value] of Object.entries(upload.headers)) request.setRequestHeader(name, value);
     request.upload.addEventListener(
       "progress",
-      (event) => event.lengthComputable && onShare(event.loaded / event.total),
+      (event) => (moved(), event.lengthComputable && onShare(event.loaded / event.total)),
     );
     request.addEventListener("load", () => {
       if (request.status < 300) return resolve();
@@ -94,9 +125,10 @@ export function put(upload, file, onShare) {
         request.status === 413 ? "The photo weighs more than is taken here." : `The store answered ${request.status}.`;
       return reject(new Refusal(request.status, "upload_refused", `${words} The photo was not uploaded.`));
     });
-    request.addEventListener("error", () =>
-      reject(new Refusal(0, "unreachable", "The store does not answer. The photo was not uploaded.")),
-    );
+    request.addEventListener("error", away);
+    request.addEventListener("abort", away);
+    request.addEventListener("loadend", () => clearTimeout(timer));
+    moved();
     request.send(file);
   });
 }

@@ -9,9 +9,12 @@ import { brandsView } from "./brands_page.js";
 import { Header } from "./header.js";
 import { ledgerView } from "./ledger.js";
 import { Looks } from "./looks/looks.js";
+import { Running } from "./running.js";
 import { session } from "./session.js";
 import { Several } from "./several.js";
-import { signInView } from "./signin.js";
+import { signInOver, signInView } from "./signin.js";
+import { onReturn, persisted } from "./waiting.js";
+import { lostWords } from "./words.js";
 import { workView } from "./work.js";
 
 const TITLES = {
@@ -33,6 +36,9 @@ const studio = {
   draft: null,
   several: null,
   looks: null,
+  running: new Running(),
+  /** The file that is on its way to the stage; null: none is. */
+  coming: null,
   go(place) {
     if (location.hash === `#/${place}`) show();
     else location.hash = `#/${place}`;
@@ -43,7 +49,18 @@ const studio = {
     studio.header.balance = balance;
     return balance;
   },
+  /** Something was ordered: follow it, for its credits may come back, and let the other tabs do so. */
+  async ordered() {
+    session.ordered();
+    await recount();
+  },
 };
+
+/** Look what is being made, then what is left: whatever ends later is counted when it does. */
+async function recount() {
+  await studio.running.look();
+  await studio.counted().catch((error) => console.info(error));
+}
 
 const main = document.getElementById("main");
 let leaving = new AbortController();
@@ -58,17 +75,24 @@ async function show() {
   document.title = `${TITLES[name]} – Backdrop`;
   studio.header.show(session.key ? name : null);
   try {
-    const view = session.key ? await opened(name, rest[0], signal) : await signInView(studio, signedIn);
+    const lost = (refusal) => refusal && !signal.aborted && main.dataset.view !== "trouble" && stopped(refusal);
+    const open = () => (session.key ? opened(name, rest[0], signal) : signInView(studio, signedIn));
+    const view = await persisted(open, { signal, lost });
     if (signal.aborted) return;
     main.replaceChildren(view);
     main.dataset.view = name || "studio";
     scrollTo(0, 0);
+    document.getElementById("key")?.focus({ preventScroll: true });
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
-    if (error.status === 401) return; // the sign-in comes up by itself
-    main.replaceChildren(trouble(error));
-    main.dataset.view = "trouble"; // or the way back to the sign-in would take it for shown
+    if (error.status === 401) return; // signed out
+    stopped(error);
   }
+}
+
+function stopped(error) {
+  main.replaceChildren(trouble(error));
+  main.dataset.view = "trouble"; // or the way back to the sign-in would take it for shown
 }
 
 async function opened(name, argument, signal) {
@@ -78,18 +102,18 @@ async function opened(name, argument, signal) {
 
 /** Read what all views need; the brands only where this service has them. */
 async function load() {
-  const { key } = session;
+  const { closings } = session;
   const items = async (path) => (await ask(path)).items;
   const [scene_types, moods, output_presets, thumbnails, brands] = await Promise.all([
     items("/v1/scene-types"),
     items("/v1/moods"),
     items("/v1/output-presets"),
     ask("/studio/thumbnails").catch(() => ({})),
-    items("/v1/brands").catch((error) => (error.status === 401 ? Promise.reject(error) : [])),
+    items("/v1/brands").catch((error) => (error.passing || error.status === 401 ? Promise.reject(error) : [])),
     studio.counted(),
   ]);
   // Signed out meanwhile, perhaps in again as another: nothing of the first is kept.
-  if (session.key !== key) throw new DOMException("Signed out.", "AbortError");
+  if (session.closings !== closings) throw new DOMException("Signed out.", "AbortError");
   Object.assign(studio, { catalogue: { scene_types, moods, output_presets }, thumbnails, brands });
   studio.draft = new Draft(studio.catalogue);
   studio.several = new Several();
@@ -103,13 +127,14 @@ async function signedIn() {
   say("You are signed in.");
 }
 
-function signOut(words) {
+function signOut() {
   studio.looks?.clear();
   studio.several?.clear(); // before the tab forgets: it keeps what changes
+  studio.running.stop();
   session.close();
-  studio.draft = studio.several = studio.looks = null;
+  studio.draft = studio.several = studio.looks = studio.coming = null;
+  studio.running.jobs = [];
   studio.header.balance = null;
-  studio.notice = typeof words === "string" ? words : null;
   if (location.hash) history.replaceState(null, "", location.pathname);
   show();
 }
@@ -121,13 +146,19 @@ function trouble(error) {
     "section",
     { class: "trouble" },
     h("h1", {}, error.status === 404 ? "There is nothing here" : "This did not work"),
-    h("p", { role: "alert" }, error.message),
+    h("p", { role: "alert" }, error.passing ? lostWords(error) : error.message),
     h("p", {}, error.status === 404 ? h("a", { class: "button", href: "#/" }, "To the studio") : again),
   );
 }
 
 addEventListener("hashchange", show);
-document.addEventListener("unknown-key", () => {
-  if (session.key && studio.draft) signOut("Your key is no longer good. Sign in with the new one.");
-});
+studio.running.addEventListener("ended", () => studio.counted().catch((error) => console.info(error)));
+/** Another tab ordered, or this one is looked at again. */
+const returned = () => studio.draft && recount();
+onReturn(returned);
+session.addEventListener("ordered", returned);
+session.addEventListener("left", signOut);
+session.addEventListener("adopted", () => main.dataset.view === "sign" && signedIn());
+session.askAgain = () => signInOver(signOut);
+if (!session.key) await session.shared();
 show();

@@ -29,7 +29,7 @@ export async function composeView(studio, _, signal) {
     items: catalogue.moods,
     picture: (item) => thumbnails[`mood-${item.name}`],
     own: "quiet",
-    ownHelp: "Words of your own give an ordinary light, unless whoever runs this Backdrop has a model that reads them.",
+    ownHelp: "Words of your own give an ordinary light, unless the person who set up Backdrop added a model that reads them.",
   });
   const view = h(
     "div",

@@ -45,7 +45,7 @@ export async function ledgerView(studio, _, signal) {
             ),
           ),
         )
-      : h("p", {}, "No credits were granted yet. Ask whoever runs this Backdrop."),
+      : h("p", {}, "No credits were granted yet. Ask the person who set up Backdrop."),
     entries.length >= 100 ? h("p", { class: "hint" }, "The latest 100 entries.") : null,
   );
 }

@@ -3,8 +3,9 @@
 import { ask } from "./api.js";
 import { h, say } from "./dom.js";
 import { LookButton } from "./looks/button.js";
-import { SUBMIT, asked, passing, submitted } from "./submit.js";
-import { WARNINGS, counted, credits, titled } from "./words.js";
+import { SUBMIT, asked, submitted } from "./submit.js";
+import { wait } from "./waiting.js";
+import { WARNINGS, counted, credits, lostWords, titled } from "./words.js";
 
 /** Typing and clicking go on: ask when they pause. */
 const PAUSE = 250;
@@ -117,7 +118,7 @@ export class Order extends EventTarget {
       if (error.name === "AbortError") return;
       if (look && error.status === 404) return void looks.expire(look); // and the photo itself is asked about
       this.refusal = error;
-      if (passing(error) && !signal.aborted) this.#timer = setTimeout(() => this.#ask(), AGAIN);
+      if (error.passing && !signal.aborted) wait(AGAIN, signal).then(() => signal.aborted || this.#ask());
     }
     if (signal.aborted) return;
     // What the button was refused stays to be read, whether a plan was asked for before it or after.
@@ -141,10 +142,9 @@ export class Order extends EventTarget {
         const count = this.#count;
         const alone = several.items.length ? null : { ...draft.source, placement: draft.placement };
         if (presets.length > 1) several.spread(presets.map(({ name }) => name), alone);
-        await several.order((item) => draft.body(item), draft.seed);
+        await several.order((item) => draft.body(item), draft.seed).finally(() => this.#studio.ordered());
         say(`${counted(count, "picture")} ordered.`);
         this.#busy = false;
-        this.#studio.counted().catch(() => {});
         this.#changed();
         return;
       }
@@ -154,7 +154,7 @@ export class Order extends EventTarget {
         placement: draft.placement,
       });
       say("Accepted. Your picture is being made.");
-      this.#studio.counted().catch(() => {});
+      this.#studio.ordered();
       this.#studio.go(`jobs/${accepted.job_id}`);
     } catch (error) {
       this.refusal = this.#refusedOrder = error;
@@ -181,11 +181,11 @@ export class Order extends EventTarget {
       draft.forbidden ||
       this.#tooDear ||
       several.uploading.length ||
-      (this.refusal && !passing(this.refusal));
+      (this.refusal && !this.refusal.passing);
     button.setAttribute("aria-disabled", String(Boolean(blocked || this.#busy)));
     const one = looks.chosen ? "Make this picture" : "Make the picture";
     button.textContent = this.#busy ? "Sending …" : count > 1 ? `Make ${count} pictures` : one;
-    this.#look.show(!count || draft.forbidden || (this.refusal && !passing(this.refusal)));
+    this.#look.show(!count || draft.forbidden || (this.refusal && !this.refusal.passing));
     notice.replaceChildren(...this.#notices());
   }
 
@@ -200,8 +200,8 @@ export class Order extends EventTarget {
     if (several.uploading.length) return [h("p", { class: "notice hint" }, "The photos are on their way.")];
     if (!this.#count) {
       const next = several.items.length
-        ? "What could be ordered is ordered. Add photos, or clear the stage for new ones."
-        : "Put a photo on the stage to go on.";
+        ? "All pictures are ordered. Add photos, or clear the stage for new ones."
+        : "Add a photo first.";
       return [h("p", { class: "notice hint" }, next)];
     }
     if (this.refusal) return [h("p", { class: "notice bad", role: "alert" }, this.#refused())];
@@ -210,7 +210,7 @@ export class Order extends EventTarget {
       .map(({ code, message }) => h("p", { class: "notice", "data-code": code }, WARNINGS[code]?.join(" ") ?? message));
     if (this.#tooDear) {
       const price = credits(this.#price);
-      const words = `This costs ${price}, and you have ${credits(this.plan.balance)}. Ask whoever runs this Backdrop for more; your settings stay here.`;
+      const words = `This costs ${price}, and you have ${credits(this.plan.balance)}. Ask the person who set up Backdrop for more; your settings stay here.`;
       told.unshift(h("p", { class: "notice bad", role: "alert" }, words));
     }
     const background = this.#background();
@@ -243,7 +243,7 @@ export class Order extends EventTarget {
     if (refusal.status === 422 && ["scene_type", "mood", "dominant_colors"].some((field) => refusal.about(field))) {
       return "Something above can't be used: it says there what.";
     }
-    return refusal.message;
+    return refusal.passing && refusal !== this.#refusedOrder ? lostWords(refusal) : refusal.message;
   }
 }
 

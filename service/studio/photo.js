@@ -89,9 +89,9 @@ function reduced(bitmap, side, type) {
   return canvas.toDataURL(type, 0.86);
 }
 
-/** Upload a file and return its key. Throws Refusal. */
-export async function uploaded(file, type, onShare) {
-  const upload = await ask("/v1/uploads", { method: "POST", body: { content_type: type } });
-  await put(upload, file, onShare);
+/** Upload a file and return its key. Throws Refusal, or why `signal` was aborted. */
+export async function uploaded(file, type, onShare, signal) {
+  const upload = await ask("/v1/uploads", { method: "POST", body: { content_type: type }, signal });
+  await put(upload, file, onShare, signal);
   return upload.key;
 }

@@ -143,12 +143,12 @@ function furtherPictures(work, failed) {
         placement: asked.placement,
       });
       say("Accepted. Your picture is being made.");
-      studio.counted().catch(() => {});
+      studio.ordered();
       studio.go(`jobs/${job_id}`);
     } catch (error) {
       failed.textContent =
         error.code === "insufficient_credits"
-          ? "You have too few credits for this. Ask whoever runs this Backdrop for more."
+          ? "You have too few credits for this. Ask the person who set up Backdrop for more."
           : error.message;
     } finally {
       busy = false;

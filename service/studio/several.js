@@ -6,6 +6,7 @@ import { inspected, uploaded } from "./photo.js";
 import { lookOf } from "./looks/single.js";
 import { keep, kept } from "./session.js";
 import { submitted } from "./submit.js";
+import { backOff, persisted, wait } from "./waiting.js";
 
 const SEVERAL = "backdrop-several";
 /** Photos that are read and sent at the same time. */
@@ -19,13 +20,17 @@ const ASK_EVERY = 1000;
  *
  * An item is {name, file, key, render, preset, placement, preview, share, error, mended, look, job}: `key` once it is
  * uploaded, or the `render` that it starts from; `preset` and `placement` where it is made for a channel of its own;
- * `mended` whether its cut-out was, `look` as `singleLook` returns it, `job` as the API tells it.
+ * `mended` whether its cut-out was, `look` as `singleLook` returns it, `job` as the API tells it. While it is sent,
+ * `sending` ends that, and `lost` is the refusal that says that the service is away.
  */
 export class Several extends EventTarget {
   items = (kept(SEVERAL) ?? []).map((one) => ({ ...one, share: 1 }));
+  /** The refusal that says that the service is away while pictures are made; null: it is not. */
+  lost = null;
   #sending = 0;
   #ordering = false;
-  #timer = null;
+  /** Ends the watch of those that run; null: none does. */
+  #watching = null;
 
   constructor() {
     super();
@@ -91,14 +96,17 @@ export class Several extends EventTarget {
   }
 
   remove(item) {
+    item.sending?.abort();
     this.items = this.items.filter((one) => one !== item);
     this.#changed();
   }
 
   clear() {
+    for (const { sending } of this.items) sending?.abort();
     this.items = [];
-    clearTimeout(this.#timer);
-    this.#timer = null;
+    this.lost = null;
+    this.#watching?.abort();
+    this.#watching = null;
     this.#changed();
   }
 
@@ -147,15 +155,23 @@ export class Several extends EventTarget {
         const seen = await inspected(item.file, TILE_SIDE);
         item.preview = seen.preview;
         this.#changed();
-        item.key = await uploaded(item.file, seen.type, (share) => this.#shared(item, share));
+        const { signal } = (item.sending = new AbortController());
+        if (!this.items.includes(item)) continue; // removed meanwhile
+        const send = () => uploaded(item.file, seen.type, (share) => this.#shared(item, share), signal);
+        item.key = await persisted(send, { signal, lost: (refusal) => this.#lost(item, refusal) });
         item.share = 1;
       } catch (refused) {
         item.error = refused.message;
       }
-      item.file = null;
+      item.file = item.sending = null;
       this.#changed();
     }
     this.#sending -= 1;
+  }
+
+  #lost(item, refusal) {
+    item.lost = refusal;
+    this.dispatchEvent(new Event("moved"));
   }
 
   #shared(item, share) {
@@ -164,30 +180,35 @@ export class Several extends EventTarget {
   }
 
   /** Ask how far the jobs are until all are over. */
-  #watch() {
-    if (this.#timer !== null) return;
-    this.#timer = setTimeout(async () => {
+  async #watch() {
+    if (this.#watching) return;
+    const { signal } = (this.#watching = new AbortController());
+    for (let failures = 0; this.#running.length; ) {
+      await wait(failures ? backOff(failures) : ASK_EVERY, signal);
       try {
-        const { items } = await ask("/v1/jobs?limit=100");
+        const { items } = await ask("/v1/jobs?limit=100", { signal });
         const found = new Map(items.map((job) => [job.job_id, job]));
         for (const item of this.#running) {
           // Older than the latest hundred: by itself.
-          item.job = found.get(item.job.job_id) ?? (await ask(`/v1/jobs/${item.job.job_id}`));
+          item.job = found.get(item.job.job_id) ?? (await ask(`/v1/jobs/${item.job.job_id}`, { signal }));
         }
-        this.#changed();
+        failures = 0;
+        this.lost = null;
       } catch (error) {
-        if (error.status === 401) return; // signed out
+        failures += 1;
+        this.lost = error;
       }
-      this.#timer = null;
-      if (this.#running.length) this.#watch();
-      else this.dispatchEvent(new Event("over"));
-    }, ASK_EVERY);
+      if (signal.aborted) return; // cleared meanwhile
+      this.#changed();
+    }
+    this.#watching = null;
+    this.dispatchEvent(new Event("over"));
   }
 
   #changed() {
     const whole = this.items
       .filter((item) => item.key || item.render)
-      .map(({ file, share, taken, error, ...item }) => ({ ...item, job: brief(item.job) }));
+      .map(({ file, share, taken, error, sending, lost, ...item }) => ({ ...item, job: brief(item.job) }));
     if (!keep(SEVERAL, whole))
       keep(
         SEVERAL,

@@ -9,7 +9,7 @@ import { refusedWords } from "./looks/button.js";
 import { lookOf, singleLook } from "./looks/single.js";
 import { saveAll } from "./saving.js";
 import { renderImage } from "./thumbnail.js";
-import { REMEDIES, counted, stageWords, titled } from "./words.js";
+import { REMEDIES, counted, lostWords, stageWords, titled } from "./words.js";
 
 /** Return the tray of `several`; it keeps itself up to date until `signal`. */
 export function severalTray(studio, several, signal) {
@@ -41,7 +41,7 @@ export function severalTray(studio, several, signal) {
   );
 
   function show() {
-    head.textContent = summary(several);
+    head.textContent = several.lost ? lostWords(several.lost) : summary(several);
     list.setAttribute("aria-label", several.items.some(({ preset }) => preset) ? "Your pictures" : "Your photos");
     save.hidden = !several.made.length;
     clear.textContent = several.items.some((item) => item.job && !over(item.job)) ? "Leave them to it" : "Clear";
@@ -188,9 +188,9 @@ function stateOf({ job, key, error }) {
   return key ? "ready" : "uploading";
 }
 
-function wordsOf({ job, mended }, state) {
+function wordsOf({ job, mended, lost }, state) {
   const words = {
-    uploading: "Uploading",
+    uploading: lost ? lostWords(lost) : "Uploading",
     ready: mended ? "Ready, its cut-out mended" : "Ready",
     waiting: "Waiting for its turn",
     done: "Done",

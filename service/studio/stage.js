@@ -10,7 +10,8 @@ import { placeBoard } from "./place/board.js";
 import { severalTray } from "./several_tray.js";
 import { stepsBar } from "./steps.js";
 import { renderImage } from "./thumbnail.js";
-import { MOST_WEIGHT, size, titled, weight, when } from "./words.js";
+import { persisted } from "./waiting.js";
+import { MOST_WEIGHT, lostWords, size, titled, weight, when } from "./words.js";
 
 export function photoStage(studio, order, signal) {
   const { draft, several } = studio;
@@ -27,9 +28,8 @@ export function photoStage(studio, order, signal) {
   });
   const place = h("div", { class: "stage-place" });
   const element = h("section", { class: "stage", "aria-label": "Photo" }, input, place, error);
+  /** Ends what is done for the file that is on its way to the stage; null: none is. */
   let busy = null;
-  /** The file that is on its way to the stage. */
-  let coming = null;
   /** What was uploaded last, {key, file}: to be looked at closely it need not be fetched. */
   let last = null;
   /** Ends what is done for the photo that stands there, when another one comes. */
@@ -61,37 +61,51 @@ export function photoStage(studio, order, signal) {
     const told = order.refusal?.about("source_image_s3_key") ?? order.refusal?.about("source_render_public_id");
     if (told) error.textContent = told;
   });
+  signal.addEventListener("abort", () => busy?.abort());
+  const { coming } = studio;
   show();
+  if (coming) takeOne(coming);
   return element;
 
   /** One photo stands on the stage; several go into the tray, with the one that stands there, or is about to. */
   function take(files) {
     input.value = "";
     if (files.length === 1 && !several.items.length) return takeOne(files[0]);
-    const before = coming ? [coming] : [];
-    busy = coming = null;
+    const before = studio.coming ? [studio.coming] : [];
+    stopTaking();
     if (draft.source?.key && !before.length) several.put(draft.source);
     if (draft.source) draft.change({ source: null, seed: null });
     return several.add([...before, ...files]);
   }
 
+  /** No file is on its way any more. */
+  function stopTaking() {
+    busy?.abort();
+    busy = studio.coming = null;
+  }
+
   async function takeOne(file) {
     error.textContent = "";
-    const mine = (busy = Symbol("photo"));
-    coming = file;
+    busy?.abort();
+    const mine = (busy = new AbortController());
+    studio.coming = file; // which whoever comes back to the stage finds there
     try {
       const seen = await inspected(file);
       if (busy !== mine) return;
       const line = h("span", { class: "upload-line" });
-      stand({ name: file.name, bytes: file.size, ...seen }, line);
+      const words = h("p", { class: "hint", role: "status" });
+      const lost = (refusal) => (words.textContent = refusal ? lostWords(refusal) : "Uploading …");
+      lost(null);
+      stand({ name: file.name, bytes: file.size, ...seen }, line, words);
       say(`Uploading ${file.name}.`);
-      const key = await uploaded(file, seen.type, (share) => styled(line, { "--share": share }));
+      const send = () => uploaded(file, seen.type, (share) => styled(line, { "--share": share }), mine.signal);
+      const key = await persisted(send, { signal: mine.signal, lost });
       if (busy !== mine) return;
       last = { key, file };
       draft.change({ source: { key, name: file.name, reference: file.name, bytes: file.size, ...seen } });
       say(`${file.name} is on the stage.`);
     } catch (refused) {
-      if (busy !== mine) return;
+      if (busy !== mine || mine.signal.aborted) return;
       show();
       error.textContent = refused.message;
       if (!(refused instanceof Unusable)) console.info(refused);
@@ -99,7 +113,7 @@ export function photoStage(studio, order, signal) {
   }
 
   function show() {
-    busy = coming = null;
+    stopTaking();
     error.textContent = "";
     standing.abort();
     many = several.items.length > 0;
@@ -108,7 +122,8 @@ export function photoStage(studio, order, signal) {
     else place.replaceChildren(empty());
   }
 
-  function stand(source, line = null) {
+  /** Show a photo; one that is on its way with a line that tells how far it is, and words. */
+  function stand(source, line = null, words = null) {
     const unseen = h("p", { class: "no-preview" }, "This photo can't be shown here. It will be used as it is.");
     const picture = source.preview
       ? h("img", {
@@ -135,7 +150,7 @@ export function photoStage(studio, order, signal) {
       h("label", { class: "button small", for: "photo" }, "Another photo"),
       h("button", { class: "button small", onclick: remove }, "Remove"),
     );
-    if (line) return place.replaceChildren(print, caption, h("p", { class: "hint" }, "Uploading …"));
+    if (line) return place.replaceChildren(print, caption, words);
     return place.replaceChildren(...stepped(source, { print, photo: picture, caption, file, signal: here }));
   }
 

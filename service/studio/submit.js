@@ -8,9 +8,6 @@ const PENDING = "backdrop-pending";
 /** The longest `reference` that the service takes. */
 const LONGEST_NAME = 200;
 
-/** Whether a refusal may be over in a moment: no answer, too many at once, or trouble on the other side. */
-export const passing = ({ status }) => status === 0 || status === 409 || status === 429 || status >= 500;
-
 /**
  * Send a request once, however often the line breaks. Returns the answer; throws Refusal.
  *
@@ -31,7 +28,7 @@ export async function submitted(body, { seed = null, name = null, placement = nu
     return accepted;
   } catch (error) {
     // Without an answer, or with an unsure one, the same key is sent again; a refusal charged nothing.
-    if (!passing(error)) forget(sent);
+    if (!error.passing) forget(sent);
     throw error;
   }
 }

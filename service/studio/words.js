@@ -38,7 +38,7 @@ export const WARNINGS = {
     "Look through handles and rings: the old background may still show there.",
   ],
   background_attached: [
-    "A part of the old scene may hang on the product.",
+    "Some background may be left. Check the marked spot.",
     "A joint in the floor, a cable, what stands behind it. A plainer ground and backdrop help.",
   ],
   transparent_material_suspected: [
@@ -54,8 +54,8 @@ export const WARNINGS = {
     "Fingers may be left on it, or missing from it, and it lies where it would stand. Put it down for the next photo.",
   ],
   subject_touches_edge: [
-    "The photo cuts the product.",
-    "It stays at that edge of the picture. Step back a little for the next photo.",
+    "Your product is cut off in the photo, so it stays at that edge.",
+    "Step back a little for the next photo.",
   ],
   scene_unsuited: [
     "The scene is shown as the photo sees the product.",
@@ -80,16 +80,20 @@ export const REMEDIES = {
   no_subject: "Near, whole, and apart from what is behind it: so a product is found best.",
   no_honest_placement: "A photo of the whole product fits more scenes. This one fits a flat lay or pure white.",
   source_gone: "The photo has expired here. Drop it again.",
-  model_failed: "Try again; if it fails twice, tell whoever runs this Backdrop.",
+  model_failed: "Try again; if it fails twice, tell the person who set up Backdrop.",
   out_of_memory: "Try again, or choose a sales channel with smaller pictures.",
   store_unavailable: "The store was away for a while. Try again in a minute.",
   time_limit: "Try again. If it takes too long twice, send a smaller photo.",
   worker_lost: "Something stopped our worker. Try again.",
   source_deleted: "Its photo was deleted, so it was stopped. The credits are back.",
-  queue_timeout: "No worker was free for a day. Try again, or tell whoever runs this Backdrop.",
+  queue_timeout: "No worker was free for a day. Try again, or tell the person who set up Backdrop.",
   cancelled: "You stopped it. Nothing was lost: the same settings are a click away.",
-  internal_error: "Try again; if it fails twice, tell whoever runs this Backdrop.",
+  internal_error: "Try again; if it fails twice, tell the person who set up Backdrop.",
 };
+
+/** What is said while the service is away, of the refusal that says so. */
+export const lostWords = ({ status }) =>
+  status === 0 ? "No connection. Trying again …" : "The service is busy. Trying again …";
 
 const LEDGER = { grant: "Credits granted", debit: "A picture", refund: "Given back" };
 export const ledgerWords = (kind) => LEDGER[kind] ?? kind;

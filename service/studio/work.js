@@ -8,12 +8,13 @@ import { named } from "./names.js";
 import { unshowable } from "./photo.js";
 import { Progress } from "./progress.js";
 import { succeed } from "./result.js";
-import { titled } from "./words.js";
+import { persisted } from "./waiting.js";
+import { lostWords, titled } from "./words.js";
 
 export async function workView(studio, jobId, signal) {
   const [job, asked] = await Promise.all([
     ask(`/v1/jobs/${jobId}`),
-    ask(`/v1/jobs/${jobId}/request`).catch(() => null),
+    ask(`/v1/jobs/${jobId}/request`).catch((error) => (error.passing ? Promise.reject(error) : null)),
   ]);
   const stage = h("section", { class: "stage", "aria-label": "Picture" });
   const panel = h("section", { class: "panel", "aria-label": "About this picture" });
@@ -31,7 +32,7 @@ function run(work) {
     ? h(
         "figure",
         { class: "print developing" },
-        h("img", { class: "photo", src: url, alt: "Your photo" }),
+        h("img", { class: "photo", src: url, alt: "Your photo", onerror: () => developing.classList.add("blank") }),
         h("img", { class: "photo developed", src: url, alt: "" }),
       )
     : h("figure", { class: "print developing blank" });
@@ -39,11 +40,7 @@ function run(work) {
   const progress = new Progress((share) => styled(developing, { "--share": share }));
   const words = h("p", { class: "notice bad", role: "alert", hidden: true });
   const cancel = h("button", { class: "button", id: "cancel", onclick: stop }, "Stop it and get the credits back");
-  const away = h(
-    "p",
-    { class: "notice", role: "status", hidden: true },
-    "The service is away for a moment. Nothing is lost; this page goes on by itself.",
-  );
+  const away = h("p", { class: "notice", role: "status", hidden: true });
   fill(
     panel,
     h("h1", {}, named(work)),
@@ -55,13 +52,16 @@ function run(work) {
     h("p", { class: "hint" }, "You can close this page: the picture is made all the same, and waits for you here."),
   );
   progress.show({ queue_position: null, ...job });
-  const told = { signal, lost: (is) => (away.hidden = !is) };
+  const lost = (refusal) => {
+    away.hidden = refusal === null;
+    if (refusal) away.textContent = `${lostWords(refusal)} The picture is made all the same.`;
+  };
+  const told = { signal, lost };
   follow(job.job_id, (state) => progress.show(state), told)
     .then(async () => {
       if (signal.aborted) return;
-      work.job = await ask(`/v1/jobs/${job.job_id}`, { signal });
+      work.job = await persisted(() => ask(`/v1/jobs/${job.job_id}`, { signal }), told);
       finish(work);
-      studio.counted().catch(() => {});
       panel.querySelector("h1").focus({ preventScroll: true });
     })
     .catch((error) => {

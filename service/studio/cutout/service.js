@@ -17,7 +17,7 @@ export async function cutOut({ key, render }, { signal, again = false }) {
   const body = render ? { source_render_public_id: render } : { source_image_s3_key: key };
   const known = again ? requestKey() : `cutout-${render ?? key}`;
   const headers = { Prefer: `wait=${WAIT}`, "Idempotency-Key": known };
-  const accepted = await ask(CUTOUTS, { method: "POST", body, headers, signal });
+  const accepted = await ask(CUTOUTS, { method: "POST", body, headers, signal, within: 2000 * WAIT });
   if (!over(accepted)) await follow(accepted.job_id, () => {}, { signal });
   signal.throwIfAborted();
   return cutout(accepted.job_id, signal);

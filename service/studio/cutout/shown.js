@@ -1,7 +1,8 @@
 /** The cut-out of the photo on the stage: made at once, free, shown as it will be used, with its doubts marked. */
 
 import { fill, h, say, styled } from "../dom.js";
-import { REMEDIES } from "../words.js";
+import { persisted } from "../waiting.js";
+import { REMEDIES, lostWords } from "../words.js";
 import { doubtWords } from "./doubts.js";
 import { cutOut } from "./service.js";
 
@@ -37,9 +38,12 @@ export function shownCutout(studio, source, { print, photo, file, told, signal }
 
   async function start() {
     print.classList.add("cutting");
-    fill(element, h("p", { class: "hint", role: "status" }, "Cutting the product out …"));
+    const words = h("p", { class: "hint", role: "status" });
+    const lost = (refusal) => (words.textContent = refusal ? lostWords(refusal) : "Cutting the product out …");
+    lost(null);
+    fill(element, words);
     try {
-      await shown(await cutOut(source, { signal, again }));
+      await shown(await persisted(() => cutOut(source, { signal, again }), { signal, lost }));
     } catch (error) {
       if (signal.aborted) return;
       fill(element, refused(error.message));

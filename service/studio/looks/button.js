@@ -66,6 +66,7 @@ export class LookButton {
     this.#until = null;
     clearTimeout(this.#timer);
     this.notice.hidden = refusal === null;
+    this.notice.classList.add("bad");
     if (refusal === null) return;
     if (refusal.status === 429 && refusal.retryAfter) {
       this.#until = Date.now() + 1000 * refusal.retryAfter;
@@ -86,6 +87,7 @@ export class LookButton {
       return;
     }
     this.#until = null;
+    this.notice.classList.remove("bad");
     this.notice.replaceChildren(h("p", {}, "You can look again now."));
     this.#offerAgain();
     this.show();

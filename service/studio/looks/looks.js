@@ -3,7 +3,8 @@
 import { ask } from "../api.js";
 import { over } from "../events.js";
 import { keep, kept } from "../session.js";
-import { passing, submitted } from "../submit.js";
+import { submitted } from "../submit.js";
+import { backOff, wait } from "../waiting.js";
 
 const LOOKS = "backdrop-looks";
 const OFF = "backdrop-looks-off";
@@ -25,8 +26,8 @@ export class Looks extends EventTarget {
   items = kept(LOOKS)?.items ?? [];
   /** Why the last could not be asked for; null: they could. */
   refusal = null;
-  /** Whether the service is away. */
-  lost = false;
+  /** The refusal that says that the service is away; null: it is not. */
+  lost = null;
   /** Whether this service makes none. */
   off = Boolean(kept(OFF));
   #draft;
@@ -35,7 +36,8 @@ export class Looks extends EventTarget {
   #sending = false;
   /** Those that were asked for without an answer, or not any more after it. */
   #unanswered = [];
-  #timer = null;
+  /** Ends the watch of those that run; null: none does. */
+  #watching = null;
 
   constructor(draft) {
     super();
@@ -145,10 +147,10 @@ export class Looks extends EventTarget {
   }
 
   clear() {
-    clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#watching?.abort();
+    this.#watching = null;
     this.items = [];
-    this.refusal = null;
+    this.refusal = this.lost = null;
     this.#changed();
   }
 
@@ -174,7 +176,7 @@ export class Looks extends EventTarget {
     } catch (refused) {
       this.refusal = refused;
       this.refused(refused);
-      this.#unanswered = passing(refused) ? this.items.filter((item) => !item.job) : [];
+      this.#unanswered = refused.passing ? this.items.filter((item) => !item.job) : [];
       this.items = this.items.filter((item) => item.job);
     } finally {
       this.#sending = false;
@@ -183,26 +185,30 @@ export class Looks extends EventTarget {
   }
 
   /** Ask how far they are until all are over: one question for all, as a browser has six lines to a host. */
-  #watch() {
-    this.#timer ??= setTimeout(async () => {
+  async #watch() {
+    if (this.#watching) return;
+    const { signal } = (this.#watching = new AbortController());
+    for (let failures = 0; this.running.length; ) {
+      await wait(failures ? backOff(failures) : ASK_EVERY, signal);
       try {
-        const { items } = await ask("/v1/jobs?preview=true&limit=20");
+        const { items } = await ask("/v1/jobs?preview=true&limit=20", { signal });
         const found = new Map(items.map((job) => [job.job_id, job]));
         for (const item of this.running) {
           const job = found.get(item.job.job_id) ?? (await told(item.job.job_id));
           if (job === null) Object.assign(item, { expired: true, job: { ...item.job, status: "SUCCESS" } });
           else item.job = brief(job);
         }
-        this.lost = false;
+        failures = 0;
+        this.lost = null;
       } catch (error) {
-        if (error.status === 401) return; // signed out
-        this.lost = true;
+        failures += 1;
+        this.lost = error;
       }
-      if (this.#timer === null) return; // cleared meanwhile
-      this.#timer = null;
+      if (signal.aborted) return; // cleared meanwhile
+      if (!this.running.length) this.#watching = null;
       this.#changed();
-      if (this.running.length) this.#watch();
-    }, ASK_EVERY);
+    }
+    this.#watching = null;
   }
 
   /** Whether a look shows the draft's photo. */

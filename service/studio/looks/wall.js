@@ -2,7 +2,7 @@
 
 import { ask } from "../api.js";
 import { fill, h, say, styled } from "../dom.js";
-import { REMEDIES, WARNINGS, counted, ruleTitle, stageWords } from "../words.js";
+import { REMEDIES, WARNINGS, counted, lostWords, ruleTitle, stageWords } from "../words.js";
 
 /**
  * Return the wall of looks; it keeps itself up to date until `signal`.
@@ -76,7 +76,7 @@ export function looksWall({ looks, draft }, { place, signal }) {
 
   function summary(there) {
     const { items, chosen, busy, lost, fresh } = looks;
-    if (lost) return "The service is away for a moment. Nothing is lost; this page goes on by itself.";
+    if (lost) return lostWords(lost);
     if (busy) return there ? `${there} of ${counted(items.length, "look")} are there.` : "Your looks are being made.";
     if (!there) return items.length ? "" : "There are no looks yet.";
     if (!fresh.length) return "These are from before your change.";

@@ -4,6 +4,8 @@ import { fill, h, icon, say, styled } from "../dom.js";
 import { MOST_SHIFT, MOST_TURN, SCALES, UNMOVED } from "../draft.js";
 import { KEYS, listenToHands } from "./hands.js";
 import { MOST_LOST, judged, placed, planned, withinMargins } from "./layout.js";
+import { persisted } from "../waiting.js";
+import { lostWords } from "../words.js";
 import { outlined, uprightTurn } from "./outline.js";
 import { plannedPlace } from "./service.js";
 
@@ -41,6 +43,13 @@ export function placeBoard(studio, view, signal) {
     },
     { signal },
   );
+  let { seen } = looks;
+  const looked = () => {
+    if (looks.seen === seen) return;
+    ({ seen } = looks);
+    look();
+  };
+  looks.addEventListener("change", looked, { signal });
   look();
   return element;
 
@@ -49,13 +58,16 @@ export function placeBoard(studio, view, signal) {
     asking = new AbortController();
     const mine = asking.signal;
     try {
+      const lost = (refusal) => refusal && !redraw && (words.textContent = lostWords(refusal));
       outline ??= await outlined(view, mine);
-      place = await plannedPlace(draft, mine);
+      place = await persisted(() => plannedPlace(draft, seen, mine), { signal: mine, lost });
       if (mine.aborted) return;
       if (!redraw) open();
       redraw();
     } catch (error) {
-      if (!mine.aborted && !redraw) words.textContent = error.message;
+      if (mine.aborted) return;
+      if (seen && error.status === 404) looks.expire(seen); // and the photo itself is asked about
+      else if (!redraw) words.textContent = error.message;
     }
   }
 

@@ -6,12 +6,13 @@ import { SUBMIT, asked } from "../submit.js";
 /**
  * Return where preset, scene and brand put the product of the draft's photo, {box, anchor, edges}; null: nowhere.
  *
- * The photo has to be cut out. Of a scene that the channel forbids, where it would be on white. Throws Refusal.
+ * The photo has to be cut out. A `look` at it knows best how its product stands; null: there is none. Of a scene that the channel forbids, where it would be on white. Throws Refusal.
  */
-export async function plannedPlace(draft, signal) {
+export async function plannedPlace(draft, look, signal) {
   const query = asked({ placement: draft.placement });
   query.set("dry_run", "true");
-  const body = draft.forbidden ? { ...draft.body(), scene_type: "white" } : draft.body();
+  const asks = draft.body(look ? { render: look.job.render.public_id } : draft.source);
+  const body = draft.forbidden ? { ...asks, scene_type: "white" } : asks;
   const { place } = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
   return place;
 }

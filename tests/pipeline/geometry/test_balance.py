@@ -31,6 +31,9 @@ def test_a_ribbon_that_hangs_beside_a_base_is_no_part_of_it_and_legs_are() -> No
     assert (without_appendages(book) == book).all()
     table = drawn(rectangle(60, 100, 340, 180), rectangle(70, 100, 90, 300), rectangle(300, 100, 320, 360)) > 0.5
     assert (without_appendages(table) == table).all()
+    beside = np.zeros((200, 400), bool)
+    beside[:, :200] = beside[90:98] = True  # a cable that leaves at the side, with nothing below it
+    assert (without_appendages(beside) == beside).all()
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

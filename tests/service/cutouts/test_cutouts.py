@@ -1,11 +1,14 @@
 """Cut-outs of their own: asked for, looked at, listed; they cost nothing and end as jobs do."""
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from service.database.tables import ledger
 from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png, plain_photo
@@ -96,6 +99,52 @@ def test_a_plan_tells_where_the_product_goes_once_its_photo_is_cut_out_and_the_p
     mended = place(body)
     assert mended is not None
     assert mended["box"] != told["box"], "it is the mended product's"
+
+
+def long_and_thin() -> tuple[bytes, bytes]:
+    """Return a photo of something that hardly stands, and its mask as PNG."""
+    mask = Image.new("L", (1600, 900), 0)
+    ImageDraw.Draw(mask).ellipse((80, 310, 880, 430), fill=255)
+    mask = mask.rotate(4, Image.Resampling.BICUBIC, center=(480, 370))
+    photo = Image.composite(Image.new("RGB", mask.size, (190, 40, 30)), Image.new("RGB", mask.size, "gainsboro"), mask)
+    file = io.BytesIO()
+    photo.save(file, "JPEG", quality=92)
+    return file.getvalue(), grey_png(np.asarray(mask))
+
+
+def upper_half(codes: NDArray[np.uint8]) -> bytes:
+    rows = np.flatnonzero((codes > 127).any(axis=1))
+    half = codes.copy()
+    half[rows.sum() // len(rows) :] = 0
+    return grey_png(half)
+
+
+def test_a_plan_puts_a_mended_product_where_its_looks_have_it(mender: Mender) -> None:
+    photo, mask = long_and_thin()
+    thin, bottle = mender.cut_out(photo), mender.cut_out()
+    found = mender.picture(bottle["mask_url"])
+    for view, mended, scene, seed in (
+        (thin, mask, "podium", 1),
+        (thin, mask, "podium", 2),
+        (bottle, grey_png(found), "flat_lay_linen", 1),
+        (bottle, upper_half(found), "podium", 1),
+    ):
+        assert mender.mend(view["public_id"], mended).status_code == 200
+        body = mender.body(source_image_s3_key=view["source_image_s3_key"], output_preset="open_graph")
+        body["scene_type"] = scene
+
+        def place(body: dict[str, Any]) -> list[float]:
+            box: list[float] = mender.ask("POST", SWAP, json=body, params={"dry_run": "true"}).json()["place"]["box"]
+            return box
+
+        planned = place(body)
+        accepted = mender.ask("POST", SWAP, json=body, params={"preview": "true", "seed": seed}).json()
+        mender.finish(accepted["job_id"])
+        look = mender.get(f"/v1/jobs/{accepted['job_id']}").json()["render"]
+        placed = pytest.approx(look["report"]["cutout"]["placed_box"], abs=0.01)
+        of_look = body | {"source_image_s3_key": None, "source_render_public_id": look["public_id"]}
+        assert planned == placed, (scene, seed)
+        assert place(of_look) == placed, (scene, seed)
 
 
 @pytest.mark.parametrize(

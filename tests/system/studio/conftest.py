@@ -29,10 +29,19 @@ class Guest:
     """A client of the service: its key for the page, and the API for the test."""
 
     def __init__(self, up: Up, name: str, credits: int) -> None:
+        self._home, self._name = up.home, name
         engine = create_engine(Settings(home=up.home).sqlalchemy_url)
         self.key = Accounts(engine).add(name, credits=credits)[1]
         engine.dispose()
         self.api = httpx.Client(base_url=up.address, headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
+
+    def renew_key(self) -> str:
+        """Have the key taken back, and return the one that takes its place."""
+        engine = create_engine(Settings(home=self._home).sqlalchemy_url)
+        self.key = Accounts(engine).rotate_key(self._name)[1]
+        engine.dispose()
+        self.api.headers["Authorization"] = f"Bearer {self.key}"
+        return self.key
 
     def balance(self) -> int:
         return int(self.api.get("/v1/credits").json()["balance"])

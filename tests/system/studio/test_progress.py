@@ -65,6 +65,56 @@ def test_what_runs_comes_back_after_signing_in_and_can_be_stopped(visit: Callabl
     assert_accessible(page)
 
 
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize(
+    "fate",
+    [
+        "hangs",
+        "is refused",
+        "is away with all else",
+        # ends as one that is refused or hangs does
+        pytest.param("ends at once", marks=pytest.mark.nightly),
+        pytest.param("breaks", marks=pytest.mark.nightly),
+    ],
+)
+def test_a_job_is_followed_to_its_end_whatever_becomes_of_its_stream(
+    visit: Callable[..., Visit], guest: Guest, fate: str
+) -> None:
+    running = job_id(guest.api, BOTTLE)
+    tab = visit()
+    for words in ("ERR_", "status of 429"):
+        tab.mean(words)  # what a browser itself says of each request that fails
+    tab.sign_in(guest.key)
+    page = tab.page
+    page.clock.install()
+    held: list[Any] = []
+
+    def stream(route: Any) -> None:
+        if fate == "hangs":
+            held.append(route)
+        elif fate == "is refused":
+            route.fulfill(status=429, headers={"Retry-After": "1"}, json={"code": "too_many_streams", "detail": "No."})
+        elif fate == "ends at once":
+            route.fulfill(content_type="text/event-stream", body=": heartbeat\n\n")
+        else:
+            route.abort()
+
+    if fate != "is away with all else":
+        page.route("**/events", stream)
+    tab.open(f"jobs/{running}")
+    page.locator("#progress").wait_for()
+    if fate == "is away with all else":
+        tab.context.set_offline(True)
+        page.get_by_text("No connection. Trying again").wait_for()
+    guest.api.delete(f"/v1/jobs/{running}")
+    tab.context.set_offline(False)
+    if fate == "hangs":
+        until(lambda: held)
+        page.clock.fast_forward(21_000)
+    page.get_by_role("heading", name="You stopped this picture").wait_for()
+    page.locator("#balance").get_by_text("10 credits").wait_for()
+
+
 def test_the_same_background_for_another_place_and_another_seed(
     visit: Callable[..., Visit], finished: tuple[Guest, dict[str, Any]]
 ) -> None:

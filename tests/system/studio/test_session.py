@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tests.support.browser import Visit
-from tests.system.studio.conftest import Guest, assert_accessible
+from tests.system.studio.conftest import Guest, assert_accessible, put_on_stage, small_bottle
 
 
 def test_a_key_that_is_not_known_is_told_in_words(visit: Callable[..., Visit], guest: Guest) -> None:
@@ -35,6 +35,46 @@ def test_a_key_that_is_being_typed_stays_when_the_address_changes(visit: Callabl
     page.get_by_role("button", name="Sign in").click()
 
     page.get_by_role("heading", name="Gallery").wait_for()
+
+
+def test_a_key_that_is_taken_back_is_asked_for_over_the_page_and_work_goes_on(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.mean("status of 401")
+    tab.open()
+    page = tab.page
+    page.get_by_label("Your key").wait_for()
+    assert page.evaluate("document.activeElement.id") == "key"
+    tab.sign_in(guest.key)
+    put_on_stage(page, small_bottle())
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    other = tab.tab()
+    tab.open("gallery")
+    other.get_by_role("heading", name="Gallery").wait_for()
+    guest.renew_key()
+    page.get_by_role("radio", name="Sand dunes").check(force=True)
+
+    dialog = page.get_by_role("dialog", name="Your key is no longer good")
+    dialog.wait_for()
+    assert page.evaluate("document.activeElement.id") == "key"
+    assert page.get_by_role("button", name="Mend the cut-out", include_hidden=True).is_visible()
+    assert_accessible(page)
+    dialog.get_by_label("Your key").fill("no-key")
+    page.keyboard.press("Enter")
+    dialog.get_by_text("not known here").wait_for()
+    page.keyboard.press("Escape")
+    dialog.get_by_label("Your key").fill(guest.key)
+    page.keyboard.press("Enter")
+
+    dialog.wait_for(state="detached")
+    page.locator("#price").get_by_text("10 credits left").wait_for()
+    page.get_by_role("button", name="Mend the cut-out").wait_for()
+    assert page.locator("[data-choice=scene_type] .choice-value").inner_text() == "Sand dunes"
+    other.get_by_role("link", name="Credits", exact=True).click()
+    other.get_by_role("heading", name="Credits").wait_for()  # with the new key, unasked
+    page.get_by_role("button", name="Sign out").click()
+    other.get_by_label("Your key").wait_for()
 
 
 def test_a_page_that_could_not_be_loaded_can_be_signed_out_of(visit: Callable[..., Visit], guest: Guest) -> None:

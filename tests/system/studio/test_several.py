@@ -17,6 +17,7 @@ from tests.system.studio.conftest import (
     assert_accessible,
     assert_fits,
     choose_place,
+    drop,
     lose_the_second_order,
     make,
     small_bottle,
@@ -102,6 +103,57 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_says_what_be
     page.locator(".gallery img").first.wait_for(state="detached")
     assert guest.api.get("/v1/renders").json()["items"] == []
     assert page.locator(".gallery .tile-name").all_inner_texts() == ["wall.jpg"]
+
+
+def test_photos_that_are_dropped_in_an_outage_are_sent_when_it_is_over(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.mean("ERR_INTERNET_DISCONNECTED")
+    tab.sign_in(guest.key)
+    page = tab.page
+    page.get_by_text("Drop product photos").wait_for()
+    tab.context.set_offline(True)
+    drop(page, small_bottle(), "alone.jpg")
+    page.get_by_text("No connection. Trying again").wait_for()
+    assert page.get_by_alt_text("Your photo, alone.jpg").is_visible()
+    page.get_by_role("link", name="Credits", exact=True).click()
+    page.get_by_role("heading", name="This did not work").wait_for()
+    tab.context.set_offline(False)
+    page.get_by_role("heading", name="Credits").wait_for()  # by itself
+    tab.context.set_offline(True)
+    page.go_back()
+    page.get_by_text("alone.jpg").wait_for()
+    put(page, {"front.jpg": small_bottle(), "back.jpg": small_bottle()})
+    waiting = page.locator("li[data-state=uploading]")
+    for number in range(2):
+        waiting.get_by_text("No connection. Trying again").nth(number).wait_for()
+    page.get_by_role("button", name="Remove front.jpg").click()
+    tab.context.set_offline(False)
+    page.locator("li[data-state=ready]").nth(1).wait_for()
+    assert page.locator(".several-name").all_inner_texts() == ["alone.jpg", "back.jpg"]
+
+
+@pytest.mark.usefixtures("busy")
+def test_what_several_photos_cost_and_what_comes_back_is_counted_in_every_tab(
+    visit: Callable[..., Visit], guest: Guest
+) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    first = tab.page
+    put(first, {"front.jpg": small_bottle(), "back.jpg": small_bottle()})
+    choose_place(first)
+    first.locator("#price").get_by_text("4 credits", exact=True).wait_for()
+    second = tab.tab()
+    tab.open("credits")
+    second.locator("#balance").get_by_text("10 credits").wait_for()  # signed in by the first
+    first.locator("#make[aria-disabled=false]").click()
+    for page in (first, second):
+        page.locator("#balance").get_by_text("6 credits").wait_for()
+    for job in guest.api.get("/v1/jobs?operation=swap").json()["items"]:
+        guest.api.delete(f"/v1/jobs/{job['job_id']}")
+    for page in (first, second):
+        page.locator("#balance").get_by_text("10 credits").wait_for()
 
 
 @pytest.mark.usefixtures("busy")
