@@ -8,7 +8,7 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from service.schemas.openapi import DATABASE_AWAY, UNAUTHORIZED, Documented
+from service.schemas.openapi import DATABASE_AWAY, MISDIRECTED, UNAUTHORIZED, Documented
 
 _Handler = Callable[..., Any]
 
@@ -24,10 +24,10 @@ def endpoint(
 ) -> Callable[[_Handler], HTTPRouteHandler]:
     """Return the route decorator of an endpoint behind `authenticated`.
 
-    `method`: litestar's `get`, `put`, `post` or `delete`. `responses` are documented beside the 401 and the 503 that
+    `method`: litestar's `get`, `put`, `post` or `delete`. `responses` are documented beside the 401, 421 and 503 that
     each of these endpoints can answer; `options` are litestar's. A plain function runs in a thread.
     """
-    answers = {401: UNAUTHORIZED, 503: DATABASE_AWAY, **(responses or {})}
+    answers = {401: UNAUTHORIZED, 421: MISDIRECTED, 503: DATABASE_AWAY, **(responses or {})}
 
     def decorate(handler: _Handler) -> HTTPRouteHandler:
         if not inspect.iscoroutinefunction(handler):
