@@ -1,4 +1,4 @@
-"""Endpoints: what the routes of a client's own things have in common, and the answer to OPTIONS."""
+"""Endpoints: what the routes of a client's own things have in common, and the answers to HEAD and OPTIONS."""
 
 import inspect
 from collections.abc import Callable
@@ -51,3 +51,15 @@ def options(path: str, *methods: str) -> HTTPRouteHandler:
 
     made = HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False, sync_to_thread=False)
     return made(options_of_path)
+
+
+def with_head(route: HTTPRouteHandler) -> list[HTTPRouteHandler]:
+    """Return a GET route with its function for HEAD as well, and the answer to OPTIONS.
+
+    The function leaves out the body itself. HEAD is not in the document: generators of clients have no use for it.
+    """
+    (path,) = route.paths
+    head = HTTPRouteHandler(
+        path, http_method="HEAD", status_code=route.status_code, include_in_schema=False, sync_to_thread=True
+    )
+    return [options(path, "GET", "HEAD"), route, head(route.fn)]

@@ -12,7 +12,7 @@ from service.api.account.keys import create_key, delete_key, list_keys
 from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
 from service.api.auth import authenticated
 from service.api.cutouts import CUTOUTS
-from service.api.endpoint import endpoint, options
+from service.api.endpoint import endpoint, options, with_head
 from service.api.events import follow_job
 from service.api.lists import list_jobs, list_renders
 from service.api.renders import delete_render, get_picture, get_render, get_render_thumbnail
@@ -114,7 +114,9 @@ PRIVATE = Router(
         *CUTOUTS,
         *(WORKFLOWS, get_credits),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
-        *(list_renders, RENDER_OPTIONS, get_render, get_picture, get_render_thumbnail, delete_render),
+        *(list_renders, RENDER_OPTIONS, get_render, delete_render),
+        *with_head(get_picture),
+        *with_head(get_render_thumbnail),
         *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
         *(KEYS_OPTIONS, list_keys, create_key, delete_key),
         *(WEBHOOK_OPTIONS, get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),

@@ -71,6 +71,10 @@ def test_the_job_can_be_followed_by_its_client(caller: Caller) -> None:
     assert job["created_at"].endswith("Z")
 
 
+def without_id(answer: Any) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+
+
 def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Caller) -> None:
     accepted = caller.submit(caller.body()).json()
     claim = caller.claim(accepted["job_id"])
@@ -116,6 +120,22 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
     download = caller.http.get(f"{url.path}?{url.query}")
     assert (download.content, download.headers["content-type"]) == (picture, "image/png")
     assert_problem(caller.http.get(f"{url.path}?{url.query}0"), 403, "url_invalid")
+    signed = f"{url.path}?{url.query}"
+    for path, headers in ((signed, {}), (f"/v1/renders/{public_id}/thumbnail", caller.headers)):
+        got, looked = (caller.http.request(method, path, headers=headers) for method in ("GET", "HEAD"))
+        assert (looked.status_code, looked.content) == (200, b"")
+        assert int(looked.headers["content-length"]) == len(got.content)
+        assert without_id(looked) == without_id(got)
+    led = [
+        caller.http.request(method, f"/v1/renders/{public_id}/picture", headers=caller.headers, follow_redirects=False)
+        for method in ("GET", "HEAD")
+    ]
+    assert [(one.status_code, one.headers["location"].partition("?")[0]) for one in led] == [
+        (302, render["url"].partition("?")[0])
+    ] * 2
+    assert caller.http.head(led[1].headers["location"]).headers["etag"] == download.headers["etag"]
+    for path in (f"/v1/renders/{public_id}/picture", f"/v1/renders/{public_id}/thumbnail", url.path):
+        assert "HEAD" in caller.http.options(path, headers=caller.headers).headers["allow"]
     small = caller.get(f"/v1/renders/{public_id}/thumbnail")
     assert (small.headers["content-type"], Image.open(io.BytesIO(small.content)).size) == ("image/webp", (480, 320))
     stored.unlink()
