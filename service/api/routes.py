@@ -6,7 +6,6 @@ from litestar import Router, delete, get
 from litestar.datastructures import State
 from litestar.params import FromPath
 
-from service.accounts.clients import Accounts
 from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
 from service.api.account.keys import create_key, delete_key, list_keys
 from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
@@ -14,7 +13,7 @@ from service.api.auth import authenticated
 from service.api.cutouts import CUTOUTS
 from service.api.endpoint import endpoint, options, with_head
 from service.api.events import follow_job
-from service.api.lists import list_jobs, list_renders
+from service.api.lists import get_credits, list_jobs, list_renders
 from service.api.renders import delete_render, get_picture, get_render, get_render_thumbnail
 from service.api.workflows import WORKFLOWS
 from service.catalogue.catalogue import Catalogue
@@ -23,12 +22,7 @@ from service.jobs.transitions import Jobs
 from service.schemas.catalogue_views import MoodItems, PresetItems, SceneItems
 from service.schemas.openapi import JOB_FINISHED, NOT_FOUND, SECURED
 from service.schemas.problems import AnyRequest, not_found
-from service.schemas.responses import (
-    CreditEntry,
-    Credits,
-    JobRequestView,
-    JobView,
-)
+from service.schemas.responses import JobRequestView, JobView
 from service.schemas.serialize import serialize_job, serialize_job_request
 
 
@@ -67,14 +61,6 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
     if found is None:
         raise not_found("job")
     return serialize_job(request, state, *found)
-
-
-@endpoint(get, "/credits", operation_id="get_credits", tag="credits")
-def get_credits(request: AnyRequest, state: State) -> Credits:
-    """Return the balance and the latest 100 ledger entries, newest first."""
-    accounts: Accounts = state.accounts
-    balance, entries = accounts.credits(request.state.client.id, latest=100)
-    return Credits(balance=balance, entries=[CreditEntry.model_validate(vars(entry)) for entry in entries])
 
 
 @get("/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False)

@@ -247,6 +247,37 @@ def test_the_ledger_explains_the_balance(caller: Caller) -> None:
     assert credits["balance"] == sum(entry["amount"] for entry in credits["entries"])
     assert [entry["kind"] for entry in credits["entries"]] == ["debit", "grant"]
     assert set(credits["entries"][0]) == {"id", "kind", "amount", "job_id", "created_at"}
+    assert credits["next_cursor"] is None
+
+
+def test_the_ledger_is_read_page_by_page_while_it_grows(caller: Caller) -> None:
+    for amount in range(1, 102):
+        caller.accounts.grant(caller.client.name, amount)
+    first = caller.get("/v1/credits?limit=60").json()
+    caller.accounts.grant(caller.client.name, 500)
+
+    second = caller.get(f"/v1/credits?limit=60&cursor={first['next_cursor']}").json()
+
+    assert [len(page["entries"]) for page in (first, second)] == [60, 42]
+    amounts = [entry["amount"] for page in (first, second) for entry in page["entries"]]
+    assert amounts == [*range(101, 0, -1), 100]
+    assert (first["balance"], second["balance"]) == (sum(amounts), sum(amounts) + 500)
+    assert second["next_cursor"] is None
+    unasked = caller.get("/v1/credits").json()
+    assert [entry["amount"] for entry in unasked["entries"]] == [500, *range(101, 2, -1)], "the latest 100, as ever"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=101", "limit"),
+        ("limit=0", "limit"),
+        ("cursor=x", "cursor"),
+        ("cursor=01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", "cursor"),
+    ],
+)
+def test_a_page_of_the_ledger_that_can_not_be_is_refused(caller: Caller, query: str, field: str) -> None:
+    assert located(caller.get(f"/v1/credits?{query}")) == {("query", field)}
 
 
 def test_health_says_what_is_missing(tmp_path: Path, valkey_url: str) -> None:

@@ -403,6 +403,9 @@ def credits_of_ones_own(world: World) -> None:
     answer = world.ask("GET", "/v1/credits")
     assert [entry["kind"] for entry in answer.json()["entries"]] == ["grant"]
     assert not any(name in answer.text for name in world.owner.names)
+    foreign = world.owner.get("/v1/credits").json()["entries"][0]["id"]
+    refused = [world.ask("GET", f"/v1/credits?cursor={cursor}") for cursor in (foreign, ULID())]
+    assert [one.json()["detail"][0]["code"] for one in refused] == ["cursor_unknown"] * 2
 
 
 def brands_of_others(method: str) -> Callable[[World], None]:

@@ -1,4 +1,4 @@
-"""The Host that a request names: links are made of it, so it must be the API's own."""
+"""Where links lead: the Host that a request names makes them, so it must be the API's own."""
 
 from typing import Any
 
