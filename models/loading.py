@@ -31,7 +31,7 @@ from models.hub.recipe import Recipe
 from models.hub.sizes import own_size
 from models.segmenter import RembgSegmenter, load_segmenter
 from models.sessions import why_not_cuda
-from models.weights import weights_digest
+from models.weights import DIGESTS, weights_digest
 from pipeline.core.networks import Networks, Refiner
 
 logger = logging.getLogger(__name__)
@@ -193,14 +193,15 @@ def load_generator(
     family = found.family
     own = family is not None and type(pipe).__name__ == _class_of(family, depth)
     recipe = _recipe(found.family, pipe, steps=steps, strength=strength, size=size, guidance_scale=guidance_scale)
+    digests = weights / DIGESTS if weights else None
     return DiffusersGenerator(
         pipe,
         recipe if depth is None else _under_control(recipe, pipe, family, depth, strength),
         # Only classes that are known to: of any other, nobody knows what it makes of a list.
         batches=family is not None and family.batches and own and type(pipe).__name__ not in UNSEEDED,
         inpaint=_inpainting(family, pipe, device, memory) if family is not None and own else None,
-        version=version("diffusers", type(pipe).__name__, found)
-        + ("" if depth is None else f" {depth.version}")
+        version=version("diffusers", type(pipe).__name__, found, digests)
+        + ("" if depth is None else f" {depth.version(digests)}")
         + (" compiled" if memory.compiled else ""),
         dtype=precision,
         paints="picture",

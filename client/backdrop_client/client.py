@@ -13,6 +13,7 @@ from backdrop_client.results import (
     Accepted,
     Brand,
     CatalogueItem,
+    CreditEntry,
     Credits,
     Job,
     JobStatus,
@@ -247,6 +248,15 @@ class Backdrop:
     def credits(self) -> Credits:
         """Return the balance and the latest entries of the ledger."""
         return self._run(self._api.credits())
+
+    def iter_credits(self) -> Iterator[CreditEntry]:
+        """Give all entries of the ledger, newest first, asking for each page when it is needed."""
+        cursor = None
+        while True:
+            page = self._run(self._api.credits(cursor=cursor))
+            yield from page.entries
+            if (cursor := page.next_cursor) is None:
+                return
 
     def scene_types(self) -> list[CatalogueItem]:
         """Return the scenes that have a name."""

@@ -191,10 +191,11 @@ class CreditEntry:
 
 @dataclass(frozen=True)
 class Credits:
-    """What the client has, and its latest entries, newest first."""
+    """What the client has, and some of its entries, newest first; `next_cursor` leads to the next page."""
 
     balance: int
     entries: list[CreditEntry]
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True)

@@ -46,11 +46,13 @@ class DepthChoice:
     #: How strongly it steers, 1 as it was trained; None: its pipeline's own default.
     scale: float | None = None
 
-    @property
-    def version(self) -> str:
-        """What backgrounds are told apart by: the ControlNet, its weights where they are a folder's, its scale."""
+    def version(self, digests: Path | None = None) -> str:
+        """Return what backgrounds are told apart by: the ControlNet, its weights if they are a folder's, its scale.
+
+        `digests` is as in `weights_digest`.
+        """
         folder = Path(self.model)
-        named = f"{folder.name} sha256:{weights_digest(folder)[:12]}" if folder.is_dir() else self.model
+        named = f"{folder.name} sha256:{weights_digest(folder, digests)[:12]}" if folder.is_dir() else self.model
         return f"depth={named}" + ("" if self.scale is None else f" scale={self.scale}")
 
 

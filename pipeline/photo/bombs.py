@@ -5,14 +5,13 @@ counted here, in linear time, before a decoder sees the file. Each bound is far 
 and far below what costs a second.
 """
 
-import re
 import struct
 
 from pipeline.core.errors import ImageTooLarge, ImageUnreadable
 from pipeline.core.spec import Limits
 from pipeline.photo import avif
 from pipeline.photo.boxes import tables_exceed
-from pipeline.photo.container import ACCEPTED
+from pipeline.photo.container import ACCEPTED, JPEG_BARE, JPEG_MARKER
 from pipeline.photo.heic import Heic
 from pipeline.photo.hevc import Stream
 
@@ -31,11 +30,7 @@ _PASSES = 8
 #: Bytes of EXIF and XMP, times the pictures of a HEIC: libheif reads them for each picture.
 _TOLD = 64 << 20
 
-# JPEG, ITU-T T.81 section B.1.1: fill bytes (FF FF), stuffed zeros (FF 00) and restart markers are part of the data.
-_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _END, _SCAN, _APP1 = 0xD9, 0xDA, 0xE1
-#: Markers without a length after them: TEM, SOI, EOI, and those that Pillow gives no meaning (JPG, JPG0 to JPG13).
-_BARE = frozenset([0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)])
 
 #: TIFF types whose values stay one string of bytes: BYTE, ASCII, UNDEFINED.
 _BYTE_TYPES = (1, 2, 7)
@@ -70,7 +65,7 @@ def reject_decompression_bombs(data: bytes, kind: str, limits: Limits) -> None:
 def _check_jpeg(data: bytes) -> None:
     """Follow the segments of the first picture to its end."""
     at, parts, scans, exif = 2, 0, 0, 0
-    while found := _MARKER.search(data, at):
+    while found := JPEG_MARKER.search(data, at):
         code = found[0][1]
         # before the pixels, Pillow goes over what lies between two segments byte by byte
         parts += 1 if scans else 1 + found.start() - at
@@ -78,7 +73,7 @@ def _check_jpeg(data: bytes) -> None:
         if code == _END and scans:
             break
         scans += code == _SCAN
-        if code not in _BARE:
+        if code not in JPEG_BARE:
             if code == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0":
                 exif += int.from_bytes(data[at : at + 2], "big")
             at += int.from_bytes(data[at : at + 2], "big")

@@ -1,10 +1,11 @@
 """File formats by their own bytes: which one it is, how large its canvas, and whether the end is missing."""
 
+import re
 import struct
 import zlib
 from io import BytesIO
 
-from PIL import TiffImagePlugin
+from PIL import JpegImagePlugin, TiffImagePlugin
 
 from pipeline.core.errors import ImageUnreadable
 
@@ -22,6 +23,11 @@ _NOT_ACCEPTED = {
     b"{": "JSON text",
 }
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+# JPEG, ITU-T T.81 section B.1.1: fill bytes (FF FF), stuffed zeros (FF 00) and restart markers are part of the data.
+JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+#: Markers without a length after them: TEM, SOI, EOI, and those that Pillow gives no meaning (JPG, JPG0 to JPG13).
+JPEG_BARE = frozenset([0x01, 0xC8, 0xD8, 0xD9, *range(0xF0, 0xFE)])
+_SCAN, _END = 0xDA, b"\xff\xd9"
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -85,6 +91,38 @@ def is_cut_short(data: bytes, kind: str) -> bool:
             return _boxes_end(data) > len(data)
         case _:
             return _tiff_end(data) > len(data)
+
+
+def jpeg_has_all_blocks(data: bytes) -> bool:
+    """Whether a JPEG's first scan codes as many blocks as its header says.
+
+    Pillow takes a scan that ends early for a whole picture and leaves the rest grey. So the scan is decoded twice,
+    small, once with more coded data at its end: a decoder that has all its blocks passes over it, any other reads it.
+    """
+    scan = data[: _first_scan_end(data)]
+    noise = bytes(number * 89 % 251 for number in range(1, 251))
+    # A decoder that waits for a restart marker takes this one or that.
+    more = noise + b"".join(bytes([0xFF, 0xD0 + number]) + noise for number in range(8))
+    return _small_jpeg(scan + _END) == _small_jpeg(scan + more + _END)
+
+
+def _first_scan_end(data: bytes) -> int:
+    at, scanning = 2, False
+    while found := JPEG_MARKER.search(data, at):
+        if scanning:
+            return found.start()
+        code, at = found[0][1], found.end()
+        if code not in JPEG_BARE:
+            at += int.from_bytes(data[at : at + 2], "big")
+            scanning = code == _SCAN
+    return len(data)
+
+
+def _small_jpeg(data: bytes) -> bytes:
+    """Return the pixels at an eighth of the size."""
+    with JpegImagePlugin.JpegImageFile(BytesIO(data)) as picture:
+        picture.draft(None, (1, 1))
+        return picture.tobytes()
 
 
 def png_has_all_rows(data: bytes) -> bool:

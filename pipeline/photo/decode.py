@@ -23,7 +23,7 @@ from pipeline.core.spec import Limits
 from pipeline.core.types import Alpha, Photo
 from pipeline.photo.bombs import EXIF_BYTES, reject_decompression_bombs
 from pipeline.photo.coded_colour import profile_of
-from pipeline.photo.container import ACCEPTED, canvas_size, is_cut_short, png_has_all_rows, sniff
+from pipeline.photo.container import ACCEPTED, canvas_size, is_cut_short, jpeg_has_all_blocks, png_has_all_rows, sniff
 
 
 def decode(data: bytes, limits: Limits) -> Photo:
@@ -51,6 +51,11 @@ def decode(data: bytes, limits: Limits) -> Photo:
             picture.load()
             if kind == "png" and _ends_empty(picture) and not png_has_all_rows(data):
                 raise ImageTruncated("The photo's last rows are missing; upload the whole file again.")
+            if kind == "jpeg" and _ends_grey(picture) and not jpeg_has_all_blocks(data):
+                raise ImageTruncated(
+                    "The photo has fewer pixels than its header says: the file is damaged. Export it again, or upload"
+                    " the whole file."
+                )
             return _photo(picture, "mpo" if picture.format == "MPO" else kind, limits)
     except Rejected:
         raise
@@ -141,6 +146,12 @@ def _ends_empty(picture: Image.Image) -> bool:
     """Whether the bottom row is all zeros, as rows that were never written are."""
     width, height = picture.size
     return picture.crop((0, height - 1, width, height)).getbbox(alpha_only=False) is None
+
+
+def _ends_grey(picture: Image.Image) -> bool:
+    """Whether the last pixel is the grey, of each channel 127 or 128, of blocks that a JPEG's decoder was not given."""
+    last = picture.getpixel((picture.width - 1, picture.height - 1))
+    return all(value in (127, 128) for value in (last if isinstance(last, tuple) else (last,)))
 
 
 #: What undoes each EXIF orientation but 1.

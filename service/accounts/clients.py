@@ -18,6 +18,10 @@ class UnknownClient(LookupError):
     """Raised when no client has the name that was given."""
 
 
+class UnknownEntry(LookupError):
+    """Raised when the client has no entry of that id in the ledger."""
+
+
 class ClientExists(ValueError):
     """Raised when a client of that name is there already."""
 
@@ -183,16 +187,22 @@ class Accounts:
             row = connection.execute(query).mappings().first()
         return None if row is None else _client(row)
 
-    def credits(self, client_id: str, *, latest: int) -> tuple[int, list[Entry]]:
-        """Return the balance and the latest entries of the ledger, newest first."""
+    def credits(self, client_id: str, *, limit: int, cursor: str | None = None) -> tuple[int, list[Entry], str | None]:
+        """Return the balance, a page of the ledger's entries, newest first, and the cursor of the page after it.
+
+        A cursor is the id of a page's last entry; None: the first page, or there is nothing more. Entries never go,
+        and new ones come before all others, so a page stays what it is. Raises UnknownEntry for a cursor that is none.
+        """
+        own = ledger.c.client_id == client_id
+        query = sa.select(ledger).where(own).order_by(ledger.c.created_at.desc(), ledger.c.id.desc()).limit(limit + 1)
         with self._reader.connect() as connection:
+            if cursor is not None:
+                place = connection.execute(sa.select(ledger.c.created_at).where(own, ledger.c.id == cursor)).scalar()
+                if place is None:
+                    raise UnknownEntry(cursor)
+                same = sa.and_(ledger.c.created_at == place, ledger.c.id < cursor)
+                query = query.where(sa.or_(ledger.c.created_at < place, same))
             balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
-            rows = connection.execute(
-                sa.select(ledger)
-                .where(ledger.c.client_id == client_id)
-                .order_by(ledger.c.created_at.desc(), ledger.c.id.desc())
-                .limit(latest)
-            ).mappings()
-            return balance, [
-                Entry(row["id"], row["kind"], row["amount"], row["job_id"], row["created_at"]) for row in rows
-            ]
+            rows = connection.execute(query).mappings().all()
+        entries = [Entry(*(row[name] for name in Entry.__dataclass_fields__)) for row in rows[:limit]]
+        return balance, entries, entries[-1].id if len(rows) > limit else None

@@ -124,6 +124,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         "photos": Photos(registry, sources, settings.max_photo_bytes),
         "prefer_wait": settings.prefer_wait,
         "public_url": settings.public_url,
+        "link_hosts": settings.link_hosts,
         "rate": RateLimit(settings.queue_url, quota=settings.submit_rate, window=settings.submit_window),
         "preview_rate": RateLimit(
             settings.queue_url, quota=settings.preview_rate, window=settings.submit_window, policy="previews"

@@ -16,6 +16,7 @@ from service.accounts.clients import Accounts, Client
 from service.accounts.keys import key_id
 from service.database.encryption import SecretUnreadable
 from service.schemas.problems import AnyRequest, problem
+from service.schemas.serialize import base_url
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +24,14 @@ SHOPIFY_HEADER = "X-Shopify-Hmac-Sha256"
 
 
 async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Guard: let only known, enabled clients through, and remember which one. Raises 401."""
+    """Guard: let only known, enabled clients through, and remember which one. Raises 401, and `base_url`'s 421."""
     scheme, _, key = connection.headers.get("authorization", "").partition(" ")
     accounts: Accounts = connection.app.state.accounts
     client = await sync_to_thread(accounts.authenticate, key.strip()) if scheme.lower() == "bearer" else None
     if client is None:
         detail = "Send a valid key as `Authorization: Bearer <key>`."
         raise problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+    base_url(connection)  # before a submit is charged whose answers could not be given
     connection.state.client = client
     connection.state.key_id = key_id(key.strip())
     connection.scope["state"].setdefault("request_id", str(ULID()))

@@ -1,4 +1,4 @@
-"""Endpoints: what the routes of a client's own things have in common, and the answer to OPTIONS."""
+"""Endpoints: what the routes of a client's own things have in common, and the answers to HEAD and OPTIONS."""
 
 import inspect
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from service.schemas.openapi import DATABASE_AWAY, UNAUTHORIZED, Documented
+from service.schemas.openapi import DATABASE_AWAY, MISDIRECTED, UNAUTHORIZED, Documented
 
 _Handler = Callable[..., Any]
 
@@ -24,10 +24,10 @@ def endpoint(
 ) -> Callable[[_Handler], HTTPRouteHandler]:
     """Return the route decorator of an endpoint behind `authenticated`.
 
-    `method`: litestar's `get`, `put`, `post` or `delete`. `responses` are documented beside the 401 and the 503 that
+    `method`: litestar's `get`, `put`, `post` or `delete`. `responses` are documented beside the 401, 421 and 503 that
     each of these endpoints can answer; `options` are litestar's. A plain function runs in a thread.
     """
-    answers = {401: UNAUTHORIZED, 503: DATABASE_AWAY, **(responses or {})}
+    answers = {401: UNAUTHORIZED, 421: MISDIRECTED, 503: DATABASE_AWAY, **(responses or {})}
 
     def decorate(handler: _Handler) -> HTTPRouteHandler:
         if not inspect.iscoroutinefunction(handler):
@@ -51,3 +51,15 @@ def options(path: str, *methods: str) -> HTTPRouteHandler:
 
     made = HTTPRouteHandler(path, http_method="OPTIONS", status_code=204, include_in_schema=False, sync_to_thread=False)
     return made(options_of_path)
+
+
+def with_head(route: HTTPRouteHandler) -> list[HTTPRouteHandler]:
+    """Return a GET route with its function for HEAD as well, and the answer to OPTIONS.
+
+    The function leaves out the body itself. HEAD is not in the document: generators of clients have no use for it.
+    """
+    (path,) = route.paths
+    head = HTTPRouteHandler(
+        path, http_method="HEAD", status_code=route.status_code, include_in_schema=False, sync_to_thread=True
+    )
+    return [options(path, "GET", "HEAD"), route, head(route.fn)]

@@ -1,22 +1,32 @@
 """The signed URLs of the directory store: what a bucket of S3 would serve itself."""
 
+import os
+import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
-from litestar import Response, Router, get, put
+from litestar import Response, Router, put
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
 
 from service.api.endpoint import options
 from service.schemas.problems import AnyRequest, not_found, problem
 from service.storage.directory import DirectoryBucket
 from service.storage.objects import ObjectNotFound, content_type_of
 
-FILE_OPTIONS = options("/files/{bucket:str}/{key:path}", "GET", "PUT")
+_PATH = "/files/{bucket:str}/{key:path}"
+FILE_OPTIONS = options(_PATH, "GET", "HEAD", "PUT")
+#: One range of bytes; several, or another unit, are answered with the whole file, as RFC 9110 allows.
+_RANGE = re.compile("bytes=([0-9]{0,18})-([0-9]{0,18})")
+#: Bytes that are read at a time.
+_BLOCK = 1 << 20
 
 
-@put("/files/{bucket:str}/{key:path}", include_in_schema=False, status_code=204)
+@put(_PATH, include_in_schema=False, status_code=204)
 async def put_file(
     request: AnyRequest,
     state: State,
@@ -31,17 +41,7 @@ async def put_file(
     await sync_to_thread(objects.put, key.lstrip("/"), data, request.headers.get("content-type", ""))
 
 
-def _on_no_file(request: AnyRequest, _: ObjectNotFound) -> Response[Any]:
-    return not_found("file").to_response(request)
-
-
-@get(
-    "/files/{bucket:str}/{key:path}",
-    include_in_schema=False,
-    sync_to_thread=True,
-    # Of this route alone: anywhere else an object that is not there is our mistake, a 500.
-    exception_handlers={ObjectNotFound: _on_no_file},
-)
+@HTTPRouteHandler(_PATH, http_method=["GET", "HEAD"], status_code=200, include_in_schema=False, sync_to_thread=True)
 def get_file(
     request: AnyRequest,
     state: State,
@@ -49,24 +49,67 @@ def get_file(
     key: FromPath[str],
     expires: FromQuery[int],
     signature: FromQuery[str],
-) -> Response[bytes]:
-    """Serve the bytes of a signed download."""
+) -> Response[Any]:
+    """Serve the bytes of a signed download, or the range of them that is asked for."""
     objects = _signed_bucket(request, state, bucket, expires, signature)
-    data = objects.get(key.lstrip("/"), max_bytes=1 << 30)
-    name = PurePosixPath(key).name
+    try:
+        file = objects.open(key.lstrip("/"))
+    except ObjectNotFound as error:
+        raise not_found("file") from error
+    facts = os.fstat(file.fileno())
+    name, size, etag = PurePosixPath(key).name, facts.st_size, f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"'
+    part = _asked_range(request, size, etag)
+    if part is not None and not part:
+        file.close()
+        detail = f"The file has {size} bytes, and none of them is in the Range asked for. Ask for bytes within it."
+        raise problem(416, "range_not_satisfiable", detail, {"Content-Range": f"bytes */{size}"})
+    sent = range(size) if part is None else part
     headers = {
+        "Accept-Ranges": "bytes",
         "Content-Disposition": f'inline; filename="{name}"',
+        "Content-Length": str(len(sent)),
+        "ETag": etag,
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, max-age=86400, immutable",  # a key is written once
     }
-    return Response(data, media_type=content_type_of(name), headers=headers)
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    media_type = content_type_of(name)
+    if request.method == "HEAD":
+        file.close()
+        return Response(b"", media_type=media_type, headers=headers)
+    status = 200 if part is None else 206
+    return Stream(_blocks(file, sent), media_type=media_type, headers=headers, status_code=status)
+
+
+def _asked_range(request: AnyRequest, size: int, etag: str) -> range | None:
+    """Return the bytes that `Range` asks for, none of them where it lies outside; None: the whole file."""
+    asked = _RANGE.fullmatch(request.headers.get("range", ""))
+    if asked is None or request.method == "HEAD" or request.headers.get("if-range", etag) != etag:
+        return None
+    first, last = asked.groups()
+    if not first:
+        return range(max(0, size - int(last)), size) if last else None
+    if last and int(last) < int(first):
+        return None
+    return range(int(first), min(int(last) + 1, size) if last else size)
+
+
+def _blocks(file: BinaryIO, part: range) -> Iterator[bytes]:
+    with file:
+        file.seek(part.start)
+        left = len(part)
+        while left and (block := file.read(min(left, _BLOCK))):
+            left -= len(block)
+            yield block
 
 
 def _signed_bucket(request: AnyRequest, state: State, bucket: str, expires: int, signature: str) -> DirectoryBucket:
     objects = {"sources": state.sources, "renders": state.renders}.get(bucket)
     if not isinstance(objects, DirectoryBucket):  # S3 serves its own URLs
         raise not_found("file")
-    if not objects.signer.allows(request.method, request.url.path, expires, signature):
+    method = "GET" if request.method == "HEAD" else request.method
+    if not objects.signer.allows(method, request.url.path, expires, signature):
         raise problem(403, "url_invalid", "This URL has expired or was changed. Ask for a new one.")
     return objects
 

@@ -1,18 +1,19 @@
 """The routes that list what a client has."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Response, get
 from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
+from service.accounts.clients import Accounts, UnknownEntry
 from service.api.endpoint import endpoint
 from service.jobs.listing import Listings
 from service.jobs.records import JobStatus, Operation
 from service.schemas.openapi import INVALID
-from service.schemas.problems import AnyRequest
-from service.schemas.responses import JobPage, RenderPage
+from service.schemas.problems import AnyRequest, unprocessable
+from service.schemas.responses import CreditEntry, Credits, JobPage, RenderPage
 from service.schemas.serialize import serialize_job, serialize_render
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.", examples=[Example(value=20)])]
@@ -109,4 +110,28 @@ def list_renders(
     )
     return RenderPage(
         items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor
+    )
+
+
+def _on_unknown_entry(request: AnyRequest, error: UnknownEntry) -> Response[Any]:
+    text = f"You have no ledger entry {error}. Send the `next_cursor` of the page before, or none for the first page."
+    return unprocessable(request, [{"loc": ["query", "cursor"], "msg": text, "type": "cursor_unknown"}])
+
+
+@endpoint(
+    get,
+    "/credits",
+    operation_id="get_credits",
+    tag="credits",
+    responses={422: INVALID},
+    exception_handlers={UnknownEntry: _on_unknown_entry},
+)
+def get_credits(request: AnyRequest, state: State, limit: Limit = 100, cursor: Cursor = None) -> Credits:
+    """Return the balance, and a page of the ledger's entries, newest first: the latest 100 unless asked otherwise."""
+    accounts: Accounts = state.accounts
+    balance, entries, next_cursor = accounts.credits(request.state.client.id, limit=limit, cursor=cursor)
+    return Credits(
+        balance=balance,
+        entries=[CreditEntry.model_validate(vars(entry)) for entry in entries],
+        next_cursor=next_cursor,
     )

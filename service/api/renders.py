@@ -37,7 +37,10 @@ def get_render(request: AnyRequest, state: State, public_id: FromPath[str]) -> R
     responses={302: PICTURE, 404: NOT_FOUND},
 )
 def get_picture(request: AnyRequest, state: State, public_id: FromPath[str]) -> Redirect:
-    """Lead to a render's picture: an address that stays the same for as long as the render is kept."""
+    """Lead to a render's picture: an address that stays the same for as long as the render is kept.
+
+    HEAD leads to the same URL, which S3 has signed for GET alone.
+    """
     jobs: Jobs = state.jobs
     render = jobs.render(public_id, client_id=request.state.client.id)
     if render is None:
@@ -64,7 +67,8 @@ def get_render_thumbnail(request: AnyRequest, state: State, public_id: FromPath[
         small = thumbnail(objects.get(render.key, max_bytes=render.bytes))
     except ObjectNotFound as error:  # it expired a moment ago
         raise not_found("render") from error
-    return Response(small, media_type="image/webp", headers={"Cache-Control": "private, max-age=86400, immutable"})
+    headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(len(small))}
+    return Response(b"" if request.method == "HEAD" else small, media_type="image/webp", headers=headers)
 
 
 @endpoint(

@@ -6,15 +6,14 @@ from litestar import Router, delete, get
 from litestar.datastructures import State
 from litestar.params import FromPath
 
-from service.accounts.clients import Accounts
 from service.api.account.brands import delete_brand, get_brand, list_brands, put_brand
 from service.api.account.keys import create_key, delete_key, list_keys
 from service.api.account.webhook import delete_webhook, get_webhook, put_webhook, rotate_webhook_secret
 from service.api.auth import authenticated
 from service.api.cutouts import CUTOUTS
-from service.api.endpoint import endpoint, options
+from service.api.endpoint import endpoint, options, with_head
 from service.api.events import follow_job
-from service.api.lists import list_jobs, list_renders
+from service.api.lists import get_credits, list_jobs, list_renders
 from service.api.renders import delete_render, get_picture, get_render, get_render_thumbnail
 from service.api.workflows import WORKFLOWS
 from service.catalogue.catalogue import Catalogue
@@ -23,12 +22,7 @@ from service.jobs.transitions import Jobs
 from service.schemas.catalogue_views import MoodItems, PresetItems, SceneItems
 from service.schemas.openapi import JOB_FINISHED, NOT_FOUND, SECURED
 from service.schemas.problems import AnyRequest, not_found
-from service.schemas.responses import (
-    CreditEntry,
-    Credits,
-    JobRequestView,
-    JobView,
-)
+from service.schemas.responses import JobRequestView, JobView
 from service.schemas.serialize import serialize_job, serialize_job_request
 
 
@@ -69,14 +63,6 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
     return serialize_job(request, state, *found)
 
 
-@endpoint(get, "/credits", operation_id="get_credits", tag="credits")
-def get_credits(request: AnyRequest, state: State) -> Credits:
-    """Return the balance and the latest 100 ledger entries, newest first."""
-    accounts: Accounts = state.accounts
-    balance, entries = accounts.credits(request.state.client.id, latest=100)
-    return Credits(balance=balance, entries=[CreditEntry.model_validate(vars(entry)) for entry in entries])
-
-
 @get("/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False)
 def list_scene_types(state: State) -> SceneItems:
     """List the scenes that have a name; `scene_type` also takes free text."""
@@ -114,7 +100,9 @@ PRIVATE = Router(
         *CUTOUTS,
         *(WORKFLOWS, get_credits),
         *(list_jobs, JOB_OPTIONS, get_job, cancel_job, get_job_request, follow_job),
-        *(list_renders, RENDER_OPTIONS, get_render, get_picture, get_render_thumbnail, delete_render),
+        *(list_renders, RENDER_OPTIONS, get_render, delete_render),
+        *with_head(get_picture),
+        *with_head(get_render_thumbnail),
         *(list_brands, BRAND_OPTIONS, get_brand, put_brand, delete_brand),
         *(KEYS_OPTIONS, list_keys, create_key, delete_key),
         *(WEBHOOK_OPTIONS, get_webhook, put_webhook, rotate_webhook_secret, delete_webhook),

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,18 @@ def tracer_from(settings: Settings, process: str) -> Any:
         sys.exit(os.EX_CONFIG)
 
 
+def _keep_private(context: click.Context, _: click.Parameter, home: Path | None) -> Path | None:
+    """Make all that the command writes readable by its owner alone: a home has photos, keys and clients in it.
+
+    Commands that write a file for their caller have no home, and keep the caller's umask.
+    """
+    context.call_on_close(partial(os.umask, os.umask(0o077)))
+    return home
+
+
 home_option = click.option(
-    "--home", type=click.Path(path_type=Path), help="Where the embedded default keeps its state."
+    "--home",
+    type=click.Path(path_type=Path),
+    callback=_keep_private,
+    help="Where the embedded default keeps its state.",
 )

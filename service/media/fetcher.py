@@ -16,7 +16,7 @@ import httpcore
 import httpx
 
 from service.webhooks import addresses
-from service.webhooks.connection import AddressForbidden, Bounds, CheckedBackend, Resolve
+from service.webhooks.connection import AddressForbidden, Bounds, CheckedBackend, NameUnknown, Resolve
 
 #: Seconds that a host may take to accept a connection, at each of its addresses.
 CONNECT_TIMEOUT = 5.0
@@ -73,9 +73,12 @@ class Fetcher:
             bounds = Bounds(self.timeout, 2 * self.max_bytes + _OVERHEAD)
             try:
                 return self._follow(text, bounds)
-            except AddressForbidden as error:
+            except (AddressForbidden, NameUnknown) as error:
+                # One answer to both, without the address: else a caller could list the names of our own network.
                 raise FetchFailed(
-                    "url_not_public", f"{error}. Name a photo that anyone can download, or send its bytes."
+                    "url_not_public",
+                    "The URL's host, or one that it redirects to, has no address on the public internet. Check the"
+                    " host's name, name a photo that anyone can download, or send its bytes.",
                 ) from error
             except httpcore.TimeoutException as error:
                 raise FetchFailed(

@@ -163,6 +163,13 @@ ACCEPTED_FREE = _accepted(
 )
 INVALID = _example(HTTPValidationError, "Validation Error: everything wrong with the request, at once")
 UNAUTHORIZED = _problem(401, "Unauthorized", "unauthorized", "Send a valid key as `Authorization: Bearer <key>`.")
+MISDIRECTED = _problem(
+    421,
+    "Misdirected Request",
+    "host_not_trusted",
+    "The request's Host header does not name this API, so no links can be made of it. Ask at an address of the API's"
+    " own, or have its operator set BACKDROP_PUBLIC_URL to the address that callers use.",
+)
 INSUFFICIENT_CREDITS = _problem(
     402,
     "Payment Required",

@@ -302,10 +302,11 @@ class CreditEntry(BaseModel):
 
 
 class Credits(BaseModel):
-    """What a client has, and the latest entries, newest first."""
+    """What a client has, and a page of entries, newest first: the amounts of all pages sum to the balance."""
 
     balance: int
     entries: list[CreditEntry]
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null: this is the last one.")
 
 
 class MissingPart(BaseModel):

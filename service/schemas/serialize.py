@@ -1,5 +1,8 @@
 """Serialization: plans, jobs, renders and brands as the API shows them, download URLs and all."""
 
+from typing import Any
+
+from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 
 from service.accounts.brands import Brand
@@ -10,7 +13,7 @@ from service.jobs.plan import Plan
 from service.jobs.records import Job, Render
 from service.jobs.states import JobState
 from service.schemas.catalogue_views import PlannedPlace, Preset
-from service.schemas.problems import AnyRequest
+from service.schemas.problems import AnyRequest, problem
 from service.schemas.report import Report
 from service.schemas.responses import (
     BrandView,
@@ -28,9 +31,30 @@ from service.schemas.responses import (
 from service.storage.objects import Bucket, content_type_of
 
 
-def base_url(request: AnyRequest) -> str:
-    """Return where the API is reached from outside."""
-    return request.app.state.public_url or str(request.base_url)
+def base_url(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Return where the API is reached from outside.
+
+    Raises the problem 421 for a Host that is none of the API's: links would lead wherever it says.
+    """
+    state = request.app.state
+    if state.public_url:
+        return str(state.public_url)
+    try:
+        said, url = request.base_url.hostname, str(request.base_url)
+    except ValueError:  # no number for a port, say
+        said = url = None
+    reached, _ = request.scope.get("server") or ("", None)
+    # As an IPv6 socket names an IPv4 address.
+    known = said == reached.removeprefix("::ffff:").lower()
+    if url is None or not (state.link_hosts is None or known or said in state.link_hosts):
+        raise problem(
+            421,
+            "host_not_trusted",
+            "The request's Host header does not name this API, so no links can be made of it. Ask at an address of"
+            " the API's own, or have its operator set BACKDROP_PUBLIC_URL to the address that callers use, or name"
+            " the host in BACKDROP_TRUSTED_HOSTS.",
+        )
+    return url
 
 
 def serialize_render(request: AnyRequest, state: State, render: Render) -> RenderView:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from service.storage.objects import ObjectNotFound, ObjectTooLarge, SignedUrl, StoreUnavailable, checked
 from service.storage.signing import UrlSigner
@@ -45,6 +45,11 @@ class DirectoryBucket:
             if len(data) > max_bytes:
                 raise ObjectTooLarge(key)
             return data
+
+    def open(self, key: str) -> BinaryIO:
+        """Open the file, to be read in parts; it stays what it is when another is put in its place."""
+        with _os_errors(key):
+            return self._path(key).open("rb")
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Write a temporary file and rename it, so that a reader never sees half an object."""

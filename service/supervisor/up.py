@@ -5,10 +5,12 @@ import fcntl
 import logging
 import secrets
 import socket
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
@@ -35,7 +37,7 @@ def run_all(settings: Settings, *, on_ready: Callable[[str], None], start_timeou
     Returns the exit status: 0 when told to stop, 1 when a child process died. Raises CannotStart.
     """
     stopping = stop_on_signals()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    _open_home(settings.home)
     with (settings.home / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,6 +51,20 @@ def run_all(settings: Settings, *, on_ready: Callable[[str], None], start_timeou
             # Last started, first stopped: the worker hands its job back while the queue is still there.
             for child in reversed(children):
                 child.stop(settings.stop_grace + 5)
+
+
+def _open_home(home: Path) -> None:
+    """Make the home, or close one that is there, to all but its owner."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = home.stat().st_mode
+    if not mode & 0o077:
+        return
+    try:
+        if mode & stat.S_ISVTX:  # /tmp, say: other programs need it as it is
+            raise PermissionError
+        home.chmod(0o700)
+    except PermissionError:
+        logger.warning("%s is open to other users. Give Backdrop a folder of its own with --home.", home)
 
 
 def _run(

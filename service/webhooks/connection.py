@@ -20,6 +20,10 @@ class AddressForbidden(Exception):
     """Raised when a host is, or resolves to, an address that is not on the public internet."""
 
 
+class NameUnknown(httpcore.ConnectError):
+    """Raised when a host's name does not resolve."""
+
+
 class Bounds:
     """What one exchange may take: seconds until it is over, and bytes that come in."""
 
@@ -92,9 +96,10 @@ class CheckedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first address of the host that answers.
 
-        Raises AddressForbidden where any of them is not public, and httpcore's ConnectError and ConnectTimeout.
+        Raises AddressForbidden where any of them is not public, NameUnknown where there is none, and httpcore's
+        ConnectError and ConnectTimeout.
         """
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        failure: Exception = NameUnknown(f"{host} has no address")
         for address in self._addresses(host, port):
             try:
                 # An address in digits is not resolved again.
@@ -110,8 +115,8 @@ class CheckedBackend(httpcore.NetworkBackend):
     def _addresses(self, host: str, port: int) -> list[str]:
         try:
             addresses = self._resolve(host, port)
-        except OSError as error:
-            raise httpcore.ConnectError(f"{host} does not resolve: {error}") from error
+        except (OSError, UnicodeError) as error:  # UnicodeError: an empty label, or one of more than 63 characters
+            raise NameUnknown(f"{host} does not resolve: {error}") from error
         if not self._allow_private:
             # One bad address spoils the host: which of them is tried must not be left to chance.
             for address in addresses:

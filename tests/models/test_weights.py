@@ -6,7 +6,16 @@ import pytest
 from click.testing import CliRunner
 
 from models.segmenter import load_segmenter
-from models.weights import CARDS, WeightsAltered, WeightsMissing, WeightsUnreachable, arrived, fetch, verify
+from models.weights import (
+    CARDS,
+    WeightsAltered,
+    WeightsMissing,
+    WeightsUnreachable,
+    arrived,
+    fetch,
+    verify,
+    weights_digest,
+)
 from service.cli.main import main
 from service.settings import Settings
 from tests.lanes import rest_in_gate
@@ -117,3 +126,27 @@ def test_weights_that_can_not_be_had_are_told_with_what_to_do(tmp_path: Path, mo
     assert small.exit_code == 1
     assert "BACKDROP_SEGMENTER" not in small.output
     assert CliRunner().invoke(main, ["models", "fetch", "u3"]).exit_code == 2
+
+
+def test_a_digest_is_remembered_until_a_file_changes(tmp_path: Path) -> None:
+    model, digests = tmp_path / "model", tmp_path / "weights" / "digests"
+    (model / "unet").mkdir(parents=True)
+    (model / "unet" / "net.safetensors").write_bytes(b"weights")
+    whole = weights_digest(model)
+
+    assert weights_digest(model, digests) == whole
+    (remembered,) = digests.iterdir()
+    remembered.write_text("from the file")
+    assert weights_digest(model, digests) == "from the file", "nothing was hashed"
+
+    (model / "unet" / "net.safetensors").write_bytes(b"WEIGHTS")  # as long as before
+    assert weights_digest(model, digests) == weights_digest(model) != whole
+    (model / "more.safetensors").write_bytes(b"")
+    assert weights_digest(model, digests) == weights_digest(model)
+
+
+def test_where_no_digest_can_be_remembered_the_files_are_hashed(tmp_path: Path) -> None:
+    (tmp_path / "net.safetensors").write_bytes(b"weights")
+    (tmp_path / "digests").write_text("a file in the folder's place")
+
+    assert weights_digest(tmp_path, tmp_path / "digests") == weights_digest(tmp_path)

@@ -51,7 +51,7 @@ def png_header(data: bytes, width: int, height: int, depth: int = 8, colour: int
 
 def jpeg_header(data: bytes, width: int, height: int) -> bytes:
     """Put another size into a JPEG's frame header."""
-    at = data.index(b"\xff\xc0")
+    at = min(place for sof in (b"\xff\xc0", b"\xff\xc1", b"\xff\xc2") if (place := data.find(sof)) > 0)
     return data[: at + 5] + struct.pack(">HH", height, width) + data[at + 9 :]
 
 
@@ -293,7 +293,8 @@ SENT = [
     Sent("lying header", "PNG smaller than its rows", lambda: png_header(png(), 64, 64), BAD),
     Sent("lying header", "PNG of another depth", lambda: png_header(png(), 96, 80, depth=16, colour=6), BAD),
     Sent("lying header", "PNG of no width", lambda: png_header(png(), 0, 80), BAD),
-    Sent("lying header", "JPEG taller than its data", lambda: jpeg_header(jpeg(), 96, 4000), None),
+    Sent("lying header", "JPEG taller than its data", lambda: jpeg_header(jpeg(), 96, 4000), CUT),
+    Sent("lying header", "JPEG of 49 megapixels in little data", lambda: jpeg_header(jpeg(), 7000, 7000), CUT),
     Sent("lying header", "JPEG lower than its data", lambda: jpeg_header(jpeg(), 96, 64), None),
     Sent("lying header", "JPEG of no height", lambda: jpeg_header(jpeg(), 96, 0), BAD),
     Sent("lying header", "WebP with a larger canvas", lambda: webp_header(webp(), 4000, 4000), BAD),

@@ -81,7 +81,7 @@ class Shoot:
         """How many debits and refunds the ledger holds."""
         assert self.served is not None
         accounts = Accounts(self.served.installation.engine)
-        _, entries = accounts.credits(accounts.named(self.name).id, latest=1000)
+        _, entries, _ = accounts.credits(accounts.named(self.name).id, limit=1000)
         return Counter(entry.kind for entry in entries)
 
 

@@ -103,7 +103,7 @@ class Shop:
 
     @property
     def balance(self) -> int:
-        balance, entries = self.accounts.credits(self.client.id, latest=1000)
+        balance, entries, _ = self.accounts.credits(self.client.id, limit=1000)
         assert balance == sum(entry.amount for entry in entries)
         return balance
 

@@ -22,6 +22,7 @@ from tests.support.up import BOTTLE, Up, ended, grey, job_id, submit, under_way,
 def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """SQLite, a directory and the embedded Valkey; or PostgreSQL, an S3 server and a Valkey by URL."""
     home = tmp_path_factory.mktemp(request.param)
+    home.chmod(0o755)  # as a release before made it
     settings: dict[str, str] = {}
     if request.param == "production":
         endpoint: str = request.getfixturevalue("s3_server")
@@ -123,6 +124,19 @@ def test_ctrl_c_during_a_job_loses_nothing_and_leaves_no_process(up: Up) -> None
         assert found["status"] == "SUCCESS"
         assert found["attempt"] == 1, "being told to stop is not the job's fault"
         assert api.get("/v1/credits").json()["balance"] == 10 - found["credits_cost"]
+
+
+@pytest.mark.parametrize("up", ["embedded"], indirect=True)
+def test_nobody_but_its_owner_reads_the_home(up: Up) -> None:
+    up.client("private", 10).close()
+
+    modes = {}
+    for path in (up.home, *up.home.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # the parts write and remove files meanwhile
+            modes[path.name] = path.stat().st_mode & 0o777
+
+    assert {"backdrop.db", "api.log", "worker.log", "objects", "valkey"} <= set(modes)
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
 
 
 # The last of each installation: they end it.

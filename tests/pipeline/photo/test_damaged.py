@@ -13,6 +13,7 @@ from benchmarks.robustness.specimens import HEIGHT, WIDTH, corpus, png_chunk, sa
 from pipeline.core.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable, Rejected
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
+from tests.support.hostile import jpeg_header
 
 LIMITS = Limits()
 
@@ -57,6 +58,48 @@ def test_a_file_cut_short_is_called_truncated(format: str, options: dict[str, An
     with pytest.raises(ImageTruncated, match="upload the whole file") as refused:
         decode(whole[: int(len(whole) * share)], LIMITS)
     assert refused.value.code == "image_truncated"
+
+
+KINDS_OF_JPEG: list[tuple[str, dict[str, Any]]] = [
+    ("RGB", {"quality": 90}),
+    ("RGB", {"quality": 5, "subsampling": 0}),
+    ("RGB", {"progressive": True}),
+    ("RGB", {"restart_marker_rows": 1}),
+    ("RGB", {"restart_marker_blocks": 3, "progressive": True}),
+    ("RGB", {"keep_rgb": True}),
+    ("L", {"optimize": True}),
+    ("CMYK", {"quality": 90}),
+]
+
+
+@pytest.mark.parametrize(("mode", "options"), KINDS_OF_JPEG)
+def test_a_jpeg_with_fewer_pixels_than_its_header_says_is_truncated(mode: str, options: dict[str, Any]) -> None:
+    picture = scene().resize((400, 304)).convert(mode)
+    picture.paste(Image.new("RGB", (40, 40), (128, 128, 128)).convert(mode), (360, 264))  # as what is missing looks
+    whole = saved(picture, "JPEG", **options)
+    thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + 6 + 2000) + b"Exif\0\0" + saved(scene(), "JPEG")[:2000].ljust(2000)
+    sound = [whole, whole + b"more" * 99, whole[:-2] + bytes(9) + whole[-2:], whole[:2] + thumbnail + whole[2:]]
+
+    assert [decode(data, LIMITS).rgb.shape for data in sound] == [(304, 400, 3)] * len(sound)
+    for size in [(400, 320), (416, 304), (1000, 900)]:
+        with pytest.raises(ImageTruncated, match="fewer pixels than its header says"):
+            decode(jpeg_header(whole, *size), LIMITS)
+
+
+@pytest.mark.parametrize("share", [0.4, 0.98])
+def test_a_jpeg_that_was_cut_and_closed_again_is_truncated(share: float) -> None:
+    whole = saved(scene().resize((400, 300)), "JPEG", quality=90)
+
+    with pytest.raises(ImageTruncated, match="fewer pixels than its header says"):
+        decode(whole[: int(len(whole) * share)] + b"\xff\xd9", LIMITS)
+
+
+@pytest.mark.parametrize("shade", [127, 128])
+@pytest.mark.parametrize("format", ["JPEG", "MPO"])
+def test_a_whole_picture_of_that_grey_is_a_photo(format: str, shade: int) -> None:
+    picture = Image.new("RGB", (200, 120), (shade, shade, shade))
+
+    assert decode(saved(picture, format), LIMITS).rgb.shape == (120, 200, 3)
 
 
 @pytest.mark.parametrize(("format", "options"), FORMATS)

@@ -132,7 +132,7 @@ def test_grants_add_up_and_are_listed_newest_first(accounts: Accounts) -> None:
     client, _ = accounts.add("acme", credits=5)
     accounts.grant("acme", 3)
 
-    balance, entries = accounts.credits(client.id, latest=10)
+    balance, entries, _ = accounts.credits(client.id, limit=10)
 
     assert balance == 8
     assert [(entry.kind, entry.amount) for entry in entries] == [("grant", 3), ("grant", 5)]

@@ -72,6 +72,10 @@ def test_the_job_can_be_followed_by_its_client(caller: Caller) -> None:
     assert job["created_at"].endswith("Z")
 
 
+def without_id(answer: Any) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+
+
 def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Caller) -> None:
     accepted = caller.submit(caller.body()).json()
     claim = caller.claim(accepted["job_id"])
@@ -116,6 +120,22 @@ def test_a_finished_job_shows_its_render_and_the_url_gives_its_bytes(caller: Cal
     download = caller.http.get(f"{url.path}?{url.query}")
     assert (download.content, download.headers["content-type"]) == (picture, "image/png")
     assert_problem(caller.http.get(f"{url.path}?{url.query}0"), 403, "url_invalid")
+    signed = f"{url.path}?{url.query}"
+    for path, headers in ((signed, {}), (f"/v1/renders/{public_id}/thumbnail", caller.headers)):
+        got, looked = (caller.http.request(method, path, headers=headers) for method in ("GET", "HEAD"))
+        assert (looked.status_code, looked.content) == (200, b"")
+        assert int(looked.headers["content-length"]) == len(got.content)
+        assert without_id(looked) == without_id(got)
+    led = [
+        caller.http.request(method, f"/v1/renders/{public_id}/picture", headers=caller.headers, follow_redirects=False)
+        for method in ("GET", "HEAD")
+    ]
+    assert [(one.status_code, one.headers["location"].partition("?")[0]) for one in led] == [
+        (302, render["url"].partition("?")[0])
+    ] * 2
+    assert caller.http.head(led[1].headers["location"]).headers["etag"] == download.headers["etag"]
+    for path in (f"/v1/renders/{public_id}/picture", f"/v1/renders/{public_id}/thumbnail", url.path):
+        assert "HEAD" in caller.http.options(path, headers=caller.headers).headers["allow"]
     small = caller.get(f"/v1/renders/{public_id}/thumbnail")
     assert (small.headers["content-type"], Image.open(io.BytesIO(small.content)).size) == ("image/webp", (480, 320))
     stored.unlink()
@@ -227,6 +247,37 @@ def test_the_ledger_explains_the_balance(caller: Caller) -> None:
     assert credits["balance"] == sum(entry["amount"] for entry in credits["entries"])
     assert [entry["kind"] for entry in credits["entries"]] == ["debit", "grant"]
     assert set(credits["entries"][0]) == {"id", "kind", "amount", "job_id", "created_at"}
+    assert credits["next_cursor"] is None
+
+
+def test_the_ledger_is_read_page_by_page_while_it_grows(caller: Caller) -> None:
+    for amount in range(1, 102):
+        caller.accounts.grant(caller.client.name, amount)
+    first = caller.get("/v1/credits?limit=60").json()
+    caller.accounts.grant(caller.client.name, 500)
+
+    second = caller.get(f"/v1/credits?limit=60&cursor={first['next_cursor']}").json()
+
+    assert [len(page["entries"]) for page in (first, second)] == [60, 42]
+    amounts = [entry["amount"] for page in (first, second) for entry in page["entries"]]
+    assert amounts == [*range(101, 0, -1), 100]
+    assert (first["balance"], second["balance"]) == (sum(amounts), sum(amounts) + 500)
+    assert second["next_cursor"] is None
+    unasked = caller.get("/v1/credits").json()
+    assert [entry["amount"] for entry in unasked["entries"]] == [500, *range(101, 2, -1)], "the latest 100, as ever"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=101", "limit"),
+        ("limit=0", "limit"),
+        ("cursor=x", "cursor"),
+        ("cursor=01J9ZC6M8J5X7Z9Q1W3R5T7Y9V", "cursor"),
+    ],
+)
+def test_a_page_of_the_ledger_that_can_not_be_is_refused(caller: Caller, query: str, field: str) -> None:
+    assert located(caller.get(f"/v1/credits?{query}")) == {("query", field)}
 
 
 def test_health_says_what_is_missing(tmp_path: Path, valkey_url: str) -> None:

@@ -223,7 +223,8 @@ def jobs_of_others_to_cancel(world: World) -> None:
 def renders_of_others(world: World) -> None:
     foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
     assert_same([world.ask("GET", f"/v1/renders/{name}") for name in [*foreign, *MISSING]])
-    assert_same([world.ask("GET", f"/v1/renders/{name}/thumbnail") for name in [*foreign, *MISSING]])
+    for method in ("GET", "HEAD"):
+        assert_same([world.ask(method, f"/v1/renders/{name}/thumbnail") for name in [*foreign, *MISSING]])
 
 
 def renders_of_others_to_delete(world: World) -> None:
@@ -243,7 +244,8 @@ def photos_of_others_to_delete(world: World) -> None:
 
 def pictures_of_others(world: World) -> None:
     foreign = [world.owner.public_id, world.owner.done, world.owner.public_id.lower()]
-    assert_same([world.ask("GET", f"/v1/renders/{name}/picture") for name in [*foreign, *MISSING]])
+    for method in ("GET", "HEAD"):
+        assert_same([world.ask(method, f"/v1/renders/{name}/picture") for name in [*foreign, *MISSING]])
     own = world.http.get(
         f"/v1/renders/{world.owner.public_id}/picture", headers=world.owner.headers, follow_redirects=False
     )
@@ -402,6 +404,9 @@ def credits_of_ones_own(world: World) -> None:
     answer = world.ask("GET", "/v1/credits")
     assert [entry["kind"] for entry in answer.json()["entries"]] == ["grant"]
     assert not any(name in answer.text for name in world.owner.names)
+    foreign = world.owner.get("/v1/credits").json()["entries"][0]["id"]
+    refused = [world.ask("GET", f"/v1/credits?cursor={cursor}") for cursor in (foreign, ULID())]
+    assert [one.json()["detail"][0]["code"] for one in refused] == ["cursor_unknown"] * 2
 
 
 def brands_of_others(method: str) -> Callable[[World], None]:
@@ -461,7 +466,7 @@ def signed_urls_of_others(method: str) -> Callable[[World], None]:
                 for wrong in ("", "0" * 64, "\u00e9", "\x00")
             ),
             # a good signature, of the other method
-            world.ask(method, signed(mine if method == "GET" else owner.download), content=b""),
+            world.ask(method, signed(owner.download if method == "PUT" else mine), content=b""),
         ]
         assert_same(answers, 403)
         assert_same(
@@ -491,9 +496,11 @@ CASES: dict[str, Callable[[World], None]] = {
     "PUT /v1/cutouts/{public_id}/subjects": cutouts_of_others("PUT", "/subjects", json={"keep": [1]}),
     "DELETE /v1/cutouts/{public_id}/mask": cutouts_of_others("DELETE", "/mask"),
     "GET /v1/renders/{public_id}/picture": pictures_of_others,
+    "HEAD /v1/renders/{public_id}/picture": pictures_of_others,
     "DELETE /v1/renders/{public_id}": renders_of_others_to_delete,
     "DELETE /v1/uploads/{key}": photos_of_others_to_delete,
     "GET /v1/renders/{public_id}/thumbnail": renders_of_others,
+    "HEAD /v1/renders/{public_id}/thumbnail": renders_of_others,
     "GET /v1/credits": credits_of_ones_own,
     "GET /v1/keys": keys_of_ones_own,
     "POST /v1/keys": keys_made_of_ones_own,
@@ -507,6 +514,7 @@ CASES: dict[str, Callable[[World], None]] = {
     "PUT /v1/brands/{name}": brands_of_ones_own,
     "DELETE /v1/brands/{name}": brands_of_others("DELETE"),
     "GET /v1/files/{bucket}/{key}": signed_urls_of_others("GET"),
+    "HEAD /v1/files/{bucket}/{key}": signed_urls_of_others("HEAD"),
     "PUT /v1/files/{bucket}/{key}": signed_urls_of_others("PUT"),
 }
 #: The same for all, and nothing of anyone's in it.

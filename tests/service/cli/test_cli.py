@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import replace
+import stat
 from importlib.resources import files
 from pathlib import Path
 
@@ -179,6 +180,19 @@ def test_migrate_says_what_it_applied(tmp_path: Path) -> None:
     assert "applied 0001: " in first
     assert "applied 0012: Deleted renders keep their row" in first
     assert second == "The database is up to date.\n"
+
+
+def test_a_home_is_made_for_its_owner_alone_and_the_umask_given_back(tmp_path: Path) -> None:
+    home, beside = tmp_path / "home", tmp_path / "beside"
+    before = os.umask(0o022)
+    try:
+        assert run("migrate", "--home", str(home)).exit_code == 0
+        beside.touch()
+    finally:
+        os.umask(before)
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home, home / "backdrop.db", beside)}
+    assert modes == {"home": 0o700, "backdrop.db": 0o600, "beside": 0o644}
 
 
 def test_the_doctor_says_that_no_worker_and_no_sweep_lives_and_what_waits(

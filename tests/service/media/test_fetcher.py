@@ -1,6 +1,7 @@
 """A photo from a client's URL: from real servers, well-behaved, slow, endless, and those that lead elsewhere."""
 
 import itertools
+import socket
 import ssl
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.storm.receiver import Receiver, answer, receiving
+from benchmarks.storm.servers import free_port
 from service.media.fetcher import MAX_REDIRECTS, SLOTS_A_CLIENT, Fetcher, FetchFailed, PhotoTooLarge, TooManyFetches
 from service.webhooks import connection
 from service.webhooks.addresses import is_public
@@ -61,6 +63,25 @@ def test_this_machine_is_not_reached_however_it_is_written(host: str) -> None:
     assert receiver.received == []
     assert said.code == "url_not_public"
     assert "send its bytes" in str(said)
+
+
+def test_a_refusal_does_not_say_whether_an_internal_name_exists() -> None:
+    def resolve(host: str, _: int) -> list[str]:
+        if host == "billing.internal":
+            return ["10.4.0.17"]
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    fetch = fetcher(allow_private=False, resolve=resolve)
+    there, not_there = (refused(fetch, f"http://{name}.internal/") for name in ("billing", "nothing"))
+
+    assert (there.code, str(there)) == (not_there.code, str(not_there))
+    assert there.code == "url_not_public"
+    assert "10.4.0.17" not in str(there)
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+def test_a_name_that_can_not_be_looked_up_is_refused_as_one_that_does_not_exist(host: str) -> None:
+    assert refused(fetcher(), f"http://{host}/").code == "url_not_public"
 
 
 def test_a_redirect_is_checked_as_the_url_is_and_reaches_nothing_private(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +171,7 @@ def test_a_server_that_drips_is_left_when_the_time_is_up() -> None:
         ("https://user:word@shop.example/a.jpg", "url_invalid"),
         ("https://shop.example:99999/a.jpg", "url_invalid"),
         ("http://\u0000/", "url_invalid"),
-        ("https://no-such-host.invalid/a.jpg", "url_unreachable"),
+        ("https://no-such-host.invalid/a.jpg", "url_not_public"),
     ],
 )
 def test_what_is_no_url_of_a_photo_is_told(url: str, code: str) -> None:
@@ -166,6 +187,10 @@ def test_a_page_that_is_missing_is_told_with_its_status() -> None:
 
     assert said.code == "url_refused"
     assert "404" in str(said)
+
+
+def test_a_public_host_that_does_not_answer_is_unreachable() -> None:
+    assert refused(fetcher(), f"http://127.0.0.1:{free_port()}/").code == "url_unreachable"
 
 
 def test_a_client_fetches_a_few_at_once_and_another_is_not_held_up() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.storm.servers import free_port
 from service.settings import Settings
-from service.supervisor.up import CannotStart, _wait_until_ready
+from service.supervisor.up import CannotStart, _open_home, _wait_until_ready
 
 
 def test_an_api_that_takes_no_request_is_told_when_the_time_is_up(tmp_path: Path, valkey_url: str) -> None:
@@ -15,3 +15,17 @@ def test_an_api_that_takes_no_request_is_told_when_the_time_is_up(tmp_path: Path
 
     with pytest.raises(CannotStart, match="Not ready after 1 s"):
         _wait_until_ready(settings, f"http://127.0.0.1:{free_port()}", [], threading.Event(), timeout=1.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "warned"), [(0o755, 0o700, False), (0o700, 0o700, False), (0o1777, 0o1777, True)]
+)
+def test_an_open_home_is_closed_and_a_shared_folder_left_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, before: int, after: int, warned: bool
+) -> None:
+    tmp_path.chmod(before)
+
+    _open_home(tmp_path)
+
+    assert tmp_path.stat().st_mode & 0o7777 == after
+    assert ("open to other users" in caplog.text) == warned

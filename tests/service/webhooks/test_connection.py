@@ -67,7 +67,7 @@ def test_a_name_that_does_not_resolve_is_an_error() -> None:
 
     got = post("https://shop.invalid/", resolve=unknown)
 
-    assert got.error == "ConnectError: shop.invalid does not resolve: [Errno -2] Name or service not known"
+    assert got.error == "NameUnknown: shop.invalid does not resolve: [Errno -2] Name or service not known"
 
 
 def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_job_cancelled_while_a_network_works_stops_at_the_next_step_and_leaves
     assert worker.end(accepted) == ("FAILURE", "cancelled")
     assert left_over(tmp_path) == []
     assert worker.shop.balance == 10
-    assert [entry.kind for entry in worker.shop.accounts.credits(worker.shop.client.id, latest=9)[1]] == [
+    assert [entry.kind for entry in worker.shop.accounts.credits(worker.shop.client.id, limit=9)[1]] == [
         *("refund", "debit", "grant")
     ]
 

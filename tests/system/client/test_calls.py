@@ -43,6 +43,7 @@ def test_the_same_without_blocking_and_several_at_once(served: Served, key: str,
 
             assert sorted(listed) == sorted(render.public_id for render in renders)
             assert (await backdrop.credits()).balance == 97
+            assert sum([entry.amount async for entry in backdrop.iter_credits()]) == 97
             assert {item.name for item in await backdrop.moods()} >= {"calm", "fresh"}
             with pytest.raises(NotFound):
                 await backdrop.job("01J9ZC6M8J5X7Z9Q1W3R5T7Y9V")
@@ -132,6 +133,7 @@ def test_lists_are_followed_from_page_to_page(backdrop: Backdrop, monkeypatch: p
 
     assert [job.job_id for job in backdrop.iter_jobs()] == jobs[::-1]
     assert [render.job_id for render in backdrop.iter_renders(preset="transparent_cutout")] == jobs[::-1]
+    assert [entry.job_id for entry in backdrop.iter_credits()] == [*jobs[::-1], None]
     assert not list(backdrop.iter_renders(preset="web_hero"))
     assert not list(backdrop.iter_jobs(status="FAILURE"))
 
