@@ -98,8 +98,9 @@ class Settings(BaseSettings):
     #: A job sent this long ago and not started is sent again, when fewer messages wait on the queue than jobs.
     resend_after: float = 15.0
     sweep_every: float = 2.0
-    #: How long an Idempotency-Key gets its first answer again; then it is free for another request.
-    idempotency_ttl: float = Field(24 * 3600.0, gt=0)
+    #: How long an Idempotency-Key gets its first answer again; then it is free for another request. As long as a photo
+    #: is kept: a batch that is resumed weeks later pays nothing twice.
+    idempotency_ttl: float = Field(30 * 86_400.0, gt=0)
     #: Submits that one client may send in a window, refused ones included. 0 switches this limit off, as the next two.
     submit_rate: int = Field(300, ge=0)
     #: Length of that window, in seconds; it starts with the client's first submit.
