@@ -317,7 +317,7 @@ def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 class Remote(BaseSettings):
-    """The server that the command line's remote commands talk to: `BACKDROP_URL` and `BACKDROP_KEY`."""
+    """The server that the command line's remote commands talk to: `BACKDROP_URL`, `BACKDROP_KEY` and so on."""
 
     model_config = SettingsConfigDict(env_prefix="BACKDROP_", frozen=True, extra="ignore")
 
@@ -325,6 +325,8 @@ class Remote(BaseSettings):
     url: str = ""
     #: A client's key, as `backdrop clients add` printed it.
     key: str = ""
+    #: What `backdrop clients set-shopify-secret` set for it: signs what changes something; empty: nothing is signed.
+    signing_secret: str = ""
 
 
 def load_remote(*, url: str | None, key: str | None) -> Remote:

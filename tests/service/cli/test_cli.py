@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from service.accounts.clients import Accounts
+from service.cli.main import main
+from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.database.schema import schema
 from service.settings import Settings
@@ -63,6 +66,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
         "name": "acme",
         "balance": 12,
         "disabled": True,
+        "signature_required": False,
         "unfinished_jobs": 0,
         "weight": 1,
         "webhook": None,
@@ -82,6 +86,32 @@ def test_the_list_of_clients_says_balance_state_and_unfinished_jobs(tmp_path: Pa
     assert second.startswith("zenith  ")
     assert second.endswith("  5 credits  disabled  0 unfinished jobs")
     assert "enabled" in run("clients", "enable", "zenith", *home).output
+
+
+def test_signatures_are_required_and_not_without_a_change_of_the_secret(tmp_path: Path) -> None:
+    home = migrated_home(tmp_path)
+    run("clients", "add", "acme", *home)
+
+    def set_to(*options: str, said: str | None = None) -> Result:
+        return CliRunner().invoke(main, ["clients", "set-shopify-secret", "acme", *options, *home], input=said)
+
+    def listed() -> bool:
+        (one,) = json.loads(run("clients", "list", "--json", *home).output)
+        assert ("signature required" in run("clients", "list", *home).output) == one["signature_required"]
+        return bool(one["signature_required"])
+
+    def secrets() -> tuple[str, ...]:
+        settings = Settings(home=tmp_path)
+        accounts = Accounts(create_engine(settings.sqlalchemy_url), open_cipher(settings))
+        return accounts.shopify_secrets(accounts.named("acme"))
+
+    assert "Secret" in set_to("--require", said="first\n").output, "there is none to sign with yet"
+    assert (listed(), secrets()) == (True, ("first",))
+    assert set_to("--no-require").exit_code == 0
+    assert (listed(), secrets()) == (False, ("first",))
+    assert set_to("--require").exit_code == 0
+    assert set_to(said="second\n").exit_code == 0
+    assert (listed(), secrets()) == (True, ("second", "first"))
 
 
 def test_a_weight_is_given_and_listed_where_it_is_not_one(tmp_path: Path) -> None:
