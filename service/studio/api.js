@@ -74,7 +74,9 @@ async function refusal(answer) {
         [],
         Number(answer.headers.get("retry-after")) || null,
       );
-  if (answer.status === 401) document.dispatchEvent(new CustomEvent("unknown-key"));
+  // The key is good where changes have to be signed: this page can't, and says so in the answer's words.
+  if (answer.status === 401 && refused.code !== "signature_required")
+    document.dispatchEvent(new CustomEvent("unknown-key"));
   return refused;
 }
 
