@@ -30,8 +30,8 @@ def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import Accounts
     from service.database.encryption import open_cipher
 
-    cipher = open_cipher(settings_from(home=home))
-    return _with_engine(lambda engine: action(Accounts(engine, cipher)), home)
+    # The engine first: a cipher makes its key, and there may be no database.
+    return _with_engine(lambda engine: action(Accounts(engine, open_cipher(settings_from(home=home)))), home)
 
 
 def _show(client: Any, also: str = "") -> None:

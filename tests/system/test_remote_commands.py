@@ -68,7 +68,7 @@ def test_a_client_that_has_to_sign_signs_by_a_setting(
 ) -> None:
     shoot = Shoot(tmp_path, served)
     shoot.add("jar.png", good())
-    monkeypatch.setenv("BACKDROP_KEY", shoot.server[-1])
+    monkeypatch.setenv("BACKDROP_KEY", next(reversed(shoot.server)))
     accounts = Accounts(served.installation.engine, open_cipher(served.installation.settings))
     accounts.set_shopify_secret(shoot.name, "s")
     accounts.require_signature(shoot.name, True)

@@ -16,7 +16,7 @@ from service.accounts.ledger import InsufficientCredits
 from service.database.clock import db_now
 from service.database.engine import create_engine
 from service.database.tables import clients, request_logs
-from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlight, JobIntake
+from service.jobs.intake import Accepted, Asked, IdempotencyConflict, IdempotencyInFlight, JobIntake
 from service.jobs.sweep import build_sweeper
 from service.settings import Settings
 from tests.support.caller import SWAP, Caller, located
@@ -85,7 +85,7 @@ def test_the_same_request_after_a_month_is_a_new_one(shop: Shop) -> None:
     first = shop.order(idempotency_key="k")
     age(shop.engine, MONTH + 1)
 
-    assert shop.intake.first_answer(shop.client.id, "k", "same") is None
+    assert shop.intake.first_answer(shop.client.id, "k", Asked("", {}, "same", {})) is None
     second = shop.order(idempotency_key="k")
     third = shop.order(idempotency_key="k")
 
