@@ -13,7 +13,7 @@ from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
-from service.jobs.records import JobStatus, Operation, may_be_id
+from service.jobs.records import Asked, JobStatus, Operation, may_be_id
 from service.jobs.turns import WAITING, new_turn
 from service.storage.registry import check_source, use_source
 from service.telemetry.correlation import current
@@ -41,18 +41,6 @@ class TooManyUnfinishedJobs(Exception):
 
 class QueueFull(Exception):
     """Raised when as many jobs wait for a worker as may; nothing was charged."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What an idempotency key stands for: a request's route, body and query, as they were parsed."""
-
-    workflow: str
-    body: dict[str, Any]
-    #: Of the bytes that came, with the query. An earlier release compares nothing else.
-    body_sha256: str
-    #: The query's parameters whose value is not the default; None: an earlier release logged the request.
-    query: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -279,7 +267,7 @@ class JobIntake:
             row = connection.execute(query).first()
         if row is None:
             return None
-        differs = _difference(Asked(row.workflow, row.body, row.body_sha256, row.query), asked)
+        differs = asked.differs_from(Asked(row.workflow, row.body, row.body_sha256, row.query))
         if differs is not None:
             raise IdempotencyConflict(row.created_at, differs)
         return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
@@ -325,24 +313,6 @@ class JobIntake:
                 request_logs.update().where(request_logs.c.request_id.in_(old)).values(idempotency_key=None)
             )
             return freed.rowcount
-
-
-def _difference(first: Asked, asked: Asked) -> str | None:
-    """Return how a request differs from the first one with its key; None: it means the same."""
-    if asked.body_sha256 == first.body_sha256:
-        return None
-    if asked.workflow != first.workflow:
-        return f"for another route: {first.workflow}"
-    if first.query is None:
-        return "with other bytes of body or query, which the release of that time compares"
-    parts = {"body": _names(first.body, asked.body), "query": _names(first.query, asked.query or {})}
-    return " and ".join(f"with another {part}: {names}" for part, names in parts.items() if names) or None
-
-
-def _names(first: dict[str, Any], second: dict[str, Any]) -> str:
-    """Return the fields of two requests that differ; an empty one counts as left out, as validation takes it."""
-    names = {**first, **second}
-    return ", ".join(name for name in names if (first.get(name) or None) != (second.get(name) or None))
 
 
 def _count(connection: sa.Connection, which: sa.ColumnElement[bool], *, limit: int) -> int:

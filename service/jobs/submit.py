@@ -16,9 +16,9 @@ from service.catalogue.near_miss import near_miss
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
-from service.jobs.intake import Accepted, Asked, JobIntake, NewJob
+from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
-from service.jobs.records import Operation, Render
+from service.jobs.records import Asked, Operation, Render
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
