@@ -101,8 +101,9 @@ class Settings(BaseSettings):
     #: A job sent this long ago and not started is sent again, when fewer messages wait on the queue than jobs.
     resend_after: float = 15.0
     sweep_every: float = 2.0
-    #: How long an Idempotency-Key gets its first answer again; then it is free for another request.
-    idempotency_ttl: float = Field(24 * 3600.0, gt=0)
+    #: How long an Idempotency-Key gets its first answer again; then it is free for another request. As long as a photo
+    #: is kept: a batch that is resumed weeks later pays nothing twice.
+    idempotency_ttl: float = Field(30 * 86_400.0, gt=0)
     #: Submits that one client may send in a window, refused ones included. 0 switches this limit off, as the next two.
     submit_rate: int = Field(300, ge=0)
     #: Length of that window, in seconds; it starts with the client's first submit.
@@ -327,7 +328,7 @@ def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 class Remote(BaseSettings):
-    """The server that the command line's remote commands talk to: `BACKDROP_URL` and `BACKDROP_KEY`."""
+    """The server that the command line's remote commands talk to: `BACKDROP_URL`, `BACKDROP_KEY` and so on."""
 
     model_config = SettingsConfigDict(env_prefix="BACKDROP_", frozen=True, extra="ignore")
 
@@ -335,6 +336,8 @@ class Remote(BaseSettings):
     url: str = ""
     #: A client's key, as `backdrop clients add` printed it.
     key: str = ""
+    #: What `backdrop clients set-shopify-secret` set for it: signs what changes something; empty: nothing is signed.
+    signing_secret: str = ""
 
 
 def load_remote(*, url: str | None, key: str | None) -> Remote:

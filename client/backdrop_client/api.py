@@ -82,7 +82,7 @@ class Api:
     ) -> Flow[Accepted]:
         """Submit a swap, and charge it once however often the request has to be sent."""
         call = _swap_call(spec, source_key, source_render, preview)
-        headers = {**call.headers, "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        headers = {**call.headers, "Idempotency-Key": _once(idempotency_key)}
         if wait:
             headers["Prefer"] = f"wait={wait}, return=representation"
         query = call.query if reference is None else {**call.query, "reference": reference}
@@ -193,7 +193,7 @@ class Api:
     ) -> Flow[Cutout]:
         """Have a photo cut out, and wait."""
         body = {"source_image_s3_key": source_key, "source_render_public_id": source_render}
-        headers = {**_JSON, "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        headers = {**_JSON, "Idempotency-Key": _once(idempotency_key)}
         query = {} if reference is None else {"reference": reference}
         content = _json({name: value for name, value in body.items() if value is not None})
         call = Call("POST", CUTOUTS, query=query, headers=headers, content=content)
@@ -319,6 +319,11 @@ def _of(cutout: Cutout | str, what: str) -> str:
 
 def _if(flag: bool) -> str | None:
     return "true" if flag else None
+
+
+def _once(idempotency_key: str | None) -> str:
+    # An empty one is sent, and refused: whoever means an order by it would else pay for each try.
+    return str(uuid.uuid4()) if idempotency_key is None else idempotency_key
 
 
 def _json(body: dict[str, Any]) -> bytes:

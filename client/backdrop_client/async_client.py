@@ -34,11 +34,20 @@ class AsyncBackdrop:
 
     Close it, or use it in an `async with` block. Every method raises Refused where the server says no, Unreachable
     where it is away, and UnexpectedAnswer where it is none, after what can pass was waited for as `retries` says.
-    Durations are seconds.
+    Durations are seconds. `signing_secret`: the client's secret, which signs what changes something; needed where the
+    operator requires it.
     """
 
-    def __init__(self, url: str, key: str, *, timeout: float = 30.0, retries: Retries = DEFAULT) -> None:
-        self._run = AsyncRunner(Connection(url, key, timeout))
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout: float = 30.0,
+        retries: Retries = DEFAULT,
+        signing_secret: str | None = None,
+    ) -> None:
+        self._run = AsyncRunner(Connection(url, key, timeout, signing_secret))
         self._api = Api(retries)
 
     async def __aenter__(self) -> Self:

@@ -35,6 +35,8 @@ class Client:
     balance: int
     #: What verifies Shopify's signature, as it is stored (`Accounts.shopify_secrets`); both are good during a rotation.
     stored_secrets: tuple[str, ...]
+    #: Whether what changes something has to be signed.
+    signature_required: bool
     created_at: datetime
     disabled_at: datetime | None
     #: Its share of the workers, next to a client of weight 1.
@@ -59,6 +61,7 @@ def _client(row: sa.RowMapping) -> Client:
         name=row["name"],
         balance=row["balance"],
         stored_secrets=tuple(secret for secret in live if secret),
+        signature_required=row["signature_required"],
         created_at=row["created_at"],
         disabled_at=row["disabled_at"],
         weight=row["weight"],
@@ -161,6 +164,15 @@ class Accounts:
             raise ValueError("A Shopify secret has 1 to 255 characters.")
         stored = self._cipher.encrypt(secret)
         return self._change(name, shopify_secret_previous=clients.c.shopify_secret, shopify_secret=stored)
+
+    def require_signature(self, name: str, required: bool) -> Client:
+        """Refuse the client's changes that are not signed, or take them again.
+
+        Raises UnknownClient, and ValueError where nothing could be signed with.
+        """
+        if required and not self.named(name).stored_secrets:
+            raise ValueError(f"{name!r} has no secret to sign with. Set one first.")
+        return self._change(name, signature_required=required)
 
     def shopify_secrets(self, client: Client) -> tuple[str, ...]:
         """Return the secrets that verify Shopify's signature. Raises SecretUnreadable."""

@@ -59,10 +59,25 @@ IdempotencyKey = Annotated[
     HeaderParameter(
         name="Idempotency-Key",
         max_length=255,
-        description="The same key, body and reference get the first answer again, marked by `Idempotent-Replayed`:"
-        " with `Prefer: wait=1` it has the job's status of now.",
+        pattern=r"\S",
+        description="A name of your own for this order, an order's id say. The same key with the same request gets the"
+        " first answer again, marked by `Idempotent-Replayed`, and nothing is charged twice: with `Prefer: wait=1` it"
+        " has the job's status of now. The same request is the same route with body and query of the same values, in"
+        " any order and notation. Another request is refused: the 422 names what differs.",
     ),
 ]
+
+
+async def before_a_job(request: AnyRequest) -> Response[Any] | None:
+    """Hook before a request is parsed: keep its body's bytes, and refuse an Idempotency-Key that is empty."""
+    request.state.raw_body = await request.body()
+    key = request.headers.get("idempotency-key")
+    if key is None or key.strip():
+        return None
+    # Not taken for none: two such requests would make two jobs, and charge both.
+    text = "The header is empty. Send 1 to 255 characters, the order's id say, or leave the header out"
+    where = ["header", "Idempotency-Key"]
+    return unprocessable(request, [{"loc": where, "msg": text, "type": "idempotency_key_empty"}])
 
 
 class MetadataInvalid(ValueError):

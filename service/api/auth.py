@@ -1,15 +1,18 @@
-"""Authentication: bearer keys, and Shopify's signature over the raw body."""
+"""Authentication: bearer keys, and signatures: Shopify's over the raw body, ours over the whole request."""
 
 import base64
 import hashlib
 import hmac
 import logging
+import re
+import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
 from ulid import ULID
 
 from service.accounts.clients import Accounts, Client
@@ -21,6 +24,10 @@ from service.schemas.serialize import base_url
 logger = logging.getLogger(__name__)
 
 SHOPIFY_HEADER = "X-Shopify-Hmac-Sha256"
+SIGNATURE_HEADER = "X-Backdrop-Signature"
+#: Seconds that the time in our own signature may be off, either way: after it, a captured request is worth nothing.
+TOLERANCE = 300
+_SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 
 
 async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
@@ -37,13 +44,23 @@ async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler
     connection.scope["state"].setdefault("request_id", str(ULID()))
 
 
-async def signed_by_shopify(request: AnyRequest) -> None:
-    """Hook before the body is parsed: where Shopify's signature is present it must fit the body. Raises 401, 503."""
-    body = request.state.raw_body = await request.body()
-    signature = request.headers.get(SHOPIFY_HEADER)
-    if signature is None:
-        return
+async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Guard, behind `authenticated`, of what changes something: each signature that is sent must fit.
+
+    A client that has to sign must send ours: Shopify's covers the body alone. Raises 401, 503.
+    """
+    request = cast(AnyRequest, connection)
     client: Client = request.state.client
+    shopify, own = (request.headers.get(name) for name in (SHOPIFY_HEADER, SIGNATURE_HEADER))
+    if own is None and client.signature_required:
+        detail = (
+            f"This client's changes have to be signed, and {SIGNATURE_HEADER} is missing. Sign each request with the"
+            " client's secret. The studio page can't sign: sign in there with a client that need not."
+        )
+        raise problem(401, "signature_required", detail)
+    if shopify is None and own is None:
+        return
+    body = await request.body()
     accounts: Accounts = request.app.state.accounts
     try:
         secrets = accounts.shopify_secrets(client)
@@ -52,9 +69,38 @@ async def signed_by_shopify(request: AnyRequest) -> None:
         logger.error("client %s: its Shopify secret can't be read. %s", client.id, error)
         detail = "The signature can't be checked at the moment. Try again later."
         raise problem(503, "signature_unchecked", detail, {"Retry-After": "60"}) from error
-    if not is_signed_by_shopify(signature, body, secrets):
+    if shopify is not None and not is_signed_by_shopify(shopify, body, secrets):
         detail = f"{SHOPIFY_HEADER} does not fit the body, or the client has no Shopify secret."
         raise problem(401, "signature_invalid", detail)
+    wrong = None if own is None else _wrong_signature(own, request.method, _target(request.scope), body, secrets)
+    if wrong is not None:
+        raise problem(401, "signature_invalid", f"{SIGNATURE_HEADER} {wrong}.")
+
+
+def _target(scope: Scope) -> bytes:
+    """Return path and query as they came, which servers and test clients keep in different places."""
+    path, query = scope["raw_path"].partition(b"?")[0], scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+def _wrong_signature(signature: str, method: str, target: bytes, body: bytes, secrets: Iterable[str]) -> str | None:
+    """Return what is wrong with our own signature; None: nothing."""
+    found = _SIGNATURE.fullmatch(signature)
+    if found is None:
+        return f"reads `t=<Unix seconds>,v1=<64 hex digits>`; this has {len(signature)} characters of another form"
+    age = round(time.time()) - int(found[1])
+    if abs(age) > TOLERANCE:
+        off = f"{abs(age)} s {'old' if age > 0 else 'ahead'}"
+        return f"is {off}, and {TOLERANCE} s are allowed: check the clock, and sign anew"
+    # A line each, which none of them can break: no other request reads the same.
+    message = f"{found[1]}\n{method}\n".encode() + target + b"\n" + body
+    digests = [hmac.digest(secret.encode(), message, hashlib.sha256).hex() for secret in secrets]
+    if any(hmac.compare_digest(digest, found[2]) for digest in digests):
+        return None
+    return (
+        "does not fit: it is the hex HMAC-SHA256, by the client's secret, of four lines, t, the method, path with query"
+        " as sent, and the raw body. Or the client has no secret"
+    )
 
 
 def shopify_signature(secret: str, body: bytes) -> str:

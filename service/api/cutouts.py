@@ -10,8 +10,7 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example, OpenAPIFormat, OpenAPIMediaType, OpenAPIType, RequestBody, Schema
 from litestar.params import Body, FromPath
 
-from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted
-from service.api.auth import signed_by_shopify
+from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted, before_a_job
 from service.api.endpoint import endpoint, options
 from service.api.lists import Cursor, Limit
 from service.api.lists import Reference as ListedReference
@@ -46,7 +45,7 @@ from service.schemas.problems import AnyRequest, not_found, problem, unprocessab
     operation_id="create_cutout",
     summary="Cut a product out of its photo, for nothing",
     tag="cutouts",
-    before_request=signed_by_shopify,
+    before_request=before_a_job,
     operation_class=Submitted,
     responses={
         202: ACCEPTED_FREE,
@@ -79,7 +78,7 @@ async def create_cutout(
         reference=reference,
         raw_body=request.state.raw_body,
         request_id=request.state.request_id,
-        idempotency_key=idempotency_key or None,  # an empty header is none
+        idempotency_key=idempotency_key,
     )
     show = partial(_view, request, state, accepted.job_id)
     return await answer_accepted(request, state, accepted, show, location=f"/v1/cutouts/{accepted.job_id}")

@@ -4,11 +4,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from litestar import Response
+from litestar import Response, get, head
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from service.schemas.openapi import DATABASE_AWAY, MISDIRECTED, UNAUTHORIZED, Documented
+from service.api.auth import signed
+from service.schemas.openapi import DATABASE_AWAY, MISDIRECTED, NOT_SIGNED, UNAUTHORIZED, Documented
 
 _Handler = Callable[..., Any]
 
@@ -25,14 +26,18 @@ def endpoint(
     """Return the route decorator of an endpoint behind `authenticated`.
 
     `method`: litestar's `get`, `put`, `post` or `delete`. `responses` are documented beside the 401, 421 and 503 that
-    each of these endpoints can answer; `options` are litestar's. A plain function runs in a thread.
+    each of these endpoints can answer; `options` are litestar's. A plain function runs in a thread. All but `get` and
+    `head` change something: signatures are checked, behind the router's guards, as that takes the body.
     """
-    answers = {401: UNAUTHORIZED, 421: MISDIRECTED, 503: DATABASE_AWAY, **(responses or {})}
+    changes = method not in (get, head)
+    answers = {401: NOT_SIGNED if changes else UNAUTHORIZED, 421: MISDIRECTED, 503: DATABASE_AWAY, **(responses or {})}
 
     def decorate(handler: _Handler) -> HTTPRouteHandler:
         if not inspect.iscoroutinefunction(handler):
             options.setdefault("sync_to_thread", True)
         options.setdefault("operation_class", Documented)
+        if changes:
+            options["guards"] = [*options.get("guards", ()), signed]
         # In the order of their numbers: so they stand in the document.
         documented = dict(sorted(answers.items()))
         return method(path, operation_id=operation_id, tags=[tag], responses=documented, **options)(handler)

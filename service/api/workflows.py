@@ -11,9 +11,8 @@ from litestar.params import Body, HeaderParameter, QueryParameter
 
 from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Output, Placement
 from pipeline.delivery.output import MAX_ASPECT, MAX_PIXELS, QUALITIES, SIDES
-from service.api.accepted import Metadata, answer_accepted, read_metadata
+from service.api.accepted import IdempotencyKey, Metadata, answer_accepted, before_a_job, read_metadata
 from service.api.admission import rate_limited
-from service.api.auth import SHOPIFY_HEADER, signed_by_shopify
 from service.api.cutouts import create_cutout
 from service.api.endpoint import endpoint
 from service.api.lists import REFERENCE_PATTERN
@@ -51,7 +50,7 @@ from service.schemas.serialize import serialize_job, serialize_plan
     operation_id="background_swap_with_spec",
     summary="Swap a product photo's background to an inline background spec",
     tag="workflows",
-    before_request=signed_by_shopify,
+    before_request=before_a_job,
     operation_class=Submitted,
     responses={
         200: PLANNED,
@@ -184,24 +183,7 @@ async def background_swap_with_spec(
             examples=[Example(value="wait=20, return=representation")],
         ),
     ] = None,
-    idempotency_key: Annotated[
-        str | None,
-        HeaderParameter(
-            name="Idempotency-Key",
-            max_length=255,
-            description="The same key, body, seed, reference, metadata, placement, output and preview get the first"
-            " answer again, marked by `Idempotent-Replayed`, and nothing is charged twice: with `Prefer: wait=1` it has"
-            " the job's status of now.",
-        ),
-    ] = None,
-    # Never read: it is here for the OpenAPI document. `signed_by_shopify` has checked it.
-    shopify_signature: Annotated[
-        str | None,
-        HeaderParameter(
-            name=SHOPIFY_HEADER,
-            description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret; checked when present.",
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
     """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
     submit: Submit = state.submit
@@ -225,7 +207,7 @@ async def background_swap_with_spec(
         preview=preview,
         raw_body=request.state.raw_body,
         request_id=request.state.request_id,
-        idempotency_key=idempotency_key or None,  # an empty header is none
+        idempotency_key=idempotency_key,
     )
     return await answer_accepted(request, state, accepted, partial(_job_view, request, state, accepted.job_id))
 

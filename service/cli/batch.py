@@ -166,7 +166,8 @@ def _make_remotely(
     patient = Retries(attempts=60, patience=900.0)
 
     async def run(watcher: Any) -> None:
-        async with AsyncBackdrop(server.url, server.key, retries=patient) as backdrop:
+        signs = server.signing_secret
+        async with AsyncBackdrop(server.url, server.key, retries=patient, signing_secret=signs) as backdrop:
             maker = RemoteMaker(backdrop, server.url, state, asked.out, photos=asked.photos)
             await batch.run(maker, watcher, concurrency=concurrency)
 

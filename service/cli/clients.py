@@ -30,13 +30,14 @@ def _with_accounts(action: Callable[[Any], Any], home: Path | None) -> Any:
     from service.accounts.clients import Accounts
     from service.database.encryption import open_cipher
 
-    cipher = open_cipher(settings_from(home=home))
-    return _with_engine(lambda engine: action(Accounts(engine, cipher)), home)
+    # The engine first: a cipher makes its key, and there may be no database.
+    return _with_engine(lambda engine: action(Accounts(engine, open_cipher(settings_from(home=home)))), home)
 
 
 def _show(client: Any, also: str = "") -> None:
     state = "disabled" if client.disabled_at else "enabled"
-    click.echo(f"{client.name}  {client.id}  {client.balance} credits  {state}" + also)
+    signs = "  signature required" if client.signature_required else ""
+    click.echo(f"{client.name}  {client.id}  {client.balance} credits  {state}{signs}{also}")
 
 
 def _show_key(client: Any, key: str, as_json: bool) -> None:
@@ -83,7 +84,7 @@ def weigh_client(name: str, weight: int, home: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @home_option
 def list_clients(as_json: bool, home: Path | None) -> None:
-    """List all clients: balance, state, unfinished jobs, a weight that is not 1, and whether each has a webhook."""
+    """List all clients: balance, state, whether they must sign, unfinished jobs, a weight that is not 1, webhooks."""
     found, unfinished = _with_accounts(lambda accounts: (accounts.all(), accounts.unfinished_jobs()), home)
     webhooks = webhook_states(home)
     if as_json:
@@ -93,6 +94,7 @@ def list_clients(as_json: bool, home: Path | None) -> None:
                 "name": one.name,
                 "balance": one.balance,
                 "disabled": one.disabled_at is not None,
+                "signature_required": one.signature_required,
                 "unfinished_jobs": unfinished.get(one.id, 0),
                 "weight": one.weight,
                 "webhook": webhooks.get(one.id),
@@ -144,8 +146,20 @@ def enable_client(name: str, home: Path | None) -> None:
 
 @clients.command("set-shopify-secret")
 @click.argument("name")
-@click.option("--secret", prompt=True, hide_input=True, help="Asked for when not given, so that no history keeps it.")
+@click.option("--secret", help="Asked for when it is needed and not given, so that no history keeps it.")
+@click.option(
+    "--require/--no-require",
+    default=None,
+    help="Refuse unsigned changes of this client, or take them again. Alone, it leaves the secret as it is.",
+)
 @home_option
-def set_shopify_secret(name: str, secret: str, home: Path | None) -> None:
+def set_shopify_secret(name: str, secret: str | None, require: bool | None, home: Path | None) -> None:
     """Set the secret that signs this client's requests; the one before it stays good until the next change."""
-    _show(_with_accounts(lambda accounts: accounts.set_shopify_secret(name, secret), home))
+    client = _with_accounts(lambda accounts: accounts.named(name), home)
+    if secret is None and (require is None or (require and not client.stored_secrets)):
+        secret = click.prompt("Secret", hide_input=True)
+    if secret is not None:
+        client = _with_accounts(lambda accounts: accounts.set_shopify_secret(name, secret), home)
+    if require is not None:
+        client = _with_accounts(lambda accounts: accounts.require_signature(name, require), home)
+    _show(client)

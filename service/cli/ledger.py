@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from service.cli.options import home_option, settings_from
+from service.cli.options import home_option, migrated_engine, settings_from
 
 
 @click.group()
@@ -55,18 +55,14 @@ def check(
 def _look(settings: Any, with_objects: bool, renders_kept: float | None, leftovers_kept: float) -> tuple[Any, Any]:
     import sqlalchemy as sa
 
-    from service.database.engine import create_engine
-    from service.database.schema import is_migrated
     from service.diagnostics.audit import audit
     from service.diagnostics.audit_rules import Bounds
     from service.diagnostics.object_audit import audit_objects
     from service.storage.buckets import open_buckets
     from service.storage.objects import StoreUnavailable
 
-    engine = create_engine(settings.sqlalchemy_url)
+    engine = migrated_engine(settings)
     try:
-        if not is_migrated(engine):
-            raise click.ClickException("The schema is not current. Run `backdrop migrate`.")
         kept = 3600.0 * settings.preview_hours
         encrypted = bool(settings.encryption_key_list())
         bounds = Bounds(settings.max_attempts, renders_kept=renders_kept, previews_kept=kept, encrypted=encrypted)
@@ -76,6 +72,4 @@ def _look(settings: Any, with_objects: bool, renders_kept: float | None, leftove
         objects = audit_objects(engine, open_buckets(settings)[1], leftovers_kept=leftovers_kept)
     except (sa.exc.SQLAlchemyError, StoreUnavailable) as error:
         raise click.ClickException(f"Nothing was checked to its end: {error}") from error
-    finally:
-        engine.dispose()
     return rows.findings + objects.findings, rows.counts | objects.counts

@@ -57,8 +57,9 @@ def migrate(home: Path | None) -> None:
     from service.database.engine import create_engine
     from service.database.schema import migrate as bring_up_to_date
 
-    settings = settings_from(home=home)
-    for one in bring_up_to_date(create_engine(settings.sqlalchemy_url)):
+    engine = create_engine(settings_from(home=home).sqlalchemy_url)
+    click.get_current_context().call_on_close(engine.dispose)
+    for one in bring_up_to_date(engine):
         click.echo(f"applied {one.version}: {one.about}")
     click.echo("The database is up to date.")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.options import home_option, settings_from
+from service.cli.options import home_option, migrated_engine, settings_from
 
 if TYPE_CHECKING:
     from service.operations.overview import JobLine
@@ -20,16 +20,8 @@ def ops() -> None:
 
 
 def _opened(home: Path | None) -> tuple[Any, Any]:
-    """Return settings and engine. Raises ClickException for an old schema."""
-    from service.database.engine import create_engine
-    from service.database.schema import is_migrated
-
     settings = settings_from(home=home)
-    engine = create_engine(settings.sqlalchemy_url)
-    click.get_current_context().call_on_close(engine.dispose)
-    if not is_migrated(engine):
-        raise click.ClickException("The schema is not current. Run `backdrop migrate`.")
-    return settings, engine
+    return settings, migrated_engine(settings)
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

@@ -35,26 +35,24 @@ def migrated_engine(settings: Settings) -> Any:
     """Return an engine on the settings' database, or say that its schema has to be made or brought up to date."""
     import sqlalchemy as sa
 
-    from service.database.engine import create_engine
-    from service.database.schema import SchemaOutdated, schema
+    from service.database.schema import SchemaOutdated, open_database
 
-    engine = create_engine(settings.sqlalchemy_url)
     try:
-        schema(engine).require()
+        engine = open_database(settings.sqlalchemy_url)
     except SchemaOutdated as error:
         raise click.ClickException(str(error)) from error
     except sa.exc.SQLAlchemyError as error:
         raise click.ClickException(f"The database does not answer: {error}") from error
+    click.get_current_context().call_on_close(engine.dispose)
     return engine
 
 
 def schema_needed(settings: Settings) -> None:
     """End the process, with a line in its log and a status that says not to try again, where the schema is old."""
-    from service.database.engine import create_engine
     from service.database.schema import SchemaOutdated, require_schema
 
     try:
-        require_schema(create_engine(settings.sqlalchemy_url))
+        require_schema(settings.sqlalchemy_url)
     except SchemaOutdated as error:
         logger.error("%s", error)
         sys.exit(os.EX_CONFIG)

@@ -48,7 +48,7 @@ def remote(url: str | None, key: str | None) -> Iterator["Backdrop"]:
     if not found.key:
         raise click.UsageError("Give the key that `backdrop clients add` printed: --key bd_… or BACKDROP_KEY.")
     try:
-        backdrop = Backdrop(found.url, found.key)
+        backdrop = Backdrop(found.url, found.key, signing_secret=found.signing_secret)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     with backdrop:

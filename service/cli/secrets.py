@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from service.cli.options import home_option, settings_from
+from service.cli.options import home_option, migrated_engine, settings_from
 
 
 @click.group()
@@ -65,12 +65,6 @@ def reencrypt(to_plain: bool, home: Path | None) -> None:
 
 def _open(home: Path | None) -> tuple[Any, Any]:
     from service.database.encryption import open_cipher
-    from service.database.engine import create_engine
-    from service.database.schema import is_migrated
 
     settings = settings_from(home=home)
-    engine = create_engine(settings.sqlalchemy_url)
-    click.get_current_context().call_on_close(engine.dispose)
-    if not is_migrated(engine):
-        raise click.ClickException("The schema is not current. Run `backdrop migrate`.")
-    return engine, open_cipher(settings)
+    return migrated_engine(settings), open_cipher(settings)

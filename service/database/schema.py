@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from service.database.engine import create_engine
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -39,7 +41,7 @@ class Schema:
         return self.found is not None and (self.found == self.needed or self.found not in _known())
 
     def require(self) -> None:
-        """Raise SchemaOutdated, with what to do, where it is not usable."""
+        """Raise SchemaOutdated where it is not usable. Names no path: the answer of /health/ready shows it."""
         if self.found is None:
             raise SchemaOutdated("The database has no schema. Run `backdrop migrate`.")
         if not self.usable:
@@ -89,19 +91,38 @@ def schema(engine: sa.Engine) -> Schema:
     return Schema(found, list(_known())[-1])
 
 
-def is_migrated(engine: sa.Engine) -> bool:
-    """Tell whether the database has a schema that this release can work with. Raises SQLAlchemyError if unreachable."""
-    return schema(engine).usable
+def open_database(url: str) -> sa.Engine:
+    """Return an engine on a database that this release can work with; a SQLite file that is not there is not made.
 
-
-def require_schema(engine: sa.Engine) -> None:
-    """Raise SchemaOutdated where the schema is older than this release; a database that is away is not asked twice."""
-    try:
+    Raises SchemaOutdated, which names the database and what to do, and SQLAlchemyError where it does not answer.
+    """
+    parsed = sa.make_url(url)
+    embedded = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    command = f"backdrop migrate --home {embedded.parent}" if embedded else "backdrop migrate"
+    place = embedded or parsed.render_as_string(hide_password=True)
+    found = None
+    if embedded is None or embedded.is_file():
+        engine = create_engine(url)
         found = schema(engine)
+        if found.usable:
+            return engine
+        engine.dispose()
+    if found is None or found.found is None:
+        raise SchemaOutdated(
+            f"There is no Backdrop database at {place}. If your service runs with another --home or BACKDROP_HOME, or"
+            f" with BACKDROP_DATABASE_URL, give the same here. To make a new one here, run `{command}`."
+        )
+    raise SchemaOutdated(
+        f"The schema of {place} is {found.found}, and this release needs {found.needed}. Run `{command}`."
+    )
+
+
+def require_schema(url: str) -> None:
+    """Raise SchemaOutdated as `open_database` does; a database that is away is not asked twice."""
+    try:
+        open_database(url).dispose()
     except sa.exc.SQLAlchemyError as error:
         logger.warning("the database does not answer, so its schema is not known: %s", error)
-        return
-    found.require()
 
 
 def _version(connection: sa.Connection) -> str | None:

@@ -23,6 +23,8 @@ clients = sa.Table(
     sa.Column("shopify_secret", _SHOPIFY_SECRET),
     # The secret before the last rotation: both are good.
     sa.Column("shopify_secret_previous", _SHOPIFY_SECRET),
+    # Whether what changes something has to be signed with it.
+    sa.Column("signature_required", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     sa.Column("disabled_at", Timestamp),
     # Its share of the workers, next to a client of weight 1.
@@ -55,7 +57,10 @@ request_logs = sa.Table(
     sa.Column("client_id", sa.ForeignKey("clients.id"), nullable=False),
     sa.Column("workflow", sa.String(64), nullable=False),
     sa.Column("body", sa.JSON, nullable=False),
+    # Of the bytes that came, with the query: what an earlier release compares for an idempotency key.
     sa.Column("body_sha256", sa.String(64), nullable=False),
+    # Parameters of the query whose value is not the default; NULL: an earlier release logged the request.
+    sa.Column("query", sa.JSON(none_as_null=True)),
     sa.Column("pilot_brand", sa.String(120)),
     sa.Column("idempotency_key", sa.String(255)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),

@@ -10,7 +10,7 @@ from rich.console import Console
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.database.reencryption import SecretState, secret_states
-from service.database.schema import schema
+from service.database.schema import open_database, schema
 from service.health.installation import State, open_installation
 from service.jobs.records import JobStatus
 from service.settings import Settings
@@ -58,9 +58,7 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
 
 def _database(settings: Settings) -> str:
     url = sa.make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
-    found = schema(create_engine(settings.sqlalchemy_url))
-    found.require()
-    return f"{url}, schema {found.found}"
+    return f"{url}, schema {schema(open_database(settings.sqlalchemy_url)).found}"
 
 
 def _secrets(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 """Job intake: how a request becomes a job. Request log, debit and job are written in one transaction."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,14 +13,18 @@ from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
-from service.jobs.records import JobStatus, Operation, may_be_id
+from service.jobs.records import Asked, JobStatus, Operation, may_be_id
 from service.jobs.turns import WAITING, new_turn
 from service.storage.registry import check_source, use_source
 from service.telemetry.correlation import current
 
 
 class IdempotencyConflict(Exception):
-    """Raised when an idempotency key comes again with another body."""
+    """Raised when an idempotency key comes again with another request: when it was used, and what differs."""
+
+    def __init__(self, used_at: datetime, differs: str) -> None:
+        super().__init__(differs)
+        self.used_at, self.differs = used_at, differs
 
 
 class IdempotencyInFlight(Exception):
@@ -57,6 +62,12 @@ class NewJob:
     preview: bool = False
     #: The failed job that an operator has made anew as this one.
     retry_of: str | None = None
+    query: dict[str, Any] | None = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Asked:
+        """What its idempotency key stands for."""
+        return Asked(self.workflow, self.body, self.body_sha256, self.query)
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ class JobIntake:
         self,
         engine: sa.Engine,
         *,
-        key_ttl: float = 24 * 3600.0,
+        key_ttl: float = 30 * 86_400.0,
         unfinished_limit: int = 0,
         queue_limit: int = 0,
     ) -> None:
@@ -130,7 +141,7 @@ class JobIntake:
             if key is None:
                 raise
             # No first answer: the key that was in the way has run out since, and a second try finds it free.
-            return self.first_answer(new.client_id, key, new.body_sha256) or self._create(new)
+            return self.first_answer(new.client_id, key, new.asked) or self._create(new)
         except sa.exc.OperationalError as error:
             if new.idempotency_key and "lock timeout" in str(error):
                 raise IdempotencyInFlight from error
@@ -157,6 +168,7 @@ class JobIntake:
             workflow=new.workflow,
             body=new.body,
             body_sha256=new.body_sha256,
+            query=new.query,
             pilot_brand=new.pilot_brand,
             idempotency_key=new.idempotency_key,
         )
@@ -240,10 +252,10 @@ class JobIntake:
             )
         )
 
-    def first_answer(self, client_id: str, idempotency_key: str, body_sha256: str) -> Accepted | None:
+    def first_answer(self, client_id: str, idempotency_key: str, asked: Asked) -> Accepted | None:
         """Return what was answered to this key before; None for a new or old key. Raises IdempotencyConflict."""
         query = (
-            sa.select(request_logs.c.request_id, request_logs.c.body_sha256, jobs.c.id, jobs.c.credits_cost)
+            sa.select(request_logs, jobs.c.id, jobs.c.credits_cost)
             .join(jobs, jobs.c.request_id == request_logs.c.request_id)
             .where(
                 request_logs.c.client_id == client_id,
@@ -255,8 +267,9 @@ class JobIntake:
             row = connection.execute(query).first()
         if row is None:
             return None
-        if row.body_sha256 != body_sha256:
-            raise IdempotencyConflict
+        differs = asked.differs_from(Asked(row.workflow, row.body, row.body_sha256, row.query))
+        if differs is not None:
+            raise IdempotencyConflict(row.created_at, differs)
         return Accepted(row.request_id, row.id, row.credits_cost, repeated=True)
 
     def request_of(self, job_id: str, *, client_id: str) -> JobRequest | None:

@@ -148,6 +148,35 @@ class Job:
     metadata: dict[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What an idempotency key stands for: a request's route, body and query, as they were parsed."""
+
+    workflow: str
+    body: dict[str, Any]
+    #: Of the bytes that came, with the query. An earlier release compares nothing else.
+    body_sha256: str
+    #: The query's parameters whose value is not the default; None: an earlier release logged the request.
+    query: dict[str, Any] | None
+
+    def differs_from(self, first: "Asked") -> str | None:
+        """Return how it differs from the first request with its key; None: it means the same."""
+        if self.body_sha256 == first.body_sha256:
+            return None
+        if self.workflow != first.workflow:
+            return f"for another route: {first.workflow}"
+        if first.query is None:
+            return "with other bytes of body or query, which the release of that time compares"
+        parts = {"body": _names(first.body, self.body), "query": _names(first.query, self.query or {})}
+        return " and ".join(f"with another {part}: {names}" for part, names in parts.items() if names) or None
+
+
+def _names(first: dict[str, Any], second: dict[str, Any]) -> str:
+    """Return the fields of two requests that differ; an empty one counts as left out, as validation takes it."""
+    first, second = ({name: one for name, one in given.items() if one not in ("", [])} for given in (first, second))
+    return ", ".join(name for name in {**first, **second} if first.get(name) != second.get(name))
+
+
 def may_be_id(text: str) -> bool:
     """Tell whether the databases may be asked for it: PostgreSQL takes no NUL, SQLite no half of a character."""
     return text.isascii() and text.isalnum()

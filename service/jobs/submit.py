@@ -20,7 +20,7 @@ from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
 from service.jobs.intake import Accepted, JobIntake, NewJob
 from service.jobs.plan import Plan, Resolved, plan
-from service.jobs.records import Operation, Render
+from service.jobs.records import Asked, Operation, Render
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound
 from service.storage.registry import SourceExpired
@@ -105,21 +105,20 @@ class Submit:
         """
         if preview and not self.previews:
             raise PreviewsOff
-        body_sha256 = _digest(raw_body, seed, reference, placement, output, preview, metadata)
-        if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
+        query = _query(seed, reference, placement, output, preview, metadata)
+        asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), _digest(raw_body, query), query)
+        if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, asked)):
             return first
         resolved = self._resolve(client, request, seed, placement, output, preview)
         new = NewJob(
             request_id=request_id,
             client_id=client.id,
-            workflow=SWAP_WORKFLOW,
-            body=request.model_dump(mode="json"),
-            body_sha256=body_sha256,
+            **vars(asked),
             spec=resolved.spec(self.catalogue) | ({"metadata": dict(metadata)} if metadata else {}),
             source_key=resolved.source_key,
             credits_cost=resolved.credits_cost,
             pilot_brand=request.pilot_brand,
-            idempotency_key=idempotency_key or None,  # an empty header is none
+            idempotency_key=idempotency_key,
             reference=reference,
             preview=preview,
         )
@@ -137,16 +136,15 @@ class Submit:
         idempotency_key: str | None,
     ) -> Accepted:
         """Do as `swap` does for a cut-out of a photo, which costs nothing. Raises as `swap`."""
-        body_sha256 = _digest(CUTOUT_WORKFLOW.encode() + raw_body, None, reference, UNMOVED, AS_PRESET, False)
-        if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, body_sha256)):
-            return first
         body = {"source_image_s3_key": source_image_s3_key, "source_render_public_id": source_render_public_id}
+        query = _query(None, reference, UNMOVED, AS_PRESET, False)
+        asked = Asked(CUTOUT_WORKFLOW, body, _digest(CUTOUT_WORKFLOW.encode() + raw_body, query), query)
+        if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, asked)):
+            return first
         new = NewJob(
             request_id=request_id,
             client_id=client.id,
-            workflow=CUTOUT_WORKFLOW,
-            body=body,
-            body_sha256=body_sha256,
+            **vars(asked),
             spec={},
             source_key=self._source(client, source_image_s3_key, source_render_public_id)[0],
             credits_cost=0,
@@ -263,20 +261,24 @@ def _seen(render: Render) -> dict[str, Any]:
     return seen | {"aspect": (right - left) * render.width / max(1e-6, (bottom - top) * render.height)}
 
 
-def _digest(
-    raw_body: bytes,
+def _query(
     seed: int | None,
     reference: str | None,
     placement: Placement,
     output: Output,
     preview: bool,
     metadata: Mapping[str, str] = MappingProxyType({}),
-) -> str:
-    """Return what an idempotency key stands for: a request is its body and what else was given with it."""
+) -> dict[str, Any]:
+    """Return what the query asks for, by value: a default that is given is as good as one that is left out."""
     given: dict[str, object] = {"seed": seed, "reference": reference}
     given |= {name: value for name, value in vars(placement).items() if value != getattr(UNMOVED, name)}
     given |= vars(output)
     given["preview"] = "true" if preview else None
     given |= {f"metadata.{name}": value for name, value in metadata.items()}
-    told = "".join(f"?{name}={value}" for name, value in given.items() if value is not None)
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _digest(raw_body: bytes, query: Mapping[str, Any]) -> str:
+    """Return what an earlier release compares: it may still run, or have logged the key before an upgrade."""
+    told = "".join(f"?{name}={value}" for name, value in query.items())
     return hashlib.sha256(raw_body + told.encode()).hexdigest()

@@ -52,8 +52,8 @@ class Retries:
         row = self._failed(job_id)
         new = NewJob(
             request_id=str(ULID()),
-            **{name: row[name] for name in ("client_id", "workflow", "body", "body_sha256", "spec", "source_key")},
-            **{name: row[name] for name in ("credits_cost", "pilot_brand", "reference")},
+            **{name: row[name] for name in ("client_id", "workflow", "body", "body_sha256", "query", "spec")},
+            **{name: row[name] for name in ("source_key", "credits_cost", "pilot_brand", "reference")},
             operation=Operation(row["operation"]),
             retry_of=job_id,
         )
@@ -84,7 +84,9 @@ class Retries:
 
     def _failed(self, job_id: str) -> sa.RowMapping | dict[str, Any]:
         query = (
-            sa.select(jobs, *(request_logs.c[name] for name in ("workflow", "body", "body_sha256", "pilot_brand")))
+            sa.select(
+                jobs, *(request_logs.c[name] for name in ("workflow", "body", "body_sha256", "query", "pilot_brand"))
+            )
             .add_columns(clients.c.disabled_at)
             .join(request_logs, request_logs.c.request_id == jobs.c.request_id)
             .join(clients, clients.c.id == jobs.c.client_id)

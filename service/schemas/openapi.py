@@ -16,6 +16,7 @@ from litestar.openapi.spec import (
     OpenAPIResponse,
     OpenAPIType,
     Operation,
+    Parameter,
     RequestBody,
     Schema,
     SecurityScheme,
@@ -170,6 +171,14 @@ MISDIRECTED = _problem(
     "The request's Host header does not name this API, so no links can be made of it. Ask at an address of the API's"
     " own, or have its operator set BACKDROP_PUBLIC_URL to the address that callers use.",
 )
+NOT_SIGNED = _problem(
+    401,
+    "Unauthorized",
+    "unauthorized",
+    "Send a valid key as `Authorization: Bearer <key>`.",
+    ("signature_required", "This client's changes have to be signed, and X-Backdrop-Signature is missing."),
+    ("signature_invalid", "X-Backdrop-Signature is 900 s old, and 300 s are allowed: check the clock, and sign anew."),
+)
 INSUFFICIENT_CREDITS = _problem(
     402,
     "Payment Required",
@@ -303,12 +312,43 @@ def openapi_config(version: str, photos: Limits) -> OpenAPIConfig:
         f" {photos.min_side} pixels on each side on.",
         components=Components(
             security_schemes={
-                "bearer": SecurityScheme(type="http", scheme="bearer", description="The key of `backdrop clients add`.")
+                "bearer": SecurityScheme(
+                    type="http",
+                    scheme="bearer",
+                    description="The key of `backdrop clients add`. A client that the operator made to sign (`backdrop"
+                    " clients set-shopify-secret NAME --require`) sends `X-Backdrop-Signature` with each change, too.",
+                )
             }
         ),
         render_plugins=[JsonRenderPlugin()],
         use_handler_docstrings=True,
     )
+
+
+def add_signatures(document: OpenAPI) -> None:
+    """Describe the headers that sign a request, at every operation of a client's that changes something."""
+    text = Schema(type=OpenAPIType.STRING)
+    own = Schema(type=OpenAPIType.STRING, pattern=r"^t=\d{1,12},v1=[0-9a-f]{64}$")
+    headers = [
+        Parameter(
+            name="X-Shopify-Hmac-Sha256",
+            param_in="header",
+            schema=text,
+            description="Base64 HMAC-SHA256 of the raw body with the client's Shopify secret; checked when present.",
+        ),
+        Parameter(
+            name="X-Backdrop-Signature",
+            param_in="header",
+            schema=own,
+            description="`t=<Unix seconds>,v1=<hex HMAC-SHA256>`, by the same secret, over four lines: t, the method,"
+            " path with query as sent, and the raw body. At most 300 s old. Checked when present, and required of"
+            " clients that the operator made to sign.",
+        ),
+    ]
+    for path in (document.paths or {}).values():
+        for operation in (path.put, path.post, path.delete, path.patch):
+            if operation is not None and operation.security == SECURED:
+                operation.parameters = [*(operation.parameters or []), *headers]
 
 
 def close_schemas(document: OpenAPI) -> None:

@@ -221,8 +221,8 @@ def _on_no_credits(request: AnyRequest, error: InsufficientCredits) -> Response[
     return problem(402, "insufficient_credits", detail, figures=figures).to_response(request)
 
 
-def _on_conflict(request: AnyRequest, _: IdempotencyConflict) -> Response[Any]:
-    text = "This Idempotency-Key was used with another body. Send a new key."
+def _on_conflict(request: AnyRequest, error: IdempotencyConflict) -> Response[Any]:
+    text = f"This Idempotency-Key was used on {error.used_at:%Y-%m-%d} {error.differs}. Send a new key"
     return unprocessable(request, [{"loc": ["header", "Idempotency-Key"], "msg": text, "type": "idempotency_conflict"}])
 
 

@@ -72,11 +72,14 @@ export async function send(path, options = {}) {
     throw new Refusal(0, "unreachable", AWAY);
   }
   if (answer.ok) return answer;
-  if (answer.status === 401 && key && !options.key && (await session.renewed(key))) {
+  const refused = await refusal(answer);
+  // Where changes have to be signed the key is good: this page can't sign, and says so in the answer's words.
+  const unknown = refused.status === 401 && refused.code !== "signature_required";
+  if (unknown && key && !options.key && (await session.renewed(key))) {
     signal?.throwIfAborted();
     return send(path, options);
   }
-  throw await refusal(answer);
+  throw refused;
 }
 
 async function refusal(answer) {

@@ -173,7 +173,7 @@ def serve(settings: Settings, load: Callable[[Settings], Networks] = open_for_jo
     stopping = stop_on_signals()
     health = ProcessHealth("worker")
     try:
-        require_schema(create_engine(settings.sqlalchemy_url))
+        require_schema(settings.sqlalchemy_url)
     except SchemaOutdated as error:
         logger.error("%s", error)
         return CANNOT_START

@@ -16,9 +16,12 @@ from backdrop_client import (
     AsyncBackdrop,
     Backdrop,
     PhotoUnknown,
+    Retries,
     Spec,
     verify_webhook,
 )
+from backdrop_client.api import Api
+from backdrop_client.flow import Send
 from backdrop_client.photo import content_type
 from backdrop_client.progress import Event, EventDecoder
 
@@ -36,6 +39,19 @@ def test_only_what_is_not_as_the_preset_has_it_is_sent() -> None:
     assert own.query() == {"scale": "0.9", "width": 900, "height": 600, "format": "webp", "quality": 80}
     assert Spec("podium", "calm", "open_graph").query() == {}
     assert Spec("podium", "calm", "open_graph", metadata={"a": "1", "b": ""}).query() == {"metadata": ["a:1", "b:"]}
+
+
+def test_an_idempotency_key_of_the_caller_is_sent_as_it_is_an_empty_one_too() -> None:
+    def sent(key: str | None) -> str:
+        options: dict[str, Any] = {"wait": None, "reference": None, "preview": False, "idempotency_key": key}
+        step = next(
+            Api(Retries()).swap(Spec("podium", "calm", "open_graph"), source_key="k", source_render=None, **options)
+        )
+        assert isinstance(step, Send)
+        return step.call.headers["Idempotency-Key"]
+
+    assert [sent("order-7"), sent("")] == ["order-7", ""], "the server refuses what is empty"
+    assert sent(None) != sent(None)
 
 
 @pytest.mark.parametrize(

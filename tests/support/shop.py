@@ -72,7 +72,8 @@ class Shop:
             "request_id": str(ULID()),
             "client_id": self.client.id,
             "workflow": "background-swap-with-spec",
-            "body": {},
+            # other bytes, another meaning
+            "body": {"scene_type": changes.get("body_sha256", "same")},
             "body_sha256": "same",
             "spec": {"seed": 1},
             "source_key": "uploads/x.jpg",

@@ -1,16 +1,22 @@
-"""Who may call: bearer keys, and Shopify's signature over the raw body."""
+"""Who may call: bearer keys, Shopify's signature over the raw body, and ours over the whole request."""
 
 import base64
 import hmac
 import json
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from backdrop_client.connection import Connection
+from backdrop_client.flow import Call
 from service.accounts.clients import Accounts
 from service.database.encryption import SecretCipher, new_encryption_key
 from tests.support.caller import SWAP, Caller, assert_problem
+
+OWN, SHOPIFY = "X-Backdrop-Signature", "X-Shopify-Hmac-Sha256"
 
 
 @pytest.mark.parametrize(
@@ -66,3 +72,115 @@ def test_a_signature_whose_secret_can_t_be_decrypted_is_answered_with_try_again_
 
 def test_a_signature_of_a_client_without_a_secret_is_refused(caller: Caller) -> None:
     assert_problem(caller.submit(caller.body(), **{"X-Shopify-Hmac-Sha256": "abc"}), 401, "signature_invalid")
+
+
+def changes(caller: Caller) -> Iterator[tuple[str, str]]:
+    """Give method and path of every operation of a client's own that is no look."""
+    for path, methods in caller.http.get("/schema/openapi.json").json()["paths"].items():
+        for method, operation in methods.items():
+            if method not in {"get", "head"} and operation.get("security"):
+                names = [one["name"] for one in operation["parameters"] if one["in"] == "path"]
+                yield method.upper(), path.format(**dict.fromkeys(names, "x"))
+
+
+def sign(secret: str, method: str, target: str, body: bytes, at: int | None = None) -> dict[str, str]:
+    at = int(time.time()) if at is None else at
+    lines = b"\n".join([str(at).encode(), method.encode(), target.encode(), body])
+    return {OWN: f"t={at},v1={hmac.digest(secret.encode(), lines, 'sha256').hex()}"}
+
+
+@pytest.fixture
+def signer(caller: Caller) -> Caller:
+    """A client whose changes have to be signed, by "s"."""
+    caller.accounts.set_shopify_secret(caller.client.name, "s")
+    caller.accounts.require_signature(caller.client.name, True)
+    return caller
+
+
+def test_whatever_changes_something_is_refused_unsigned_where_signing_is_required(signer: Caller) -> None:
+    routes = list(changes(signer))
+    shopify = {SHOPIFY: base64.b64encode(hmac.digest(b"s", b"", "sha256")).decode()}
+
+    assert len(routes) > 12
+    for method, path in routes:
+        for headers in (signer.headers, signer.headers | shopify):  # Shopify's fits each request without a body
+            assert_problem(signer.http.request(method, path, headers=headers), 401, "signature_required")
+    assert "studio page" in signer.http.delete("/v1/jobs/x", headers=signer.headers).json()["detail"]
+    assert signer.get("/v1/jobs").status_code == 200
+    signer.accounts.require_signature(signer.client.name, False)
+    assert signer.http.delete("/v1/jobs/x", headers=signer.headers).status_code == 404
+
+
+def test_a_wrong_signature_is_refused_on_every_route_that_changes_something(caller: Caller) -> None:
+    caller.accounts.set_shopify_secret(caller.client.name, "s")
+    for method, path in changes(caller):
+        for name, wrong in ((SHOPIFY, "abc"), (OWN, "abc"), (OWN, sign("other", method, path, b"")[OWN])):
+            answer = caller.http.request(method, path, headers=caller.headers | {name: wrong})
+            assert_problem(answer, 401, "signature_invalid")
+            assert name in answer.json()["detail"]
+
+
+def test_a_signature_fits_one_method_path_query_and_body_for_five_minutes(signer: Caller) -> None:
+    signer.accounts.require_signature(signer.client.name, False)
+    body, now = json.dumps(signer.body()).encode(), int(time.time())
+    signer.accounts.require_signature(signer.client.name, True)
+    target = f"{SWAP}?seed=7&dry_run=true"
+
+    def ask(headers: dict[str, str], body: bytes = body, target: str = target) -> httpx.Response:
+        answer = signer.http.post(target, content=body, headers=signer.headers | headers)
+        assert isinstance(answer, httpx.Response)
+        return answer
+
+    for at in (now - 290, now, now + 290):
+        assert ask(sign("s", "POST", target, body, at)).status_code == 200
+    signer.accounts.set_shopify_secret(signer.client.name, "newer")
+    assert ask(sign("s", "POST", target, body)).status_code == 200, "both live secrets sign"
+    signed = sign("newer", "POST", target, body)
+    assert ask(signed).status_code == 200
+    others = [
+        ask(signed, body + b" "),
+        ask(signed, target=f"{SWAP}?seed=8&dry_run=true"),
+        ask(signed, target=SWAP),
+        ask(signed, target="/v1/cutouts?seed=7&dry_run=true"),
+        signer.http.request("PUT", "/v1/webhook", content=body, headers=signer.headers | signed),
+        ask({OWN: sign("newer", "PUT", target, body)[OWN]}),
+    ]
+    for answer in others:
+        assert_problem(answer, 401, "signature_invalid")
+    for at, said in ((now - 400, "old"), (now + 400, "ahead")):
+        late = ask(sign("newer", "POST", target, body, at))
+        assert_problem(late, 401, "signature_invalid")
+        assert said in late.json()["detail"]
+
+
+def test_a_photo_of_many_megabytes_can_be_sent_signed(signer: Caller) -> None:
+    form = httpx.Request("POST", "http://x/", files={"file": ("jar.jpg", b"\xff\xd8\xff" + bytes(20 * 2**20))})
+    raw = form.read()
+    headers = signer.headers | {"Content-Type": form.headers["Content-Type"]} | sign("s", "POST", "/v1/uploads", raw)
+
+    assert signer.http.post("/v1/uploads", content=raw, headers=headers).status_code == 201
+    assert_problem(signer.http.post("/v1/uploads", content=raw[:-1] + b" ", headers=headers), 401, "signature_invalid")
+
+
+@pytest.mark.parametrize("base", ["http://testserver.local", "http://testserver.local/shop/"], ids=["root", "path"])
+def test_the_python_client_signs_as_the_api_reads_it(signer: Caller, base: str) -> None:
+    key = signer.headers["Authorization"].removeprefix("Bearer ")
+    brand = json.dumps({"palette": ["ivory"], "style_words": [], "seed_policy": "free"}).encode()
+    calls = [
+        Call("PUT", "/v1/brands/Lumen%20%26%20%C3%96l", headers={"Content-Type": "application/json"}, content=brand),
+        Call("DELETE", "/v1/brands/Lumen%20%26%20%C3%96l"),
+        Call("POST", SWAP, query={"metadata": ["a:b c", "ü:1"], "dry_run": "true"}, content=b"{}"),
+        Call("GET", "/v1/jobs"),
+    ]
+
+    def sent(secret: str | None) -> list[int]:
+        connection = Connection(base, key, 10.0, secret)
+        with httpx.Client(base_url=base) as http:
+            requests = [connection.request(http, call) for call in calls]
+        for one in requests:  # as a proxy hands it on
+            one.url = httpx.URL(str(one.url).replace("/shop/", "/"))
+        return [signer.http.send(one).status_code for one in requests]
+
+    assert sent("s") == [201, 204, 422, 200]
+    assert sent(None) == [401, 401, 401, 200]
+    assert "'s'" not in repr(Connection(base, key, 10.0, "s"))

@@ -1,11 +1,14 @@
-"""Idempotency keys: the first answer again for a day, a free key after it, and never two charges."""
+"""Idempotency keys: the first answer again for a month, a free key after it, and never two charges."""
 
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
@@ -14,13 +17,15 @@ from service.database.clock import db_now
 from service.database.engine import create_engine
 from service.database.tables import clients, request_logs
 from service.jobs.intake import Accepted, IdempotencyConflict, IdempotencyInFlight, JobIntake
+from service.jobs.records import Asked
 from service.jobs.sweep import build_sweeper
 from service.settings import Settings
-from tests.support.caller import Caller
+from tests.support.caller import SWAP, Caller, located
 from tests.support.databases import migrated_database
 from tests.support.shop import Shop
 
-DAY = 24 * 3600.0
+MONTH = 30 * 86_400.0
+ONCE = {"Idempotency-Key": "once"}
 
 
 @pytest.fixture
@@ -65,9 +70,9 @@ def at_once(orders: list[dict[str, Any]], shop: Shop) -> list[Accepted | Excepti
     return outcomes
 
 
-def test_a_key_is_free_for_another_body_after_a_day_and_both_logs_stay(shop: Shop) -> None:
+def test_a_key_is_free_for_another_body_after_a_month_and_both_logs_stay(shop: Shop) -> None:
     first = shop.order(idempotency_key="k", body_sha256="one")
-    age(shop.engine, DAY + 1)
+    age(shop.engine, MONTH + 1)
 
     second = shop.order(idempotency_key="k", body_sha256="two")
 
@@ -77,11 +82,11 @@ def test_a_key_is_free_for_another_body_after_a_day_and_both_logs_stay(shop: Sho
     assert shop.balance == 6
 
 
-def test_the_same_request_after_a_day_is_a_new_one(shop: Shop) -> None:
+def test_the_same_request_after_a_month_is_a_new_one(shop: Shop) -> None:
     first = shop.order(idempotency_key="k")
-    age(shop.engine, DAY + 1)
+    age(shop.engine, MONTH + 1)
 
-    assert shop.intake.first_answer(shop.client.id, "k", "same") is None
+    assert shop.intake.first_answer(shop.client.id, "k", Asked("", {}, "same", {})) is None
     second = shop.order(idempotency_key="k")
     third = shop.order(idempotency_key="k")
 
@@ -90,9 +95,9 @@ def test_the_same_request_after_a_day_is_a_new_one(shop: Shop) -> None:
     assert shop.balance == 6
 
 
-def test_a_key_is_remembered_for_its_whole_day_however_often_the_sweep_runs(shop: Shop) -> None:
+def test_a_key_is_remembered_for_its_whole_month_however_often_the_sweep_runs(shop: Shop) -> None:
     first = shop.order(idempotency_key="k")
-    age(shop.engine, DAY - 60)
+    age(shop.engine, MONTH - 60)
 
     assert shop.intake.free_old_keys() == 0
     assert shop.order(idempotency_key="k").job_id == first.job_id
@@ -104,7 +109,7 @@ def test_a_key_is_remembered_for_its_whole_day_however_often_the_sweep_runs(shop
 def test_the_sweep_frees_old_keys_some_at_a_time_and_keeps_their_logs(shop: Shop) -> None:
     for number in range(3):
         shop.order(cost=1, idempotency_key=f"old-{number}", body_sha256=f"old-{number}")
-    age(shop.engine, DAY + 1)
+    age(shop.engine, MONTH + 1)
     shop.order(cost=1, idempotency_key="new", body_sha256="new")
 
     assert [shop.intake.free_old_keys(limit=2) for _ in range(3)] == [2, 1, 0]
@@ -114,7 +119,7 @@ def test_the_sweep_frees_old_keys_some_at_a_time_and_keeps_their_logs(shop: Shop
 def test_two_sweeps_at_once_free_every_old_key_once(shop: Shop) -> None:
     for number in range(9):
         shop.order(cost=1, idempotency_key=str(number))
-    age(shop.engine, DAY + 1)
+    age(shop.engine, MONTH + 1)
     freed: list[int] = []
     threads = [threading.Thread(target=lambda: freed.append(shop.intake.free_old_keys(limit=5))) for _ in range(4)]
     for thread in threads:
@@ -128,7 +133,7 @@ def test_two_sweeps_at_once_free_every_old_key_once(shop: Shop) -> None:
 
 def test_the_same_request_ten_times_at_once_under_an_old_key_is_charged_once(shop: Shop) -> None:
     shop.order(idempotency_key="k")
-    age(shop.engine, DAY + 1)
+    age(shop.engine, MONTH + 1)
 
     outcomes = at_once([{"idempotency_key": "k"}] * 10, shop)
 
@@ -141,7 +146,7 @@ def test_the_same_request_ten_times_at_once_under_an_old_key_is_charged_once(sho
 
 def test_of_two_bodies_at_once_under_an_old_key_one_is_accepted_and_one_refused(shop: Shop) -> None:
     shop.order(idempotency_key="k")
-    age(shop.engine, DAY + 1)
+    age(shop.engine, MONTH + 1)
 
     outcomes = at_once([{"idempotency_key": "k", "body_sha256": body} for body in ("one", "two")], shop)
 
@@ -210,7 +215,7 @@ def test_a_client_that_is_busy_for_long_is_no_request_in_flight(busy_shop: Shop)
 # At the API
 
 
-def test_a_days_old_key_is_a_new_request_and_is_charged(caller: Caller, settings: Settings) -> None:
+def test_a_months_old_key_is_a_new_request_and_is_charged(caller: Caller, settings: Settings) -> None:
     body = caller.body()
     first = caller.submit(body, **{"Idempotency-Key": "daily"})
     engine = sa.create_engine(settings.sqlalchemy_url)
@@ -226,9 +231,98 @@ def test_a_days_old_key_is_a_new_request_and_is_charged(caller: Caller, settings
     assert caller.balance == 100 - first.json()["credits_cost"] - second.json()["credits_cost"]
 
 
-def test_an_empty_idempotency_key_is_none(caller: Caller) -> None:
-    body = caller.body()
-    answers = [caller.submit(body, **{"Idempotency-Key": ""}) for _ in range(2)]
+def test_keys_are_remembered_for_thirty_days_by_default() -> None:
+    assert Settings().idempotency_ttl == MONTH
 
-    assert [answer.status_code for answer in answers] == [202, 202]
-    assert len({answer.json()["job_id"] for answer in answers}) == 2
+
+@pytest.mark.parametrize("key", ["", "  "], ids=["empty", "blank"])
+@pytest.mark.parametrize("path", [SWAP, "/v1/cutouts"])
+def test_an_empty_idempotency_key_is_refused_and_nothing_is_charged(caller: Caller, path: str, key: str) -> None:
+    body = caller.body() if path == SWAP else {"source_image_s3_key": caller.upload()}
+
+    answer = caller.http.post(path, json=body, headers=caller.headers | {"Idempotency-Key": key})
+
+    assert located(answer) == {("header", "Idempotency-Key")}
+    assert "leave the header out" in answer.json()["detail"][0]["msg"]
+    assert caller.get("/v1/jobs").json()["items"] == []
+    assert caller.balance == 100
+
+
+def ask(caller: Caller, raw: bytes, query: str = "", path: str = SWAP) -> httpx.Response:
+    answer = caller.http.post(f"{path}{query}", content=raw, headers=caller.headers | ONCE)
+    assert isinstance(answer, httpx.Response)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("query", "again"),
+    [
+        ("", ""),
+        ("", "?scale=1&shift_x=0.0&preview=false"),
+        ("?seed=7&scale=0.9", "?scale=0.90&seed=7"),
+        ("?metadata=a:1&metadata=b:2&width=1200&height=900", "?height=900&width=1200&metadata=b:2&metadata=a:1"),
+    ],
+    ids=["none", "defaults", "order", "metadata"],
+)
+def test_a_request_that_means_the_same_gets_the_first_answer_again(caller: Caller, query: str, again: str) -> None:
+    body = caller.body(dominant_colors=["#fffff0"])
+    first = ask(caller, json.dumps(body).encode(), query)
+    assert first.status_code == 202, first.text
+    same = dict(reversed(body.items())) | {"source_render_public_id": "", "pilot_brand": None}
+    same |= {"scene_type": "Podium", "dominant_colors": ["ivory"]}
+
+    second = ask(caller, json.dumps(same, indent=4).encode(), again)
+
+    assert (second.status_code, second.json()) == (202, first.json())
+    assert second.headers["idempotent-replayed"] == "true"
+    assert caller.balance == 100 - first.json()["credits_cost"]
+
+
+@pytest.mark.parametrize(
+    ("change", "query", "differs"),
+    [
+        ({"mood": "fresh"}, "?seed=0", "with another body: mood."),
+        ({"dominant_colors": []}, "?seed=0", "with another body: dominant_colors."),
+        ({}, "?seed=8&scale=0.9", "with another query: seed, scale."),
+        ({}, "", "with another query: seed."),
+        ({"mood": "fresh"}, "", "with another body: mood and with another query: seed."),
+    ],
+)
+def test_a_conflict_says_since_when_and_whether_body_or_query_differs(
+    caller: Caller, change: dict[str, Any], query: str, differs: str
+) -> None:
+    body = caller.body()
+    assert ask(caller, json.dumps(body).encode(), "?seed=0").status_code == 202
+    own = request_logs.c.client_id == caller.client.id
+    with caller.engine.begin() as connection:
+        connection.execute(request_logs.update().where(own).values(created_at=db_now(-3 * 86_400.0)))
+        day = connection.execute(sa.select(request_logs.c.created_at).where(own)).scalar_one()
+    answer = ask(caller, json.dumps(body | change).encode(), query)
+
+    assert located(answer) == {("header", "Idempotency-Key")}
+    said = answer.json()["detail"][0]["msg"]
+    assert said == f"This Idempotency-Key was used on {day:%Y-%m-%d} {differs} Send a new key"
+
+
+def test_a_key_of_another_route_is_a_conflict_that_names_the_first(caller: Caller) -> None:
+    key = json.dumps({"source_image_s3_key": caller.upload()}).encode()
+    assert ask(caller, key, path="/v1/cutouts").status_code == 202
+    assert ask(caller, b"\n" + key, path="/v1/cutouts").headers["idempotent-replayed"] == "true"
+
+    answer = ask(caller, json.dumps(caller.body()).encode())
+
+    assert "for another route: cutouts" in answer.json()["detail"][0]["msg"]
+
+
+def test_a_key_that_an_earlier_release_recorded_stands_for_its_bytes(caller: Caller) -> None:
+    raw = json.dumps(caller.body()).encode()
+    first = ask(caller, raw, "?seed=7")
+    with caller.engine.begin() as connection:
+        # As that release logged it: the digest of body and query, and no query.
+        digest = hashlib.sha256(raw + b"?seed=7").hexdigest()
+        own = request_logs.c.client_id == caller.client.id
+        connection.execute(request_logs.update().where(own).values(query=None, body_sha256=digest))
+
+    assert ask(caller, raw, "?seed=7").json() == first.json()
+    for other, query in ((raw + b" ", "?seed=7"), (raw, "?seed=8")):
+        assert located(ask(caller, other, query)) == {("header", "Idempotency-Key")}

@@ -2,22 +2,26 @@
 
 import json
 import os
-from dataclasses import replace
 import stat
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from service.accounts.clients import Accounts
+from service.cli.main import main
+from service.database.encryption import open_cipher
 from service.database.engine import create_engine
-from service.database.schema import schema
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
 from tests.support import still_life, worker
 from tests.support.command_line import migrated_home, run
+from tests.support.databases import new_database
 from tests.support.worker import BOTTLE as SMALL_BOTTLE
 
 BOTTLE = str(files("service") / "sample" / "bottle.jpg")
@@ -66,6 +70,7 @@ def test_a_client_is_added_granted_listed_and_disabled(tmp_path: Path) -> None:
         "name": "acme",
         "balance": 12,
         "disabled": True,
+        "signature_required": False,
         "unfinished_jobs": 0,
         "weight": 1,
         "webhook": None,
@@ -85,6 +90,32 @@ def test_the_list_of_clients_says_balance_state_and_unfinished_jobs(tmp_path: Pa
     assert second.startswith("zenith  ")
     assert second.endswith("  5 credits  disabled  0 unfinished jobs")
     assert "enabled" in run("clients", "enable", "zenith", *home).output
+
+
+def test_signatures_are_required_and_not_without_a_change_of_the_secret(tmp_path: Path) -> None:
+    home = migrated_home(tmp_path)
+    run("clients", "add", "acme", *home)
+
+    def set_to(*options: str, said: str | None = None) -> Result:
+        return CliRunner().invoke(main, ["clients", "set-shopify-secret", "acme", *options, *home], input=said)
+
+    def listed() -> bool:
+        (one,) = json.loads(run("clients", "list", "--json", *home).output)
+        assert ("signature required" in run("clients", "list", *home).output) == one["signature_required"]
+        return bool(one["signature_required"])
+
+    def secrets() -> tuple[str, ...]:
+        settings = Settings(home=tmp_path)
+        accounts = Accounts(create_engine(settings.sqlalchemy_url), open_cipher(settings))
+        return accounts.shopify_secrets(accounts.named("acme"))
+
+    assert "Secret" in set_to("--require", said="first\n").output, "there is none to sign with yet"
+    assert (listed(), secrets()) == (True, ("first",))
+    assert set_to("--no-require").exit_code == 0
+    assert (listed(), secrets()) == (False, ("first",))
+    assert set_to("--require").exit_code == 0
+    assert set_to(said="second\n").exit_code == 0
+    assert (listed(), secrets()) == (True, ("second", "first"))
 
 
 def test_a_weight_is_given_and_listed_where_it_is_not_one(tmp_path: Path) -> None:
@@ -156,22 +187,53 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "lease" in result.output.lower()
 
 
-@pytest.mark.parametrize("arguments", [("list",), ("add", "acme"), ("webhook", "acme")])
-def test_no_command_but_migrate_makes_a_schema(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    result = run("clients", *arguments, "--home", str(tmp_path))
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("clients list", "clients add acme", "clients webhook acme", "ledger check", "secrets check"),
+        *("secrets reencrypt", "ops jobs", "ops workers"),
+    ],
+)
+def test_no_command_but_migrate_makes_a_database_and_each_names_the_one_that_is_missing(
+    tmp_path: Path, command: str
+) -> None:
+    home = tmp_path / "other"
+    result = run(*command.split(), "--home", str(home))
 
     assert result.exit_code == 1
-    assert "backdrop migrate" in result.output
-    engine = create_engine(Settings(home=tmp_path).sqlalchemy_url)
-    assert schema(engine).found is None
+    assert f"There is no Backdrop database at {home / 'backdrop.db'}." in result.output
+    assert "--home or BACKDROP_HOME, or with BACKDROP_DATABASE_URL, give the same here" in result.output
+    assert f"`backdrop migrate --home {home}`" in result.output
+    assert not home.exists(), "nothing is made in passing, no key either"
+
+
+def test_a_database_without_a_schema_and_an_old_one_are_named_without_their_password(
+    postgresql_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new_database(postgresql_server, tmp_path.name)
+    shown = sa.make_url(url).set(password="secret")  # any will do: the server trusts this machine
+    monkeypatch.setenv("BACKDROP_DATABASE_URL", shown.render_as_string(hide_password=False))
+    missing = run("clients", "list").output
+    assert f"There is no Backdrop database at {Settings().sqlalchemy_url.replace(':secret@', ':***@')}." in missing
+    assert "run `backdrop migrate`." in missing
+    assert run("migrate").exit_code == 0
+    engine = create_engine(Settings().sqlalchemy_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0011'"))
     engine.dispose()
+
+    old = run("clients", "list").output
+
+    assert "is 0011, and this release needs 00" in old
+    assert "secret" not in missing + old
 
 
 @pytest.mark.parametrize("part", ["api", "sweep"])
-def test_a_part_does_not_start_on_an_old_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+def test_a_part_does_not_start_without_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     monkeypatch.setenv("BACKDROP_QUEUE_URL", "redis://127.0.0.1:9/0")
 
     assert run(part, "--home", str(tmp_path)).exit_code == os.EX_CONFIG
+    assert not (tmp_path / "backdrop.db").exists()
 
 
 def test_migrate_says_what_it_applied(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ class Shopkeeping(RuleBasedStateMachine):
     def order(self, which: int, cost: int, key: str | None, body: str) -> None:
         self._tick()
         client_id, account = list(self.known.items())[which]
-        new = NewJob(str(ULID()), client_id, "w", {}, body, {"seed": 1}, "k", cost, idempotency_key=key)
+        new = NewJob(str(ULID()), client_id, "w", {"of": body}, body, {"seed": 1}, "k", cost, idempotency_key=key)
         if key in account.answered:
             first_body, first = account.answered[key]
             if body != first_body:

@@ -2,7 +2,12 @@
 
 from collections.abc import Callable
 
+from service.accounts.clients import Accounts
+from service.database.encryption import open_cipher
+from service.database.engine import create_engine
+from service.settings import Settings
 from tests.support.browser import Visit
+from tests.support.up import BOTTLE, Up
 from tests.system.studio.conftest import Guest, assert_accessible, put_on_stage, small_bottle
 
 
@@ -88,3 +93,22 @@ def test_a_page_that_could_not_be_loaded_can_be_signed_out_of(visit: Callable[..
     page.get_by_role("button", name="Sign out").click()
 
     page.get_by_label("Your key").wait_for()
+
+
+def test_a_client_that_has_to_sign_reads_that_the_page_can_t_and_stays_signed_in(
+    visit: Callable[..., Visit], up: Up
+) -> None:
+    guest, settings = Guest(up, "signer", 10), Settings(home=up.home)
+    engine = create_engine(settings.sqlalchemy_url)
+    accounts = Accounts(engine, open_cipher(settings))
+    accounts.set_shopify_secret("signer", "s")
+    accounts.require_signature("signer", True)
+    engine.dispose()
+    tab = visit()
+    tab.mean("status of 401")
+    tab.sign_in(guest.key)
+    put_on_stage(tab.page, BOTTLE)
+
+    tab.page.get_by_role("alert").get_by_text("The studio page can't sign").wait_for()
+    tab.page.get_by_role("button", name="Sign out").wait_for()
+    guest.api.close()
