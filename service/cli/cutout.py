@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli.options import settings_from
-from service.cli.remote import remote, remote_options
+from service.cli.remote import format_of, remote, remote_options
 from service.settings import load_remote
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ def cutout(
     """
     if mask is not None and subjects:
         raise click.UsageError("Give --mask or --subject, not both.")
+    format_of(output, "png")
+    if preview is not None:
+        format_of(preview, "png", "--preview")
     if load_remote(url=url, key=key).url:
         with remote(url, key) as backdrop:
             _cut_out_remotely(backdrop, photo, output, preview, mask, subjects)

@@ -77,7 +77,8 @@ def build_spec(
         sibling = spec.preset.scene_sibling or "shopify_product"
         raise SpecInvalid(f"--preset {preset} allows only --scene white. {sibling} allows scenes.")
     for fault in output_faults(spec.preset, output):
-        raise SpecInvalid(f"--{fault.field}: {fault.message}.")
+        option = "--format, or the suffix of -o" if fault.field == "format" else f"--{fault.field}"
+        raise SpecInvalid(f"{option}: {fault.message}.")
     return spec
 
 
