@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.core.spec import Limits
@@ -22,6 +22,12 @@ from pipeline.core.spec import Limits
 REFINER_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "cutout" / "checkpoint"
 STUDIO_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "studio" / "checkpoint"
 VIEWPOINT_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "viewpoint" / "checkpoint"
+#: What the URL of a setting may begin with.
+_SCHEMES = {
+    "database_url": ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://"),
+    "queue_url": ("redis://", "rediss://", "unix://"),
+    **dict.fromkeys(("s3_endpoint_url", "s3_public_endpoint_url", "otlp_endpoint"), ("http://", "https://")),
+}
 
 
 class Settings(BaseSettings):
@@ -151,8 +157,9 @@ class Settings(BaseSettings):
     #: For development only: webhooks may use http, and reach addresses that are not on the public internet.
     webhook_allow_private: bool = False
 
-    #: Name of a rembg model; `backdrop models fetch` brings the weights of u2net, and of u2netp: 38 times smaller, 2.6
-    #: times as fast, and wrong more often.
+    #: Name of a rembg model, or the path of an ONNX file of your own (`models/cutout/README.md`); `backdrop
+    #: models fetch` brings the weights of u2net, and of u2netp: 38 times smaller, 2.6 times as fast, and wrong more
+    #: often.
     segmenter: str = "u2net"
     #: The rembg model that makes an ensemble with `segmenter` where that is u2net, for 0.9 s of CPU time a photo;
     #: empty: none. Other segmenters go without.
@@ -215,6 +222,14 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator(*_SCHEMES)
+    @classmethod
+    def _has_scheme(cls, value: str | None, info: ValidationInfo) -> str | None:
+        schemes = _SCHEMES[str(info.field_name)]
+        if value and not value.startswith(schemes):
+            raise ValueError(f"it must begin with {' or '.join(schemes)}")  # the URL may hold a password
+        return value
 
     @field_validator("encryption_keys")
     @classmethod

@@ -189,6 +189,8 @@ def _make_locally(asked: Asked, state: "State", concurrency: int | None, quiet: 
     except SpecInvalid as error:
         raise click.ClickException(str(error)) from error
     with maker:
+        if batch.left:
+            maker.open_networks()  # a setting that is wrong ends the batch, not each picture
         stopped = "What was not finished is made anew. The same command goes on from here."
         run = partial(batch.run, maker, concurrency=concurrency)
         return _run(batch, run, asked.out, quiet, stopped)

@@ -58,19 +58,11 @@ def cutout(
         return
     if mask is not None or subjects:
         raise click.UsageError("--mask and --subject need a server, which keeps the mask: name it with --url.")
-    facts = _cut_out_here(photo, output, preview)
-    warnings = [(one["code"], one["boxes"]) for one in facts["warnings"]]
-    _tell(facts["confidence"], warnings, [(one["id"], one["box"], one["share"]) for one in facts["subjects"]])
-
-
-def _cut_out_here(photo: Path, output: Path, preview: Path | None) -> dict[str, Any]:
-    from pipeline.core.errors import PipelineError
     from service.worker.local import cut_out_file
 
-    try:
-        return cut_out_file(photo, output, preview, settings=settings_from())
-    except PipelineError as error:
-        raise click.ClickException(f"{error} ({error.code})") from error
+    facts = cut_out_file(photo, output, preview, settings=settings_from())
+    warnings = [(one["code"], one["boxes"]) for one in facts["warnings"]]
+    _tell(facts["confidence"], warnings, [(one["id"], one["box"], one["share"]) for one in facts["subjects"]])
 
 
 def _cut_out_remotely(

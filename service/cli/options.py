@@ -15,12 +15,19 @@ logger = logging.getLogger(__name__)
 
 
 def settings_from(**overrides: Any) -> Settings:
-    """Read the settings; raise a sentence naming each that is wrong."""
+    """Read the settings; raise a line for each that is wrong."""
     try:
         return load_settings(**overrides)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise click.ClickException(f"Settings are wrong: {wrong}") from error
+        raise click.ClickException("Settings are wrong.\n" + "\n".join(map(_wrong, error.errors()))) from error
+
+
+def _wrong(one: Any) -> str:
+    name = str(one["loc"][0])
+    variable = name if name.isupper() else f"BACKDROP_{name.upper()}"
+    # A text may be a password or a key; a figure or a choice is none.
+    received = "" if one["type"] == "value_error" else f" It is {one['input']!r}."
+    return f"{variable}: {one['msg'].removeprefix('Value error, ')}.{received}"
 
 
 def queue_needed(settings: Settings) -> Settings:
@@ -31,19 +38,12 @@ def queue_needed(settings: Settings) -> Settings:
 
 
 def migrated_engine(settings: Settings) -> Any:
-    """Return an engine on the settings' database, or say that its schema has to be made or brought up to date."""
-    import sqlalchemy as sa
-
+    """Return an engine on the settings' database. Raises SchemaOutdated and SQLAlchemyError."""
     from service.database.engine import create_engine
-    from service.database.schema import SchemaOutdated, schema
+    from service.database.schema import schema
 
     engine = create_engine(settings.sqlalchemy_url)
-    try:
-        schema(engine).require()
-    except SchemaOutdated as error:
-        raise click.ClickException(str(error)) from error
-    except sa.exc.SQLAlchemyError as error:
-        raise click.ClickException(f"The database does not answer: {error}") from error
+    schema(engine).require()
     return engine
 
 

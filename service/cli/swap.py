@@ -128,7 +128,6 @@ def _swap_here(
     mask: Path | None,
     quiet: bool,
 ) -> Any:
-    from pipeline.core.errors import PipelineError
     from service.storage.cache import folder_cache
     from service.worker.local import SpecInvalid, swap_file
 
@@ -151,8 +150,6 @@ def _swap_here(
         )
     except SpecInvalid as error:
         raise click.UsageError(str(error)) from error
-    except PipelineError as error:
-        raise click.ClickException(f"{error} ({error.code})") from error
 
 
 def preset_of(backdrop: "Backdrop", preset: str | None, brand: str | None) -> str:

@@ -38,6 +38,7 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
 from service.supervisor.processes import die_with_parent
 from service.supervisor.stopping import StopRequest, stop_on_signals
+from service.telemetry.faults import explained
 from service.telemetry.logs import configure_logs
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
 from service.telemetry.tracing import Tracer, TracingMissing, open_tracer
@@ -203,8 +204,10 @@ def _serve(
     started = time.perf_counter()
     try:
         networks = load(settings)
-    except Exception:
-        logger.exception("the networks can't be loaded")
+    except Exception as error:
+        # A traceback is for what no setting explains.
+        said = explained(error)
+        logger.error("The worker can't start: %s", said or error, exc_info=said is None)
         return CANNOT_START
     observer.metrics.load_seconds.set(time.perf_counter() - started)
     logger.info("networks loaded in %.1f s: %s", time.perf_counter() - started, dict(networks.versions))
