@@ -228,7 +228,9 @@ def _run(
     made, failed, total = len(batch.made), len(batch.failed), len(batch.pairs)
     parts = [f"{made} of {total} pictures are in {out}"]
     parts += [f"{before} of them from before"] * bool(before)
-    parts += [f"{sum(one.credits for one in batch.made)} credits in all"] * any(one.credits for one in batch.made)
+    now, in_all = batch.charged
+    parts += [f"{now} credits charged in this run" if now else "nothing charged in this run"]
+    parts += [f"{in_all} for all that are there"] * (in_all != now)
     click.echo(", ".join(parts) + ".")
     if failed:
         hopeless = sum(one.hopeless for one in batch.failed)
