@@ -208,6 +208,9 @@ class Settings(BaseSettings):
     c2pa_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = "es256"
     #: An RFC 3161 time-stamping authority; without one a signature is good for as long as the certificate is.
     c2pa_timestamp_url: str | None = None
+    #: A folder whose scenes.toml, moods.toml and presets.toml, any of them, add entries to the shipped catalogue, or
+    #: replace those of the same name.
+    catalogue: Path | None = None
     #: How the generator is run; default of each: what its family is made for (`models/hub/families.py`), or its own.
     #: Denoising steps that run.
     steps: int | None = Field(None, ge=1)
@@ -217,7 +220,7 @@ class Settings(BaseSettings):
     #: Side in pixels of the square whose area the generator paints.
     generation_size: int | None = Field(None, ge=64)
 
-    @field_validator("home", "weights", "thumbnails", "kernels", "c2pa_certificate", "c2pa_key")
+    @field_validator("home", "weights", "thumbnails", "kernels", "c2pa_certificate", "c2pa_key", "catalogue")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.

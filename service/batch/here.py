@@ -64,7 +64,7 @@ class LocalMaker:
         load: Callable[[Settings], Networks] | None = None,
     ) -> None:
         self._settings, self._state, self._out, self._load = settings, state, out, load
-        self._catalogue = load_catalogue()
+        self._catalogue = load_catalogue(settings.catalogue)
         self._credentials = open_signer(settings)
         self._networks: Networks | None = None
         self._loading = threading.Lock()

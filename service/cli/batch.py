@@ -181,11 +181,12 @@ def _make_locally(asked: Asked, state: "State", concurrency: int | None, quiet: 
     from service.worker.local import SpecInvalid
 
     asked, concurrency = replace(asked, presets=asked.presets or [_needed(None)]), concurrency or at_once()
-    catalogue = load_catalogue()
+    settings = settings_from()
+    catalogue = load_catalogue(settings.catalogue)
     allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
     batch = asked.batch(state, allowed, checked_here(catalogue))
     try:
-        maker = LocalMaker(settings_from(), state, asked.out, concurrency=concurrency)
+        maker = LocalMaker(settings, state, asked.out, concurrency=concurrency)
     except SpecInvalid as error:
         raise click.ClickException(str(error)) from error
     with maker:

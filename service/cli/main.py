@@ -94,7 +94,7 @@ def catalog(as_json: bool) -> None:
 
     from service.catalogue.catalogue import load_catalogue
 
-    listed = load_catalogue().to_json()
+    listed = load_catalogue(settings_from().catalogue).to_json()
     if as_json:
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return

@@ -111,7 +111,7 @@ def swap_file(
     cut-outs of earlier swaps. `mask`, where given, is the product's, as `cut_out_file` writes one. Raises SpecInvalid
     and PipelineError; then nothing is written.
     """
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(settings.catalogue)
     spec = build_spec(
         catalogue,
         scene=scene,

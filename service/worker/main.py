@@ -89,7 +89,7 @@ def boot(
         registry=registry,
         mask_registry=MaskRegistry(engine),
         masks=MendedMasks(engine, renders),
-        catalogue=load_catalogue(),
+        catalogue=load_catalogue(settings.catalogue),
         networks=networks,
         limits=settings.limits,
         time_limit=settings.time_limit,
@@ -203,6 +203,7 @@ def _serve(
     observer = RunObserver(RunMetrics(registry), tracer, worker_label())
     started = time.perf_counter()
     try:
+        load_catalogue(settings.catalogue)
         networks = load(settings)
     except Exception as error:
         # A traceback is for what no setting explains.

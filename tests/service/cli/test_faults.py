@@ -66,6 +66,15 @@ CASES: list[Case] = [
     ({"BACKDROP_GENERATOR": "/nowhere/at all"}, SWAP, "'/nowhere/at all' is neither a folder"),
     ({"BACKDROP_GENERATOR": "/nowhere/at all"}, ("doctor", "--no-networks", "--generator"), "is neither a folder"),
     ({"BACKDROP_C2PA_CERTIFICATE": "none.pem", "BACKDROP_C2PA_KEY": "none.pem"}, SWAP, "none.pem"),
+    *(
+        (
+            {"BACKDROP_CATALOGUE": "catalogue", "BACKDROP_QUEUE_URL": QUEUE},
+            command,
+            "scene 'loft': title: Field required",
+        )
+        for command in [("catalog",), ("api",), ("thumbnails",), SWAP]
+    ),
+    ({"BACKDROP_CATALOGUE": "nowhere"}, ("catalog",), "holds no TOML file. Put scenes.toml"),
     ({"BACKDROP_THUMBNAILS": "a file/x"}, ("thumbnails",), "a file"),
     ({}, ("batch", ".", "--spec", "spec.toml", "--presets", "open_graph", "-o", "a file/out"), "a file"),
     (
@@ -93,6 +102,8 @@ def test_a_fault_of_a_setting_or_a_file_is_told_in_words(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a file").write_text("x")
     shutil.copy(PHOTO, tmp_path)
+    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue" / "scenes.toml").write_text('[[scene]]\nname = "loft"\nkind = "attic"\n')
     (tmp_path / "spec.toml").write_text('scene = "white"\nmood = "calm"\n')
     home = migrated_home(tmp_path / "home")[1]
     for name, value in {"BACKDROP_HOME": home, **environment}.items():
