@@ -1,5 +1,7 @@
 """The network that finds the product: U²-Net, or any other model of rembg. The only file that imports rembg."""
 
+import importlib.util
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,16 @@ from PIL import Image
 
 from models.device import Device, use_weights_directory
 from models.sessions import execution_providers, session_device, session_options
-from models.u2net import U2netSession
-from models.weights import CARDS, verify
+from models.u2net import OwnSession, U2netSession
+from models.weights import CARDS, WeightsMissing, WeightsUnreachable, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
 
 #: Longer side in pixels below which no network is shown a photo; rembg scales it down to 320 for u2net and u2netp.
 MIN_SIDE = 640
+
+
+class SegmenterUnknown(ValueError):
+    """Raised for a name that is no model of rembg's."""
 
 
 class RembgSegmenter:
@@ -62,16 +68,24 @@ def _input_sides(session: Any) -> list[int]:
 
 
 def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu") -> tuple[RembgSegmenter, str]:
-    """Load a rembg model and return it with its version string.
+    """Load a rembg model, or an ONNX file of the operator's own, and return it with its version string.
 
     `weights` is the folder of the weights. Those with a card are verified, never downloaded here, and run without
-    rembg; any other model of rembg is fetched into that folder by rembg. Where onnxruntime can't use CUDA it runs on
-    the CPU, and its `device` says so. Raises WeightsMissing, WeightsAltered, and ValueError for a model that rembg
-    doesn't know.
+    rembg; any other model of rembg is fetched into that folder by rembg. A name that ends in .onnx is a file's
+    (`models.u2net.OwnSession`). Where onnxruntime can't use CUDA it runs on the CPU, and its `device` says so.
+    Raises WeightsMissing, WeightsAltered, WeightsUnreachable, SegmenterUnknown and GraphUnfit.
     """
     card = CARDS.get(name)
+    own = Path(name) if name.endswith(".onnx") else None
     if card is not None:
         verify(card, weights)
+    elif own is None and (known := _models_of_rembg()) and name not in known:
+        raise SegmenterUnknown(
+            f"BACKDROP_SEGMENTER: {name!r} is no model of rembg. Name one ({', '.join(sorted(known))}), or give the "
+            "path of an ONNX file, which ends in .onnx."
+        )
+    elif own is not None and not own.is_file():
+        raise WeightsMissing(f"BACKDROP_SEGMENTER: there is no file {own}. Give the path of an ONNX file.")
     weights.mkdir(parents=True, exist_ok=True)
     use_weights_directory(weights)
     # rembg leaves the interpreter from inside its import when onnxruntime is absent.
@@ -79,18 +93,41 @@ def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu"
 
     providers = execution_providers(device)
     session: Any
+    version = f"onnxruntime {onnxruntime.__version__} {name}"
     if card is not None:
         session = U2netSession(weights / card.file, session_options(), providers)
-        package = f"onnxruntime {onnxruntime.__version__}"
-    else:
-        import rembg
-
-        package = f"rembg {rembg.__version__}"
-        with warnings.catch_warnings():
-            # `models.loading` warns of a fall-back to the CPU, or refuses it.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            session = rembg.new_session(name, sess_opts=session_options(), providers=providers)
-    version = f"{package} {name}"
-    if card is not None:
         version += f" sha256:{card.sha256[:12]}"
+    elif own is not None:
+        session = OwnSession(own, session_options(), providers)
+        version = f"onnxruntime {onnxruntime.__version__} {session.version}"
+    else:
+        session, version = _opened_by_rembg(name, weights, providers)
     return RembgSegmenter(session, version), version
+
+
+def _models_of_rembg() -> set[str]:
+    """Return the names of rembg's models, read in its files: to import it takes a minute where nothing was compiled."""
+    found = importlib.util.find_spec("rembg")
+    if found is None:
+        return set()
+    folders = [Path(folder, "sessions") for folder in found.submodule_search_locations or ()]
+    texts = [path.read_text() for folder in folders for path in folder.glob("*.py")]
+    names = {name for text in texts for name in re.findall(r'def name\(.*?return "([\w.-]+)"', text, re.DOTALL)}
+    return {name for name in names if not name.endswith("_custom")}  # these want a path, which is given in place of one
+
+
+def _opened_by_rembg(name: str, weights: Path, providers: list[str]) -> tuple[Any, str]:
+    """Return a session of rembg and its version. Raises WeightsUnreachable."""
+    import rembg
+
+    with warnings.catch_warnings():
+        # `models.loading` warns of a fall-back to the CPU, or refuses it.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        try:
+            session = rembg.new_session(name, sess_opts=session_options(), providers=providers)
+        except (OSError, ValueError) as error:  # requests' and pooch's: away, or another file than expected
+            raise WeightsUnreachable(
+                f"BACKDROP_SEGMENTER: rembg could not bring the weights of {name} into {weights}: {error}. "
+                "Load it once where the network is reachable, or set u2net or u2netp."
+            ) from error
+    return session, f"rembg {rembg.__version__} {name}"

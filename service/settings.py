@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.core.spec import Limits
@@ -22,6 +22,12 @@ from pipeline.core.spec import Limits
 REFINER_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "cutout" / "checkpoint"
 STUDIO_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "studio" / "checkpoint"
 VIEWPOINT_CHECKPOINT = Path(__file__).resolve().parent.parent / "models" / "viewpoint" / "checkpoint"
+#: What the URL of a setting may begin with.
+_SCHEMES = {
+    "database_url": ("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://"),
+    "queue_url": ("redis://", "rediss://", "unix://"),
+    **dict.fromkeys(("s3_endpoint_url", "s3_public_endpoint_url", "otlp_endpoint"), ("http://", "https://")),
+}
 
 
 class Settings(BaseSettings):
@@ -155,8 +161,9 @@ class Settings(BaseSettings):
     #: For development only: webhooks may use http, and reach addresses that are not on the public internet.
     webhook_allow_private: bool = False
 
-    #: Name of a rembg model; `backdrop models fetch` brings the weights of u2net, and of u2netp: 38 times smaller, 2.6
-    #: times as fast, and wrong more often.
+    #: Name of a rembg model, or the path of an ONNX file of your own (`models/cutout/README.md`); `backdrop
+    #: models fetch` brings the weights of u2net, and of u2netp: 38 times smaller, 2.6 times as fast, and wrong more
+    #: often.
     segmenter: str = "u2net"
     #: The rembg model that makes an ensemble with `segmenter` where that is u2net, for 0.9 s of CPU time a photo;
     #: empty: none. Other segmenters go without.
@@ -205,6 +212,9 @@ class Settings(BaseSettings):
     c2pa_algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = "es256"
     #: An RFC 3161 time-stamping authority; without one a signature is good for as long as the certificate is.
     c2pa_timestamp_url: str | None = None
+    #: A folder whose scenes.toml, moods.toml and presets.toml, any of them, add entries to the shipped catalogue, or
+    #: replace those of the same name.
+    catalogue: Path | None = None
     #: How the generator is run; default of each: what its family is made for (`models/hub/families.py`), or its own.
     #: Denoising steps that run.
     steps: int | None = Field(None, ge=1)
@@ -214,11 +224,19 @@ class Settings(BaseSettings):
     #: Side in pixels of the square whose area the generator paints.
     generation_size: int | None = Field(None, ge=64)
 
-    @field_validator("home", "weights", "thumbnails", "kernels", "c2pa_certificate", "c2pa_key")
+    @field_validator("home", "weights", "thumbnails", "kernels", "c2pa_certificate", "c2pa_key", "catalogue")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator(*_SCHEMES)
+    @classmethod
+    def _has_scheme(cls, value: str | None, info: ValidationInfo) -> str | None:
+        schemes = _SCHEMES[str(info.field_name)]
+        if value and not value.startswith(schemes):
+            raise ValueError(f"it must begin with {' or '.join(schemes)}")  # the URL may hold a password
+        return value
 
     @field_validator("encryption_keys")
     @classmethod

@@ -38,6 +38,7 @@ from backdrop_client.results import (
 )
 from backdrop_client.retries import Retries, exchange
 from backdrop_client.spec import Spec
+from backdrop_client.suffix import format_for
 from backdrop_client.waiting import OnProgress, Streams, Wait
 
 SWAP = "/v1/background-swap-with-spec"
@@ -151,6 +152,7 @@ class Api:
         """Write a render's bytes to a file."""
         if isinstance(render, str):
             render = yield from self.render(render)
+        format_for(path, render.format)
         return (yield from downloading.download(render, Path(path), again=self.render, retries=self._retries))
 
     def swap_file(
@@ -166,6 +168,7 @@ class Api:
         timeout: float | None,
     ) -> Flow[Render]:
         """Upload, submit, wait and download."""
+        spec = replace(spec, format=format_for(output, spec.format))
         source_key = yield from self.upload(photo)
         accepted = yield from self.swap(
             spec,
@@ -228,6 +231,7 @@ class Api:
 
     def download_mask(self, cutout: Cutout | str, path: Path, *, preview: bool) -> Flow[Path]:
         """Write the mask that a photo has now, or its preview, to a file."""
+        format_for(path, "png")
         now = yield from self.cutout_by_id(_public_id(cutout))
         url = now.preview_url if preview else now.mask_url
         if url is None:

@@ -141,7 +141,8 @@ class Backdrop:
     ) -> Render:
         """Upload a photo, swap its background, wait, and write the picture to `output`.
 
-        Raises JobFailed, WaitTimeout, DownloadCorrupt, PhotoUnknown and OSError.
+        The suffix of `output` is the picture's format (.jpg, .jpeg, .png, .webp, .avif); without one it is the spec's
+        or the preset's. Raises JobFailed, WaitTimeout, DownloadCorrupt, PhotoUnknown, SuffixInvalid and OSError.
         """
         return self._run(
             self._api.swap_file(
@@ -196,7 +197,7 @@ class Backdrop:
     def download(self, render: Render | str, path: str | Path) -> Path:
         """Write a render, or the one of a public id, to `path`: whole and checked, or not at all.
 
-        Raises DownloadCorrupt and OSError.
+        Raises DownloadCorrupt, OSError, and SuffixInvalid where `path` is named for another format.
         """
         return self._run(self._api.download(render, path))
 
@@ -242,7 +243,10 @@ class Backdrop:
         return self._run(self._api.reset(cutout))
 
     def download_mask(self, cutout: Cutout | str, path: str | Path, *, preview: bool = False) -> Path:
-        """Write the mask that a photo has now, or its preview with true transparency, to a PNG. Raises OSError."""
+        """Write the mask that a photo has now, or its preview with true transparency, to a PNG.
+
+        Raises OSError, and SuffixInvalid for another suffix than .png.
+        """
         return self._run(self._api.download_mask(cutout, Path(path), preview=preview))
 
     def iter_cutouts(self, *, reference: str | None = None) -> Iterator[Cutout]:

@@ -17,6 +17,7 @@ BackdropError
   WaitTimeout           the job is not over yet; it goes on
   DownloadCorrupt       the bytes that arrived are not the render's
   PhotoUnknown          the file is none that can be uploaded
+  SuffixInvalid         the file to write is named for no format, or for another one than its picture's
   WebhookInvalid        the message is not from the server, too old, or was changed
 """
 
@@ -167,6 +168,10 @@ class DownloadCorrupt(BackdropError):
 
 class PhotoUnknown(BackdropError, ValueError):
     """Raised when a file is none that can be uploaded."""
+
+
+class SuffixInvalid(BackdropError, ValueError):
+    """Raised when the suffix of a file to write names no format, or another one than its picture's. Nothing is paid."""
 
 
 class WebhookInvalid(BackdropError, ValueError):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from models.hub.found import located
 from models.hub.request import PaintRequest
 from models.weights import weights_digest
 from pipeline.geometry.ray import Field
@@ -116,10 +117,8 @@ def depth_told(painting: str, choice: DepthChoice | None) -> str:
 def _opened(model: str, wanted: str, painting: str, options: dict[str, Any]) -> Any:
     import diffusers
 
-    local = Path(model).is_dir()
-    name, at, revision = (model, "", "") if local else model.partition("@")
-    source = {"local_files_only": local, **({"revision": revision} if at else {})}
     try:
+        name, source = located(model, "config.json")
         found = getattr(diffusers, wanted).load_config(name, **source).get("_class_name")
     except OSError as error:
         raise ValueError(f"{SETTING} names {model!r}, where no ControlNet is found: {error}") from error

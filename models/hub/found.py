@@ -1,13 +1,20 @@
 """What is at a diffusers folder or a hub id, before its weights are loaded."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from models.hub.families import Family, family_of
 from models.weights import weights_digest
+
+#: Seconds that the hub may take for its first answer; its own library asks six times, a minute each.
+PATIENCE = 5.0
+
+
+class ModelNotHere(OSError):
+    """Raised for a model that is no folder, and that neither the hub's cache nor the hub gives; it names a remedy."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +34,52 @@ class Found:
     lone: bool
     #: Branch, tag or commit of a hub id, None for its newest.
     revision: str | None = None
+    #: Where `from_pretrained` looks: `located` has it.
+    source: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def source(self) -> dict[str, Any]:
-        """Where `from_pretrained` looks: a folder alone, or the revision on the hub."""
-        return {"local_files_only": self.local, **({} if self.revision is None else {"revision": self.revision})}
+
+def located(model: str | Path, file: str) -> tuple[str, dict[str, Any]]:
+    """Return a folder or a hub id without its revision, and where `from_pretrained` looks: here alone, or on the hub.
+
+    The hub is asked once, for that file. What its cache keeps is used where it does not answer. Raises ModelNotHere.
+    """
+    if Path(model).is_dir():
+        return str(model), {"local_files_only": True}
+    name, at, revision = str(model).partition("@")
+    here = not _on_hub(name, file, revision or None)
+    return name, {"local_files_only": here, **({"revision": revision} if at else {})}
+
+
+def _on_hub(name: str, file: str, revision: str | None) -> bool:
+    """Tell whether the hub answers for a model; False: it does not, and its cache keeps one. Raises ModelNotHere."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError
+
+    try:
+        get_hf_file_metadata(hf_hub_url(name, file, revision=revision), timeout=PATIENCE)
+    except HFValidationError as error:
+        raise ModelNotHere(
+            f"{name!r} is neither a folder that is there nor a hub id, owner/name. Correct the path or the id."
+        ) from error
+    except EntryNotFoundError:
+        return True  # it has the model, and not that file
+    except Exception as error:  # the library's HTTP client has errors of its own, and another one in each release
+        if try_to_load_from_cache(name, file, revision=revision) is not None:
+            return False
+        reason = " ".join(str(error).split())[:300]
+        raise ModelNotHere(
+            f"{name!r} is no folder here, and the hub, {constants.ENDPOINT}, did not give it: {reason or 'no answer'}. "
+            "Load it once while the hub can be reached (HF_TOKEN opens gated models), or name a folder."
+        ) from error
+    return True
 
 
 def find(model: str | Path) -> Found:
     """Look at a folder, a hub id or `hub id@revision` without loading it. Raises OSError where there is none."""
     folder = Path(model)
     local = folder.is_dir()
-    name, at, revision = (str(model), "", "") if local else str(model).partition("@")
-    source = {"local_files_only": local, **({"revision": revision} if at else {})}
+    name, source = located(model, "model_index.json")
+    revision = source.get("revision")
     unet = next(iter(sorted(folder.glob("*_unet.safetensors"))), None) if local else None
     try:
         named = str(index(name, source)["_class_name"])
@@ -48,14 +88,14 @@ def find(model: str | Path) -> Found:
         family = None if local else family_of(None, name)
         if family is None:
             raise
-        return Found(name, local, family.pipeline, family, None, lone=True, revision=revision or None)
+        return Found(name, local, family.pipeline, family, None, lone=True, revision=revision, source=source)
     family = family_of(named, name if unet is None else unet.name)
-    return Found(name, local, named, family, unet, lone=unet is not None, revision=revision or None)
+    return Found(name, local, named, family, unet, lone=unet is not None, revision=revision, source=source)
 
 
 def index(model: str, source: dict[str, Any]) -> dict[str, Any]:
     """Return the model_index.json of a folder or hub id. Raises OSError where there is none."""
-    if source["local_files_only"]:
+    if Path(model).is_dir():
         return dict(json.loads((Path(model) / "model_index.json").read_text()))
     import diffusers
 

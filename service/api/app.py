@@ -59,7 +59,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
     """Build the API on a database, a queue and an object store. Loads no network; touches nothing until asked."""
     metrics = metrics or JobMetrics()
     engine = create_engine(settings.sqlalchemy_url)
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(settings.catalogue)
     jobs = Jobs(
         engine,
         lease=settings.lease,

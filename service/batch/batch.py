@@ -30,6 +30,8 @@ class Batch:
         self.pairs = [pair for group in groups for pair in group]
         #: By the pair's id and its place: photos of the same bytes are one picture, in two places.
         self.outcomes: dict[str, Outcome] = {}
+        #: Jobs of runs before this one, those included that it only waits for.
+        self._jobs_before = {self._state.entry(pair.key).job_id for pair in self.pairs}
         self._look()
 
     @property
@@ -41,6 +43,13 @@ class Batch:
     def made(self) -> list[Made]:
         """The pictures that are there."""
         return [one for one in self.outcomes.values() if isinstance(one, Made)]
+
+    @property
+    def charged(self) -> tuple[int, int]:
+        """The credits that this run was charged, and those of all pictures that are there."""
+        # Photos of the same bytes are one job.
+        credits = {one.job_id: one.credits for one in self.made}
+        return sum(cost for job_id, cost in credits.items() if job_id not in self._jobs_before), sum(credits.values())
 
     @property
     def failed(self) -> list[Failed]:

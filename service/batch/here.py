@@ -64,7 +64,7 @@ class LocalMaker:
         load: Callable[[Settings], Networks] | None = None,
     ) -> None:
         self._settings, self._state, self._out, self._load = settings, state, out, load
-        self._catalogue = load_catalogue()
+        self._catalogue = load_catalogue(settings.catalogue)
         self._credentials = open_signer(settings)
         self._networks: Networks | None = None
         self._loading = threading.Lock()
@@ -95,7 +95,7 @@ class LocalMaker:
 
     def _make(self, pair: Pair, tell: Tell) -> Made:
         tell("networks", 0.0)
-        networks = self._open_networks()
+        networks = self.open_networks()
         started, options = time.perf_counter(), pair.options
         again = self._state.entry(pair.key).seed
         data = read_unchanged(pair.photo)
@@ -136,7 +136,8 @@ class LocalMaker:
             **measurements(render.report),
         )
 
-    def _open_networks(self) -> Networks:
+    def open_networks(self) -> Networks:
+        """Return the networks, loaded once. Raises what `service.worker.networks` raises."""
         with self._loading:
             if self._networks is None:
                 load = self._load or _open_networks

@@ -90,5 +90,5 @@ async def _outcome(pair: Pair, maker: Maker, tell: Callable[[str, float], None])
         return failed("file_error", f"{error.filename or 'A file'}: {error.strerror}."), False
     except Exception as error:
         # The others must not pay for a mistake of ours.
-        logger.exception("%s broke", pair.title)
+        logger.debug("%s broke", pair.title, exc_info=True)
         return failed("internal_error", f"{type(error).__name__}: {error}"), False

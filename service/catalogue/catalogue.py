@@ -1,4 +1,4 @@
-"""The named scenes, moods and output presets, read from the TOML files in `service/catalogues`."""
+"""The named scenes, moods and output presets, read from TOML files: those that ship, and the operator's."""
 
 import difflib
 import re
@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from pipeline.core.spec import Finish, Mood, Preset, Scene, SceneKind
 from service.catalogue.toml_records import Record, read_records
 
+#: What a catalogue is read from.
+FILES = ("scenes.toml", "moods.toml", "presets.toml")
 #: Longest free text of a scene or mood, characters.
 MAX_TEXT = 120
 
@@ -100,23 +103,57 @@ class Catalogue:
         }
 
 
-@cache  # it is a part of the program, and to check it takes longer than to store an order
-def load_catalogue() -> Catalogue:
-    """Read and validate the catalogue. Raises ValueError naming the file, the entry and the key at fault."""
-    folder = files("service.catalogue")
-    scenes, moods, presets = (
-        (folder / name).read_text("utf-8") for name in ("scenes.toml", "moods.toml", "presets.toml")
+@cache  # to check it takes longer than to store an order
+def load_catalogue(own: Path | None = None) -> Catalogue:
+    """Read and validate the catalogue: the shipped one, with the entries of a folder's files over it and beside it.
+
+    Raises ValueError naming the file, the entry and the key at fault.
+    """
+    shipped = files("service.catalogue")
+    scenes, moods, presets = ((shipped / name).read_text("utf-8") for name in FILES)
+    catalogue = parse_catalogue(scenes=scenes, moods=moods, presets=presets)
+    return catalogue if own is None else _with_own(catalogue, own)
+
+
+def _with_own(shipped: Catalogue, folder: Path) -> Catalogue:
+    found = sorted(path.name for path in folder.glob("*.toml"))
+    if not found or set(found) - set(FILES):
+        there = ", ".join(found) or "no TOML file"
+        raise ValueError(
+            f"BACKDROP_CATALOGUE: {folder} holds {there}. Put {', '.join(FILES)} there, any of them alone."
+        )
+    return _checked(
+        Catalogue(
+            scenes=_over(shipped.scenes, folder / "scenes.toml", "scene", Scene),
+            moods=_over(shipped.moods, folder / "moods.toml", "mood", Mood),
+            presets=_over(shipped.presets, folder / "presets.toml", "preset", Preset),
+        )
     )
-    return parse_catalogue(scenes=scenes, moods=moods, presets=presets)
+
+
+def _over(shipped: Mapping[str, Record], path: Path, table: str, kind: type[Record]) -> Mapping[str, Record]:
+    """Return the shipped records with those of a file, if it is there, in their places or after them."""
+    if not path.is_file():
+        return shipped
+    own = _by_name(str(path), read_records(str(path), path.read_text("utf-8"), table, kind))
+    return _by_name(str(path), list({**shipped, **own}.values()))
 
 
 def parse_catalogue(*, scenes: str, moods: str, presets: str) -> Catalogue:
     """Make a catalogue of three TOML texts, of `[[scene]]`, `[[mood]]` and `[[preset]]` tables. Raises ValueError."""
-    read = Catalogue(
-        scenes=_by_name("scenes.toml", read_records("scenes.toml", scenes, "scene", Scene)),
-        moods=_by_name("moods.toml", read_records("moods.toml", moods, "mood", Mood)),
-        presets=_by_name("presets.toml", read_records("presets.toml", presets, "preset", Preset)),
+    return _checked(
+        Catalogue(
+            scenes=_by_name("scenes.toml", read_records("scenes.toml", scenes, "scene", Scene)),
+            moods=_by_name("moods.toml", read_records("moods.toml", moods, "mood", Mood)),
+            presets=_by_name("presets.toml", read_records("presets.toml", presets, "preset", Preset)),
+        )
     )
+
+
+def _checked(read: Catalogue) -> Catalogue:
+    """Return a catalogue whose entries go together. Raises ValueError."""
+    if "white" in read.scenes and read.scenes["white"].kind != "white":
+        raise ValueError("scenes.toml: scene 'white': kind: must be 'white': presets that forbid scenes ask for it.")
     for preset in read.presets.values():
         sibling = preset.scene_sibling
         if sibling is None:

@@ -182,14 +182,17 @@ def _make_locally(asked: Asked, state: "State", concurrency: int | None, quiet: 
     from service.worker.local import SpecInvalid
 
     asked, concurrency = replace(asked, presets=asked.presets or [_needed(None)]), concurrency or at_once()
-    catalogue = load_catalogue()
+    settings = settings_from()
+    catalogue = load_catalogue(settings.catalogue)
     allowed = {name: preset.background == "scene" for name, preset in catalogue.presets.items()}
     batch = asked.batch(state, allowed, checked_here(catalogue))
     try:
-        maker = LocalMaker(settings_from(), state, asked.out, concurrency=concurrency)
+        maker = LocalMaker(settings, state, asked.out, concurrency=concurrency)
     except SpecInvalid as error:
         raise click.ClickException(str(error)) from error
     with maker:
+        if batch.left:
+            maker.open_networks()  # a setting that is wrong ends the batch, not each picture
         stopped = "What was not finished is made anew. The same command goes on from here."
         run = partial(batch.run, maker, concurrency=concurrency)
         return _run(batch, run, asked.out, quiet, stopped)
@@ -227,7 +230,9 @@ def _run(
     made, failed, total = len(batch.made), len(batch.failed), len(batch.pairs)
     parts = [f"{made} of {total} pictures are in {out}"]
     parts += [f"{before} of them from before"] * bool(before)
-    parts += [f"{sum(one.credits for one in batch.made)} credits in all"] * any(one.credits for one in batch.made)
+    now, in_all = batch.charged
+    parts += [f"{now} credits charged in this run" if now else "nothing charged in this run"]
+    parts += [f"{in_all} for all that are there"] * (in_all != now)
     click.echo(", ".join(parts) + ".")
     if failed:
         hopeless = sum(one.hopeless for one in batch.failed)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli.options import settings_from
-from service.cli.remote import remote, remote_options
+from service.cli.remote import format_of, remote, remote_options
 from service.settings import load_remote
 
 if TYPE_CHECKING:
@@ -49,25 +49,20 @@ def cutout(
     """
     if mask is not None and subjects:
         raise click.UsageError("Give --mask or --subject, not both.")
+    format_of(output, "png")
+    if preview is not None:
+        format_of(preview, "png", "--preview")
     if load_remote(url=url, key=key).url:
         with remote(url, key) as backdrop:
             _cut_out_remotely(backdrop, photo, output, preview, mask, subjects)
         return
     if mask is not None or subjects:
         raise click.UsageError("--mask and --subject need a server, which keeps the mask: name it with --url.")
-    facts = _cut_out_here(photo, output, preview)
-    warnings = [(one["code"], one["boxes"]) for one in facts["warnings"]]
-    _tell(facts["confidence"], warnings, [(one["id"], one["box"], one["share"]) for one in facts["subjects"]])
-
-
-def _cut_out_here(photo: Path, output: Path, preview: Path | None) -> dict[str, Any]:
-    from pipeline.core.errors import PipelineError
     from service.worker.local import cut_out_file
 
-    try:
-        return cut_out_file(photo, output, preview, settings=settings_from())
-    except PipelineError as error:
-        raise click.ClickException(f"{error} ({error.code})") from error
+    facts = cut_out_file(photo, output, preview, settings=settings_from())
+    warnings = [(one["code"], one["boxes"]) for one in facts["warnings"]]
+    _tell(facts["confidence"], warnings, [(one["id"], one["box"], one["share"]) for one in facts["subjects"]])
 
 
 def _cut_out_remotely(

@@ -53,23 +53,17 @@ def check(
 
 
 def _look(settings: Any, with_objects: bool, renders_kept: float | None, leftovers_kept: float) -> tuple[Any, Any]:
-    import sqlalchemy as sa
-
     from service.diagnostics.audit import audit
     from service.diagnostics.audit_rules import Bounds
     from service.diagnostics.object_audit import audit_objects
     from service.storage.buckets import open_buckets
-    from service.storage.objects import StoreUnavailable
 
     engine = migrated_engine(settings)
-    try:
-        kept = 3600.0 * settings.preview_hours
-        encrypted = bool(settings.encryption_key_list())
-        bounds = Bounds(settings.max_attempts, renders_kept=renders_kept, previews_kept=kept, encrypted=encrypted)
-        rows = audit(engine, bounds)
-        if not with_objects:
-            return rows.findings, rows.counts
-        objects = audit_objects(engine, open_buckets(settings)[1], leftovers_kept=leftovers_kept)
-    except (sa.exc.SQLAlchemyError, StoreUnavailable) as error:
-        raise click.ClickException(f"Nothing was checked to its end: {error}") from error
+    kept = 3600.0 * settings.preview_hours
+    encrypted = bool(settings.encryption_key_list())
+    bounds = Bounds(settings.max_attempts, renders_kept=renders_kept, previews_kept=kept, encrypted=encrypted)
+    rows = audit(engine, bounds)
+    if not with_objects:
+        return rows.findings, rows.counts
+    objects = audit_objects(engine, open_buckets(settings)[1], leftovers_kept=leftovers_kept)
     return rows.findings + objects.findings, rows.counts | objects.counts

@@ -4,6 +4,7 @@ Each command imports what it needs when it runs: `backdrop --help` must not wait
 """
 
 import json
+import logging
 import runpy
 import sys
 from functools import partial
@@ -25,10 +26,31 @@ from service.cli.swap import swap
 from service.cli.webhooks import WEBHOOK_COMMANDS
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands, of which none ends in a traceback, unless it was asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error is a line on standard error and exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as error:
+            if ctx.params["debug"]:
+                raise
+            from service.telemetry.faults import explained
+
+            unknown = f"{type(error).__name__}: {error}. Where it comes from: `backdrop --debug …`."
+            raise click.ClickException(explained(error) or unknown) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, envvar="BACKDROP_DEBUG", help="Show an error's traceback.")
 @click.version_option(package_name="backdrop")
-def main() -> None:
+def main(debug: bool) -> None:
     """Backdrop: a product photo and a spec in, the product on a generated background out."""
+    if debug:
+        logging.basicConfig(level=logging.DEBUG)
 
 
 @main.command()
@@ -73,7 +95,7 @@ def catalog(as_json: bool) -> None:
 
     from service.catalogue.catalogue import load_catalogue
 
-    listed = load_catalogue().to_json()
+    listed = load_catalogue(settings_from().catalogue).to_json()
     if as_json:
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return

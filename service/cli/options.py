@@ -16,12 +16,19 @@ logger = logging.getLogger(__name__)
 
 
 def settings_from(**overrides: Any) -> Settings:
-    """Read the settings; raise a sentence naming each that is wrong."""
+    """Read the settings; raise a line for each that is wrong."""
     try:
         return load_settings(**overrides)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise click.ClickException(f"Settings are wrong: {wrong}") from error
+        raise click.ClickException("Settings are wrong.\n" + "\n".join(map(_wrong, error.errors()))) from error
+
+
+def _wrong(one: Any) -> str:
+    name = str(one["loc"][0])
+    variable = name if name.isupper() else f"BACKDROP_{name.upper()}"
+    # A text may be a password or a key; a figure or a choice is none.
+    received = "" if one["type"] == "value_error" else f" It is {one['input']!r}."
+    return f"{variable}: {one['msg'].removeprefix('Value error, ')}.{received}"
 
 
 def queue_needed(settings: Settings) -> Settings:
@@ -32,17 +39,10 @@ def queue_needed(settings: Settings) -> Settings:
 
 
 def migrated_engine(settings: Settings) -> Any:
-    """Return an engine on the settings' database, or say that its schema has to be made or brought up to date."""
-    import sqlalchemy as sa
+    """Return an engine on the settings' database, for this command. Raises SchemaOutdated and SQLAlchemyError."""
+    from service.database.schema import open_database
 
-    from service.database.schema import SchemaOutdated, open_database
-
-    try:
-        engine = open_database(settings.sqlalchemy_url)
-    except SchemaOutdated as error:
-        raise click.ClickException(str(error)) from error
-    except sa.exc.SQLAlchemyError as error:
-        raise click.ClickException(f"The database does not answer: {error}") from error
+    engine = open_database(settings.sqlalchemy_url)
     click.get_current_context().call_on_close(engine.dispose)
     return engine
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,10 @@ _OPTIONS = {
     "shift_y": "--shift-y",
     "scale": "--scale",
     "turn": "--turn",
+    "width": "--width",
+    "height": "--height",
+    "format": "--format, or the suffix of -o",
+    "quality": "--quality",
     "keep": "--subject",
 }
 
@@ -65,3 +70,14 @@ def option_of(field: str) -> str:
     """Return the option that stands for a request's field; the field itself where there is none."""
     name, bracket, index = field.partition("[")
     return _OPTIONS.get(name, name) + bracket + index
+
+
+def format_of(output: Path, asked: str | None = None, option: str = "-o") -> Any:
+    """Return the format that an output file is written in: by its suffix, or `asked`. Raises click.BadParameter."""
+    from backdrop_client import SuffixInvalid
+    from backdrop_client.suffix import format_for
+
+    try:
+        return format_for(output, asked)
+    except SuffixInvalid as error:
+        raise click.BadParameter(str(error), param_hint=option) from error

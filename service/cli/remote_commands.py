@@ -12,7 +12,7 @@ import click
 from pipeline.core.spec import SEED_LIMIT
 from service.batch.manifest.outcome import file_name
 from service.catalogue.warning_words import in_words
-from service.cli.remote import remote, remote_options
+from service.cli.remote import format_of, remote, remote_options
 
 if TYPE_CHECKING:
     from backdrop_client import Brand, Job, Render
@@ -122,6 +122,7 @@ def download_render(public_id: str, output: Path | None, url: str | None, key: s
     with remote(url, key) as backdrop:
         render = backdrop.render(public_id)
         output = output or Path(file_name(render.public_id, render.format))
+        format_of(output, render.format)
         backdrop.download(render, output)
     click.echo(f"{output}  {render.width}x{render.height}  {render.bytes:,} bytes  seed {render.seed}")
 

@@ -9,7 +9,7 @@ import click
 from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Format, Output, Placement
 from service.catalogue.warning_words import in_words
 from service.cli.options import settings_from
-from service.cli.remote import remote, remote_options
+from service.cli.remote import format_of, remote, remote_options
 from service.settings import load_remote
 
 if TYPE_CHECKING:
@@ -32,10 +32,16 @@ if TYPE_CHECKING:
 @click.option("--turn", type=click.FloatRange(-MAX_TURN, MAX_TURN), default=0.0, help="Degrees clockwise.")
 @click.option("--width", type=int, help="With --height: a size of your own in place of the preset's, pixels.")
 @click.option("--height", type=int, help="See --width.")
-@click.option("--format", "form", type=click.Choice(("jpeg", "png", "webp", "avif")), help="In place of the preset's.")
+@click.option("--format", "form", type=click.Choice(("jpeg", "png", "webp", "avif")), help="Default: by -o's suffix.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Where the search for the file's quality starts.")
 @click.option("--preview", is_flag=True, help="Small, under a watermark; at a server it costs nothing.")
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Its suffix (.jpg, .jpeg, .png, .webp, .avif) is the format; without one, the preset's.",
+)
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
@@ -75,6 +81,7 @@ def swap(
 ) -> None:
     """Swap one photo's background, on this machine or, with --url, at a server. Writes the picture and its report."""
     render: Any
+    form = format_of(output, form, "-o" if form is None else "-o with --format")
     if load_remote(url=url, key=key).url:
         from backdrop_client import Spec
 
@@ -121,7 +128,6 @@ def _swap_here(
     mask: Path | None,
     quiet: bool,
 ) -> Any:
-    from pipeline.core.errors import PipelineError
     from service.storage.cache import folder_cache
     from service.worker.local import SpecInvalid, swap_file
 
@@ -144,8 +150,6 @@ def _swap_here(
         )
     except SpecInvalid as error:
         raise click.UsageError(str(error)) from error
-    except PipelineError as error:
-        raise click.ClickException(f"{error} ({error.code})") from error
 
 
 def preset_of(backdrop: "Backdrop", preset: str | None, brand: str | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from rich.console import Console
+from rich.markup import escape
 
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
@@ -16,6 +17,7 @@ from service.jobs.records import JobStatus
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import ObjectError
+from service.telemetry.faults import explained
 from service.worker.c2pa import open_credentials
 
 
@@ -30,7 +32,7 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
         try:
             console.print(f"[green]ok[/]    {part:<10} {look()}", highlight=False)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with one part, the others are still looked at
-            console.print(f"[red]wrong[/] {part:<10} {error}", highlight=False)
+            console.print(f"[red]wrong[/] {part:<10} {escape(explained(error) or str(error))}", highlight=False)
             return False
         return True
 

@@ -77,7 +77,8 @@ def build_spec(
         sibling = spec.preset.scene_sibling or "shopify_product"
         raise SpecInvalid(f"--preset {preset} allows only --scene white. {sibling} allows scenes.")
     for fault in output_faults(spec.preset, output):
-        raise SpecInvalid(f"--{fault.field}: {fault.message}.")
+        option = "--format, or the suffix of -o" if fault.field == "format" else f"--{fault.field}"
+        raise SpecInvalid(f"{option}: {fault.message}.")
     return spec
 
 
@@ -110,7 +111,7 @@ def swap_file(
     cut-outs of earlier swaps. `mask`, where given, is the product's, as `cut_out_file` writes one. Raises SpecInvalid
     and PipelineError; then nothing is written.
     """
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(settings.catalogue)
     spec = build_spec(
         catalogue,
         scene=scene,

@@ -17,9 +17,8 @@ import dramatiq
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
-from models.device import CudaMemory, DeviceUnavailable, usable_cores
+from models.device import CudaMemory, usable_cores
 from models.lane import DeviceLane
-from models.weights import WeightsAltered, WeightsMissing
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
@@ -39,6 +38,7 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.registry import ObjectRegistry
 from service.supervisor.processes import die_with_parent
 from service.supervisor.stopping import StopRequest, stop_on_signals
+from service.telemetry.faults import explained
 from service.telemetry.logs import configure_logs
 from service.telemetry.metrics import DeviceCollector, JobMetrics, RunMetrics, process_registry
 from service.telemetry.tracing import Tracer, TracingMissing, open_tracer
@@ -89,7 +89,7 @@ def boot(
         registry=registry,
         mask_registry=MaskRegistry(engine),
         masks=MendedMasks(engine, renders),
-        catalogue=load_catalogue(),
+        catalogue=load_catalogue(settings.catalogue),
         networks=networks,
         limits=settings.limits,
         time_limit=settings.time_limit,
@@ -203,12 +203,12 @@ def _serve(
     observer = RunObserver(RunMetrics(registry), tracer, worker_label())
     started = time.perf_counter()
     try:
+        load_catalogue(settings.catalogue)
         networks = load(settings)
-    except (DeviceUnavailable, WeightsMissing, WeightsAltered) as error:
-        logger.error("the networks can't be loaded: %s", error)
-        return CANNOT_START
-    except Exception:
-        logger.exception("the networks can't be loaded")
+    except Exception as error:
+        # A traceback is for what no setting explains.
+        said = explained(error)
+        logger.error("The worker can't start: %s", said or error, exc_info=said is None)
         return CANNOT_START
     observer.metrics.load_seconds.set(time.perf_counter() - started)
     logger.info("networks loaded in %.1f s: %s", time.perf_counter() - started, dict(networks.versions))

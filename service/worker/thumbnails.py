@@ -61,7 +61,7 @@ def make_thumbnails(settings: Settings, told: Callable[[str], None]) -> int:
     folder = settings.thumbnails
     folder.mkdir(parents=True, exist_ok=True)
     stamps = _read_stamps(folder)
-    wanted = list(_all_wanted(load_catalogue(), _digest(STUDIO_CHECKPOINT)))
+    wanted = list(_all_wanted(load_catalogue(settings.catalogue), _digest(STUDIO_CHECKPOINT)))
     for path in folder.glob("*.webp"):
         if path.stem not in {one.name for one in wanted}:
             path.unlink()

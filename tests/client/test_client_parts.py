@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -18,12 +19,14 @@ from backdrop_client import (
     PhotoUnknown,
     Retries,
     Spec,
+    SuffixInvalid,
     verify_webhook,
 )
 from backdrop_client.api import Api
 from backdrop_client.flow import Send
 from backdrop_client.photo import content_type
 from backdrop_client.progress import Event, EventDecoder
+from backdrop_client.suffix import format_for
 
 
 def test_a_colour_alone_is_a_palette_of_one() -> None:
@@ -78,6 +81,39 @@ def test_a_photo_is_what_its_first_bytes_say(data: bytes, kind: str) -> None:
 def test_a_file_that_is_no_photo_is_refused_before_it_is_sent(data: bytes, word: str) -> None:
     with pytest.raises(PhotoUnknown, match=word):
         content_type(data)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "form"),
+    [
+        ("out/jar.jpg", None, "jpeg"),
+        ("jar.JPEG", "jpeg", "jpeg"),
+        ("v1.2/jar.png", None, "png"),
+        ("jar.webp", None, "webp"),
+        ("jar.avif", "avif", "avif"),
+        ("jar", None, None),
+        ("jar", "png", "png"),
+    ],
+)
+def test_a_file_is_written_in_the_format_of_its_suffix(path: str, asked: str | None, form: str | None) -> None:
+    assert format_for(path, asked) == form
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "remedy"),
+    [
+        ("jar.gif", None, ".jpg, .jpeg, .png, .webp, .avif, or no suffix"),
+        ("jar.tmp", "jpeg", ".jpg, .jpeg, or no suffix"),
+        ("jar.png", "jpeg", "'jar.jpg'"),
+    ],
+)
+def test_a_suffix_that_can_not_be_kept_is_refused_before_anything_is_sent(
+    path: str, asked: str | None, remedy: str
+) -> None:
+    with pytest.raises(SuffixInvalid, match=re.escape(remedy)):
+        format_for(path, asked)
+    with Backdrop("http://127.0.0.1:9", "bd_1") as away, pytest.raises(SuffixInvalid):
+        away.swap_file(b"", path, Spec("podium", "calm", "open_graph", format=asked))
 
 
 @given(st.data())

@@ -142,6 +142,7 @@ def test_a_second_run_makes_only_what_failed_changed_or_went_missing(shoot: Shoo
     again = shoot.run()
     assert again.exit_code == 1
     assert "Nothing can be made of 2 as their photos are; --retry-failed" in again.output
+    assert "nothing charged in this run, 6 for all that are there." in again.output
     assert shoot.entries() == {"grant": 1, "debit": 6, "refund": 2}, "what is hopeless is not sent again"
     assert shoot.run("--retry-failed").exit_code == 1
     assert shoot.entries() == {"grant": 1, "debit": 8, "refund": 4}, "unless asked: then it is another job"
@@ -151,7 +152,7 @@ def test_a_second_run_makes_only_what_failed_changed_or_went_missing(shoot: Shoo
     again = shoot.run()
 
     assert again.exit_code == 0, again.output
-    assert "1 of them from before" in again.output
+    assert "1 of them from before, 3 credits charged in this run, 6 for all that are there." in again.output
     assert shoot.entries() == {"grant": 1, "debit": 10, "refund": 4}, "a lost file is fetched again, not paid again"
     shoot.spec.write_text('scene = "white"\nmood = "calm"\n[[photo]]\nname = "second.png"\nseed = 7\n')
     assert shoot.run().exit_code == 0
@@ -208,7 +209,10 @@ def test_photos_of_the_same_bytes_are_paid_once_and_lie_in_both_places(shoot: Sh
     for name in ("one.png", "copy/one.png"):
         shoot.add(name, photo(20))
 
-    assert shoot.run(presets="transparent_cutout").exit_code == 0
+    assert (
+        f"2 of 2 pictures are in {shoot.out}, 1 credits charged in this run.\n"
+        in shoot.run(presets="transparent_cutout").output
+    )
 
     assert shoot.pictures() == ["transparent_cutout/copy/one.png", "transparent_cutout/one.png"]
     assert shoot.entries() == {"grant": 1, "debit": 1}

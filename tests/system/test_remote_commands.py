@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from PIL import Image
 
 from benchmarks.storm.photos import Deed, bad, good, mask, telling
 from service.accounts.clients import Accounts
@@ -35,13 +36,15 @@ def photo(tmp_path: Path) -> str:
 
 
 def test_a_swap_at_a_server_writes_the_picture_and_its_report(command: Command, photo: str, tmp_path: Path) -> None:
-    output = tmp_path / "deep" / "out.png"
+    output = tmp_path / "deep" / "out.webp"
 
     result = command("swap", photo, *SPEC, "--seed", "4", "-o", str(output))
 
     assert result.exit_code == 0, result.output
+    with Image.open(output) as picture:
+        assert picture.format == "WEBP"
     assert f"{output}  200x240  {output.stat().st_size:,} bytes  seed 4" in result.output
-    report = json.loads((tmp_path / "deep" / "out.png.json").read_text())
+    report = json.loads((tmp_path / "deep" / "out.webp.json").read_text())
     assert report["provenance"]["seed"] == 4
 
 
@@ -96,6 +99,8 @@ def test_jobs_and_renders_are_listed_shown_and_downloaded(
     assert render["public_id"] in command("renders", "list", "--preset", "transparent_cutout").output
     assert command("renders", "list", "--preset", "web_hero").output == ""
     assert f"{render['public_id']}.png  200x240" in command("renders", "download", render["public_id"]).output
+    misnamed = command("renders", "download", render["public_id"], "-o", "out.jpg")
+    assert (misnamed.exit_code, "Call the file 'out.png'." in misnamed.output) == (2, True)
     downloaded = Path(f"{render['public_id']}.png").read_bytes()
     assert hashlib.sha256(downloaded).hexdigest() == render["sha256"]
 
@@ -159,9 +164,11 @@ def test_what_the_server_refuses_is_told_with_the_option_and_the_remedy(
     assert mistyped.exit_code == 2
     assert "--scene: Did you mean podium?" in mistyped.output
     assert "--mood: Did you mean calm?" in mistyped.output
+    opaque = command("swap", photo, *SPEC, "-o", str(output), "--quiet")
+    assert (opaque.exit_code, "the suffix of -o: JPEG has no transparency" in opaque.output) == (2, True)
     unusable = tmp_path / "empty.png"
     unusable.write_bytes(bad()["no_subject"])
-    failed = command("swap", str(unusable), *SPEC, "-o", str(output), "--quiet")
+    failed = command("swap", str(unusable), *SPEC, "-o", str(tmp_path / "out.png"), "--quiet")
     assert failed.exit_code == 1
     assert "no_subject" in failed.output
     assert not output.exists()

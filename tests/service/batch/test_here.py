@@ -39,6 +39,7 @@ def test_a_batch_here_loads_the_networks_once_and_cuts_each_photo_out_once(tmp_p
         batch.write()
 
         assert len(loaded) == 1
+        assert batch.charged == (0, 0)
         assert Counter(one.cutout for one in batch.made) == {"computed": 2, "cached": 2}
         assert [one.code for one in batch.failed] == ["no_subject"] * 2
         assert len(shoot.pictures()) == 4

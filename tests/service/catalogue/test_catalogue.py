@@ -6,6 +6,7 @@ import subprocess
 import sys
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -68,6 +69,41 @@ def test_the_shipped_files_load_and_hold_a_white_scene() -> None:
     for scene in shipped.scenes.values():
         assert scene.prompt
         assert all(hex_to_rgb(colour).shape == (3,) for colour in scene.palette)
+
+
+def test_a_folder_of_ones_own_adds_entries_and_replaces_those_of_the_same_name(tmp_path: Path) -> None:
+    loft = {"studio_sweep": "loft", "Studio sweep": "Loft"}
+    own = SCENES.partition('[[scene]]\nname = "white"')[0]
+    for ours, theirs in loft.items():
+        own = own.replace(ours, theirs)
+    (tmp_path / "scenes.toml").write_text(own)
+    (tmp_path / "moods.toml").write_text(MOODS)
+
+    shipped, read = load_catalogue(), load_catalogue(tmp_path)
+
+    assert list(read.scenes) == [*shipped.scenes, "loft"]
+    assert list(read.moods) == list(shipped.moods)
+    assert read.moods["calm"].description == "Soft and quiet." != shipped.moods["calm"].description
+    assert read.presets == shipped.presets
+    assert "loft" not in shipped.scenes
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("scenes.toml", SCENES.replace('"sweep"', '"attic"'), "scenes.toml: scene 'studio_sweep': kind: "),
+        ("scenes.toml", SCENES.replace('kind = "white"', 'kind = "sweep"'), "scene 'white': kind: must be 'white'"),
+        ("moods.toml", MOODS.replace("calm", "ca_lm"), "moods.toml: 'ca_lm': name is taken by 'calm'"),
+        ("moods.toml", "[[mood", "moods.toml: "),
+        ("scene.toml", SCENES, "holds scene.toml. Put scenes.toml, moods.toml, presets.toml there"),
+    ],
+)
+def test_a_fault_in_a_folder_of_ones_own_names_file_entry_and_key(
+    tmp_path: Path, file: str, text: str, said: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    with pytest.raises(ValueError, match=re.escape(said)):
+        load_catalogue(tmp_path)
 
 
 def test_every_preset_of_the_list_is_there(catalogue: Catalogue) -> None:

@@ -180,7 +180,7 @@ def test_parts_that_need_a_queue_say_how_to_name_one(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKDROP_LEASE", "soon")
 
-    result = run("catalog")
+    result = run("secrets", "new-key")
     assert result.exit_code == 0, "a command that needs no setting runs all the same"
     result = run("doctor", "--no-networks")
     assert result.exit_code == 1
@@ -306,13 +306,22 @@ def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:
         (["--preset", "open_graf", "--scene", "podium"], "Did you mean open_graph?"),
         (["--preset", "open_graph", "--scene", "podium", "--color", "reddish"], "#rrggbb"),
         (["--preset", "open_graph", "--scene", "podium", *["--color", "red"] * 7], "six"),
+        (["--preset", "open_graph", "--scene", "podium", "-o", "x.gif"], ".jpg, .jpeg, .png, .webp, .avif"),
+        (
+            ["--preset", "open_graph", "--scene", "podium", "-o", "x.png", "--format", "jpeg"],
+            "-o with --format: 'x.png'",
+        ),
+        (["--preset", "transparent_cutout", "--scene", "white", "-o", "x.JPG"], "takes png or webp"),
     ],
-    ids=["preset", "forbidden scene", "near miss of a scene", "near miss of a preset", "colour", "too many colours"],
+    ids=[
+        *("preset", "forbidden scene", "near miss of a scene", "near miss of a preset", "colour", "too many colours"),
+        *("unknown suffix", "suffix of another format", "suffix of a format without transparency"),
+    ],
 )
 def test_a_swap_that_can_not_be_made_names_the_option_and_the_remedy(
     tmp_path: Path, options: list[str], remedy: str
 ) -> None:
-    result = run("swap", BOTTLE, "--mood", "calm", *options, "-o", str(tmp_path / "out.jpg"))
+    result = run("swap", BOTTLE, "--mood", "calm", "-o", str(tmp_path / "out.jpg"), *options)
 
     assert result.exit_code == 2
     assert remedy in result.output
@@ -320,8 +329,8 @@ def test_a_swap_that_can_not_be_made_names_the_option_and_the_remedy(
 
 
 @pytest.mark.gate  # loads networks for one swap: two seconds
-def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
-    output, photo = tmp_path / "deep" / "out.jpg", tmp_path / "bottle.jpg"
+def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_report(tmp_path: Path) -> None:
+    output, photo = tmp_path / "deep" / "out.webp", tmp_path / "bottle.jpg"
     photo.write_bytes(worker.BOTTLE)
 
     result = run(
@@ -336,8 +345,8 @@ def test_a_local_swap_writes_the_picture_and_its_report(tmp_path: Path) -> None:
     assert "scene_in_words" not in result.output
     assert len(list((tmp_path / "kept" / "cutouts" / "local").iterdir())) == 1
     with Image.open(output) as picture:
-        assert (picture.size, picture.format) == ((1200, 630), "JPEG")
-    report = json.loads((tmp_path / "deep" / "out.jpg.json").read_text())
+        assert (picture.size, picture.format) == ((1200, 630), "WEBP")
+    report = json.loads((tmp_path / "deep" / "out.webp.json").read_text())
     assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "placement"}
     assert report["placement"] == {"shift_x": 0, "shift_y": 0, "scale": 0.9, "turn": 2, "breaks": []}
     assert report["provenance"]["seed"] == 4
@@ -367,6 +376,16 @@ def test_a_local_cut_out_is_the_mask_of_a_local_swap(tmp_path: Path) -> None:
     refused = run("swap", str(photo), *order, "--mask", str(mask))
     assert refused.exit_code == 2
     assert "--mask" in refused.output
+
+
+@pytest.mark.parametrize("option", ["-o", "--preview"])
+def test_a_mask_and_its_preview_are_written_as_png_alone(tmp_path: Path, option: str) -> None:
+    result = run("cutout", BOTTLE, "-o", str(tmp_path / "mask.png"), option, str(tmp_path / "cut.jpg"))
+
+    assert result.exit_code == 2
+    assert f"{option}: 'cut.jpg' is a name for jpeg" in result.output
+    assert "'cut.png'" in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_picture_fails_with_its_code(tmp_path: Path) -> None:

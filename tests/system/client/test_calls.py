@@ -37,8 +37,9 @@ def test_a_photo_is_swapped_in_one_call(backdrop: Backdrop, tmp_path: Path) -> N
 def test_the_same_without_blocking_and_several_at_once(served: Served, key: str, tmp_path: Path) -> None:
     async def story() -> None:
         async with AsyncBackdrop(served.url, key, retries=QUICK) as backdrop:
-            calls = (backdrop.swap_file(good(number), tmp_path / f"{number}.png", SPEC) for number in range(3))
+            calls = (backdrop.swap_file(good(number), tmp_path / f"{number}.webp", SPEC) for number in range(3))
             renders = await asyncio.gather(*calls)
+            assert {render.format for render in renders} == {"webp"}
             listed = [render.public_id async for render in backdrop.iter_renders()]
 
             assert sorted(listed) == sorted(render.public_id for render in renders)
@@ -147,23 +148,23 @@ def test_the_catalogues_are_typed(backdrop: Backdrop) -> None:
 
 def test_what_the_readme_shows_works(served: Served, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("jar.jpg", "lamp.jpg"):
+    for name in ("jar.png", "lamp.png"):
         Path(name).write_bytes(good())
     blocks = re.findall(r"```python\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 6
 
     for block in blocks:
         ours = {'"https://backdrop.example"': repr(served.url), '"bd_…"': repr(key)}
-        # A lean worker paints no scenes.
+        # A lean worker paints no scenes, and what has none is no JPEG.
         ours |= dict.fromkeys(['"shopify_product"', '"instagram_story"', '"open_graph"'], '"transparent_cutout"')
-        for theirs, here in {**ours, "podium": "white"}.items():
+        for theirs, here in {**ours, "podium": "white", ".jpg": ".png"}.items():
             block = block.replace(theirs, here)
         exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
 
     written = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert [name for name in written if not name.startswith("look-")] == [
-        "jar.jpg",
-        "lamp.jpg",
-        "transparent_cutout.jpg",
+        "jar.png",
+        "lamp.png",
+        "transparent_cutout.png",
     ]
     assert len(written) == 3 + 4, "four looks, each by its seed"

@@ -1,0 +1,172 @@
+"""Faults of settings, files and servers end in a line that says what to do, and never in a traceback."""
+
+import errno
+import os
+import re
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import click
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from pipeline.core.errors import NoSubject
+from service.cli.main import Commands
+from service.settings import Settings
+from service.telemetry.faults import explained
+from service.worker.main import CANNOT_START, serve
+from tests.support.command_line import migrated_home, run
+
+PHOTO = str(files("service") / "sample" / "bottle.jpg")
+SWAP = ("swap", PHOTO, "--scene", "white", "--mood", "calm", "--preset", "open_graph", "-o", "out.jpg", "--quiet")
+CUTOUT = ("cutout", PHOTO, "-o", "mask.png")
+#: Commands that open the database.
+OVER_THE_DATABASE = [
+    ("clients", "list"),
+    ("clients", "add", "acme"),
+    ("clients", "webhook", "acme"),
+    ("ledger", "check"),
+    ("secrets", "check"),
+    ("secrets", "reencrypt"),
+    ("ops", "jobs"),
+    ("ops", "workers"),
+    ("ops", "export-run"),
+    ("migrate",),
+]
+PARTS = [("api",), ("worker",), ("sweep",)]
+DOCTOR = ("doctor", "--no-networks")
+AWAY = "postgresql://acme:hunter2@127.0.0.1:9/backdrop"
+QUEUE = "redis://127.0.0.1:9/0"
+S3 = {"BACKDROP_STORE": "s3", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "eu"}
+
+Case = tuple[dict[str, str], tuple[str, ...], str]
+CASES: list[Case] = [
+    *(({"BACKDROP_DATABASE_URL": AWAY}, command, "BACKDROP_DATABASE_URL") for command in OVER_THE_DATABASE),
+    *(
+        ({"DATABASE_URL": "mysql://acme:hunter2@db/backdrop"}, command, "must begin with sqlite:///")
+        for command in [*OVER_THE_DATABASE, DOCTOR, *PARTS, ("up",)]
+    ),
+    *(({"BACKDROP_QUEUE_URL": "db:6379"}, part, "BACKDROP_QUEUE_URL: it must begin with redis://") for part in PARTS),
+    ({"BACKDROP_QUEUE_URL": "db:6379"}, DOCTOR, "BACKDROP_QUEUE_URL"),
+    *(
+        ({"BACKDROP_HOME": "a file"}, command, "a file: ")
+        for command in [("up",), ("migrate",), ("clients", "list"), ("secrets", "check"), ("ledger", "check"), DOCTOR]
+    ),
+    ({"BACKDROP_PORT": "eighty"}, ("up",), "BACKDROP_PORT: Input should be a valid integer"),
+    ({"BACKDROP_STORE": "ftp"}, ("migrate",), "'directory' or 's3'. It is 'ftp'."),
+    ({"BACKDROP_ENCRYPTION_KEYS": "secret"}, ("secrets", "check"), "backdrop secrets new-key"),
+    ({"BACKDROP_PREVIEWS": "perhaps"}, ("api",), "BACKDROP_PREVIEWS"),
+    ({"BACKDROP_DEVICE": "tpu"}, CUTOUT, "BACKDROP_DEVICE"),
+    ({"BACKDROP_WEIGHTS": "no weights"}, CUTOUT, "backdrop models fetch"),
+    ({"BACKDROP_WEIGHTS": "a file/weights"}, ("models", "fetch", "u2netp"), "a file"),
+    ({"BACKDROP_SEGMENTER": "u3net"}, CUTOUT, "'u3net' is no model of rembg"),
+    ({"BACKDROP_SEGMENTER": "mine.onnx"}, CUTOUT, "BACKDROP_SEGMENTER: there is no file mine.onnx"),
+    ({"BACKDROP_GENERATOR": "/nowhere/at all"}, SWAP, "'/nowhere/at all' is neither a folder"),
+    ({"BACKDROP_GENERATOR": "/nowhere/at all"}, ("doctor", "--no-networks", "--generator"), "is neither a folder"),
+    ({"BACKDROP_C2PA_CERTIFICATE": "none.pem", "BACKDROP_C2PA_KEY": "none.pem"}, SWAP, "none.pem"),
+    *(
+        (
+            {"BACKDROP_CATALOGUE": "catalogue", "BACKDROP_QUEUE_URL": QUEUE},
+            command,
+            "scene 'loft': title: Field required",
+        )
+        for command in [("catalog",), ("api",), ("thumbnails",), SWAP]
+    ),
+    ({"BACKDROP_CATALOGUE": "nowhere"}, ("catalog",), "holds no TOML file. Put scenes.toml"),
+    ({"BACKDROP_THUMBNAILS": "a file/x"}, ("thumbnails",), "a file"),
+    ({}, ("batch", ".", "--spec", "spec.toml", "--presets", "open_graph", "-o", "a file/out"), "a file"),
+    (
+        {"BACKDROP_SEGMENTER": "u3net"},
+        ("batch", ".", "--spec", "spec.toml", "--presets", "open_graph", "-o", "out"),
+        "'u3net'",
+    ),
+    (S3 | {"BACKDROP_S3_ENDPOINT_URL": "nowhere"}, ("ledger", "check", "--objects"), "BACKDROP_S3_ENDPOINT_URL"),
+    (S3 | {"BACKDROP_S3_ENDPOINT_URL": "nowhere"}, DOCTOR, "BACKDROP_S3_ENDPOINT_URL"),
+    (S3 | {"BACKDROP_S3_ENDPOINT_URL": "nowhere", "BACKDROP_QUEUE_URL": QUEUE}, ("api",), "BACKDROP_S3_ENDPOINT_URL"),
+    ({}, ("batch", ".", "--spec", "none.toml", "--presets", "open_graph", "-o", "out"), "none.toml"),
+    ({}, ("batch", ".", "--spec", "a file", "--presets", "open_graph", "-o", "out"), "a file"),
+    ({}, ("bench", "nothing"), "Name a benchmark"),
+    ({"BACKDROP_URL": "http://127.0.0.1:9"}, ("jobs", "list"), "BACKDROP_KEY"),
+    ({"BACKDROP_URL": "ftp://acme", "BACKDROP_KEY": "bd_1"}, ("renders", "list"), "ftp://acme"),
+]
+
+
+@pytest.mark.parametrize(
+    ("environment", "command", "said"), CASES, ids=[f"{' '.join(case[0].values())}-{case[1][0]}" for case in CASES]
+)
+def test_a_fault_of_a_setting_or_a_file_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], command: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a file").write_text("x")
+    shutil.copy(PHOTO, tmp_path)
+    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue" / "scenes.toml").write_text('[[scene]]\nname = "loft"\nkind = "attic"\n')
+    (tmp_path / "spec.toml").write_text('scene = "white"\nmood = "calm"\n')
+    home = migrated_home(tmp_path / "home")[1]
+    for name, value in {"BACKDROP_HOME": home, **environment}.items():
+        monkeypatch.setenv(name, value)
+
+    result = run(*command)
+
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert result.exit_code != 0
+    assert said in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+    assert "hunter2" not in result.output, "no password is printed"
+
+
+def test_a_worker_says_in_a_line_why_it_can_not_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)  # the test process keeps its own
+    home = migrated_home(tmp_path)[1]
+
+    assert serve(Settings(home=Path(home), generator="/nowhere/at all")) == CANNOT_START
+
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage().startswith("The worker can't start: '/nowhere/at all' is neither a folder")
+    assert not record.exc_info
+
+
+@click.group(cls=Commands)
+@click.option("--debug", is_flag=True)
+def program(debug: bool) -> None:
+    """Something."""
+
+
+@program.command()
+def broken() -> None:
+    dict[str, str]()["nothing"]
+
+
+def test_a_mistake_of_ours_is_a_line_and_its_traceback_is_there_for_who_asks() -> None:
+    result = CliRunner().invoke(program, ["broken"])
+    assert (result.exit_code, result.output) == (
+        1,
+        "Error: KeyError: 'nothing'. Where it comes from: `backdrop --debug …`.\n",
+    )
+    assert isinstance(CliRunner().invoke(program, ["--debug", "broken"]).exception, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/out/x.jpg"), "/out/x.jpg: No space left on device. Free"),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/out"), "/out: Permission denied. Choose another"),
+        (ModuleNotFoundError("No module named 'numba'"), r"'numba'.*pip install 'backdrop\[networks\]'"),
+        (
+            sa.exc.OperationalError("SELECT 'secret'", {}, Exception("disk is full\nmore")),
+            "^The database: disk is full. Ch",
+        ),
+        (NoSubject("There is nothing."), r"^There is nothing. \(no_subject\)$"),
+    ],
+)
+def test_what_is_told_of_an_error_has_its_cause_and_a_remedy(error: Exception, said: str) -> None:
+    assert re.search(said, explained(error) or "")
+
+
+def test_a_library_s_own_mistake_is_not_explained() -> None:
+    assert explained(ValueError("x")) is None
