@@ -115,6 +115,8 @@ async def answer_accepted(
     status, headers = JobStatus.NOT_STARTED, {"Location": location or f"/v1/jobs/{accepted.job_id}"}
     if accepted.repeated:
         headers["Idempotent-Replayed"] = "true"
+    if accepted.warnings:
+        headers["Backdrop-Warnings"] = ", ".join(accepted.warnings)
     preferences = request.headers.getall("prefer", [])
     wait, applied = preferred_wait(preferences, limit=state.prefer_wait), list[str]()
     if wait is not None and state.prefer_wait:

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -121,7 +121,9 @@ class Submit:
             reference=reference,
             preview=preview,
         )
-        return self._accept(new)
+        accepted = self._accept(new)
+        told = () if accepted.repeated else tuple(one["code"] for one in new.spec["cautions"])
+        return replace(accepted, warnings=told)
 
     def cut_out(
         self,

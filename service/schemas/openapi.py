@@ -78,7 +78,7 @@ class Receiving(Documented):
         body.content = {**body.content, "multipart/form-data": OpenAPIMediaType(schema=form)}
 
 
-_OF_ACCEPTED = ["Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed"]
+_OF_ACCEPTED = ["Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed", "Backdrop-Warnings"]
 _RATE_FIELDS = ["RateLimit-Policy", "RateLimit"]
 _FIELDS = {
     "RateLimit-Policy": OpenAPIHeader(
@@ -121,6 +121,11 @@ def _problem(status: int, title: str, code: str, detail: str, *others: tuple[str
         description=title,
         media_type="application/problem+json",
         generate_examples=False,
+    "Backdrop-Warnings": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=["scene_in_words, mood_in_words"]),
+        description="Codes of what may not have been meant; `warnings` of the job has a sentence for each. With"
+        " `dry_run` they come before anything is charged. Absent: there is none, or the answer is given again.",
+    ),
         examples=[
             Example(value={**about, "detail": text, "code": name, **figures})
             for name, text in ((code, detail), *others)
