@@ -8,10 +8,11 @@ from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from service.api.endpoint import endpoint
+from service.catalogue.catalogue import Catalogue
 from service.jobs.listing import Listings
 from service.jobs.records import JobStatus, Operation
-from service.schemas.openapi import INVALID
-from service.schemas.problems import AnyRequest
+from service.schemas.problems import AnyRequest, QueryInvalid
+from service.schemas.remedies import with_received
 from service.schemas.responses import JobPage, RenderPage
 from service.schemas.serialize import serialize_job, serialize_render
 
@@ -48,7 +49,7 @@ Preview = Annotated[
 ]
 
 
-@endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs", responses={422: INVALID})
+@endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs")
 def list_jobs(
     request: AnyRequest,
     state: State,
@@ -78,7 +79,7 @@ def list_jobs(
     return JobPage(items=items, next_cursor=page.next_cursor)
 
 
-@endpoint(get, "/renders", operation_id="list_renders", tag="renders", responses={422: INVALID})
+@endpoint(get, "/renders", operation_id="list_renders", tag="renders")
 def list_renders(
     request: AnyRequest,
     state: State,
@@ -107,6 +108,11 @@ def list_renders(
         reference=reference,
         preview=preview,
     )
+    catalogue: Catalogue = state.catalogue
+    if output_preset is not None and output_preset not in catalogue.presets and not page.items and cursor is None:
+        text = "There is no such output preset, and no render of yours fits. The nearest are: "
+        text = with_received(text + ", ".join(catalogue.nearest_presets(output_preset)), output_preset)
+        raise QueryInvalid([{"loc": ["query", "output_preset"], "msg": text, "type": "unknown_preset"}])
     return RenderPage(
         items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor
     )

@@ -118,6 +118,7 @@ def _view(stored: Stored) -> StoredPhoto:
 
 @endpoint(
     delete,
+    request.state.url = data.url  # for an error that is about it
     "/uploads/{key:path}",
     status_code=204,
     operation_id="delete_upload",

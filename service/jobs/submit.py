@@ -53,11 +53,11 @@ class OutputInvalid(ValueError):
 
 
 class BrandNearMiss(LookupError):
-    """Raised when a client has no brand of that name, but one that is spelled nearly so: `meant`."""
+    """Raised when a client has no brand of that `name`, but one that is spelled nearly so: `meant`."""
 
-    def __init__(self, meant: str) -> None:
-        super().__init__(meant)
-        self.meant = meant
+    def __init__(self, name: str, meant: str) -> None:
+        super().__init__(name, meant)
+        self.name, self.meant = name, meant
 
 
 def upload_prefix(client: Client) -> str:
@@ -207,7 +207,7 @@ class Submit:
         if name and brand is None:
             meant = near_miss(name, (one.name for one in self.brands.list(client.id)))
             if meant is not None:
-                raise BrandNearMiss(meant)
+                raise BrandNearMiss(name, meant)
         if brand is not None:
             request = request.model_copy(update={"dominant_colors": request.dominant_colors or list(brand.palette)})
             seed = brand.seed if seed is None else seed

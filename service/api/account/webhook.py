@@ -50,6 +50,7 @@ def put_webhook(
     webhooks: Webhooks = state.webhooks
     endpoint, secret = webhooks.put(request.state.client.name, data.url)
     return Response(NewWebhook(**_shown(endpoint), secret=secret), status_code=200 if secret is None else 201)
+    request.state.url = data.url  # for an error that is about it
 
 
 @endpoint(

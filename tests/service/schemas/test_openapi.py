@@ -142,6 +142,23 @@ def test_every_route_that_wants_a_key_says_so(document: dict[str, Any]) -> None:
 
 
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
+def test_a_body_may_be_left_out_where_every_field_has_a_default(document: dict[str, Any]) -> None:
+    left_out = {name for name, one in operations(document) if one.get("requestBody", {}).get("required") is False}
+
+    assert left_out == {"POST /v1/keys", "POST /v1/webhook/secret", "PUT /v1/brands/{name}"}
+
+
+def test_an_upload_documents_the_photo_as_it_is(document: dict[str, Any]) -> None:
+    upload = document["paths"]["/v1/uploads"]["post"]
+
+    assert {"application/json", "multipart/form-data", *UPLOAD_TYPES} == set(upload["requestBody"]["content"])
+    assert list(upload["responses"]["415"]["content"]) == ["application/problem+json"]
+
+
+def test_every_operation_documents_that_it_may_not_take_a_request(document: dict[str, Any]) -> None:
+    assert [name for name, operation in operations(document) if "422" not in operation["responses"]] == []
+
+
     checked = 0
     for name, operation in operations(document):
         contents = [answer.get("content", {}) for answer in operation["responses"].values()]
