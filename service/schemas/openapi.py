@@ -51,6 +51,17 @@ class Documented(Operation):
 
 
 @dataclass
+@dataclass
+class BodyOptional(Documented):
+    """An operation whose body has a default for every field, and may be left out."""
+
+    def __post_init__(self) -> None:
+        """Say so."""
+        super().__post_init__()
+        assert isinstance(self.request_body, RequestBody)
+        self.request_body.required = False
+
+
 class Submitted(Documented):
     """An operation behind admission: its answers say where the client stands, and when to come back."""
 
