@@ -90,7 +90,7 @@ def read_metadata(pairs: list[str] | None) -> dict[str, str]:
             text = with_received(text, pair)
             raise MetadataInvalid(index, "metadata_invalid", text)
         if found[1] in read:
-            raise MetadataInvalid(index, "metadata_twice", f"The name {found[1]} is given twice. Leave one out")
+            raise MetadataInvalid(index, "metadata_twice", f"The name {found[1]!r} is given twice. Leave one out")
         read[found[1]] = found[2]
     return read
 

@@ -44,7 +44,7 @@ async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handl
         if name not in inputs.query:
             text, kind = inputs.unknown(name, values[0], "query"), "extra_forbidden"
         elif len(values) > 1 and not inputs.query[name].is_non_string_sequence:
-            sent = " and ".join(map(shown, values[:3]))
+            sent = " and ".join(map(shown, values[:2]))
             text, kind = f"Given {len(values)} times (received {sent}). Send it once", "repeated"
         else:
             continue

@@ -259,7 +259,7 @@ def _on_bad_output(request: AnyRequest, error: OutputInvalid) -> Response[Any]:
 
 
 def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any]:
-    text = f"A brand's name has 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
+    text = f"A brand's name should have 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
     text = with_received(text, request.path_params["name"])
     return unprocessable(request, [{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
 

@@ -107,7 +107,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def shown(value: object) -> str:
     """Return a received value for an answer: shortened, quoted, and without characters that can't be seen."""
     if isinstance(value, str):
-        return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}…, {len(value)} characters"
+        start = repr(value[:_SHOWN])
+        if len(value) <= _SHOWN and len(start) <= 2 * _SHOWN:
+            return start
+        return f"{start[: 2 * _SHOWN]}…, {len(value)} characters"
     if isinstance(value, Mapping):
         return "an object"
     if isinstance(value, list | tuple):
@@ -120,12 +123,14 @@ def with_received(message: str, value: object) -> str:
     if value is None:
         return message
     said = shown(value)
-    return message if said in message or shown(str(value)) in message else f"{message} (received {said})"
+    if said in message or repr(value) in message or re.search(rf"\bnot {re.escape(str(value))}\b", message):
+        return message
+    return f"{message} Received {said}." if message.endswith(".") else f"{message} (received {said})"
 
 
 def body_error(error: Mapping[str, Any], inputs: Inputs) -> str:
     """Return the sentence of one of pydantic's errors of a body: it has `loc`, `type`, `msg` and `input`."""
-    kind, message, value = error["type"], str(error["msg"]), error.get("input")
+    kind, message, value = error["type"], str(error["msg"]).replace(" after validation", ""), error.get("input")
     match kind:
         case "extra_forbidden":
             return inputs.unknown(str(error["loc"][-1]), value, "body")
@@ -177,8 +182,8 @@ def parameter_error(field: FieldDefinition, value: str | None) -> str:
         return f"{with_received(f'Should have {span} characters', value)}. {remedy}"
     if _CONTROL.search(value):
         return with_received("Should have no control characters", value)
-    example = about.examples[0].value if about.examples else "what its description says"
-    return with_received(f"Should look like {example}", value)
+    example = about.examples[0].value if about.examples else "this"
+    return f"{with_received(f'Should look like {example}', value)}. {about.description}"
 
 
 def _choices(kind: Any) -> list[str]:
@@ -249,8 +254,9 @@ def undecodable_error(request: Request[Any, Any, Any], error: Exception) -> dict
     try:
         raw = request.state.get("raw_body")
         if raw is None:
-            found = _BYTE.search(str(decoder_error(error)))
-            position, reason = (int(found[2]), found[1]) if found else (0, reason)
+            reason = str(decoder_error(error) or reason)
+            if found := _BYTE.search(reason):
+                position, reason = int(found[2]), found[1]
         else:
             json.loads(raw)
     except json.JSONDecodeError as wrong:
@@ -261,5 +267,6 @@ def undecodable_error(request: Request[Any, Any, Any], error: Exception) -> dict
         reason = "nested too deeply"
     sent, _ = request.content_type
     named = f" (received Content-Type {shown(sent)})" if sent and sent != "application/json" else ""
-    text = f"JSON decode error: {reason}, at character {position}. Send JSON with Content-Type: application/json{named}"
+    where = f", at character {position}" if position else ""
+    text = f"JSON decode error: {reason}{where}. Send JSON with Content-Type: application/json{named}"
     return {"loc": ["body", position], "msg": text, "type": "json_invalid"}

@@ -92,7 +92,7 @@ def test_a_key_with_another_body_is_a_conflict_of_that_header(caller: Caller) ->
     [
         ({"mood": "x" * 123}, "at most 120 characters; this has 123. Shorten it by 3"),
         ({"mood": ""}, "at least 1 character; this has 0. Fill it in"),
-        ({"dominant_colors": ["red"] * 8}, "at most 6 items after validation, not 8. Leave out 2"),
+        ({"dominant_colors": ["red"] * 8}, "at most 6 items, not 8. Leave out 2"),
     ],
 )
 def test_a_length_error_says_what_is_allowed_what_was_sent_and_what_to_do(
@@ -177,4 +177,4 @@ def test_what_is_not_found_or_not_allowed_says_what_to_do(caller: Caller) -> Non
 def test_a_list_that_is_too_short_says_how_many_to_add(caller: Caller) -> None:
     answer = caller.http.put("/v1/cutouts/none/subjects", json={"keep": []}, headers=caller.headers)
 
-    assert "at least 1 item after validation, not 0. Add 1" in answer.json()["detail"][0]["msg"]
+    assert "at least 1 item, not 0. Add 1" in answer.json()["detail"][0]["msg"]
