@@ -15,6 +15,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from litestar.routes import HTTPRoute
 from schemathesis.core import NOT_SET
+from schemathesis.core.result import Ok
 from schemathesis.generation.modes import GenerationMode
 
 from tests.support.caller import SWAP, Caller
@@ -77,7 +78,8 @@ def by_hand(good: dict[str, Any]) -> Iterator[Bad]:
         *({"source_image_s3_key": "uploads/other/x.jpg"}, {"pilot_brand": ["acme"]}),
     ):
         yield Bad("POST", SWAP, good | change)
-    for body in ([], "text", 7, {}):
+    bodies: tuple[Any, ...] = ([], "text", 7, {})
+    for body in bodies:
         yield Bad("POST", SWAP, body)
         yield Bad("POST", "/v1/cutouts", body)
     for path in (SWAP, "/v1/cutouts", "/v1/uploads", "/v1/keys"):
@@ -114,13 +116,14 @@ def drawn(document: dict[str, Any], examples: int) -> list[Bad]:
     """Requests that the document does not allow: their query or their body is wrong."""
     found: list[Bad] = []
     for result in schemathesis.openapi.from_dict(document).get_all_operations():
+        assert isinstance(result, Ok)
         operation = result.ok()
         if not (operation.query or operation.body):
             continue
         names = [one.name for one in operation.path_parameters]
-        media = {"media_type": "application/json"} if "application/json" in str(operation.body) else {}
+        kind = "application/json" if any(one.media_type == "application/json" for one in operation.body) else None
         strategy = operation.as_strategy(
-            GenerationMode.NEGATIVE, headers={}, path_parameters=dict.fromkeys(names, "word"), **media
+            GenerationMode.NEGATIVE, headers={}, path_parameters=dict.fromkeys(names, "word"), media_type=kind
         )
 
         @seed(SEED)
