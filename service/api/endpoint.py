@@ -13,7 +13,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 
 from service.schemas.openapi import DATABASE_AWAY, INVALID, UNAUTHORIZED, Documented
 from service.schemas.problems import QueryInvalid
-from service.schemas.remedies import inputs_of, shown
+from service.schemas.remedies import MOST_REMEDIES, inputs_of, shown
 
 _Handler = Callable[..., Any]
 #: Pages are no part of the API: what a link adds to their address is nobody's mistake.
@@ -49,6 +49,8 @@ async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handl
         else:
             continue
         errors.append({"loc": ["query", name], "msg": text, "type": kind})
+        if len(errors) == MOST_REMEDIES:
+            break
     if errors:
         raise QueryInvalid(errors)
 

@@ -21,8 +21,8 @@ from pydantic import ValidationError as PydanticValidationError
 
 #: Characters of a received value that an answer repeats.
 _SHOWN = 40
-#: Names that an answer lists; no route takes more.
-_LISTED = 20
+#: Errors of one answer that have their remedy; to seek the nearest name for thousands would take seconds.
+MOST_REMEDIES = 20
 _LIMIT = re.compile(r"at (most|least) (\d+) (?:characters?|items?)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: Codes of what is wrong with a parameter, by the words that msgspec and litestar have for it; the first that fits.
@@ -81,7 +81,7 @@ class Inputs:
             return f"There is no {noun} {shown(name)}. {self.elsewhere(meant, value, here)}"
         if not known:
             return f"There is no {noun} {shown(name)}: this route takes none. Leave it out"
-        return f"There is no {noun} {shown(name)}. Leave it out, or send one of {', '.join(known[:_LISTED])}"
+        return f"There is no {noun} {shown(name)}. Leave it out, or send one of {', '.join(known)}"
 
 
 def inputs_of(handler: BaseRouteHandler) -> Inputs:
@@ -214,7 +214,12 @@ def validation_errors(request: Request[Any, Any, Any], error: ValidationExceptio
     found = []
     if isinstance(cause, BodyInvalid):
         found = [
-            {"loc": ["body", *one["loc"]], "msg": body_error(one, inputs), "type": one["type"]} for one in cause.errors
+            {
+                "loc": ["body", *one["loc"]],
+                "msg": body_error(one, inputs) if index < MOST_REMEDIES else one["msg"],
+                "type": one["type"],
+            }
+            for index, one in enumerate(cause.errors)
         ]
     # Litestar stops at a parameter that is missing, and names others by our functions' arguments.
     missing = _MISSING.match(error.detail)

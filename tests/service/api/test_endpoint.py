@@ -113,6 +113,18 @@ def test_a_list_is_never_given_by_a_filter_that_it_does_not_have(
     assert said in answer.json()["detail"][0]["msg"]
 
 
+def test_thousands_of_unknown_names_are_answered_at_once(caller: Caller) -> None:
+    names = [f"name{number}" for number in range(3000)]
+
+    asked = caller.get("/v1/jobs?" + "&".join(names))
+    sent = caller.submit(dict.fromkeys(names, 1))
+
+    assert len(asked.json()["detail"]) == 20
+    assert len(sent.json()["detail"]) > 3000, "all errors of a body"
+    sought = [one for one in sent.json()["detail"] if "There is no field" in one["msg"]]
+    assert 0 < len(sought) <= 20, "the nearest name is sought for some alone: for all it takes seconds"
+
+
 def test_what_belongs_to_a_request_still_arrives(caller: Caller) -> None:
     pairs = caller.http.post(f"{SWAP}?metadata=a:1&metadata=b:2&seed=7", json=caller.body(), headers=caller.headers)
     url = caller.http.post("/v1/uploads", json={"content_type": "image/png"}, headers=caller.headers).json()["url"]
