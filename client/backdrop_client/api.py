@@ -90,7 +90,9 @@ class Api:
         call = replace(call, query=query, headers=headers, patience=float(wait or 0))
         answer = yield from exchange(call, self._retries)
         job = decoded(answer, Job) if "content-location" in answer.headers else None
-        return replace(decoded(answer, Accepted), job=job, replayed="idempotent-replayed" in answer.headers)
+        warned = tuple(answer.headers.get("backdrop-warnings", "").replace(",", " ").split())
+        replayed = "idempotent-replayed" in answer.headers
+        return replace(decoded(answer, Accepted), job=job, replayed=replayed, warnings=warned)
 
     def plan(self, spec: Spec, *, source_key: str | None, source_render: str | None, preview: bool) -> Flow[Plan]:
         """Ask what a swap would be and cost."""

@@ -27,6 +27,8 @@ class Accepted:
     replayed: bool = False
     #: The job as it stood then, with its render where it was over in time; None: `wait` was not asked for.
     job: "Job | None" = None
+    #: Codes of what may not have been meant, as a mood in words; the job's `warnings` have a sentence for each.
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,13 @@ def _size_faults(preset: Preset, width: int, height: int) -> Iterator[OutputFaul
         return
     for field, side in (("width", width), ("height", height)):
         if not SIDES[0] <= side <= SIDES[1]:
-            yield OutputFault(field, "output_size", f"A side has {SIDES[0]} to {SIDES[1]} pixels, not {side}")
+            yield OutputFault(field, "output_size", f"A side should have {SIDES[0]} to {SIDES[1]} pixels, not {side}")
             return
     if width * height > MAX_PIXELS:
         text = f"A picture has {MAX_PIXELS:,} pixels at most; {width}x{height} are {width * height:,}. Make it smaller"
         yield OutputFault("width", "output_size", text)
     if max(width, height) > MAX_ASPECT * min(width, height):
-        text = f"The longer side is at most {MAX_ASPECT:g} times the shorter one"
+        text = f"The longer side should be at most {MAX_ASPECT:g} times the shorter one"
         yield OutputFault("width", "output_size", text)
 
 

@@ -19,6 +19,7 @@ from service.jobs.notifier import JobNotifier
 from service.jobs.records import JobStatus
 from service.schemas.prefer import preferred_wait, prefers_representation
 from service.schemas.problems import AnyRequest, unprocessable
+from service.schemas.remedies import with_received
 from service.schemas.responses import JobView, WorkflowAcceptedResponse
 
 #: The parameters of what makes a job.
@@ -101,9 +102,10 @@ def read_metadata(pairs: list[str] | None) -> dict[str, str]:
                 "Should be `name:value`, the name of 1 to 40 letters, digits and `_.-`, the value of up to 200"
                 " characters without control characters"
             )
+            text = with_received(text, pair)
             raise MetadataInvalid(index, "metadata_invalid", text)
         if found[1] in read:
-            raise MetadataInvalid(index, "metadata_twice", f"The name {found[1]} is given twice. Leave one out")
+            raise MetadataInvalid(index, "metadata_twice", f"The name {found[1]!r} is given twice. Leave one out")
         read[found[1]] = found[2]
     return read
 
@@ -128,6 +130,8 @@ async def answer_accepted(
     """
     request.state.job_id = accepted.job_id  # for the request's log line
     status, headers = JobStatus.NOT_STARTED, {"Location": location or f"/v1/jobs/{accepted.job_id}"}
+    if accepted.warnings:
+        headers["Backdrop-Warnings"] = ", ".join(accepted.warnings)
     if accepted.repeated:
         headers["Idempotent-Replayed"] = "true"
     preferences = request.headers.getall("prefer", [])

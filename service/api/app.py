@@ -16,6 +16,7 @@ from service.accounts.rate_limit import RateLimit
 from service.api.accepted import MetadataInvalid, on_bad_metadata
 from service.api.admission import REFUSALS, add_rate_limit_headers
 from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
+from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
 from service.api.pages.reference import REFERENCE
 from service.api.pages.studio import STUDIO
@@ -41,7 +42,7 @@ from service.jobs.worker_registry import WorkerRegistry
 from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import Photos
-from service.schemas.openapi import Documented, add_signatures, close_schemas, openapi_config
+from service.schemas.openapi import INVALID, Documented, add_signatures, close_schemas, openapi_config
 from service.schemas.openapi_samples import add_examples, load_examples
 from service.schemas.problems import EXCEPTION_HANDLERS, BodiesInContext
 from service.schemas.responses import Health
@@ -154,7 +155,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         state=State(state),
         before_send=[_name_request, add_rate_limit_headers],
         exception_handlers=EXCEPTION_HANDLERS | REFUSALS | CUTOUT_REFUSALS | {MetadataInvalid: on_bad_metadata},
-        plugins=[BodiesInContext({"catalogue": catalogue})],
+        plugins=[BodiesInContext({"catalogue": catalogue}), KnownParametersOnly()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),
         on_shutdown=[notifier.end, engine.dispose],
@@ -174,7 +175,7 @@ def use_kernels(settings: Settings) -> None:
     keep_in(settings.kernels, settings.own_kernels)
 
 
-@get("/health/live", operation_id="live", tags=["health"], sync_to_thread=False)
+@get("/health/live", operation_id="live", tags=["health"], sync_to_thread=False, responses={422: INVALID})
 def live() -> Health:
     """Tell that the process answers."""
     return Health(status="ok")
@@ -186,7 +187,7 @@ def live() -> Health:
     tags=["health"],
     sync_to_thread=True,
     operation_class=Documented,
-    responses={503: ResponseSpec(Health, description="What is missing", generate_examples=False)},
+    responses={422: INVALID, 503: ResponseSpec(Health, description="What is missing", generate_examples=False)},
 )
 def ready(state: State) -> Response[Health]:
     """Tell whether requests can be taken: 503 with what is missing where they can't.

@@ -25,7 +25,6 @@ from service.schemas.openapi import (
     CONFLICT,
     CUTOUT_NOT_READY,
     IN_DOUBT,
-    INVALID,
     MASK_TOO_LARGE,
     NOT_FOUND,
     STORE_AWAY,
@@ -52,7 +51,6 @@ from service.schemas.problems import AnyRequest, not_found, problem, unprocessab
         404: NOT_FOUND,
         409: CONFLICT,
         413: TOO_LARGE,
-        422: INVALID,
         429: TOO_MANY,
         500: IN_DOUBT,
         503: UNAVAILABLE,
@@ -84,7 +82,7 @@ async def create_cutout(
     return await answer_accepted(request, state, accepted, show, location=f"/v1/cutouts/{accepted.job_id}")
 
 
-@endpoint(get, "/cutouts", operation_id="list_cutouts", tag="cutouts", responses={422: INVALID})
+@endpoint(get, "/cutouts", operation_id="list_cutouts", tag="cutouts")
 def list_cutouts(
     request: AnyRequest,
     state: State,
@@ -131,7 +129,7 @@ class _TakesMask(Documented):
     tag="cutouts",
     operation_class=_TakesMask,
     request_max_body_size=MAX_BYTES,
-    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: MASK_TOO_LARGE, 422: INVALID, 503: STORE_AWAY},
+    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: MASK_TOO_LARGE, 503: STORE_AWAY},
 )
 async def put_cutout_mask(request: AnyRequest, state: State, public_id: FromPath[str]) -> CutoutView:
     """Mend a cut-out: the mask of its photo from now on, for every later swap of the same bytes.
@@ -151,7 +149,7 @@ async def put_cutout_mask(request: AnyRequest, state: State, public_id: FromPath
     status_code=200,
     operation_id="put_cutout_subjects",
     tag="cutouts",
-    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: TOO_LARGE, 422: INVALID, 503: STORE_AWAY},
+    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: TOO_LARGE, 503: STORE_AWAY},
 )
 def put_cutout_subjects(
     request: AnyRequest,

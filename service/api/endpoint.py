@@ -1,17 +1,59 @@
-"""Endpoints: what the routes of a client's own things have in common, and the answers to HEAD and OPTIONS."""
+"""Endpoints: what routes have in common, and the answers to HEAD and OPTIONS."""
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 from litestar import Response, get, head
-from litestar.handlers import HTTPRouteHandler
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.plugins import ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
 
 from service.api.auth import signed
-from service.schemas.openapi import DATABASE_AWAY, MISDIRECTED, NOT_SIGNED, UNAUTHORIZED, Documented
+from service.schemas.openapi import DATABASE_AWAY, INVALID, MISDIRECTED, NOT_SIGNED, UNAUTHORIZED, Documented
+from service.schemas.problems import QueryInvalid
+from service.schemas.remedies import MOST_REMEDIES, inputs_of, shown
 
 _Handler = Callable[..., Any]
+#: Pages are no part of the API: what a link adds to their address is nobody's mistake.
+_API = ("/v1/", "/health/")
+
+
+class KnownParametersOnly(ReceiveRoutePlugin):
+    """Puts `known_parameters` behind the other guards of every route of the API: a wrong key is answered first."""
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """Guard a route, once it is registered."""
+        if isinstance(route, HTTPRoute) and route.path.startswith(_API):
+            for handler in route.route_handlers:
+                if "OPTIONS" not in handler.http_methods:
+                    handler.resolve_guards().append(known_parameters)
+
+
+async def known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Guard: refuse query parameters that the route does not declare, and one that comes twice. Raises QueryInvalid.
+
+    Else a typo, as `dryrun=true`, would cost credits or give a list that is not filtered.
+    """
+    if not connection.query_params:
+        return
+    inputs, errors = inputs_of(handler), list[dict[str, Any]]()
+    for name in dict.fromkeys(connection.query_params):
+        values = connection.query_params.getall(name)
+        if name not in inputs.query:
+            text, kind = inputs.unknown(name, values[0], "query"), "extra_forbidden"
+        elif len(values) > 1 and not inputs.query[name].is_non_string_sequence:
+            sent = " and ".join(map(shown, values[:2]))
+            text, kind = f"Given {len(values)} times (received {sent}). Send it once", "repeated"
+        else:
+            continue
+        errors.append({"loc": ["query", name], "msg": text, "type": kind})
+        if len(errors) == MOST_REMEDIES:
+            break
+    if errors:
+        raise QueryInvalid(errors)
 
 
 def endpoint(
@@ -25,12 +67,13 @@ def endpoint(
 ) -> Callable[[_Handler], HTTPRouteHandler]:
     """Return the route decorator of an endpoint behind `authenticated`.
 
-    `method`: litestar's `get`, `put`, `post` or `delete`. `responses` are documented beside the 401, 421 and 503 that
-    each of these endpoints can answer; `options` are litestar's. A plain function runs in a thread. All but `get` and
-    `head` change something: signatures are checked, behind the router's guards, as that takes the body.
+    `method`: litestar's `get`, `put`, `post` or `delete`. `responses` are documented beside the 401, 421, 422 and 503
+    that each of these endpoints can answer; `options` are litestar's. A plain function runs in a thread. All but `get`
+    and `head` change something: signatures are checked, behind the router's guards, as that takes the body.
     """
     changes = method not in (get, head)
-    answers = {401: NOT_SIGNED if changes else UNAUTHORIZED, 421: MISDIRECTED, 503: DATABASE_AWAY, **(responses or {})}
+    common = {401: NOT_SIGNED if changes else UNAUTHORIZED, 421: MISDIRECTED, 422: INVALID, 503: DATABASE_AWAY}
+    answers = common | (responses or {})
 
     def decorate(handler: _Handler) -> HTTPRouteHandler:
         if not inspect.iscoroutinefunction(handler):

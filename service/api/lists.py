@@ -9,10 +9,11 @@ from litestar.params import QueryParameter
 
 from service.accounts.clients import Accounts, UnknownEntry
 from service.api.endpoint import endpoint
+from service.catalogue.catalogue import Catalogue
 from service.jobs.listing import Listings
 from service.jobs.records import JobStatus, Operation
-from service.schemas.openapi import INVALID
-from service.schemas.problems import AnyRequest, unprocessable
+from service.schemas.problems import AnyRequest, QueryInvalid, unprocessable
+from service.schemas.remedies import with_received
 from service.schemas.responses import CreditEntry, Credits, JobPage, RenderPage
 from service.schemas.serialize import serialize_job, serialize_render
 
@@ -49,7 +50,7 @@ Preview = Annotated[
 ]
 
 
-@endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs", responses={422: INVALID})
+@endpoint(get, "/jobs", operation_id="list_jobs", tag="jobs")
 def list_jobs(
     request: AnyRequest,
     state: State,
@@ -79,7 +80,7 @@ def list_jobs(
     return JobPage(items=items, next_cursor=page.next_cursor)
 
 
-@endpoint(get, "/renders", operation_id="list_renders", tag="renders", responses={422: INVALID})
+@endpoint(get, "/renders", operation_id="list_renders", tag="renders")
 def list_renders(
     request: AnyRequest,
     state: State,
@@ -108,6 +109,11 @@ def list_renders(
         reference=reference,
         preview=preview,
     )
+    catalogue: Catalogue = state.catalogue
+    if output_preset is not None and output_preset not in catalogue.presets and not page.items and cursor is None:
+        text = "There is no such output preset, and no render of yours fits. The nearest are: "
+        text = with_received(text + ", ".join(catalogue.nearest_presets(output_preset)), output_preset)
+        raise QueryInvalid([{"loc": ["query", "output_preset"], "msg": text, "type": "unknown_preset"}])
     return RenderPage(
         items=[serialize_render(request, state, render) for render in page.items], next_cursor=page.next_cursor
     )
@@ -123,7 +129,6 @@ def _on_unknown_entry(request: AnyRequest, error: UnknownEntry) -> Response[Any]
     "/credits",
     operation_id="get_credits",
     tag="credits",
-    responses={422: INVALID},
     exception_handlers={UnknownEntry: _on_unknown_entry},
 )
 def get_credits(request: AnyRequest, state: State, limit: Limit = 100, cursor: Cursor = None) -> Credits:

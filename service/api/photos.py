@@ -18,7 +18,7 @@ from service.media.deletion import Deletion
 from service.media.fetcher import Fetcher
 from service.media.photos import NotAPhoto, Photos, Stored
 from service.schemas.openapi import (
-    INVALID,
+    NOT_A_PHOTO_TYPE,
     NOT_FOUND,
     SECURED,
     TOO_LARGE,
@@ -27,20 +27,37 @@ from service.schemas.openapi import (
     UPLOADED,
     Receiving,
 )
-from service.schemas.problems import AnyRequest, body_too_large, not_found, unprocessable
+from service.schemas.problems import AnyRequest, body_too_large, not_found, unprocessable, unsupported_media_type
 from service.schemas.responses import StoredPhoto, Upload, UploadRequest
 from service.schemas.serialize import base_url
-from service.storage.objects import Bucket
+from service.storage.objects import UPLOAD_TYPES, Bucket
 
 #: Bytes of a multipart body around the photo's own.
 _FRAMING = 64 * 1024
+#: What to send in place of another content type.
+_TAKEN = (
+    f"Send the photo's bytes as they are ({', '.join(UPLOAD_TYPES)}), multipart/form-data with the part `file`, or"
+    " application/json with `content_type` or `url`."
+)
 
 
 async def _receive(request: AnyRequest) -> Response[Any] | None:
-    """Hook before the body is parsed: take a photo that comes as multipart, and bound a body that is JSON."""
+    """Hook before the body is parsed: take a photo that comes as it is or as multipart, and bound a body that is JSON.
+
+    Raises 413 and 415.
+    """
     state = request.app.state
-    if request.content_type[0] != RequestEncodingType.MULTI_PART:
+    content_type = request.content_type[0].lower()
+    if content_type.startswith("image/"):
+        answer = await _stored(request, await request.body(), "body")
+        if answer.status_code == 422 and content_type not in UPLOAD_TYPES:
+            raise unsupported_media_type(content_type, _TAKEN)
+        return answer
+    if content_type != RequestEncodingType.MULTI_PART:
         body = request.state.raw_body = await request.body()
+        # JSON is JSON, whatever it is called: curl's -d calls it a form.
+        if body and content_type != RequestEncodingType.JSON and not body.lstrip().startswith(b"{"):
+            raise unsupported_media_type(content_type, _TAKEN)
         if len(body) > state.max_body_bytes:
             raise body_too_large(state.max_body_bytes)
         return None
@@ -58,11 +75,15 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
     if others := sorted(set(form) - {"file"}):
         found = [{"loc": ["body", name], "msg": "Only `file` is taken", "type": "extra_forbidden"} for name in others]
         return unprocessable(request, found)
-    photos: Photos = state.photos
+    return await _stored(request, await file.read(), "body", "file")
+
+
+async def _stored(request: AnyRequest, data: bytes, *loc: str) -> Response[Any]:
+    photos: Photos = request.app.state.photos
     try:
-        stored = await sync_to_thread(photos.store, request.state.client, await file.read())
+        stored = await sync_to_thread(photos.store, request.state.client, data)
     except NotAPhoto as error:
-        return unprocessable(request, [{"loc": ["body", "file"], "msg": str(error), "type": "not_a_photo"}])
+        return unprocessable(request, [{"loc": list(loc), "msg": str(error), "type": "not_a_photo"}])
     return Response(_view(stored), status_code=201)
 
 
@@ -74,7 +95,7 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
     tag="photos",
     before_request=_receive,
     operation_class=Receiving,
-    responses={201: UPLOADED, 413: TOO_LARGE, 422: INVALID, 429: TOO_MANY_FETCHES, 503: UNAVAILABLE_STORE},
+    responses={201: UPLOADED, 413: TOO_LARGE, 415: NOT_A_PHOTO_TYPE, 429: TOO_MANY_FETCHES, 503: UNAVAILABLE_STORE},
 )
 def create_upload(
     request: AnyRequest,
@@ -89,14 +110,15 @@ def create_upload(
         ),
     ],
 ) -> Response[Any]:
-    """Take a photo: reserve a key and say where to PUT the bytes, fetch it from a `url`, or take it as multipart.
+    """Take a photo: reserve a key and say where to PUT the bytes, fetch it from a `url`, or take the bytes themselves.
 
     With `content_type` the photo is there once its bytes are PUT. With `url`, which anyone on the internet can
-    download, or with the part `file` of a multipart/form-data body, it is there when the answer comes; its bytes tell
-    its type.
+    download, with a body that is the photo (and its own Content-Type, as image/jpeg), or with the part `file` of a
+    multipart/form-data body, it is there when the answer comes; its bytes tell its type.
     """
     client: Client = request.state.client
     photos: Photos = state.photos
+    request.state.url = data.url  # for an error that is about it
     if data.url is not None:
         fetcher: Fetcher = state.fetcher
         try:

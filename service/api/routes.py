@@ -20,7 +20,7 @@ from service.catalogue.catalogue import Catalogue
 from service.jobs.intake import JobIntake
 from service.jobs.transitions import Jobs
 from service.schemas.catalogue_views import MoodItems, PresetItems, SceneItems
-from service.schemas.openapi import JOB_FINISHED, NOT_FOUND, SECURED
+from service.schemas.openapi import INVALID, JOB_FINISHED, NOT_FOUND, SECURED
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import JobRequestView, JobView
 from service.schemas.serialize import serialize_job, serialize_job_request
@@ -63,19 +63,27 @@ def cancel_job(request: AnyRequest, state: State, job_id: FromPath[str]) -> JobV
     return serialize_job(request, state, *found)
 
 
-@get("/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False)
+@get(
+    "/scene-types", operation_id="list_scene_types", tags=["catalogues"], sync_to_thread=False, responses={422: INVALID}
+)
 def list_scene_types(state: State) -> SceneItems:
     """List the scenes that have a name; `scene_type` also takes free text."""
     return SceneItems.model_validate(_items(state, "scene_types"))
 
 
-@get("/moods", operation_id="list_moods", tags=["catalogues"], sync_to_thread=False)
+@get("/moods", operation_id="list_moods", tags=["catalogues"], sync_to_thread=False, responses={422: INVALID})
 def list_moods(state: State) -> MoodItems:
     """List the moods that have a name; `mood` also takes free text."""
     return MoodItems.model_validate(_items(state, "moods"))
 
 
-@get("/output-presets", operation_id="list_output_presets", tags=["catalogues"], sync_to_thread=False)
+@get(
+    "/output-presets",
+    operation_id="list_output_presets",
+    tags=["catalogues"],
+    sync_to_thread=False,
+    responses={422: INVALID},
+)
 def list_output_presets(state: State) -> PresetItems:
     """List the places of publication with their size, formats, credits and rules."""
     return PresetItems.model_validate(_items(state, "output_presets"))

@@ -21,11 +21,15 @@ def cautions(
     """Give what may not be meant by that scene, mood and preset with these colours, as they are resolved."""
     if scene.name not in catalogue.scenes:
         drawn = scene.kind if scene.surface == "plain" else f"{scene.kind} of {scene.surface}"
-        text = f"The scene is described in words: the studio draws the nearest of its kinds, a {drawn}."
+        text = (
+            f"The scene {scene.name!r} is described in words: the studio draws the nearest of its kinds, a {drawn}."
+            f" Scenes with a name: {', '.join(catalogue.scenes)}."
+        )
         yield Caution("scene_in_words", text)
     if mood.name not in catalogue.moods:
         text = (
-            "The mood is described in words: a network that reads prompts follows them; the light is an ordinary one."
+            f"The mood {mood.name!r} is described in words: a network that reads prompts follows them; the light is an"
+            f" ordinary one. Moods with a name: {', '.join(catalogue.moods)}."
         )
         yield Caution("mood_in_words", text)
     if colours and (preset.background != "scene" or scene.kind == "white"):

@@ -1,6 +1,7 @@
 """`backdrop swap`: one photo, on this machine or at a server."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from service.cli.remote import format_of, remote, remote_options
 from service.settings import load_remote
 
 if TYPE_CHECKING:
-    from backdrop_client import Backdrop, Render, Spec
+    from backdrop_client import Backdrop, Notice, Render, Spec
     from backdrop_client import Progress as JobProgress
+    from service.catalogue.cautions import Caution
 
 
 @click.command()
@@ -82,20 +84,29 @@ def swap(
     """Swap one photo's background, on this machine or, with --url, at a server. Writes the picture and its report."""
     render: Any
     form = format_of(output, form, "-o" if form is None else "-o with --format")
+    said = set[str]()
+
+    def warn(caution: "Caution | Notice") -> None:
+        said.add(caution.code)
+        click.echo(f"warning: {caution.message} [{caution.code}]", err=True)
+
     if load_remote(url=url, key=key).url:
         from backdrop_client import Spec
 
         if keep is not None:
             raise click.UsageError("--keep is for swaps on this machine; a server keeps each cut-out itself.")
         with remote(url, key) as backdrop:
-            if mask is not None:
-                backdrop.mend(backdrop.cutout(source_key=backdrop.upload(photo)), mask)
             place = preset_of(backdrop, preset, brand)
+            source_key = backdrop.upload(photo)
+            if mask is not None:
+                backdrop.mend(backdrop.cutout(source_key=source_key), mask)
             spec = Spec(
                 scene, mood, place, colors, brand, seed, shift_x, shift_y, scale, turn, width, height, form, quality
             )
+            for warning in backdrop.plan(spec, source_key=source_key, preview=preview).warnings:
+                warn(warning)  # before anything is paid
             render = swap_remotely(
-                backdrop, photo, output, spec, reference=reference, preview=preview, show_progress=not quiet
+                backdrop, source_key, output, spec, reference=reference, preview=preview, show_progress=not quiet
             )
         weight = render.bytes
     else:
@@ -106,10 +117,13 @@ def swap(
         if preset is None:
             raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
         placed, own = Placement(shift_x, shift_y, scale, turn), Output(width, height, form, quality)
-        render = _swap_here(photo, output, scene, mood, colors, preset, seed, placed, own, preview, keep, mask, quiet)
+        render = _swap_here(
+            photo, output, scene, mood, colors, preset, seed, placed, own, preview, keep, mask, quiet, warn
+        )
         weight = len(render.data)
-    for warning in render.warnings:
-        click.echo(f"warning: {in_words(warning)}", err=True)
+    for code in render.warnings:
+        if code not in said:
+            click.echo(f"warning: {in_words(code)}", err=True)
     click.echo(f"{output}  {render.width}x{render.height}  {weight:,} bytes  seed {render.seed}")
 
 
@@ -127,6 +141,7 @@ def _swap_here(
     keep: Path | None,
     mask: Path | None,
     quiet: bool,
+    on_caution: Callable[["Caution"], None],
 ) -> Any:
     from service.storage.cache import folder_cache
     from service.worker.local import SpecInvalid, swap_file
@@ -147,6 +162,7 @@ def _swap_here(
             show_progress=not quiet,
             kept=None if keep is None else folder_cache(keep),
             mask=mask,
+            on_caution=on_caution,
         )
     except SpecInvalid as error:
         raise click.UsageError(str(error)) from error
@@ -166,7 +182,7 @@ def preset_of(backdrop: "Backdrop", preset: str | None, brand: str | None) -> st
 
 def swap_remotely(
     backdrop: "Backdrop",
-    photo: Path,
+    source_key: str,
     output: Path,
     spec: "Spec",
     *,
@@ -174,18 +190,20 @@ def swap_remotely(
     preview: bool,
     show_progress: bool,
 ) -> "Render":
-    """Swap a photo at a server; write the picture to `output` and its report to `output`.json."""
+    """Swap an uploaded photo at a server; write the picture to `output` and its report to `output`.json."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:<18}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:
-        task = bar.add_task("upload", total=1.0)
+        task = bar.add_task("submit", total=1.0)
 
         def tell(now: "JobProgress") -> None:
             bar.update(task, description=stage_of(now), completed=now.progress)
 
-        render = backdrop.swap_file(photo, output, spec, reference=reference, preview=preview, on_progress=tell)
+        accepted = backdrop.swap(spec, source_key=source_key, reference=reference, preview=preview)
+        render = backdrop.wait(accepted, on_progress=tell).expect_render()
+        backdrop.download(render, output)
         bar.update(task, description="done", completed=1.0)
     report = json.dumps(render.report, indent=2, ensure_ascii=False)
     output.with_name(output.name + ".json").write_text(report + "\n")

@@ -72,12 +72,16 @@ class NewJob:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The answer to a submit. `repeated`: it was given before, for the same idempotency key."""
+    """The answer to a submit. `repeated`: it was given before, for the same idempotency key.
+
+    `warnings`: codes of what may not have been meant; none of a repeated answer.
+    """
 
     request_id: str
     job_id: str
     credits_cost: int
     repeated: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -55,11 +55,11 @@ class OutputInvalid(ValueError):
 
 
 class BrandNearMiss(LookupError):
-    """Raised when a client has no brand of that name, but one that is spelled nearly so: `meant`."""
+    """Raised when a client has no brand of that `name`, but one that is spelled nearly so: `meant`."""
 
-    def __init__(self, meant: str) -> None:
-        super().__init__(meant)
-        self.meant = meant
+    def __init__(self, name: str, meant: str) -> None:
+        super().__init__(name, meant)
+        self.name, self.meant = name, meant
 
 
 def upload_prefix(client: Client) -> str:
@@ -122,7 +122,9 @@ class Submit:
             reference=reference,
             preview=preview,
         )
-        return self._accept(new)
+        accepted = self._accept(new)
+        told = () if accepted.repeated else tuple(one["code"] for one in new.spec["cautions"])
+        return replace(accepted, warnings=told)
 
     def cut_out(
         self,
@@ -205,7 +207,7 @@ class Submit:
         if name and brand is None:
             meant = near_miss(name, (one.name for one in self.brands.list(client.id)))
             if meant is not None:
-                raise BrandNearMiss(meant)
+                raise BrandNearMiss(name, meant)
         if brand is not None:
             request = request.model_copy(update={"dominant_colors": request.dominant_colors or list(brand.palette)})
             seed = brand.seed if seed is None else seed

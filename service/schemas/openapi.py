@@ -27,6 +27,7 @@ from pipeline.core.spec import Limits
 from service.schemas.cutouts import CutoutView
 from service.schemas.error_responses import HTTPValidationError, Problem
 from service.schemas.responses import JobView, StoredPhoto, SwapPlan, Upload, WorkflowAcceptedResponse
+from service.storage.objects import UPLOAD_TYPES
 
 SECURED: list[dict[str, list[str]]] = [{"bearer": []}]
 
@@ -54,6 +55,17 @@ class Documented(Operation):
 
 
 @dataclass
+class BodyOptional(Documented):
+    """An operation whose body has a default for every field, and may be left out."""
+
+    def __post_init__(self) -> None:
+        """Say so."""
+        super().__post_init__()
+        assert isinstance(self.request_body, RequestBody)
+        self.request_body.required = False
+
+
+@dataclass
 class Submitted(Documented):
     """An operation behind admission: its answers say where the client stands, and when to come back."""
 
@@ -73,7 +85,7 @@ class Submitted(Documented):
 
 @dataclass
 class Receiving(Documented):
-    """An operation that takes a photo's bytes as multipart, beside its JSON."""
+    """An operation that takes a photo's bytes, as they are or as multipart, beside its JSON."""
 
     def __post_init__(self) -> None:
         """Describe that body."""
@@ -84,9 +96,13 @@ class Receiving(Documented):
         form = Schema(type=OpenAPIType.OBJECT, properties={"file": photo}, required=["file"])
         form.additional_properties = False
         body.content = {**body.content, "multipart/form-data": OpenAPIMediaType(schema=form)}
+        body.content |= {content_type: OpenAPIMediaType(schema=photo) for content_type in UPLOAD_TYPES}
 
 
-_OF_ACCEPTED = ["Location", "Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed"]
+_OF_ACCEPTED = [
+    *("Location", "Preference-Applied", "Content-Location", "Link", "Idempotent-Replayed"),
+    "Backdrop-Warnings",
+]
 _RATE_FIELDS = ["RateLimit-Policy", "RateLimit"]
 _FIELDS = {
     "RateLimit-Policy": OpenAPIHeader(
@@ -119,6 +135,11 @@ _FIELDS = {
         schema=Schema(type=OpenAPIType.STRING, enum=["true"]),
         description="The answer to an earlier request with this `Idempotency-Key`, given again: nothing was charged"
         " now. Absent: this request was carried out.",
+    ),
+    "Backdrop-Warnings": OpenAPIHeader(
+        schema=Schema(type=OpenAPIType.STRING, examples=["scene_in_words, mood_in_words"]),
+        description="Codes of what may not have been meant; `warnings` of the job has a sentence for each. With"
+        " `dry_run` they come before anything is charged. Absent: there is none, or the answer is given again.",
     ),
     "Retry-After": OpenAPIHeader(
         schema=Schema(type=OpenAPIType.INTEGER, minimum=1), description="Seconds after which to try again."
@@ -205,6 +226,13 @@ MASK_TOO_LARGE = _problem(
     "body_too_large",
     "This route takes bodies of 16,777,216 bytes at most.",
     max_bytes=16777216,
+)
+NOT_A_PHOTO_TYPE = _problem(
+    415,
+    "Unsupported Media Type",
+    "unsupported_media_type",
+    "The Content-Type 'application/pdf' is not accepted here. Send the photo's bytes as they are"
+    " (image/jpeg, image/png, …), multipart/form-data with the part `file`, or application/json.",
 )
 TOO_MANY_BRANDS = _problem(409, "Conflict", "too_many_brands", "You have 500 brands. Delete one first.")
 TOO_MANY_KEYS = _problem(409, "Conflict", "too_many_keys", "You have 50 keys. Delete one first.")

@@ -1,15 +1,12 @@
 """Errors as the API tells them: 422 in the contract's shape, everything else as RFC 9457 problem details."""
 
-import json
 import logging
-import re
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from litestar import Request, Response
 from litestar.config.app import AppConfig
-from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.exceptions.http_exceptions import ClientException
 from litestar.handlers import HTTPRouteHandler
 from litestar.plugins.problem_details import ProblemDetailsException
@@ -27,7 +24,14 @@ from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
 from service.jobs.submit import BrandNearMiss, OutputInvalid, PreviewsOff, SourceNotFound, SourceTooLarge
 from service.media.fetcher import FetchFailed, PhotoTooLarge, TooManyFetches
-from service.schemas.length_errors import length_remedy, parameter_length_remedy
+from service.schemas.remedies import (
+    BodyInvalid,
+    decoder_error,
+    shown,
+    undecodable_error,
+    validation_errors,
+    with_received,
+)
 from service.storage.objects import StoreUnavailable
 from service.telemetry.http import told_of
 from service.webhooks.endpoints import UrlInvalid
@@ -41,18 +45,18 @@ AnyRequest = Request[Any, Any, Any]
 _CODES = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
-#: Codes of what is wrong with a parameter, by the words that msgspec and litestar have for it; the first that fits.
-_PARAMETER_CODES = (
-    ("Missing required", "missing"),
-    ("of length <=", "string_too_long"),
-    ("of length >=", "string_too_short"),
-    ("matching regex", "string_pattern_mismatch"),
-    ("Invalid enum value", "enum"),
-    ("` <=", "less_than_equal"),
-    ("` >=", "greater_than_equal"),
-    (", got `", "wrong_type"),
-)
-_MISSING = re.compile(r"Missing required (\w+) parameter '([^']+)'")
+#: What to do where a thing is not found.
+_REMEDIES = {
+    "job": "GET /v1/jobs lists yours.",
+    "render": "GET /v1/renders lists yours.",
+    "cut-out": "GET /v1/cutouts lists yours.",
+    "brand": "GET /v1/brands lists yours.",
+    "key": "GET /v1/keys lists yours.",
+    "webhook": "PUT /v1/webhook sets one.",
+    "photo": "Check its key: POST /v1/uploads gave it.",
+    "source": "Check source_image_s3_key (POST /v1/uploads gave it) or source_render_public_id (GET /v1/renders).",
+    "file": "Check the URL, or ask for a new one.",
+}
 
 
 class _Problem(ProblemDetailsException):
@@ -92,21 +96,18 @@ def body_too_large(limit: int) -> ProblemDetailsException:
     )
 
 
+def unsupported_media_type(sent: str, takes: str) -> ProblemDetailsException:
+    """Return the 415 of a body that is of no type that its route takes."""
+    detail = (
+        f"The Content-Type {shown(sent)} is not accepted here. {takes}" if sent else f"Name a Content-Type. {takes}"
+    )
+    return problem(415, "unsupported_media_type", detail)
+
+
 def not_found(what: str) -> ProblemDetailsException:
     """Return the one 404 for things that don't exist and things that are another client's."""
-    return problem(404, "not_found", f"There is no such {what}, or it is not yours.")
-
-
-class BodyInvalid(msgspec.ValidationError):
-    """Raised by the decoder of a body; holds every error of it."""
-
-    def __init__(self, error: PydanticValidationError) -> None:
-        super().__init__(str(error))
-        self.errors: list[dict[str, Any]] = [
-            # pydantic's own words name a class of this program
-            {**one, "msg": "Input should be a JSON object" if one["type"] == "model_type" else length_remedy({**one})}
-            for one in error.errors(include_url=False, include_context=False)
-        ]
+    remedy = _REMEDIES.get(what, "")
+    return problem(404, "not_found", f"There is no such {what}, or it is not yours. {remedy}".rstrip())
 
 
 class BodiesInContext(PydanticInitPlugin):
@@ -146,60 +147,31 @@ def unprocessable(request: AnyRequest, errors: list[dict[str, Any]]) -> Response
     return Response(body, status_code=422, media_type="application/json")
 
 
+class QueryInvalid(Exception):
+    """Raised when a query has parameters that its route does not take: `errors`, as `unprocessable` takes them."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+def _on_bad_query(request: AnyRequest, error: QueryInvalid) -> Response[Any]:
+    return unprocessable(request, error.errors)
+
+
 def _on_validation(request: AnyRequest, error: ValidationException) -> Response[Any]:
-    cause = error.__cause__
-    if isinstance(cause, BodyInvalid):
-        found = [{"loc": ["body", *one["loc"]], "msg": one["msg"], "type": one["type"]} for one in cause.errors]
-        return unprocessable(request, found)
-    found = []
-    for one in error.extra if isinstance(error.extra, list) else []:
-        source, key = one.get("source", "body"), one.get("key", "")
-        source = getattr(source, "value", source)
-        if source == "body" and key == "data":  # no body at all
-            found.append({"loc": ["body"], "msg": "Field required", "type": "missing"})
-        else:
-            # litestar names the parameter of our function, not the header
-            name = key.replace("_", "-").title() if source == "header" else key
-            found.append(_wrong_parameter([source, name], one.get("message", "")))
-    if not found:
-        missing = _MISSING.match(error.detail)
-        found = [_wrong_parameter(list(missing.groups()) if missing else ["body"], error.detail)]
-    return unprocessable(request, found)
-
-
-def _wrong_parameter(loc: list[str], message: str) -> dict[str, Any]:
-    code = next((code for words, code in _PARAMETER_CODES if words in message), "value_error")
-    return {"loc": loc, "msg": parameter_length_remedy(message), "type": "value_error", "code": code}
-
-
-def _is_undecodable(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, msgspec.DecodeError | SerializationException):
-            return True
-        error = error.__cause__
-    return False
+    return unprocessable(request, validation_errors(request, error))
 
 
 def _on_client(request: AnyRequest, error: ClientException) -> Response[Any]:
-    if type(error) is ClientException and _is_undecodable(error):
+    if type(error) is ClientException and decoder_error(error) is not None:
         return on_undecodable(request, error)
     return _on_http(request, error)
 
 
-def on_undecodable(request: AnyRequest, _: Exception) -> Response[Any]:
-    """Answer a body that is no JSON, with the position where it stops being it."""
-    position, reason = 0, "invalid JSON"
-    try:
-        json.loads(request.state.get("raw_body", b""))
-    except json.JSONDecodeError as error:
-        position, reason = error.pos, error.msg
-    except UnicodeDecodeError as error:
-        position, reason = error.start, "invalid UTF-8"
-    except RecursionError:
-        reason = "nested too deeply"
-    return unprocessable(
-        request, [{"loc": ["body", position], "msg": f"JSON decode error: {reason}", "type": "json_invalid"}]
-    )
+def on_undecodable(request: AnyRequest, error: Exception) -> Response[Any]:
+    """Answer a body that is no JSON, with the position where it stops being it, and what to send."""
+    return unprocessable(request, [undecodable_error(request, error)])
 
 
 def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
@@ -209,7 +181,13 @@ def _on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
         limit = handler.resolve_request_max_body_size() if isinstance(handler, HTTPRouteHandler) else None
         assert limit is not None, "what has no limit is never too large"
         return body_too_large(limit).to_response(request)
-    return problem(error.status_code, code, error.detail, error.headers).to_response(request)
+    detail = error.detail
+    if error.status_code == 404:
+        detail = f"There is no {request.method} {shown(request.url.path)}. GET /schema/openapi.json lists all routes."
+    elif error.status_code == 405:
+        allowed = sorted((error.headers or {}).get("allow", "").split(", "))
+        detail = f"{request.method} is not allowed on this path. Send one of {', '.join(allowed)}."
+    return problem(error.status_code, code, detail, error.headers).to_response(request)
 
 
 def _on_no_credits(request: AnyRequest, error: InsufficientCredits) -> Response[Any]:
@@ -251,7 +229,9 @@ def _on_large_photo(request: AnyRequest, error: PhotoTooLarge) -> Response[Any]:
 
 
 def _on_fetch_failed(request: AnyRequest, error: FetchFailed) -> Response[Any]:
-    return unprocessable(request, [{"loc": ["body", "url"], "msg": str(error), "type": error.code}])
+    return unprocessable(
+        request, [{"loc": ["body", "url"], "msg": with_received(str(error), request.state.url), "type": error.code}]
+    )
 
 
 def _on_too_many_fetches(request: AnyRequest, _: TooManyFetches) -> Response[Any]:
@@ -260,7 +240,7 @@ def _on_too_many_fetches(request: AnyRequest, _: TooManyFetches) -> Response[Any
 
 
 def _on_near_brand(request: AnyRequest, error: BrandNearMiss) -> Response[Any]:
-    text = f"You have no brand of that name. Did you mean {error.meant}?"
+    text = with_received(f"You have no brand of that name. Did you mean {error.meant}?", error.name)
     return unprocessable(request, [{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
 
 
@@ -270,12 +250,17 @@ def _on_previews_off(request: AnyRequest, _: PreviewsOff) -> Response[Any]:
 
 
 def _on_bad_output(request: AnyRequest, error: OutputInvalid) -> Response[Any]:
-    found = [{"loc": ["query", one.field], "msg": one.message, "type": one.code} for one in error.faults]
+    sent = request.query_params
+    found = [
+        {"loc": ["query", one.field], "msg": with_received(one.message, sent.get(one.field)), "type": one.code}
+        for one in error.faults
+    ]
     return unprocessable(request, found)
 
 
 def _on_bad_brand_name(request: AnyRequest, _: BrandNameInvalid) -> Response[Any]:
-    text = f"A brand's name has 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
+    text = f"A brand's name should have 1 to {MAX_NAME_LENGTH} characters, no control characters and no slash"
+    text = with_received(text, request.path_params["name"])
     return unprocessable(request, [{"loc": ["path", "name"], "msg": text, "type": "brand_name"}])
 
 
@@ -294,7 +279,10 @@ def _on_last_key(request: AnyRequest, _: LastKey) -> Response[Any]:
 
 
 def _on_bad_webhook(request: AnyRequest, error: UrlInvalid) -> Response[Any]:
-    return unprocessable(request, [{"loc": ["body", "url"], "msg": error.reason, "type": "url_invalid"}])
+    return unprocessable(
+        request,
+        [{"loc": ["body", "url"], "msg": with_received(error.reason, request.state.url), "type": "url_invalid"}],
+    )
 
 
 def _on_too_many_streams(request: AnyRequest, error: TooManyStreams) -> Response[Any]:
@@ -351,6 +339,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     BrandNearMiss: _on_near_brand,
     PreviewsOff: _on_previews_off,
     OutputInvalid: _on_bad_output,
+    QueryInvalid: _on_bad_query,
     BrandNameInvalid: _on_bad_brand_name,
     TooManyBrands: _on_too_many_brands,
     TooManyKeys: _on_too_many_keys,

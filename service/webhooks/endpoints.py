@@ -89,7 +89,7 @@ def check_url(text: str, *, allow_private: bool) -> httpx.URL:
         raise UrlInvalid("A webhook's URL has 2048 characters or less.")
     if not allow_private and _is_private(url.host):
         raise UrlInvalid(
-            f"{url.host} is not on the public internet; a webhook's host is.",
+            f"{url.host} is not on the public internet. Give an address that is.",
             " It need not be where BACKDROP_WEBHOOK_ALLOW_PRIVATE=true is set, here and for what sends.",
         )
     return url

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from pipeline.delivery.output import output_faults
 from pipeline.photo.decode import decode
 from pipeline.swap import SwapResult, cut_out, swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
-from service.catalogue.cautions import cautions
+from service.catalogue.cautions import Caution, cautions
 from service.catalogue.near_miss import near_miss
 from service.catalogue.specs import resolve_spec, stored_spec
 from service.cutouts.mask_file import MaskInvalid, checked_mask
@@ -104,12 +104,13 @@ def swap_file(
     preview: bool = False,
     kept: Cache | None = None,
     mask: Path | None = None,
+    on_caution: Callable[[Caution], None] | None = None,
 ) -> SwapResult:
     """Read a photo, write the picture to `output` and its report to `output`.json.
 
     `own` has the caller's size, format and quality. `kept`, where given (`service.storage.cache.folder_cache`), has the
-    cut-outs of earlier swaps. `mask`, where given, is the product's, as `cut_out_file` writes one. Raises SpecInvalid
-    and PipelineError; then nothing is written.
+    cut-outs of earlier swaps. `mask`, where given, is the product's, as `cut_out_file` writes one. `on_caution` hears
+    what may not be meant before the work begins. Raises SpecInvalid and PipelineError; then nothing is written.
     """
     catalogue = load_catalogue(settings.catalogue)
     spec = build_spec(
@@ -122,6 +123,9 @@ def swap_file(
         placement=placement,
         output=own,
     )
+    if on_caution is not None:
+        for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset):
+            on_caution(caution)
     given = None if mask is None else _given_mask(photo, mask, settings)
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not show_progress) as bar:

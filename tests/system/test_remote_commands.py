@@ -38,11 +38,14 @@ def photo(tmp_path: Path) -> str:
 def test_a_swap_at_a_server_writes_the_picture_and_its_report(command: Command, photo: str, tmp_path: Path) -> None:
     output = tmp_path / "deep" / "out.webp"
 
-    result = command("swap", photo, *SPEC, "--seed", "4", "-o", str(output))
+    words = ("--mood", "like a rainy sunday")
+    result = command("swap", photo, *SPEC, *words, "--seed", "4", "-o", str(output))
 
     assert result.exit_code == 0, result.output
     with Image.open(output) as picture:
         assert picture.format == "WEBP"
+    assert "warning: The mood 'like a rainy sunday' is described in words" in result.output
+    assert result.output.count("[mood_in_words]") == 1
     assert f"{output}  200x240  {output.stat().st_size:,} bytes  seed 4" in result.output
     report = json.loads((tmp_path / "deep" / "out.webp.json").read_text())
     assert report["provenance"]["seed"] == 4

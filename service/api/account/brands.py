@@ -11,10 +11,13 @@ from litestar.params import Body, FromPath
 from service.accounts.brands import Brands
 from service.api.endpoint import endpoint
 from service.schemas.brand_request import BrandRequest
-from service.schemas.openapi import INVALID, NOT_FOUND, TOO_LARGE, TOO_MANY_BRANDS
+from service.schemas.openapi import NOT_FOUND, TOO_LARGE, TOO_MANY_BRANDS, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import BrandItems, BrandView
 from service.schemas.serialize import serialize_brand
+
+#: Without a body: every field's default.
+_PLAIN = BrandRequest()
 
 
 @endpoint(get, "/brands", operation_id="list_brands", tag="brands")
@@ -40,19 +43,19 @@ def get_brand(request: AnyRequest, state: State, name: FromPath[str]) -> BrandVi
     status_code=200,
     operation_id="put_brand",
     tag="brands",
+    operation_class=BodyOptional,
     responses={
         200: ResponseSpec(BrandView, description="Replaced", generate_examples=False),
         201: ResponseSpec(BrandView, description="Made", generate_examples=False),
         409: TOO_MANY_BRANDS,
         413: TOO_LARGE,
-        422: INVALID,
     },
 )
 def put_brand(
     request: AnyRequest,
     state: State,
     name: FromPath[str],
-    data: Annotated[BrandRequest, Body(examples=[Example(value=BrandRequest.EXAMPLE)])],
+    data: Annotated[BrandRequest, Body(examples=[Example(value=BrandRequest.EXAMPLE)])] = _PLAIN,
 ) -> Response[Any]:
     """Make a brand, or replace it whole; a pinned one keeps its seed until another is given.
 

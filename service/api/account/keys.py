@@ -10,8 +10,11 @@ from litestar.params import Body, FromPath
 from service.accounts.keys import Keys
 from service.api.endpoint import endpoint
 from service.schemas.account_views import KeyItems, KeyRequest, KeyView, NewKey
-from service.schemas.openapi import INVALID, LAST_KEY, NOT_FOUND, TOO_LARGE, TOO_MANY_KEYS
+from service.schemas.openapi import LAST_KEY, NOT_FOUND, TOO_LARGE, TOO_MANY_KEYS, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
+
+#: Without a body.
+_UNNAMED = KeyRequest()
 
 
 @endpoint(get, "/keys", operation_id="list_keys", tag="keys")
@@ -29,12 +32,13 @@ def list_keys(request: AnyRequest, state: State) -> KeyItems:
     status_code=201,
     operation_id="create_key",
     tag="keys",
-    responses={409: TOO_MANY_KEYS, 413: TOO_LARGE, 422: INVALID},
+    operation_class=BodyOptional,
+    responses={409: TOO_MANY_KEYS, 413: TOO_LARGE},
 )
 def create_key(
     request: AnyRequest,
     state: State,
-    data: Annotated[KeyRequest, Body(examples=[Example(value={"name": "warehouse"})])],
+    data: Annotated[KeyRequest, Body(examples=[Example(value={"name": "warehouse"})])] = _UNNAMED,
 ) -> NewKey:
     """Make one more key of the client's, and show it, this once. Those before it stay good."""
     keys: Keys = state.client_keys

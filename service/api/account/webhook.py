@@ -10,9 +10,12 @@ from litestar.params import Body
 
 from service.api.endpoint import endpoint
 from service.schemas.account_views import NewWebhook, RotationRequest, WebhookRequest, WebhookView
-from service.schemas.openapi import INVALID, NOT_FOUND, TOO_LARGE
+from service.schemas.openapi import NOT_FOUND, TOO_LARGE, BodyOptional
 from service.schemas.problems import AnyRequest, not_found
 from service.webhooks.endpoints import NoWebhook, WebhookEndpoint, Webhooks
+
+#: Without a body: every field's default.
+_AS_IT_IS = RotationRequest()
 
 
 @endpoint(get, "/webhook", operation_id="get_webhook", tag="webhook", responses={404: NOT_FOUND})
@@ -35,7 +38,6 @@ def get_webhook(request: AnyRequest, state: State) -> WebhookView:
         200: ResponseSpec(NewWebhook, description="It goes there already: the secret stays", generate_examples=False),
         201: ResponseSpec(NewWebhook, description="It goes there now, by a new secret", generate_examples=False),
         413: TOO_LARGE,
-        422: INVALID,
     },
 )
 def put_webhook(
@@ -48,6 +50,7 @@ def put_webhook(
     The URL that is set already keeps its secret, and one that had answered 410 is told again.
     """
     webhooks: Webhooks = state.webhooks
+    request.state.url = data.url  # for an error that is about it
     endpoint, secret = webhooks.put(request.state.client.name, data.url)
     return Response(NewWebhook(**_shown(endpoint), secret=secret), status_code=200 if secret is None else 201)
 
@@ -58,12 +61,13 @@ def put_webhook(
     status_code=200,
     operation_id="rotate_webhook_secret",
     tag="webhook",
-    responses={404: NOT_FOUND, 413: TOO_LARGE, 422: INVALID},
+    operation_class=BodyOptional,
+    responses={404: NOT_FOUND, 413: TOO_LARGE},
 )
 def rotate_webhook_secret(
     request: AnyRequest,
     state: State,
-    data: Annotated[RotationRequest, Body(examples=[Example(value={"grace_hours": 24})])],
+    data: Annotated[RotationRequest, Body(examples=[Example(value={"grace_hours": 24})])] = _AS_IT_IS,
 ) -> NewWebhook:
     """Make a new secret and show it, this once; the one before signs as well for `grace_hours`."""
     webhooks: Webhooks = state.webhooks

@@ -130,13 +130,21 @@ def test_what_is_no_near_miss_is_warned_of_in_the_job_as_in_the_dry_run(caller: 
     body = caller.body(scene_type="an old oak desk", mood="like a rainy sunday", pilot_brand="nobody")
 
     plan = caller.http.post(f"{SWAP}?dry_run=true", json=body, headers=caller.headers).json()
-    job = caller.get(f"/v1/jobs/{caller.submit(body).json()['job_id']}").json()
+    accepted = caller.submit(body)
+    job = caller.get(f"/v1/jobs/{accepted.json()['job_id']}").json()
 
+    assert accepted.headers["backdrop-warnings"] == "scene_in_words, mood_in_words, brand_unknown"
+    assert set(accepted.json()) == {"request_id", "job_id", "status", "credits_cost"}
+    scene, mood, _ = (one["message"] for one in job["warnings"])
+    assert "'an old oak desk'" in scene
+    assert "podium" in scene
+    assert "Moods with a name: calm, natural" in mood
     assert [one["code"] for one in job["warnings"]] == ["scene_in_words", "mood_in_words", "brand_unknown"]
     assert job["warnings"] == plan["warnings"]
     assert caller.get("/v1/jobs").json()["items"][0]["warnings"] == plan["warnings"]
-    named = caller.submit(caller.body()).json()["job_id"]
-    assert caller.get(f"/v1/jobs/{named}").json()["warnings"] == []
+    named = caller.submit(caller.body())
+    assert "backdrop-warnings" not in named.headers
+    assert caller.get(f"/v1/jobs/{named.json()['job_id']}").json()["warnings"] == []
 
 
 def test_a_preset_that_forbids_the_scene_names_its_sibling(caller: Caller) -> None:

@@ -14,8 +14,9 @@ from tests.support.caller import Caller, assert_problem, located
 from tests.support.still_life import PHOTO
 
 
-def upload(caller: Caller, **options: Any) -> Any:
-    return caller.http.post("/v1/uploads", headers=caller.headers, **options)
+def upload(caller: Caller, kind: str = "", **options: Any) -> Any:
+    headers = caller.headers | ({"Content-Type": kind} if kind else {})
+    return caller.http.post("/v1/uploads", headers=headers, **options)
 
 
 @pytest.fixture
@@ -42,6 +43,42 @@ def test_a_photo_as_multipart_is_there_in_one_call(caller: Caller) -> None:
     assert answer.status_code == 201, answer.text
     assert answer.json()["content_type"] == "image/jpeg"
     assert caller.submit(caller.body(source_image_s3_key=answer.json()["key"])).status_code == 202
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "image/png", "image/jpg", "IMAGE/JPEG; q=1"])
+def test_a_photo_as_the_body_is_there_in_one_call(caller: Caller, kind: str) -> None:
+    answer = upload(caller, content=PHOTO, kind=kind)
+
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["content_type"], answer.json()["bytes"]) == ("image/jpeg", len(PHOTO))
+    assert caller.submit(caller.body(source_image_s3_key=answer.json()["key"])).status_code == 202
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "application/x-www-form-urlencoded", "text/plain", ""])
+def test_bytes_of_another_type_are_answered_with_what_to_send(caller: Caller, kind: str) -> None:
+    answer = upload(caller, content=PHOTO, kind=kind)
+
+    assert_problem(answer, 415, "unsupported_media_type")
+    assert "image/jpeg" in answer.json()["detail"]
+    assert "multipart/form-data" in answer.json()["detail"]
+
+
+def test_a_body_that_is_called_a_photo_and_is_none_says_what_it_is(caller: Caller) -> None:
+    wrong, gif = (
+        upload(caller, content=b"GIF89a", kind="image/png"),
+        upload(caller, content=b"GIF89a", kind="image/gif"),
+    )
+
+    assert located(wrong) == {("body",)}
+    assert "The file is a GIF" in wrong.json()["detail"][0]["msg"]
+    assert_problem(gif, 415, "unsupported_media_type")
+
+
+def test_json_is_json_whatever_it_is_called(caller: Caller) -> None:
+    answer = upload(caller, content=b'{"content_type": "image/jpeg"}', kind="application/x-www-form-urlencoded")
+
+    assert answer.status_code == 201
+    assert answer.json()["method"] == "PUT"
 
 
 def test_a_heic_is_taken_in_each_of_the_three_ways(caller: Caller, fetching: None) -> None:

@@ -13,6 +13,7 @@ from service.api.app import create_app
 from service.database.tables import deliveries
 from service.jobs.records import Operation
 from service.settings import Settings
+from service.storage.objects import UPLOAD_TYPES
 from service.webhooks.endpoints import Webhooks
 from service.webhooks.outbox import MessageType
 from tests.support.documented import differences
@@ -82,7 +83,7 @@ def test_the_swap_documents_its_answers_its_headers_and_its_security(document: d
     assert headers["X-Shopify-Hmac-Sha256"]["required"] is False
     assert headers["Idempotency-Key"]["required"] is False
     assert headers["Prefer"]["required"] is False
-    assert "Preference-Applied" in swap["responses"]["202"]["headers"]
+    assert {"Preference-Applied", "Backdrop-Warnings"} <= set(swap["responses"]["202"]["headers"])
     (scheme,) = swap["security"][0]
     assert document["components"]["securitySchemes"][scheme]["scheme"] == "bearer"
 
@@ -145,6 +146,23 @@ def test_every_route_that_wants_a_key_says_so(document: dict[str, Any]) -> None:
         *("GET /v1/scene-types", "GET /v1/moods", "GET /v1/output-presets"),
         *("GET /health/live", "GET /health/ready"),
     }
+
+
+def test_a_body_may_be_left_out_where_every_field_has_a_default(document: dict[str, Any]) -> None:
+    left_out = {name for name, one in operations(document) if one.get("requestBody", {}).get("required") is False}
+
+    assert left_out == {"POST /v1/keys", "POST /v1/webhook/secret", "PUT /v1/brands/{name}"}
+
+
+def test_an_upload_documents_the_photo_as_it_is(document: dict[str, Any]) -> None:
+    upload = document["paths"]["/v1/uploads"]["post"]
+
+    assert {"application/json", "multipart/form-data", *UPLOAD_TYPES} == set(upload["requestBody"]["content"])
+    assert list(upload["responses"]["415"]["content"]) == ["application/problem+json"]
+
+
+def test_every_operation_documents_that_it_may_not_take_a_request(document: dict[str, Any]) -> None:
+    assert [name for name, operation in operations(document) if "422" not in operation["responses"]] == []
 
 
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:

@@ -74,7 +74,7 @@ def test_a_body_that_is_no_object_is_told_without_our_own_names(caller: Caller, 
     answer = caller.http.post(path, json=[], headers=caller.headers)
 
     assert codes(answer) == {("body",): "model_type"}
-    assert answer.json()["detail"][0]["msg"] == "Input should be a JSON object"
+    assert answer.json()["detail"][0]["msg"] == "Input should be a JSON object (received an array)"
 
 
 def test_a_key_with_another_body_is_a_conflict_of_that_header(caller: Caller) -> None:
@@ -92,7 +92,7 @@ def test_a_key_with_another_body_is_a_conflict_of_that_header(caller: Caller) ->
     [
         ({"mood": "x" * 123}, "at most 120 characters; this has 123. Shorten it by 3"),
         ({"mood": ""}, "at least 1 character; this has 0. Fill it in"),
-        ({"dominant_colors": ["red"] * 8}, "at most 6 items after validation, not 8. Leave out 2"),
+        ({"dominant_colors": ["red"] * 8}, "at most 6 items, not 8. Leave out 2"),
     ],
 )
 def test_a_length_error_says_what_is_allowed_what_was_sent_and_what_to_do(
@@ -107,11 +107,74 @@ def test_a_parameter_of_the_wrong_length_says_what_is_allowed_and_what_to_do(cal
     long = caller.http.post(SWAP, json=caller.body(), headers=caller.headers | {"Idempotency-Key": "x" * 256})
     empty = caller.http.post(f"{SWAP}?reference=", json=caller.body(), headers=caller.headers)
 
-    assert long.json()["detail"][0]["msg"] == "Should have at most 255 characters. Shorten it"
-    assert empty.json()["detail"][0]["msg"] == "Should have at least 1 character. Fill it in, or leave it out"
+    sent = f"'{'x' * 40}'…, 256 characters"
+    assert long.json()["detail"][0]["msg"] == f"Should have at most 255 characters (received {sent}). Shorten it"
+    filled = "Should have 1 to 200 characters (received ''). Fill it in, or leave it out"
+    assert empty.json()["detail"][0]["msg"] == filled
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("format=gif", "Should be one of jpeg, png, webp, avif (received 'gif')"),
+        ("dry_run=yes", "Should be true or false (received 'yes')"),
+        ("seed=one", "Should be a whole number from 0 to 2147483647 (received 'one')"),
+        ("scale=9", "Should be a number from 0.3 to 2.0 (received '9')"),
+        ("width=wide", "Should be a whole number (received 'wide')"),
+        ("reference=a%00b", "Should have no control characters (received 'a\\x00b')"),
+        ("metadata=a", "(received 'a')"),
+    ],
+)
+def test_a_wrong_parameter_says_what_is_allowed_and_what_was_received(caller: Caller, query: str, said: str) -> None:
+    (one,) = caller.http.post(f"{SWAP}?{query}", json=caller.body(), headers=caller.headers).json()["detail"]
+
+    assert said in one["msg"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mood": 7}, "valid string (received 7)"),
+        ({"mood": None}, "(received null)"),
+        ({"mood": ...}, "Field required: add mood to the JSON body"),
+        ({"scene_type": "podum"}, "(received 'podum')"),
+        ({"scene_type": ["podium"]}, "(received an array)"),
+        ({"output_preset": "x" * 90}, f"(received '{'x' * 40}'…, 90 characters)"),
+        ({"dominant_colors": "red"}, "(received 'red')"),
+    ],
+)
+def test_a_wrong_field_says_what_was_received(caller: Caller, change: dict[str, Any], said: str) -> None:
+    (one,) = caller.submit(caller.body(**change)).json()["detail"]
+
+    assert said in one["msg"]
+
+
+def test_the_faults_of_body_query_and_headers_are_in_one_answer(caller: Caller) -> None:
+    answer = caller.http.post(
+        f"{SWAP}?seed=x", json=caller.body(mood=""), headers=caller.headers | {"Idempotency-Key": "x" * 256}
+    )
+
+    assert located(answer) == {("body", "mood"), ("query", "seed"), ("header", "Idempotency-Key")}
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", ""])
+@pytest.mark.parametrize("path", [SWAP, "/v1/keys"])
+def test_no_json_is_answered_with_the_content_type_to_send(caller: Caller, path: str, kind: str) -> None:
+    headers = caller.headers | ({"Content-Type": kind} if kind else {})
+    (one,) = caller.http.post(path, content=b"mood=calm", headers=headers).json()["detail"]
+
+    assert one["code"] == "json_invalid"
+    assert "Send JSON with Content-Type: application/json" in one["msg"]
+    assert f"(received Content-Type '{kind}')" in one["msg"] or not kind
+
+
+def test_what_is_not_found_or_not_allowed_says_what_to_do(caller: Caller) -> None:
+    assert "GET /v1/jobs lists yours" in caller.get("/v1/jobs/none").json()["detail"]
+    assert "GET '/v1/nowhere'" in caller.get("/v1/nowhere").json()["detail"]
+    assert "Send one of GET" in caller.http.put("/v1/credits", headers=caller.headers).json()["detail"]
 
 
 def test_a_list_that_is_too_short_says_how_many_to_add(caller: Caller) -> None:
     answer = caller.http.put("/v1/cutouts/none/subjects", json={"keep": []}, headers=caller.headers)
 
-    assert "at least 1 item after validation, not 0. Add 1" in answer.json()["detail"][0]["msg"]
+    assert "at least 1 item, not 0. Add 1" in answer.json()["detail"][0]["msg"]

@@ -115,6 +115,8 @@ def test_a_submit_can_wait_for_the_end(backdrop: Backdrop) -> None:
     assert accepted.job.expect_render().job_id == accepted.job_id
     again = backdrop.swap(SPEC, source_key=source, idempotency_key="waits-for-its-job")
     assert (again.job_id, again.replayed, again.job) == (accepted.job_id, True, None)
+    in_words = backdrop.swap(replace(SPEC, mood="like a rainy sunday"), source_key=source)
+    assert (accepted.warnings, in_words.warnings) == ((), ("mood_in_words",))
 
 
 def test_a_brand_is_made_changed_and_listed(backdrop: Backdrop) -> None:

@@ -33,6 +33,21 @@ def test_a_key_s_name_is_one_line_of_words(caller: Caller, body: dict[str, Any])
     assert located(ask(caller, "POST", "/v1/keys", body)) == {("body", "name")}
 
 
+def test_what_has_a_default_for_every_field_needs_no_body(caller: Caller) -> None:
+    ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})
+
+    key, rotated, brand = (
+        caller.http.request(method, path, headers=caller.headers)
+        for method, path in (("POST", "/v1/keys"), ("POST", "/v1/webhook/secret"), ("PUT", "/v1/brands/plain"))
+    )
+
+    assert (key.status_code, key.json()["name"]) == (201, None)
+    assert (rotated.status_code, rotated.json()["secret"][:6]) == (200, "whsec_")
+    assert rotated.json()["previous_until"] is not None
+    assert (brand.status_code, brand.json()["palette"]) == (201, [])
+    assert located(caller.http.put("/v1/webhook", headers=caller.headers)) == {("body",)}
+
+
 def test_a_webhook_is_set_rotated_and_deleted_and_its_secret_shown_once(caller: Caller) -> None:
     assert_problem(ask(caller, "GET", "/v1/webhook"), 404, "not_found")
     made = ask(caller, "PUT", "/v1/webhook", {"url": "https://shop.example/hooks"})

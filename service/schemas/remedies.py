@@ -1,0 +1,277 @@
+"""What an error of a field says: what is allowed, what was received, and what to do about it."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin
+from urllib.parse import quote
+
+import msgspec
+from litestar import Request
+from litestar.enums import ParamType
+from litestar.exceptions import SerializationException, ValidationException
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import ParameterKwarg
+from litestar.typing import FieldDefinition
+from pydantic import BaseModel
+from pydantic import ValidationError as PydanticValidationError
+
+#: Characters of a received value that an answer repeats.
+_SHOWN = 40
+#: Errors of one answer that have their remedy; to seek the nearest name for thousands would take seconds.
+MOST_REMEDIES = 20
+_LIMIT = re.compile(r"at (most|least) (\d+) (?:characters?|items?)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+#: Codes of what is wrong with a parameter, by the words that msgspec and litestar have for it; the first that fits.
+_PARAMETER_CODES = (
+    ("Missing required", "missing"),
+    ("of length <=", "string_too_long"),
+    ("of length >=", "string_too_short"),
+    ("matching regex", "string_pattern_mismatch"),
+    ("Invalid enum value", "enum"),
+    ("` <=", "less_than_equal"),
+    ("` >=", "greater_than_equal"),
+    (", got `", "wrong_type"),
+)
+#: msgspec's words on JSON that is none.
+_BYTE = re.compile(r"JSON is malformed: (.+) \(byte (\d+)\)")
+_MISSING = re.compile(r"Missing required \w+ parameter '([^']+)'")
+
+
+class BodyInvalid(msgspec.ValidationError):
+    """Raised by the decoder of a body; holds every error of it."""
+
+    def __init__(self, error: PydanticValidationError) -> None:
+        super().__init__(str(error))
+        self.errors = error.errors(include_url=False, include_context=False)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a route takes, by the names that callers use."""
+
+    query: Mapping[str, FieldDefinition]
+    headers: Mapping[str, FieldDefinition]
+    #: Fields of the JSON body.
+    body: tuple[str, ...] = ()
+
+    def elsewhere(self, name: str, value: object, here: str) -> str | None:
+        """Return where a name belongs that was sent `here` ("query" or "body"); None where it belongs nowhere else."""
+        if here != "query" and name in self.query:
+            return f"{name} is a query parameter: send it in the URL, as ?{name}={_in_url(value)}"
+        if here != "body" and name in self.body:
+            return f"{name} is a field of the JSON body: send it there"
+        for header in self.headers:
+            if _folded(header) == _folded(name):
+                return f"{header} is a header: send it as one"
+        return None
+
+    def unknown(self, name: str, value: object, here: str) -> str:
+        """Return the sentence on a name that is not taken `here`: where it belongs, or what was meant."""
+        if place := self.elsewhere(name, value, here):
+            return place
+        noun, known = ("query parameter", list(self.query)) if here == "query" else ("field", list(self.body))
+        if meant := nearest(name, known):
+            return f"There is no {noun} {shown(name)}. Did you mean {meant}?"
+        other = self.body if here == "query" else self.query
+        if meant := nearest(name, other):
+            return f"There is no {noun} {shown(name)}. {self.elsewhere(meant, value, here)}"
+        if not known:
+            return f"There is no {noun} {shown(name)}: this route takes none. Leave it out"
+        return f"There is no {noun} {shown(name)}. Leave it out, or send one of {', '.join(known)}"
+
+
+def inputs_of(handler: BaseRouteHandler) -> Inputs:
+    """Return what a route takes, as its function declares it."""
+    found: dict[ParamType, dict[str, FieldDefinition]] = {ParamType.QUERY: {}, ParamType.HEADER: {}}
+    for field in handler.parsed_fn_signature.parameters.values():
+        about = field.kwarg_definition
+        if isinstance(about, ParameterKwarg) and about.param_type in found:
+            found[about.param_type][about.name or field.name] = field
+    data = handler.parsed_data_field
+    model = data.annotation if data is not None else None
+    body = tuple(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else ()
+    return Inputs(found[ParamType.QUERY], found[ParamType.HEADER], body)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like this one; None where none is alike."""
+    folded = {_folded(one): one for one in known}
+    found = difflib.get_close_matches(_folded(name[:100]), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def shown(value: object) -> str:
+    """Return a received value for an answer: shortened, quoted, and without characters that can't be seen."""
+    if isinstance(value, str):
+        start = repr(value[:_SHOWN])
+        if len(value) <= _SHOWN and len(start) <= 2 * _SHOWN:
+            return start
+        return f"{start[: 2 * _SHOWN]}…, {len(value)} characters"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return "an array"
+    return json.dumps(value, default=str)[:_SHOWN]
+
+
+def with_received(message: str, value: object) -> str:
+    """Return a sentence with the value that it is about, unless there is none or it says that already."""
+    if value is None:
+        return message
+    said = shown(value)
+    if said in message or repr(value) in message or re.search(rf"\bnot {re.escape(str(value))}\b", message):
+        return message
+    return f"{message} Received {said}." if message.endswith(".") else f"{message} (received {said})"
+
+
+def body_error(error: Mapping[str, Any], inputs: Inputs) -> str:
+    """Return the sentence of one of pydantic's errors of a body: it has `loc`, `type`, `msg` and `input`."""
+    kind, message, value = error["type"], str(error["msg"]).replace(" after validation", ""), error.get("input")
+    match kind:
+        case "extra_forbidden":
+            return inputs.unknown(str(error["loc"][-1]), value, "body")
+        case "missing" if message == "Field required":
+            return f"Field required: add {error['loc'][-1]} to the JSON body"
+        case "model_type":  # pydantic's own words name a class of this program
+            return with_received("Input should be a JSON object", value)
+    if value is None:
+        return f"{message} (received null)"
+    limit = _LIMIT.search(message)
+    if limit is not None and isinstance(value, Sized):
+        return _length_remedy(kind, message, int(limit[2]), len(value))
+    if isinstance(value, Mapping | list | tuple) and not kind.endswith("_type"):
+        return message  # it is about several fields, or items
+    return with_received(message, value)
+
+
+def _length_remedy(kind: str, message: str, bound: int, sent: int) -> str:
+    match kind:
+        case "string_too_long":
+            return f"{message}; this has {sent}. Shorten it by {sent - bound}"
+        case "string_too_short":
+            return f"{message}; this has {sent}. Fill it in, or leave the field out where it is optional"
+        case "too_long":
+            return f"{message}. Leave out {sent - bound}"
+        case "too_short":
+            return f"{message}. Add {bound - sent}"
+    return message
+
+
+def parameter_error(field: FieldDefinition, value: str | None) -> str:
+    """Return the sentence on a parameter that is not what its route declares; `value`: None where it is missing."""
+    about = field.kwarg_definition
+    assert isinstance(about, ParameterKwarg)
+    if value is None:
+        return f"Missing: add {about.name or field.name}"
+    kind: Any = next((one for one in _kinds(field) if one is not type(None)), str)
+    if choices := _choices(kind):
+        return with_received(f"Should be one of {', '.join(choices)}", value)
+    if kind is bool:
+        return with_received("Should be true or false", value)
+    if kind in (int, float):
+        ends = "" if about.ge is None else f" from {about.ge} to {about.le}"
+        return with_received(f"Should be a {'whole ' if kind is int else ''}number{ends}", value)
+    least, most = about.min_length, about.max_length
+    if (least is not None and len(value) < least) or (most is not None and len(value) > most):
+        span = f"{least} to {most}" if least is not None else f"at most {most}"
+        remedy = "Shorten it" if value else "Fill it in, or leave it out"
+        return f"{with_received(f'Should have {span} characters', value)}. {remedy}"
+    if _CONTROL.search(value):
+        return with_received("Should have no control characters", value)
+    example = about.examples[0].value if about.examples else "this"
+    return f"{with_received(f'Should look like {example}', value)}. {about.description}"
+
+
+def _choices(kind: Any) -> list[str]:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(one.value) for one in kind]
+    return list(get_args(kind)) if get_origin(kind) is Literal else []
+
+
+def _kinds(field: FieldDefinition) -> tuple[Any, ...]:
+    if field.is_union:
+        return tuple(one.annotation for one in field.inner_types)
+    return (field.annotation,)
+
+
+def _in_url(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return quote(str(value)[:_SHOWN]) if isinstance(value, str | int | float) else "…"
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def validation_errors(request: Request[Any, Any, Any], error: ValidationException) -> list[dict[str, Any]]:
+    """Return all that is wrong with a request's body, query and headers."""
+    inputs, cause = inputs_of(request.scope["route_handler"]), error.__cause__
+    found = []
+    if isinstance(cause, BodyInvalid):
+        found = [
+            {
+                "loc": ["body", *one["loc"]],
+                "msg": body_error(one, inputs) if index < MOST_REMEDIES else one["msg"],
+                "type": one["type"],
+            }
+            for index, one in enumerate(cause.errors)
+        ]
+    # Litestar stops at a parameter that is missing, and names others by our functions' arguments.
+    missing = _MISSING.match(error.detail)
+    said = {missing[1]: error.detail} if missing else {}
+    if isinstance(error.extra, list):
+        said |= {one.get("key", ""): one.get("message", "") for one in error.extra}
+    for source, fields, sent in (
+        ("query", inputs.query, request.query_params),
+        ("header", inputs.headers, request.headers),
+    ):
+        for name, field in fields.items():
+            if words := said.get(name) or said.get(field.name):
+                found.append(_wrong_parameter([source, name], words, parameter_error(field, sent.get(name))))
+    if not found:  # no body at all
+        text = "Field required: send a JSON body with Content-Type: application/json"
+        found = [{"loc": ["body"], "msg": text, "type": "missing"}]
+    return found
+
+
+def _wrong_parameter(loc: list[str], said: str, message: str) -> dict[str, Any]:
+    code = next((code for words, code in _PARAMETER_CODES if words in said), "value_error")
+    return {"loc": loc, "msg": message, "type": "value_error", "code": code}
+
+
+def decoder_error(error: BaseException | None) -> BaseException | None:
+    """Return the decoder's own error behind this one; None where there is none."""
+    found = None
+    while error is not None:
+        found = error if isinstance(error, msgspec.DecodeError | SerializationException) else found
+        error = error.__cause__
+    return found
+
+
+def undecodable_error(request: Request[Any, Any, Any], error: Exception) -> dict[str, Any]:
+    """Return the error of a body that is no JSON, with the position where it stops being it, and what to send."""
+    position, reason = 0, "invalid JSON"
+    try:
+        raw = request.state.get("raw_body")
+        if raw is None:
+            reason = str(decoder_error(error) or reason)
+            if found := _BYTE.search(reason):
+                position, reason = int(found[2]), found[1]
+        else:
+            json.loads(raw)
+    except json.JSONDecodeError as wrong:
+        position, reason = wrong.pos, wrong.msg
+    except UnicodeDecodeError as wrong:
+        position, reason = wrong.start, "invalid UTF-8"
+    except RecursionError:
+        reason = "nested too deeply"
+    sent, _ = request.content_type
+    named = f" (received Content-Type {shown(sent)})" if sent and sent != "application/json" else ""
+    where = f", at character {position}" if position else ""
+    text = f"JSON decode error: {reason}{where}. Send JSON with Content-Type: application/json{named}"
+    return {"loc": ["body", position], "msg": text, "type": "json_invalid"}
