@@ -252,7 +252,11 @@ def _on_previews_off(request: AnyRequest, _: PreviewsOff) -> Response[Any]:
 def _on_bad_output(request: AnyRequest, error: OutputInvalid) -> Response[Any]:
     sent = request.query_params
     found = [
-        {"loc": ["query", one.field], "msg": with_received(one.message, sent.get(one.field)), "type": one.code}
+        {
+            "loc": ["query", one.field],
+            "msg": with_received(one.message, sent[one.field]) if one.field in sent else one.message,
+            "type": one.code,
+        }
         for one in error.faults
     ]
     return unprocessable(request, found)

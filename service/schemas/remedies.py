@@ -119,11 +119,10 @@ def shown(value: object) -> str:
 
 
 def with_received(message: str, value: object) -> str:
-    """Return a sentence with the value that it is about, unless there is none or it says that already."""
-    if value is None:
-        return message
+    """Return a sentence with the value that it is about, unless it says that already."""
     said = shown(value)
-    if said in message or repr(value) in message or re.search(rf"\bnot {re.escape(str(value))}\b", message):
+    quoted = isinstance(value, str) and (said in message or repr(value) in message)
+    if quoted or re.search(rf"\bnot {re.escape(str(value))}\b", message):
         return message
     return f"{message} Received {said}." if message.endswith(".") else f"{message} (received {said})"
 
@@ -138,8 +137,6 @@ def body_error(error: Mapping[str, Any], inputs: Inputs) -> str:
             return f"Field required: add {error['loc'][-1]} to the JSON body"
         case "model_type":  # pydantic's own words name a class of this program
             return with_received("Input should be a JSON object", value)
-    if value is None:
-        return f"{message} (received null)"
     limit = _LIMIT.search(message)
     if limit is not None and isinstance(value, Sized):
         return _length_remedy(kind, message, int(limit[2]), len(value))
