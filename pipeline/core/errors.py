@@ -4,6 +4,7 @@
       Rejected              the photo's fault; never retried
         ImageUnreadable     code image_unreadable
         ImageTruncated      code image_truncated
+        PhotoDamaged        code photo_damaged
         ImageTooLarge       code image_too_large
         ImageTooSmall       code image_too_small
         NoSubject           code no_subject
@@ -35,6 +36,12 @@ class ImageTruncated(Rejected):
     """Raised when the picture ends before its pixels do."""
 
     code = "image_truncated"
+
+
+class PhotoDamaged(Rejected):
+    """Raised when the picture is closed properly, and has fewer pixels than its header says."""
+
+    code = "photo_damaged"
 
 
 class ImageTooLarge(Rejected):

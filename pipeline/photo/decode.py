@@ -17,7 +17,15 @@ from PIL import (
 
 from pipeline.colour.spaces import srgb_profile
 from pipeline.core.codes import codes_of
-from pipeline.core.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable, OutOfMemory, Rejected
+from pipeline.core.errors import (
+    ImageTooLarge,
+    ImageTooSmall,
+    ImageTruncated,
+    ImageUnreadable,
+    OutOfMemory,
+    PhotoDamaged,
+    Rejected,
+)
 from pipeline.core.provenance import read_digital_source_type
 from pipeline.core.spec import Limits
 from pipeline.core.types import Alpha, Photo
@@ -34,8 +42,8 @@ def decode(data: bytes, limits: Limits) -> Photo:
     keep their upper 8 bits, those of 10 are rounded. `alpha` is H×W float32 in 0–1, or
     None where every pixel is opaque.
 
-    Raises ImageTooLarge (bytes, or pixels by the header, before any are decoded), ImageTooSmall, ImageTruncated or
-    ImageUnreadable, and OutOfMemory where the machine can't hold the picture; nothing else.
+    Raises ImageTooLarge (bytes, or pixels by the header, before any are decoded), ImageTooSmall, ImageTruncated,
+    PhotoDamaged or ImageUnreadable, and OutOfMemory where the machine can't hold the picture; nothing else.
     """
     if len(data) > limits.max_bytes:
         raise ImageTooLarge(
@@ -52,7 +60,7 @@ def decode(data: bytes, limits: Limits) -> Photo:
             if kind == "png" and _ends_empty(picture) and not png_has_all_rows(data):
                 raise ImageTruncated("The photo's last rows are missing; upload the whole file again.")
             if kind == "jpeg" and _ends_grey(picture) and not jpeg_has_all_blocks(data):
-                raise ImageTruncated(
+                raise PhotoDamaged(
                     "The photo has fewer pixels than its header says: the file is damaged. Export it again, or upload"
                     " the whole file."
                 )

@@ -75,6 +75,7 @@ export const WARNINGS = {
 export const REMEDIES = {
   image_unreadable: "Save the photo again as JPEG, PNG or WebP, and drop the new file.",
   image_truncated: "The file ends early, as a download or a copy that broke off does. Export or copy the photo again.",
+  photo_damaged: "The file has fewer pixels than it says. Export the photo again, or drop another copy.",
   image_too_large: "Make the photo smaller: 6000 pixels on the longer side are more than enough.",
   image_too_small: "Send a larger photo; 1500 pixels or more on the longer side are a good start.",
   no_subject: "Near, whole, and apart from what is behind it: so a product is found best.",

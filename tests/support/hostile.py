@@ -280,7 +280,7 @@ HTML = b"<!doctype html>\n<html><body>404 Not Found</body></html>"
 PDF = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog>>\nendobj\ntrailer\n<</Root 1 0 R>>\n%%EOF\n"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><script>alert(1)</script></svg>"
 ZIP = b"PK\x05\x06" + bytes(18)
-BAD, CUT, LARGE = "image_unreadable", "image_truncated", "image_too_large"
+BAD, CUT, LARGE, DAMAGED = "image_unreadable", "image_truncated", "image_too_large", "photo_damaged"
 
 #: Every group's members; the first of a group stands for it where trying them all would take too long.
 SENT = [
@@ -293,8 +293,8 @@ SENT = [
     Sent("lying header", "PNG smaller than its rows", lambda: png_header(png(), 64, 64), BAD),
     Sent("lying header", "PNG of another depth", lambda: png_header(png(), 96, 80, depth=16, colour=6), BAD),
     Sent("lying header", "PNG of no width", lambda: png_header(png(), 0, 80), BAD),
-    Sent("lying header", "JPEG taller than its data", lambda: jpeg_header(jpeg(), 96, 4000), CUT),
-    Sent("lying header", "JPEG of 49 megapixels in little data", lambda: jpeg_header(jpeg(), 7000, 7000), CUT),
+    Sent("lying header", "JPEG taller than its data", lambda: jpeg_header(jpeg(), 96, 4000), DAMAGED),
+    Sent("lying header", "JPEG of 49 megapixels in little data", lambda: jpeg_header(jpeg(), 7000, 7000), DAMAGED),
     Sent("lying header", "JPEG lower than its data", lambda: jpeg_header(jpeg(), 96, 64), None),
     Sent("lying header", "JPEG of no height", lambda: jpeg_header(jpeg(), 96, 0), BAD),
     Sent("lying header", "WebP with a larger canvas", lambda: webp_header(webp(), 4000, 4000), BAD),

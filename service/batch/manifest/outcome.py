@@ -40,7 +40,7 @@ class Made:
 
 #: What another try of the same photo and spec ends with again.
 HOPELESS = {
-    *("image_unreadable", "image_truncated", "image_too_large", "image_too_small"),
+    *("image_unreadable", "image_truncated", "photo_damaged", "image_too_large", "image_too_small"),
     *("no_subject", "no_honest_placement"),
 }
 

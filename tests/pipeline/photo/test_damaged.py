@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.robustness.specimens import HEIGHT, WIDTH, corpus, png_chunk, saved, scene
-from pipeline.core.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable, Rejected
+from pipeline.core.errors import (
+    ImageTooLarge,
+    ImageTooSmall,
+    ImageTruncated,
+    ImageUnreadable,
+    PhotoDamaged,
+    Rejected,
+)
 from pipeline.core.spec import Limits
 from pipeline.photo.decode import decode
 from tests.support.hostile import jpeg_header
@@ -73,7 +80,7 @@ KINDS_OF_JPEG: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("mode", "options"), KINDS_OF_JPEG)
-def test_a_jpeg_with_fewer_pixels_than_its_header_says_is_truncated(mode: str, options: dict[str, Any]) -> None:
+def test_a_jpeg_with_fewer_pixels_than_its_header_says_is_damaged(mode: str, options: dict[str, Any]) -> None:
     picture = scene().resize((400, 304)).convert(mode)
     picture.paste(Image.new("RGB", (40, 40), (128, 128, 128)).convert(mode), (360, 264))  # as what is missing looks
     whole = saved(picture, "JPEG", **options)
@@ -82,15 +89,15 @@ def test_a_jpeg_with_fewer_pixels_than_its_header_says_is_truncated(mode: str, o
 
     assert [decode(data, LIMITS).rgb.shape for data in sound] == [(304, 400, 3)] * len(sound)
     for size in [(400, 320), (416, 304), (1000, 900)]:
-        with pytest.raises(ImageTruncated, match="fewer pixels than its header says"):
+        with pytest.raises(PhotoDamaged, match="fewer pixels than its header says"):
             decode(jpeg_header(whole, *size), LIMITS)
 
 
 @pytest.mark.parametrize("share", [0.4, 0.98])
-def test_a_jpeg_that_was_cut_and_closed_again_is_truncated(share: float) -> None:
+def test_a_jpeg_that_was_cut_and_closed_again_is_damaged(share: float) -> None:
     whole = saved(scene().resize((400, 300)), "JPEG", quality=90)
 
-    with pytest.raises(ImageTruncated, match="fewer pixels than its header says"):
+    with pytest.raises(PhotoDamaged, match="fewer pixels than its header says"):
         decode(whole[: int(len(whole) * share)] + b"\xff\xd9", LIMITS)
 
 

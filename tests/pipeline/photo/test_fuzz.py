@@ -67,6 +67,7 @@ def test_a_judge_that_ends_its_process_is_told() -> None:
         (DECODED, False),
         ("image_unreadable", False),
         ("image_truncated", False),
+        ("photo_damaged", False),
         ("image_too_large", False),
         ("image_too_small", False),
         ("hang", True),
@@ -113,5 +114,6 @@ def test_thousands_of_damaged_files_give_photos_and_refusals_of_every_kind(count
 
     assert sorted(result.number for result in results) == list(range(count))
     assert [result for result in results if is_fault(result)] == []
-    assert set(counts) == {DECODED, "image_unreadable", "image_truncated", "image_too_large", "image_too_small"}
+    refusals = {"image_unreadable", "image_truncated", "photo_damaged", "image_too_large", "image_too_small"}
+    assert set(counts) == {DECODED, *refusals}
     assert counts[DECODED] > 200, "damage so great that nothing is decoded finds nothing"
