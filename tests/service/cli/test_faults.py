@@ -50,9 +50,10 @@ CASES: list[Case] = [
     ),
     *(({"BACKDROP_QUEUE_URL": "db:6379"}, part, "BACKDROP_QUEUE_URL: it must begin with redis://") for part in PARTS),
     ({"BACKDROP_QUEUE_URL": "db:6379"}, DOCTOR, "BACKDROP_QUEUE_URL"),
+    *(({"BACKDROP_HOME": "a file"}, command, "a file: ") for command in [("up",), ("migrate",), DOCTOR]),
     *(
-        ({"BACKDROP_HOME": "a file"}, command, "a file: ")
-        for command in [("up",), ("migrate",), ("clients", "list"), ("secrets", "check"), ("ledger", "check"), DOCTOR]
+        ({"BACKDROP_HOME": "a file"}, command, "There is no Backdrop database at")
+        for command in [("clients", "list"), ("secrets", "check"), ("ledger", "check")]
     ),
     ({"BACKDROP_PORT": "eighty"}, ("up",), "BACKDROP_PORT: Input should be a valid integer"),
     ({"BACKDROP_STORE": "ftp"}, ("migrate",), "'directory' or 's3'. It is 'ftp'."),
@@ -156,7 +157,7 @@ def test_a_mistake_of_ours_is_a_line_and_its_traceback_is_there_for_who_asks() -
     [
         (OSError(errno.ENOSPC, "No space left on device", "/out/x.jpg"), "/out/x.jpg: No space left on device. Free"),
         (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/out"), "/out: Permission denied. Choose another"),
-        (ModuleNotFoundError("No module named 'numba'"), r"'numba'.*pip install 'backdrop\[networks\]'"),
+        (ModuleNotFoundError("No module named 'numba'"), r"'numba'.*pip install 'backdrop\[networks,cpu\]'"),
         (
             sa.exc.OperationalError("SELECT 'secret'", {}, Exception("disk is full\nmore")),
             "^The database: disk is full. Ch",

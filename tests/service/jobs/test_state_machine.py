@@ -290,7 +290,7 @@ class Shopkeeping(RuleBasedStateMachine):
 @pytest.fixture(params=["sqlite", "postgresql"])
 def quick_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
     """A database of each kind; SQLite in memory, where a commit costs no disk."""
-    url = "sqlite://"
+    url = "sqlite:///:memory:"
     if request.param == "postgresql":
         url = migrated_database(request.getfixturevalue("postgresql_server"), tmp_path.name)
     engine = create_engine(Settings(database_url=url).sqlalchemy_url)

@@ -63,22 +63,26 @@ def ask_what_is_there(owner: Owner) -> None:
     for query in ("dry_run=true", "preview=true"):
         ask(owner, "POST", f"{SWAP}?{query}", json=owner.body(pilot_brand=owner.brand))
     ask(owner, "POST", "/v1/uploads", files={"file": ("jar.jpg", PHOTO, "image/jpeg")})
+    ask(owner, "POST", "/v1/uploads", content=b"%PDF", headers={"Content-Type": "application/pdf"})
     for path in ("/health/live", "/health/ready"):
         owner.get(path)
 
 
 def refuse(owner: Owner, method: str, path: str, operation: dict[str, Any]) -> None:
-    """Without a key, with an id that nobody has, with a body too long, and with nothing right in it."""
+    """Without a key, at another host, with an id that nobody has, a body too long, and nothing right in it."""
     nowhere = re.sub(r"\{\w+\}", str(ULID()), path)
     somewhere = path.replace("{public_id}", owner.cutout).replace("{name}", owner.brand)
     answers, body = operation["responses"], operation.get("requestBody", {}).get("content", {})
     if "401" in answers:
         owner.http.request(method, nowhere)
+    if "421" in answers:
+        ask(owner, method, nowhere, headers={"Host": "elsewhere.example"})
     if "404" in answers and "{" in path:
         right: dict[str, Any] = {"content": MASK} if path.endswith("/mask") else {"json": {"keep": [1]}}
         ask(owner, method, nowhere, **right if body else {})
     if "413" in answers:
-        ask(owner, method, somewhere, content=b" " * (17 << 20 if path.endswith("/mask") else 1 << 20))
+        large = b" " * (17 << 20 if path.endswith("/mask") else 1 << 20)
+        ask(owner, method, somewhere, content=large, headers={"Content-Type": next(iter(body))})
     if "422" in answers:
         ask(owner, method, f"{somewhere}?limit=0", **{"json": {"keep": "none", "url": 1, "name": 1}} if body else {})
 

@@ -88,9 +88,9 @@ def test_a_request_has_one_line_with_its_ids_and_its_client(
 ) -> None:
     with caplog.at_level(logging.INFO, logger="service.request"):
         observed.ask("GET", "/health/live")
-        observed.ask("GET", "/v1/credits?key=secret", {"X-Request-Id": "mine"})
+        observed.ask("GET", "/v1/jobs?reference=secret", {"X-Request-Id": "mine"})
 
     (line,) = [record for record in caplog.records if record.name == "service.request"]
-    assert line.getMessage().startswith("GET /v1/credits 200 in ")
+    assert line.getMessage().startswith("GET /v1/jobs 200 in ")
     told = vars(line)
-    assert (told["route"], told["status"], told["client_id"]) == ("/v1/credits", 200, caller.client.id)
+    assert (told["route"], told["status"], told["client_id"]) == ("/v1/jobs", 200, caller.client.id)

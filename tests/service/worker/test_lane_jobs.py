@@ -251,4 +251,4 @@ def test_a_worker_whose_device_is_not_there_ends_with_the_reason_and_the_remedy_
     (said,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert f"BACKDROP_DEVICE is {settings.device}, but torch" in said.message
     assert "set BACKDROP_DEVICE to auto or cpu" in said.message
-    assert said.exc_info is None
+    assert not said.exc_info

@@ -123,7 +123,7 @@ def test_photos_that_are_dropped_in_an_outage_are_sent_when_it_is_over(
     page.get_by_role("heading", name="Credits").wait_for()  # by itself
     tab.context.set_offline(True)
     page.go_back()
-    page.get_by_text("alone.jpg").wait_for()
+    page.locator(".facts", has_text="alone.jpg").wait_for()
     put(page, {"front.jpg": small_bottle(), "back.jpg": small_bottle()})
     waiting = page.locator("li[data-state=uploading]")
     for number in range(2):
