@@ -70,7 +70,10 @@ async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseR
         detail = "The signature can't be checked at the moment. Try again later."
         raise problem(503, "signature_unchecked", detail, {"Retry-After": "60"}) from error
     if shopify is not None and not is_signed_by_shopify(shopify, body, secrets):
-        detail = f"{SHOPIFY_HEADER} does not fit the body, or the client has no Shopify secret."
+        detail = (
+            f"{SHOPIFY_HEADER} does not fit the body, or the client has no Shopify secret. Sign the raw body with that"
+            " secret, or leave the header out."
+        )
         raise problem(401, "signature_invalid", detail)
     wrong = None if own is None else _wrong_signature(own, request.method, _target(request.scope), body, secrets)
     if wrong is not None:
