@@ -90,7 +90,7 @@ def _may_have_gpu() -> bool:
 
 
 def driver_sees_gpu() -> bool:
-    """Tell whether NVIDIA's driver has a GPU for this process (CUDA_VISIBLE_DEVICES may hide it), without torch."""
+    """Return whether NVIDIA's driver has a GPU for this process (CUDA_VISIBLE_DEVICES may hide it), without torch."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:

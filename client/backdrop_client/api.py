@@ -328,7 +328,7 @@ def _if(flag: bool) -> str | None:
 
 
 def _once(idempotency_key: str | None) -> str:
-    # An empty one is sent, and refused: whoever means an order by it would else pay for each try.
+    # An empty one is sent, and the API refuses it: a key made up here would charge each try.
     return str(uuid.uuid4()) if idempotency_key is None else idempotency_key
 
 

@@ -51,7 +51,7 @@ def located(model: str | Path, file: str) -> tuple[str, dict[str, Any]]:
 
 
 def _on_hub(name: str, file: str, revision: str | None) -> bool:
-    """Tell whether the hub answers for a model; False: it does not, and its cache keeps one. Raises ModelNotHere."""
+    """Return whether the hub answers for a model; False: it does not, and its cache keeps one. Raises ModelNotHere."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError
 

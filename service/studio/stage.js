@@ -88,7 +88,7 @@ export function photoStage(studio, order, signal) {
     error.textContent = "";
     busy?.abort();
     const mine = (busy = new AbortController());
-    studio.coming = file; // which whoever comes back to the stage finds there
+    studio.coming = file; // so that a return to the stage finds it
     try {
       const seen = await inspected(file);
       if (busy !== mine) return;

@@ -40,7 +40,7 @@ def explained(error: Exception) -> str | None:
 
 
 def _raised_by_us(error: Exception) -> bool:
-    """Tell whether a `raise` of ours made the error, with a sentence in it, and not a library beneath."""
+    """Return whether a `raise` of ours made the error, with a sentence in it, and not a library beneath."""
     frames = list(traceback.walk_tb(error.__traceback__))
     if not frames or not error.args or not isinstance(error.args[0], str):
         return False
