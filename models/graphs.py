@@ -1,4 +1,4 @@
-"""Our own networks as ONNX graphs on onnxruntime, for a CPU: importing torch and diffusers costs seconds and 400 MB.
+"""Our own networks as ONNX graphs, for a CPU: importing torch and diffusers costs seconds and 400 MB.
 
 `scripts.export_graphs` makes the graphs, arithmetic around the networks included, of `models.light`, `models.refiner`
 and the network that the viewpoint classifier stands on. A graph holds no weights: it points into the file that the
@@ -9,9 +9,8 @@ import hashlib
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from PIL import Image
 
 from models.device import DtypeName, meant
 from models.hub.request import PaintRequest, Picture
-from models.sessions import PROVIDERS, session_options
+from models.sessions import PLAIN, Runtime, library_of, open_session
 from models.weights import CARDS, verify, weights_digest
 from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
 from pipeline.core.errors import ModelFailed, OutOfMemory
@@ -55,15 +54,19 @@ class GraphGenerator:
     prompt_tokens = None
     latent_colour = shifts_colour = False
 
-    def __init__(self, graph: Path, *, version: str, size: int | None = None):
-        """Open a graph. `size`: longer side in pixels that it is asked for; None: what it was trained at."""
-        self._session, about = _opened(graph)
+    def __init__(self, graph: Path, *, version: str, size: int | None = None, runtime: Runtime = PLAIN):
+        """Open a graph. `size`: longer side in pixels that it is asked for; None: what it was trained at.
+
+        `version` names model, class and weights; the library that runs the graph is put before it.
+        """
+        self._session = open_session(graph, runtime)
+        about = self._session.get_modelmeta().custom_metadata_map
         #: Pixels that both sides are padded to multiples of.
         self._multiple = int(about["multiple"])
         #: Longer side in pixels of what is painted.
         self.size = size or int(about["size"])
-        #: Model, class and package, for the report's provenance.
-        self.version = version
+        #: Package, class and model, for the report's provenance.
+        self.version = f"{library_of(self._session)} {version}"
 
     def __call__(
         self,
@@ -98,7 +101,7 @@ class GraphGenerator:
         failure: OutOfMemory | ModelFailed | None = None
         try:
             lights, corrections = self._session.run(None, self._given([one.conditions for one in requests]))
-        except Exception as error:  # noqa: BLE001  # onnxruntime raises its own unrelated classes
+        except Exception as error:  # noqa: BLE001  # the libraries raise their own unrelated classes
             failure = meant(error)
         # Out here, where nothing refers to the call's arrays any more.
         if failure is not None:
@@ -127,6 +130,8 @@ class GraphGenerator:
             values = np.stack([getattr(scene, field.name) for scene in scenes]).astype(np.float32, copy=False)
             if values.shape[1:3] != (height, width):
                 raise ValueError(f"{field.name} is {values.shape[1:]}, and the sketch is {height} by {width}.")
+            if not np.isfinite(values).all():  # OpenVINO's minima and maxima make numbers of it
+                raise ValueError(f"{field.name} holds what is no number.")
             given[field.name] = np.pad(values, (*padding, (0, 0))[: values.ndim], mode="edge")
         return given
 
@@ -134,10 +139,10 @@ class GraphGenerator:
 class GraphRefiner:
     """The refiner as a `pipeline.core.networks.Refiner`: what `TorchRefiner` is, but for rounding."""
 
-    def __init__(self, graph: Path):
-        self._session, about = _opened(graph)
+    def __init__(self, graph: Path, runtime: Runtime = PLAIN):
+        self._session = open_session(graph, runtime)
         #: Side in pixels of the square that it sees.
-        self.side = int(about["side"])
+        self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
 
     def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return S×S alpha in [0, 1] for the S×S×3 sRGB bytes and the S×S mask of the product's box, S = `side`."""
@@ -151,7 +156,7 @@ class GraphViewpoint:
     On the CPU on every device: it takes some hundredths of a second there.
     """
 
-    def __init__(self, folder: Path, weights: Path):
+    def __init__(self, folder: Path, weights: Path, runtime: Runtime = PLAIN):
         """Open the graph and the head in `folder` with the network's weights in the folder `weights`.
 
         Raises WeightsMissing, WeightsAltered and OSError.
@@ -159,11 +164,10 @@ class GraphViewpoint:
         from safetensors.numpy import load_file
 
         card = CARDS[WEIGHTS_OF_VIEWPOINT]
-        verify(card, weights)
         graph = folder / f"{VIEWPOINT}-{card.sha256[:12]}.onnx"
-        self._session, about = _opened(graph, weights)
+        self._session = open_session(graph, runtime, weights=verify(card, weights))
         #: Side in pixels of the squares that it sees.
-        self.side = int(about["side"])
+        self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
         #: Of what it answers, for the cache of cut-outs.
         digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         head = load_file(folder / HEAD)
@@ -171,7 +175,7 @@ class GraphViewpoint:
         self._flower = load_file(folder / FLOWER_HEAD)
         #: Networks and package, for the report's provenance.
         self.version = (
-            f"onnxruntime {import_module('onnxruntime').__version__} {card.name} sha256:{card.sha256[:12]}"
+            f"{library_of(self._session)} {card.name} sha256:{card.sha256[:12]}"
             f" graph sha256:{digest[:12]} head sha256:{weights_digest(folder)[:12]}"
         )
 
@@ -184,7 +188,7 @@ class GraphViewpoint:
         try:
             features, classes = self._session.run(None, {"views": views})
             scores = features.ravel() @ self._weight + self._bias
-        except Exception as error:  # onnxruntime raises its own unrelated classes
+        except Exception as error:  # the libraries raise their own unrelated classes
             raise ModelFailed(f"The network that tells the viewpoint failed: {error}") from error
         if not np.isfinite(scores).all():
             raise ModelFailed("The network that tells the viewpoint gave no number.")
@@ -207,14 +211,13 @@ class GraphFeatures:
     Safe in threads.
     """
 
-    def __init__(self, folder: Path, weights: Path):
+    def __init__(self, folder: Path, weights: Path, runtime: Runtime = PLAIN):
         """Open the graph in a folder on the network's weights in another. Raises WeightsMissing and WeightsAltered."""
         card = CARDS[WEIGHTS_OF_VIEWPOINT]
-        verify(card, weights)
         graph = folder / f"{FEATURES}-{card.sha256[:12]}.onnx"
-        self._session, about = _opened(graph, weights)
+        self._session = open_session(graph, runtime, weights=verify(card, weights))
         #: Side in pixels of the square that it sees.
-        self.side = int(about["side"])
+        self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
         #: Of what it answers, for the cache of cut-outs.
         self.version = f"features sha256:{hashlib.sha256(graph.read_bytes()).hexdigest()[:12]}"
 
@@ -227,7 +230,7 @@ class GraphFeatures:
             quarter, eighth, sixteenth = (
                 part[0].transpose(1, 2, 0) for part in self._session.run(None, {"views": picture[None]})
             )
-        except Exception as error:  # onnxruntime raises its own unrelated classes
+        except Exception as error:  # the libraries raise their own unrelated classes
             raise ModelFailed(f"The network that describes the photo failed: {error}") from error
         grid = eighth.shape[0]
         enlarged = resize(np.ascontiguousarray(sixteenth), grid, grid, Image.Resampling.BILINEAR)
@@ -236,16 +239,3 @@ class GraphFeatures:
         if not np.isfinite(found).all():
             raise ModelFailed("The network that describes the photo gave no number.")
         return np.asarray(found, np.float32)
-
-
-def _opened(graph: Path, weights: Path | None = None) -> tuple[Any, dict[str, str]]:
-    """Return a session on the CPU, and what the graph says of itself. `weights`: their folder, if not the graph's."""
-    import onnxruntime
-
-    options = session_options()
-    if weights is None:
-        session = onnxruntime.InferenceSession(graph, options, providers=PROVIDERS["cpu"])
-    else:
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
-        session = onnxruntime.InferenceSession(graph.read_bytes(), options, providers=PROVIDERS["cpu"])
-    return session, session.get_modelmeta().custom_metadata_map

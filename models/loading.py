@@ -1,6 +1,6 @@
 """Loads the networks of a process, on the device that was asked for.
 
-On a CPU those that ship need onnxruntime alone (`models.graphs`): nothing here imports torch before it is needed.
+On a CPU those that ship run as graphs (`models.sessions`): nothing here imports torch before it is needed.
 """
 
 import inspect
@@ -30,7 +30,7 @@ from models.hub.pipelines import MemoryChoice, inpainting, open_autoencoder, ope
 from models.hub.recipe import Recipe
 from models.hub.sizes import own_size
 from models.segmenter import RembgSegmenter, load_segmenter
-from models.sessions import why_not_cuda
+from models.sessions import PLAIN, Runtime, why_not_cuda
 from models.weights import DIGESTS, weights_digest
 from pipeline.core.networks import Networks, Refiner
 
@@ -66,6 +66,7 @@ def load_networks(
     refiner: Path | None = None,
     second_segmenter: str | None = None,
     viewpoint: Path | None = None,
+    runtime: Runtime = PLAIN,
 ) -> Networks:
     """Return the networks, their names, versions and where each runs. Takes seconds; raises what its parts raise.
 
@@ -75,15 +76,15 @@ def load_networks(
     `refiner` is a folder with the weights of `models.refiner`, used for the segmenter that it learned on alone;
     `second_segmenter` is used with the one that it was measured with alone. `viewpoint` is a folder with graph and head
     of the viewpoint classifier, whose network's weights are in `weights`.
-    `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour`, `memory` and `depth` are as in
-    `load_generator`.
+    `weights` is also where colour maps are looked for (`COLOUR_MAPS`); `latent_colour`, `memory`, `depth` and `runtime`
+    are as in `load_generator`.
     """
     place = resolve_device(device)
     seconded = second_segmenter is not None and segmenter == SECONDED_SEGMENTER
     names = [segmenter, str(second_segmenter)] if seconded else [segmenter]
-    # Read and prepared by onnxruntime, which needs none of the interpreter, while the generator is loaded here.
+    # Read and prepared by libraries that need little of the interpreter, while the generator is loaded here.
     with ThreadPoolExecutor(1) as pool:
-        cutting = [pool.submit(load_segmenter, name, weights=weights, device=place) for name in names]
+        cutting = [pool.submit(load_segmenter, name, weights=weights, device=place, runtime=runtime) for name in names]
         paint = load_generator(
             generator,
             pipeline_class=generator_class,
@@ -97,6 +98,7 @@ def load_networks(
             weights=weights,
             memory=memory,
             depth=depth,
+            runtime=runtime,
         )
         cutters = [one.result() for one in cutting]
     give_back_memory()
@@ -111,7 +113,7 @@ def load_networks(
         versions["device_warning"] = warning
     sharpen = None
     if refiner is not None and segmenter == REFINED_SEGMENTER:
-        sharpen = _opened_refiner(refiner, place)
+        sharpen = _opened_refiner(refiner, place, runtime)
         versions["refiner"] = f"{refiner.parent.name}/{refiner.name} sha256:{weights_digest(refiner)[:12]}"
     second = None
     if seconded:
@@ -119,8 +121,8 @@ def load_networks(
     looking = None
     describing = None
     if viewpoint is not None:
-        looking = GraphViewpoint(viewpoint, weights)
-        describing = GraphFeatures(viewpoint, weights)
+        looking = GraphViewpoint(viewpoint, weights, runtime)
+        describing = GraphFeatures(viewpoint, weights, runtime)
         versions["viewpoint"] = f"{looking.version} {describing.version}"
     return Networks(
         segmenter=cutters[0][0],
@@ -168,11 +170,12 @@ def load_generator(
     weights: Path | None = None,
     memory: MemoryChoice = WHOLE,
     depth: DepthChoice | None = None,
+    runtime: Runtime = PLAIN,
 ) -> DiffusersGenerator | GraphGenerator:
     """Open a diffusers folder, a hub id or `hub id@revision`; a folder is read without any network.
 
-    A `LightPipeline` with a graph of its weights runs in onnxruntime where nothing is asked for that only torch does:
-    another device than the CPU, another precision than float32, more than one step, a class of diffusers.
+    A `LightPipeline` with a graph of its weights runs by `runtime` where nothing is asked for that only torch does:
+    another device than the CPU, another precision than float32, more than one step, a class of diffusers, or torch.
     What is None is the family's own (`models.hub.families`), or the pipeline's where the model is of no known family.
     `pipeline_class` names a class of diffusers; without it the class is the family's, or the image-to-image one that
     diffusers knows for the model, or the one that its model_index.json names.
@@ -186,7 +189,7 @@ def load_generator(
     found = find(model)
     precision = _precision(found, dtype, device)
     if found.class_name == LIGHT_CLASS and pipeline_class is None:
-        return _light(found, device=device, precision=precision, steps=steps, size=size)
+        return _light(found, device=device, precision=precision, steps=steps, size=size, runtime=runtime)
     if latent_colour and memory.offload != "none":
         raise ValueError("Latent colours need the autoencoder on its device: switch off latent colour, or offloading.")
     pipe = open_pipeline(found, pipeline_class, device=device, precision=precision, memory=memory, depth=depth)
@@ -200,7 +203,7 @@ def load_generator(
         # Only classes that are known to: of any other, nobody knows what it makes of a list.
         batches=family is not None and family.batches and own and type(pipe).__name__ not in UNSEEDED,
         inpaint=_inpainting(family, pipe, device, memory) if family is not None and own else None,
-        version=version("diffusers", type(pipe).__name__, found, digests)
+        version=f"{_diffusers()} {version(type(pipe).__name__, found, digests)}"
         + ("" if depth is None else f" {depth.version(digests)}")
         + (" compiled" if memory.compiled else ""),
         dtype=precision,
@@ -265,13 +268,12 @@ def _under_control(
 
 
 def _light(
-    found: Found, *, device: Device, precision: DtypeName, steps: int | None, size: int | None
+    found: Found, *, device: Device, precision: DtypeName, steps: int | None, size: int | None, runtime: Runtime
 ) -> DiffusersGenerator | GraphGenerator:
     """Open our own network: as a graph where that is what is asked for, else as a pipeline."""
-    if found.local and steps in (None, 1) and (device, precision) == ("cpu", "float32"):
-        graph = graph_file(Path(found.name), LIGHT)
-        if graph.is_file():
-            return GraphGenerator(graph, size=size, version=version("onnxruntime", LIGHT_CLASS, found))
+    plain = steps in (None, 1) and (device, precision) == ("cpu", "float32") and runtime.choice != "torch"
+    if found.local and plain and (graph := graph_file(Path(found.name), LIGHT)).is_file():
+        return GraphGenerator(graph, size=size, version=version(LIGHT_CLASS, found), runtime=runtime)
     import torch
 
     from models.light import LightPipeline
@@ -285,17 +287,23 @@ def _light(
         # our UNet works on pixels, so its sample size is one of pixels
         Recipe(size or int(pipe.unet.config.sample_size), steps=steps),
         batches=True,
-        version=version("diffusers", LIGHT_CLASS, found),
+        version=f"{_diffusers()} {version(LIGHT_CLASS, found)}",
         dtype=precision,
         paints="light",
     )
 
 
-def _opened_refiner(folder: Path, device: Device) -> Refiner:
+def _diffusers() -> str:
+    import diffusers
+
+    return f"diffusers {diffusers.__version__}"
+
+
+def _opened_refiner(folder: Path, device: Device, runtime: Runtime) -> Refiner:
     """Return the refiner of a folder: on a CPU its graph, if it has one. Raises OSError where nothing is there."""
     graph = graph_file(folder, REFINER)
-    if device == "cpu" and graph.is_file():
-        return GraphRefiner(graph)
+    if device == "cpu" and runtime.choice != "torch" and graph.is_file():
+        return GraphRefiner(graph, runtime)
     from models.refiner import load_refiner
 
     return load_refiner(folder, device=device)

@@ -1,8 +1,6 @@
-"""The network that finds the product: U²-Net, or any other model of rembg. The only file that imports rembg."""
+"""The network that finds the product: U²-Net, any other model of rembg, or an operator's own file."""
 
-import importlib.util
-import re
-import warnings
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +9,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.device import Device, use_weights_directory
-from models.sessions import execution_providers, session_device, session_options
-from models.u2net import OwnSession, U2netSession
+from models.rembg_sessions import GraphUnfit, OnRuntime, own_session, with_our_sessions
+from models.sessions import PLAIN, Runtime, library_of, session_device
 from models.weights import CARDS, WeightsMissing, WeightsUnreachable, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
 
 #: Longer side in pixels below which no network is shown a photo; rembg scales it down to 320 for u2net and u2netp.
 MIN_SIDE = 640
+#: The one that runs in bfloat16 where the operator chooses that: u2netp's masks lose six times as much by it
+#: (`models/cutout/README.md`).
+HALVED = "u2net"
 
 
 class SegmenterUnknown(ValueError):
@@ -47,10 +48,11 @@ class RembgSegmenter:
         Raises OutOfMemory and ModelFailed.
         """
         try:
-            masks = self.session.predict(Image.fromarray(image))
+            with np.errstate(invalid="ignore"):  # rembg divides 0 by 0 where an answer is the same everywhere
+                masks = self.session.predict(Image.fromarray(image))
         except MemoryError:
             raise OutOfMemory("Too little memory to cut the product out of this photo.") from None
-        except Exception as error:  # onnxruntime raises its own unrelated classes
+        except Exception as error:  # the libraries raise their own unrelated classes
             if "allocate" in str(error) or "out of memory" in str(error).lower():
                 raise OutOfMemory("Too little memory to cut the product out of this photo.") from error
             raise ModelFailed(f"The network that cuts the product out failed: {error}") from error
@@ -63,71 +65,70 @@ class RembgSegmenter:
 
 
 def _input_sides(session: Any) -> list[int]:
-    """Return the sides in pixels that an onnxruntime session takes; names stand for sides that are free."""
+    """Return the sides in pixels that a session takes; anything but an int stands for a side that is free."""
     return [side for side in session.get_inputs()[0].shape[2:] if isinstance(side, int)]
 
 
-def load_segmenter(name: str = "u2net", *, weights: Path, device: Device = "cpu") -> tuple[RembgSegmenter, str]:
+def load_segmenter(
+    name: str = "u2net", *, weights: Path, device: Device = "cpu", runtime: Runtime = PLAIN
+) -> tuple[RembgSegmenter, str]:
     """Load a rembg model, or an ONNX file of the operator's own, and return it with its version string.
 
-    `weights` is the folder of the weights. Those with a card are verified, never downloaded here, and run without
-    rembg; any other model of rembg is fetched into that folder by rembg. A name that ends in .onnx is a file's
-    (`models.u2net.OwnSession`). Where onnxruntime can't use CUDA it runs on the CPU, and its `device` says so.
-    Raises WeightsMissing, WeightsAltered, WeightsUnreachable, SegmenterUnknown and GraphUnfit.
+    `weights` is the folder of the weights. Those with a card are verified, never downloaded here; any other model of
+    rembg is fetched into that folder by rembg. A name that ends in .onnx is a file's. Where onnxruntime can't use CUDA
+    it runs on the CPU, and its `device` says so.
+    Raises WeightsMissing, WeightsAltered, WeightsUnreachable, SegmenterUnknown, GraphUnfit and DeviceUnavailable.
     """
     card = CARDS.get(name)
-    own = Path(name) if name.endswith(".onnx") else None
     if card is not None:
         verify(card, weights)
-    elif own is None and (known := _models_of_rembg()) and name not in known:
-        raise SegmenterUnknown(
-            f"BACKDROP_SEGMENTER: {name!r} is no model of rembg. Name one ({', '.join(sorted(known))}), or give the "
-            "path of an ONNX file, which ends in .onnx."
-        )
-    elif own is not None and not own.is_file():
-        raise WeightsMissing(f"BACKDROP_SEGMENTER: there is no file {own}. Give the path of an ONNX file.")
+    rembg = with_our_sessions()
     weights.mkdir(parents=True, exist_ok=True)
     use_weights_directory(weights)
-    # rembg leaves the interpreter from inside its import when onnxruntime is absent.
-    import onnxruntime  # must fail here, with an ImportError, before rembg is touched
-
-    providers = execution_providers(device)
-    session: Any
-    version = f"onnxruntime {onnxruntime.__version__} {name}"
-    if card is not None:
-        session = U2netSession(weights / card.file, session_options(), providers)
-        version += f" sha256:{card.sha256[:12]}"
-    elif own is not None:
-        session = OwnSession(own, session_options(), providers)
-        version = f"onnxruntime {onnxruntime.__version__} {session.version}"
+    if name.endswith(".onnx"):
+        session, about = _own(Path(name), runtime, device)
+    elif card is not None:
+        half = name == HALVED
+        session = rembg.sessions.sessions[name](name, runtime=runtime, device=device, digest=card.sha256, bfloat16=half)
+        about = f"{name} sha256:{card.sha256[:12]}"
     else:
-        session, version = _opened_by_rembg(name, weights, providers)
+        session, about = _fetched(rembg, name, weights, runtime, device), name
+    version = f"rembg {rembg.__version__} {about} in {library_of(session.inner_session)}"
     return RembgSegmenter(session, version), version
 
 
-def _models_of_rembg() -> set[str]:
-    """Return the names of rembg's models, read in its files: to import it takes a minute where nothing was compiled."""
-    found = importlib.util.find_spec("rembg")
-    if found is None:
-        return set()
-    folders = [Path(folder, "sessions") for folder in found.submodule_search_locations or ()]
-    texts = [path.read_text() for folder in folders for path in folder.glob("*.py")]
-    names = {name for text in texts for name in re.findall(r'def name\(.*?return "([\w.-]+)"', text, re.DOTALL)}
-    return {name for name in names if not name.endswith("_custom")}  # these want a path, which is given in place of one
+def _own(path: Path, runtime: Runtime, device: Device) -> tuple[Any, str]:
+    """Return a session of an operator's file, and what to call it. Raises WeightsMissing and GraphUnfit."""
+    if not path.is_file():
+        raise WeightsMissing(f"BACKDROP_SEGMENTER: there is no file {path}. Give the path of an ONNX file.")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        session = own_session(path, runtime, device, digest)
+        with np.errstate(invalid="ignore"):
+            session.predict(Image.new("RGB", (64, 64), "grey"))
+    except Exception as error:  # the libraries raise their own unrelated classes
+        reason = str(error).strip().splitlines()[-1]
+        raise GraphUnfit(
+            f"BACKDROP_SEGMENTER: {path} does not work as a segmenter: {reason} A graph takes one float32 picture, "
+            "1 by 3 by height by width, and gives one mask, 1 by 1 by height by width."
+        ) from error
+    return session, f"{path.name} sha256:{digest[:12]}"
 
 
-def _opened_by_rembg(name: str, weights: Path, providers: list[str]) -> tuple[Any, str]:
-    """Return a session of rembg and its version. Raises WeightsUnreachable."""
-    import rembg
-
-    with warnings.catch_warnings():
-        # `models.loading` warns of a fall-back to the CPU, or refuses it.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        try:
-            session = rembg.new_session(name, sess_opts=session_options(), providers=providers)
-        except (OSError, ValueError) as error:  # requests' and pooch's: away, or another file than expected
-            raise WeightsUnreachable(
-                f"BACKDROP_SEGMENTER: rembg could not bring the weights of {name} into {weights}: {error}. "
-                "Load it once where the network is reachable, or set u2net or u2netp."
-            ) from error
-    return session, f"rembg {rembg.__version__} {name}"
+def _fetched(rembg: Any, name: str, weights: Path, runtime: Runtime, device: Device) -> Any:
+    """Return a session of another model of rembg's. Raises SegmenterUnknown and WeightsUnreachable."""
+    # Of rembg's others some want a path, which is given in place of a name, one a prompt, and two a paid service.
+    known = sorted(one for one, kind in rembg.sessions.sessions.items() if issubclass(kind, OnRuntime))
+    if name not in known:
+        raise SegmenterUnknown(
+            f"BACKDROP_SEGMENTER: {name!r} is no model of rembg. Name one ({', '.join(known)}), or give the path of "
+            "an ONNX file, which ends in .onnx."
+        )
+    try:
+        return rembg.sessions.sessions[name](name, runtime=runtime, device=device)
+    except (OSError, ValueError) as error:  # requests' and pooch's: away, or another file than expected
+        raise WeightsUnreachable(
+            f"BACKDROP_SEGMENTER: rembg could not bring the weights of {name} into {weights}: {error}. "
+            "Load it once where the network is reachable, or set u2net or u2netp."
+        ) from error

@@ -1,30 +1,103 @@
-"""onnxruntime's sessions in one process: their threads, where their memory is from, and where they run."""
+"""The one place that opens ONNX graphs: in OpenVINO on an x86-64 CPU, else in onnxruntime."""
 
-from typing import Any
+import hashlib
+import importlib.util
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
-from models.device import Device, usable_threads
+from models.device import Device, DeviceUnavailable, usable_threads
 
+#: "auto": OpenVINO where it is installed on an x86-64 CPU, else onnxruntime. "openvino-bf16": OpenVINO, with u2net in
+#: bfloat16. "torch": as "auto", and those networks that have a form in torch run in it.
+CpuRuntime = Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"]
 PROVIDERS: dict[Device, list[str]] = {
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
-    # onnxruntime has no MPS; u2net takes 1.2 s of CPU time a look, u2netp .5 s.
-    "mps": ["CPUExecutionProvider"],
+    "mps": ["CPUExecutionProvider"],  # onnxruntime has no MPS
     "cpu": ["CPUExecutionProvider"],
 }
 
 
-def execution_providers(device: Device) -> list[str]:
-    """Return the providers for a device that this build of onnxruntime has, and load CUDA's libraries where it is one.
+class Session(Protocol):
+    """What a network asks of its graph: the part of `onnxruntime.InferenceSession` that rembg and we use."""
 
-    onnxruntime looks for CUDA and cuDNN only where the loader does; they are in torch's own wheels.
+    def run(self, names: None, given: dict[str, Any]) -> list[Any]:
+        """Return all outputs for the named inputs."""
+
+    def get_inputs(self) -> Sequence[Any]:
+        """Return the inputs; each has `name` and `shape`, in which a side that is free is no int."""
+
+    def get_modelmeta(self) -> Any:
+        """Return what has the graph's own notes in `custom_metadata_map`."""
+
+    def get_providers(self) -> list[str]:
+        """Return what runs it, in the words of onnxruntime."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What runs graphs on a CPU, and how: the settings' choice, on its way to `open_session`."""
+
+    choice: CpuRuntime = "auto"
+    #: Folders for compiled graphs. All are searched; the first that can be written gets what is compiled.
+    kept: tuple[Path, ...] = ()
+
+    @property
+    def library(self) -> Literal["openvino", "onnxruntime"]:
+        """The library that runs graphs on a CPU here. Raises DeviceUnavailable where it is chosen and not installed."""
+        if self.choice == "onnxruntime":
+            return "onnxruntime"
+        installed = importlib.util.find_spec("openvino") is not None
+        if self.choice.startswith("openvino"):
+            if not installed:
+                raise DeviceUnavailable(
+                    f"BACKDROP_CPU_RUNTIME is {self.choice}, but OpenVINO is not installed. Install the package"
+                    " openvino, or set BACKDROP_CPU_RUNTIME to auto or onnxruntime."
+                )
+            return "openvino"
+        # On ARM OpenVINO runs too; it was not measured there.
+        return "openvino" if installed and platform.machine().lower() in {"x86_64", "amd64"} else "onnxruntime"
+
+
+#: No setting, no folder: for scripts and tests.
+PLAIN = Runtime()
+
+
+def open_session(
+    graph: Path,
+    runtime: Runtime = PLAIN,
+    *,
+    device: Device = "cpu",
+    weights: Path | None = None,
+    digest: str | None = None,
+    bfloat16: bool = False,
+) -> Session:
+    """Open a graph.
+
+    `weights`: the one file that the graph points into, where it lies in another folder. `digest`: the SHA-256 of the
+    graph, where it is known. `bfloat16`: the network may run in that precision, where the operator chose it.
+    Raises DeviceUnavailable, and what the library raises for a file that is no graph.
     """
+    if device != "cuda" and runtime.library == "openvino":
+        from models.openvino_session import OpenvinoSession
+
+        name = digest or hashlib.sha256(graph.read_bytes()).hexdigest()
+        half = bfloat16 and runtime.choice == "openvino-bf16"
+        return OpenvinoSession(graph, weights=weights, digest=name, kept=runtime.kept, bfloat16=half)
+    return _in_onnxruntime(graph, weights, device)
+
+
+def library_of(session: Session) -> str:
+    """Return what runs a session, for the report's provenance: library, version, and precision if not float32."""
     import onnxruntime
 
-    if device == "cuda":
-        onnxruntime.preload_dlls()  # does nothing in the CPU's build
-    return [name for name in PROVIDERS[device] if name in onnxruntime.get_available_providers()]
+    own: str | None = getattr(session, "library", None)
+    return own or f"onnxruntime {onnxruntime.__version__}"
 
 
-def session_device(session: Any) -> Device:
+def session_device(session: Session) -> Device:
     """Return where a session runs: onnxruntime falls back to the CPU where CUDA can't be used, and raises nothing."""
     return "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu"
 
@@ -60,3 +133,17 @@ def session_options(threads: int = 0) -> Any:
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
+
+
+def _in_onnxruntime(graph: Path, weights: Path | None, device: Device) -> Session:
+    import onnxruntime
+
+    if device == "cuda":
+        # It looks for CUDA and cuDNN only where the loader does; they are in torch's own wheels.
+        onnxruntime.preload_dlls()  # does nothing in the CPU's build
+    providers = [name for name in PROVIDERS[device] if name in onnxruntime.get_available_providers()]
+    options, source = session_options(), graph if weights is None else graph.read_bytes()
+    if weights is not None:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights.parent))
+    session: Session = onnxruntime.InferenceSession(source, options, providers=providers)
+    return session

@@ -177,8 +177,9 @@ class Settings(BaseSettings):
     weights: Path = Path(sys.prefix) / "share" / "backdrop" / "weights"
     #: Where the studio page's thumbnails lie; `backdrop thumbnails` makes them.
     thumbnails: Path = Path(sys.prefix) / "share" / "backdrop" / "thumbnails"
-    #: Where the kernels' machine code lies; `backdrop kernels` compiles it. What is missing there, since the processor
-    #: is another one, say, is compiled once by whoever needs it and kept in the user's cache.
+    #: Where the kernels' machine code lies, which `backdrop kernels` compiles, and the networks' compiled graphs, which
+    #: `backdrop models fetch` does. What is missing there, since the processor is another one, say, is compiled once by
+    #: whoever needs it and kept in the user's cache.
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
     #: A diffusers folder, a hub id, or "hub id@revision".
     generator: str = str(STUDIO_CHECKPOINT)
@@ -205,6 +206,10 @@ class Settings(BaseSettings):
     #: "auto" takes CUDA or MPS where torch finds one.
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    #: What runs the networks on a CPU. "auto": OpenVINO on x86-64, onnxruntime on others. "openvino-bf16": u2net in
+    #: bfloat16 where the processor computes in it: much faster, and slightly worse. "torch": the light network as the
+    #: diffusers pipeline that its graph was made from, and the rest as "auto" (`models/README.md`).
+    cpu_runtime: Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"] = "auto"
     #: PEM files of the certificate (its chain after it) and the key that sign every picture with content credentials
     #: (C2PA); not set: nothing is signed.
     c2pa_certificate: Path | None = None

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +101,13 @@ def index(model: str, source: dict[str, Any]) -> dict[str, Any]:
     return dict(diffusers.DiffusionPipeline.load_config(model, **source))
 
 
-def version(package: str, class_name: str, found: Found, digests: Path | None = None) -> str:
-    """Return package, class, model and its weights: the digest of a folder's, the commit of those from a hub.
+def version(class_name: str, found: Found, digests: Path | None = None) -> str:
+    """Return class, model and its weights: the digest of a folder's, the commit of those from a hub.
 
     `digests` is as in `weights_digest`.
     """
     folder = Path(found.name)
-    named = f"{package} {import_module(package).__version__} {class_name} {folder.name if found.local else found.name}"
+    named = f"{class_name} {folder.name if found.local else found.name}"
     if found.local:
         return f"{named} sha256:{weights_digest(folder, digests)[:12]}"
     commit = _commit(found)

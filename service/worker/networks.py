@@ -13,6 +13,7 @@ from models.device import keep_algebra_to_its_caller, keep_memory_together, take
 from models.hub.controlnet import DepthChoice
 from models.hub.pipelines import MemoryChoice
 from models.loading import load_networks
+from models.sessions import Runtime
 from pipeline.background.paint import paint
 from pipeline.core.networks import Generator, Laid, Networks, holds, paints
 from pipeline.core.spec import Spec
@@ -101,6 +102,23 @@ def depth_choice(settings: Settings) -> DepthChoice | None:
     return DepthChoice(settings.controlnet, settings.control_scale) if settings.controlnet else None
 
 
+def compile_graphs(settings: Settings) -> None:
+    """Compile the graphs of the networks that cut out, and of the light network, for this processor, and keep them.
+
+    Nothing is done where they are kept already, or run in onnxruntime. Raises what loading them raises.
+    """
+    if runtime(settings).library == "openvino":
+        # A hub model has no graph.
+        of_hub = ("generator", "generator_class", "controlnet", "steps", "latent_colour", "offload")
+        own = {name: Settings.model_fields[name].default for name in of_hub}
+        _load(settings.model_copy(update={"device": "cpu"} | own))
+
+
+def runtime(settings: Settings) -> Runtime:
+    """Return what runs the networks' graphs on a CPU."""
+    return Runtime(settings.cpu_runtime, (settings.kernels, settings.own_kernels))
+
+
 def _load(settings: Settings) -> Networks:
     return load_networks(
         segmenter=settings.segmenter,
@@ -119,4 +137,5 @@ def _load(settings: Settings) -> Networks:
         latent_colour=settings.latent_colour,
         memory=memory_choice(settings),
         depth=depth_choice(settings),
+        runtime=runtime(settings),
     )

@@ -19,6 +19,7 @@ from models.hub.generator import DiffusersGenerator
 from models.hub.request import PaintRequest
 from models.lane import DeviceLane
 from models.loading import load_generator, load_networks
+from models.sessions import Runtime
 from pipeline.background.paint import paint_background
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions, Networks
@@ -194,13 +195,13 @@ def test_a_scene_that_needs_more_memory_than_there_is_is_told_apart(graph: Graph
 
 
 def test_both_forms_name_the_same_weights(graph: GraphGenerator, pipeline: DiffusersGenerator) -> None:
-    assert graph.version.split()[0] == "onnxruntime"
+    assert graph.version.split()[0] in {"openvino", "onnxruntime"}
     assert graph.version.split()[2:] == pipeline.version.split()[2:]
     assert (graph.size, graph.paints, graph.dtype) == (pipeline.size, pipeline.paints, pipeline.dtype)
     assert load_generator(STUDIO_CHECKPOINT, size=96).size == 96
 
 
-@pytest.mark.parametrize("asks", [{"steps": 2}, {"dtype": "bfloat16"}])
+@pytest.mark.parametrize("asks", [{"steps": 2}, {"dtype": "bfloat16"}, {"runtime": Runtime("torch")}])
 def test_what_the_graph_cannot_do_the_pipeline_does(asks: dict[str, Any]) -> None:
     assert isinstance(load_generator(STUDIO_CHECKPOINT, steps=1), GraphGenerator)
     assert isinstance(load_generator(STUDIO_CHECKPOINT, **asks), DiffusersGenerator)
@@ -262,7 +263,7 @@ def test_a_worker_with_the_default_networks_swaps_without_torch(segmenter: str |
         "from service.worker.networks import open_networks; from service.worker.kernels import warm_up;"
         f"settings = Settings({'' if segmenter is None else f'segmenter={segmenter!r}, '}device={device!r});"
         "networks = open_networks(settings); warm_up(networks);"
-        "print([m for m in ('torch', 'diffusers', 'transformers', 'rembg') if m in sys.modules]);"
+        "print([m for m in ('torch', 'diffusers', 'transformers', 'pymatting') if m in sys.modules]);"
         "print(networks.versions['generator_device'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

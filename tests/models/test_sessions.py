@@ -1,13 +1,199 @@
-"""The options of onnxruntime's sessions."""
+"""What opens graphs: which library, what it keeps, and how many threads it takes."""
 
 import os
+import platform
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 
+import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
-from models.sessions import session_options
+from models.device import DeviceUnavailable
+from models.graphs import LIGHT, VIEWPOINT, graph_file
+from models.sessions import PLAIN, Runtime, Session, library_of, open_session, session_options
+from models.weights import CARDS, fetch
+from service.settings import STUDIO_CHECKPOINT, VIEWPOINT_CHECKPOINT, Settings
+from tests.models.onnx_graphs import mean_of_channels
+
+OPENVINO = find_spec("openvino") is not None
+in_openvino = pytest.mark.skipif(not OPENVINO, reason="OpenVINO is a dependency on x86-64 alone")
+PICTURE = {"picture": np.arange(3 * 4 * 6, dtype=np.float32).reshape(1, 3, 4, 6)}
 
 
-def test_sessions_keep_no_memory_of_their_own_and_do_not_spin() -> None:
+@pytest.fixture(name="graph")
+def _graph(tmp_path: Path) -> Path:
+    path = tmp_path / "mean.onnx"
+    path.write_bytes(mean_of_channels(4, 6))
+    return path
+
+
+def mean(session: Session) -> np.ndarray:
+    (answer,) = session.run(None, PICTURE)
+    return np.asarray(answer)
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "arm64", "riscv64"])
+def test_on_other_processors_than_x86_graphs_run_in_onnxruntime(
+    graph: Path, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+
+    session = open_session(graph)
+
+    assert library_of(session).startswith("onnxruntime ")
+    assert np.array_equal(mean(session), PICTURE["picture"].mean(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "installed"),
+    [
+        ("linux", "x86_64", True),
+        ("win32", "AMD64", True),
+        ("linux", "aarch64", False),
+        ("darwin", "arm64", False),
+        ("darwin", "x86_64", False),
+    ],
+)
+def test_openvino_is_installed_where_it_runs_the_graphs(system: str, machine: str, installed: bool) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    (needed,) = (one for one in map(Requirement, project["optional-dependencies"]["cpu"]) if one.name == "openvino")
+    assert needed.marker is not None
+    assert needed.marker.evaluate({"sys_platform": system, "platform_machine": machine}) is installed
+
+
+@in_openvino
+def test_on_x86_graphs_run_in_openvino_unless_the_operator_chooses_otherwise(
+    graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    said = [library_of(open_session(graph, Runtime(choice))).split()[0] for choice in ("auto", "torch", "openvino")]
+    assert said == ["openvino"] * 3
+    assert library_of(open_session(graph, Runtime("onnxruntime"))).startswith("onnxruntime ")
+    assert np.array_equal(mean(open_session(graph)), mean(open_session(graph, Runtime("onnxruntime"))))
+
+
+def test_openvino_that_is_chosen_and_not_installed_is_named_with_a_remedy(
+    graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert library_of(open_session(graph)).startswith("onnxruntime ")
+    with pytest.raises(DeviceUnavailable, match=r"BACKDROP_CPU_RUNTIME is openvino.*Install the package openvino"):
+        open_session(graph, Runtime("openvino"))
+
+
+@in_openvino
+def test_a_compiled_graph_is_kept_with_what_it_says_of_itself_and_opened_from_there(tmp_path: Path) -> None:
+    graph, kept = graph_file(STUDIO_CHECKPOINT, LIGHT), tmp_path / "deep" / "kept"
+    first = open_session(graph, Runtime(kept=(kept,)))
+    (file,) = kept.iterdir()
+    written = file.stat().st_mtime_ns
+    second = open_session(graph, Runtime(kept=(kept,)))
+
+    assert [path.stat().st_mtime_ns for path in kept.iterdir()] == [written]
+    about = [one.get_modelmeta().custom_metadata_map for one in (first, second, open_session(graph))]
+    assert about[0] == about[1] == about[2]
+    assert about[0]["multiple"] == "16"
+    assert [one.name for one in first.get_inputs()] == [one.name for one in second.get_inputs()]
+    plain = open_session(graph, Runtime("onnxruntime"))
+    assert {one.name for one in second.get_inputs()} == {one.name for one in plain.get_inputs()}
+    assert about[0] == plain.get_modelmeta().custom_metadata_map
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def turned(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+@in_openvino
+@pytest.mark.parametrize("damage", [cut, turned, lambda data: b""], ids=["cut", "one bit", "empty"])
+def test_a_kept_graph_that_is_damaged_is_compiled_anew(
+    graph: Path, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    runtime = Runtime(kept=(tmp_path / "kept",))
+    before = mean(open_session(graph, runtime))
+    (file,) = runtime.kept[0].iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+
+    assert np.array_equal(mean(open_session(graph, runtime)), before)
+    assert len(file.read_bytes()) == len(whole)
+
+
+@in_openvino
+def test_another_graph_of_the_same_name_is_not_taken_for_it(graph: Path, tmp_path: Path) -> None:
+    runtime = Runtime(kept=(tmp_path / "kept",))
+    open_session(graph, runtime)
+    graph.write_bytes(mean_of_channels(2, 6))
+
+    assert list(open_session(graph, runtime).get_inputs()[0].shape) == [1, 3, 2, 6]
+    assert len(list(runtime.kept[0].iterdir())) == 2
+
+
+@in_openvino
+def test_where_no_folder_takes_it_the_graph_runs_all_the_same(
+    graph: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    session = open_session(graph, Runtime(kept=(tmp_path / "file", tmp_path / "file" / "below")))
+    assert np.array_equal(mean(session), PICTURE["picture"].mean(axis=1, keepdims=True))
+    assert "each start compiles it anew" in caplog.text
+
+
+@in_openvino
+def test_weights_in_another_folder_than_the_graph_are_found(tmp_path: Path) -> None:
+    card = CARDS["efficientnet_lite0"]
+    weights = fetch(card, Settings().weights)
+    graph = next(VIEWPOINT_CHECKPOINT.glob(f"{VIEWPOINT}-*.onnx"))
+    views = {"views": np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3), np.uint8)}
+    runtimes = (PLAIN, Runtime(kept=(tmp_path,)), Runtime(kept=(tmp_path,)), Runtime("onnxruntime"))
+    answers = [open_session(graph, runtime, weights=weights).run(None, views) for runtime in runtimes]
+    for found in answers[:3]:
+        for one, other in zip(found, answers[3], strict=True):
+            np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+@in_openvino
+def test_calls_from_many_threads_get_their_own_answers(graph: Path) -> None:
+    session, wrong = open_session(graph), []
+
+    def ask(value: int) -> None:
+        for _ in range(50):
+            (answer,) = session.run(None, {"picture": np.full((1, 3, 4, 6), value, np.float32)})
+            if not (answer == value).all():
+                wrong.append(value)
+
+    threads = [threading.Thread(target=ask, args=(value,)) for value in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@in_openvino
+@pytest.mark.system
+def test_no_graph_asks_for_the_network(graph: Path) -> None:
+    code = (
+        "import sys;"
+        "sys.addaudithook(lambda event, _: event.startswith('socket.') and sys.exit(event));"
+        "from pathlib import Path; from models.sessions import open_session, library_of;"
+        f"print(library_of(open_session(Path({str(graph)!r}))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("openvino ")
+
+
+def test_sessions_of_onnxruntime_keep_no_memory_of_their_own_and_do_not_spin() -> None:
     options = session_options()
     assert not options.enable_cpu_mem_arena
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"

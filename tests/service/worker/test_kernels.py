@@ -1,6 +1,8 @@
 """The kernels that are compiled ahead: after that no swap compiles, whatever is asked."""
 
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from time import perf_counter
 
 import pytest
@@ -10,9 +12,10 @@ from pipeline.core.spec import Limits
 from pipeline.kernels import cache
 from pipeline.swap import swap
 from service.catalogue.catalogue import load_catalogue
-from service.settings import Settings
+from service.settings import STUDIO_CHECKPOINT, Settings
 from service.worker.kernels import compile_beside, compile_kernels
 from service.worker.local import build_spec
+from service.worker.networks import compile_graphs, open_networks
 from tests.support import still_life as made_up
 from tests.support.still_life import cut_out_png, jpeg, still_life
 
@@ -62,3 +65,22 @@ def test_what_is_compiled_beside_is_part_of_what_a_worker_needs(monkeypatch: pyt
     compile_beside(Settings())
 
     assert cache.compiled[before:] == [], "it compiles nothing that `compile_kernels` has not compiled"
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is a dependency on x86-64 alone")
+def test_set_up_compiles_the_networks_graphs_and_a_worker_opens_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.worker.networks.use_kept_kernels", lambda settings: None)  # the fixture's stay
+    settings = Settings(kernels=tmp_path / "kernels", segmenter="u2netp", generator="a/hub-model")
+    compile_graphs(settings)
+    kept = sorted(settings.kernels.glob("*.graph"))
+    written = [path.stat().st_mtime_ns for path in kept]
+
+    networks = open_networks(settings.model_copy(update={"generator": str(STUDIO_CHECKPOINT)}))
+
+    assert {path.name.partition("-")[0] for path in kept} >= {"u2netp", "light", "viewpoint", "features"}
+    assert [path.stat().st_mtime_ns for path in sorted(settings.kernels.glob("*.graph"))] == written
+    for name in ("segmenter", "generator", "viewpoint"):
+        assert "openvino " in networks.versions[name], "doctor and reports name the runtime of each network"
+    assert networks.versions["segmenter"].startswith("rembg ")

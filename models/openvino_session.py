@@ -1,0 +1,194 @@
+"""A graph in OpenVINO: compiled for this processor once, and opened from the file that was kept then."""
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import mmap
+import shutil
+import tempfile
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from models.device import usable_threads
+
+logger = logging.getLogger(__name__)
+
+#: A kept file: the network, its notes as JSON, their size in bytes, big-endian, and the SHA-256 of all that.
+_SIZE, _SEAL = 4, hashlib.sha256().digest_size
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What a graph says of itself."""
+
+    custom_metadata_map: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of a graph; a side that is free is None."""
+
+    name: str
+    shape: list[int | None]
+
+
+class OpenvinoSession:
+    """A `models.sessions.Session` in OpenVINO. Safe in threads: calls take turns, each on all threads of the process.
+
+    Between calls it holds weights alone: what a call needed is there for the pictures and for other networks.
+    """
+
+    def __init__(
+        self,
+        graph: Path,
+        *,
+        digest: str,
+        weights: Path | None = None,
+        kept: Sequence[Path] = (),
+        bfloat16: bool = False,
+    ):
+        """Open a graph; the parameters are as in `models.sessions.open_session`. Raises RuntimeError for no graph."""
+        core = _core()
+        abilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        # By itself OpenVINO takes bfloat16 for each network where the processor computes in it.
+        precision = "bf16" if bfloat16 and "BF16" in abilities else "f32"
+        #: Library, version, and precision if not float32, for the report's provenance.
+        self.library = f"openvino {openvino.__version__.split('-')[0]}{' bf16' * (precision == 'bf16')}"
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_NUM_THREADS": usable_threads(),
+            "ENABLE_CPU_PINNING": False,  # it ties several workers on a machine to the same cores
+        }
+        processor = (core.get_property("CPU", "FULL_DEVICE_NAME"), sorted(abilities))
+        made_of = (digest, openvino.__version__, precision, processor)
+        file_name = f"{graph.stem}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]}.graph"
+        found = _opened(core, file_name, kept, options)
+        if found is None:
+            model = _read(core, graph, weights)
+            notes = _notes(model)
+            self._network, self._file = core.compile_model(model, "CPU", options), None
+            _keep(self._network, notes, file_name, kept)
+        else:
+            self._network, notes, self._file = found
+        self._notes = Notes(notes)
+        self._inputs = [Input(_name(one), _shape(one)) for one in self._network.inputs]
+        self._request = self._network.create_infer_request()
+        self._turn = threading.Lock()
+
+    def run(self, names: None, given: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return all outputs for the named inputs. Raises RuntimeError."""
+        with self._turn:
+            results = self._request.infer(given, share_inputs=True, share_outputs=True)
+            outputs = [np.array(results[index]) for index in range(len(self._network.outputs))]
+            del results
+            self._network.release_memory()
+        return outputs
+
+    def get_inputs(self) -> list[Input]:
+        """Return the inputs."""
+        return self._inputs
+
+    def get_modelmeta(self) -> Notes:
+        """Return the graph's notes on itself."""
+        return self._notes
+
+    def get_providers(self) -> list[str]:
+        """Return what runs it, as onnxruntime's own sessions would say."""
+        return ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
+
+
+@cache
+def _core() -> Any:
+    """Return what compiles and opens graphs: one for the process, as each has threads and libraries of its own."""
+    return openvino.Core()
+
+
+def _read(core: Any, graph: Path, weights: Path | None) -> Any:
+    """Return the model of a graph; its weights must lie beside it for OpenVINO, as a file and not as a link."""
+    if weights is None:
+        return core.read_model(graph)
+    with tempfile.TemporaryDirectory() as folder:
+        for path in (graph, weights):
+            shutil.copy(path, folder)
+        return core.read_model(Path(folder, graph.name))
+
+
+def _notes(model: Any) -> dict[str, str]:
+    """Return the metadata of an ONNX file, which the frontend keeps under "framework"."""
+    if not model.has_rt_info(["framework"]):
+        return {}
+    names = model.get_rt_info(["framework"]).astype(dict)
+    return {name: str(model.get_rt_info(["framework", name]).value) for name in names}
+
+
+def _name(port: Any) -> str:
+    # A port has the graph's name for it beside such as "slice_1", in no order.
+    return str(port.node.get_friendly_name())
+
+
+def _shape(port: Any) -> list[int | None]:
+    return [None if side.is_dynamic else side.get_length() for side in port.get_partial_shape()]
+
+
+def _opened(
+    core: Any, file_name: str, kept: Sequence[Path], options: dict[str, Any]
+) -> tuple[Any, dict[str, str], Any] | None:
+    """Return the network, its notes and the mapped file that is kept under a name; None where there is no whole one."""
+    for path in (folder / file_name for folder in kept):
+        try:
+            with path.open("rb") as file:
+                # A private copy, since OpenVINO takes no memory that can't be written; nothing writes to it.
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        except (OSError, ValueError):  # none there, or an empty one
+            continue
+        sealed = len(mapped) - _SEAL
+        if hashlib.sha256(memoryview(mapped)[:sealed]).digest() != mapped[sealed:]:
+            logger.warning("%s is not as it was written, so the network is compiled anew", path)
+            continue
+        end = sealed - _SIZE - int.from_bytes(mapped[sealed - _SIZE : sealed], "big")
+        tensor = openvino.Tensor(np.frombuffer(mapped, np.uint8, end), shared_memory=True)
+        try:
+            network = core.import_model(tensor, "CPU", options)
+        except RuntimeError as error:  # OpenVINO has checks of its own on what it was compiled for
+            logger.warning("OpenVINO does not take %s, so the network is compiled anew: %s", path, error)
+            continue
+        if hasattr(mmap, "MADV_DONTNEED"):
+            # What was rearranged for the processor is read no more; the rest comes back page by page, shared.
+            mapped.madvise(mmap.MADV_DONTNEED)
+        return network, json.loads(mapped[end : sealed - _SIZE]), mapped
+    return None
+
+
+def _keep(network: Any, notes: dict[str, str], file_name: str, kept: Sequence[Path]) -> None:
+    """Write a compiled network into the first folder that takes it."""
+    if not kept:
+        return
+    about = json.dumps(notes).encode()
+    network.export_model(data := io.BytesIO())
+    data.seek(0, io.SEEK_END)  # it leaves the stream at its start
+    data.write(about + len(about).to_bytes(_SIZE, "big"))
+    data.write(hashlib.sha256(data.getbuffer()).digest())
+    for folder in kept:
+        new = folder / f".{uuid.uuid4().hex}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(data.getbuffer())
+            new.replace(folder / file_name)  # whole or not at all: another worker may start at the same moment
+        except OSError:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            continue
+        return
+    logger.warning("no folder takes %s, so each start compiles it anew", file_name)

@@ -1,0 +1,75 @@
+"""Our sessions of rembg, beside rembg's own on the same weights."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.device import use_weights_directory
+from models.rembg_sessions import OnRuntime, with_our_sessions
+from models.sessions import CpuRuntime, Runtime, library_of
+from models.weights import CARDS, fetch
+from service.settings import Settings
+from tests.support.still_life import still_life
+
+FOLDER = Settings().weights
+
+
+@pytest.fixture(scope="module", name="photo")
+def _photo() -> Image.Image:
+    return Image.fromarray((still_life()[0] * 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("name", ["u2net", "u2netp"])
+@pytest.mark.parametrize("choice", ["auto", "openvino-bf16", "onnxruntime"])
+def test_rembg_removes_a_background_with_our_session_as_with_its_own(
+    name: str, choice: CpuRuntime, photo: Image.Image
+) -> None:
+    if choice == "openvino-bf16" and find_spec("openvino") is None:
+        pytest.skip("OpenVINO is a dependency on x86-64 alone")
+    fetch(CARDS[name], FOLDER)
+    use_weights_directory(FOLDER)
+    rembg = with_our_sessions()
+    ours = rembg.new_session(name, runtime=Runtime(choice), bfloat16=True)
+    theirs = type(ours).__mro__[2](name, None, providers=["CPUExecutionProvider"])
+    assert isinstance(ours, OnRuntime)
+    assert not isinstance(theirs, OnRuntime)
+    assert type(theirs).__module__.startswith("rembg.sessions.")
+
+    one, other = (np.asarray(rembg.remove(photo, session=session)) for session in (ours, theirs))
+
+    # In codes of 255. In onnxruntime both are the same network; bfloat16 differs at edges, and nowhere else.
+    library = library_of(ours.inner_session)
+    difference = np.abs(one.astype(int) - other)
+    if library.endswith("bf16"):
+        assert difference.mean() < 1
+        assert (difference[..., 3] > 8).mean() < 0.01
+    else:
+        assert difference.max() <= (1 if library.startswith("openvino") else 0)
+
+
+def test_each_session_of_rembg_that_opens_one_graph_is_ours_and_none_twice() -> None:
+    rembg = with_our_sessions()
+    again = with_our_sessions()
+    ours = {kind.name(): kind for kind in again.sessions.sessions_class if issubclass(kind, OnRuntime)}
+    assert rembg is again
+    assert {"u2net", "u2netp", "silueta", "isnet-general-use", "birefnet-general"} <= ours.keys()
+    assert all(kind.__mro__.count(OnRuntime) == 1 for kind in ours.values())
+    assert {name: again.sessions.sessions[name] for name in ours} == ours
+
+
+@pytest.mark.system
+def test_rembg_is_imported_without_its_matting_which_works_all_the_same(tmp_path: Path) -> None:
+    code = (
+        "import sys; import numpy as np; from models.rembg_sessions import with_our_sessions;"
+        "rembg = with_our_sessions();"
+        "print([m for m in sys.modules if m.startswith('pymatting')]);"
+        "import rembg.bg; print(rembg.bg.stack_images(np.ones((2, 2, 3)), np.zeros((2, 2))).shape);"
+        "print('pymatting' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:3] == ["[]", "(2, 2, 4)", "True"]
