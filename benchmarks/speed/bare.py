@@ -14,9 +14,9 @@ import onnxruntime
 
 
 class BareNetworks:
-    """The calls of onnxruntime's `run`, and of torch's modules (the outermost of those that are nested).
+    """The calls of OpenVINO's and onnxruntime's sessions, and of torch's modules (the outermost of nested ones).
 
-    torch is watched where it was imported before: the networks that ship need none of it on a CPU.
+    What was not imported before is not watched: the networks that ship need no torch on a CPU.
 
     What is done before and after them is not part of them: scaling a photo, stretching a mask.
     """
@@ -39,6 +39,8 @@ class BareNetworks:
     def watched(self) -> Iterator["BareNetworks"]:
         """Watch all calls of this process; their time is that of whatever runs meanwhile, so run nothing else."""
         owners: list[tuple[Any, str]] = [(onnxruntime.InferenceSession, "run")]
+        if openvino := sys.modules.get("models.openvino_session"):
+            owners.append((openvino.OpenvinoSession, "run"))
         if torch := sys.modules.get("torch"):
             owners.append((torch.nn.Module, "__call__"))
         originals = [getattr(owner, name) for owner, name in owners]

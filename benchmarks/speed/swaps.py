@@ -5,8 +5,8 @@
     python benchmarks/speed/swaps.py --memory
 
 Every run is a whole swap of the sample product by the installation's own settings and networks, one after another in
-this process; a run has a seed of its own, so that nothing kept from one helps the next. Bare calls are those of
-onnxruntime and torch without what we do before, beside and after them: made again after the swap, one after another.
+this process; a run has a seed of its own, so that nothing kept from one helps the next. Bare calls are those of the
+networks' own runtimes, without what we do before, beside and after them: made again after the swap, one after another.
 Written to --json as it goes.
 """
 
@@ -20,6 +20,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import load_settings
 from service.worker.networks import open_for_jobs, open_networks
 
-PACKAGES = ("numpy", "numba", "pillow", "scipy", "onnxruntime", "torch", "diffusers")
+PACKAGES = ("numpy", "numba", "pillow", "scipy", "openvino", "onnxruntime", "torch", "diffusers")
 
 
 def median(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load": psutil.getloadavg()[0],
         "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
+        **{package: version(package) for package in PACKAGES if find_spec(package.replace("pillow", "PIL"))},
     }
 
 
@@ -78,25 +79,30 @@ def measure(bench: Bench, scenes: list[str], sizes: list[tuple[int, int]], runs:
 
 
 def show(rows: dict[str, Any], earlier: dict[str, Any], console: Console) -> None:
-    """Print the medians, and how wall time and CPU time outside the networks have changed."""
-    headings = ("swap", "wall s", "networks s", "ratio", "CPU outside s", "CPU s", *(("change",) * bool(earlier)))
-    table, stages = Table(*headings), Table("seconds by stage", *next(iter(rows.values()))["stages"])
-    for one in (table, stages):
-        one.columns[0].no_wrap = True
+    """Print the medians, how wall time and CPU time outside the networks have changed, and where the time went."""
+    table = Table("swap", "wall s", "networks s", "ratio", "CPU outside s", "CPU s", *(("change",) * bool(earlier)))
+    table.columns[0].no_wrap = True
     for key, row in rows.items():
         cells = [f"{row[name]:.2f}" for name in ("wall_s", "networks_s", "ratio", "outside_cpu_s", "cpu_s")]
         if before := earlier.get(key):
             names = {"wall": "wall_s", "CPU outside": "outside_cpu_s"}
             cells.append(", ".join(f"{what} {row[name] / before[name] - 1:+.0%}" for what, name in names.items()))
         table.add_row(key, *cells)
-        stages.add_row(key, *(f"{seconds:.2f}" for seconds in row["stages"].values()))
-    console.print(table, stages)
+    console.print(table)
     for size in dict.fromkeys(key.split()[-1] for key in rows):
+        stages = Table(f"stage, {size}", "median s", "share", "worst s", "in")
+        of_size = {key.split()[0]: row for key, row in rows.items() if key.endswith(size)}
+        whole = statistics.median(row["wall_s"] for row in of_size.values())
+        for stage in next(iter(of_size.values()))["stages"]:
+            seconds = {scene: row["stages"][stage] for scene, row in of_size.items()}
+            middle, worst = statistics.median(seconds.values()), max(seconds, key=seconds.__getitem__)
+            stages.add_row(stage, f"{middle:.3f}", f"{middle / whole:.0%}", f"{seconds[worst]:.3f}", worst)
+        console.print(stages)
         ratios, outside = (
             [row[name] for key, row in rows.items() if key.endswith(size)] for name in ("ratio", "outside_cpu_s")
         )
         console.print(
-            f"{size}: ratio median {statistics.median(ratios):.2f}, worst {max(ratios):.2f}"
+            f"{size}: wall median {whole:.2f} s · ratio median {statistics.median(ratios):.2f}, worst {max(ratios):.2f}"
             f" · CPU outside median {statistics.median(outside):.2f} s, worst {max(outside):.2f} s"
         )
 
