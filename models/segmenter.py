@@ -16,8 +16,7 @@ from pipeline.core.errors import ModelFailed, OutOfMemory
 
 #: Longer side in pixels below which no network is shown a photo; rembg scales it down to 320 for u2net and u2netp.
 MIN_SIDE = 640
-#: The one that runs in bfloat16 where the operator chooses that: u2netp's masks lose six times as much by it
-#: (`models/cutout/README.md`).
+#: The one that runs in bfloat16 where the operator chooses that: u2netp's masks lose six times as much by it.
 HALVED = "u2net"
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from models.device import Device, DeviceUnavailable, usable_threads
 
 #: "auto": OpenVINO where it is installed on an x86-64 CPU, else onnxruntime. "openvino-bf16": OpenVINO, with u2net in
-#: bfloat16. "torch": as "auto", and those networks that have a form in torch run in it.
+#: bfloat16. "torch": as "auto", but networks that have a form in torch run in it.
 CpuRuntime = Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"]
 PROVIDERS: dict[Device, list[str]] = {
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],

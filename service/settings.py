@@ -207,8 +207,8 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     #: What runs the networks on a CPU. "auto": OpenVINO on x86-64, onnxruntime on others. "openvino-bf16": u2net in
-    #: bfloat16 where the processor computes in it: much faster, and slightly worse. "torch": the light network as the
-    #: diffusers pipeline that its graph was made from, and the rest as "auto" (`models/README.md`).
+    #: bfloat16 where the processor computes in it: a third less time, and a few cut-outs are worse. "torch": the light
+    #: network as the diffusers pipeline that its graph was made from, and the rest as "auto" (`models/README.md`).
     cpu_runtime: Literal["auto", "openvino", "openvino-bf16", "onnxruntime", "torch"] = "auto"
     #: PEM files of the certificate (its chain after it) and the key that sign every picture with content credentials
     #: (C2PA); not set: nothing is signed.

@@ -1,5 +1,6 @@
 """Our sessions of rembg, beside rembg's own on the same weights."""
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -62,14 +63,31 @@ def test_each_session_of_rembg_that_opens_one_graph_is_ours_and_none_twice() -> 
     assert {name: again.sessions.sessions[name] for name in ours} == ours
 
 
-@pytest.mark.system
-def test_rembg_is_imported_without_its_matting_which_works_all_the_same(tmp_path: Path) -> None:
+def imports_rembg(then: str, **environment: str) -> list[str]:
+    """What a fresh interpreter prints that imports rembg as a worker does, and goes on so."""
     code = (
         "import sys; import numpy as np; from models.rembg_sessions import with_our_sessions;"
-        "rembg = with_our_sessions();"
-        "print([m for m in sys.modules if m.startswith('pymatting')]);"
-        "import rembg.bg; print(rembg.bg.stack_images(np.ones((2, 2, 3)), np.zeros((2, 2))).shape);"
-        "print('pymatting' in sys.modules)"
+        "rembg = with_our_sessions(); import rembg.bg;"
+        f"print([m for m in sys.modules if m.startswith('pymatting')]); {then}"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:3] == ["[]", "(2, 2, 4)", "True"]
+    own = {**os.environ, **environment}  # noqa: TID251  # a child's environment
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=own)
+    return done.stdout.splitlines()
+
+
+STACKED = "print(rembg.bg.stack_images(np.ones((2, 2, 3)), np.zeros((2, 2))).shape); print('pymatting' in sys.modules)"
+
+
+@pytest.mark.system
+def test_rembg_is_imported_without_its_matting_which_is_imported_when_it_is_called(tmp_path: Path) -> None:
+    package = tmp_path / "pymatting" / "util"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "util.py").write_text("def stack_images(*images): return images[1]")
+    assert imports_rembg(STACKED, PYTHONPATH=str(tmp_path)) == ["[]", "(2, 2)", "True"]
+
+
+@pytest.mark.nightly  # the same with pymatting itself, which is compiled for a minute
+def test_rembgs_own_matting_works_all_the_same() -> None:
+    assert imports_rembg(STACKED) == ["[]", "(2, 2, 4)", "True"]
