@@ -141,6 +141,8 @@ class GraphRefiner:
 
     def __init__(self, graph: Path, runtime: Runtime = PLAIN):
         self._session = open_session(graph, runtime)
+        #: What runs it, for the report's provenance.
+        self.library = library_of(self._session)
         #: Side in pixels of the square that it sees.
         self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
 

@@ -3,12 +3,14 @@
 On a CPU those that ship run as graphs (`models.sessions`): nothing here imports torch before it is needed.
 """
 
+from __future__ import annotations
+
 import inspect
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.device import (
     Device,
@@ -32,7 +34,10 @@ from models.hub.sizes import own_size
 from models.segmenter import RembgSegmenter, load_segmenter
 from models.sessions import PLAIN, Runtime, why_not_cuda
 from models.weights import DIGESTS, weights_digest
-from pipeline.core.networks import Networks, Refiner
+from pipeline.core.networks import Networks
+
+if TYPE_CHECKING:
+    from models.refiner import TorchRefiner
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +119,8 @@ def load_networks(
     sharpen = None
     if refiner is not None and segmenter == REFINED_SEGMENTER:
         sharpen = _opened_refiner(refiner, place, runtime)
-        versions["refiner"] = f"{refiner.parent.name}/{refiner.name} sha256:{weights_digest(refiner)[:12]}"
+        named = f"{refiner.parent.name}/{refiner.name} sha256:{weights_digest(refiner)[:12]}"
+        versions["refiner"] = f"{sharpen.library} {named}"
     second = None
     if seconded:
         second, versions["second_segmenter"] = cutters[1]
@@ -299,7 +305,7 @@ def _diffusers() -> str:
     return f"diffusers {diffusers.__version__}"
 
 
-def _opened_refiner(folder: Path, device: Device, runtime: Runtime) -> Refiner:
+def _opened_refiner(folder: Path, device: Device, runtime: Runtime) -> GraphRefiner | TorchRefiner:
     """Return the refiner of a folder: on a CPU its graph, if it has one. Raises OSError where nothing is there."""
     graph = graph_file(folder, REFINER)
     if device == "cpu" and runtime.choice != "torch" and graph.is_file():

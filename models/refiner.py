@@ -99,6 +99,7 @@ class TorchRefiner:
 
     def __init__(self, network: RefinerNetwork, device: str):
         self._network, self._device = network, device
+        self.library = f"torch {torch.__version__}"
         self.side = SIDE
 
     def __call__(self, photo: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.float32]:
