@@ -69,7 +69,7 @@ class Visit:
     def tab(self) -> Any:
         """Open another tab of the same window."""
         page = self.context.new_page()
-        page.on("console", lambda said: self._heard(said.text) if said.type == "error" else None)
+        page.on("console", self._heard)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page = page
         return page
@@ -82,8 +82,10 @@ class Visit:
         """
         self._meant.append(words)
 
-    def _heard(self, words: str) -> None:
-        if not any(meant in words for meant in self._meant):
+    def _heard(self, message: Any) -> None:
+        # With the address, since a refused request is not named in the browser's words.
+        words = f"{message.text} {message.location['url']}"
+        if message.type == "error" and not any(meant in words for meant in self._meant):
             self.errors.append(words)
 
     def open(self, place: str = "") -> None:
