@@ -75,6 +75,7 @@ class OpenvinoSession:
         made_of = (digest, openvino.__version__, precision, processor)
         file_name = f"{graph.stem}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]}.graph"
         found = _opened(core, file_name, kept, options)
+        # `_file` is held for as long as the network, which reads some of its weights from there.
         if found is None:
             model = _read(core, graph, weights)
             notes = _notes(model)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -113,7 +114,8 @@ def own_session(path: Path, runtime: Runtime, device: Device, digest: str) -> An
     from rembg.sessions.u2net_custom import U2netCustomSession
 
     kind = type("OwnSession", (OwnFile, OnRuntime, U2netCustomSession), {})
-    return kind(path.name, model_path=path, runtime=runtime, device=device, digest=digest)
+    # Never kept: the digest is of the file, which may point into weights beside it that change without it.
+    return kind(path.name, model_path=path, runtime=replace(runtime, kept=()), device=device, digest=digest)
 
 
 @contextmanager

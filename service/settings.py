@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     thumbnails: Path = Path(sys.prefix) / "share" / "backdrop" / "thumbnails"
     #: Where the kernels' machine code lies, which `backdrop kernels` compiles, and the networks' compiled graphs, which
     #: `backdrop models fetch` does. What is missing there, since the processor is another one, say, is compiled once by
-    #: whoever needs it and kept in the user's cache.
+    #: the process that needs it and kept in the user's cache.
     kernels: Path = Path(sys.prefix) / "share" / "backdrop" / "kernels"
     #: A diffusers folder, a hub id, or "hub id@revision".
     generator: str = str(STUDIO_CHECKPOINT)
