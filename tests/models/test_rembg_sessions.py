@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from models.rembg_sessions import OnRuntime, with_our_sessions
 from models.sessions import CpuRuntime, Runtime, library_of
 from models.weights import CARDS, fetch
 from service.settings import Settings
+from tests.lanes import in_openvino
 from tests.support.still_life import still_life
 
 FOLDER = Settings().weights
@@ -26,12 +26,10 @@ def _photo() -> Image.Image:
 
 
 @pytest.mark.parametrize("name", ["u2net", "u2netp"])
-@pytest.mark.parametrize("choice", ["auto", "openvino-bf16", "onnxruntime"])
+@pytest.mark.parametrize("choice", ["auto", pytest.param("openvino-bf16", marks=in_openvino), "onnxruntime"])
 def test_rembg_removes_a_background_with_our_session_as_with_its_own(
     name: str, choice: CpuRuntime, photo: Image.Image
 ) -> None:
-    if choice == "openvino-bf16" and find_spec("openvino") is None:
-        pytest.skip("OpenVINO is a dependency on x86-64 alone")
     fetch(CARDS[name], FOLDER)
     use_weights_directory(FOLDER)
     rembg = with_our_sessions()

@@ -7,6 +7,7 @@ import pytest
 
 from models.rembg_sessions import GraphUnfit
 from models.segmenter import RembgSegmenter, SegmenterUnknown, load_segmenter
+from models.sessions import Runtime
 from models.weights import CARDS, WeightsMissing, WeightsUnreachable, fetch
 from pipeline.core.errors import ModelFailed, NoSubject, OutOfMemory
 from pipeline.core.networks import Networks, Segmenter, cutting
@@ -14,7 +15,7 @@ from pipeline.core.types import Photo
 from pipeline.cutout.segment import segment
 from service.settings import REFINER_CHECKPOINT, Settings
 from service.worker.networks import open_networks
-from tests.lanes import rest_in_gate
+from tests.lanes import in_openvino, rest_in_gate
 from tests.models.onnx_graphs import mean_of_channels
 from tests.support.still_life import photo, still_life
 
@@ -61,6 +62,13 @@ def test_a_graph_of_ones_own_is_shown_its_own_size_and_may_answer_in_logits(tmp_
     assert alpha.shape == (60, 120)
     assert alpha[:, :50].max() < 0.05
     assert alpha[:, 70:].min() > 0.95
+
+
+@in_openvino
+def test_the_compiled_graph_of_a_file_of_ones_own_is_not_kept_as_its_weights_may_lie_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").write_bytes(mean_of_channels(48, 96))
+    load_segmenter(str(tmp_path / "mine.onnx"), weights=tmp_path, runtime=Runtime(kept=(tmp_path / "kept",)))
+    assert not (tmp_path / "kept").exists()
 
 
 @pytest.mark.parametrize(

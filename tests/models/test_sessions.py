@@ -7,7 +7,6 @@ import sys
 import threading
 import tomllib
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,9 @@ from models.graphs import LIGHT, VIEWPOINT, graph_file
 from models.sessions import PLAIN, Runtime, Session, library_of, open_session, session_options
 from models.weights import CARDS, fetch
 from service.settings import STUDIO_CHECKPOINT, VIEWPOINT_CHECKPOINT, Settings
+from tests.lanes import in_openvino
 from tests.models.onnx_graphs import mean_of_channels
 
-OPENVINO = find_spec("openvino") is not None
-in_openvino = pytest.mark.skipif(not OPENVINO, reason="OpenVINO is a dependency on x86-64 alone")
 PICTURE = {"picture": np.arange(3 * 4 * 6, dtype=np.float32).reshape(1, 3, 4, 6)}
 
 

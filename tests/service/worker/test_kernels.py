@@ -1,7 +1,6 @@
 """The kernels that are compiled ahead: after that no swap compiles, whatever is asked."""
 
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +15,7 @@ from service.settings import STUDIO_CHECKPOINT, Settings
 from service.worker.kernels import compile_beside, compile_kernels
 from service.worker.local import build_spec
 from service.worker.networks import compile_graphs, open_networks
+from tests.lanes import in_openvino
 from tests.support import still_life as made_up
 from tests.support.still_life import cut_out_png, jpeg, still_life
 
@@ -67,7 +67,7 @@ def test_what_is_compiled_beside_is_part_of_what_a_worker_needs(monkeypatch: pyt
     assert cache.compiled[before:] == [], "it compiles nothing that `compile_kernels` has not compiled"
 
 
-@pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is a dependency on x86-64 alone")
+@in_openvino
 def test_set_up_compiles_the_networks_graphs_and_a_worker_opens_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
