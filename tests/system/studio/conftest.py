@@ -204,3 +204,8 @@ def assert_fits(page: Any) -> None:
     """Nothing sticks out at the side."""
     # Not innerWidth: on a phone it grows with what sticks out.
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def uploaded(page: Any) -> None:
+    """Wait until the photo on the stage is the service's: before that a reload loses it."""
+    page.locator(".steps").wait_for()

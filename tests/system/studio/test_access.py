@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.browser import Visit
 from tests.support.up import BOTTLE
-from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, put_on_stage, unfold
+from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, put_on_stage, unfold, uploaded
 
 
 def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
@@ -66,7 +66,7 @@ def test_at_phone_width_light_and_dark(visit: Callable[..., Visit], guest: Guest
     assert_fits(page)
     tab.sign_in(guest.key)
     put_on_stage(page, BOTTLE)
-    page.get_by_role("button", name="Remove").wait_for()
+    uploaded(page)
     for choice in ("mood", "colours", "output_preset"):
         unfold(page, choice)
         assert_fits(page)

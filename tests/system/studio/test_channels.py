@@ -16,6 +16,7 @@ from tests.system.studio.conftest import (
     make,
     put_on_stage,
     small_bottle,
+    uploaded,
 )
 
 OTHERS = ("Link preview (Open Graph)", "Amazon main image")
@@ -39,7 +40,7 @@ def test_one_click_orders_a_picture_for_each_channel_and_what_was_not_ordered_ca
     tab.sign_in(guest.key)
     page = tab.page
     put_on_stage(page, small_bottle())
-    page.get_by_role("button", name="Remove").wait_for()
+    uploaded(page)
     choose_channels(page)
     costs = {one["title"]: one["credits"] for one in guest.api.get("/v1/output-presets").json()["items"]}
     price = costs["Instagram landscape post"] + sum(costs[title] for title in OTHERS)

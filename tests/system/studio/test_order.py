@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.support.browser import Visit
 from tests.support.up import BOTTLE, Up, ended, job_id
-from tests.system.studio.conftest import Guest, make, put_on_stage
+from tests.system.studio.conftest import Guest, make, put_on_stage, uploaded
 
 
 def test_a_double_click_and_a_second_try_after_no_answer_order_one_picture(visit: Callable[..., Visit], up: Up) -> None:
@@ -42,7 +42,7 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
     tab.sign_in(guest.key)
     page = tab.page
     put_on_stage(page, BOTTLE)
-    page.get_by_role("button", name="Remove").wait_for()
+    uploaded(page)
     page.get_by_role("radio", name="Sand dunes").check(force=True)
     page.reload()
     page.get_by_text("bottle.jpg  ·  1400 \u00d7 1800").wait_for()
