@@ -40,7 +40,7 @@ def potted_plant(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     tall = 1.55 * radius
     pieces = [
         Piece(Drum(x, y, z, radius, tall, 0.9 * radius, 0.82 * tall), "own", "plaster"),
-        Piece(Drum(x, y + 0.1 * tall, z, 0.89 * radius, 0.76 * tall), "other", "sand"),
+        Piece(Drum(x, y + 0.1 * tall, z, 0.89 * radius, 0.76 * tall), "earth", "sand"),
     ]
     fan = _fan((x, y + 0.85 * tall, z), 3.0 * radius, 11, 0.15, 2.0, 0.3 * radius, rng)
     return Thing((*pieces, *fan), radius)

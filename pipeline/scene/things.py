@@ -37,7 +37,7 @@ def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
         radius = float(size)
         shift = 0.12 * radius * rng.normal(0, 1, 2)
         stone = Ball(x + float(shift[0]), y + 0.96 * radius * float(squash), z + float(shift[1]), radius, float(squash))
-        pieces.append(Piece(stone, "other" if len(pieces) % 2 else "own", "concrete"))
+        pieces.append(Piece(stone, "stone", "concrete"))
         y += 1.86 * radius * float(squash)
     return Thing(tuple(pieces), unit)
 
@@ -52,7 +52,7 @@ def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
         radius, squash = unit * size, float(rng.uniform(0.5, 0.75))
         at += way * radius * (0.9 if index else 0.0)
         stone = Ball(x + at, y + 0.9 * radius * squash, z + float(rng.uniform(0.0, 0.5)) * unit, radius, squash)
-        pieces.append(Piece(stone, "own" if index < 2 else "other", "concrete"))
+        pieces.append(Piece(stone, "stone", "concrete"))
         at += way * radius
     return Thing(tuple(pieces), 1.5 * unit)
 
@@ -73,7 +73,7 @@ def _books(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
             Piece(Block(x, y, z, size, cover, deep, yaw), tint, "fabric"),
             Piece(
                 Block(x, y + cover, z, 0.96 * size, high - 2 * cover, 0.92 * deep, yaw),
-                "pale",
+                "page",
             ),
             Piece(Block(x, y + high - cover, z, size, cover, deep, yaw), tint, "fabric"),
         ]
