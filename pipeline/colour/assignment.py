@@ -93,7 +93,7 @@ def assign(asked: Sequence[Colour], surfaces: Sequence[Surface], product: Lab | 
     lab = _lab(np.stack(list(asked)))
     best = min(
         (chosen for chosen in every(range(-1, len(asked)), repeat=len(surfaces)) if _once(chosen)),
-        key=lambda chosen: _cost(chosen, lab, surfaces, product),
+        key=_Costs.of(lab, surfaces, product),
     )
     colours = [np.asarray(colour, np.float32) for colour in asked]
     # A tone of gold is mustard.
@@ -122,28 +122,45 @@ def _once(chosen: tuple[int, ...]) -> bool:
     return len(taken) == len(set(taken))
 
 
-def _cost(chosen: tuple[int, ...], lab: Lab, surfaces: Sequence[Surface], product: Lab | None) -> float:
-    total = 0.0
-    #: Of the asked colours that something lit has, by rank.
-    areas: dict[int, float] = {}
-    for surface, slot in zip(surfaces, chosen, strict=True):
-        if slot < 0:
-            total += OWN * surface.share
-            continue
-        odd = GAMUTS[surface.material].cost(lab[slot])
-        if surface.material not in SHINING:
-            areas[slot] = surface.share
-            odd += MUSTARD if len(lab) > 1 and is_gold(lab[slot]) else 0.0
-        total += surface.share * odd
-        if surface.behind and product is not None:
-            total += ALIKE * _alike(product, lab[slot])
-    for rank, colour in enumerate(lab):
-        if rank not in chosen and not is_gold(colour):
-            total += LEFT * LATER**rank
-    for (_, area), (_, its) in combinations(sorted(areas.items()), 2):
-        total += ORDER * max(0.0, its - area)
-    placed = [lab[slot] for slot in chosen if slot >= 0]
-    return float(total + ALIKE * sum(_alike(one, two) for one, two in pairwise(placed)))
+@dataclass(frozen=True)
+class _Costs:
+    """What a choice of asked colours for surfaces costs; all that needs colour science is worked out once."""
+
+    surfaces: Sequence[Surface]
+    #: For each surface what each asked colour costs there.
+    odd: list[list[float]]
+    #: How alike two asked colours are, 0–1.
+    alike: list[list[float]]
+    #: What each asked colour costs that no surface has.
+    left: list[float]
+
+    @classmethod
+    def of(cls, lab: Lab, surfaces: Sequence[Surface], product: Lab | None) -> "_Costs":
+        gold = [is_gold(colour) for colour in lab]
+
+        def odd(surface: Surface, slot: int) -> float:
+            mustard = MUSTARD if gold[slot] and len(lab) > 1 and surface.material not in SHINING else 0.0
+            before = ALIKE * _alike(product, lab[slot]) if surface.behind and product is not None else 0.0
+            return surface.share * (GAMUTS[surface.material].cost(lab[slot]) + mustard) + before
+
+        return cls(
+            surfaces,
+            [[odd(surface, slot) for slot in range(len(lab))] for surface in surfaces],
+            [[_alike(one, two) for two in lab] for one in lab],
+            [0.0 if gold[slot] else LEFT * LATER**slot for slot in range(len(lab))],
+        )
+
+    def __call__(self, chosen: tuple[int, ...]) -> float:
+        total = sum(cost for slot, cost in enumerate(self.left) if slot not in chosen)
+        areas: dict[int, float] = {}
+        for surface, costs, slot in zip(self.surfaces, self.odd, chosen, strict=True):
+            total += costs[slot] if slot >= 0 else OWN * surface.share
+            if slot >= 0 and surface.material not in SHINING:
+                areas[slot] = surface.share
+        for (_, area), (_, later) in combinations(sorted(areas.items()), 2):
+            total += ORDER * max(0.0, later - area)
+        placed = [slot for slot in chosen if slot >= 0]
+        return total + ALIKE * sum(self.alike[one][two] for one, two in pairwise(placed))
 
 
 def _own(surface: Surface, bases: Sequence[Colour], lab: Lab, beside: Sequence[Lab]) -> Colour:
