@@ -31,6 +31,8 @@ from pipeline.scene.trace import FACES, Geometry, trace
 
 #: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
 SHOULDER = 0.8
+#: Shown linear light, sRGB 253, beyond which nobody can tell what light it was.
+NEAR_WHITE = 0.985
 #: A surface's exposure is moved by at most this factor to show its colour.
 MAX_GAIN = 4.0
 #: Share of the light's own colour that its exposure takes out; the rest stays as the mood's warmth.
@@ -190,6 +192,13 @@ def tone_mapped(linear: Field) -> Field:
     out = np.array(linear, np.float32)
     roll_off(out.reshape(-1), np.float32(SHOULDER))
     return out
+
+
+def before_tone(shown: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the linear light that `tone_mapped` shows as this (any shape, linear): its inverse, up to NEAR_WHITE."""
+    room = 1 - SHOULDER
+    over = np.maximum(np.minimum(shown, NEAR_WHITE) - SHOULDER, 0)
+    return np.asarray(np.minimum(shown, SHOULDER) - room * np.log1p(-over / room))
 
 
 @dataclass(frozen=True)
