@@ -42,8 +42,8 @@ class Coverage:
         picture[self.place[:, 0], self.place[:, 1]] = mixed
 
 
-def coverage(layout: Layout, surface: NDArray[np.uint16]) -> Coverage:
-    """Trace how much of each pixel on an edge of H×W surfaces its neighbours' surfaces cover."""
+def coverage(layout: Layout, surface: NDArray[np.uint16], depth: Field) -> Coverage:
+    """Trace how much of each pixel on an edge of H×W surfaces, of such depths, its neighbours' surfaces cover."""
     height, width = surface.shape
     edge, counts = np.empty(surface.shape, np.uint8), np.empty(height, np.int64)
     by_rows(height, lambda a, b: find_edges(a, b, surface, edge, counts))
@@ -60,7 +60,7 @@ def coverage(layout: Layout, surface: NDArray[np.uint16]) -> Coverage:
     by_rows(
         height,
         lambda a, b: cover(
-            a, b, surface, edge, packed, window, origin, across, down, profile, ground, first, place, far, share
+            a, b, surface, depth, edge, packed, window, origin, across, down, profile, ground, first, place, far, share
         ),
     )
     return Coverage(place, far, share)
@@ -77,7 +77,7 @@ def _profiles(layout: Layout, across: Field) -> tuple[Field, Field]:
     """Return heightfields as m×W depths of cloth or skylines of dunes, by column, and m×4 float32 of what they are.
 
     Those are: the code of their surface, 1 for dunes and 0 for cloth, and dunes' level and farthest depth: below the
-    skyline their ground is seen, about its level.
+    skyline their ground is seen.
     """
     profile, ground = [np.zeros((0, across.size), np.float32)], [np.zeros((0, 4), np.float32)]
     camera = layout.camera

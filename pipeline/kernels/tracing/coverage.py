@@ -65,6 +65,7 @@ def cover(
     top: int,
     bottom: int,
     surface: Surfaces,
+    depth: Field,
     edge: Shares,
     shapes: Shapes,
     window: Field,
@@ -80,11 +81,11 @@ def cover(
 ) -> None:
     """Supersample the edge pixels of the rows `top` to `bottom`: DOWN × ACROSS rays each.
 
-    `edge` is `find_edges`', `across` and `down` are the slopes of ACROSS rays to each column and DOWN to each row,
-    `profile` and `ground` the heightfields' (`pipeline.scene.coverage`), the rest as in `rays.see`. Row i's pixels are
-    written from `first[i]` on: `place`, n×2, their row and column, `share`, n×10, how many of their rays see the
-    surface of each of 3×3 pixels about them and, last, of the pixel `far`, n×2. A ray that sees none of these counts
-    for the pixel itself.
+    `surface` and `depth` are H×W, `edge` is `find_edges`', `across` and `down` are the slopes of ACROSS rays to each
+    column and DOWN to each row, `profile` and `ground` the heightfields' (`pipeline.scene.coverage`), the rest as in
+    `rays.see`. Row i's pixels are written from `first[i]` on: `place`, n×2, their row and column, `share`, n×10, how
+    many of their rays see the surface of each of 3×3 pixels about them and, last, of the pixel `far`, n×2. A ray that
+    sees none of these counts for the pixel itself.
     """
     height, width = surface.shape
     # No two of a pixel's rays are in one row and none in one column of it (van der Corput's sequence), so that steep
@@ -96,6 +97,7 @@ def cover(
             continue
         n = ACROSS * count
         at, slope = np.empty(n, np.int64), np.empty(n, np.float32)
+        above = np.empty((len(ground), count), np.float32)
         dx, best, found = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.int32)
         k = 0
         for j in range(width):
@@ -103,6 +105,15 @@ def cover(
                 pixel = first[i] + k // ACROSS
                 place[pixel, 0], place[pixel, 1] = i, j
                 far[pixel, 0], far[pixel, 1] = i, j
+                for m in range(len(ground)):
+                    # Dunes are level about a pixel, at the height of the nearest that shows them.
+                    above[m, k // ACROSS] = ground[m, 2] - origin[1]
+                    for order in _ORDER:
+                        y, x = i + order // 3 - 1, j + order % 3 - 1
+                        if (y >= 0) & (y < height) & (x >= 0) & (x < width) and surface[y, x] == ground[m, 0]:
+                            middle = np.float32(0.5) * (down[DOWN * y + DOWN // 2 - 1] + down[DOWN * y + DOWN // 2])
+                            above[m, k // ACROSS] = middle * depth[y, x]
+                            break
                 for sub in range(ACROSS):
                     at[k] = ACROSS * j + sub
                     slope[k] = across[ACROSS * j + sub]
@@ -121,9 +132,9 @@ def cover(
                 found[k] = 0
             for m in range(len(ground)):
                 code = np.int32(ground[m, 0])
-                level = (ground[m, 2] - origin[1]) / dy if dy < _ZERO else _INF
-                level = min(level, ground[m, 3])
                 for k in range(n):
+                    level = above[m, k // ACROSS] / dy
+                    level = min(level if level > _ZERO else _INF, ground[m, 3])
                     bound = profile[m, at[k]]
                     t = bound if ground[m, 1] == _ZERO else (level if dy < bound else _INF)
                     found[k] = code if t < best[k] else found[k]
