@@ -28,7 +28,7 @@ from pipeline.background.colour_transfer import (
 from pipeline.background.expansion import Expansion
 from pipeline.background.laying import Unchanged, expansion_of, shadow_of
 from pipeline.background.paint import Painting, paint
-from pipeline.background.site import Site, postprocess, postprocess_light, postprocessed
+from pipeline.background.site import Site, postprocessed
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import Effects, Laying, MissingShadow
@@ -219,7 +219,8 @@ def _candidate(
 
         def show(factors: Moves) -> Rgb:
             moved = repainted(scene, _moved(scene.layout, factors))
-            return with_effects.mirror(developed(moved, partial(postprocess, site, with_effects)))
+            shown = developed(moved, lambda top, rows: site.postprocess(rows), blocked=with_effects.blocked)
+            return with_effects.mirror(shown)
 
         def fitted() -> tuple[Moves, Match | None]:
             moves = np.ones(asked.shape)
@@ -282,7 +283,7 @@ def _shown(
         lens = replace(scene.layout.lens, grain=scene.layout.lens.grain * seen_grain(canvas, shown))
         scene = replace(scene, layout=replace(scene.layout, lens=lens))
     # On light it is a quarter of the work, and but for the grain the same.
-    return developed(scene, on_light=partial(postprocess_light, site, laying))
+    return developed(scene, blocked=laying.blocked, on_light=lambda top, rows: site.postprocess_light(rows))
 
 
 def seen_grain(canvas: tuple[int, ...], shown: tuple[int, ...]) -> float:
