@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.background.paint import LIGHT_SIDE, MAX_STOPS, PADDED, paint, paint_background, prompt, within_padding
+from pipeline.background.paint import MAX_STOPS, PADDED, paint, paint_background, prompt, within_padding
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
@@ -91,11 +91,11 @@ def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown
             self.given = given
             return np.broadcast_to(np.array([0.1, 0.8, 0.2], np.float32), given.sketch.shape).copy()
 
-    asked, green = spec("podium"), Green("picture", size=LIGHT_SIDE)
+    asked, green = spec("podium"), Green("picture", size=384)
     picture = paint_background(asked, compose(asked, 200, 160), 200, 160, green, lambda done: None)
     np.testing.assert_allclose(picture, np.broadcast_to([0.1, 0.8, 0.2], (160, 200, 3)), atol=1e-3)
     height, width, _ = green.given.sketch.shape
-    assert (width / height, width * height) == pytest.approx((200 / 160, LIGHT_SIDE**2), rel=0.01)
+    assert (width / height, width * height) == pytest.approx((200 / 160, 384**2), rel=0.01)
     assert green.given.light.max() > 1.05 * green.given.light.min()
 
 
