@@ -12,7 +12,8 @@ from pipeline.geometry.ray import Field
 from pipeline.geometry.solids import Solid
 
 Spot = tuple[float, float, float]
-Tint = Literal["own", "other", "leaf", "pale", "water"]
+#: `own` and `other` are colours of the palette, for what may be painted or dyed; the rest is natural.
+Tint = Literal["own", "other", "leaf", "pale", "water", "page", "stone", "earth", "egg", "wood", "brass"]
 #: OKLab lightness that a surface loses under water; by eye.
 WET = 0.2
 #: So many times as much as a step of lightness does one of colour weigh: water over teal is never brown.
@@ -46,11 +47,18 @@ def tints(colours: Sequence[Field], own: int, other: int) -> dict[Tint, int]:
 
     Water shows what is under it a little darker: it has the colour that is nearest to that. Leaves have the last.
     """
+    pale = int(np.argmax([colour.sum() for colour in colours]))
     wet = to_oklab(colours[own]) - np.array([WET, 0, 0], np.float32)
     return {
         "own": own,
         "other": other,
         "leaf": len(colours) - 1,
-        "pale": int(np.argmax([colour.sum() for colour in colours])),
+        "pale": pale,
+        "page": pale,
+        "stone": other,
+        "earth": len(colours) - 1,
+        "egg": pale,
+        "wood": other,
+        "brass": other,
         "water": int(np.argmin([np.linalg.norm((to_oklab(colour) - wet) * (1, HUE, HUE)) for colour in colours])),
     }
