@@ -16,11 +16,14 @@ SceneKind = Literal[
 ]
 #: Kinds that are seen from straight above: the surface faces the camera and the product lies on it.
 TOP_DOWN: frozenset[SceneKind] = frozenset({"flatlay"})
-Finish = Literal["plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet"]
+Finish = Literal[
+    "plain", "plaster", "marble", "wood", "concrete", "terrazzo", "sand", "fabric", "velvet",
+    "linen", "stone", "page", "leaf",
+]  # fmt: skip
 #: Things beside the product that are more than plain bodies: `pipeline.scene.things` has what each is.
 PropName = Literal[
-    "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "grass", "potted_plant",
-    "water", "glass_blocks", "glass_ball", "tumbler", "acrylic", "metal_ball",
+    "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "potted_plant",
+    "water", "glass_blocks", "glass_ball", "acrylic", "metal_ball",
 ]  # fmt: skip
 Far = Literal["lights", "foliage"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.

@@ -1,9 +1,10 @@
-"""Things that lie on a surface which faces the camera: slabs, pebbles, leaves. Lengths in canvas heights."""
+"""Things that lie on a surface which faces the camera: slabs, leaves. Lengths in canvas heights."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.geometry.packing import Packed
 from pipeline.geometry.panels import Sprig
@@ -15,6 +16,9 @@ from pipeline.kernels.tracing import solids
 FOLD = 0.28
 DROOP = 0.7
 LEANS = ((0.0, 0.0), (0.22, 0.1), (-0.2, 0.14), (0.06, -0.24))
+#: Pieces that a rib's bend is known in; how much finer a leaf's finish is than a wall's, and how far apart in it leaves
+#: are.
+RIBS, FINE, APART = 16, np.float32(2), 0.137
 
 
 @dataclass(frozen=True)
@@ -61,46 +65,6 @@ class Slab:
 
 
 @dataclass(frozen=True)
-class Pebble:
-    """An ellipsoid with half axes `rx` and `ry` along the surface, turned by `yaw` radians, and `rz` off it."""
-
-    x: float
-    y: float
-    z: float
-    rx: float
-    ry: float
-    rz: float
-    yaw: float = 0.0
-
-    @property
-    def bounds(self) -> Bounds:
-        c, s = np.cos(self.yaw), np.sin(self.yaw)
-        wide, tall = float(np.hypot(c * self.rx, s * self.ry)), float(np.hypot(s * self.rx, c * self.ry))
-        return self.x - wide, self.y - tall, self.z - self.rz, self.x + wide, self.y + tall, self.z + self.rz
-
-    def _unit(self, x: Field, y: Field, z: Field) -> Triple:
-        u, v = turned(x, y, self.yaw)
-        return u / np.float32(self.rx), v / np.float32(self.ry), z / np.float32(self.rz)
-
-    @property
-    def packed(self) -> Packed:
-        axes = (1 / self.rx, 1 / self.ry, 1 / self.rz)
-        return Packed(solids.ELLIPSOID, (self.x, self.y, self.z, np.cos(self.yaw), np.sin(self.yaw), *axes))
-
-    def normal(self, point: Triple, face: Face) -> Triple:
-        u, v, w = self._unit(
-            point[0] - np.float32(self.x), point[1] - np.float32(self.y), point[2] - np.float32(self.z)
-        )
-        nx, ny = turned(u / np.float32(self.rx), v / np.float32(self.ry), -self.yaw)
-        nz = w / np.float32(self.rz)
-        length = np.maximum(np.sqrt(nx * nx + ny * ny + nz * nz), np.float32(1e-6))
-        return triple(nx / length, ny / length, nz / length, point)
-
-    def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
-        return point[0], point[1] + point[2]
-
-
-@dataclass(frozen=True)
 class Fronds(Sprig):
     """A sprig whose leaves are folded along their ribs and lean one by one: faces 0 to 7."""
 
@@ -119,27 +83,55 @@ class Fronds(Sprig):
         return np.asarray(np.maximum(np.linalg.norm(ends, axis=1), 1e-6), np.float32)
 
     @cached_property
+    def _ways(self) -> Field:
+        """Return the way of each leaf's rib, n×2 of length 1."""
+        along = self._ends[:, 2:] - self._ends[:, :2]
+        return np.asarray(along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6), np.float32)
+
+    @cached_property
+    def _bends(self) -> Field:
+        """Return how far each rib is to the left of the line from foot to tip, at RIBS + 1 places along that: n×17."""
+        out = np.empty((len(self.leaves), RIBS + 1), np.float32)
+        for row, points, way, length in zip(out, self.leaves, self._ways, self._lengths, strict=True):
+            half = len(points) // 2
+            middle = (np.array(points[:half]) + np.array(points[: half - 1 : -1])) / 2 - points[0]
+            along = np.maximum.accumulate(middle @ way) / length
+            row[:] = np.interp(np.linspace(0, 1, RIBS + 1), along, middle @ (-way[1], way[0]))
+        return out
+
+    @cached_property
     def _widths(self) -> Field:
         """Return half the greatest width of each leaf."""
         out = []
-        for points, length in zip(self.leaves, self._lengths, strict=True):
-            at = np.subtract(points, points[0])
-            out.append(np.abs(at[:, 0] * at[len(at) // 2 - 1, 1] - at[:, 1] * at[len(at) // 2 - 1, 0]).max() / length)
+        for points in self.leaves:
+            half = len(points) // 2
+            out.append(np.linalg.norm(np.array(points[:half]) - np.array(points[: half - 1 : -1]), axis=1).max() / 2)
         return np.maximum(out, 1e-4).astype(np.float32)
 
-    def normal(self, point: Triple, face: Face) -> Triple:
+    def _on_leaf(self, point: Triple) -> tuple[NDArray[np.int32], Field, Field]:
+        """Return which leaf places are on, how far along its rib, 0 to 1, and how far to the left of it."""
         x, y, _ = triple(*point, point)
-        leaf, right, ends = np.maximum(self.leaf_at(x, y), 0), face % 2 == 1, self._ends
-        along = ends[:, 2:] - ends[:, :2]
-        along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), np.float32(1e-6))
-        lean = np.asarray(LEANS, np.float32)[leaf % len(LEANS)]
-        dx, dy = x - ends[leaf, 0], y - ends[leaf, 1]
-        out = np.abs(along[leaf, 0] * dy - along[leaf, 1] * dx) / self._widths[leaf]
+        leaf = np.maximum(self.leaf_at(x, y), 0)
+        way, dx, dy = self._ways[leaf], x - self._ends[leaf, 0], y - self._ends[leaf, 1]
+        along = np.clip((way[..., 0] * dx + way[..., 1] * dy) / self._lengths[leaf], 0, 1)
+        place = along * np.float32(RIBS)
+        at = np.minimum(place.astype(np.int32), RIBS - 1)
+        bend = self._bends[leaf, at] + (place - at) * (self._bends[leaf, at + 1] - self._bends[leaf, at])
+        return leaf, along, way[..., 0] * dy - way[..., 1] * dx - bend
+
+    def normal(self, point: Triple, face: Face) -> Triple:
+        leaf, far, left = self._on_leaf(point)
+        way, lean = self._ways[leaf], np.asarray(LEANS, np.float32)[leaf % len(LEANS)]
+        out = np.minimum(np.abs(left) / self._widths[leaf], 1)
         # To the right of its rib a leaf's upper side looks back to the left, and towards its rim it bends down.
-        side = np.where(right, np.float32(-FOLD), np.float32(FOLD)) * (1 - np.float32(1.9) * out)
-        far = (along[leaf, 0] * dx + along[leaf, 1] * dy) / self._lengths[leaf]
+        side = np.where(left < 0, np.float32(-FOLD), np.float32(FOLD)) * (1 - np.float32(1.9) * out)
         droop = np.float32(DROOP) * (far - np.float32(0.4))
-        nx = lean[..., 0] + side * along[leaf, 1] + droop * along[leaf, 0]
-        ny = lean[..., 1] - side * along[leaf, 0] + droop * along[leaf, 1]
+        nx = lean[..., 0] + side * way[..., 1] + droop * way[..., 0]
+        ny = lean[..., 1] - side * way[..., 0] + droop * way[..., 1]
         length = np.sqrt(nx * nx + ny * ny + 1)
         return triple(nx / length, ny / length, 1 / length, point)
+
+    def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
+        leaf, far, left = self._on_leaf(point)
+        # Each leaf has a stretch of the finish's strip, so that it has a tone of its own.
+        return FINE * (far * self._lengths[leaf] + np.float32(APART) * leaf), FINE * left

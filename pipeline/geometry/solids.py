@@ -1,4 +1,4 @@
-"""Things that stand in a scene: balls, drums, water, blocks and rods."""
+"""Things that stand in a scene: balls, drums, blocks and rods."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,29 +99,6 @@ class Drum:
         around = np.arctan2(point[0] - np.float32(self.x), point[2] - np.float32(self.z)) * np.float32(self.radius)
         level = face % 2 == 1
         return np.where(level, point[0], around), np.where(level, point[2], point[1])
-
-
-#: The steepest slope of a pool's rings, and in how many rings it has sunk to a third.
-RING, RINGS = 0.2, 3.5
-
-
-@dataclass(frozen=True)
-class Pool(Drum):
-    """Water: an upright cylinder whose top has rings round a place of it, `ring` canvas heights apart."""
-
-    middle: tuple[float, float] = (0.0, 0.0)
-    ring: float = 0.02
-
-    def normal(self, point: Triple, face: Face) -> Triple:
-        across, along = point[0] - np.float32(self.middle[0]), point[2] - np.float32(self.middle[1])
-        away = np.sqrt(across * across + along * along) + np.float32(1e-6)
-        turns = away / np.float32(self.ring)
-        slope = np.float32(RING) * np.cos(np.float32(2 * np.pi) * turns) * np.exp(-turns / np.float32(RINGS))
-        slope = np.where(face == 1, slope, 0)
-        x, y, z = super().normal(point, face)
-        x, z = x - slope * across / away, z - slope * along / away
-        length = np.sqrt(x * x + y * y + z * z)
-        return triple(x / length, y / length, z / length, point)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import numpy as np
 
 from pipeline.core.parallel import together
 from pipeline.geometry.ray import Field, dot
-from pipeline.geometry.solids import Pool
 from pipeline.light.surroundings import (
     LEAST,
     Met,
@@ -56,9 +55,6 @@ class Polished:
             normal = normals_against(part.solid, place, face, way)
             share = schlick(part.mirror, way, normal)[:, None]
             mirrored = way - 2 * dot(way, normal) * normal
-            if isinstance(part.solid, Pool):
-                # The far side of a wave that turns away from the viewer would mirror the water itself.
-                mirrored[1] = np.maximum(mirrored[1], np.float32(0.03))
             start = place + np.float32(3e-3) * normal
             met = Met.along(layout, geometry, start, mirrored)
             return share, met, key_light(layout, start, mirrored)

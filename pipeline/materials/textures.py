@@ -16,14 +16,18 @@ from pipeline.materials.noise import TILE, noise, smoothstep
 from pipeline.materials.pyramid import Pyramid, filled
 from pipeline.materials.stone import concrete, marble, terrazzo
 
-#: Boards of a wooden floor across a tile.
-BOARDS = 6
-#: Threads of cloth across a tile: a period of 1/180 canvas height, linen. Even, so that the weave closes.
-THREADS = 288
+#: Boards of a wooden table across a tile.
+BOARDS = 8
+#: Threads of cloth across a tile: a period of 1/240 canvas height, linen. Even, so that the weave closes. Of small
+#: things, whose swatches have half as many texels, fewer.
+THREADS, FEWER = 384, 288
 #: Exponent of the weave's contrast: pale cloth with more of it is a net.
 WEAVE = 0.8
 #: Creases of a cloth that was folded, across a tile, and how wide they are, canvas heights.
 CREASES, CREASE = 3, 0.022
+
+#: Way between two veins of a leaf on the strip that leaves are cut from, canvas heights.
+VEINS = 0.02
 
 AS_IT_IS = Appearance()
 
@@ -49,8 +53,16 @@ def swatch(finish: Finish, rng: np.random.Generator, n: int, shown: Appearance =
         return _sand(rng, n, shown)
     if finish == "fabric":
         return _cloth(rng, n, shown)
+    if finish == "linen":
+        return _linen(rng, n, shown)
     if finish == "velvet":
         return _velvet(rng, n, shown)
+    if finish == "stone":
+        return _stone(rng, n, shown)
+    if finish == "page":
+        return _page(rng, n, shown)
+    if finish == "leaf":
+        return _leaf(rng, n, shown)
     return None
 
 
@@ -83,26 +95,26 @@ def _wood(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
 
 
 def _planks(rng: np.random.Generator, place: Field) -> tuple[Field, NDArray[np.int64], int]:
-    """Return what `finishes.board` wants of a board's two planks, and how far down noise is read."""
+    """Return what `finishes.board` wants of a board, and how far down noise is read.
+
+    Boards of one table were sawn from one log: they are cut alike, and differ a little in tone.
+    """
     n = place.size
-    # Which plank, how far from its butt joint, and how far to the next.
-    cuts = ((rng.uniform() + np.array([0.0, rng.uniform(0.4, 0.6)])) * TILE % TILE).astype(np.float32)[:, None]
-    since = (place - cuts) % np.float32(TILE)
-    plank, along, until = since.argmin(0), since.min(0), ((cuts - place) % np.float32(TILE)).min(0)
-    askew = rng.choice([-1, 1], 2) * rng.uniform(0.22, 0.45, 2)
-    pith = np.where(rng.random(2) < 0.35, askew, rng.normal(0, 0.035, 2))
-    deep, lean = rng.uniform(0.03, 0.11, 2), rng.uniform(0.025, 0.1, 2) * rng.choice([-1, 1], 2)
-    ring, shade = rng.uniform(0.010, 0.017, 2), np.clip(rng.normal(0, 0.07, 2), -0.14, 0.14)
-    hue = np.clip(rng.normal(0, 0.008, 2), -0.016, 0.016)
-    # No two planks show the same stretch of noise.
-    columns = (np.arange(n) + rng.integers(0, 1024, 2)[plank] * n // 1024) % n
+    # How far from its butt joint, and how far to the next.
+    along = (place - np.float32(rng.uniform(0, TILE))) % np.float32(TILE)
+    pith = rng.choice([-1, 1]) * rng.uniform(0.1, 0.3)
+    deep, lean = rng.uniform(0.03, 0.09), rng.uniform(0.015, 0.05) * rng.choice([-1, 1])
+    ring, shade = rng.uniform(0.007, 0.0105), np.clip(rng.normal(0, 0.035), -0.07, 0.07)
+    hue = np.clip(rng.normal(0, 0.005), -0.01, 0.01)
+    # No two boards show the same stretch of noise.
+    columns = (np.arange(n) + int(rng.integers(0, 1024)) * n // 1024) % n
     down = int(rng.integers(0, 1024)) * n // 1024
-    knot = np.array([[0.0], [0.0], [1.0], [0.0]])
-    if rng.random() < 0.4:
-        knot = np.array([[rng.uniform(0.2, 0.5)], [rng.uniform(-0.07, 0.07)], [rng.uniform(0.011, 0.019)], [1.0]])
-    knots = knot * [[1.0], [1.0], [1.0], [0.0]] + [[0.0], [0.0], [0.0], [1.0]] * knot * (plank == 0)
-    own = np.stack([pith, deep, lean, ring, shade, hue])[:, plank]
-    return np.concatenate([own, along[None], until[None], knots]).astype(np.float32), columns, down
+    knot = 0.0, 0.0, 1.0, 0.0
+    if rng.random() < 0.12:
+        knot = rng.uniform(0.2, 1.4), rng.uniform(-0.05, 0.05), rng.uniform(0.006, 0.011), 1.0
+    own = np.array([pith, deep, lean, ring, shade, hue, 0, 0, *knot])[:, None] * np.ones(n)
+    own[6], own[7] = along, np.float32(TILE) - along
+    return own.astype(np.float32), columns, down
 
 
 def _plaster(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
@@ -152,21 +164,36 @@ def _cloth(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     slubs, sways = [], []
     light = shown.light_angle
     for angle in (0.0, np.pi / 2):
-        slubs.append(Grains(n, (1, grain(rng, 1.9, 60, stretch=16, angle=angle))))
+        slubs.append(Grains(n, (0.6, grain(rng, 1.8, 110, stretch=12, angle=angle, grid=2048))))
         sway = noise(rng, n // 4, 2.0, 6, stretch=2, angle=angle, grid=256)
-        sways.append(np.float32(0.7 / np.pi) * sway)
+        sways.append(np.float32(0.4 / np.pi) * sway)
     drape = noise(rng, n // 4, 2.3, 2.5, stretch=2.5, angle=float(rng.uniform(0, np.pi)), grid=256, light_angle=light)
-    tone = 1 + np.float32(0.06 * shown.relief) * drape + np.float32(0.01) * noise(rng, n // 4, 1.4, 3, grid=256)
+    tone = 1 + np.float32(0.04 * shown.relief) * drape + np.float32(0.01) * noise(rng, n // 4, 1.4, 3, grid=256)
     if not shown.upright:
         along = _creases(n // 4, rng)
         across = _creases(n // 4, rng)
-        tone += np.float32(0.24 * shown.relief * np.cos(light)) * along[None]
-        tone += np.float32(0.24 * shown.relief * np.sin(light)) * across[:, None]
+        tone += np.float32(0.14 * shown.relief * np.cos(light)) * along[None]
+        tone += np.float32(0.14 * shown.relief * np.sin(light)) * across[:, None]
     soft = np.stack([*sways, np.maximum(tone, 0.5)])
     threads = np.float32(THREADS)
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         finishes.cloth(slubs[0].rows(top, bottom), slubs[1].rows(top, bottom), soft, threads, top, out[0])
+
+    return filled(1, n, work, WEAVE * shown.contrast)
+
+
+def _linen(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
+    """The weave of small things, pressed: even in tone, with short slubs."""
+    slubs = [Grains(n, (0.7, grain(rng, 1.6, 160, stretch=9, angle=angle, grid=2048))) for angle in (0.0, np.pi / 2)]
+    sways = [
+        np.float32(0.35 / np.pi) * noise(rng, n // 4, 2.0, 8, stretch=2, angle=angle, grid=256)
+        for angle in (0.0, np.pi / 2)
+    ]
+    soft = np.stack([*sways, 1 + np.float32(0.02) * noise(rng, n // 4, 1.6, 3, grid=256)])
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        finishes.cloth(slubs[0].rows(top, bottom), slubs[1].rows(top, bottom), soft, np.float32(FEWER), top, out[0])
 
     return filled(1, n, work, WEAVE * shown.contrast)
 
@@ -186,6 +213,58 @@ def _velvet(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
         out[0] += fine.rows(top, bottom)
 
     return filled(1, n, work, shown.contrast)
+
+
+def _stone(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
+    """A worn stone: soft clouds, fine grains and a few dark ones."""
+    small = max(n // 4, 64)
+    clouds = np.float32(0.05) * noise(rng, small, 1.7, 5, grid=512, shift=0.5 / small)
+    even = Grains(n, (0.022, grain(rng, 1.4, 300, grid=2048)), (0.03, grain(rng, 2.2, 70)), soft=clouds)
+    dark = Grains(n, (1, grain(rng, 2.2, 200, grid=2048)))
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        finishes.sand(even.rows(top, bottom), dark.rows(top, bottom), out[0])
+
+    return filled(1, n, work, shown.contrast)
+
+
+def _page(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
+    """The edge of a block of pages: fine lines along x, some sheets standing out a little."""
+    lines = np.float32(0.05) * rng.standard_normal(n).astype(np.float32)
+    lines -= np.float32(0.16) * (rng.random(n) < 0.05)
+    soft = Grains(n, (0.02, grain(rng, 1.8, 60, stretch=20)))
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        out[0][:] = 1 + lines[top:bottom, None] + soft.rows(top, bottom)
+
+    return filled(1, n, work, shown.contrast)
+
+
+def _leaf(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
+    """A strip along v = 0 that leaves are cut from: a pale rib, veins aslant, tones that change along u."""
+    place = (np.arange(n, dtype=np.float32) + np.float32(0.5)) * np.float32(TILE / n)
+    away = np.minimum(place, TILE - place)[:, None]
+    wave = np.fft.rfft(rng.standard_normal((2, n)))
+    wave[:, 0], wave[:, 9:] = 0, 0
+    tone, hue = (np.fft.irfft(wave, n) / np.fft.irfft(wave, n).std(1, keepdims=True)).astype(np.float32)
+    turns = round(TILE / VEINS)
+
+    def work(top: int, bottom: int, out: list[Field]) -> None:
+        far = away[top:bottom]
+        # Where a vein left the rib; neighbours of a leaf's two halves leave it in turn.
+        root = (place - np.float32(0.8) * far) * np.float32(turns / TILE) + np.float32(0.5) * (
+            np.arange(top, bottom) * 2 < n
+        )[:, None]
+        vein = np.abs(root - np.rint(root)) * np.float32(2)
+        value = 1 + np.float32(0.06) * tone + np.float32(0.035) * np.exp(-np.square(vein / np.float32(0.2)))
+        rib = np.exp(-np.square(far / np.float32(0.0028)))
+        value += np.float32(0.16) * rib - np.float32(0.06) * np.exp(
+            -np.square((far - np.float32(0.0065)) / np.float32(0.004))
+        )
+        warm = np.float32(0.02) * hue + np.float32(0.03) * rib
+        out[0][:], out[1][:], out[2][:] = value * (1 + warm), value, value * (1 - warm)
+
+    return filled(3, n, work, shown.contrast)
 
 
 def _creases(m: int, rng: np.random.Generator) -> Field:

@@ -70,10 +70,11 @@ class _Scene:
         u, v = (x - self._x) / max(self._wide, 1.0), y - 0.5
         away = float(np.hypot(u, v))
         # An outline like a cat's eye, whose long side lies square to the way to the middle.
-        apart = 0.26 * radius * float(np.clip(away / 0.6, 0, 1)) ** 2
+        apart = 0.4 * radius * float(np.clip(away / 0.62, 0, 1)) ** 1.5
         turn = float(np.arctan2(v, u)) + np.pi / 2
-        soft = radius * float(rng.uniform(0.08, 0.3)) + 0.002
-        rim = float(rng.uniform(0.1, 0.45))
+        # The disc of a point of light has a sharp edge; a lamp is no point.
+        soft = radius * float(rng.uniform(0.03, 0.09)) + 0.001
+        rim = float(rng.uniform(0.2, 0.5))
         self._add(colour, x, y, radius, soft, strength, turn=turn, apart=apart, rim=rim, hides=hides)
 
     def town(self) -> None:
@@ -168,7 +169,7 @@ class _Scene:
         for _ in range(round(6 * max(1.0, wide))):
             colour = shining[int(rng.integers(len(shining)))]
             y = low * float(rng.uniform(0.05, 0.95))
-            self._light(colour, self._across(), y, float(rng.uniform(0.075, 0.125)), float(rng.uniform(0.12, 0.3)), 0.5)
+            self._light(colour, self._across(), y, float(rng.uniform(0.07, 0.1)), float(rng.uniform(0.08, 0.2)), 0.5)
 
     def _fill_up(self, colour: tuple[int, float]) -> None:
         """Add lights of a colour until they would cover FILL of what is behind, side by side."""
@@ -201,12 +202,13 @@ class _Scene:
         for index in range(round(11 * max(1.0, wide))):
             self._shrub(leafy[index % len(leafy)])
         self._add((self._ground, 1.0), self._x, low, 0.035 * low, 0.11 * low, 0.75, long=2 * wide)
+        ground = self._ground
+        colours = [*self._things, (ground, 0.7), *self._things, (ground, -1.3), (ground, 0.3)]
+        for index in range(max(4, round(4 * wide), 5 * len(self._things))):
+            self._twig(colours[index % len(colours)], index)
         self._glints()
         for colour in self._shining:
             self._fill_up(colour)
-        colours = [*self._things, *self._things, (self._ground, 0.7), (self._ground, -1.3)]
-        for index in range(max(4, round(4 * wide), 3 * len(self._things))):
-            self._twig(colours[index % len(colours)], index)
 
     def _trunk(self) -> None:
         rng, low = self._rng, self._low

@@ -28,8 +28,8 @@ from pipeline.scene.flat_lay_props import (
     tray,
 )
 from pipeline.scene.layout import Layout, Part, Role
-from pipeline.scene.pieces import SATIN
-from pipeline.scene.rig import sprig
+from pipeline.scene.pieces import SATIN, tints
+from pipeline.scene.plants import twig
 
 #: An asked colour's prop covers this share of the surface that is seen beside the product, at least and at most.
 SHARES = (0.04, 0.075)
@@ -53,7 +53,7 @@ LYING: dict[PropName, str] = {
     "metal_ball": "metal",
 }
 #: Of those, what shows enough of its colour to stand for an asked one.
-BODIED = ("pebbles", "books", "cloth", "bowl", "tray")
+BODIED = ("books", "cloth", "bowl", "tray")
 
 
 class FlatLay:
@@ -102,7 +102,7 @@ class FlatLay:
         rng = self._rng
         asked = len(self._slots)
         extra = int(rng.integers(1, 4)) if asked == 0 else int(rng.integers(0, 2 if asked > 2 else 3))
-        shapes = ["disc", "tray", "pebbles", "ball", "block", "stack", "arch"]
+        shapes = ["disc", "tray", "ball", "block", "stack", "arch"]
         rng.shuffle(shapes)
         for index in range(asked + extra):
             first, slot = index < asked, self._next()
@@ -239,7 +239,7 @@ class FlatLay:
         if shape == "books":
             return books(at, (half_x, half_y), turn, rng)
         if shape == "cloth":
-            return cloth(at, (half_x, half_y), turn)
+            return cloth(at, (half_x, half_y), turn, rng)
         thick = float(rng.uniform(0.025, 0.07))
         under = rectangle(at, (half_x, half_y), turn, thick, thick)
         if shape != "stack":
@@ -259,13 +259,14 @@ class FlatLay:
             edge = self._right if side > 0 else self._left
             root = edge + 0.03 * side, (self._high if up > 0 else self._low) - up * float(rng.uniform(-0.02, 0.3))
             heading = float(np.arctan2(-up * rng.uniform(0.2, 1.2), -side))
-            broad = float(rng.uniform(0.22, 0.36))
-            leaves = tuple(sprig(rng, root, heading, float(rng.uniform(0.26, 0.44)), 8, broad))
+            broad = float(rng.uniform(0.2, 0.28))
+            leaves = twig(rng, root, heading, float(rng.uniform(0.3, 0.46)), 9, broad)
             # Leaves on one side of the stem lie over those on the other.
             low, high = Fronds(0.024, leaves[::2]), Fronds(0.04, (leaves[0], *leaves[1::2]))
             x, y = (np.ascontiguousarray(axis).ravel() for axis in np.broadcast_arrays(self._x, self._y))
             if not any(((one.leaf_at(x, y).reshape(self._kept.shape) >= 0) & self._kept).any() for one in (low, high)):
-                self.parts += [Part(one, self._plan.natural["leaf"], "prop") for one in (low, high)]
+                leaf = self._plan.natural["leaf"]
+                self.parts += [Part(one, leaf, "prop", "leaf") for one in (low, high)]
                 return
 
     def _lay(self, thing: Prop, slot: int, role: Role, finish: Finish) -> None:
@@ -274,6 +275,11 @@ class FlatLay:
             mirror = SATIN if self._plan.metallic(tone) else thing.mirror
             name = "sheet" if role == "panel" else ""
             self.parts.append(Part(solid, tone, role, finish, mirror=mirror, name=name))
+        slots = tints(self._plan, slot, self._tones[0] if self._tones else slot)
+        for piece in thing.pieces:
+            own = slots[piece.tint]
+            mirror = SATIN if self._plan.metallic(own) else piece.mirror
+            self.parts.append(Part(piece.solid, own, role, piece.finish, mirror=mirror))
 
     def _box(self, half: float, tall: float, gap: float) -> Mask:
         return np.asarray((np.abs(self._x) < half + gap) & (self._y > -gap) & (self._y < tall + gap))

@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.spec import Finish
+from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
-from pipeline.geometry.slabs import Pebble, Slab
-from pipeline.geometry.solids import Ball, Rod, Solid
+from pipeline.geometry.rounded import axes
+from pipeline.geometry.slabs import Slab
+from pipeline.geometry.solids import Ball, Solid
+from pipeline.scene.bodies import book, bowl_radii, egg, laid, leaves_of_cloth, stone
+from pipeline.scene.pieces import Piece
 
 #: Thickness of paper or cloth and of a board.
 PAPER, BOARD = 0.006, 0.016
@@ -34,6 +38,8 @@ class Prop:
     finish: Finish = "plain"
     #: As in `pipeline.scene.layout.Part`.
     mirror: float = 0.0
+    #: What has colours and finishes of its own.
+    pieces: tuple[Piece, ...] = ()
 
 
 def ball(at: Point, radius: float, mirror: float = 0.0) -> Prop:
@@ -46,29 +52,25 @@ def pebbles(at: Point, radius: float, rng: np.random.Generator) -> Prop:
     """Return one stone, or two or three of different sizes beside each other."""
     count = int(rng.integers(1, 4))
     sizes = radius * np.array([1.0, 0.62, 0.4])[:count] / np.sqrt(1 + (0.38, 0.38, 0.54)[count - 1] * (count > 1))
-    solids: list[tuple[Solid, bool]] = []
-    outlines: list[Pebble] = []
+    pieces: list[Piece] = []
+    rounds: list[tuple[Point, float]] = []
     angle, x, y = float(rng.uniform(0, 2 * np.pi)), at[0], at[1]
-    for index, size in enumerate(sizes):
+    for index, size in enumerate(float(one) for one in sizes):
         if index:
-            reach = 0.95 * float(sizes[index - 1] + size)
+            reach = 1.02 * (rounds[-1][1] + size)
             x, y = x + reach * float(np.cos(angle)), y + reach * float(np.sin(angle))
             angle += float(rng.uniform(-1.2, 1.2))
-        flat = float(rng.uniform(0.68, 0.88))
-        high = float(min(0.42 * size, 0.06))
-        stone = Pebble(x, y, 0.8 * high, float(size), flat * float(size), high, float(rng.uniform(0, np.pi)))
-        solids.append((stone, False))
-        outlines.append(stone)
+        body = stone((x, y, 0.0), size, float(min(0.4 * size, 0.05)), rng, lying=True)
+        pieces.append(Piece(body, "stone", "stone"))
+        rounds.append(((x, y), size))
 
     def covers(px: Field, py: Field) -> Mask:
         found = np.zeros(np.broadcast_shapes(px.shape, py.shape), bool)
-        for stone in outlines:
-            c, s = np.float32(np.cos(stone.yaw)), np.float32(np.sin(stone.yaw))
-            dx, dy = px - np.float32(stone.x), py - np.float32(stone.y)
-            found |= ((c * dx + s * dy) / stone.rx) ** 2 + ((c * dy - s * dx) / stone.ry) ** 2 < 1
+        for place, size in rounds:
+            found |= round_outline(place, 0.92 * size)(px, py)
         return found
 
-    return Prop(tuple(solids), covers, max(1.8 * stone.rz for stone in outlines), "concrete")
+    return Prop((), covers, max(piece.solid.bounds[5] for piece in pieces if piece.solid.bounds), pieces=tuple(pieces))
 
 
 def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> Prop:
@@ -78,57 +80,47 @@ def disc(at: Point, radius: float, thick: float, finish: Finish = "plain") -> Pr
 
 
 def tray(at: Point, radius: float, high: float) -> Prop:
-    """Return a rim, and a floor within it."""
-    rim = Panel("disc", at[0], at[1] - radius, high, radius, 2 * radius, high, 0.91)
-    inner = 0.92 * radius
-    # Thicker than a board that it may stand on.
-    low = 1.4 * BOARD
-    floor = Panel("disc", at[0], at[1] - inner, low, inner, 2 * inner, low)
-    return Prop(((rim, False), (floor, False)), round_outline(at, radius), high)
+    """Return a lacquered tray: a level floor within a rim."""
+    radii = tuple(radius * one for one in (0.97, 0.98, 0.99, 1.0, 1.0))
+    # Its floor is higher than a board that it may stand on.
+    body = Lathed(at[0], at[1], 0.0, high, radii, 0.96, 1.4 * BOARD, lying=True)
+    return Prop(((body, False),), round_outline(at, radius), high)
 
 
 def bowl(at: Point, radius: float, rng: np.random.Generator) -> Prop:
-    """Return a bowl with some round fruit in it."""
-    high = 0.4 * radius
-    rim = Panel("disc", at[0], at[1] - radius, high, radius, 2 * radius, high, 0.93)
-    inner = 0.94 * radius
-    floor = Panel("disc", at[0], at[1] - inner, 0.1 * high, inner, 2 * inner, 0.1 * high)
-    fruit: list[tuple[Solid, bool]] = []
-    for index in range(3):
-        angle, size = 2.1 * index + float(rng.uniform(0, 1)), radius * float(rng.uniform(0.36, 0.42))
-        x, y = at[0] + 0.47 * radius * float(np.cos(angle)), at[1] + 0.47 * radius * float(np.sin(angle))
-        fruit.append((Ball(x, y, 0.1 * high + size, size), True))
-    return Prop(((rim, False), (floor, False), *fruit), round_outline(at, radius), 2 * high, "plaster")
+    """Return a bowl, empty or with eggs in it."""
+    high = 0.5 * radius
+    body = Lathed(at[0], at[1], 0.0, high, bowl_radii(radius), 0.94, 0.12 * high, lying=True)
+    pieces: list[Piece] = []
+    if rng.random() < 0.6:
+        first = float(rng.uniform(0, 2.1))
+        for angle in first + 2.1 * np.arange(3):
+            x, y = at[0] + 0.36 * radius * float(np.cos(angle)), at[1] + 0.36 * radius * float(np.sin(angle))
+            turn = laid(axes(float(rng.uniform(0, 6.3)), 0.15, 1.45))
+            pieces.append(Piece(egg((x, y, 0.62 * high), 0.25 * radius, turn), "egg"))
+    return Prop(((body, False),), round_outline(at, radius), high, "plaster", pieces=tuple(pieces))
 
 
 def books(at: Point, half: Point, turn: float, rng: np.random.Generator) -> Prop:
     """Return two books bound in cloth that lie on each other, their pages a little within the covers."""
-    solids: list[tuple[Solid, bool]] = []
+    pieces: list[Piece] = []
     top = 0.0
+    # The back is along a long side.
+    across = half[0] >= half[1]
     for index, size in enumerate((1.0, 0.86)):
-        here, sides = turn + index * float(rng.uniform(0.1, 0.35)), (size * half[0], size * half[1])
-        for inset, thick, other in ((0.0, 0.004, False), (0.006, 0.022, True), (0.0, 0.004, False)):
-            top += thick
-            within = rectangle(at, (sides[0] - inset, sides[1] - inset), here, top, thick)
-            solids.append((within.solids[0][0], other != (index > 0)))
-    return Prop(tuple(solids), rectangle(at, half, turn, top, top).covers, top, "fabric")
+        here, high = turn + index * float(rng.uniform(0.1, 0.35)), float(rng.uniform(0.026, 0.038))
+        sides = (size * half[0], size * half[1]) if across else (size * half[1], size * half[0])
+        own = laid(axes(here + (0.0 if across else np.pi / 2) + np.pi * float(rng.integers(2))))
+        pieces += book((*at, top), sides, high, own, "other" if index else "own", bool(rng.random() < 0.5))
+        top += high
+    return Prop((), rectangle(at, half, turn, top, top).covers, top, pieces=tuple(pieces))
 
 
-def cloth(at: Point, half: Point, turn: float) -> Prop:
+def cloth(at: Point, half: Point, turn: float, rng: np.random.Generator) -> Prop:
     """Return a folded cloth: leaves on each other, round where it is folded."""
-    c, s = float(np.cos(turn)), float(np.sin(turn))
-    thick, leaves = 0.012, 3
-    solids: list[tuple[Solid, bool]] = []
-    for index in range(leaves):
-        # Each leaf ends a little before the one below.
-        short = 0.035 * index * half[0]
-        middle = at[0] + c * short, at[1] + s * short
-        board = rectangle(middle, (half[0] - short, half[1]), turn, (index + 1) * thick, thick)
-        solids.append((board.solids[0][0], False))
-    radius = leaves * thick / 2
-    foot = at[0] + c * half[0] + s * half[1], at[1] + s * half[0] - c * half[1], radius
-    solids.append((Rod(foot, (-2 * s * half[1], 2 * c * half[1], 0.0), radius), False))
-    return Prop(tuple(solids), rectangle(at, half, turn, 2 * radius, 2 * radius).covers, 2 * radius, "fabric")
+    high = 0.036
+    pieces = tuple(leaves_of_cloth((*at, 0.0), half, high, 3, 0, turn, rng, lying=True))
+    return Prop((), rectangle(at, half, turn, high, high).covers, high, pieces=pieces)
 
 
 def arch(foot: Point, half: float, thick: float) -> Prop:

@@ -1,81 +1,139 @@
 """Plants to stand beside a product: leaves as flat shapes, in vases and pots. What `things` says of places holds."""
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.slabs import Fronds
-from pipeline.geometry.solids import Ball, Drum
+from pipeline.geometry.solids import Drum
 from pipeline.scene.pieces import Piece, Spot, Thing
-from pipeline.scene.rig import sprig
+
+#: A polygon of (x, y).
+Leaf = tuple[tuple[float, float], ...]
+#: Places along a leaf's rim: fewer are seen as corners.
+POINTS = 15
+#: Half a stem's width, canvas heights.
+STEM = 0.003
 
 
 def vase(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """A round vase with two twigs of broad leaves."""
+    """A round vase with two twigs of leaves."""
     x, y, z = spot
     radius = float(np.sqrt(area / 5.0))
-    body, neck = 0.94 * radius, 0.34 * radius
-    pieces = [
-        Piece(Ball(x, y + 0.92 * body, z, radius, 0.94), "own", "plaster"),
-        Piece(Drum(x, y + 1.65 * body, z, neck, 0.55 * radius, 0.85 * neck, 0.1 * radius), "own", "plaster"),
-    ]
-    mouth = y + 1.65 * body + 0.5 * radius
-    return Thing(
-        (*pieces, *_twigs((x, mouth - 0.45 * radius, z), 3.8 * radius, rng, broad=0.24, count=2, spread=0.5)), radius
+    tall = radius * float(rng.uniform(2.1, 2.6))
+    round_, slim = (
+        (0.5, 0.62, 1.02, 1.06, 0.98, 0.62, 0.26, 0.27, 0.36),
+        (0.58, 0.62, 0.8, 1.0, 1.02, 0.8, 0.4, 0.34, 0.4),
     )
-
-
-def grass(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """A slim vase with dry grass."""
-    x, y, z = spot
-    radius = float(np.sqrt(area / 14.0))
-    tall = 4.2 * radius
-    pieces = [Piece(Drum(x, y, z, radius, tall, 0.8 * radius, 0.6 * tall), "own", "plaster")]
-    blades = _fan((x, y + 0.9 * tall, z), 7.0 * radius, 17, 0.028, 1.3, 0.4 * radius, rng)
-    return Thing((*pieces, *blades), radius)
+    radii = round_ if rng.random() < 0.5 else slim
+    body = Lathed(x, y, z, tall, tuple(radius * one for one in radii), 0.88, 0.08 * radius)
+    pieces = [Piece(body, "own", "plaster")]
+    for index in range(2):
+        heading = float(np.pi / 2 + 0.5 * (index - 0.5) + rng.uniform(-0.15, 0.15))
+        length = 3.8 * radius * float(rng.uniform(0.8, 1.05))
+        leaves = twig(rng, (x, y + tall - 0.5 * radius), heading, length, 11, 0.17)
+        # The leaves of one side of a stem lie before those of the other.
+        near, far = (leaves[0], *leaves[1::2]), leaves[2::2]
+        for shift, some in ((0.06, near), (-0.06, far)):
+            pieces.append(Piece(Fronds(z + (0.3 * (index - 0.5) + shift) * radius, some), "leaf", "leaf"))
+    return Thing(tuple(pieces), radius)
 
 
 def potted_plant(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """A pot with earth in it and a fan of leaves."""
+    """A pot with earth in it and leaves on long stalks, which bend outwards."""
     x, y, z = spot
     radius = float(np.sqrt(area / 4.2))
     tall = 1.55 * radius
+    radii = tuple(radius * one for one in (0.68, 0.72, 0.82, 0.92, 0.99, 1.0, 1.0))
     pieces = [
-        Piece(Drum(x, y, z, radius, tall, 0.9 * radius, 0.82 * tall), "own", "plaster"),
-        Piece(Drum(x, y + 0.1 * tall, z, 0.89 * radius, 0.76 * tall), "earth", "sand"),
+        Piece(Lathed(x, y, z, tall, radii, 0.92, 0.1 * tall), "own", "plaster"),
+        Piece(Drum(x, y + 0.72 * tall, z, 0.89 * radius, 0.16 * tall), "earth", "sand"),
     ]
-    fan = _fan((x, y + 0.85 * tall, z), 3.0 * radius, 11, 0.15, 2.0, 0.3 * radius, rng)
-    return Thing((*pieces, *fan), radius)
-
-
-def _fan(
-    root: Spot, length: float, count: int, broad: float, spread: float, apart: float, rng: np.random.Generator
-) -> list[Piece]:
-    """Return long leaves that rise from one place and bend outwards, `spread` radians between the outermost."""
-    leaves: list[list[tuple[tuple[float, float], ...]]] = [[], []]
-    along = np.linspace(0, 1, 9)
-    for index in range(count):
-        aside = 2 * index / (count - 1) - 1
-        lean = float(np.pi / 2 - 0.5 * spread * aside + rng.uniform(-0.1, 0.1))
-        size = length * float(rng.uniform(0.8, 1.1)) * (1 - 0.25 * abs(aside))
-        bend = lean + (lean - np.pi / 2) * 0.5 * along
-        step = size / 8 * np.stack([np.cos(bend), np.sin(bend)], 1)
-        middle = np.array([root[0] + apart * np.cos(lean), root[1]]) + np.cumsum(step, 0) - step[0]
-        width = broad * size * np.sin(np.pi * np.clip(along, 0.04, 1) ** 0.8)
-        normal = np.stack([-np.sin(bend), np.cos(bend)], 1) * width[:, None]
-        outline = np.concatenate([middle + normal, (middle - normal)[::-1]])
-        leaves[index % 2].append(tuple((float(u), float(v)) for u, v in outline))
-    return [
-        Piece(Fronds(root[2] + shift * apart, tuple(some)), "leaf")
-        for shift, some in zip((-0.8, 0.8), leaves, strict=True)
+    count = 13
+    layers: list[list[Leaf]] = [[], [], []]
+    order = rng.permutation(count)
+    for number in range(count):
+        aside = 2 * float(order[number]) / (count - 1) - 1
+        heading = float(np.pi / 2 - 1.05 * aside + rng.uniform(-0.12, 0.12))
+        whole = radius * float(rng.uniform(2.1, 3.1)) * (1 - 0.22 * abs(aside))
+        stalk = _line((x + 0.35 * radius * aside, y + 0.86 * tall), heading, 0.48 * whole, -0.25 * aside)
+        (fx, fy), (tx, ty) = stalk[-2], stalk[-1]
+        way = float(np.arctan2(ty - fy, tx - fx))
+        bend = -0.75 * aside + float(rng.normal(0, 0.2))
+        leaf = blade((tx, ty), way, 0.62 * whole, float(rng.uniform(0.17, 0.26)), bend, *rng.uniform(0.45, 1.0, 2))
+        layers[number % 3] += [_stem(stalk, 0.8 * STEM), leaf]
+    pieces += [
+        Piece(Fronds(z + shift * radius, tuple(some)), "leaf", "leaf")
+        for shift, some in zip((-0.5, 0.0, 0.5), layers, strict=True)
     ]
+    return Thing(tuple(pieces), radius)
 
 
-def _twigs(
-    root: Spot, length: float, rng: np.random.Generator, *, broad: float, count: int, spread: float
-) -> list[Piece]:
-    pieces = []
+def twig(
+    rng: np.random.Generator, root: tuple[float, float], heading: float, length: float, count: int, broad: float
+) -> tuple[Leaf, ...]:
+    """Return a stem and leaves on both of its sides in turn, as polygons: `heading` in radians from +x.
+
+    `broad` is half a leaf's width over its length, where it is seen from the front. Each is turned about its rib, which
+    bends.
+    """
+    stem = _line(root, heading, length, float(rng.uniform(-0.6, 0.6)))
+    out = [_stem(stem, STEM)]
     for index in range(count):
-        lean = float(np.pi / 2 + spread * (index - (count - 1) / 2) + rng.uniform(-0.12, 0.12))
-        size = length * float(rng.uniform(0.8, 1.05))
-        leaves = sprig(rng, root[:2], lean, size, 9, broad)
-        pieces.append(Piece(Fronds(root[2] + 0.03 * (index - 0.5), tuple(leaves)), "leaf"))
-    return pieces
+        at = (index + 2.2) / (count + 1.2)
+        spot = min(round(at * (POINTS - 1)), POINTS - 1)
+        ahead = stem[spot] - stem[max(spot - 1, 0)]
+        side = 1.0 if index % 2 else -1.0
+        way = float(np.arctan2(ahead[1], ahead[0])) + side * float(rng.uniform(0.5, 1.0)) * (1.1 - 0.85 * at)
+        size = length * float(rng.uniform(0.22, 0.32)) * (1.15 - 0.5 * at)
+        wide = rng.uniform(0.4, 1.0, 2)
+        out.append(
+            blade(
+                (float(stem[spot, 0]), float(stem[spot, 1])),
+                way,
+                size,
+                broad,
+                -side * float(rng.uniform(0, 0.7)),
+                *wide,
+            )
+        )
+    return tuple(out)
+
+
+def blade(
+    foot: tuple[float, float],
+    heading: float,
+    length: float,
+    broad: float,
+    bend: float,
+    left: float = 1.0,
+    right: float = 1.0,
+) -> Leaf:
+    """Return a leaf's outline, whose rib turns by `bend` radians; the widths of its halves are shares of `broad`."""
+    middle = _line(foot, heading, length, bend)
+    along = np.linspace(0, 1, POINTS)
+    # Round near its foot, drawn out to a tip.
+    half = length * broad * (np.sin(np.pi * along**0.85) ** 0.9 * (1 - 0.25 * along))[:, None]
+    normal = _normals(middle)
+    return _polygon(np.concatenate([middle + left * half * normal, (middle - right * half * normal)[::-1]]))
+
+
+def _stem(line: NDArray[np.float64], half: float) -> Leaf:
+    across = half * _normals(line) * np.linspace(1, 0.45, len(line))[:, None]
+    return _polygon(np.concatenate([line + across, (line - across)[::-1]]))
+
+
+def _line(foot: tuple[float, float], heading: float, length: float, bend: float) -> NDArray[np.float64]:
+    """Return POINTS×2 places along a line that turns by `bend` radians."""
+    way = heading + bend * (np.arange(POINTS - 1) + 0.5) / (POINTS - 1)
+    steps = length / (POINTS - 1) * np.stack([np.cos(way), np.sin(way)], 1)
+    return np.asarray(np.asarray(foot) + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, 0)]))
+
+
+def _normals(line: NDArray[np.float64]) -> NDArray[np.float64]:
+    way = np.gradient(line, axis=0)
+    return np.asarray(np.stack([-way[:, 1], way[:, 0]], 1) / np.linalg.norm(way, axis=1, keepdims=True))
+
+
+def _polygon(points: NDArray[np.float64]) -> Leaf:
+    return tuple((float(x), float(y)) for x, y in points)

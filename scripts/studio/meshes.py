@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.geometry.heightfields import Curtain, Dunes
+from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.panels import Panel, Sprig
 from pipeline.geometry.ray import Triple
-from pipeline.geometry.slabs import Pebble, Slab
+from pipeline.geometry.rounded import Rounded
+from pipeline.geometry.slabs import Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part
@@ -72,8 +74,10 @@ def solid_mesh(solid: Solid) -> Mesh:
             found = _dunes(solid)
         case Slab():
             found = _slab(solid)
-        case Pebble():
-            found = _pebble(solid)
+        case Rounded():
+            found = _soft(solid)
+        case Lathed():
+            found = _lathed(solid)
         case Sprig():
             found = leaves_mesh(solid)
         case _:
@@ -264,18 +268,58 @@ def _slab(solid: Slab) -> Mesh:
     return join(pieces)
 
 
-def _pebble(solid: Pebble) -> Mesh:
+def _soft(solid: Rounded) -> Mesh:
+    # An ellipsoid whose octants are drawn apart, to the corners of the core.
+    quarter = np.linspace(0, np.pi / 2, HALF_TURN // 2 + 1)
+    around = np.concatenate([quarter + turn * np.pi / 2 for turn in range(4)])
+    down = np.concatenate([quarter, quarter + np.pi / 2])[:, None]
+    sides = np.repeat([(1, 1), (-1, 1), (-1, -1), (1, -1)], len(quarter), axis=0)
+    around, sides = np.append(around, 0.0), np.append(sides, sides[:1], axis=0)
+    upper = np.repeat([1.0, -1.0], len(quarter))[:, None]
+    ways = np.sin(down) * np.cos(around), np.cos(down) * np.ones_like(around), np.sin(down) * np.sin(around)
+    signs = sides[:, 0] * np.ones_like(down), upper * np.ones_like(around), sides[:, 1] * np.ones_like(down)
+    local = [
+        sign * core + way * np.where(sign > 0, plus, minus)
+        for way, sign, core, plus, minus in zip(ways, signs, solid.core, solid.plus, solid.minus, strict=True)
+    ]
+    points = np.stack(local, -1) @ np.array(solid.axes) + np.array(solid.at)
+    up = np.array(solid.axes[1])
+    ends = [fan(points[row], tuple(points[row, :-1].mean(0)), tuple(sign * up)) for row, sign in ((0, 1), (-1, -1))]
+    return join([grid(points, _normals(solid, points)), *ends])
+
+
+def _lathed(solid: Lathed) -> Mesh:
     around = np.linspace(0, 2 * np.pi, 2 * HALF_TURN + 1)
-    down = np.linspace(0, np.pi, HALF_TURN + 1)[:, None]
-    u, v = solid.rx * np.sin(down) * np.cos(around), solid.ry * np.sin(down) * np.sin(around)
-    c, s = np.cos(solid.yaw), np.sin(solid.yaw)
-    points = np.stack([c * u - s * v, s * u + c * v, solid.rz * np.cos(down) * np.ones_like(around)], -1)
-    points = points + np.array([solid.x, solid.y, solid.z])
-    return grid(points, _normals(solid, points))
+
+    def wall(low: float, share: float, face: int) -> Mesh:
+        up = np.linspace(low, solid.height, 4 * HALF_TURN + 1, dtype=np.float32)
+        points = np.stack([_ring(solid, float(at), share, around) for at in up])
+        return grid(points, _normals(solid, points, face))
+
+    axis = (0.0, 0.0, 1.0) if solid.lying else (0.0, 1.0, 0.0)
+    rim = _ring(solid, solid.height, 1.0, around)
+    pieces = [wall(0.0, 1.0, 0)]
+    inner = solid.height
+    if solid.hollow:
+        pieces += [wall(solid.floor, solid.hollow, 2), strip(rim, _ring(solid, inner, solid.hollow, around), axis)]
+        inner = solid.floor
+    for up, share, sign in ((inner, solid.hollow or 1.0, 1), (0.0, 1.0, -1)):
+        line = _ring(solid, up, share, around)
+        x, y, z = (sign * part for part in axis)
+        pieces.append(fan(line, tuple(line[:-1].mean(0)), (x, y, z)))
+    return join(pieces)
 
 
-def _normals(solid: Solid, points: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return the solid's own normals at points of its face 0: the points' shape."""
+def _ring(solid: Lathed, up: float, share: float, around: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the circle, n×3, at a height above a lathed solid's foot, of a share of its radius there."""
+    r, level = share * solid.radius(up), np.full_like(around, up)
+    own = r * np.sin(around), level, r * np.cos(around)
+    x, y, z = (own[0], own[2], own[1]) if solid.lying else own
+    return np.stack([x + solid.x, y + solid.y, z + solid.z], -1)
+
+
+def _normals(solid: Solid, points: NDArray[np.floating], face: int = 0) -> NDArray[np.float32]:
+    """Return the solid's own normals at points of one of its faces: the points' shape."""
     at = points.astype(np.float32)
     place: Triple = (at[..., 0], at[..., 1], at[..., 2])
-    return np.stack(solid.normal(place, np.zeros((), np.uint8)), -1)
+    return np.stack(solid.normal(place, np.asarray(face, np.uint8)), -1)

@@ -5,8 +5,10 @@ import pytest
 
 from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Curtain, Dunes
+from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.panels import Opening, Panel, Sprig
-from pipeline.geometry.slabs import Fronds, Pebble, Slab
+from pipeline.geometry.rounded import Rounded, axes
+from pipeline.geometry.slabs import Fronds, Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.scene.layout import Part
@@ -33,7 +35,11 @@ SOLIDS: dict[str, Solid] = {
     "curtain": Curtain(-0.9, ((0.03, 3.0, 0.4), (0.016, 1.3, 2.0), (0.011, 5.2, 1.0))),
     "dunes": Dunes(0.0, ((0.08, 0.7, 1.4, 1.0), (0.045, -1.0, 2.2, 3.0)), -8.0, 0.0016, 0.05),
     "slab": Slab(((-0.3, -0.1), (0.2, -0.2), (0.3, 0.2), (-0.2, 0.25)), 0.05, 0.04, 0.3),
-    "pebble": Pebble(0.05, 0.1, 0.03, 0.2, 0.15, 0.05, 0.7),
+    "stone": Rounded((0.05, 0.1, 0.03), (0.05, 0, 0.02), (0.2, 0.1, 0.1), (0.1, 0.08, 0.2), axes(0.4, 0.1, 0.2)),
+    "leaf of cloth": Rounded((0.05, 0.1, 0.03), (0.2, 0, 0.1), (0.01, 0.03, 0.03), (0.01, 0.03, 0.01), axes(0.3)),
+    "bowl": Lathed(0.05, -0.1, -0.2, 0.2, (0.14, 0.12, 0.2, 0.27, 0.3, 0.3), 0.93, 0.03),
+    "lying bowl": Lathed(0.05, 0.0, -0.2, 0.2, (0.14, 0.12, 0.2, 0.27, 0.3, 0.3), 0.93, 0.03, lying=True),
+    "bottle": Lathed(0.0, -0.15, 0.0, 0.4, (0.1, 0.1, 0.2, 0.15, 0.05, 0.06)),
     "fronds": Fronds(-0.3, tuple(sprig(np.random.default_rng(4), (0.5, 0.1), 2.0, 0.5, 9, 0.2))),
     "sprig": Sprig(-0.3, tuple(sprig(np.random.default_rng(4), (0.5, 0.1), 2.0, 0.5, 9, 0.2))),
 }

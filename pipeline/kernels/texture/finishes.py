@@ -249,9 +249,9 @@ def board(
         for x in range(n):
             depth = deep[x] + lean[x] * since[x] + np.float32(0.028) * bend[x]
             off = across - pith[x]
-            phase[x] = (np.sqrt(off * off + depth * depth) + np.float32(0.0015) * fibre[x]) / ring[x]
+            phase[x] = (np.sqrt(off * off + depth * depth) + np.float32(0.0005) * fibre[x]) / ring[x]
         for x in range(n):
-            value[x] = _ONE + shade[x] + np.float32(0.03) * (tone[x] + fibre[x])
+            value[x] = _ONE + shade[x] + np.float32(0.025) * tone[x] + np.float32(0.045) * fibre[x]
         for x in range(n):
             # A branch cut across: the grain flows round it, and it is darker, larger in dark wood, but with an end.
             away, aside = (since[x] - knot_x[x]) / np.float32(2.2), across - knot_y[x]
@@ -268,8 +268,8 @@ def board(
             part[x] = phase[x] - turn
             lates[x] = late[np.uint64(np.int64(turn) & 63)]
         for x in range(n):
-            end = min(max((_ONE - part[x]) * np.float32(6), _ZERO), _ONE)
-            value[x] *= _ONE - np.float32(0.32) * part[x] * part[x] * end * lates[x]
+            end = min(max((_ONE - part[x]) * np.float32(4), _ZERO), _ONE)
+            value[x] *= _ONE - np.float32(0.27) * part[x] * part[x] * end * lates[x]
             hole = min(max(pore[x] - np.float32(1.2), _ZERO), np.float32(2))
             value[x] *= _ONE - np.float32(0.16) * hole * (_ONE - np.float32(0.6) * part[x])
         for x in range(n):

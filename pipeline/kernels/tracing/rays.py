@@ -20,10 +20,12 @@ from pipeline.kernels.tracing.solids import (
     meet_ellipsoid,
     meet_flat,
     meet_floor,
+    meet_lathed,
     meet_open_wall,
     meet_panel,
     meet_recess,
     meet_rod,
+    meet_rounded,
     meet_slab,
     meet_sweep,
     meet_upright,
@@ -51,6 +53,7 @@ _ZERO, _INF, _NEAR, _AWAY = np.float32(0), np.float32(np.inf), np.float32(1e-3),
 _FLOOR, _WALL, _OPEN_WALL, _RECESS, _SWEEP = solids.FLOOR, solids.WALL, solids.OPEN_WALL, solids.RECESS, solids.SWEEP
 _PANEL, _ELLIPSOID, _DRUM, _BLOCK, _SLAB = solids.PANEL, solids.ELLIPSOID, solids.DRUM, solids.BLOCK, solids.SLAB
 _LEAVES, _DUNES, _UPRIGHT, _FLAT, _ROD = solids.LEAVES, solids.DUNES, solids.UPRIGHT, solids.FLAT, solids.ROD
+_ROUNDED, _LATHED = solids.ROUNDED, solids.LATHED
 
 
 @inlined
@@ -113,6 +116,10 @@ def _by_kind(kind: np.int32, p: Numbers, own: np.int32, ray_of: RayOf, rays: Ray
         _each(meet_slab, p, own, ray_of, rays, best, found)
     elif kind == _ROD:
         _each(meet_rod, p, own, ray_of, rays, best, found)
+    elif kind == _ROUNDED:
+        _each(meet_rounded, p, own, ray_of, rays, best, found)
+    elif kind == _LATHED:
+        _each(meet_lathed, p, own, ray_of, rays, best, found)
 
 
 @kernel

@@ -15,9 +15,12 @@ from pipeline.kernels.jit import inlined
 FLOOR, WALL, OPEN_WALL, RECESS, SWEEP, PANEL, ELLIPSOID, DRUM, BLOCK, SLAB, LEAVES, DUNES, UPRIGHT, FLAT, ROD = range(
     15
 )
+ROUNDED, LATHED = 15, 16
 NUMBERS = 24
 #: The sides that a slab has room for.
 SIDES = 7
+#: The control values that a lathed thing's profile has room for.
+CONTROLS = 16
 #: The slices that a shadow proxy has room for.
 SLICES = 6
 
@@ -31,6 +34,9 @@ _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 #: A ray leaves its own surface this far behind before it can meet another, in canvas heights.
 _NEAR = np.float32(1e-3)
 _NO_FACE = np.int32(0)
+#: Newton's steps towards a rounded solid, and how near its surface they must end, shares of its rounding.
+_STEPS, _CLOSE = 8, np.float32(2e-3)
+_HALF, _TWO = np.float32(0.5), np.float32(2)
 
 
 class Shapes(NamedTuple):
@@ -216,6 +222,149 @@ def meet_ellipsoid(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meet
     # A ray that starts inside, as one from the floor close to the foot, meets the far side.
     t = t if t > _NEAR else (-b + half) / a
     return (t if (root > _ZERO) & (t > _NEAR) else _INF), _NO_FACE
+
+
+@inlined
+def beyond(q: F, half: F, more: F, less: F) -> F:
+    """Return how far a place is beyond a core's side along one axis, signed, in units of the rounding there."""
+    return (q - half) * more if q > half else ((q + half) * less if q < -half else _ZERO)
+
+
+@inlined
+def meet_rounded(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Intersect a ray with a rounded solid: all places whose distance from a box, its core, is at most 1.
+
+    Each axis has units of its own, one on each side. p: centre; three axes of length 1; half the core's sides; one over
+    the rounding on the plus and the minus side of each axis. The distance is convex along a ray, so that Newton's steps
+    from the box around the solid never pass the surface.
+    """
+    x = ox - p[0]
+    y = oy - p[1]
+    z = oz - p[2]
+    ou = p[3] * x + p[4] * y + p[5] * z
+    ov = p[6] * x + p[7] * y + p[8] * z
+    ow = p[9] * x + p[10] * y + p[11] * z
+    du = p[3] * dx + p[4] * dy + p[5] * dz
+    dv = p[6] * dx + p[7] * dy + p[8] * dz
+    dw = p[9] * dx + p[10] * dy + p[11] * dz
+    u0, u1 = slab(ou, du, -p[12] - _ONE / p[16], p[12] + _ONE / p[15])
+    v0, v1 = slab(ov, dv, -p[13] - _ONE / p[18], p[13] + _ONE / p[17])
+    w0, w1 = slab(ow, dw, -p[14] - _ONE / p[20], p[14] + _ONE / p[19])
+    enter = u0 if u0 > v0 else v0
+    enter = enter if enter > w0 else w0
+    leave = u1 if u1 < v1 else v1
+    leave = leave if leave < w1 else w1
+    missed = (enter >= leave) | (leave <= _NEAR)
+    eu = beyond(ou, p[12], p[15], p[16])
+    ev = beyond(ov, p[13], p[17], p[18])
+    ew = beyond(ow, p[14], p[19], p[20])
+    # From inside, as from the floor close to its foot, the far side is met.
+    inside = eu * eu + ev * ev + ew * ew < _ONE
+    enter = enter if enter > _ZERO else _ZERO
+    t = _ZERO if missed else (leave if inside else enter)
+    off = _ONE
+    for _ in range(_STEPS):
+        qu = ou + t * du
+        qv = ov + t * dv
+        qw = ow + t * dw
+        eu = beyond(qu, p[12], p[15], p[16])
+        ev = beyond(qv, p[13], p[17], p[18])
+        ew = beyond(qw, p[14], p[19], p[20])
+        far = np.sqrt(eu * eu + ev * ev + ew * ew)
+        speed = eu * du * (p[15] if eu > _ZERO else p[16])
+        speed += ev * dv * (p[17] if ev > _ZERO else p[18])
+        speed += ew * dw * (p[19] if ew > _ZERO else p[20])
+        off = far - _ONE
+        # Past its nearest place to the solid a ray misses it.
+        missed = missed | ((not inside) & (off > _CLOSE) & (speed >= _ZERO))
+        still = (speed == _ZERO) | missed
+        step = off * far / (_ONE if still else speed)
+        t = t if still else t - step
+    hit = (not missed) & (off < _CLOSE)
+    return ((t if t > _NEAR else _NEAR + _NEAR) if hit else _INF), _NO_FACE
+
+
+@inlined
+def profile(p: Numbers, at: np.int64, s: F) -> F:
+    """Return the squared radius of a lathed solid in its piece `at`, 0 to 1 along that: a quadratic B-spline."""
+    one, two, three = p[8 + at], p[9 + at], p[10 + at]
+    return _HALF * (one + two) + s * (two - one) + _HALF * s * s * (one - _TWO * two + three)
+
+
+@inlined
+def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
+    """Intersect a ray with a solid of revolution that may be hollow from above: outside, rim, inside and its floor.
+
+    p: the foot's centre; 1 where its axis runs towards the camera, 0 upwards; the height; how many control values there
+    are; the share of the squared radius that the hollow has, 0 for none; its floor's height; then the control values.
+    A ray meets each piece of the profile where a quadratic equation is 0.
+    """
+    lying = p[3] > _HALF
+    x = ox - p[0]
+    y = (oz - p[2]) if lying else (oy - p[1])
+    z = (oy - p[1]) if lying else (oz - p[2])
+    up = dz if lying else dy
+    ahead = dy if lying else dz
+    pieces = np.int64(p[5]) - 2
+    scale = np.float32(pieces) / p[4]
+    a = dx * dx + ahead * ahead
+    b = x * dx + z * ahead
+    c = x * x + z * z
+    best = _INF
+    face = _NO_FACE
+    level = up == _ZERO
+    by = _ONE if level else up
+    speed = up * scale
+    for at in range(pieces):
+        one, two, three = p[8 + at], p[9 + at], p[10 + at]
+        s = y * scale - np.float32(at)
+        bend = _HALF * (one - _TWO * two + three)
+        slope = two - one
+        here = _HALF * (one + two) + s * (slope + s * bend)
+        tilt = _HALF * speed * (slope + _TWO * s * bend)
+        curve = speed * speed * bend
+        for layer in range(2):
+            share = _ONE if layer == 0 else p[6]
+            if share == _ZERO:
+                continue
+            qa = a - share * curve
+            qb = b - share * tilt
+            qc = c - share * here
+            root = qb * qb - qa * qc
+            if root <= _ZERO:
+                continue
+            half = np.sqrt(root)
+            # The form of the two roots that loses no digits.
+            big = -qb - half if qb > _ZERO else -qb + half
+            for which in range(2):
+                over = qa if which == 0 else big
+                t = (big if which == 0 else qc) / over if over != _ZERO else _INF
+                place = s + t * speed
+                found = (t > _NEAR) & (t < best) & (place >= _ZERO) & (place <= _ONE)
+                if found & ((layer == 0) | (y + t * up > p[7])):
+                    best = t
+                    face = np.int32(2 * layer)
+    if not level:
+        top = (p[4] - y) / by
+        r = c + top * (_TWO * b + top * a)
+        rim = profile(p, pieces - 1, _ONE)
+        if (top > _NEAR) & (top < best) & (r <= rim) & (r >= p[6] * rim):
+            best = top
+            face = np.int32(1)
+        low = -y / by
+        r = c + low * (_TWO * b + low * a)
+        if (low > _NEAR) & (low < best) & (r <= profile(p, np.int64(0), _ZERO)):
+            best = low
+            face = np.int32(4)
+        if p[6] > _ZERO:
+            t = (p[7] - y) / by
+            r = c + t * (_TWO * b + t * a)
+            place = p[7] * scale
+            piece = min(np.int64(place), pieces - 1)
+            if (t > _NEAR) & (t < best) & (r <= p[6] * profile(p, piece, place - np.float32(piece))):
+                best = t
+                face = np.int32(3)
+    return best, face
 
 
 @inlined

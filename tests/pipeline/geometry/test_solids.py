@@ -10,8 +10,9 @@ from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.packing import meet
 from pipeline.geometry.panels import Opening, Panel, Sprig
+from pipeline.geometry.rounded import Rounded, axes
 from pipeline.geometry.slabs import Slab
-from pipeline.geometry.solids import RING, Ball, Block, Drum, Pool, Rod, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Recess, Sweep, Wall
 
 Points = NDArray[np.floating]
@@ -108,6 +109,7 @@ CONVEX: list[Solid] = [
     Drum(0, 0, 0, 0.3, 0.4),
     Block(0, 0, 0, 0.3, 0.4, 0.3, 0.4),
     Rod((-0.3, 0.2, 0.0), (0.6, 0.0, 0.0), 0.2),
+    Rounded((0.0, 0.2, 0.0), (0.1, 0.0, 0.05), (0.2, 0.2, 0.2), (0.1, 0.15, 0.2), axes(0.4, 0.1, 0.2)),
     Slab(((-0.3, 0.0), (0.3, 0.0), (0.3, 0.4), (-0.3, 0.4)), 0.1, 0.2),
 ]
 
@@ -125,20 +127,6 @@ def test_light_that_starts_closest_to_a_solid_does_not_leak_through_it(solid: So
         assert np.isfinite(through).all(), off
         away, _ = meet(solid.packed, origin, tuple(-3 * part for part in inwards))  # type: ignore[arg-type]  # three parts
         assert np.isinf(away).all(), off
-
-
-def test_water_has_rings_on_its_top_alone() -> None:
-    pool = Pool(0, 0, 0, 0.3, 0.1, middle=(0.1, 0.0), ring=0.05)
-    x = np.linspace(-0.25, 0.25, 400, dtype=np.float32)
-    there = x, np.full_like(x, 0.1), np.zeros_like(x)
-    rings = np.stack(pool.normal(there, np.ones(400, np.uint8)))
-    still = np.stack(Drum(0, 0, 0, 0.3, 0.1).normal(there, np.ones(400, np.uint8)))
-    np.testing.assert_allclose(np.linalg.norm(rings, axis=0), 1, atol=1e-5)
-    assert 0.5 * RING < np.abs(rings[0] - still[0]).max() < RING
-    # Up and down again: as many times as there are rings.
-    assert (np.diff(np.sign(rings[0])) != 0).sum() > 8
-    side = tuple(np.full(1, at, np.float32) for at in (0.3, 0.05, 0.0))
-    assert [float(part[0]) for part in pool.normal(side, np.zeros(1, np.uint8))] == [1, 0, 0]  # type: ignore[arg-type]  # three parts
 
 
 def test_a_recess_is_seen_through_the_opening_of_its_wall_and_nowhere_else() -> None:

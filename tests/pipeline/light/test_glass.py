@@ -8,7 +8,7 @@ from scipy.ndimage import binary_dilation
 
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
-from pipeline.geometry.solids import Ball, Block, Drum, Pool, Solid
+from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.geometry.walls import Floor, Wall
 from pipeline.light.glass import lay_glass
 from pipeline.light.polish import polish
@@ -147,15 +147,6 @@ def test_what_polish_mirrors_has_no_stairs() -> None:
     # The wall's lower edge, white above black, is a step of one pixel in the picture, and of several in the ball.
     assert np.abs(np.diff(share, axis=0))[both].max() < 0.7
     assert share[own].min() < 0.2
-
-
-def test_the_waves_of_water_mirror_what_is_round_it_and_never_the_water() -> None:
-    pool = Pool(0.0, 0.0, -0.2, 0.3, 0.05, middle=(0.1, -0.2), ring=0.05)
-    layout, geometry = room(parts=(Part(pool, 2, "prop", mirror=0.3),))
-    top = geometry.surface == 2 * FACES + 1
-    picture = np.where(geometry.surface // FACES == 2, 0, 1)[..., None] * np.ones(3, np.float32)
-    polish(layout, geometry, picture)
-    assert picture[top].min() > 0.15
 
 
 @pytest.mark.parametrize("solid", [Drum(0, 0, -0.1, 0.15, 0.4), Block(0, 0, -0.1, 0.15, 0.4, 0.12, 0.4)])

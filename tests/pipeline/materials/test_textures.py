@@ -20,7 +20,9 @@ from pipeline.scene.layout import Layout, Part
 from tests.lanes import rest_in_gate
 from tests.support.still_life import spec
 
-TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish != "plain"]
+#: Finishes of small things, whose swatches are no walls: leaves are cut from a strip of theirs.
+SMALL: list[Finish] = ["linen", "stone", "page", "leaf"]
+TEXTURED: list[Finish] = [finish for finish in get_args(Finish) if finish not in ("plain", *SMALL)]
 STONE: list[Finish] = ["marble", "terrazzo"]
 #: The least spread of lightness, CIELAB, that a finish has in a thumbnail: one just noticeable step to both sides.
 SEEN = 1.2

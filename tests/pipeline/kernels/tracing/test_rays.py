@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.casting import follow
+from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.packing import meet
 from pipeline.geometry.panels import Opening, Panel, Sprig
-from pipeline.geometry.slabs import Fronds, Pebble, Slab
+from pipeline.geometry.rounded import Rounded, axes
+from pipeline.geometry.slabs import Fronds, Slab
 from pipeline.geometry.solids import Ball, Block, Drum, Rod, Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Wall
 from pipeline.kernels.tracing.rays import FACES
@@ -30,7 +32,8 @@ SOLIDS: list[Solid] = [
     Rod((-0.2, 0.02, 0.1), (0.35, 0.25, -0.3), 0.05),
     Block(0.1, 0, -0.2, 0.3, 0.3, 0.2, 0.4),
     Slab(((-0.2, 0.0), (0.25, -0.05), (0.1, 0.3)), 0.05, 0.05),
-    Pebble(0.0, 0.1, 0.05, 0.2, 0.1, 0.05, 0.4),
+    Rounded((0.0, 0.1, 0.05), (0.05, 0.0, 0.02), (0.2, 0.1, 0.05), (0.1, 0.08, 0.1), axes(0.4, 0.1, 0.2)),
+    Lathed(0.0, 0.0, 0.0, 0.2, (0.14, 0.12, 0.2, 0.27, 0.3, 0.3), 0.93, 0.03),
     Sprig(0.0, (LEAF,)),
     Fronds(0.0, (LEAF, tuple((x + 0.05, y + 0.03) for x, y in LEAF))),
 ]
