@@ -18,11 +18,13 @@ from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.placement import fit
 from pipeline.scene.rig import rig
 from pipeline.scene.scenery import WALLS, Scenery, surfaces
-from pipeline.scene.shares import min_share
+from pipeline.scene.shares import min_share, part_shares
 
 #: An asked colour's least share of the picture around the product, and how many compositions are tried for it.
 MIN_SHARE = 0.028
-TRIES = 8
+#: The most of that picture that leaves, stones and what else has a natural colour may have: they are not asked for.
+MOST_NATURAL = 0.04
+TRIES = 12
 #: The highest that a camera is raised to meet the photo's, canvas heights above the foot.
 HIGHEST = 1.2
 
@@ -52,21 +54,24 @@ def compose(
     the product goes, pixels, where that is not what `pipeline.scene.placement.fit` says. `product`: (3,) Lab, its mean
     colour, where it is known: what is behind it is another one, if the palette has one.
 
-    Where an asked colour has too little of the picture that the product leaves free, the next of the seed's
-    compositions is tried; of TRIES the best is taken.
+    Where an asked colour has too little of the picture that the product leaves free, or natural colours have too much,
+    the next of the seed's compositions is tried; of TRIES the best is taken.
     """
     if box is None:
         top_down = spec.scene.kind in TOP_DOWN
         box = fit(spec.preset, product_aspect, width, height, edges, top_down=top_down, stands=stands)
     plan = assign(list(asked_colours(spec).linear), surfaces(spec.scene), product)
-    best, best_share = None, -1.0
+    natural = set(plan.natural.values())
+    best, best_score = None, -np.inf
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])
         layout = _composed(spec, plan, width, height, box, stands, light_side, pose, rng)
-        share = min_share(layout)
-        if share > best_share:
-            best, best_share = layout, share
-        if share >= MIN_SHARE:
+        shares = part_shares(layout)
+        beyond = sum(share for part, share in zip(layout.parts, shares, strict=True) if part.slot in natural)
+        score = min(0.0, min_share(layout, shares) - MIN_SHARE) - max(0.0, beyond - MOST_NATURAL)
+        if score > best_score:
+            best, best_score = layout, score
+        if score == 0:
             break
     assert best is not None, "TRIES is at least 1"
     return best

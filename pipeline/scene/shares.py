@@ -21,15 +21,14 @@ def part_shares(layout: Layout) -> NDArray[np.float64]:
     return np.bincount(part[free], minlength=len(layout.parts)) / max(1, int(free.sum()))
 
 
-def min_share(layout: Layout) -> float:
-    """Return the share, 0–1, that the least present asked colour has of the picture around the product's box."""
+def min_share(layout: Layout, shares: NDArray[np.float64]) -> float:
+    """Return the share, 0–1, of the least present asked colour, by the `part_shares` of a layout."""
     if layout.kind == "bokeh":
         # Its lights are drawn, on as much of the picture as they need.
         return 1.0
     # A glowing tube is seen white, so it shows none of the colours.
     slots = [len(layout.colours) if part.role == "tube" else part.slot for part in layout.parts]
-    shares = np.bincount(slots, part_shares(layout), layout.asked)
-    return float(shares[: layout.asked].min())
+    return float(np.bincount(slots, shares, layout.asked)[: layout.asked].min())
 
 
 def sampled(layout: Layout) -> tuple[int, int]:

@@ -12,7 +12,9 @@ from pipeline.core.spec import SceneKind
 from pipeline.materials.albedo import draw
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL
+from pipeline.scene.shares import part_shares
 from pipeline.scene.trace import trace
+from service.catalogue.catalogue import load_catalogue
 from tests.support.podium import podium_of
 from tests.support.still_life import preset, spec
 
@@ -52,6 +54,21 @@ def test_every_asked_colour_is_on_two_hundredths_of_the_picture_or_more(kind: Sc
     slots = np.array([part.slot for part in layout.parts])[geometry.part]
     for slot in range(count):
         assert (slots == slot).mean() >= 0.02, f"colour {slot + 1} of {count}"
+
+
+@pytest.mark.parametrize("mood", ["moody", "playful", "warm"])
+def test_natural_colours_that_nobody_asked_for_have_a_twenty_fifth_of_the_picture_at_most(mood: str) -> None:
+    asked = load_catalogue().mood(mood)
+    seen = 0.0
+    for seed in range(4):
+        for kind in ("podium", "tabletop", "window"):
+            layout = compose(replace(spec(kind, palette=SIX[:2], seed=seed), mood=asked), 300, 300, 0.6)
+            own = {part.slot for part in layout.parts if part.name}
+            props = [part.role == "prop" and part.slot >= 6 and part.slot not in own for part in layout.parts]
+            share = part_shares(layout)[props].sum()
+            assert share <= 0.04
+            seen += share
+    assert seen > 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
