@@ -262,7 +262,7 @@ class FlatLay:
     def _lay(self, thing: Prop, slot: int, role: Role, finish: Finish) -> None:
         for solid, other in thing.solids:
             tone = self._tones[0] if other and self._tones else slot
-            self.parts.append(Part(solid, tone, role, finish, mirror=thing.mirror))
+            self.parts.append(Part(solid, tone, role, finish))
         slots = tints(self._layout.colours, slot, self._tones[0] if self._tones else slot)
         for piece in thing.pieces:
             self.parts.append(Part(piece.solid, slots[piece.tint], role, piece.finish, mirror=piece.mirror))
