@@ -195,6 +195,7 @@ def swap(
         if preview:
             report["preview"] = {"width": width, "height": height}
     report["provenance"]["timings"] = stages.timings
+    report["palette"]["assigned"] = ground.assigned
     if ground.expansion is not None:
         report["expansion"] = ground.expansion.row()
     return SwapResult(

@@ -23,7 +23,7 @@ from benchmarks.picture.verdicts import wilson
 from models.loading import load_generator
 from pipeline.background.expansion import COLOUR
 from pipeline.background.laying import lay, scaled, shadow_of
-from pipeline.background.paint import lit_conditions, lit_drawing, paint
+from pipeline.background.paint import light_size, lit_conditions, lit_drawing, paint
 from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
 from pipeline.compositing.composite import apply_shadow, composite
 from pipeline.compositing.effects import MissingShadow
@@ -41,8 +41,6 @@ from service.worker.kernels import use_kept_kernels
 PHOTO, SIDES = 1024, (512, 768, 1024)
 #: Growth that is simulated, as shares of the product's size.
 GROWTH = (0.03, 0.06, 0.12)
-#: Longer side in pixels of the grid that first light is traced on.
-LIGHT_SIDE = 384
 
 #: How a product is painted on: drawn larger about its foot, or its edge's own pixels carried on outwards.
 Kind = Literal["scaled", "extended"]
@@ -76,7 +74,7 @@ def stands(photos: Path, alphas: Path, scenes: int, first: int = 0) -> Iterator[
 def drawing_of(one: Stand) -> Rgb:
     """Return the lit drawing of a stand without its product, of its canvas's size."""
     height, width = one.placed.alpha.shape
-    first = first_light(one.layout, LIGHT_SIDE, round(LIGHT_SIDE * height / width))
+    first = first_light(one.layout, *light_size(width, height))
     return lit_drawing(lit_conditions(one.layout, first, width, height))
 
 

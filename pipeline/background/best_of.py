@@ -13,7 +13,6 @@ import numpy as np
 from PIL import Image
 
 from pipeline.background.colour_transfer import (
-    ROUNDS,
     Lab,
     Match,
     Moves,
@@ -22,13 +21,14 @@ from pipeline.background.colour_transfer import (
     measure,
     more_paint,
     more_shift,
+    owners_near,
     owners_of,
     shifted,
 )
 from pipeline.background.expansion import Expansion
 from pipeline.background.laying import Unchanged, expansion_of, shadow_of
 from pipeline.background.paint import Painting, paint
-from pipeline.background.site import Site, postprocess, postprocess_light, postprocessed
+from pipeline.background.site import Site, postprocessed
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import ALL_STAGES, PaletteControl, meets_bars
 from pipeline.compositing.effects import Effects, Laying, MissingShadow
@@ -133,7 +133,9 @@ def search(
     size = shown or (alpha.shape[1], alpha.shape[0])
     swatches = Swatches(alpha.shape[0])
     before = 0.0
-    for_colours = 1 + (control.retries if asked_colours(spec).by_caller else 0)
+    # A light network's picture is solved for the colours; another seed brings them no nearer.
+    further = control.retries if asked_colours(spec).by_caller and paints(generator) == "picture" else 0
+    for_colours = 1 + further
     attempts: list[tuple[int, float]] = [(seed, 1.0) for seed in seeds(spec.seed, for_colours)]
     if segmenter is not None and holds(generator):
         attempts = [(seed, 1.0) for seed in seeds(spec.seed, max(2, for_colours))] + [(spec.seed, LESS_NOISE)]
@@ -207,7 +209,6 @@ def _candidate(
     small = max(16, round(width * scale)), max(16, round(height * scale))
     asked = asked_colours(spec).lab
     free = np.clip(resize(alpha, *small, Image.Resampling.BOX), 0, 1)
-    rounds = ROUNDS if control.transfer else 0
     with_effects: Laying
     if by_light:
         # The parts that have the asked colours are known, and so is their light.
@@ -218,12 +219,14 @@ def _candidate(
 
         def show(factors: Moves) -> Rgb:
             moved = repainted(scene, _moved(scene.layout, factors))
-            return with_effects.mirror(developed(moved, partial(postprocess, site, with_effects)))
-
-        owners = owners_of(scene)
+            shown = developed(moved, lambda top, rows: site.postprocess(rows), blocked=with_effects.blocked)
+            return with_effects.mirror(shown)
 
         def fitted() -> tuple[Moves, Match | None]:
-            return fit_colours(asked, np.ones(asked.shape), show, more_paint, free, rounds, owners)
+            moves = np.ones(asked.shape)
+            if control.transfer:
+                moves = fit_colours(asked, moves, show, more_paint, free, owners_of(scene))
+            return moves, measure(show(moves), free, asked)
 
         def large() -> tuple[Unlit, Laying]:
             large_geometry = trace(layout, *size)
@@ -237,14 +240,18 @@ def _candidate(
         (moves, match), (drawn, laying) = together(fitted, large)
         return Candidate(spec.seed, painting, effects, match, moves, unlit=drawn, lay=laying)
     plain, with_effects = postprocessed(painting.at(*small), site, Laying()), effects.at(*small)
-    first = measure(with_effects(plain.copy()), free, asked)
-    if first is None:
-        return Candidate(spec.seed, painting, effects, None, np.zeros(asked.shape), None, shadow, grown)
-    fixed = anchors(asked, first.centres)
-    start = np.zeros(asked.shape)
-    moves, match = fit_colours(
-        asked, start, lambda some: with_effects(shifted(plain, fixed, some).copy()), more_shift, free, rounds
-    )
+    moves, seen_plain = np.zeros(asked.shape), with_effects(plain.copy())
+    match = measure(seen_plain, free, asked)
+    if match is None:
+        return Candidate(spec.seed, painting, effects, None, moves, None, shadow, grown)
+    fixed = anchors(asked, match.centres)
+    if control.transfer:
+
+        def moved(some: Moves) -> Rgb:
+            return with_effects(shifted(plain, fixed, some).copy())
+
+        moves = fit_colours(asked, moves, moved, more_shift, free, owners_near(seen_plain, fixed, len(asked)))
+        match = measure(moved(moves), free, asked)
     return Candidate(spec.seed, painting, effects, match, moves, fixed, shadow, grown)
 
 
@@ -276,7 +283,7 @@ def _shown(
         lens = replace(scene.layout.lens, grain=scene.layout.lens.grain * seen_grain(canvas, shown))
         scene = replace(scene, layout=replace(scene.layout, lens=lens))
     # On light it is a quarter of the work, and but for the grain the same.
-    return developed(scene, on_light=partial(postprocess_light, site, laying))
+    return developed(scene, blocked=laying.blocked, on_light=lambda top, rows: site.postprocess_light(rows))
 
 
 def seen_grain(canvas: tuple[int, ...], shown: tuple[int, ...]) -> float:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from pipeline.background.assigned import assigned
 from pipeline.background.best_of import search
 from pipeline.background.expansion import Expansion
 from pipeline.background.free import FreeSite
@@ -38,6 +39,8 @@ class Ground:
     cache_status: Literal["computed", "cached"]
     #: It is a scene, whose light falls on the product's edge.
     is_scene: bool
+    #: Which colour went on what, as `pipeline.background.assigned.assigned` tells it; empty where there is no scene.
+    assigned: list[dict[str, Any]]
     #: How much a network that saw the product painted on it; None where none did.
     expansion: Expansion | None = None
 
@@ -71,7 +74,7 @@ def make_ground(
     canvas_height, canvas_width = placed.alpha.shape
     width, height = shown or (canvas_width, canvas_height)
     if spec.preset.background == "transparent":
-        return Ground(None, _unchanged, spec.seed, [], "computed", is_scene=False)
+        return Ground(None, _unchanged, spec.seed, [], "computed", is_scene=False, assigned=[])
     if spec.is_white:
         # what lies or hangs, or is cut off below, has no foot that a shadow could lie under
         soft = spec.preset.shadow and stance.name == "standing"
@@ -81,7 +84,8 @@ def make_ground(
             shadow = contact_shadow(placed.alpha)
             return apply_shadow(picture, resize(shadow, width, height, Image.Resampling.BOX))
 
-        return Ground(white, shadowed if soft else _unchanged, spec.seed, [], "computed", is_scene=False)
+        laid = shadowed if soft else _unchanged
+        return Ground(white, laid, spec.seed, [], "computed", is_scene=False, assigned=[])
     if is_pinned(spec, stance):
         one = pinned(spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown)
         there = product_effects(placed, one.layout)
@@ -89,7 +93,8 @@ def make_ground(
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
 
-        return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True)
+        told = assigned(one.layout)
+        return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True, assigned=told)
     site = FreeSite.of(spec, photo, cutout, stance, placed, box, light)
     best = search(
         spec,
@@ -101,7 +106,16 @@ def make_ground(
         shown=shown,
         segmenter=networks.segmenter,
     )
-    return Ground(best.background, best.lay, best.seed, best.tried, "computed", is_scene=True, expansion=best.expansion)
+    return Ground(
+        best.background,
+        best.lay,
+        best.seed,
+        best.tried,
+        "computed",
+        is_scene=True,
+        assigned=assigned(best.layout),
+        expansion=best.expansion,
+    )
 
 
 def light_for(spec: Spec, photo: Photo, cutout: Cutout) -> PhotoLight | None:

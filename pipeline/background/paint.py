@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.colour.asked import asked_colours
@@ -32,10 +33,13 @@ from pipeline.materials.swatches import Swatches
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
-#: Longer side in pixels of the grid that first light is traced on.
-LIGHT_SIDE = 384
+#: Longer side in pixels of the grid that first light is traced on: a picture of 2048 shows the steps of one of 384 at
+#: the feet and edges of small things.
+LIGHT_SIDE = 1024
 #: The most that a network may brighten or darken a place, in stops.
 MAX_STOPS = 2.0
+#: So many of a network's cells at the picture's border see its padding.
+PADDED = 4
 
 NEGATIVE_PROMPT = "product, bottle, person, hands, text, logo, watermark, clutter, frame, low quality, blurry"
 #: Where the product is in the picture already.
@@ -121,7 +125,7 @@ def paint(
     small = _of_area(painting_size(generator), width, height)
 
     def traced() -> FirstLight:
-        return first_light(layout, *_within(LIGHT_SIDE, width, height))
+        return first_light(layout, *light_size(width, height))
 
     if light_only and layout.top_down:
         # Light networks learn from upright scenes. On ten path-traced flat lays first light was nearer to the truth
@@ -163,7 +167,18 @@ def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Fie
     stops = np.log2((np.maximum(painted, 0) + floor) / (given.light + floor))
     stops = np.clip(np.where(given.lit[..., None] > 0, stops, 0), -MAX_STOPS, MAX_STOPS).astype(np.float32)
     low = trace(layout, width, height).surface
+    stops = within_padding(stops, low)
     return replace(first, light=first.light * np.exp2(upsample_within_surfaces(stops, low, first.geometry.surface)))
+
+
+def within_padding(stops: Field, surface: NDArray[np.uint16]) -> Field:
+    """Return an h×w×C answer of a network whose PADDED outermost cells have the values of those inside of them.
+
+    Where those are of the same of h×w surfaces. A convolution sees zeros beyond the picture, and answers with a frame.
+    """
+    inside = [np.clip(np.arange(size), PADDED, max(PADDED, size - 1 - PADDED)) for size in surface.shape]
+    at = np.ix_(*(np.minimum(where, size - 1) for where, size in zip(inside, surface.shape, strict=True)))
+    return np.where((surface[at] == surface)[..., None], stops[at], stops)
 
 
 def lit_conditions(layout: Layout, first: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Conditions:
@@ -218,8 +233,9 @@ def prompt(spec: Spec, layout: Layout, *, named: bool = True, as_hex: bool = Fal
     return ", ".join(words)
 
 
-def _within(side: int, width: int, height: int) -> tuple[int, int]:
-    scale = min(1.0, side / max(width, height))
+def light_size(width: int, height: int) -> tuple[int, int]:
+    """Return the width and height in pixels of the grid that a picture's first light is traced on."""
+    scale = min(1.0, LIGHT_SIDE / max(width, height))
     return max(16, round(width * scale)), max(16, round(height * scale))
 
 

@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from io import BytesIO
 from typing import Any, Literal
 
@@ -179,6 +180,8 @@ def _name(
         "seed": spec.seed,
         "canvas": (width, height),
         "place": place_of(spec, width, height),
+        # A release that composes otherwise would lay shadows where nothing stands.
+        "layout": sha256(repr(PinnedSite(width, height).compose(spec)).encode()).hexdigest(),
         "control": asdict(control),
         "by": by,
     } | ({} if shown is None else {"shown": shown})

@@ -42,12 +42,6 @@ def postprocess(site: Site, laying: Laying, top: int, rows: Rgb) -> None:
     laying.darken(top, rows)
 
 
-def postprocess_light(site: Site, laying: Laying, top: int, rows: Field) -> None:
-    """Do as `postprocess` to rows of linear light in [0, 1]; in place."""
-    site.postprocess_light(rows)
-    laying.dim(top, rows)
-
-
 def postprocessed(picture: Rgb, site: Site, laying: Laying) -> Rgb:
     """Do as `postprocess` to all of an H×W×3 background, in its own array, and return it."""
     by_rows(len(picture), lambda top, bottom: postprocess(site, laying, top, picture[top:bottom]))

@@ -12,7 +12,7 @@ from pipeline.core.parallel import together
 from pipeline.core.resample import resize
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.ray import Field
-from pipeline.kernels.image.layers import darken, dim
+from pipeline.kernels.image.layers import darken
 from pipeline.light.reflection import MirrorImage, mirror_image
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
@@ -39,11 +39,6 @@ class Laying:
         if self.blocked is not None:
             darken(self.blocked[top : top + len(rows)], rows)
 
-    def dim(self, top: int, light: Field) -> None:
-        """Do as `darken` to n×W×3 rows of linear light."""
-        if self.blocked is not None:
-            dim(self.blocked[top : top + len(light)], light)
-
     def mirror(self, background: Rgb) -> Rgb:
         """Lay the mirror image alone, where the shadow is laid already, and return the background."""
         return background if self.image is None else self.image.on(background, self.min_mirrored)
@@ -55,7 +50,7 @@ class Effects(Protocol):
     def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
         """Return what lays it on a width×height background.
 
-        `geometry` is that of the layout at this size, where it is known.
+        `geometry` is that of the layout at this size, where its light is still to be mixed along edges.
         """
 
 

@@ -8,20 +8,17 @@ is lost, and a 4-megapixel canvas costs no more than a small one.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from pipeline.compositing.blocked_light import blocked_share
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
-from pipeline.core.parallel import by_rows
 from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
 from pipeline.geometry.contact import contact_band
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
-from pipeline.kernels.image.edges import binomial_means
 from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
@@ -52,11 +49,13 @@ class CastShadow:
     def at(self, width: int, height: int, geometry: Geometry | None = None) -> Field:
         """Return H×W: the share of light, 0–1, that the product takes from the surface and the wall behind it.
 
-        `geometry` is that of the layout at this size, where it is known.
+        `geometry` is that of the layout at this size, where the light is still to be mixed along edges by coverage
+        (`pipeline.light.relight.developed`); without, the share itself is mixed, for a finished picture.
         """
         full = geometry or trace(self.layout, width, height)
         blocked = upsample_within_surfaces(self.share[..., None], self.geometry.surface, full.surface)[..., 0]
-        soften_edges(blocked, full.coverage.place)
+        if geometry is None:
+            full.coverage.smooth(blocked)
         if self.cut_below:
             upright = np.array([part.role in ("wall", "panel") for part in self.layout.parts])
             return np.where(upright[full.part], blocked, 0)
@@ -86,17 +85,6 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
     geometry, share = blocked_share(layout, *traced_at, solid, _around(box, len(small), layout))
     occlusion = _occlusion_around(small, box) if layout.top_down else _occlusion(small, box)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
-
-
-def soften_edges(blocked: Field, place: NDArray[np.int32]) -> None:
-    """Give pixels of H×W at n×2 places, row and column, a binomial mean of what is blocked about them, in place.
-
-    The background's edges are antialiased; a shadow that ends there at whole pixels would bring the stairs back. The
-    mean is that of squares, since light is blocked on the brighter of two surfaces, which fills more of such a pixel.
-    """
-    mean = np.empty(len(place), np.float32)
-    by_rows(len(place), lambda a, b: binomial_means(a, b, place, blocked, mean), 1 << 14)
-    blocked[place[:, 0], place[:, 1]] = mean
 
 
 def _occlude(blocked: Field, occlusion: Field) -> None:

@@ -43,7 +43,7 @@ class Scene:
     surface: Finish = "plain"
     #: What is far out of focus behind a scene of the kind "bokeh": a town's lights, or leaves in the sun.
     far: Far = "lights"
-    #: Colours used where the caller asks for none: wall, surface, accents, as #rrggbb.
+    #: Colours used where the caller asks for none, the most present first, as #rrggbb.
     palette: tuple[str, ...] = ("#e9e4dc",)
 
 

@@ -57,7 +57,7 @@ class Haze:
     @classmethod
     def of(cls, layout: Layout) -> "Haze | None":
         """Return a layout's; None where there is none."""
-        return cls(layout.colours[0], max(layout.edge, 0.1)) if layout.kind == "sand" else None
+        return cls(layout.colours[layout.behind], max(layout.edge, 0.1)) if layout.kind == "sand" else None
 
     def over(self, strip: Field, geometry: Geometry, top: int) -> None:
         """Lay it over the n×W×3 linear strip of a picture that begins at the row `top`."""

@@ -94,20 +94,35 @@ def _floor_mirror(layout: Layout, geometry: Geometry, index: int) -> FloorMirror
     height, width = geometry.surface.shape
     scale = max(1, round(max(height, width) / 640))
     rows, columns = np.arange(height)[scale // 2 :: scale], np.arange(width)[scale // 2 :: scale]
-    camera, way = layout.camera, layout.rays(width, height)
-    mirrored = (camera[0], np.float32(2 * floor.solid.level) - camera[1], camera[2])
-    across, down = way[0][:, columns], -way[1][rows]
-    surface, nearest = follow([thing.solid for thing in layout.parts], mirrored, across[0], down[:, 0], without=index)
-    met, seen = (surface // FACES).astype(np.int32), np.isfinite(nearest)
-    far = np.where(seen, nearest, np.float32(9))
-    px, py = layout.project((mirrored[0] + across * far, mirrored[1] + down * far, camera[2] - far))
-    column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
-    row = np.clip(py * height, 0, height - 1).astype(np.int32)
-    hidden = np.where(seen & (geometry.surface[row, column] // FACES != met), met, np.int32(-1))
+    way = layout.rays(width, height)
+    row, column, hidden = mirrored_places(layout, geometry, index, way[0][0, columns], way[1][rows, 0])
     # Higher above the floor is farther from its mirror image, and a little roughness blurs it with the way.
     soft = max(0.6, 0.006 * (1.3 - floor.gloss) * rows.size)
     share = mirrored_share(way[1][:, 0], floor.gloss)
     return FloorMirror(index, len(layout.parts), row, column, hidden, soft, share)
+
+
+def mirrored_places(
+    layout: Layout, geometry: Geometry, index: int, across: Field, down: Field
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Return what a floor, a part's `index`, mirrors along camera rays of m and n slopes, `across` and `down`.
+
+    n×m int32 each, as of `FloorMirror`: row, column and hidden.
+    """
+    floor = layout.parts[index].solid
+    assert isinstance(floor, Floor)
+    height, width = geometry.surface.shape
+    camera = layout.camera
+    mirrored = (camera[0], np.float32(2 * floor.level) - camera[1], camera[2])
+    solids = [thing.solid for thing in layout.parts]
+    surface, nearest = follow(solids, mirrored, across, -down, without=index)
+    met, seen = (surface // FACES).astype(np.int32), np.isfinite(nearest)
+    far = np.where(seen, nearest, np.float32(9))
+    px, py = layout.project((mirrored[0] + across * far, mirrored[1] - down[:, None] * far, camera[2] - far))
+    column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
+    row = np.clip(py * height, 0, height - 1).astype(np.int32)
+    hidden = np.where(seen & (geometry.surface[row, column] // FACES != met), met, np.int32(-1))
+    return row, column, hidden
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pipeline.core.parallel import by_rows, together
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.kernels.colour.colours import encode_in_place, roll_off
+from pipeline.kernels.image.layers import dim
 from pipeline.kernels.image.surfaces import repaint
 from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.first_light import FirstLight
@@ -31,6 +32,8 @@ from pipeline.scene.trace import FACES, Geometry, trace
 
 #: Linear light up to here is shown as it is, so that asked colours stay exact; what is brighter is rolled off to 1.
 SHOULDER = 0.8
+#: Shown linear light, sRGB 253, beyond which nobody can tell what light it was.
+NEAR_WHITE = 0.985
 #: A surface's exposure is moved by at most this factor to show its colour.
 MAX_GAIN = 4.0
 #: Share of the light's own colour that its exposure takes out; the rest stays as the mood's warmth.
@@ -146,42 +149,53 @@ def developed(
     scene: Shaded,
     also: Callable[[int, Rgb], None] | None = None,
     *,
+    blocked: Field | None = None,
     on_light: Callable[[int, Field], None] | None = None,
 ) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: with mirror images, glass, the lens, smooth edges, bloom and haze, tone-mapped.
 
-    The picture is made in the scene's own array, whose light is gone afterwards. `also(top, strip)`, if given, does
+    The picture is made in the scene's own array, whose light is gone afterwards. `blocked`, if given, is the share of
+    light that a product takes, H×W: it ends with the surfaces, so that edges are mixed with it. `also(top, strip)` does
     what else is to be done to each strip of rows, in place, while it is in the processor's cache; on any thread.
-    `on_light`, if given, does the same to its tone-mapped light, before it is encoded and has its grain.
+    `on_light` does the same to its tone-mapped light, before it is encoded and has its grain.
     """
     layout, geometry, out = scene.layout, scene.geometry, scene.linear
+    haze = Haze.of(layout)
+    if haze is not None:
+        # Between things and lens: later it would end with the surfaces' pixels, in stairs.
+        by_rows(out.shape[0], lambda top, bottom: haze.over(out[top:bottom], geometry, top))
     for floor in scene.mirrors:
         floor.show(geometry, out)
     polish(layout, geometry, out, scene.polished)
     seen = lay_glass(layout, geometry, out)
-    glow, haze, focus = bloom(layout, geometry), Haze.of(layout), Focus.of(layout, seen, out)
-    if focus is not None:
-        by_rows(out.shape[0], lambda top, bottom: focus.over(out[top:bottom], seen, top))
-    # Not before, or the edges of what is sharp would keep what is no longer behind them.
-    geometry.coverage.smooth(out)
+    if blocked is not None:
+        # Before the lens, which would spread light that is not there over the edges.
+        by_rows(out.shape[0], lambda top, bottom: dim(blocked[top:bottom], out[top:bottom]))
+    glow, focus = bloom(layout, geometry), Focus.of(layout, seen, out)
 
-    def work(top: int, bottom: int) -> None:
+    def exposed_film(top: int, bottom: int) -> None:
         strip = out[top:bottom]
+        if focus is not None:
+            focus.over(strip, seen, top)
         if glow is not None:
             spill(glow, out.shape[0], top, strip)
-        if haze is not None:
-            haze.over(strip, geometry, top)
         darken_corners(layout, len(out), top, strip)
-        values = strip.reshape(-1)
-        roll_off(values, np.float32(SHOULDER))
+        roll_off(strip.reshape(-1), np.float32(SHOULDER))
+
+    def printed(top: int, bottom: int) -> None:
+        strip = out[top:bottom]
         if on_light is not None:
             on_light(top, strip)
-        encode_in_place(values)
+        encode_in_place(strip.reshape(-1))
         add_grain(layout, top, strip)
         if also is not None:
             also(top, strip)
 
-    by_rows(out.shape[0], work)
+    by_rows(out.shape[0], exposed_film)
+    # Not before the lens, or the edges of what is sharp would keep what is no longer behind them; nor before the
+    # shoulder, or what is brighter than white would fill the pixels that it covers in part.
+    geometry.coverage.smooth(out)
+    by_rows(out.shape[0], printed)
     return out
 
 
@@ -190,6 +204,13 @@ def tone_mapped(linear: Field) -> Field:
     out = np.array(linear, np.float32)
     roll_off(out.reshape(-1), np.float32(SHOULDER))
     return out
+
+
+def before_tone(shown: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the linear light that `tone_mapped` shows as this (any shape, linear): its inverse, up to NEAR_WHITE."""
+    room = 1 - SHOULDER
+    over = np.maximum(np.minimum(shown, NEAR_WHITE) - SHOULDER, 0)
+    return np.asarray(np.minimum(shown, SHOULDER) - room * np.log1p(-over / room))
 
 
 @dataclass(frozen=True)

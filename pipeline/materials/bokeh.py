@@ -30,7 +30,7 @@ def draw_lights(layout: Layout, part: NDArray[np.uint16], out: Field) -> None:
         return tones[key]
 
     shown = np.array([thing.role == "far" for thing in layout.parts])
-    _draw(layout, layout.colours[0], np.stack([colour(blur) for blur in layout.blurs]), part, shown, out)
+    _draw(layout, layout.colours[layout.behind], np.stack([colour(blur) for blur in layout.blurs]), part, shown, out)
 
 
 def share_of(layout: Layout, slot: int, width: int, height: int) -> Field:
@@ -39,7 +39,8 @@ def share_of(layout: Layout, slot: int, width: int, height: int) -> Field:
     white, black = np.ones(3, np.float32), np.zeros(3, np.float32)
     # What adds to the light behind it can come to more than that.
     colours = np.stack([white if blur.slot == slot and abs(blur.steps) < 0.5 else black for blur in layout.blurs])
-    _draw(layout, white if slot == 0 else black, colours, np.zeros((height, width), np.uint16), np.ones(1, bool), out)
+    ground = white if slot == layout.behind else black
+    _draw(layout, ground, colours, np.zeros((height, width), np.uint16), np.ones(1, bool), out)
     return out[..., 0]
 
 

@@ -1,28 +1,28 @@
 """Scenes composed: a spec becomes a layout, one short method for each kind of place.
 
-The asked colours fill wall, surface, stand, panel and props in their order, each on enough of the picture to be seen;
-what is left takes tones of them (`pipeline.colour.harmony`). The seed chooses among a designer's variants: which stand,
-which panel, which props and where, how far the wall, how high the camera, the light's exact direction.
+The asked colours go to the surfaces that have them (`pipeline.colour.assignment`), what is left to stand, panel and
+props, each on enough of the picture to be seen; the others take tones of them (`pipeline.colour.harmony`). The seed
+chooses among a designer's variants: which stand, which panel, which props and where, how far the wall, how high the
+camera, the light's exact direction.
 """
 
 import numpy as np
 
 from pipeline.colour.asked import asked_colours
-from pipeline.colour.harmony import complete, to_oklab, tone
+from pipeline.colour.assignment import Assignment, assign
+from pipeline.colour.gamuts import Lab
 from pipeline.core.camera_angle import TOP_DOWN
 from pipeline.core.spec import Spec
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose
 from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.placement import fit
 from pipeline.scene.rig import rig
-from pipeline.scene.scenery import WALLS, Scenery
-from pipeline.scene.trace import trace
+from pipeline.scene.scenery import WALLS, Scenery, surfaces
+from pipeline.scene.shares import min_share
 
-#: An asked colour's least share of the picture around the product, how many compositions are tried for it, and the
-#: pixels across that they are looked at with.
+#: An asked colour's least share of the picture around the product, and how many compositions are tried for it.
 MIN_SHARE = 0.028
 TRIES = 8
-SAMPLE = 96
 #: The highest that a camera is raised to meet the photo's, canvas heights above the foot.
 HIGHEST = 1.2
 
@@ -41,6 +41,7 @@ def compose(
     light_side: float | None = None,
     pose: CameraPose = UNKNOWN_POSE,
     box: tuple[float, float, float, float] | None = None,
+    product: Lab | None = None,
 ) -> Layout:
     """Lay the scene out for a canvas of width×height pixels and a product of that width over height.
 
@@ -48,7 +49,8 @@ def compose(
     does not stand (`stands`), since it is cut below or hangs, has nothing put around its foot; what hangs has the floor
     well below it. `light_side`: negative, the key light comes from the left, positive from the right; None
     leaves it to the seed. `pose`: how the photo sees the product's base; the camera is raised to meet it. `box`: where
-    the product goes, pixels, where that is not what `pipeline.scene.placement.fit` says.
+    the product goes, pixels, where that is not what `pipeline.scene.placement.fit` says. `product`: (3,) Lab, its mean
+    colour, where it is known: what is behind it is another one, if the palette has one.
 
     Where an asked colour has too little of the picture that the product leaves free, the next of the seed's
     compositions is tried; of TRIES the best is taken.
@@ -56,10 +58,11 @@ def compose(
     if box is None:
         top_down = spec.scene.kind in TOP_DOWN
         box = fit(spec.preset, product_aspect, width, height, edges, top_down=top_down, stands=stands)
+    plan = assign(list(asked_colours(spec).linear), surfaces(spec.scene), product)
     best, best_share = None, -1.0
     for attempt in range(TRIES):
         rng = np.random.default_rng([spec.seed, attempt])
-        layout = _composed(spec, width, height, box, stands, light_side, pose, rng)
+        layout = _composed(spec, plan, width, height, box, stands, light_side, pose, rng)
         share = min_share(layout)
         if share > best_share:
             best, best_share = layout, share
@@ -69,28 +72,9 @@ def compose(
     return best
 
 
-def min_share(layout: Layout) -> float:
-    """Return the share, 0–1, that the least present asked colour has of the picture around the product's box."""
-    if layout.kind == "bokeh":
-        # Its lights are drawn, on as much of the picture as they need.
-        return 1.0
-    width = max(16, round(SAMPLE * min(1.0, layout.aspect)))
-    height = max(16, round(width / layout.aspect))
-    part = trace(layout, width, height).part
-    left, top, right, bottom = layout.product
-    x = (np.arange(width) + 0.5) * (layout.aspect / width)
-    y = (np.arange(height) + 0.5) / height
-    free = (x < left) | (x > right) | ((y < top) | (y > bottom))[:, None]
-    if not free.any():
-        return 0.0
-    # A glowing tube is seen white, so it shows none of the colours.
-    slots = np.array([len(layout.colours) if thing.role == "tube" else thing.slot for thing in layout.parts])
-    shares = np.bincount(slots[part][free], minlength=layout.asked)
-    return float(shares[: layout.asked].min() / free.sum())
-
-
 def _composed(
     spec: Spec,
+    plan: Assignment,
     width: int,
     height: int,
     box: tuple[float, float, float, float],
@@ -104,7 +88,6 @@ def _composed(
     left, top, right, bottom = (side / height for side in box)
     if not stands and kind not in TOP_DOWN:
         bottom = max(bottom, HUNG_FLOOR)
-    colours = list(asked_colours(spec).linear)
     nearest, farthest = WALLS[kind]
     wall = float(rng.uniform(farthest, nearest))
     angle = spec.mood.light_angle * (1 if rng.random() < 0.6 else -1) + float(rng.uniform(-9, 9))
@@ -126,8 +109,8 @@ def _composed(
         aspect=aspect,
         horizon_y=bottom - high,
         product=(left, top, right, bottom),
-        colours=(*complete(colours, 6), tone(colours[0], -2.6 if to_oklab(colours[0])[0] > 0.5 else 2.2)),
-        asked=len(colours),
+        colours=plan.colours,
+        asked=plan.asked,
         parts=(),
         rig=rig(kind, spec.mood, wall, angle, rng),
         light_side=float(np.sin(np.deg2rad(angle))),
@@ -139,5 +122,5 @@ def _composed(
         base=base,
         lens=Lens(spec.mood.depth_of_field, spec.mood.vignette, spec.mood.grain),
     )
-    place = Scenery(spec, empty, wall, rng, furnished=stands)
+    place = Scenery(spec, plan, empty, wall, rng, furnished=stands)
     return getattr(place, kind)()  # type: ignore[no-any-return]  # one method for each SceneKind but white

@@ -1,4 +1,4 @@
-"""Antialiasing: how much of each pixel on an edge the surfaces about it cover, by 4×4 rays a pixel."""
+"""Antialiasing: how much of each pixel on an edge the surfaces about it cover, by 64 rays a pixel."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from pipeline.geometry.casting import DUNE_STEPS, windows
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.packing import shapes
 from pipeline.geometry.ray import Field
-from pipeline.kernels.tracing.coverage import cover, find_edges, mix
+from pipeline.kernels.tracing.coverage import ACROSS, DOWN, cover, find_edges, mix
 from pipeline.kernels.tracing.rays import FACES
 from pipeline.scene.layout import FOCAL, Layout
 
@@ -25,29 +25,33 @@ class Coverage:
 
     #: n×2 int32: row and column.
     place: NDArray[np.int32]
-    #: n×9 uint8: how many of a pixel's 16 rays see the surface of it and its neighbours, row by row.
+    #: n×2 int32: row and column of a pixel of a surface that is too thin to be seen right beside.
+    far: NDArray[np.int32]
+    #: n×10 uint8: how many of a pixel's 64 rays see the surface of it and its neighbours, row by row, and the far one.
     share: NDArray[np.uint8]
 
     def smooth(self, picture: Field) -> None:
-        """Give the edges of an H×W×3 float32 picture the mean colour of what covers them, in place.
+        """Give the edges of an H×W or H×W×C float32 picture the mean value of what covers them, in place.
 
         The colour of a surface is that of the nearest pixel of the same surface: exact for straight edges of even
         colour.
         """
-        mixed = np.empty((len(self.place), 3), np.float32)
-        by_rows(len(self.place), lambda a, b: mix(a, b, self.place, self.share, picture, mixed), 1 << 14)
+        picture = picture.reshape(*picture.shape[:2], -1)
+        mixed = np.empty((len(self.place), picture.shape[2]), np.float32)
+        by_rows(len(self.place), lambda a, b: mix(a, b, self.place, self.far, self.share, picture, mixed), 1 << 14)
         picture[self.place[:, 0], self.place[:, 1]] = mixed
 
 
-def coverage(layout: Layout, surface: NDArray[np.uint16]) -> Coverage:
-    """Trace how much of each pixel on an edge of H×W surfaces its neighbours' surfaces cover."""
+def coverage(layout: Layout, surface: NDArray[np.uint16], depth: Field) -> Coverage:
+    """Trace how much of each pixel on an edge of H×W surfaces, of such depths, its neighbours' surfaces cover."""
     height, width = surface.shape
     edge, counts = np.empty(surface.shape, np.uint8), np.empty(height, np.int64)
     by_rows(height, lambda a, b: find_edges(a, b, surface, edge, counts))
     first = np.concatenate([[0], np.cumsum(counts)])
-    place, share = np.empty((first[-1], 2), np.int32), np.zeros((first[-1], 9), np.uint8)
+    place, share = np.empty((first[-1], 2), np.int32), np.zeros((first[-1], 10), np.uint8)
+    far = np.empty_like(place)
     if not first[-1]:
-        return Coverage(place, share)
+        return Coverage(place, far, share)
     solids = [part.solid for part in layout.parts]
     packed = shapes([solid.packed for solid in solids])
     window, origin = windows(solids, layout.camera), np.array(layout.camera, np.float32)
@@ -56,16 +60,16 @@ def coverage(layout: Layout, surface: NDArray[np.uint16]) -> Coverage:
     by_rows(
         height,
         lambda a, b: cover(
-            a, b, surface, edge, packed, window, origin, across, down, profile, ground, first, place, share
+            a, b, surface, depth, edge, packed, window, origin, across, down, profile, ground, first, place, far, share
         ),
     )
-    return Coverage(place, share)
+    return Coverage(place, far, share)
 
 
 def _fine_slopes(layout: Layout, width: int, height: int) -> tuple[Field, Field]:
-    """Return the slopes of 4 rays to each column and each row of a picture."""
-    x = ((np.arange(4 * width) + 0.5) / 4 * np.float32(layout.aspect / width) - layout.aspect / 2) / FOCAL
-    y = (layout.horizon_y - (np.arange(4 * height) + 0.5) / 4 / height) / FOCAL
+    """Return the slopes of ACROSS rays to each column and DOWN to each row of a picture."""
+    x = ((np.arange(ACROSS * width) + 0.5) / ACROSS * np.float32(layout.aspect / width) - layout.aspect / 2) / FOCAL
+    y = (layout.horizon_y - (np.arange(DOWN * height) + 0.5) / DOWN / height) / FOCAL
     return x.astype(np.float32), y.astype(np.float32)
 
 
@@ -73,7 +77,7 @@ def _profiles(layout: Layout, across: Field) -> tuple[Field, Field]:
     """Return heightfields as m×W depths of cloth or skylines of dunes, by column, and m×4 float32 of what they are.
 
     Those are: the code of their surface, 1 for dunes and 0 for cloth, and dunes' level and farthest depth: below the
-    skyline their ground is seen, about its level.
+    skyline their ground is seen.
     """
     profile, ground = [np.zeros((0, across.size), np.float32)], [np.zeros((0, 4), np.float32)]
     camera = layout.camera
@@ -84,9 +88,8 @@ def _profiles(layout: Layout, across: Field) -> tuple[Field, Field]:
             ground.append(np.array([[index * FACES, 0, 0, 0]], np.float32))
         elif isinstance(solid, Dunes):
             # At the middle of each column, as the picture is traced.
-            slopes = (
-                across.reshape(-1, 4).mean(1) if across.size <= 4 * _SKYLINE else across[:: across.size // _SKYLINE]
-            )
+            few = across.size <= ACROSS * _SKYLINE
+            slopes = across.reshape(-1, ACROSS).mean(1) if few else across[:: across.size // _SKYLINE]
             skyline = solid.slopes(camera, slopes, DUNE_STEPS)[1][-1]
             profile.append(np.interp(across, slopes, skyline).astype(np.float32)[None])
             ground.append(np.array([[index * FACES, 1, solid.level, camera[2] - solid.back]], np.float32))

@@ -6,6 +6,7 @@ that is lighter than the scene shines; a darker one is a thing in it: no light i
 
 import numpy as np
 
+from pipeline.colour.assignment import Assignment
 from pipeline.colour.harmony import to_oklab
 from pipeline.core.spec import Far
 from pipeline.scene.layout import Blur, Layout
@@ -18,9 +19,9 @@ APART = 0.2
 FILL = 0.12
 
 
-def far(layout: Layout, what: Far, rng: np.random.Generator) -> tuple[Blur, ...]:
+def far(layout: Layout, what: Far, plan: Assignment, rng: np.random.Generator) -> tuple[Blur, ...]:
     """Compose what is behind the table of a layout, whose parts are known."""
-    scene = _Scene(layout, rng)
+    scene = _Scene(layout, what, plan, rng)
     if what == "foliage":
         scene.foliage()
     else:
@@ -29,19 +30,28 @@ def far(layout: Layout, what: Far, rng: np.random.Generator) -> tuple[Blur, ...]
 
 
 class _Scene:
-    def __init__(self, layout: Layout, rng: np.random.Generator):
+    def __init__(self, layout: Layout, what: Far, plan: Assignment, rng: np.random.Generator):
         self._rng, self._wide, self._low = rng, layout.aspect, layout.edge
         self._x, self._sun = layout.aspect / 2, 1.0 if layout.light_side > 0 else -1.0
         light = [float(to_oklab(colour)[0]) for colour in layout.colours]
-        asked = range(2, layout.asked)
+        #: What is behind all, and a tree's trunk.
+        self._ground, self._wood = layout.behind, plan.natural["wood"]
+        ground, table = self._ground, plan.surfaces["table"]
+        lamps = [plan.surfaces["lights"]] if "lights" in plan.surfaces else []
+        slots = [*lamps, *plan.left]
+        things = [slot for slot in slots if light[slot] <= light[ground] + LIGHTER]
+        if what == "foliage":
+            # What no leaf has is a flower, a disc as lights are.
+            things = [slot for slot in things if plan.suits(slot, "foliage")]
         #: Slots that shine and that are things, each with how much lighter than its colour it is drawn.
-        self._shining = [(slot, 0.0) for slot in asked if light[slot] > light[0] + LIGHTER]
-        self._things = [(slot, 0.0) for slot in asked if light[slot] <= light[0] + LIGHTER]
-        self._pale = light[0] > 0.72
-        self._dark = light[0] < 0.45
-        own = 1 if float(np.linalg.norm(to_oklab(layout.colours[0]) - to_oklab(layout.colours[1]))) > APART else 0
+        self._shining = [(slot, 0.0) for slot in slots if slot not in things]
+        self._things = [(slot, 0.0) for slot in things]
+        self._pale = light[ground] > 0.72
+        self._dark = light[ground] < 0.45
+        apart = float(np.linalg.norm(to_oklab(layout.colours[ground]) - to_oklab(layout.colours[table])))
+        own = table if apart > APART else ground
         if not self._shining:
-            self._shining = [(0, 1.6), (own, 1.6)] if not self._things or not self._pale else [(0, 0.8)]
+            self._shining = [(ground, 1.6), (own, 1.6)] if not self._things or not self._pale else [(ground, 0.8)]
         self.blurs: list[Blur] = []
 
     def _add(
@@ -73,8 +83,8 @@ class _Scene:
         end = float(rng.uniform(0.25, 0.75)) * wide, low * float(rng.uniform(0.72, 0.9))
         lift = 0.55 if self._pale else 1.0
         # The sky is deeper above, and over the street the air glows.
-        self._add((0, -0.9 * lift), self._x, 0.0, 0.2 * low, 0.7 * low, 0.8, long=2 * wide, wide=0.0)
-        self._add((0, 1.3 * lift), *end, 0.28 * low, 0.6 * low, 0.75, long=0.3 * wide)
+        self._add((self._ground, -0.9 * lift), self._x, 0.0, 0.2 * low, 0.7 * low, 0.8, long=2 * wide, wide=0.0)
+        self._add((self._ground, 1.3 * lift), *end, 0.28 * low, 0.6 * low, 0.75, long=0.3 * wide)
         self._houses(end)
         for slot in self._things:
             self._objects(slot)
@@ -92,7 +102,9 @@ class _Scene:
             # The lens rounds a corner as far as it softens an edge.
             soft = 0.06 + 0.05 * (1 - min(1.0, 2 * away))
             inner = half - 0.03, (low - top) / 2 + 0.02
-            self._add((0, tone), x + half, (top + low) / 2 + 0.05, 0.04, soft, 0.8, long=inner[0], wide=inner[1])
+            self._add(
+                (self._ground, tone), x + half, (top + low) / 2 + 0.05, 0.04, soft, 0.8, long=inner[0], wide=inner[1]
+            )
             if rng.random() < 0.75:
                 self._windows(x + half, top, half, away)
             x += 1.7 * half
@@ -173,15 +185,25 @@ class _Scene:
     def foliage(self) -> None:
         """A lawn in the sun before shrubs and trunks, sky between their leaves, and twigs that hang in from above."""
         rng, low, wide = self._rng, self._low, self._wide
-        self._add((0, 1.1), self._x + 0.3 * self._sun * wide, 0.1 * low, 0.3 * low, 0.8 * low, 0.7, long=0.3 * wide)
-        self._add((0, -1.2), self._x, 0.62 * low, 0.1 * low, 0.5 * low, 0.7, long=2 * wide)
+        self._add(
+            (self._ground, 1.1), self._x + 0.3 * self._sun * wide, 0.1 * low, 0.3 * low, 0.8 * low, 0.7, long=0.3 * wide
+        )
+        self._add((self._ground, -1.2), self._x, 0.62 * low, 0.1 * low, 0.5 * low, 0.7, long=2 * wide)
         for _ in range(int(rng.integers(1, 4))):
             self._trunk()
-        leafy = [(0, -2.4), *self._things, (0, -1.5), *self._things, (0, -0.6), *self._things]
+        leafy = [
+            (self._ground, -2.4),
+            *self._things,
+            (self._ground, -1.5),
+            *self._things,
+            (self._ground, -0.6),
+            *self._things,
+        ]
         for index in range(round(11 * max(1.0, wide))):
             self._shrub(leafy[index % len(leafy)])
-        self._add((0, 1.0), self._x, low, 0.035 * low, 0.11 * low, 0.75, long=2 * wide)
-        colours = [*self._things, (0, 0.7), *self._things, (0, -1.3), (0, 0.3)]
+        self._add((self._ground, 1.0), self._x, low, 0.035 * low, 0.11 * low, 0.75, long=2 * wide)
+        ground = self._ground
+        colours = [*self._things, (ground, 0.7), *self._things, (ground, -1.3), (ground, 0.3)]
         for index in range(max(4, round(4 * wide), 5 * len(self._things))):
             self._twig(colours[index % len(colours)], index)
         self._glints()
@@ -191,7 +213,9 @@ class _Scene:
     def _trunk(self) -> None:
         rng, low = self._rng, self._low
         lean, half = float(rng.uniform(-0.12, 0.12)), float(rng.uniform(0.012, 0.03))
-        self._add((1, -2.2), self._across(), 0.4 * low, half, 0.045, 0.55, long=0.6 * low, turn=np.pi / 2 + lean)
+        self._add(
+            (self._wood, -0.6), self._across(), 0.4 * low, half, 0.045, 0.55, long=0.6 * low, turn=np.pi / 2 + lean
+        )
 
     def _shrub(self, colour: tuple[int, float]) -> None:
         """A crown of leaves far behind: lit from above and from the light's side, dark below."""

@@ -8,6 +8,7 @@ from math import inf
 
 import numpy as np
 
+from pipeline.colour.assignment import Assignment
 from pipeline.core.spec import Finish, PropName
 from pipeline.geometry.slabs import Fronds
 from pipeline.scene.flat_lay_props import (
@@ -27,7 +28,7 @@ from pipeline.scene.flat_lay_props import (
     tray,
 )
 from pipeline.scene.layout import Layout, Part, Role
-from pipeline.scene.pieces import tints
+from pipeline.scene.pieces import SATIN, tints
 from pipeline.scene.plants import twig
 
 #: An asked colour's prop covers this share of the surface that is seen beside the product, at least and at most.
@@ -58,8 +59,8 @@ BODIED = ("books", "cloth", "bowl", "tray")
 class FlatLay:
     """Lays things on the surface z = 0 of a layout that is seen from above."""
 
-    def __init__(self, layout: Layout, rng: np.random.Generator, things: tuple[PropName, ...] = ()):
-        self._layout, self._rng = layout, rng
+    def __init__(self, layout: Layout, plan: Assignment, rng: np.random.Generator, things: tuple[PropName, ...] = ()):
+        self._layout, self._plan, self._rng = layout, plan, rng
         self._things = [LYING[name] for name in things if name in LYING]
         rng.shuffle(self._things)
         left, top, right, bottom = layout.product
@@ -75,14 +76,14 @@ class FlatLay:
         self._half, self._tall = half, bottom - top
         self._taken = np.zeros((tall, wide), bool)
         self._free = max(1, int((~self._product).sum()))
-        self._slots = list(range(1, layout.asked))
-        self._tones = list(range(max(1, layout.asked), len(layout.colours) - 1))
+        self._slots = list(plan.left)
+        self._tones = list(plan.tones)
         self.parts: list[Part] = []
 
     def sheet(self, finish: Finish) -> None:
-        """Lay the second colour as a sheet: half the picture, a corner, a band, a mat or a round board."""
+        """Lay a second surface as a sheet: half the picture, a corner, a band, a mat or a round board."""
         rng = self._rng
-        slot = self._next()
+        slot = self._plan.surfaces["sheet"]
         wanted = float(rng.uniform(*SHEET_SHARES))
         # In turn, so that the next seed is sure to look different.
         shape = ("half", "mat", "corner", "round", "band")[self._layout.seed % 5]
@@ -104,11 +105,19 @@ class FlatLay:
         shapes = ["disc", "tray", "ball", "block", "stack", "arch"]
         rng.shuffle(shapes)
         for index in range(asked + extra):
-            mine = [name for name in self._things if name in BODIED or index >= asked]
+            first, slot = index < asked, self._next()
+            # No painter's colour is on a pebble.
+            barred = {"pebbles"} if first and not self._plan.suits(slot, "stone") else set()
+            mine = [name for name in self._things if (name in BODIED or not first) and name not in barred]
             shape = mine[0] if mine and rng.random() < 0.7 else ""
-            if shape:
+            if self._plan.metallic(slot):
+                shape = "tray"
+            elif shape:
                 self._things.remove(shape)
-            self._place(self._next(), shape or (shapes[index % len(shapes)] if index < asked else ""), index < asked)
+            elif first:
+                plain = [name for name in shapes if name not in barred]
+                shape = plain[index % len(plain)]
+            self._place(slot, shape, first)
         if rng.random() < (0.5 if self._layout.rig.gobo is None else 0.15):
             self._branch()
 
@@ -243,7 +252,7 @@ class FlatLay:
         return choices[int(self._rng.integers(4))]
 
     def _branch(self) -> None:
-        """Let a branch reach in from a corner, over the props; it takes the layout's last colour."""
+        """Let a branch reach in from a corner, over the props."""
         rng = self._rng
         for _ in range(30):
             side, up = float(rng.choice([-1, 1])), float(rng.choice([-1, 1]))
@@ -256,16 +265,21 @@ class FlatLay:
             low, high = Fronds(0.024, leaves[::2]), Fronds(0.04, (leaves[0], *leaves[1::2]))
             x, y = (np.ascontiguousarray(axis).ravel() for axis in np.broadcast_arrays(self._x, self._y))
             if not any(((one.leaf_at(x, y).reshape(self._kept.shape) >= 0) & self._kept).any() for one in (low, high)):
-                self.parts += [Part(one, len(self._layout.colours) - 1, "prop", "leaf") for one in (low, high)]
+                leaf = self._plan.natural["leaf"]
+                self.parts += [Part(one, leaf, "prop", "leaf") for one in (low, high)]
                 return
 
     def _lay(self, thing: Prop, slot: int, role: Role, finish: Finish) -> None:
         for solid, other in thing.solids:
             tone = self._tones[0] if other and self._tones else slot
-            self.parts.append(Part(solid, tone, role, finish))
-        slots = tints(self._layout.colours, slot, self._tones[0] if self._tones else slot)
+            mirror = SATIN if self._plan.metallic(tone) else 0.0
+            name = "sheet" if role == "panel" else ""
+            self.parts.append(Part(solid, tone, role, finish, mirror=mirror, name=name))
+        slots = tints(self._plan, slot, self._tones[0] if self._tones else slot)
         for piece in thing.pieces:
-            self.parts.append(Part(piece.solid, slots[piece.tint], role, piece.finish, mirror=piece.mirror))
+            own = slots[piece.tint]
+            mirror = SATIN if self._plan.metallic(own) else piece.mirror
+            self.parts.append(Part(piece.solid, own, role, piece.finish, mirror=mirror))
 
     def _box(self, half: float, tall: float, gap: float) -> Mask:
         return np.asarray((np.abs(self._x) < half + gap) & (self._y > -gap) & (self._y < tall + gap))

@@ -1,14 +1,17 @@
 """The things that stand in a scene: the stand under the product, the panel behind it, the props beside it."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.colour.assignment import Assignment
 from pipeline.core.spec import PropName
 from pipeline.geometry.heightfields import Dunes
 from pipeline.geometry.panels import Panel
 from pipeline.geometry.solids import Ball, Block, Drum, Solid
 from pipeline.scene.layout import FOCAL, Layout, Part
-from pipeline.scene.pieces import Piece, Thing, tints
+from pipeline.scene.pieces import SATIN, Piece, Thing, tints
 from pipeline.scene.things import thing
 
 #: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
@@ -21,6 +24,8 @@ THIN: frozenset[PropName] = frozenset(
     }
 )  # fmt: skip
 ROOMY = 1.3
+#: What no painter's colour is on.
+STONES: frozenset[PropName] = frozenset({"stones", "pebbles"})
 #: Left, bottom, right, top in the picture's plane at the product, in canvas heights.
 Rectangle = tuple[float, float, float, float]
 #: Which sides of a box its eight corners lie on.
@@ -33,20 +38,28 @@ class Furniture:
     def __init__(
         self,
         layout: Layout,
+        plan: Assignment,
         rng: np.random.Generator,
         *,
         level: float,
-        used: int,
+        also: tuple[int, ...] = (),
         back: float,
         ground: Dunes | None = None,
         things: tuple[PropName, ...] = (),
     ):
-        self._layout, self._rng, self._level, self._back, self._ground = layout, rng, level, back, ground
+        self._layout, self._plan, self._rng, self._level, self._back, self._ground = (
+            layout,
+            plan,
+            rng,
+            level,
+            back,
+            ground,
+        )
         left, top, right, bottom = layout.product
         self._wide, self._tall = right - left, bottom - top
         self._short = min(1.0, layout.aspect)
-        self._slots = list(range(used, layout.asked))
-        self._tones = list(range(max(used, layout.asked), len(layout.colours) - 1))
+        self._slots = [*also, *plan.left]
+        self._tones = list(plan.tones)
         self._things = list(things)
         rng.shuffle(self._things)
         self.parts: list[Part] = []
@@ -65,12 +78,23 @@ class Furniture:
         """Return the next asked colour, or a tone where all are placed."""
         if self._slots:
             return self._slots.pop(0)
+        return self._any_tone()
+
+    def _large_slot(self) -> int:
+        """Return the same for a stand or a panel, which are not of metal."""
+        painted = [slot for slot in self._slots if not self._plan.metallic(slot)]
+        if not painted:
+            return self._any_tone()
+        self._slots.remove(painted[0])
+        return painted[0]
+
+    def _any_tone(self) -> int:
         return self._tones[int(self._rng.integers(len(self._tones)))] if self._tones else 0
 
     def stand(self) -> float:
         """Put a stand under the product and return the floor's level, which is then below 0."""
         rng, wide = self._rng, self._wide
-        slot = self.next_slot()
+        slot = self._large_slot()
         high = float(rng.uniform(0.1, 0.2))
         radius = float(max(0.6 * wide + 0.05, 0.19 * self._short))
         shape = ("drum", "tiers", "block", "steps", "twin")[int(rng.integers(5))]
@@ -80,7 +104,7 @@ class Furniture:
             self._put(Drum(0, -high, behind, radius, high), slot, "stand")
             if shape == "tiers":
                 low = 0.45 * high
-                self.parts[-1] = Part(Drum(0, -high + low, behind, radius, high - low), slot, "stand")
+                self.parts[-1] = replace(self.parts[-1], solid=Drum(0, -high + low, behind, radius, high - low))
                 self._put(Drum(0, -high, behind, 1.32 * radius, low), self._tone(slot), "prop")
             if shape == "twin":
                 side = self._open_side()
@@ -106,7 +130,7 @@ class Furniture:
     def panel(self, z: float) -> None:
         """Put a round board or a pair of them behind the product."""
         rng = self._rng
-        slot = self.next_slot()
+        slot = self._large_slot()
         scale = (FOCAL - z) / FOCAL
         eye_x, eye_y = float(self._layout.camera[0]), float(self._layout.camera[1])
         half = float(np.clip(0.5 * max(self._wide, 0.62 * self._tall) + 0.06, 0.2, 0.4 * self._layout.aspect)) * scale
@@ -138,7 +162,7 @@ class Furniture:
                 side = 1.0 if shift <= 0 else -1.0
                 self._put(
                     Panel("arch", x + side * 1.05 * half, self._level, z + 2.4 * thick, 0.6 * half, 0.62 * tall, thick),
-                    self.next_slot(),
+                    self._large_slot(),
                     "panel",
                 )
 
@@ -152,9 +176,15 @@ class Furniture:
 
     def _place(self, slot: int, asked: bool, natural: bool, small: bool) -> None:
         rng = self._rng
+        natural = natural and (not asked or self._plan.suits(slot, "stone"))
+        if natural and not asked:
+            slot = self._plan.natural["stone"]
         # What is asked for must show its colour: glass has next to none.
         bodied = [name for name in self._things if not asked or name not in THIN]
-        name = bodied[0] if bodied and rng.random() < (0.5 if asked else 0.85) else None
+        if asked and not self._plan.suits(slot, "stone"):
+            bodied = [name for name in bodied if name not in STONES]
+        metal = self._plan.metallic(slot)
+        name = bodied[0] if bodied and rng.random() < (0.5 if asked else 0.85) and not metal else None
         if natural:
             name = "stones" if rng.random() < 0.3 else None
         area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.45 if small else 0.7)
@@ -190,13 +220,13 @@ class Furniture:
             made = thing(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape))
         if name is not None and not natural:
             self._things.remove(name)
-        slots = tints(self._layout.colours, slot, self._tone(slot))
+        slots = tints(self._plan, slot, self._tone(slot))
         for piece in made.pieces:
             own = slots[piece.tint]
             if piece.clear:
                 self.glass.append(Part(piece.solid, own, "prop", clear=piece.clear))
             else:
-                self.parts.append(Part(piece.solid, own, "prop", piece.finish, mirror=piece.mirror))
+                self.parts.append(Part(piece.solid, own, "prop", piece.finish, mirror=piece.mirror or self._metal(own)))
         left, _, back, right, _, front = (float(side) for side in _boxes(made)[0])
         self._feet.append(((left + right) / 2, (back + front) / 2, made.foot))
         self._seen.append(self._picture(_boxes(made)))
@@ -261,6 +291,9 @@ class Furniture:
         """Return another colour than `slot` for what belongs to it, without using up an asked one."""
         return self._tones[0] if self._tones else slot
 
+    def _metal(self, slot: int) -> float:
+        return SATIN if self._plan.metallic(slot) else 0.0
+
     def _picture(self, boxes: NDArray[np.float32]) -> Rectangle:
         """Return the box in the picture around N×6 boxes of the world: left, bottom, back, right, top, front."""
         px, py = self._layout.project((boxes[:, _X], boxes[:, _Y], boxes[:, _Z]))
@@ -273,7 +306,7 @@ class Furniture:
         )
 
     def _put(self, solid: Solid, slot: int, role: str) -> None:
-        self.parts.append(Part(solid, slot, role))  # type: ignore[arg-type]  # a Role
+        self.parts.append(Part(solid, slot, role, mirror=self._metal(slot)))  # type: ignore[arg-type]  # a Role
         bounds = solid.bounds
         if bounds is not None and role != "panel":
             left, _, back, right, _, front = bounds

@@ -44,6 +44,8 @@ class Part:
     mirror: float = 0.0
     #: Of glass: 0 has the slot's colour, 1 has none.
     clear: float = 1.0
+    #: What a caller knows it by, such as "table"; empty: its role says it.
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ class Layout:
     horizon_y: float
     #: The product's box in the picture: left, top, right, bottom. It stands with its lowest contour on `bottom`.
     product: tuple[float, float, float, float]
-    #: (3,) linear albedo each: first the asked colours in their order, then tones of them; the last is a deep one of
-    #: the first, for leaves.
+    #: (3,) linear albedo each: first the asked colours in their order, then tones of them, then those that surfaces and
+    #: natural things have of their own (`pipeline.colour.assignment`).
     colours: tuple[Colour, ...]
     #: How many of `colours` were asked.
     asked: int
@@ -180,6 +182,11 @@ class Layout:
             np.asarray(self.aspect / 2 + (point[0] - cx) * scale, np.float32),
             np.asarray(self.horizon_y - (point[1] - cy) * scale, np.float32),
         )
+
+    @property
+    def behind(self) -> int:
+        """The slot of what is far off: a sky, or what is out of focus; 0 where nothing is."""
+        return next((part.slot for part in self.parts if part.role == "far"), 0)
 
     @property
     def edge(self) -> float:

@@ -1,19 +1,20 @@
 """What a thing beside the product is made of: solids, each with its colour and finish."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from pipeline.colour.assignment import Assignment
 from pipeline.colour.harmony import to_oklab
 from pipeline.core.spec import Finish
-from pipeline.geometry.ray import Field
 from pipeline.geometry.solids import Solid
 
 Spot = tuple[float, float, float]
-#: `own` and `other` are colours of the palette, for what may be painted or dyed; the rest is natural.
-Tint = Literal["own", "other", "leaf", "pale", "water", "page", "stone", "earth", "egg", "wood", "brass"]
+#: `own` and `other` are of the palette, for what is painted, glazed or dyed; the others are natural colours.
+Tint = Literal["own", "other", "water", "brass", "leaf", "stone", "earth", "egg", "page", "wood"]
+#: Share of light that brushed metal mirrors at right angles: its own colour is still seen.
+SATIN = 0.42
 #: OKLab lightness that a surface loses under water; by eye.
 WET = 0.2
 #: So many times as much as a step of lightness does one of colour weigh: water over teal is never brown.
@@ -42,23 +43,22 @@ class Thing:
     foot: float
 
 
-def tints(colours: Sequence[Field], own: int, other: int) -> dict[Tint, int]:
-    """Return the slot of each tint of a thing in the slot `own`, among a layout's (3,) linear colours.
+def tints(plan: Assignment, own: int, other: int) -> dict[Tint, int]:
+    """Return the slot of each tint of a thing in the slot `own`, among the colours of a scene.
 
-    Water shows what is under it a little darker: it has the colour that is nearest to that. Leaves have the last.
+    Water shows what is under it a little darker: it has the colour of the palette that is nearest to that.
     """
-    pale = int(np.argmax([colour.sum() for colour in colours]))
-    wet = to_oklab(colours[own]) - np.array([WET, 0, 0], np.float32)
+    wet = to_oklab(plan.colours[own]) - np.array([WET, 0, 0], np.float32)
+    palette = plan.colours[: plan.asked + len(plan.tones)]
     return {
         "own": own,
         "other": other,
-        "leaf": len(colours) - 1,
-        "pale": pale,
-        "page": pale,
-        "stone": other,
-        "earth": len(colours) - 1,
-        "egg": pale,
-        "wood": other,
-        "brass": other,
-        "water": int(np.argmin([np.linalg.norm((to_oklab(colour) - wet) * (1, HUE, HUE)) for colour in colours])),
+        "water": int(np.argmin([np.linalg.norm((to_oklab(colour) - wet) * (1, HUE, HUE)) for colour in palette])),
+        "brass": plan.natural["metal"],
+        "leaf": plan.natural["leaf"],
+        "stone": own if plan.suits(own, "stone") else plan.natural["stone"],
+        "earth": plan.natural["earth"],
+        "egg": plan.natural["egg"],
+        "page": plan.natural["page"],
+        "wood": plan.natural["wood"],
     }

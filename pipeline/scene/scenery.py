@@ -4,14 +4,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipeline.core.spec import SceneKind, Spec
+from pipeline.colour.assignment import Assignment, Surface
+from pipeline.colour.gamuts import Material
+from pipeline.core.spec import Finish, Scene, SceneKind, Spec
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.panels import Opening, Panel
+from pipeline.geometry.solids import Solid
 from pipeline.geometry.walls import Floor, Recess, Sweep, Top, Wall
 from pipeline.scene.far import far
 from pipeline.scene.flat_lay import FlatLay
 from pipeline.scene.furniture import Furniture
-from pipeline.scene.layout import FOCAL, Layout, Part
+from pipeline.scene.layout import FOCAL, Layout, Part, Role
 from pipeline.scene.rig import shifted, through_leaves
 
 #: Where the wall may be, z in canvas heights, nearest and farthest.
@@ -33,6 +36,58 @@ HIGH = 0.575
 GLOSS = {"marble": 0.75, "terrazzo": 0.5, "wood": 0.3, "concrete": 0.12}
 #: A stand on a polished floor is lacquered: this gloss for the product's mirror image.
 LACQUER = 0.45
+#: What a wall, a floor and a sheet of paper or cloth are of, by their finish.
+_OF: dict[Finish, Material] = {
+    "plain": "paint",
+    "plaster": "plaster",
+    "marble": "marble",
+    "wood": "wood",
+    "concrete": "concrete",
+    "terrazzo": "terrazzo",
+    "sand": "sand",
+    "fabric": "linen",
+    "velvet": "velvet",
+}
+
+
+def surfaces(scene: Scene) -> tuple[Surface, ...]:
+    """Return what of a scene needs a colour, with the share of the picture that it has as a rule.
+
+    Shares are means over the scene's seeds, as the camera sees them around a product of a square canvas.
+    """
+    wall, floor = _OF[scene.wall], _OF[scene.surface]
+    return {
+        "white": (),
+        "sweep": (Surface("backdrop", "paper", 0.71, behind=True),),
+        "podium": (Surface("wall", wall, 0.69, behind=True), Surface("floor", floor, 0.06)),
+        "tabletop": (Surface("wall", wall, 0.64, behind=True), Surface("table", floor, 0.22)),
+        "niche": (
+            Surface("wall", wall, 0.44),
+            Surface("niche", wall, 0.36, behind=True),
+            Surface("floor", floor, 0.05),
+        ),
+        "window": (Surface("wall", wall, 0.79, behind=True), Surface("floor", floor, 0.05)),
+        "sand": (Surface("sand", "sand", 0.58), Surface("sky", "sky", 0.36, behind=True)),
+        "bokeh": (
+            (
+                Surface("town", "dusk", 0.66, behind=True),
+                Surface("table", "night", 0.24),
+                Surface("lights", "lights", 0.1),
+            )
+            if scene.far == "lights"
+            else (Surface("garden", "foliage", 0.76, behind=True), Surface("table", floor, 0.24))
+        ),
+        "curtain": (Surface("curtain", wall, 0.77, behind=True), Surface("floor", "lacquer", 0.05)),
+        "neon": (
+            Surface("wall", "night", 0.77, behind=True),
+            Surface("floor", "night", 0.06),
+            Surface("tube", "tube", 0.1),
+        ),
+        "flatlay": (
+            Surface("surface", "paper" if scene.surface == "plain" else floor, 0.61, behind=True),
+            Surface("sheet", "paper" if scene.wall == "plain" else wall, 0.28),
+        ),
+    }[scene.kind]
 
 
 @dataclass
@@ -40,6 +95,7 @@ class Scenery:
     """The kinds of place; each method returns the finished layout."""
 
     spec: Spec
+    plan: Assignment
     empty: Layout
     wall: float
     rng: np.random.Generator
@@ -50,8 +106,8 @@ class Scenery:
     def sweep(self) -> Layout:
         """Seamless paper; with more than one colour, shapes before it."""
         radius = min(float(self.rng.uniform(0.35, 0.75)), 0.6 - self.wall * 0.3, -self.wall - 0.9 * self.empty.base)
-        ground = Part(Sweep(self.wall, 0.0, radius), 0, "wall", self.spec.scene.wall)
-        furniture = self._furniture(level=0.0, used=1, back=self.wall + 0.75 * radius)
+        ground = self._part("backdrop", Sweep(self.wall, 0.0, radius), "wall", self.spec.scene.wall)
+        furniture = self._furniture(level=0.0, back=self.wall + 0.75 * radius)
         if self.furnished:
             if self.rng.random() < 0.3 and furniture.wanted > 1:
                 level = furniture.stand()
@@ -63,7 +119,7 @@ class Scenery:
 
     def podium(self) -> Layout:
         """A stand before a wall, with a panel and props."""
-        furniture = self._furniture(level=0.0, used=2, back=self.wall)
+        furniture = self._furniture(level=0.0, back=self.wall)
         level = furniture.stand() if self.furnished else 0.0
         if self.furnished:
             if furniture.wanted or self.rng.random() < 0.55:
@@ -75,9 +131,9 @@ class Scenery:
         """A table before a wall that is farther off."""
         back = min(float(self.rng.uniform(-0.75, -0.42)), -1.15 * self.empty.base - 0.05)
         scene = self.spec.scene
-        table = Part(self._table(back), self._second, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
-        wall = Part(Wall(self.wall), 0, "wall", scene.wall)
-        furniture = self._furniture(level=0.0, used=2, back=back)
+        table = self._part("table", self._table(back), "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
+        wall = self._part("wall", Wall(self.wall), "wall", scene.wall)
+        furniture = self._furniture(level=0.0, back=back)
         if self.furnished:
             if furniture.wanted > 1:
                 furniture.panel(back + 0.1)
@@ -85,10 +141,10 @@ class Scenery:
         return self._with(wall, table, *furniture.parts)
 
     def niche(self) -> Layout:
-        """A stand before an arched recess in the wall, whose inside has the second colour; the floor has the third."""
+        """A stand before an arched recess in the wall, whose inside has a colour of its own."""
         left, top, right, bottom = self.empty.product
         scale = (FOCAL - self.wall) / FOCAL
-        furniture = self._furniture(level=0.0, used=3, back=self.wall)
+        furniture = self._furniture(level=0.0, back=self.wall)
         level = furniture.stand() if self.furnished else 0.0
         half = float(np.clip(0.56 * (right - left) + 0.1, 0.24, 0.4 * self.empty.aspect)) * scale
         tall = float(np.clip((bottom - top) * scale + 0.16 - level, 1.3 * half, 1.15 * scale))
@@ -96,9 +152,9 @@ class Scenery:
         opening = Opening(x, level, half, tall)
         scene = self.spec.scene
         parts = (
-            Part(Wall(self.wall, opening), 0, "wall", scene.wall),
-            Part(Recess(self.wall, opening, float(self.rng.uniform(0.18, 0.3))), self._second, "wall", scene.wall),
-            Part(Floor(level, self.wall), 2, "floor", scene.surface),
+            self._part("wall", Wall(self.wall, opening), "wall", scene.wall),
+            self._part("niche", Recess(self.wall, opening, float(self.rng.uniform(0.18, 0.3))), "wall", scene.wall),
+            self._part("floor", Floor(level, self.wall), "floor", scene.surface),
         )
         if self.furnished:
             furniture.props(extra=int(self.rng.integers(0, 2)))
@@ -106,7 +162,7 @@ class Scenery:
 
     def window(self) -> Layout:
         """A wall in the sun of a window."""
-        furniture = self._furniture(level=0.0, used=2, back=self.wall)
+        furniture = self._furniture(level=0.0, back=self.wall)
         level = 0.0
         if self.furnished:
             if furniture.wanted or self.rng.random() < 0.35:
@@ -124,24 +180,27 @@ class Scenery:
             for a, k in ((0.03, 1.0), (0.016, 0.43), (0.011, 1.73))
         )
         scene = self.spec.scene
-        furniture = self._furniture(level=0.0, used=2, back=self.wall + 0.1)
+        furniture = self._furniture(level=0.0, back=self.wall + 0.1)
         level = 0.0
         if self.furnished:
             if furniture.wanted or self.rng.random() < 0.4:
                 level = furniture.stand()
             furniture.props(extra=int(self.rng.integers(0, 2)))
-        floor = Part(Floor(level, self.wall - 0.06), self._second, "floor", scene.surface, 0.55)
-        return self._with(Part(Curtain(self.wall, waves), 0, "wall", scene.wall), floor, *_lacquered(furniture.parts))
+        floor = self._part("floor", Floor(level, self.wall - 0.06), "floor", scene.surface, 0.55)
+        curtain = self._part("curtain", Curtain(self.wall, waves), "wall", scene.wall)
+        return self._with(curtain, floor, *_lacquered(furniture.parts))
 
     def neon(self) -> Layout:
         """A dark wall with glowing tubes and a floor that mirrors them."""
-        furniture = self._furniture(level=0.0, used=2, back=self.wall + 0.1)
-        # The tube burns out to white, so its colour, the third, is also given to what stands there.
+        tube = self.plan.surfaces["tube"]
+        # The tube burns out to white, so its colour is also given to what stands there.
+        also = (tube,) if tube < self.plan.asked else ()
+        furniture = self._furniture(level=0.0, back=self.wall + 0.1, also=also)
         level = furniture.stand() if self.furnished and (furniture.wanted or self.rng.random() < 0.7) else 0.0
         if self.furnished:
             furniture.props()
         wall, floor = self._wall_and_floor(level)
-        return self._with(wall, replace(floor, gloss=0.7), *self._tubes(2, level), *_lacquered(furniture.parts))
+        return self._with(wall, replace(floor, gloss=0.7), *self._tubes(tube, level), *_lacquered(furniture.parts))
 
     def _tubes(self, slot: int, level: float) -> list[Part]:
         left, top, right, bottom = self.empty.product
@@ -182,7 +241,7 @@ class Scenery:
         ]
 
     def sand(self) -> Layout:
-        """Dunes under a sky; a third colour is a low sun's disc, more are boulders."""
+        """Dunes under a sky, with boulders; what no stone has is a painted body."""
         ridges = tuple(
             (float(a), float(kx), float(kz), float(self.rng.uniform(0, 6.28)))
             for a, kx, kz in (
@@ -194,18 +253,11 @@ class Scenery:
         scene = self.spec.scene
         dunes = Dunes(0.0, ridges, -8.0, ripple=0.0016, rise=float(self.rng.uniform(0.045, 0.065)))
         parts = [
-            Part(Wall(-8.5), 0, "far", glow=1.0),
-            Part(dunes, self._second, "floor", scene.surface),
+            self._part("sky", Wall(-8.5), "far", glow=1.0),
+            self._part("sand", dunes, "floor", scene.surface),
         ]
-        furniture = self._furniture(level=0.0, used=2, back=-1.4, ground=dunes)
+        furniture = self._furniture(level=0.0, back=-1.4, ground=dunes)
         if self.furnished:
-            if furniture.wanted:
-                half = float(np.sqrt(0.06 * self.empty.aspect / np.pi)) * (FOCAL + 8.2) / FOCAL
-                side = float(self.rng.uniform(-0.3, 0.3)) * self.empty.aspect * 4.7
-                y = float(self.empty.camera[1]) + 0.02 * half
-                parts.append(
-                    Part(Panel("disc", side, y, -8.2, half, 2 * half, 0.02), furniture.next_slot(), "far", glow=1.0)
-                )
             furniture.props(natural=True, extra=int(self.rng.integers(0, 2)))
         return self._with(*parts, *furniture.parts)
 
@@ -215,9 +267,11 @@ class Scenery:
         back = min(float(self.rng.uniform(-0.6, -0.35)), -1.15 * self.empty.base - 0.05)
         # From higher, more of it is seen behind the product.
         back -= max(0.0, float(self.empty.camera[1]) - HIGH)
-        table = Part(self._table(back), self._second, "floor", scene.surface, max(0.4, GLOSS.get(scene.surface, 0.0)))
-        layout = self._with(Part(Wall(self.wall), 0, "far", glow=1.0), table)
-        return replace(layout, blurs=far(layout, scene.far, self.rng))
+        gloss = max(0.4, GLOSS.get(scene.surface, 0.0))
+        table = self._part("table", self._table(back), "floor", scene.surface, gloss)
+        beyond = "town" if scene.far == "lights" else "garden"
+        layout = self._with(self._part(beyond, Wall(self.wall), "far", glow=1.0), table)
+        return replace(layout, blurs=far(layout, scene.far, self.plan, self.rng))
 
     def flatlay(self) -> Layout:
         """A surface seen from straight above, a second one laid on it, props in the corners."""
@@ -230,11 +284,12 @@ class Scenery:
             light = through_leaves(light, self.empty.softness, (-half, -0.04, half, bottom - top + 0.04), self.rng)
         self.empty = replace(self.empty, horizon_y=0.5, top_down=True, rig=light)
         plane = Top(0.0, turn=float(self.rng.choice([0.0, np.pi / 2])))
-        still = FlatLay(self.empty, self.rng, self.spec.mood.props)
-        if self.empty.asked > 1 or self.rng.random() < 0.5:
+        still = FlatLay(self.empty, self.plan, self.rng, self.spec.mood.props)
+        if self.plan.surfaces["sheet"] < self.plan.asked or self.rng.random() < 0.5:
             still.sheet(scene.wall)
         still.props()
-        return self._with(Part(plane, 0, "floor", scene.surface, GLOSS.get(scene.surface, 0.0)), *still.parts)
+        surface = self._part("surface", plane, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
+        return self._with(surface, *still.parts)
 
     def _table(self, back: float) -> Floor:
         """Return a table's top, whose grain is turned so that it is known where it is foreshortened.
@@ -243,19 +298,25 @@ class Scenery:
         """
         return Floor(0.0, back, {"wood": np.pi / 2, "fabric": 0.6}.get(self.spec.scene.surface, 0.0))
 
-    @property
-    def _second(self) -> int:
-        """The surface's colour: the second asked, or a tone of the only one."""
-        return 1
+    def _part(
+        self, name: str, solid: Solid, role: Role, finish: Finish = "plain", gloss: float = 0.0, **more: float
+    ) -> Part:
+        """Return a surface in its colour."""
+        return Part(solid, self.plan.surfaces[name], role, finish, gloss, name=name, **more)
 
     def _wall_and_floor(self, level: float) -> tuple[Part, Part]:
         scene = self.spec.scene
-        floor = Part(Floor(level, self.wall), 1, "floor", scene.surface, GLOSS.get(scene.surface, 0.0))
-        return Part(Wall(self.wall), 0, "wall", scene.wall), floor
+        gloss = GLOSS.get(scene.surface, 0.0)
+        floor = self._part("floor", Floor(level, self.wall), "floor", scene.surface, gloss)
+        return self._part("wall", Wall(self.wall), "wall", scene.wall), floor
 
-    def _furniture(self, *, level: float, used: int, back: float, ground: Dunes | None = None) -> Furniture:
+    def _furniture(
+        self, *, level: float, back: float, ground: Dunes | None = None, also: tuple[int, ...] = ()
+    ) -> Furniture:
         things = self.spec.mood.props
-        found = Furniture(self.empty, self.rng, level=level, used=used, back=back, ground=ground, things=things)
+        found = Furniture(
+            self.empty, self.plan, self.rng, level=level, also=also, back=back, ground=ground, things=things
+        )
         self.glass = found.glass
         return found
 

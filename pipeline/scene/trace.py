@@ -49,7 +49,7 @@ class Geometry:
     @cached_property
     def coverage(self) -> Coverage:
         """How much of each edge pixel the surfaces about it cover; traced at the first call."""
-        return coverage(self.layout, self.surface)
+        return coverage(self.layout, self.surface, self.depth)
 
     def normals(self) -> Field:
         """Return unit normals, 3×H×W float32, turned towards the camera where they look away from it."""

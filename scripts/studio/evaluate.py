@@ -56,7 +56,7 @@ from scripts.studio.truth import (
 
 #: The network that ships.
 MODEL = Path(__file__).resolve().parents[2] / "models" / "studio" / "checkpoint"
-#: Longer side in pixels of the pictures whose colours are judged, as of the grid of `pipeline.background.paint`.
+#: Longer side in pixels of the pictures whose colours are judged, and of the grid of their light.
 PICTURE = 384
 #: Seeds that are compared.
 SEEDS = 4

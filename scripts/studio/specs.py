@@ -4,7 +4,7 @@ Both are functions of an index alone. Palettes of training come from one stream 
 held-out specs from another.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -20,6 +20,8 @@ UNSEEN: frozenset[SceneKind] = frozenset({"white", "flatlay"})
 HELD_OUT = 120
 #: Seeds of the held-out specs start here; those of training are their indices, which stay below.
 HELD_OUT_SEED = 1_000_000
+#: And those of what is seen at full size here.
+FULL_SIZE_SEED = 2_000_000
 #: Kinds of palette: bounds of L* (0–100) and of chroma C*ab.
 _RANGES = {
     "any": ((12.0, 95.0), (0.0, 75.0)),
@@ -72,6 +74,20 @@ def held_out_tasks() -> list[Task]:
         mood = moods[number % len(moods)]
         colours = _palette(rng, (kinds[number // 3 % len(kinds)],), 1 + number % 5)
         tasks.append(_task(scenes[number % len(scenes)], mood, colours, HELD_OUT_SEED + number, rng))
+    return tasks
+
+
+def full_size_tasks(count: int, side: int) -> list[Task]:
+    """Return `count` square tasks of all scenes but plain white, in turn, to be seen at full size."""
+    scenes = [scene for scene in load_catalogue().scenes.values() if scene.kind != "white"]
+    moods, kinds, tasks = _moods(), ("pale", "soft", "any"), []
+    for number in range(count):
+        rng = np.random.default_rng([29, number])
+        colours = _palette(rng, (kinds[number % len(kinds)],), 2 + number % 3)
+        # 22 scenes and 12 moods: the mood moves on by one with each round.
+        mood = moods[(number + number // len(scenes)) % len(moods)]
+        made = _task(scenes[number % len(scenes)], mood, colours, FULL_SIZE_SEED + number, rng)
+        tasks.append(replace(made, width=side, height=side))
     return tasks
 
 

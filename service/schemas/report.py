@@ -26,6 +26,15 @@ class FoundColour(BaseModel):
     share: float = Field(description="Share of the background, 0 to 1.")
 
 
+class AssignedColour(BaseModel):
+    """A colour of the scene, and what has it."""
+
+    colour: str = Field(description="#rrggbb: as it was asked for, or the surface's own.")
+    surface: str = Field(description="wall, floor, table, sky, sand, plinth, panel, props, lights, …")
+    share: float = Field(description="Share of the background, 0 to 1.")
+    asked: bool = Field(description="Whether it is one of the colours asked for; else the surface has its own.")
+
+
 class ColourBar(BaseModel):
     """What counts as met."""
 
@@ -41,6 +50,11 @@ class PaletteReport(BaseModel):
     found: list[FoundColour] = Field(description="The main colours, the most present first.")
     mean_delta_e00: float | None = Field(description="Mean CIEDE2000 over `asked`; null: nothing to compare.")
     bar: ColourBar | None = Field(None, description="Absent of a transparent picture.")
+    assigned: list[AssignedColour] | None = Field(
+        None,
+        description="Which colour went on what, the largest first: each surface has one that such a thing has in the"
+        " world. Empty of a white or transparent picture; absent of pictures made before this field was.",
+    )
 
 
 class FidelityReport(BaseModel):

@@ -3,13 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.jit import kernel
+from pipeline.kernels.jit import inlined, kernel
 from pipeline.kernels.tracing.rays import Field, Ints, Surfaces, first_above, meet_row
 from pipeline.kernels.tracing.solids import Shapes
 
 Shares = NDArray[np.uint8]
 
+#: Rays to an edge pixel.
+ACROSS, DOWN = 4, 16
+
 _ZERO, _INF = np.float32(0), np.float32(np.inf)
+#: Pixels that a surface too thin for the pixels about an edge is looked for.
+_FAR = 96
 #: The places of 3×3 neighbours, row by row, from the nearest to the farthest.
 _ORDER = (4, 1, 3, 5, 7, 0, 2, 6, 8)
 
@@ -35,11 +40,32 @@ def find_edges(top: int, bottom: int, surface: Surfaces, edge: Shares, counts: N
         counts[i] = count
 
 
+@inlined
+def _far(surface: Surfaces, wanted: int, i: int, j: int) -> tuple[int, int]:
+    """Return the nearest place of surface `wanted` along the row or the column of i, j; -1, -1 where there is none.
+
+    A face that is thinner than a pixel shows between pixels' centres, and here and there in one: it is looked for in
+    strips of 5 pixels across.
+    """
+    height, width = surface.shape
+    for away in range(2, _FAR):
+        for side in range(-2, 3):
+            for sign in (-1, 1):
+                y, x = i + side, j + sign * away
+                if (y >= 0) & (y < height) & (x >= 0) & (x < width) and surface[y, x] == wanted:
+                    return y, x
+                y, x = i + sign * away, j + side
+                if (y >= 0) & (y < height) & (x >= 0) & (x < width) and surface[y, x] == wanted:
+                    return y, x
+    return -1, -1
+
+
 @kernel
 def cover(
     top: int,
     bottom: int,
     surface: Surfaces,
+    depth: Field,
     edge: Shares,
     shapes: Shapes,
     window: Field,
@@ -50,42 +76,65 @@ def cover(
     ground: Field,
     first: NDArray[np.int64],
     place: Ints,
+    far: Ints,
     share: Shares,
 ) -> None:
-    """Supersample the edge pixels of the rows `top` to `bottom`: 4×4 rays each, on a grid.
+    """Supersample the edge pixels of the rows `top` to `bottom`: DOWN × ACROSS rays each.
 
-    `edge` is `find_edges`', `across` and `down` are the slopes of 4 rays to each column and row, `profile` and `ground`
-    the heightfields' (`pipeline.scene.coverage`), the rest as in `rays.see`. Row i's pixels are written from `first[i]`
-    on: `place`, n×2, their row and column, `share`, n×9, how many of their rays see the surface of each of 3×3 pixels
-    about them. A ray that sees none of these counts for the pixel itself.
+    `surface` and `depth` are H×W, `edge` is `find_edges`', `across` and `down` are the slopes of ACROSS rays to each
+    column and DOWN to each row, `profile` and `ground` the heightfields' (`pipeline.scene.coverage`), the rest as in
+    `rays.see`. Row i's pixels are written from `first[i]` on: `place`, n×2, their row and column, `share`, n×10, how
+    many of their rays see the surface of each of 3×3 pixels about them and, last, of the pixel `far`, n×2. A ray that
+    sees none of these counts for the pixel itself.
     """
     height, width = surface.shape
+    # No two of a pixel's rays are in one row and none in one column of it (van der Corput's sequence), so that steep
+    # and flat edges, too, have as many levels as there are rays.
+    step = across[1] - across[0]
     for i in range(top, bottom):
         count = first[i + 1] - first[i]
         if count == 0:
             continue
-        n = 4 * count
-        at = np.empty(n, np.int64)
+        n = ACROSS * count
+        at, slope = np.empty(n, np.int64), np.empty(n, np.float32)
+        above = np.empty((len(ground), count), np.float32)
         dx, best, found = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.int32)
         k = 0
         for j in range(width):
             if edge[i, j]:
-                place[first[i] + k // 4, 0] = i
-                place[first[i] + k // 4, 1] = j
-                for sub in range(4):
-                    at[k] = 4 * j + sub
-                    dx[k] = across[4 * j + sub]
+                pixel = first[i] + k // ACROSS
+                place[pixel, 0], place[pixel, 1] = i, j
+                far[pixel, 0], far[pixel, 1] = i, j
+                for m in range(len(ground)):
+                    # Dunes are level about a pixel, at the height of the nearest that shows them.
+                    above[m, k // ACROSS] = ground[m, 2] - origin[1]
+                    for order in _ORDER:
+                        y, x = i + order // 3 - 1, j + order % 3 - 1
+                        if (y >= 0) & (y < height) & (x >= 0) & (x < width) and surface[y, x] == ground[m, 0]:
+                            middle = np.float32(0.5) * (down[DOWN * y + DOWN // 2 - 1] + down[DOWN * y + DOWN // 2])
+                            above[m, k // ACROSS] = middle * depth[y, x]
+                            break
+                for sub in range(ACROSS):
+                    at[k] = ACROSS * j + sub
+                    slope[k] = across[ACROSS * j + sub]
                     k += 1
-        for sub in range(4):
-            dy = down[4 * i + sub]
+        for sub in range(DOWN):
+            dy = down[DOWN * i + sub]
+            shift = np.float32(0)
+            half, rest = np.float32(0.5), sub
+            while half * np.float32(DOWN) >= np.float32(1):
+                shift += half * np.float32(rest % 2)
+                half, rest = half * np.float32(0.5), rest // 2
+            shift = (shift + np.float32(0.5 / DOWN) - np.float32(0.5)) * step
             for k in range(n):
+                dx[k] = slope[k] + shift
                 best[k] = _INF
                 found[k] = 0
             for m in range(len(ground)):
                 code = np.int32(ground[m, 0])
-                level = (ground[m, 2] - origin[1]) / dy if dy < _ZERO else _INF
-                level = min(level, ground[m, 3])
                 for k in range(n):
+                    level = above[m, k // ACROSS] / dy
+                    level = min(level if level > _ZERO else _INF, ground[m, 3])
                     bound = profile[m, at[k]]
                     t = bound if ground[m, 1] == _ZERO else (level if dy < bound else _INF)
                     found[k] = code if t < best[k] else found[k]
@@ -95,32 +144,38 @@ def cover(
                     a, b = first_above(dx, window[index, 0]), first_above(dx, window[index, 2])
                     meet_row(shapes, index, index, a, b, origin, dx, dy, best, found)
             for k in range(n):
-                j = at[k] // 4
-                which = 4
+                j, pixel = at[k] // ACROSS, first[i] + k // ACROSS
+                which = -1
                 for order in _ORDER:
                     y = min(max(i + order // 3 - 1, 0), height - 1)
                     x = min(max(j + order % 3 - 1, 0), width - 1)
                     if surface[y, x] == found[k]:
                         which = order
                         break
-                share[first[i] + k // 4, which] += 1
+                if which < 0:
+                    which = 9
+                    if surface[far[pixel, 0], far[pixel, 1]] != found[k]:
+                        which = 4
+                        if share[pixel, 9] == 0:
+                            y, x = _far(surface, found[k], i, j)
+                            if y >= 0:
+                                far[pixel, 0], far[pixel, 1] = y, x
+                                which = 9
+                share[pixel, which] += 1
 
 
 @kernel
-def mix(start: int, end: int, place: Ints, share: Shares, picture: Field, out: Field) -> None:
-    """Write the mean colours of the pixels `start` to `end` of `place`, by `share`, of H×W×3 float32 into n×3 `out`."""
-    height, width, _ = picture.shape
+def mix(start: int, end: int, place: Ints, far: Ints, share: Shares, picture: Field, out: Field) -> None:
+    """Write the mean values of the pixels `start` to `end` of `place`, by `share`, of H×W×C float32 into n×C `out`."""
+    height, width, channels = picture.shape
     for k in range(start, end):
         i, j = place[k, 0], place[k, 1]
-        red, green, blue = _ZERO, _ZERO, _ZERO
-        for which in range(9):
-            weight = np.float32(share[k, which]) * np.float32(1 / 16)
+        for c in range(channels):
+            out[k, c] = _ZERO
+        for which in range(10):
+            weight = np.float32(share[k, which]) * np.float32(1 / (ACROSS * DOWN))
             if weight > _ZERO:
-                y = min(max(i + which // 3 - 1, 0), height - 1)
-                x = min(max(j + which % 3 - 1, 0), width - 1)
-                red += weight * picture[y, x, 0]
-                green += weight * picture[y, x, 1]
-                blue += weight * picture[y, x, 2]
-        out[k, 0] = red
-        out[k, 1] = green
-        out[k, 2] = blue
+                y = min(max(i + which // 3 - 1, 0), height - 1) if which < 9 else far[k, 0]
+                x = min(max(j + which % 3 - 1, 0), width - 1) if which < 9 else far[k, 1]
+                for c in range(channels):
+                    out[k, c] += weight * picture[y, x, c]

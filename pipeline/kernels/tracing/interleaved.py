@@ -30,15 +30,17 @@ def share(top: int, bottom: int, surface: Surfaces, normal: Field, field: Field,
             for j in range(width):
                 out[c, i, j] = _ZERO
         for dy in range(-1, 2):
-            y = min(max(i + dy, 0), height - 1)
+            # Beyond the frame a period of the pattern further in: what is twice in a mean shows as a frame.
+            y = i + dy
+            y = min(y + 3, height - 1) if y < 0 else (max(y - 3, 0) if y >= height else y)
             for dx in range(-1, 2):
                 a, b = max(0, -dx), min(width, width - dx)
-                # Beyond the frame its own edge goes on.
                 end = 0 if dx < 0 else width - 1
+                beyond = min(2, width - 1) if dx < 0 else max(width - 3, 0)
                 for j in range(a, b):
                     weight[j] = _alike(surface, normal, i, j, y, j + dx)
                 if dx != 0:
-                    weight[end] = _alike(surface, normal, i, end, y, end)
+                    weight[end] = _alike(surface, normal, i, end, y, beyond)
                 for j in range(width):
                     count[j] += weight[j]
                 for c in range(channels):
@@ -46,7 +48,7 @@ def share(top: int, bottom: int, surface: Surfaces, normal: Field, field: Field,
                     for j in range(a, b):
                         to[j] += weight[j] * row[j + dx]
                     if dx != 0:
-                        to[end] += weight[end] * row[end]
+                        to[end] += weight[end] * row[beyond]
         for c in range(channels):
             for j in range(width):
                 out[c, i, j] /= count[j]

@@ -11,14 +11,15 @@ from pipeline.background.best_of import JUDGED_SIDE, Selection, search, seeds
 from pipeline.background.site import NO_EFFECTS
 from pipeline.colour.asked import AskedColours, asked_colours
 from pipeline.colour.palette import MEAN_BAR, PaletteControl, background_pixels, compare_palette
-from pipeline.colour.spaces import linear_to_srgb, srgb_to_linear
+from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.compositing.effects import Laying, ProductEffects
 from pipeline.core.networks import Conditions
-from pipeline.core.spec import Spec
+from pipeline.core.spec import SceneKind, Spec
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
 from tests.lanes import rest_in_gate
+from tests.pipeline.scene.test_layout import KINDS
 from tests.support.still_life import Darkener, preset, spec
 
 ASKED = ("#2f5d50", "#e8dcc8", "#c96f4a")
@@ -174,6 +175,29 @@ def test_the_transfer_makes_good_what_is_done_afterwards_and_not_where_it_is_swi
     without = selected(asked, Darkener(), site=Square(200, finish=bluer), control=replace(control, transfer=False))
     assert found < 1.5
     assert without.tried[0]["mean_delta_e00"] > found + 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_on_the_products_shadow_gives_the_same_picture(kind: SceneKind) -> None:
+    class Noisy(ProductEffects):
+        """Takes light beside the product, with noise of a hundredth."""
+
+        def at(self, width: int, height: int, geometry: Geometry | None = None) -> Laying:
+            y, x = (np.arange(side)[:, None] / side for side in (height, width))
+            blocked = 0.6 * np.exp(-(((x.T - 0.65) / 0.2) ** 2) - ((y - 0.8) / 0.15) ** 2)
+            noise = np.random.default_rng(width).standard_normal(blocked.shape)
+            return Laying((blocked * (1 + self.noise * noise)).astype(np.float32))
+
+        noise = 0.0
+
+    pictures = []
+    for noise in (0.0, 0.01):
+        effects = Noisy(None, None)
+        Noisy.noise = noise
+        asked = spec(kind, palette=ASKED)
+        pictures.append(selected(asked, Darkener(), site=Square(200, product=effects)).background)
+    apart = delta_e00(*(srgb_to_lab(picture) for picture in pictures))
+    assert apart.mean() < 0.1
 
 
 def test_what_the_product_does_to_its_scene_is_judged_and_made_good() -> None:

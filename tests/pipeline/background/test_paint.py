@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.background.paint import LIGHT_SIDE, MAX_STOPS, paint, paint_background, prompt
+from pipeline.background.paint import MAX_STOPS, PADDED, paint, paint_background, prompt, within_padding
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
@@ -72,6 +72,17 @@ def test_a_network_gone_wild_is_held_within_its_stops() -> None:
     assert compare_palette(picture.reshape(-1, 3), asked_colours(asked))["mean_delta_e00"] < 8
 
 
+def test_what_a_network_sees_of_its_padding_is_no_frame() -> None:
+    stops, surface = np.zeros((24, 30, 3), np.float32), np.zeros((24, 30), np.uint16)
+    stops[PADDED:-PADDED, PADDED:-PADDED] = 0.2
+    surface[:, :2] = 8
+    mended = within_padding(stops, surface)
+    assert (mended[surface == 0] == np.float32(0.2)).all()
+    # What is seen at the border alone has no other values.
+    assert (mended[surface == 8] == 0).all()
+    assert within_padding(stops[:3, :2], surface[:3, :2]).shape == (3, 2, 3)
+
+
 def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown_as_it_is() -> None:
     class Green(Darkener):
         def __call__(self, **asked: object) -> np.ndarray:
@@ -80,11 +91,11 @@ def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown
             self.given = given
             return np.broadcast_to(np.array([0.1, 0.8, 0.2], np.float32), given.sketch.shape).copy()
 
-    asked, green = spec("podium"), Green("picture", size=LIGHT_SIDE)
+    asked, green = spec("podium"), Green("picture", size=384)
     picture = paint_background(asked, compose(asked, 200, 160), 200, 160, green, lambda done: None)
     np.testing.assert_allclose(picture, np.broadcast_to([0.1, 0.8, 0.2], (160, 200, 3)), atol=1e-3)
     height, width, _ = green.given.sketch.shape
-    assert (width / height, width * height) == pytest.approx((200 / 160, LIGHT_SIDE**2), rel=0.01)
+    assert (width / height, width * height) == pytest.approx((200 / 160, 384**2), rel=0.01)
     assert green.given.light.max() > 1.05 * green.given.light.min()
 
 

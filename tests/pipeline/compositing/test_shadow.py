@@ -5,11 +5,10 @@ import pytest
 
 from pipeline.background.position import product_box
 from pipeline.compositing.place import place
-from pipeline.compositing.shadow import cast_shadow, contact_shadow, soften_edges
+from pipeline.compositing.shadow import cast_shadow, contact_shadow
 from pipeline.core.resample import tight_box
 from pipeline.geometry.walls import Wall
 from pipeline.scene.composition import compose
-from pipeline.scene.coverage import coverage
 from pipeline.scene.layout import Part
 from tests.pipeline.compositing.test_place import jar
 from tests.support.still_life import shadow_of, spec
@@ -86,20 +85,6 @@ def test_what_hovers_darkens_the_surface_below_it_and_hardly_its_own_contour() -
         at_foot = cast.occlusion[336:346, 200].max()
         assert cast.occlusion[edge - 4 : edge + 6, column].max() < 0.7 * at_foot
         assert cast.occlusion[338, column] > 0.04
-
-
-def test_a_shadow_that_ends_at_an_edge_has_no_stairs_there() -> None:
-    # Half the surface is of one part, half of another, which the shadow does not reach.
-    surface = np.zeros((40, 40), np.uint16)
-    rows, columns = np.mgrid[:40, :40]
-    surface[rows > 10 + columns / 3] = 8
-    share = np.where(surface == 8, np.float32(0.6), 0).astype(np.float32)
-    soft = share.copy()
-    soften_edges(soft, coverage(compose(spec("sweep"), 40, 40, 0.9), surface).place)
-    assert np.abs(np.diff(share, axis=0)).max() == np.float32(0.6)
-    assert np.abs(np.diff(soft, axis=0)).max() < 0.4
-    far = np.abs(rows - 10 - columns / 3) > 3
-    np.testing.assert_array_equal(soft[far], share[far])
 
 
 def test_a_chest_on_two_feet_is_dark_in_the_gap_under_it() -> None:

@@ -1,15 +1,20 @@
 """Light on a drawing: asked colours, covered edges, every kind at every shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipeline.colour.notation import hex_to_rgb
-from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab
+from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_to_linear
 from pipeline.core.spec import SceneKind
+from pipeline.geometry.solids import Ball
+from pipeline.geometry.walls import Wall
 from pipeline.light.first_light import first_light
-from pipeline.light.relight import SHOULDER, exposed, picture, tone_mapped
+from pipeline.light.relight import SHOULDER, Shaded, developed, exposed, picture, tone_mapped
 from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
+from pipeline.scene.layout import Lens, Part
 from pipeline.scene.trace import trace
 from tests.pipeline.scene.test_layout import KINDS, SIX
 from tests.support.still_life import preset, spec
@@ -52,6 +57,23 @@ def test_edges_are_covered_in_proportion() -> None:
     # Of what is thinner than a pixel, as the covers of books are here, more is left.
     assert np.median(left) < 0.2
     assert max(left) < 0.5
+
+
+def test_what_a_product_takes_and_what_is_too_bright_end_at_an_edge_by_coverage() -> None:
+    layout = compose(spec("podium", palette=SIX[:3]), 120, 120, 0.6)
+    layout = replace(
+        layout, parts=(Part(Wall(-1.5), 0, "wall"), Part(Ball(0.0, 0.2, 0.0, 0.2), 1, "prop")), lens=Lens()
+    )
+    geometry = trace(layout, 120, 120)
+    ball = (geometry.part == 1).astype(np.float32)
+    covered = ball.copy()
+    geometry.coverage.smooth(covered)
+    for light, blocked in ((ball + 0.4, 0.75 * ball), (0.1 + 9 * ball, 0 * ball)):
+        linear = np.repeat(light[..., None], 3, 2).astype(np.float32)
+        shown = srgb_to_linear(developed(Shaded(layout, geometry, linear, (), ()), blocked=blocked.astype(np.float32)))
+        on, off = shown[covered == 1].max(), shown[(ball == 0) & (covered == 0)].max()
+        expected = off + (on - off) * covered
+        np.testing.assert_allclose(shown[..., 0], expected, atol=0.01)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,43 @@
+"""Which colour of a scene went on what, for the report."""
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.colour.notation import rgb_to_hex
+from pipeline.colour.spaces import linear_to_srgb
+from pipeline.materials.bokeh import share_of
+from pipeline.scene.layout import Layout
+from pipeline.scene.shares import part_shares, sampled
+
+#: What callers know a role by.
+_NAMES = {"stand": "plinth", "prop": "props"}
+#: Less of the picture than this is not told.
+LEAST = 0.002
+
+
+def assigned(layout: Layout) -> list[dict[str, Any]]:
+    """Return `colour` (#rrggbb, as assigned), `surface`, `share` of what the product leaves free and `asked`, by share.
+
+    Surfaces are told by `Part.name`, else by their role; far lights as `lights`.
+    """
+    shares = part_shares(layout)
+    rows: dict[tuple[int, str], float] = {}
+    for part, share in zip(layout.parts, shares, strict=True):
+        key = part.slot, part.name or _NAMES.get(part.role, part.role)
+        rows[key] = rows.get(key, 0.0) + float(share)
+    for slot in sorted({blur.slot for blur in layout.blurs} - {layout.behind}):
+        seen = np.clip(share_of(layout, slot, *sampled(layout)), 0, 1)
+        far = [part.role == "far" for part in layout.parts]
+        rows[slot, "lights"] = float(seen.mean() * shares[far].sum())
+    told = [
+        {
+            "colour": rgb_to_hex(linear_to_srgb(layout.colours[slot])),
+            "surface": name,
+            "share": round(share, 4),
+            "asked": slot < layout.asked,
+        }
+        for (slot, name), share in rows.items()
+        if share >= LEAST
+    ]
+    return sorted(told, key=lambda row: -row["share"])

@@ -1,0 +1,169 @@
+"""The colours that things have in the world: for each material regions of CIELAB, colours of samples, and its wear.
+
+A region is a box in L*, C*ab and h_ab. The natural ones follow the Munsell notations that their trades use, turned
+into Lab by the rule that a value is 10 L* and two steps of chroma are some 10 C*ab: woods and soils lie on the charts
+10R to 2.5Y (Munsell Soil Color Book), leaves on 2.5GY to 7.5GY and dry ones on 10YR to 5Y (Munsell Plant Tissue Color
+Book), the sky by day on 5B to 5PB and at dusk from 5YR over 5R to 5P. Stones are those that the trade polishes: white,
+cream, rose, green, blue and black marbles. Where a box has another reason, it stands beside it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.colour.notation import hex_to_rgb
+from pipeline.colour.spaces import srgb_to_lab, srgb_to_linear
+
+Material = Literal[
+    "paper", "paint", "plaster", "concrete", "wood", "marble", "terrazzo", "linen", "velvet", "lacquer", "sand", "sky",
+    "foliage", "dusk", "night", "tube", "lights", "blossom", "metal", "leaf", "stone", "earth", "egg", "page",
+    "ceramics",
+]  # fmt: skip
+Lab = NDArray[np.float64]
+#: L*, C*ab and h_ab in degrees, least and greatest each; a hue may run over 360.
+Region = tuple[float, float, float, float, float, float]
+#: Lab units beyond its regions up to which a material passes for one of its colours.
+SLACK = 4.0
+#: Lab units that cost as much as a whole surface in a colour that it hardly has.
+FAR = 20.0
+
+
+@dataclass(frozen=True)
+class Gamut:
+    """The colours of a material."""
+
+    regions: tuple[Region, ...]
+    #: Colours of samples, #rrggbb, for where none was asked that it has.
+    samples: tuple[str, ...] = ()
+    #: What a colour beyond its regions costs at most, 0 to 1: what is painted or dyed wears any; None: it has no other.
+    wears: float | None = None
+
+    def distance(self, lab: Lab) -> float:
+        """Return how far a (3,) Lab colour lies beyond the regions, Lab units; 0 within."""
+        light, chroma = lab[0], float(np.hypot(lab[1], lab[2]))
+        hue = float(np.rad2deg(np.arctan2(lab[2], lab[1]))) % 360
+        least = np.inf
+        for low, high, dull, vivid, first, last in self.regions:
+            turn = min(_beyond(hue + turns, first, last) for turns in (-360, 0, 360))
+            # What is nearly grey has next to no hue.
+            aside = 2 * min(chroma, vivid) * np.sin(np.deg2rad(min(turn, 180) / 2))
+            beyond = _beyond(light, low, high), _beyond(chroma, dull, vivid), aside
+            least = min(least, float(np.linalg.norm(beyond)))
+        return least
+
+    def has(self, lab: Lab) -> bool:
+        """Return whether the material is found, painted or dyed in a (3,) Lab colour."""
+        return self.wears is not None or self.distance(lab) <= SLACK
+
+    def cost(self, lab: Lab) -> float:
+        """Return how odd a (3,) Lab colour is for it, 0 its own to 1; infinite for one that it does not have."""
+        if not self.has(lab):
+            return np.inf
+        return min(self.distance(lab) / FAR, 1.0 if self.wears is None else self.wears)
+
+
+def _beyond(value: float, low: float, high: float) -> float:
+    return max(low - value, value - high, 0.0)
+
+
+_ANY: Region = (0, 100, 0, 140, 0, 360)
+_GREENS: tuple[Region, ...] = ((15, 85, 8, 60, 95, 150), (25, 75, 4, 22, 120, 200))
+_STRAW: Region = (45, 90, 10, 45, 68, 100)
+_GOLD: Region = (55, 76, 42, 72, 72, 96)
+
+GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
+    {
+        # Seamless paper and wall paint come in every colour that a caller may name.
+        "paper": Gamut((_ANY,), wears=0.0),
+        "paint": Gamut((_ANY,), wears=0.0),
+        "ceramics": Gamut((_ANY,), wears=0.0),
+        "blossom": Gamut((_ANY,), wears=0.0),
+        # Lime and clay plasters are pale; tinted ones exist, saturated ones are rare.
+        "plaster": Gamut(((55, 99, 0, 30, 0, 360),), ("#e8e0d4", "#d9cbb8", "#cfd0cb"), 0.12),
+        "concrete": Gamut(((30, 88, 0, 12, 0, 360), (40, 80, 0, 20, 40, 95)), ("#b9b7b2", "#8f8d89", "#d0cdc6")),
+        "wood": Gamut(
+            ((15, 86, 10, 48, 48, 86), (8, 28, 0, 12, 20, 90)),
+            ("#3d2f27", "#5b4030", "#7a5638", "#9c7048", "#b98a5a", "#cda679", "#dcc09a"),
+        ),
+        "marble": Gamut(
+            (
+                (15, 99, 0, 7, 0, 360),
+                (62, 96, 5, 26, 60, 96),
+                (50, 88, 5, 22, 8, 60),
+                (15, 60, 5, 25, 130, 195),
+                (45, 82, 3, 15, 215, 275),
+            ),
+            ("#eeece8", "#d9d3c8", "#3a3a3c", "#b9b4b0"),
+        ),
+        # Cement takes earth pigments, and mutes them.
+        "terrazzo": Gamut(((40, 98, 0, 22, 0, 360), (8, 40, 0, 10, 0, 360)), ("#e6e1d8", "#b9b4ab", "#4b4a49")),
+        # Linen is sold dyed in any muted colour.
+        "linen": Gamut(((12, 98, 0, 45, 0, 360),), ("#e2ddd3", "#cfc2ac", "#a89a86"), 0.12),
+        # Its pile is seen best in deep colours.
+        "velvet": Gamut(((5, 65, 0, 90, 0, 360),), wears=0.1),
+        # A polished floor: dark or pale stone, resin or lacquered boards; few are bright.
+        "lacquer": Gamut(((5, 92, 0, 32, 0, 360),), ("#2b2724", "#6a4f3a", "#cbbfae"), 0.4),
+        "sand": Gamut(
+            ((55, 93, 6, 40, 52, 95), (42, 80, 14, 45, 34, 62), (80, 97, 0, 8, 40, 110), (12, 40, 0, 10, 20, 100)),
+            ("#ead9bd", "#dcbf95", "#c99a6b", "#b57250", "#efece4", "#4a4542"),
+        ),
+        "sky": Gamut(
+            (
+                (35, 94, 3, 48, 212, 280),
+                (45, 99, 0, 9, 0, 360),
+                (5, 40, 0, 40, 235, 305),
+                (35, 88, 4, 38, 280, 380),
+                (52, 96, 5, 52, 18, 88),
+            ),
+            ("#c9dbe8", "#e9e4da", "#9db8d2", "#f0cfb4", "#28324a"),
+        ),
+        "foliage": Gamut(
+            (*_GREENS, _STRAW, (30, 75, 20, 65, 50, 90), (4, 30, 0, 25, 80, 185)), ("#9fb58a", "#6f8a5a", "#b9b183")
+        ),
+        # A town at nightfall.
+        "dusk": Gamut(((4, 48, 0, 40, 0, 360),), ("#2a2f3d", "#3a2f35", "#232a2c"), 0.5),
+        # What stands in the dark before lights or tubes: seen light, it would be no night.
+        "night": Gamut(((3, 42, 0, 42, 0, 360),), ("#1f232d", "#2c2521", "#1b1630"), 0.6),
+        # Discharge tubes shine in the hue of their colour, at full brightness.
+        "tube": Gamut(((0, 100, 15, 140, 0, 360),), ("#ffd9a0",), 0.6),
+        "lights": Gamut(((45, 100, 8, 140, 0, 360),), ("#ffcf8a",), 0.4),
+        # Brass and gold, copper, steel: what has these colours and is large is metal or looks like mustard.
+        "metal": Gamut((_GOLD, (38, 72, 28, 62, 38, 70), (50, 92, 0, 6, 0, 360)), ("#c9a24a", "#b87a4a", "#c4c6c8")),
+        "leaf": Gamut(
+            (*_GREENS, _STRAW), ("#7c9a5e", "#5f7f4a", "#93a67f", "#a9b48c", "#4c6a45", "#c9b27c", "#b59763")
+        ),
+        "stone": Gamut(
+            ((12, 94, 0, 14, 0, 360), (38, 90, 6, 32, 38, 92)), ("#cfc8bd", "#a8a29a", "#7d7a76", "#b79f86", "#55524f")
+        ),
+        "earth": Gamut(((12, 40, 4, 24, 38, 85),), ("#4a3a2e", "#5a4433")),
+        "egg": Gamut(((80, 97, 0, 14, 50, 100), (55, 84, 12, 34, 48, 76)), ("#efe6d8", "#d9b594")),
+        "page": Gamut(((84, 98, 0, 16, 60, 105),), ("#f3eee2",)),
+    }
+)
+
+
+def lab_of(colour: str) -> Lab:
+    """Return (3,) Lab of #rrggbb."""
+    return np.asarray(srgb_to_lab(hex_to_rgb(colour)), np.float64)
+
+
+def linear_of(colour: str) -> NDArray[np.float32]:
+    """Return (3,) linear light of #rrggbb."""
+    return srgb_to_linear(hex_to_rgb(colour))
+
+
+def is_gold(lab: Lab) -> bool:
+    """Return whether a (3,) Lab colour is gold's or brass's: on anything but metal it is mustard."""
+    return Gamut((_GOLD,)).distance(lab) <= 0
+
+
+def nearest_sample(material: Material, palette: Lab) -> str:
+    """Return the material's sample, #rrggbb, nearest to n×3 Lab colours in lightness and temperature (b*)."""
+    mean = palette.mean(0)
+    # What is cold has few cold samples: lightness decides, and of those alike in it temperature.
+    weights = np.array([1.0, 0.0, 0.5])
+    return min(GAMUTS[material].samples, key=lambda one: float(np.linalg.norm(weights * (lab_of(one) - mean))))

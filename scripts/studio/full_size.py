@@ -1,0 +1,271 @@
+"""Measures the background's light at full size, before the lens and the finishes, against path-traced layouts.
+
+python -m scripts.studio.full_size truth --out DIR [--count 40] [--threads 1]
+python -m scripts.studio.full_size report --truth DIR [--model DIR|none] [--json FILE]
+
+`truth` needs Mitsuba; what is there already is skipped. `report` prints, over all surfaces of all layouts, the relative
+error of the light and how much structure it has between 4 and 64 pixels, against the truth's.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
+
+from models.loading import load_generator
+from pipeline.background.paint import light_size, paint
+from pipeline.core.networks import Generator
+from pipeline.core.spec import Spec
+from pipeline.geometry.ray import Field
+from pipeline.geometry.solids import Block, Drum
+from pipeline.light.first_light import first_light
+from pipeline.light.upsample import upsample_within_surfaces
+from pipeline.materials.albedo import albedo
+from pipeline.scene.composition import compose
+from pipeline.scene.layout import Layout, Lens
+from pipeline.scene.trace import FACES, Geometry, trace, window_of
+from scripts.studio.figures import LUMINANCE, table
+from scripts.studio.specs import Task, full_size_tasks
+
+#: Side in pixels, and paths a pixel.
+SIDE, SAMPLES = 1024, 9
+COUNT = 40
+#: So many pixels lie between a surface's edge and what is measured of it, and of what the tracer bevels.
+WITHIN, BEVELLED = 3, 7
+#: A surface is measured from so many pixels on, and is large from so many on.
+LEAST, LARGE = 150, 10_000
+#: What is darker than this share of the median lit place has no relative error worth the name.
+DARK = 0.02
+#: Structure is what a Gaussian of the first standard deviation keeps and one of the second does not: half a wavelength
+#: of 4 to 64 pixels over pi.
+FINE, COARSE = 4 / (2 * np.pi), 64 / (2 * np.pi)
+#: A foot is within so many pixels of where two parts are less than TOUCH canvas heights apart.
+FOOT, TOUCH = 14, 0.006
+#: Structure that is allowed, as a share of the truth's.
+ALLOWED = 1.3
+#: Pixels about a surface that the wider Gaussian reaches.
+MARGIN = 4
+#: The network that ships.
+MODEL = Path(__file__).resolve().parents[2] / "models" / "studio" / "checkpoint"
+
+Mask = NDArray[np.bool_]
+
+
+def composed(task: Task) -> Layout:
+    """Return a task's layout without what no path tracer here knows: the lens, and glass."""
+    found = compose(task.spec, task.width, task.height, task.product_aspect)
+    return replace(found, lens=Lens(), glass=())
+
+
+def make_truths(out: Path, count: int, threads: int) -> None:
+    """Write `NNN.npz` with `truth`, H×W×3 linear radiance as float16, for each task."""
+    # Mitsuba is there only where truths are made.
+    from scripts.studio.tracer import Tracer
+
+    out.mkdir(parents=True, exist_ok=True)
+    tracer, began = Tracer(threads=threads, samples=SAMPLES), time.monotonic()
+    for number, task in enumerate(full_size_tasks(count, SIDE)):
+        path = out / f"{number:03d}.npz"
+        if path.exists():
+            continue
+        layout = composed(task)
+        geometry = trace(layout, SIDE, SIDE)
+        flat = albedo(layout, geometry, finished=False)
+        geometry.coverage.smooth(flat)
+        normals = np.moveaxis(geometry.normals(), 0, -1)
+        found = tracer.picture(layout, SIDE, SIDE, albedo=flat, normals=normals)
+        unfinished = path.with_suffix(".tmp")
+        with unfinished.open("wb") as file:
+            np.savez(file, truth=found.astype(np.float16))
+        unfinished.rename(path)
+        print(f"{number} {task.spec.scene.name}, {time.monotonic() - began:.0f} s", flush=True)
+
+
+def delivered(layout: Layout, spec: Spec, generator: Generator | None, geometry: Geometry) -> Field:
+    """Return the H×W×3 light that a background of this layout is multiplied by, not exposed yet."""
+    if generator is None:
+        first = first_light(layout, *light_size(SIDE, SIDE))
+    else:
+        painting = paint(spec, layout, SIDE, SIDE, generator, lambda _: None)
+        assert painting.light is not None
+        first = painting.light
+    return upsample_within_surfaces(first.light, first.geometry.surface, geometry.surface)
+
+
+def measured(layout: Layout, geometry: Geometry, light: Field, truth: Field) -> list[dict[str, Any]]:
+    """Return a row for each surface that is large enough: the error of its light, and the energies of its structure.
+
+    Of luminance over albedo. What has one colour is exposed by one gain, that of the truth's median.
+    """
+    colours = np.stack([layout.colours[part.slot] for part in layout.parts]) @ LUMINANCE
+    near = feet(geometry)
+    slots = np.array([part.slot for part in layout.parts])[geometry.part]
+    own = truth @ LUMINANCE / np.maximum(colours[geometry.part], 1e-3)
+    ours = light @ LUMINANCE
+    lit = np.array([part.glow == 0 and part.mirror == 0 for part in layout.parts])[geometry.part]
+    for slot in np.unique(slots[lit]):
+        where = lit & (slots == slot)
+        ours = np.where(where, ours * np.median(own[where] / np.maximum(ours[where], 1e-3)), ours)
+    rows = []
+    for surface in np.unique(geometry.surface[lit]):
+        index = int(surface) // FACES
+        solid = layout.parts[index].solid
+        window = grown(window_of(geometry.surface == surface), MARGIN, geometry.surface.shape)
+        # The tracer's drums and blocks have rounded edges.
+        edge = BEVELLED if isinstance(solid, Block | Drum) else WITHIN
+        mask = binary_erosion(geometry.surface[window] == surface, iterations=edge, border_value=1)
+        if mask.sum() < LEAST:
+            continue
+        a, b = ours[window], own[window]
+        level = float(b[mask].mean())
+        if level < DARK * float(np.median(own[lit])):
+            continue
+        bands = [band(each, mask) / level for each in (a, b)]
+        rows.append(
+            {
+                "solid": type(solid).__name__,
+                "role": layout.parts[index].role,
+                "pixels": int(mask.sum()),
+                "error": float(np.abs(a - b)[mask].mean() / level),
+                "ours": float(np.square(bands[0][mask]).mean()),
+                "truth": float(np.square(bands[1][mask]).mean()),
+                "foot": foot(a, b, mask & near[window]),
+                "wrong": float(np.square(bands[0] - bands[1])[mask].mean()),
+            }
+        )
+    return rows
+
+
+def foot(ours: Field, truth: Field, where: Mask) -> tuple[int, float, float]:
+    """Return how many places there are, and the sums of our light's relative errors there, absolute and signed."""
+    off = (ours[where] - truth[where]) / np.maximum(truth[where], 0.05 * float(truth.mean()))
+    return int(where.sum()), float(np.abs(off).sum()), float(off.sum())
+
+
+def feet(geometry: Geometry) -> Mask:
+    """Return H×W: the places within FOOT pixels of where one part touches another."""
+    part, depth = geometry.part.astype(np.int32), geometry.depth
+    touch = np.zeros(part.shape, np.bool_)
+    for axis in (0, 1):
+        one, two = (np.take(each, range(1, SIDE), axis) for each in (part, depth))
+        before, there = (np.take(each, range(SIDE - 1), axis) for each in (part, depth))
+        meets = (one != before) & (np.abs(two - there) < TOUCH)
+        touch[(slice(1, None), slice(None)) if axis == 0 else (slice(None), slice(1, None))] |= meets
+    return binary_dilation(touch, iterations=FOOT)
+
+
+def band(field: Field, mask: Mask) -> Field:
+    """Return what of an h×w field within a mask has wavelengths between FINE and COARSE, 0 outside."""
+    weight = mask.astype(np.float32)
+    fine, coarse = (
+        gaussian_filter(field * weight, sigma) / np.maximum(gaussian_filter(weight, sigma), 1e-6)
+        for sigma in (FINE, COARSE)
+    )
+    return np.where(mask, fine - coarse, 0).astype(np.float32)
+
+
+def grown(window: tuple[slice, slice], by: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return a window with a margin, within the shape."""
+    one, two = (
+        slice(max(0, side.start - by), min(most, side.stop + by)) for side, most in zip(window, shape, strict=True)
+    )
+    return one, two
+
+
+def report(folder: Path, model: str) -> list[dict[str, Any]]:
+    """Measure all layouts whose truth is there; return the rows of their surfaces."""
+    generator = None if model == "none" else load_generator(model)
+    rows = []
+    for number, task in enumerate(full_size_tasks(COUNT, SIDE)):
+        path = folder / f"{number:03d}.npz"
+        if not path.exists():
+            continue
+        with np.load(path) as file:
+            truth = file["truth"].astype(np.float32)
+        layout = composed(task)
+        geometry = trace(layout, SIDE, SIDE)
+        light = delivered(layout, task.spec, generator, geometry)
+        found = measured(layout, geometry, light, truth)
+        rows += [{"number": number, "scene": task.spec.scene.name, **row} for row in found]
+    return rows
+
+
+def tables(rows: list[dict[str, Any]]) -> str:
+    """Return the figures over all surfaces, the large and the small ones, and those of each solid."""
+    groups = {"all": rows}
+    groups |= {"large": [row for row in rows if row["pixels"] >= LARGE]}
+    groups |= {"small": [row for row in rows if row["pixels"] < LARGE]}
+    groups |= {name: [row for row in rows if row["solid"] == name] for name in sorted({row["solid"] for row in rows})}
+    lines: list[list[str | float]] = []
+    for name, group in groups.items():
+        if not group:
+            continue
+        errors = np.array([row["error"] for row in group])
+        pixels = np.array([row["pixels"] for row in group], np.float64)
+        ours, truth, wrong = (np.array([row[which] for row in group]) for which in ("ours", "truth", "wrong"))
+        at_foot = np.array([row["foot"] for row in group]).sum(0)
+        lines.append(
+            [
+                name,
+                str(len(group)),
+                float(errors.mean()),
+                float(np.percentile(errors, 95)),
+                float(np.percentile(errors, 99)),
+                float((pixels * ours).sum() / (pixels * truth).sum()),
+                float(ours.sum() / truth.sum()),
+                float(wrong.sum() / truth.sum()),
+                float(100 * np.mean(ours > ALLOWED * truth)),
+                float(at_foot[1] / max(1, at_foot[0])),
+                float(at_foot[2] / max(1, at_foot[0])),
+            ]
+        )
+    head = [
+        "surfaces",
+        "count",
+        "error",
+        "p95",
+        "p99",
+        "structure by pixel",
+        "by surface",
+        "wrong by surface",
+        "% above",
+        "at feet",
+        "signed",
+    ]
+    return table("Light at full size against path tracing", head, lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the truths, or measure against them; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Measure the background's light at full size.")
+    parser.add_argument("what", choices=("truth", "report"))
+    parser.add_argument("--out", type=Path, help="folder for the truths")
+    parser.add_argument("--truth", type=Path, help="folder of the truths")
+    parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--model", default=str(MODEL), help="folder of a network, or none")
+    parser.add_argument("--json", type=Path, help="file for the rows")
+    options = parser.parse_args(arguments)
+    if options.what == "truth":
+        if options.out is None:
+            parser.error("give --out")
+        make_truths(options.out, options.count, options.threads)
+        return 0
+    if options.truth is None:
+        parser.error("give --truth")
+    rows = report(options.truth, options.model)
+    print(tables(rows))
+    if options.json is not None:
+        options.json.write_text(json.dumps(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Colours go to the surfaces that have them, whatever the order of the palette."""
+
+import numpy as np
+import pytest
+
+from pipeline.colour.assignment import Assignment, Surface, assign
+from pipeline.colour.gamuts import GAMUTS, is_gold, lab_of, linear_of
+from pipeline.colour.notation import rgb_to_hex
+from pipeline.colour.spaces import linear_to_srgb
+from pipeline.scene.scenery import surfaces
+from service.catalogue.catalogue import load_catalogue
+
+SCENES = load_catalogue().scenes
+BUILT = sorted(name for name in SCENES if name != "white")
+
+
+def assigned(scene: str, *palette: str) -> Assignment:
+    return assign([linear_of(colour) for colour in palette], surfaces(SCENES[scene]))
+
+
+def painted(plan: Assignment) -> dict[str, str]:
+    """Return the colour of each surface."""
+    return {name: rgb_to_hex(linear_to_srgb(plan.colours[slot])) for name, slot in plan.surfaces.items()}
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize(
+    ("scene", "palette", "expected"),
+    [
+        ("wooden_table", ("#b5835a", "#f1e3d3"), {"table": "#b5835a", "wall": "#f1e3d3"}),
+        ("flat_lay_wood", ("#8a5a36", "#efe3d0"), {"surface": "#8a5a36", "sheet": "#efe3d0"}),
+        ("sand_dunes", ("#e0b589", "#cfe0e8"), {"sand": "#e0b589", "sky": "#cfe0e8"}),
+        ("flat_lay_marble", ("#f1efec", "#c9a227"), {"surface": "#f1efec"}),
+        ("neon", ("#12122a", "#ff3d81"), {"wall": "#12122a", "tube": "#ff3d81"}),
+        ("velvet_curtain", ("#5a1026", "#c9a227"), {"curtain": "#5a1026"}),
+        ("evening_bokeh", ("#1b2030", "#d4a24c"), {"town": "#1b2030", "lights": "#d4a24c"}),
+        ("garden_bokeh", ("#8a5a36", "#9fb58a"), {"garden": "#9fb58a", "table": "#8a5a36"}),
+    ],
+)
+def test_a_colour_goes_to_the_surface_that_has_it_in_the_world(
+    scene: str, palette: tuple[str, ...], expected: dict[str, str], flipped: bool
+) -> None:
+    found = painted(assigned(scene, *(palette[::-1] if flipped else palette)))
+    assert {name: found[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("scene", BUILT)
+def test_no_surface_has_a_colour_that_its_material_lacks(scene: str) -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        palette = [f"#{rng.integers(1 << 24):06x}" for _ in range(int(rng.integers(1, 7)))]
+        plan = assigned(scene, *palette)
+        for surface in surfaces(SCENES[scene]):
+            assert plan.suits(plan.surfaces[surface.name], surface.material), (palette, surface)
+
+
+@pytest.mark.parametrize("scene", BUILT)
+def test_a_scene_s_own_palette_goes_where_its_author_meant_it(scene: str) -> None:
+    palette = SCENES[scene].palette
+    places = surfaces(SCENES[scene])
+    plan = assigned(scene, *palette)
+    assert all(plan.suits(plan.surfaces[surface.name], surface.material) for surface in places)
+    assert plan.surfaces[places[0].name] == 0
+
+
+def test_of_what_two_surfaces_may_have_the_first_colour_gets_the_larger() -> None:
+    plan = assigned("podium", "#4f7cac", "#f4c6d0")
+    assert painted(plan) == {"wall": "#4f7cac", "floor": "#f4c6d0"}
+
+
+def test_what_no_surface_has_is_left_to_what_is_painted_and_every_asked_colour_has_a_place() -> None:
+    plan = assigned("sand_dunes", "#2e8b57", "#ff00ff")
+    assert plan.left == (0, 1)
+    for scene in BUILT:
+        plan = assigned(scene, "#2e8b57", "#e9e3d5", "#b5835a", "#c9a227")
+        assert set(plan.left) | {slot for slot in plan.surfaces.values() if slot < 4} == {0, 1, 2, 3}
+
+
+def test_gold_is_metal_and_a_wall_of_it_only_where_nothing_else_was_asked() -> None:
+    plan = assigned("studio_sweep", "#c9a227", "#f1efec")
+    assert painted(plan) == {"backdrop": "#f1efec"}
+    assert plan.metallic(0)
+    assert not plan.metallic(1)
+    assert painted(assigned("studio_sweep", "#c9a227")) == {"backdrop": "#c9a227"}
+
+
+def test_a_product_does_not_stand_before_its_own_colour() -> None:
+    wall = Surface("wall", "paint", 0.69, behind=True)
+    both = [linear_of("#4f7cac"), linear_of("#f4c6d0")]
+    for product, expected in (("#4f7cac", 1), ("#f4c6d0", 0)):
+        plan = assign(both, (wall, Surface("floor", "paint", 0.6)), lab_of(product))
+        assert plan.surfaces["wall"] == expected
+
+
+def test_a_surface_without_an_asked_colour_has_a_natural_one_as_light_as_the_palette() -> None:
+    dark, pale = (painted(assigned("wooden_table", colour))["table"] for colour in ("#0b3d91", "#bfe3ff"))
+    assert lab_of(dark)[0] < 40 < 70 < lab_of(pale)[0]
+
+
+@pytest.mark.parametrize("material", sorted(GAMUTS))
+def test_the_samples_of_a_material_are_colours_that_it_has(material: str) -> None:
+    gamut = GAMUTS[material]  # type: ignore[index]  # sorted() forgets the Literal
+    assert all(gamut.distance(lab_of(sample)) <= 1 for sample in gamut.samples)
+
+
+def test_what_is_painted_has_any_colour_and_what_grows_does_not() -> None:
+    for colour in ("#ff00ff", "#0000ff", "#00ffee"):
+        assert GAMUTS["paint"].cost(lab_of(colour)) == 0
+        assert not any(GAMUTS[one].has(lab_of(colour)) for one in ("wood", "sand", "leaf", "stone", "egg", "page"))
+    assert is_gold(lab_of("#d4af37"))
+    assert not is_gold(lab_of("#fcce7b"))
