@@ -20,6 +20,8 @@ from pipeline.scene.trace import Geometry
 SHARP, HALF = 0.2, 0.45
 #: Standard deviation of the blur, canvas heights, half way and in the end, where `depth_of_field` is 1.
 SOFT = (0.0028, 0.0065)
+#: The share of that where what is far is drawn out of focus already.
+DRAWN = 0.35
 #: A blur of less, in pixels, is not seen; nor what is left of one on a smaller grid, where a neighbour weighs .4 %.
 _LEAST, _LEAST_LEFT = 0.5, 0.3
 #: A grid is halved for a blur whose variance, in its pixels, is at least 1 over this: .4 of it is left, or more.
@@ -45,7 +47,9 @@ class Focus:
         What is in focus does not run into what is behind it: means are taken among what is out of focus.
         """
         height, width = picture.shape[:2]
-        less, more = (sigma * layout.lens.depth_of_field * height for sigma in SOFT)
+        # What `blurs` show was drawn out of focus; of the rest, a table, only the back is, and little.
+        strength = layout.lens.depth_of_field * (DRAWN if layout.blurs else 1.0)
+        less, more = (sigma * strength * height for sigma in SOFT)
         if layout.top_down or more < _LEAST:
             return None
         near = FOCAL + layout.base + SHARP

@@ -60,17 +60,14 @@ def book(spot: Spot, half: tuple[float, float], high: float, turn: Axes, tint: T
     soft = (edge, edge, edge)
     core = half[0] - edge, 0.0, half[1] - edge
     covers = [Rounded(at(0, level, 0), core, soft, soft, turn, WEAVE) for level in (edge, high - edge)]
-    bulge = 0.22 * high if hollow else board
+    bulge = 0.22 * high if hollow else edge
     round_ = (edge, 0.5 * high, bulge) if hollow else soft
-    spine = Rounded(
-        at(0, 0.5 * high, half[1] - (0.6 if hollow else 1.0) * board),
-        (half[0] - edge, 0.0 if hollow else 0.5 * high - edge, 0.0), round_, round_, turn, WEAVE,
-    )  # fmt: skip
-    sheets = (0.5 * edge,) * 3
-    pages = Rounded(
-        at(0, 0.5 * high, 0.4 * inset),
-        (half[0] - inset, 0.5 * high - 0.6 * board, half[1] - 0.6 * inset), sheets, sheets, turn, 2.0, layered=True,
-    )  # fmt: skip
+    upright = 0.0 if hollow else 0.5 * high - edge
+    spine = Rounded(at(0, 0.5 * high, half[1] - edge), (core[0], upright, 0.0), round_, round_, turn, WEAVE)
+    # From the back to a little within the other three edges of the covers.
+    leaf = 0.25 * board
+    block = half[0] - inset - leaf, 0.5 * high - 0.6 * board, half[1] - 0.5 * (inset + board) - leaf
+    pages = Rounded(at(0, 0.5 * high, 0.5 * (inset - board)), block, (leaf,) * 3, (leaf,) * 3, turn, 2.0, layered=True)
     return [*(Piece(one, tint, "linen") for one in (*covers, spine)), Piece(pages, "page", "page")]
 
 

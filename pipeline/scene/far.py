@@ -16,7 +16,7 @@ LIGHTER = 0.04
 #: OKLab distance from which a colour is seen on another.
 APART = 0.2
 #: Share of what is behind that the lights of an asked colour would cover at least, if none lay over another.
-FILL = 0.1
+FILL = 0.12
 
 
 def far(layout: Layout, what: Far, plan: Assignment, rng: np.random.Generator) -> tuple[Blur, ...]:
@@ -70,11 +70,11 @@ class _Scene:
         u, v = (x - self._x) / max(self._wide, 1.0), y - 0.5
         away = float(np.hypot(u, v))
         # An outline like a cat's eye, whose long side lies square to the way to the middle.
-        apart = 0.4 * radius * float(np.clip(away / 0.62, 0, 1)) ** 1.5
+        apart = 0.3 * radius * float(np.clip(away / 0.7, 0, 1)) ** 1.5
         turn = float(np.arctan2(v, u)) + np.pi / 2
         # The disc of a point of light has a sharp edge; a lamp is no point.
-        soft = radius * float(rng.uniform(0.03, 0.09)) + 0.001
-        rim = float(rng.uniform(0.2, 0.5))
+        soft = radius * float(rng.uniform(0.03, 0.08)) + 0.001
+        rim = float(rng.uniform(0.12, 0.45))
         self._add(colour, x, y, radius, soft, strength, turn=turn, apart=apart, rim=rim, hides=hides)
 
     def town(self) -> None:

@@ -272,7 +272,7 @@ class FlatLay:
     def _lay(self, thing: Prop, slot: int, role: Role, finish: Finish) -> None:
         for solid, other in thing.solids:
             tone = self._tones[0] if other and self._tones else slot
-            mirror = SATIN if self._plan.metallic(tone) else thing.mirror
+            mirror = SATIN if self._plan.metallic(tone) else 0.0
             name = "sheet" if role == "panel" else ""
             self.parts.append(Part(solid, tone, role, finish, mirror=mirror, name=name))
         slots = tints(self._plan, slot, self._tones[0] if self._tones else slot)

@@ -36,16 +36,15 @@ class Prop:
     covers: Covers
     height: float
     finish: Finish = "plain"
-    #: As in `pipeline.scene.layout.Part`.
-    mirror: float = 0.0
     #: What has colours and finishes of its own.
     pieces: tuple[Piece, ...] = ()
 
 
 def ball(at: Point, radius: float, mirror: float = 0.0) -> Prop:
-    """Return a ball, matt or polished."""
+    """Return a ball, matt or of polished brass."""
     solid = Ball(at[0], at[1], radius, radius)
-    return Prop(((solid, False),), round_outline(at, radius), 2 * radius, mirror=mirror)
+    metal = (Piece(solid, "brass", mirror=mirror),) if mirror else ()
+    return Prop(() if mirror else ((solid, False),), round_outline(at, radius), 2 * radius, pieces=metal)
 
 
 def pebbles(at: Point, radius: float, rng: np.random.Generator) -> Prop:

@@ -54,7 +54,7 @@ def potted_plant(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     order = rng.permutation(count)
     for number in range(count):
         aside = 2 * float(order[number]) / (count - 1) - 1
-        heading = float(np.pi / 2 - 1.05 * aside + rng.uniform(-0.12, 0.12))
+        heading = float(np.pi / 2 - 0.85 * aside + rng.uniform(-0.1, 0.1))
         whole = radius * float(rng.uniform(2.1, 3.1)) * (1 - 0.22 * abs(aside))
         stalk = _line((x + 0.35 * radius * aside, y + 0.86 * tall), heading, 0.48 * whole, -0.25 * aside)
         (fx, fy), (tx, ty) = stalk[-2], stalk[-1]

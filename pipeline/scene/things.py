@@ -83,7 +83,7 @@ def _folded_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     """Napkins, each folded, on each other: thin leaves, pressed flat."""
     half = float(np.sqrt(area / (2 * 0.42)))
     return Thing(
-        tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.42 * half, 3, 3, float(rng.uniform(-0.3, 0.3)), rng)),
+        tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.42 * half, 4, 2, float(rng.uniform(-0.3, 0.3)), rng)),
         1.15 * half,
     )
 
@@ -92,7 +92,7 @@ def _towels(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     """A pile of folded towels, thick and soft, of two colours."""
     half = float(np.sqrt(area / (2 * 0.78)))
     return Thing(
-        tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.78 * half, 2, 2, float(rng.uniform(-0.3, 0.3)), rng)),
+        tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.78 * half, 3, 1, float(rng.uniform(-0.3, 0.3)), rng)),
         1.15 * half,
     )
 
@@ -168,13 +168,13 @@ def _acrylic(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
 
 
 def _metal_ball(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """A polished ball of metal and a small one."""
+    """A polished ball of brass and a small one."""
     x, y, z = spot
     radius = float(np.sqrt(area / (1.2 * np.pi)))
     side = float(rng.choice([-1.0, 1.0]))
     small = 0.45 * radius
     balls = Ball(x, y + radius, z, radius), Ball(x + side * 1.3 * radius, y + small, z + 0.45 * radius, small)
-    return Thing(tuple(Piece(ball, mirror=0.72) for ball in balls), 1.25 * radius)
+    return Thing(tuple(Piece(ball, "brass", mirror=0.72) for ball in balls), 1.25 * radius)
 
 
 _MAKERS: Mapping[PropName, Callable[[Spot, float, np.random.Generator], Thing]] = MappingProxyType(

@@ -46,11 +46,10 @@ def paint_blurs(blurs: Field, canvas: Field, top: int, bottom: int) -> None:
                 t = min(max(_HALF + inside / soft, _ZERO), _ONE)
                 t = t * t * (np.float32(3) - np.float32(2) * t) if smooth else t
                 # A small light far out of focus is a disc with a narrow bright rim, a little brighter towards it.
-                edge = _ONE - min(max(inside / thick, _ZERO), _ONE)
+                edge = _ONE - min(max((inside - _HALF * soft) / thick, _ZERO), _ONE)
                 edge *= edge
-                line = edge * edge
-                line *= line
-                cover[x] = t * strength * (_ONE - rim + rim * (np.float32(0.4) * edge + np.float32(0.6) * line * line))
+                line = edge * edge * edge
+                cover[x] = t * strength * (_ONE - rim + rim * (np.float32(0.3) * edge + np.float32(0.7) * line))
             for channel in range(3):
                 row, colour = canvas[channel, y, left:], blur[12 + channel]
                 for x in range(count):

@@ -281,7 +281,9 @@ def meet_rounded(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meetin
         step = off * far / (_ONE if still else speed)
         t = t if still else t - step
     hit = (not missed) & (off < _CLOSE)
-    return ((t if t > _NEAR else _NEAR + _NEAR) if hit else _INF), _NO_FACE
+    # What enters so near is met at once; what leaves from there is gone.
+    near = _INF if inside else _NEAR + _NEAR
+    return ((t if t > _NEAR else near) if hit else _INF), _NO_FACE
 
 
 @inlined

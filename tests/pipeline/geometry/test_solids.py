@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.geometry.casting import follow
 from pipeline.geometry.heightfields import Curtain, Dunes
+from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.packing import meet
 from pipeline.geometry.panels import Opening, Panel, Sprig
 from pipeline.geometry.rounded import Rounded, axes
@@ -110,6 +111,7 @@ CONVEX: list[Solid] = [
     Block(0, 0, 0, 0.3, 0.4, 0.3, 0.4),
     Rod((-0.3, 0.2, 0.0), (0.6, 0.0, 0.0), 0.2),
     Rounded((0.0, 0.2, 0.0), (0.1, 0.0, 0.05), (0.2, 0.2, 0.2), (0.1, 0.15, 0.2), axes(0.4, 0.1, 0.2)),
+    Lathed(0.0, 0.0, 0.0, 0.4, (0.1, 0.12, 0.3, 0.2, 0.15)),
     Slab(((-0.3, 0.0), (0.3, 0.0), (0.3, 0.4), (-0.3, 0.4)), 0.1, 0.2),
 ]
 

@@ -66,7 +66,7 @@ def test_plain_has_no_texture() -> None:
     assert swatch("plain", np.random.default_rng(0), 64) is None
 
 
-@pytest.mark.parametrize("finish", TEXTURED)
+@pytest.mark.parametrize("finish", [*TEXTURED, *SMALL])
 def test_a_swatch_is_one_factor_or_three_a_texel(finish: Finish) -> None:
     texture = made(finish)
     assert texture.shape in {(512, 512, 1), (512, 512, 3)}
