@@ -54,6 +54,9 @@ class Match:
     deltas: tuple[float, ...]
     #: K×3 Lab: all dominant colours, largest first.
     centres: Lab
+    #: Of the asked colour that is least shown, the share of the picture that shows it: pixels by their nearness to it.
+    #: A measure without a clustering, so that noise can't choose among pictures.
+    shown: float
 
     @property
     def mean(self) -> float:
@@ -76,10 +79,13 @@ def measure(picture: Rgb, alpha: Alpha, asked: Lab) -> Match | None:
 
     None where the product leaves nothing free.
     """
-    centres, _ = dominant_colours(_lab_of(picture, alpha))
+    lab = _lab_of(picture, alpha)
+    centres, _ = dominant_colours(lab)
     if len(centres) == 0:
         return None
-    return Match(tuple(float(least) for least in delta_e00(asked[:, None], centres[None]).min(axis=1)), centres)
+    apart = delta_e00(asked[:, None], centres[None]).min(axis=1)
+    shown = min(float(_nearness(lab, colour).mean()) for colour in asked)
+    return Match(tuple(float(least) for least in apart), centres, shown)
 
 
 def owners_of(scene: Shaded) -> NDArray[np.intp]:
@@ -130,8 +136,7 @@ def standing_for(asked: Lab, lab: Lab, owners: NDArray[np.intp]) -> Lab:
     for index in range(len(asked)):
         mine = lab[owners == index]
         if len(mine):
-            weights = np.exp(((mine - asked[index]) ** 2).sum(1) * np.float32(-0.5 / NEAR**2)) + FAR_WEIGHT
-            out[index] = np.average(mine, axis=0, weights=weights)
+            out[index] = np.average(mine, axis=0, weights=_nearness(mine, asked[index]) + FAR_WEIGHT)
     return out.astype(np.float32)
 
 
@@ -211,6 +216,11 @@ def _at_blocks(owners: NDArray[np.intp], alpha: Alpha) -> NDArray[np.intp]:
     free, step = free_blocks(alpha)
     middle = owners[step // 2 :: step, step // 2 :: step]
     return middle[: free.shape[0], : free.shape[1]][free]
+
+
+def _nearness(lab: Lab, colour: Lab) -> NDArray[np.float32]:
+    """Return N: how near N×3 Lab pixels are to a colour, 0–1."""
+    return np.asarray(np.exp(((lab - colour) ** 2).sum(1) * np.float32(-0.5 / NEAR**2)), np.float32)
 
 
 def _painted(wanted: NDArray[np.float64], stops: Moves) -> Lab:

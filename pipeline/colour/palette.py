@@ -46,7 +46,7 @@ class PaletteControl:
     exposure: bool = True
     #: The finished background is moved towards them.
     transfer: bool = True
-    #: Further seeds that are tried while the background misses the bars.
+    #: Further seeds that are tried while the background misses the bars, or shows too little of a colour.
     retries: int = 2
 
 
