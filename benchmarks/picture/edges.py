@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 
 from pipeline.colour.spaces import LUMINANCE, srgb_to_linear
 from pipeline.compositing.shadow import cast_shadow
@@ -147,7 +147,8 @@ def of_mirror(layout: Layout, geometry: Geometry, count: int, rng: np.random.Gen
         out = np.repeat(hard[..., None], 3, 2)
         replace(floor, share=np.ones(SIDE, np.float32)).show(geometry, out)
         geometry.coverage.smooth(out)
-        means = np.array([0.55 * hard[geometry.part == part].mean() for part in range(len(layout.parts))], np.float32)
+        sums = np.bincount(geometry.part.ravel(), hard.ravel(), len(layout.parts))
+        means = 0.55 * sums / np.maximum(np.bincount(geometry.part.ravel(), minlength=len(layout.parts)), 1)
         soft = floor.soft * SIDE / len(floor.row)
         around = int(4 * soft) + 1
         # Where what is mirrored changes: there it has edges.
@@ -167,6 +168,7 @@ def of_mirror(layout: Layout, geometry: Geometry, count: int, rng: np.random.Gen
             exact = np.where(truth // FACES == floor.part, np.repeat(np.repeat(image, FINE, 0), FINE, 1), sharp)
             contrast = max(float(np.nanmax(image) - np.nanmin(image)), LEAST)
             ours = boxes((truth // FACES == floor.part).astype(np.float32)) == 1
+            ours &= maximum_filter(image, 3) - minimum_filter(image, 3) > LEAST * contrast
             yield np.abs(out[row : row + CROP, column : column + CROP, 0] - image)[ours] / contrast
             yield against(out[row : row + CROP, column : column + CROP, 0], exact)
 

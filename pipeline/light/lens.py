@@ -22,8 +22,9 @@ SHARP, HALF = 0.2, 0.45
 SOFT = (0.0028, 0.0065)
 #: The share of that where what is far is drawn out of focus already.
 DRAWN = 0.35
-#: A blur of less, in pixels, is not seen; nor what is left of one on a smaller grid, where a neighbour weighs .4 %.
-_LEAST, _LEAST_LEFT = 0.5, 0.3
+#: A blur of less, in pixels, is not seen; of what is enlarged bilinearly after less of one, in pixels of the smaller
+#: grid, edges show that grid's cells.
+_LEAST, _LEAST_LEFT = 0.5, 0.5
 #: A grid is halved for a blur whose variance, in its pixels, is at least 1 over this: .4 of it is left, or more.
 _COARSER = 0.6
 
@@ -57,9 +58,10 @@ class Focus:
         if far.size == 0:
             return None
         top, bottom = int(far[0]), int(far[-1]) + 1
-        # Reducing by `step` and enlarging again blur by half of it: hardly more than the lesser blur is to be, or by
-        # a pixel where the greater one is wider. Arrays as fine as a large picture are many megabytes.
-        step = int(np.clip(max(2.4 * less, min(1.6 * more, 2)), 1, 8))
+        # Reducing by `step` and enlarging again blur by half of it, and _LEAST_LEFT: hardly more than the lesser blur
+        # is to be, or by 1.4 pixels where the greater one is wider. Arrays as fine as a large picture are many
+        # megabytes.
+        step = int(np.clip(max(1.6 * less, min(1.6 * more, 2)), 1, 8))
         rows, columns = max(1, (bottom - top) // step), width // step
         sums = np.empty((rows, columns, 4), np.float32)
         seen, depth = picture[top:bottom], geometry.depth[top:bottom]
@@ -77,7 +79,8 @@ class Focus:
                 sums = resize(sums, sums.shape[1] // 2, sums.shape[0] // 2, Image.Resampling.BOX)
                 step, brought = 2 * step, 4 * brought
             left = float(np.sqrt(max(sigma * sigma - brought, 0.0))) / step
-            wide = sums if step > 1 and left < _LEAST_LEFT else blurred(sums, left, left)
+            left = max(left, _LEAST_LEFT) if step > 1 else left
+            wide = blurred(sums, left, left)
             level = np.empty((*wide.shape[:2], 3), np.float32)
             by_rows(len(wide), partial(_divided, wide, level))
             levels.append(level)
