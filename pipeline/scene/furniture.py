@@ -183,10 +183,11 @@ class Furniture:
         bodied = [name for name in self._things if not asked or name not in THIN]
         if asked and not self._plan.suits(slot, "stone"):
             bodied = [name for name in bodied if name not in STONES]
-        metal = self._plan.metallic(slot)
-        name = bodied[0] if bodied and rng.random() < (0.5 if asked else 0.85) and not metal else None
+        name = bodied[0] if bodied and rng.random() < (0.5 if asked else 0.85) else None
         if natural:
-            name = "stones" if rng.random() < 0.3 else None
+            name = "stones" if rng.random() < 0.4 else "pebbles"
+        elif self._plan.metallic(slot):
+            name = "metal_ball"
         area = MIN_AREA * self._layout.aspect * (float(rng.uniform(1.0, 1.5)) if asked else 0.45 if small else 0.7)
         if asked and name is not None:
             area *= ROOMY
@@ -201,7 +202,7 @@ class Furniture:
             x = float(rng.uniform(*self._sides(scale)))
             made = None
             if model is None or boxes is None:
-                solid, foot = self._prop(x, z, area * scale * scale, natural)
+                solid, foot = self._prop(x, z, area * scale * scale)
                 made = Thing((Piece(solid),), foot)
                 seen = self._picture(_boxes(made))
             else:
@@ -218,7 +219,7 @@ class Furniture:
             assert name is not None, "all else is made in the loop"
             covers = area * ((FOCAL - z) / FOCAL) ** 2
             made = thing(name, (x, self._floor(x, z), z), covers, np.random.default_rng(shape))
-        if name is not None and not natural:
+        if name in self._things:
             self._things.remove(name)
         slots = tints(self._plan, slot, self._tone(slot))
         for piece in made.pieces:
@@ -234,16 +235,14 @@ class Furniture:
     def _floor(self, x: float, z: float) -> float:
         return self._level if self._ground is None else float(self._ground.height(_one(x), _one(z)).item())
 
-    def _prop(self, x: float, z: float, area: float, natural: bool) -> tuple[Solid, float]:
+    def _prop(self, x: float, z: float, area: float) -> tuple[Solid, float]:
         """Return a thing whose picture has `area` (square canvas heights at its own depth), and its foot's radius."""
         rng = self._rng
         level = self._floor(x, z)
-        shape = "ball" if natural else ("ball", "ball", "column", "block", "drum", "half_disc")[int(rng.integers(6))]
+        shape = ("ball", "ball", "column", "block", "drum", "half_disc")[int(rng.integers(6))]
         if shape == "ball":
-            squash = float(rng.uniform(0.6, 0.8)) if natural else 1.0
-            radius = float(np.sqrt(area / (np.pi * squash)))
-            sunk = 0.25 * radius if natural else 0.0
-            return Ball(x, level + radius * squash - sunk, z, radius, squash), radius
+            radius = float(np.sqrt(area / np.pi))
+            return Ball(x, level + radius, z, radius), radius
         if shape == "half_disc":
             half = float(np.sqrt(2 * area / np.pi))
             return Panel("half_disc", x, level, z + 0.06, half, half, 0.12), half

@@ -14,7 +14,7 @@ Spot = tuple[float, float, float]
 #: `own` and `other` are of the palette, for what is painted, glazed or dyed; the others are natural colours.
 Tint = Literal["own", "other", "water", "brass", "leaf", "stone", "earth", "egg", "page", "wood"]
 #: Share of light that brushed metal mirrors at right angles: its own colour is still seen.
-SATIN = 0.42
+SATIN = 0.6
 #: OKLab lightness that a surface loses under water; by eye.
 WET = 0.2
 #: So many times as much as a step of lightness does one of colour weigh: water over teal is never brown.
@@ -54,7 +54,7 @@ def tints(plan: Assignment, own: int, other: int) -> dict[Tint, int]:
         "own": own,
         "other": other,
         "water": int(np.argmin([np.linalg.norm((to_oklab(colour) - wet) * (1, HUE, HUE)) for colour in palette])),
-        "brass": plan.natural["metal"],
+        "brass": own if plan.metallic(own) else plan.natural["metal"],
         "leaf": plan.natural["leaf"],
         "stone": own if plan.suits(own, "stone") else plan.natural["stone"],
         "earth": plan.natural["earth"],
