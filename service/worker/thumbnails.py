@@ -29,7 +29,7 @@ SIZE = (256, 320)
 #: The longer side of a place's in pixels: a banner's shorter side is little more than half of it.
 PLACE_SIDE = 320
 #: What all of them have in common besides scene, mood and place; another number here makes them all anew.
-_RECIPE = 2
+_RECIPE = 3
 _SEED = 3
 #: Under which scenes and places are shown, the scene that the moods light, and the one that the places show.
 _MOOD, _SCENE, _PLACE_SCENE = "natural", "podium", "window_light"
