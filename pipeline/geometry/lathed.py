@@ -78,7 +78,7 @@ class Lathed:
         return triple(x, z, up, point) if self.lying else triple(x, up, z, point)
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
+        # As it is seen, from the front or from above: round its axis a neck would pinch the finish into streaks.
         x, up, z = self._own(point)
-        around = np.arctan2(x, z) * np.float32(max(self.radii))
-        level = (face == 1) | (face == 3)
-        return np.where(level, x, around), np.where(level, z, up)
+        level = np.broadcast_to(self.lying, np.shape(face)) | (face == 1) | (face == 3)
+        return x, np.where(level, z, up)
