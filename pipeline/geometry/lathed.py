@@ -14,7 +14,7 @@ from pipeline.kernels.tracing import solids
 class Lathed:
     """A solid of revolution about an axis upwards from the middle of its foot (x, y, z), or, `lying`, to the camera.
 
-    `radii`, 3 to 16 of them from foot to rim, canvas heights: the squares of its radii are the quadratic B-spline of
+    `radii`, 3 to 15 of them from foot to rim, canvas heights: the squares of its radii are the quadratic B-spline of
     theirs, smooth between them. A hollow's radius is everywhere the share `hollow` of the outer one, 0 for none, down
     to `floor` above the foot. Faces: outside (0), rim (1), inside (2), the hollow's floor (3), below (4).
     """
@@ -58,7 +58,9 @@ class Lathed:
     @cached_property
     def packed(self) -> Packed:
         form = float(self.lying), self.height, float(len(self.radii)), self.hollow**2, self.floor
-        return Packed(solids.LATHED, (self.x, self.y, self.z, *form, *(float(one) for one in self._controls)))
+        controls = [float(one) for one in self._controls] + [0.0] * (solids.CONTROLS - len(self.radii))
+        widest = self.bounds[3] - self.x
+        return Packed(solids.LATHED, (self.x, self.y, self.z, *form, *controls, widest**2))
 
     def _own(self, point: Triple) -> Triple:
         """Return places across its axis, along it and across again."""
@@ -78,7 +80,7 @@ class Lathed:
         return triple(x, z, up, point) if self.lying else triple(x, up, z, point)
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
+        # As it is seen, from the front or from above: round its axis a neck would pinch the finish into streaks.
         x, up, z = self._own(point)
-        around = np.arctan2(x, z) * np.float32(max(self.radii))
-        level = (face == 1) | (face == 3)
-        return np.where(level, x, around), np.where(level, z, up)
+        level = np.broadcast_to(self.lying, np.shape(face)) | (face == 1) | (face == 3)
+        return x, np.where(level, z, up)

@@ -12,7 +12,7 @@ from pipeline.kernels.texture.discs import enlarge_onto, paint_blurs
 from pipeline.scene.layout import Blur, Colour, Layout
 
 #: Rows that it is drawn at: nothing in it is sharper than this shows.
-ROWS = 1100
+ROWS = 900
 #: What begins with so many blurs is drawn at this share of the rows, as long as all their edges are softer than SOFT
 #: canvas heights.
 COARSE, SOFT = 4, 0.03

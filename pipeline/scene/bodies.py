@@ -98,16 +98,18 @@ def leaves_of_cloth(
     does, none is as thick, and each is pressed a little into its neighbours.
     """
     up, ahead = np.array([(0, 1, 0), (0, 0, 1)]) if not lying else np.array([(0, 0, 1), (0, -1, 0)])
-    level = 0.0
+    level = lean = 0.0
     thick = rng.uniform(0.8, 1.2, below + above)
     thick *= tall / thick.sum()
     for index, high in enumerate(float(one) for one in thick):
-        turn, size = yaw + float(rng.uniform(-0.03, 0.03)), float(rng.uniform(0.955, 1.0))
-        soft, hem = 0.54 * high, 0.25 * high
-        core = size * half[0] - hem, 0.0, size * half[1] - soft
-        aside, behind = 0.012 * half[0] * rng.normal(0, 1, 2)
-        x, y, z = (np.array(spot) + (level + 0.5 * high) * up + behind * ahead + (aside, 0, 0)).tolist()
-        own = axes(turn, 0.006 * float(rng.normal()), 0.008 * float(rng.normal()))
+        turn, size = yaw + float(rng.uniform(-0.008, 0.008)), float(rng.uniform(0.955, 1.0))
+        soft, hem = 0.56 * high, 0.25 * high
+        core = size * half[0] - hem, 0.0, half[1] - soft
+        # Each stands out a little beyond the one below, whose upper side would be a bright line of a pixel or two.
+        lean += high * float(rng.uniform(0.04, 0.14))
+        aside = 0.012 * half[0] * float(rng.normal())
+        x, y, z = (np.array(spot) + (level + 0.5 * high) * up + lean * ahead + (aside, 0, 0)).tolist()
+        own = axes(turn, 0.004 * float(rng.normal()), 0.004 * float(rng.normal()))
         leaf = Rounded((x, y, z), core, (hem, soft, soft), (hem, soft, hem), laid(own) if lying else own, WEAVE)
         if not index:
             leaf = resting(leaf, spot[2] if lying else spot[1], lying=lying)

@@ -18,11 +18,8 @@ from pipeline.scene.things import thing
 MIN_AREA = 0.04
 #: Things that show too little of their colour to stand for an asked one, and how much larger the others are for that.
 THIN: frozenset[PropName] = frozenset(
-    {
-        "stones", "pebbles", "glass_blocks", "glass_ball", "acrylic", "metal_ball", "tray", "water", "vase",
-        "potted_plant",
-    }
-)  # fmt: skip
+    {"glass_blocks", "glass_ball", "acrylic", "metal_ball", "tray", "water", "vase", "potted_plant"}
+)
 ROOMY = 1.3
 #: What no painter's colour is on.
 STONES: frozenset[PropName] = frozenset({"stones", "pebbles"})

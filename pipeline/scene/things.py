@@ -50,12 +50,16 @@ def _pebbles(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     x, y, z = spot
     unit = float(np.sqrt(area / (np.pi * 0.55 * (1 + 0.38 + 0.16))))
     way = float(rng.choice([-1.0, 1.0]))
-    pieces, at, before = [], 0.0, 0.0
-    for size in unit * np.array([1.0, 0.62, 0.4]):
+    pieces, before = [], 0.0
+    # The second lies before or beside the first, the third beside the second again.
+    for size, turn in zip(
+        unit * np.array([1.0, 0.62, 0.4]), (0.0, rng.uniform(0.2, 0.8), rng.uniform(-0.9, 0.1)), strict=True
+    ):
         radius, squash = float(size), float(rng.uniform(0.42, 0.56))
-        at += way * 1.06 * (before + radius) if before else 0.0
-        place = x + at, y, z + float(rng.uniform(0.1, 0.5)) * (unit - radius)
-        pieces.append(Piece(stone(place, radius, squash * radius, rng), "stone", "stone"))
+        if before:
+            reach = 1.03 * (before + radius)
+            x, z = x + way * reach * float(np.cos(turn)), z + reach * float(np.sin(turn))
+        pieces.append(Piece(stone((x, y, z), radius, squash * radius, rng), "stone", "stone"))
         before = radius
     return Thing(tuple(pieces), 1.5 * unit)
 

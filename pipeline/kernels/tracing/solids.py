@@ -20,7 +20,7 @@ NUMBERS = 24
 #: The sides that a slab has room for.
 SIDES = 7
 #: The control values that a lathed thing's profile has room for.
-CONTROLS = 16
+CONTROLS = 15
 #: The slices that a shadow proxy has room for.
 SLICES = 6
 
@@ -34,8 +34,9 @@ _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 #: A ray leaves its own surface this far behind before it can meet another, in canvas heights.
 _NEAR = np.float32(1e-3)
 _NO_FACE = np.int32(0)
-#: Newton's steps towards a rounded solid, and how near its surface they must end, shares of its rounding.
-_STEPS, _CLOSE = 8, np.float32(2e-3)
+#: Newton's steps towards a rounded solid, how near its surface they must end, and where they stop: shares of its
+#: rounding.
+_STEPS, _CLOSE, _EXACT = 8, np.float32(2e-3), np.float32(1e-5)
 _HALF, _TWO = np.float32(0.5), np.float32(2)
 
 
@@ -254,36 +255,37 @@ def meet_rounded(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meetin
     enter = enter if enter > w0 else w0
     leave = u1 if u1 < v1 else v1
     leave = leave if leave < w1 else w1
-    missed = (enter >= leave) | (leave <= _NEAR)
+    # Most rays that come so far miss its box: for these, that jump costs less than steps in all lanes.
+    if (enter >= leave) | (leave <= _NEAR):
+        return _INF, _NO_FACE
     eu = beyond(ou, p[12], p[15], p[16])
     ev = beyond(ov, p[13], p[17], p[18])
     ew = beyond(ow, p[14], p[19], p[20])
     # From inside, as from the floor close to its foot, the far side is met.
     inside = eu * eu + ev * ev + ew * ew < _ONE
     enter = enter if enter > _ZERO else _ZERO
-    t = _ZERO if missed else (leave if inside else enter)
+    t = leave if inside else enter
     off = _ONE
     for _ in range(_STEPS):
-        qu = ou + t * du
-        qv = ov + t * dv
-        qw = ow + t * dw
-        eu = beyond(qu, p[12], p[15], p[16])
-        ev = beyond(qv, p[13], p[17], p[18])
-        ew = beyond(qw, p[14], p[19], p[20])
+        eu = beyond(ou + t * du, p[12], p[15], p[16])
+        ev = beyond(ov + t * dv, p[13], p[17], p[18])
+        ew = beyond(ow + t * dw, p[14], p[19], p[20])
         far = np.sqrt(eu * eu + ev * ev + ew * ew)
         speed = eu * du * (p[15] if eu > _ZERO else p[16])
         speed += ev * dv * (p[17] if ev > _ZERO else p[18])
         speed += ew * dw * (p[19] if ew > _ZERO else p[20])
         off = far - _ONE
+        if off < _EXACT:
+            break
         # Past its nearest place to the solid a ray misses it.
-        missed = missed | ((not inside) & (off > _CLOSE) & (speed >= _ZERO))
-        still = (speed == _ZERO) | missed
-        step = off * far / (_ONE if still else speed)
-        t = t if still else t - step
-    hit = (not missed) & (off < _CLOSE)
+        if (speed == _ZERO) | ((not inside) & (off > _CLOSE) & (speed >= _ZERO)):
+            return _INF, _NO_FACE
+        t -= off * far / speed
+    if off >= _CLOSE:
+        return _INF, _NO_FACE
     # What enters so near is met at once; what leaves from there is gone.
     near = _INF if inside else _NEAR + _NEAR
-    return ((t if t > _NEAR else near) if hit else _INF), _NO_FACE
+    return (t if t > _NEAR else near), _NO_FACE
 
 
 @inlined
@@ -298,7 +300,8 @@ def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting
     """Intersect a ray with a solid of revolution that may be hollow from above: outside, rim, inside and its floor.
 
     p: the foot's centre; 1 where its axis runs towards the camera, 0 upwards; the height; how many control values there
-    are; the share of the squared radius that the hollow has, 0 for none; its floor's height; then the control values.
+    are; the share of the squared radius that the hollow has, 0 for none; its floor's height; the control values; last
+    the greatest squared radius.
     A ray meets each piece of the profile where a quadratic equation is 0.
     """
     lying = p[3] > _HALF
@@ -312,6 +315,13 @@ def meet_lathed(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting
     a = dx * dx + ahead * ahead
     b = x * dx + z * ahead
     c = x * x + z * z
+    # Most rays that come so far miss the cylinder around it.
+    first, last = circle(x, z, dx, ahead, np.sqrt(p[23]))
+    low, high = slab(y, up, _ZERO, p[4])
+    first = low if low > first else first
+    last = high if high < last else last
+    if (a > _ZERO) & ((first > last) | (last < _ZERO)):
+        return _INF, _NO_FACE
     best = _INF
     face = _NO_FACE
     level = up == _ZERO

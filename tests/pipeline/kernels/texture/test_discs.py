@@ -19,8 +19,10 @@ def painted(blurs: Field, height: int, width: int) -> Field:
         inside = radius - np.hypot(np.maximum(u, 0), np.maximum(v, 0))
         t = np.clip(0.5 + inside / max(soft, 1 / height), 0, 1)
         t = t * t * (3 - 2 * t) if soft > 2 / height else t
-        edge = 1 - np.clip(inside / max(radius - apart + min(long, wide), 1 / height), 0, 1)
-        cover = t * strength * (1 - rim + rim * edge**4)
+        edge = 1 - np.clip(
+            (inside - max(soft, 1 / height) / 2) / max(radius - apart + min(long, wide), 1 / height), 0, 1
+        )
+        cover = t * strength * (1 - rim + rim * (0.3 * edge**2 + 0.7 * edge**6))
         out += (np.array(colour) - out * hides) * cover[..., None]
     return out.astype(np.float32)
 

@@ -113,13 +113,13 @@ def test_boards_have_rings_pores_knots_and_gaps() -> None:
     bend, fibre, pores, tone = (field[:, columns] for field in (bend, fibre, pores, tone))
     pith, deep, lean, ring, shade, hue, since, until, knot_x, knot_y, size, dark = planks.astype(np.float64)
     across = y[:, None].astype(np.float64)
-    phase = (np.hypot(across - pith, deep + lean * since + 0.028 * bend) + 0.0015 * fibre) / ring
-    value = 1 + shade + 0.03 * tone + 0.03 * fibre
+    phase = (np.hypot(across - pith, deep + lean * since + 0.028 * bend) + 0.0005 * fibre) / ring
+    value = 1 + shade + 0.025 * tone + 0.045 * fibre
     far = (((since - knot_x) / 2.2) ** 2 + (across - knot_y) ** 2) * np.maximum(1 + 4 * (value - 1), 0.2) / size**2
     phase += 5 * dark * np.exp(-far / 4)
     value *= 1 - dark * (0.45 * np.exp(-far * far) + 0.1 * np.exp(-far / 5))
     part = phase - np.floor(phase)
-    value *= 1 - 0.32 * part**2 * np.clip((1 - part) * 6, 0, 1) * late[np.floor(phase).astype(int) % 64]
+    value *= 1 - 0.27 * part**2 * np.clip((1 - part) * 4, 0, 1) * late[np.floor(phase).astype(int) % 64]
     value *= 1 - 0.16 * np.clip(pores - 1.2, 0, 2) * (1 - 0.6 * part)
     edge = np.minimum(0.08 - np.abs(across), np.minimum(since, until))
     value *= 1 - 0.72 * np.exp(-((edge / 0.0018) ** 2))
