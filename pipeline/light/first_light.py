@@ -32,9 +32,9 @@ from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
 #: Samples a pixel of the key light, of one past a caster, whose grid is coarser, and of the dome; nine times as many
-#: after sharing. On path-traced layouts 14 of the key light are no nearer to the truth than 9.
+#: after sharing. On path-traced layouts 14 are no nearer to the truth than 9.
 KEY_SAMPLES, CASTER_SAMPLES = 9, 14
-DOME_SAMPLES = 14
+DOME_SAMPLES = 9
 #: How much of the light that falls on them the parts in the dome's way give back, beyond their own direct light.
 BOUNCE = 0.85
 #: Share of what a thing gives back that comes the same in all ways. The rest comes from the side that the key light
