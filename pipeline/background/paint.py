@@ -24,7 +24,7 @@ from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
-from pipeline.light.first_light import FirstLight, conditions, first_light
+from pipeline.light.first_light import FirstLight, conditions, first_light, smoothed
 from pipeline.light.relight import Shaded, developed, exposed, shade, tone_mapped
 from pipeline.light.sheets import SheetShadows
 from pipeline.light.upsample import Upsampling, upsample_within_surfaces
@@ -36,6 +36,9 @@ from pipeline.scene.trace import Geometry, trace
 #: Longer side in pixels of the grid that first light is traced on: a picture of 2048 shows the steps of one of 384 at
 #: the feet and edges of small things.
 LIGHT_SIDE = 1024
+#: A network's change of the light is averaged so often over 3×3 places of one surface of its grid, and values of other
+#: surfaces weigh so much where a surface is too small for it: the change adds no structure finer than its grid.
+SMOOTHED, OTHERS = 4, 0.05
 #: The most that a network may brighten or darken a place, in stops.
 MAX_STOPS = 2.0
 #: So many of a network's cells at the picture's border see its padding.
@@ -161,14 +164,18 @@ def paint(
 
 
 def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Field) -> FirstLight:
-    """Return first light changed as the network changed the light it was given, on a smaller grid (h×w×3)."""
+    """Return first light changed as the network changed the light it was given, on a smaller grid (h×w×3).
+
+    The change is smooth within each surface, so that it adds nothing finer than that grid.
+    """
     height, width = given.depth.shape
     floor = np.float32(0.02)
     stops = np.log2((np.maximum(painted, 0) + floor) / (given.light + floor))
     stops = np.clip(np.where(given.lit[..., None] > 0, stops, 0), -MAX_STOPS, MAX_STOPS).astype(np.float32)
-    low = trace(layout, width, height).surface
-    stops = within_padding(stops, low)
-    return replace(first, light=first.light * np.exp2(upsample_within_surfaces(stops, low, first.geometry.surface)))
+    low = trace(layout, width, height)
+    even = smoothed(low, within_padding(stops, low.surface), SMOOTHED)
+    change = upsample_within_surfaces(even, low.surface, first.geometry.surface, others=OTHERS)
+    return replace(first, light=first.light * np.exp2(change))
 
 
 def within_padding(stops: Field, surface: NDArray[np.uint16]) -> Field:

@@ -26,29 +26,46 @@ class Upsampling:
     even: NDArray[np.int32]
     #: By surface: whether the grid has any of it.
     known: NDArray[np.bool_]
+    #: Weight of other surfaces' values beside the surface's own.
+    others: float = 0.0
 
     @classmethod
-    def of(cls, values: Field, low: NDArray[np.uint16]) -> "Upsampling":
+    def of(cls, values: Field, low: NDArray[np.uint16], others: float = 0.0) -> "Upsampling":
         """Return h×w×C values on h×w surfaces."""
         known = np.zeros(1 << 16, np.bool_)
         known[low] = True
         low = np.require(low, np.uint16, ["C", "W"])
-        return cls(np.require(values, np.float32, ["C", "W"]), low, even_cells(low), known)
+        return cls(np.require(values, np.float32, ["C", "W"]), low, even_cells(low), known, others)
 
     def strip(self, high: NDArray[np.uint16], top: int, bottom: int) -> Field:
         """Return n×W×C for the rows `top` … `bottom` of H×W surfaces.
 
         Bilinear among values of the same surface; where the four neighbours have none, the nearest of that surface; of
-        a surface too thin for the small grid, the values of what is there.
+        a surface too thin for the small grid, the values of what is there. With `others` the four neighbours alone.
         """
         out = np.empty((bottom - top, high.shape[1], self.values.shape[2]), np.float32)
-        upsample(self.values, self.low, self.even, self.known, high[top:bottom], high.shape[0], top, out)
+        upsample(
+            self.values,
+            self.low,
+            self.even,
+            self.known,
+            high[top:bottom],
+            high.shape[0],
+            top,
+            np.float32(self.others),
+            out,
+        )
         return out
 
 
-def upsample_within_surfaces(values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16]) -> Field:
-    """Upsample h×w×C `values` on the surfaces `low` (h×w) to the surfaces `high` (H×W): H×W×C, edge-aware."""
-    small = Upsampling.of(values, low)
+def upsample_within_surfaces(
+    values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16], *, others: float = 0.0
+) -> Field:
+    """Upsample h×w×C `values` on the surfaces `low` (h×w) to the surfaces `high` (H×W): H×W×C, edge-aware.
+
+    `others` is as in `Upsampling`.
+    """
+    small = Upsampling.of(values, low, others)
     out = np.empty((*high.shape, values.shape[2]), np.float32)
 
     def work(top: int, bottom: int) -> None:

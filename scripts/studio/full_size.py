@@ -158,7 +158,7 @@ def feet(geometry: Geometry) -> Mask:
         before, there = (np.take(each, range(SIDE - 1), axis) for each in (part, depth))
         meets = (one != before) & (np.abs(two - there) < TOUCH)
         touch[(slice(1, None), slice(None)) if axis == 0 else (slice(None), slice(1, None))] |= meets
-    return binary_dilation(touch, iterations=FOOT)
+    return np.asarray(binary_dilation(touch, iterations=FOOT), np.bool_)
 
 
 def band(field: Field, mask: Mask) -> Field:

@@ -81,15 +81,18 @@ def upsample(
     high: Surfaces,
     tall: int,
     top: int,
+    others: np.float32,
     out: Pixels,
 ) -> None:
     """Upsample h×w×C values on the surfaces `low` to those of `high`, n×W: a strip of a picture `tall` rows high.
 
     Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) that knows same and other surface alone: bilinear among
     values of the same surface; where the four neighbours have none, the nearest of that surface, and where the grid has
-    none of it (`known`, by surface), bilinear among all. `even` is `even_cells` of `low`.
+    none of it (`known`, by surface), bilinear among all. `even` is `even_cells` of `low`. With `others` above 0 values
+    of other surfaces weigh that much beside the surface's own, so that what is too small for the grid has no steps.
     """
     height, width, channels = values.shape
+    least = _LEAST if others == _ZERO else _ZERO
     planes = np.empty((channels, width), np.float32)
     lefts, rights, shares = columns_between(width, high.shape[1])
     cells, of = np.empty(high.shape[1], np.int32), -1
@@ -109,10 +112,10 @@ def upsample(
             left, right, across = lefts[at], rights[at], shares[at]
             if not known[wanted]:
                 continue
-            a = (_ONE - down) * (_ONE - across) + _LEAST if low[upper, left] == wanted else _ZERO
-            b = (_ONE - down) * across + _LEAST if low[upper, right] == wanted else _ZERO
-            d = down * (_ONE - across) + _LEAST if low[lower, left] == wanted else _ZERO
-            e = down * across + _LEAST if low[lower, right] == wanted else _ZERO
+            a = ((_ONE - down) * (_ONE - across) + least) * (_ONE if low[upper, left] == wanted else others)
+            b = ((_ONE - down) * across + least) * (_ONE if low[upper, right] == wanted else others)
+            d = (down * (_ONE - across) + least) * (_ONE if low[lower, left] == wanted else others)
+            e = (down * across + least) * (_ONE if low[lower, right] == wanted else others)
             total = a + b + d + e
             if total > _ZERO:
                 for k in range(channels):

@@ -1,18 +1,34 @@
 """Dome light on the surfaces of a picture, by few samples a pixel, as `lights` has them."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.jit import inlined, kernel
 from pipeline.kernels.tracing.bundles import lay_ends, lay_starts, leaves_behind, may_meet, parallel
 from pipeline.kernels.tracing.lights import MANY, Places, Shade, past_caster, start_bundle
-from pipeline.kernels.tracing.rays import FACES, Field, Ints, meet_rays
+from pipeline.kernels.tracing.rays import FACES, F, Field, Ints, meet_rays
 
-_ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
+_ZERO, _HALF, _ONE, _INF = np.float32(0), np.float32(0.5), np.float32(1), np.float32(np.inf)
 #: Of so many solids that a bundle may meet, or fewer, each is asked for in turn: a lookup for every ray takes longer.
 _IN_TURN = 5
 #: A code of `meet_rays` without its face.
 _FACE_BITS = np.int32(FACES.bit_length() - 1)
+
+
+class Bring(NamedTuple):
+    """What the rays of the dome bring."""
+
+    #: C×(solids + 1) float32: what comes from each solid and, last, from the open dome.
+    send: Field
+    #: By solid and, last, of the open dome: the share of it that comes the same in all ways; the rest comes from where
+    #: the key light falls.
+    even: Field
+    #: (4,) float32: the unit way to the key light, and what makes the rest 1 towards the camera.
+    key: Field
+    #: What a ray meets so far away, canvas heights, is half near and half far; 0 where all is far.
+    reach: F
 
 
 @inlined
@@ -36,31 +52,55 @@ def _towards_dome(
 
 
 @inlined
-def _bring(send: Field, index: int, n: int, kept: int, found: Ints, power: Field, total: Field) -> None:
+def _bring(
+    bring: Bring, index: int, even: F, n: int, kept: int, near: int, found: Ints, weight: Field, total: Field
+) -> None:
     """Add what comes from one solid, or from the open dome, to the C×m `total` of the first n rays that met it."""
-    own = np.int32(index)
-    for c in range(len(send)):
-        light = send[c, index]
-        if c < kept:
-            for j in range(n):
-                total[c, j] = total[c, j] + light if found[j] == own else total[c, j]
-        else:
-            for j in range(n):
-                total[c, j] = total[c, j] + light * power[j] if found[j] == own else total[c, j]
+    own, rest, lit = np.int32(index), _ONE - even, weight[4]
+    for c in range(len(bring.send)):
+        light = bring.send[c, index]
+        if light == _ZERO:
+            continue
+        to, by = total[c], weight[_row(c, kept, near)]
+        for j in range(n):
+            to[j] = to[j] + light * (even + rest * lit[j]) * by[j] if found[j] == own else to[j]
+
+
+@inlined
+def _row(channel: int, kept: int, near: int) -> int:
+    """Return the row of `_weigh` that a channel goes by."""
+    return (2 if channel >= kept else 0) + (1 if channel >= near else 0)
+
+
+@inlined
+def _weigh(bring: Bring, n: int, ray: Field, best: Field, power: Field, weight: Field) -> None:
+    """Write what each of n rays weighs, 5×m: what is far, what is near, the same two past the caster, and its light.
+
+    The last is how much of a round thing's lit side the ray meets, over what the camera sees of it: about as a matt
+    sphere's phases.
+    """
+    reach, x, y, z, gain = bring.reach, bring.key[0], bring.key[1], bring.key[2], bring.key[3]
+    for j in range(n):
+        square = best[j] * best[j]
+        far = square / (square + reach * reach) if best[j] < _INF else _ONE
+        weight[0, j], weight[1, j] = far, _ONE - far
+        weight[2, j], weight[3, j] = far * power[j], (_ONE - far) * power[j]
+        facing = _HALF - _HALF * (ray[3, j] * x + ray[4, j] * y + ray[5, j] * z)
+        weight[4, j] = facing * facing * gain
 
 
 @kernel
 def dome_light(
-    top: int, bottom: int, places: Places, sample: Field, in_way: Shade, send: Field, kept: int, out: Field
+    top: int, bottom: int, places: Places, sample: Field, in_way: Shade, bring: Bring, kept: int, near: int, out: Field
 ) -> None:
     """Trace the dome onto rows `top` to `bottom`, into C×H×W float32, 0 where no light falls.
 
-    `sample` are 9×S×3 directions about +z, `send` C×(solids + 1) what comes from each solid and, last, from the open
-    dome. Of the channels from `kept` on nothing comes past the caster.
+    `sample` are 9×S×3 directions about +z. Of the channels from `kept` on nothing comes past the caster. Those from
+    `near` on have the near share of what a ray meets, those before it the far one.
     """
-    width, samples, channels = places.across.size, sample.shape[1], len(send)
+    width, samples, channels = places.across.size, sample.shape[1], len(bring.send)
     step = 3 if in_way.things.size >= MANY else 1
-    beyond = send.shape[1] - 1
+    beyond = bring.send.shape[1] - 1
     open_dome = np.int32(beyond) * np.int32(FACES)
     casts = in_way.caster.kind.size > 0
     at, pattern, found = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int32)
@@ -69,7 +109,7 @@ def dome_light(
     dx, dy, dz = ray[3], ray[4], ray[5]
     power, best = np.empty(width, np.float32), np.empty(width, np.float32)
     total, hull = np.empty((channels, width), np.float32), np.empty((4, 3), np.float32)
-    near = np.empty(in_way.shapes.kind.size, np.int64)
+    which, weight = np.empty(in_way.shapes.kind.size, np.int64), np.empty((5, width), np.float32)
     for i in range(top, bottom):
         for column in range(step):
             start = column
@@ -92,24 +132,27 @@ def dome_light(
                         if together and leaves_behind(in_way.shapes.kind[index], ray):
                             continue
                         if not together or may_meet(hull, pad, in_way.box[index]):
-                            near[count] = index
+                            which[count] = index
                             count += 1
-                    meet_rays(in_way.shapes, near, count, n, ray, best, found)
+                    meet_rays(in_way.shapes, which, count, n, ray, best, found)
                     if casts and (not together or may_meet(hull, pad, in_way.around)):
                         past_caster(in_way.caster, in_way.around, n, ray, best, power)
+                    _weigh(bring, n, ray, best, power, weight)
                     for j in range(n):
                         found[j] = found[j] >> _FACE_BITS
                     if count <= _IN_TURN:
-                        for which in range(count):
-                            _bring(send, near[which], n, kept, found, power, total)
-                        _bring(send, beyond, n, kept, found, power, total)
+                        for met in range(count):
+                            even = bring.even[which[met]]
+                            _bring(bring, which[met], even, n, kept, near, found, weight, total)
+                        _bring(bring, beyond, _ONE, n, kept, near, found, weight, total)
                         continue
-                    for c in range(kept):
+                    for j in range(n):
+                        even = bring.even[found[j]]
+                        weight[4, j] = even + (_ONE - even) * weight[4, j]
+                    for c in range(channels):
+                        by = weight[_row(c, kept, near)]
                         for j in range(n):
-                            total[c, j] += send[c, found[j]]
-                    for c in range(kept, channels):
-                        for j in range(n):
-                            total[c, j] += send[c, found[j]] * power[j]
+                            total[c, j] += bring.send[c, found[j]] * weight[4, j] * by[j]
                 for c in range(channels):
                     for j in range(n):
                         out[c, i, at[j]] = total[c, j] / np.float32(samples)

@@ -15,8 +15,9 @@ from pipeline.kernels.tracing.rays import Field, Ints, meet_rays
 from pipeline.kernels.tracing.solids import Shapes, slab
 
 _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
-#: Places are so far off their surfaces, and off dunes so much higher, canvas heights.
-_OFF, _ABOVE = np.float32(2e-3), np.float32(0.004)
+#: Places are so far off their surfaces, and off dunes so much higher, canvas heights. Farther, those at a foot would be
+#: inside what stands there, and light.
+_OFF, _ABOVE = np.float32(5e-4), np.float32(0.004)
 #: Tubes stop at this share of the way to them; what brings less than _DIM is not traced; dunes shade so far.
 _TO_TUBE, _DIM, _DUNES_REACH = np.float32(0.97), np.float32(1e-4), np.float32(6)
 #: The share of a light that glass lets through to what is behind it.

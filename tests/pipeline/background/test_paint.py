@@ -83,6 +83,22 @@ def test_what_a_network_sees_of_its_padding_is_no_frame() -> None:
     assert within_padding(stops[:3, :2], surface[:3, :2]).shape == (3, 2, 3)
 
 
+def test_a_network_adds_nothing_as_fine_as_its_own_grid() -> None:
+    class Chequered(Darkener):
+        def __call__(self, **asked: object) -> np.ndarray:
+            given = asked["conditions"]
+            assert isinstance(given, Conditions)
+            board = np.indices(given.depth.shape).sum(0) % 2
+            return given.light * np.where(board, 2, 0.5).astype(np.float32)[..., None]
+
+    asked = spec("podium")
+    layout = compose(asked, 200, 200)
+    light = paint(asked, layout, 200, 200, Chequered(), lambda done: None).light
+    assert light is not None
+    changed = np.log2(light.light[..., 1] / first_light(layout, 200, 200).light[..., 1])
+    assert np.percentile(np.abs(changed), 95) < 0.1
+
+
 def test_a_network_that_paints_pictures_starts_from_the_lit_drawing_and_is_shown_as_it_is() -> None:
     class Green(Darkener):
         def __call__(self, **asked: object) -> np.ndarray:

@@ -121,6 +121,26 @@ def test_what_lies_before_a_coloured_wall_takes_on_its_colour() -> None:
     assert light[0] > 1.08 * light[1]
 
 
+def test_the_shadow_beside_a_thing_sees_its_dark_side() -> None:
+    red = np.array([0.8, 0.05, 0.05], np.float32)
+    layout = bare(Part(Block(0.0, 0.0, -0.3, 0.15, 0.25, 0.15), 2, "stand"))
+    layout = replace(layout, colours=(*layout.colours[:2], red, *layout.colours[3:]))
+    first = first_light(layout, 384, 384)
+    lit, dark = (first.light[at(layout, x, 0.0, -0.2, 384)] for x in (-0.2, 0.2))
+    assert 0 < dark[0] - dark[1] < 0.9 * (lit[0] - lit[1])
+
+
+def test_where_a_thing_touches_the_floor_neither_lights_the_other() -> None:
+    layout = bare(Part(Ball(0.0, 0.12, -0.3, 0.12), 2, "prop"))
+    layout = replace(layout, colours=tuple(np.full(3, 0.8, np.float32) for _ in layout.colours))
+    first = first_light(layout, 768, 768)
+    row, column = at(layout, 0.0, 0.0, -0.3, 768)
+    seen = np.flatnonzero(first.geometry.part[row - 40 : row + 8, column] == 0)
+    foot = first.light[row - 40 + seen[:4], column].mean(-1).max()
+    # By what the floor gives back elsewhere, it would have 0.38 of the open floor's.
+    assert foot < 0.25 * first.light[at(layout, -0.35, 0.0, -0.3, 768)].mean()
+
+
 def test_a_tube_lights_the_wall_behind_it_in_its_own_colour() -> None:
     tube = Part(Panel("disc", 0.0, 0.1, -0.4, 0.25, 0.5, 0.02, 0.92), 2, "tube", glow=14.0)
     layout = bare(Part(Wall(-0.5), 0, "wall"), tube)

@@ -31,3 +31,17 @@ def test_within_a_surface_light_is_interpolated() -> None:
     out = upsample_within_surfaces(light, low, high)[64, 8:-8, 0]
     assert (np.diff(out) >= 0).all()
     assert np.diff(out).max() < 0.02
+
+
+def test_values_of_other_surfaces_bridge_what_the_small_grid_hardly_has_of_a_thing() -> None:
+    low, high = np.zeros((16, 16), np.uint16), np.zeros((128, 128), np.uint16)
+    # A thin thing along a row, of which the small grid has two places, far apart.
+    low[8, 3] = low[8, 12] = 5
+    high[62:66] = 5
+    values = np.where(low == 5, np.arange(16) * 0.1, 0.5)[..., None].astype(np.float32)
+    steps, smooth = (
+        np.abs(np.diff(upsample_within_surfaces(values, low, high, others=others)[64, :, 0])).max()
+        for others in (0.0, 0.05)
+    )
+    assert steps > 0.5
+    assert smooth < 0.35
