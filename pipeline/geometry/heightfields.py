@@ -41,8 +41,9 @@ class Curtain:
 
     @property
     def packed(self) -> Packed:
-        # Light's rays, of which there are many, take the cloth for the plane before it.
-        return Packed(solids.WALL, (self.z + self.reach,))
+        # Light's rays, of which there are many, take the cloth for the plane behind it: before that of its outermost
+        # folds the floor between them would see no cloth, and a straight line would run along its hem.
+        return Packed(solids.WALL, (self.z - self.reach,))
 
     def depths(self, camera: Triple, across: Field) -> Field:
         """Return the depth, W float32, at which a camera's rays of W slopes meet the cloth, the same at each height."""

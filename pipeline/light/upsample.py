@@ -40,8 +40,8 @@ class Upsampling:
     def strip(self, high: NDArray[np.uint16], top: int, bottom: int) -> Field:
         """Return n×W×C for the rows `top` … `bottom` of H×W surfaces.
 
-        Bilinear among values of the same surface; where the four neighbours have none, the nearest of that surface; of
-        a surface too thin for the small grid, the values of what is there. With `others` the four neighbours alone.
+        Bilinear within a surface, and a smooth mean of its own values at its edges; the nearest where it has none near
+        by; of a surface too thin for the small grid, the values of what is there.
         """
         out = np.empty((bottom - top, high.shape[1], self.values.shape[2]), np.float32)
         upsample(

@@ -16,8 +16,9 @@ Surfaces = NDArray[np.uint16]
 _ZERO, _ONE = np.float32(0), np.float32(1)
 #: So many pixels are looked at together for one that lies at an edge.
 _AT_ONCE = 64
-#: Weight that a neighbour of the same surface has at least.
-_LEAST = np.float32(1e-3)
+_TWO, _THREE, _FOUR, _SIX = np.float32(2), np.float32(3), np.float32(4), np.float32(6)
+#: Of values that weigh less in all, the nearest is as good.
+_LEAST = np.float32(1e-4)
 
 
 @kernel
@@ -72,6 +73,15 @@ def _next_odd(cells: NDArray[np.int32], surfaces: NDArray[np.uint16], start: int
     return start
 
 
+@inlined
+def _spline(t: np.float32) -> np.float32:
+    """Return the cubic B-spline at a distance: 2/3 at 0, 0 from 2 on."""
+    t = np.abs(t)
+    two = _TWO - t
+    near = (_FOUR - _SIX * t * t + _THREE * t * t * t) / _SIX
+    return near if t < _ONE else (two * two * two / _SIX if t < _TWO else _ZERO)
+
+
 @kernel
 def upsample(
     values: Pixels,
@@ -86,13 +96,13 @@ def upsample(
 ) -> None:
     """Upsample h×w×C values on the surfaces `low` to those of `high`, n×W: a strip of a picture `tall` rows high.
 
-    Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) that knows same and other surface alone: bilinear among
-    values of the same surface; where the four neighbours have none, the nearest of that surface, and where the grid has
-    none of it (`known`, by surface), bilinear among all. `even` is `even_cells` of `low`. With `others` above 0 values
-    of other surfaces weigh that much beside the surface's own, so that what is too small for the grid has no steps.
+    Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) that knows same and other surface alone: bilinear within a
+    surface; at its edges the mean of its own values among 4×4 neighbours, by cubic B-splines, which has no steps where
+    one more of them is its own; where those have none, the nearest of that surface, and where the grid has none of it
+    (`known`, by surface), bilinear among all. `even` is `even_cells` of `low`. With `others` above 0 values of other
+    surfaces weigh that much beside the surface's own.
     """
     height, width, channels = values.shape
-    least = _LEAST if others == _ZERO else _ZERO
     planes = np.empty((channels, width), np.float32)
     lefts, rights, shares = columns_between(width, high.shape[1])
     cells, of = np.empty(high.shape[1], np.int32), -1
@@ -109,22 +119,25 @@ def upsample(
         while j < cells.size:
             wanted = row[j]
             at, j = j, _next_odd(cells, row, j + 1)
-            left, right, across = lefts[at], rights[at], shares[at]
+            left, across = lefts[at], shares[at]
             if not known[wanted]:
                 continue
-            a = ((_ONE - down) * (_ONE - across) + least) * (_ONE if low[upper, left] == wanted else others)
-            b = ((_ONE - down) * across + least) * (_ONE if low[upper, right] == wanted else others)
-            d = (down * (_ONE - across) + least) * (_ONE if low[lower, left] == wanted else others)
-            e = (down * across + least) * (_ONE if low[lower, right] == wanted else others)
-            total = a + b + d + e
-            if total > _ZERO:
+            total = _ZERO
+            for k in range(channels):
+                out[i, at, k] = _ZERO
+            for m in range(-1, 3):
+                y = min(max(upper + m, 0), height - 1)
+                by_row = _spline(down - np.float32(m))
+                for n in range(-1, 3):
+                    x = min(max(np.int64(left) + n, 0), width - 1)
+                    weight = by_row * _spline(across - np.float32(n)) * (_ONE if low[y, x] == wanted else others)
+                    if weight > _ZERO:
+                        total += weight
+                        for k in range(channels):
+                            out[i, at, k] += weight * values[y, x, k]
+            if total > _LEAST:
                 for k in range(channels):
-                    out[i, at, k] = (
-                        a * values[upper, left, k]
-                        + b * values[upper, right, k]
-                        + d * values[lower, left, k]
-                        + e * values[lower, right, k]
-                    ) / total
+                    out[i, at, k] /= total
             else:
                 y, x = _nearest(low, int(wanted), upper, int(left))
                 for k in range(channels):

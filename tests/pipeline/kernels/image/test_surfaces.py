@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.interpolate import BSpline
 from scipy.ndimage import distance_transform_edt
 
 from pipeline.kernels.image.surfaces import fade, gather, mix, repaint
@@ -9,6 +10,10 @@ from pipeline.light.upsample import upsample_within_surfaces
 
 RNG = np.random.default_rng(5)
 FACES = 8
+
+
+def spline(t: float) -> float:
+    return float(BSpline.basis_element([-2, -1, 0, 1, 2], extrapolate=False)(t)) if abs(t) < 2 else 0.0
 
 
 def upsampled(values: np.ndarray, low: np.ndarray, high: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -24,9 +29,11 @@ def upsampled(values: np.ndarray, low: np.ndarray, high: np.ndarray, row: int, c
     own = [(r, c, weight) for r, c, weight in corners if low[r, c] == wanted]
     if len(own) in (0, 4) and not (not own and (low == wanted).any()):
         return np.asarray(sum(weight * values[r, c] for r, c, weight in corners))
-    if own:
-        total = sum(weight + 1e-3 for _, _, weight in own)
-        return np.asarray(sum((weight + 1e-3) * values[r, c] for r, c, weight in own) / total)
+    near = [(r, c) for r in range(y0 - 1, y0 + 3) for c in range(x0 - 1, x0 + 3)]
+    inside = [(min(max(r, 0), h - 1), min(max(c, 0), w - 1)) for r, c in near]
+    weights = [spline(y - r) * spline(x - c) * (low[at] == wanted) for (r, c), at in zip(near, inside, strict=True)]
+    if sum(weights) > 1e-4:
+        return np.asarray(sum(weight * values[at] for weight, at in zip(weights, inside, strict=True)) / sum(weights))
     away = distance_transform_edt(~((np.indices(low.shape) == np.array([y0, x0])[:, None, None]).all(0)))
     nearest = np.where(low == wanted, away, np.inf)
     return np.asarray(values[np.unravel_index(np.argmin(nearest), low.shape)])
