@@ -135,7 +135,7 @@ def in_light(layout: Layout, geometry: Geometry) -> tuple[Field, Field]:
     light = Upsampling.of(exposed(layout, first), first.geometry.surface).strip(geometry.surface, 0, SIDE)
     linear = np.repeat(np.float32(0.6) * light @ LUMINANCE[:, None], 3, axis=2).astype(np.float32)
     hard = tone_mapped(linear[..., 0] * (1 - blocked))
-    plain = replace(layout, kind="podium", lens=Lens(), glass=())
+    plain = replace(layout, kind="podium", lens=Lens())
     return srgb_to_linear(developed(Shaded(plain, geometry, linear, (), ()), blocked=blocked))[..., 0], hard
 
 

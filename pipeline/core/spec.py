@@ -23,7 +23,7 @@ Finish = Literal[
 #: Things beside the product that are more than plain bodies: `pipeline.scene.things` has what each is.
 PropName = Literal[
     "stones", "pebbles", "books", "folded_cloth", "towels", "tray", "bowl", "vase", "potted_plant",
-    "water", "glass_blocks", "glass_ball", "acrylic", "metal_ball",
+    "water", "metal_ball",
 ]  # fmt: skip
 Far = Literal["lights", "foliage"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
@@ -72,7 +72,7 @@ class Mood:
     #: Grain of the background: its standard deviation in the mid tones, sRGB values 0–1.
     grain: float = 0.004
     #: What is put beside the product, among balls, drums and blocks; none: those alone.
-    props: tuple[PropName, ...] = ("stones", "vase", "books", "folded_cloth", "glass_ball")
+    props: tuple[PropName, ...] = ("stones", "vase", "books", "folded_cloth")
 
 
 @dataclass(frozen=True)

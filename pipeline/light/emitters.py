@@ -10,7 +10,7 @@ from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
 from pipeline.geometry.sampling import square_samples, square_to
 from pipeline.kernels.tracing.lights import Lamps
-from pipeline.scene.layout import Gobo, Layout, Part, Rig
+from pipeline.scene.layout import Gobo, Layout, Part
 
 #: Canvas heights between the points that a tube shines from: less than its way to the wall, or they show.
 TUBE_STEP = 0.045
@@ -60,22 +60,6 @@ def lamps(layout: Layout, samples: int) -> Lamps:
         np.float32(_MASK_HALF),
         np.concatenate(tubes),
     )
-
-
-def gobo_openness(rig: Rig, place: tuple[float, float, float]) -> float:
-    """Return the share of the key light's middle that a place sees through the gobo, 1 where there is none."""
-    if rig.gobo is None:
-        return 1.0
-    centre, axis, u, v = _gobo_frame(rig.gobo, np.asarray(rig.position, np.float32)).astype(np.float64)
-    way = np.asarray(rig.position) - place
-    before = float((centre - place) @ axis)
-    if before <= 0:
-        return 1.0
-    at = place + way * (before / float(way @ axis)) - centre
-    mask = gobo_mask(rig.gobo)
-    row, column = ((float(at @ side) + _MASK_HALF) * _MASK_SCALE for side in (v, u))
-    last = len(mask) - 1
-    return float(mask[int(np.clip(row, 0, last)), int(np.clip(column, 0, last))])
 
 
 def _gobo_frame(gobo: Gobo, light: Field) -> Field:

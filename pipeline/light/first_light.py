@@ -117,8 +117,7 @@ class LightTracer:
         self.casts = caster is not None
         self._caster = shapes([] if caster is None else [caster.packed])
         self._around = np.array(_NO_END if around is None else around, np.float32)
-        # What is of glass comes last: no part, it only stands in the key light's way.
-        solids = [part.solid for part in (*layout.parts, *layout.glass)]
+        solids = [part.solid for part in layout.parts]
         self._shapes = shapes([solid.packed for solid in solids])
         self._boxes = np.array([solid.bounds or _NO_END for solid in solids], np.float32)
 
@@ -212,8 +211,7 @@ class LightTracer:
                 things.append(index)
             elif part.role == "floor" and isinstance(part.solid, Dunes):
                 dunes.append(index)
-        parts = len(self.layout.parts)
-        return self._shade(things, dunes, list(range(parts, parts + len(self.layout.glass))))
+        return self._shade(things, dunes)
 
     @cached_property
     def _even(self) -> Field:
@@ -240,11 +238,11 @@ class LightTracer:
                 part.role == "tube" or (part.role == "far" and isinstance(part.solid, Panel)) or is_sheet(part.solid)
             )
         ]
-        return self._shade(bounds, [], [])
+        return self._shade(bounds, [])
 
     def _shade(self, *which: list[int]) -> Shade:
-        things, dunes, glass = (np.array(some, np.int64) for some in which)
-        return Shade(self._shapes, self._boxes, things, dunes, glass, self._caster, self._around)
+        things, dunes = (np.array(some, np.int64) for some in which)
+        return Shade(self._shapes, self._boxes, things, dunes, self._caster, self._around)
 
     def _folds(self, index: int, curtain: Curtain) -> Field:
         """Return H×W: cloth is dark in the depth of its folds."""

@@ -18,7 +18,6 @@ from pipeline.kernels.image.layers import dim
 from pipeline.kernels.image.surfaces import repaint
 from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.first_light import FirstLight
-from pipeline.light.glass import lay_glass
 from pipeline.light.lens import Focus, add_grain, darken_corners
 from pipeline.light.polish import Polished, polish, polished_parts
 from pipeline.light.reflection import FloorMirror, floor_mirrors
@@ -152,7 +151,7 @@ def developed(
     blocked: Field | None = None,
     on_light: Callable[[int, Field], None] | None = None,
 ) -> Rgb:
-    """Return H×W×3 sRGB in [0, 1]: with mirror images, glass, the lens, smooth edges, bloom and haze, tone-mapped.
+    """Return H×W×3 sRGB in [0, 1]: with mirror images, the lens, smooth edges, bloom and haze, tone-mapped.
 
     The picture is made in the scene's own array, whose light is gone afterwards. `blocked`, if given, is the share of
     light that a product takes, H×W: it ends with the surfaces, so that edges are mixed with it. `also(top, strip)` does
@@ -167,16 +166,15 @@ def developed(
     for floor in scene.mirrors:
         floor.show(geometry, out)
     polish(layout, geometry, out, scene.polished)
-    seen = lay_glass(layout, geometry, out)
     if blocked is not None:
         # Before the lens, which would spread light that is not there over the edges.
         by_rows(out.shape[0], lambda top, bottom: dim(blocked[top:bottom], out[top:bottom]))
-    glow, focus = bloom(layout, geometry), Focus.of(layout, seen, out)
+    glow, focus = bloom(layout, geometry), Focus.of(layout, geometry, out)
 
     def exposed_film(top: int, bottom: int) -> None:
         strip = out[top:bottom]
         if focus is not None:
-            focus.over(strip, seen, top)
+            focus.over(strip, geometry, top)
         if glow is not None:
             spill(glow, out.shape[0], top, strip)
         darken_corners(layout, len(out), top, strip)

@@ -1,4 +1,4 @@
-"""The room that the camera doesn't see, as polish and glass mirror it: a dark studio with a reflector and a camera.
+"""The room that the camera doesn't see, as polish mirrors it: a dark studio with a reflector and a camera.
 
 Radiance by direction alone, over the fill's: what is mirrored in a ball is far away. All numbers by eye.
 """

@@ -1,6 +1,6 @@
 """What is around a place in a picture: where rays end, and the light that comes from there, as the picture shows it.
 
-A ray that leaves glass, or is mirrored, is followed to the part that it meets, and takes that place's colour from the
+A ray that is mirrored is followed to the part that it meets, and takes that place's colour from the
 picture where the camera sees it, else the mean of what is seen of the part.
 """
 
@@ -24,7 +24,7 @@ from pipeline.scene.trace import FACES, Geometry
 BRIGHTEST = np.float32(24)
 #: Share of their mean colour that places have which the camera does not see: they are backs and undersides.
 HIDDEN = 0.7
-#: Pixels by which what is seen in glass or polish is blurred at least: one ray a pixel leaves stairs.
+#: Pixels by which what is seen in polish is blurred at least: one ray a pixel leaves stairs.
 LEAST = 0.6
 
 #: Rows or columns of pixels.
@@ -37,14 +37,14 @@ class Surroundings:
 
     layout: Layout
     geometry: Geometry
-    #: H×W×3 linear, as it is without glass.
+    #: H×W×3 linear.
     picture: Field
     #: (parts + 1)×3: what stands for hidden places of each part, and for what is beyond all.
     means: Field
 
     @classmethod
     def of(cls, layout: Layout, geometry: Geometry, picture: Field) -> "Surroundings":
-        """Return what is around the surfaces of a layout's H×W×3 linear picture, before it shows glass."""
+        """Return what is around the surfaces of a layout's H×W×3 linear picture."""
         count = len(layout.parts)
         sums, counts = np.zeros((count, 3), np.float64), np.zeros(count, np.int64)
         sum_parts(geometry.surface, FACES, 4, picture, sums, counts)

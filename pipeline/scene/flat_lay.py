@@ -18,7 +18,6 @@ from pipeline.scene.flat_lay_props import (
     Point,
     Prop,
     arch,
-    ball,
     books,
     bowl,
     cloth,
@@ -40,8 +39,7 @@ GAP = 0.014
 #: Cells of the plan to a canvas height.
 CELLS = 88
 TRIES = 140
-#: What a mood puts beside the product, as it lies here; what is tall is none of it, nor what is of glass: cropped by
-#: the frame, it would show a place that the picture doesn't.
+#: What a mood puts beside the product, as it lies here; what is tall or round is none of it.
 LYING: dict[PropName, str] = {
     "stones": "pebbles",
     "pebbles": "pebbles",
@@ -50,7 +48,6 @@ LYING: dict[PropName, str] = {
     "towels": "cloth",
     "bowl": "bowl",
     "tray": "tray",
-    "metal_ball": "metal",
 }
 #: Of those, what shows enough of its colour to stand for an asked one.
 BODIED = ("books", "cloth", "bowl", "tray")
@@ -102,7 +99,7 @@ class FlatLay:
         rng = self._rng
         asked = len(self._slots)
         extra = int(rng.integers(1, 4)) if asked == 0 else int(rng.integers(0, 2 if asked > 2 else 3))
-        shapes = ["disc", "tray", "ball", "block", "stack", "arch"]
+        shapes = ["disc", "tray", "block", "stack", "arch"]
         rng.shuffle(shapes)
         for index in range(asked + extra):
             first, slot = index < asked, self._next()
@@ -134,7 +131,7 @@ class FlatLay:
             wanted = max(wanted, 0.035)
         best: tuple[float, Prop] | None = None
         for _ in range(TRIES):
-            kind = shape or ("pebbles", "pebbles", "ball", "disc")[int(rng.integers(4))]
+            kind = shape or ("pebbles", "pebbles", "disc")[int(rng.integers(3))]
             thing = self._thing(kind, wanted)
             cost = self._cost(thing, wanted, inf if best is None else best[0])
             if best is None or cost < best[0]:
@@ -223,9 +220,6 @@ class FlatLay:
             return disc(at, radius, float(rng.uniform(0.026, 0.055)), self._material())
         if shape == "tray":
             return tray(at, radius, float(rng.uniform(0.05, 0.08)))
-        if shape in ("ball", "metal"):
-            # A large ball would be a tower from above.
-            return ball(at, min(radius, 0.1), mirror=0.72 if shape == "metal" else 0.0)
         if shape == "bowl":
             return bowl(at, min(radius, 0.16), rng)
         if shape == "pebbles":
@@ -252,7 +246,7 @@ class FlatLay:
         return choices[int(self._rng.integers(4))]
 
     def _branch(self) -> None:
-        """Let a branch reach in from a corner, over the props."""
+        """Let a branch reach in from a corner, beside the props: it would run through what is high."""
         rng = self._rng
         for _ in range(30):
             side, up = float(rng.choice([-1, 1])), float(rng.choice([-1, 1]))
@@ -264,7 +258,8 @@ class FlatLay:
             # Leaves on one side of the stem lie over those on the other.
             low, high = Fronds(0.024, leaves[::2]), Fronds(0.04, (leaves[0], *leaves[1::2]))
             x, y = (np.ascontiguousarray(axis).ravel() for axis in np.broadcast_arrays(self._x, self._y))
-            if not any(((one.leaf_at(x, y).reshape(self._kept.shape) >= 0) & self._kept).any() for one in (low, high)):
+            barred = self._kept | self._taken
+            if not any(((one.leaf_at(x, y).reshape(barred.shape) >= 0) & barred).any() for one in (low, high)):
                 leaf = self._plan.natural["leaf"]
                 self.parts += [Part(one, leaf, "prop", "leaf") for one in (low, high)]
                 return

@@ -15,7 +15,7 @@ from pipeline.geometry.panels import Panel
 from pipeline.geometry.ray import Field
 from pipeline.geometry.rounded import axes
 from pipeline.geometry.slabs import Slab
-from pipeline.geometry.solids import Ball, Solid
+from pipeline.geometry.solids import Solid
 from pipeline.scene.bodies import book, bowl_radii, egg, laid, leaves_of_cloth, stone
 from pipeline.scene.pieces import Piece
 
@@ -38,13 +38,6 @@ class Prop:
     finish: Finish = "plain"
     #: What has colours and finishes of its own.
     pieces: tuple[Piece, ...] = ()
-
-
-def ball(at: Point, radius: float, mirror: float = 0.0) -> Prop:
-    """Return a ball, matt or of polished brass."""
-    solid = Ball(at[0], at[1], radius, radius)
-    metal = (Piece(solid, "brass", mirror=mirror),) if mirror else ()
-    return Prop(() if mirror else ((solid, False),), round_outline(at, radius), 2 * radius, pieces=metal)
 
 
 def pebbles(at: Point, radius: float, rng: np.random.Generator) -> Prop:

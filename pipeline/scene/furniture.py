@@ -17,9 +17,7 @@ from pipeline.scene.things import thing
 #: Share of the picture that an asked colour's prop takes at least; less than 2 % is not seen as one of its colours.
 MIN_AREA = 0.04
 #: Things that show too little of their colour to stand for an asked one, and how much larger the others are for that.
-THIN: frozenset[PropName] = frozenset(
-    {"glass_blocks", "glass_ball", "acrylic", "metal_ball", "tray", "water", "vase", "potted_plant"}
-)
+THIN: frozenset[PropName] = frozenset({"metal_ball", "tray", "water", "vase", "potted_plant"})
 ROOMY = 1.3
 #: What no painter's colour is on.
 STONES: frozenset[PropName] = frozenset({"stones", "pebbles"})
@@ -60,8 +58,6 @@ class Furniture:
         self._things = list(things)
         rng.shuffle(self._things)
         self.parts: list[Part] = []
-        #: What is of glass.
-        self.glass: list[Part] = []
         #: Footprints (x, z, radius) and pictures of what stands already.
         self._feet = [(0.0, -0.2 * self._wide, 0.55 * self._wide)]
         self._seen: list[Rectangle] = []
@@ -176,7 +172,7 @@ class Furniture:
         natural = natural and (not asked or self._plan.suits(slot, "stone"))
         if natural and not asked:
             slot = self._plan.natural["stone"]
-        # What is asked for must show its colour: glass has next to none.
+        # What is asked for must show its colour.
         bodied = [name for name in self._things if not asked or name not in THIN]
         if asked and not self._plan.suits(slot, "stone"):
             bodied = [name for name in bodied if name not in STONES]
@@ -221,10 +217,7 @@ class Furniture:
         slots = tints(self._plan, slot, self._tone(slot))
         for piece in made.pieces:
             own = slots[piece.tint]
-            if piece.clear:
-                self.glass.append(Part(piece.solid, own, "prop", clear=piece.clear))
-            else:
-                self.parts.append(Part(piece.solid, own, "prop", piece.finish, mirror=piece.mirror or self._metal(own)))
+            self.parts.append(Part(piece.solid, own, "prop", piece.finish, mirror=piece.mirror or self._metal(own)))
         left, _, back, right, _, front = (float(side) for side in _boxes(made)[0])
         self._feet.append(((left + right) / 2, (back + front) / 2, made.foot))
         self._seen.append(self._picture(_boxes(made)))

@@ -42,8 +42,6 @@ class Part:
     polish: float = 0.0
     #: Share of light that a polished thing mirrors at right angles: metal from .3 on, in its own colour; water less.
     mirror: float = 0.0
-    #: Of glass: 0 has the slot's colour, 1 has none.
-    clear: float = 1.0
     #: What a caller knows it by, such as "table"; empty: its role says it.
     name: str = ""
 
@@ -146,8 +144,6 @@ class Layout:
     top_down: bool = False
     #: How far the product's base reaches behind its foot, canvas heights; 0 where the photo doesn't tell.
     base: float = 0.0
-    #: What is of glass: seen through, so that no part's pixels are its own.
-    glass: tuple[Part, ...] = ()
     #: What lies far out of focus before the parts that are far, the farthest first.
     blurs: tuple[Blur, ...] = ()
     lens: Lens = Lens()

@@ -30,8 +30,6 @@ class Piece:
     finish: Finish = "plain"
     #: As in `pipeline.scene.layout.Part`.
     mirror: float = 0.0
-    #: 0 opaque; else it is of glass, and this is as `pipeline.scene.layout.Part.clear` is: 1 is without a colour.
-    clear: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The kinds of place, each built of its own walls, ground and furniture."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -100,8 +100,6 @@ class Scenery:
     wall: float
     rng: np.random.Generator
     furnished: bool
-    #: What of the furniture is of glass.
-    glass: list[Part] = field(default_factory=list)
 
     def sweep(self) -> Layout:
         """Seamless paper; with more than one colour, shapes before it."""
@@ -314,14 +312,12 @@ class Scenery:
         self, *, level: float, back: float, ground: Dunes | None = None, also: tuple[int, ...] = ()
     ) -> Furniture:
         things = self.spec.mood.props
-        found = Furniture(
+        return Furniture(
             self.empty, self.plan, self.rng, level=level, also=also, back=back, ground=ground, things=things
         )
-        self.glass = found.glass
-        return found
 
     def _with(self, *parts: Part) -> Layout:
-        return replace(self.empty, parts=tuple(parts), glass=tuple(self.glass))
+        return replace(self.empty, parts=tuple(parts))
 
 
 def _lacquered(parts: list[Part]) -> list[Part]:

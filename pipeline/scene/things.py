@@ -1,4 +1,4 @@
-"""Things to stand beside a product, made of solids: stones, books, cloth, trays, bowls, plants, water, glass.
+"""Things to stand beside a product, made of solids: stones, books, cloth, trays, bowls, plants, water, metal.
 
 Each is made for a place on the floor (x, level, z) and for the area that it covers of a picture at its own depth, in
 square canvas heights. Its pieces name their colours by what they are to it: `own` is the thing's, `other` a second one
@@ -12,15 +12,11 @@ import numpy as np
 
 from pipeline.core.spec import PropName
 from pipeline.geometry.lathed import Lathed
-from pipeline.geometry.panels import Panel
 from pipeline.geometry.rounded import axes
-from pipeline.geometry.solids import Ball, Block, Drum
+from pipeline.geometry.solids import Ball, Drum
 from pipeline.scene import plants
 from pipeline.scene.bodies import book, bowl_radii, egg, leaves_of_cloth, stone
 from pipeline.scene.pieces import Piece, Spot, Thing, Tint
-
-#: Of glass, and all of its colour: 0 would be opaque.
-TINTED = 1e-3
 
 
 def thing(name: PropName, spot: Spot, area: float, rng: np.random.Generator) -> Thing:
@@ -41,7 +37,7 @@ def _stones(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
         body = stone((x + float(shift[0]), y, z + float(shift[1])), float(size), float(squash * size), rng, level=0.3)
         pieces.append(Piece(body, "stone", "stone"))
         # Its weight has worn it into the one below.
-        y = body.bounds[4] - 0.03 * float(size)
+        y = body.bounds[4] - 0.09 * float(size)
     return Thing(tuple(pieces), unit)
 
 
@@ -144,33 +140,6 @@ def _water(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     return Thing(pieces, radius)
 
 
-def _glass_blocks(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """Two blocks of clear glass, one lower than the other."""
-    x, y, z = spot
-    half = float(np.sqrt(area / 4.4))
-    turn, side = float(rng.uniform(0.2, 0.5)) * float(rng.choice([-1, 1])), float(rng.choice([-1.0, 1.0]))
-    tall = Block(x, y, z, half, 2.2 * half, 0.8 * half, turn)
-    low = Block(x + side * 1.9 * half, y, z + 0.5 * half, 0.62 * half, 0.95 * half, 0.62 * half, -0.7 * turn)
-    return Thing((Piece(tall, clear=0.94), Piece(low, clear=0.7)), 1.6 * half)
-
-
-def _glass_ball(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """A ball of clear glass, which shows the scene upside down."""
-    x, y, z = spot
-    radius = float(np.sqrt(area / np.pi))
-    return Thing((Piece(Ball(x, y + radius, z, radius), clear=0.96),), radius)
-
-
-def _acrylic(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
-    """Two upright discs of tinted acrylic glass, one before the other."""
-    x, y, z = spot
-    half = float(np.sqrt(area / (1.5 * np.pi)))
-    side = float(rng.choice([-1.0, 1.0]))
-    one = Panel("disc", x, y, z, half, 2 * half, 0.022)
-    two = Panel("disc", x + side * 0.9 * half, y, z + 0.09, 0.62 * half, 1.24 * half, 0.022)
-    return Thing((Piece(one, clear=TINTED), Piece(two, "other", clear=TINTED)), 0.9 * half)
-
-
 def _metal_ball(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     """A polished ball of brass and a small one."""
     x, y, z = spot
@@ -193,9 +162,6 @@ _MAKERS: Mapping[PropName, Callable[[Spot, float, np.random.Generator], Thing]] 
         "vase": plants.vase,
         "potted_plant": plants.potted_plant,
         "water": _water,
-        "glass_blocks": _glass_blocks,
-        "glass_ball": _glass_ball,
-        "acrylic": _acrylic,
         "metal_ball": _metal_ball,
     }
 )

@@ -61,7 +61,7 @@ Mask = NDArray[np.bool_]
 def composed(task: Task) -> Layout:
     """Return a task's layout without what no path tracer here knows: the lens, and glass."""
     found = compose(task.spec, task.width, task.height, task.product_aspect)
-    return replace(found, lens=Lens(), glass=())
+    return replace(found, lens=Lens())
 
 
 def make_truths(out: Path, count: int, threads: int) -> None:

@@ -119,7 +119,7 @@ def composed(task: Task) -> Layout:
     """Return a task's layout; the same one is drawn at every size."""
     # A path tracer's lens is a pinhole, and glass is no part that it knows.
     found = compose(task.spec, task.width, task.height, task.product_aspect)
-    return replace(found, lens=Lens(), glass=())
+    return replace(found, lens=Lens())
 
 
 def within(side: int, task: Task) -> tuple[int, int]:

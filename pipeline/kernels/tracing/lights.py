@@ -20,8 +20,6 @@ _ZERO, _ONE, _INF = np.float32(0), np.float32(1), np.float32(np.inf)
 _OFF, _ABOVE = np.float32(5e-4), np.float32(0.004)
 #: Tubes stop at this share of the way to them; what brings less than _DIM is not traced; dunes shade so far.
 _TO_TUBE, _DIM, _DUNES_REACH = np.float32(0.97), np.float32(1e-4), np.float32(6)
-#: The share of a light that glass lets through to what is behind it.
-THROUGH = np.float32(0.6)
 #: So many solids in the way are worth bundles of their own; before fewer a bundle is a row's rays of all patterns. A
 #: bundle ends where the surface turns away, if it has so many rays by then.
 MANY, _FEW = 3, 8
@@ -66,8 +64,6 @@ class Shade(NamedTuple):
     #: Indices of the solids in the way, and of dunes, which shade as well; int64.
     things: NDArray[np.int64]
     dunes: NDArray[np.int64]
-    #: Those of glass, which take a part of the light.
-    glass: NDArray[np.int64]
     #: One solid whose shadow is told apart, or none, and the box around it: least x, y, z and most.
     caster: Shapes
     around: NDArray[np.float32]
@@ -180,14 +176,6 @@ def shaded(
         meet_rays(shade.shapes, near, count, n, ray, best, found)
         for j in range(n):
             power[j] = power[j] if best[j] >= far[j] else _ZERO
-    count = select(shade.glass, shade.box, hull, pad, near)
-    for at in range(count):
-        for j in range(n):
-            best[j] = far[j]
-        one[0] = near[at]
-        meet_rays(shade.shapes, one, one.size, n, ray, best, found)
-        for j in range(n):
-            power[j] *= _ONE if best[j] >= far[j] else THROUGH
     for index in shade.dunes:
         unit = np.empty((6, n), np.float32)
         for j in range(n):

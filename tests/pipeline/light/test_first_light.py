@@ -52,16 +52,6 @@ def test_a_ball_shades_the_floor_on_the_side_away_from_the_light_and_takes_some_
     assert first.occlusion[near] < 0.85 < first.occlusion[open_floor]
 
 
-def test_glass_is_no_surface_but_takes_a_part_of_the_key_light() -> None:
-    ball = Part(Ball(0.0, 0.12, -0.3, 0.12), 2, "prop")
-    clear, opaque, none = (
-        first_light(layout, 96, 96) for layout in (replace(bare(), glass=(ball,)), bare(ball), bare())
-    )
-    shaded = at(bare(), 0.17, 0.0, -0.38)
-    np.testing.assert_array_equal(clear.geometry.surface, none.geometry.surface)
-    assert opaque.light[shaded].mean() < clear.light[shaded].mean() < 0.85 * none.light[shaded].mean()
-
-
 def test_the_floor_is_dark_right_up_to_the_foot_of_a_ball() -> None:
     layout = bare(Part(Ball(0.0, 0.12, -0.3, 0.12), 2, "prop"))
     first = first_light(layout, 384, 384)

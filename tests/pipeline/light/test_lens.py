@@ -57,7 +57,7 @@ def test_what_is_near_does_not_run_into_what_is_far() -> None:
 def test_the_edge_of_what_is_sharp_is_smooth_before_what_is_out_of_focus() -> None:
     layout, _ = seen(Lens(depth_of_field=1.0))
     parts = Part(Wall(-1.5), 0, "wall"), Part(Ball(0.0, 0.2, 0.0, 0.2), 1, "prop")
-    layout = replace(layout, parts=parts, glass=())
+    layout = replace(layout, parts=parts)
     geometry = trace(layout, SIDE, SIDE)
     ball = geometry.part == 1
     picture = developed(Shaded(layout, geometry, np.repeat(ball[..., None], 3, 2).astype(np.float32), (), ()))

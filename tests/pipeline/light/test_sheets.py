@@ -28,7 +28,7 @@ def with_a_sheet(thick: float = PAPER) -> tuple[Layout, Slab]:
     assert isinstance(solid, Slab)
     parts = Part(Top(0.0), 0, "floor"), Part(solid, 0, "panel")
     rig = replace(layout.rig, gobo=None)
-    return replace(layout, parts=parts, glass=(), rig=rig), solid
+    return replace(layout, parts=parts, rig=rig), solid
 
 
 def beside(layout: Layout, slab: Slab, away: float) -> list[tuple[np.ndarray, np.ndarray]]:
