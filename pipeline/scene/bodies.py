@@ -103,7 +103,7 @@ def leaves_of_cloth(
     thick *= tall / thick.sum()
     for index, high in enumerate(float(one) for one in thick):
         turn, size = yaw + float(rng.uniform(-0.008, 0.008)), float(rng.uniform(0.955, 1.0))
-        soft, hem = 0.56 * high, 0.25 * high
+        soft, hem = 0.66 * high, 0.25 * high
         core = size * half[0] - hem, 0.0, half[1] - soft
         # Each stands out a little beyond the one below, whose upper side would be a bright line of a pixel or two.
         lean += high * float(rng.uniform(0.04, 0.14))

@@ -83,7 +83,7 @@ def _folded_cloth(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
     """Napkins, each folded, on each other: thin leaves, pressed flat."""
     half = float(np.sqrt(area / (2 * 0.42)))
     return Thing(
-        tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.42 * half, 4, 2, float(rng.uniform(-0.3, 0.3)), rng)),
+        tuple(leaves_of_cloth(spot, (half, 0.62 * half), 0.42 * half, 2, 2, float(rng.uniform(-0.3, 0.3)), rng)),
         1.15 * half,
     )
 
