@@ -127,7 +127,7 @@ GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
         # A town at nightfall.
         "dusk": Gamut(((4, 48, 0, 40, 0, 360),), ("#2a2f3d", "#3a2f35", "#232a2c"), 0.5),
         # What stands in the dark before lights or tubes: seen light, it would be no night.
-        "night": Gamut(((3, 42, 0, 42, 0, 360),), ("#1f232d", "#2c2521", "#1b1630"), 0.6),
+        "night": Gamut(((3, 42, 0, 42, 0, 360),), ("#1f232d", "#2c2521", "#1b1630")),
         # Discharge tubes shine in the hue of their colour, at full brightness.
         "tube": Gamut(((0, 100, 15, 140, 0, 360),), ("#ffd9a0",), 0.6),
         "lights": Gamut(((45, 100, 8, 140, 0, 360),), ("#ffcf8a",), 0.4),
