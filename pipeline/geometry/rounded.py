@@ -57,8 +57,10 @@ class Rounded:
     @cached_property
     def packed(self) -> Packed:
         turn = (number for axis in self.axes for number in axis)
-        rounding = (1 / side for pair in zip(self.plus, self.minus, strict=True) for side in pair)
-        return Packed(solids.ROUNDED, (*self.at, *turn, *self.core, *rounding))
+        sides = list(zip(self.core, self.plus, self.minus, strict=True))
+        rounding = (1 / side for _, plus, minus in sides for side in (plus, minus))
+        ball = sum((half + max(plus, minus)) ** 2 for half, plus, minus in sides)
+        return Packed(solids.ROUNDED, (*self.at, *turn, *self.core, *rounding, ball))
 
     def _local(self, point: Triple) -> list[Field]:
         away = [part - np.float32(at) for part, at in zip(point, self.at, strict=True)]

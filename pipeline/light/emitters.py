@@ -13,7 +13,7 @@ from pipeline.kernels.tracing.lights import Lamps
 from pipeline.scene.layout import Gobo, Layout, Part
 
 #: Canvas heights between the points that a tube shines from: less than its way to the wall, or they show.
-TUBE_STEP = 0.045
+TUBE_STEP = 0.055
 #: The gobo's mask: pixels to a canvas height, and half its side in canvas heights.
 _MASK_SCALE, _MASK_HALF = 512, 0.75
 

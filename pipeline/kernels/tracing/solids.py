@@ -236,12 +236,17 @@ def meet_rounded(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meetin
     """Intersect a ray with a rounded solid: all places whose distance from a box, its core, is at most 1.
 
     Each axis has units of its own, one on each side. p: centre; three axes of length 1; half the core's sides; one over
-    the rounding on the plus and the minus side of each axis. The distance is convex along a ray, so that Newton's steps
-    from the box around the solid never pass the surface.
+    the rounding on the plus and the minus side of each axis; the squared radius of a ball around it. The distance is
+    convex along a ray, so that Newton's steps from the box around the solid never pass the surface.
     """
     x = ox - p[0]
     y = oy - p[1]
     z = oz - p[2]
+    # Most rays of a dome miss even the ball around it.
+    outside = x * x + y * y + z * z - p[21]
+    towards = x * dx + y * dy + z * dz
+    if (outside > _ZERO) & ((towards >= _ZERO) | (towards * towards < outside * (dx * dx + dy * dy + dz * dz))):
+        return _INF, _NO_FACE
     ou = p[3] * x + p[4] * y + p[5] * z
     ov = p[6] * x + p[7] * y + p[8] * z
     ow = p[9] * x + p[10] * y + p[11] * z
