@@ -27,7 +27,7 @@ def stone(
     minus = float(grow[2]) - inner, high * float(rng.uniform(0.65, 0.8)), deep * (float(grow[3]) - inner)
     turn = axes(float(rng.uniform(0, 2 * np.pi)), *(0.04 * rng.normal(0, 1, 2)))
     body = Rounded(spot, (inner, 0.0, deep * inner), plus, minus, laid(turn) if lying else turn, 1.6)
-    return resting(body, spot[2] - 0.06 * high, lying=True) if lying else resting(body, spot[1] - 0.06 * high)
+    return resting(body, spot[2] - 0.12 * high, lying=True) if lying else resting(body, spot[1] - 0.12 * high)
 
 
 def resting(body: Rounded, level: float, *, lying: bool = False) -> Rounded:

@@ -121,7 +121,7 @@ def _bowl(spot: Spot, area: float, rng: np.random.Generator) -> Thing:
         first = float(rng.uniform(0, 2.1))
         for angle in first + 2.1 * np.arange(3):
             at = x + 0.4 * radius * float(np.cos(angle)), y + 0.84 * high, z + 0.4 * radius * float(np.sin(angle))
-            pieces.append(Piece(egg(at, 0.27 * radius, axes(float(rng.uniform(0, 6.3)), 0.2, 1.4)), "egg"))
+            pieces.append(Piece(egg(at, 0.235 * radius, axes(float(rng.uniform(0, 6.3)), 0.2, 1.4)), "egg"))
     return Thing(tuple(pieces), 0.6 * radius)
 
 
