@@ -7,8 +7,8 @@ import numpy as np
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import linear_to_srgb
 from pipeline.materials.bokeh import share_of
+from pipeline.scene.composition import part_shares, sampled
 from pipeline.scene.layout import Layout
-from pipeline.scene.shares import part_shares, sampled
 
 #: What callers know a role by.
 _NAMES = {"stand": "plinth", "prop": "props"}

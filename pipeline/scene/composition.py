@@ -7,6 +7,7 @@ camera, the light's exact direction.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.colour.asked import asked_colours
 from pipeline.colour.assignment import Assignment, assign
@@ -18,13 +19,15 @@ from pipeline.scene.layout import FOCAL, Layout, Lens
 from pipeline.scene.placement import fit
 from pipeline.scene.rig import rig
 from pipeline.scene.scenery import WALLS, Scenery, surfaces
-from pipeline.scene.shares import min_share, part_shares
+from pipeline.scene.trace import trace
 
 #: An asked colour's least share of the picture around the product, and how many compositions are tried for it.
 MIN_SHARE = 0.028
 #: The most of that picture that leaves, stones and what else has a natural colour may have: they are not asked for.
 MOST_NATURAL = 0.04
 TRIES = 12
+#: Pixels across that they are looked at with.
+SAMPLE = 96
 #: The highest that a camera is raised to meet the photo's, canvas heights above the foot.
 HIGHEST = 1.2
 
@@ -75,6 +78,33 @@ def compose(
             break
     assert best is not None, "TRIES is at least 1"
     return best
+
+
+def part_shares(layout: Layout) -> NDArray[np.float64]:
+    """Return the share, 0–1, that each part has of the picture around the product's box."""
+    width, height = sampled(layout)
+    part = trace(layout, width, height).part
+    left, top, right, bottom = layout.product
+    x = (np.arange(width) + 0.5) * (layout.aspect / width)
+    y = (np.arange(height) + 0.5) / height
+    free = (x < left) | (x > right) | ((y < top) | (y > bottom))[:, None]
+    return np.bincount(part[free], minlength=len(layout.parts)) / max(1, int(free.sum()))
+
+
+def min_share(layout: Layout, shares: NDArray[np.float64]) -> float:
+    """Return the share, 0–1, of the least present asked colour, by the `part_shares` of a layout."""
+    if layout.kind == "bokeh":
+        # Its lights are drawn, on as much of the picture as they need.
+        return 1.0
+    # A glowing tube is seen white, so it shows none of the colours.
+    slots = [len(layout.colours) if part.role == "tube" else part.slot for part in layout.parts]
+    return float(np.bincount(slots, shares, layout.asked)[: layout.asked].min())
+
+
+def sampled(layout: Layout) -> tuple[int, int]:
+    """Return the width and height in pixels that a layout is looked at with."""
+    width = max(16, round(SAMPLE * min(1.0, layout.aspect)))
+    return width, max(16, round(width / layout.aspect))
 
 
 def _composed(

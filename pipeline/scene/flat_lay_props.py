@@ -16,8 +16,7 @@ from pipeline.geometry.ray import Field
 from pipeline.geometry.rounded import axes
 from pipeline.geometry.slabs import Slab
 from pipeline.geometry.solids import Solid
-from pipeline.scene.bodies import book, bowl_radii, egg, laid, leaves_of_cloth, stone
-from pipeline.scene.pieces import Piece
+from pipeline.scene.pieces import Piece, book, bowl_radii, egg, laid, leaves_of_cloth, stone
 
 #: Thickness of paper or cloth and of a board.
 PAPER, BOARD = 0.006, 0.016

@@ -15,8 +15,7 @@ from pipeline.geometry.lathed import Lathed
 from pipeline.geometry.rounded import axes
 from pipeline.geometry.solids import Ball, Drum
 from pipeline.scene import plants
-from pipeline.scene.bodies import book, bowl_radii, egg, leaves_of_cloth, stone
-from pipeline.scene.pieces import Piece, Spot, Thing, Tint
+from pipeline.scene.pieces import Piece, Spot, Thing, Tint, book, bowl_radii, egg, leaves_of_cloth, stone
 
 
 def thing(name: PropName, spot: Spot, area: float, rng: np.random.Generator) -> Thing:

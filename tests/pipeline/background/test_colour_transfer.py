@@ -166,9 +166,10 @@ def test_noise_of_a_hundredth_moves_the_fit_by_next_to_nothing(seed: int) -> Non
         return linear_to_srgb(np.clip(noisy, 0, 1).astype(np.float32))
 
     free = np.zeros((192, 192), np.float32)
-    one, other = (
-        fit_colours(asked, np.ones((3, 3)), lambda some, noise=noise: shown(some, noise), more_paint, free, owners)
-        for noise in (0.0, 0.01)
-    )
+
+    def fitted(noise: float) -> np.ndarray:
+        return fit_colours(asked, np.ones((3, 3)), lambda some: shown(some, noise), more_paint, free, owners)
+
+    one, other = fitted(0), fitted(0.01)
     assert np.abs(one - 1).max() > 0.02
     np.testing.assert_allclose(other, one, rtol=2e-3)

@@ -10,9 +10,8 @@ from pipeline.colour.notation import hex_to_rgb
 from pipeline.colour.spaces import srgb_to_linear
 from pipeline.core.spec import SceneKind
 from pipeline.materials.albedo import draw
-from pipeline.scene.composition import compose
+from pipeline.scene.composition import compose, part_shares
 from pipeline.scene.layout import FOCAL
-from pipeline.scene.shares import part_shares
 from pipeline.scene.trace import trace
 from service.catalogue.catalogue import load_catalogue
 from tests.support.podium import podium_of

@@ -55,7 +55,7 @@ def test_flat_and_steep_edges_have_as_many_levels_as_rays(turn: float) -> None:
     side, layout = 96, compose(spec("flatlay"), 96, 96, 0.6)
     c, s = 0.3 * np.cos(turn), 0.3 * np.sin(turn)
     wide = ((s - c, -s - c), (c + s, s - c), (c - s, s + c), (-c - s, c - s))
-    corners = tuple((float(x) + layout.camera[0], float(y) + layout.camera[1]) for x, y in wide)
+    corners = tuple((float(x + layout.camera[0]), float(y + layout.camera[1])) for x, y in wide)
     layout = replace(layout, parts=(Part(Wall(-0.5), 0, "wall"), Part(Slab(corners, 0.0, 0.001), 1, "prop")))
     geometry = trace(layout, side, side)
     covered = (geometry.part == 1).astype(np.float32)
@@ -72,7 +72,7 @@ def test_flat_and_steep_edges_have_as_many_levels_as_rays(turn: float) -> None:
 def test_a_face_thinner_than_a_pixel_is_seen_all_along() -> None:
     # A slab's edge of 0.3 pixels, nearly level: pixels' centres meet it here and there.
     side, layout = 96, compose(spec("flatlay"), 96, 96, 0.6)
-    level = layout.camera[1] - 0.3
+    level = float(layout.camera[1]) - 0.3
     corners = ((-9.0, level - 0.9), (9.0, level - 0.9), (9.0, level + 0.18), (-9.0, level - 0.18))
     layout = replace(layout, parts=(Part(Wall(-0.5), 0, "wall"), Part(Slab(corners, 0.0, 0.024), 1, "prop")))
     geometry = trace(layout, side, side)

@@ -1,4 +1,4 @@
-"""Edges against 8×8 supersampling, in made layouts of all kinds: `python benchmarks/picture/edges.py`.
+"""Edges against 8×8 supersampling, in made layouts of all kinds: `python benchmarks/edges.py`.
 
 What is measured is coverage: of each pixel that several surfaces share, the share that goes to the wrong one. Of the
 drawing it is read off the shares themselves; of light, shadow and mirror image off a picture of them in white, black
