@@ -103,7 +103,7 @@ class Furniture:
                 side = self._open_side()
                 tall = high + float(rng.uniform(0.1, 0.3))
                 size = float(rng.uniform(0.45, 0.62)) * radius
-                spot = side * (0.78 * radius + size)
+                spot = side * (0.88 * radius + size)  # nearer, it would cut into the stand
                 self._put(Drum(spot, -high, behind - 0.75 * radius, size, tall), self.next_slot(), "prop")
         else:
             deep = float(np.clip(0.62 * radius, 0.16, 0.32))
