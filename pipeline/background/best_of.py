@@ -149,7 +149,8 @@ def search(
     them grow it the studio's own background is taken. `on_step` never goes back. Raises as
     `pipeline.background.paint.paint` does.
     """
-    candidates: list[Candidate] = []
+    best: Candidate | None = None
+    rows: list[dict[str, Any]] = []
     size = shown or (alpha.shape[1], alpha.shape[0])
     swatches = Swatches(alpha.shape[0])
     before = 0.0
@@ -158,7 +159,7 @@ def search(
     if segmenter is not None and holds(generator):
         attempts = [(seed, 1.0) for seed in seeds(spec.seed, max(2, for_colours))] + [(spec.seed, LESS_NOISE)]
     for number, (seed, noise) in enumerate(attempts):
-        if number >= for_colours and not all(one.grew for one in candidates):
+        if number >= for_colours and best is not None:
             break
         share = (1 - before) * _FIRST_SHARE
         start = before
@@ -169,17 +170,20 @@ def search(
         one = replace(spec, seed=seed)
         made = _candidate(one, site, alpha, size, generator, step, control, swatches, segmenter, noise)
         before += share
-        if not made.grew and made.suits:
-            candidates.append(made)
+        rows.append(made.row())
+        suits = made.suits and not made.grew
+        if not suits:
+            # Before another is made: 100 MB at 2048×2048.
+            made = replace(made, unlit=None, lay=None)
+        if not made.grew and (best is None or made.miss < best.miss):
+            best = made
+        if suits:
             break
-        candidates.append(replace(made, unlit=None, lay=None))  # 100 MB at 2048×2048
-    if all(one.grew for one in candidates):
-        candidates.append(_candidate(spec, site, alpha, size, Unchanged(), lambda done: None, control, swatches))
-    kept = (one for one in candidates if not one.grew)
-    best = min(kept, key=lambda one: one.miss)
+    if best is None:
+        best = _candidate(spec, site, alpha, size, Unchanged(), lambda done: None, control, swatches)
+        rows.append(best.row())
     laying = best.lay or best.effects.at(*size)
     background = _shown(best, alpha.shape[::-1], size, site, swatches, laying)
-    rows = [one.row() for one in candidates]
     return Selection(best.painting.layout, background, laying.mirror, best.seed, rows, best.expansion)
 
 
