@@ -34,7 +34,7 @@ from service.worker.kernels import use_kept_kernels
 
 #: Rays to a pixel across and down, of the truth; the side in pixels of the canvas and of the crops that are compared.
 FINE, SIDE, CROP = 8, 2048, 48
-#: The contrast, of 1, from which a pixel's values are told apart.
+#: The contrast, of 1, from which a pixel's values are distinguished.
 LEAST = 0.04
 #: Layouts start at this index, far from those that anything was chosen on.
 FIRST = 700_000
@@ -43,7 +43,7 @@ Surfaces = NDArray[np.uint16]
 
 
 def layouts(count: int, first: int) -> Iterator[Layout]:
-    """Yield so many made layouts, of all scenes in turn, flat lays too."""
+    """Yield `count` made layouts, of all scenes in turn, flat lays too."""
     scenes = [scene for scene in load_catalogue().scenes.values() if scene.kind != "white"]
     for number in range(first, first + count):
         task = training_task(number)

@@ -12,14 +12,14 @@ from pipeline.scene.layout import Layout
 
 #: What callers know a role by.
 _NAMES = {"stand": "plinth", "prop": "props"}
-#: Less of the picture than this is not told.
+#: A smaller share of the picture than this is left out.
 LEAST = 0.002
 
 
 def assigned(layout: Layout) -> list[dict[str, Any]]:
     """Return `colour` (#rrggbb, as assigned), `surface`, `share` of what the product leaves free and `asked`, by share.
 
-    Surfaces are told by `Part.name`, else by their role; far lights as `lights`.
+    A surface is named by `Part.name`, else by its role; far lights are `lights`.
     """
     shares = part_shares(layout)
     rows: dict[tuple[int, str], float] = {}
@@ -30,7 +30,7 @@ def assigned(layout: Layout) -> list[dict[str, Any]]:
         seen = np.clip(share_of(layout, slot, *sampled(layout)), 0, 1)
         far = [part.role == "far" for part in layout.parts]
         rows[slot, "lights"] = float(seen.mean() * shares[far].sum())
-    told = [
+    listed = [
         {
             "colour": rgb_to_hex(linear_to_srgb(layout.colours[slot])),
             "surface": name,
@@ -40,4 +40,4 @@ def assigned(layout: Layout) -> list[dict[str, Any]]:
         for (slot, name), share in rows.items()
         if share >= LEAST
     ]
-    return sorted(told, key=lambda row: -row["share"])
+    return sorted(listed, key=lambda row: -row["share"])

@@ -39,7 +39,7 @@ class Ground:
     cache_status: Literal["computed", "cached"]
     #: It is a scene, whose light falls on the product's edge.
     is_scene: bool
-    #: Which colour went on what, as `pipeline.background.assigned.assigned` tells it; empty where there is no scene.
+    #: Which colour went on what, as `pipeline.background.assigned.assigned` lists it; empty where there is no scene.
     assigned: list[dict[str, Any]]
     #: How much a network that saw the product painted on it; None where none did.
     expansion: Expansion | None = None
@@ -93,8 +93,8 @@ def make_ground(
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)
 
-        told = assigned(one.layout)
-        return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True, assigned=told)
+        where = assigned(one.layout)
+        return Ground(one.background, near, one.seed, one.tried, one.cache_status, is_scene=True, assigned=where)
     site = FreeSite.of(spec, photo, cutout, stance, placed, box, light)
     best = search(
         spec,

@@ -20,8 +20,7 @@ from pipeline.colour.spaces import srgb_to_lab, srgb_to_linear
 
 Material = Literal[
     "paper", "paint", "plaster", "concrete", "wood", "marble", "terrazzo", "linen", "velvet", "lacquer", "sand", "sky",
-    "foliage", "dusk", "night", "tube", "lights", "blossom", "metal", "leaf", "stone", "earth", "egg", "page",
-    "ceramics",
+    "foliage", "dusk", "night", "tube", "lights", "metal", "leaf", "stone", "earth", "egg", "page",
 ]  # fmt: skip
 Lab = NDArray[np.float64]
 #: L*, C*ab and h_ab in degrees, least and greatest each; a hue may run over 360.
@@ -80,8 +79,6 @@ GAMUTS: Mapping[Material, Gamut] = MappingProxyType(
         # Seamless paper and wall paint come in every colour that a caller may name.
         "paper": Gamut((_ANY,), wears=0.0),
         "paint": Gamut((_ANY,), wears=0.0),
-        "ceramics": Gamut((_ANY,), wears=0.0),
-        "blossom": Gamut((_ANY,), wears=0.0),
         # Lime and clay plasters are pale; tinted ones exist, saturated ones are rare.
         "plaster": Gamut(((55, 99, 0, 30, 0, 360),), ("#e8e0d4", "#d9cbb8", "#cfd0cb"), 0.12),
         "concrete": Gamut(((30, 88, 0, 12, 0, 360), (40, 80, 0, 20, 40, 95)), ("#b9b7b2", "#8f8d89", "#d0cdc6")),

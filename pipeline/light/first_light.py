@@ -87,7 +87,7 @@ def conditions(layout: Layout, width: int, height: int) -> Conditions:
 
 
 def smoothed(geometry: Geometry, values: Field, times: int) -> Field:
-    """Return H×W×C values averaged so many times over 3×3 places of the same surface that face the same way."""
+    """Return H×W×C values averaged `times` times over 3×3 places of the same surface that face the same way."""
     normals, field = geometry.normals(), np.moveaxis(values, -1, 0)
     for _ in range(times):
         field = _shared(geometry, normals, field)

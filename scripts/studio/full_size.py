@@ -39,14 +39,14 @@ SIDE, SAMPLES = 1024, 9
 COUNT = 40
 #: So many pixels lie between a surface's edge and what is measured of it, and of what the tracer bevels.
 WITHIN, BEVELLED = 3, 7
-#: A surface is measured from so many pixels on, and is large from so many on.
+#: The least pixels of a surface that is measured, and of one that is large.
 LEAST, LARGE = 150, 10_000
 #: What is darker than this share of the median lit place has no relative error worth the name.
 DARK = 0.02
 #: Structure is what a Gaussian of the first standard deviation keeps and one of the second does not: half a wavelength
 #: of 4 to 64 pixels over pi.
 FINE, COARSE = 4 / (2 * np.pi), 64 / (2 * np.pi)
-#: A foot is within so many pixels of where two parts are less than TOUCH canvas heights apart.
+#: The pixels around a foot, where two parts are less than TOUCH canvas heights apart.
 FOOT, TOUCH = 14, 0.006
 #: Structure that is allowed, as a share of the truth's.
 ALLOWED = 1.3
