@@ -76,7 +76,7 @@ async function show() {
   studio.header.show(session.key ? name : null);
   try {
     const lost = (refusal) => refusal && !signal.aborted && main.dataset.view !== "trouble" && stopped(refusal);
-    const open = () => (session.key ? opened(name, rest[0], signal) : signInView(studio, signedIn));
+    const open = () => (session.key ? opened(name, rest[0], signal) : signInView(signedIn));
     const view = await persisted(open, { signal, lost });
     if (signal.aborted) return;
     main.replaceChildren(view);

@@ -6,29 +6,29 @@ import { session } from "./session.js";
 
 const ending = (name) => [...name].reverse().join("");
 
-/** Return the page that asks for a key. */
-export async function signInView(studio, signedIn) {
-  const thumbnails = await ask("/studio/thumbnails").catch(() => ({}));
-  const pictures = Object.entries(thumbnails)
-    .filter(([name]) => /^scene-/.test(name) && name !== "scene-white")
-    // By the names' ends, so that scenes of a kind do not stand side by side.
-    .sort(([a], [b]) => ending(a).localeCompare(ending(b)));
+/** Return the page that asks for a key. The pictures around it come later: what is typed meanwhile stays. */
+export function signInView(signedIn) {
+  const mosaic = h("div", { class: "mosaic", "aria-hidden": "true" });
+  ask("/studio/thumbnails")
+    .catch(() => ({}))
+    .then((thumbnails) => mosaic.append(...pictures(thumbnails)))
+    .then(() => mosaic.children.length || mosaic.remove());
   const form = keyForm(
     signedIn,
     h("h1", {}, "Your product, in a scene of your choice."),
     h("p", { class: "lead" }, "One photo in. The same product out, untouched, in a scene made for it."),
   );
-  return h(
-    "div",
-    { class: "sign-in" },
-    h(
-      "div",
-      { class: "mosaic", "aria-hidden": "true" },
-      // Twice, so that no row of a large window stays empty.
-      [...pictures, ...pictures].map(([, url]) => h("img", { src: url, alt: "", width: 256, height: 320 })),
-    ),
-    form,
-  );
+  return h("div", { class: "sign-in" }, mosaic, form);
+}
+
+function pictures(thumbnails) {
+  const urls = Object.entries(thumbnails)
+    .filter(([name]) => /^scene-/.test(name) && name !== "scene-white")
+    // By the names' ends, so that scenes of a kind do not stand side by side.
+    .sort(([a], [b]) => ending(a).localeCompare(ending(b)))
+    .map(([, url]) => url);
+  // Twice, so that no row of a large window stays empty.
+  return [...urls, ...urls].map((src) => h("img", { src, alt: "", width: 256, height: 320 }));
 }
 
 /** Ask for another key over the page, which stays as it is. Resolves when there is one, or `signOut` was chosen. */

@@ -1,6 +1,7 @@
 """Signing in to the studio page, and out."""
 
 from collections.abc import Callable
+from typing import Any
 
 from service.accounts.clients import Accounts
 from service.database.encryption import open_cipher
@@ -40,6 +41,24 @@ def test_a_key_that_is_being_typed_stays_when_the_address_changes(visit: Callabl
     page.get_by_role("button", name="Sign in").click()
 
     page.get_by_role("heading", name="Gallery").wait_for()
+
+
+def test_a_key_can_be_typed_before_the_pictures_around_it_are_there(visit: Callable[..., Visit], guest: Guest) -> None:
+    tab = visit()
+    tab.sign_in(guest.key)
+    page = tab.page
+    held: list[Any] = []
+    page.route("**/studio/thumbnails", lambda route: held.append(route))  # a bound builtin has no name for it
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Your key").fill(guest.key)
+    for route in held:
+        route.continue_()
+    page.unroute("**/studio/thumbnails")
+    page.locator(".mosaic img").first.wait_for()
+
+    page.get_by_role("button", name="Sign in").click()
+
+    page.get_by_role("button", name="Sign out").wait_for()
 
 
 def test_a_key_that_is_taken_back_is_asked_for_over_the_page_and_work_goes_on(
