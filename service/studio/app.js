@@ -59,6 +59,7 @@ const studio = {
 /** Look what is being made, then what is left: whatever ends later is counted when it does. */
 async function recount() {
   await studio.running.look();
+  if (!session.key) return;
   await studio.counted().catch((error) => console.info(error));
 }
 
@@ -72,6 +73,7 @@ async function show() {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
+  main.inert = true; // what is left can't be used while the next view loads: nobody listens any more
   document.title = `${TITLES[name]} – Backdrop`;
   studio.header.show(session.key ? name : null);
   try {
@@ -79,8 +81,7 @@ async function show() {
     const open = () => (session.key ? opened(name, rest[0], signal) : signInView(signedIn));
     const view = await persisted(open, { signal, lost });
     if (signal.aborted) return;
-    main.replaceChildren(view);
-    main.dataset.view = name || "studio";
+    put(view, name || "studio");
     scrollTo(0, 0);
     document.getElementById("key")?.focus({ preventScroll: true });
   } catch (error) {
@@ -90,9 +91,15 @@ async function show() {
   }
 }
 
+/** Under a name of its own, trouble too: the way back to the sign-in would take it for shown. */
 function stopped(error) {
-  main.replaceChildren(trouble(error));
-  main.dataset.view = "trouble"; // or the way back to the sign-in would take it for shown
+  put(trouble(error), "trouble");
+}
+
+function put(view, name) {
+  main.replaceChildren(view);
+  main.dataset.view = name;
+  main.inert = false;
 }
 
 async function opened(name, argument, signal) {
@@ -122,7 +129,9 @@ async function load() {
 
 async function signedIn() {
   main.dataset.view = ""; // whoever signs out before the page is there gets the sign-in anew
+  const { closings } = session;
   await show();
+  if (session.closings !== closings) return; // the sign-in is shown again
   main.focus({ preventScroll: true });
   say("You are signed in.");
 }

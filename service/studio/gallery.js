@@ -100,8 +100,9 @@ export async function galleryView(studio, _, signal) {
       try {
         for (const one of running) {
           const job = await ask(`/v1/jobs/${one.dataset.running}`, { signal });
-          if (over(job)) one.replaceWith(tile(job));
-          else one.replaceWith(tile(job, one.contains(document.activeElement)));
+          const [next, focused] = [tile(job), one.contains(document.activeElement)];
+          one.replaceWith(next);
+          if (focused) next.querySelector("a").focus({ preventScroll: true });
         }
       } catch (error) {
         if (signal.aborted) return;

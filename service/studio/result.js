@@ -150,8 +150,7 @@ function furtherPictures(work, failed) {
         error.code === "insufficient_credits"
           ? "You have too few credits for this. Ask the person who set up Backdrop for more."
           : error.message;
-    } finally {
-      busy = false;
+      busy = false; // not where it was accepted: a click before the next view comes would be a second order
     }
   }
 

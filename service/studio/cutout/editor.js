@@ -82,13 +82,15 @@ class Editor {
     document.body.append(this.#dialog);
     this.#dialog.showModal();
     const { viewport } = this.board;
-    const resized = new ResizeObserver(() => {
+    const fit = () => {
       const { clientWidth: width, clientHeight: height } = this.#place;
       this.board.painter.resize(width, height);
       viewport.resize(width, height);
       if (this.#lookAt) viewport.show(this.#lookAt);
       this.#lookAt = null;
-    });
+    };
+    fit(); // the observer comes after the next frame, and a stroke may come before
+    const resized = new ResizeObserver(fit);
     resized.observe(this.#place);
     this.#canvas.focus();
     this.#show();

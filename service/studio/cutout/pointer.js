@@ -31,8 +31,8 @@ export function listenToPointers(canvas, board, { tool, pick, seen }) {
     canvas.setPointerCapture(event.pointerId);
     const [x, y] = place(event);
     const does = event.button === 1 ? "move" : tool();
-    held.set(event.pointerId, { x, y, does, from: [x, y], since: performance.now() });
-    if (held.size === 2 && event.pointerType === "touch") return startPinch();
+    held.set(event.pointerId, { x, y, does, from: [x, y], since: event.timeStamp });
+    if (held.size === 2 && event.pointerType === "touch") return startPinch(event);
     if (held.size > 1) return held.delete(event.pointerId);
     if (does === "erase" || does === "keep") board.begin(...viewport.toPhoto(x, y), event.shiftKey);
   });
@@ -84,9 +84,9 @@ export function listenToPointers(canvas, board, { tool, pick, seen }) {
 
   const far = ({ x, y, from }) => Math.hypot(x - from[0], y - from[1]);
 
-  function startPinch() {
+  function startPinch({ timeStamp }) {
     const [first] = held.values();
-    if (performance.now() - first.since < SOON && far(first) < NEAR) board.cancel();
+    if (timeStamp - first.since < SOON && far(first) < NEAR) board.cancel();
     else board.end();
     pinch = fingers();
   }
