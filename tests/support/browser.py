@@ -98,6 +98,7 @@ class Visit:
         self.page.get_by_label("Your key").fill(key)
         self.page.get_by_role("button", name="Sign in").click()
         self.page.get_by_role("button", name="Sign out").wait_for()
+        self.page.locator("#main:not([inert])").wait_for()  # the header comes before the view
 
     def elsewhere(self) -> list[str]:
         """Which hosts were asked that are not the service."""

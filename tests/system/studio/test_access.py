@@ -9,6 +9,7 @@ from tests.support.up import BOTTLE
 from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, put_on_stage, unfold, uploaded
 
 
+@pytest.mark.usefixtures("busy")
 def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
     tab = visit()
     tab.open()
@@ -34,6 +35,7 @@ def test_by_keyboard_alone(visit: Callable[..., Visit], guest: Guest) -> None:
     page.keyboard.type(guest.key)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Sign out").wait_for()
+    page.locator("#main:not([inert])").wait_for()
     reach("Use our sample bottle", "button")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Remove").wait_for()

@@ -76,7 +76,7 @@ def test_a_reload_keeps_the_draft_and_a_sent_request_is_sent_once(visit: Callabl
     page.locator("#price").get_by_text("left").wait_for()
     assert lost.is_visible(), "a plan that comes late hides nothing"
     make(page)
-    page.locator("#progress").wait_for()
+    page.wait_for_url("**/#/jobs/*")
     jobs = guest.api.get("/v1/jobs?operation=swap").json()["items"]
     for job in jobs:
         guest.api.delete(f"/v1/jobs/{job['job_id']}")

@@ -8,6 +8,7 @@ from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.settings import Settings
 from tests.support.browser import Visit
+from tests.support.polling import until
 from tests.support.up import BOTTLE, Up
 from tests.system.studio.conftest import Guest, assert_accessible, put_on_stage, small_bottle
 
@@ -51,6 +52,7 @@ def test_a_key_can_be_typed_before_the_pictures_around_it_are_there(visit: Calla
     page.route("**/studio/thumbnails", lambda route: held.append(route))  # a bound builtin has no name for it
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Your key").fill(guest.key)
+    until(lambda: page.evaluate("true") and held)  # routes are called only while Playwright is asked something
     for route in held:
         route.continue_()
     page.unroute("**/studio/thumbnails")

@@ -61,7 +61,8 @@ def test_several_photos_are_priced_made_and_saved_together_and_each_says_what_be
     assert_accessible(page)
 
     make(page)
-    page.locator("li[data-state=running]").first.wait_for()
+    page.locator("#make", has_text="Sending").wait_for(state="detached")
+    page.locator("li:is([data-state=waiting], [data-state=running], [data-state=done])").first.wait_for()
     page.reload()  # a reload loses nothing
     page.locator("li[data-state=done]").nth(1).wait_for(timeout=120 * SECONDS)
     page.locator("li[data-state=failed]").get_by_text("No product stands out").wait_for(timeout=60 * SECONDS)
@@ -146,7 +147,8 @@ def test_what_several_photos_cost_and_what_comes_back_is_counted_in_every_tab(
     first.locator("#price").get_by_text("4 credits", exact=True).wait_for()
     second = tab.tab()
     tab.open("credits")
-    second.locator("#balance").get_by_text("10 credits").wait_for()  # signed in by the first
+    second.get_by_role("heading", name="Credits").wait_for()  # signed in by the first
+    second.locator("#balance").get_by_text("10 credits").wait_for()
     first.locator("#make[aria-disabled=false]").click()
     for page in (first, second):
         page.locator("#balance").get_by_text("6 credits").wait_for()
