@@ -1,5 +1,7 @@
 """Rounded and lathed solids: rays meet them where a slow walk does, and their normals point out of them."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,13 @@ BODIES: dict[str, Rounded | Lathed] = {
 }
 
 
+@cache
+def squares(body: Lathed) -> tuple[np.ndarray, np.ndarray]:
+    """Return heights, and the square of the body's radius at each."""
+    levels = np.linspace(0, body.height, 200)
+    return levels, np.array([body.radius(float(level)) ** 2 for level in levels])
+
+
 def inside(body: Rounded | Lathed, x: Field, y: Field, z: Field) -> np.ndarray:
     """Return which places are in the matter, straight from what the two kinds are."""
     away = np.stack([x, y, z], -1)
@@ -28,8 +37,7 @@ def inside(body: Rounded | Lathed, x: Field, y: Field, z: Field) -> np.ndarray:
         return np.asarray((beyond**2).sum(-1) < 1)
     across, up, ahead = np.moveaxis(away - (body.x, body.y, body.z), -1, 0)
     up, ahead = (ahead, up) if body.lying else (up, ahead)
-    levels = np.linspace(0, body.height, 200)
-    square = np.interp(up, levels, [body.radius(float(level)) ** 2 for level in levels])
+    square = np.interp(up, *squares(body))
     r = across**2 + ahead**2
     hollow = (up > body.floor) & (r < body.hollow**2 * square)
     return np.asarray((up > 0) & (up < body.height) & (r < square) & ~hollow)
@@ -41,7 +49,8 @@ def test_rays_meet_a_body_where_a_slow_walk_does_and_its_normals_point_outwards(
     surface, depth = follow([body], CAMERA, ACROSS, DOWN)  # type: ignore[arg-type]  # 0-d
     walked = np.full(depth.shape, np.inf)
     step = 0.001
-    for t in np.arange(3.4, 1.2, -step):
+    nearest, farthest = (float(CAMERA[2] - body.bounds[number]) for number in (5, 2))
+    for t in np.arange(farthest + 0.05, nearest - 0.05, -step):
         x, y = CAMERA[0] + t * ACROSS[None], CAMERA[1] + t * DOWN[:, None]
         places = np.broadcast_arrays(x, y, CAMERA[2] - t)
         walked[inside(body, *places)] = t
