@@ -111,8 +111,8 @@ def changed_pixels(name: str, data: bytes, spec: Spec, networks: Networks) -> di
     found = swap(data, spec, networks, limits=Limits(), clock=time.perf_counter)
     with Image.open(BytesIO(found.data)) as picture:
         arrived = np.asarray(picture.convert("RGB"))
-    codes = np.rint(np.clip(placed.rgb, 0, 1) * 255).astype(np.uint8)
-    inside = Product(placed.rgb, placed.alpha, placed.alpha.size)
+    codes = np.rint(np.clip(placed.whole(), 0, 1) * 255).astype(np.uint8)
+    inside = Product(placed.whole(), placed.alpha, placed.alpha.size)
     changed = (arrived != codes).any(-1).reshape(-1)[inside.where]
     tried = found.report["provenance"]["tried"]
     return {"product": name, "pixels": inside.pixels, "changed": int(changed.sum()), "tried": tried}

@@ -94,7 +94,7 @@ def exact_row(work: Work, config: Config, both: Rivals) -> dict[str, Any]:
         arrived = np.asarray(picture.convert("RGB"), np.uint8)
     cutout = cut_out(decode(data, limits), networks)
     placed, _ = place(cutout, product_box(cutout, spec, file.width, file.height), file.width, file.height)
-    codes = np.rint(np.clip(placed.rgb, 0, 1) * 255).astype(np.uint8)
+    codes = np.rint(np.clip(placed.whole(), 0, 1) * 255).astype(np.uint8)
     product = Product((codes / np.float32(255)).astype(np.float32), placed.alpha, placed.alpha.size)
     # Equal codes differ by nothing; the measure's own rounding would say 1e-6.
     changed = (arrived != codes).any(-1).reshape(-1)[product.where]

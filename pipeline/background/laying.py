@@ -85,7 +85,7 @@ def scaled(placed: Placed, width: int, height: int) -> Placed:
         return placed
     filtered = Image.Resampling.BILINEAR  # sharper ones ring at a product's edge
     alpha = np.clip(resize(placed.alpha, width, height, filtered), 0, 1)
-    light = resize(srgb_to_linear(placed.rgb) * placed.alpha[..., None], width, height, filtered)
+    light = resize(srgb_to_linear(placed.whole()) * placed.alpha[..., None], width, height, filtered)
     rgb = linear_to_srgb(np.clip(light / np.maximum(alpha, 1e-4)[..., None], 0, 1))
     box = tight_box(alpha > 0.5) or (0, 0, 1, 1)
     return Placed(rgb, alpha, box, placed.scale * width / placed.alpha.shape[1])

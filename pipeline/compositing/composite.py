@@ -30,13 +30,16 @@ def composite(placed: Placed, background: Rgb | None, around: Field | None = Non
     some of its light.
     """
     if background is None:
-        return np.dstack([placed.rgb, placed.alpha])
+        return np.dstack([placed.whole(), placed.alpha])
     light = _DARK if around is None else around
-    picture = background
+    strength, tall = np.float32(STRENGTH), len(background)
+    first, left = placed.corner
 
     def work(top: int, bottom: int) -> None:
-        rows = slice(top, bottom)
-        lay_product(placed.rgb[rows], placed.alpha[rows], light, np.float32(STRENGTH), len(picture), top, picture[rows])
+        rows = slice(first + top, first + bottom)
+        lay_product(
+            placed.rgb[top:bottom], left, placed.alpha[rows], light, strength, tall, rows.start, background[rows]
+        )
 
-    by_rows(len(picture), work)
-    return picture
+    by_rows(len(placed.rgb), work)
+    return background

@@ -58,26 +58,19 @@ def place(
             ((y1 - top) / scale, source_height),
         )
     )
-    alpha, rgb = np.empty((height, width), np.float32), np.empty((height, width, 3), np.float32)
-
-    def clear(upper: int, lower: int) -> None:
-        # as bytes, which is a third of the work of float32
-        alpha[upper:lower].view(np.uint8).fill(0)
-        rgb[upper:lower].view(np.uint8).fill(0)
-
-    # not `zeros`, whose pages one thread would clear: 64 MB at 2048×2048
-    by_rows(height, clear)
-    where = (slice(y0, y1), slice(x0, x1))
+    alpha, rgb = np.zeros((height, width), np.float32), np.empty((y1 - y0, x1 - x0, 3), np.float32)
+    covered = alpha[y0:y1, x0:x1]
     if scale == 1.0 and all(value == round(value) for value in source):
         a, b, c, d = (int(value) for value in source)
-        alpha[where], rgb[where] = cutout.alpha[b:d, a:c], cutout.rgb[b:d, a:c] * np.float32(1 / 255)
+        covered[:] = cutout.alpha[b:d, a:c]
+        np.multiply(cutout.rgb[b:d, a:c], np.float32(1 / 255), out=rgb)
     else:
-        _resample(cutout, source, where, rgb, alpha)
-    found = tight_box(alpha[where] > 0.5)
+        _resample(cutout, source, rgb, covered)
+    found = tight_box(covered > 0.5)
     assert found is not None
     placed = found[0] + x0, found[1] + y0, found[2] + x0, found[3] + y0
     warnings = {"upscaled": scale > MAX_ENLARGED, "cropped": _cropped(box, width, height)}
-    return Placed(rgb, alpha, placed, scale), tuple(code for code, holds in warnings.items() if holds)
+    return Placed(rgb, alpha, placed, scale, (y0, x0)), tuple(code for code, holds in warnings.items() if holds)
 
 
 def place_turned(cutout: Cutout, position: Position, width: int, height: int) -> tuple[Placed, tuple[str, ...]]:
@@ -104,7 +97,7 @@ def place_turned(cutout: Cutout, position: Position, width: int, height: int) ->
     back = np.array([[cos, -sin], [sin, cos]])  # of rows and columns: the inverse of a turn clockwise
     start = np.array([y0, x0]) + 0.5
     offset = back @ (start - about) + pivot - 0.5
-    light = srgb_to_linear(upright.rgb) * upright.alpha[..., None]
+    light = srgb_to_linear(upright.whole()) * upright.alpha[..., None]
     planes = [light[..., 0], light[..., 1], light[..., 2], upright.alpha]
 
     def turned(plane: Field) -> Field:
@@ -116,21 +109,21 @@ def place_turned(cutout: Cutout, position: Position, width: int, height: int) ->
     *colours, cover = together(*(lambda plane=plane: turned(plane) for plane in planes))
     cover[cover > 1 - RINGING] = 1
     cover[cover < RINGING] = 0
-    alpha, rgb = np.zeros((height, width), np.float32), np.zeros((height, width, 3), np.float32)
-    where = (slice(y0, y1), slice(x0, x1))
-    alpha[where] = cover
+    alpha = np.zeros((height, width), np.float32)
+    alpha[y0:y1, x0:x1] = cover
     own_light = np.stack(colours, axis=-1) / np.maximum(cover, 1e-3)[..., None]
-    rgb[where] = linear_to_srgb(np.clip(own_light, 0, 1)) * (cover > 0)[..., None]
+    rgb = linear_to_srgb(np.clip(own_light, 0, 1)) * (cover > 0)[..., None]
     placed = tight_box(alpha > 0.5)
     assert placed is not None  # `adjusted` refuses what is mostly beyond the canvas
     cropped = ("cropped",) if _cropped(position.bounds, width, height) else ()
-    return Placed(rgb, alpha, placed, upright.scale), warnings + cropped
+    return Placed(rgb, alpha, placed, upright.scale, (y0, x0)), warnings + cropped
 
 
 def reduced(placed: Placed, width: int, height: int) -> Placed:
     """Return a placed product on a smaller canvas of that size, by area, in linear light; its scale is the same."""
     means = np.empty((height, width, 4), np.float32)
-    by_rows(height, lambda top, bottom: premultiplied_means(placed.rgb, placed.alpha, height, top, means[top:bottom]))
+    product = placed.rgb, placed.corner, placed.alpha
+    by_rows(height, lambda top, bottom: premultiplied_means(*product, height, top, means[top:bottom]))
     alpha = np.clip(means[..., 3], 0, 1)
     alpha[alpha > 1 - RINGING] = 1
     rgb = linear_to_srgb(np.clip(means[..., :3] / np.maximum(alpha, 1e-3)[..., None], 0, 1))
@@ -143,10 +136,10 @@ def _cropped(box: tuple[float, float, float, float], width: int, height: int) ->
     return inside < (1 - MAX_CROPPED) * (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _resample(cutout: Cutout, source: tuple[float, ...], where: tuple[slice, slice], rgb: Rgb, alpha: Alpha) -> None:
-    """Write the part `source` (left, top, right, bottom) of a cut-out, scaled to fit, into a canvas `where` it goes."""
+def _resample(cutout: Cutout, source: tuple[float, ...], rgb: Rgb, alpha: Alpha) -> None:
+    """Write the part `source` (left, top, right, bottom) of a cut-out, scaled to fit, to h×w×3 and h×w."""
     tall, wide = cutout.alpha.shape
-    height, width = (part.stop - part.start for part in where)
+    height, width = alpha.shape
     rows, down = filter_weights(_lanczos, 3, source[1], source[3], tall, height)
     columns, across = filter_weights(_lanczos, 3, source[0], source[2], wide, width)
     row_weights, column_weights = down.astype(np.float32), across.astype(np.float32)
@@ -154,10 +147,9 @@ def _resample(cutout: Cutout, source: tuple[float, ...], where: tuple[slice, sli
     cover = np.require(cutout.alpha, np.float32, ["C", "W"])
 
     def work(top: int, bottom: int) -> None:
-        colours, covered = np.empty((bottom - top, width, 3), np.float32), np.empty((bottom - top, width), np.float32)
-        lay_scaled(codes, cover, rows, row_weights, columns, column_weights, top, colours, covered)
-        strip = slice(where[0].start + top, where[0].start + bottom), where[1]
-        rgb[strip], alpha[strip] = colours, covered
+        covered = np.empty((bottom - top, width), np.float32)
+        lay_scaled(codes, cover, rows, row_weights, columns, column_weights, top, rgb[top:bottom], covered)
+        alpha[top:bottom] = covered
 
     by_rows(height, work)
 

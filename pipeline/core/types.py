@@ -65,12 +65,28 @@ class Cutout:
 class Placed:
     """The product resampled onto the canvas; outside its box alpha is 0."""
 
+    #: h×w×3, of the part of the canvas that has any of the product: all of it at 2048×2048 is 48 MiB.
     rgb: Rgb
+    #: H×W, of the whole canvas.
     alpha: Alpha
     #: Tight box of alpha > 0.5 on the canvas: left, top, right, bottom in pixels, right and bottom exclusive.
     box: tuple[int, int, int, int]
     #: Canvas pixels for one source pixel; above 1 the product was enlarged.
     scale: float
+    #: Row and column of the canvas where `rgb` begins.
+    corner: tuple[int, int] = (0, 0)
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the canvas that `rgb` is of."""
+        (top, left), (height, width) = self.corner, self.rgb.shape[:2]
+        return slice(top, top + height), slice(left, left + width)
+
+    def whole(self) -> Rgb:
+        """Return H×W×3: the product's colours on the whole canvas, 0 where there are none."""
+        out = np.zeros((*self.alpha.shape, 3), np.float32)
+        out[self.window] = self.rgb
+        return out
 
 
 @dataclass(frozen=True)

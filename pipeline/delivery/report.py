@@ -56,7 +56,7 @@ def inspect(
     if palette is None or fidelity is None:
         palette, fidelity = together(
             lambda: background_palette(file.rgb, spec, placed),
-            lambda: Product(placed.rgb, placed.alpha).fidelity(file.rgb),
+            lambda: Product(placed.whole(), placed.alpha).fidelity(file.rgb),
         )
     rules = check_rules(
         file,

@@ -174,7 +174,8 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     scale = min(1.0, GRID / max(height, width))
     w, h = max(16, round(width * scale)), max(16, round(height * scale))
     small = np.empty((h, w, 4), np.float32)
-    by_rows(h, lambda top, bottom: premultiplied_means(placed.rgb, placed.alpha, h, top, small[top:bottom]))
+    product = placed.rgb, placed.corner, placed.alpha
+    by_rows(h, lambda top, bottom: premultiplied_means(*product, h, top, small[top:bottom]))
     alpha = np.minimum(small[..., 3], 1)
     box = tight_box(alpha > 0.5)
     if box is None:

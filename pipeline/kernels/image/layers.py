@@ -65,10 +65,11 @@ def take_light(over: Pixels, picture: Pixels) -> None:
 
 @colour_kernel
 def lay_product(
-    rgb: Pixels, alpha: Pixels, around: Pixels, strength: np.float32, tall: int, top: int, picture: Pixels
+    rgb: Pixels, left: int, alpha: Pixels, around: Pixels, strength: np.float32, tall: int, top: int, picture: Pixels
 ) -> None:
-    """Alpha-composite a product, n×W×3 sRGB and n×W alpha, over a picture; its own values where alpha is 1.
+    """Alpha-composite a product over a picture; its own values where alpha is 1.
 
+    Its alpha is n×W, and its sRGB colours n×w×3, from the column `left` on; beyond them alpha is 0.
     A soft edge takes the share `strength` × (1 - alpha) of what the linear light `around` it has more: h×w×3, of the
     whole picture, `tall` rows, of which the strip begins at `top`.
     """
@@ -79,13 +80,13 @@ def lay_product(
             share = alpha[i, j]
             if share >= _ONE:
                 for c in range(3):
-                    picture[i, j, c] = rgb[i, j, c]
+                    picture[i, j, c] = rgb[i, j - left, c]
             elif share > _ZERO:
-                left, right, across = neighbours(j, width, picture.shape[1])
+                one, two, across = neighbours(j, width, picture.shape[1])
                 for c in range(3):
-                    above = around[upper, left, c] + (around[upper, right, c] - around[upper, left, c]) * across
-                    below = around[lower, left, c] + (around[lower, right, c] - around[lower, left, c]) * across
-                    edge = decoded(rgb[i, j, c])
+                    above = around[upper, one, c] + (around[upper, two, c] - around[upper, one, c]) * across
+                    below = around[lower, one, c] + (around[lower, two, c] - around[lower, one, c]) * across
+                    edge = decoded(rgb[i, j - left, c])
                     more = max(above + (below - above) * down - edge, _ZERO)
                     edge = min(edge + strength * (_ONE - share) * more, _ONE)
                     picture[i, j, c] = encoded(edge * share + decoded(picture[i, j, c]) * (_ONE - share))
@@ -166,9 +167,10 @@ def add_premultiplied(rgb: Pixels, cover: Pixels, total: Pixels) -> None:
 
 
 @colour_kernel
-def premultiplied_means(rgb: Pixels, alpha: Pixels, tall: int, top: int, out: Pixels) -> None:
-    """Box-filter a product's premultiplied linear light, and its alpha: H×W×3 sRGB and H×W alpha to n×w×4 `out`.
+def premultiplied_means(rgb: Pixels, corner: tuple[int, int], alpha: Pixels, tall: int, top: int, out: Pixels) -> None:
+    """Box-filter a product's premultiplied linear light, and its alpha, to n×w×4 `out`.
 
+    Its alpha is H×W, and its sRGB colours of a window that begins at the row and column `corner`; beyond it alpha is 0.
     `out` is a strip of `tall` rows that begins at `top`.
     """
     height, width = alpha.shape
@@ -185,7 +187,9 @@ def premultiplied_means(rgb: Pixels, alpha: Pixels, tall: int, top: int, out: Pi
                 left += 1
             while (right > left) and cover[right - 1] <= _ZERO:
                 right -= 1
-            add_premultiplied(rgb[row, left:right], cover[left:right], total[:, left:right])
+            if left < right:
+                colours = rgb[row - corner[0], left - corner[1] : right - corner[1]]
+                add_premultiplied(colours, cover[left:right], total[:, left:right])
         for j in range(out.shape[1]):
             first, end = box(j, across, width)
             for c in range(4):

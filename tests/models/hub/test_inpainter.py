@@ -97,8 +97,8 @@ def test_no_pixel_of_the_product_changes_and_the_report_says_what_became_of_it()
     with Image.open(BytesIO(found.data)) as picture:
         arrived = np.asarray(picture.convert("RGB"))
     placed = stand("jar", PHOTO, spec("podium", place=preset((SIDE, SIDE))), SIDE).placed
-    codes = np.rint(np.clip(placed.rgb, 0, 1) * 255).astype(np.uint8)
-    inside = Product(placed.rgb, placed.alpha, placed.alpha.size)
+    codes = np.rint(np.clip(placed.whole(), 0, 1) * 255).astype(np.uint8)
+    inside = Product(placed.whole(), placed.alpha, placed.alpha.size)
     assert inside.pixels > 1000
     assert not (arrived != codes).any(-1).reshape(-1)[inside.where].any()
     first = found.report["provenance"]["tried"][0]

@@ -50,7 +50,7 @@ def test_at_scale_one_the_pixels_are_the_cut_outs_own() -> None:
     assert placed.scale == 1
     opaque = placed.alpha == 1
     own = cutout.rgb[cutout.alpha == 1] * np.float32(1 / 255)
-    np.testing.assert_array_equal(np.unique(placed.rgb[opaque], axis=0), np.unique(own, axis=0))
+    np.testing.assert_array_equal(np.unique(placed.whole()[opaque], axis=0), np.unique(own, axis=0))
 
 
 def test_resampling_is_done_in_linear_light() -> None:
@@ -58,7 +58,7 @@ def test_resampling_is_done_in_linear_light() -> None:
     stripes[:, ::2] = 255
     placed, _ = place(Cutout(stripes, np.ones((400, 400), np.float32), 1, ()), (0, 0, 100, 100), 100, 100)
     # Half the light of white is sRGB .735; a mean of the encoded values would be .5.
-    assert placed.rgb[20:80, 20:80].mean() == pytest.approx(0.735, abs=0.01)
+    assert placed.whole()[20:80, 20:80].mean() == pytest.approx(0.735, abs=0.01)
 
 
 def test_enlarging_much_is_told() -> None:

@@ -59,7 +59,7 @@ def test_a_product_is_laid_over_and_its_soft_edge_takes_some_of_the_light_around
     rgb, around = RNG.random((40, 50, 3), np.float32), RNG.random((4, 5, 3), np.float32)
     alpha = np.clip(RNG.random((40, 50), np.float32) * 2 - np.float32(0.5), 0, 1)
     out = PICTURE[8:24].copy()
-    lay_product(rgb[8:24], alpha[8:24], around, np.float32(0.35), 40, 8, out)
+    lay_product(rgb[8:24], 0, alpha[8:24], around, np.float32(0.35), 40, 8, out)
     near = resize(around, 50, 40, Image.Resampling.BILINEAR)
     edge, cover = srgb_to_linear(rgb), alpha[..., None]
     edge = np.minimum(edge + np.float32(0.35) * (1 - cover) * np.maximum(near - edge, 0), 1)
@@ -74,7 +74,7 @@ def test_a_product_is_laid_over_and_its_soft_edge_takes_some_of_the_light_around
 def test_means_of_a_product_are_of_its_light_by_its_coverage() -> None:
     alpha = np.where((np.arange(50) > 12) & (np.arange(50) < 31), SOME, 0).astype(np.float32)
     out = np.empty((10, 25, 4), np.float32)
-    premultiplied_means(PICTURE, alpha, 20, 5, out)
+    premultiplied_means(PICTURE, (0, 0), alpha, 20, 5, out)
     whole = np.dstack([srgb_to_linear(PICTURE) * alpha[..., None], alpha])
     np.testing.assert_allclose(out, whole.reshape(20, 2, 25, 2, 4).mean((1, 3))[5:15], atol=1e-6)
 
