@@ -1,6 +1,7 @@
 """Resampling and blur of float arrays, and the boxes that other stages cut."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +43,44 @@ def blurred(image: NDArray[np.float32], down: float, across: float) -> NDArray[n
 
     As SciPy's `gaussian_filter`, cut off at four times the standard deviation.
     """
-    source = _channels_last(image)
+    source, blur = _channels_last(image), Blurring.of(down, across)
     out = np.empty_like(source)
-    for kernel, sigma in ((blur_down, down), (blur_across, across)):
-        weights = _gaussian(sigma)
-        if weights.size > 1:
-            _rows_by(kernel, source, weights, out)
-            source, out = out, np.empty_like(source)
-    return source.reshape(image.shape)
+
+    def work(top: int, bottom: int) -> None:
+        out[top:bottom] = blur.rows(source, top, bottom)
+
+    # as much work a row as there are weights: strips of a small picture, too, are enough for two threads
+    by_rows(len(out), work, ROWS // 2)
+    return out.reshape(image.shape)
+
+
+@dataclass(frozen=True)
+class Blurring:
+    """The Gaussian blur of `blurred`, for some rows at a time."""
+
+    #: Half of each filter, its middle first.
+    down: NDArray[np.float32]
+    across: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, down: float, across: float) -> "Blurring":
+        """Blur by standard deviations of so many pixels."""
+        return cls(_gaussian(down), _gaussian(across))
+
+    @property
+    def reach(self) -> int:
+        """How many rows above and below a row it takes."""
+        return self.down.size - 1
+
+    def rows(self, image: NDArray[np.float32], top: int, bottom: int) -> NDArray[np.float32]:
+        """Return the rows `top` … `bottom` of an H×W×C image, which is C-contiguous, blurred."""
+        out = np.empty((bottom - top, *image.shape[1:]), np.float32)
+        blur_down(image, self.down, top, out)
+        if self.across.size == 1:
+            return out
+        across = np.empty_like(out)
+        blur_across(out, self.across, 0, across)
+        return across
 
 
 def _by_kernel(kernel: Callable[..., None], image: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
@@ -58,13 +89,6 @@ def _by_kernel(kernel: Callable[..., None], image: NDArray[np.float32], width: i
     rows = rows_of(len(source), height)
     by_rows(height, lambda top, bottom: kernel(source, height, top, out[top:bottom]), rows)
     return out.reshape(height, width, *image.shape[2:])
-
-
-def _rows_by(
-    kernel: Callable[..., None], source: NDArray[np.float32], weights: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
-    # as much work a row as there are weights: strips of a small picture, too, are enough for two threads
-    by_rows(len(out), lambda top, bottom: kernel(source, weights, top, out[top:bottom]), ROWS // 2)
 
 
 def _channels_last(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,13 +4,12 @@ They are the background's alone: the product, which is laid on later, is as shar
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from PIL import Image
 
-from pipeline.core.parallel import by_rows, rows_of
-from pipeline.core.resample import blurred, resize
+from pipeline.core.parallel import ROWS, by_rows, rows_of
+from pipeline.core.resample import Blurring, resize
 from pipeline.geometry.ray import Field
 from pipeline.kernels.image import lens as kernels
 from pipeline.scene.layout import FOCAL, Layout
@@ -42,7 +41,7 @@ class Focus:
     softer: Field
 
     @classmethod
-    def of(cls, layout: Layout, geometry: Geometry, picture: Field) -> "Focus | None":
+    def of(cls, layout: Layout, geometry: Geometry, picture: Field) -> "Focus | SlightBlur | None":
         """Blur an H×W×3 linear picture for a layout's lens; None where all of it is sharp.
 
         What is in focus does not run into what is behind it: means are taken among what is out of focus.
@@ -62,6 +61,8 @@ class Focus:
         # is to be, or by 1.4 pixels where the greater one is wider. Arrays as fine as a large picture are many
         # megabytes.
         step = int(np.clip(max(1.6 * less, min(1.6 * more, 2)), 1, 8))
+        if step == 1:
+            return SlightBlur.of(near, (top, bottom), (less, more), picture)
         rows, columns = max(1, (bottom - top) // step), width // step
         sums = np.empty((rows, columns, 4), np.float32)
         seen, depth = picture[top:bottom], geometry.depth[top:bottom]
@@ -71,19 +72,14 @@ class Focus:
             lambda a, b: kernels.weighted_means(seen, depth, focus, rate, rows, a, sums[a:b]),
             rows_of(bottom - top, rows),
         )
-        brought = 0.25 * step * step if step > 1 else 0.0
-        levels = []
+        brought, levels = 0.25 * step * step, []
         for sigma in (less, more):
             # A coarser grid does for the greater blur, as long as most of it is left to the Gaussian.
-            while step > 1 and step * step <= _COARSER * sigma * sigma and min(sums.shape[:2]) > 1:
+            while step * step <= _COARSER * sigma * sigma and min(sums.shape[:2]) > 1:
                 sums = resize(sums, sums.shape[1] // 2, sums.shape[0] // 2, Image.Resampling.BOX)
                 step, brought = 2 * step, 4 * brought
-            left = float(np.sqrt(max(sigma * sigma - brought, 0.0))) / step
-            left = max(left, _LEAST_LEFT) if step > 1 else left
-            wide = blurred(sums, left, left)
-            level = np.empty((*wide.shape[:2], 3), np.float32)
-            by_rows(len(wide), partial(_divided, wide, level))
-            levels.append(level)
+            left = max(float(np.sqrt(max(sigma * sigma - brought, 0.0))) / step, _LEAST_LEFT)
+            levels.append(_means(sums, Blurring.of(left, left), 0, len(sums)))
         return cls(near, (top, bottom), *levels)
 
     def over(self, strip: Field, geometry: Geometry, top: int) -> None:
@@ -97,8 +93,58 @@ class Focus:
         kernels.defocus(depth, np.float32(self.near), rate, self.soft, self.softer, tall, above - first, part)
 
 
-def _divided(sums: Field, level: Field, top: int, bottom: int) -> None:
-    kernels.quotients(sums[top:bottom], level[top:bottom])
+@dataclass(frozen=True)
+class SlightBlur:
+    """What is out of focus by a pixel or so, which is blurred strip by strip: no smaller grid shows it.
+
+    A strip is of ROWS rows of the picture, or of the rest.
+    """
+
+    near: float
+    rows: tuple[int, int]
+    less: Blurring
+    more: Blurring
+    #: Of the k-th strip but the first, the rows of the picture about its upper edge, as far as the blurs reach, since
+    #: what is above may be blurred before it: k×2r×W×3.
+    edges: Field
+
+    @classmethod
+    def of(cls, near: float, rows: tuple[int, int], sigmas: tuple[float, float], picture: Field) -> "SlightBlur":
+        """Take what is needed of an H×W×3 linear picture before it is blurred; the rest is as in `Focus`."""
+        less, more = (Blurring.of(sigma, sigma) for sigma in sigmas)
+        about = np.arange(ROWS, len(picture), ROWS)[:, None] + np.arange(-more.reach, more.reach)
+        return cls(near, rows, less, more, picture[np.minimum(about, len(picture) - 1)])
+
+    def over(self, strip: Field, geometry: Geometry, top: int) -> None:
+        """Lay it over the n×W×3 linear strip of the picture that begins at the row `top`."""
+        first, end = self.rows
+        above, below = max(top, first), min(top + len(strip), end)
+        if above >= below:
+            return
+        reach, number = self.more.reach, top // ROWS
+        start, stop = max(above - reach, first), min(below + reach, end)
+        part = strip[above - top : below - top]
+        before, after = above - start, stop - below
+        # rows at the edge of what is out of focus are mirrored there, and have none beyond
+        seen = [self.edges[number - 1, reach - before : reach]] if before else []
+        seen += [part, self.edges[number, reach : reach + after]] if after else [part]
+        depth = geometry.depth[start:stop]
+        sums = np.empty((*depth.shape, 4), np.float32)
+        focus, rate = np.float32(self.near), np.float32(1 / HALF)
+        kernels.weighted_means(np.concatenate(seen), depth, focus, rate, len(depth), 0, sums)
+        soft, softer = (_means(sums, blur, before, before + len(part)) for blur in (self.less, self.more))
+        kernels.defocus(geometry.depth[above:below], focus, rate, soft, softer, len(part), 0, part)
+
+
+def _means(sums: Field, blur: Blurring, first: int, end: int) -> Field:
+    """Return the rows first … end of h×w×4 sums of colours, and of their weights, blurred: n×w×3 means."""
+    out = np.empty((end - first, sums.shape[1], 3), np.float32)
+
+    def work(top: int, bottom: int) -> None:
+        kernels.quotients(blur.rows(sums, first + top, first + bottom), out[top:bottom])
+
+    by_rows(len(out), work, ROWS // 2)
+    return out
 
 
 def darken_corners(layout: Layout, tall: int, top: int, strip: Field) -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.core.parallel import ROWS
 from pipeline.geometry.ray import Field
 from pipeline.geometry.solids import Ball
 from pipeline.geometry.walls import Wall
-from pipeline.light.lens import SOFT, Focus, add_grain, darken_corners
+from pipeline.light.lens import SOFT, Focus, SlightBlur, add_grain, darken_corners
 from pipeline.light.relight import Shaded, developed
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout, Lens, Part
@@ -74,7 +75,7 @@ def test_the_blur_is_as_wide_as_asked_on_the_grid_that_it_is_made_on() -> None:
     picture = np.zeros((SIDE, SIDE, 3), np.float32)
     picture[:, 100:102] = 1
     focus = Focus.of(layout, geometry, picture)
-    assert focus is not None
+    assert isinstance(focus, Focus)
     assert focus.soft.shape[1] <= SIDE / 2, "as fine as the picture"
     focus.over(picture, geometry, 0)
     far = picture[(geometry.depth > FOCAL + 1.2).all(1), :, 0].mean(0)
@@ -82,6 +83,20 @@ def test_the_blur_is_as_wide_as_asked_on_the_grid_that_it_is_made_on() -> None:
     middle = (far * x).sum() / far.sum()
     assert middle == pytest.approx(100.5, abs=0.1)
     assert np.sqrt((far * (x - middle) ** 2).sum() / far.sum()) == pytest.approx(SOFT[1] * SIDE, rel=0.1)
+
+
+def test_a_slight_blur_is_the_same_in_strips_of_any_order_as_in_one_piece() -> None:
+    layout, geometry = seen(Lens(depth_of_field=0.5))
+    picture = np.random.default_rng(1).random((SIDE, SIDE, 3), np.float32)
+    whole, sharp = picture.copy(), picture.copy()
+    focus = Focus.of(layout, geometry, picture)
+    assert isinstance(focus, SlightBlur)
+    focus.over(whole, geometry, 0)
+    for top in [*range(0, SIDE, 2 * ROWS), *range(ROWS, SIDE, 2 * ROWS)]:
+        focus.over(picture[top : top + ROWS], geometry, top)
+    np.testing.assert_array_equal(picture, whole)
+    far = geometry.depth > FOCAL + 1.1
+    assert whole[far].std() < 0.5 * sharp[far].std()
 
 
 def test_a_lens_without_depth_of_field_changes_nothing() -> None:
