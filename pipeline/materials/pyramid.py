@@ -9,25 +9,32 @@ from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
-from pipeline.kernels.texture.texels import contrasted, halved, textured
+from pipeline.kernels.texture.texels import coded, halved, textured
 from pipeline.materials.noise import TILE
+
+#: The greatest code of a factor.
+CODES = 65535
+#: The most that the factors of a finish come to, unless it says more, before they have more contrast.
+MOST = 1.7
 
 
 class Pyramid:
     """Texels of a tile that repeats, level after level; Williams, "Pyramidal parametrics", 1983."""
 
-    def __init__(self, channels: int, n: int):
+    def __init__(self, channels: int, n: int, most: float = MOST):
         """Make room for `channels` (1, or 3 for red, green and blue) × n×n texels and the means of them.
 
-        `n` is a power of 2. The finest, `levels[0]`, is the caller's to fill before `build`.
+        `n` is a power of 2. The finest are the caller's to `write` before `build`, as factors of at most `most`. They
+        are kept as codes of 16 bits, of which a wooden table of 2048 texels a side takes 32 MiB.
         """
         sides = [n >> level for level in range(n.bit_length())]
         #: Where each level starts among a channel's texels.
         self._starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(np.square(sides[:-1]))]).astype(np.int64)
         #: What the texels of each channel are multiplied by where they are looked up.
-        self._scales: Field = np.ones(channels, np.float32)
-        self._texels: Field = np.empty((channels, int(self._starts[-1]) + 1), np.float32)
-        self.levels: list[list[Field]] = [
+        self._scales: Field = np.full(channels, most / CODES, np.float32)
+        self._per_code = np.float32(CODES / most)
+        self._texels: NDArray[np.uint16] = np.empty((channels, int(self._starts[-1]) + 1), np.uint16)
+        self.levels: list[list[NDArray[np.uint16]]] = [
             [channel[start : start + side**2].reshape(side, side) for channel in self._texels]
             for start, side in zip(self._starts.tolist(), sides, strict=True)
         ]
@@ -42,6 +49,14 @@ class Pyramid:
         """Texels across the finest level."""
         return len(self.levels[0][0])
 
+    def write(self, top: int, strips: list[Field], contrast: float = 1.0) -> None:
+        """Write rows of the finest level from the row `top` on: n×w float32 factors of each channel, which are changed.
+
+        `contrast` is an exponent of them.
+        """
+        for plane, strip in zip(self.levels[0], strips, strict=True):
+            coded(strip, np.float32(contrast), self._per_code, plane[top : top + len(strip)])
+
     def build(self) -> "Pyramid":
         """Work out the coarser levels and return itself."""
         for finer, coarser in pairwise(self.levels):
@@ -51,7 +66,7 @@ class Pyramid:
 
     def balance(self) -> None:
         """Scale what is looked up to a mean of 1 per channel, so that the colour asked for stays."""
-        self._scales = np.float32(1) / self._texels[:, -1]
+        self._scales = np.float32(1) / self._texels[:, -1].astype(np.float32)
 
     def multiply(
         self,
@@ -76,19 +91,24 @@ class Pyramid:
         )  # fmt: skip
 
 
-def filled(channels: int, n: int, work: Callable[[int, int, list[Field]], None], contrast: float = 1.0) -> Pyramid:
+def filled(
+    channels: int,
+    n: int,
+    work: Callable[[int, int, list[Field]], None],
+    contrast: float = 1.0,
+    most: float = MOST,
+) -> Pyramid:
     """Return a pyramid of mean 1 per channel, whose n×n texels `work(top, bottom, strips)` writes.
 
-    It writes rows top..bottom into the `strips` of each channel, on any thread. `contrast` is an exponent of them.
+    It writes rows top..bottom into the `strips` of each channel, on any thread: factors of at most `most`. `contrast`
+    is an exponent of them.
     """
-    out = Pyramid(channels, n)
+    out = Pyramid(channels, n, most**contrast)
 
     def fill(top: int, bottom: int) -> None:
-        strips = [plane[top:bottom] for plane in out.levels[0]]
+        strips = list(np.empty((channels, bottom - top, n), np.float32))
         work(top, bottom, strips)
-        if contrast != 1:
-            for strip in strips:
-                contrasted(strip, np.float32(contrast))
+        out.write(top, strips, contrast)
 
     by_rows(n, fill)
     out.build().balance()

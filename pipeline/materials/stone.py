@@ -9,7 +9,7 @@ from pipeline.kernels.texture import finishes
 from pipeline.materials.appearance import Appearance
 from pipeline.materials.grain import Grains, grain
 from pipeline.materials.noise import TILE, noise, smoothstep
-from pipeline.materials.pyramid import Pyramid, filled
+from pipeline.materials.pyramid import MOST, Pyramid, filled
 
 #: N×2, and N.
 Places = NDArray[np.float64]
@@ -56,7 +56,7 @@ def marble(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     def work(top: int, bottom: int, out: list[Field]) -> None:
         finishes.marble(soft, jag.rows(top, bottom), dark, top, out[0], out[len(out) // 2], out[-1])
 
-    return filled(1 if dark else 3, n, work, shown.contrast)
+    return filled(1 if dark else 3, n, work, shown.contrast, most=16 if dark else MOST)
 
 
 def terrazzo(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
@@ -99,7 +99,7 @@ def terrazzo(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
         finishes.draw_chips(polygons, lowest, highest, 2 * top, chips)
         finishes.terrazzo(chips, table, dust.rows(top, bottom), veil.rows(top, bottom), *out)
 
-    return filled(3, n, work, shown.contrast)
+    return filled(3, n, work, shown.contrast, most=4)  # chips in other colours
 
 
 def concrete(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:

@@ -11,37 +11,44 @@ from pipeline.kernels.colour.exponentials import power
 from pipeline.kernels.jit import colour_kernel, inlined_colour
 
 Field = NDArray[np.float32]
+#: Codes: a factor's is in proportion to it.
+Texels = NDArray[np.uint16]
 Parts = NDArray[np.uint16]
 Starts = NDArray[np.int64]
 
 #: Pixels of a row that are looked up at once: the texels about a block of rows as long stay in the processor's cache.
 _BLOCK = 128
 
-_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+_ZERO, _HALF, _ONE, _MOST = np.float32(0), np.float32(0.5), np.float32(1), np.float32(65535)
 # log2 of 1 + t, t from 0 to 1, as t × polynomial: 3e-4 off at most, and exact at both ends.
 _L0, _L1, _L2, _L3 = (np.float32(c) for c in (1.44102163, -0.68539585, 0.32763287, -0.08325865))
 
 
 @colour_kernel
-def contrasted(texels: Field, exponent: np.float32) -> None:
-    """Raise rows×n positive factors to a power, in place: so strong is their contrast."""
-    for y in range(texels.shape[0]):
-        row = texels[y]
+def coded(factors: Field, exponent: np.float32, per_code: np.float32, out: Texels) -> None:
+    """Raise rows×n positive factors to a power, so strong is their contrast, and write their codes: × `per_code`."""
+    for y in range(factors.shape[0]):
+        row, codes = factors[y], out[y]
+        if exponent != _ONE:
+            for x in range(row.size):
+                row[x] = power(row[x], exponent)
         for x in range(row.size):
-            row[x] = power(row[x], exponent)
+            codes[x] = np.uint16(np.int32(min(max(row[x] * per_code + _HALF, _ZERO), _MOST)))
 
 
 @colour_kernel
-def halved(fine: Field, coarse: Field, top: int, bottom: int) -> None:
+def halved(fine: Texels, coarse: Texels, top: int, bottom: int) -> None:
     """Box-filter the 2m×2m `fine` level by 2×2 texels into rows top..bottom of the m×m `coarse` one."""
     for y in range(top, bottom):
         upper, lower, out = fine[2 * y], fine[2 * y + 1], coarse[y]
         for x in range(out.size):
-            out[x] = np.float32(0.25) * ((upper[2 * x] + upper[2 * x + 1]) + (lower[2 * x] + lower[2 * x + 1]))
+            two = np.int32(upper[2 * x]) + np.int32(upper[2 * x + 1])
+            others = np.int32(lower[2 * x]) + np.int32(lower[2 * x + 1])
+            out[x] = np.uint16((two + others + np.int32(2)) >> np.int32(2))
 
 
 @inlined_colour
-def _bilinear(texels: Field, start: int, n: int, u: np.float32, v: np.float32) -> np.float32:
+def _bilinear(texels: Texels, start: int, n: int, u: np.float32, v: np.float32) -> np.float32:
     """Return the value at (u, v) tiles of the n×n level that starts at `start`."""
     size = np.float32(n)
     x, y = u * size - _HALF, v * size - _HALF
@@ -51,15 +58,15 @@ def _bilinear(texels: Field, start: int, n: int, u: np.float32, v: np.float32) -
     x0, y0 = np.int64(np.int32(left)) & mask, np.int64(np.int32(top)) & mask
     x1, y1 = (x0 + 1) & mask, (y0 + 1) & mask
     upper, lower = start + y0 * n, start + y1 * n
-    a, b = texels[np.uint64(upper + x0)], texels[np.uint64(upper + x1)]
-    c, d = texels[np.uint64(lower + x0)], texels[np.uint64(lower + x1)]
+    a, b = np.float32(texels[np.uint64(upper + x0)]), np.float32(texels[np.uint64(upper + x1)])
+    c, d = np.float32(texels[np.uint64(lower + x0)]), np.float32(texels[np.uint64(lower + x1)])
     one, other = a + x * (b - a), c + x * (d - c)
     return np.float32(one + y * (other - one))
 
 
 @inlined_colour
 def _trilinear(
-    texels: Field, starts: Starts, n: int, u: np.float32, v: np.float32, footprint: np.float32
+    texels: Texels, starts: Starts, n: int, u: np.float32, v: np.float32, footprint: np.float32
 ) -> np.float32:
     """Return the value at (u, v) tiles for a pixel of `footprint` texels, between the two levels nearest to it."""
     bits = np.float32(max(footprint, _ONE)).view(np.int32)
@@ -75,7 +82,7 @@ def _trilinear(
 
 @colour_kernel
 def textured(
-    pyramid: Field,
+    pyramid: Texels,
     scales: Field,
     starts: Starts,
     n: int,

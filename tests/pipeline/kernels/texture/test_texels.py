@@ -11,9 +11,8 @@ from pipeline.materials.pyramid import Pyramid
 
 def pyramid_of(texture: Field) -> Pyramid:
     """Return the pyramid of an n×n×channels texture."""
-    out = Pyramid(texture.shape[2], texture.shape[0])
-    for channel, plane in enumerate(out.levels[0]):
-        plane[:] = texture[..., channel]
+    out = Pyramid(texture.shape[2], texture.shape[0], most=float(texture.max()))
+    out.write(0, list(np.moveaxis(texture, -1, 0).copy()))
     return out.build()
 
 
@@ -64,7 +63,7 @@ def test_only_the_pixels_of_the_part_are_multiplied() -> None:
     part[1:3, 2:5] = 3
     place = np.zeros((4, 4), np.float32)
     pyramid_of(texture).multiply(out, part, 3, (place, place), 1, np.ones((4, 6), np.float32), 0.1)
-    np.testing.assert_array_equal(out, np.where(part[..., None] == 3, np.full(3, 2), 1))
+    np.testing.assert_allclose(out, np.where(part[..., None] == 3, np.full(3, 2), 1), rtol=1e-6)
 
 
 def test_pixels_get_the_colours_of_their_parts() -> None:
