@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from pipeline.colour.spaces import srgb_profile
+from pipeline.core.lasting import lasting
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.provenance import xmp_packet
 from pipeline.core.spec import Preset
@@ -139,7 +140,7 @@ def _noise(width: int, height: int) -> Callable[[int, int], NDArray[np.int8]]:
 @lru_cache(maxsize=1)
 def _kept_noise(width: int, height: int) -> NDArray[np.int8]:
     """Return all of the noise of pictures of one size: the last one's, since orders come in one size more often."""
-    out = np.empty((height, 3 * width), np.int8)
+    out = lasting((height, 3 * width), np.int8)
 
     def work(top: int, bottom: int) -> None:
         out[top:bottom] = _drawn(width, height, top, bottom)

@@ -7,6 +7,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.lasting import lasting
 from pipeline.geometry.ray import Field
 from pipeline.kernels.texture.enlarging import add_enlarged, add_tile
 from pipeline.materials.noise import noise
@@ -106,4 +107,6 @@ def _tile(
     field = noise(rng, n, slope, low, stretch=stretch, angle=angle, light_angle=light_angle, grid=grid, shift=0.5 / n)
     scale = max(float(field.max()), -float(field.min())) / 127
     field *= np.float32(1 / scale)
-    return np.rint(field, out=field).astype(np.int8), scale
+    tile = lasting((n, n), np.int8)
+    tile[:] = np.rint(field, out=field)
+    return tile, scale
