@@ -13,6 +13,8 @@ from pipeline.kernels.tracing import solids
 from pipeline.kernels.tracing.rays import leaves_at
 
 Outline = Literal["arch", "disc", "half_disc"]
+#: A place on an edge that is nearer to the foot than this, canvas heights, is on the foot.
+FOOT = 1e-5
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,10 @@ class Panel:
             dy = np.maximum(dy, 0)
         length = np.maximum(np.hypot(dx, dy), np.float32(1e-6))
         sign = np.where(face == 0, 0, np.where(face == 2, -1, 1)).astype(np.float32)
-        return triple(sign * dx / length, sign * dy / length, np.where(face == 0, 1, 0), point)
+        # What lies shows its foot, which is level.
+        foot = (face == 1) & (np.abs(point[1] - np.float32(self.y)) < FOOT) & (self.outline != "disc")
+        across, up = np.where(foot, 0, sign * dx / length), np.where(foot, -1, sign * dy / length)
+        return triple(across, up, np.where(face == 0, 1, 0), point)
 
     def surface(self, point: Triple, face: Face) -> tuple[Field, Field]:
         return np.where(face == 0, point[0], point[2]), point[1]

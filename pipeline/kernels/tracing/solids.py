@@ -195,7 +195,8 @@ def meet_panel(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
     # A ray that starts inside, as one from the floor close to a disc's foot, meets the far side.
     t = t if t > _NEAR else end
     first, last = arch(ox, oy, dx, dy, p[2], p[3], p[4], p[5], p[7])
-    through = (first < t) & (last > t) & (p[7] > _ZERO)
+    # Through the common foot a ray enters board and hole at once.
+    through = (first <= t) & (last > t) & (p[7] > _ZERO)
     hit = hit & (t > _NEAR)
     t = last if through else t
     face = np.int32(2) if through else face

@@ -160,3 +160,15 @@ def test_a_leaf_is_as_wide_as_its_polygon() -> None:
     camera = (np.float32(0), np.float32(0.2), np.float32(2.0))
     _, t = follow([sprig], camera, across, down)  # type: ignore[arg-type]  # 0-d
     assert np.isfinite(t).mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_an_arch_on_its_back_is_open_below_and_its_foot_is_level() -> None:
+    lying = Panel("arch", 0, 0, 0.1, 0.4, 0.6, 0.1, 0.5)
+    below = np.full(2, -1.0, np.float32)
+    x, up = np.array([0.1, 0.3], np.float32), np.ones(2, np.float32)
+    level, into = np.full(2, 0.05, np.float32), np.zeros(2, np.float32)
+    distance, _ = meet(lying.packed, (x, below, level), (into, up, into))
+    # Through the opening to the crown of the hole, and right onto a leg's end.
+    assert distance == pytest.approx([1 + 0.2 + np.sqrt(0.2**2 - 0.1**2), 1.0], abs=1e-4)
+    foot = lying.normal((x, np.zeros(2, np.float32), level), np.ones(2, np.uint8))
+    np.testing.assert_allclose(np.stack(foot)[:, 1], [0, -1, 0])
