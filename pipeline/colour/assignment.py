@@ -35,8 +35,8 @@ SHINING: frozenset[Material] = frozenset({"lights", "tube"})
 APART, ALIKE = 10.0, 0.12
 #: Tones of an asked colour that a surface may have as its own, in steps of `pipeline.colour.harmony.tone`.
 TONES = (-2.4, -1.6, -1.0, 1.0, 1.6, 2.4)
-#: No tone is lighter than this L*: in the light it would burn out.
-PALEST = 93.0
+#: No tone is lighter than this L*: in the light it would burn out. None is darker: in the shade it would be black.
+PALEST, DARKEST = 93.0, 14.0
 #: How many colours a scene has at least, asked ones and tones of them.
 COUNT = 6
 
@@ -172,7 +172,7 @@ def _own(surface: Surface, bases: Sequence[Colour], lab: Lab, beside: Sequence[L
     """
     gamut = GAMUTS[surface.material]
     tones = [(tone(colour, steps), 0.0) for colour in bases for steps in TONES]
-    tones = [(found, more) for found, more in tones if _lab(found)[0] <= PALEST]
+    tones = [(found, more) for found, more in tones if DARKEST <= _lab(found)[0] <= PALEST]
     sample = [(linear_of(nearest_sample(surface.material, lab)), SAMPLE)] if gamut.samples else []
     light = float(np.mean([other[0] for other in beside or lab]))
 
