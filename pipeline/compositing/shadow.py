@@ -16,7 +16,7 @@ from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
 from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
 from pipeline.core.types import Alpha
-from pipeline.geometry.contact import contact_band
+from pipeline.geometry.contact import contact_band, things_apart
 from pipeline.geometry.ray import Bounds, Field
 from pipeline.geometry.solids import Caster
 from pipeline.light.upsample import upsample_within_surfaces
@@ -31,6 +31,8 @@ MARGIN = 0.02
 #: How much darker than along a contour that touches it is on the surface below one that is half as high as is seen to
 #: touch; by eye.
 HOVER = 5.0
+#: Feet that are no wider than this share of the product are legs.
+SLIM = 0.08
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,16 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
     height, width = alpha.shape
     longest = max(height, width)
     traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
-    solid: Caster = LyingProxy.of(small, box, layout) if layout.top_down else StandingProxy.of(small, box, layout)
-    geometry, share = blocked_share(layout, *traced_at, solid, _around(box, len(small), layout))
-    occlusion = _occlusion_around(small, box) if layout.top_down else _occlusion(small, box)
+    solid: Caster
+    if layout.top_down:
+        solid, around = LyingProxy.of(small, box, layout), _around(box, len(small), layout)
+        occlusion = _occlusion_around(small, box)
+    else:
+        things = things_apart(small)
+        standing = StandingProxy.of(things, layout)
+        solid, around = standing, _grown(standing.bounds)
+        occlusion = np.max([_occlusion(thing, its) for thing, its in things], axis=0)
+    geometry, share = blocked_share(layout, *traced_at, solid, around)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
 
 
@@ -139,11 +148,16 @@ def _silhouette(alpha: Alpha) -> tuple[Alpha, Box | None]:
 
 
 def _around(box: Box, height: int, layout: Layout) -> Bounds:
-    """Return a box around the solid that the silhouette becomes: never deeper than two thirds of its width."""
+    """Return a box around the solid that a silhouette which lies becomes: never higher than two thirds of its width."""
     x, y = layout.foot
     left, top, right, bottom = (side / height for side in box)
-    deep = 0.67 * (right - left) + MARGIN
-    return left - x - MARGIN, y - bottom - MARGIN, -deep, right - x + MARGIN, y - top + MARGIN, deep * layout.top_down
+    return _grown((left - x, y - bottom, 0.0, right - x, y - top, 0.67 * (right - left)))
+
+
+def _grown(bounds: Bounds) -> Bounds:
+    """Return a box that is MARGIN larger on all sides."""
+    left, low, back, right, high, front = bounds
+    return left - MARGIN, low - MARGIN, back - MARGIN, right + MARGIN, high + MARGIN, front + MARGIN
 
 
 def _gaussian(field: Field, sigma: float) -> Field:
@@ -167,6 +181,7 @@ def _occlusion(alpha: Field, box: Box) -> Field:
     wide = box[2] - box[0]
     band = contact_band(alpha, box, 0.016 * wide)
     peak = max(float(band.max()), 1e-6)
+    slim = _foot_width(band) / wide
     out = np.zeros_like(band)
     foot = tight_box(band > 0)
     if foot is not None:
@@ -179,7 +194,20 @@ def _occlusion(alpha: Field, box: Box) -> Field:
         tight = _gaussian(band * np.square(touch), max(0.7, 0.01 * wide))
         near = _gaussian(band * touch, 0.03 * wide)
         around = blurred(band + HOVER * below, 0.045 * wide, 0.11 * wide)
+        if slim < SLIM:
+            # A leg is dark on its own scale: on the whole product's it would seem to float.
+            foot_band = contact_band(alpha, box, 0.4 * slim * wide)[top:bottom, left:right]
+            leg = _gaussian(foot_band * np.square(touch), max(0.7, 0.15 * slim * wide))
+            tight = np.maximum(tight, leg * (peak / max(float(leg.max()), 1e-6)))
         # Darker than most products are at their foot, it would show as a line drawn round them.
         shade = 0.68 * np.clip(1.5 * tight / peak, 0, 1) + 0.45 * np.clip(near / peak, 0, 1) + 0.25 * around / peak
         out[top:bottom, left:right] = np.clip(shade, 0, 0.66)
     return out
+
+
+def _foot_width(band: Field) -> float:
+    """Return the median width in pixels of what touches the surface, by a contact band, column by column."""
+    touches = np.concatenate([[0], (band.max(axis=0) > 0.5).astype(np.int8), [0]])
+    turns = np.flatnonzero(np.diff(touches))
+    widths = turns[1::2] - turns[::2]
+    return float(np.median(widths)) if widths.size else float(band.shape[1])

@@ -1,5 +1,6 @@
 """The shadow proxy of a product that stands: its silhouette as a solid, so that light can be traced past it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,72 +9,131 @@ from numpy.typing import NDArray
 
 from pipeline.core.resample import Box
 from pipeline.geometry.packing import Packed
-from pipeline.geometry.ray import Field
+from pipeline.geometry.ray import Bounds, Field
 from pipeline.kernels.tracing import solids
-from pipeline.scene.layout import Layout
+from pipeline.scene.layout import FOCAL, Layout
 
 #: Half the product's depth over its width; no photo tells it.
 DEPTH = 0.33
-#: Where its slices are, shares of half its depth.
-SLICES = (-0.85, -0.4, 0.0, 0.45, 0.85)
+#: Where the slices of each of one, two or three things are, shares of half its depth, the foremost last.
+SLICES = ((-0.85, -0.4, 0.0, 0.45, 0.85), (-0.6, 0.0, 0.6), (-0.45, 0.45))
 #: Half the depth over half the height of what is long and low, as a bar that lies or a wing.
 LOW = 2.0
 #: What is no deeper than this share of the product's depth is a sheet in its foremost slice: in several slices it would
 #: throw as many shadows, a leg's beside each other, a bar's in stripes.
 SHEET = 0.3
+#: A foot that is nearer to the horizon than this share of the way is taken to be there: no floor is so deep.
+HIGHEST = 0.55
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """One thing that stands by itself."""
+
+    #: h×w silhouette, True inside, and its tight box in pixels.
+    mask: NDArray[np.bool_]
+    box: Box
+    #: Half its depth, canvas heights; it stands behind its foot.
+    deep: float
+    #: How much larger it is than it would be in the picture's plane, for it is farther away.
+    larger: float = 1.0
+
+    @property
+    def z(self) -> float:
+        """Where its foot is, canvas heights from the picture's plane."""
+        return FOCAL * (1 - self.larger)
+
+    def slices(self, scale: float, places: Sequence[float]) -> NDArray[np.int32]:
+        """Return h×w: which slices hold each pixel, slice k as 2 to the power k; `scale`: pixels to a canvas height."""
+        left, top, right, bottom = self.box
+        mask = self.mask[top:bottom, left:right]
+        half, off = _runs(mask)
+        tall, _ = _runs(mask.T)
+        deep = np.float32(max(self.deep * scale, 1e-3))
+        # Half the depth of what a pixel belongs to, as a share of the product's; a round thing's section at a pixel.
+        share = np.minimum(np.minimum(half, np.float32(LOW) * tall.T) / deep, 1)
+        section = share * np.sqrt(np.maximum(1 - np.square(off / np.maximum(half, 0.5)), 0))
+        sheet = share < SHEET
+        held = np.zeros(mask.shape, np.int32)
+        for number, at in enumerate(places):
+            within = ~sheet & (np.abs(np.float32(at - 1) + share) <= section)
+            held |= (within | sheet if number == len(places) - 1 else within).astype(np.int32) << number
+        out = np.zeros(self.mask.shape, np.int32)
+        out[top:bottom, left:right] = np.where(mask, held, 0)
+        return out
 
 
 @dataclass(frozen=True, eq=False)
 class StandingProxy:
     """The silhouette as a solid: upright slices, in which each part is as deep as it is wide, at most the product's.
 
-    What is wide is as if it were round, what is slim stands in front, where the foot is.
+    What is wide is as if it were round, what is slim stands in front, where the foot is. Of several things each stands
+    where its own foot is seen on the surface: what ends higher in the picture is farther away, and larger for it.
     """
 
-    #: h×w silhouette, True inside.
-    mask: NDArray[np.bool_]
-    #: Its tight box in pixels.
-    box: Box
-    #: Pixels to a canvas height, and the pixel of the world's origin.
+    things: tuple[Standing, ...]
+    #: Pixels to a canvas height, the pixel of the world's origin, and the one before the camera.
     scale: float
     foot: tuple[float, float]
-    #: Half its depth, canvas heights; it stands behind its foot.
-    deep: float
+    eye: tuple[float, float]
 
     @classmethod
-    def of(cls, alpha: Field, box: Box, layout: Layout) -> "StandingProxy":
-        """Stand h×w alpha, whose tight box is `box`, on the layout's spot."""
-        height = alpha.shape[0]
+    def of(cls, things: Sequence[tuple[Field, Box]], layout: Layout) -> "StandingProxy":
+        """Stand things, h×w alpha with its tight box each, on the layout's spot."""
+        height = things[0][0].shape[0]
         x, y = layout.foot
-        deep = DEPTH * min((box[2] - box[0]) / height, 0.8 * (box[3] - box[1]) / height)
-        return cls(np.asarray(alpha > 0.5), box, float(height), (x * height, y * height), deep)
+        eye = layout.aspect / 2 * height, layout.horizon_y * height
+        lowest = max(box[3] for _, box in things)
+        found = []
+        for alpha, box in things:
+            # The camera sees the foot so much nearer to its horizon than the foremost one.
+            rise = min((lowest - box[3]) / max(lowest - eye[1], 1.0), HIGHEST)
+            deep = DEPTH * min((box[2] - box[0]) / height, 0.8 * (box[3] - box[1]) / height) / (1 - rise)
+            found.append(Standing(np.asarray(alpha > 0.5), box, deep, 1 / (1 - rise)))
+        return cls(tuple(found), float(height), (x * height, y * height), eye)
+
+    @property
+    def _sliced(self) -> tuple[float, ...]:
+        return SLICES[len(self.things) - 1]
 
     @cached_property
     def packed(self) -> Packed:
         """The slices as rays of light meet them."""
-        places = [self.deep * (at - 0.9) for at in SLICES]
-        room = [0.0] * (solids.SLICES - len(SLICES))
-        numbers = (self.scale, *self.foot, len(SLICES), *places, *room)
+        places = [thing.z + thing.deep * (at - 0.9) for thing in self.things for at in self._sliced]
+        room = [0.0] * (solids.SLICES - len(places))
+        numbers = (self.scale, *self.foot, len(places), *places, *room)
         return Packed(solids.UPRIGHT, numbers, image=self.slices())
+
+    @property
+    def bounds(self) -> Bounds:
+        """The box around it in the world: left, bottom, back, right, top, front in canvas heights."""
+        boxes = []
+        for thing in self.things:
+            left, top, right, bottom = (
+                (eye + (side - eye) * thing.larger - foot) / self.scale
+                for side, eye, foot in zip(thing.box, 2 * self.eye, 2 * self.foot, strict=True)
+            )
+            boxes.append((left, -bottom, thing.z - 2 * thing.deep, right, -top, thing.z))
+        low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
+        return float(low[0]), float(low[1]), float(low[2]), float(high[3]), float(high[4]), float(high[5])
 
     def slices(self) -> Field:
         """Return h×w float32: which slices hold each pixel, slice k as 2 to the power k."""
-        left, top, right, bottom = self.box
-        mask = self.mask[top:bottom, left:right]
-        half, off = _runs(mask)
-        tall, _ = _runs(mask.T)
-        deep = np.float32(max(self.deep * self.scale, 1e-3))
-        # Half the depth of what a pixel belongs to, as a share of the product's; a round thing's section at a pixel.
-        share = np.minimum(np.minimum(half, np.float32(LOW) * tall.T) / deep, 1)
-        section = share * np.sqrt(np.maximum(1 - np.square(off / np.maximum(half, 0.5)), 0))
-        sheet = share < SHEET
-        held = np.zeros(mask.shape, np.int32)
-        for number, at in enumerate(SLICES):
-            within = ~sheet & (np.abs(np.float32(at - 1) + share) <= section)
-            held |= (within | sheet if number == len(SLICES) - 1 else within).astype(np.int32) << number
-        out = np.zeros(self.mask.shape, np.float32)
-        out[top:bottom, left:right] = np.where(mask, held, 0)
-        return out
+        out = np.zeros(self.things[0].mask.shape, np.int32)
+        for number, thing in enumerate(self.things):
+            held = thing.slices(self.scale, self._sliced)
+            if thing.larger > 1:
+                (height, width), (x, y) = held.shape, self.eye
+                rows, columns = _nearer(height, y, thing.larger), _nearer(width, x, thing.larger)
+                held = held[np.ix_(rows, columns)]
+            out |= held << (number * len(self._sliced))
+        return out.astype(np.float32)
+
+
+def _nearer(size: int, eye: float, larger: float) -> NDArray[np.intp]:
+    """Return which of `size` pixels is seen at each where they are enlarged about `eye`."""
+    at = np.floor(eye + (np.arange(size) + 0.5 - eye) / larger)
+    return np.clip(at, 0, size - 1).astype(np.intp)
 
 
 def _runs(mask: NDArray[np.bool_]) -> tuple[Field, Field]:

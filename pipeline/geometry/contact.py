@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter, label
 
-from pipeline.core.resample import Box
+from pipeline.core.resample import Box, tight_box
 from pipeline.geometry.ray import Field
 
 #: Columns whose lowest point is this far (in product widths) above the foot are not seen to touch the surface.
@@ -23,6 +23,10 @@ DARK_GAP = 0.1
 STEEPEST_RIM = 0.3
 #: Share of the product's height, from below, whose width is the foot's.
 FOOT = 0.12
+#: What is smaller than this share of the largest thing belongs to the thing that it is nearest to; more are a heap.
+THING, THINGS = 0.1, 3
+#: Every so many pixels it is looked for.
+_APART = 4
 
 
 def contact_band(alpha: Field, box: Box, thick: float) -> Field:
@@ -124,3 +128,40 @@ def contact_line(alpha: Field, box: Box) -> Field:
     found = np.flatnonzero(columns)
     line = np.interp(np.arange(len(lowest)), found, line[found])
     return np.asarray(gaussian_filter(line, 0.008 * (box[2] - box[0]), mode="nearest"), np.float32)
+
+
+def things_apart(alpha: Field) -> list[tuple[Field, Box]]:
+    """Return the coverage (h×w) and the tight box of each of several things, the one with the highest foot first.
+
+    Each stands by itself, on a foot of its own; the farther away, the higher in the picture. What is right above
+    another is no such thing but a part of it whose joint the cut-out lost. At most THINGS; empty where there is no
+    product.
+    """
+    solid = alpha > 0.5
+    whole = tight_box(solid)
+    if whole is None:
+        return []
+    names, count = label(solid)
+    sizes = np.bincount(names.ravel(), minlength=count + 1)[1:]
+    large = [int(one) + 1 for one in np.flatnonzero(sizes >= THING * sizes.max())]
+    coarse = names[::_APART, ::_APART]
+    apart = [name for name in large if (coarse == name).any() and not _above_another(names, name, large)]
+    if not 1 < len(apart) <= THINGS:
+        return [(alpha, whole)]
+    at = distance_transform_edt(~np.isin(coarse, apart), return_distances=False, return_indices=True)
+    owner = coarse[tuple(at)].repeat(_APART, 0).repeat(_APART, 1)[: alpha.shape[0], : alpha.shape[1]]
+    owner = np.where(np.isin(names, apart), names, owner)
+    found = [np.where(owner == name, alpha, np.float32(0)) for name in apart]
+    boxes = [(one, tight_box(one > 0.5)) for one in found]
+    return sorted(((one, box) for one, box in boxes if box is not None), key=lambda thing: thing[1][3])
+
+
+def _above_another(names: NDArray[np.int32], name: int, large: list[int]) -> bool:
+    """Tell whether most columns of the part `name` of h×w numbered parts have another of the `large` ones below it."""
+    own = names == name
+    lowest = names.shape[0] - np.argmax(own[::-1], axis=0)
+    columns = np.flatnonzero(own.any(axis=0))
+    others = np.isin(names, [other for other in large if other != name])
+    lowest_other = names.shape[0] - np.argmax(others[::-1], axis=0)
+    below = others.any(axis=0) & (lowest_other > lowest)
+    return bool(below[columns].mean() > 0.5)

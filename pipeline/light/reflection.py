@@ -9,10 +9,10 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.colour.spaces import srgb_to_linear
 from pipeline.core.parallel import ROWS, by_rows
-from pipeline.core.resample import blurred, resize, tight_box
+from pipeline.core.resample import blurred, resize
 from pipeline.core.types import Placed, Rgb
 from pipeline.geometry.casting import follow
-from pipeline.geometry.contact import contact_line
+from pipeline.geometry.contact import contact_line, things_apart
 from pipeline.geometry.ray import Field
 from pipeline.geometry.walls import Floor
 from pipeline.kernels.image.layers import blend, lay_image, premultiplied_means, take_light, turn_upside_down
@@ -29,9 +29,10 @@ MIN_GLOSS = 0.2
 LEVEL = 0.004
 #: The product's mirror image is so much stronger than the props': it hides theirs and the lights'.
 STRENGTH = 1.6
-#: Canvas heights, and more by gloss, after which a mirror image has faded to 1 / e; its blur over its distance.
+#: Canvas heights, and more by gloss, after which a mirror image has faded to 1 / e.
 FADE = (0.12, 0.32)
-ROUGH = 0.1
+#: Blur of a mirror image over its distance: lacquer's is a sheen, polished marble's a picture. By eye.
+ROUGH = 0.35
 #: The product's mirror image hides lights so much longer than it is seen itself.
 HIDES = 2.5
 
@@ -160,9 +161,10 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     """Return the product's mirror image in the polished surface that it stands on; None where the surface is matt.
 
     The product is upright at its foot's depth, where the picture plane's scale is 1, so that its mirror image is exact
-    in the picture: each column upside down about its own contact (`contact_line`). What is seen of it is
+    in the picture: each column upside down about its own contact (`contact_line`), each of several things that stand
+    beside or behind each other about its own. What is seen of it is
     STRENGTH × `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), d canvas heights below the contact, and it is
-    blurred by ROUGH × (1.3 - gloss) × d.
+    blurred by ROUGH × (1 - gloss) × d.
     """
     index = _under(layout)
     if index is None:
@@ -176,29 +178,31 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     small = np.empty((h, w, 4), np.float32)
     product = placed.rgb, placed.corner, placed.alpha
     by_rows(h, lambda top, bottom: premultiplied_means(*product, h, top, small[top:bottom]))
-    alpha = np.minimum(small[..., 3], 1)
-    box = tight_box(alpha > 0.5)
-    if box is None:
-        return None
-    line = contact_line(alpha, box)
-    top = max(0, int(line[box[0] : box[2]].min()))
+    things = things_apart(np.minimum(small[..., 3], 1))
+    lines = [contact_line(alpha, box) for alpha, box in things]
+    top = max(
+        0, min((int(line[box[0] : box[2]].min()) for line, (_, box) in zip(lines, things, strict=True)), default=h)
+    )
     if top >= h:
         return None  # it stands on the picture's lower edge: no surface is seen before it
-    rows = np.arange(top, h, dtype=np.float32)[:, None] + np.float32(0.5)
-    down = (rows - line[None]).astype(np.float32)
-    image = np.empty((h - top, w, 4), np.float32)
-    turn_upside_down(small, line, top, image)
-    image = _softer(image, np.float32(ROUGH * (1.3 - gloss)) * np.maximum(down, 0))
     geometry = trace(layout, w, h)
     on_it = _level(geometry, index, top)
-    share = STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)
     # It ends at the surface's rim, half covered there, within a pixel of the grid and not in stairs.
     within = np.clip(3 * gaussian_filter(on_it.astype(np.float32), 1.0, mode="nearest") - 1, 0, 1)
-    near = (
-        np.exp(-np.maximum(down, 0) / np.float32((FADE[0] + FADE[1] * gloss) * h)) * within * np.clip(down + 0.5, 0, 1)
-    )
-    hides = near * image[..., 3]
-    image *= (share * near)[..., None]
+    rows = np.arange(top, h, dtype=np.float32)[:, None] + np.float32(0.5)
+    image, hides = np.zeros((h - top, w, 4), np.float32), np.zeros((h - top, w), np.float32)
+    for line, (alpha, _) in zip(lines, things, strict=True):
+        down = (rows - line[None]).astype(np.float32)
+        one = np.empty_like(image)
+        turn_upside_down(small if len(things) == 1 else small * (alpha > 0)[..., None], line, top, one)
+        one = _softer(one, np.float32(ROUGH * (1 - gloss)) * np.maximum(down, 0))
+        fade = np.exp(-np.maximum(down, 0) / np.float32((FADE[0] + FADE[1] * gloss) * h))
+        near = fade * within * np.clip(down + 0.5, 0, 1)
+        cover = near * one[..., 3]
+        hides += (1 - hides) * cover
+        # What is nearer comes later, and hides what is behind it.
+        image = image * (1 - cover[..., None]) + one * near[..., None]
+    image *= STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)[..., None]
     return MirrorImage(image, hides, on_it, h, any(part.glow > 0 for part in layout.parts))
 
 

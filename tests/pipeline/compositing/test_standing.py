@@ -1,19 +1,25 @@
 """The shadow proxy of what stands: each part as deep as it is wide, so that none throws its shadow several times."""
 
 import numpy as np
+import pytest
 
 from pipeline.compositing.standing import SLICES, StandingProxy
 from pipeline.core.resample import tight_box
+from pipeline.geometry.contact import things_apart
 from pipeline.scene.composition import compose
+from pipeline.scene.layout import FOCAL
 from tests.support.still_life import spec
 
-FOREMOST = 1 << (len(SLICES) - 1)
+SINGLE = SLICES[0]
+FOREMOST = 1 << (len(SINGLE) - 1)
 
 
 def slices_of(mask: np.ndarray) -> np.ndarray:
     box = tight_box(mask)
     assert box is not None
-    return StandingProxy.of(mask.astype(np.float32), box, compose(spec("sweep"), 200, 200, 1.0)).slices().astype(int)
+    return (
+        StandingProxy.of([(mask.astype(np.float32), box)], compose(spec("sweep"), 200, 200, 1.0)).slices().astype(int)
+    )
 
 
 def stool() -> np.ndarray:
@@ -37,15 +43,44 @@ def test_a_slim_leg_and_a_bar_stand_in_one_slice_and_a_body_in_all() -> None:
     held = slices_of(stool())
     assert set(np.unique(held[125:180, 44:50])) == {FOREMOST}
     assert set(np.unique(held[125:180, 150:156])) == {FOREMOST}
-    assert held[90, 95] == 2 ** len(SLICES) - 1
+    assert held[90, 95] == 2 ** len(SINGLE) - 1
 
 
 def test_what_is_round_is_narrower_in_front_than_in_its_middle() -> None:
     mask = np.zeros((200, 200), bool)
     mask[40:180, 60:140] = True
     held = slices_of(mask)
-    middle = SLICES.index(0.0)
-    widths = [int((held[100] >> number & 1).sum()) for number in range(len(SLICES))]
+    middle = SINGLE.index(0.0)
+    widths = [int((held[100] >> number & 1).sum()) for number in range(len(SINGLE))]
     assert widths[middle] == 80
     assert widths == [*sorted(widths[: middle + 1]), *sorted(widths[middle + 1 :], reverse=True)]
     assert 30 < widths[-1] < 60
+
+
+def test_of_two_things_the_one_whose_foot_is_higher_stands_farther_back_and_on_the_same_level() -> None:
+    mask = np.zeros((200, 200), bool)
+    mask[80:180, 20:80] = mask[60:160, 120:180] = True
+    layout = compose(spec("sweep"), 200, 200, 1.0)
+    things = things_apart(mask.astype(np.float32))
+    proxy = StandingProxy.of(things, layout)
+    back, front = proxy.things
+    assert [box[3] for _, box in things] == [160, 180]
+    assert back.z < front.z == 0
+    # Its foot's depth is where the camera sees the level under the foremost foot.
+    eye = layout.horizon_y * 200
+    assert (180 - eye) * FOCAL / (FOCAL - back.z) == pytest.approx(160 - eye, rel=1e-4)
+    held = proxy.slices().astype(int)
+    lowest_row = np.flatnonzero((held >> 0 & 7).any(axis=1)).max()
+    assert lowest_row == pytest.approx(179, abs=1)
+    assert not (held[:, :100] & 7).any()
+
+
+def test_a_part_right_above_another_and_a_heap_are_one_thing() -> None:
+    lid = np.zeros((200, 200), np.float32)
+    lid[40:80, 60:140] = lid[100:180, 60:140] = 1
+    assert len(things_apart(lid)) == 1
+    heap = np.zeros((200, 200), np.float32)
+    for left in range(10, 190, 40):
+        heap[150:180, left : left + 20] = 1
+    assert len(things_apart(heap)) == 1
+    assert things_apart(np.zeros((20, 20), np.float32)) == []
