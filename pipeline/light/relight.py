@@ -163,9 +163,10 @@ def developed(
     if haze is not None:
         # Between things and lens: later it would end with the surfaces' pixels, in stairs.
         by_rows(out.shape[0], lambda top, bottom: haze.over(out[top:bottom], geometry, top))
+    # Metal first: unpolished, it would be a flat patch in the floor.
+    polish(layout, geometry, out, scene.polished)
     for floor in scene.mirrors:
         floor.show(geometry, out)
-    polish(layout, geometry, out, scene.polished)
     if blocked is not None:
         # Before the lens, which would spread light that is not there over the edges.
         by_rows(out.shape[0], lambda top, bottom: dim(blocked[top:bottom], out[top:bottom]))
