@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pipeline.compositing.blocked_light import blocked_share
+from pipeline.compositing.blocked_light import DOME_SAMPLES, blocked_share
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
 from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
@@ -26,6 +26,8 @@ from pipeline.scene.trace import Geometry, trace
 #: Longer side in pixels of the silhouette's grid, and of the one that light is traced on.
 GRID = 640
 TRACED = 208
+#: Where light falls through a window or leaves: on the coarser grid a rim of light would be left round its patches.
+PATTERNED = 512
 #: Canvas heights by which the box around a solid is larger than it.
 MARGIN = 0.02
 #: How much darker than along a contour that touches it is on the surface below one that is half as high as is seen to
@@ -82,7 +84,8 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
         return None
     height, width = alpha.shape
     longest = max(height, width)
-    traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
+    side = TRACED if layout.rig.gobo is None else PATTERNED
+    traced_at = max(16, round(width * side / longest)), max(16, round(height * side / longest))
     solid: Caster
     if layout.top_down:
         solid, around = LyingProxy.of(small, box, layout), _around(box, len(small), layout)
@@ -92,7 +95,9 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
         standing = StandingProxy.of(things, layout)
         solid, around = standing, _grown(standing.bounds)
         occlusion = np.max([_occlusion(thing, its) for thing, its in things], axis=0)
-    geometry, share = blocked_share(layout, *traced_at, solid, around)
+    # As many rays of the dome as ever, for it has no pattern.
+    samples = max(6, round(DOME_SAMPLES * (TRACED / side) ** 2))
+    geometry, share = blocked_share(layout, *traced_at, solid, around, samples)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
 
 

@@ -133,7 +133,7 @@ class StandingProxy:
 def _nearer(size: int, eye: float, larger: float) -> NDArray[np.intp]:
     """Return which of `size` pixels is seen at each where they are enlarged about `eye`."""
     at = np.floor(eye + (np.arange(size) + 0.5 - eye) / larger)
-    return np.clip(at, 0, size - 1).astype(np.intp)
+    return np.asarray(np.clip(at, 0, size - 1), np.intp)
 
 
 def _runs(mask: NDArray[np.bool_]) -> tuple[Field, Field]:
