@@ -10,6 +10,9 @@ from pipeline.scene.layout import Gobo, Rig
 
 Point = tuple[float, float, float]
 
+#: Half the side of a light that shines through leaves, canvas heights, at most: a larger one leaves clouds of them.
+LEAFY = 0.045
+
 
 def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.Generator) -> Rig:
     """Return the light of a scene whose wall is at z = `wall`; `angle` as `Mood.light_angle`, of this one picture."""
@@ -40,7 +43,8 @@ def rig(kind: SceneKind, mood: Mood, wall: float, angle: float, rng: np.random.G
     )
     if kind != "window":
         return found
-    return replace(found, half=float(0.02 + 0.09 * mood.softness), gobo=_gobo(found, wall, rng))
+    gobo, half = _gobo(found, wall, rng), 0.02 + 0.09 * mood.softness
+    return replace(found, half=float(min(half, LEAFY) if gobo.leaves else half), gobo=gobo)
 
 
 def shifted(found: Rig, x: float, y: float) -> Rig:
@@ -102,7 +106,7 @@ def through_leaves(
     whole = tuple(leaf for leaf in leaves if np.abs(np.asarray(leaf)).max() < 0.72)
     if not whole:
         return found
-    return replace(found, half=float(0.03 + 0.1 * softness), gobo=Gobo(_point(centre), (), whole))
+    return replace(found, half=min(0.02 + 0.06 * softness, LEAFY), gobo=Gobo(_point(centre), (), whole))
 
 
 def _gobo(found: Rig, wall: float, rng: np.random.Generator) -> Gobo:
