@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.colour.assignment import Assignment, Surface, assign
+from pipeline.colour.assignment import DARKEST, Assignment, Surface, assign
 from pipeline.colour.gamuts import GAMUTS, is_gold, lab_of, linear_of
 from pipeline.colour.notation import rgb_to_hex
 from pipeline.colour.spaces import linear_to_srgb
@@ -109,3 +109,11 @@ def test_what_is_painted_has_any_colour_and_what_grows_does_not() -> None:
         assert not any(GAMUTS[one].has(lab_of(colour)) for one in ("wood", "sand", "leaf", "stone", "egg", "page"))
     assert is_gold(lab_of("#d4af37"))
     assert not is_gold(lab_of("#fcce7b"))
+
+
+@pytest.mark.parametrize("scene", ["podium", "arch_niche", "window_light", "plaster_podium"])
+@pytest.mark.parametrize("palette", [("#5a1026", "#c9a227"), ("#1b2030", "#d4a24c"), ("#2d0f2e",)])
+def test_no_surface_has_a_tone_that_is_black_in_the_shade(scene: str, palette: tuple[str, ...]) -> None:
+    plan = assigned(scene, *palette)
+    for slot in plan.surfaces.values():
+        assert slot < plan.asked or plan.lab[slot][0] >= DARKEST

@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.core.types import Placed, Rgb
-from pipeline.geometry.solids import Block
-from pipeline.light.first_light import conditions
+from pipeline.geometry.solids import Ball, Block
+from pipeline.light.first_light import conditions, first_light
 from pipeline.light.reflection import mirror_image
+from pipeline.light.relight import picture
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Layout, Part
 from pipeline.scene.trace import trace
@@ -124,3 +125,33 @@ def test_a_lacquered_stand_mirrors_the_product_though_its_light_is_a_matt_ones()
     placed = box_on(layout)
     np.testing.assert_array_equal(conditions(lacquered, 64, 64).gloss, 0)
     assert np.abs(reflected(GREY, placed, lacquered) - GREY).max() > 0.05
+
+
+def test_each_of_two_things_is_mirrored_about_its_own_foot() -> None:
+    layout = scene(0.75)
+    placed = box_on(layout)
+    left, _, right, bottom = placed.box
+    wide = (right - left) // 3
+    alpha = placed.alpha.copy()
+    alpha[:, left + wide : right - wide] = 0
+    # The right one stands farther back, its foot higher in the picture.
+    alpha[bottom - 24 : bottom, right - wide : right] = 0
+    rgb = placed.rgb.copy()
+    rgb[bottom - 44 : bottom - 24, right - wide : right] = [0.9, 0.1, 0.1]
+    out = reflected(GREY, Placed(rgb, alpha, placed.box, 1.0), layout)
+    for foot, column in ((bottom, left + wide // 2), (bottom - 24, right - wide // 2)):
+        assert redness(out, foot + 8, column) > 0.05
+        assert redness(out, foot + 34, column) < -0.02
+
+
+def test_a_floor_mirrors_metal_polished() -> None:
+    layout = scene(0.75)
+    x, _, z = 0.35, 0.0, -0.35
+    brass = Part(Ball(x, 0.09, z, 0.09), 0, "prop", mirror=0.72)
+    layout = replace(layout, parts=(*layout.parts, brass))
+    flat = replace(layout, parts=(*layout.parts[:-1], replace(brass, mirror=0.0)))
+    light = first_light(layout, SIDE, SIDE)
+    shining, matt = (picture(one, light, SIDE, SIDE) for one in (layout, flat))
+    px, py = (float(np.ravel(axis)[0]) * SIDE for axis in layout.project((np.float32(x), np.float32(0), np.float32(z))))
+    below = np.abs(shining - matt)[round(py) + 6 : round(py) + 50, round(px) - 8 : round(px) + 8]
+    assert below.max() > 0.01
