@@ -6,6 +6,7 @@ is lost, and a 4-megapixel canvas costs no more than a small one.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from PIL import Image
@@ -94,7 +95,7 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
         things = things_apart(small)
         standing = StandingProxy.of(things, layout)
         solid, around = standing, _grown(standing.bounds)
-        occlusion = np.max([_occlusion(thing, its) for thing, its in things], axis=0)
+        occlusion = reduce(np.maximum, (_occlusion(thing, its) for thing, its in things))
     # As many rays of the dome as ever, for it has no pattern.
     samples = max(6, round(DOME_SAMPLES * (TRACED / side) ** 2))
     geometry, share = blocked_share(layout, *traced_at, solid, around, samples)

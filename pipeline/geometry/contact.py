@@ -25,7 +25,7 @@ STEEPEST_RIM = 0.3
 FOOT = 0.12
 #: What is smaller than this share of the largest thing belongs to the thing that it is nearest to; more are a heap.
 THING, THINGS = 0.1, 3
-#: Every so many pixels it is looked for.
+#: Pixels of the silhouette's grid to one in which things are told apart.
 _APART = 4
 
 
@@ -141,16 +141,18 @@ def things_apart(alpha: Field) -> list[tuple[Field, Box]]:
     whole = tight_box(solid)
     if whole is None:
         return []
-    names, count = label(solid)
+    # What is joined by a hair is joined in a coarser picture as well.
+    tall, wide = (-(-size // _APART) * _APART for size in solid.shape)
+    padded = np.zeros((tall, wide), bool)
+    padded[: solid.shape[0], : solid.shape[1]] = solid
+    names, count = label(padded.reshape(tall // _APART, _APART, wide // _APART, _APART).any(axis=(1, 3)))
     sizes = np.bincount(names.ravel(), minlength=count + 1)[1:]
     large = [int(one) + 1 for one in np.flatnonzero(sizes >= THING * sizes.max())]
-    coarse = names[::_APART, ::_APART]
-    apart = [name for name in large if (coarse == name).any() and not _above_another(names, name, large)]
+    apart = [name for name in large if not _above_another(names, name, large)] if len(large) > 1 else large
     if not 1 < len(apart) <= THINGS:
         return [(alpha, whole)]
-    at = distance_transform_edt(~np.isin(coarse, apart), return_distances=False, return_indices=True)
-    owner = coarse[tuple(at)].repeat(_APART, 0).repeat(_APART, 1)[: alpha.shape[0], : alpha.shape[1]]
-    owner = np.where(np.isin(names, apart), names, owner)
+    at = distance_transform_edt(~np.isin(names, apart), return_distances=False, return_indices=True)
+    owner = names[tuple(at)].repeat(_APART, 0).repeat(_APART, 1)[: solid.shape[0], : solid.shape[1]]
     found = [np.where(owner == name, alpha, np.float32(0)) for name in apart]
     boxes = [(one, tight_box(one > 0.5)) for one in found]
     return sorted(((one, box) for one, box in boxes if box is not None), key=lambda thing: thing[1][3])

@@ -201,7 +201,10 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
         cover = near * one[..., 3]
         hides += (1 - hides) * cover
         # What is nearer comes later, and hides what is behind it.
-        image = image * (1 - cover[..., None]) + one * near[..., None]
+        if len(things) > 1:
+            image *= 1 - cover[..., None]
+        one *= near[..., None]
+        image += one
     image *= STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)[..., None]
     return MirrorImage(image, hides, on_it, h, any(part.glow > 0 for part in layout.parts))
 
