@@ -28,6 +28,10 @@ _E0, _E1, _E2, _E3, _E4, _E5, _E6 = (
 #: Where a ray of light is looked at on its way over dunes, and how far below the ground it must be there.
 _REACHES = tuple(np.float32(reach) for reach in np.geomspace(0.02, 2.0, 9))
 _BELOW = np.float32(0.004)
+#: Thirds that are left out in turn in the search for a crest.
+_CRESTS = 9
+#: A crest is higher than the ground next to it at a step by at most this, a slope of rays.
+_LOWER = np.float32(5e-4)
 
 
 @inlined
@@ -158,20 +162,50 @@ def meet_dunes(p: Field, code: int, ray: Field, best: Field, found: NDArray[np.i
 def dune_slopes(first: int, last: int, p: Field, origin: Field, depths: Field, across: Field, seen: Field) -> None:
     """Write the horizon of dunes, D×W, columns `first` to `last`: the steepest slope of ground up to each of D depths.
 
-    `origin` is the camera's place, `across` the W columns' slopes; what is hidden by a nearer crest drops out.
+    `origin` is the camera's place, `across` the W columns' slopes; what is hidden by a nearer crest drops out. A crest
+    is looked for between depths, too: a far one that runs askew would be a row of teeth.
     """
     n, y = last - first, origin[1]
     x, z, ground = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
+    before, which = np.full(n, -_INF, np.float32), np.empty(n, np.int64)
+    low, high, nearer = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
     for index in range(depths.size):
         depth = depths[index]
         for j in range(n):
             x[j] = origin[0] + across[first + j] * depth
             z[j] = origin[2] - depth
         ground_heights(p, x, z, ground)
+        count = 0
         for j in range(n):
             slope = (ground[j] - y) / depth
             highest = seen[index - 1, first + j] if index > 0 else -_INF
             seen[index, first + j] = slope if slope > highest else highest
+            # The step before was a crest that may be seen, if it has just begun to fall.
+            which[count] = j
+            count += 1 if (slope < before[j]) & (before[j] > highest - _LOWER) & (index > 1) else 0
+            before[j] = slope
+        if count == 0:
+            continue
+        for k in range(count):
+            low[k], high[k] = depths[index - 2], depth
+        for half in range(2 * _CRESTS):
+            for k in range(count):
+                at = low[k] + (high[k] - low[k]) * np.float32((1 + half % 2) / 3)
+                x[k], z[k] = origin[0] + across[first + which[k]] * at, origin[2] - at
+            ground_heights(p, x[:count], z[:count], ground[:count])
+            for k in range(count):
+                at = origin[2] - z[k]
+                slope = (ground[k] - y) / at
+                if half % 2 == 0:
+                    nearer[k] = slope
+                    continue
+                for step in range(index - 1, index + 1):
+                    seen[step, first + which[k]] = max(seen[step, first + which[k]], max(slope, nearer[k]))
+                third = (high[k] - low[k]) * np.float32(1 / 3)
+                if nearer[k] < slope:
+                    low[k] += third
+                else:
+                    high[k] -= third
 
 
 @kernel
