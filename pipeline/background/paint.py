@@ -25,7 +25,7 @@ from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
 from pipeline.light.first_light import FirstLight, conditions, first_light, smoothed
-from pipeline.light.relight import Shaded, developed, exposed, shade, tone_mapped
+from pipeline.light.relight import Exposed, Shaded, developed, exposed, shade, tone_mapped
 from pipeline.light.sheets import SheetShadows
 from pipeline.light.upsample import Upsampling, upsample_within_surfaces
 from pipeline.materials.albedo import albedo
@@ -65,11 +65,11 @@ class Painting:
     drawing: Rgb | None = None
 
     @cached_property
-    def exposed(self) -> Upsampling:
+    def exposed(self) -> Exposed:
         """The network's light, exposed, for any size. Raises ValueError for a picture, which has none."""
         if self.light is None:
             raise ValueError("A picture has no light of its own.")
-        return Upsampling.of(exposed(self.layout, self.light, by_colour=self.by_colour), self.light.geometry.surface)
+        return Exposed.of(self.layout, self.light, by_colour=self.by_colour)
 
     def traced(self, width: int, height: int) -> Geometry:
         """Return what the camera sees at a size; that of the light, where it has the same."""
@@ -174,8 +174,8 @@ def corrected(layout: Layout, first: FirstLight, given: Conditions, painted: Fie
     stops = np.clip(np.where(given.lit[..., None] > 0, stops, 0), -MAX_STOPS, MAX_STOPS).astype(np.float32)
     low = trace(layout, width, height)
     even = smoothed(low, within_padding(stops, low.surface), SMOOTHED)
-    change = upsample_within_surfaces(even, low.surface, first.geometry.surface, others=OTHERS)
-    return replace(first, light=first.light * np.exp2(change))
+    change = Upsampling.of(even, low.surface, others=OTHERS)
+    return replace(first, light=first.light * np.exp2(change.over(first.geometry.surface)), change=change)
 
 
 def within_padding(stops: Field, surface: NDArray[np.uint16]) -> Field:

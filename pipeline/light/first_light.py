@@ -9,6 +9,7 @@ then shares them, so that there is neither grain nor the steps of few samples.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +20,17 @@ from pipeline.core.parallel import by_rows
 from pipeline.geometry.heightfields import Curtain, Dunes
 from pipeline.geometry.packing import shapes
 from pipeline.geometry.panels import Panel
-from pipeline.geometry.ray import Bounds, Field
+from pipeline.geometry.ray import Bounds, Field, Triple
 from pipeline.geometry.sampling import cosine_samples
 from pipeline.geometry.solids import Caster
 from pipeline.geometry.walls import Wall
+from pipeline.kernels.tracing import lights
 from pipeline.kernels.tracing.dome import Bring, dome_light
 from pipeline.kernels.tracing.interleaved import share
-from pipeline.kernels.tracing.lights import Places, Shade, direct_light
+from pipeline.kernels.tracing.lights import Shade, direct_light
 from pipeline.light.emitters import lamps
 from pipeline.light.sheets import is_sheet
+from pipeline.light.upsample import Upsampling
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
@@ -58,13 +61,35 @@ class FirstLight:
     light: Field
     #: H×W, the share of the dome that is seen, 0–1.
     occlusion: Field
+    #: parts×3: the radiance that each part gives back.
+    back: Field
+    #: Stops by which a network changed the light, on its own grid; None where it is as it was traced.
+    change: Upsampling | None = None
+
+
+class Seen(Protocol):
+    """Places on a layout's surfaces, H×W of them, as a `Geometry` has them."""
+
+    @property
+    def surface(self) -> NDArray[np.uint16]:
+        """H×W, as a `Geometry`'s."""
+
+    @property
+    def part(self) -> NDArray[np.uint16]:
+        """H×W part indices."""
+
+    @property
+    def point(self) -> Triple:
+        """World places, three times H×W."""
+
+    def normals(self) -> Field:
+        """Return unit normals, 3×H×W float32."""
 
 
 def first_light(layout: Layout, width: int, height: int) -> FirstLight:
     """Trace the light of a layout at width×height pixels; some 0.2 s at 1024 on two cores."""
     geometry = trace(layout, width, height)
-    light, occlusion = LightTracer(layout, geometry).light()
-    return FirstLight(geometry, light, occlusion)
+    return FirstLight(geometry, *LightTracer(layout, geometry).light())
 
 
 def conditions(layout: Layout, width: int, height: int) -> Conditions:
@@ -94,26 +119,24 @@ def smoothed(geometry: Geometry, values: Field, times: int) -> Field:
     return np.ascontiguousarray(np.moveaxis(field, 0, -1))
 
 
-def _shared(geometry: Geometry, normals: Field, field: Field) -> Field:
+def _shared(places: Seen, normals: Field, field: Field) -> Field:
     out, field = np.empty(field.shape, np.float32), np.ascontiguousarray(field)
-    by_rows(len(geometry.depth), lambda a, b: share(a, b, geometry.surface, normals, field, out), ROWS)
+    by_rows(len(places.surface), lambda a, b: share(a, b, places.surface, normals, field, out), ROWS)
     return out
 
 
 class LightTracer:
     """Traces what falls on the surfaces of one picture, past one more thing perhaps."""
 
-    def __init__(self, layout: Layout, geometry: Geometry, caster: Caster | None = None, around: Bounds | None = None):
+    def __init__(self, layout: Layout, geometry: Seen, caster: Caster | None = None, around: Bounds | None = None):
         """`caster` is no part of the layout, and `around` a box around it; its shadow is told apart."""
         self.layout, self.geometry = layout, geometry
-        self.height, self.width = geometry.depth.shape
+        self.height, self.width = geometry.surface.shape
         self.normals, self.part = geometry.normals(), geometry.part
         glows = np.array([part.glow > 0 for part in layout.parts])
         #: H×W: where light falls.
         self.receives_light: NDArray[np.bool_] = ~glows[self.part]
-        across, down, _ = layout.rays(self.width, self.height)
-        origin = np.array(layout.camera, np.float32)
-        self.places = Places(geometry.depth, self.normals, self.receives_light, origin, across[0], down[:, 0].copy())
+        self.places = lights.Places(np.stack(geometry.point), self.normals, self.receives_light)
         self.casts = caster is not None
         self._caster = shapes([] if caster is None else [caster.packed])
         self._around = np.array(_NO_END if around is None else around, np.float32)
@@ -121,11 +144,11 @@ class LightTracer:
         self._shapes = shapes([solid.packed for solid in solids])
         self._boxes = np.array([solid.bounds or _NO_END for solid in solids], np.float32)
 
-    def light(self) -> tuple[Field, Field]:
-        """Return H×W×3 radiance over albedo and H×W occlusion."""
+    def light(self, back: Field | None = None) -> tuple[Field, Field, Field]:
+        """Return H×W×3 radiance over albedo, H×W occlusion, and parts×3 that each part gives `back`, if not given."""
         rig = self.layout.rig
         direct = self.direct()
-        back = self.given_back(direct)
+        back = self.given_back(direct) if back is None else back
         # What a ray of the dome brings: it sees the open dome, the last, or what a part gives back; or if that is
         # near its albedo, for the light to go to and fro.
         send = np.zeros((7, len(back) + 1), np.float32)
@@ -141,7 +164,7 @@ class LightTracer:
                 light *= self._folds(index, part.solid)[..., None]
         glow = np.array([part.glow for part in self.layout.parts], np.float32)[self.part]
         light = np.where(self.receives_light[..., None], light, glow[..., None])
-        return light.astype(np.float32), np.where(self.receives_light, fill[..., 0], 1).astype(np.float32)
+        return light.astype(np.float32), np.where(self.receives_light, fill[..., 0], 1).astype(np.float32), back
 
     def direct(self) -> Field:
         """Return H×W×3 radiance over albedo that comes from the key light and the tubes; with a caster 2×H×W×3.

@@ -17,6 +17,7 @@ from pipeline.kernels.colour.colours import encode_in_place, roll_off
 from pipeline.kernels.image.layers import dim
 from pipeline.kernels.image.surfaces import repaint
 from pipeline.light.bloom import Haze, bloom, spill, tube_hue
+from pipeline.light.contacts import ContactLight, contact_light
 from pipeline.light.first_light import FirstLight
 from pipeline.light.lens import Focus, add_grain, darken_corners
 from pipeline.light.polish import Polished, polish, polished_parts
@@ -67,22 +68,44 @@ class Unlit:
     polished: tuple[Polished, ...]
 
 
+@dataclass(frozen=True)
+class Exposed:
+    """Light of a small grid, exposed, for pictures of any size."""
+
+    light: FirstLight
+    #: As `exposed` returns it.
+    small: Upsampling
+    #: parts×3, by which each part's light is exposed.
+    gains: Field
+
+    @classmethod
+    def of(cls, layout: Layout, light: FirstLight, *, by_colour: bool = True) -> "Exposed":
+        """Expose a layout's light as `exposed` does."""
+        gains = _gains(layout, light, by_colour=by_colour)
+        return cls(light, Upsampling.of(_times(light, gains), light.geometry.surface), gains)
+
+    def at_contacts(self, layout: Layout, geometry: Geometry) -> ContactLight | None:
+        """Trace light where things touch; None for a picture that is no larger than the grid."""
+        if geometry.surface.size <= self.light.geometry.surface.size:
+            return None
+        return contact_light(layout, self.light, self.gains, self.small, geometry)
+
+
 def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
     """Return H×W×3 sRGB in [0, 1]: the layout with its finishes under a light of any size, `exposed` so."""
-    small = Upsampling.of(exposed(layout, light, by_colour=by_colour), light.geometry.surface)
-    return developed(shade(layout, small, width, height))
+    return developed(shade(layout, Exposed.of(layout, light, by_colour=by_colour), width, height))
 
 
 def shade(
     layout: Layout,
-    light: Upsampling,
+    light: Exposed,
     width: int,
     height: int,
     *,
     swatches: Swatches | None = None,
     geometry: Geometry | None = None,
 ) -> Shaded:
-    """Shade a layout: return a width×height picture's albedo × light, `exposed` on a small grid, linear.
+    """Shade a layout: return a width×height picture's albedo × exposed light, linear.
 
     `swatches` are as in `pipeline.materials.albedo.albedo`, `geometry` as in `unlit`.
     """
@@ -112,8 +135,8 @@ def unlit(
     return Unlit(layout, seen, drawn, mirrors, polished)
 
 
-def lit(unlit: Unlit, light: Upsampling, *, colours: tuple[Colour, ...] | None = None) -> Shaded:
-    """Multiply albedo by light, `exposed` on a small grid, in the albedo's own array, which is gone afterwards.
+def lit(unlit: Unlit, light: Exposed, *, colours: tuple[Colour, ...] | None = None) -> Shaded:
+    """Multiply albedo by exposed light in the albedo's own array, which is gone afterwards.
 
     With other `colours` it is `repainted` in the same pass.
     """
@@ -121,9 +144,13 @@ def lit(unlit: Unlit, light: Upsampling, *, colours: tuple[Colour, ...] | None =
     painted = layout if colours is None else replace(layout, colours=colours)
     paint = _Paint.over(layout, painted)
     sheets = SheetShadows.of(layout, *linear.shape[1::-1])
+    contacts = light.at_contacts(layout, geometry)
 
     def work(top: int, bottom: int) -> None:
-        linear[top:bottom] *= light.strip(geometry.surface, top, bottom)
+        strip = light.small.strip(geometry.surface, top, bottom)
+        if contacts is not None:
+            contacts.into(strip, top)
+        linear[top:bottom] *= strip
         if sheets is not None:
             sheets.over(linear[top:bottom], geometry.surface[top:bottom], top)
         paint.on(linear[top:bottom], geometry.surface[top:bottom])
@@ -244,16 +271,24 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
     colours: path-traced scenes with the asked albedo miss them by a mean ΔE00 of 11.5. Without `by_colour` the light
     stays as it is but for one gain, which shows the median of all lit places at 1.
     """
-    out = light.light.copy()
+    return _times(light, _gains(layout, light, by_colour=by_colour))
+
+
+def _times(light: FirstLight, gains: Field) -> Field:
+    return np.asarray(light.light * np.take(gains, light.geometry.part, axis=0), np.float32)
+
+
+def _gains(layout: Layout, light: FirstLight, *, by_colour: bool) -> Field:
+    """Return parts×3: what `exposed` multiplies the light of each part by; 1 where no light falls."""
     given = light.light.reshape(-1, 3)
     part = light.geometry.part
     slots = np.array([thing.slot for thing in layout.parts])
     receives_light = np.array([thing.glow == 0 for thing in layout.parts])
     if not by_colour:
-        where = receives_light[part]
-        level = float(np.median(out[where] @ LUMINANCE)) if where.any() else 1.0
-        out[where] *= np.float32(np.clip(1 / max(level, 1e-4), 1 / MAX_GAIN, MAX_GAIN))
-        return out
+        where = receives_light[part].ravel()
+        level = float(np.median(given[where] @ LUMINANCE)) if where.any() else 1.0
+        gain = np.float32(np.clip(1 / max(level, 1e-4), 1 / MAX_GAIN, MAX_GAIN))
+        return np.where(receives_light[:, None], gain, np.ones(3, np.float32))
     shown = np.where(receives_light, slots, -1)[part]
     # of each slot, and last of where no light falls
     gains = np.ones((int(slots.max()) + 2, 3), np.float32)
@@ -270,5 +305,4 @@ def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Fie
         neutral = NEUTRAL * (0.3 if layout.kind == "neon" else 1.0)
         colour = level * (reference / max(level, 1e-6)) ** neutral
         gains[slot] = np.clip(1 / np.maximum(colour, 1e-4), 1 / MAX_GAIN, MAX_GAIN)
-    out *= np.take(gains, shown, axis=0)
-    return out
+    return np.where(receives_light[:, None], gains[slots], np.float32(1))

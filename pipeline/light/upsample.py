@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.parallel import by_rows
 from pipeline.geometry.ray import Field
-from pipeline.kernels.image.surfaces import even_cells, upsample
+from pipeline.kernels.image.surfaces import even_cells, pixels_of, touching, upsample, upsample_at
+from pipeline.kernels.tracing.rays import FACES
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,35 @@ class Upsampling:
         )
         return out
 
+    def over(self, high: NDArray[np.uint16]) -> Field:
+        """Return H×W×C for H×W surfaces."""
+        out = np.empty((*high.shape, self.values.shape[2]), np.float32)
+
+        def work(top: int, bottom: int) -> None:
+            out[top:bottom] = self.strip(high, top, bottom)
+
+        by_rows(high.shape[0], work)
+        return out
+
+    def at(self, place: NDArray[np.int32], surfaces: NDArray[np.uint16], shape: tuple[int, int]) -> Field:
+        """Return n×C for the pixels `place`, n×2 rows and columns, of a picture of a shape (height, width).
+
+        They show n `surfaces`.
+        """
+        out = np.empty((len(place), self.values.shape[2]), np.float32)
+        upsample_at(self.values, self.low, self.even, self.known, place, surfaces, *shape, np.float32(self.others), out)
+        return out
+
+    def contacts(self, depth: Field, apart: float, reach: int, shape: tuple[int, int]) -> NDArray[np.int32]:
+        """Return n×2, by rows: the pixels of a picture of a shape that are where parts meet less than `apart`.
+
+        Or at most `reach` places of the grid from there; `depth` is h×w, the grid's.
+        """
+        cells, beside = np.empty(depth.shape, np.bool_), np.empty(shape, np.bool_)
+        touching(self.low, FACES, depth, np.float32(apart), reach, cells)
+        by_rows(shape[0], lambda a, b: pixels_of(cells, shape[0], a, beside[a:b]))
+        return np.argwhere(beside).astype(np.int32)
+
 
 def upsample_within_surfaces(
     values: Field, low: NDArray[np.uint16], high: NDArray[np.uint16], *, others: float = 0.0
@@ -65,11 +95,4 @@ def upsample_within_surfaces(
 
     `others` is as in `Upsampling`.
     """
-    small = Upsampling.of(values, low, others)
-    out = np.empty((*high.shape, values.shape[2]), np.float32)
-
-    def work(top: int, bottom: int) -> None:
-        out[top:bottom] = small.strip(high, top, bottom)
-
-    by_rows(high.shape[0], work)
-    return out
+    return Upsampling.of(values, low, others).over(high)

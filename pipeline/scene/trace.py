@@ -46,6 +46,28 @@ class Geometry:
         camera, depth = self.layout.camera, self.depth[rows, columns]
         return camera[0] + across[:, columns] * depth, camera[1] + down[rows] * depth, camera[2] - depth
 
+    def places(self, place: NDArray[np.int32], surface: NDArray[np.uint16]) -> tuple[Triple, Field]:
+        """Return the world places of the pixels `place`, …×2 rows and columns, and 3×… unit normals.
+
+        They show the surfaces `surface`, ….
+        """
+        height, width = self.depth.shape
+        across, down, _ = self.layout.rays(width, height)
+        camera, depth = self.layout.camera, self.depth[place[..., 0], place[..., 1]]
+        point = (
+            camera[0] + across[0, place[..., 1]] * depth,
+            camera[1] + down[place[..., 0], 0] * depth,
+            camera[2] - depth,
+        )
+        out, part = np.zeros((3, *surface.shape), np.float32), surface // FACES
+        for index in np.unique(part):
+            where = part == index
+            x, y, z = (axis[where] for axis in point)
+            face = (surface[where] % FACES).astype(np.uint8)
+            for axis, value in zip(out, self.layout.parts[index].solid.normal((x, y, z), face), strict=True):
+                axis[where] = value
+        return point, out
+
     @cached_property
     def coverage(self) -> Coverage:
         """How much of each edge pixel the surfaces about it cover; traced at the first call."""
@@ -60,9 +82,9 @@ class Geometry:
             where = part[rows, columns] == index
             if not where.any():
                 continue
-            at = tuple(axis[where] for axis in self.points(rows, columns))
+            x, y, z = (axis[where] for axis in self.points(rows, columns))
             face = (self.surface[rows, columns][where] % FACES).astype(np.uint8)
-            for axis, value in zip(out, thing.solid.normal((at[0], at[1], at[2]), face), strict=True):
+            for axis, value in zip(out, thing.solid.normal((x, y, z), face), strict=True):
                 axis[rows, columns][where] = value
         return out
 

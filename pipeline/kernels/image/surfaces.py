@@ -82,6 +82,106 @@ def _spline(t: np.float32) -> np.float32:
     return near if t < _ONE else (two * two * two / _SIX if t < _TWO else _ZERO)
 
 
+@inlined
+def _own_mean(
+    values: Pixels,
+    low: Surfaces,
+    wanted: int,
+    upper: int,
+    left: int,
+    down: np.float32,
+    across: np.float32,
+    others: np.float32,
+    out: Pixels,
+) -> None:
+    """Write into `out`, C, what h×w×C values of the surface `wanted` are below and beside the place upper, left.
+
+    The mean of those among 4×4 neighbours, by cubic B-splines; where there are none, the nearest.
+    """
+    height, width, channels = values.shape
+    total = _ZERO
+    for k in range(channels):
+        out[k] = _ZERO
+    for m in range(-1, 3):
+        y = min(max(upper + m, 0), height - 1)
+        by_row = _spline(down - np.float32(m))
+        for n in range(-1, 3):
+            x = min(max(left + n, 0), width - 1)
+            weight = by_row * _spline(across - np.float32(n)) * (_ONE if low[y, x] == wanted else others)
+            if weight > _ZERO:
+                total += weight
+                for k in range(channels):
+                    out[k] += weight * values[y, x, k]
+    if total > _LEAST:
+        for k in range(channels):
+            out[k] /= total
+    else:
+        y, x = _nearest(low, wanted, upper, left)
+        for k in range(channels):
+            out[k] = values[y, x, k]
+
+
+@kernel
+def upsample_at(
+    values: Pixels,
+    low: Surfaces,
+    even: NDArray[np.int32],
+    known: NDArray[np.bool_],
+    place: NDArray[np.int32],
+    surfaces: Surfaces,
+    tall: int,
+    wide: int,
+    others: np.float32,
+    out: Pixels,
+) -> None:
+    """Upsample as `upsample` does, to the pixels `place`, n×2, of n `surfaces` of a `tall` × `wide` picture: n×C."""
+    height, width, channels = values.shape
+    for at in range(len(place)):
+        upper, lower, down = neighbours(place[at, 0], height, tall)
+        left, right, across = neighbours(place[at, 1], width, wide)
+        wanted = np.int64(surfaces[at])
+        if (even[upper, left] == wanted) | ~known[wanted]:
+            for k in range(channels):
+                above = values[upper, left, k] + (values[upper, right, k] - values[upper, left, k]) * across
+                below = values[lower, left, k] + (values[lower, right, k] - values[lower, left, k]) * across
+                out[at, k] = above + (below - above) * down
+        else:
+            _own_mean(values, low, int(wanted), upper, left, down, across, others, out[at])
+
+
+@kernel
+def touching(low: Surfaces, faces: int, depth: Pixels, apart: np.float32, reach: int, out: NDArray[np.bool_]) -> None:
+    """Mark the cells of an h×w grid that are at most `reach` from one where parts meet that are less than `apart`.
+
+    Parts are surfaces // `faces`. A cell is between a place, its next right and below.
+    """
+    height, width = low.shape
+    out[:] = False
+    for y in range(height):
+        below = min(y + 1, height - 1)
+        for x in range(width):
+            right = min(x + 1, width - 1)
+            own = low[y, x] // faces
+            if (low[y, right] // faces == own) & (low[below, x] // faces == own) & (low[below, right] // faces == own):
+                continue
+            one, two, three, four = depth[y, x], depth[y, right], depth[below, x], depth[below, right]
+            if max(max(one, two), max(three, four)) - min(min(one, two), min(three, four)) < apart:
+                for v in range(max(0, y - reach), min(height, y + reach + 1)):
+                    for u in range(max(0, x - reach), min(width, x + reach + 1)):
+                        out[v, u] = True
+
+
+@kernel
+def pixels_of(cells: NDArray[np.bool_], tall: int, top: int, out: NDArray[np.bool_]) -> None:
+    """Mark the n×W pixels, a strip of a picture `tall` rows high, that lie in marked `cells`, h×w."""
+    height, width = cells.shape
+    lefts, _, _ = columns_between(width, out.shape[1])
+    for i in range(out.shape[0]):
+        upper, _, _ = neighbours(top + i, height, tall)
+        for j in range(out.shape[1]):
+            out[i, j] = cells[upper, lefts[j]]
+
+
 @kernel
 def upsample(
     values: Pixels,
@@ -119,29 +219,8 @@ def upsample(
         while j < cells.size:
             wanted = row[j]
             at, j = j, _next_odd(cells, row, j + 1)
-            left, across = lefts[at], shares[at]
-            if not known[wanted]:
-                continue
-            total = _ZERO
-            for k in range(channels):
-                out[i, at, k] = _ZERO
-            for m in range(-1, 3):
-                y = min(max(upper + m, 0), height - 1)
-                by_row = _spline(down - np.float32(m))
-                for n in range(-1, 3):
-                    x = min(max(np.int64(left) + n, 0), width - 1)
-                    weight = by_row * _spline(across - np.float32(n)) * (_ONE if low[y, x] == wanted else others)
-                    if weight > _ZERO:
-                        total += weight
-                        for k in range(channels):
-                            out[i, at, k] += weight * values[y, x, k]
-            if total > _LEAST:
-                for k in range(channels):
-                    out[i, at, k] /= total
-            else:
-                y, x = _nearest(low, int(wanted), upper, int(left))
-                for k in range(channels):
-                    out[i, at, k] = values[y, x, k]
+            if known[wanted]:
+                _own_mean(values, low, int(wanted), upper, int(lefts[at]), down, shares[at], others, out[i, at])
 
 
 @kernel

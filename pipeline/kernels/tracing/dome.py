@@ -98,7 +98,7 @@ def dome_light(
     `sample` are 9×S×3 directions about +z. Of the channels from `kept` on nothing comes past the caster. Those from
     `near` on have the near share of what a ray meets, those before it the far one.
     """
-    width, samples, channels = places.across.size, sample.shape[1], len(bring.send)
+    width, samples, channels = places.lit.shape[1], sample.shape[1], len(bring.send)
     step = 3 if in_way.things.size >= MANY else 1
     beyond = bring.send.shape[1] - 1
     open_dome = np.int32(beyond) * np.int32(FACES)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.kernels.jit import inlined, kernel
-from pipeline.kernels.tracing.rays import F, Field, Surfaces
+from pipeline.kernels.tracing.rays import F, Field, Ints, Surfaces
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -13,6 +13,54 @@ def _alike(surface: Surfaces, normal: Field, i: int, j: int, y: int, x: int) -> 
     """Return 1 where two pixels are of one surface and face the same way, else 0."""
     dot = normal[0, i, j] * normal[0, y, x] + normal[1, i, j] * normal[1, y, x] + normal[2, i, j] * normal[2, y, x]
     return _ONE if (surface[i, j] == surface[y, x]) & (dot > np.float32(0.8)) else _ZERO
+
+
+@kernel
+def share_picked(place: Ints, wide: int, surface: Surfaces, normal: Field, field: Field, out: Field) -> None:
+    """Filter C×n `field` of picked pixels of a picture `wide` across as `share` does, among those that are picked.
+
+    `place` is n×2, rows and columns, by rows; `surface` n, `normal` 3×n.
+    """
+    channels, n = field.shape
+    index = np.full((3, wide + 2), -1, np.int64)
+    start, end, loaded = 0, 0, np.int64(-1)
+    while start < n:
+        i = place[start, 0]
+        stop = start
+        while stop < n and place[stop, 0] == i:
+            stop += 1
+        loaded = max(loaded, i - 2)
+        while loaded < i + 1:
+            loaded += 1
+            row = index[loaded % 3]
+            row[:] = -1
+            while end < n and place[end, 0] < loaded:
+                end += 1
+            while end < n and place[end, 0] == loaded:
+                row[place[end, 1] + 1] = end
+                end += 1
+        for k in range(start, stop):
+            total = _ZERO
+            for c in range(channels):
+                out[c, k] = _ZERO
+            for dy in range(-1, 2):
+                row = index[(i + dy) % 3]
+                for dx in range(-1, 2):
+                    other = row[place[k, 1] + 1 + dx]
+                    if other < 0 or place[other, 0] != i + dy or surface[other] != surface[k]:
+                        continue
+                    dot = (
+                        normal[0, k] * normal[0, other]
+                        + normal[1, k] * normal[1, other]
+                        + normal[2, k] * normal[2, other]
+                    )
+                    if dot > np.float32(0.8):
+                        total += _ONE
+                        for c in range(channels):
+                            out[c, k] += field[c, other]
+            for c in range(channels):
+                out[c, k] /= total
+        start = stop
 
 
 @kernel

@@ -28,14 +28,10 @@ MANY, _FEW = 3, 8
 class Places(NamedTuple):
     """The surfaces of an H×W picture."""
 
-    #: H×W float32 along the view axis, 3×H×W float32 unit normals, H×W bool where light falls.
-    depth: NDArray[np.float32]
+    #: 3×H×W float32 world places, 3×H×W float32 unit normals, H×W bool where light falls.
+    point: NDArray[np.float32]
     normal: NDArray[np.float32]
     lit: NDArray[np.bool_]
-    #: The camera's place, (3,) float32, and the slopes of its columns and rows.
-    origin: NDArray[np.float32]
-    across: NDArray[np.float32]
-    down: NDArray[np.float32]
 
 
 class Lamps(NamedTuple):
@@ -87,7 +83,7 @@ def start_bundle(
     """
     n, j = 0, start
     even = True
-    while j < places.across.size:
+    while j < places.lit.shape[1]:
         if places.lit[i, j]:
             if n > 0 and step > 1:
                 before = at[n - 1]
@@ -104,13 +100,10 @@ def start_bundle(
         j += step
     for k in range(n):
         column = at[k]
-        depth = places.depth[i, column]
         pattern[k] = (i % 3) * 3 + column % 3
         for axis in range(3):
             normal[axis, k] = places.normal[axis, i, column]
-        ray[0, k] = places.origin[0] + places.across[column] * depth + _OFF * normal[0, k]
-        ray[1, k] = places.origin[1] + places.down[i] * depth + _OFF * normal[1, k]
-        ray[2, k] = places.origin[2] - depth + _OFF * normal[2, k]
+            ray[axis, k] = places.point[axis, i, column] + _OFF * normal[axis, k]
     return n, j
 
 
@@ -265,7 +258,7 @@ def direct_light(top: int, bottom: int, places: Places, lamps: Lamps, in_way: Sh
     Four channels: the key light, 1 on a surface at its target that faces it, and the tubes' linear RGB, radiance over
     albedo. With a caster four more: what it leaves of them.
     """
-    width, samples, tubes = places.across.size, lamps.sample.shape[1], len(lamps.tube)
+    width, samples, tubes = places.lit.shape[1], lamps.sample.shape[1], len(lamps.tube)
     step = 3 if in_way.things.size >= MANY else 1
     casts = in_way.caster.kind.size > 0
     at, pattern, found = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width, np.int32)

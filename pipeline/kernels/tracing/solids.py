@@ -122,8 +122,9 @@ def holds(x: F, y: F, middle: F, foot: F, spring: F, half: F) -> np.bool:
 
 @inlined
 def meet_floor(p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz: F) -> Meeting:
-    """Intersect a ray with a floor; p: level, back."""
+    """Intersect a ray with a floor; p: level, back. What begins next to it, or a little below, meets it at once."""
     t = (p[0] - oy) / (dy if dy < _ZERO else _ONE)
+    t = t if np.abs(p[0] - oy) > _NEAR else max(t, _NEAR + _NEAR)
     return (t if (dy < _ZERO) & (t > _NEAR) & (oz + t * dz > p[1]) else _INF), _NO_FACE
 
 

@@ -1,0 +1,122 @@
+"""Light at the picture's own size where things touch: brought there from a coarser grid it would be a row of dashes.
+
+In the crevice where two things touch, light changes within a pixel or two, and the grid's places are now nearer to it,
+now farther. The pixels there are few.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.geometry.ray import Field, Triple
+from pipeline.kernels.tracing.interleaved import share_picked
+from pipeline.kernels.tracing.rays import FACES
+from pipeline.light.first_light import FirstLight, LightTracer
+from pipeline.light.upsample import Upsampling
+from pipeline.scene.layout import Layout
+from pipeline.scene.trace import Geometry
+
+#: Parts touch that are less than this apart along the view axis, canvas heights, from one place of the light's grid to
+#: the next. Light is traced so many places around.
+APART, REACH = 0.02, 2
+#: Rays of a bundle.
+_ROW = 64
+
+
+@dataclass(frozen=True, eq=False)
+class ContactLight:
+    """Light on some pixels of a picture."""
+
+    #: n×2 int32, by rows: row and column.
+    place: NDArray[np.int32]
+    #: n×3 linear, radiance over albedo, exposed.
+    light: Field
+
+    def into(self, strip: Field, top: int) -> None:
+        """Write it into a strip of the picture's rows, h×W×3, from the row `top` on."""
+        first, last = np.searchsorted(self.place[:, 0], [top, top + len(strip)])
+        strip[self.place[first:last, 0] - top, self.place[first:last, 1]] = self.light[first:last]
+
+
+def contact_light(
+    layout: Layout, first: FirstLight, gains: Field, small: Upsampling, geometry: Geometry
+) -> ContactLight | None:
+    """Trace light where parts of a picture's geometry touch, as the network changed `first`; None where none do.
+
+    `gains`, parts×3, expose it; `small` is of the grid of `first`.
+    """
+    height, width = geometry.surface.shape
+    place = small.contacts(first.geometry.depth, APART, REACH, (height, width))
+    if not len(place):
+        return None
+    picked = _Picked.of(geometry, place)
+    light = picked.listed(_Tracer(layout, picked).light(first.back)[0])
+    if first.change is not None:
+        light *= np.exp2(first.change.at(place, picked.seen, (height, width)))
+    light *= gains[picked.seen // FACES]
+    return ContactLight(place, light)
+
+
+@dataclass(frozen=True, eq=False)
+class _Picked:
+    """Some pixels of a picture, as a picture of their own in which each has the samples that it has in the whole."""
+
+    #: n×2 int32, by rows: row and column; how wide the whole is; n uint16: the surfaces that they show.
+    place: NDArray[np.int32]
+    wide: int
+    seen: NDArray[np.uint16]
+    #: h×w: which of them is where.
+    order: NDArray[np.intp]
+    #: Three times h×w, and 3×h×w.
+    point: Triple
+    normal: Field
+
+    @classmethod
+    def of(cls, geometry: Geometry, place: NDArray[np.int32]) -> "_Picked":
+        seen = geometry.surface[place[:, 0], place[:, 1]]
+        pattern = place[:, 0] % 3 * 3 + place[:, 1] % 3
+        # Surface by surface, so that the rays of a bundle start on one plane.
+        order = np.argsort(seen, kind="stable")
+        alike = [order[pattern[order] == which] for which in range(9)]
+        size = -(-max(len(some) for some in alike) // _ROW) * _ROW
+        filled = np.stack([np.append(some, np.full(size - len(some), some[-1] if len(some) else 0)) for some in alike])
+        # Rows and columns modulo 3 are a pattern's.
+        laid = filled.reshape(3, 3, -1, _ROW).transpose(2, 0, 3, 1).reshape(-1, 3 * _ROW).astype(np.intp)
+        return cls(place, geometry.surface.shape[1], seen, laid, *geometry.places(place[laid], seen[laid]))
+
+    @property
+    def surface(self) -> NDArray[np.uint16]:
+        """h×w, as a `Geometry`'s."""
+        return self.seen[self.order]
+
+    @property
+    def part(self) -> NDArray[np.uint16]:
+        """h×w part indices."""
+        return self.surface // FACES
+
+    def normals(self) -> Field:
+        """Return unit normals, 3×h×w."""
+        return self.normal
+
+    def listed(self, field: Field) -> Field:
+        """Return n×C of the pixels, of h×w×C of this picture."""
+        out = np.empty((len(self.place), field.shape[2]), np.float32)
+        out[self.order] = field
+        return out
+
+    def shared(self, field: Field) -> Field:
+        """Return C×h×w values as the pixels that are neighbours in the whole share them."""
+        given, normal = (np.ascontiguousarray(self.listed(np.moveaxis(some, 0, -1)).T) for some in (field, self.normal))
+        out = np.empty_like(given)
+        share_picked(self.place, self.wide, self.seen, normal, given, out)
+        return out[:, self.order]
+
+
+class _Tracer(LightTracer):
+    def __init__(self, layout: Layout, picked: _Picked):
+        super().__init__(layout, picked)
+        self._picked = picked
+
+    def shared(self, field: Field) -> Field:
+        return self._picked.shared(field)

@@ -1,0 +1,84 @@
+"""Light where things touch: as it is at the picture's own size."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.geometry.lathed import Lathed
+from pipeline.geometry.ray import Field
+from pipeline.geometry.solids import Ball, Block
+from pipeline.geometry.walls import Floor
+from pipeline.light.contacts import ContactLight, contact_light
+from pipeline.light.first_light import first_light
+from pipeline.light.upsample import Upsampling
+from pipeline.scene.layout import Layout, Part
+from pipeline.scene.trace import trace
+from tests.pipeline.light.test_first_light import bare
+
+SIZE = 512
+
+
+def crowded() -> Layout:
+    """A bowl, a ball and a block that stand on a floor, and touch."""
+    solids = Lathed(-0.25, 0, -0.3, 0.1, (0.06, 0.08, 0.12, 0.12), 0.9, 0.02), Ball(0, 0.1, -0.3, 0.1)
+    return bare(*(Part(solid, 2, "prop") for solid in (*solids, Block(0.2, 0, -0.3, 0.1, 0.1, 0.1, 0.2))))
+
+
+def brought(layout: Layout, size: int, gains: Field) -> tuple[ContactLight | None, Field]:
+    """The light where things touch in a picture of twice a grid's size, and that of the grid, brought to it."""
+    low, geometry = first_light(layout, size // 2, size // 2), trace(layout, size, size)
+    small = Upsampling.of(low.light, low.geometry.surface)
+    return contact_light(layout, low, gains, small, geometry), small.over(geometry.surface)
+
+
+def test_light_where_things_touch_is_that_of_the_pictures_own_size() -> None:
+    layout = crowded()
+    found, coarse = brought(layout, SIZE, np.ones((4, 3), np.float32))
+    assert found is not None
+    rows, columns = found.place.T
+    expected = first_light(layout, SIZE, SIZE).light[rows, columns]
+    off = np.abs(found.light - expected).mean(1)
+    assert 0.002 * SIZE**2 < len(rows) < 0.1 * SIZE**2
+    # Pixels with all their neighbours among them have the same samples; what parts give back is of the coarser grid.
+    assert np.median(off) < 2e-3
+    assert off.mean() < 0.25 * np.abs(coarse[rows, columns] - expected).mean()
+
+
+def test_it_is_exposed_as_its_part_is_and_changed_as_the_network_changed_the_grid() -> None:
+    layout = crowded()
+    plain, _ = brought(layout, SIZE, np.ones((4, 3), np.float32))
+    gains = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
+    low, geometry = first_light(layout, SIZE // 2, SIZE // 2), trace(layout, SIZE, SIZE)
+    change = Upsampling.of(np.full((8, 8, 3), 1, np.float32), trace(layout, 8, 8).surface)
+    small = Upsampling.of(low.light, low.geometry.surface)
+    found = contact_light(layout, replace(low, change=change), gains, small, geometry)
+    assert plain is not None
+    assert found is not None
+    part = geometry.part[found.place[:, 0], found.place[:, 1]]
+    np.testing.assert_allclose(found.light, 2 * plain.light * gains[part], rtol=1e-5)
+
+
+def test_it_is_written_into_the_strip_that_it_lies_in() -> None:
+    light = ContactLight(np.array([[3, 1], [4, 0], [9, 2]], np.int32), np.arange(9, dtype=np.float32).reshape(3, 3))
+    strip = np.full((4, 3, 3), -1, np.float32)
+    light.into(strip, 4)
+    assert strip[0, 0].tolist() == [3, 4, 5]
+    assert (strip >= 0).sum() == 3
+
+
+def test_where_nothing_touches_there_is_none() -> None:
+    layout = replace(bare(), parts=(Part(Floor(0.0, -8.0), 1, "floor"),))
+    assert brought(layout, 128, np.ones((1, 3), np.float32))[0] is None
+
+
+def test_the_underside_of_what_lies_on_a_floor_gets_no_light_from_below_it() -> None:
+    layout = bare(Part(Ball(0.0, 0.08, -0.3, 0.2, 0.5), 2, "prop"))
+    found, _ = brought(layout, 1024, np.ones((2, 3), np.float32))
+    assert found is not None
+    geometry = trace(layout, 1024, 1024)
+    rows, columns = found.place.T
+    under = (geometry.part[rows, columns] == 1) & (
+        geometry.places(found.place, geometry.surface[rows, columns])[1][1] < 0
+    )
+    assert under.sum() > 50
+    assert found.light[under].max() < 0.5
