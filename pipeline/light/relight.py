@@ -18,6 +18,7 @@ from pipeline.kernels.image.layers import dim
 from pipeline.kernels.image.surfaces import repaint
 from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.contacts import ContactLight, contact_light
+from pipeline.light.feet import Feet
 from pipeline.light.first_light import FirstLight
 from pipeline.light.lens import Focus, add_grain, darken_corners
 from pipeline.light.polish import Polished, polish, polished_parts
@@ -144,13 +145,15 @@ def lit(unlit: Unlit, light: Exposed, *, colours: tuple[Colour, ...] | None = No
     painted = layout if colours is None else replace(layout, colours=colours)
     paint = _Paint.over(layout, painted)
     sheets = SheetShadows.of(layout, *linear.shape[1::-1])
-    contacts = light.at_contacts(layout, geometry)
+    contacts, feet = light.at_contacts(layout, geometry), Feet.of(layout, *linear.shape[1::-1])
 
     def work(top: int, bottom: int) -> None:
         strip = light.small.strip(geometry.surface, top, bottom)
         if contacts is not None:
             contacts.into(strip, top)
         linear[top:bottom] *= strip
+        if feet is not None:
+            feet.over(linear[top:bottom], geometry, top)
         if sheets is not None:
             sheets.over(linear[top:bottom], geometry.surface[top:bottom], top)
         paint.on(linear[top:bottom], geometry.surface[top:bottom])

@@ -1,0 +1,54 @@
+"""The dark line at the foot of what stands: its edge there is a little round, and light does not get under it.
+
+Solids here end in a sharp edge, beside which a surface is nearly as light as elsewhere (path tracing says so, too):
+on a pale floor such things look pasted. Of a rounded foot hardly more than its darkness shows, so that it is drawn.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.geometry.lathed import Lathed
+from pipeline.geometry.panels import Panel
+from pipeline.geometry.ray import Field
+from pipeline.geometry.solids import Block, Drum
+from pipeline.kernels.image.surfaces import darken_feet
+from pipeline.scene.layout import Layout
+from pipeline.scene.trace import FACES, Geometry
+
+#: Radius of a foot's rounding, canvas heights, and the most of it as a share of the thing's height.
+ROUND, OF_HEIGHT = 0.005, 0.06
+
+
+@dataclass(frozen=True)
+class Feet:
+    """The feet of a layout's things, for one size of picture."""
+
+    #: H: the slopes of the camera's rows; its height.
+    down: Field
+    camera: np.float32
+    #: By surface: the level that it stands on, -inf for none, and one over its rounding.
+    level: Field
+    by: Field
+
+    @classmethod
+    def of(cls, layout: Layout, width: int, height: int) -> "Feet | None":
+        """Return those of a layout; None where none are seen from the side."""
+        if layout.top_down:
+            return None
+        level, by = np.full(len(layout.parts), -np.inf, np.float32), np.ones(len(layout.parts), np.float32)
+        for index, part in enumerate(layout.parts):
+            if isinstance(part.solid, Block | Drum | Lathed | Panel) and not part.glow:
+                box = part.solid.bounds
+                level[index], by[index] = box[1], 1 / min(ROUND, OF_HEIGHT * (box[4] - box[1]))
+        if np.isinf(level).all():
+            return None
+        _, down, _ = layout.rays(width, height)
+        return cls(down[:, 0].copy(), np.float32(layout.camera[1]), np.repeat(level, FACES), np.repeat(by, FACES))
+
+    def over(self, light: Field, geometry: Geometry, top: int) -> None:
+        """Darken n×W×3 linear light, the rows from `top` on, in place."""
+        rows = slice(top, top + len(light))
+        darken_feet(
+            geometry.surface[rows], geometry.depth[rows], self.down[rows], self.camera, self.level, self.by, light
+        )
