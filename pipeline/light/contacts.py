@@ -18,8 +18,8 @@ from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
 
 #: Parts touch that are less than this apart along the view axis, canvas heights, from one place of the light's grid to
-#: the next. Light is traced so many places around.
-APART, REACH = 0.02, 2
+#: the next. Light is traced so many places around, and goes over into that of the grid on the outer ones.
+APART, REACH = 0.02, 3
 #: Rays of a bundle.
 _ROW = 64
 
@@ -30,13 +30,15 @@ class ContactLight:
 
     #: n×2 int32, by rows: row and column.
     place: NDArray[np.int32]
-    #: n×3 linear, radiance over albedo, exposed.
+    #: n×3 linear, radiance over albedo, exposed; n: its share, 0–1.
     light: Field
+    share: Field
 
     def into(self, strip: Field, top: int) -> None:
-        """Write it into a strip of the picture's rows, h×W×3, from the row `top` on."""
+        """Mix it into the light on a strip of the picture's rows, h×W×3, from the row `top` on."""
         first, last = np.searchsorted(self.place[:, 0], [top, top + len(strip)])
-        strip[self.place[first:last, 0] - top, self.place[first:last, 1]] = self.light[first:last]
+        at = self.place[first:last, 0] - top, self.place[first:last, 1]
+        strip[at] += (self.light[first:last] - strip[at]) * self.share[first:last, None]
 
 
 def contact_light(
@@ -47,7 +49,7 @@ def contact_light(
     `gains`, parts×3, expose it; `small` is of the grid of `first`.
     """
     height, width = geometry.surface.shape
-    place = small.contacts(first.geometry.depth, APART, REACH, (height, width))
+    place, near = small.contacts(first.geometry.depth, APART, REACH, (height, width))
     if not len(place):
         return None
     picked = _Picked.of(geometry, place)
@@ -55,7 +57,7 @@ def contact_light(
     if first.change is not None:
         light *= np.exp2(first.change.at(place, picked.seen, (height, width)))
     light *= gains[picked.seen // FACES]
-    return ContactLight(place, light)
+    return ContactLight(place, light, np.minimum(near / np.float32(REACH), 1).astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +108,15 @@ class _Picked:
         return out
 
     def shared(self, field: Field) -> Field:
-        """Return C×h×w values as the pixels that are neighbours in the whole share them."""
+        """Return C×h×w values as the pixels that are neighbours in the whole share them.
+
+        Twice: right where two parts touch a pixel has few neighbours, and with them alone not all of the samples.
+        """
         given, normal = (np.ascontiguousarray(self.listed(np.moveaxis(some, 0, -1)).T) for some in (field, self.normal))
-        out = np.empty_like(given)
-        share_picked(self.place, self.wide, self.seen, normal, given, out)
-        return out[:, self.order]
+        once, twice = np.empty_like(given), np.empty_like(given)
+        share_picked(self.place, self.wide, self.seen, normal, given, once)
+        share_picked(self.place, self.wide, self.seen, normal, once, twice)
+        return twice[:, self.order]
 
 
 class _Tracer(LightTracer):

@@ -77,15 +77,18 @@ class Upsampling:
         upsample_at(self.values, self.low, self.even, self.known, place, surfaces, *shape, np.float32(self.others), out)
         return out
 
-    def contacts(self, depth: Field, apart: float, reach: int, shape: tuple[int, int]) -> NDArray[np.int32]:
+    def contacts(
+        self, depth: Field, apart: float, reach: int, shape: tuple[int, int]
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Return n×2, by rows: the pixels of a picture of a shape that are where parts meet less than `apart`.
 
-        Or at most `reach` places of the grid from there; `depth` is h×w, the grid's.
+        Or at most `reach` places of the grid from there; `depth` is h×w, the grid's. And n: `reach` + 1 less how many.
         """
-        cells, beside = np.empty(depth.shape, np.bool_), np.empty(shape, np.bool_)
+        cells, beside = np.empty(depth.shape, np.uint8), np.empty(shape, np.uint8)
         touching(self.low, FACES, depth, np.float32(apart), reach, cells)
         by_rows(shape[0], lambda a, b: pixels_of(cells, shape[0], a, beside[a:b]))
-        return np.argwhere(beside).astype(np.int32)
+        place = np.argwhere(beside).astype(np.int32)
+        return place, beside[place[:, 0], place[:, 1]]
 
 
 def upsample_within_surfaces(

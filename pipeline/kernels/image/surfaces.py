@@ -152,13 +152,13 @@ def upsample_at(
 
 
 @kernel
-def touching(low: Surfaces, faces: int, depth: Pixels, apart: np.float32, reach: int, out: NDArray[np.bool_]) -> None:
-    """Mark the cells of an h×w grid that are at most `reach` from one where parts meet that are less than `apart`.
+def touching(low: Surfaces, faces: int, depth: Pixels, apart: np.float32, reach: int, out: NDArray[np.uint8]) -> None:
+    """Mark the cells of an h×w grid about those where parts meet that are less than `apart`: `reach` + 1, there, to 1.
 
-    Parts are surfaces // `faces`. A cell is between a place, its next right and below.
+    0 beyond. Parts are surfaces // `faces`. A cell is between a place, its next right and below.
     """
     height, width = low.shape
-    out[:] = False
+    out[:] = 0
     for y in range(height):
         below = min(y + 1, height - 1)
         for x in range(width):
@@ -170,12 +170,13 @@ def touching(low: Surfaces, faces: int, depth: Pixels, apart: np.float32, reach:
             if max(max(one, two), max(three, four)) - min(min(one, two), min(three, four)) < apart:
                 for v in range(max(0, y - reach), min(height, y + reach + 1)):
                     for u in range(max(0, x - reach), min(width, x + reach + 1)):
-                        out[v, u] = True
+                        mark = reach + 1 - max(abs(v - y), abs(u - x))
+                        out[v, u] = mark if mark > out[v, u] else out[v, u]
 
 
 @kernel
-def pixels_of(cells: NDArray[np.bool_], tall: int, top: int, out: NDArray[np.bool_]) -> None:
-    """Mark the n×W pixels, a strip of a picture `tall` rows high, that lie in marked `cells`, h×w."""
+def pixels_of(cells: NDArray[np.uint8], tall: int, top: int, out: NDArray[np.uint8]) -> None:
+    """Mark the n×W pixels, a strip of a picture `tall` rows high, as the `cells`, h×w, that they lie in."""
     height, width = cells.shape
     lefts, _, _ = columns_between(width, out.shape[1])
     for i in range(out.shape[0]):

@@ -39,9 +39,9 @@ def test_light_where_things_touch_is_that_of_the_pictures_own_size() -> None:
     expected = first_light(layout, SIZE, SIZE).light[rows, columns]
     off = np.abs(found.light - expected).mean(1)
     assert 0.002 * SIZE**2 < len(rows) < 0.1 * SIZE**2
-    # Pixels with all their neighbours among them have the same samples; what parts give back is of the coarser grid.
-    assert np.median(off) < 2e-3
-    assert off.mean() < 0.25 * np.abs(coarse[rows, columns] - expected).mean()
+    # Its samples are shared once more than there, and what parts give back is of the coarser grid.
+    assert np.median(off) < 0.02
+    assert off.mean() < 0.6 * np.abs(coarse[rows, columns] - expected).mean()
 
 
 def test_it_is_exposed_as_its_part_is_and_changed_as_the_network_changed_the_grid() -> None:
@@ -59,11 +59,12 @@ def test_it_is_exposed_as_its_part_is_and_changed_as_the_network_changed_the_gri
 
 
 def test_it_is_written_into_the_strip_that_it_lies_in() -> None:
-    light = ContactLight(np.array([[3, 1], [4, 0], [9, 2]], np.int32), np.arange(9, dtype=np.float32).reshape(3, 3))
+    values, shares = np.arange(9, dtype=np.float32).reshape(3, 3), np.array([1, 0.5, 1], np.float32)
+    light = ContactLight(np.array([[3, 1], [4, 0], [9, 2]], np.int32), values, shares)
     strip = np.full((4, 3, 3), -1, np.float32)
     light.into(strip, 4)
-    assert strip[0, 0].tolist() == [3, 4, 5]
-    assert (strip >= 0).sum() == 3
+    assert strip[0, 0].tolist() == [1, 1.5, 2]
+    assert (strip != -1).sum() == 3
 
 
 def test_where_nothing_touches_there_is_none() -> None:
