@@ -152,6 +152,7 @@ def test_a_floor_mirrors_metal_polished() -> None:
     flat = replace(layout, parts=(*layout.parts[:-1], replace(brass, mirror=0.0)))
     light = first_light(layout, SIDE, SIDE)
     shining, matt = (picture(one, light, SIDE, SIDE) for one in (layout, flat))
-    px, py = (float(np.ravel(axis)[0]) * SIDE for axis in layout.project((np.float32(x), np.float32(0), np.float32(z))))
+    foot = np.array([[x], [0], [z]], np.float32)
+    px, py = (float(axis[0]) * SIDE for axis in layout.project((foot[0], foot[1], foot[2])))
     below = np.abs(shining - matt)[round(py) + 6 : round(py) + 50, round(px) - 8 : round(px) + 8]
     assert below.max() > 0.01
