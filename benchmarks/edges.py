@@ -20,9 +20,10 @@ from pipeline.colour.spaces import LUMINANCE, srgb_to_linear
 from pipeline.compositing.shadow import cast_shadow
 from pipeline.geometry.casting import follow
 from pipeline.geometry.ray import Field
+from pipeline.light.exposure import exposed
 from pipeline.light.first_light import first_light
 from pipeline.light.reflection import floor_mirrors, mirrored_places
-from pipeline.light.relight import Shaded, developed, exposed, tone_mapped
+from pipeline.light.relight import Shaded, developed, tone_mapped
 from pipeline.light.upsample import Upsampling
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import FOCAL, Layout, Lens

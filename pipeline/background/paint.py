@@ -24,8 +24,9 @@ from pipeline.core.resample import resize
 from pipeline.core.spec import Spec
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
+from pipeline.light.exposure import exposed
 from pipeline.light.first_light import FirstLight, conditions, first_light, smoothed
-from pipeline.light.relight import Exposed, Shaded, developed, exposed, shade, tone_mapped
+from pipeline.light.relight import Exposed, Shaded, developed, shade, tone_mapped
 from pipeline.light.sheets import SheetShadows
 from pipeline.light.upsample import Upsampling, upsample_within_surfaces
 from pipeline.materials.albedo import albedo

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.geometry.ray import Field, Triple
 from pipeline.kernels.tracing.interleaved import share_picked
 from pipeline.kernels.tracing.rays import FACES
+from pipeline.light.exposure import Exposure
 from pipeline.light.first_light import FirstLight, LightTracer
 from pipeline.light.upsample import Upsampling
 from pipeline.scene.layout import Layout
@@ -42,11 +43,11 @@ class ContactLight:
 
 
 def contact_light(
-    layout: Layout, first: FirstLight, gains: Field, small: Upsampling, geometry: Geometry
+    layout: Layout, first: FirstLight, exposure: Exposure, small: Upsampling, geometry: Geometry
 ) -> ContactLight | None:
     """Trace light where parts of a picture's geometry touch, as the network changed `first`; None where none do.
 
-    `gains`, parts×3, expose it; `small` is of the grid of `first`.
+    `exposure` is that of `first`, and `small` of its grid.
     """
     height, width = geometry.surface.shape
     place, near = small.contacts(first.geometry.depth, APART, REACH, (height, width))
@@ -56,7 +57,7 @@ def contact_light(
     light = picked.listed(_Tracer(layout, picked).light(first.back)[0])
     if first.change is not None:
         light *= np.exp2(first.change.at(place, picked.seen, (height, width)))
-    light *= gains[picked.seen // FACES]
+    light = exposure.on(light, picked.seen // FACES)
     return ContactLight(place, light, np.minimum(near / np.float32(REACH), 1).astype(np.float32))
 
 

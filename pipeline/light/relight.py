@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.spaces import LUMINANCE
 from pipeline.core.parallel import by_rows, together
 from pipeline.core.types import Rgb
 from pipeline.geometry.ray import Field
@@ -18,6 +17,7 @@ from pipeline.kernels.image.layers import dim
 from pipeline.kernels.image.surfaces import repaint
 from pipeline.light.bloom import Haze, bloom, spill, tube_hue
 from pipeline.light.contacts import ContactLight, contact_light
+from pipeline.light.exposure import Exposure
 from pipeline.light.feet import Feet
 from pipeline.light.first_light import FirstLight
 from pipeline.light.lens import Focus, add_grain, darken_corners
@@ -35,10 +35,6 @@ from pipeline.scene.trace import FACES, Geometry, trace
 SHOULDER = 0.8
 #: Shown linear light, sRGB 253, beyond which nobody can tell what light it was.
 NEAR_WHITE = 0.985
-#: A surface's exposure is moved by at most this factor to show its colour.
-MAX_GAIN = 4.0
-#: Share of the light's own colour that its exposure takes out; the rest stays as the mood's warmth.
-NEUTRAL = 0.85
 #: Share of white in a glowing tube.
 WHITE_CORE = np.float32(0.45)
 
@@ -76,20 +72,21 @@ class Exposed:
     light: FirstLight
     #: As `exposed` returns it.
     small: Upsampling
-    #: parts×3, by which each part's light is exposed.
-    gains: Field
+    exposure: Exposure
 
     @classmethod
     def of(cls, layout: Layout, light: FirstLight, *, by_colour: bool = True) -> "Exposed":
         """Expose a layout's light as `exposed` does."""
-        gains = _gains(layout, light, by_colour=by_colour)
-        return cls(light, Upsampling.of(_times(light, gains), light.geometry.surface), gains)
+        exposure = Exposure.of(layout, light, by_colour=by_colour)
+        return cls(
+            light, Upsampling.of(exposure.on(light.light, light.geometry.part), light.geometry.surface), exposure
+        )
 
     def at_contacts(self, layout: Layout, geometry: Geometry) -> ContactLight | None:
         """Trace light where things touch; None for a picture that is no larger than the grid."""
         if geometry.surface.size <= self.light.geometry.surface.size:
             return None
-        return contact_light(layout, self.light, self.gains, self.small, geometry)
+        return contact_light(layout, self.light, self.exposure, self.small, geometry)
 
 
 def picture(layout: Layout, light: FirstLight, width: int, height: int, *, by_colour: bool = True) -> Rgb:
@@ -265,47 +262,3 @@ class _Paint:
         """Paint n×W×3 linear light of n×W surfaces, in place."""
         if (self.factors != 1).any():
             repaint(surface, self.factors, self.own, linear)
-
-
-def exposed(layout: Layout, light: FirstLight, *, by_colour: bool = True) -> Field:
-    """Return h×w×3 light so scaled, colour by colour, that the lit part of what has it shows that colour itself.
-
-    The lit part: what is brighter than half way between the colour's darkest and brightest twentieth. Real light moves
-    colours: path-traced scenes with the asked albedo miss them by a mean ΔE00 of 11.5. Without `by_colour` the light
-    stays as it is but for one gain, which shows the median of all lit places at 1.
-    """
-    return _times(light, _gains(layout, light, by_colour=by_colour))
-
-
-def _times(light: FirstLight, gains: Field) -> Field:
-    return np.asarray(light.light * np.take(gains, light.geometry.part, axis=0), np.float32)
-
-
-def _gains(layout: Layout, light: FirstLight, *, by_colour: bool) -> Field:
-    """Return parts×3: what `exposed` multiplies the light of each part by; 1 where no light falls."""
-    given = light.light.reshape(-1, 3)
-    part = light.geometry.part
-    slots = np.array([thing.slot for thing in layout.parts])
-    receives_light = np.array([thing.glow == 0 for thing in layout.parts])
-    if not by_colour:
-        where = receives_light[part].ravel()
-        level = float(np.median(given[where] @ LUMINANCE)) if where.any() else 1.0
-        gain = np.float32(np.clip(1 / max(level, 1e-4), 1 / MAX_GAIN, MAX_GAIN))
-        return np.where(receives_light[:, None], gain, np.ones(3, np.float32))
-    shown = np.where(receives_light, slots, -1)[part]
-    # of each slot, and last of where no light falls
-    gains = np.ones((int(slots.max()) + 2, 3), np.float32)
-    for slot in np.unique(slots):
-        where = np.flatnonzero(shown == slot)
-        if where.size < 4:
-            continue
-        # `take` and `compress` take whole pixels, a fourth of the time of an index
-        found = np.take(given, where, axis=0)
-        bright = found @ LUMINANCE
-        low, high = np.quantile(bright, (0.05, 0.95))
-        reference = np.median(np.compress(bright >= low + 0.5 * (high - low), found, axis=0), axis=0)
-        level = float(reference @ LUMINANCE)
-        neutral = NEUTRAL * (0.3 if layout.kind == "neon" else 1.0)
-        colour = level * (reference / max(level, 1e-6)) ** neutral
-        gains[slot] = np.clip(1 / np.maximum(colour, 1e-4), 1 / MAX_GAIN, MAX_GAIN)
-    return np.where(receives_light[:, None], gains[slots], np.float32(1))

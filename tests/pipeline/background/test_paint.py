@@ -9,8 +9,8 @@ from pipeline.colour.asked import asked_colours
 from pipeline.colour.palette import compare_palette
 from pipeline.core.errors import ModelFailed
 from pipeline.core.networks import Conditions
+from pipeline.light.exposure import exposed
 from pipeline.light.first_light import first_light
-from pipeline.light.relight import exposed
 from pipeline.scene.composition import compose
 from service.catalogue.catalogue import load_catalogue
 from tests.pipeline.scene.test_layout import KINDS

@@ -9,6 +9,7 @@ from pipeline.geometry.ray import Field
 from pipeline.geometry.solids import Ball, Block
 from pipeline.geometry.walls import Floor
 from pipeline.light.contacts import ContactLight, contact_light
+from pipeline.light.exposure import Exposure
 from pipeline.light.first_light import first_light
 from pipeline.light.upsample import Upsampling
 from pipeline.scene.layout import Layout, Part
@@ -24,11 +25,16 @@ def crowded() -> Layout:
     return bare(*(Part(solid, 2, "prop") for solid in (*solids, Block(0.2, 0, -0.3, 0.1, 0.1, 0.1, 0.2))))
 
 
+def gained(gains: Field) -> Exposure:
+    """Exposure by gains, parts×3, alone."""
+    return Exposure(gains, np.ones_like(gains), 1.0)
+
+
 def brought(layout: Layout, size: int, gains: Field) -> tuple[ContactLight | None, Field]:
     """The light where things touch in a picture of twice a grid's size, and that of the grid, brought to it."""
     low, geometry = first_light(layout, size // 2, size // 2), trace(layout, size, size)
     small = Upsampling.of(low.light, low.geometry.surface)
-    return contact_light(layout, low, gains, small, geometry), small.over(geometry.surface)
+    return contact_light(layout, low, gained(gains), small, geometry), small.over(geometry.surface)
 
 
 def test_light_where_things_touch_is_that_of_the_pictures_own_size() -> None:
@@ -51,7 +57,7 @@ def test_it_is_exposed_as_its_part_is_and_changed_as_the_network_changed_the_gri
     low, geometry = first_light(layout, SIZE // 2, SIZE // 2), trace(layout, SIZE, SIZE)
     change = Upsampling.of(np.full((8, 8, 3), 1, np.float32), trace(layout, 8, 8).surface)
     small = Upsampling.of(low.light, low.geometry.surface)
-    found = contact_light(layout, replace(low, change=change), gains, small, geometry)
+    found = contact_light(layout, replace(low, change=change), gained(gains), small, geometry)
     assert plain is not None
     assert found is not None
     part = geometry.part[found.place[:, 0], found.place[:, 1]]

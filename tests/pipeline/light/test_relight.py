@@ -10,8 +10,9 @@ from pipeline.colour.spaces import delta_e00, linear_to_srgb, srgb_to_lab, srgb_
 from pipeline.core.spec import SceneKind
 from pipeline.geometry.solids import Ball
 from pipeline.geometry.walls import Wall
+from pipeline.light.exposure import exposed
 from pipeline.light.first_light import first_light
-from pipeline.light.relight import SHOULDER, Shaded, developed, exposed, picture, tone_mapped
+from pipeline.light.relight import SHOULDER, Shaded, developed, picture, tone_mapped
 from pipeline.materials.albedo import albedo
 from pipeline.scene.composition import compose
 from pipeline.scene.layout import Lens, Part
