@@ -127,7 +127,7 @@ def contact_line(alpha: Field, box: Box) -> Field:
     line = np.where(touching[nearest] > 0, ground[nearest], line)
     found = np.flatnonzero(columns)
     line = np.interp(np.arange(len(lowest)), found, line[found])
-    return np.asarray(gaussian_filter(line, 0.008 * (box[2] - box[0]), mode="nearest"), np.float32)
+    return np.asarray(gaussian_filter(line, 0.02 * (box[2] - box[0]), mode="nearest"), np.float32)
 
 
 def things_apart(alpha: Field) -> list[tuple[Field, Box]]:

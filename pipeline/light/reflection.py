@@ -30,7 +30,7 @@ LEVEL = 0.004
 #: The product's mirror image is so much stronger than the props': it hides theirs and the lights'.
 STRENGTH = 1.6
 #: Canvas heights, and more by gloss, after which a mirror image has faded to 1 / e.
-FADE = (0.12, 0.32)
+FADE = (0.03, 0.2)
 #: Blur of a mirror image over its distance: lacquer's is a sheen, polished marble's a picture. By eye.
 ROUGH = 0.35
 #: The product's mirror image hides lights so much longer than it is seen itself.
