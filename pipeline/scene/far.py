@@ -33,7 +33,7 @@ class _Scene:
     def __init__(self, layout: Layout, what: Far, plan: Assignment, rng: np.random.Generator):
         self._rng, self._wide, self._low = rng, layout.aspect, layout.edge
         self._x, self._sun = layout.aspect / 2, 1.0 if layout.light_side > 0 else -1.0
-        light = [float(to_oklab(colour)[0]) for colour in layout.colours]
+        self._lightness = light = [float(to_oklab(colour)[0]) for colour in layout.colours]
         #: What is behind all, and a tree's trunk.
         self._ground, self._wood = layout.behind, plan.natural["wood"]
         ground, table = self._ground, plan.surfaces["table"]
@@ -65,8 +65,14 @@ class _Scene:
     def _light(
         self, colour: tuple[int, float], x: float, y: float, radius: float, strength: float, hides: float
     ) -> None:
-        """A light as a lens shows it far out of focus: a disc with a rim, cut by the lens' barrel near the corners."""
+        """A light as a lens shows it far out of focus: a disc with a rim, cut by the lens' barrel near the corners.
+
+        What is darker than what is behind it is no light, but soft, as all else there.
+        """
         rng = self._rng
+        if self._lightness[colour[0]] < self._lightness[self._ground]:
+            self._add(colour, x, y, radius, 0.6 * radius, strength)
+            return
         u, v = (x - self._x) / max(self._wide, 1.0), y - 0.5
         away = float(np.hypot(u, v))
         # An outline like a cat's eye, whose long side lies square to the way to the middle.
@@ -174,7 +180,7 @@ class _Scene:
     def _fill_up(self, colour: tuple[int, float]) -> None:
         """Add lights of a colour until they would cover FILL of what is behind, side by side."""
         rng, low = self._rng, self._low
-        shown = [blur for blur in self.blurs if (blur.slot, blur.steps) == colour and blur.strength > 0.6 and blur.rim]
+        shown = [blur for blur in self.blurs if (blur.slot, blur.steps) == colour and blur.strength > 0.6]
         area = sum(np.pi * blur.radius**2 for blur in shown if 0 < blur.x < self._wide and 0 < blur.y < low)
         while area < FILL * self._wide * low:
             side, radius = (1.0 if rng.random() < 0.5 else -1.0), float(rng.uniform(0.03, 0.055))
