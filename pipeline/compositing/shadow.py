@@ -171,11 +171,14 @@ def _gaussian(field: Field, sigma: float) -> Field:
 
 
 def _occlusion_around(alpha: Field, box: Box) -> Field:
-    """Return h×w: what lies is dark all round its contour, finer than the traced light can tell."""
+    """Return h×w: what lies is dark all round its contour, finer than the traced light can tell.
+
+    As narrow as the shadow allows that lies on one side: wider, it would be a glow of darkness on the lit side.
+    """
     narrow = min(box[2] - box[0], box[3] - box[1])
-    tight = _gaussian(alpha, max(1.0, 0.014 * narrow))
-    near = _gaussian(alpha, max(1.0, 0.035 * narrow))
-    return np.asarray(np.clip(0.38 * tight + 0.34 * near, 0, 0.7), np.float32)
+    tight = _gaussian(alpha, max(1.0, 0.008 * narrow))
+    near = _gaussian(alpha, max(1.0, 0.025 * narrow))
+    return np.asarray(np.clip(0.5 * tight + 0.14 * near, 0, 0.7), np.float32)
 
 
 def _occlusion(alpha: Field, box: Box) -> Field:
