@@ -4,9 +4,9 @@ import numpy as np
 
 from pipeline.geometry.ray import Field
 
-#: Of 1,000 seeds the one whose 81 points leave the narrowest gaps, whichever way they are looked along (0.064 of the
-#: square; R2's own leave 0.088), of those with 8 to 10 points in each ninth of it (R2's own: 7 to 11).
-_JITTER = 830
+#: Share of the lattice's spacing by which its points are off it, and the seed of that: of 1,000 the one whose 81 points
+#: leave the narrowest gaps, whichever way they are looked along (0.058 of the square; the lattice's own leave 0.106).
+_OFF, _SEED = 0.7, 865
 
 
 def square_to(axis: Field) -> tuple[Field, Field]:
@@ -17,16 +17,17 @@ def square_to(axis: Field) -> tuple[Field, Field]:
 
 
 def plane_samples(count: int) -> Field:
-    """Return 9×count×2 in [0, 1): one low-discrepancy set (R2: Roberts, 2018), dealt to the nine patterns in turn.
+    """Return 9×count×2 in [0, 1): one low-discrepancy set, dealt to the nine patterns in turn.
 
-    R2 is a lattice, in whose rows the shadow of a thin stem would be a comb: each point is off it by up to half a
-    spacing.
+    A Fibonacci lattice, each point a little off it: in a lattice's rows the shadow of a thin stem would be a comb. Of
+    two made scenes under lights of three sizes, shadows are off those of 900 points by 0.67 to 1.27 times what those of
+    R2 (Roberts, 2018) are, in five of the six by less.
     """
     n = np.arange(9 * count)
-    # The plastic number's powers.
-    points = np.stack([(0.5 + n * 0.7548776662466927) % 1, (0.5 + n * 0.5698402909980532) % 1], 1)
-    points += (np.random.default_rng(_JITTER).random(points.shape) - 0.5) / np.sqrt(len(n))
-    points %= 1
+    golden = (np.sqrt(5) - 1) / 2
+    points = np.stack([(n + 0.5) / len(n), (0.5 + n * golden) % 1], 1)
+    points += _OFF * (np.random.default_rng(_SEED).random(points.shape) - 0.5) / np.sqrt(len(n))
+    points = np.clip(points, 0, 1 - 1e-6)
     order = np.array([0, 5, 7, 3, 8, 1, 6, 2, 4])
     return np.asarray(points.reshape(count, 9, 2).transpose(1, 0, 2)[order], np.float32)
 
