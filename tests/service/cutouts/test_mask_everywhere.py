@@ -66,7 +66,7 @@ class Watch:
                 binary_erosion(placed.alpha == 1, np.ones((3, 3)), iterations=reach) if reach else placed.alpha == 1
             )
             assert inside.sum() > 1000
-            assert np.array_equal(picture[..., :3][inside], photographed.rgb[inside])
+            assert np.array_equal(picture[..., :3][inside], photographed.whole()[inside])
 
 
 def order(mender: Mender, key: str, scene: str, preset: str) -> str:
