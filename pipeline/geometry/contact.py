@@ -25,7 +25,7 @@ STEEPEST_RIM = 0.3
 FOOT = 0.12
 #: What is smaller than this share of the largest thing belongs to the thing that it is nearest to; more are a heap.
 THING, THINGS = 0.1, 3
-#: Pixels of the silhouette's grid to one in which things are told apart.
+#: Pixels of the silhouette's grid, each way, to one of the coarser grid that separates things.
 _APART = 4
 
 

@@ -19,7 +19,7 @@ from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry
 
 #: Parts touch that are less than this apart along the view axis, canvas heights, from one place of the light's grid to
-#: the next. Light is traced so many places around, and goes over into that of the grid on the outer ones.
+#: the next. Light is traced on REACH places around, and blends into the grid's on the outer ones.
 APART, REACH = 0.02, 3
 #: Rays of a bundle.
 _ROW = 64

@@ -261,8 +261,8 @@ def darken_feet(
     """Multiply n×W×3 light by the share that gets to a rounded foot, by each pixel's height above it.
 
     `down` are the n slopes of the camera's rows, `camera` its height; `level` and `by` tables by surface: what it
-    stands on, -inf for nothing, and one over the rounding. At the height u, in roundings, the foot looks down so far
-    that it sees the share u of the sky that a wall sees; the light on the floor before it adds some.
+    stands on, -inf where it stands on none, and one over the rounding. At the height u, in roundings, the foot faces
+    down: of the sky that a wall sees it sees the share u; the light on the floor before it adds some.
     """
     for i in range(surfaces.shape[0]):
         for j in range(surfaces.shape[1]):
