@@ -27,14 +27,14 @@ GRID = 1024
 MIN_GLOSS = 0.2
 #: Canvas heights above or below the product's level that are still its surface.
 LEVEL = 0.004
-#: The product's mirror image is so much stronger than the props': it hides theirs and the lights'.
-STRENGTH = 1.6
 #: Canvas heights, and more by gloss, after which a mirror image has faded to 1 / e.
 FADE = (0.03, 0.2)
 #: Blur of a mirror image over its distance: lacquer's is a sheen, polished marble's a picture. By eye.
 ROUGH = 0.35
 #: The product's mirror image hides lights so much longer than it is seen itself.
 HIDES = 2.5
+#: What is brighter than its row by less than the first is the surface's own grain, by more than the second a light.
+GRAIN = (0.2, 0.6)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class FloorMirror:
         """Mix what it mirrors into H×W×3 linear light."""
         image = np.empty((*self.row.shape, 3), np.float32)
         gather(out, self.row, self.column, self.hidden, self._means(geometry, out), image)
-        image = blurred(image, self.soft, self.soft)
+        # A lamp's glint on metal is many times white: mirrored, it would be a stain of light with no cause in sight.
+        image = blurred(np.minimum(image, 1), self.soft, self.soft)
         height, first = out.shape[0], self.part * FACES
 
         def work(top: int, bottom: int) -> None:
@@ -121,7 +122,8 @@ def mirrored_places(
     far = np.where(seen, nearest, np.float32(9))
     px, py = layout.project((mirrored[0] + across * far, mirrored[1] - down[:, None] * far, camera[2] - far))
     column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
-    row = np.clip(py * height, 0, height - 1).astype(np.int32)
+    # What is above the picture is as what is as far below its upper edge: the edge itself would be drawn out in streaks.
+    row = np.clip(np.abs(py * height), 0, height - 1).astype(np.int32)
     hidden = np.where(seen & (geometry.surface[row, column] // FACES != met), met, np.int32(-1))
     return row, column, hidden
 
@@ -163,7 +165,7 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     The product is upright at its foot's depth, where the picture plane's scale is 1, so that its mirror image is exact
     in the picture: each column upside down about its own contact (`contact_line`), each of several things that stand
     beside or behind each other about its own. What is seen of it is
-    STRENGTH × `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), d canvas heights below the contact, and it is
+    `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), d canvas heights below the contact, and it is
     blurred by ROUGH × (1 - gloss) × d.
     """
     index = _under(layout)
@@ -205,7 +207,7 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
             image *= 1 - cover[..., None]
         one *= near[..., None]
         image += one
-    image *= STRENGTH * mirrored_share(layout.rays(w, h)[1][top:], gloss)[..., None]
+    image *= mirrored_share(layout.rays(w, h)[1][top:], gloss)[..., None]
     return MirrorImage(image, hides, on_it, h, any(part.glow > 0 for part in layout.parts))
 
 
@@ -224,7 +226,9 @@ def _hide_lights(picture: Rgb, on_it: NDArray[np.bool_], hidden: Field) -> None:
     for row in np.flatnonzero(on_it.any(axis=1)):
         usual[row] = np.median(small[row][on_it[row]], axis=0)
     usual = gaussian_filter(usual, (0.01 * w, 0), mode="nearest")
-    over = np.maximum(small - usual[:, None], 0) * np.clip(HIDES * hidden, 0, 1)[..., None]
+    # As much as it is a light; the surface's own grain stays.
+    light = np.clip((small / usual[:, None] - 1 - GRAIN[0]) / (GRAIN[1] - GRAIN[0]), 0, 1)
+    over = (small - usual[:, None]) * light * np.clip(HIDES * hidden, 0, 1)[..., None]
 
     def work(top: int, bottom: int) -> None:
         light = np.empty_like(picture[top:bottom])
