@@ -13,14 +13,11 @@ from pipeline.scene.trace import Geometry, trace
 DOME_SAMPLES = 40
 
 
-def blocked_share(
-    layout: Layout, width: int, height: int, caster: Caster, around: Bounds, samples: int = DOME_SAMPLES
-) -> tuple[Geometry, Field]:
+def blocked_share(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:
     """Return the surfaces of a width×height picture and, H×W, the share of first light that `caster` blocks.
 
-    `around` is a box around the caster, `samples` are of the dome, a pixel. Shares of luminance, 0–1; 0 where it stands
-    in no light's way and on what shines itself. No light bounces off the caster, and the parts give back less by what
-    it takes of their direct light.
+    `around` is a box around the caster. Shares of luminance, 0–1; 0 where it stands in no light's way and on what
+    shines itself. No light bounces off the caster, and the parts give back less by what it takes of their direct light.
     """
     geometry = trace(layout, width, height)
     lights = LightTracer(layout, geometry, caster, around)
@@ -28,7 +25,7 @@ def blocked_share(
     # Luminance of what a ray of the dome meets, with all light and with what the caster leaves; last, the open dome.
     fill = (layout.rig.fill * layout.rig.fill_tint)[None]
     send = np.stack([np.concatenate([lights.given_back(field), fill]) @ LUMINANCE for field in direct])
-    dome = lights.shared(lights.dome(send.astype(np.float32), kept=1, count=samples))
+    dome = lights.shared(lights.dome(send.astype(np.float32), kept=1, count=DOME_SAMPLES))
     light, remaining = direct @ LUMINANCE + dome
     share = np.where(lights.receives_light, 1 - remaining / np.maximum(light, 1e-4), 0)
     # Once more: enlarged, the steps between places that share their samples would show as cells.

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from pipeline.compositing.blocked_light import DOME_SAMPLES, blocked_share
+from pipeline.compositing.blocked_light import blocked_share
 from pipeline.compositing.lying import LyingProxy
 from pipeline.compositing.standing import StandingProxy
 from pipeline.core.resample import Box, blurred, grown_box, resize, tight_box
@@ -96,9 +96,7 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
         standing = StandingProxy.of(things, layout)
         solid, around = standing, _grown(standing.bounds)
         occlusion = reduce(np.maximum, (_occlusion(thing, its) for thing, its in things))
-    # As many rays of the dome as ever, for it has no pattern.
-    samples = max(6, round(DOME_SAMPLES * (TRACED / side) ** 2))
-    geometry, share = blocked_share(layout, *traced_at, solid, around, samples)
+    geometry, share = blocked_share(layout, *traced_at, solid, around)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
 
 

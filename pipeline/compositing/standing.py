@@ -16,7 +16,7 @@ from pipeline.scene.layout import FOCAL, Layout
 #: Half the product's depth over its width; no photo tells it.
 DEPTH = 0.33
 #: Where the slices of each of one, two or three things are, shares of half its depth, the foremost last.
-SLICES = ((-0.85, -0.4, 0.0, 0.45, 0.85), (-0.6, 0.0, 0.6), (-0.45, 0.45))
+SLICES = (tuple(np.linspace(-0.88, 0.88, 9).tolist()), (-0.75, -0.25, 0.25, 0.75), (-0.6, 0.0, 0.6))
 #: Half the depth over half the height of what is long and low, as a bar that lies or a wing.
 LOW = 2.0
 #: What is no deeper than this share of the product's depth is a sheet in its foremost slice: in several slices it would

@@ -22,7 +22,7 @@ SIDES = 7
 #: The control values that a lathed thing's profile has room for.
 CONTROLS = 15
 #: The slices that a shadow proxy has room for.
-SLICES = 6
+SLICES = 9
 
 F = np.float32
 #: A solid's numbers, each a scalar; a distance and a face; where a ray enters and leaves.
@@ -546,5 +546,5 @@ def meet_flat(shapes: Shapes, p: Numbers, ox: F, oy: F, oz: F, dx: F, dy: F, dz:
         inside = inside & (column >= _ZERO) & (column < np.float32(width))
         r = np.int64(row if inside else _ZERO)
         c = np.int64(column if inside else _ZERO)
-        nearest = t if inside & (shapes.image[r, c] > p[11 + slice_at]) & (t < nearest) else nearest
+        nearest = t if inside & (shapes.image[r, c] > p[5 + SLICES + slice_at]) & (t < nearest) else nearest
     return nearest, _NO_FACE
