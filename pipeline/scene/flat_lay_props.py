@@ -81,7 +81,8 @@ def tray(at: Point, radius: float, high: float) -> Prop:
 def bowl(at: Point, radius: float, rng: np.random.Generator) -> Prop:
     """Return a bowl, empty or with eggs in it."""
     high = 0.5 * radius
-    body = Lathed(at[0], at[1], 0.0, high, bowl_radii(radius), 0.94, 0.12 * high, lying=True)
+    # As of a tray.
+    body = Lathed(at[0], at[1], 0.0, high, bowl_radii(radius), 0.94, max(0.12 * high, 1.4 * BOARD), lying=True)
     pieces: list[Piece] = []
     if rng.random() < 0.6:
         first = float(rng.uniform(0, 2.1))
