@@ -33,6 +33,10 @@ MAX_STOPS = 0.25
 MIN_TINT = 0.1
 #: Least rows of the product, of the looked-at photo, that can tell a side.
 MIN_ROWS = 12
+#: A row counts less, the more the colour of its two sides differs, in logarithms of red and of blue over green: a label
+#: does, and light from two sides a little. Of 329 renders of 117 models the side of 56 % is found that are lit from one,
+#: for 43 % with 0.2, and 1 of 140 is wrong, as with 0.2.
+HUE = 0.5
 #: So sure must a side be for the scene to be lit from it; a wrong one is worse than the scene's own.
 SURE_SIDE = 0.45
 
@@ -191,7 +195,7 @@ def _form(linear: Field, product: NDArray[np.bool_], box: Box) -> tuple[float, f
     one, two = one[told], two[told]
     slope = np.log2((two @ LUMINANCE) / (one @ LUMINANCE))
     hue = np.log(two[:, [0, 2]] / two[:, [1]]) - np.log(one[:, [0, 2]] / one[:, [1]])
-    weight = np.exp(-((hue / 0.2) ** 2).sum(axis=1))
+    weight = np.exp(-((hue / HUE) ** 2).sum(axis=1))
     if weight.sum() < MIN_ROWS or weight.mean() < 0.25:
         return 0.0, 0.0
     middle = float(np.average(slope, weights=weight))
