@@ -10,7 +10,7 @@ from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
 #: Samples of the dome a pixel: where few of them meet the product, on panels right behind it, fewer show as cells.
-DOME_SAMPLES = 40
+DOME_SAMPLES = 36
 
 
 def blocked_share(layout: Layout, width: int, height: int, caster: Caster, around: Bounds) -> tuple[Geometry, Field]:

@@ -24,11 +24,10 @@ from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
-#: Longer side in pixels of the silhouette's grid, and of the one that light is traced on.
+#: Longer side in pixels of the silhouette's grid, and of the one that light is traced on: on a coarser one a rim of light
+#: would be left along the edges of others' shadows and of patches of light.
 GRID = 640
-TRACED = 208
-#: Where light falls through a window or leaves: on the coarser grid a rim of light would be left round its patches.
-PATTERNED = 512
+TRACED = 512
 #: Canvas heights by which the box around a solid is larger than it.
 MARGIN = 0.02
 #: How much darker than along a contour that touches it is on the surface below one that is half as high as is seen to
@@ -85,8 +84,7 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
         return None
     height, width = alpha.shape
     longest = max(height, width)
-    side = TRACED if layout.rig.gobo is None else PATTERNED
-    traced_at = max(16, round(width * side / longest)), max(16, round(height * side / longest))
+    traced_at = max(16, round(width * TRACED / longest)), max(16, round(height * TRACED / longest))
     solid: Caster
     if layout.top_down:
         solid, around = LyingProxy.of(small, box, layout), _around(box, len(small), layout)
