@@ -202,14 +202,14 @@ def _velvet(rng: np.random.Generator, n: int, shown: Appearance) -> Pyramid:
     """Pile that was stroked this way here and that way there, drawn out downwards as it hangs, and its fine ends."""
     small = max(n // 4, 64)
     down = np.pi / 2
-    brushed = Grains(n, soft=noise(rng, small, 2.4, 3.5, stretch=2.2, angle=down, grid=512, shift=0.5 / small))
+    brushed = Grains(n, soft=noise(rng, small, 2.4, 3.5, stretch=6, angle=down, grid=512, shift=0.5 / small))
     crushed = grain(rng, 2.0, 14, stretch=2.5, angle=down, light_angle=shown.light_angle)
     pile = grain(rng, 1.2, 180, stretch=2, angle=down, grid=2048)
-    fine = Grains(n, (0.035 * shown.relief, crushed), (0.02, pile))
+    fine = Grains(n, (0.02 * shown.relief, crushed), (0.02, pile))
 
     def work(top: int, bottom: int, out: list[Field]) -> None:
         # Pile that leans towards the viewer is dark, that which leans away shines.
-        out[0][:] = 0.97 + np.float32(0.12) * (smoothstep(brushed.rows(top, bottom), -0.7, 0.9) - np.float32(0.45))
+        out[0][:] = 0.97 + np.float32(0.08) * (smoothstep(brushed.rows(top, bottom), -0.7, 0.9) - np.float32(0.45))
         out[0] += fine.rows(top, bottom)
 
     return filled(1, n, work, shown.contrast)
