@@ -27,14 +27,10 @@ from pipeline.core.resample import resize
 
 #: What the graphs' files begin with.
 LIGHT, REFINER, VIEWPOINT, FEATURES = "light", "refiner", "viewpoint", "features"
-#: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order; one excludes the other.
+#: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order: two logits, and the
+#: elevation as a share of a right angle, of what stands and of what lies.
 HEAD = "head.safetensors"
-HEAD_NAMES: tuple[Viewpoint, ...] = ("above", "side", "hand")
-#: Another head, on the features of the product alone: a flower's head or leaves.
-FLOWER_HEAD = "flower.safetensors"
-#: Of ImageNet's 1000 classes in their usual order: airliner, warplane; airship, balloon, parachute; analog clock, wall
-#: clock.
-CLASSES: dict[Viewpoint, list[int]] = {"aircraft": [404, 895], "balloon": [405, 417, 701], "clock": [409, 892]}
+HEAD_NAMES = ("above", "hand", "elevation_standing", "elevation_lying")
 
 
 def graph_file(folder: Path, name: str) -> Path:
@@ -153,7 +149,7 @@ class GraphRefiner:
 
 
 class GraphViewpoint:
-    """A `pipeline.core.networks.ViewpointClassifier`: EfficientNet-lite0, heads on its features, and its classes.
+    """A `pipeline.core.networks.ViewpointClassifier`: a linear head on features of EfficientNet-lite0.
 
     On the CPU on every device: it takes some hundredths of a second there.
     """
@@ -174,7 +170,6 @@ class GraphViewpoint:
         digest = hashlib.sha256(graph.read_bytes()).hexdigest()
         head = load_file(folder / HEAD)
         self._weight, self._bias = head["weight"], head["bias"]
-        self._flower = load_file(folder / FLOWER_HEAD)
         #: Networks and package, for the report's provenance.
         self.version = (
             f"{library_of(self._session)} {card.name} sha256:{card.sha256[:12]}"
@@ -182,27 +177,19 @@ class GraphViewpoint:
         )
 
     def __call__(self, views: NDArray[np.uint8]) -> dict[Viewpoint, float]:
-        """Return the probability of each viewpoint for 2×S×S×3 sRGB bytes, S = `side`. Raises ModelFailed.
-
-        Those of HEAD_NAMES exclude each other; whether it is a flower, or of CLASSES, are other questions, and the
-        probability of these is that of the square in which it looks less like one.
-        """
+        """Return each viewpoint's share, 0–1, for 2×S×S×3 sRGB bytes, S = `side`. Raises ModelFailed."""
         try:
-            features, classes = self._session.run(None, {"views": views})
-            scores = features.ravel() @ self._weight + self._bias
+            scores = self.features(views) @ self._weight + self._bias
         except Exception as error:  # the libraries raise their own unrelated classes
             raise ModelFailed(f"The network that tells the viewpoint failed: {error}") from error
         if not np.isfinite(scores).all():
             raise ModelFailed("The network that tells the viewpoint gave no number.")
-        odds = np.exp(scores - scores.max())
-        told: dict[Viewpoint, float] = dict(zip(HEAD_NAMES, (odds / odds.sum()).tolist(), strict=True))
-        told |= {name: float(classes[:, of].sum(axis=1).min()) for name, of in CLASSES.items()}
-        alone = features.reshape(len(views), -1)[1]
-        score = float(alone @ self._flower["weight"] + self._flower["bias"][0])
-        return told | {"flower": 1 / (1 + math.exp(-score))}
+        above, hand = (1 / (1 + math.exp(-float(score))) for score in scores[:2])
+        elevation = (1 - above) * float(scores[2]) + above * float(scores[3])
+        return {"above": above, "side": 1 - above, "hand": hand, "elevation": min(1.0, max(0.0, elevation))}
 
     def features(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the 2 × 1280 pooled features of 2×S×S×3 sRGB bytes, one after the other."""
+        """Return the 2 × 384 pooled features of 2×S×S×3 sRGB bytes, one after the other."""
         answer: NDArray[np.float32] = self._session.run(None, {"views": views})[0]
         return answer.ravel()
 

@@ -75,16 +75,16 @@ class RefinerGraph(nn.Module):  # type: ignore[misc]  # torch's types are not re
 
 
 class ViewpointGraph(nn.Module):  # type: ignore[misc]  # torch's types are not read
-    """EfficientNet-lite0 from bytes to pooled features and ImageNet's classes."""
+    """EfficientNet-lite0 from bytes to pooled features."""
 
     def __init__(self, network: efficientnet.EfficientNetLite0):
         super().__init__()
         self.network = network
 
-    def forward(self, views: Tensor) -> tuple[Tensor, Tensor]:
-        """2×S×S×3 sRGB bytes to 2×1280 features and 2×1000 probabilities."""
+    def forward(self, views: Tensor) -> Tensor:
+        """2×S×S×3 sRGB bytes to 2×384 features."""
         features: Tensor = self.network((views.permute(0, 3, 1, 2).float() - 127) / 128)
-        return features, self.network.classes(features)
+        return features
 
 
 def export_light(folder: Path) -> Path:
@@ -131,7 +131,7 @@ def export_viewpoint(folder: Path, weights: Path) -> Path:
         ViewpointGraph(efficientnet.read_weights(path)).eval(),
         (example,),
         input_names=["views"],
-        output_names=["features", "classes"],
+        output_names=["features"],
         **_EXPORT,
     )
     about = {"side": str(efficientnet.SIDE)}

@@ -28,11 +28,15 @@ def as_photographed(spec: Spec, stance: Stance) -> Spec:
 
 
 def scene_warnings(spec: Spec, stance: Stance) -> tuple[str, ...]:
-    """Return `scene_unsuited` where a product of that stance does not look right in the scene asked for.
+    """Return the warnings that a scene gives which was asked for a product of that stance.
 
-    It is then shown from another angle (`as_photographed`), where it has one.
+    `scene_unsuited` where it does not look right there: the scene is shown from another angle (`as_photographed`), if
+    it has one. `placement_unsure` where it is shown as asked, as nobody knows how the product stands.
     """
-    return ("scene_unsuited",) if _draws_a_scene(spec) and spec.scene.kind not in stance.suits else ()
+    if not _draws_a_scene(spec):
+        return ()
+    given = {"scene_unsuited": spec.scene.kind not in stance.suits, "placement_unsure": stance.unsure}
+    return tuple(code for code, holds in given.items() if holds)
 
 
 def scene_told(asked: Spec, drawn: Spec, stance: Stance) -> dict[str, Any] | None:
@@ -48,8 +52,6 @@ def scene_told(asked: Spec, drawn: Spec, stance: Stance) -> dict[str, Any] | Non
         changed = {
             "above": "A hand holds the product in the photo, so it lies on the scene's surface, shown from above."
             if stance.held
-            else "As the photo shows it the product can't stand, so it lies on the scene's surface, shown from above."
-            if stance.falls
             else "The product was photographed from above, so the scene is shown from above.",
             "side": "The product was photographed standing, so the scene's surface is shown from the side.",
         }[angle or "side"]

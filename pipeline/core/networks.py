@@ -28,10 +28,11 @@ class Refiner(Protocol):
         """Return S×S alpha in [0, 1] for the S×S×3 sRGB bytes of the product's box and the S×S mask of it."""
 
 
-#: How a photo was taken. `above`: of something that lies, or hangs flat, from straight above or square to it; `side`:
-#: of something that stands, from the side; `hand`: of something that a hand holds. And what is seen, where that tells
-#: that it stands on nothing: an aircraft, a balloon or parachute, a clock, a flower's head or leaves.
-Viewpoint = Literal["above", "side", "hand", "aircraft", "balloon", "clock", "flower"]
+#: How a photo was taken, each 0–1. `above`: how probably of something that could not stand as it is seen, as it lies,
+#: hangs, is held or flies, or was seen from straight above; `side`: of something that stands, seen from the side; one
+#: excludes the other. `hand`: how probably of something that a hand holds. `elevation`: from how high the camera
+#: looked down, as a share of a right angle.
+Viewpoint = Literal["above", "side", "hand", "elevation"]
 
 
 class ViewpointClassifier(Protocol):
@@ -41,7 +42,7 @@ class ViewpointClassifier(Protocol):
     side: int
 
     def __call__(self, views: NDArray[np.uint8]) -> Mapping[Viewpoint, float]:
-        """Return the probability of each viewpoint for 2×S×S×3 sRGB bytes: the product in its photo, and on grey."""
+        """Return each viewpoint's share, 0–1, for 2×S×S×3 sRGB bytes: the product in its photo, and on grey."""
 
 
 class FeatureExtractor(Protocol):
@@ -118,7 +119,7 @@ class Networks:
     refiner: Refiner | None = None
     #: The other half of an ensemble; None: the segmenter looks twice.
     second_segmenter: Segmenter | None = None
-    #: None: nothing but its silhouette says whether a product stands or lies.
+    #: None: nobody says whether a product stands or lies.
     viewpoint: ViewpointClassifier | None = None
     #: None: of what came along with a product only strips and what its segmenters contradict are told. Its version is
     #: the viewpoint classifier's, in whose network it looks.

@@ -11,7 +11,7 @@ from pipeline.core.spec import SceneKind
 
 #: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
 #: above, or leant, or a hand holds it whole. `hanging`: from a hook, or from where the photo cuts it. `cut_below`: its
-#: foot is not in the photo. `in_the_air`: an aircraft, which may fly; it stands and lies on nothing.
+#: foot is not in the photo. `in_the_air`: an aircraft, in reports of older releases alone.
 StanceName = Literal["standing", "lying", "hanging", "cut_below", "in_the_air"]
 
 

@@ -50,8 +50,8 @@ class Cutout:
     filled_hole_share: float = 0.0
     #: Where in the photo a warning is about, by its code: left, top, right, bottom in pixels.
     where: Mapping[str, Sequence[Box]] = field(default_factory=dict)
-    #: How the photo was taken, as a network sees it: the probability 0–1 of each of `pipeline.core.networks.Viewpoint`;
-    #: empty where none looked.
+    #: How the photo was taken, as a network sees it: 0–1 for each of `pipeline.core.networks.Viewpoint`; empty where
+    #: none looked.
     viewpoint: Mapping[str, float] = field(default_factory=dict)
 
     @property

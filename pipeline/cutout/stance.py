@@ -1,13 +1,9 @@
-"""The stance of a product in its photo: standing, lying, hanging, cut off below or in the air, and what follows.
+"""The stance of a product in its photo: standing, lying, hanging or cut off below, and what follows.
 
-A network that looks at the photo (`pipeline.cutout.viewpoint`) tells most of it where it is sure; without one, or where
-it is in doubt, the silhouette tells what is plain. Whether a thing stands or was photographed from above is mostly not
-in its outline: on 107 photos (27 from above) no measure of the outline told them apart better than an area under the
-curve of .67, and a logistic regression on sixteen of them had a precision of .43 at a recall of .44 (cross-validated).
-So to the outline a skirt that lies with its hem down stands. Numbers below were chosen on 2026-11-26 on half of those
-photos, every second one in the order of their names.
-
-What the outline does tell is what can't stand as it is seen (`pipeline.geometry.balance`).
+A network that looks at the photo (`pipeline.cutout.viewpoint`) tells whether it stands there, was photographed from
+above or is held, and from how high the camera looked. Where it is in doubt, nothing is claimed: the scene is shown as
+asked, with the warning `placement_unsure`. The outline tells only what hangs from a hook, and how its base recedes
+(`pipeline.cutout.camera_pose`).
 """
 
 from collections.abc import Mapping
@@ -19,25 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.camera_angle import PLAIN, CameraAngle, angle_of, has_angle, seen_from
-from pipeline.core.resample import resize
+from pipeline.core.camera_angle import CameraAngle, angle_of, has_angle, seen_from
+from pipeline.core.resample import resize, tight_box
 from pipeline.core.spec import Scene, SceneKind
 from pipeline.core.stance_rules import StanceName, edges_in, stands_in
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
-from pipeline.cutout.viewpoint import is_aircraft, is_clock, is_flower, is_held
-from pipeline.geometry.balance import (
-    balanced_on_a_point,
-    cannot_rise,
-    cannot_stand,
-    hangs_plumb,
-    has_level_base,
-    has_part_far_up,
-    has_part_in_the_air,
-    is_heap,
-    is_on_a_stalk,
-)
-from pipeline.geometry.statics import tight
+from pipeline.cutout.viewpoint import RIGHT_ANGLE, is_held
 
 #: Longer side in pixels of the silhouette that is looked at.
 SIDE = 400
@@ -55,15 +39,7 @@ NO_HANGER = 0.5
 OPEN: frozenset[SceneKind] = frozenset({"sand", "bokeh"})
 #: A viewpoint of `Cutout.viewpoint` is believed from these probabilities on; between them nothing is claimed.
 #: `models/viewpoint/README.md` says how they were chosen and what they are worth.
-SURE_ABOVE, SURE_SIDE = 0.7, 0.7
-#: Of what is in doubt, from this probability of "above" on, a part that would hang in the air decides.
-DOUBT_ABOVE = 0.4
-#: Why what is in the air has no honest placement in a scene, and what may be done.
-IN_FLIGHT = (
-    "The product is an aircraft, and nothing in the photo tells that it doesn't fly: on a surface it would stand on its"
-    " tail, or float. A white or transparent background takes it as it is. A model that stands there is believed to"
-    " once its cut-out is mended."
-)
+SURE_ABOVE, SURE_SIDE = 0.6, 0.75
 Mask = NDArray[np.bool_]
 NOBODY_LOOKED: Mapping[str, float] = MappingProxyType({})
 
@@ -81,8 +57,10 @@ class Stance:
     side: bool = False
     #: The network is sure that a hand holds it.
     held: bool = False
-    #: It lies because it could not stand as it is seen.
-    falls: bool = False
+    #: A network looked, and is sure of nothing.
+    unsure: bool = False
+    #: Degrees from which the camera looked down, 0 level and 90 from straight above; None: nobody looked.
+    elevation: float | None = None
 
     @property
     def angle(self) -> CameraAngle | None:
@@ -100,28 +78,22 @@ class Stance:
     def suits(self) -> tuple[SceneKind, ...]:
         """The kinds of scene that it looks right in as they are, in their usual order.
 
-        White takes everything, and what is in the air belongs nowhere else. What lies belongs on a flat lay, what
-        stands in scenes seen from the side, and what hangs before a wall or on a flat lay.
+        White takes everything. What lies belongs on a flat lay, what stands in scenes seen from the side, and what
+        hangs before a wall or on a flat lay.
         """
         kinds: tuple[SceneKind, ...] = get_args(SceneKind)
         if self.name == "hanging":
             return tuple(kind for kind in kinds if kind not in OPEN)
-        if self.name == "in_the_air":
-            return tuple(kind for kind in kinds if kind in PLAIN)
         return tuple(kind for kind in kinds if self.angle is None or angle_of(kind) in (None, self.angle))
 
     def refused_in(self, kind: SceneKind) -> str | None:
         """Return why there is no honest placement in a scene of that kind, for a person; None where there is one."""
-        if self.name == "in_the_air":
-            return None if kind in PLAIN else IN_FLIGHT
         turned = self._turned(kind)
         if turned is None or has_angle(kind, turned):
             return None
         how = "In the photo the product hangs" if self.name == "hanging" else "The product was photographed from above"
         if self.held:
             how = "In the photo a hand holds the product, so it stands on nothing"
-        elif self.falls:
-            how = "As the photo shows it the product can't stand, so it would lie"
         return (
             f"{how}, and this scene is what is far behind it: of that nothing is left seen from above. A table, a"
             " floor, dunes, a flat lay or a white background takes it as it is."
@@ -165,54 +137,32 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str
 
     `viewpoint`: as `Cutout.viewpoint`.
     """
+    elevation = RIGHT_ANGLE * viewpoint["elevation"] if "elevation" in viewpoint else None
+    above, side = (viewpoint.get(name, 0.0) >= sure for name, sure in (("above", SURE_ABOVE), ("side", SURE_SIDE)))
+    if not side and "bottom" not in cut_sides and has_hook(_silhouette(alpha), cut="top" in cut_sides):
+        return Stance("hanging", cut_sides, elevation=elevation)
+    held = is_held(viewpoint)
+    # A hand whose arm the photo cuts may hold it at that edge; without its arm it would stand with fingers on it.
+    if above or (held and not set(cut_sides) - {"top"}):
+        return Stance("lying", cut_sides, held=held, elevation=elevation)
+    unsure = bool(viewpoint) and not side
+    if "bottom" in cut_sides:
+        # a lorry whose front wheel the photo cuts: its rear wheels are on the surface as well
+        pose = camera_pose(alpha) if cut_sides == ("bottom",) and not held else UNKNOWN_POSE
+        pose = pose if pose.over_corner else UNKNOWN_POSE
+        return Stance("cut_below", cut_sides, pose, side, held, unsure, elevation)
+    pose = UNKNOWN_POSE if unsure else camera_pose(alpha, elevation)
+    return Stance("standing", cut_sides, pose, side, held, unsure, elevation)
+
+
+def _silhouette(alpha: Alpha) -> Mask:
+    """Return what is solid of an H×W alpha, h×w within its tight box, its longer side SIDE pixels at most."""
     height, width = alpha.shape
     scale = min(1.0, SIDE / max(height, width))
     grid = max(2, round(width * scale)), max(2, round(height * scale))
     solid = np.asarray(resize(alpha, *grid, Image.Resampling.BOX) > 0.5)
-    if not solid.any():
-        return Stance("standing", cut_sides)
-    solid = tight(solid)
-    above, side = (viewpoint.get(name, 0.0) >= sure for name, sure in (("above", SURE_ABOVE), ("side", SURE_SIDE)))
-    if is_aircraft(viewpoint):
-        return Stance("in_the_air", cut_sides)
-    from_above = viewpoint.get("side", 0.0) < NO_HANGER
-    if from_above and "bottom" not in cut_sides and has_hook(solid, cut="top" in cut_sides):
-        return Stance("hanging", cut_sides)
-    held = is_held(viewpoint)
-    # A hand whose arm the photo cuts may hold it at that edge; without its arm it would stand with fingers on it.
-    in_a_hand = held and not set(cut_sides) - {"top"}
-    above = above or (viewpoint.get("above", 0.0) >= DOUBT_ABOVE and not side and has_part_in_the_air(solid))
-    if above or in_a_hand:
-        return Stance("lying", cut_sides, held=held)
-    if "bottom" in cut_sides:
-        falls = cut_sides == ("bottom",) and not held and cannot_rise(solid)
-        if falls:
-            return Stance("lying", cut_sides, falls=True)
-        # a lorry whose front wheel the photo cuts: its rear wheels are on the surface as well
-        pose = camera_pose(alpha) if cut_sides == ("bottom",) and not held else UNKNOWN_POSE
-        return Stance("cut_below", cut_sides, pose if pose.over_corner else UNKNOWN_POSE, side, held)
-    if "top" in cut_sides and hangs_plumb(solid):
-        return Stance("hanging", cut_sides)
-    pose = camera_pose(alpha)
-    if _falls(solid, cut_sides, viewpoint, pose):
-        return Stance("lying", cut_sides, falls=True)
-    return Stance("standing", cut_sides, pose, side, held)
-
-
-def _falls(solid: Mask, cut_sides: tuple[str, ...], viewpoint: Mapping[str, float], pose: CameraPose) -> bool:
-    """Tell whether a tight h×w silhouette that the photo does not cut below can't stand as it is seen.
-
-    What is cut may be held there; but what hangs from above beside what stands has no place in one picture with it, and
-    flowers stand on stalks. What is seen from the side is held there, or lies so: by somebody's word, not by nobody's.
-    """
-    side = viewpoint.get("side", 0.0) >= SURE_SIDE
-    if is_flower(viewpoint) and not is_on_a_stalk(solid):
-        return True
-    if cut_sides:
-        return (cut_sides == ("top",) and has_part_far_up(solid)) or (not side and balanced_on_a_point(solid))
-    if is_clock(viewpoint) and not pose.over_corner and not has_level_base(solid):
-        return True
-    return cannot_stand(solid, pose.pitch_slope, over_corner=pose.over_corner) or (not side and is_heap(solid))
+    left, top, right, bottom = tight_box(solid) or (0, 0, 1, 1)
+    return solid[top:bottom, left:right]
 
 
 def has_hook(solid: Mask, *, cut: bool = False) -> bool:

@@ -1,6 +1,6 @@
-"""The viewpoint of a photo: of what stands, from the side; of what lies, from above; of what a hand holds; and of what.
+"""The viewpoint of a photo: of what stands, from the side; of what lies, from above; of what a hand holds; how high.
 
-A network looks at what is photographed and at what is around it; a silhouette seldom tells (`pipeline.cutout.stance`).
+A network looks at what is photographed and at what is around it; a silhouette seldom tells (`models/viewpoint`).
 """
 
 from collections.abc import Mapping
@@ -24,17 +24,8 @@ GREY = 127
 #: From this probability on a hand is believed to hold the product: at .7, 23 of the 23 said of 412 photos were right,
 #: of 25 hands (ten folds, `models/viewpoint/README.md`).
 SURE_HAND = 0.7
-#: From this probability on, in both squares, an aircraft is believed: of 121 photos and renders the three aircraft in
-#: flight had .42 to .90, all others at most .003; halfway between, on a scale of odds, is .05.
-SURE_AIRCRAFT = 0.2
-#: And so a balloon, an airship or a parachute: of 671 pictures with an alpha a hot-air balloon has .65, a paratrooper
-#: .92, a parachute and a broccoli .34, all others, toy balloons too, at most .15; of the 70 photos none above .02.
-SURE_BALLOON = 0.5
-#: From this probability on, in both squares, a clock is believed: of 105 photos and renders three of clocks have .81,
-#: .82 and, of two above each other, .24, all others at most .03.
-SURE_CLOCK = 0.5
-#: From this probability on a flower's head or leaves are believed (`models/viewpoint/README.md` has what it is worth).
-SURE_FLOWER = 0.8
+#: Degrees of the elevation 1 in `Cutout.viewpoint`.
+RIGHT_ANGLE = 90.0
 #: Longer side in pixels at which the hand is looked for, and how far beyond the product's box, in its longer sides.
 HAND_SIDE, HAND_REACH = 320, 0.25
 #: Skin of any tone in YCbCr (JPEG's), Chai and Ngan 1999: the bounds of Cb and Cr.
@@ -44,7 +35,7 @@ LEAST_HAND = 0.01
 
 
 def viewpoint(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | None) -> Mapping[str, float]:
-    """Return the probability, 0–1, of each viewpoint that a network knows; nothing without one or without a product.
+    """Return what a network sees of each `pipeline.core.networks.Viewpoint`; nothing without one or without a product.
 
     Some milliseconds beside the network's.
     """
@@ -57,21 +48,6 @@ def viewpoint(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | No
 def is_held(viewpoint: Mapping[str, float]) -> bool:
     """Tell whether a network is sure that a hand holds the product."""
     return viewpoint.get("hand", 0.0) >= SURE_HAND
-
-
-def is_aircraft(viewpoint: Mapping[str, float]) -> bool:
-    """Tell whether a network is sure that the product is an aircraft, a balloon and a parachute among them."""
-    return viewpoint.get("aircraft", 0.0) >= SURE_AIRCRAFT or viewpoint.get("balloon", 0.0) >= SURE_BALLOON
-
-
-def is_clock(viewpoint: Mapping[str, float]) -> bool:
-    """Tell whether a network is sure that the product is a clock."""
-    return viewpoint.get("clock", 0.0) >= SURE_CLOCK
-
-
-def is_flower(viewpoint: Mapping[str, float]) -> bool:
-    """Tell whether a network is sure that the product is a flower's head, or leaves."""
-    return viewpoint.get("flower", 0.0) >= SURE_FLOWER
 
 
 def seen(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | None, *, mended: bool = False) -> Cutout:
@@ -91,8 +67,8 @@ def seen(photo: Photo, cutout: Cutout, classifier: ViewpointClassifier | None, *
 
 
 def of_mended(viewpoint: Mapping[str, float]) -> Mapping[str, float]:
-    """Return what holds of a cut-out that a caller drew: nothing of a hand, nor of what it is, which they have seen."""
-    return {name: share for name, share in viewpoint.items() if name in ("above", "side")}
+    """Return what holds of a cut-out that a caller drew: nothing of a hand, whose fingers they have erased."""
+    return {name: share for name, share in viewpoint.items() if name != "hand"}
 
 
 def hand_box(rgb: Rgb8, cutout: Cutout) -> Box | None:

@@ -1,4 +1,4 @@
-"""EfficientNet-lite0 (Google, 2020; after Tan and Le, "EfficientNet", ICML 2019): pooled features, then classes.
+"""EfficientNet-lite0 (Google, 2020; after Tan and Le, "EfficientNet", ICML 2019), as far as its features are needed.
 
 Only exporting needs it: what ships is a graph. Attributes have the names that the weights' file has.
 """
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu6
 
-#: Side in pixels that it was trained at, its number of pooled features and of ImageNet's classes.
-SIDE, FEATURES, CLASSES = 224, 1280, 1000
+#: Side in pixels that it was trained at.
+SIDE = 224
+#: The blocks whose maps are pooled: the last of the stages with 80, 112 and 192 channels.
+POOLED = (7, 10, 14)
 #: Of each stage: blocks, kernel, stride of the first, expansion, channels.
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -60,7 +62,7 @@ class Block(nn.Module):  # type: ignore[misc]  # torch's types are not read
 
 
 class EfficientNetLite0(nn.Module):  # type: ignore[misc]  # torch's types are not read
-    """The network; what it answers are its features, of which `classes` tells ImageNet's 1000 classes."""
+    """The network without what follows its last pooled block: it answers the means of three maps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,27 +73,22 @@ class EfficientNetLite0(nn.Module):  # type: ignore[misc]  # torch's types are n
                 blocks.append(Block(entering, leaving, kernel, 1 if index else stride, expansion))
                 entering = leaving
         self._blocks = nn.ModuleList(blocks)
-        self._conv_head, self._bn1 = nn.Conv2d(entering, FEATURES, 1, bias=False), _norm(FEATURES)
-        self._fc = nn.Linear(FEATURES, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """N×3×S×S, sRGB bytes less 127 over 128, to N×1280 pooled features."""
+        """N×3×S×S, sRGB bytes less 127 over 128, to N×384 pooled features."""
         x = relu6(self._bn0(self._conv_stem(x)))
-        for block in self._blocks:
+        means = []
+        for index, block in enumerate(self._blocks[: POOLED[-1] + 1]):
             x = block(x)
-        features: Tensor = relu6(self._bn1(self._conv_head(x))).mean((2, 3))
-        return features
-
-    def classes(self, features: Tensor) -> Tensor:
-        """N×1280 features to the N×1000 probabilities of ImageNet's classes."""
-        shares: Tensor = self._fc(features).softmax(1)
-        return shares
+            if index in POOLED:
+                means.append(x.mean((2, 3)))
+        return torch.cat(means, 1)
 
 
 def read_weights(path: Path) -> EfficientNetLite0:
-    """Return the network of a file of weights, ready to look. Raises RuntimeError where it is of another network."""
+    """Return the network of a file of weights, ready to look. Raises KeyError where it is of another network."""
     weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     network = EfficientNetLite0()
-    network.load_state_dict(weights)
+    network.load_state_dict({name: weights[name] for name in network.state_dict()})
     network.eval()
     return network

@@ -1,126 +1,302 @@
-"""Fit the viewpoint classifier's head: a logistic regression on features of EfficientNet-lite0, cross-validated first.
+"""Fit the viewpoint classifier's head on renders and labelled photos, cross-validated first.
 
-    python -m scripts.viewpoint.train PHOTOS --shared IMAGES [--out models/viewpoint/checkpoint]
+    python -m scripts.viewpoint.train RENDERS PHOTOS --shared IMAGES --ecssd ECSSD --features FOLDER
+        [--out models/viewpoint/checkpoint]
 
-PHOTOS is a folder of clones, owner/name, of the repositories in `labels.toml`. Products are cut out by u2netp.
+RENDERS is what `scripts.viewpoint.render` wrote. PHOTOS is a folder of clones, owner/name, of the repositories in
+`labels.toml`, whose products are cut out by u2netp; IMAGES has its [shared]. ECSSD has images/NNNN.jpg and
+masks/NNNN.png of `ecssd.toml`. FOLDER keeps the features, which take minutes.
+
+All is linear in the features. On renders two ridge regressions learn the elevation, of what stands and of what also
+lies; a logistic regression on renders and the photos of `labels.toml` what was seen from above. These three, with the
+principal components of the renders' last map, are what a second one learns from whether a thing could stand as it is
+seen: it has 28 coefficients, as it also looks at ECSSD, on which no more than 30 may be fitted. Another one, on the
+photos of `labels.toml`, tells hands.
 """
 
 import argparse
+import hashlib
+import json
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors.numpy import save_file
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import expit
 from scipy.stats import rankdata
 
-from models.graphs import HEAD, HEAD_NAMES, GraphViewpoint
+from models.graphs import HEAD, GraphViewpoint
 from models.segmenter import load_segmenter
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Limits
+from pipeline.core.types import Photo
 from pipeline.cutout.foreground import extract_foreground
 from pipeline.cutout.segment import segment
 from pipeline.cutout.stance import SURE_ABOVE, SURE_SIDE
-from pipeline.cutout.viewpoint import views
+from pipeline.cutout.viewpoint import RIGHT_ANGLE, SURE_HAND, views
 from pipeline.photo.decode import decode
 from service.settings import VIEWPOINT_CHECKPOINT, load_settings
 
-LABELS = Path(__file__).with_name("labels.toml")
-#: Of the weights' squares, features of variance 1 over the root of their number; of .02, .07 and .2 the least had the
-#: best areas under the curve.
-PENALTY = 0.03
+LABELS, ECSSD_LABELS = (Path(__file__).with_name(name) for name in ("labels.toml", "ecssd.toml"))
+#: Penalties of the ridge regressions, on inputs of variance 1 over their number, and of the logistic ones on all
+#: features, on few inputs and of hands, of variance 1. Of 0.3, 1 and 3, of 30 to 300, of 0.1 to 4 and of 3 to 30 the
+#: figures hardly differ.
+RIDGE, MANY, FEW, HANDS = 1.0, 100.0, 1.0, 3.0
+#: Principal components of the last map.
+COMPONENTS = 24
+#: Degrees from which what lies teaches the elevation, and up to and from which a render was seen from the side or from
+#: above.
+ABOVE, SIDE_TO, ABOVE_FROM = 50.0, 35.0, 55.0
+#: What ECSSD, the renders and the labelled photos weigh, as so many photos of ECSSD.
+WEIGHTS = (762.0, 381.0, 381.0)
+#: Where the last map's means begin, of 2 × 384.
+LAST = 192
 FOLDS = 10
 
 Array = NDArray[np.float64]
+Views = NDArray[np.uint8]
 
 
-def labelled(photos: Path, shared: Path) -> Iterator[tuple[Path, int, str]]:
-    """Give each labelled photo's path, the index of its label in HEAD_NAMES, and its group, which is never split."""
+def fold_of(group: str) -> int:
+    """Return the fold, below FOLDS, of a group that is never split."""
+    return int(hashlib.md5(group.encode(), usedforsecurity=False).hexdigest()[:8], 16) % FOLDS
+
+
+def family(render: str) -> str:
+    """Return what kind of thing a render shows, by its mesh's name: all jars are in one fold."""
+    name = re.sub(r"^(low-poly-|food_ingredient_|Ycb|0\d\d_|drc_practice_)", "", render.split("__")[0].split("-", 1)[1])
+    words = [word for word in re.split(r"[-_ 0-9]|(?<=[a-z])(?=[A-Z])", name) if len(word) > 1]
+    return re.sub(r"(large|medium|small|middle|s)$", "", (words[0] if words else name).lower())
+
+
+def described(file: Path, shown: Iterable[tuple[str, Callable[[], Views]]], classifier: GraphViewpoint) -> Array:
+    """Return N × 768 features of what is shown, in its order; a file keeps them by name, as float16."""
+    known: dict[str, NDArray[np.float16]] = {}
+    if file.exists():
+        with np.load(file) as kept:
+            known = dict(zip(kept["names"].tolist(), kept["features"], strict=True))
+    names = []
+    for name, show in shown:
+        names.append(name)
+        if name not in known:
+            known[name] = classifier.features(show()).astype(np.float16)
+    np.savez(file, names=np.array(list(known)), features=np.stack(list(known.values())))
+    return np.stack([known[name] for name in names]).astype(float)
+
+
+def seen(photo: Photo, alpha: NDArray[np.float32], ambiguous_share: float, side: int) -> Views:
+    """Return what the network is shown of a photo and its alpha."""
+    cutout = extract_foreground(photo, alpha, ambiguous_share=ambiguous_share).unassessed
+    box = tight_box(cutout.alpha > 0.5)
+    assert box is not None, "it has something solid"
+    return views(photo, cutout, box, side)
+
+
+def by_mask(picture: Path, mask: Path | None, side: int) -> Views:
+    """Return what the network is shown of a photo and its mask, or of a picture with alpha."""
+    photo = Image.open(picture)
+    cover = photo.getchannel("A") if mask is None else Image.open(mask).convert("L").resize(photo.size)
+    alpha = np.asarray(cover, np.float32) / np.float32(255)
+    return seen(Photo(np.asarray(photo.convert("RGB")), None, "png"), alpha, 0.0, side)
+
+
+def cut_out(path: Path, segmenter: Any, side: int) -> Views:
+    """Return what the network is shown of a photo whose product a network cuts out."""
+    photo = decode(path.read_bytes(), Limits())
+    found = segment(photo, segmenter, None, None)
+    return seen(photo, found.alpha, found.ambiguous_share, side)
+
+
+def labelled(photos: Path, shared: Path) -> Iterator[tuple[Path, str, str]]:
+    """Give each labelled photo's path, its label, and its group, which is never split."""
     for source, labels in tomllib.loads(LABELS.read_text()).items():
         for name, files in labels.items():
             for file in files:
                 path = shared / f"{file}.jpg" if source == "shared" else photos / source / file
                 # One thing of dreambooth has six photos.
-                group = str(path.parent) if "dreambooth" in source else str(path)
-                yield path, HEAD_NAMES.index(name), group
+                yield path, name, str(path.parent) if "dreambooth" in source else str(path)
 
 
-def features(path: Path, classifier: GraphViewpoint, segmenter: Any) -> Array:
-    """Return 2 × 1280 features of a photo, mirrored and not, on the mean."""
-    photo = decode(path.read_bytes(), Limits())
-    found = segment(photo, segmenter, None, None)
-    cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share).unassessed
-    box = tight_box(cutout.alpha > 0.5)
-    assert box is not None, path
-    seen = views(photo, cutout, box, classifier.side)
-    mirrored = np.ascontiguousarray(seen[:, :, ::-1])
-    return np.asarray(classifier.features(seen) + classifier.features(mirrored), float) / 2
+@dataclass(frozen=True)
+class Basis:
+    """What is learnt from renders without a label of any photo: linear maps of the 768 features."""
+
+    mean: Array
+    spread: Array
+    #: 768 × (2 + COMPONENTS) and its offsets: both elevations, as shares of a right angle, and the components.
+    weight: Array
+    offset: Array
+
+    @classmethod
+    def of(cls, x: Array, elevation: Array, standing: NDArray[np.bool_]) -> "Basis":
+        """Learn from renders of things that stand, and of others that lie."""
+        spread = (x.std(0) + 0.05 * x.std()) * np.sqrt(x.shape[1])
+        z = (x - x.mean(0)) / spread
+        columns, offsets = [], []
+        for chosen in (standing, standing | (elevation > ABOVE)):
+            y = elevation[chosen] / RIGHT_ANGLE
+            inner = z[chosen] @ z[chosen].T + RIDGE * np.eye(chosen.sum())
+            columns.append(z[chosen].T @ np.linalg.solve(inner, y - y.mean()))
+            offsets.append(y.mean())
+        last = np.arange(x.shape[1]) % (x.shape[1] // 2) >= LAST
+        _, size, axes = np.linalg.svd(z[:, last], full_matrices=False)
+        components = np.zeros((x.shape[1], COMPONENTS))
+        components[last] = (axes[:COMPONENTS] / size[:COMPONENTS, None]).T * np.sqrt(len(x))
+        weight = np.c_[np.stack(columns, 1), components]
+        return cls(x.mean(0), spread, weight, np.r_[offsets, np.zeros(COMPONENTS)])
+
+    def __call__(self, x: Array) -> Array:
+        """N×768 to N×(2 + COMPONENTS)."""
+        return (x - self.mean) / self.spread @ self.weight + self.offset
 
 
-def fitted(x: Array, y: NDArray[np.int64]) -> tuple[Array, Array]:
-    """Return weight (features × labels) and bias of a logistic regression; rare labels count more, by the root."""
-    mean, spread = x.mean(0), (x.std(0) + 0.05) * np.sqrt(x.shape[1])
-    u, s, back = np.linalg.svd((x - mean) / spread, full_matrices=False)
-    z = np.c_[u * s, np.ones(len(x))]
-    truth = np.eye(len(HEAD_NAMES))[y]
-    count = np.sqrt(len(y) / len(HEAD_NAMES) / truth.sum(0))[y]
+def logistic(x: Array, y: NDArray[np.bool_], penalty: float, share: Array | float = 1.0) -> tuple[Array, float]:
+    """Return weight and bias of a logistic regression of N×C inputs; the penalty is on inputs of variance 1."""
+    mean, spread = x.mean(0), x.std(0) + 1e-6
+    z, sign = (x - mean) / spread, np.where(y, 1.0, -1.0)
 
     def loss(flat: Array) -> tuple[float, Array]:
-        w = flat.reshape(z.shape[1], -1)
-        scores = z @ w
-        cost = -(count * (truth * log_softmax(scores, 1)).sum(1)).sum() + PENALTY * (w[:-1] ** 2).sum()
-        slope = z.T @ ((softmax(scores, 1) - truth) * count[:, None])
-        slope[:-1] += 2 * PENALTY * w[:-1]
-        return float(cost), slope.ravel()
+        score = sign * (z @ flat[:-1] + flat[-1])
+        slope = -sign * expit(-score) * share
+        cost = float((share * np.logaddexp(0, -score)).sum() + penalty * flat[:-1] @ flat[:-1])
+        return cost, np.append(z.T @ slope + 2 * penalty * flat[:-1], slope.sum())
 
-    found = minimize(loss, np.zeros(z.shape[1] * len(HEAD_NAMES)), jac=True, method="L-BFGS-B").x.reshape(
-        -1, len(HEAD_NAMES)
-    )
-    weight = (back.T @ found[:-1]) / spread[:, None]
-    return weight, found[-1] - mean @ weight
+    found = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    return found[:-1] / spread, float(found[-1] - (mean / spread) @ found[:-1])
 
 
-def cross_validated(x: Array, y: NDArray[np.int64], groups: list[str]) -> Array:
-    """Return each photo's probabilities by a head that saw no photo of its group."""
-    names = sorted(set(groups))
-    np.random.default_rng(1).shuffle(names)
-    fold = {name: index % FOLDS for index, name in enumerate(names)}
-    folds = np.array([fold[group] for group in groups])
-    told = np.zeros((len(y), len(HEAD_NAMES)))
+def out_of_fold(
+    x: Array, y: NDArray[np.bool_], folds: NDArray[np.int64], penalty: float, share: Array | None = None
+) -> Array:
+    """Return each row's score by a regression that saw no row of its fold."""
+    share = np.ones(len(y)) if share is None else share
+    told = np.zeros(len(y))
     for index in range(FOLDS):
-        out = folds == index
-        weight, bias = fitted(x[~out], y[~out])
-        told[out] = softmax(x[out] @ weight + bias, 1)
+        held = folds == index
+        weight, bias = logistic(x[~held], y[~held], penalty, share[~held])
+        told[held] = x[held] @ weight + bias
     return told
+
+
+def area(told: Array, y: NDArray[np.bool_]) -> float:
+    """Return the area under the curve of what was told."""
+    ranks, count = rankdata(told), int(y.sum())
+    return float((ranks[y].sum() - count * (count + 1) / 2) / count / (len(y) - count))
+
+
+def mixed(told: Array, above: Array) -> Array:
+    """Return degrees, by both elevations of `Basis` and the probability of "above", as `GraphViewpoint` mixes them."""
+    return np.asarray(RIGHT_ANGLE * np.clip((1 - above) * told[:, 0] + above * told[:, 1], 0, 1))
 
 
 def main() -> None:
     """Cross-validate, tell the figures, fit on all and write the head."""
     parser = argparse.ArgumentParser(description="Fit the viewpoint classifier's head.")
+    parser.add_argument("renders", type=Path)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--shared", type=Path, required=True)
+    parser.add_argument("--ecssd", type=Path, required=True)
+    parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=VIEWPOINT_CHECKPOINT)
     given = parser.parse_args()
     weights = load_settings().weights
     classifier = GraphViewpoint(VIEWPOINT_CHECKPOINT, weights)
-    segmenter, _ = load_segmenter("u2netp", weights=weights)
+    side = classifier.side
+    given.features.mkdir(parents=True, exist_ok=True)
+
+    files = sorted(given.renders.glob("*.json"))
+    facts = [json.loads(file.read_text()) for file in files]
+    shown = [(file.stem, lambda file=file: by_mask(file.with_suffix(".png"), None, side)) for file in files]
+    x = described(given.features / "renders.npz", shown, classifier)
+    elevation, pose = (np.array([fact[name] for fact in facts]) for name in ("elevation", "pose"))
+    stands, trained = pose == "stands", pose != "hangs"
+    folds = np.array([fold_of(family(file.stem)) for file in files])
+    basis = Basis.of(x[trained], elevation[trained], stands[trained])
+
+    lists = {
+        f"{of}.{name}": numbers.split()
+        for of, some in tomllib.loads(ECSSD_LABELS.read_text()).items()
+        for name, numbers in some.items()
+    }
+    every = sorted(number for numbers in lists.values() for number in numbers)
+    shown = [
+        (n, lambda n=n: by_mask(given.ecssd / "images" / f"{n}.jpg", given.ecssd / "masks" / f"{n}.png", side))
+        for n in every
+    ]
+    ecssd = dict(zip(every, described(given.features / "ecssd.npz", shown, classifier), strict=True))
+    known = lists["rest.absurd"] + lists["rest.right"]
+    e = np.stack([ecssd[number] for number in known])
+
     rows = list(labelled(given.photos, given.shared))
-    x = np.stack([features(path, classifier, segmenter) for path, _, _ in rows])
-    y = np.array([label for _, label, _ in rows])
-    told = cross_validated(x, y, [group for _, _, group in rows])
-    for index, (name, sure) in enumerate(zip(HEAD_NAMES, (SURE_ABOVE, SURE_SIDE, 0.7), strict=True)):
-        truth, claimed = y == index, told[:, index] >= sure
-        n = int(truth.sum())
-        area = (rankdata(told[:, index])[truth].sum() - n * (n + 1) / 2) / (n * (len(y) - n))
-        right = int((truth & claimed).sum())
-        print(f"{name}: area under the curve {area:.3f}; right {right} of {claimed.sum()} claimed, of {n} in all")
-    weight, bias = fitted(x, y)
+    segmenter, _ = load_segmenter("u2netp", weights=weights)
+    shown = [(str(path), lambda path=path: cut_out(path, segmenter, side)) for path, *_ in rows]
+    p = described(given.features / "photos.npz", shown, classifier)
+    labels, photo_folds = np.array([label for _, label, _ in rows]), np.array([fold_of(group) for *_, group in rows])
+
+    # What was seen from above, by renders and photos whose licences let all weights learn from them.
+    plain = (trained & (elevation > ABOVE_FROM)) | (stands & (elevation < SIDE_TO))
+    free = labels != "hand"
+    taught, above = np.r_[x[plain], p[free]], np.r_[elevation[plain] > ABOVE, labels[free] == "above"]
+    free_folds = np.r_[folds[plain], photo_folds[free]]
+    crossed = out_of_fold(taught, above, free_folds, MANY)
+    many, many_bias = logistic(taught, above, MANY)
+    inputs = np.r_[np.c_[basis(e), e @ many + many_bias], np.c_[basis(taught), crossed]]
+    falls = np.r_[np.isin(known, lists["rest.absurd"]), above]
+    source = np.repeat([0, 1, 2], [len(e), plain.sum(), free.sum()])
+    share = (np.array(WEIGHTS) / np.bincount(source))[source]
+    all_folds = np.r_[[fold_of(number) for number in known], free_folds]
+    told = expit(out_of_fold(inputs, falls, all_folds, FEW, share))
+    for index, name in enumerate(("ECSSD", "renders", "labelled photos")):
+        of = source == index
+        print(f"{name}: area {area(told[of], falls[of]):.3f}")
+        for label, chosen in (("absurd or from above", of & falls), ("right or from the side", of & ~falls)):
+            counts = (told[chosen] >= SURE_ABOVE).sum(), (told[chosen] <= 1 - SURE_SIDE).sum()
+            print(f"  {label}: {chosen.sum()}, {counts[0]} told to lie, {counts[1]} to stand")
+    weight, bias = logistic(inputs, falls, FEW, share)
+    whole = np.c_[basis.weight / basis.spread[:, None], many] @ weight
+    start = float(
+        (basis.offset - basis.mean / basis.spread @ basis.weight) @ weight[:-1] + many_bias * weight[-1] + bias
+    )
+
+    lies = np.zeros(len(x))
+    lies[plain] = told[source == 1]
+    lies[~plain] = expit(x[~plain] @ whole + start)
+    degrees = np.zeros(len(x))
+    for index in range(FOLDS):
+        held = folds == index
+        seen_so = trained & ~held
+        others = Basis.of(x[seen_so], elevation[seen_so], stands[seen_so])
+        degrees[held] = mixed(others(x[held]), lies[held])
+    off = np.abs(degrees - elevation)
+    chosen_by = {"stand": stands, "lie": pose == "lies", "hang": pose == "hangs", "stand or lie": trained}
+    for name, chosen in chosen_by.items():
+        print(f"renders that {name}: {chosen.sum()}, median error {np.median(off[chosen]):.1f} degrees")
+    for name in ("side", "oblique", "above"):
+        features = np.stack([ecssd[number] for number in lists[f"lot.{name}"]])
+        lying = expit(features @ whole + start)
+        high = mixed(basis(features), lying)
+        counts = (lying >= SURE_ABOVE).sum(), (lying <= 1 - SURE_SIDE).sum(), (high > ABOVE).sum()
+        print(
+            f"lot, {name}: {len(features)}, {counts[0]} told to lie, {counts[1]} to stand;"
+            f" elevation {np.median(high):.0f} degrees, {counts[2]} above {ABOVE:.0f}"
+        )
+    held_by = labels == "hand"
+    sure = expit(out_of_fold(p, held_by, photo_folds, HANDS)) >= SURE_HAND
+    print(f"hands: of {held_by.sum()} {sure[held_by].sum()} are told, and {sure[~held_by].sum()} of the others")
+    hand, hand_bias = logistic(p, held_by, HANDS)
+
+    heights = basis.weight[:, :2] / basis.spread[:, None]
+    head = np.c_[whole, hand, heights].astype(np.float32)
+    offsets = np.r_[start, hand_bias, basis.offset[:2] - basis.mean @ heights].astype(np.float32)
     given.out.mkdir(parents=True, exist_ok=True)
-    save_file({"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)}, given.out / HEAD)
+    save_file({"weight": head, "bias": offsets}, given.out / HEAD)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ _WARNINGS = {
     "held_by_hand": "A hand holds the product; fingers may be left on it.",
     "subject_touches_edge": "The photo cuts the product off.",
     "scene_unsuited": "The scene is shown from the side that the product was photographed from, above or level.",
+    "placement_unsure": "The photo does not tell how the product stands; look at how it is placed.",
     "cropped": "The picture cuts off a part of the product that the photo shows.",
     "upscaled": "The photo was enlarged; a larger one would be sharper.",
 }

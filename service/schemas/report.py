@@ -102,6 +102,9 @@ class CutoutReport(BaseModel):
     viewpoint: dict[str, float] = Field(
         description="How sure the network is (0 to 1) of above, side, …; empty: none was asked."
     )
+    elevation: float | None = Field(
+        None, description="Degrees from which the camera looked down: 0 level, 90 from above."
+    )
     stance: str | None = Field(None, description="In the photo: standing, lying, hanging, cut_below or in_the_air.")
     suits: list[str] | None = Field(
         None, description="Kinds of scene that are shown as they are: `kind` of GET /v1/scene-types."

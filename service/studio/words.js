@@ -61,6 +61,10 @@ export const WARNINGS = {
     "The scene is shown as the photo sees the product.",
     "What was photographed from above lies on the scene's surface; what stood stands on a flat lay's as on a table.",
   ],
+  placement_unsure: [
+    "The photo does not tell whether the product stands or lies.",
+    "The scene is shown as you asked. If the product looks wrong there, choose a flat lay, or a white background.",
+  ],
   cropped: [
     "This picture cuts off a part of the product that the photo shows.",
     "The photo cuts it on two sides. A sales channel whose pictures have the photo's shape shows more of it.",

@@ -129,6 +129,20 @@ def test_a_photo_of_nothing_is_refused() -> None:
         swap(jpeg(np.full((300, 300, 3), 140, np.uint8)), spec(), networks(), limits=LIMITS, clock=clock)
 
 
+class Looks:
+    """A viewpoint classifier that is so sure of one thing."""
+
+    side = 32
+
+    def __init__(self, name: Viewpoint, sure: float = 1.0):
+        self.name: Viewpoint = name
+        self.sure = sure
+
+    def __call__(self, views: NDArray[np.uint8]) -> dict[Viewpoint, float]:
+        assert views.shape == (2, 32, 32, 3)
+        return {self.name: self.sure}
+
+
 def shoes() -> bytes:
     """Two shoes seen from above, their toes down."""
     picture = Image.new("RGBA", (400, 400))
@@ -140,23 +154,37 @@ def shoes() -> bytes:
 
 
 def test_what_can_not_stand_lies_on_the_scenes_surface_which_is_shown_from_above() -> None:
-    shown = swap(shoes(), spec("podium"), networks(), limits=LIMITS, clock=clock)
+    looks = replace(networks(), viewpoint=Looks("above"))
+    shown = swap(shoes(), spec("podium"), looks, limits=LIMITS, clock=clock)
     assert "scene_unsuited" in shown.warnings
     told = shown.report["provenance"]["scene"]
     assert (told["asked"], told["painted"], told["angle"]) == ("podium", "flatlay", "above")
     assert "shown from above" in told["changed"]
     from_above = replace(spec("podium"), scene=seen_from(spec("podium").scene, "above"))
-    assert swap(shoes(), from_above, networks(), limits=LIMITS, clock=clock).data == shown.data
+    assert swap(shoes(), from_above, looks, limits=LIMITS, clock=clock).data == shown.data
     generator = Darkener()
+    refused = replace(networks(generator), viewpoint=Looks("above"))
     with pytest.raises(NoHonestPlacement, match="flat lay"):
-        swap(shoes(), spec("bokeh", place=SMALL), networks(generator), limits=LIMITS, clock=clock)
+        swap(shoes(), spec("bokeh", place=SMALL), refused, limits=LIMITS, clock=clock)
     assert generator.calls == 0, "it is refused before a background is made"
     cut_out = spec(place=preset((160, 160), background="transparent"))
     for asked in (spec("flatlay", place=SMALL), spec("white", place=SMALL), cut_out):
-        told = swap(shoes(), asked, networks(), limits=LIMITS, clock=clock)
+        told = swap(shoes(), asked, looks, limits=LIMITS, clock=clock)
         assert told.report["cutout"]["stance"] == "lying"
         assert told.report["cutout"]["suits"] == ["white", "flatlay"]
         assert "scene_unsuited" not in told.warnings
+
+
+@pytest.mark.parametrize(("kind", "warned"), [("podium", True), ("flatlay", True), ("white", False)])
+def test_a_scene_is_shown_as_asked_and_warned_of_where_a_network_is_sure_of_nothing(
+    kind: SceneKind, warned: bool
+) -> None:
+    looks = replace(networks(), viewpoint=Looks("side", 0.5))
+    shown = swap(shoes(), spec(kind, place=SMALL), looks, limits=LIMITS, clock=clock)
+    assert ("placement_unsure" in shown.warnings) == warned
+    assert "scene_unsuited" not in shown.warnings
+    sure = replace(networks(), viewpoint=Looks("side"))
+    assert "placement_unsure" not in swap(shoes(), spec(kind, place=SMALL), sure, limits=LIMITS, clock=clock).warnings
 
 
 def test_what_is_cut_above_reaches_from_the_floor_to_the_upper_edge_with_its_shadow() -> None:
@@ -190,19 +218,6 @@ def test_a_garment_on_its_hanger_hangs_from_the_upper_edge_before_a_wall_and_not
     assert dunes.report["provenance"]["scene"]["painted"] == "flatlay"
     with pytest.raises(NoHonestPlacement, match="far behind it"):
         swap(file.getvalue(), spec("bokeh", place=SMALL), networks(), limits=LIMITS, clock=clock)
-
-
-class Looks:
-    """A viewpoint classifier that is sure of one thing."""
-
-    side = 32
-
-    def __init__(self, name: Viewpoint):
-        self.name: Viewpoint = name
-
-    def __call__(self, views: NDArray[np.uint8]) -> dict[Viewpoint, float]:
-        assert views.shape == (2, 32, 32, 3)
-        return {self.name: 1.0}
 
 
 def test_a_network_that_sees_a_thing_stand_turns_a_flat_lay_into_a_table_and_is_asked_once() -> None:

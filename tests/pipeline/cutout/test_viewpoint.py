@@ -57,7 +57,7 @@ class Held:
     side = SIDE
 
     def __call__(self, views: np.ndarray) -> dict[Viewpoint, float]:
-        return {"side": 0.1, "hand": 0.9, "aircraft": 0.4}
+        return {"side": 0.1, "hand": 0.9, "elevation": 0.4}
 
 
 def test_a_hand_is_warned_of_where_its_skin_meets_the_product_and_not_once_the_cut_out_is_mended() -> None:
@@ -77,5 +77,5 @@ def test_a_hand_is_warned_of_where_its_skin_meets_the_product_and_not_once_the_c
     assert bare.warnings == warned.warnings
     assert not bare.where
     mended = seen(photo(rgb), cutout, Held(), mended=True)
-    assert (mended.warnings, dict(mended.viewpoint)) == (("upscaled",), {"side": 0.1})
+    assert (mended.warnings, dict(mended.viewpoint)) == (("upscaled",), {"side": 0.1, "elevation": 0.4})
     assert seen(photo(rgb), cutout, Keeper()).warnings == ("upscaled",)
