@@ -282,10 +282,10 @@ def main() -> None:
         features = np.stack([ecssd[number] for number in lists[f"lot.{name}"]])
         lying = expit(features @ whole + start)
         high = mixed(basis(features), lying)
-        counts = (lying >= SURE_ABOVE).sum(), (lying <= 1 - SURE_SIDE).sum(), (high > ABOVE).sum()
         print(
-            f"lot, {name}: {len(features)}, {counts[0]} told to lie, {counts[1]} to stand;"
-            f" elevation {np.median(high):.0f} degrees, {counts[2]} above {ABOVE:.0f}"
+            f"lot, {name}: {len(features)}, {(lying >= SURE_ABOVE).sum()} told to lie,"
+            f" {(lying <= 1 - SURE_SIDE).sum()} to stand; elevation below 20, 50 and 60 degrees:"
+            f" {(high < 20).sum()}, {(high < 50).sum()}, {(high < 60).sum()}"
         )
     held_by = labels == "hand"
     sure = expit(out_of_fold(p, held_by, photo_folds, HANDS)) >= SURE_HAND
