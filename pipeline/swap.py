@@ -109,7 +109,7 @@ def swap(
     asked = spec
 
     def place() -> tuple[Any, ...]:
-        stance = stance_of(cutout)
+        stance = stance_of(cutout, asked.placement.stance)
         spec = as_photographed(asked, stance)
         box = product_box(cutout, spec, width, height, stance)
         position = position_of(cutout, spec, box, width, height, stance)
@@ -188,7 +188,7 @@ def swap(
             fidelity=measured.fidelity,
             palette=measured.measured,
             canvas=laid if preview else None,
-            touches=None if spec.placement == UNMOVED else stance.edges(kind_of(spec)),
+            touches=stance.edges(kind_of(spec)) if spec.placement.moves else None,
         )
         if spec.placement != UNMOVED:
             report["placement"] = _told_placement(spec, report["preset"], box, laid, width, height)

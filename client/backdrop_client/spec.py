@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+#: What of a spec is asked for beside the body.
+_IN_QUERY = ("seed", "shift_x", "shift_y", "scale", "turn", "stance", "width", "height", "format", "quality")
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -31,6 +34,9 @@ class Spec:
     scale: float = 1.0
     #: Degrees clockwise, -45 to 45.
     turn: float = 0.0
+    #: How the product is placed, where you know it better than the server's guess from the photo ("auto"):
+    #: "standing", "lying", "hanging" or "from_above".
+    stance: str = field(default="auto", kw_only=True)
     #: A size of your own in place of the preset's, both or neither: sides of 64 to 4096 pixels.
     width: int | None = None
     height: int | None = None
@@ -48,12 +54,8 @@ class Spec:
 
     def query(self) -> dict[str, str | int | list[str]]:
         """Return the request's query, without what is left as it comes."""
-        moved = {"shift_x": self.shift_x, "shift_y": self.shift_y, "scale": self.scale, "turn": self.turn}
-        unmoved = {"scale": 1.0}
-        query: dict[str, str | int | list[str]] = {} if self.seed is None else {"seed": self.seed}
-        query |= {name: repr(value) for name, value in moved.items() if value != unmoved.get(name, 0.0)}
-        own = {"width": self.width, "height": self.height, "format": self.format, "quality": self.quality}
-        query |= {name: value for name, value in own.items() if value is not None}
+        given = {name: getattr(self, name) for name in _IN_QUERY if getattr(self, name) != getattr(Spec, name)}
+        query = {name: value if isinstance(value, int) else str(value) for name, value in given.items()}
         pairs = [f"{name}:{value}" for name, value in self.metadata.items()]
         return query | ({"metadata": pairs} if pairs else {})
 

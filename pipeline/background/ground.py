@@ -75,20 +75,21 @@ def make_ground(
     width, height = shown or (canvas_width, canvas_height)
     if spec.preset.background == "transparent":
         return Ground(None, _unchanged, spec.seed, [], "computed", is_scene=False, assigned=[])
+    lies = stance.word == "lying"
     if spec.is_white:
-        # what lies or hangs, or is cut off below, has no foot that a shadow could lie under
-        soft = spec.preset.shadow and stance.name == "standing"
+        # what lies as seen from above or hangs, or is cut off below, has no foot that a shadow could lie under
+        soft = spec.preset.shadow and (stance.name == "standing" or lies)
         white = np.ones((height, width, 3), np.float32)
 
         def shadowed(picture: Rgb) -> Rgb:
-            shadow = contact_shadow(placed.alpha)
+            shadow = contact_shadow(placed.alpha, lies=lies)
             return apply_shadow(picture, resize(shadow, width, height, Image.Resampling.BOX))
 
         laid = shadowed if soft else _unchanged
         return Ground(white, laid, spec.seed, [], "computed", is_scene=False, assigned=[])
     if is_pinned(spec, stance):
         one = pinned(spec, canvas_width, canvas_height, networks, on_step, control=control, cache=cache, shown=shown)
-        there = product_effects(placed, one.layout)
+        there = product_effects(placed, one.layout, lies=lies)
 
         def near(picture: Rgb) -> Rgb:
             return there.near(width, height, min_shadow=MIN_SHADOW, min_mirrored=MIN_MIRRORED)(picture)

@@ -8,7 +8,8 @@ from pipeline.compositing.adjustment import Outline, Position, adjusted
 from pipeline.core.camera_angle import TOP_DOWN, angle_of
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.resample import tight_box
-from pipeline.core.spec import UNMOVED, SceneKind, Spec
+from pipeline.core.spec import SceneKind, Spec
+from pipeline.core.stance_rules import SAID
 from pipeline.core.types import Cutout
 from pipeline.cutout.stance import Stance, stance_of
 from pipeline.scene.placement import box_in, fit
@@ -48,7 +49,10 @@ def scene_told(asked: Spec, drawn: Spec, stance: Stance) -> dict[str, Any] | Non
         return None
     angle = angle_of(drawn.scene.kind)
     changed = None
-    if drawn.scene != asked.scene:
+    if drawn.scene != asked.scene and stance.word != "auto":
+        seen = "the scene's surface is shown from the side" if angle == "side" else "the scene is shown from above"
+        changed = f"{SAID[stance.word]}, so {seen}."
+    elif drawn.scene != asked.scene:
         changed = {
             "above": "A hand holds the product in the photo, so it lies on the scene's surface, shown from above."
             if stance.held
@@ -64,14 +68,14 @@ def product_box(
     """Return where the product's tight box goes on the canvas, pixels: left, top, right, bottom.
 
     A transparent picture of the photo's own size keeps the product exactly where and as large as it was. `stance` is
-    the cut-out's, where it is known. Raises NoHonestPlacement as `fit` does, and where the stance
+    the product's, where it is known. Raises NoHonestPlacement as `fit` does, and where the stance
     forbids the scene.
     """
     if spec.preset.background == "transparent" and spec.preset.size is None:
         tight = tight_box(cutout.alpha > 0.5) or (0, 0, 1, 1)
         x, y = cutout.origin
         return tight[0] + x, tight[1] + y, tight[2] + x, tight[3] + y
-    stance = stance or stance_of(cutout)
+    stance = stance or stance_of(cutout, spec.placement.stance)
     spec = as_photographed(spec, stance)
     kind = kind_of(spec)
     if is_pinned(spec, stance):
@@ -94,7 +98,7 @@ def position_of(
 
     Raises NoHonestPlacement as `pipeline.compositing.adjustment.adjusted` does.
     """
-    if spec.placement == UNMOVED:
+    if not spec.placement.moves:
         return Position.of(box)
     kind = kind_of(spec)
     return adjusted(

@@ -91,16 +91,17 @@ class ProductEffects:
         return Laying(blocked, self.image, min_mirrored)
 
 
-def product_effects(placed: Placed, layout: Layout, *, stands: bool = True) -> ProductEffects:
+def product_effects(placed: Placed, layout: Layout, *, stands: bool = True, lies: bool = False) -> ProductEffects:
     """Trace what the placed product does to a layout.
 
     `stands`: its foot is seen. What is cut off below or hangs stands on nothing: nothing falls on the floor and no
-    polish mirrors it. What lies is seen whole by the surface wherever the photo cuts it.
+    polish mirrors it. From above, what lies is seen whole by the surface wherever the photo cuts it. `lies`: it is seen
+    from the side, and rests on its whole lower contour.
     """
     afloat = not layout.top_down and not stands
     mirrors = not (afloat or layout.top_down)
     shadow, image = together(
-        lambda: cast_shadow(placed.alpha, layout, cut_below=afloat),
-        lambda: mirror_image(placed, layout) if mirrors else None,
+        lambda: cast_shadow(placed.alpha, layout, cut_below=afloat, lies=lies),
+        lambda: mirror_image(placed, layout, lies=lies) if mirrors else None,
     )
     return ProductEffects(shadow, image)

@@ -24,8 +24,8 @@ from pipeline.light.upsample import upsample_within_surfaces
 from pipeline.scene.layout import Layout
 from pipeline.scene.trace import Geometry, trace
 
-#: Longer side in pixels of the silhouette's grid, and of the one that light is traced on: on a coarser one a rim of light
-#: would be left along the edges of others' shadows and of patches of light.
+#: Longer side in pixels of the silhouette's grid, and of the one that light is traced on: on a coarser one a rim of
+#: light would be left along the edges of others' shadows and of patches of light.
 GRID = 640
 TRACED = 512
 #: Canvas heights by which the box around a solid is larger than it.
@@ -74,10 +74,11 @@ class CastShadow:
         return blocked
 
 
-def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> CastShadow | None:
+def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False, lies: bool = False) -> CastShadow | None:
     """Trace the layout's lights past the product, whose H×W coverage on the canvas is `alpha`; None for no product.
 
-    `cut_below`: it stands on nothing that is seen, so nothing is cast on the floor.
+    `cut_below`: it stands on nothing that is seen, so nothing is cast on the floor. `lies`: it rests on its whole lower
+    contour, seen from the side.
     """
     small, box = _silhouette(alpha)
     if box is None:
@@ -93,7 +94,7 @@ def cast_shadow(alpha: Alpha, layout: Layout, *, cut_below: bool = False) -> Cas
         things = things_apart(small)
         standing = StandingProxy.of(things, layout)
         solid, around = standing, _grown(standing.bounds)
-        occlusion = reduce(np.maximum, (_occlusion(thing, its) for thing, its in things))
+        occlusion = reduce(np.maximum, (_occlusion(thing, its, lies=lies) for thing, its in things))
     geometry, share = blocked_share(layout, *traced_at, solid, around)
     return CastShadow(layout, geometry, share, occlusion, cut_below)
 
@@ -120,13 +121,16 @@ def _occlude(blocked: Field, occlusion: Field) -> None:
     there += (1 - there) * np.clip(np.asarray(part), 0, 1)
 
 
-def contact_shadow(alpha: Alpha, strength: float = 0.3) -> Field:
-    """Return H×W: a faint shadow right under the product for a white backdrop; exactly 0 along the canvas's border."""
+def contact_shadow(alpha: Alpha, strength: float = 0.3, *, lies: bool = False) -> Field:
+    """Return H×W: a faint shadow right under the product for a white backdrop; exactly 0 along the canvas's border.
+
+    `lies`: as in `cast_shadow`.
+    """
     small, box = _silhouette(alpha)
     if box is None:
         return np.zeros_like(alpha)
     wide = box[2] - box[0]
-    band = contact_band(small, box, 0.012 * wide)
+    band = contact_band(small, box, 0.012 * wide, lies=lies)
     shadow = strength * np.maximum(gaussian_filter(band, 0.012 * wide), 0.6 * gaussian_filter(band, 0.035 * wide))
     height, width = small.shape
     rows, columns = np.arange(height)[:, None], np.arange(width)[None]
@@ -177,14 +181,14 @@ def _occlusion_around(alpha: Field, box: Box) -> Field:
     return np.asarray(np.clip(0.5 * tight + 0.14 * near, 0, 0.7), np.float32)
 
 
-def _occlusion(alpha: Field, box: Box) -> Field:
+def _occlusion(alpha: Field, box: Box, *, lies: bool) -> Field:
     """Return h×w: dark and tight under the foot, finer than the traced light can tell; wide and faint where it hovers.
 
     Where the contour rises from the foot, what is dark lies on the surface below it, not along the contour: a line
     there would be read as contact.
     """
     wide = box[2] - box[0]
-    band = contact_band(alpha, box, 0.016 * wide)
+    band = contact_band(alpha, box, 0.016 * wide, lies=lies)
     peak = max(float(band.max()), 1e-6)
     slim = _foot_width(band) / wide
     out = np.zeros_like(band)
@@ -201,7 +205,7 @@ def _occlusion(alpha: Field, box: Box) -> Field:
         around = blurred(band + HOVER * below, 0.045 * wide, 0.11 * wide)
         if slim < SLIM:
             # A leg is dark on its own scale: on the whole product's it would seem to float.
-            foot_band = contact_band(alpha, box, 0.4 * slim * wide)[top:bottom, left:right]
+            foot_band = contact_band(alpha, box, 0.4 * slim * wide, lies=lies)[top:bottom, left:right]
             leg = _gaussian(foot_band * np.square(touch), max(0.7, 0.15 * slim * wide))
             tight = np.maximum(tight, leg * (peak / max(float(leg.max()), 1e-6)))
         # Darker than most products are at their foot, it would show as a line drawn round them.

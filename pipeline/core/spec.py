@@ -3,7 +3,7 @@
 All records are frozen. The catalogue (`service/catalogue/catalogue`) makes the named ones from its TOML files.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Format = Literal["jpeg", "png", "webp", "avif"]
@@ -26,6 +26,10 @@ PropName = Literal[
     "water", "metal_ball",
 ]  # fmt: skip
 Far = Literal["lights", "foliage"]
+#: How a caller says that the product is placed. `auto`: as the photo shows it, by our guess. `standing`: on its foot,
+#: seen from the side. `lying`: on the surface, seen obliquely from the side. `hanging`: from the upper edge.
+#: `from_above`: on the surface, seen from straight above.
+StanceWord = Literal["auto", "standing", "lying", "hanging", "from_above"]
 #: Seeds are 0 to SEED_LIMIT - 1, so that they fit a signed integer of 32 bits.
 SEED_LIMIT = 2**31
 
@@ -125,7 +129,10 @@ class Preset:
 
 @dataclass(frozen=True)
 class Placement:
-    """How a caller moves the product from where the preset and the scene put it; nothing by default."""
+    """How a caller moves the product from where the preset and the scene put it, and says how it stands there.
+
+    Nothing by default.
+    """
 
     #: Shares of the canvas's width and height, right and down; at most MAX_SHIFT each way.
     shift_x: float = 0.0
@@ -134,6 +141,13 @@ class Placement:
     scale: float = 1.0
     #: Degrees clockwise, at most MAX_TURN each way.
     turn: float = 0.0
+    #: It beats the guess of `pipeline.cutout.stance`.
+    stance: StanceWord = "auto"
+
+    @property
+    def moves(self) -> bool:
+        """Whether the product is moved, scaled or turned."""
+        return replace(self, stance="auto") != UNMOVED
 
 
 #: The product goes where the preset and the scene put it.

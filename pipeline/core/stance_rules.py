@@ -1,18 +1,34 @@
 """What follows from a product's stance for its place: the sides that it goes to, and whether its foot is seen to rest.
 
-Rules alone, for whoever knows a stance and has no pixels; `pipeline.cutout.stance` finds it.
+Rules alone, for callers that know a stance and have no pixels; `pipeline.cutout.stance` finds it, or takes the
+caller's word for it.
 """
 
-from collections.abc import Collection
-from typing import Literal
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, get_args
 
 from pipeline.core.camera_angle import PLAIN, TOP_DOWN, CameraAngle, angle_of
-from pipeline.core.spec import SceneKind
+from pipeline.core.spec import SceneKind, StanceWord
 
 #: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
 #: above, or leant, or a hand holds it whole. `hanging`: from a hook, or from where the photo cuts it. `cut_below`: its
 #: foot is not in the photo. `in_the_air`: an aircraft, in reports of older releases alone.
 StanceName = Literal["standing", "lying", "hanging", "cut_below", "in_the_air"]
+#: What a caller's word means: the stance, and the angle that the product is seen from; None: either suits it.
+WORDS: Mapping[StanceWord, tuple[StanceName, CameraAngle | None]] = {
+    "standing": ("standing", "side"),
+    "lying": ("lying", None),
+    "hanging": ("hanging", None),
+    "from_above": ("lying", "above"),
+}
+#: The same in a sentence, but for what lies, of which no scene has to be changed.
+SAID: Mapping[StanceWord, str] = {
+    "standing": "The order says that the product stands",
+    "hanging": "The order says that the product hangs",
+    "from_above": "The order says that the product is seen from above",
+}
+#: Kinds without a wall that something could hang in front of.
+OPEN: frozenset[SceneKind] = frozenset({"sand", "bokeh"})
 
 
 def edges_in(stance: StanceName, cut_sides: tuple[str, ...], kind: SceneKind) -> tuple[str, ...]:
@@ -37,6 +53,43 @@ def angle_for(stance: StanceName, suits: Collection[SceneKind], kind: SceneKind)
     if kind in suits or angle_of(kind) is None:
         return None
     return turned_to(stance)
+
+
+def suited(stance: StanceName, angle: CameraAngle | None) -> tuple[SceneKind, ...]:
+    """Return the kinds of scene that a product of that stance, seen from that angle, looks right in, in their order.
+
+    White takes everything, and what is in the air belongs nowhere else. What is seen from above belongs on a flat lay,
+    what is seen from the side in scenes seen from there, and what hangs before a wall or on a flat lay.
+    """
+    kinds: tuple[SceneKind, ...] = get_args(SceneKind)
+    if stance == "hanging":
+        return tuple(kind for kind in kinds if kind not in OPEN)
+    if stance == "in_the_air":
+        return tuple(kind for kind in kinds if kind in PLAIN)
+    return tuple(kind for kind in kinds if angle is None or angle_of(kind) in (None, angle))
+
+
+def cuts_said(word: StanceWord, cut_sides: Collection[str]) -> tuple[str, ...]:
+    """Return the sides of the photo that cut a product of which a caller said how it stands.
+
+    What stands or lies rests on what the photo shows of it, even where that touches the photo's lower edge.
+    """
+    rests = word in ("standing", "lying")
+    return tuple(side for side in cut_sides if not (rests and side == "bottom"))
+
+
+def as_said(facts: Mapping[str, Any], word: StanceWord) -> Mapping[str, Any]:
+    """Return a cut-out's facts, `stance`, `suits` and `cut_sides`, by the caller's word; as they are where it is auto.
+
+    `cut_sides` stays out where the facts have none.
+    """
+    if word == "auto":
+        return facts
+    name, angle = WORDS[word]
+    said: dict[str, Any] = {"stance": name, "suits": suited(name, angle)}
+    if "cut_sides" in facts:
+        said["cut_sides"] = cuts_said(word, facts["cut_sides"])
+    return {**facts, **said}
 
 
 def turned_to(stance: StanceName) -> CameraAngle:

@@ -9,16 +9,15 @@ asked, with the warning `placement_unsure`. The outline tells only what hangs fr
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.camera_angle import CameraAngle, angle_of, has_angle, seen_from
+from pipeline.core.camera_angle import CameraAngle, has_angle, seen_from
 from pipeline.core.resample import resize, tight_box
-from pipeline.core.spec import Scene, SceneKind
-from pipeline.core.stance_rules import StanceName, edges_in, stands_in
+from pipeline.core.spec import Scene, SceneKind, StanceWord
+from pipeline.core.stance_rules import SAID, WORDS, StanceName, cuts_said, edges_in, stands_in, suited
 from pipeline.core.types import Alpha, Cutout
 from pipeline.cutout.camera_pose import UNKNOWN_POSE, CameraPose, camera_pose
 from pipeline.cutout.viewpoint import RIGHT_ANGLE, is_held
@@ -35,11 +34,12 @@ HOOK_MIDDLE = 0.17
 #: aerial (.97) and a stick in a dessert (.53) are no hooks.
 NO_HANGER = 0.5
 
-#: Kinds without a wall that something could hang in front of.
-OPEN: frozenset[SceneKind] = frozenset({"sand", "bokeh"})
 #: A viewpoint of `Cutout.viewpoint` is believed from these probabilities on; between them nothing is claimed.
 #: `models/viewpoint/README.md` says how they were chosen and what they are worth.
 SURE_ABOVE, SURE_SIDE = 0.6, 0.75
+#: What lies and is seen obliquely is looked down on so steeply, the camera's height over its distance, where its base
+#: does not tell: 30 degrees.
+OBLIQUE = 0.58
 Mask = NDArray[np.bool_]
 NOBODY_LOOKED: Mapping[str, float] = MappingProxyType({})
 
@@ -61,6 +61,8 @@ class Stance:
     unsure: bool = False
     #: Degrees from which the camera looked down, 0 level and 90 from straight above; None: nobody looked.
     elevation: float | None = None
+    #: The caller's word that it follows; auto: it is a guess.
+    word: StanceWord = "auto"
 
     @property
     def angle(self) -> CameraAngle | None:
@@ -69,6 +71,8 @@ class Stance:
         What lies was seen from above. What is seen over its base's corner, or by the network's word stands, was looked
         at from the side; what the photo cuts above can only stand in a picture that it reaches to the top of.
         """
+        if self.word != "auto":
+            return WORDS[self.word][1]
         if self.name == "lying":
             return "above"
         seen = (self.name == "standing" and self.pose.over_corner) or self.side
@@ -76,15 +80,8 @@ class Stance:
 
     @property
     def suits(self) -> tuple[SceneKind, ...]:
-        """The kinds of scene that it looks right in as they are, in their usual order.
-
-        White takes everything. What lies belongs on a flat lay, what stands in scenes seen from the side, and what
-        hangs before a wall or on a flat lay.
-        """
-        kinds: tuple[SceneKind, ...] = get_args(SceneKind)
-        if self.name == "hanging":
-            return tuple(kind for kind in kinds if kind not in OPEN)
-        return tuple(kind for kind in kinds if self.angle is None or angle_of(kind) in (None, self.angle))
+        """The kinds of scene that it looks right in as they are, in their usual order."""
+        return suited(self.name, self.angle)
 
     def refused_in(self, kind: SceneKind) -> str | None:
         """Return why there is no honest placement in a scene of that kind, for a person; None where there is one."""
@@ -92,7 +89,9 @@ class Stance:
         if turned is None or has_angle(kind, turned):
             return None
         how = "In the photo the product hangs" if self.name == "hanging" else "The product was photographed from above"
-        if self.held:
+        if self.word != "auto":
+            how = SAID[self.word]
+        elif self.held:
             how = "In the photo a hand holds the product, so it stands on nothing"
         return (
             f"{how}, and this scene is what is far behind it: of that nothing is left seen from above. A table, a"
@@ -127,9 +126,17 @@ class Stance:
         return stands_in(self.name, kind)
 
 
-def stance_of(cutout: Cutout) -> Stance:
-    """Return how a cut-out's product is in its photo. A few milliseconds, whatever its size."""
-    return stance(cutout.alpha, cutout.cut_sides, cutout.viewpoint)
+def stance_of(cutout: Cutout, word: StanceWord = "auto") -> Stance:
+    """Return how a cut-out's product is in its photo, by the caller's word or, where that is auto, by a guess.
+
+    A few milliseconds, whatever its size.
+    """
+    if word == "auto":
+        return stance(cutout.alpha, cutout.cut_sides, cutout.viewpoint)
+    pose = camera_pose(cutout.alpha) if word in ("standing", "lying") else UNKNOWN_POSE
+    if word == "lying":
+        pose = CameraPose(1 / cutout.aspect, pose.pitch_slope or OBLIQUE)
+    return Stance(WORDS[word][0], cuts_said(word, cutout.cut_sides), pose, word=word)
 
 
 def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str, float] = NOBODY_LOOKED) -> Stance:

@@ -40,8 +40,8 @@ def inspect(
     `placed` is the product as it was laid on the canvas; `background` what was painted behind it, shadow included
     (H×W×3 sRGB in [0, 1]), None for a transparent picture. Colours are CIEDE2000 on the file decoded again, so the
     encoder's share of the error is in every figure. `credentials` is what signed the file, where something did.
-    With the product's `stance`, `cutout` tells it, the kinds of scene that suit it and from how high it was seen. With
-    `photo_size`, the photo's width and height in pixels, it tells where the product was and where it is now.
+    With the product's `stance`, `cutout` has it, who says so, the kinds of scene that suit it and from how high it was
+    seen. With `photo_size`, the photo's width and height in pixels, it tells where the product was and where it is now.
     `decoded` is the file's picture, `fidelity` its product's and `palette` what `background_palette` gave, where that
     was measured already. `canvas`: of a
     preview, the product on the canvas of the picture that it stands for; `touches` as in
@@ -80,11 +80,16 @@ def inspect(
             "where": {code: [list(box) for box in boxes] for code, boxes in cutout.where.items()},
             "viewpoint": {name: round(float(share), 4) for name, share in cutout.viewpoint.items()},
         }
-        | ({} if stance is None else {"stance": stance.name, "suits": list(stance.suits)})
-        | ({} if stance is None or stance.elevation is None else {"elevation": round(stance.elevation, 1)})
+        | ({} if stance is None else _stance(stance))
         | ({} if photo_size is None else _boxes(cutout, canvas or placed, photo_size)),
         "provenance": dict(provenance),
     }
+
+
+def _stance(stance: Stance) -> dict[str, Any]:
+    said = "guess" if stance.word == "auto" else "caller"
+    seen = {} if stance.elevation is None else {"elevation": round(stance.elevation, 1)}
+    return {"stance": stance.name, "stance_from": said, "suits": list(stance.suits), **seen}
 
 
 def _boxes(cutout: Cutout, placed: Placed, photo_size: tuple[int, int]) -> dict[str, list[float]]:

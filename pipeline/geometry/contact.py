@@ -1,6 +1,7 @@
 """The contact of a product with what it stands on: its silhouette's lower contour, column by column."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +30,19 @@ THING, THINGS = 0.1, 3
 _APART = 4
 
 
-def contact_band(alpha: Field, box: Box, thick: float) -> Field:
+def contact_band(alpha: Field, box: Box, thick: float, *, lies: bool = False) -> Field:
     """Return a band along the silhouette's lowest points, fading where they rise from the foot.
 
-    Under a base that stands on feet the whole gap down to the surface belongs to it.
+    Under a base that stands on feet the whole gap down to the surface belongs to it. What `lies` touches the surface
+    all along its lower contour.
     """
     h = alpha.shape[0]
     lowest, columns = lowest_points(alpha)
-    rise = (box[3] - lowest) / max(1.0, TOUCH * (box[2] - box[0]))
-    touching = np.where(columns, np.clip(1 - rise, 0, 1), 0).astype(np.float32)
-    receding, ground = receding_base(lowest, columns, box)
-    touching = np.maximum(touching, receding)
+    touching, ground = columns.astype(np.float32), lowest
+    if not lies:
+        rise = (box[3] - lowest) / max(1.0, TOUCH * (box[2] - box[0]))
+        receding, ground = receding_base(lowest, columns, box)
+        touching = np.maximum(np.where(columns, np.clip(1 - rise, 0, 1), 0).astype(np.float32), receding)
     rows = np.arange(h, dtype=np.float32)[:, None] + 0.5
     thick = max(1.0, thick)
     away = np.maximum(np.maximum(lowest[None] - rows, rows - ground[None]), 0)
@@ -101,13 +104,20 @@ def lowest_points(alpha: Field) -> tuple[Field, NDArray[np.bool_]]:
     return alpha.shape[0] - np.argmax(solid[::-1], axis=0).astype(np.float32), np.asarray(solid.any(axis=0))
 
 
-def contact_line(alpha: Field, box: Box) -> Field:
+def contact_line(alpha: Field, box: Box, *, lies: bool = False) -> Field:
     """Return for each column of h×w alpha the row at which the product would touch the surface there.
 
     The surface under a base that recedes; else its lowest point where a round base's rim may be. What rises higher than
-    such a rim overhangs, and is taken to stand over the rim.
+    such a rim overhangs, and is taken to stand over the rim. What `lies` touches it at its lowest points.
     """
     lowest, columns = lowest_points(alpha)
+    line = lowest if lies else _standing_line(alpha, box, lowest, columns)
+    found = np.flatnonzero(columns)
+    line = np.interp(np.arange(len(lowest)), found, line[found])
+    return np.asarray(gaussian_filter(line, 0.02 * (box[2] - box[0]), mode="nearest"), np.float32)
+
+
+def _standing_line(alpha: Field, box: Box, lowest: Field, columns: NDArray[np.bool_]) -> NDArray[Any]:
     start = round(box[3] - FOOT * (box[3] - box[1]))
     below = np.flatnonzero((alpha[start : box[3]] > 0.5).any(axis=0))
     left, right = (below[0], below[-1] + 1) if below.size else (box[0], box[2])
@@ -124,10 +134,7 @@ def contact_line(alpha: Field, box: Box) -> Field:
         nearest = np.minimum(nearest, recedes[-1])
     if recedes.size and recedes[0] < foot:
         nearest = np.maximum(nearest, recedes[0])
-    line = np.where(touching[nearest] > 0, ground[nearest], line)
-    found = np.flatnonzero(columns)
-    line = np.interp(np.arange(len(lowest)), found, line[found])
-    return np.asarray(gaussian_filter(line, 0.02 * (box[2] - box[0]), mode="nearest"), np.float32)
+    return np.where(touching[nearest] > 0, ground[nearest], line)
 
 
 def things_apart(alpha: Field) -> list[tuple[Field, Box]]:

@@ -122,7 +122,7 @@ def mirrored_places(
     far = np.where(seen, nearest, np.float32(9))
     px, py = layout.project((mirrored[0] + across * far, mirrored[1] - down[:, None] * far, camera[2] - far))
     column = np.clip(px * (width / layout.aspect), 0, width - 1).astype(np.int32)
-    # What is above the picture is as what is as far below its upper edge: the edge itself would be drawn out in streaks.
+    # What is above the picture is as what is as far below its upper edge: the edge itself would be drawn in streaks.
     row = np.clip(np.abs(py * height), 0, height - 1).astype(np.int32)
     hidden = np.where(seen & (geometry.surface[row, column] // FACES != met), met, np.int32(-1))
     return row, column, hidden
@@ -159,14 +159,14 @@ class MirrorImage:
         return background
 
 
-def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
+def mirror_image(placed: Placed, layout: Layout, *, lies: bool = False) -> MirrorImage | None:
     """Return the product's mirror image in the polished surface that it stands on; None where the surface is matt.
 
     The product is upright at its foot's depth, where the picture plane's scale is 1, so that its mirror image is exact
     in the picture: each column upside down about its own contact (`contact_line`), each of several things that stand
     beside or behind each other about its own. What is seen of it is
     `mirrored_share` × exp(-d / (FADE₀ + FADE₁ × gloss)), d canvas heights below the contact, and it is
-    blurred by ROUGH × (1 - gloss) × d.
+    blurred by ROUGH × (1 - gloss) × d. `lies`: as in `contact_line`.
     """
     index = _under(layout)
     if index is None:
@@ -181,7 +181,7 @@ def mirror_image(placed: Placed, layout: Layout) -> MirrorImage | None:
     product = placed.rgb, placed.corner, placed.alpha
     by_rows(h, lambda top, bottom: premultiplied_means(*product, h, top, small[top:bottom]))
     things = things_apart(np.minimum(small[..., 3], 1))
-    lines = [contact_line(alpha, box) for alpha, box in things]
+    lines = [contact_line(alpha, box, lies=lies) for alpha, box in things]
     top = max(
         0, min((int(line[box[0] : box[2]].min()) for line, (_, box) in zip(lines, things, strict=True)), default=h)
     )

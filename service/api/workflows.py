@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.openapi.spec import Example
 from litestar.params import Body, HeaderParameter, QueryParameter
 
-from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Output, Placement
+from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Output, Placement, StanceWord
 from pipeline.delivery.output import MAX_ASPECT, MAX_PIXELS, QUALITIES, SIDES
 from service.api.accepted import IdempotencyKey, Metadata, answer_accepted, before_a_job, read_metadata
 from service.api.admission import rate_limited
@@ -131,6 +131,16 @@ async def background_swap_with_spec(
             examples=[Example(value=2.5)],
         ),
     ] = 0.0,
+    stance: Annotated[
+        StanceWord,
+        QueryParameter(
+            description="How the product is placed, where you know it better than our guess from the photo (`auto`)."
+            " `standing`: on its foot, seen from the side. `lying`: on the surface, seen obliquely from the side;"
+            " in a flat lay it lies. `hanging`: from the upper edge, before a wall. `from_above`: on the surface, and"
+            " every scene is shown from above; where a scene can't be, the job fails with `no_honest_placement`.",
+            examples=[Example(value="lying")],
+        ),
+    ] = "auto",
     width: Annotated[
         int | None,
         QueryParameter(
@@ -186,7 +196,7 @@ async def background_swap_with_spec(
     """Accept a swap, charge its credits and queue its job; wait for its end where `Prefer` says so."""
     submit: Submit = state.submit
     client = request.state.client
-    placement, output = Placement(shift_x, shift_y, scale, turn), Output(width, height, format, quality)
+    placement, output = Placement(shift_x, shift_y, scale, turn, stance), Output(width, height, format, quality)
     pairs = read_metadata(metadata)
     if dry_run:
         look = partial(submit.plan, client, data, seed=seed, placement=placement, output=output, preview=preview)

@@ -13,6 +13,7 @@ from typing import Any, Self
 from models.device import usable_cores
 from pipeline.core.errors import PipelineError
 from pipeline.core.networks import Networks
+from pipeline.core.spec import Placement
 from pipeline.swap import swap
 from service.batch.maker import Tell
 from service.batch.manifest.files import write_whole
@@ -107,6 +108,7 @@ class LocalMaker:
                 colours=options.colors,
                 preset=pair.preset,
                 seed=options.seed if again is None else again,
+                placement=Placement(stance=options.stance),
             )
             render = swap(
                 data,

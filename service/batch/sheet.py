@@ -32,7 +32,7 @@ _WARNINGS = {
     "several_subjects": "There is more than one thing in the photo.",
     "held_by_hand": "A hand holds the product; fingers may be left on it.",
     "subject_touches_edge": "The photo cuts the product off.",
-    "scene_unsuited": "The scene is shown from the side that the product was photographed from, above or level.",
+    "scene_unsuited": "The scene is shown from another angle, which suits how the product stands or lies.",
     "placement_unsure": "The photo does not tell how the product stands; look at how it is placed.",
     "cropped": "The picture cuts off a part of the product that the photo shows.",
     "upscaled": "The photo was enlarged; a larger one would be sharper.",

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.compositing.adjustment import adjusted
+from pipeline.core.camera_angle import angle_of
 from pipeline.core.errors import NoHonestPlacement
-from pipeline.core.spec import TOP_DOWN, UNMOVED, Placement, Preset, Scene
+from pipeline.core.spec import Placement, Preset, Scene
+from pipeline.core.stance_rules import angle_for
 from pipeline.delivery.placement_rules import placement_rules
 from pipeline.scene.placement import fit
 from service.catalogue.cautions import Caution
@@ -20,7 +22,7 @@ def placement_cautions(
     `aspect`; where it is empty, or the photo cuts the product or it hangs, the picture itself will tell. A turn is left
     out: the outline that it would be worked out from is not known here.
     """
-    if placement == UNMOVED:
+    if not placement.moves:
         return
     drawn = preset.background == "scene" and scene.kind != "white"
     if pinned and drawn and (placement.shift_x or placement.shift_y or placement.scale > 1):
@@ -30,7 +32,7 @@ def placement_cautions(
     if preset.size is None or "aspect" not in seen or seen.get("cut_sides") or stance not in ("standing", "lying"):
         return
     width, height = preset.size
-    top_down = scene.kind in TOP_DOWN
+    top_down = (angle_for(stance, seen.get("suits", (scene.kind,)), scene.kind) or angle_of(scene.kind)) == "above"
     stands = drawn and not top_down
     box = fit(preset, seen["aspect"], width, height, top_down=drawn and top_down, stands=stands)
     upright = Placement(placement.shift_x, placement.shift_y, placement.scale)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pipeline.core.camera_angle import TOP_DOWN, has_angle, seen_from
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.spec import Spec
-from pipeline.core.stance_rules import StanceName, angle_for, edges_in, stands_in
+from pipeline.core.stance_rules import StanceName, angle_for, as_said, edges_in, stands_in
 from pipeline.delivery.output import ordered
 from pipeline.scene.placement import Box, box_in, fit, leaves_place
 
@@ -35,6 +35,7 @@ def product_place(spec: Spec, facts: Mapping[str, Any], photo: tuple[int, int]) 
     if not facts.get("product_box"):
         return None
     left, top, right, bottom = facts["product_box"]
+    facts = as_said(facts, spec.placement.stance)
     stance: StanceName = facts["stance"]
     preset = ordered(spec.preset, spec.output)
     width, height = preset.size or photo

@@ -34,7 +34,8 @@ def stored_spec(
         "seed": seed,
         "style_words": list(style_words),
         "pinned": pinned,
-        **({} if placement == UNMOVED else {"placement": asdict(placement)}),
+        # Only what is given: a worker of the release before reads it where it knows the names.
+        **({} if placement == UNMOVED else {"placement": given_of(placement)}),
         **({} if output == AS_PRESET else {"output": asdict(output)}),
         "records": {
             "scene": record_to_json(catalogue.scene(scene_type)),
@@ -42,6 +43,11 @@ def stored_spec(
             "preset": record_to_json(catalogue.preset(output_preset)),
         },
     }
+
+
+def given_of(placement: Placement) -> dict[str, Any]:
+    """Return what a placement asks for, by name, without what is as it comes."""
+    return {name: value for name, value in vars(placement).items() if value != getattr(UNMOVED, name)}
 
 
 def resolve_spec(stored: dict[str, Any], catalogue: Catalogue) -> Spec:

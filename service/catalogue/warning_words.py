@@ -16,7 +16,7 @@ WORDS = {
     "several_subjects": "There seems to be more than one thing in the photo, and all was kept: crop it if not meant.",
     "held_by_hand": "A hand holds the product: fingers may be left on it. Erase them, or photograph it standing.",
     "subject_touches_edge": "The photo cuts the product: it stays at that edge of the picture.",
-    "scene_unsuited": "The scene is shown from the photo's angle: it does not suit how the product was photographed.",
+    "scene_unsuited": "The scene is shown from another angle: as asked it does not suit how the product stands.",
     "placement_unsure": "The photo does not tell how the product stands: look whether it stands well in the scene.",
     "cropped": "The picture cuts off a part of the product that the photo shows: take a preset of the photo's shape.",
     "upscaled": "The photo is smaller than this preset asks for, and the product was enlarged: send a larger one.",

@@ -27,6 +27,7 @@ _OPTIONS = {
     "shift_y": "--shift-y",
     "scale": "--scale",
     "turn": "--turn",
+    "stance": "--stance",
     "width": "--width",
     "height": "--height",
     "format": "--format, or the suffix of -o",

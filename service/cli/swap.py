@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Format, Output, Placement
+from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Format, Output, Placement, StanceWord
 from service.catalogue.warning_words import in_words
 from service.cli.options import settings_from
 from service.cli.remote import format_of, remote, remote_options
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 @click.option("--shift-y", type=click.FloatRange(-MAX_SHIFT, MAX_SHIFT), default=0.0, help="Down, share of the height.")
 @click.option("--scale", type=click.FloatRange(*SCALES), default=1.0, help="A factor on the product's size.")
 @click.option("--turn", type=click.FloatRange(-MAX_TURN, MAX_TURN), default=0.0, help="Degrees clockwise.")
+@click.option(
+    "--stance",
+    type=click.Choice(get_args(StanceWord)),
+    default="auto",
+    help="How the product is placed, where you know it better than our guess, auto.",
+)
 @click.option("--width", type=int, help="With --height: a size of your own in place of the preset's, pixels.")
 @click.option("--height", type=int, help="See --width.")
 @click.option("--format", "form", type=click.Choice(("jpeg", "png", "webp", "avif")), help="Default: by -o's suffix.")
@@ -69,6 +75,7 @@ def swap(
     shift_y: float,
     scale: float,
     turn: float,
+    stance: StanceWord,
     width: int | None,
     height: int | None,
     form: Format | None,
@@ -84,6 +91,8 @@ def swap(
     """Swap one photo's background, on this machine or, with --url, at a server. Writes the picture and its report."""
     render: Any
     form = format_of(output, form, "-o" if form is None else "-o with --format")
+    placed = Placement(shift_x, shift_y, scale, turn, stance)
+    own = Output(width, height, form, quality)
     said = set[str]()
 
     def warn(caution: "Caution | Notice") -> None:
@@ -100,9 +109,7 @@ def swap(
             source_key = backdrop.upload(photo)
             if mask is not None:
                 backdrop.mend(backdrop.cutout(source_key=source_key), mask)
-            spec = Spec(
-                scene, mood, place, colors, brand, seed, shift_x, shift_y, scale, turn, width, height, form, quality
-            )
+            spec = Spec(scene, mood, place, colors, brand, seed, **vars(placed), **vars(own))
             for warning in backdrop.plan(spec, source_key=source_key, preview=preview).warnings:
                 warn(warning)  # before anything is paid
             render = swap_remotely(
@@ -116,7 +123,6 @@ def swap(
             raise click.UsageError("--reference needs a server, which keeps it: name it with --url.")
         if preset is None:
             raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
-        placed, own = Placement(shift_x, shift_y, scale, turn), Output(width, height, form, quality)
         render = _swap_here(
             photo, output, scene, mood, colors, preset, seed, placed, own, preview, keep, mask, quiet, warn
         )

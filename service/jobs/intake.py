@@ -95,7 +95,7 @@ class JobRequest:
     source_key: str | None
     preview: bool
     #: Of the product, as its spec keeps it.
-    placement: dict[str, float]
+    placement: dict[str, Any]
     #: The caller's own size, format and quality, as its spec keeps them.
     output: dict[str, Any]
 
@@ -299,7 +299,7 @@ class JobIntake:
             return JobRequest(row.body, None, row.key, False, asdict(UNMOVED), asdict(AS_PRESET))
         # The colours as the job has them: a brand may have given them, and have others by now.
         body = row.body | {"dominant_colors": row.spec["dominant_colors"]}
-        placement = row.spec.get("placement", asdict(UNMOVED))  # none where it is as it comes
+        placement = asdict(UNMOVED) | row.spec.get("placement", {})  # nothing where it is as it comes
         output = row.spec.get("output", asdict(AS_PRESET))  # none where it is the preset's
         return JobRequest(body, row.spec["seed"], row.key, row.preview, placement, output)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.camera_angle import has_angle
-from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, Preset, SceneKind
-from pipeline.core.stance_rules import turned_to
+from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, Preset, SceneKind, StanceWord
+from pipeline.core.stance_rules import SAID, as_said, turned_to
 from pipeline.delivery.output import ordered
 from service.accounts.brands import Brand
 from service.catalogue.catalogue import Catalogue
@@ -97,26 +97,26 @@ def surprises(resolved: Resolved, catalogue: Catalogue) -> Iterator[Caution]:
     request, preset = resolved.request, resolved.preset
     scene = catalogue.scene(request.scene_type)
     yield from cautions(catalogue, scene, catalogue.mood(request.mood), request.dominant_colors, preset)
-    if preset.background == "scene" and scene.kind not in resolved.seen.get("suits", (scene.kind,)):
-        yield Caution("scene_unsuited", _unsuited(resolved.seen, catalogue, scene.kind))
+    seen = as_said(resolved.seen, resolved.placement.stance)
+    if preset.background == "scene" and scene.kind not in seen.get("suits", (scene.kind,)):
+        yield Caution("scene_unsuited", _unsuited(seen, resolved.placement.stance, catalogue, scene.kind))
     pinned = resolved.brand is not None and resolved.brand.pinned
-    yield from placement_cautions(
-        resolved.placement, ordered(preset, resolved.output), scene, pinned=pinned, seen=resolved.seen
-    )
+    yield from placement_cautions(resolved.placement, ordered(preset, resolved.output), scene, pinned=pinned, seen=seen)
     yield from output_cautions(resolved.output, preset)
     if request.pilot_brand is not None and resolved.brand is None:
         yield Caution("brand_unknown", "You have no brand of that name: it is recorded and changes nothing.")
 
 
-def _unsuited(seen: Mapping[str, Any], catalogue: Catalogue, kind: SceneKind) -> str:
-    """Return what becomes of a scene that does not suit a photo which an earlier render reports that of, and what does.
+def _unsuited(seen: Mapping[str, Any], word: StanceWord, catalogue: Catalogue, kind: SceneKind) -> str:
+    """Return what becomes of a scene that does not suit the product's stance, and which scenes do.
 
-    The rule is that of `pipeline.cutout.stance.Stance.scene_for`.
+    The stance is the caller's word or, where that is auto, what an earlier render reports of the photo. The rule is
+    that of `pipeline.cutout.stance.Stance.scene_for`.
     """
     fitting = [scene.name for scene in catalogue.scenes.values() if scene.kind in seen["suits"]]
     stance = seen.get("stance", "")
     angle = turned_to(stance)
-    how = {
+    how = SAID.get(word) or {
         "lying": "The product was photographed from above, or in a hand, or can't stand as it is seen",
         "hanging": "The product hangs, and this scene has no wall for it",
         "standing": "The product was photographed standing",

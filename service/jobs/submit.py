@@ -15,6 +15,7 @@ from service.accounts.brands import Brands
 from service.accounts.clients import Client
 from service.catalogue.catalogue import Catalogue
 from service.catalogue.near_miss import near_miss
+from service.catalogue.specs import given_of
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.database.engine import DATABASE_AWAY
 from service.jobs.dispatcher import Dispatcher
@@ -252,9 +253,12 @@ class Submit:
 def _seen(render: Render) -> dict[str, Any]:
     """Return what a render reports of the cut-out, and when it was asked for.
 
-    Where the product was not turned with its `aspect`, width over height.
+    Where the product was not turned with its `aspect`, width over height. What its caller said of the stance was said
+    of that order alone.
     """
     seen: dict[str, Any] = render.report.get("cutout", {}) | {"asked_at": ULID.from_str(render.job_id).datetime}
+    if seen.get("stance_from") == "caller":
+        seen = {name: value for name, value in seen.items() if name not in ("stance", "suits", "stance_from")}
     placed = seen.get("placed_box")  # shares of the canvas; none of an older release
     turned = (render.report.get("placement") or {}).get("turn")
     if not placed or turned:
@@ -273,7 +277,7 @@ def _query(
 ) -> dict[str, Any]:
     """Return what the query asks for, by value: a default that is given is as good as one that is left out."""
     given: dict[str, object] = {"seed": seed, "reference": reference}
-    given |= {name: value for name, value in vars(placement).items() if value != getattr(UNMOVED, name)}
+    given |= given_of(placement)
     given |= vars(output)
     given["preview"] = "true" if preview else None
     given |= {f"metadata.{name}": value for name, value in metadata.items()}

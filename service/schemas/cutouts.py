@@ -104,7 +104,7 @@ class CutoutView(BaseModel):
     product_box: BoxView | None = Field(description="Around what is covered by more than half; null: nothing is.")
     subjects: list[SubjectView]
     cut_sides: list[Literal["left", "top", "right", "bottom"]] = Field(description="Sides of the photo that cut it.")
-    stance: StanceName | None
+    stance: StanceName | None = Field(description="Our guess from the photo; `stance` of a submit beats it.")
     suitable_scene_kinds: list[SceneKind] = Field(description="Kinds of scene (`kind` of GET /v1/scene-types).")
     suitable_scene_types: list[str] = Field(description="The catalogue's scenes of these kinds, by name.")
     mask_url: str | None = Field(description="PNG of the photo's size, 8 bits of grey: white is the product.")

@@ -105,7 +105,10 @@ class CutoutReport(BaseModel):
     elevation: float | None = Field(
         None, description="Degrees from which the camera looked down: 0 level, 90 from above."
     )
-    stance: str | None = Field(None, description="In the photo: standing, lying, hanging, cut_below or in_the_air.")
+    stance: str | None = Field(None, description="standing, lying, hanging, cut_below or in_the_air.")
+    stance_from: Literal["guess", "caller"] | None = Field(
+        None, description="Who says so: our guess from the photo, or `stance` of the submit."
+    )
     suits: list[str] | None = Field(
         None, description="Kinds of scene that are shown as they are: `kind` of GET /v1/scene-types."
     )
@@ -165,12 +168,15 @@ class Provenance(BaseModel):
 
 
 class PlacementReport(BaseModel):
-    """Where the product was moved, as the submit asked."""
+    """Where the product was moved, and how it was said to stand, as the submit asked."""
 
     shift_x: float = Field(description="To the right, as a share of the width.")
     shift_y: float = Field(description="Down, as a share of the height.")
     scale: float = Field(description="A factor.")
     turn: float = Field(description="Degrees, clockwise.")
+    stance: str | None = Field(
+        None, description="auto, standing, lying, hanging or from_above; absent of a release before."
+    )
     breaks: list[str] = Field(description="Rules that are kept without it.")
 
 
@@ -189,7 +195,7 @@ class Report(BaseModel):
     preset: list[RuleCheck] = Field(description="Each rule of the place of publication.")
     cutout: CutoutReport
     provenance: Provenance
-    placement: PlacementReport | None = Field(None, description="Absent: the product was not moved.")
+    placement: PlacementReport | None = Field(None, description="Absent: nothing of it was asked.")
     expansion: ExpansionReport | None = Field(None, description="Absent: no hub model saw the product.")
     preview: PreviewReport | None = Field(None, description="Absent: it is no preview.")
     _stored: dict[str, Any] = PrivateAttr(default_factory=dict)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from pipeline.core.spec import StanceWord
 from service.accounts.brands import SeedPolicy
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
 from service.jobs.records import JobStatus, Operation
@@ -214,12 +215,13 @@ class SourceView(BaseModel):
 
 
 class PlacementView(BaseModel):
-    """Where a product is moved from where preset and scene put it: the parameters of the submit."""
+    """Where a product is moved from where preset and scene put it, and how it stands: the parameters of the submit."""
 
     shift_x: float = 0.0
     shift_y: float = 0.0
     scale: float = 1.0
     turn: float = 0.0
+    stance: StanceWord = "auto"
 
 
 class OutputView(BaseModel):

@@ -5,8 +5,8 @@ import { keep, kept } from "./session.js";
 const DRAFT = "backdrop-draft";
 export const MOST_COLOURS = 6;
 
-/** Where the preset and the scene put the product: shares of the picture, a factor, degrees clockwise. */
-export const UNMOVED = Object.freeze({ shift_x: 0, shift_y: 0, scale: 1, turn: 0 });
+/** Where the preset and the scene put the product: shares of the picture, a factor, degrees clockwise, our guess. */
+export const UNMOVED = Object.freeze({ shift_x: 0, shift_y: 0, scale: 1, turn: 0, stance: "auto" });
 /** How far it can be moved from there. */
 export const MOST_SHIFT = 0.5;
 export const SCALES = [0.3, 2];
@@ -34,8 +34,8 @@ export class Draft extends EventTarget {
       brand: null,
       /** The seed that is kept for "same background"; null: a new one. */
       seed: null,
-      placement: UNMOVED,
       ...kept(DRAFT),
+      placement: { ...UNMOVED, ...kept(DRAFT)?.placement },
     });
     if (!this.preset) this.output_preset = first(catalogue.output_presets, FIRST.output_preset);
   }

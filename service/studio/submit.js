@@ -1,6 +1,7 @@
 /** Sends a request for a picture so that it counts once, however often the line breaks. */
 
 import { ask, requestKey } from "./api.js";
+import { UNMOVED } from "./draft.js";
 import { keep, kept } from "./session.js";
 
 export const SUBMIT = "/v1/background-swap-with-spec";
@@ -38,7 +39,7 @@ export function asked({ seed = null, placement = null, preview = false, referenc
   const query = new URLSearchParams();
   if (seed !== null) query.set("seed", seed);
   for (const [name, value] of Object.entries(placement ?? {})) {
-    if (value !== (name === "scale" ? 1 : 0)) query.set(name, value);
+    if (value !== UNMOVED[name]) query.set(name, value);
   }
   if (preview) query.set("preview", "true");
   if (reference) query.set("reference", reference);

@@ -58,8 +58,8 @@ export const WARNINGS = {
     "Step back a little for the next photo.",
   ],
   scene_unsuited: [
-    "The scene is shown as the photo sees the product.",
-    "What was photographed from above lies on the scene's surface; what stood stands on a flat lay's as on a table.",
+    "The scene is shown from the angle that suits the product.",
+    "Seen from above it lies on the scene's surface; seen from the side it stands on a flat lay's as on a table.",
   ],
   placement_unsure: [
     "The photo does not tell whether the product stands or lies.",

@@ -41,6 +41,7 @@ def test_only_what_is_not_as_the_preset_has_it_is_sent() -> None:
 
     assert own.query() == {"scale": "0.9", "width": 900, "height": 600, "format": "webp", "quality": 80}
     assert Spec("podium", "calm", "open_graph").query() == {}
+    assert Spec("podium", "calm", "open_graph", seed=0, stance="lying").query() == {"seed": 0, "stance": "lying"}
     assert Spec("podium", "calm", "open_graph", metadata={"a": "1", "b": ""}).query() == {"metadata": ["a:1", "b:"]}
 
 

@@ -1,5 +1,5 @@
 import itertools
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import BytesIO
 
 import numpy as np
@@ -11,7 +11,7 @@ from pipeline.core.camera_angle import seen_from
 from pipeline.core.errors import NoHonestPlacement, NoSubject
 from pipeline.core.networks import Viewpoint
 from pipeline.core.provenance import read_digital_source_type
-from pipeline.core.spec import UNMOVED, Limits, Placement, SceneKind
+from pipeline.core.spec import UNMOVED, Limits, Placement, SceneKind, StanceWord
 from pipeline.swap import STAGES, swap
 from tests.support.still_life import Darkener, cut_out_png, jpeg, networks, preset, spec, still_life
 
@@ -259,11 +259,37 @@ def test_a_product_that_is_moved_takes_its_scene_along_and_its_report_tells_what
         shown[placement] = swap(jpeg(still_life()[0]), asked, networks(), limits=LIMITS, clock=clock).report
     there, moved = shown.values()
     assert "placement" not in there
-    assert moved["placement"] == {"shift_x": 0.1, "shift_y": -0.05, "scale": 0.7, "turn": 0, "breaks": ["fill"]}
+    assert moved["placement"] == asdict(Placement(0.1, -0.05, 0.7, 0)) | {"breaks": ["fill"]}
     left, top, right, bottom = there["cutout"]["placed_box"]
     wide, tall, middle = right - left, bottom - top, (left + right) / 2
     expected = [middle + 0.1 - 0.35 * wide, bottom - 0.05 - 0.7 * tall, middle + 0.1 + 0.35 * wide, bottom - 0.05]
     assert moved["cutout"]["placed_box"] == pytest.approx(expected, abs=0.006)
+
+
+def test_what_the_caller_says_of_the_stance_beats_the_guess_and_is_reported() -> None:
+    seen = {}
+    words: tuple[StanceWord, ...] = ("auto", "lying", "from_above")
+    for word in words:
+        asked = spec("podium", place=SMALL, placement=Placement(stance=word))
+        seen[word] = swap(shoes(), asked, networks(), limits=LIMITS, clock=clock)
+    cutouts = {word: render.report["cutout"] for word, render in seen.items()}
+    assert [cutouts[word]["stance_from"] for word in words] == ["guess", "caller", "caller"]
+    angles = [render.report["provenance"]["scene"]["angle"] for render in seen.values()]
+    assert angles == ["above", "side", "above"]
+    assert seen["auto"].data == seen["from_above"].data, "as the guess has it"
+    assert "scene_unsuited" not in seen["lying"].warnings
+    assert seen["lying"].report["placement"]["stance"] == "lying"
+    assert "placement" not in seen["auto"].report
+    assert "The order says" in seen["from_above"].report["provenance"]["scene"]["changed"]
+
+
+def test_what_lies_is_refused_nowhere_and_what_is_from_above_before_far_lights() -> None:
+    lights = spec("bokeh", place=SMALL, placement=Placement(stance="lying"))
+    lying = swap(shoes(), lights, networks(), limits=LIMITS, clock=clock).report
+    assert lying["provenance"]["scene"]["angle"] == "side"
+    above = replace(lights, placement=Placement(stance="from_above"))
+    with pytest.raises(NoHonestPlacement, match="The order says that the product is seen from above"):
+        swap(jpeg(still_life()[0]), above, networks(), limits=LIMITS, clock=clock)
 
 
 def test_a_placement_beyond_the_canvas_is_refused_before_a_background_is_made() -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.spec import SEED_LIMIT
+from pipeline.core.spec import SEED_LIMIT, StanceWord
 
 
 class OrderInvalid(ValueError):
@@ -31,6 +31,7 @@ class SwapOptions:
     colors: tuple[str, ...] = ()
     brand: str | None = None
     seed: int | None = None
+    stance: StanceWord = "auto"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class _Photo(BaseModel):
     colors: Colours | None = None
     brand: Text | None = None
     seed: Seed | None = None
+    stance: StanceWord | None = None
 
 
 class _File(BaseModel):
@@ -77,6 +79,7 @@ class _File(BaseModel):
     colors: Colours = Field(default_factory=list)
     brand: Text | None = None
     seed: Seed | None = None
+    stance: StanceWord = "auto"
     photo: list[_Photo] = Field(default_factory=list)
 
 
@@ -92,7 +95,7 @@ def read_order(path: Path, *, brand: str | None = None) -> Order:
         file = _File.model_validate(content)
     except ValidationError as error:
         raise OrderInvalid([f"{path.name}: {_sentence(dict(one))}" for one in error.errors()]) from error
-    base = SwapOptions(file.scene, file.mood, tuple(file.colors), brand or file.brand, file.seed)
+    base = SwapOptions(file.scene, file.mood, tuple(file.colors), brand or file.brand, file.seed, file.stance)
     special = []
     for one in file.photo:
         changes = one.model_dump(exclude={"name"}, exclude_none=True)
@@ -130,4 +133,5 @@ def _sentence(error: dict[str, Any]) -> str:
             return f"{key}: at most six colours."
         case "value_error":
             return f"{key}: {error['msg'].removeprefix('Value error, ')}"
-    return f"{key}: {error['msg']}."
+    received = f" It is {error['input']!r}." if error["type"] == "literal_error" else ""
+    return f"{key}: {error['msg']}.{received}"

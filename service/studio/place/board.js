@@ -8,6 +8,7 @@ import { persisted } from "../waiting.js";
 import { lostWords } from "../words.js";
 import { outlined, uprightTurn } from "./outline.js";
 import { plannedPlace } from "./service.js";
+import { stanceWords, stancesBar } from "./stances.js";
 
 const SIDES = { left: "left", top: "top", right: "right", bottom: "bottom" };
 /** The size slider's steps for a doubling. */
@@ -31,10 +32,17 @@ export function placeBoard(studio, view, signal) {
   /** Draws the board; null: it is not open yet. */
   let redraw = null;
   let [asking, timer] = [new AbortController(), null];
+  let { stance } = draft.placement;
   signal.addEventListener("abort", () => (clearTimeout(timer), asking.abort()));
   draft.addEventListener(
     "change",
     ({ detail }) => {
+      if (stance !== draft.placement.stance) {
+        ({ stance } = draft.placement);
+        clearTimeout(timer);
+        look();
+        return;
+      }
       const chosen = ["scene_type", "output_preset", "brand"].some((name) => name in detail);
       // Out of a brand's pinned place it goes where others do.
       if (!chosen && !(draft.brand && "placement" in detail)) return;
@@ -116,6 +124,7 @@ export function placeBoard(studio, view, signal) {
     });
     const [sizeWords, turnWords] = [h("output", { for: size.id }), h("output", { for: turn.id })];
     const reset = h("button", { class: "button small", onclick: () => put({ ...UNMOVED }, "Put back.") }, "Put back");
+    const stances = stancesBar((word) => put({ ...placement, stance: word }, stanceWords(word)));
     const flip = () => ((overLook = !overLook), show());
     const backdrop = h("button", { class: "button small", "aria-pressed": "true", onclick: flip }, "Over the look");
     const verdict = h("ul", { class: "place-rules", "aria-live": "polite" });
@@ -139,6 +148,7 @@ export function placeBoard(studio, view, signal) {
       h(
         "div",
         { class: "place-controls" },
+        stances.element,
         h("div", { class: "place-slider" }, h("label", { for: size.id }, "Size"), size, sizeWords),
         h("div", { class: "place-slider" }, h("label", { for: turn.id }, "Turn"), turn, turnWords),
         h(
@@ -177,6 +187,7 @@ export function placeBoard(studio, view, signal) {
       const round = (value, digits) => Number(value.toFixed(digits)) || 0;
       const limited = (value, most, digits) => round(Math.min(most, Math.max(-most, value)), digits);
       placement = {
+        ...next,
         shift_x: limited(next.shift_x, MOST_SHIFT, 4),
         shift_y: limited(next.shift_y, MOST_SHIFT, 4),
         scale: round(Math.min(SCALES[1], Math.max(SCALES[0], next.scale)), 3),
@@ -245,15 +256,23 @@ export function placeBoard(studio, view, signal) {
       turnWords.textContent = degrees(placement.turn);
       size.setAttribute("aria-valuetext", sizeWords.textContent);
       turn.setAttribute("aria-valuetext", turnWords.textContent);
+      stances.show(placement.stance, guessed());
       reset.disabled = Object.entries(UNMOVED).every(([name, value]) => placement[name] === value);
       fill(verdict, there ? rules(there) : [rule("fail", NOWHERE)]);
     }
 
-    /** The colours of the scene, or those that were chosen: the wall's and the floor's. */
+    /** How the service guesses that the product stands: a look at the mended mask knows better than the cut-out. */
+    function guessed() {
+      const { stance, stance_from } = looks.seen?.job.render.cutout ?? {};
+      return stance_from === "guess" ? stance : view.stance;
+    }
+
+    /** The colours of the scene, or those that were chosen: the wall's and the floor's; from above there is no wall. */
     function colours() {
       const scene = catalogue.scene_types.find(({ name }) => name === draft.scene_type);
       const [wall = "#d9d9d9", floor = wall] = draft.colours.length ? draft.colours : (scene?.palette ?? []);
-      return { "--wall": wall, "--floor": floor };
+      const surface = scene?.kind === "flatlay" ? wall : floor;
+      return place?.anchor === "middle" ? { "--wall": surface, "--floor": surface } : { "--wall": wall, "--floor": floor };
     }
 
     /** What the channel's rules say of it, as far as the outline tells. */
@@ -286,7 +305,8 @@ export function placeBoard(studio, view, signal) {
   }
 }
 
-const NOWHERE = "As the photo shows it, it has no place in this scene at this channel. Choose another of the two.";
+const NOWHERE =
+  "Like this it has no place in this scene at this channel. Choose another of the two, or say how it stands.";
 const MARKS = { pass: "check", warn: "doubt", fail: "cross", unchecked: "dash" };
 const rule = (status, words) =>
   h(
@@ -299,13 +319,14 @@ const rule = (status, words) =>
 const degrees = (turn) => (turn ? `${Math.abs(turn)}° ${turn > 0 ? "right" : "left"}` : "0°");
 
 /** Return a placement in words, for those who listen. */
-function spoken({ shift_x: x, shift_y: y, scale, turn }) {
+function spoken({ shift_x: x, shift_y: y, scale, turn, stance }) {
   const percent = (value) => `${Math.abs(Math.round(1000 * value) / 10)} %`;
   const parts = [
     x && `${percent(x)} ${x > 0 ? "right" : "left"}`,
     y && `${percent(y)} ${y > 0 ? "down" : "up"}`,
     scale !== 1 && `size ${Math.round(100 * scale)} %`,
     turn && `turned ${degrees(turn)}`,
+    stance !== "auto" && stanceWords(stance).toLowerCase().replace(".", ""),
   ].filter(Boolean);
   return parts.length ? `${parts.join(", ")}.` : "Where it is put by itself.";
 }

@@ -117,6 +117,7 @@ export function listenToHands(sheet, box, { placement, pivot, move, done, straig
     } else if (does === "pinch") {
       const middle = (both, axis) => (both[0][axis] + both[1][axis]) / 2;
       move({
+        ...was,
         shift_x: was.shift_x + middle(now, "x") - middle(fingers, "x"),
         shift_y: was.shift_y + middle(now, "y") - middle(fingers, "y"),
         scale: (was.scale * apart(...now)) / Math.max(1e-3, apart(...fingers)),

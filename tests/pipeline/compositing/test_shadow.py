@@ -54,6 +54,21 @@ def test_on_white_the_border_stays_pure(placed: np.ndarray) -> None:
     assert shadow[border].max() == 0
 
 
+def test_what_lies_touches_its_surface_all_along_its_lower_contour() -> None:
+    rows, columns = np.indices((400, 400))
+    plate = (((columns - 200) / 100) ** 2 + ((rows - 250) / 60) ** 2 < 1).astype(np.float32)
+    layout = compose(spec("tabletop"), 400, 400, 100 / 60)
+
+    def under(column: int, *, lies: bool) -> float:
+        """Return how dark it is right under the plate, by occlusion alone."""
+        shadow = cast_shadow(plate, layout, lies=lies)
+        assert shadow is not None
+        return float(shadow.contact(400, 400)[int(np.flatnonzero(plate[:, column])[-1]) + 2, column])
+
+    assert under(200, lies=False) > 4 * under(286, lies=False), "what stands rests on its foot"
+    assert under(286, lies=True) > 0.6 * under(200, lies=True)
+
+
 def seen_over_its_corner(bend: float) -> np.ndarray:
     """A block whose corner is the foot at column 200: its base rises to both sides, straight or, with `bend`, bowed."""
     across = np.abs(np.arange(400) - 200) / 100

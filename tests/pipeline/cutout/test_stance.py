@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.spec import Scene, SceneKind
-from pipeline.core.stance_rules import StanceName
-from pipeline.cutout.stance import Stance, stance
+from pipeline.core.spec import Scene, SceneKind, StanceWord
+from pipeline.core.stance_rules import StanceName, as_said
+from pipeline.core.types import Cutout
+from pipeline.cutout.stance import Stance, stance, stance_of
 from tests.pipeline.silhouettes import SIDE, drawn, rectangle
 
 BOTTLE = drawn(rectangle(170, 60, 230, 360))
@@ -121,6 +122,30 @@ def test_what_hangs_comes_down_from_the_upper_edge_but_where_it_lies() -> None:
     assert hung.edges("flatlay") == hung.edges("white") == ()
     assert Stance("hanging", ("top",)).edges("podium") == ("top",)
     assert Stance("standing", ("left",)).edges("podium") == ("left",)
+
+
+def test_the_callers_word_beats_the_guess_and_rests_on_what_the_photo_shows() -> None:
+    shoes = Cutout(np.zeros((*BOTTLE.shape, 3), np.uint8), BOTTLE, 1, (), ("bottom", "left"), viewpoint={"above": 0.99})
+    guess, standing, lying, hanging, above = (stance_of(shoes, word) for word in get_args(StanceWord))
+    assert (guess.name, standing.name, lying.name, hanging.name, above.name) == (
+        *("lying", "standing", "lying"),
+        *("hanging", "lying"),
+    )
+    assert (standing.angle, lying.angle, above.angle) == ("side", None, "above")
+    assert lying.suits == get_args(SceneKind)
+    assert above.suits == guess.suits
+    assert lying.refused_in("neon") is None
+    assert "The order says" in str(above.refused_in("neon"))
+    assert standing.cut_sides == lying.cut_sides == ("left",)
+    assert above.cut_sides == hanging.cut_sides == guess.cut_sides
+    assert lying.pose.base_rise == pytest.approx(1 / shoes.aspect), "all of it is over the surface"
+
+
+@pytest.mark.parametrize("word", ["standing", "lying", "hanging", "from_above"])
+def test_facts_follow_the_callers_word_as_the_stance_does(word: StanceWord) -> None:
+    told = stance_of(Cutout(np.zeros((*BOX.shape, 3), np.uint8), BOX, 1, (), ("bottom",)), word)
+    facts = as_said({"stance": "cut_below", "suits": [], "cut_sides": ["bottom"]}, word)
+    assert (facts["stance"], facts["suits"], facts["cut_sides"]) == (told.name, told.suits, told.cut_sides)
 
 
 def test_what_is_cut_off_below_has_no_foot() -> None:

@@ -190,6 +190,40 @@ def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
     assert codes(dry(caller, drawn({"cutout": {}}))) == [], "a render from before the stance was told"
 
 
+@pytest.mark.parametrize(
+    ("stance", "scene", "said"),
+    [
+        ("from_above", "marble_tabletop", "seen from above, so the scene is shown from above"),
+        ("from_above", "evening_bokeh", "fail and be refunded"),
+        ("hanging", "sand_dunes", "The order says that the product hangs, so the scene is shown from above"),
+        ("standing", "flat_lay_linen", "The order says that the product stands, so the scene's surface is shown from"),
+        ("lying", "evening_bokeh", None),
+        ("lying", "flat_lay_linen", None),
+    ],
+)
+def test_what_the_caller_says_of_the_stance_is_planned_with_and_beats_an_earlier_guess(
+    caller: Caller, stance: str, scene: str, said: str | None
+) -> None:
+    guess = {"stance": "lying", "stance_from": "guess", "suits": ["white", "flatlay"]}
+    job_id = caller.submit(caller.body()).json()["job_id"]
+    earlier = replace(RENDER, public_id=job_id[::-1], report={"cutout": guess})
+    caller.jobs.succeed(caller.claim(job_id), earlier)
+    rendered = {"source_image_s3_key": None, "source_render_public_id": job_id[::-1]}
+    for source in ({}, rendered):
+        answer = dry(caller, caller.body(scene_type=scene, **source), f"dry_run=true&stance={stance}")
+        assert codes(answer) == ([] if said is None else ["scene_unsuited"])
+        assert said is None or said in answer.json()["warnings"][0]["message"]
+
+
+def test_what_was_said_of_an_earlier_picture_is_no_guess_for_the_next(caller: Caller) -> None:
+    said = {"stance": "lying", "stance_from": "caller", "suits": ["white", "flatlay"]}
+    job_id = caller.submit(caller.body()).json()["job_id"]
+    earlier = replace(RENDER, public_id=job_id[::-1], report={"cutout": said})
+    caller.jobs.succeed(caller.claim(job_id), earlier)
+    body = caller.body(source_image_s3_key=None, source_render_public_id=job_id[::-1], scene_type="podium")
+    assert codes(dry(caller, body)) == []
+
+
 def test_a_dry_run_is_counted_and_refused_as_a_submit_is(api: Callable[..., Api]) -> None:  # noqa: F811
     caller = api(submit_rate=2).caller("curious")
     body = caller.body()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipeline.core.spec import StanceWord
 from service.batch.at_server import reference_of
 from service.batch.display import Display
 from service.batch.manifest.outcome import Failed
@@ -39,6 +40,7 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
     path.write_text(
         'scene = "podium"\nmood = "calm"\ncolors = ["ivory"]\nbrand = "acme"\n'
         '[[photo]]\nname = "lamps/*"\nscene = "dark_studio"\n[[photo]]\nname = "lamps/a.jpg"\nseed = 5\ncolors = []\n'
+        '[[photo]]\nname = "shoes/*"\nstance = "lying"\n'
     )
 
     order = read_order(path, brand="zenith")
@@ -46,14 +48,15 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
     assert order.of("jar.jpg") == SwapOptions("podium", "calm", ("ivory",), "zenith")
     assert order.of("lamps/b.jpg") == SwapOptions("dark_studio", "calm", ("ivory",), "zenith")
     assert order.of("lamps/a.jpg") == SwapOptions("dark_studio", "calm", (), "zenith", 5)
-    assert unmatched(order, ["lamps/a.jpg"]) == []
+    assert order.of("shoes/a.jpg").stance == "lying"
+    assert unmatched(order, ["lamps/a.jpg", "shoes/a.jpg"]) == []
 
 
 def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_path: Path) -> None:
     path = tmp_path / "spec.toml"
     path.write_text(
         'scene = ""\ncolours = []\ncolors = ["reddish", "red"]\nseed = -1\n'
-        '[[photo]]\nsceen = "white"\n[[photo]]\nname = "a.jpg"\nseed = "7"\n'
+        '[[photo]]\nsceen = "white"\n[[photo]]\nname = "a.jpg"\nseed = "7"\nstance = "flat"\n'
     )
 
     with pytest.raises(OrderInvalid) as refused:
@@ -62,12 +65,14 @@ def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_p
     told = {line.split(": ")[1]: line for line in refused.value.wrong}
     assert set(told) == {
         *("scene", "mood", "colours", "colors[0]", "seed"),
-        *("photo[0].name", "photo[0].sceen", "photo[1].seed"),
+        *("photo[0].name", "photo[0].sceen", "photo[1].seed", "photo[1].stance"),
     }
     assert 'Write mood = "calm".' in told["mood"]
     assert "Did you mean colors?" in told["colours"]
     assert "Did you mean scene?" in told["photo[0].sceen"]
     assert "#rrggbb" in told["colors[0]"]
+    for word in ("'auto'", "'from_above'", "It is 'flat'."):
+        assert word in told["photo[1].stance"]
     for text, word in (('scene = "podium', "no TOML"), ("", "scene")):
         path.write_text(text)
         with pytest.raises(OrderInvalid, match=word):
@@ -100,16 +105,18 @@ def test_photos_are_found_in_all_folders_but_the_output(tmp_path: Path) -> None:
 
 
 def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
-    def pairs(sha256: str = "1", seed: int | None = None) -> list[list[Pair]]:
+    def pairs(sha256: str = "1", seed: int | None = None, stance: StanceWord = "auto") -> list[list[Pair]]:
         names = ("a/jar.jpg", "a/jar.png", "a/lamp.v2.jpg")
         photos = [Photo(name, Path(name), sha256) for name in names]
-        return pair_up(photos, ["open_graph", "web_hero"], Order(SwapOptions("white", "calm", seed=seed)))
+        options = SwapOptions("white", "calm", seed=seed, stance=stance)
+        return pair_up(photos, ["open_graph", "web_hero"], Order(options))
 
     stems = [pair.stem for group in pairs() for pair in group if pair.preset == "web_hero"]
 
     assert stems == ["web_hero/a/jar.jpg", "web_hero/a/jar.png", "web_hero/a/lamp.v2"]
-    made_of = {group[0].id for group in (*pairs(), *pairs("2"), *pairs(seed=1))}
-    assert len(made_of) == 3
+    made_of = {group[0].id for group in (*pairs(), *pairs("2"), *pairs(seed=1), *pairs(stance="lying"))}
+    assert len(made_of) == 4
+    assert pairs()[0][0].id[:12] == "ea0b24d07e50", "a batch of the release before goes on"
     assert len({pair.key for group in pairs() for pair in group}) == 6
 
 

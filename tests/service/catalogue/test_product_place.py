@@ -11,6 +11,7 @@ from pipeline.compositing.adjustment import adjusted
 from pipeline.core.errors import NoHonestPlacement
 from pipeline.core.resample import tight_box
 from pipeline.core.spec import Output, Placement, Preset, Scene, Spec
+from pipeline.core.stance_rules import WORDS
 from pipeline.core.types import Cutout
 from pipeline.cutout.stance import Stance, stance_of
 from pipeline.delivery.output import ordered
@@ -54,32 +55,37 @@ def facts(cutout: Cutout, stance: Stance) -> dict[str, Any]:
 
 
 def specs(scene: Scene, preset: Preset) -> list[Spec]:
-    """Return what can be asked of a scene and a preset: plain, pinned, pinned and moved, in a size of its own."""
+    """Return what can be asked of a scene and a preset.
+
+    Plain, pinned, pinned and moved, by each word on the stance, in a size of its own.
+    """
     plain = Spec(scene=scene, mood=CATALOGUE.mood("calm"), palette=(), preset=preset, seed=1)
     pinned = replace(plain, pinned=True)
     sized = [] if preset.size is None else [replace(plain, output=Output(900, 600))]
-    return [plain, pinned, replace(pinned, placement=Placement(shift_x=0.1)), *sized]
+    said = [replace(pinned, placement=Placement(stance=word)) for word in WORDS]
+    return [plain, pinned, replace(pinned, placement=Placement(shift_x=0.1)), *said, *sized]
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_it_is_where_the_swap_puts_the_product_in_every_scene_and_preset(name: str) -> None:
     cutout = cut_out(name)
-    stance = stance_of(cutout)
+    guess = facts(cutout, stance_of(cutout))
     told = 0
     for scene in {scene.kind: scene for scene in CATALOGUE.scenes.values()}.values():
         for preset in CATALOGUE.presets.values():
             for spec in specs(scene, preset):
                 wanted = ordered(spec.preset, spec.output)
                 width, height = wanted.size or PHOTO
-                place = product_place(spec, facts(cutout, stance), PHOTO)
+                place = product_place(spec, guess, PHOTO)
+                asked = scene.name, preset.name, spec.placement
                 try:
-                    box = product_box(cutout, replace(spec, preset=wanted), width, height, stance)
+                    box = product_box(cutout, replace(spec, preset=wanted), width, height)
                 except NoHonestPlacement:
-                    assert place is None, (scene.name, preset.name)
+                    assert place is None, asked
                     continue
-                assert place is not None, (scene.name, preset.name)
+                assert place is not None, asked
                 shares = box[0] / width, box[1] / height, box[2] / width, box[3] / height
-                assert place.box == pytest.approx(shares), (scene.name, preset.name)
+                assert place.box == pytest.approx(shares), asked
                 told += 1
     assert told > 100
 

@@ -336,7 +336,7 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
     result = run(
         *("swap", str(photo), "--scene", "marble_tabletop", "--mood", "like early snow", "--color", "#cfe3d4"),
         *("--preset", "open_graph", "--seed", "4", "--scale", "0.9", "--turn", "2", "-o", str(output)),
-        *("--keep", str(tmp_path / "kept"), "--quiet"),
+        *("--stance", "lying", "--keep", str(tmp_path / "kept"), "--quiet"),
     )
 
     assert result.exit_code == 0, result.output
@@ -349,7 +349,7 @@ def test_a_local_swap_writes_the_picture_in_the_format_of_its_suffix_and_its_rep
         assert (picture.size, picture.format) == ((1200, 630), "WEBP")
     report = json.loads((tmp_path / "deep" / "out.webp.json").read_text())
     assert set(report) == {"palette", "fidelity", "preset", "cutout", "provenance", "placement"}
-    assert report["placement"] == {"shift_x": 0, "shift_y": 0, "scale": 0.9, "turn": 2, "breaks": []}
+    assert report["placement"] == {"shift_x": 0, "shift_y": 0, "scale": 0.9, "turn": 2, "stance": "lying", "breaks": []}
     assert report["provenance"]["seed"] == 4
 
 

@@ -67,6 +67,7 @@ def by_hand(good: dict[str, Any]) -> Iterator[Bad]:
         *("dryrun=true", "seed=1&seed=2", "seed=one", "seed=-1", "seed=2147483648", "dry_run=perhaps", "preview=2"),
         *("shift_x=2", "shift_y=a", "scale=0", "turn=900", "width=800", "width=9999&height=10", "height=tall"),
         *("format=gif", "quality=0", "quality=best", "format=png&quality=9", "reference=", "reference=a%00b"),
+        *("stance=upright",),
         *("reference=" + "x" * 201, "metadata=a", "metadata=a:1&metadata=a:2", "mood=calm", "idempotency_key=1"),
     ):
         yield Bad("POST", f"{SWAP}?{query}", good)

@@ -76,7 +76,7 @@ def test_the_swap_documents_its_answers_its_headers_and_its_security(document: d
     either = [{"$ref": f"#/components/schemas/{name}"} for name in ("JobView", "WorkflowAcceptedResponse")]
     assert accepted == {"anyOf": either}
     assert {one["name"] for one in swap["parameters"] if one["in"] == "query"} == {
-        *("dry_run", "seed", "reference", "preview", "shift_x", "shift_y", "scale", "turn"),
+        *("dry_run", "seed", "reference", "preview", "shift_x", "shift_y", "scale", "turn", "stance"),
         *("width", "height", "format", "quality", "metadata"),
     }
     headers = {one["name"]: one for one in swap["parameters"] if one["in"] == "header"}

@@ -8,7 +8,18 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.support.browser import Visit
-from tests.system.studio.conftest import SECONDS, Guest, assert_accessible, assert_fits, put_on_stage, small_bottle
+from tests.support.polling import until
+from tests.system.studio.conftest import (
+    SECONDS,
+    Guest,
+    assert_accessible,
+    assert_fits,
+    put_on_stage,
+    small_bottle,
+    unfold,
+)
+
+UNMOVED = {"shift_x": 0, "shift_y": 0, "scale": 1, "turn": 0, "stance": "auto"}
 
 
 def open_board(tab: Visit, guest: Guest) -> Any:
@@ -21,9 +32,9 @@ def open_board(tab: Visit, guest: Guest) -> Any:
     return tab.page
 
 
-def placement(page: Any) -> dict[str, float]:
+def placement(page: Any) -> dict[str, Any]:
     """Return where the draft has the product now."""
-    kept: dict[str, float] = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement")
+    kept: dict[str, Any] = page.evaluate("JSON.parse(sessionStorage.getItem('backdrop-draft')).placement")
     return kept
 
 
@@ -65,7 +76,44 @@ def test_by_mouse_the_product_is_moved_scaled_turned_straightened_and_put_back(
     page.get_by_role("button", name="Mend the cut-out").wait_for()
     page.locator(".steps").get_by_role("radio", name="Place").check(force=True)
     page.get_by_role("button", name="Put back").click()
-    assert placement(page) == {"shift_x": 0, "shift_y": 0, "scale": 1, "turn": 0}
+    assert placement(page) == UNMOVED
+
+
+def test_how_it_stands_is_said_with_a_button_beside_our_guess_and_the_board_follows_at_once(
+    visit: Callable[..., Visit], keeper: Guest
+) -> None:
+    page = open_board(visit(), keeper)
+    stances = page.get_by_role("group", name="How it stands")
+
+    def button(name: str) -> Any:
+        return stances.get_by_role("button", name=name)
+
+    def height() -> float:
+        """Return where the middle of the product is, as a share of the picture's height."""
+        sheet = page.locator(".place-sheet").bounding_box()
+        return float((middle(page, ".place-box")[1] - sheet["y"]) / sheet["height"])
+
+    assert button("Standing").inner_text().split("\n") == ["Standing", "as we see it"]
+    assert height() > 0.51, "what stands has its foot low"
+    button("From above").click()
+    assert placement(page)["stance"] == "from_above"
+    until(lambda: abs(height() - 0.5) < 0.005)
+    assert button("From above").get_attribute("aria-pressed") == "true"
+    assert "as we see it" in button("Standing").inner_text(), "the guess stays marked"
+    assert page.evaluate("document.activeElement.innerText") == "From above", "focus is kept"
+    unfold(page, "scene_type")
+    page.locator("[data-choice=scene_type]").get_by_role("radio", name="Neon").dispatch_event("click")
+    page.get_by_text("it has no place in this scene").wait_for()
+    button("Lying").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Inside the free margins").wait_for()
+    assert_accessible(page)
+    page.keyboard.press("Space")
+    assert placement(page)["stance"] == "auto", "pressed once more it is our guess again"
+    button("Hanging").click()
+    until(lambda: page.locator(".place-box").bounding_box()["y"] < page.locator(".place-sheet").bounding_box()["y"] + 2)
+    page.get_by_role("button", name="Put back").click()
+    assert placement(page) == UNMOVED
 
 
 def test_what_leans_is_straightened_and_what_has_no_axis_is_left_as_it_is(visit: Callable[..., Visit]) -> None:

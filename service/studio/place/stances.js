@@ -1,0 +1,57 @@
+/** How the product stands: four buttons beside it, with our guess marked. */
+
+import { h } from "../dom.js";
+
+/** By the service's names, in the order of the buttons. */
+const STANCES = [
+  ["standing", "Standing"],
+  ["lying", "Lying"],
+  ["hanging", "Hanging"],
+  ["from_above", "From above"],
+];
+/** The button that stands for what the service guesses; what lies by its guess was photographed from above. */
+const GUESSES = { standing: "standing", lying: "from_above", hanging: "hanging" };
+/** Guesses that are none of the four. */
+const OTHERS = {
+  cut_below: "We see no foot: the photo cuts it, so it rises from the picture's edge.",
+  in_the_air: "We see something that flies, which has a place on white alone.",
+};
+const SAYS_WHAT = {
+  standing: "It rests on its foot, seen from the side.",
+  lying: "It lies on the surface, seen at a slant.",
+  hanging: "It hangs from the upper edge.",
+  from_above: "The scene is shown from above, and it lies there.",
+};
+
+/** Return a stance in words, for those who listen. */
+export const stanceWords = (word) => (word === "auto" ? "As we see it." : `${Object.fromEntries(STANCES)[word]}.`);
+
+/**
+ * Return {element, show(word, guess)}. `choose(word)` is called with what was pressed; "auto" where it was pressed
+ * already.
+ */
+export function stancesBar(choose) {
+  const buttons = STANCES.map(([name, title]) => {
+    const press = () => choose(button.getAttribute("aria-pressed") === "true" ? "auto" : name);
+    const mark = h("span", { class: "stance-guess" });
+    const button = h("button", { class: "button small", onclick: press }, h("span", {}, title), mark);
+    return { name, button, mark };
+  });
+  const words = h("p", { class: "hint" });
+  const element = h(
+    "div",
+    { class: "stances", role: "group", "aria-label": "How it stands" },
+    h("div", { class: "stance-buttons" }, buttons.map(({ button }) => button)),
+    words,
+  );
+  return { element, show };
+
+  function show(word, guess) {
+    for (const { name, button, mark } of buttons) {
+      button.setAttribute("aria-pressed", String(name === word));
+      mark.textContent = name === GUESSES[guess] ? "as we see it" : "";
+    }
+    words.textContent =
+      word === "auto" ? (OTHERS[guess] ?? "Are we wrong? Choose what is right.") : SAYS_WHAT[word];
+  }
+}
