@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from dataclasses import replace
 from importlib.resources import files
@@ -19,6 +20,7 @@ from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
+from tests.models.onnx_graphs import mean_of_channels
 from tests.support import still_life, worker
 from tests.support.command_line import migrated_home, run
 from tests.support.databases import new_database
@@ -286,6 +288,16 @@ def test_the_doctor_warns_of_a_network_that_runs_on_the_cpu_although_there_is_a_
     said = run("doctor", *migrated_home(tmp_path)).output
 
     assert said.count(warning) == 2, "of the networks loaded here, and of the worker's"
+
+
+def test_the_doctor_shows_a_network_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.onnx").write_bytes(mean_of_channels(48, 48))
+    (tmp_path / "mine.toml").write_text("size = 48\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n")
+    monkeypatch.setenv("BACKDROP_SEGMENTER", f"onnx:{tmp_path / 'mine.onnx'}")
+
+    said = run("doctor", *migrated_home(tmp_path / "home")).output
+
+    assert re.search(r"ok +networks +onnx:mine.onnx sha256:[0-9a-f]{12} mine.toml sha256:[0-9a-f]{12} in ", said)
 
 
 def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:
