@@ -40,6 +40,9 @@ class Spec:
     quality: int | None = None
     #: Your own pairs, up to 16, told with the job, its render and its webhook.
     metadata: Mapping[str, str] = field(default_factory=dict)
+    #: Which product of the photo is meant: a point (x, y) on it or a box (left, top, right, bottom) around it, shares 0
+    #: to 1 of the upright photo's width and height. None: all that stands out.
+    subject: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         """Make a list of one of a colour alone: its letters are none."""
@@ -54,6 +57,7 @@ class Spec:
         query |= {name: repr(value) for name, value in moved.items() if value != unmoved.get(name, 0.0)}
         own = {"width": self.width, "height": self.height, "format": self.format, "quality": self.quality}
         query |= {name: value for name, value in own.items() if value is not None}
+        query |= {} if self.subject is None else {"subject": ",".join(map(repr, map(float, self.subject)))}
         pairs = [f"{name}:{value}" for name, value in self.metadata.items()]
         return query | ({"metadata": pairs} if pairs else {})
 

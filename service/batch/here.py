@@ -107,6 +107,7 @@ class LocalMaker:
                 colours=options.colors,
                 preset=pair.preset,
                 seed=options.seed if again is None else again,
+                subject=options.subject,
             )
             render = swap(
                 data,

@@ -25,7 +25,10 @@ class Pair:
     @cached_property
     def id(self) -> str:
         """What it is made of: another photo under the same name, or other options, is another pair."""
-        made_of = [self.photo.sha256 or self.photo.name, self.preset, asdict(self.options)]
+        options = asdict(self.options)
+        if self.options.subject is None:
+            del options["subject"]  # batches of an earlier release know none
+        made_of = [self.photo.sha256 or self.photo.name, self.preset, options]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
     @property
