@@ -3,16 +3,13 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from models.device import Device
-from models.sessions import PLAIN, Runtime, Session, open_session
+from models.sessions import PLAIN, Runtime, open_session
 
 #: What rembg imports of pymatting for its alpha matting: by itself 0.1 s and 20 MiB, and 30 s where its kernels were
 #: never compiled.
@@ -21,10 +18,6 @@ _MATTING = {
     "pymatting.foreground.estimate_foreground_ml": "estimate_foreground_ml",
     "pymatting.util.util": "stack_images",
 }
-
-
-class GraphUnfit(ValueError):
-    """Raised when an operator's file is no network that cuts out as U²-Net does."""
 
 
 class OnRuntime:
@@ -50,47 +43,6 @@ class OnRuntime:
         self.inner_session = open_session(graph, runtime, device=device, digest=digest, bfloat16=bfloat16)
 
 
-class OwnFile:
-    """What is ours in a session of an operator's own file: its path, its size, and answers in logits."""
-
-    inner_session: Session
-
-    def __init__(self, model_name: str, *args: Any, **named: Any):
-        super().__init__(model_name, *args, **named)  # type: ignore[call-arg]  # OnRuntime's, beside this class
-        self.inner_session = _OneMask(self.inner_session)
-
-    @classmethod
-    def download_models(cls, *args: Any, model_path: Path, **named: Any) -> str:
-        """Return the path; rembg itself takes none outside its own folder."""
-        return str(model_path)
-
-    def normalize(self, img: Any, mean: Any, std: Any, size: tuple[int, int], *args: Any, **named: Any) -> Any:
-        """Return the network's input at its own size, or at 320×320 where it names none."""
-        height, width = (
-            side if isinstance(side, int) else given
-            for side, given in zip(self.inner_session.get_inputs()[0].shape[-2:], reversed(size), strict=True)
-        )
-        return super().normalize(img, mean, std, (width, height), *args, **named)  # type: ignore[misc]  # rembg's
-
-
-class _OneMask:
-    """A session whose first output is a mask, 1×1×H×W in [0, 1]."""
-
-    def __init__(self, session: Session):
-        self._session = session
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    def run(self, names: None, given: dict[str, Any]) -> list[Any]:
-        answer = self._session.run(names, given)[0]
-        if answer.ndim != 4 or answer.shape[:2] != (1, 1):
-            raise ValueError(f"its first output is {' by '.join(map(str, answer.shape))}.")
-        if answer.min() < 0 or answer.max() > 1:  # logits, as BiRefNet gives them
-            answer = 0.5 + 0.5 * np.tanh(0.5 * answer)
-        return [answer]
-
-
 def with_our_sessions() -> Any:
     """Return rembg, whose registry has our sessions: `rembg.new_session(name)` gives one.
 
@@ -106,16 +58,6 @@ def with_our_sessions() -> Any:
             ours = type(theirs.__name__, (OnRuntime, theirs), {})
             registry.sessions_class[place] = registry.sessions[theirs.name()] = ours
     return rembg
-
-
-def own_session(path: Path, runtime: Runtime, device: Device, digest: str) -> Any:
-    """Return a session of an operator's own file. Raises what its library raises for one that does not fit."""
-    with_our_sessions()
-    from rembg.sessions.u2net_custom import U2netCustomSession
-
-    kind = type("OwnSession", (OwnFile, OnRuntime, U2netCustomSession), {})
-    # Never kept: the digest is of the file, which may point into weights beside it that change without it.
-    return kind(path.name, model_path=path, runtime=replace(runtime, kept=()), device=device, digest=digest)
 
 
 @contextmanager

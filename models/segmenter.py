@@ -1,6 +1,6 @@
 """The network that finds the product: U²-Net, any other model of rembg, or an operator's own file."""
 
-import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.device import Device, use_weights_directory
-from models.rembg_sessions import GraphUnfit, OnRuntime, own_session, with_our_sessions
+from models.own_network import OwnSession
+from models.rembg_sessions import OnRuntime, with_our_sessions
 from models.sessions import PLAIN, Runtime, library_of, session_device
-from models.weights import CARDS, WeightsMissing, WeightsUnreachable, verify
+from models.weights import CARDS, WeightsUnreachable, verify
 from pipeline.core.errors import ModelFailed, OutOfMemory
 
 #: Longer side in pixels below which no network is shown a photo; rembg scales it down to 320 for u2net and u2netp.
 MIN_SIDE = 640
 #: The one that runs in bfloat16 where the operator chooses that: u2netp's masks lose six times as much by it.
 HALVED = "u2net"
+#: What a name begins with that is the path of an operator's own file.
+OWN = "onnx:"
 
 
 class SegmenterUnknown(ValueError):
@@ -27,11 +30,12 @@ class SegmenterUnknown(ValueError):
 class RembgSegmenter:
     """A session of rembg, or of its interface, as a `Segmenter`."""
 
-    def __init__(self, session: Any, version: str):
+    def __init__(self, session: Any, version: str, sides: Sequence[int] = ()):
+        """`sides`: width and height in pixels that the network takes, where its graph need not say them."""
         #: What rembg itself takes as `session`.
         self.session = session
         #: Longer side in pixels that photos are to be shown at: what the network takes, or twice the smallest one's.
-        self.side = max([MIN_SIDE, *_input_sides(session.inner_session)])
+        self.side = max([MIN_SIDE, *(sides or _input_sides(session.inner_session))])
         #: Model and package, for the report's provenance.
         self.version = version
 
@@ -74,19 +78,21 @@ def load_segmenter(
     """Load a rembg model, or an ONNX file of the operator's own, and return it with its version string.
 
     `weights` is the folder of the weights. Those with a card are verified, never downloaded here; any other model of
-    rembg is fetched into that folder by rembg. A name that ends in .onnx is a file's. Where onnxruntime can't use CUDA
-    it runs on the CPU, and its `device` says so.
+    rembg is fetched into that folder by rembg. "onnx:PATH" is a file of one's own (`models.own_network`). Where
+    onnxruntime can't use CUDA it runs on the CPU, and its `device` says so.
     Raises WeightsMissing, WeightsAltered, WeightsUnreachable, SegmenterUnknown, GraphUnfit and DeviceUnavailable.
     """
+    if name.startswith(OWN):
+        own = OwnSession(Path(name.removeprefix(OWN)), runtime, device)
+        version = f"{own.version} in {library_of(own.inner_session)}"
+        return RembgSegmenter(own, version, own.description.size), version
     card = CARDS.get(name)
     if card is not None:
         verify(card, weights)
     rembg = with_our_sessions()
     weights.mkdir(parents=True, exist_ok=True)
     use_weights_directory(weights)
-    if name.endswith(".onnx"):
-        session, about = _own(Path(name), runtime, device)
-    elif card is not None:
+    if card is not None:
         half = name == HALVED
         session = rembg.sessions.sessions[name](name, runtime=runtime, device=device, digest=card.sha256, bfloat16=half)
         about = f"{name} sha256:{card.sha256[:12]}"
@@ -96,33 +102,14 @@ def load_segmenter(
     return RembgSegmenter(session, version), version
 
 
-def _own(path: Path, runtime: Runtime, device: Device) -> tuple[Any, str]:
-    """Return a session of an operator's file, and what to call it. Raises WeightsMissing and GraphUnfit."""
-    if not path.is_file():
-        raise WeightsMissing(f"BACKDROP_SEGMENTER: there is no file {path}. Give the path of an ONNX file.")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    try:
-        session = own_session(path, runtime, device, digest)
-        with np.errstate(invalid="ignore"):
-            session.predict(Image.new("RGB", (64, 64), "grey"))
-    except Exception as error:  # the libraries raise their own unrelated classes
-        reason = str(error).strip().splitlines()[-1]
-        raise GraphUnfit(
-            f"BACKDROP_SEGMENTER: {path} does not work as a segmenter: {reason} A graph takes one float32 picture, "
-            "1 by 3 by height by width, and gives one mask, 1 by 1 by height by width."
-        ) from error
-    return session, f"{path.name} sha256:{digest[:12]}"
-
-
 def _fetched(rembg: Any, name: str, weights: Path, runtime: Runtime, device: Device) -> Any:
     """Return a session of another model of rembg's. Raises SegmenterUnknown and WeightsUnreachable."""
     # Of rembg's others some want a path, which is given in place of a name, one a prompt, and two a paid service.
     known = sorted(one for one, kind in rembg.sessions.sessions.items() if issubclass(kind, OnRuntime))
     if name not in known:
         raise SegmenterUnknown(
-            f"BACKDROP_SEGMENTER: {name!r} is no model of rembg. Name one ({', '.join(known)}), or give the path of "
-            "an ONNX file, which ends in .onnx."
+            f"BACKDROP_SEGMENTER: {name!r} is no model of rembg. Name one ({', '.join(known)}), or give a network of "
+            f"your own as {OWN}PATH, the path of an ONNX file."
         )
     try:
         return rembg.sessions.sessions[name](name, runtime=runtime, device=device)

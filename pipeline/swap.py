@@ -6,6 +6,9 @@ from functools import cache as once
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.background.ground import light_for, make_ground
 from pipeline.background.pinned import is_pinned
 from pipeline.background.position import as_photographed, kind_of, position_of, product_box, scene_told, scene_warnings
@@ -17,14 +20,15 @@ from pipeline.core.errors import NoSubject
 from pipeline.core.networks import Networks, Progress
 from pipeline.core.parallel import together
 from pipeline.core.provenance import Credentials, stronger
-from pipeline.core.spec import UNMOVED, Limits, Spec
+from pipeline.core.spec import UNMOVED, Limits, PhotoPlace, Spec
 from pipeline.core.stages import Stages
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
 from pipeline.cutout.cache import Cache, CutoutCache
-from pipeline.cutout.foreground import extract_foreground, foreground_of
-from pipeline.cutout.given import GivenMask
-from pipeline.cutout.segment import segment
+from pipeline.cutout.foreground import Extracted, extract_foreground, foreground_of
+from pipeline.cutout.given import GivenMask, codes_of, coverage
+from pipeline.cutout.segment import Segmentation, segment
 from pipeline.cutout.stance import stance_of
+from pipeline.cutout.subjects import Choice, choose
 from pipeline.delivery.encode import encode
 from pipeline.delivery.output import ordered
 from pipeline.delivery.placement_rules import placement_rules
@@ -94,14 +98,15 @@ def swap(
     raise to stop, and what it raises comes out. `clock` gives seconds, as time.perf_counter does, for the report's
     timings. `control` switches the stages that act for the asked colours. `credentials`, where given, sign the
     file. `cache`, where given, has what earlier swaps made, and gets what this one makes. `mask`, where given, is
-    taken for the product's, and no network looks for it. `preview`: the same picture at a small size under a
-    watermark, with the report of the picture under it. `on_composite` is shown the placed product and the H×W×3 sRGB
-    picture that is encoded next; it leaves both as they are. Raises PipelineError and nothing else of its own.
+    taken for the product's, and no network looks for it unless `spec.subject` is not in it. `preview`: the same picture
+    at a small size under a watermark, with the report of the picture under it. `on_composite` is shown the placed
+    product and the H×W×3 sRGB picture that is encoded next; it leaves both as they are. Raises PipelineError and
+    nothing else of its own.
     """
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
         photo = decode(data, limits)
-    cut = _cut_out(photo, data, networks, stages, cache, mask)
+    cut = _cut_out(photo, data, networks, stages, cache, mask, spec.subject)
     cutout = cut.unassessed
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
@@ -169,7 +174,7 @@ def swap(
         provenance |= {"kept_seed": ground.seed, "attempts": len(ground.tried), "tried": ground.tried}
         provenance |= {
             "cutout": cut.status,
-            "cut_by": mask.cut_by if mask else "network",
+            "cut_by": cut.cut_by,
             "background": ground.cache_status,
         }
         provenance["pinned"] = is_pinned(spec, stance)
@@ -196,6 +201,8 @@ def swap(
             report["preview"] = {"width": width, "height": height}
     report["provenance"]["timings"] = stages.timings
     report["palette"]["assigned"] = ground.assigned
+    if asked.subject:
+        report["cutout"]["subject"] = list(asked.subject)
     if ground.expansion is not None:
         report["expansion"] = ground.expansion.row()
     return SwapResult(
@@ -210,6 +217,17 @@ def swap(
     )
 
 
+@dataclass(frozen=True)
+class CutOut:
+    """A photo and what is cut out of it."""
+
+    photo: Photo
+    #: What the networks find in it; None: nothing stands out, which a mended mask may change.
+    found: Cutout | None
+    #: The product that a caller's place means, and its cut-out; None: no place was given.
+    chosen: tuple[Choice, Cutout] | None = None
+
+
 def cut_out(
     data: bytes,
     networks: Networks,
@@ -218,19 +236,26 @@ def cut_out(
     clock: Callable[[], float],
     progress: Progress = ignore,
     cache: Cache | None = None,
-) -> tuple[Photo, Cutout | None]:
-    """Do as `swap` begins, and no more: return the decoded photo and the networks' cut-out of it.
+    mask: GivenMask | None = None,
+    subject: PhotoPlace | None = None,
+) -> CutOut:
+    """Do as `swap` begins, and no more: return the decoded photo, the networks' cut-out of it, and the one chosen.
 
-    None where nothing stands out in the photo, which a mended mask may change. Raises PipelineError.
+    `mask` is the caller's, of which a `subject` may be a part. Raises PipelineError.
     """
     share = STAGES["decode"] + STAGES["segment"] + STAGES["refine"]
     stages = Stages(STAGES, lambda stage, done: progress(stage, min(1.0, done / share)), clock)
     with stages("decode"):
         photo = decode(data, limits)
     try:
-        return photo, _cut_out(photo, data, networks, stages, cache, None).assessed()
+        found = _cut_out(photo, data, networks, stages, cache, None, None).assessed()
     except NoSubject:
-        return photo, None
+        found = None
+    if subject is None:
+        return CutOut(photo, found)
+    choice = _choice(photo, networks, mask, subject, lambda: found)
+    whole = found if choice.source == "found" else None
+    return CutOut(photo, found, (choice, _chosen(photo, choice, networks, mask, whole).assessed()))
 
 
 @dataclass(frozen=True)
@@ -243,34 +268,103 @@ class _Cut:
     assessed: Callable[[], Cutout]
     #: How it came about: computed, cached, or by whose mask.
     status: str
+    #: Whose mask it has.
+    cut_by: str = "network"
 
 
 def _cut_out(
-    photo: Photo, data: bytes, networks: Networks, stages: Stages, cache: Cache | None, mask: GivenMask | None
+    photo: Photo,
+    data: bytes,
+    networks: Networks,
+    stages: Stages,
+    cache: Cache | None,
+    mask: GivenMask | None,
+    subject: PhotoPlace | None = None,
 ) -> _Cut:
-    """Cut the product out, or find what was cut out before. Raises NoSubject, ModelFailed."""
-    cutouts = CutoutCache(cache, data, networks)
+    """Cut the product out, or find what was cut out before. Raises NoSubject, SubjectNotFound, ModelFailed."""
+    cutouts = CutoutCache(cache, data, networks, subject)
+    whole = once(lambda: _found(photo, CutoutCache(cache, data, networks), networks))
+    found, choice = None, None
     with stages("segment"):
         kept = None if mask else cutouts.get(photo)
-        found = None
-        if mask is None and kept is None:
-            found = segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
+        if kept is None and subject is not None:
+            choice = _choice(photo, networks, mask, subject, whole)
+        elif kept is None and mask is None:
+            found = _segmented(photo, networks)
     with stages("refine"):
         if kept is not None:
             return _Cut(kept, lambda: kept, cutouts.cache_status)
+        if choice is not None:
+            cut = _chosen(photo, choice, networks, mask, whole() if choice.source == "found" else None)
+            return cut if choice.source == "given" else replace(cut, assessed=once(lambda: cutouts.put(cut.assessed())))
         if mask is not None:
             made = foreground_of(photo, mask, networks.viewpoint)
-            return _Cut(made.unassessed, once(made.assessed), mask.cut_by)
+            return _Cut(made.unassessed, once(made.assessed), mask.cut_by, mask.cut_by)
         assert found is not None  # there was neither
-        made = extract_foreground(
-            photo,
-            found.alpha,
-            ambiguous_share=found.ambiguous_share,
-            doubted=found.doubted,
-            classifier=networks.viewpoint,
-            extractor=networks.features,
-        )
+        made = _extracted(photo, found, networks)
         return _Cut(made.unassessed, once(lambda: cutouts.put(made.assessed())), cutouts.cache_status)
+
+
+def _found(photo: Photo, cutouts: CutoutCache, networks: Networks) -> Cutout | None:
+    """Return the cut-out of all that the networks find; None where nothing stands out. Raises ModelFailed."""
+    try:
+        return cutouts.get(photo) or cutouts.put(_extracted(photo, _segmented(photo, networks), networks).assessed())
+    except NoSubject:
+        return None
+
+
+def _choice(
+    photo: Photo,
+    networks: Networks,
+    mask: GivenMask | None,
+    subject: PhotoPlace,
+    whole: Callable[[], Cutout | None],
+) -> Choice:
+    """Return the product that a place means. Raises SubjectNotFound, ModelFailed."""
+
+    def found() -> NDArray[np.uint8] | None:
+        cutout = whole()
+        height, width = photo.rgb.shape[:2]
+        return None if cutout is None else codes_of(cutout.alpha, cutout.origin, width, height)
+
+    given = None if mask is None else mask.codes
+    return choose(subject, photo, found=found, look=lambda part: _segmented(part, networks), given=given)
+
+
+def _chosen(photo: Photo, choice: Choice, networks: Networks, mask: GivenMask | None, whole: Cutout | None) -> _Cut:
+    """Cut out what was chosen; a part of what was found, the `whole`, is no surer than that. Raises ModelFailed."""
+    if choice.source == "given":
+        assert mask is not None
+        made = foreground_of(photo, replace(mask, codes=choice.codes), networks.viewpoint)
+        return _Cut(made.unassessed, once(made.assessed), mask.cut_by, mask.cut_by)
+    alpha = coverage(choice.codes)
+    seen = Segmentation(alpha, ambiguous_share=0.0) if choice.seen is None else replace(choice.seen, alpha=alpha)
+    made = _extracted(photo, seen, networks)
+
+    def assessed() -> Cutout:
+        cutout = made.assessed()
+        if whole is None:
+            return cutout
+        doubts = {"low_confidence"} & set(whole.warnings) - set(cutout.warnings)
+        sure = min(cutout.confidence, whole.confidence)
+        return replace(cutout, confidence=sure, warnings=(*cutout.warnings, *doubts))
+
+    return _Cut(made.unassessed, once(assessed), "computed")
+
+
+def _segmented(photo: Photo, networks: Networks) -> Segmentation:
+    return segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
+
+
+def _extracted(photo: Photo, found: Segmentation, networks: Networks) -> Extracted:
+    return extract_foreground(
+        photo,
+        found.alpha,
+        ambiguous_share=found.ambiguous_share,
+        doubted=found.doubted,
+        classifier=networks.viewpoint,
+        extractor=networks.features,
+    )
 
 
 def mark_of(spec: Spec, photo: Photo) -> str | None:

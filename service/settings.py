@@ -161,7 +161,7 @@ class Settings(BaseSettings):
     #: For development only: webhooks may use http, and reach addresses that are not on the public internet.
     webhook_allow_private: bool = False
 
-    #: Name of a rembg model, or the path of an ONNX file of your own (`models/cutout/README.md`); `backdrop
+    #: Name of a rembg model, or onnx:PATH for an ONNX file of your own (`models/cutout/README.md`); `backdrop
     #: models fetch` brings the weights of u2net, and of u2netp: 38 times smaller, 2.6 times as fast, and wrong more
     #: often.
     segmenter: str = "u2net"
@@ -234,6 +234,12 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         # Parts started by `backdrop up` may stand in another folder.
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("segmenter")
+    @classmethod
+    def _absolute_file(cls, value: str) -> str:
+        scheme, colon, path = value.partition(":")
+        return value if scheme != "onnx" or not colon else f"onnx:{Path(path).expanduser().absolute()}"
 
     @field_validator(*_SCHEMES)
     @classmethod

@@ -66,7 +66,8 @@ def stand(name: str, data: bytes, spec: Spec, side: int) -> Stand:
     It goes where `pipeline.swap` puts it. Raises PipelineError where it does not go into that scene.
     """
     spec = replace(spec, preset=replace(spec.preset, size=(side, side)))
-    photo, cutout = cut_out(data, Networks(_unneeded, _unpainted), limits=Limits(), clock=time.perf_counter)
+    cut = cut_out(data, Networks(_unneeded, _unpainted), limits=Limits(), clock=time.perf_counter)
+    photo, cutout = cut.photo, cut.found
     assert cutout is not None  # its alpha is given
     stance = stance_of(cutout)
     spec = as_photographed(spec, stance)

@@ -191,13 +191,15 @@ class Api:
         *,
         source_key: str | None,
         source_render: str | None,
+        subject: Sequence[float] | None,
         idempotency_key: str | None,
         reference: str | None,
         on_progress: OnProgress | None,
         timeout: float | None,
     ) -> Flow[Cutout]:
         """Have a photo cut out, and wait."""
-        body = {"source_image_s3_key": source_key, "source_render_public_id": source_render}
+        body: dict[str, Any] = {"source_image_s3_key": source_key, "source_render_public_id": source_render}
+        body["subject"] = None if subject is None else list(subject)
         headers = {**_JSON, "Idempotency-Key": _once(idempotency_key)}
         query = {} if reference is None else {"reference": reference}
         content = _json({name: value for name, value in body.items() if value is not None})

@@ -213,6 +213,7 @@ class AsyncBackdrop:
         *,
         source_key: str | None = None,
         source_render: str | None = None,
+        subject: Sequence[float] | None = None,
         idempotency_key: str | None = None,
         reference: str | None = None,
         on_progress: OnProgress | None = None,
@@ -220,12 +221,14 @@ class AsyncBackdrop:
     ) -> Cutout:
         """Have an uploaded photo, or the one behind an earlier render, cut out, wait, and return what was found.
 
-        It costs nothing. Raises JobFailed and WaitTimeout.
+        `subject`: which product is meant, as `Spec.subject` has it; from then on it is the photo's. It costs nothing.
+        Raises JobFailed and WaitTimeout.
         """
         return await self._run(
             self._api.cutout(
                 source_key=source_key,
                 source_render=source_render,
+                subject=subject,
                 idempotency_key=idempotency_key,
                 reference=reference,
                 on_progress=on_progress,

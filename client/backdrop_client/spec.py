@@ -46,6 +46,9 @@ class Spec:
     quality: int | None = None
     #: Your own pairs, up to 16, told with the job, its render and its webhook.
     metadata: Mapping[str, str] = field(default_factory=dict)
+    #: Which product of the photo is meant: a point (x, y) on it or a box (left, top, right, bottom) around it, shares 0
+    #: to 1 of the upright photo's width and height. None: all that stands out.
+    subject: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         """Make a list of one of a colour alone: its letters are none."""
@@ -56,6 +59,8 @@ class Spec:
         """Return the request's query, without what is left as it comes."""
         given = {name: getattr(self, name) for name in _IN_QUERY if getattr(self, name) != getattr(Spec, name)}
         query = {name: value if isinstance(value, int) else str(value) for name, value in given.items()}
+        if self.subject is not None:
+            query["subject"] = ",".join(map(repr, map(float, self.subject)))
         pairs = [f"{name}:{value}" for name, value in self.metadata.items()]
         return query | ({"metadata": pairs} if pairs else {})
 

@@ -8,6 +8,7 @@
         ImageTooLarge       code image_too_large
         ImageTooSmall       code image_too_small
         NoSubject           code no_subject
+        SubjectNotFound     code subject_not_found
         NoHonestPlacement   code no_honest_placement
       ModelFailed           ours; code model_failed
       OutOfMemory           ours; code out_of_memory
@@ -60,6 +61,12 @@ class NoSubject(Rejected):
     """Raised when no product stands out in the photo."""
 
     code = "no_subject"
+
+
+class SubjectNotFound(Rejected):
+    """Raised when nothing stands out where the caller says that the product is."""
+
+    code = "subject_not_found"
 
 
 class NoHonestPlacement(Rejected):

@@ -3,6 +3,7 @@
 All records are frozen. The catalogue (`service/catalogue/catalogue`) makes the named ones from its TOML files.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -155,6 +156,32 @@ UNMOVED = Placement()
 MAX_SHIFT, SCALES, MAX_TURN = 0.5, (0.3, 2.0), 45.0
 
 
+#: Where in its photo the product is: a point (x, y) on it, or a box (left, top, right, bottom) around it; shares 0–1 of
+#: the upright photo's width and height. None in its place: all that stands out is the product.
+PhotoPlace = tuple[float, ...]
+
+
+def photo_place(numbers: Sequence[float]) -> PhotoPlace:
+    """Return a caller's numbers as a place. Raises ValueError with what is wrong with which value, and the remedy."""
+    if len(numbers) not in (2, 4):
+        raise ValueError(
+            f"{len(numbers)} numbers are neither a point nor a box. Give x, y or left, top, right, bottom, shares of"
+            " the photo's width and height"
+        )
+    for number in numbers:
+        if not 0 <= number <= 1:
+            raise ValueError(
+                f"{number:g} lies outside the photo. Give shares from 0 to 1 of its width and height: 0.5, 0.5 is"
+                " its middle"
+            )
+    if len(numbers) == 4 and not (numbers[0] < numbers[2] and numbers[1] < numbers[3]):
+        raise ValueError(
+            f"The box {', '.join(f'{number:g}' for number in numbers)} is empty. Give left, top, right, bottom, with"
+            " left less than right and top less than bottom"
+        )
+    return tuple(map(float, numbers))
+
+
 @dataclass(frozen=True)
 class Output:
     """What a caller has in place of the preset's size, format and quality; None: as the preset has it.
@@ -190,6 +217,8 @@ class Spec:
     pinned: bool = False
     placement: Placement = UNMOVED
     output: Output = AS_PRESET
+    #: Which product of the photo is meant.
+    subject: PhotoPlace | None = None
 
     @property
     def is_white(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from pipeline.core.networks import Networks, cutting
+from pipeline.core.spec import PhotoPlace
 from pipeline.core.types import Cutout, Photo
 from pipeline.cutout.foreground import own_colours
 
@@ -33,14 +34,15 @@ class Cache(Protocol):
 class CutoutCache:
     """The cache entry of one photo's cut-out. `cache` None, or networks without a version: never a hit, nothing stored.
 
-    `data` is the photo's file. What is stored is the alpha, and what was said of it; the colours are worked out again
-    from the photo, which is there anyway and takes most of the room.
+    `data` is the photo's file, `subject` which product in it is meant. What is stored is the alpha, and what was said
+    of it; the colours are worked out again from the photo, which is there anyway and takes most of the room.
     """
 
-    def __init__(self, cache: Cache | None, data: bytes, networks: Networks):
+    def __init__(self, cache: Cache | None, data: bytes, networks: Networks, subject: PhotoPlace | None = None):
         by = cutting(networks)
         self._cache = None if by is None else cache
-        self._name = json.dumps([hashlib.sha256(data).hexdigest(), sorted((by or {}).items())])
+        made_of = [hashlib.sha256(data).hexdigest(), sorted((by or {}).items())]
+        self._name = json.dumps([*made_of, subject] if subject else made_of)
         #: What the report says of it: a hit is "cached".
         self.cache_status: Literal["computed", "cached"] = "computed"
 

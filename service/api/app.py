@@ -13,7 +13,7 @@ from service.accounts.brands import Brands
 from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
-from service.api.accepted import MetadataInvalid, on_bad_metadata
+from service.api.accepted import MetadataInvalid, SubjectInvalid, on_bad_metadata, on_bad_subject
 from service.api.admission import REFUSALS, add_rate_limit_headers
 from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
 from service.api.endpoint import KnownParametersOnly
@@ -25,6 +25,7 @@ from service.api.photos import photos_router
 from service.api.routes import PRIVATE, PUBLIC
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.listing import Cutouts
+from service.cutouts.masks import MendedMasks
 from service.cutouts.mending import Mending
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
@@ -92,7 +93,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
     )
     cutouts = Cutouts(engine, kept=settings.photo_age)
     masks = MaskRegistry(engine)
-    mending = Mending(engine, cutouts, renders, masks, prepare=partial(use_kernels, settings))
+    mending = Mending(engine, cutouts, renders, MendedMasks(engine, renders), prepare=partial(use_kernels, settings))
     registry = ObjectRegistry(engine)
     deletion = Deletion(
         registry,
@@ -154,7 +155,10 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         ],
         state=State(state),
         before_send=[_name_request, add_rate_limit_headers],
-        exception_handlers=EXCEPTION_HANDLERS | REFUSALS | CUTOUT_REFUSALS | {MetadataInvalid: on_bad_metadata},
+        exception_handlers=EXCEPTION_HANDLERS
+        | REFUSALS
+        | CUTOUT_REFUSALS
+        | {MetadataInvalid: on_bad_metadata, SubjectInvalid: on_bad_subject},
         plugins=[BodiesInContext({"catalogue": catalogue}), KnownParametersOnly()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),

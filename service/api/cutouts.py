@@ -66,13 +66,15 @@ async def create_cutout(
 ) -> Response[Any]:
     """Have the networks cut a photo's product out: a job like a swap's, whose id is the cut-out's, at no cost.
 
-    A later swap of the same bytes starts from what was found, or from the mask that was given since.
+    A later swap of the same bytes starts from what was found or chosen, or from the mask that was given since.
     """
     submit: Submit = state.submit
     accepted = await sync_to_thread(
         submit.cut_out,
         request.state.client,
-        **data.model_dump(),
+        source_image_s3_key=data.source_image_s3_key,
+        source_render_public_id=data.source_render_public_id,
+        subject=tuple(data.subject) if data.subject else None,
         reference=reference,
         raw_body=request.state.raw_body,
         request_id=request.state.request_id,

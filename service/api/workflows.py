@@ -11,7 +11,15 @@ from litestar.params import Body, HeaderParameter, QueryParameter
 
 from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Output, Placement, StanceWord
 from pipeline.delivery.output import MAX_ASPECT, MAX_PIXELS, QUALITIES, SIDES
-from service.api.accepted import IdempotencyKey, Metadata, answer_accepted, before_a_job, read_metadata
+from service.api.accepted import (
+    IdempotencyKey,
+    Metadata,
+    SubjectPlace,
+    answer_accepted,
+    before_a_job,
+    read_metadata,
+    read_subject,
+)
 from service.api.admission import rate_limited
 from service.api.cutouts import create_cutout
 from service.api.endpoint import endpoint
@@ -141,6 +149,7 @@ async def background_swap_with_spec(
             examples=[Example(value="lying")],
         ),
     ] = "auto",
+    subject: SubjectPlace = None,
     width: Annotated[
         int | None,
         QueryParameter(
@@ -197,10 +206,10 @@ async def background_swap_with_spec(
     submit: Submit = state.submit
     client = request.state.client
     placement, output = Placement(shift_x, shift_y, scale, turn, stance), Output(width, height, format, quality)
-    pairs = read_metadata(metadata)
+    pairs, meant = read_metadata(metadata), read_subject(subject)
     if dry_run:
-        look = partial(submit.plan, client, data, seed=seed, placement=placement, output=output, preview=preview)
-        plan = await sync_to_thread(look)
+        look = partial(submit.plan, client, data, seed=seed, placement=placement, output=output)
+        plan = await sync_to_thread(partial(look, subject=meant, preview=preview))
         place = await sync_to_thread(_place, state, plan.resolved, client.id)
         return Response(serialize_plan(plan, place), status_code=200)
     accepted = await sync_to_thread(
@@ -212,6 +221,7 @@ async def background_swap_with_spec(
         metadata=pairs,
         placement=placement,
         output=output,
+        subject=meant,
         preview=preview,
         raw_body=request.state.raw_body,
         request_id=request.state.request_id,
@@ -226,6 +236,8 @@ def _place(state: State, resolved: Resolved, client_id: str) -> ProductPlace | N
     cutout = cutouts.of_photo(resolved.source_key, client_id=client_id)
     if cutout is None or cutout.found is None or cutout.shown is None:
         return None
+    if resolved.subject is not None and cutout.asked.get("subject") != list(resolved.subject):
+        return None  # it is the place of another product
     spec = resolve_spec(resolved.spec(catalogue), catalogue)
     facts, mended = cutout.shown.facts, cutout.mended
     if mended is not None and resolved.seen and resolved.seen["asked_at"] > mended.mended_at:

@@ -109,6 +109,7 @@ class LocalMaker:
                 preset=pair.preset,
                 seed=options.seed if again is None else again,
                 placement=Placement(stance=options.stance),
+                subject=options.subject,
             )
             render = swap(
                 data,

@@ -1,10 +1,10 @@
 """A spec as the jobs table keeps it, and back: whole, so that no later catalogue changes an accepted job."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.core.spec import AS_PRESET, UNMOVED, Mood, Output, Placement, Preset, Scene, Spec
+from pipeline.core.spec import AS_PRESET, UNMOVED, Mood, Output, PhotoPlace, Placement, Preset, Scene, Spec
 from service.catalogue.catalogue import Catalogue, quotable
 from service.catalogue.toml_records import record_from_json, record_to_json
 
@@ -21,6 +21,7 @@ def stored_spec(
     pinned: bool = False,
     placement: Placement = UNMOVED,
     output: Output = AS_PRESET,
+    subject: PhotoPlace | None = None,
 ) -> dict[str, Any]:
     """Return the JSON that `resolve_spec` reads: what was asked, and the catalogue's records of it.
 
@@ -37,6 +38,7 @@ def stored_spec(
         # Only what is given: a worker of the release before reads it where it knows the names.
         **({} if placement == UNMOVED else {"placement": given_of(placement)}),
         **({} if output == AS_PRESET else {"output": asdict(output)}),
+        **({} if subject is None else {"subject": list(subject)}),
         "records": {
             "scene": record_to_json(catalogue.scene(scene_type)),
             "mood": record_to_json(catalogue.mood(mood)),
@@ -67,7 +69,13 @@ def resolve_spec(stored: dict[str, Any], catalogue: Catalogue) -> Spec:
         pinned=stored.get("pinned", False),
         placement=Placement(**stored.get("placement", {})),
         output=Output(**stored.get("output", {})),
+        subject=subject_of(stored),
     )
+
+
+def subject_of(stored: Mapping[str, Any]) -> PhotoPlace | None:
+    """Return which product of its photo a stored spec means, a swap's or a cut-out's."""
+    return tuple(stored["subject"]) if "subject" in stored else None
 
 
 def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood, Preset]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.options import settings_from
+from pipeline.core.spec import PhotoPlace
+from service.cli.options import place_in_photo, settings_from
 from service.cli.remote import format_of, remote, remote_options
 from service.settings import load_remote
 
@@ -32,14 +33,20 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="At a server: a mask as --output writes it; every later swap of the same photo has it.",
 )
-@click.option("--subject", "subjects", type=int, multiple=True, help="At a server: keep this subject, by its number.")
+@click.option(
+    "--subject",
+    "meant",
+    multiple=True,
+    help="Which product: a point x,y on it or a box left,top,right,bottom around it, shares 0 to 1 of the photo; at a"
+    " server also its number, and again for each one to keep.",
+)
 @remote_options
 def cutout(
     photo: Path,
     output: Path,
     preview: Path | None,
     mask: Path | None,
-    subjects: tuple[int, ...],
+    meant: tuple[str, ...],
     url: str | None,
     key: str | None,
 ) -> None:
@@ -47,22 +54,35 @@ def cutout(
 
     `backdrop swap --mask` takes a mask on this machine as well.
     """
-    if mask is not None and subjects:
+    if mask is not None and meant:
         raise click.UsageError("Give --mask or --subject, not both.")
+    subjects, place = _meant(meant)
     format_of(output, "png")
     if preview is not None:
         format_of(preview, "png", "--preview")
     if load_remote(url=url, key=key).url:
         with remote(url, key) as backdrop:
-            _cut_out_remotely(backdrop, photo, output, preview, mask, subjects)
+            _cut_out_remotely(backdrop, photo, output, preview, mask, subjects, place)
         return
     if mask is not None or subjects:
-        raise click.UsageError("--mask and --subject need a server, which keeps the mask: name it with --url.")
+        raise click.UsageError(
+            "--mask and numbers of subjects need a server, which keeps the mask: name it with --url."
+        )
     from service.worker.local import cut_out_file
 
-    facts = cut_out_file(photo, output, preview, settings=settings_from())
+    facts = cut_out_file(photo, output, preview, settings=settings_from(), subject=place)
     warnings = [(one["code"], one["boxes"]) for one in facts["warnings"]]
     _tell(facts["confidence"], warnings, [(one["id"], one["box"], one["share"]) for one in facts["subjects"]])
+
+
+def _meant(given: tuple[str, ...]) -> tuple[tuple[int, ...], PhotoPlace | None]:
+    """Return the numbers and the place that --subject gives, one of the two."""
+    if all(one.isdecimal() for one in given):
+        return tuple(map(int, given)), None
+    if len(given) > 1:
+        raise click.UsageError("Give one --subject with a point or a box, or only numbers.")
+    option = next(one for one in click.get_current_context().command.params if one.name == "meant")
+    return (), place_in_photo(click.get_current_context(), option, given[0])
 
 
 def _cut_out_remotely(
@@ -72,8 +92,9 @@ def _cut_out_remotely(
     preview: Path | None,
     mask: Path | None,
     subjects: tuple[int, ...],
+    place: PhotoPlace | None,
 ) -> None:
-    found = backdrop.cutout(source_key=backdrop.upload(photo))
+    found = backdrop.cutout(source_key=backdrop.upload(photo), subject=place)
     if mask is not None:
         found = backdrop.mend(found, mask)
     elif subjects:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from pipeline.core.spec import PhotoPlace, photo_place
 from service.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,19 @@ def _keep_private(context: click.Context, _: click.Parameter, home: Path | None)
     """
     context.call_on_close(partial(os.umask, os.umask(0o077)))
     return home
+
+
+def place_in_photo(context: click.Context, parameter: click.Parameter, text: str | None) -> PhotoPlace | None:
+    """Return an option's place in a photo, "x,y" or "left,top,right,bottom"."""
+    if text is None:
+        return None
+    try:
+        return photo_place([float(one) for one in text.split(",")])
+    except ValueError as error:
+        reason = str(error)
+        if reason.startswith("could not convert"):
+            reason = f"{text!r} is no place. Give x,y or left,top,right,bottom, shares from 0 to 1"
+        raise click.BadParameter(f"{reason}.", context, parameter) from error
 
 
 home_option = click.option(

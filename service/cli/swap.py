@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from pipeline.core.spec import MAX_SHIFT, MAX_TURN, SCALES, SEED_LIMIT, Format, Output, Placement, StanceWord
+from pipeline.core.spec import (
+    MAX_SHIFT,
+    MAX_TURN,
+    SCALES,
+    SEED_LIMIT,
+    Format,
+    Output,
+    PhotoPlace,
+    Placement,
+    StanceWord,
+)
 from service.catalogue.warning_words import in_words
-from service.cli.options import settings_from
+from service.cli.options import place_in_photo, settings_from
 from service.cli.remote import format_of, remote, remote_options
 from service.settings import load_remote
 
@@ -42,6 +52,11 @@ if TYPE_CHECKING:
 @click.option("--height", type=int, help="See --width.")
 @click.option("--format", "form", type=click.Choice(("jpeg", "png", "webp", "avif")), help="Default: by -o's suffix.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Where the search for the file's quality starts.")
+@click.option(
+    "--subject",
+    callback=place_in_photo,
+    help="Which product: a point x,y on it or a box left,top,right,bottom around it, shares 0 to 1 of the photo.",
+)
 @click.option("--preview", is_flag=True, help="Small, under a watermark; at a server it costs nothing.")
 @click.option(
     "-o",
@@ -80,6 +95,7 @@ def swap(
     height: int | None,
     form: Format | None,
     quality: int | None,
+    subject: PhotoPlace | None,
     preview: bool,
     output: Path,
     keep: Path | None,
@@ -109,7 +125,7 @@ def swap(
             source_key = backdrop.upload(photo)
             if mask is not None:
                 backdrop.mend(backdrop.cutout(source_key=source_key), mask)
-            spec = Spec(scene, mood, place, colors, brand, seed, **vars(placed), **vars(own))
+            spec = Spec(scene, mood, place, colors, brand, seed, **vars(placed), **vars(own), subject=subject)
             for warning in backdrop.plan(spec, source_key=source_key, preview=preview).warnings:
                 warn(warning)  # before anything is paid
             render = swap_remotely(
@@ -124,7 +140,7 @@ def swap(
         if preset is None:
             raise click.UsageError("--preset is missing: `backdrop catalog` lists them.")
         render = _swap_here(
-            photo, output, scene, mood, colors, preset, seed, placed, own, preview, keep, mask, quiet, warn
+            photo, output, scene, mood, colors, preset, seed, placed, own, subject, preview, keep, mask, quiet, warn
         )
         weight = len(render.data)
     for code in render.warnings:
@@ -143,6 +159,7 @@ def _swap_here(
     seed: int | None,
     placement: Placement,
     own: Output,
+    subject: PhotoPlace | None,
     preview: bool,
     keep: Path | None,
     mask: Path | None,
@@ -164,6 +181,7 @@ def _swap_here(
             seed=seed,
             placement=placement,
             own=own,
+            subject=subject,
             preview=preview,
             show_progress=not quiet,
             kept=None if keep is None else folder_cache(keep),

@@ -61,8 +61,13 @@ class Cutouts:
         return None if row is None else self._cutout(row)
 
     def of_photo(self, source_key: str, *, client_id: str) -> Cutout | None:
-        """Return the newest of a client's latest 500 cut-outs that is of that photo; None when there is none."""
-        recent = sa.select(jobs.c.id, jobs.c.source_key).where(jobs.c.client_id == client_id, CUTOUT_JOBS)
+        """Return the newest of a client's latest 500 cut-outs that is of that photo; None when there is none.
+
+        One that failed tells nothing of it: a place with no product in it was chosen, say.
+        """
+        recent = sa.select(jobs.c.id, jobs.c.source_key).where(
+            jobs.c.client_id == client_id, CUTOUT_JOBS, jobs.c.status != JobStatus.FAILURE
+        )
         latest = recent.order_by(jobs.c.id.desc()).limit(_RECENT).subquery()
         newest = sa.select(sa.func.max(latest.c.id)).where(latest.c.source_key == source_key)
         with self._reader.connect() as connection:

@@ -1,12 +1,21 @@
-"""The masks that clients mended, as the workers need them: by client and the photo's bytes."""
+"""The masks that clients mended or chose, by client and the photo's bytes."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
+from ulid import ULID
 
 from pipeline.cutout.given import GivenMask
 from service.cutouts.mask_file import MAX_BYTES, decode_mask
+from service.cutouts.records import CutBy
+from service.database.clock import db_now
+from service.database.dialects import insert
 from service.database.engine import reader
 from service.database.tables import mended_masks
+from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
+from service.storage.registry import SourceExpired
 
 #: How often a mask that another one takes the place of meanwhile is asked for.
 _TRIES = 3
@@ -16,24 +25,62 @@ class MendedMasks:
     """The mended masks of one database and bucket. Lives as long as the process; safe in threads."""
 
     def __init__(self, engine: sa.Engine, objects: Bucket) -> None:
+        self._engine = engine
         self._reader = reader(engine)
+        self._registry = MaskRegistry(engine)
         self._objects = objects
 
-    def of_photo(self, client_id: str, photo_sha256: str) -> GivenMask | None:
+    def of_photo(self, client_id: str, photo_sha256: str, *, whole: bool = False) -> GivenMask | None:
         """Return the mask that a client gave a photo of these bytes; None where it gave none.
 
-        Raises StoreUnavailable: the networks' cut-out instead would be what nobody asked for.
+        `whole`: with all its subjects, and None where the networks made what these were picked from. Raises
+        StoreUnavailable: the networks' cut-out instead would be what nobody asked for.
         """
-        query = sa.select(mended_masks.c.mask_key, mended_masks.c.cut_by).where(
+        names = ("base_key", "base_by") if whole else ("mask_key", "cut_by")
+        query = sa.select(*(mended_masks.c[name] for name in names)).where(
             mended_masks.c.client_id == client_id, mended_masks.c.photo_sha256 == photo_sha256
         )
         for _ in range(_TRIES):
             with self._reader.connect() as connection:
                 row = connection.execute(query).first()
-            if row is None:
+            if row is None or row[1] == "network":
                 return None
             try:
-                return GivenMask(decode_mask(self._objects.get(row.mask_key, max_bytes=2 * MAX_BYTES)), row.cut_by)
+                return GivenMask(decode_mask(self._objects.get(row[0], max_bytes=2 * MAX_BYTES)), row[1])
             except (ObjectNotFound, ObjectTooLarge):
                 continue  # another one took its place, or none, while this one was asked for
         raise StoreUnavailable(f"The mended mask of {photo_sha256} is not in the store.")
+
+    def keep(
+        self,
+        client_id: str,
+        source_key: str,
+        photo_sha256: str,
+        *,
+        mask: bytes,
+        base: bytes,
+        preview: bytes,
+        facts: Mapping[str, Any],
+        cut_by: CutBy,
+        base_by: CutBy,
+    ) -> bool:
+        """Take a mask for that of a photo from now on, and return whether its photo is still there.
+
+        `mask`, `base` (what its subjects are picked from) and `preview` are PNGs. Raises StoreUnavailable.
+        """
+        # A base of its own, though the same bytes lie elsewhere: what is shared could go with the other's name.
+        pictures = {"mask_key": mask, "base_key": base, "preview_key": preview}
+        keys = {name: f"masks/{client_id}/{ULID()}.png" for name in pictures}
+        self._registry.register(list(keys.values()), client_id=client_id)
+        for name, picture in pictures.items():
+            self._objects.put(keys[name], picture, "image/png")
+        row: dict[str, Any] = {"cut_by": cut_by, "base_by": base_by, "facts": facts, "mended_at": db_now(), **keys}
+        key = {"client_id": client_id, "photo_sha256": photo_sha256}
+        with self._engine.begin() as connection:
+            try:
+                self._registry.use_photo(connection, client_id, source_key, photo_sha256)
+            except SourceExpired:
+                return False
+            upsert = insert(connection, mended_masks).values(**key, **row)
+            connection.execute(upsert.on_conflict_do_update(index_elements=list(key), set_=row))
+        return True

@@ -3,23 +3,19 @@
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
-from ulid import ULID
 
 from service.cutouts.listing import Cutouts
 from service.cutouts.mask_file import MAX_BYTES, checked_mask, decode_mask
+from service.cutouts.masks import MendedMasks
 from service.cutouts.records import CutBy, Cutout, CutoutNotReady, SubjectsUnknown
-from service.database.clock import db_now
-from service.database.dialects import insert
 from service.database.tables import mended_masks
 from service.jobs.records import NewCutout
-from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
-from service.storage.registry import SourceExpired
 
 if TYPE_CHECKING:
     from pipeline.cutout.given import CutBy as GivenBy
@@ -39,7 +35,7 @@ class Mending:
     engine: sa.Engine
     cutouts: Cutouts
     objects: Bucket
-    registry: MaskRegistry
+    masks: MendedMasks
     #: Makes the kernels' machine code available, before the first picture.
     prepare: Callable[[], None]
     _turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
@@ -118,22 +114,18 @@ class Mending:
         base: bytes | None = None,
         base_by: CutBy = "mended",
     ) -> Cutout | None:
-        # A base of its own, though the same bytes lie elsewhere: what is shared could go with the other's name.
-        pictures = {"mask_key": made.mask, "base_key": base or made.mask, "preview_key": made.preview}
-        keys = {name: f"masks/{cutout.client_id}/{ULID()}.png" for name in pictures}
-        self.registry.register(list(keys.values()), client_id=cutout.client_id)
-        for name, picture in pictures.items():
-            self.objects.put(keys[name], picture, "image/png")
-        row: dict[str, Any] = {"cut_by": cut_by, "base_by": base_by, "facts": made.facts, "mended_at": db_now(), **keys}
-        key = {"client_id": cutout.client_id, "photo_sha256": found.photo_sha256}
-        with self.engine.begin() as connection:
-            try:
-                self.registry.use_photo(connection, cutout.client_id, cutout.source_key, found.photo_sha256)
-            except SourceExpired:
-                return None
-            upsert = insert(connection, mended_masks).values(**key, **row)
-            connection.execute(upsert.on_conflict_do_update(index_elements=list(key), set_=row))
-        return self.cutouts.get(cutout.job_id, client_id=cutout.client_id)
+        kept = self.masks.keep(
+            cutout.client_id,
+            cutout.source_key,
+            found.photo_sha256,
+            mask=made.mask,
+            base=base or made.mask,
+            preview=made.preview,
+            facts=made.facts,
+            cut_by=cut_by,
+            base_by=base_by,
+        )
+        return self.cutouts.get(cutout.job_id, client_id=cutout.client_id) if kept else None
 
 
 def _ready(cutout: Cutout) -> NewCutout:

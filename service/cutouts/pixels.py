@@ -129,14 +129,19 @@ def _facts(
 ) -> dict[str, Any]:
     return {
         "product_box": tight_box(codes > 127),
-        "subjects": [
-            {"id": one.id, "box": one.box, "share": one.share, "kept": kept is None or one.id in kept}
-            for one in subjects.found
-        ],
+        "subjects": subject_facts(subjects, kept),
         "cut_sides": list(stands.cut_sides),
         "stance": stands.name,
         "suits": list(stands.suits),
     }
+
+
+def subject_facts(subjects: Subjects, kept: Collection[int] | None = None) -> list[dict[str, Any]]:
+    """Return what is kept of subjects, JSON-ready. `kept`: the ids of those in the mask; None: all."""
+    return [
+        {"id": one.id, "box": one.box, "share": one.share, "kept": kept is None or one.id in kept}
+        for one in subjects.found
+    ]
 
 
 def _warnings(codes: Collection[str], where: Any) -> list[dict[str, Any]]:

@@ -98,6 +98,8 @@ class JobRequest:
     placement: dict[str, Any]
     #: The caller's own size, format and quality, as its spec keeps them.
     output: dict[str, Any]
+    #: Where in the photo the product is, as its spec keeps it.
+    subject: list[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -296,12 +298,13 @@ class JobIntake:
         if row is None:
             return None
         if row.operation == Operation.CUTOUT:
-            return JobRequest(row.body, None, row.key, False, asdict(UNMOVED), asdict(AS_PRESET))
+            subject = row.spec.get("subject")
+            return JobRequest(row.body, None, row.key, False, asdict(UNMOVED), asdict(AS_PRESET), subject)
         # The colours as the job has them: a brand may have given them, and have others by now.
         body = row.body | {"dominant_colors": row.spec["dominant_colors"]}
         placement = asdict(UNMOVED) | row.spec.get("placement", {})  # nothing where it is as it comes
         output = row.spec.get("output", asdict(AS_PRESET))  # none where it is the preset's
-        return JobRequest(body, row.spec["seed"], row.key, row.preview, placement, output)
+        return JobRequest(body, row.spec["seed"], row.key, row.preview, placement, output, row.spec.get("subject"))
 
     def free_old_keys(self, *, limit: int = 1000) -> int:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.camera_angle import has_angle
-from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, Preset, SceneKind, StanceWord
+from pipeline.core.spec import (
+    AS_PRESET,
+    SEED_LIMIT,
+    UNMOVED,
+    Output,
+    PhotoPlace,
+    Placement,
+    Preset,
+    SceneKind,
+    StanceWord,
+)
 from pipeline.core.stance_rules import SAID, as_said, turned_to
 from pipeline.delivery.output import ordered
 from service.accounts.brands import Brand
@@ -33,6 +43,7 @@ class Resolved:
     seen: Mapping[str, Any] = field(default_factory=dict)
     placement: Placement = UNMOVED
     output: Output = AS_PRESET
+    subject: PhotoPlace | None = None
     preview: bool = False
 
     @property
@@ -54,6 +65,7 @@ class Resolved:
             pinned=self.brand is not None and self.brand.pinned,
             placement=self.placement,
             output=self.output,
+            subject=self.subject,
         )
         return spec | {"cautions": told}
 

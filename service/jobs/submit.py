@@ -9,7 +9,7 @@ from typing import Any
 
 from ulid import ULID
 
-from pipeline.core.spec import AS_PRESET, UNMOVED, Output, Placement
+from pipeline.core.spec import AS_PRESET, UNMOVED, Output, PhotoPlace, Placement
 from pipeline.delivery.output import OutputFault, output_faults
 from service.accounts.brands import Brands
 from service.accounts.clients import Client
@@ -93,6 +93,7 @@ class Submit:
         metadata: Mapping[str, str] = MappingProxyType({}),
         placement: Placement = UNMOVED,
         output: Output = AS_PRESET,
+        subject: PhotoPlace | None = None,
         preview: bool = False,
         raw_body: bytes,
         request_id: str,
@@ -106,11 +107,11 @@ class Submit:
         """
         if preview and not self.previews:
             raise PreviewsOff
-        query = _query(seed, reference, placement, output, preview, metadata)
+        query = _query(seed, reference, placement, output, preview, metadata, subject)
         asked = Asked(SWAP_WORKFLOW, request.model_dump(mode="json"), _digest(raw_body, query), query)
         if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, asked)):
             return first
-        resolved = self._resolve(client, request, seed, placement, output, preview)
+        resolved = self._resolve(client, request, seed, placement, output, preview, subject)
         new = NewJob(
             request_id=request_id,
             client_id=client.id,
@@ -133,13 +134,19 @@ class Submit:
         *,
         source_image_s3_key: str | None,
         source_render_public_id: str | None,
+        subject: PhotoPlace | None = None,
         reference: str | None,
         raw_body: bytes,
         request_id: str,
         idempotency_key: str | None,
     ) -> Accepted:
         """Do as `swap` does for a cut-out of a photo, which costs nothing. Raises as `swap`."""
-        body = {"source_image_s3_key": source_image_s3_key, "source_render_public_id": source_render_public_id}
+        body: dict[str, Any] = {
+            "source_image_s3_key": source_image_s3_key,
+            "source_render_public_id": source_render_public_id,
+        }
+        spec = {} if subject is None else {"subject": list(subject)}
+        body |= spec
         query = _query(None, reference, UNMOVED, AS_PRESET, False)
         asked = Asked(CUTOUT_WORKFLOW, body, _digest(CUTOUT_WORKFLOW.encode() + raw_body, query), query)
         if idempotency_key and (first := self.intake.first_answer(client.id, idempotency_key, asked)):
@@ -148,7 +155,7 @@ class Submit:
             request_id=request_id,
             client_id=client.id,
             **vars(asked),
-            spec={},
+            spec=spec,
             source_key=self._source(client, source_image_s3_key, source_render_public_id)[0],
             credits_cost=0,
             idempotency_key=idempotency_key,
@@ -177,6 +184,7 @@ class Submit:
         seed: int | None,
         placement: Placement = UNMOVED,
         output: Output = AS_PRESET,
+        subject: PhotoPlace | None = None,
         preview: bool = False,
     ) -> Plan:
         """Tell what `swap` would do and cost, and write nothing.
@@ -186,7 +194,7 @@ class Submit:
         """
         if preview and not self.previews:
             raise PreviewsOff
-        resolved = self._resolve(client, request, seed, placement, output, preview)
+        resolved = self._resolve(client, request, seed, placement, output, preview, subject)
         try:
             preflight = self.intake.preflight(client.id, resolved.source_key)
         except SourceExpired as error:
@@ -201,6 +209,7 @@ class Submit:
         placement: Placement,
         output: Output,
         preview: bool,
+        subject: PhotoPlace | None,
     ) -> Resolved:
         """Return what is asked, with all that the client's brand of that name fills in."""
         name = request.pilot_brand
@@ -221,10 +230,11 @@ class Submit:
             seed=seed,
             brand=brand,
             source_key=source_key,
-            seen=seen,
+            seen=seen if seen.get("subject") == (list(subject) if subject else None) else {},
             preset=preset,
             placement=placement,
             output=output,
+            subject=subject,
             preview=preview,
         )
 
@@ -274,11 +284,13 @@ def _query(
     output: Output,
     preview: bool,
     metadata: Mapping[str, str] = MappingProxyType({}),
+    subject: PhotoPlace | None = None,
 ) -> dict[str, Any]:
     """Return what the query asks for, by value: a default that is given is as good as one that is left out."""
     given: dict[str, object] = {"seed": seed, "reference": reference}
     given |= given_of(placement)
     given |= vars(output)
+    given["subject"] = None if subject is None else ",".join(map(repr, subject))
     given["preview"] = "true" if preview else None
     given |= {f"metadata.{name}": value for name, value in metadata.items()}
     return {name: value for name, value in given.items() if value is not None}

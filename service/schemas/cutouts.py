@@ -3,10 +3,10 @@
 from typing import Any, ClassVar, Literal
 
 from litestar.datastructures import State
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.core.spec import SceneKind
+from pipeline.core.spec import SceneKind, photo_place
 from pipeline.core.stance_rules import StanceName
 from service.catalogue.catalogue import Catalogue
 from service.cutouts.records import MESSAGES, CutBy, Cutout
@@ -31,6 +31,25 @@ class CutoutRequest(BaseModel):
     source_render_public_id: str | None = Field(
         None, max_length=64, description="Public id of an earlier render: its photo is cut out."
     )
+
+    subject: list[float] | None = Field(
+        None,
+        description="Which product is meant: a point on it, x and y, or a box around it, left, top, right and bottom;"
+        " shares from 0 to 1 of the upright photo's width and height. It chooses among what is found; where"
+        " nothing is found, the networks look again. With nothing there the job fails as"
+        " subject_not_found. The choice is that photo's from then on, as one by numbers is. Null: all that stands out.",
+        examples=[[0.42, 0.55]],
+    )
+
+    @field_validator("subject")
+    @classmethod
+    def _place(cls, numbers: list[float] | None) -> list[float] | None:
+        if numbers is None:
+            return None
+        try:
+            return list(photo_place(numbers))
+        except ValueError as error:
+            raise PydanticCustomError("subject_invalid", "{reason}", {"reason": str(error)}) from error
 
     @model_validator(mode="after")
     def _one_source(self) -> "CutoutRequest":

@@ -114,6 +114,7 @@ class CutoutReport(BaseModel):
     )
     source_box: list[float] | None = Field(None, description=f"The product's box in the photo: {_SHARES}.")
     placed_box: list[float] | None = Field(None, description=f"Its box in the picture: {_SHARES}.")
+    subject: list[float] | None = Field(None, description="Which product was meant, as it was asked; absent: all.")
 
 
 class ExpansionReport(BaseModel):

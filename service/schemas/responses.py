@@ -242,6 +242,9 @@ class JobRequestView(BaseModel):
     preview: bool = Field(description="A preview was asked for.")
     placement: PlacementView = Field(description="Where the product was moved.")
     output: OutputView = Field(description="What was asked in place of the preset's size, format and quality.")
+    subject: list[float] | None = Field(
+        None, description="Which product was meant, as it was asked; null: all of them."
+    )
 
 
 class JobEvent(BaseModel):

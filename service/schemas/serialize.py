@@ -93,6 +93,7 @@ def serialize_job_request(request: AnyRequest, state: State, asked: JobRequest) 
         preview=asked.preview,
         placement=placement,
         output=OutputView.model_validate(asked.output),
+        subject=asked.subject,
     )
 
 

@@ -28,7 +28,7 @@ export function fail(work) {
         : h("figure", { class: "print failed blank" }),
     ),
   );
-  const photoAtFault = /^image_|no_subject|no_honest_placement|source_gone/.test(error.code);
+  const photoAtFault = /^image_|no_subject|subject_not_found|no_honest_placement|source_gone/.test(error.code);
   fill(
     panel,
     h("h1", { tabindex: "-1" }, stopped ? "You stopped this picture" : "This picture could not be made"),

@@ -83,6 +83,7 @@ export const REMEDIES = {
   image_too_large: "Make the photo smaller: 6000 pixels on the longer side are more than enough.",
   image_too_small: "Send a larger photo; 1500 pixels or more on the longer side are a good start.",
   no_subject: "Near, whole, and apart from what is behind it: so a product is found best.",
+  subject_not_found: "Nothing stands out there. Click the middle of the product, or mend the cut-out with the brush.",
   no_honest_placement: "A photo of the whole product fits more scenes. This one fits a flat lay or pure white.",
   source_gone: "The photo has expired here. Drop it again.",
   model_failed: "Try again; if it fails twice, tell the person who set up Backdrop.",

@@ -1,12 +1,18 @@
-"""What a job of a cut-out stores: the networks' mask, its preview, and the photo at the preview's size."""
+"""What a job of a cut-out stores: the networks' mask, the one chosen, their previews, and the photo at that size."""
 
 from collections.abc import Callable, Sequence
 
 from ulid import ULID
 
 from pipeline.core.types import Cutout, Photo
-from service.cutouts.pixels import of_network
-from service.jobs.records import NewCutout
+from pipeline.cutout.given import GivenMask, codes_of
+from pipeline.cutout.subjects import subjects_of
+from pipeline.swap import CutOut
+from service.cutouts.mask_file import encode_mask
+from service.cutouts.masks import MendedMasks
+from service.cutouts.pixels import of_network, subject_facts
+from service.cutouts.records import CutBy
+from service.jobs.records import Claim, NewCutout
 from service.storage.objects import Bucket
 
 
@@ -19,7 +25,7 @@ def store_cutout(
     objects: Bucket,
     register: Callable[[Sequence[str]], None],
 ) -> NewCutout:
-    """Store what the networks made of a photo, once `register` has written down the keys. Raises StoreUnavailable.
+    """Store what the networks found in a photo, once `register` has written down the keys. Raises StoreUnavailable.
 
     Keys of its own for each attempt: one that lost its lease can't touch the winner's bytes.
     """
@@ -31,3 +37,36 @@ def store_cutout(
     objects.put(photo_key, reduced, "image/jpeg")
     height, width = photo.rgb.shape[:2]
     return NewCutout(photo_sha256, width, height, mask_key, preview_key, photo_key, pictures.facts)
+
+
+def store_choice(cut: CutOut, claim: Claim, found: NewCutout, mask: GivenMask | None, masks: MendedMasks) -> None:
+    """Take the product that was chosen for the photo's, as `Mending.keep_subjects` does. Raises StoreUnavailable.
+
+    `mask` is the caller's, of which it may be a part.
+    """
+    assert cut.chosen is not None
+    choice, cutout = cut.chosen
+    pictures, _ = of_network(cut.photo, cutout)
+    base_by: CutBy = "mended"
+    base, facts = pictures.mask, pictures.facts
+    if choice.number is not None:
+        height, width = cut.photo.rgb.shape[:2]
+        if choice.source == "given":
+            assert mask is not None
+            whole = mask.codes
+        else:
+            assert cut.found is not None
+            whole, base_by = codes_of(cut.found.alpha, cut.found.origin, width, height), "network"
+        base = encode_mask(whole)
+        facts = facts | {"subjects": subject_facts(subjects_of(whole), {choice.number})}
+    masks.keep(
+        claim.client_id,
+        claim.source_key,
+        found.photo_sha256,
+        mask=pictures.mask,
+        base=base,
+        preview=pictures.preview,
+        facts=facts,
+        cut_by="subjects",
+        base_by=base_by,
+    )

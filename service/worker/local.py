@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.colour.notation import parse_colour
 from pipeline.core.provenance import Credentials
-from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, Placement, Spec
+from pipeline.core.spec import AS_PRESET, SEED_LIMIT, UNMOVED, Output, PhotoPlace, Placement, Spec
 from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
 from pipeline.delivery.output import output_faults
@@ -44,6 +44,7 @@ def build_spec(
     seed: int | None,
     placement: Placement = UNMOVED,
     output: Output = AS_PRESET,
+    subject: PhotoPlace | None = None,
 ) -> Spec:
     """Return the spec that the options ask for, by the API's own rules. Raises SpecInvalid."""
     if preset not in catalogue.presets:
@@ -62,6 +63,7 @@ def build_spec(
             seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
             placement=placement,
             output=output,
+            subject=subject,
         )
     except ValueError as error:
         raise SpecInvalid(str(error)) from error
@@ -101,6 +103,7 @@ def swap_file(
     show_progress: bool,
     placement: Placement = UNMOVED,
     own: Output = AS_PRESET,
+    subject: PhotoPlace | None = None,
     preview: bool = False,
     kept: Cache | None = None,
     mask: Path | None = None,
@@ -122,6 +125,7 @@ def swap_file(
         seed=seed,
         placement=placement,
         output=own,
+        subject=subject,
     )
     if on_caution is not None:
         for caution in cautions(catalogue, spec.scene, spec.mood, spec.palette, spec.preset):
@@ -152,13 +156,17 @@ def swap_file(
     return replace(render, warnings=warnings_of(catalogue, spec, render))
 
 
-def cut_out_file(photo: Path, output: Path, preview: Path | None, *, settings: Settings) -> dict[str, Any]:
+def cut_out_file(
+    photo: Path, output: Path, preview: Path | None, *, settings: Settings, subject: PhotoPlace | None = None
+) -> dict[str, Any]:
     """Read a photo, write its product's mask to `output` and its preview to `preview`, and return what was found.
 
-    Both are PNGs (`service.cutouts.pixels`). Raises PipelineError; then nothing is written.
+    Both are PNGs (`service.cutouts.pixels`). `subject` says which product is meant. Raises PipelineError; then nothing
+    is written.
     """
-    cut = cut_out(photo.read_bytes(), open_networks(settings), limits=settings.limits, clock=time.perf_counter)
-    pictures, _ = of_network(*cut)
+    networks = open_networks(settings)
+    cut = cut_out(photo.read_bytes(), networks, limits=settings.limits, clock=time.perf_counter, subject=subject)
+    pictures, _ = of_network(cut.photo, cut.found if cut.chosen is None else cut.chosen[1])
     for path, picture in ((output, pictures.mask), (preview, pictures.preview)):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)

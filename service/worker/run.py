@@ -26,7 +26,7 @@ from pipeline.cutout.cache import Cache
 from pipeline.cutout.given import GivenMask
 from pipeline.swap import cut_out, swap
 from service.catalogue.catalogue import Catalogue
-from service.catalogue.specs import resolve_spec
+from service.catalogue.specs import resolve_spec, subject_of
 from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
 from service.jobs.records import Claim, LeaseLost, NewCutout, NewRender, Operation
@@ -36,7 +36,7 @@ from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable
 from service.storage.registry import ObjectRegistry
 from service.worker.attempt import Attempt, Stopping, TimeIsUp
-from service.worker.cutouts import store_cutout
+from service.worker.cutouts import store_choice, store_cutout
 from service.worker.isolation import Isolation
 from service.worker.leases import LeaseRenewal
 from service.worker.observation import Observed, RunObserver
@@ -154,20 +154,29 @@ class JobRunner:
 
     def _cut_out(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewCutout:
         claim = attempt.claim
-        photo, cutout = cut_out(
+        subject = subject_of(claim.spec)
+        mask = None if subject is None else self._mask(attempt, photo_sha256, whole=True)
+        cut = cut_out(
             data,
             self._networks(attempt),
             limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),
             clock=time.perf_counter,
             cache=self._cache(claim, photo_sha256),
+            mask=mask,
+            subject=subject,
         )
         attempt.progress("store", _RENDERED)
 
         def register(keys: Sequence[str]) -> None:
             self._write_with_retry(claim, lambda: self.mask_registry.register(keys, client_id=claim.client_id))
 
-        return store_cutout(photo, cutout, photo_sha256, claim.client_id, objects=self.renders, register=register)
+        found = store_cutout(
+            cut.photo, cut.found, photo_sha256, claim.client_id, objects=self.renders, register=register
+        )
+        if cut.chosen is not None:
+            self._write_with_retry(claim, lambda: store_choice(cut, claim, found, mask, self.masks))
+        return found
 
     def _render(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewRender:
         claim = attempt.claim
@@ -180,7 +189,7 @@ class JobRunner:
             clock=time.perf_counter,
             credentials=self.credentials,
             cache=self._cache(claim, photo_sha256),
-            mask=self._mask(attempt, photo_sha256),
+            mask=self._mask(attempt, photo_sha256, whole="subject" in claim.spec),
             preview=claim.preview,
         )
         attempt.progress("store", _RENDERED)
@@ -208,11 +217,14 @@ class JobRunner:
             preview=claim.preview,
         )
 
-    def _mask(self, attempt: Attempt, photo_sha256: str) -> GivenMask | None:
-        """Return the mask that the client gave the photo; a database that is away is waited for."""
+    def _mask(self, attempt: Attempt, photo_sha256: str, *, whole: bool) -> GivenMask | None:
+        """Return the mask that the client gave the photo; a database that is away is waited for.
+
+        `whole`: with the subjects that were left out, since another one may be meant now.
+        """
         while True:
             try:
-                return self.masks.of_photo(attempt.claim.client_id, photo_sha256)
+                return self.masks.of_photo(attempt.claim.client_id, photo_sha256, whole=whole)
             except DATABASE_AWAY as error:
                 logger.warning("job %s: the database is away, the mask waits: %s", attempt.claim.job_id, error)
             self.stopping.wait(1.0)

@@ -45,6 +45,11 @@ def test_only_what_is_not_as_the_preset_has_it_is_sent() -> None:
     assert Spec("podium", "calm", "open_graph", metadata={"a": "1", "b": ""}).query() == {"metadata": ["a:1", "b:"]}
 
 
+def test_the_product_that_is_meant_is_sent_as_numbers_with_commas() -> None:
+    query = Spec("podium", "calm", "open_graph", subject=(0.25, 1)).query()
+    assert query == {"subject": "0.25,1.0"}
+
+
 def test_an_idempotency_key_of_the_caller_is_sent_as_it_is_an_empty_one_too() -> None:
     def sent(key: str | None) -> str:
         options: dict[str, Any] = {"wait": None, "reference": None, "preview": False, "idempotency_key": key}

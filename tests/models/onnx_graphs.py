@@ -4,17 +4,22 @@ Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.prot
 """
 
 
-def mean_of_channels(height: int, width: int, *, keep: int = 1) -> bytes:
+def mean_of_channels(height: int, width: int, *, keep: int = 1, small_ones: int = 0) -> bytes:
     """A graph that takes 1×3×height×width floats and gives the mean of the channels, 1×1×height×width.
 
-    `keep=0`: without the axis of the channel.
+    `keep=0`: without the axis of the channel. `small_ones`: so many outputs before it are the mean of all, 1×1×1×1, as
+    BiRefNet gives its coarser masks before the last.
     """
-    axes = _text(1, "axes") + _number(8, 1) + _number(20, 7)
-    keepdims = _text(1, "keepdims") + _number(3, keep) + _number(20, 2)
-    node = _text(1, "picture") + _text(2, "mask") + _text(4, "ReduceMean") + _part(5, axes) + _part(5, keepdims)
-    answer = (1, 1, height, width) if keep else (1, height, width)
-    graph = _part(1, node) + _text(2, "mean") + _part(11, _value("picture", 1, 3, height, width))
-    graph += _part(12, _value("mask", *answer))
+    nodes, outputs = b"", b""
+    for index in range(small_ones + 1):
+        over = (1,) if index == small_ones else (1, 2, 3)
+        axes = _text(1, "axes") + b"".join(_number(8, axis) for axis in over) + _number(20, 7)
+        keepdims = _text(1, "keepdims") + _number(3, keep) + _number(20, 2)
+        node = _text(1, "picture") + _text(2, f"mask{index}") + _text(4, "ReduceMean")
+        nodes += _part(1, node + _part(5, axes) + _part(5, keepdims))
+        sides = (height, width) if index == small_ones else (1, 1)
+        outputs += _part(12, _value(f"mask{index}", *((1, 1, *sides) if keep else (1, *sides))))
+    graph = nodes + _text(2, "mean") + _part(11, _value("picture", 1, 3, height, width)) + outputs
     return _number(1, 8) + _part(7, graph) + _part(8, _number(2, 13))
 
 

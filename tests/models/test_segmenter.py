@@ -5,18 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.rembg_sessions import GraphUnfit
 from models.segmenter import RembgSegmenter, SegmenterUnknown, load_segmenter
-from models.sessions import Runtime
-from models.weights import CARDS, WeightsMissing, WeightsUnreachable, fetch
+from models.weights import CARDS, WeightsUnreachable, fetch
 from pipeline.core.errors import ModelFailed, NoSubject, OutOfMemory
 from pipeline.core.networks import Networks, Segmenter, cutting
 from pipeline.core.types import Photo
 from pipeline.cutout.segment import segment
-from service.settings import REFINER_CHECKPOINT, Settings
+from service.settings import Settings
 from service.worker.networks import open_networks
-from tests.lanes import in_openvino, rest_in_gate
-from tests.models.onnx_graphs import mean_of_channels
+from tests.lanes import rest_in_gate
 from tests.support.still_life import photo, still_life
 
 CARD = CARDS["u2netp"]
@@ -41,60 +38,9 @@ def test_the_segmenter_finds_a_jar(segmenter: Segmenter) -> None:
     assert (one & two).sum() / (one | two).sum() > 0.97
 
 
-def test_a_file_of_ones_own_cuts_out_as_the_network_in_it(segmenter: Segmenter, folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine.onnx").symlink_to(folder / CARD.file)
-
-    own, version = load_segmenter(str(tmp_path / "mine.onnx"), weights=tmp_path)
-
-    rgb = (still_life()[0] * 255).astype(np.uint8)
-    assert np.array_equal(own(rgb), segmenter(rgb))
-    assert f" mine.onnx sha256:{CARD.sha256[:12]} in " in version
-
-
-def test_a_graph_of_ones_own_is_shown_its_own_size_and_may_answer_in_logits(tmp_path: Path) -> None:
-    path = tmp_path / "bright.onnx"
-    path.write_bytes(mean_of_channels(48, 96))
-    bright = np.zeros((60, 120, 3), np.uint8)
-    bright[:, 60:] = 255
-
-    alpha = load_segmenter(str(path), weights=tmp_path)[0](bright)
-
-    assert alpha.shape == (60, 120)
-    assert alpha[:, :50].max() < 0.05
-    assert alpha[:, 70:].min() > 0.95
-
-
-@in_openvino
-def test_the_compiled_graph_of_a_file_of_ones_own_is_not_kept_as_its_weights_may_lie_beside_it(tmp_path: Path) -> None:
-    (tmp_path / "mine.onnx").write_bytes(mean_of_channels(48, 96))
-    load_segmenter(str(tmp_path / "mine.onnx"), weights=tmp_path, runtime=Runtime(kept=(tmp_path / "kept",)))
-    assert not (tmp_path / "kept").exists()
-
-
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [
-        (None, "there is no file"),
-        (b"no graph", "does not work as a segmenter: .*a graph takes one float32 picture"),
-        (next(REFINER_CHECKPOINT.glob("*.onnx")).read_bytes(), "does not work as a segmenter"),
-        (mean_of_channels(48, 96, keep=0), "its first output is 1 by 48 by 96"),
-    ],
-    ids=["no file", "no graph", "another network's graph", "no channel"],
-)
-def test_a_file_that_does_not_cut_out_is_named_with_what_one_has_to_take(
-    tmp_path: Path, data: bytes | None, said: str
-) -> None:
-    path = tmp_path / "mine.onnx"
-    if data is not None:
-        path.write_bytes(data)
-
-    with pytest.raises((WeightsMissing, GraphUnfit), match=f"(?i)BACKDROP_SEGMENTER: .*{said}"):
-        load_segmenter(str(path), weights=tmp_path)
-
-
 def test_a_segmenter_that_nobody_knows_is_named_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(SegmenterUnknown, match=r"'u3net' is no model of rembg.*birefnet-general.*u2netp.*ONNX"):
-        load_segmenter("u3net", weights=tmp_path)
+    with pytest.raises(SegmenterUnknown, match=r"'u3.onnx' is no model of rembg.*birefnet-general.*u2netp.*onnx:PATH"):
+        load_segmenter("u3.onnx", weights=tmp_path)
 
 
 def test_weights_that_rembg_can_not_bring_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

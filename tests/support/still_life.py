@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from pipeline.core.spec import UNMOVED, Mood, Placement, Preset, Scene, SceneKin
 from pipeline.core.types import Photo, Rgb8
 from pipeline.geometry.ray import Field
 from pipeline.scene.layout import Layout
+
+SAMPLES = Path(__file__).resolve().parents[2] / "service" / "sample"
 
 
 def still_life(width: int = 240, height: int = 300, *, cut: bool = False) -> tuple[Rgb8, NDArray[np.float32]]:
@@ -40,6 +43,32 @@ def cut_out_png(rgb: Rgb8, alpha: NDArray[np.float32]) -> bytes:
     file = BytesIO()
     Image.fromarray(np.dstack([rgb, np.rint(alpha * 255).astype(np.uint8)])).save(file, "PNG")
     return file.getvalue()
+
+
+def two_products(
+    left: str = "mug", right: str = "vase", *, share: float = 1.0
+) -> tuple[bytes, list[NDArray[np.bool_]]]:
+    """A JPEG of 1100×620 pixels of two sample products side by side on a table, and the H×W mask of each.
+
+    `share`: of its own size that the right one is shown at.
+    """
+    table = np.linspace(206, 172, 620)[:, None, None] + np.array([6, 2, -4])
+    picture = Image.fromarray(np.broadcast_to(table, (620, 1100, 3)).clip(0, 255).astype(np.uint8))
+    masks = []
+    for name, middle, scale in ((left, 290, 1.0), (right, 800, share)):
+        with Image.open(SAMPLES / f"{name}.webp") as file:
+            product = file.convert("RGBA")
+        product = product.resize(
+            (round(product.width * scale), round(product.height * scale)), Image.Resampling.LANCZOS
+        )
+        place = (middle - product.width // 2, 560 - product.height)
+        picture.paste(product, place, product)
+        alpha = Image.new("L", picture.size)
+        alpha.paste(product.getchannel("A"), place)
+        masks.append(np.asarray(alpha) > 127)
+    data = BytesIO()
+    picture.save(data, "JPEG", quality=95)
+    return data.getvalue(), masks
 
 
 PHOTO = jpeg(still_life()[0])

@@ -62,6 +62,10 @@ def test_a_cut_out_is_seen_mended_and_swapped(command: Command, photo: str, tmp_
     refused = command("cutout", photo, "-o", str(seen), "--mask", photo)
     assert (refused.exit_code, "8 bits" in refused.output) == (2, True)
     assert "--subject" in command("cutout", photo, "-o", str(seen), "--subject", "7").output
+    chosen = command("cutout", photo, "-o", str(seen), "--subject", "0.5,0.5")
+    assert (chosen.exit_code, "subjects" in chosen.output) == (0, True), chosen.output
+    nothing = command("cutout", photo, "-o", str(seen), "--subject", "0.05,0.05")
+    assert (nothing.exit_code, "point 0.05, 0.05" in nothing.output) == (1, True), nothing.output
     swapped = command("swap", photo, *SPEC, "--mask", str(given), "-o", str(output), "--quiet")
     assert swapped.exit_code == 0, swapped.output
     report = json.loads((tmp_path / "out.png.json").read_text())

@@ -41,7 +41,7 @@ class Made:
 #: What another try of the same photo and spec ends with again.
 HOPELESS = {
     *("image_unreadable", "image_truncated", "photo_damaged", "image_too_large", "image_too_small"),
-    *("no_subject", "no_honest_placement"),
+    *("no_subject", "subject_not_found", "no_honest_placement"),
 }
 
 

@@ -26,8 +26,10 @@ class Pair:
     def id(self) -> str:
         """What it is made of: another photo under the same name, or other options, is another pair."""
         options = asdict(self.options)
-        if options["stance"] == "auto":
-            del options["stance"]  # a batch that the release before began goes on as the same
+        # Batches of an earlier release know neither, and go on as the same.
+        options = {
+            name: one for name, one in options.items() if (name, one) not in (("stance", "auto"), ("subject", None))
+        }
         made_of = [self.photo.sha256 or self.photo.name, self.preset, options]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 

@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipeline.colour.notation import parse_colour
-from pipeline.core.spec import SEED_LIMIT, StanceWord
+from pipeline.core.spec import SEED_LIMIT, PhotoPlace, StanceWord, photo_place
 
 
 class OrderInvalid(ValueError):
@@ -32,6 +32,8 @@ class SwapOptions:
     brand: str | None = None
     seed: int | None = None
     stance: StanceWord = "auto"
+    #: Which product of the photo is meant.
+    subject: PhotoPlace | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def _is_colour(value: Any) -> Any:
 Text = Annotated[str, Field(min_length=1, max_length=120)]
 Colours = Annotated[list[Annotated[str, BeforeValidator(_is_colour)]], Field(max_length=6)]
 Seed = Annotated[int, Field(ge=0, lt=SEED_LIMIT, strict=True)]
+Subject = Annotated[list[float], AfterValidator(lambda numbers: list(photo_place(numbers)))]
 
 
 class _Photo(BaseModel):
@@ -70,6 +73,7 @@ class _Photo(BaseModel):
     brand: Text | None = None
     seed: Seed | None = None
     stance: StanceWord | None = None
+    subject: Subject | None = None
 
 
 class _File(BaseModel):
@@ -80,6 +84,7 @@ class _File(BaseModel):
     brand: Text | None = None
     seed: Seed | None = None
     stance: StanceWord = "auto"
+    subject: Subject | None = None
     photo: list[_Photo] = Field(default_factory=list)
 
 
@@ -95,12 +100,12 @@ def read_order(path: Path, *, brand: str | None = None) -> Order:
         file = _File.model_validate(content)
     except ValidationError as error:
         raise OrderInvalid([f"{path.name}: {_sentence(dict(one))}" for one in error.errors()]) from error
-    base = SwapOptions(file.scene, file.mood, tuple(file.colors), brand or file.brand, file.seed, file.stance)
+    subject = tuple(file.subject) if file.subject else None
+    base = SwapOptions(file.scene, file.mood, tuple(file.colors), brand or file.brand, file.seed, file.stance, subject)
     special = []
     for one in file.photo:
         changes = one.model_dump(exclude={"name"}, exclude_none=True)
-        if "colors" in changes:
-            changes["colors"] = tuple(changes["colors"])
+        changes |= {key: tuple(changes[key]) for key in ("colors", "subject") if key in changes}
         special.append((one.name, changes))
     return Order(base, tuple(special))
 
@@ -132,6 +137,6 @@ def _sentence(error: dict[str, Any]) -> str:
         case "too_long":
             return f"{key}: at most six colours."
         case "value_error":
-            return f"{key}: {error['msg'].removeprefix('Value error, ')}"
+            return f"{key}: {error['msg'].removeprefix('Value error, ').removesuffix('.')}."
     received = f" It is {error['input']!r}." if error["type"] == "literal_error" else ""
     return f"{key}: {error['msg']}.{received}"

@@ -20,7 +20,7 @@ const MENDED = {
   ],
   several_subjects: [
     "There is more than one thing in the photo.",
-    "All of it is kept. Mend the cut-out, and pick what is to stay.",
+    "All of it is kept. Choose the product by a click, or mend the cut-out.",
   ],
 };
 

@@ -10,12 +10,13 @@ const WAIT = 25;
 /**
  * Cut out a photo, {key} or {render}, and return the cut-out when its job is over, whatever became of it.
  *
- * The same photo gets its first cut-out again, mended or not, unless it is to be tried `again`. Throws Refusal; an
+ * `subject`: where its product is, [x, y] as shares of the photo; the photo has that product from then on. Without, the
+ * same photo gets its first cut-out again, mended or not, unless it is to be tried `again`. Throws Refusal; an
  * AbortError where the signal says so.
  */
-export async function cutOut({ key, render }, { signal, again = false }) {
-  const body = render ? { source_render_public_id: render } : { source_image_s3_key: key };
-  const known = again ? requestKey() : `cutout-${render ?? key}`;
+export async function cutOut({ key, render }, { signal, again = false, subject }) {
+  const body = { ...(render ? { source_render_public_id: render } : { source_image_s3_key: key }), subject };
+  const known = again || subject ? requestKey() : `cutout-${render ?? key}`;
   const headers = { Prefer: `wait=${WAIT}`, "Idempotency-Key": known };
   const accepted = await ask(CUTOUTS, { method: "POST", body, headers, signal, within: 2000 * WAIT });
   if (!over(accepted)) await follow(accepted.job_id, () => {}, { signal });

@@ -31,6 +31,9 @@ export function shownCutout(studio, source, { print, photo, file, told, signal }
   let look = "squares";
   let view = null;
   let again = false;
+  /** Ends the choosing of a product; null: none is being chosen. And the look to go back to without a choice. */
+  let choosing = null;
+  let before = look;
   print.append(picture, overlay);
   studio.draft.addEventListener("change", colour, { signal });
   start();
@@ -74,6 +77,7 @@ export function shownCutout(studio, source, { print, photo, file, told, signal }
     picture.src = view.preview_url;
     await picture.decode();
     if (signal.aborted) return;
+    choosing?.abort();
     told(view, mended);
     fill(element, controls(), trouble, doubts());
     fill(overlay, view.warnings.flatMap(({ boxes }, i) => boxes.map((box) => mark(box, i + 1))));
@@ -100,6 +104,7 @@ export function shownCutout(studio, source, { print, photo, file, told, signal }
       "div",
       { class: "row centre" },
       h("fieldset", { class: "looks" }, h("legend", { class: "unseen" }, "Show"), radios),
+      h("button", { class: "button small", id: "choose", "aria-pressed": "false", onclick: point }, "Choose the product"),
       h("button", { class: "button small", id: "mend", onclick: (event) => open(event.target) }, "Mend the cut-out"),
     );
   }
@@ -136,6 +141,7 @@ export function shownCutout(studio, source, { print, photo, file, told, signal }
 
   function choose(name) {
     look = name;
+    for (const radio of element.querySelectorAll("[name=look]")) radio.checked = radio.value === name;
     show();
   }
 
@@ -150,6 +156,50 @@ export function shownCutout(studio, source, { print, photo, file, told, signal }
 
   function colour() {
     styled(print, { "--scene": sceneColour(studio) });
+  }
+
+  /** Let the product be chosen by a click on the photo, or leave that. */
+  function point({ target: button }) {
+    if (choosing) {
+      choosing.abort();
+      return choose(before);
+    }
+    before = look;
+    choosing = new AbortController();
+    const here = AbortSignal.any([signal, choosing.signal]);
+    here.addEventListener("abort", () => {
+      choosing = null;
+      print.classList.remove("choosing");
+      button.setAttribute("aria-pressed", "false");
+      trouble.textContent = "";
+    });
+    choose("photo");
+    print.classList.add("choosing");
+    button.setAttribute("aria-pressed", "true");
+    say("Click the product in the photo.");
+    print.addEventListener("click", (event) => pick(event, button), { signal: here });
+  }
+
+  /** Have the product at a click cut out. */
+  async function pick({ clientX, clientY }, button) {
+    if (button.hasAttribute("aria-busy")) return;
+    const { left, top, width, height } = overlay.getBoundingClientRect();
+    const subject = [(clientX - left) / width, (clientY - top) / height].map((one) => Math.min(1, Math.max(0, one)));
+    trouble.textContent = "";
+    button.setAttribute("aria-busy", "true");
+    print.classList.add("cutting");
+    say("Cutting the product out.");
+    try {
+      const next = await cutOut(source, { signal, subject });
+      if (next.error) throw new Error(REMEDIES[next.error.code] ?? next.error.message);
+      look = "squares";
+      await shown(next, true);
+    } catch (error) {
+      if (!signal.aborted) trouble.textContent = error.message;
+    } finally {
+      button.removeAttribute("aria-busy");
+      print.classList.remove("cutting");
+    }
   }
 
   /** Open the window to mend it, at a box of the photo, or whole. */

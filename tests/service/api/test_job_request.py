@@ -59,7 +59,7 @@ def fetched(caller: Caller, method: str, url: str, **options: Any) -> httpx.Resp
 def asked(caller: Caller, job_id: str) -> dict[str, Any]:
     answer = caller.get(f"/v1/jobs/{job_id}/request")
     assert answer.status_code == 200, answer.text
-    assert set(answer.json()) == {"request", "seed", "source", "preview", "placement", "output"}
+    assert set(answer.json()) == {"request", "seed", "source", "preview", "placement", "output", "subject"}
     return dict(answer.json())
 
 

@@ -1,7 +1,10 @@
 """What a batch is put together from: its specs, photos, pairs, memory and display."""
 
+import hashlib
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -40,7 +43,7 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
     path.write_text(
         'scene = "podium"\nmood = "calm"\ncolors = ["ivory"]\nbrand = "acme"\n'
         '[[photo]]\nname = "lamps/*"\nscene = "dark_studio"\n[[photo]]\nname = "lamps/a.jpg"\nseed = 5\ncolors = []\n'
-        '[[photo]]\nname = "shoes/*"\nstance = "lying"\n'
+        '[[photo]]\nname = "shoes/*"\nstance = "lying"\nsubject = [0.4, 0.6]\n'
     )
 
     order = read_order(path, brand="zenith")
@@ -48,14 +51,14 @@ def test_a_spec_is_read_with_what_single_photos_have_otherwise(tmp_path: Path) -
     assert order.of("jar.jpg") == SwapOptions("podium", "calm", ("ivory",), "zenith")
     assert order.of("lamps/b.jpg") == SwapOptions("dark_studio", "calm", ("ivory",), "zenith")
     assert order.of("lamps/a.jpg") == SwapOptions("dark_studio", "calm", (), "zenith", 5)
-    assert order.of("shoes/a.jpg").stance == "lying"
+    assert (order.of("shoes/a.jpg").stance, order.of("shoes/a.jpg").subject) == ("lying", (0.4, 0.6))
     assert unmatched(order, ["lamps/a.jpg", "shoes/a.jpg"]) == []
 
 
 def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_path: Path) -> None:
     path = tmp_path / "spec.toml"
     path.write_text(
-        'scene = ""\ncolours = []\ncolors = ["reddish", "red"]\nseed = -1\n'
+        'scene = ""\ncolours = []\ncolors = ["reddish", "red"]\nseed = -1\nsubject = [0.4, 1.6]\n'
         '[[photo]]\nsceen = "white"\n[[photo]]\nname = "a.jpg"\nseed = "7"\nstance = "flat"\n'
     )
 
@@ -64,7 +67,7 @@ def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_p
 
     told = {line.split(": ")[1]: line for line in refused.value.wrong}
     assert set(told) == {
-        *("scene", "mood", "colours", "colors[0]", "seed"),
+        *("scene", "mood", "colours", "colors[0]", "seed", "subject"),
         *("photo[0].name", "photo[0].sceen", "photo[1].seed", "photo[1].stance"),
     }
     assert 'Write mood = "calm".' in told["mood"]
@@ -73,6 +76,7 @@ def test_everything_that_is_wrong_with_a_spec_is_told_at_once_with_its_key(tmp_p
     assert "#rrggbb" in told["colors[0]"]
     for word in ("'auto'", "'from_above'", "It is 'flat'."):
         assert word in told["photo[1].stance"]
+    assert told["subject"].startswith("spec.toml: subject: 1.6 lies outside the photo. Give shares from 0 to 1")
     for text, word in (('scene = "podium', "no TOML"), ("", "scene")):
         path.write_text(text)
         with pytest.raises(OrderInvalid, match=word):
@@ -118,6 +122,15 @@ def test_a_pair_is_what_it_is_made_of_and_no_picture_hides_another() -> None:
     assert len(made_of) == 4
     assert pairs()[0][0].id[:12] == "ea0b24d07e50", "a batch of the release before goes on"
     assert len({pair.key for group in pairs() for pair in group}) == 6
+
+
+def test_another_product_of_a_photo_is_another_pair_and_a_batch_of_an_earlier_release_goes_on() -> None:
+    def pair(**changes: Any) -> Pair:
+        return Pair(Photo("a.jpg", Path("a.jpg"), "1"), "open_graph", SwapOptions("neon", "calm", **changes), "a")
+
+    assert len({pair().id, pair(subject=(0.1, 0.2)).id, pair(subject=(0.1, 0.3)).id}) == 3
+    before = ["1", "open_graph", {"scene": "neon", "mood": "calm", "colors": [], "brand": None, "seed": None}]
+    assert pair().id == hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()
 
 
 def test_a_place_that_takes_no_scene_gets_none_beside_places_that_do() -> None:

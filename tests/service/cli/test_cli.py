@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from dataclasses import replace
 from importlib.resources import files
@@ -19,9 +20,11 @@ from service.database.encryption import open_cipher
 from service.database.engine import create_engine
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
+from tests.models.onnx_graphs import mean_of_channels
 from tests.support import still_life, worker
 from tests.support.command_line import migrated_home, run
 from tests.support.databases import new_database
+from tests.support.still_life import two_products
 from tests.support.worker import BOTTLE as SMALL_BOTTLE
 
 BOTTLE = str(files("service") / "sample" / "bottle.jpg")
@@ -288,6 +291,16 @@ def test_the_doctor_warns_of_a_network_that_runs_on_the_cpu_although_there_is_a_
     assert said.count(warning) == 2, "of the networks loaded here, and of the worker's"
 
 
+def test_the_doctor_shows_a_network_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.onnx").write_bytes(mean_of_channels(48, 48))
+    (tmp_path / "mine.toml").write_text("size = 48\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\n")
+    monkeypatch.setenv("BACKDROP_SEGMENTER", f"onnx:{tmp_path / 'mine.onnx'}")
+
+    said = run("doctor", *migrated_home(tmp_path / "home")).output
+
+    assert re.search(r"ok +networks +onnx:mine.onnx sha256:[0-9a-f]{12} mine.toml sha256:[0-9a-f]{12} in ", said)
+
+
 def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:
     result = run("doctor", "--no-networks", "--home", str(tmp_path))
 
@@ -377,6 +390,40 @@ def test_a_local_cut_out_is_the_mask_of_a_local_swap(tmp_path: Path) -> None:
     refused = run("swap", str(photo), *order, "--mask", str(mask))
     assert refused.exit_code == 2
     assert "--mask" in refused.output
+
+
+def test_a_local_cut_out_has_the_product_that_is_pointed_at(tmp_path: Path) -> None:
+    photo, mask = tmp_path / "pair.jpg", tmp_path / "mask.png"
+    data, (mug, vase) = two_products()
+    photo.write_bytes(data)
+
+    cut = run("cutout", str(photo), "-o", str(mask), "--subject", "0.2,0.7")
+
+    assert cut.exit_code == 0, cut.output
+    with Image.open(mask) as codes:
+        seen = np.asarray(codes) > 127
+    assert (seen & mug).sum() / (seen | mug).sum() > 0.95
+    assert not (seen & vase).any()
+
+
+@pytest.mark.parametrize(
+    ("command", "subject", "remedy"),
+    [
+        ("swap", "0.2,1.7", "'--subject': 1.7 lies outside the photo. Give shares from 0 to 1"),
+        ("swap", "left", "'--subject': 'left' is no place. Give x,y or left,top,right,bottom"),
+        ("cutout", "0.2,0.7,0.9", "'--subject': 3 numbers are neither a point nor a box"),
+        ("cutout", "1", "numbers of subjects need a server"),
+    ],
+)
+def test_what_is_no_place_in_a_photo_is_refused_with_the_remedy(
+    tmp_path: Path, command: str, subject: str, remedy: str
+) -> None:
+    own = ("--scene", "white", "--mood", "calm", "--preset", "open_graph") if command == "swap" else ()
+    result = run(command, BOTTLE, *own, "-o", str(tmp_path / "out.png"), "--subject", subject)
+
+    assert result.exit_code == 2
+    assert remedy in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("option", ["-o", "--preview"])

@@ -87,6 +87,13 @@ def test_a_photo_is_cut_out_mended_and_taken_back(backdrop: Backdrop, served: Se
     assert render.report["provenance"]["cutout"] == "subjects"
     assert backdrop.download_mask(mended, tmp_path / "out" / "mask.png").read_bytes().startswith(b"\x89PNG")
     assert backdrop.reset(cutout).cut_by == backdrop.cutout_by_id(cutout.public_id).cut_by == "network"
+    chosen = backdrop.cutout(source_key=source, subject=(0.5, 0.5))
+    assert (chosen.cut_by, chosen.product_box) == ("subjects", cutout.product_box)
+    meant = backdrop.wait(backdrop.swap(replace(SPEC, subject=(0.2, 0.1, 0.8, 0.9)), source_key=source)).expect_render()
+    assert meant.report["cutout"]["subject"] == [0.2, 0.1, 0.8, 0.9]
+    with pytest.raises(Invalid, match=r"1\.5 lies outside the photo"):
+        backdrop.plan(replace(SPEC, subject=(0.5, 1.5)), source_key=source)
+    backdrop.reset(cutout)
     with pytest.raises(Invalid) as refused:
         backdrop.mend(cutout, good())
     assert [one.code for one in refused.value.fields] == ["mask_mode"]
@@ -95,7 +102,7 @@ def test_a_photo_is_cut_out_mended_and_taken_back(backdrop: Backdrop, served: Se
     with pytest.raises(JobFailed) as failed:
         backdrop.cutout(source_key=backdrop.upload(bad()["image_truncated"]))
     assert failed.value.code == "image_truncated"
-    assert backdrop.credits().balance == 99
+    assert backdrop.credits().balance == 98
 
     async def without_blocking() -> None:
         async with AsyncBackdrop(served.url, key, retries=QUICK) as other:

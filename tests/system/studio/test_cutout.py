@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.support.browser import Visit
+from tests.support.still_life import two_products
 from tests.system.studio.conftest import Guest, assert_accessible, assert_fits, put_on_stage, small_bottle
 
 
@@ -191,3 +192,36 @@ def test_by_touch_at_a_phones_width_one_finger_draws_and_two_zoom(stage: Callabl
 
     changed = mask(keeper) != before
     assert changed.any()
+
+
+def test_a_click_chooses_the_product_of_several_and_one_on_the_table_says_what_to_do(
+    visit: Callable[..., Visit], keeper: Guest
+) -> None:
+    photo, (mug, vase) = two_products()
+    tab = visit()
+    tab.sign_in(keeper.key)
+    page = tab.page
+    put_on_stage(page, photo)
+    choose = page.get_by_role("button", name="Choose the product")
+    choose.wait_for()
+    assert (mask(keeper)[mug | vase] > 127).mean() > 0.95
+
+    def click(x: float, y: float) -> None:
+        choose.click()
+        assert choose.get_attribute("aria-pressed") == "true"
+        box = page.locator(".print").bounding_box()
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+    for place, product in (((0.73, 0.7), vase), ((0.2, 0.7), mug)):
+        click(*place)
+        page.locator("#choose[aria-pressed=false]").wait_for()
+        assert shown(keeper)["cut_by"] == "subjects"
+        seen = mask(keeper) > 127
+        assert (seen & product).sum() / (seen | product).sum() > 0.95
+    assert_accessible(page)
+    click(0.5, 0.15)
+    page.get_by_text("Nothing stands out there. Click the middle of the product").wait_for()
+    assert choose.get_attribute("aria-pressed") == "true", "another click may follow"
+    choose.click()
+    assert choose.get_attribute("aria-pressed") == "false"
+    assert_fits(page)

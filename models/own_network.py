@@ -1,0 +1,171 @@
+"""A network of the operator's own that finds the product: an ONNX file and a TOML file beside it (cutout/README.md)."""
+
+import hashlib
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.device import Device, DeviceUnavailable
+from models.sessions import Runtime, open_session
+from models.weights import WeightsMissing
+
+SETTING = "BACKDROP_SEGMENTER"
+#: An answer may leave 0-1 by so much: the last interpolation of a network does.
+SLACK = 0.01
+#: Sides in pixels that a network may take.
+SIDES = (32, 4096)
+_SIZE = f"Give the picture's side in pixels, or [width, height], {SIDES[0]} to {SIDES[1]}."
+_THREE = "Give three numbers, for red, green and blue"
+_OTHERS = "size, mean and deviation are needed; output and sigmoid may follow."
+
+
+class GraphUnfit(ValueError):
+    """Raised when an operator's network, or the file that describes it, can't be used; the message has the remedy."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the TOML file says of the network."""
+
+    #: Width and height in pixels of the picture that the network takes.
+    size: tuple[int, int]
+    #: Of red, green and blue, sRGB in 0-1: the network is given (value - mean) / deviation.
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    #: Which of the network's outputs is the mask, from 0 on.
+    output: int = 0
+    #: Whether that output is logits, not values in 0-1.
+    sigmoid: bool = False
+
+
+class OwnSession:
+    """An operator's network, with the interface of rembg's sessions."""
+
+    def __init__(self, path: Path, runtime: Runtime, device: Device):
+        """Open the graph and try it on a grey picture. Raises WeightsMissing and GraphUnfit."""
+        card = path.with_suffix(".toml")
+        for file, role in ((path, "the ONNX file"), (card, "the TOML file that describes the network")):
+            if not file.is_file():
+                raise WeightsMissing(f"{SETTING}: there is no file {file}. Put {role} there, or correct the path.")
+        #: What the TOML file says.
+        self.description = _described(card)
+        graph = _digest(path)
+        #: Files and their SHA-256, for the report and the caches' keys: of the graph with its weights, of the TOML.
+        self.version = f"onnx:{path.name} sha256:{graph[:12]} {card.name} sha256:{_digest(card)[:12]}"
+        try:
+            # Never kept compiled: weights may lie in a folder that the digest does not see.
+            self.inner_session = open_session(path, replace(runtime, kept=()), device=device, digest=graph)
+            self._check_input(card)
+            self.predict(Image.new("RGB", (64, 64), "grey"))
+        except (DeviceUnavailable, GraphUnfit):
+            raise
+        except Exception as error:  # the libraries raise their own unrelated classes
+            raise GraphUnfit(
+                f"{SETTING}: {path} does not work as a segmenter: {_last_line(error)} It has to take one float32"
+                f" picture, 1 by 3 by height by width, and give one mask, 1 by 1 by height by width; {card.name} says"
+                " which output that is, and whether it needs a sigmoid."
+            ) from error
+
+    def predict(self, image: Image.Image) -> list[Image.Image]:
+        """Return one mask, mode L, of the picture's size. Raises ValueError for an answer that is no mask."""
+        about = self.description
+        small = np.asarray(image.resize(about.size, Image.Resampling.BILINEAR), np.float32) / np.float32(255)
+        given = (small - np.asarray(about.mean, np.float32)) / np.asarray(about.deviation, np.float32)
+        batch = np.ascontiguousarray(given.transpose(2, 0, 1)[None], np.float32)
+        answers = self.inner_session.run(None, {self.inner_session.get_inputs()[0].name: batch})
+        if about.output >= len(answers):
+            raise ValueError(f"output is {about.output}, and its outputs are 0 to {len(answers) - 1}.")
+        mask = _mask(np.asarray(answers[about.output], np.float32), about)
+        grey = Image.fromarray(np.rint(mask * 255).astype(np.uint8), mode="L")
+        return [grey.resize(image.size, Image.Resampling.BILINEAR)]
+
+    def _check_input(self, card: Path) -> None:
+        """Raise GraphUnfit where the graph names another size than the TOML file, ValueError for other inputs."""
+        inputs = self.inner_session.get_inputs()
+        shape = list(inputs[0].shape) if inputs else []
+        if len(inputs) != 1 or len(shape) != 4:
+            raise ValueError("it takes something else than one picture.")
+        width, height = self.description.size
+        for name, side, own in (("height", height, shape[2]), ("width", width, shape[3])):
+            if isinstance(own, int) and own != side:  # a side that is free is no int
+                raise GraphUnfit(
+                    f"{SETTING}: {card}: size gives a {name} of {side}, and the graph takes {own}. Correct size."
+                )
+
+
+def _mask(answer: NDArray[np.float32], about: Description) -> NDArray[np.float32]:
+    """Return h×w in 0-1 of an output, 1×1×h×w. Raises ValueError."""
+    if answer.ndim != 4 or answer.shape[:2] != (1, 1):
+        raise ValueError(f"output {about.output} is {' by '.join(map(str, answer.shape))}.")
+    if about.sigmoid:
+        answer = np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * answer)
+    low, high = float(answer.min()), float(answer.max())
+    if not -SLACK <= low <= high <= 1 + SLACK:  # not a number is refused as well
+        wrong = "is not a number somewhere" if np.isnan(low) else f"runs from {low:.3g} to {high:.3g}, not from 0 to 1"
+        raise ValueError(f"output {about.output} {wrong}.{'' if about.sigmoid else ' Logits need sigmoid = true.'}")
+    return np.asarray(np.clip(answer[0, 0], 0, 1), np.float32)
+
+
+def _described(card: Path) -> Description:
+    """Return what a TOML file says of the network beside it. Raises GraphUnfit naming the field and its value."""
+    try:
+        given: dict[str, Any] = tomllib.loads(card.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise GraphUnfit(f"{SETTING}: {card} is not TOML: {error}. Correct that line.") from error
+
+    def refuse(field: str, remedy: str) -> GraphUnfit:
+        said = f"is {given[field]!r}" if field in given else "is missing"
+        return GraphUnfit(f"{SETTING}: {card}: {field} {said}. {remedy}")
+
+    for field in given.keys() - Description.__dataclass_fields__.keys():
+        raise refuse(field, f"There is no such field: {_OTHERS}")
+    size: Any = given.get("size")
+    sides: list[Any] = size if isinstance(size, list) else [size, size]
+    if len(sides) != 2 or not all(_whole(side, SIDES[0]) and side <= SIDES[1] for side in sides):
+        raise refuse("size", _SIZE)
+    mean: Any = given.get("mean")
+    deviation: Any = given.get("deviation")
+    if not _three(mean):
+        raise refuse("mean", f"{_THREE}, e.g. [0.485, 0.456, 0.406].")
+    if not _three(deviation) or min(deviation) <= 0:
+        raise refuse("deviation", f"{_THREE}, above 0, e.g. [0.229, 0.224, 0.225].")
+    output, sigmoid = given.get("output", 0), given.get("sigmoid", False)
+    if not _whole(output, 0):
+        raise refuse("output", "Give the number of the output that is the mask, from 0 on.")
+    if not isinstance(sigmoid, bool):
+        raise refuse("sigmoid", "Give true where the output is logits, else false.")
+    return Description((sides[0], sides[1]), tuple(mean), tuple(deviation), output, sigmoid)
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _three(value: Any) -> bool:
+    """Return whether a value is three finite numbers."""
+    if not isinstance(value, list) or len(value) != 3:
+        return False
+    return all(type(one) in (int, float) for one in value) and bool(np.isfinite(value).all())
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file, and of the files beside it that it names: an ONNX file's weights may lie there."""
+    data = path.read_bytes()
+    digest = hashlib.sha256(data)
+    if b"location" in data:  # the key of an external file in ONNX's TensorProto
+        for other in sorted(path.parent.iterdir()):
+            if other != path and other.is_file() and other.name.encode() in data:
+                with other.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _last_line(error: Exception) -> str:
+    lines: Sequence[str] = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{lines[-1].rstrip('.')}."

@@ -1,0 +1,192 @@
+"""Which product of a photo a place means: of a given mask, of what was found, or of a new look."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.core.errors import NoSubject, SubjectNotFound
+from pipeline.core.spec import photo_place
+from pipeline.core.types import Photo
+from pipeline.cutout.segment import Segmentation
+from pipeline.cutout.subjects import SQUARES, Choice, choose
+
+Codes = NDArray[np.uint8]
+#: A large thing on the left, a small one on the right: left, top, right, bottom.
+LARGE, SMALL = (40, 60, 160, 260), (300, 180, 350, 260)
+
+
+def mask(*boxes: tuple[int, int, int, int]) -> Codes:
+    """A 300×400 mask of rectangles."""
+    codes = np.zeros((300, 400), np.uint8)
+    for left, top, right, bottom in boxes:
+        codes[top:bottom, left:right] = 255
+    return codes
+
+
+class Looks:
+    """A network that finds in each part of the photo what is brighter than black there, and lists what it was shown."""
+
+    def __init__(self, *boxes: tuple[int, int, int, int]) -> None:
+        self.photo = Photo(np.repeat(mask(*boxes)[..., None], 3, axis=2), None, "jpeg")
+        self.shown: list[tuple[int, ...]] = []
+
+    def __call__(self, part: Photo) -> Segmentation:
+        self.shown.append(part.rgb.shape[:2])
+        seen = part.rgb[..., 0] / np.float32(255)
+        if not seen.any():
+            raise NoSubject("Nothing.")
+        return Segmentation(np.asarray(seen, np.float32), 0.25)
+
+    def at(self, *place: float, found: Codes | None = None, given: Codes | None = None) -> Choice:
+        return choose(place, self.photo, found=lambda: found, look=self, given=given)
+
+
+def test_a_point_chooses_the_thing_there_among_those_that_were_found() -> None:
+    looks = Looks(LARGE, SMALL)
+    found = mask(LARGE, SMALL)
+
+    large, small = (looks.at(x, 0.7, found=found) for x in (0.2, 0.8))
+
+    assert np.array_equal(large.codes, mask(LARGE))
+    assert np.array_equal(small.codes, mask(SMALL))
+    assert (large.source, large.number, small.number) == ("found", 1, 2)
+    assert not looks.shown
+
+
+def test_a_point_right_beside_a_thing_means_it_and_one_farther_off_does_not() -> None:
+    looks = Looks()
+    found = mask(LARGE)
+    assert looks.at(162 / 400, 0.5, found=found).number == 1
+    with pytest.raises(SubjectNotFound):
+        looks.at(175 / 400, 0.5, found=found)
+
+
+def test_where_nothing_was_found_a_square_around_the_point_is_looked_at() -> None:
+    looks = Looks(LARGE, SMALL)
+
+    chosen = looks.at(0.8, 0.7, found=mask(LARGE))
+
+    assert np.array_equal(chosen.codes, mask(SMALL))
+    assert (chosen.source, chosen.number) == ("looked", None)
+    assert chosen.seen is not None
+    assert chosen.seen.ambiguous_share == 0.25
+    assert looks.shown == [(240, 240)], "of 0.6 of the longer side"
+
+
+def test_a_photo_in_which_nothing_stands_out_is_looked_at_where_the_point_is() -> None:
+    assert np.array_equal(Looks(SMALL).at(0.8, 0.7).codes, mask(SMALL))
+
+
+def test_a_thing_that_a_square_cuts_is_not_taken_in_part() -> None:
+    long = (0, 140, 400, 160)
+    looks = Looks(long)
+    with pytest.raises(SubjectNotFound, match="Nothing stands out"):
+        looks.at(0.5, 0.5)
+    assert len(looks.shown) == len(SQUARES)
+
+
+def test_a_thing_that_the_photo_itself_cuts_is_taken() -> None:
+    at_the_edge = (330, 180, 400, 260)
+    assert np.array_equal(Looks(at_the_edge).at(0.9, 0.7).codes, mask(at_the_edge))
+
+
+def test_a_box_means_what_was_found_in_it_where_that_fills_it() -> None:
+    looks = Looks(LARGE, SMALL)
+    for grown in (0, 0.02):
+        chosen = looks.at(0.75 - grown, 0.6 - grown, 0.875 + grown, 260 / 300, found=mask(LARGE, SMALL))
+        assert np.array_equal(chosen.codes, mask(SMALL))
+        assert chosen.source == "found"
+    assert not looks.shown
+
+
+def test_a_box_is_looked_at_with_a_margin_and_only_what_is_in_it_is_kept() -> None:
+    looks = Looks(LARGE, (165, 60, 200, 260))
+
+    chosen = looks.at(40 / 400, 60 / 300, 160 / 400, 260 / 300)
+
+    # 0.12 of the longer side around it is looked at, 0.02 is kept, so that no soft edge is cut
+    assert looks.shown == [(248, 168)]
+    assert np.array_equal(chosen.codes, mask(LARGE))
+    assert chosen.source == "looked"
+
+
+def test_a_box_of_which_little_was_found_is_looked_at() -> None:
+    looks = Looks(LARGE)
+    chosen = looks.at(40 / 400, 60 / 300, 160 / 400, 260 / 300, found=mask((40, 60, 160, 120)))
+    assert np.array_equal(chosen.codes, mask(LARGE))
+    assert chosen.source == "looked"
+
+
+def test_what_a_box_shows_of_the_first_look_counts_where_the_closer_look_finds_nothing() -> None:
+    dark = Looks()
+    chosen = dark.at(0.5, 0.2, 1.0, 1.0, found=mask(LARGE, SMALL))
+    assert np.array_equal(chosen.codes, mask(SMALL))
+    assert chosen.source == "found"
+
+
+def test_a_given_mask_is_chosen_from_before_all_else() -> None:
+    drawn = mask((280, 160, 360, 280))
+    looks = Looks(SMALL)
+
+    point = looks.at(0.8, 0.7, found=mask(SMALL), given=drawn)
+    box = looks.at(0.6, 0.4, 1.0, 1.0, found=mask(SMALL), given=drawn)
+
+    assert np.array_equal(point.codes, drawn)
+    assert np.array_equal(box.codes, drawn)
+    assert (point.source, point.number, box.source, looks.shown) == ("given", 1, "given", [])
+
+
+def test_a_place_that_a_given_mask_leaves_out_is_looked_for_in_the_photo() -> None:
+    chosen = Looks().at(0.8, 0.7, found=mask(LARGE, SMALL), given=mask(LARGE))
+    assert (chosen.source, chosen.number) == ("found", 2)
+
+
+def test_a_files_own_alpha_is_never_looked_at_again() -> None:
+    looks = Looks(LARGE, SMALL)
+    looks.photo = Photo(looks.photo.rgb, (mask(LARGE) / 255).astype(np.float32), "png")
+    with pytest.raises(SubjectNotFound):
+        looks.at(0.8, 0.7, found=mask(LARGE))
+    assert np.array_equal(looks.at(0.0, 0.0, 0.5, 1.0, found=mask(LARGE)).codes, mask(LARGE))
+    assert not looks.shown
+
+
+@pytest.mark.parametrize(
+    ("place", "said"), [((0.8, 0.2), "point 0.8, 0.2"), ((0.6, 0.1, 0.7, 0.2), "box 0.6, 0.1, 0.7")]
+)
+def test_a_place_where_nothing_stands_out_fails_with_its_shares_and_the_remedy(
+    place: tuple[float, ...], said: str
+) -> None:
+    with pytest.raises(SubjectNotFound, match=f"{said}.* Give .*or give a mask"):
+        Looks(LARGE).at(*place, found=mask(LARGE))
+
+
+@pytest.mark.parametrize("place", [(0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.0, 0.0, 1.0, 1.0), (0.99, 0.99, 1.0, 1.0)])
+def test_corners_are_places_in_the_photo(place: tuple[float, ...]) -> None:
+    whole = mask((0, 0, 400, 300))
+    assert Looks((0, 0, 400, 300)).at(*place, found=whole).codes.any()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ((), "0 numbers are neither a point nor a box"),
+        ((0.1, 0.2, 0.3), "3 numbers are neither a point nor a box"),
+        ((0.1, 1.2), "1.2 lies outside the photo. Give shares from 0 to 1"),
+        ((-0.1, 0.5), "-0.1 lies outside the photo"),
+        ((0.5, float("nan")), "nan lies outside the photo"),
+        ((412, 300), "412 lies outside the photo. Give shares"),
+        ((0.4, 0.2, 0.4, 0.9), "The box 0.4, 0.2, 0.4, 0.9 is empty. Give left, top, right, bottom"),
+        ((0.2, 0.9, 0.4, 0.2), "is empty"),
+    ],
+)
+def test_what_is_no_place_is_refused_with_its_value_and_the_remedy(numbers: tuple[float, ...], said: str) -> None:
+    with pytest.raises(ValueError, match=said.replace(".", r"\.")):
+        photo_place(numbers)
+
+
+def test_a_place_is_its_numbers() -> None:
+    check: Callable[..., object] = photo_place
+    assert check([0, 1]) == (0.0, 1.0)
+    assert check((0.1, 0.2, 0.3, 0.4)) == (0.1, 0.2, 0.3, 0.4)

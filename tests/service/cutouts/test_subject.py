@@ -1,0 +1,214 @@
+"""The product that a caller points at: chosen at a cut-out for its photo, or in an order for itself alone."""
+
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.service.cutouts.conftest import CUTOUTS, Mender, grey_png
+from tests.support.caller import SWAP
+from tests.support.still_life import two_products
+
+PHOTO, (MUG_MASK, VASE_MASK) = two_products()
+MUG, VASE, TABLE = [0.2, 0.7], [0.73, 0.7], [0.5, 0.15]
+WHITE = {"scene_type": "white", "output_preset": "transparent_cutout", "dominant_colors": []}
+
+
+def choose(mender: Mender, subject: list[float], key: str) -> dict[str, Any]:
+    """Have the product there cut out, and return what is shown of it."""
+    answer = mender.ask("POST", CUTOUTS, json={"source_image_s3_key": key, "subject": subject})
+    assert answer.status_code == 202, answer.text
+    mender.finish(answer.json()["job_id"])
+    return mender.shown(answer.json()["job_id"])
+
+
+def order(mender: Mender, key: str, **query: Any) -> httpx.Response:
+    body = mender.body(**WHITE, source_image_s3_key=key)
+    return mender.ask("POST", SWAP, json=body, params=query)
+
+
+def made(mender: Mender, key: str, **query: Any) -> dict[str, Any]:
+    """Have a transparent picture made, and return its job."""
+    accepted = order(mender, key, **query)
+    assert accepted.status_code == 202, accepted.text
+    mender.finish(accepted.json()["job_id"])
+    job: dict[str, Any] = mender.get(f"/v1/jobs/{accepted.json()['job_id']}").json()
+    return job
+
+
+def cut_from(job: dict[str, Any]) -> tuple[str, bool, bool]:
+    """Whose mask a picture has, and whether the mug and the vase are in it."""
+    report = job["render"]["report"]
+    left, _, right, _ = report["cutout"]["source_box"]
+    return report["provenance"]["cut_by"], left < 0.4, right > 0.6
+
+
+def same(mender: Mender, view: dict[str, Any], product: Any) -> bool:
+    mask = mender.picture(view["mask_url"]) > 127
+    return float((mask & product).sum() / (mask | product).sum()) > 0.97
+
+
+def text(place: list[float]) -> str:
+    return ",".join(map(str, place))
+
+
+def test_a_point_at_a_cut_out_chooses_for_all_later_pictures_of_the_photo(mender: Mender) -> None:
+    key = mender.upload(PHOTO)
+    vase = choose(mender, VASE, key)
+
+    assert (vase["status"], vase["cut_by"]) == ("SUCCESS", "subjects")
+    assert same(mender, vase, VASE_MASK)
+    assert sorted(one["kept"] for one in vase["subjects"]) == [False, True], "the other one can be kept again"
+    assert "several_subjects" not in {one["code"] for one in vase["warnings"]}
+    assert vase["confidence"] < 1, "the networks made it"
+    assert cut_from(made(mender, key)) == ("subjects", False, True)
+
+    mug = choose(mender, MUG, key)
+    assert same(mender, mug, MUG_MASK)
+    assert cut_from(made(mender, key)) == ("subjects", True, False)
+
+    path = f"{CUTOUTS}/{mug['public_id']}/subjects"
+    both = mender.ask("PUT", path, json={"keep": [one["id"] for one in mug["subjects"]]}).json()
+    assert both["cut_by"] == "network"
+    assert same(mender, both, MUG_MASK | VASE_MASK)
+
+
+def test_what_the_first_look_left_out_is_looked_for_and_can_be_taken_back(mender: Mender) -> None:
+    photo, (_, vase) = two_products("gift", "vase", share=0.2)
+    key = mender.upload(photo)
+
+    view = choose(mender, [800 / 1100, 530 / 620], key)
+
+    assert view["cut_by"] == "subjects"
+    assert [(one["id"], one["kept"]) for one in view["subjects"]] == [(1, True)]
+    mask = mender.picture(view["mask_url"]) > 127
+    assert (mask & vase).sum() / mask.sum() > 0.9
+    back = mender.ask("DELETE", f"{CUTOUTS}/{view['public_id']}/mask").json()
+    assert back["cut_by"] == "network"
+    assert not (mender.picture(back["mask_url"])[vase] > 127).all()
+
+
+def test_a_box_at_a_cut_out_keeps_what_is_in_it(mender: Mender) -> None:
+    view = choose(mender, [0.5, 0.1, 1.0, 1.0], mender.upload(PHOTO))
+    assert same(mender, view, VASE_MASK)
+
+
+def test_a_mask_that_was_drawn_is_chosen_from_and_stays_to_choose_from(mender: Mender) -> None:
+    key = mender.upload(PHOTO)
+    view = choose(mender, MUG, key)
+    codes = np.zeros((620, 1100), np.uint8)
+    codes[300:500, 100:300], codes[300:500, 700:900] = 255, 255
+    mender.mend(view["public_id"], grey_png(codes))
+
+    for place, columns in (([0.2, 0.6], slice(100, 300)), ([0.7, 0.6], slice(700, 900))):
+        chosen = choose(mender, place, key)
+        assert chosen["cut_by"] == "subjects"
+        mask = np.zeros_like(codes)
+        mask[300:500, columns] = 255
+        assert np.array_equal(mender.picture(chosen["mask_url"]), mask)
+
+
+def test_an_order_chooses_for_itself_alone_whatever_was_chosen_before(mender: Mender) -> None:
+    key = mender.upload(PHOTO)
+    choose(mender, VASE, key)
+
+    job = made(mender, key, subject=text(MUG))
+
+    assert cut_from(job) == ("network", True, False)
+    assert job["render"]["report"]["cutout"]["subject"] == MUG
+    assert cut_from(made(mender, key)) == ("subjects", False, True)
+    assert mender.get(f"/v1/jobs/{job['job_id']}/request").json()["subject"] == MUG
+
+
+def test_a_place_with_nothing_in_it_fails_with_the_remedy_and_the_credits_come_back(mender: Mender) -> None:
+    key, balance = mender.upload(PHOTO), mender.balance
+
+    job = made(mender, key, subject=text(TABLE))
+
+    assert (job["status"], job["error"]["code"]) == ("FAILURE", "subject_not_found")
+    assert "point 0.5, 0.15" in job["error"]["message"]
+    assert "Give the middle of the product" in job["error"]["message"]
+    assert mender.balance == balance
+    view = choose(mender, TABLE, key)
+    assert (view["status"], view["error"]["code"]) == ("FAILURE", "subject_not_found")
+
+
+BAD = [
+    ([0.1], "1 numbers are neither a point nor a box"),
+    ([0.1, 0.2, 0.3], "3 numbers are neither"),
+    ([0.5, 1.5], "1.5 lies outside the photo. Give shares from 0 to 1"),
+    ([0.5, -0.5], "-0.5 lies outside the photo"),
+    ([412, 300], "412 lies outside the photo"),
+    ([0.6, 0.1, 0.4, 0.9], "The box 0.6, 0.1, 0.4, 0.9 is empty. Give left, top, right, bottom"),
+]
+
+
+@pytest.mark.parametrize(("subject", "said"), BAD)
+def test_what_is_no_place_is_refused_before_anything_is_charged(
+    mender: Mender, subject: list[float], said: str
+) -> None:
+    key = mender.upload(PHOTO)
+    answers = [
+        (mender.ask("POST", CUTOUTS, json={"source_image_s3_key": key, "subject": subject}), ["body", "subject"]),
+        (order(mender, key, subject=text(subject)), ["query", "subject"]),
+        (order(mender, key, subject=text(subject), dry_run="true"), ["query", "subject"]),
+    ]
+    for answer, where in answers:
+        assert answer.status_code == 422
+        (one,) = answer.json()["detail"]
+        assert (one["loc"], one["type"]) == (where, "subject_invalid")
+        assert said in one["msg"]
+    assert mender.balance == 100
+
+
+@pytest.mark.parametrize("subject", ["", "middle", "0.5;0.5", "nan,0.5", "1e999,0"])
+def test_a_query_that_is_no_numbers_is_refused_with_what_was_received(mender: Mender, subject: str) -> None:
+    answer = order(mender, mender.upload(PHOTO), subject=subject)
+    assert answer.status_code == 422
+    (one,) = answer.json()["detail"]
+    assert (one["loc"], one["type"]) == (["query", "subject"], "subject_invalid")
+    assert "x,y" in one["msg"] or "lies outside the photo" in one["msg"]
+
+
+def test_another_subject_under_the_same_key_is_another_order_and_the_same_in_other_digits_is_not(
+    mender: Mender,
+) -> None:
+    key = mender.upload(PHOTO)
+    headers = {"Idempotency-Key": "once"}
+    body = mender.body(**WHITE, source_image_s3_key=key)
+
+    def sent(subject: str) -> httpx.Response:
+        return mender.ask("POST", SWAP, json=body, params={"subject": subject}, headers=headers)
+
+    first = sent("0.2,0.7")
+    assert sent("0.20,0.70").json()["job_id"] == first.json()["job_id"]
+    other = sent("0.2,0.71")
+    assert other.status_code == 422
+    assert "with another query: subject" in other.json()["detail"][0]["msg"]
+
+    def cut(subject: list[float] | None) -> httpx.Response:
+        asked = {"source_image_s3_key": key} | ({} if subject is None else {"subject": subject})
+        return mender.ask("POST", CUTOUTS, json=asked, headers={"Idempotency-Key": "twice"})
+
+    assert cut(MUG).status_code == 202
+    assert "with another body: subject" in cut(VASE).json()["detail"][0]["msg"]
+    assert "with another body: subject" in cut(None).json()["detail"][0]["msg"]
+
+
+def test_a_dry_run_shows_the_place_of_the_product_that_is_meant_or_none(mender: Mender) -> None:
+    key = mender.upload(PHOTO)
+    body = mender.body(source_image_s3_key=key)
+
+    def place(**query: str) -> Any:
+        answer = mender.ask("POST", SWAP, json=body, params={"dry_run": "true", **query})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["place"]
+
+    choose(mender, VASE, key)
+    assert place() is not None
+    assert place(subject=text(VASE)) == place()
+    assert place(subject=text(MUG)) is None, "nothing is known of it yet"
+    before = place()
+    assert choose(mender, TABLE, key)["status"] == "FAILURE"
+    assert place() == before
