@@ -266,7 +266,6 @@ def _cut_out(
             photo,
             found.alpha,
             ambiguous_share=found.ambiguous_share,
-            doubted=found.doubted,
             classifier=networks.viewpoint,
             extractor=networks.features,
         )

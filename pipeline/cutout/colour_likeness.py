@@ -33,17 +33,11 @@ class ColourLikeness:
     lab: NDArray[np.float32]
     #: h×w: well inside the product, and typical of the place around it.
     typical: Mask
-    #: h×w: what of the place around it its colours are compared with.
-    around: Mask
     #: h×w log of how much commoner the colour is around the product than in it.
     ratio: NDArray[np.float32]
     _cells: NDArray[np.intp]
     _place: NDArray[np.float32]
     _own: Mask
-
-    def share_of_own(self, part: Mask) -> float:
-        """Return the share of the product's own pixels that lie in an h×w part, 0–1."""
-        return float((self._own & part).sum() / max(1, self._own.sum()))
 
     def ratio_without(self, part: Mask) -> NDArray[np.float32]:
         """Return the ratio where an h×w part does not count as the product's own; `ratio` where too little is left."""
@@ -51,11 +45,10 @@ class ColourLikeness:
         return self.ratio if own.sum() < LEAST_OWN else _log_ratio(self._place, _density(self._cells, own))
 
 
-def colour_likeness(rgb: NDArray[np.float32], cover: Alpha, without: Alpha | None = None) -> ColourLikeness | None:
+def colour_likeness(rgb: NDArray[np.float32], cover: Alpha) -> ColourLikeness | None:
     """Compare a product's colours with the place's: h×w×3 sRGB in [0, 1] of some 320 pixels, h×w coverage.
 
-    `without`: another mask; what it leaves out has no part in the product's colours. None where hardly anything of the
-    place is seen.
+    None where hardly anything of the place is seen.
     """
     product = cover > 0.5
     outside = distance_transform_edt(~product)
@@ -69,10 +62,7 @@ def colour_likeness(rgb: NDArray[np.float32], cover: Alpha, without: Alpha | Non
     cells = np.ravel_multi_index(tuple(np.moveaxis(raw, -1, 0)), _SHAPE, mode="clip")
     place = _density(cells, around)
     typical = inside[0] & (place >= max(float(np.quantile(place[around], RARE)), 1e-6))
-    own = inside[1] & (True if without is None else without > 0.9)
-    if own.sum() < LEAST_OWN:
-        own = inside[1]
-    return ColourLikeness(lab, typical, around, _log_ratio(place, _density(cells, own)), cells, place, own)
+    return ColourLikeness(lab, typical, _log_ratio(place, _density(cells, inside[1])), cells, place, inside[1])
 
 
 #: Cells of the histogram along L*, a* and b*.

@@ -1,6 +1,5 @@
 """From a mask to the product alone: specks dropped, the old background taken out of the edge's colours."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,13 +59,12 @@ def extract_foreground(
     alpha: Alpha,
     *,
     ambiguous_share: float,
-    doubted: Sequence[Box] = (),
     classifier: ViewpointClassifier | None = None,
     extractor: FeatureExtractor | None = None,
 ) -> Extracted:
     """Make the cut-out from the photo and its H×W alpha.
 
-    `ambiguous_share` and `doubted` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
+    `ambiguous_share` comes from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
     `classifier`, if there is one, tells its viewpoint, `extractor` what came along. Raises NoSubject where nothing is
     left, and ModelFailed.
     """
@@ -77,7 +75,6 @@ def extract_foreground(
         alpha,
         classifier,
         ambiguous_share=ambiguous_share,
-        doubted=doubted,
         from_file_alpha=from_file,
         extractor=extractor,
     )
@@ -99,7 +96,6 @@ def _cut(
     classifier: ViewpointClassifier | None,
     *,
     ambiguous_share: float = 0.0,
-    doubted: Sequence[Box] = (),
     from_file_alpha: bool = False,
     given: bool = False,
     mended: bool = False,
@@ -115,7 +111,6 @@ def _cut(
             photo.rgb,
             alpha,
             ambiguous_share=ambiguous_share,
-            doubted=doubted,
             from_file_alpha=from_file_alpha,
             given=given,
             extractor=extractor,

@@ -72,7 +72,6 @@ class Evidence:
     guessed: bool
     #: Of the segmentation: as in `pipeline.cutout.segment.Segmentation`.
     ambiguous_share: float
-    doubted: tuple[Box, ...]
     #: What a network is shown to tell what came along, and that network; None where none is asked.
     around: tuple[Surroundings, FeatureExtractor] | None = None
 
@@ -83,16 +82,15 @@ class Evidence:
         alpha: Alpha,
         *,
         ambiguous_share: float = 0.0,
-        doubted: Sequence[Box] = (),
         from_file_alpha: bool = False,
         given: bool = False,
         extractor: FeatureExtractor | None = None,
     ) -> "Evidence":
         """Return what is needed of an H×W×3 photo and its H×W alpha.
 
-        `ambiguous_share` and `doubted`, boxes in the photo's pixels, are the segmentation's. `from_file_alpha`: the
-        alpha is the file's own, so nothing was guessed and only what is plain in it is told. `given`: somebody mended
-        it, and the same holds. `extractor`, if there is one, tells what looks like the place at the rim.
+        `ambiguous_share` is the segmentation's. `from_file_alpha`: the alpha is the file's own, so nothing was guessed
+        and only what is plain in it is told. `given`: somebody mended it, and the same holds. `extractor`, if there is
+        one, tells what looks like the place at the rim.
         """
         step = max(1, max(alpha.shape) // SIDE)
         small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
@@ -103,7 +101,7 @@ class Evidence:
         cover = averaged(alpha, step)
         shown = Surroundings.of(rgb, alpha, extractor.side) if guessed and extractor is not None else None
         around = None if shown is None or extractor is None else (shown, extractor)
-        return cls(small, cover, step, (height, width), sides, guessed, ambiguous_share, tuple(doubted), around)
+        return cls(small, cover, step, (height, width), sides, guessed, ambiguous_share, around)
 
 
 def assessed(evidence: Evidence) -> CutoutQuality:
@@ -114,8 +112,7 @@ def assessed(evidence: Evidence) -> CutoutQuality:
     attached = strips_to_border(cover) if evidence.guessed else []
     foreign = [] if evidence.around is None else foreign_parts(*evidence.around)
     attached += [
-        (left // step, top // step, -(-right // step), -(-bottom // step))
-        for left, top, right, bottom in (*evidence.doubted, *foreign)
+        (left // step, top // step, -(-right // step), -(-bottom // step)) for left, top, right, bottom in foreign
     ]
     sure = _confidence(cover, evidence.ambiguous_share, filled) if evidence.guessed else 1.0
     subjects, half = subject_boxes(cover), half_inside(cover)

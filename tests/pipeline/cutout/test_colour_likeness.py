@@ -15,14 +15,6 @@ def test_a_hole_is_likelier_of_the_place_and_the_ring_around_it_of_the_product()
     assert not seen.typical[HOLE < 0.01].any()
 
 
-def test_a_second_opinion_on_what_is_the_products_own_makes_a_hole_stand_out() -> None:
-    rgb, hole = photo_of(SOLID - HOLE), HOLE > 0.99
-    alone, advised = colour_likeness(rgb, SOLID), colour_likeness(rgb, SOLID, SOLID - HOLE)
-    assert alone is not None
-    assert advised is not None
-    assert advised.ratio[hole].mean() > 4 > alone.ratio[hole].mean()
-
-
 def test_a_part_that_is_not_counted_as_the_products_own_does_not_speak_for_itself() -> None:
     seen = colour_likeness(photo_of(SOLID - HOLE), SOLID)
     assert seen is not None
