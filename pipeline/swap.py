@@ -267,7 +267,6 @@ def _cut_out(
             found.alpha,
             ambiguous_share=found.ambiguous_share,
             classifier=networks.viewpoint,
-            extractor=networks.features,
         )
         return _Cut(made.unassessed, once(lambda: cutouts.put(made.assessed())), cutouts.cache_status)
 

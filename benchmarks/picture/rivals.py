@@ -59,7 +59,6 @@ def cut_out(photo: Photo, networks: Networks) -> Cutout:
         photo,
         found.alpha,
         ambiguous_share=found.ambiguous_share,
-        extractor=networks.features,
     ).assessed()
 
 

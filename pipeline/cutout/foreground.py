@@ -10,7 +10,7 @@ from scipy.ndimage import binary_dilation, label
 
 from pipeline.core.codes import averaged
 from pipeline.core.errors import ModelFailed, NoSubject
-from pipeline.core.networks import FeatureExtractor, ViewpointClassifier
+from pipeline.core.networks import ViewpointClassifier
 from pipeline.core.parallel import THREADS, by_rows, each, together
 from pipeline.core.resample import Box, grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
@@ -38,7 +38,7 @@ FUSION_SIDE = 640
 class Extracted:
     """A cut-out that is still to be assessed: a background can be made for it before."""
 
-    #: All of it but its confidence, its filled holes, and the warnings that these and its shape give.
+    #: All of it but its confidence and the warnings that these and its shape give.
     unassessed: Cutout
     evidence: Evidence
 
@@ -49,7 +49,6 @@ class Extracted:
             product,
             confidence=quality.confidence,
             warnings=(*quality.warnings, *product.warnings),
-            filled_hole_share=quality.filled_hole_share,
             where={**quality.where, **product.where},
         )
 
@@ -60,12 +59,11 @@ def extract_foreground(
     *,
     ambiguous_share: float,
     classifier: ViewpointClassifier | None = None,
-    extractor: FeatureExtractor | None = None,
 ) -> Extracted:
     """Make the cut-out from the photo and its H×W alpha.
 
     `ambiguous_share` comes from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
-    `classifier`, if there is one, tells its viewpoint, `extractor` what came along. Raises NoSubject where nothing is
+    `classifier`, if there is one, tells its viewpoint. Raises NoSubject where nothing is
     left, and ModelFailed.
     """
     from_file = photo.alpha is not None
@@ -76,7 +74,6 @@ def extract_foreground(
         classifier,
         ambiguous_share=ambiguous_share,
         from_file_alpha=from_file,
-        extractor=extractor,
     )
 
 
@@ -99,7 +96,6 @@ def _cut(
     from_file_alpha: bool = False,
     given: bool = False,
     mended: bool = False,
-    extractor: FeatureExtractor | None = None,
 ) -> Extracted:
     if tight_box(alpha > 0.5) is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
@@ -108,12 +104,10 @@ def _cut(
 
     def seen_so() -> Evidence:
         return Evidence.of(
-            photo.rgb,
             alpha,
             ambiguous_share=ambiguous_share,
             from_file_alpha=from_file_alpha,
             given=given,
-            extractor=extractor,
         )
 
     colours: Rgb8
