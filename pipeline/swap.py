@@ -265,7 +265,8 @@ def _cut_out(
         made = extract_foreground(
             photo,
             found.alpha,
-            ambiguous_share=found.ambiguous_share,
+            confidence=found.confidence,
+            disputed=found.disputed,
             classifier=networks.viewpoint,
         )
         return _Cut(made.unassessed, once(lambda: cutouts.put(made.assessed())), cutouts.cache_status)

@@ -58,7 +58,8 @@ def cut_out(photo: Photo, networks: Networks) -> Cutout:
     return extract_foreground(
         photo,
         found.alpha,
-        ambiguous_share=found.ambiguous_share,
+        confidence=found.confidence,
+        disputed=found.disputed,
     ).assessed()
 
 

@@ -57,12 +57,13 @@ def extract_foreground(
     photo: Photo,
     alpha: Alpha,
     *,
-    ambiguous_share: float,
+    confidence: float = 1.0,
+    disputed: tuple[Box, ...] = (),
     classifier: ViewpointClassifier | None = None,
 ) -> Extracted:
     """Make the cut-out from the photo and its H×W alpha.
 
-    `ambiguous_share` comes from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
+    `confidence` and `disputed` are the segmentation's; `pipeline.cutout.warnings` says what may be wrong.
     `classifier`, if there is one, tells its viewpoint. Raises NoSubject where nothing is
     left, and ModelFailed.
     """
@@ -72,7 +73,8 @@ def extract_foreground(
         photo,
         alpha,
         classifier,
-        ambiguous_share=ambiguous_share,
+        confidence=confidence,
+        disputed=disputed,
         from_file_alpha=from_file,
     )
 
@@ -84,7 +86,7 @@ def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier
     """
     if mask.codes.shape != photo.rgb.shape[:2]:
         raise ModelFailed("The mended mask doesn't have the photo's size. Mend the cut-out again.")
-    return _cut(photo, coverage(mask.codes), classifier, given=True, mended=mask.cut_by == "mended")
+    return _cut(photo, coverage(mask.codes), classifier, mended=mask.cut_by == "mended")
 
 
 def _cut(
@@ -92,9 +94,9 @@ def _cut(
     alpha: Alpha,
     classifier: ViewpointClassifier | None,
     *,
-    ambiguous_share: float = 0.0,
+    confidence: float = 1.0,
+    disputed: tuple[Box, ...] = (),
     from_file_alpha: bool = False,
-    given: bool = False,
     mended: bool = False,
 ) -> Extracted:
     if tight_box(alpha > 0.5) is None:
@@ -105,9 +107,9 @@ def _cut(
     def seen_so() -> Evidence:
         return Evidence.of(
             alpha,
-            ambiguous_share=ambiguous_share,
+            confidence=confidence,
+            disputed=disputed,
             from_file_alpha=from_file_alpha,
-            given=given,
         )
 
     colours: Rgb8

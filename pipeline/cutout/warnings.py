@@ -14,6 +14,7 @@ from scipy.ndimage import binary_opening, find_objects, label
 from pipeline.core.codes import averaged
 from pipeline.core.resample import Box, eroded
 from pipeline.core.types import Alpha
+from pipeline.cutout.confidence import LOW_CONFIDENCE
 
 #: Longer side in pixels, or up to twice that, at which warnings are looked for.
 SIDE = 320
@@ -28,10 +29,6 @@ SECOND_SUBJECT = 0.2
 #: Share of the product that may be half transparent well inside its outline. Nothing in the sets with exact alpha is,
 #: so this is by eye: at .04 one of six real photos warned of shows glass, at .1 one of three.
 MAX_HALF_INSIDE = 0.1
-#: Below this confidence the caller is warned: 21 of 26 real cut-outs so warned of fail, a quarter of all that fail
-#: (`models/cutout/README.md`, 2026-11-29).
-LOW_CONFIDENCE = 0.68
-
 Mask = NDArray[np.bool_]
 
 
@@ -60,45 +57,42 @@ class Evidence:
     shape: tuple[int, int]
     #: Sides of the photo that cut the product.
     cut_sides: tuple[str, ...]
-    #: A network guessed the alpha: it is not the file's own, and nobody mended it.
-    guessed: bool
-    #: Of the segmentation: as in `pipeline.cutout.segment.Segmentation`.
-    ambiguous_share: float
+    #: Of the segmentation, as in `pipeline.cutout.segment.Segmentation`; 1 where nothing was guessed.
+    confidence: float
+    disputed: tuple[Box, ...]
 
     @classmethod
     def of(
         cls,
         alpha: Alpha,
         *,
-        ambiguous_share: float = 0.0,
+        confidence: float = 1.0,
+        disputed: tuple[Box, ...] = (),
         from_file_alpha: bool = False,
-        given: bool = False,
     ) -> "Evidence":
         """Return what is needed of an H×W alpha.
 
-        `ambiguous_share` is the segmentation's. `from_file_alpha`: the alpha is the file's own, so nothing was guessed
-        and only what is plain in it is told. `given`: somebody mended it, and the same holds.
+        `confidence` and `disputed` are the segmentation's, where a network guessed the alpha. `from_file_alpha`: the
+        alpha is the file's own, and ends exactly where it says.
         """
         step = max(1, max(alpha.shape) // SIDE)
         trimmed = from_file_alpha and is_trimmed(alpha)
         sides = () if trimmed else cut_sides(alpha, 0.0 if from_file_alpha else FADES_WITHIN)
-        guessed = not (from_file_alpha or given)
         height, width = alpha.shape
         cover = averaged(alpha, step)
-        return cls(cover, step, (height, width), sides, guessed, ambiguous_share)
+        return cls(cover, step, (height, width), sides, confidence, disputed)
 
 
 def assessed(evidence: Evidence) -> CutoutQuality:
     """Assess a cut-out by its evidence."""
     cover, step = evidence.cover, evidence.step
-    sure = _confidence(cover, evidence.ambiguous_share) if evidence.guessed else 1.0
     subjects, half = subject_boxes(cover), half_inside(cover)
     # Each with its boxes on `cover`; some have none.
     found: dict[str, tuple[bool, Sequence[Box]]] = {
         "subject_touches_edge": (bool(evidence.cut_sides), ()),
         "several_subjects": (len(subjects) > 1, subjects),
         "transparent_material_suspected": (half_inside_share(cover, half) > MAX_HALF_INSIDE, boxes(half)),
-        "low_confidence": (sure < LOW_CONFIDENCE, ()),
+        "low_confidence": (evidence.confidence < LOW_CONFIDENCE, ()),
     }
     height, width = evidence.shape
     where = {
@@ -109,8 +103,10 @@ def assessed(evidence: Evidence) -> CutoutQuality:
         for code, (holds, some) in found.items()
         if holds and some
     }
+    if evidence.confidence < LOW_CONFIDENCE and evidence.disputed:
+        where["low_confidence"] = evidence.disputed
     codes = tuple(code for code, (holds, _) in found.items() if holds)
-    return CutoutQuality(sure, codes, evidence.cut_sides, where)
+    return CutoutQuality(evidence.confidence, codes, evidence.cut_sides, where)
 
 
 def subject_boxes(cover: Alpha) -> list[Box]:
@@ -161,11 +157,3 @@ def is_trimmed(alpha: Alpha) -> bool:
     Such a product touches every side and none cuts it.
     """
     return all(bool((edge > 0.02).any()) for edge in (alpha[:, 0], alpha[0], alpha[:, -1], alpha[-1]))
-
-
-def _confidence(cover: Alpha, ambiguous_share: float) -> float:
-    """Return 0–1: little is undecided or half transparent."""
-    solid, half = float((cover > 0.95).sum()), float(((cover > 0.05) & (cover <= 0.95)).sum())
-    firmness = solid / max(1.0, solid + half)
-    sure = (1 - ambiguous_share) ** 0.5 * firmness
-    return round(float(np.clip(sure, 0, 1)), 3)

@@ -28,7 +28,7 @@ def told(photo: Image.Image, mask: Image.Image, classifier: GraphViewpoint) -> t
     """Return whether a thing, by its mask, is told not to stand, and whether the photo shows all of it."""
     alpha = np.asarray(mask, np.float32) / np.float32(255)
     codes = Photo(np.asarray(photo), None, "jpeg")
-    cutout = extract_foreground(codes, alpha, ambiguous_share=0.0, classifier=classifier).unassessed
+    cutout = extract_foreground(codes, alpha, classifier=classifier).unassessed
     return stance_of(cutout).name in ("lying", "hanging", "in_the_air"), not cutout.cut_sides
 
 

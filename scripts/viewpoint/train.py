@@ -53,7 +53,7 @@ def features(path: Path, classifier: GraphViewpoint, segmenter: Any) -> Array:
     """Return 2 × 1280 features of a photo, mirrored and not, on the mean."""
     photo = decode(path.read_bytes(), Limits())
     found = segment(photo, segmenter, None, None)
-    cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share).unassessed
+    cutout = extract_foreground(photo, found.alpha).unassessed
     box = tight_box(cutout.alpha > 0.5)
     assert box is not None, path
     seen = views(photo, cutout, box, classifier.side)

@@ -83,13 +83,13 @@ def test_one_look_that_adds_a_part_is_outvoted() -> None:
     assert overlap(segment(photo(rgb), by_colour, second=adding).alpha, alpha) > 0.97
 
 
-def test_a_segmenter_alone_looks_at_the_photo_mirrored_and_at_the_products_box() -> None:
+def test_a_segmenter_alone_looks_at_the_photo_mirrored_and_unsqueezed() -> None:
     rgb, _ = still_life(480, 600)
     one = Looks(by_colour)
     segment(photo(rgb), one)
     assert len(one.seen) == 3
     assert np.array_equal(one.seen[1], rgb[:, ::-1])
-    assert one.seen[2].shape < rgb.shape
+    assert one.seen[2].shape[0] == one.seen[2].shape[1] == 600
 
 
 def test_a_network_is_shown_as_many_pixels_as_it_takes() -> None:
@@ -190,7 +190,7 @@ def overlap(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:
     return float(((one > 0.5) & (two > 0.5)).sum() / ((one > 0.5) | (two > 0.5)).sum())
 
 
-def test_looks_that_agree_need_no_closer_one() -> None:
+def test_looks_that_agree_need_no_fourth() -> None:
     rgb, alpha = still_life(480, 600)
     one, two = Looks(by_colour), Looks(by_colour)
     found = segment(photo(rgb), one, second=two)
@@ -198,12 +198,12 @@ def test_looks_that_agree_need_no_closer_one() -> None:
     assert np.abs(found.alpha - alpha).mean() < 0.004
 
 
-def test_where_the_looks_disagree_the_segmenter_looks_at_the_products_box() -> None:
+def test_where_the_looks_disagree_the_segmenter_looks_at_the_photo_unsqueezed() -> None:
     rgb, alpha = still_life(480, 600)
     one, two = Looks(upper, by_colour), Looks(upper)
     found = segment(photo(rgb), one, second=two)
     assert (len(one.seen), len(two.seen)) == (3, 1)
-    assert one.seen[2].shape < rgb.shape
+    assert one.seen[2].shape[0] == one.seen[2].shape[1] == 600
     assert overlap(found.alpha, alpha) > 0.5
 
 

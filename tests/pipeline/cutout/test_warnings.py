@@ -15,8 +15,8 @@ def disc(size: int, x: float, y: float, radius: float) -> Array:
 
 def test_a_clean_cut_out_is_sure_and_raises_no_doubt() -> None:
     _, alpha = still_life()
-    found = assessed(Evidence.of(alpha, ambiguous_share=0.02))
-    assert found.confidence > 0.9
+    found = assessed(Evidence.of(alpha, confidence=0.95))
+    assert found.confidence == 0.95
     assert found.warnings == ()
 
 
@@ -76,14 +76,14 @@ def test_a_file_of_its_own_alpha_that_was_trimmed_to_its_product_is_not_cut_by_i
     assert assessed(Evidence.of(alpha, from_file_alpha=True)).cut_sides == ("bottom",)
 
 
-def test_confidence_falls_when_the_network_cannot_decide_or_the_edge_is_wide() -> None:
+def test_an_unsure_cut_out_is_warned_of_where_the_looks_disagree() -> None:
     _, alpha = still_life()
-    sure = assessed(Evidence.of(alpha, ambiguous_share=0.03))
-    assert assessed(Evidence.of(alpha, ambiguous_share=0.3)).confidence < sure.confidence
-    assert "low_confidence" in assessed(Evidence.of(alpha, ambiguous_share=0.6)).warnings
-    v, u = np.mgrid[:400, :400]
-    wide = np.clip((120 - np.hypot(u - 200, v - 200)) / 60 + 0.5, 0, 1).astype(np.float32)
-    assert "low_confidence" in assessed(Evidence.of(wide)).warnings
+    box = (10, 20, 30, 40)
+    found = assessed(Evidence.of(alpha, confidence=0.5, disputed=(box,)))
+    assert found.confidence == 0.5
+    assert found.warnings == ("low_confidence",)
+    assert found.where == {"low_confidence": (box,)}
+    assert assessed(Evidence.of(alpha, confidence=0.95, disputed=(box,))).where == {}
 
 
 def test_a_warning_says_where_in_the_photo() -> None:
