@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from models.device import DtypeName, meant
 from models.hub.request import PaintRequest, Picture
@@ -23,10 +22,9 @@ from models.weights import CARDS, verify, weights_digest
 from models.weights import VIEWPOINT as WEIGHTS_OF_VIEWPOINT
 from pipeline.core.errors import ModelFailed, OutOfMemory
 from pipeline.core.networks import Conditions, Viewpoint
-from pipeline.core.resample import resize
 
 #: What the graphs' files begin with.
-LIGHT, REFINER, VIEWPOINT, FEATURES = "light", "refiner", "viewpoint", "features"
+LIGHT, REFINER, VIEWPOINT = "light", "refiner", "viewpoint"
 #: The viewpoint classifier's own weights, beside its graph, and what they tell, in their order: two logits, and the
 #: elevation as a share of a right angle, of what stands and of what lies.
 HEAD = "head.safetensors"
@@ -192,39 +190,3 @@ class GraphViewpoint:
         """Return the 2 × 384 pooled features of 2×S×S×3 sRGB bytes, one after the other."""
         answer: NDArray[np.float32] = self._session.run(None, {"views": views})[0]
         return answer.ravel()
-
-
-class GraphFeatures:
-    """A `pipeline.core.networks.FeatureExtractor`: the first two thirds of the viewpoint classifier's network.
-
-    Safe in threads.
-    """
-
-    def __init__(self, folder: Path, weights: Path, runtime: Runtime = PLAIN):
-        """Open the graph in a folder on the network's weights in another. Raises WeightsMissing and WeightsAltered."""
-        card = CARDS[WEIGHTS_OF_VIEWPOINT]
-        graph = folder / f"{FEATURES}-{card.sha256[:12]}.onnx"
-        self._session = open_session(graph, runtime, weights=verify(card, weights))
-        #: Side in pixels of the square that it sees.
-        self.side = int(self._session.get_modelmeta().custom_metadata_map["side"])
-        #: Of what it answers, for the cache of cut-outs.
-        self.version = f"features sha256:{hashlib.sha256(graph.read_bytes()).hexdigest()[:12]}"
-
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return G×G×176 features of S×S×3 sRGB bytes, G = S / 8. Raises ModelFailed.
-
-        Those of the blocks that see it at an eighth, at a sixteenth, enlarged, and at a quarter, in means of 2×2.
-        """
-        try:
-            quarter, eighth, sixteenth = (
-                part[0].transpose(1, 2, 0) for part in self._session.run(None, {"views": picture[None]})
-            )
-        except Exception as error:  # the libraries raise their own unrelated classes
-            raise ModelFailed(f"The network that describes the photo failed: {error}") from error
-        grid = eighth.shape[0]
-        enlarged = resize(np.ascontiguousarray(sixteenth), grid, grid, Image.Resampling.BILINEAR)
-        means = quarter.reshape(grid, 2, grid, 2, -1).mean(axis=(1, 3))
-        found = np.concatenate([eighth, enlarged, means], axis=-1)
-        if not np.isfinite(found).all():
-            raise ModelFailed("The network that describes the photo gave no number.")
-        return np.asarray(found, np.float32)

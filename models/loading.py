@@ -23,7 +23,7 @@ from models.device import (
     resolve_device,
     resolve_dtype,
 )
-from models.graphs import LIGHT, REFINER, GraphFeatures, GraphGenerator, GraphRefiner, GraphViewpoint, graph_file
+from models.graphs import LIGHT, REFINER, GraphGenerator, GraphRefiner, GraphViewpoint, graph_file
 from models.hub.controlnet import CONTROLLED, SETTING, UNSEEDED, DepthChoice
 from models.hub.families import Family
 from models.hub.found import Found, find, index, version
@@ -125,11 +125,9 @@ def load_networks(
     if seconded:
         second, versions["second_segmenter"] = cutters[1]
     looking = None
-    describing = None
     if viewpoint is not None:
         looking = GraphViewpoint(viewpoint, weights, runtime)
-        describing = GraphFeatures(viewpoint, weights, runtime)
-        versions["viewpoint"] = f"{looking.version} {describing.version}"
+        versions["viewpoint"] = looking.version
     return Networks(
         segmenter=cutters[0][0],
         generator=paint,
@@ -137,7 +135,6 @@ def load_networks(
         refiner=sharpen,
         second_segmenter=second,
         viewpoint=looking,
-        features=describing,
     )
 
 

@@ -338,7 +338,7 @@ def _chosen(photo: Photo, choice: Choice, networks: Networks, mask: GivenMask | 
         made = foreground_of(photo, replace(mask, codes=choice.codes), networks.viewpoint)
         return _Cut(made.unassessed, once(made.assessed), mask.cut_by, mask.cut_by)
     alpha = coverage(choice.codes)
-    seen = Segmentation(alpha, ambiguous_share=0.0) if choice.seen is None else replace(choice.seen, alpha=alpha)
+    seen = Segmentation(alpha) if choice.seen is None else replace(choice.seen, alpha=alpha)
     made = _extracted(photo, seen, networks)
 
     def assessed() -> Cutout:
@@ -360,10 +360,9 @@ def _extracted(photo: Photo, found: Segmentation, networks: Networks) -> Extract
     return extract_foreground(
         photo,
         found.alpha,
-        ambiguous_share=found.ambiguous_share,
-        doubted=found.doubted,
+        confidence=found.confidence,
+        disputed=found.disputed,
         classifier=networks.viewpoint,
-        extractor=networks.features,
     )
 
 

@@ -58,9 +58,8 @@ def cut_out(photo: Photo, networks: Networks) -> Cutout:
     return extract_foreground(
         photo,
         found.alpha,
-        ambiguous_share=found.ambiguous_share,
-        doubted=found.doubted,
-        extractor=networks.features,
+        confidence=found.confidence,
+        disputed=found.disputed,
     ).assessed()
 
 

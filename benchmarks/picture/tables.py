@@ -137,13 +137,12 @@ def _holes_table(rows: dict[str, dict[str, Any]], of: str) -> list[Figures]:
     for name, row in rows.items():
         if "holes" in row:
             holes, warned = row["holes"], row["warnings"]
-            said = "enclosed_background_suspected" in warned
-            verdict = "pass" if said or holes["ours"] >= OPEN else "warn" if "low_confidence" in warned else "fail"
+            verdict = "pass" if holes["ours"] >= OPEN else "warn" if "low_confidence" in warned else "fail"
             shares = (f"{100 * holes['area']:.1f} %", f"{holes['ours']:.2f}", f"{holes['plain']:.2f}")
             lines.append((name, *shares, ", ".join(warned), verdict))
     note = (
-        f"Background that the product encloses. Open: share of its pixels with alpha below 0.5. Pass: {OPEN} open or "
-        "enclosed_background_suspected said; warn: only low_confidence said."
+        f"Background that the product encloses. Open: share of its pixels with alpha below 0.5. Pass: {OPEN} open; "
+        "warn: low_confidence said."
     )
     headings = ("picture", "of product", "open, ours", "open, plain", "warnings", "")
     return [Figures(f"2 Holes{of}", headings, tuple(lines), note)] if lines else []

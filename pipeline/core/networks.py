@@ -45,16 +45,6 @@ class ViewpointClassifier(Protocol):
         """Return each viewpoint's share, 0–1, for 2×S×S×3 sRGB bytes: the product in its photo, and on grey."""
 
 
-class FeatureExtractor(Protocol):
-    """Describes each place of a picture by the features of a convolutional network."""
-
-    #: Side in pixels of the square that it sees.
-    side: int
-
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return G×G×C features of S×S×3 sRGB bytes, any range."""
-
-
 @dataclass(frozen=True)
 class Conditions:
     """What a generator is given of the layout besides words: float32 arrays, all of one h×w."""
@@ -117,13 +107,10 @@ class Networks:
     versions: Mapping[str, str] = field(default_factory=dict)
     #: None: the segmenter's mask is sharpened by the photo's edges alone.
     refiner: Refiner | None = None
-    #: The other half of an ensemble; None: the segmenter looks twice.
+    #: A second opinion on the photo; None: the segmenter looks at the product's box in its place.
     second_segmenter: Segmenter | None = None
     #: None: nobody says whether a product stands or lies.
     viewpoint: ViewpointClassifier | None = None
-    #: None: of what came along with a product only strips and what its segmenters contradict are told. Its version is
-    #: the viewpoint classifier's, in whose network it looks.
-    features: FeatureExtractor | None = None
 
 
 def cutting(networks: Networks) -> dict[str, str] | None:

@@ -46,8 +46,6 @@ class Cutout:
     cut_sides: tuple[str, ...] = ()
     #: Left and top of this crop in the photo, pixels.
     origin: tuple[int, int] = (0, 0)
-    #: Share of the product, 0–1, that looks like the place behind it: holes that may have stayed filled.
-    filled_hole_share: float = 0.0
     #: Where in the photo a warning is about, by its code: left, top, right, bottom in pixels.
     where: Mapping[str, Sequence[Box]] = field(default_factory=dict)
     #: How the photo was taken, as a network sees it: 0–1 for each of `pipeline.core.networks.Viewpoint`; empty where

@@ -74,7 +74,6 @@ def packed(cutout: Cutout) -> bytes:
         "confidence": cutout.confidence,
         "warnings": cutout.warnings,
         "cut_sides": cutout.cut_sides,
-        "enclosed": cutout.filled_hole_share,
         "where": dict(cutout.where),
         "viewpoint": dict(cutout.viewpoint),
     }
@@ -108,7 +107,6 @@ def unpacked(data: bytes, photo: Photo) -> Cutout:
         warnings=tuple(facts["warnings"]),
         cut_sides=tuple(facts["cut_sides"]),
         origin=(left, top),
-        filled_hole_share=facts["enclosed"],
         where={code: tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in boxes) for code, boxes in facts["where"].items()},
         viewpoint=facts.get("viewpoint", {}),
     )

@@ -1,6 +1,5 @@
 """From a mask to the product alone: specks dropped, the old background taken out of the edge's colours."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.ndimage import binary_dilation, label
 
 from pipeline.core.codes import averaged
 from pipeline.core.errors import ModelFailed, NoSubject
-from pipeline.core.networks import FeatureExtractor, ViewpointClassifier
+from pipeline.core.networks import ViewpointClassifier
 from pipeline.core.parallel import THREADS, by_rows, each, together
 from pipeline.core.resample import Box, grown_box, resize, tight_box
 from pipeline.core.types import Alpha, Cutout, Photo, Rgb8
@@ -39,7 +38,7 @@ FUSION_SIDE = 640
 class Extracted:
     """A cut-out that is still to be assessed: a background can be made for it before."""
 
-    #: All of it but its confidence, its filled holes, and the warnings that these and its shape give.
+    #: All of it but its confidence and the warnings that these and its shape give.
     unassessed: Cutout
     evidence: Evidence
 
@@ -50,7 +49,6 @@ class Extracted:
             product,
             confidence=quality.confidence,
             warnings=(*quality.warnings, *product.warnings),
-            filled_hole_share=quality.filled_hole_share,
             where={**quality.where, **product.where},
         )
 
@@ -59,15 +57,14 @@ def extract_foreground(
     photo: Photo,
     alpha: Alpha,
     *,
-    ambiguous_share: float,
-    doubted: Sequence[Box] = (),
+    confidence: float = 1.0,
+    disputed: tuple[Box, ...] = (),
     classifier: ViewpointClassifier | None = None,
-    extractor: FeatureExtractor | None = None,
 ) -> Extracted:
     """Make the cut-out from the photo and its H×W alpha.
 
-    `ambiguous_share` and `doubted` come from the segmentation; `pipeline.cutout.warnings` says what may be wrong.
-    `classifier`, if there is one, tells its viewpoint, `extractor` what came along. Raises NoSubject where nothing is
+    `confidence` and `disputed` are the segmentation's; `pipeline.cutout.warnings` says what may be wrong.
+    `classifier`, if there is one, tells its viewpoint. Raises NoSubject where nothing is
     left, and ModelFailed.
     """
     from_file = photo.alpha is not None
@@ -76,10 +73,9 @@ def extract_foreground(
         photo,
         alpha,
         classifier,
-        ambiguous_share=ambiguous_share,
-        doubted=doubted,
+        confidence=confidence,
+        disputed=disputed,
         from_file_alpha=from_file,
-        extractor=extractor,
     )
 
 
@@ -90,7 +86,7 @@ def foreground_of(photo: Photo, mask: GivenMask, classifier: ViewpointClassifier
     """
     if mask.codes.shape != photo.rgb.shape[:2]:
         raise ModelFailed("The mended mask doesn't have the photo's size. Mend the cut-out again.")
-    return _cut(photo, coverage(mask.codes), classifier, given=True, mended=mask.cut_by == "mended")
+    return _cut(photo, coverage(mask.codes), classifier, mended=mask.cut_by == "mended")
 
 
 def _cut(
@@ -98,12 +94,10 @@ def _cut(
     alpha: Alpha,
     classifier: ViewpointClassifier | None,
     *,
-    ambiguous_share: float = 0.0,
-    doubted: Sequence[Box] = (),
+    confidence: float = 1.0,
+    disputed: tuple[Box, ...] = (),
     from_file_alpha: bool = False,
-    given: bool = False,
     mended: bool = False,
-    extractor: FeatureExtractor | None = None,
 ) -> Extracted:
     if tight_box(alpha > 0.5) is None:
         raise NoSubject("No product stands out in this photo. Use a photo of one product on a calmer background.")
@@ -112,13 +106,10 @@ def _cut(
 
     def seen_so() -> Evidence:
         return Evidence.of(
-            photo.rgb,
             alpha,
-            ambiguous_share=ambiguous_share,
-            doubted=doubted,
+            confidence=confidence,
+            disputed=disputed,
             from_file_alpha=from_file_alpha,
-            given=given,
-            extractor=extractor,
         )
 
     colours: Rgb8

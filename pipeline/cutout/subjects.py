@@ -221,9 +221,9 @@ def _looked(photo: Photo, box: Box, look: Callable[[Photo], Segmentation]) -> Ch
     except NoSubject:
         return None
     height, width = photo.rgb.shape[:2]
-    doubted = tuple((x0 + left, y0 + top, x1 + left, y1 + top) for x0, y0, x1, y1 in seen.doubted)
+    disputed = tuple((x0 + left, y0 + top, x1 + left, y1 + top) for x0, y0, x1, y1 in seen.disputed)
     codes = codes_of(seen.alpha, (left, top), width, height)
-    return Choice(codes, "looked", seen=replace(seen, alpha=coverage(codes), doubted=doubted))
+    return Choice(codes, "looked", seen=replace(seen, alpha=coverage(codes), disputed=disputed))
 
 
 def subjects_of(codes: Codes) -> Subjects:

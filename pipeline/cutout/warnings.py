@@ -1,7 +1,7 @@
 """Warnings: what may be wrong with a cut-out, found without the truth: how sure it is, and what is worth a look.
 
 Everything is measured at about SIDE pixels. Numbers with a date or a count beside them were chosen on 2026-11-26, on
-the real and the made-up photos of `benchmarks/picture/quality.py`; benchmarks/README.md has what they are worth.
+the real and the made-up photos of `benchmarks/picture/quality.py`; models/cutout/README.md has what they are worth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_opening, find_objects, label
 
-from pipeline.core.codes import averaged, reduced_by
-from pipeline.core.networks import FeatureExtractor
+from pipeline.core.codes import averaged
 from pipeline.core.resample import Box, eroded
-from pipeline.core.types import Alpha, Rgb, Rgb8
-from pipeline.cutout.attached import Surroundings, foreign_parts, strips_to_border
-from pipeline.cutout.lookalikes import lookalikes
+from pipeline.core.types import Alpha
+from pipeline.cutout.confidence import LOW_CONFIDENCE
 
 #: Longer side in pixels, or up to twice that, at which warnings are looked for.
 SIDE = 320
@@ -31,12 +29,6 @@ SECOND_SUBJECT = 0.2
 #: Share of the product that may be half transparent well inside its outline. Nothing in the sets with exact alpha is,
 #: so this is by eye: at .04 one of six real photos warned of shows glass, at .1 one of three.
 MAX_HALF_INSIDE = 0.1
-#: Below this confidence the caller is warned. Of the photos of both sets whose truth can judge it 4 have an IoU below
-#: .8; two of them have .61 and .66, the other two (.81, .84) are wrong by holes that stayed filled; those with .9 and
-#: more have .70 and more. Chosen anew in each of ten folds over both sets, three times over: on the held-out ones 1
-#: said, rightly, of 4. Of the 4 that it says on all 105, each has an IoU below .83. 2026-11-26.
-LOW_CONFIDENCE = 0.68
-
 Mask = NDArray[np.bool_]
 
 
@@ -50,8 +42,6 @@ class CutoutQuality:
     warnings: tuple[str, ...]
     #: Sides of the photo that cut the product: any of "left", "top", "right", "bottom".
     cut_sides: tuple[str, ...]
-    #: Share of the product, 0–1, that looks like the place behind it.
-    filled_hole_share: float
     #: Where in the photo a warning is about, by its code: left, top, right, bottom in pixels.
     where: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)
 
@@ -60,73 +50,49 @@ class CutoutQuality:
 class Evidence:
     """What a cut-out is assessed by, at about SIDE pixels: a photo in full need not be kept for it."""
 
-    #: h×w×3 sRGB in [0, 1], and the coverage of its pixels, h×w.
-    small: Rgb
+    #: The coverage, h×w.
     cover: Alpha
-    #: Pixels of the photo in one of these, and its height and width.
+    #: Pixels of the photo in one of its pixels, and its height and width.
     step: int
     shape: tuple[int, int]
     #: Sides of the photo that cut the product.
     cut_sides: tuple[str, ...]
-    #: A network guessed the alpha: it is not the file's own, and nobody mended it.
-    guessed: bool
-    #: Of the segmentation: as in `pipeline.cutout.segment.Segmentation`.
-    ambiguous_share: float
-    doubted: tuple[Box, ...]
-    #: What a network is shown to tell what came along, and that network; None where none is asked.
-    around: tuple[Surroundings, FeatureExtractor] | None = None
+    #: Of the segmentation, as in `pipeline.cutout.segment.Segmentation`; 1 where nothing was guessed.
+    confidence: float
+    disputed: tuple[Box, ...]
 
     @classmethod
     def of(
         cls,
-        rgb: Rgb8,
         alpha: Alpha,
         *,
-        ambiguous_share: float = 0.0,
-        doubted: Sequence[Box] = (),
+        confidence: float = 1.0,
+        disputed: tuple[Box, ...] = (),
         from_file_alpha: bool = False,
-        given: bool = False,
-        extractor: FeatureExtractor | None = None,
     ) -> "Evidence":
-        """Return what is needed of an H×W×3 photo and its H×W alpha.
+        """Return what is needed of an H×W alpha.
 
-        `ambiguous_share` and `doubted`, boxes in the photo's pixels, are the segmentation's. `from_file_alpha`: the
-        alpha is the file's own, so nothing was guessed and only what is plain in it is told. `given`: somebody mended
-        it, and the same holds. `extractor`, if there is one, tells what looks like the place at the rim.
+        `confidence` and `disputed` are the segmentation's, where a network guessed the alpha. `from_file_alpha`: the
+        alpha is the file's own, and ends exactly where it says.
         """
         step = max(1, max(alpha.shape) // SIDE)
-        small = np.asarray(reduced_by(rgb, step, step) / np.float32(255), np.float32)
         trimmed = from_file_alpha and is_trimmed(alpha)
         sides = () if trimmed else cut_sides(alpha, 0.0 if from_file_alpha else FADES_WITHIN)
-        guessed = not (from_file_alpha or given)
         height, width = alpha.shape
         cover = averaged(alpha, step)
-        shown = Surroundings.of(rgb, alpha, extractor.side) if guessed and extractor is not None else None
-        around = None if shown is None or extractor is None else (shown, extractor)
-        return cls(small, cover, step, (height, width), sides, guessed, ambiguous_share, tuple(doubted), around)
+        return cls(cover, step, (height, width), sides, confidence, disputed)
 
 
 def assessed(evidence: Evidence) -> CutoutQuality:
-    """Assess a cut-out by its evidence. Raises ModelFailed."""
+    """Assess a cut-out by its evidence."""
     cover, step = evidence.cover, evidence.step
-    holes = [part for part in lookalikes(evidence.small, cover) if part.suspected] if evidence.guessed else []
-    filled = sum(part.share for part in holes)
-    attached = strips_to_border(cover) if evidence.guessed else []
-    foreign = [] if evidence.around is None else foreign_parts(*evidence.around)
-    attached += [
-        (left // step, top // step, -(-right // step), -(-bottom // step))
-        for left, top, right, bottom in (*evidence.doubted, *foreign)
-    ]
-    sure = _confidence(cover, evidence.ambiguous_share, filled) if evidence.guessed else 1.0
     subjects, half = subject_boxes(cover), half_inside(cover)
     # Each with its boxes on `cover`; some have none.
     found: dict[str, tuple[bool, Sequence[Box]]] = {
         "subject_touches_edge": (bool(evidence.cut_sides), ()),
         "several_subjects": (len(subjects) > 1, subjects),
         "transparent_material_suspected": (half_inside_share(cover, half) > MAX_HALF_INSIDE, boxes(half)),
-        "enclosed_background_suspected": (bool(holes), [part.box for part in holes]),
-        "background_attached": (bool(attached), attached),
-        "low_confidence": (sure < LOW_CONFIDENCE, ()),
+        "low_confidence": (evidence.confidence < LOW_CONFIDENCE, ()),
     }
     height, width = evidence.shape
     where = {
@@ -137,8 +103,10 @@ def assessed(evidence: Evidence) -> CutoutQuality:
         for code, (holds, some) in found.items()
         if holds and some
     }
+    if evidence.confidence < LOW_CONFIDENCE and evidence.disputed:
+        where["low_confidence"] = evidence.disputed
     codes = tuple(code for code, (holds, _) in found.items() if holds)
-    return CutoutQuality(sure, codes, evidence.cut_sides, round(filled, 4), where)
+    return CutoutQuality(evidence.confidence, codes, evidence.cut_sides, where)
 
 
 def subject_boxes(cover: Alpha) -> list[Box]:
@@ -189,14 +157,3 @@ def is_trimmed(alpha: Alpha) -> bool:
     Such a product touches every side and none cuts it.
     """
     return all(bool((edge > 0.02).any()) for edge in (alpha[:, 0], alpha[0], alpha[:, -1], alpha[-1]))
-
-
-def _confidence(cover: Alpha, ambiguous_share: float, filled: float) -> float:
-    """Return 0–1: little is undecided or half transparent, and nothing shows the place behind.
-
-    Whether two segmenters agree has no say: where real photos made them disagree most, the surer was mostly right.
-    """
-    solid, half = float((cover > 0.95).sum()), float(((cover > 0.05) & (cover <= 0.95)).sum())
-    firmness = solid / max(1.0, solid + half)
-    sure = (1 - ambiguous_share) ** 0.5 * firmness * (1 - min(1.0, 1.5 * filled))
-    return round(float(np.clip(sure, 0, 1)), 3)

@@ -76,7 +76,6 @@ def inspect(
             "confidence": round(float(cutout.confidence), 4),
             "warnings": list(cutout.warnings),
             "cut_sides": list(cutout.cut_sides),
-            "enclosed_share": cutout.filled_hole_share,
             "where": {code: [list(box) for box in boxes] for code, boxes in cutout.where.items()},
             "viewpoint": {name: round(float(share), 4) for name, share in cutout.viewpoint.items()},
         }

@@ -91,9 +91,9 @@ def described(file: Path, shown: Iterable[tuple[str, Callable[[], Views]]], clas
     return np.stack([known[name] for name in names]).astype(float)
 
 
-def seen(photo: Photo, alpha: NDArray[np.float32], ambiguous_share: float, side: int) -> Views:
+def seen(photo: Photo, alpha: NDArray[np.float32], side: int) -> Views:
     """Return what the network is shown of a photo and its alpha."""
-    cutout = extract_foreground(photo, alpha, ambiguous_share=ambiguous_share).unassessed
+    cutout = extract_foreground(photo, alpha).unassessed
     box = tight_box(cutout.alpha > 0.5)
     assert box is not None, "it has something solid"
     return views(photo, cutout, box, side)
@@ -111,7 +111,7 @@ def cut_out(path: Path, segmenter: Any, side: int) -> Views:
     """Return what the network is shown of a photo whose product a network cuts out."""
     photo = decode(path.read_bytes(), Limits())
     found = segment(photo, segmenter, None, None)
-    return seen(photo, found.alpha, found.ambiguous_share, side)
+    return seen(photo, found.alpha, side)
 
 
 def labelled(photos: Path, shared: Path) -> Iterator[tuple[Path, str, str]]:

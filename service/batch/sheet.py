@@ -26,8 +26,6 @@ _WARNINGS = {
     "colors_unused": "The background has no colours; those asked for were not used.",
     "brand_unknown": "The server knows no brand of that name.",
     "low_confidence": "The cut-out is unsure; look at its edges.",
-    "enclosed_background_suspected": "A hole in the product may have stayed filled.",
-    "background_attached": "A part of the old scene may hang on the product.",
     "transparent_material_suspected": "Glass or another clear material may be cut wrongly.",
     "several_subjects": "There is more than one thing in the photo.",
     "held_by_hand": "A hand holds the product; fingers may be left on it.",

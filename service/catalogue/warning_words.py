@@ -10,8 +10,6 @@ WORDS = {
     "colors_unused": "Your colours were not used: this preset or scene has a background without colours.",
     "brand_unknown": "There was no brand of that name: it changed nothing in this picture.",
     "low_confidence": "The cut-out is uncertain: look at the outline. A plainer backdrop or more light helps.",
-    "enclosed_background_suspected": "A hole may have stayed filled: look through handles and rings.",
-    "background_attached": "A part of the old scene may hang on the product, as a joint in the floor or a cable does.",
     "transparent_material_suspected": "This looks see-through: the old background may shimmer through.",
     "several_subjects": "There seems to be more than one thing in the photo, and all was kept: crop it if not meant.",
     "held_by_hand": "A hand holds the product: fingers may be left on it. Erase them, or photograph it standing.",

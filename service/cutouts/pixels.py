@@ -76,7 +76,7 @@ def of_mask(
     with Image.open(io.BytesIO(reduced), formats=["JPEG"]) as picture:
         rgb = np.asarray(picture.convert("RGB"))
     alpha = _reduced(codes, rgb.shape[1], rgb.shape[0])
-    quality = assessed(Evidence.of(rgb, alpha, given=True))
+    quality = assessed(Evidence.of(alpha))
     shown, mask = together(lambda: preview(rgb, codes), lambda: encode_mask(codes))
     left, top, right, bottom = frame_of(codes)  # as a swap's cut-out has it: on another grid it may stand otherwise
     stands = stance(coverage(codes[top:bottom, left:right]), quality.cut_sides, viewpoint)

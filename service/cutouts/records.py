@@ -13,8 +13,6 @@ CutBy = Literal["network", "mended", "subjects"]
 MESSAGES = {
     "no_subject": "No product stands out in this photo. Draw its mask, or use a photo on a calmer background.",
     "low_confidence": "Much of the cut-out's edge is uncertain. Look at it closely.",
-    "enclosed_background_suspected": "Background seen through the product may have been kept. Erase it if so.",
-    "background_attached": "A part of the old scene may hang on the product, a joint in the floor or a cable perhaps.",
     "transparent_material_suspected": "Parts of the product are half transparent, as glass or a veil is.",
     "several_subjects": "There seems to be more than one thing. Keep those that are meant.",
     "held_by_hand": "A hand holds the product. Erase the fingers; once mended, it stands where it would lie.",

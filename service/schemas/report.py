@@ -93,9 +93,6 @@ class CutoutReport(BaseModel):
     confidence: float = Field(description="0 to 1.")
     warnings: list[str] = Field(description="Codes of what is doubtful.")
     cut_sides: list[str] = Field(description="Sides of the photo that cut the product: left, top, right, bottom.")
-    enclosed_share: float | None = Field(
-        description="Share of the product (0 to 1) in holes that may have stayed filled."
-    )
     where: dict[str, list[list[int]]] = Field(
         description="By warning the boxes that it is about: left, top, right, bottom in pixels of the photo."
     )

@@ -33,14 +33,6 @@ export const WARNINGS = {
     "We are not sure of the cut-out.",
     "Look at the outline. A plainer backdrop, or more light between product and backdrop, helps.",
   ],
-  enclosed_background_suspected: [
-    "A hole may have stayed filled.",
-    "Look through handles and rings: the old background may still show there.",
-  ],
-  background_attached: [
-    "Some background may be left. Check the marked spot.",
-    "A joint in the floor, a cable, what stands behind it. A plainer ground and backdrop help.",
-  ],
   transparent_material_suspected: [
     "This looks like glass or another see-through material.",
     "The old background may shimmer through. Photograph it before a light, even grey.",

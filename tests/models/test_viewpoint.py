@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.graphs import GraphFeatures, GraphViewpoint
+from models.graphs import GraphViewpoint
 from models.weights import CARDS, VIEWPOINT, WeightsMissing, fetch
 from pipeline.core.errors import ModelFailed
 from service.settings import VIEWPOINT_CHECKPOINT, Settings
@@ -48,7 +48,7 @@ def test_each_viewpoint_has_a_probability_and_what_is_no_picture_is_said(classif
 
 def test_the_graph_holds_no_weights_and_is_the_fetched_files_own(classifier: GraphViewpoint) -> None:
     graphs = sorted(VIEWPOINT_CHECKPOINT.glob("*.onnx"))
-    assert [graph.name.split("-")[0] for graph in graphs] == ["features", "viewpoint"]
+    assert [graph.name.split("-")[0] for graph in graphs] == ["viewpoint"]
     for graph in graphs:
         data = graph.read_bytes()
         assert CARDS[VIEWPOINT].sha256[:12] in graph.name
@@ -57,33 +57,3 @@ def test_the_graph_holds_no_weights_and_is_the_fetched_files_own(classifier: Gra
     assert CARDS[VIEWPOINT].sha256[:12] in classifier.version
     with pytest.raises(WeightsMissing, match="backdrop models fetch"):
         GraphViewpoint(VIEWPOINT_CHECKPOINT, VIEWPOINT_CHECKPOINT)
-
-
-@pytest.mark.gate  # torch's form of the network beside its graph
-def test_the_graph_of_features_gives_what_torchs_blocks_give() -> None:
-    import torch
-    from torch.nn.functional import avg_pool2d, interpolate, relu6
-
-    from scripts.viewpoint.network import read_weights
-
-    describe = GraphFeatures(VIEWPOINT_CHECKPOINT, Settings().weights)
-    rng = np.random.default_rng(4)
-    picture = np.kron(rng.integers(0, 256, (14, 14, 3), np.uint8), np.ones((32, 32, 1), np.uint8))
-    network = read_weights(Settings().weights / CARDS[VIEWPOINT].file)
-    seen = []
-    with torch.no_grad():
-        x = relu6(
-            network._bn0(network._conv_stem((torch.from_numpy(picture).permute(2, 0, 1)[None].float() - 127) / 128))
-        )
-        for block in network._blocks[:11]:
-            x = block(x)
-            seen.append(x)
-        parts = [seen[4], interpolate(seen[10], scale_factor=2, mode="bilinear"), avg_pool2d(seen[2], 2)]
-        expected = torch.cat(parts, 1)[0].permute(1, 2, 0).numpy()
-
-    found = describe(picture)
-
-    assert found.shape == (56, 56, 176)
-    np.testing.assert_allclose(found, expected, atol=1e-3)
-    with pytest.raises(ModelFailed, match="describes"):
-        describe(np.zeros((8, 8, 4), np.uint8))

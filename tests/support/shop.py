@@ -23,7 +23,6 @@ REPORT: dict[str, Any] = {
         "confidence": 0.9,
         "warnings": [],
         "cut_sides": [],
-        "enclosed_share": None,
         "where": {},
         "viewpoint": {},
     },

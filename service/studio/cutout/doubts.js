@@ -9,11 +9,6 @@ const MENDED = {
     "Bring the product back with the brush, or photograph it before something calmer.",
   ],
   low_confidence: ["We are not sure of the cut-out.", "Look along the outline, and mend it where it is wrong."],
-  enclosed_background_suspected: [
-    "A hole may have stayed filled.",
-    "Look through handles and rings, and erase what shows there.",
-  ],
-  background_attached: ["A part of the old scene may hang on the product.", "If so, erase it."],
   held_by_hand: [
     "A hand holds the product.",
     "Mend the cut-out: erase the fingers. Once mended, it stands where it would lie.",

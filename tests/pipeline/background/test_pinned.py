@@ -141,7 +141,7 @@ def placed_of(data: bytes, asked: Spec) -> Placed:
     """The product as a swap lays it on the canvas."""
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
-    cutout = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share).assessed()
+    cutout = extract_foreground(photo, found.alpha, confidence=found.confidence).assessed()
     return place(cutout, product_box(cutout, asked, SIDE, SIDE), SIDE, SIDE)[0]
 
 

@@ -12,7 +12,7 @@ from tests.support.still_life import photo, preset, spec, still_life
 
 def jar() -> Cutout:
     rgb, alpha = still_life(480, 600)
-    return extract_foreground(photo(rgb, alpha), alpha, ambiguous_share=0).assessed()
+    return extract_foreground(photo(rgb, alpha), alpha).assessed()
 
 
 @pytest.mark.parametrize("size", [(400, 400), (640, 360), (360, 640)])
@@ -37,7 +37,7 @@ def test_its_foot_stands_on_the_layouts_surface() -> None:
 
 def test_a_product_cut_by_the_photo_touches_the_same_edge_of_the_canvas() -> None:
     rgb, alpha = still_life(480, 600, cut=True)
-    cutout = extract_foreground(photo(rgb, alpha), alpha, ambiguous_share=0).assessed()
+    cutout = extract_foreground(photo(rgb, alpha), alpha).assessed()
     box = fit(preset(), 0.6, 400, 400, cutout.cut_sides)
     placed, _ = place(cutout, box, 400, 400)
     assert placed.box[3] == 400

@@ -1,10 +1,10 @@
-"""Holes and gaps that a segmenter filled are opened where the photo proves them, and nowhere else."""
+"""Holes that a segmenter filled are opened where the photo proves them, and nowhere else."""
 
 import numpy as np
 import pytest
 
 from pipeline.core.types import Alpha, Rgb8
-from pipeline.cutout.holes import seen_between, seen_through
+from pipeline.cutout.holes import seen_through
 from pipeline.cutout.segment import segment
 from tests.support.still_life import photo
 
@@ -89,70 +89,3 @@ def test_a_cut_out_has_the_hole_that_its_network_filled() -> None:
     found = segment(photo(ring(GRADIENT)), filling)
     assert (found.alpha[HOLE] < 0.5).mean() > 0.97
     assert (found.alpha[RING] > 0.5).mean() > 0.97
-
-
-#: Two green tips of something that part to the right, and the gap between them.
-TIPS = (X > -0.8) & (X < 0.6) & (np.abs(Y) < np.where(X < 0, 0.5, 0.12))
-GAP = TIPS & (X > 0.42) & (np.abs(Y) < 0.3 * (X - 0.42))
-#: Where the sheet is near on its open side.
-MOUTH = GAP & (X > 0.52)
-
-
-def tips(wall: np.ndarray, between: np.ndarray | None = None) -> Rgb8:
-    """The tips before a wall (SIDE×SIDE×3 in [0, 1]), `between` them something else; with a photo's grain."""
-    rgb = np.where((TIPS & ~GAP)[..., None], [0.35, 0.6, 0.2], wall)
-    if between is not None:
-        rgb = np.where(GAP[..., None], between, rgb)
-    rgb = rgb + np.random.default_rng(3).normal(0, 0.008, rgb.shape)
-    return np.asarray(np.clip(rgb, 0, 1) * 255 + 0.5, np.uint8)
-
-
-def parted(rgb: Rgb8, mask: np.ndarray = TIPS) -> np.ndarray:
-    gaps = seen_between(rgb, mask.astype(np.float32))
-    return np.zeros(mask.shape, bool) if gaps is None else gaps > 0.5
-
-
-#: Darker to one side: no polynomial's wall, and plain near by all the same.
-SHEET = np.where(X < 0, 0.75, 0.75 - 0.2 * X)[..., None] * np.array([1, 0.55, 0.65])
-
-
-def test_a_gap_between_two_tips_is_opened_and_no_more() -> None:
-    found = parted(tips(SHEET))
-    assert found[MOUTH].mean() > 0.8
-    assert found[~GAP].mean() < 0.002
-    assert not parted(tips(SHEET), TIPS & ~GAP).any()
-
-
-@pytest.mark.parametrize(
-    ("name", "between"),
-    [
-        ("another colour", [0.9, 0.9, 0.3]),
-        ("the product's", [0.35, 0.6, 0.2]),
-        ("nearly the sheet's", [0.6, 0.5, 0.45]),
-    ],
-)
-def test_what_does_not_look_like_the_place_beside_it_stays(name: str, between: list[float]) -> None:
-    assert not parted(tips(SHEET, np.asarray(between))).any(), name
-
-
-def test_a_patch_of_the_walls_colour_that_no_product_flanks_stays() -> None:
-    patch = TIPS & (X > 0.4)
-    rgb = np.where(patch[..., None], SHEET, tips(SHEET) / 255)
-    assert not parted(np.asarray(rgb * 255, np.uint8)).any()
-
-
-def test_before_a_wall_with_a_pattern_no_gap_is_opened() -> None:
-    squares = 0.3 * np.sign(np.sin(60 * X) * np.sin(60 * Y))[..., None]
-    assert not parted(tips(SHEET + squares)).any()
-
-
-def test_a_cut_out_has_the_gap_that_its_network_filled() -> None:
-    def filling(image: np.ndarray) -> Alpha:
-        green = np.asarray((image[..., 1] > image[..., 0]).astype(np.float32))
-        columns = np.flatnonzero(green.any(axis=0))
-        rows = np.flatnonzero(green.any(axis=1))
-        mask = np.zeros(green.shape, np.float32)
-        mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 1
-        return mask
-
-    assert (segment(photo(tips(SHEET)), filling).alpha[MOUTH] < 0.5).mean() > 0.75

@@ -13,71 +13,39 @@ def disc(size: int, x: float, y: float, radius: float) -> Array:
     return np.asarray(np.clip(radius - np.hypot(u - x, v - y) + 0.5, 0, 1), np.float32)
 
 
-def painted(alpha: Array, ground: tuple[int, int, int] = (150, 152, 155)) -> NDArray[np.uint8]:
-    """A red product on a ground with a little grain."""
-    rng = np.random.default_rng(3)
-    back = np.array(ground) + rng.normal(0, 3, (*alpha.shape, 1))
-    front = np.array([180, 40, 30]) + rng.normal(0, 3, (*alpha.shape, 1))
-    mixed = front * alpha[..., None] + back * (1 - alpha[..., None])
-    return np.clip(mixed, 0, 255).astype(np.uint8)
-
-
 def test_a_clean_cut_out_is_sure_and_raises_no_doubt() -> None:
-    rgb, alpha = still_life()
-    found = assessed(Evidence.of(rgb, alpha, ambiguous_share=0.02))
-    assert found.confidence > 0.9
+    _, alpha = still_life()
+    found = assessed(Evidence.of(alpha, confidence=0.95))
+    assert found.confidence == 0.95
     assert found.warnings == ()
-    assert found.filled_hole_share == 0
-
-
-def test_a_handle_whose_hole_was_filled_is_suspected_and_lowers_the_confidence() -> None:
-    solid = disc(400, 200, 200, 120)
-    ring = solid - disc(400, 200, 200, 50)
-    found = assessed(Evidence.of(painted(ring), solid))
-    assert "enclosed_background_suspected" in found.warnings
-    assert found.filled_hole_share == pytest.approx(50**2 / 120**2, abs=0.03)
-    assert found.confidence < 0.8
-
-
-@pytest.mark.parametrize("radius", [60, 80, 95])
-def test_a_hole_nearly_as_large_as_the_product_is_suspected(radius: int) -> None:
-    solid = disc(400, 200, 200, 120)
-    ring = solid - disc(400, 200, 200, radius)
-    assert "enclosed_background_suspected" in assessed(Evidence.of(painted(ring), solid)).warnings
-
-
-def test_the_same_handle_cut_open_is_not_suspected() -> None:
-    ring = disc(400, 200, 200, 120) - disc(400, 200, 200, 60)
-    assert "enclosed_background_suspected" not in assessed(Evidence.of(painted(ring), ring)).warnings
 
 
 def test_a_file_with_its_own_alpha_is_not_second_guessed() -> None:
     solid = disc(400, 200, 200, 120)
-    ring = solid - disc(400, 200, 200, 60)
-    found = assessed(Evidence.of(painted(ring), solid, from_file_alpha=True))
+    found = assessed(Evidence.of(solid, from_file_alpha=True))
     assert found.confidence == 1
-    assert "enclosed_background_suspected" not in found.warnings
+    assert found.warnings == ()
 
 
 def test_two_things_apart_are_several_subjects_and_a_crumb_is_not() -> None:
     large, other, crumb = disc(400, 120, 200, 80), disc(400, 310, 200, 60), disc(400, 310, 200, 15)
-    assert "several_subjects" in assessed(Evidence.of(painted(large + other), large + other)).warnings
-    assert "several_subjects" not in assessed(Evidence.of(painted(large + crumb), large + crumb)).warnings
+    assert "several_subjects" in assessed(Evidence.of(large + other)).warnings
+    assert "several_subjects" not in assessed(Evidence.of(large + crumb)).warnings
 
 
 def test_glass_is_suspected_by_its_half_transparent_inside_and_a_soft_edge_is_not() -> None:
     solid = disc(400, 200, 200, 120)
     glass = solid * np.float32(0.5) + disc(400, 200, 200, 60) * np.float32(0.5)
-    assert "transparent_material_suspected" in assessed(Evidence.of(painted(glass), glass)).warnings
+    assert "transparent_material_suspected" in assessed(Evidence.of(glass)).warnings
     v, u = np.mgrid[:400, :400]
     soft = np.clip((120 - np.hypot(u - 200, v - 200)) / 8 + 0.5, 0, 1).astype(np.float32)
-    assert "transparent_material_suspected" not in assessed(Evidence.of(painted(soft), soft)).warnings
+    assert "transparent_material_suspected" not in assessed(Evidence.of(soft)).warnings
 
 
 @pytest.mark.parametrize(("turns", "side"), [(0, "bottom"), (1, "right"), (2, "top"), (3, "left")])
 def test_a_product_that_the_photo_cuts_is_told_with_its_side(turns: int, side: str) -> None:
-    rgb, alpha = still_life(cut=True)
-    found = assessed(Evidence.of(np.rot90(rgb, turns).copy(), np.rot90(alpha, turns).copy()))
+    _, alpha = still_life(cut=True)
+    found = assessed(Evidence.of(np.rot90(alpha, turns).copy()))
     assert found.cut_sides == (side,)
     assert "subject_touches_edge" in found.warnings
 
@@ -86,52 +54,40 @@ def test_a_product_that_the_photo_cuts_is_told_with_its_side(turns: int, side: s
 def test_a_mask_that_fades_at_the_border_ends_there_and_one_that_ends_before_it_does_not(
     gap: int, sides: tuple[str, ...]
 ) -> None:
-    rgb, alpha = still_life(cut=True)
+    _, alpha = still_life(cut=True)
     alpha = alpha.copy()
     alpha[-gap:] = 0.2
-    assert assessed(Evidence.of(rgb, alpha)).cut_sides == sides
-    assert assessed(Evidence.of(rgb, alpha, from_file_alpha=True)).cut_sides == (), "a file's own alpha is exact"
+    assert assessed(Evidence.of(alpha)).cut_sides == sides
+    assert assessed(Evidence.of(alpha, from_file_alpha=True)).cut_sides == (), "a file's own alpha is exact"
     thin = alpha.copy()
     thin[-20:, :118] = thin[-20:, 122:] = 0
-    assert assessed(Evidence.of(rgb, thin)).cut_sides == (), "nor is a hook that ends before the border cut"
+    assert assessed(Evidence.of(thin)).cut_sides == (), "nor is a hook that ends before the border cut"
 
 
 def test_a_file_of_its_own_alpha_that_was_trimmed_to_its_product_is_not_cut_by_its_sides() -> None:
-    rgb, alpha = still_life()
+    _, alpha = still_life()
     rows, columns = np.nonzero(alpha > 0)
     box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
-    found = assessed(Evidence.of(rgb[box].copy(), alpha[box].copy(), from_file_alpha=True))
+    found = assessed(Evidence.of(alpha[box].copy(), from_file_alpha=True))
     assert found.cut_sides == ()
     assert "subject_touches_edge" not in found.warnings
-    assert len(assessed(Evidence.of(rgb[box].copy(), alpha[box].copy())).cut_sides) > 2, "a photo that it fills cuts it"
-    rgb, alpha = still_life(cut=True)
-    assert assessed(Evidence.of(rgb, alpha, from_file_alpha=True)).cut_sides == ("bottom",)
+    assert len(assessed(Evidence.of(alpha[box].copy())).cut_sides) > 2, "a photo that it fills cuts it"
+    _, alpha = still_life(cut=True)
+    assert assessed(Evidence.of(alpha, from_file_alpha=True)).cut_sides == ("bottom",)
 
 
-def test_confidence_falls_when_the_network_cannot_decide_or_the_edge_is_wide() -> None:
-    rgb, alpha = still_life()
-    sure = assessed(Evidence.of(rgb, alpha, ambiguous_share=0.03))
-    assert assessed(Evidence.of(rgb, alpha, ambiguous_share=0.3)).confidence < sure.confidence
-    assert "low_confidence" in assessed(Evidence.of(rgb, alpha, ambiguous_share=0.6)).warnings
-    v, u = np.mgrid[:400, :400]
-    wide = np.clip((120 - np.hypot(u - 200, v - 200)) / 60 + 0.5, 0, 1).astype(np.float32)
-    assert "low_confidence" in assessed(Evidence.of(painted(wide), wide)).warnings
+def test_an_unsure_cut_out_is_warned_of_where_the_looks_disagree() -> None:
+    _, alpha = still_life()
+    box = (10, 20, 30, 40)
+    found = assessed(Evidence.of(alpha, confidence=0.5, disputed=(box,)))
+    assert found.confidence == 0.5
+    assert found.warnings == ("low_confidence",)
+    assert found.where == {"low_confidence": (box,)}
+    assert assessed(Evidence.of(alpha, confidence=0.95, disputed=(box,))).where == {}
 
 
 def test_a_warning_says_where_in_the_photo() -> None:
-    solid = disc(800, 400, 400, 240)
-    ring = solid - disc(800, 400, 400, 100)
-    (box,) = assessed(Evidence.of(painted(ring), solid)).where["enclosed_background_suspected"]
-    assert box == pytest.approx((300, 300, 500, 500), abs=16)
     two = disc(400, 120, 200, 80) + disc(400, 310, 200, 60)
-    left, right = assessed(Evidence.of(painted(two), two)).where["several_subjects"]
+    left, right = assessed(Evidence.of(two)).where["several_subjects"]
     assert left == pytest.approx((40, 120, 200, 280), abs=3)
     assert right == pytest.approx((250, 140, 370, 260), abs=3)
-
-
-def test_a_print_in_the_colour_of_the_wall_is_not_suspected_where_it_runs_out_into_the_product() -> None:
-    solid = disc(400, 200, 200, 120)
-    rgb = painted(solid)
-    fade = np.clip((60 - np.hypot(*(np.mgrid[:400, :400] - 200))) / 50, 0, 1)[..., None]
-    faded = (rgb * (1 - fade) + np.array([150, 152, 155]) * fade).astype(np.uint8)
-    assert "enclosed_background_suspected" not in assessed(Evidence.of(faded, solid)).warnings

@@ -25,7 +25,6 @@ def test_the_report_has_the_promised_keys_and_is_json() -> None:
         "confidence": 0.8765,
         "warnings": ["subject_touches_edge"],
         "cut_sides": [],
-        "enclosed_share": 0.0,
         "where": {},
         "viewpoint": {},
     }

@@ -74,7 +74,7 @@ def glassy() -> bytes:
 def test_what_is_kept_gives_the_cut_out_again_to_the_bit(data: bytes) -> None:
     photo = decode(data, Limits())
     found = segment(photo, by_colour)
-    made = extract_foreground(photo, found.alpha, ambiguous_share=found.ambiguous_share).assessed()
+    made = extract_foreground(photo, found.alpha, confidence=found.confidence).assessed()
 
     kept = packed(made)
     again = unpacked(kept, photo)
@@ -136,8 +136,7 @@ def test_the_digest_of_the_code_is_that_of_every_file_that_makes_a_cut_out() -> 
     made_of = {name for name, _ in kept_module.code_files("pipeline")}
     assert {"swap.py", "cutout/segment.py", "cutout/foreground.py", "cutout/holes.py", "core/resample.py"} <= made_of
     networks = {name.partition("-")[0] for name, _ in kept_module.code_files("models") if name.endswith(".onnx")}
-    looking = {"viewpoint/checkpoint/viewpoint", "viewpoint/checkpoint/features"}
-    assert networks == {"cutout/checkpoint/refiner", "studio/checkpoint/light", *looking}
+    assert networks == {"cutout/checkpoint/refiner", "studio/checkpoint/light", "viewpoint/checkpoint/viewpoint"}
 
 
 def test_networks_without_a_version_keep_nothing(studio: Studio) -> None:

@@ -79,7 +79,7 @@ def test_set_up_compiles_the_networks_graphs_and_a_worker_opens_what_is_kept(
 
     networks = open_networks(settings.model_copy(update={"generator": str(STUDIO_CHECKPOINT)}))
 
-    assert {path.name.partition("-")[0] for path in kept} >= {"u2netp", "light", "viewpoint", "features"}
+    assert {path.name.partition("-")[0] for path in kept} >= {"u2netp", "light", "viewpoint"}
     assert [path.stat().st_mtime_ns for path in sorted(settings.kernels.glob("*.graph"))] == written
     for name in ("segmenter", "refiner", "generator", "viewpoint"):
         assert "openvino " in networks.versions[name], "doctor and reports name the runtime of each network"
