@@ -104,7 +104,7 @@ def by_mask(picture: Path, mask: Path | None, side: int) -> Views:
     photo = Image.open(picture)
     cover = photo.getchannel("A") if mask is None else Image.open(mask).convert("L").resize(photo.size)
     alpha = np.asarray(cover, np.float32) / np.float32(255)
-    return seen(Photo(np.asarray(photo.convert("RGB")), None, "png"), alpha, 0.0, side)
+    return seen(Photo(np.asarray(photo.convert("RGB")), None, "png"), alpha, side)
 
 
 def cut_out(path: Path, segmenter: Any, side: int) -> Views:

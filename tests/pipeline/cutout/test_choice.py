@@ -71,7 +71,7 @@ def test_where_nothing_was_found_a_square_around_the_point_is_looked_at() -> Non
     assert np.array_equal(chosen.codes, mask(SMALL))
     assert (chosen.source, chosen.number) == ("looked", None)
     assert chosen.seen is not None
-    assert chosen.seen.ambiguous_share == 0.25
+    assert chosen.seen.confidence == 0.25
     assert looks.shown == [(240, 240)], "of 0.6 of the longer side"
 
 
