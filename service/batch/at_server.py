@@ -137,5 +137,13 @@ def spec_of(pair: Pair, *, seed: int | None = None) -> Spec:
     """Return what a server is asked for. `seed`: in place of the spec file's, as a review asked for it."""
     options = pair.options
     drawn = options.seed if seed is None else seed
-    own = {"stance": options.stance, "subject": options.subject}
-    return Spec(options.scene, options.mood, pair.preset, options.colors, options.brand, drawn, **own)
+    return Spec(
+        options.scene,
+        options.mood,
+        pair.preset,
+        options.colors,
+        options.brand,
+        drawn,
+        stance=options.stance,
+        subject=options.subject,
+    )
