@@ -267,11 +267,11 @@ def test_a_product_that_is_moved_takes_its_scene_along_and_its_report_tells_what
 
 
 def test_what_the_caller_says_of_the_stance_beats_the_guess_and_is_reported() -> None:
-    seen = {}
+    seen, looks = {}, replace(networks(), viewpoint=Looks("above"))
     words: tuple[StanceWord, ...] = ("auto", "lying", "from_above")
     for word in words:
         asked = spec("podium", place=SMALL, placement=Placement(stance=word))
-        seen[word] = swap(shoes(), asked, networks(), limits=LIMITS, clock=clock)
+        seen[word] = swap(shoes(), asked, looks, limits=LIMITS, clock=clock)
     cutouts = {word: render.report["cutout"] for word, render in seen.items()}
     assert [cutouts[word]["stance_from"] for word in words] == ["guess", "caller", "caller"]
     angles = [render.report["provenance"]["scene"]["angle"] for render in seen.values()]
