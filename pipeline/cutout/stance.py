@@ -38,7 +38,7 @@ NO_HANGER = 0.5
 #: `models/viewpoint/README.md` says how they were chosen and what they are worth.
 SURE_ABOVE, SURE_SIDE = 0.6, 0.75
 #: What lies and is seen obliquely is looked down on so steeply, the camera's height over its distance, where its base
-#: does not tell: 30 degrees.
+#: does not tell and no network looked: 30 degrees.
 OBLIQUE = 0.58
 Mask = NDArray[np.bool_]
 NOBODY_LOOKED: Mapping[str, float] = MappingProxyType({})
@@ -133,10 +133,11 @@ def stance_of(cutout: Cutout, word: StanceWord = "auto") -> Stance:
     """
     if word == "auto":
         return stance(cutout.alpha, cutout.cut_sides, cutout.viewpoint)
-    pose = camera_pose(cutout.alpha) if word in ("standing", "lying") else UNKNOWN_POSE
+    elevation = _elevation(cutout.viewpoint)
+    pose = camera_pose(cutout.alpha, elevation) if word in ("standing", "lying") else UNKNOWN_POSE
     if word == "lying":
         pose = CameraPose(1 / cutout.aspect, pose.pitch_slope or OBLIQUE)
-    return Stance(WORDS[word][0], cuts_said(word, cutout.cut_sides), pose, word=word)
+    return Stance(WORDS[word][0], cuts_said(word, cutout.cut_sides), pose, elevation=elevation, word=word)
 
 
 def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str, float] = NOBODY_LOOKED) -> Stance:
@@ -144,7 +145,7 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str
 
     `viewpoint`: as `Cutout.viewpoint`.
     """
-    elevation = RIGHT_ANGLE * viewpoint["elevation"] if "elevation" in viewpoint else None
+    elevation = _elevation(viewpoint)
     above, side = (viewpoint.get(name, 0.0) >= sure for name, sure in (("above", SURE_ABOVE), ("side", SURE_SIDE)))
     if not side and "bottom" not in cut_sides and has_hook(_silhouette(alpha), cut="top" in cut_sides):
         return Stance("hanging", cut_sides, elevation=elevation)
@@ -160,6 +161,11 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str
         return Stance("cut_below", cut_sides, pose, side, held, unsure, elevation)
     pose = UNKNOWN_POSE if unsure else camera_pose(alpha, elevation)
     return Stance("standing", cut_sides, pose, side, held, unsure, elevation)
+
+
+def _elevation(viewpoint: Mapping[str, float]) -> float | None:
+    """Return the degrees from which a network sees that the camera looked down; None where none looked."""
+    return RIGHT_ANGLE * viewpoint["elevation"] if "elevation" in viewpoint else None
 
 
 def _silhouette(alpha: Alpha) -> Mask:
