@@ -14,9 +14,9 @@ from pipeline.core.types import Alpha
 
 #: Logistic regression of "the intersection over union with the truth is 0.8 or more": a constant, the looks' agreement,
 #: and the undecided share.
-COEFFICIENTS = (-0.34, 3.68, -6.33)
+COEFFICIENTS = (-0.44, 3.8, -6.19)
 #: Below this confidence the caller is warned: so chosen that 12 % of good cut-outs are.
-LOW_CONFIDENCE = 0.882
+LOW_CONFIDENCE = 0.878
 #: A place that the looks disagree about is shown from this share of the product's area on.
 MIN_DISPUTED = 0.01
 

@@ -1,9 +1,9 @@
 """Fit the cut-out's confidence on photos with masks, and draw how well it holds.
 
-    python -m scripts.cutout.confidence PHOTOS MASKS [PHOTOS MASKS …] --weights WEIGHTS --svg confidence.svg
+    python -m scripts.cutout.confidence PHOTOS MASKS [PHOTOS MASKS …] --weights WEIGHTS --svg FILE
 
-Each PHOTOS is a folder of photos; MASKS has a mask for each, `<stem>.png`, grey or its alpha. Prints the coefficients
-for `pipeline/cutout/confidence.py`, and what they are worth out of fold: flagged shares and the calibration error.
+Each PHOTOS is a folder of photos; MASKS has a mask for each, `<stem>.png`, grey or its alpha. Prints the
+coefficients of `pipeline/cutout/confidence.py` and, out of fold, the flagged shares and the calibration error.
 """
 
 from collections.abc import Iterator
