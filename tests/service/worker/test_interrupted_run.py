@@ -71,7 +71,8 @@ def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
     accepted = worker.order()
     worker.runner.run(accepted.job_id)
 
-    assert stolen == [None] * 3
+    assert len(stolen) >= 3
+    assert not any(stolen)
     assert worker.end(accepted) == ("FAILURE", "no_subject")
     assert worker.shop.job(accepted).attempt == 1
 
