@@ -17,7 +17,7 @@ from PIL import Image
 
 from pipeline.core.networks import Networks
 from pipeline.core.provenance import xmp_packet
-from pipeline.core.spec import Limits, Spec
+from pipeline.core.spec import Limits, Placement, Spec, StanceWord
 from pipeline.swap import swap
 from service.catalogue.catalogue import Catalogue, load_catalogue
 from service.settings import load_settings
@@ -35,13 +35,14 @@ class Result:
     mood: str
     colours: tuple[str, ...]
     seed: int = 1
+    stance: StanceWord = "auto"
 
 
 #: In reading order. Clothes lie on flat lays: on the other scenes they would hang in the air.
 RESULTS = (
     Result("bottle.jpg", "podium", "calm", ("#e8c7b8", "#f6efe4")),
     Result("dress.jpg", "flat_lay_linen", "natural", ("#cfd8df", "#f2efe8")),
-    Result("headphones.jpg", "neon", "moody", ()),
+    Result("headphones.jpg", "neon", "moody", (), stance="lying"),
     Result("cactus.jpg", "window_light", "natural", ("#cfe3d4", "#efe6d8")),
     Result("cat.jpg", "evening_bokeh", "luxurious", ()),
     Result("mug.jpg", "color_blocks", "playful", ("#f6d365", "#e4572e", "#2e6f95")),
@@ -79,7 +80,8 @@ def picture(result: Result, photos: Path, networks: Networks, catalogue: Catalog
     """
     photo = SAMPLE if result.photo == SAMPLE.name else photos / result.photo
     preset = replace(catalogue.preset("shopify_product"), size=(2 * TILE, 2 * TILE))
-    spec = Spec(catalogue.scene(result.scene), catalogue.mood(result.mood), result.colours, preset, result.seed)
+    scene, mood, placement = catalogue.scene(result.scene), catalogue.mood(result.mood), Placement(stance=result.stance)
+    spec = Spec(scene, mood, result.colours, preset, result.seed, placement=placement)
     made = swap(photo.read_bytes(), spec, networks, limits=Limits(), clock=time.perf_counter)
     print(photo.stem, result.scene, result.mood, made.report["palette"]["mean_delta_e00"], *made.warnings, flush=True)
     return Image.open(BytesIO(made.data)).convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
