@@ -33,7 +33,7 @@ class CameraPose:
     base_rise: float = 0.0
     #: The camera's height above the foot over its distance.
     pitch_slope: float = 0.0
-    #: Both edges of the base are seen.
+    #: Both edges of the base are seen, and nothing else tells it.
     over_corner: bool = False
 
 
@@ -43,14 +43,15 @@ UNKNOWN_POSE = CameraPose()
 def camera_pose(alpha: Alpha, elevation: float | None = None) -> CameraPose:
     """Return the pose by a cut-out's H×W alpha and the camera's `elevation`, degrees; UNKNOWN_POSE where neither tells.
 
-    With an elevation the base is taken to be as deep as it is wide: all columns that end in the lower half of what such
-    a base spans in the picture, which is the sine of the elevation times its width, are on it. On 319 renders whose
-    both edges recede, a network's elevation was off by 5.6 degrees at the median, these edges' by 6.2.
+    Both edges of the base tell it where they recede from the foot. They are those of the silhouette's lower hull, so
+    that feet and bumpers count as the corners that they are. Edges of a rectangular base are square to each other, so
+    the product of their slopes in the picture is the square of the camera's (weak perspective), and the far corner,
+    which the product hides, is as high as both ends together.
 
-    Without one both edges of the base tell it where they recede from the foot. They are those of the silhouette's lower
-    hull, so that feet and bumpers count as the corners that they are. Edges of a rectangular base are square to each
-    other, so the product of their slopes in the picture is the square of the camera's (weak perspective), and the far
-    corner, which the product hides, is as high as both ends together.
+    With an elevation a base without such edges is taken to be as deep as it is wide: all columns that end in the lower
+    half of what such a base spans in the picture, which is the sine of the elevation times its width, are on it. Of the
+    two the higher counts: too low a camera, and the base hovers. On 319 renders whose both edges recede, a network's
+    elevation was off by 5.6 degrees at the median, these edges' by 6.2.
     """
     height, width = alpha.shape
     scale = min(1.0, SIDE / max(height, width))
@@ -62,10 +63,11 @@ def camera_pose(alpha: Alpha, elevation: float | None = None) -> CameraPose:
     wide = box[2] - box[0]
     lowest, columns = lowest_points(small)
     foot = np.flatnonzero(columns & (lowest >= lowest[columns].max() - 0.5))
+    seen = UNKNOWN_POSE
     if elevation is not None:
         angle = np.deg2rad(min(max(0.0, elevation), STEEPEST_PITCH))
         based = columns & (lowest[foot[0]] - lowest <= np.sin(angle) * wide / 2)
-        return CameraPose(float(np.sin(angle) * np.count_nonzero(based) / wide), float(np.tan(angle)))
+        seen = CameraPose(float(np.sin(angle) * np.count_nonzero(based) / wide), float(np.tan(angle)))
     rises, slopes, lengths = [], [], []
     for reach in (np.arange(foot[-1], box[2]), np.arange(foot[0], box[0] - 1, -1)):
         rise = np.where(columns[reach], lowest[foot[0]] - lowest[reach], np.inf).astype(np.float32)
@@ -73,9 +75,10 @@ def camera_pose(alpha: Alpha, elevation: float | None = None) -> CameraPose:
         rises.append(float(rise[far]) / wide)
         slopes.append(float(rise[far] - rise[near]) / max(1, far - near))
         lengths.append((far - near) / wide)
-    if min(lengths) >= LONG_EDGE and min(slopes) >= MIN_SLOPE:
-        return CameraPose(sum(rises), float(np.sqrt(slopes[0] * slopes[1])), over_corner=True)
-    return UNKNOWN_POSE
+    if min(lengths) < LONG_EDGE or min(slopes) < MIN_SLOPE:
+        return seen
+    steep = max(seen.pitch_slope, min(float(np.sqrt(slopes[0] * slopes[1])), float(np.tan(np.deg2rad(STEEPEST_PITCH)))))
+    return CameraPose(max(seen.base_rise, sum(rises)), steep, over_corner=elevation is None)
 
 
 def _straight(rise: Field, wide: int) -> tuple[int, int]:

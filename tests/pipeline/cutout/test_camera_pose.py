@@ -118,3 +118,11 @@ def test_before_far_lights_and_on_dunes_the_camera_is_as_high_as_the_horizon_let
     assert low.horizon_y > high.horizon_y
     assert high.edge > 0.03, "what is behind it is seen"
     assert bottom - high.horizon_y == pytest.approx(bottom if kind == "sand" else 1.2)
+
+
+def test_of_edges_and_elevation_the_higher_counts() -> None:
+    box = box_seen(0.6, 45)
+    by_edges = camera_pose(box)
+    low, high = camera_pose(box, 5.0), camera_pose(box, 44.0)
+    assert (low.base_rise, low.pitch_slope) == (by_edges.base_rise, by_edges.pitch_slope)
+    assert high.pitch_slope > by_edges.pitch_slope
