@@ -15,8 +15,9 @@ from pipeline.scene.layout import FOCAL, Layout
 
 #: Half the product's depth over its width; no photo tells it.
 DEPTH = 0.33
-#: Where the slices of each of one, two or three things are, shares of half its depth, the foremost last.
-SLICES = (tuple(np.linspace(-0.88, 0.88, 9).tolist()), (-0.75, -0.25, 0.25, 0.75), (-0.6, 0.0, 0.6))
+#: Where the slices of each of one, two or three things are, shares of half its depth, the foremost last. Of fewer the
+#: edges would show as stairs.
+SLICES = tuple(tuple(np.linspace(-0.9, 0.9, count).tolist()) for count in (16, 8, 5))
 #: Half the depth over half the height of what is long and low, as a bar that lies or a wing.
 LOW = 2.0
 #: What is no deeper than this share of the product's depth is a sheet in its foremost slice: in several slices it would
