@@ -107,11 +107,13 @@ export class Order extends EventTarget {
     this.#asking = new AbortController();
     const { signal } = this.#asking;
     const { draft, looks, several } = this.#studio;
+    const source = this.#source;
+    if (!source) return; // Its photos were ordered, or taken away, since the question was put off.
     const look = several.items.length ? null : looks.seen;
     try {
       const query = asked({ seed: draft.seed, placement: draft.placement });
       query.set("dry_run", "true");
-      const body = draft.body(look ? { render: look.job.render.public_id } : this.#source);
+      const body = draft.body(look ? { render: look.job.render.public_id } : source);
       this.plan = await ask(`${SUBMIT}?${query}`, { method: "POST", body, signal });
       this.#studio.header.balance = this.plan.balance;
     } catch (error) {
