@@ -288,7 +288,7 @@ def _albedo(
 
 
 def _smooth(values: Array, reach: float, solid: NDArray[np.bool_]) -> Array:
-    """Return values smoothed over so many pixels, on the thing and around it apart."""
+    """Return values smoothed over a number of pixels, on the thing and around it apart."""
     grid, out = values.reshape(SIDE, SIDE), np.empty((SIDE, SIDE))
     for where, deviation in ((solid, max(1.0, reach * 0.6)), (~solid, reach)):
         share = gaussian_filter(where.astype(float), deviation) + 1e-6

@@ -54,7 +54,7 @@ COMPONENTS = 24
 #: Degrees from which what lies teaches the elevation, and up to and from which a render was seen from the side or from
 #: above.
 ABOVE, SIDE_TO, ABOVE_FROM = 50.0, 35.0, 55.0
-#: What ECSSD, the renders and the labelled photos weigh, as so many photos of ECSSD.
+#: What ECSSD, the renders and the labelled photos weigh, in photos of ECSSD.
 WEIGHTS = (762.0, 381.0, 381.0)
 #: Where the last map's means begin, of 2 × 384.
 LAST = 192
@@ -177,23 +177,23 @@ def out_of_fold(
 ) -> Array:
     """Return each row's score by a regression that saw no row of its fold."""
     share = np.ones(len(y)) if share is None else share
-    told = np.zeros(len(y))
+    scores = np.zeros(len(y))
     for index in range(FOLDS):
         held = folds == index
         weight, bias = logistic(x[~held], y[~held], penalty, share[~held])
-        told[held] = x[held] @ weight + bias
-    return told
+        scores[held] = x[held] @ weight + bias
+    return scores
 
 
-def area(told: Array, y: NDArray[np.bool_]) -> float:
-    """Return the area under the curve of what was told."""
-    ranks, count = rankdata(told), int(y.sum())
+def area(scores: Array, y: NDArray[np.bool_]) -> float:
+    """Return the area under the curve of scores."""
+    ranks, count = rankdata(scores), int(y.sum())
     return float((ranks[y].sum() - count * (count + 1) / 2) / count / (len(y) - count))
 
 
-def mixed(told: Array, above: Array) -> Array:
+def mixed(scores: Array, above: Array) -> Array:
     """Return degrees, by both elevations of `Basis` and the probability of "above", as `GraphViewpoint` mixes them."""
-    return np.asarray(RIGHT_ANGLE * np.clip((1 - above) * told[:, 0] + above * told[:, 1], 0, 1))
+    return np.asarray(RIGHT_ANGLE * np.clip((1 - above) * scores[:, 0] + above * scores[:, 1], 0, 1))
 
 
 def main() -> None:
@@ -252,13 +252,13 @@ def main() -> None:
     source = np.repeat([0, 1, 2], [len(e), plain.sum(), free.sum()])
     share = (np.array(WEIGHTS) / np.bincount(source))[source]
     all_folds = np.r_[[fold_of(number) for number in known], free_folds]
-    told = expit(out_of_fold(inputs, falls, all_folds, FEW, share))
+    scores = expit(out_of_fold(inputs, falls, all_folds, FEW, share))
     for index, name in enumerate(("ECSSD", "renders", "labelled photos")):
         of = source == index
-        print(f"{name}: area {area(told[of], falls[of]):.3f}")
+        print(f"{name}: area {area(scores[of], falls[of]):.3f}")
         for label, chosen in (("absurd or from above", of & falls), ("right or from the side", of & ~falls)):
-            counts = (told[chosen] >= SURE_ABOVE).sum(), (told[chosen] <= 1 - SURE_SIDE).sum()
-            print(f"  {label}: {chosen.sum()}, {counts[0]} told to lie, {counts[1]} to stand")
+            counts = (scores[chosen] >= SURE_ABOVE).sum(), (scores[chosen] <= 1 - SURE_SIDE).sum()
+            print(f"  {label}: {chosen.sum()}, {counts[0]} lie, {counts[1]} stand")
     weight, bias = logistic(inputs, falls, FEW, share)
     whole = np.c_[basis.weight / basis.spread[:, None], many] @ weight
     start = float(
@@ -266,7 +266,7 @@ def main() -> None:
     )
 
     lies = np.zeros(len(x))
-    lies[plain] = told[source == 1]
+    lies[plain] = scores[source == 1]
     lies[~plain] = expit(x[~plain] @ whole + start)
     degrees = np.zeros(len(x))
     for index in range(FOLDS):
@@ -283,13 +283,13 @@ def main() -> None:
         lying = expit(features @ whole + start)
         high = mixed(basis(features), lying)
         print(
-            f"lot, {name}: {len(features)}, {(lying >= SURE_ABOVE).sum()} told to lie,"
-            f" {(lying <= 1 - SURE_SIDE).sum()} to stand; elevation below 20, 50 and 60 degrees:"
+            f"lot, {name}: {len(features)}, {(lying >= SURE_ABOVE).sum()} lie,"
+            f" {(lying <= 1 - SURE_SIDE).sum()} stand; elevation below 20, 50 and 60 degrees:"
             f" {(high < 20).sum()}, {(high < 50).sum()}, {(high < 60).sum()}"
         )
     held_by = labels == "hand"
     sure = expit(out_of_fold(p, held_by, photo_folds, HANDS)) >= SURE_HAND
-    print(f"hands: of {held_by.sum()} {sure[held_by].sum()} are told, and {sure[~held_by].sum()} of the others")
+    print(f"hands: of {held_by.sum()} {sure[held_by].sum()} are found, and {sure[~held_by].sum()} of the others")
     hand, hand_bias = logistic(p, held_by, HANDS)
 
     heights = basis.weight[:, :2] / basis.spread[:, None]

@@ -37,11 +37,11 @@ def test_the_graph_gives_the_features_that_torch_gives(classifier: GraphViewpoin
 
 def test_each_viewpoint_has_a_probability_and_what_is_no_picture_is_said(classifier: GraphViewpoint) -> None:
     side = classifier.side
-    told = classifier(np.full((2, side, side, 3), 127, np.uint8))
+    seen = classifier(np.full((2, side, side, 3), 127, np.uint8))
 
-    assert list(told) == ["above", "side", "hand", "elevation"]
-    assert told["above"] + told["side"] == pytest.approx(1)
-    assert all(0 <= share <= 1 for share in told.values())
+    assert list(seen) == ["above", "side", "hand", "elevation"]
+    assert seen["above"] + seen["side"] == pytest.approx(1)
+    assert all(0 <= share <= 1 for share in seen.values())
     with pytest.raises(ModelFailed, match="viewpoint"):
         classifier(np.zeros((2, 8, 8, 4), np.uint8))
 

@@ -1,4 +1,4 @@
-"""How a product stands in its photo, told by silhouettes that are drawn here."""
+"""How a product stands in its photo, by silhouettes that are drawn here."""
 
 from typing import get_args
 
@@ -144,16 +144,16 @@ def test_the_callers_word_beats_the_guess_and_rests_on_what_the_photo_shows() ->
 @pytest.mark.parametrize("word", ["standing", "lying"])
 def test_the_camera_meets_what_a_network_sees_of_what_the_caller_says_stands_or_lies(word: StanceWord) -> None:
     bottle = Cutout(np.zeros((*BOTTLE.shape, 3), np.uint8), BOTTLE, 1, (), viewpoint={"above": 0.9, "elevation": 0.25})
-    told = stance_of(bottle, word)
-    assert (told.elevation, told.unsure) == (22.5, False)
-    assert told.pose.pitch_slope == pytest.approx(np.tan(np.deg2rad(22.5)))
+    found = stance_of(bottle, word)
+    assert (found.elevation, found.unsure) == (22.5, False)
+    assert found.pose.pitch_slope == pytest.approx(np.tan(np.deg2rad(22.5)))
 
 
 @pytest.mark.parametrize("word", ["standing", "lying", "hanging", "from_above"])
 def test_facts_follow_the_callers_word_as_the_stance_does(word: StanceWord) -> None:
-    told = stance_of(Cutout(np.zeros((*BOX.shape, 3), np.uint8), BOX, 1, (), ("bottom",)), word)
+    found = stance_of(Cutout(np.zeros((*BOX.shape, 3), np.uint8), BOX, 1, (), ("bottom",)), word)
     facts = as_said({"stance": "cut_below", "suits": [], "cut_sides": ["bottom"]}, word)
-    assert (facts["stance"], facts["suits"], facts["cut_sides"]) == (told.name, told.suits, told.cut_sides)
+    assert (facts["stance"], facts["suits"], facts["cut_sides"]) == (found.name, found.suits, found.cut_sides)
 
 
 def test_what_is_cut_off_below_has_no_foot() -> None:
