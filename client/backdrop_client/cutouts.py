@@ -61,7 +61,7 @@ class Cutout:
     subjects: list[Subject]
     #: Sides of the photo that cut the product.
     cut_sides: list[str]
-    #: "standing", "lying", "hanging", "cut_below" or "in_the_air".
+    #: "standing", "lying", "hanging" or "cut_below".
     stance: str | None
     #: Names of the catalogue's scenes that suit the stance.
     suitable_scene_types: list[str]

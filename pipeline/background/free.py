@@ -96,9 +96,7 @@ class FreeSite:
 
     def effects(self, layout: Layout) -> ProductEffects:
         """Trace the product's shadow and mirror image in a layout."""
-        return product_effects(
-            self.placed, layout, stands=self.stands or self.stance.rests, lies=self.stance.word == "lying"
-        )
+        return product_effects(self.placed, layout, stands=self.stands, lies=self.stance.word == "lying")
 
     def lay(self, effects: ProductEffects, drawing: Rgb, noise: float) -> Laid:
         """Lay the product with its effects on a drawing."""

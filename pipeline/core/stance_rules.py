@@ -12,8 +12,8 @@ from pipeline.core.spec import SceneKind, StanceWord
 
 #: `standing`: on a foot that the photo shows. `lying`: it could not stand as it is seen, so it was photographed from
 #: above, or leant, or a hand holds it whole. `hanging`: from a hook, or from where the photo cuts it. `cut_below`: its
-#: foot is not in the photo. `in_the_air`: an aircraft, in reports of older releases alone.
-StanceName = Literal["standing", "lying", "hanging", "cut_below", "in_the_air"]
+#: foot is not in the photo.
+StanceName = Literal["standing", "lying", "hanging", "cut_below"]
 #: What a caller's word means: the stance, and the angle that the product is seen from; None: either suits it.
 WORDS: Mapping[StanceWord, tuple[StanceName, CameraAngle | None]] = {
     "standing": ("standing", "side"),
@@ -58,14 +58,12 @@ def angle_for(stance: StanceName, suits: Collection[SceneKind], kind: SceneKind)
 def suited(stance: StanceName, angle: CameraAngle | None) -> tuple[SceneKind, ...]:
     """Return the kinds of scene that a product of that stance, seen from that angle, looks right in, in their order.
 
-    White takes everything, and what is in the air belongs nowhere else. What is seen from above belongs on a flat lay,
-    what is seen from the side in scenes seen from there, and what hangs before a wall or on a flat lay.
+    White takes everything. What is seen from above belongs on a flat lay, what is seen from the side in scenes seen
+    from there, and what hangs before a wall or on a flat lay.
     """
     kinds: tuple[SceneKind, ...] = get_args(SceneKind)
     if stance == "hanging":
         return tuple(kind for kind in kinds if kind not in OPEN)
-    if stance == "in_the_air":
-        return tuple(kind for kind in kinds if kind in PLAIN)
     return tuple(kind for kind in kinds if angle is None or angle_of(kind) in (None, angle))
 
 

@@ -33,8 +33,6 @@ class CameraPose:
     base_rise: float = 0.0
     #: The camera's height above the foot over its distance.
     pitch_slope: float = 0.0
-    #: Both edges of the base are seen, and nothing else tells it.
-    over_corner: bool = False
 
 
 UNKNOWN_POSE = CameraPose()
@@ -78,7 +76,7 @@ def camera_pose(alpha: Alpha, elevation: float | None = None) -> CameraPose:
     if min(lengths) < LONG_EDGE or min(slopes) < MIN_SLOPE:
         return seen
     steep = max(seen.pitch_slope, min(float(np.sqrt(slopes[0] * slopes[1])), float(np.tan(np.deg2rad(STEEPEST_PITCH)))))
-    return CameraPose(max(seen.base_rise, sum(rises)), steep, over_corner=elevation is None)
+    return CameraPose(max(seen.base_rise, sum(rises)), steep)
 
 
 def _straight(rise: Field, wide: int) -> tuple[int, int]:

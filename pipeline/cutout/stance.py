@@ -68,15 +68,14 @@ class Stance:
     def angle(self) -> CameraAngle | None:
         """The camera angle that the photo was plainly taken from; None where nothing is plain.
 
-        What lies was seen from above. What is seen over its base's corner, or by the network's word stands, was looked
-        at from the side; what the photo cuts above can only stand in a picture that it reaches to the top of.
+        What lies was seen from above. What stands by the network's word was looked at from the side; what the photo
+        cuts above can only stand in a picture that it reaches to the top of.
         """
         if self.word != "auto":
             return WORDS[self.word][1]
         if self.name == "lying":
             return "above"
-        seen = (self.name == "standing" and self.pose.over_corner) or self.side
-        return "side" if seen and self.name in ("standing", "cut_below") and "top" not in self.cut_sides else None
+        return "side" if self.side and self.name in ("standing", "cut_below") and "top" not in self.cut_sides else None
 
     @property
     def suits(self) -> tuple[SceneKind, ...]:
@@ -116,11 +115,6 @@ class Stance:
         """Return the sides of the canvas that the product goes to in a scene of that kind."""
         return edges_in(self.name, self.cut_sides, kind)
 
-    @property
-    def rests(self) -> bool:
-        """Whether it rests on the surface though the photo cuts its foot: a lorry whose front wheel is cut."""
-        return self.name == "cut_below" and self.pose.over_corner
-
     def stands_in(self, kind: SceneKind) -> bool:
         """Tell whether the product rests on its foot in a scene of that kind, which is then seen and mirrored."""
         return stands_in(self.name, kind)
@@ -155,10 +149,7 @@ def stance(alpha: Alpha, cut_sides: tuple[str, ...] = (), viewpoint: Mapping[str
         return Stance("lying", cut_sides, held=held, elevation=elevation)
     unsure = bool(viewpoint) and not side
     if "bottom" in cut_sides:
-        # a lorry whose front wheel the photo cuts: its rear wheels are on the surface as well
-        pose = camera_pose(alpha) if cut_sides == ("bottom",) and not held else UNKNOWN_POSE
-        pose = pose if pose.over_corner else UNKNOWN_POSE
-        return Stance("cut_below", cut_sides, pose, side, held, unsure, elevation)
+        return Stance("cut_below", cut_sides, UNKNOWN_POSE, side, held, unsure, elevation)
     pose = UNKNOWN_POSE if unsure else camera_pose(alpha, elevation)
     return Stance("standing", cut_sides, pose, side, held, unsure, elevation)
 

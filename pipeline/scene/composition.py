@@ -132,8 +132,7 @@ def _composed(
     # The higher the camera, the more of the surface is seen; a tall canvas has room for it below.
     high = float(rng.uniform(0.34, 0.5)) * (1.15 if kind in ("sand", "bokeh") else 1.0)
     base = 0.0
-    # What rises from the lower edge, too, where its base is plainly seen: its far corners are on the surface.
-    if pose.pitch_slope > 0 and kind not in TOP_DOWN and (stands or pose.over_corner):
+    if pose.pitch_slope > 0 and kind not in TOP_DOWN and stands:
         # Where the sky is to be seen the horizon is no higher than the picture: dunes end before it.
         high = max(high, min(bottom if kind == "sand" else HIGHEST, pose.pitch_slope * FOCAL))
         rise = min(pose.base_rise * (right - left), 0.55 * high)

@@ -40,8 +40,6 @@ def product_place(spec: Spec, facts: Mapping[str, Any], photo: tuple[int, int]) 
     preset = ordered(spec.preset, spec.output)
     width, height = preset.size or photo
     drawn = preset.background == "scene" and not spec.is_white
-    if drawn and stance == "in_the_air":
-        return None
     if drawn and (angle := angle_for(stance, facts["suits"], spec.scene.kind)):
         if not has_angle(spec.scene.kind, angle):
             return None

@@ -133,11 +133,8 @@ def _unsuited(seen: Mapping[str, Any], word: StanceWord, catalogue: Catalogue, k
         "hanging": "The product hangs, and this scene has no wall for it",
         "standing": "The product was photographed standing",
         "cut_below": "The product was photographed standing",
-        "in_the_air": "The product is an aircraft, which may fly",
     }.get(stance, "The scene does not suit how the photo shows the product")
-    if stance == "in_the_air":
-        then = "in a scene it has no honest placement, and the swap would fail and be refunded"
-    elif not has_angle(kind, angle):
+    if not has_angle(kind, angle):
         then = "of this scene nothing is left seen from above, and the swap would fail and be refunded"
     elif angle == "above":
         then = "the scene is shown from above"

@@ -102,7 +102,7 @@ class CutoutReport(BaseModel):
     elevation: float | None = Field(
         None, description="Degrees from which the camera looked down: 0 level, 90 from above."
     )
-    stance: str | None = Field(None, description="standing, lying, hanging, cut_below or in_the_air.")
+    stance: str | None = Field(None, description="standing, lying, hanging or cut_below.")
     stance_from: Literal["guess", "caller"] | None = Field(
         None, description="Who says so: our guess from the photo, or `stance` of the submit."
     )

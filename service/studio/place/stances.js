@@ -11,11 +11,8 @@ const STANCES = [
 ];
 /** The button that stands for what the service guesses; what lies by its guess was photographed from above. */
 const GUESSES = { standing: "standing", lying: "from_above", hanging: "hanging" };
-/** Guesses that are none of the four. */
-const OTHERS = {
-  cut_below: "We see no foot: the photo cuts it, so it rises from the picture's edge.",
-  in_the_air: "We see something that flies, which has a place on white alone.",
-};
+/** Said where the guess is none of the four. */
+const CUT_BELOW = "We see no foot: the photo cuts it, so it rises from the picture's edge.";
 const SAYS_WHAT = {
   standing: "It rests on its foot, seen from the side.",
   lying: "It lies on the surface, seen at a slant.",
@@ -51,7 +48,7 @@ export function stancesBar(choose) {
       button.setAttribute("aria-pressed", String(name === word));
       mark.textContent = name === GUESSES[guess] ? "as we see it" : "";
     }
-    words.textContent =
-      word === "auto" ? (OTHERS[guess] ?? "Are we wrong? Choose what is right.") : SAYS_WHAT[word];
+    const guessed = guess === "cut_below" ? CUT_BELOW : "Are we wrong? Choose what is right.";
+    words.textContent = word === "auto" ? guessed : SAYS_WHAT[word];
   }
 }

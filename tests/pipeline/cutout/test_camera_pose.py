@@ -57,7 +57,6 @@ def test_where_no_corner_tells_it_the_elevation_says_how_far_the_camera_rises_an
     found = camera_pose(plate, pitch)
     assert found.pitch_slope == pytest.approx(np.tan(np.deg2rad(pitch)))
     assert found.base_rise == pytest.approx(tilt, rel=0.03)
-    assert not found.over_corner
     glass = np.zeros((SIDE, SIDE), np.float32)
     glass[40:200, 100:300] = glass[200:350, 195:205] = glass[340:350, 150:250] = 1
     assert camera_pose(glass, pitch).base_rise == pytest.approx(tilt / 2, rel=0.03), "its foot is half as wide"
@@ -88,17 +87,6 @@ def test_what_a_product_stands_on_reaches_behind_its_base(kind: SceneKind) -> No
             assert floor_or_stand, (seed, share)
             # On one level with the foot, and no upright wall.
             assert geometry.point[1][row, column] < 0.08, (seed, share)
-
-
-def test_the_far_corners_of_what_rises_from_the_lower_edge_are_on_the_surface() -> None:
-    pose = CameraPose(base_rise=0.4, pitch_slope=0.45, over_corner=True)
-    for seed in range(3):
-        layout = compose(spec("tabletop", seed=seed), SIDE, SIDE, 1.2, ("bottom",), stands=False, pose=pose)
-        left, _, right, bottom = layout.product
-        row = int((bottom - pose.base_rise * (right - left)) * SIDE)
-        geometry = trace(layout, SIDE, SIDE)
-        assert bottom == pytest.approx(1.0)
-        assert layout.parts[geometry.part[row, int((left + right) / 2 * SIDE)]].role == "floor"
 
 
 def test_without_a_stance_a_seed_is_composed_as_before() -> None:

@@ -168,7 +168,6 @@ def test_what_may_not_be_meant_is_a_warning(
         ("lying", ["white", "flatlay"], "evening_bokeh", "fail and be refunded"),
         ("hanging", ["white", "podium", "flatlay"], "sand_dunes", "no wall for it, so the scene is shown from above"),
         ("standing", ["white", "podium"], "flat_lay_linen", "surface is shown from the side"),
-        ("in_the_air", ["white"], "marble_tabletop", "no honest placement, and the swap would fail and be refunded"),
     ],
 )
 def test_from_an_earlier_render_the_plan_knows_which_scenes_suit_the_photo(
