@@ -2,12 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cache as once
 from types import MappingProxyType
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.background.ground import light_for, make_ground
 from pipeline.background.pinned import is_pinned
@@ -23,12 +19,11 @@ from pipeline.core.provenance import Credentials, stronger
 from pipeline.core.spec import UNMOVED, Limits, PhotoPlace, Spec
 from pipeline.core.stages import Stages
 from pipeline.core.types import Cutout, Photo, Placed, Rgb
-from pipeline.cutout.cache import Cache, CutoutCache
-from pipeline.cutout.foreground import Extracted, extract_foreground, foreground_of
-from pipeline.cutout.given import GivenMask, codes_of, coverage
-from pipeline.cutout.segment import Segmentation, segment
+from pipeline.cutout.cache import Cache
+from pipeline.cutout.cutting import Cutting
+from pipeline.cutout.given import GivenMask
 from pipeline.cutout.stance import stance_of
-from pipeline.cutout.subjects import Choice, choose
+from pipeline.cutout.subjects import Choice
 from pipeline.delivery.encode import encode
 from pipeline.delivery.output import ordered
 from pipeline.delivery.placement_rules import placement_rules
@@ -106,7 +101,7 @@ def swap(
     stages = Stages(STAGES, progress, clock)
     with stages("decode"):
         photo = decode(data, limits)
-    cut = _cut_out(photo, data, networks, stages, cache, mask, spec.subject)
+    cut = Cutting(photo, data, networks, cache, mask).product(stages, spec.subject)
     cutout = cut.unassessed
     source_height, source_width = photo.rgb.shape[:2]
     delivered = ordered(spec.preset, spec.output)
@@ -248,122 +243,15 @@ def cut_out(
     with stages("decode"):
         photo = decode(data, limits)
     try:
-        found = _cut_out(photo, data, networks, stages, cache, None, None).assessed()
+        found = Cutting(photo, data, networks, cache).product(stages).assessed()
     except NoSubject:
         found = None
     if subject is None:
         return CutOut(photo, found)
-    choice = _choice(photo, networks, mask, subject, lambda: found)
+    cutting = Cutting(photo, data, networks, cache, mask)
+    choice = cutting.choice(subject, lambda: found)
     whole = found if choice.source == "found" else None
-    return CutOut(photo, found, (choice, _chosen(photo, choice, networks, mask, whole).assessed()))
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """A cut-out, which is assessed and stored while there is time: the picture needs neither."""
-
-    #: As `pipeline.cutout.foreground.Extracted` has it.
-    unassessed: Cutout
-    #: Returns all of it.
-    assessed: Callable[[], Cutout]
-    #: How it came about: computed, cached, or by whose mask.
-    status: str
-    #: Whose mask it has.
-    cut_by: str = "network"
-
-
-def _cut_out(
-    photo: Photo,
-    data: bytes,
-    networks: Networks,
-    stages: Stages,
-    cache: Cache | None,
-    mask: GivenMask | None,
-    subject: PhotoPlace | None = None,
-) -> _Cut:
-    """Cut the product out, or find what was cut out before. Raises NoSubject, SubjectNotFound, ModelFailed."""
-    cutouts = CutoutCache(cache, data, networks, subject)
-    whole = once(lambda: _found(photo, CutoutCache(cache, data, networks), networks))
-    found, choice = None, None
-    with stages("segment"):
-        kept = None if mask else cutouts.get(photo)
-        if kept is None and subject is not None:
-            choice = _choice(photo, networks, mask, subject, whole)
-        elif kept is None and mask is None:
-            found = _segmented(photo, networks)
-    with stages("refine"):
-        if kept is not None:
-            return _Cut(kept, lambda: kept, cutouts.cache_status)
-        if choice is not None:
-            cut = _chosen(photo, choice, networks, mask, whole() if choice.source == "found" else None)
-            return cut if choice.source == "given" else replace(cut, assessed=once(lambda: cutouts.put(cut.assessed())))
-        if mask is not None:
-            made = foreground_of(photo, mask, networks.viewpoint)
-            return _Cut(made.unassessed, once(made.assessed), mask.cut_by, mask.cut_by)
-        assert found is not None  # there was neither
-        made = _extracted(photo, found, networks)
-        return _Cut(made.unassessed, once(lambda: cutouts.put(made.assessed())), cutouts.cache_status)
-
-
-def _found(photo: Photo, cutouts: CutoutCache, networks: Networks) -> Cutout | None:
-    """Return the cut-out of all that the networks find; None where nothing stands out. Raises ModelFailed."""
-    try:
-        return cutouts.get(photo) or cutouts.put(_extracted(photo, _segmented(photo, networks), networks).assessed())
-    except NoSubject:
-        return None
-
-
-def _choice(
-    photo: Photo,
-    networks: Networks,
-    mask: GivenMask | None,
-    subject: PhotoPlace,
-    whole: Callable[[], Cutout | None],
-) -> Choice:
-    """Return the product that a place means. Raises SubjectNotFound, ModelFailed."""
-
-    def found() -> NDArray[np.uint8] | None:
-        cutout = whole()
-        height, width = photo.rgb.shape[:2]
-        return None if cutout is None else codes_of(cutout.alpha, cutout.origin, width, height)
-
-    given = None if mask is None else mask.codes
-    return choose(subject, photo, found=found, look=lambda part: _segmented(part, networks), given=given)
-
-
-def _chosen(photo: Photo, choice: Choice, networks: Networks, mask: GivenMask | None, whole: Cutout | None) -> _Cut:
-    """Cut out what was chosen; a part of what was found, the `whole`, is no surer than that. Raises ModelFailed."""
-    if choice.source == "given":
-        assert mask is not None
-        made = foreground_of(photo, replace(mask, codes=choice.codes), networks.viewpoint)
-        return _Cut(made.unassessed, once(made.assessed), mask.cut_by, mask.cut_by)
-    alpha = coverage(choice.codes)
-    seen = Segmentation(alpha) if choice.seen is None else replace(choice.seen, alpha=alpha)
-    made = _extracted(photo, seen, networks)
-
-    def assessed() -> Cutout:
-        cutout = made.assessed()
-        if whole is None:
-            return cutout
-        doubts = {"low_confidence"} & set(whole.warnings) - set(cutout.warnings)
-        sure = min(cutout.confidence, whole.confidence)
-        return replace(cutout, confidence=sure, warnings=(*cutout.warnings, *doubts))
-
-    return _Cut(made.unassessed, once(assessed), "computed")
-
-
-def _segmented(photo: Photo, networks: Networks) -> Segmentation:
-    return segment(photo, networks.segmenter, networks.refiner, networks.second_segmenter)
-
-
-def _extracted(photo: Photo, found: Segmentation, networks: Networks) -> Extracted:
-    return extract_foreground(
-        photo,
-        found.alpha,
-        confidence=found.confidence,
-        disputed=found.disputed,
-        classifier=networks.viewpoint,
-    )
+    return CutOut(photo, found, (choice, cutting.chosen(choice, whole).assessed()))
 
 
 def mark_of(spec: Spec, photo: Photo) -> str | None:

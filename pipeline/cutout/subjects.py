@@ -94,6 +94,16 @@ class Choice:
     seen: Segmentation | None = None
 
 
+@dataclass(frozen=True)
+class _Masks:
+    """Where a product may be chosen from; as for `choose`."""
+
+    photo: Photo
+    found: Callable[[], Codes | None]
+    look: Callable[[Photo], Segmentation]
+    given: Codes | None
+
+
 def choose(
     place: PhotoPlace,
     photo: Photo,
@@ -111,7 +121,7 @@ def choose(
     """
     kind = "point" if len(place) == 2 else "box"
     at = _at_point if kind == "point" else _in_box
-    chosen = at(place, photo, found, look, given)
+    chosen = at(place, _Masks(photo, found, look, given))
     if chosen is None or not (chosen.codes > 127).any():
         remedy = "the middle of the product" if kind == "point" else "a box around the product"
         raise SubjectNotFound(
@@ -121,22 +131,16 @@ def choose(
     return chosen
 
 
-def _at_point(
-    place: PhotoPlace,
-    photo: Photo,
-    found: Callable[[], Codes | None],
-    look: Callable[[Photo], Segmentation],
-    given: Codes | None,
-) -> Choice | None:
+def _at_point(place: PhotoPlace, masks: _Masks) -> Choice | None:
     x, y = place
-    if given is not None and (chosen := _part(given, x, y, "given")) is not None:
+    if masks.given is not None and (chosen := _part(masks.given, x, y, "given")) is not None:
         return chosen
-    seen = found()
+    seen = masks.found()
     if seen is not None and (chosen := _part(seen, x, y, "found")) is not None:
         return chosen
-    if photo.alpha is not None:  # the file says what it shows
+    if masks.photo.alpha is not None:  # the file says what it shows
         return None
-    height, width = photo.rgb.shape[:2]
+    height, width = masks.photo.rgb.shape[:2]
     for share in SQUARES:
         side = share * max(width, height)
         across, down = min(side, width), min(side, height)
@@ -145,7 +149,7 @@ def _at_point(
             for centre, length, whole in ((x * width, across, width), (y * height, down, height))
         )
         square = (left, top, round(left + across), round(top + down))
-        looked = _looked(photo, square, look)
+        looked = _looked(masks, square)
         if looked is None:
             continue
         subjects = subjects_of(looked.codes)
@@ -171,14 +175,8 @@ def _whole_in(box: Box, seen: Box, width: int, height: int) -> bool:
     return starts and ends
 
 
-def _in_box(
-    place: PhotoPlace,
-    photo: Photo,
-    found: Callable[[], Codes | None],
-    look: Callable[[Photo], Segmentation],
-    given: Codes | None,
-) -> Choice | None:
-    height, width = photo.rgb.shape[:2]
+def _in_box(place: PhotoPlace, masks: _Masks) -> Choice | None:
+    height, width = masks.photo.rgb.shape[:2]
     left, top, right, bottom = place
     box = (int(left * width), int(top * height), int(np.ceil(right * width)), int(np.ceil(bottom * height)))
     longer = max(box[2] - box[0], box[3] - box[1])
@@ -190,15 +188,15 @@ def _in_box(
         only[part] = codes[part]
         return only
 
-    if given is not None and ((chosen := inside(given)) > 127).any():
+    if masks.given is not None and ((chosen := inside(masks.given)) > 127).any():
         return Choice(chosen, "given")
-    seen = found()
+    seen = masks.found()
     seen = None if seen is None else inside(seen)
-    if seen is not None and (photo.alpha is not None or _overlap(tight_box(seen > 127), box) >= FILLS):
+    if seen is not None and (masks.photo.alpha is not None or _overlap(tight_box(seen > 127), box) >= FILLS):
         return Choice(seen, "found")
-    if photo.alpha is not None:  # the file says what it shows
+    if masks.photo.alpha is not None:  # the file says what it shows
         return None
-    looked = _looked(photo, grown_box(box, MARGIN * longer, width, height), look)
+    looked = _looked(masks, grown_box(box, MARGIN * longer, width, height))
     if looked is not None and ((chosen := inside(looked.codes)) > 127).any():
         return replace(looked, codes=chosen)
     return None if seen is None else Choice(seen, "found")
@@ -213,14 +211,15 @@ def _overlap(one: Box | None, two: Box) -> float:
     return shared / (sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, two)) - shared)
 
 
-def _looked(photo: Photo, box: Box, look: Callable[[Photo], Segmentation]) -> Choice | None:
+def _looked(masks: _Masks, box: Box) -> Choice | None:
     """Return what a look at a box of the photo finds in it; None where nothing stands out."""
     left, top, right, bottom = box
     try:
-        seen = look(replace(photo, rgb=np.ascontiguousarray(photo.rgb[top:bottom, left:right])))
+        part = np.ascontiguousarray(masks.photo.rgb[top:bottom, left:right])
+        seen = masks.look(replace(masks.photo, rgb=part))
     except NoSubject:
         return None
-    height, width = photo.rgb.shape[:2]
+    height, width = masks.photo.rgb.shape[:2]
     disputed = tuple((x0 + left, y0 + top, x1 + left, y1 + top) for x0, y0, x1, y1 in seen.disputed)
     codes = codes_of(seen.alpha, (left, top), width, height)
     return Choice(codes, "looked", seen=replace(seen, alpha=coverage(codes), disputed=disputed))

@@ -1,0 +1,130 @@
+"""Cutting a product out of its photo: by the networks, by a caller's mask, or by the place that a caller points at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache as once
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import NoSubject
+from pipeline.core.networks import Networks
+from pipeline.core.spec import PhotoPlace
+from pipeline.core.stages import Stages
+from pipeline.core.types import Cutout, Photo
+from pipeline.cutout.cache import Cache, CutoutCache
+from pipeline.cutout.foreground import Extracted, extract_foreground, foreground_of
+from pipeline.cutout.given import GivenMask, codes_of, coverage
+from pipeline.cutout.segment import Segmentation, segment
+from pipeline.cutout.subjects import Choice, choose
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A cut-out, which is assessed and stored while there is time: the picture needs neither."""
+
+    #: As `pipeline.cutout.foreground.Extracted` has it.
+    unassessed: Cutout
+    #: Returns all of it.
+    assessed: Callable[[], Cutout]
+    #: How it came about: computed, cached, or by whose mask.
+    status: str = "computed"
+    #: Whose mask it has.
+    cut_by: str = "network"
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """A photo and all that its product is cut out with."""
+
+    photo: Photo
+    #: The photo's file: what was cut out of it before is kept by its digest.
+    data: bytes
+    networks: Networks
+    #: What earlier swaps made; None: nothing is kept.
+    cache: Cache | None = None
+    #: The caller's, taken in place of what the networks see.
+    mask: GivenMask | None = None
+
+    def product(self, stages: Stages, subject: PhotoPlace | None = None) -> Cut:
+        """Cut the product out, or find what was cut out before.
+
+        `subject`: the place in the photo of the product that is meant; it may be a part of the mask. Raises NoSubject,
+        SubjectNotFound, ModelFailed.
+        """
+        cutouts = CutoutCache(self.cache, self.data, self.networks, subject)
+        whole = once(self.whole)
+        found, choice = None, None
+        with stages("segment"):
+            kept = None if self.mask else cutouts.get(self.photo)
+            if kept is None and subject is not None:
+                choice = self.choice(subject, whole)
+            elif kept is None and self.mask is None:
+                found = self._segmented(self.photo)
+        with stages("refine"):
+            if kept is not None:
+                return Cut(kept, lambda: kept, cutouts.cache_status)
+            if choice is not None:
+                cut = self.chosen(choice, whole() if choice.source == "found" else None)
+                if choice.source == "given":
+                    return cut
+                return replace(cut, assessed=once(lambda: cutouts.put(cut.assessed())))
+            if self.mask is not None:
+                return self._given(self.mask)
+            assert found is not None  # there was neither
+            made = self._extracted(found)
+            return Cut(made.unassessed, once(lambda: cutouts.put(made.assessed())), cutouts.cache_status)
+
+    def whole(self) -> Cutout | None:
+        """Return the cut-out of all that the networks find; None where nothing stands out. Raises ModelFailed."""
+        cutouts = CutoutCache(self.cache, self.data, self.networks)
+        try:
+            return cutouts.get(self.photo) or cutouts.put(self._extracted(self._segmented(self.photo)).assessed())
+        except NoSubject:
+            return None
+
+    def choice(self, subject: PhotoPlace, whole: Callable[[], Cutout | None]) -> Choice:
+        """Return the product that a place means; `whole` as above. Raises SubjectNotFound, ModelFailed."""
+
+        def found() -> NDArray[np.uint8] | None:
+            cutout = whole()
+            height, width = self.photo.rgb.shape[:2]
+            return None if cutout is None else codes_of(cutout.alpha, cutout.origin, width, height)
+
+        given = None if self.mask is None else self.mask.codes
+        return choose(subject, self.photo, found=found, look=self._segmented, given=given)
+
+    def chosen(self, choice: Choice, whole: Cutout | None) -> Cut:
+        """Cut out what was chosen; a part of what was found, the `whole`, is no surer than that. Raises ModelFailed."""
+        if choice.source == "given":
+            assert self.mask is not None
+            return self._given(replace(self.mask, codes=choice.codes))
+        alpha = coverage(choice.codes)
+        seen = Segmentation(alpha) if choice.seen is None else replace(choice.seen, alpha=alpha)
+        made = self._extracted(seen)
+
+        def assessed() -> Cutout:
+            cutout = made.assessed()
+            if whole is None:
+                return cutout
+            doubts = {"low_confidence"} & set(whole.warnings) - set(cutout.warnings)
+            sure = min(cutout.confidence, whole.confidence)
+            return replace(cutout, confidence=sure, warnings=(*cutout.warnings, *doubts))
+
+        return Cut(made.unassessed, once(assessed))
+
+    def _given(self, mask: GivenMask) -> Cut:
+        made = foreground_of(self.photo, mask, self.networks.viewpoint)
+        return Cut(made.unassessed, once(made.assessed), mask.cut_by, mask.cut_by)
+
+    def _segmented(self, photo: Photo) -> Segmentation:
+        return segment(photo, self.networks.segmenter, self.networks.refiner, self.networks.second_segmenter)
+
+    def _extracted(self, found: Segmentation) -> Extracted:
+        return extract_foreground(
+            self.photo,
+            found.alpha,
+            confidence=found.confidence,
+            disputed=found.disputed,
+            classifier=self.networks.viewpoint,
+        )
