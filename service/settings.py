@@ -7,10 +7,11 @@ S3 credentials and region come from boto3's own chain (`AWS_ACCESS_KEY_ID` and s
 import base64
 import binascii
 import contextlib
+import difflib
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -77,6 +78,8 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=0, le=65535)
     #: Address that it listens on; 0.0.0.0 in a container, since probes and scrapes come from outside of it.
     metrics_host: str = "127.0.0.1"
+    #: The commit that the image was built from.
+    commit: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: Lines for people, or one JSON object a line.
     log_format: Literal["text", "json"] = "text"
@@ -373,6 +376,18 @@ def load_remote(*, url: str | None, key: str | None) -> Remote:
     """Read the environment; what the command line gives wins where it is not None."""
     given: dict[str, object] = {"url": url, "key": key}
     return Remote(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
+
+
+def unknown_settings() -> Iterator[str]:
+    """Yield a sentence for each variable BACKDROP_… that no setting reads, with the setting that it resembles."""
+    # The last is the command line's own.
+    known = {*(name.upper() for model in (Settings, Remote) for name in model.model_fields), "DEBUG"}
+    given = (name.removeprefix("BACKDROP_") for name in sorted(os.environ) if name.startswith("BACKDROP_"))
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            remedy = f"Did you mean BACKDROP_{near[0]}?" if near else "Unset it."
+            yield f"BACKDROP_{name} is set, but no setting has that name. {remedy}"
 
 
 def load_settings(**overrides: object) -> Settings:

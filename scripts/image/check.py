@@ -57,17 +57,22 @@ def require(fact: bool, wrong: str) -> None:
 
 
 def look_at_image(image: str) -> None:
-    """Its user, its size, and its bill of materials."""
+    """Its user, its size, its commit, its bill of materials and its licences."""
     told = json.loads(run("docker", "image", "inspect", image))[0]
     user = told["Config"]["User"].partition(":")[0]
     require(user.isdigit() and user != "0", f"its user is {user!r}, no number that is not root's")
+    labels = told["Config"]["Labels"] or {}
+    require("org.opencontainers.image.revision" in labels, "it does not say which commit it was built from")
     say("image", f"{told['Size'] / 1e9:.2f} GB, user {told['Config']['User']}")
     inside = run("docker", "run", "--rm", "--entrypoint", "cat", image, "/backdrop/share/backdrop/sbom.cdx.json")
     found = {one["name"].lower(): one["version"] for one in json.loads(inside)["components"]}
     lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
-    locked = dict(line.split(" ;")[0].strip().split("==") for line in lines if "==" in line and " ; " not in line)
+    locked = dict(line.removesuffix(" \\").split("==") for line in lines if "==" in line and " ; " not in line)
     other = {name: found[name] for name in locked.keys() & found.keys() if found[name] != locked[name]}
     require(not other, f"not the locked versions: {other}")
+    licences = run("docker", "run", "--rm", "--entrypoint", "cat", image, "/backdrop/share/backdrop/licences.txt")
+    named = {line.lower() for line in licences.splitlines()}
+    require({"dramatiq", "psycopg"} <= named, "its list of licences lacks packages")
     say("bill of materials", f"{len(found)} packages, those of the lock file in its versions")
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import runpy
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -220,11 +221,22 @@ def kernels(beside: bool) -> None:
     metavar="[FOLDER|HUB ID]",
     help="Load this generator, or the configured one, paint two shapes, and say what it takes and can.",
 )
-def doctor(home: Path | None, no_networks: bool, generator: str | None) -> None:
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Look again for so long while something is wrong: after a start, a worker loads its networks.",
+)
+def doctor(home: Path | None, no_networks: bool, generator: str | None, wait: float) -> None:
     """Say what is configured, what is reachable, and on which device each network really runs."""
     from service.diagnostics.doctor import examine
 
-    sys.exit(0 if examine(settings_from(home=home), load=not no_networks, generator=generator) else 1)
+    settings, until = settings_from(home=home), time.monotonic() + wait
+    while not (well := examine(settings, load=not no_networks, generator=generator)) and time.monotonic() < until:
+        click.echo("Something is wrong; looking again.")
+        time.sleep(2)
+    sys.exit(0 if well else 1)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

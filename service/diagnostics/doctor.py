@@ -14,7 +14,7 @@ from service.database.reencryption import SecretState, secret_states
 from service.database.schema import open_database, schema
 from service.health.installation import State, open_installation
 from service.jobs.records import JobStatus
-from service.settings import Settings
+from service.settings import Settings, unknown_settings
 from service.storage.buckets import open_buckets
 from service.storage.objects import ObjectError
 from service.telemetry.faults import explained
@@ -36,6 +36,8 @@ def examine(settings: Settings, *, load: bool, generator: str | None = None) -> 
             return False
         return True
 
+    for sentence in unknown_settings():
+        console.print(f"[yellow]unsure[/] settings  {escape(sentence)}", highlight=False)
     checks = [check("database", lambda: _database(settings))]
     if settings.queue_url:
         state = open_installation(settings).look()

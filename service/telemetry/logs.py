@@ -5,7 +5,7 @@ import logging
 import time
 from typing import Any
 
-from service.settings import Settings
+from service.settings import Settings, unknown_settings
 from service.telemetry.correlation import current
 
 #: What every record has by itself; whatever else is in one was given with `extra`.
@@ -55,10 +55,15 @@ class TextFormatter(logging.Formatter):
 
 
 def configure_logs(settings: Settings) -> None:
-    """Send every log line to standard error, of the level and in the format that the settings name."""
+    """Send every log line to standard error, of the level and in the format that the settings name.
+
+    First come warnings of variables that look like settings and are none.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     handler.addFilter(_WithIds())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
+    for sentence in unknown_settings():
+        logging.getLogger(__name__).warning("%s", sentence)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,73 @@ def test_the_first_command_swaps_on_a_pretended_gpu_and_set_up_follows_the_machi
     assert "BACKDROP_DEVICE is cuda, but" in done.stderr
     assert "Traceback" not in done.stderr
     shutil.rmtree(checkout)  # gigabytes, which pytest would keep for three runs
+
+
+def locked() -> dict[str, list[str]]:
+    """Return the lock file's entries and the hashes of each."""
+    entries: dict[str, list[str]] = {}
+    for line in (ROOT / "requirements.lock").read_text().splitlines()[1:]:
+        if not line.startswith(" "):
+            hashes = entries[line.removesuffix(" \\")] = []
+        else:
+            hashes.append(line.strip().removesuffix(" \\").removeprefix("--hash=sha256:"))
+    return entries
+
+
+def test_every_package_of_the_lock_file_has_its_hashes_and_torch_is_left_to_the_machine() -> None:
+    entries = locked()
+    assert {name.partition("==")[0] for name in entries} >= {"litestar", "numpy", "uv", "pip-licenses", "cyclonedx-bom"}
+    assert not [name for name in entries if name.startswith(("torch", "triton", "nvidia-", "cuda-"))]
+    for name, hashes in entries.items():
+        assert "==" in name
+        assert hashes, name
+        assert all(len(one) == 64 for one in hashes), name
+
+
+@pytest.mark.nightly  # asks a registry
+def test_a_wheel_that_is_not_the_locked_one_is_not_installed(tmp_path: Path) -> None:
+    (hashes,) = [found for name, found in locked().items() if name.startswith("python-ulid==")]
+    lock = (ROOT / "requirements.lock").read_text()
+
+    def install(lock: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "lock").write_text(lock)
+        command = [str(ROOT / ".venv/bin/uv"), "pip", "install", "--no-deps", "--target", str(tmp_path / "target")]
+        command += ["--constraint", str(tmp_path / "lock"), "python-ulid"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    for one in hashes:
+        lock = lock.replace(one, "0" * 64)
+    assert "Hash mismatch" in install(lock).stderr
+    done = install((ROOT / "requirements.lock").read_text())
+    assert not done.returncode, done.stderr
+
+
+def test_the_image_is_labelled_with_the_packages_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"\nARG VERSION={project['version']} " in (ROOT / "Dockerfile.cuda").read_text()
+
+
+def test_base_images_are_pinned_to_the_digests_of_their_registries(tmp_path: Path) -> None:
+    (tmp_path / "scripts/image").mkdir(parents=True)
+    for name in ("Dockerfile.cuda", "compose.yaml", "scripts/image/pin"):
+        shutil.copy(ROOT / name, tmp_path / name)
+
+    def pin(answer: str) -> subprocess.CompletedProcess[str]:
+        docker = tmp_path / "docker"
+        docker.write_text(f"#!/bin/sh\necho '{answer}'\n")
+        docker.chmod(0o755)
+        path = f"{tmp_path}:{environment()['PATH']}"
+        command = [tmp_path / "scripts/image/pin"]
+        return subprocess.run(command, env=environment(PATH=path), capture_output=True, text=True, check=False)
+
+    for digest in ("sha256:" + "1" * 64, "sha256:" + "2" * 64):  # the second time over the first
+        assert not pin(digest).returncode
+        assert f"\nARG PYTHON_IMAGE=python:3.12-slim@{digest}\n" in (tmp_path / "Dockerfile.cuda").read_text()
+        composed = (tmp_path / "compose.yaml").read_text()
+        for image in ("postgres:17", "valkey/valkey:8", "rclone/rclone:1"):
+            assert f"image: {image}@{digest}\n" in composed
+        assert "image: backdrop\n" in composed
+    refused = pin("not found")
+    assert refused.returncode
+    assert "gives no digest for python:3.12-slim" in refused.stderr
+    assert f"python:3.12-slim@{digest}\n" in (tmp_path / "Dockerfile.cuda").read_text()

@@ -15,64 +15,103 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
-{{/* What a pod of any part has: as little as it can do with. */}}
+{{/* The pod of a part up to its containers: labels, rights, and where it runs. Of (dict "root" $ "part" NAME). */}}
 {{- define "backdrop.pod" -}}
-automountServiceAccountToken: false
-enableServiceLinks: false
-{{- with .Values.image.pullSecrets }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
-{{- end }}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  seccompProfile: {type: RuntimeDefault}
+{{- $values := index .root.Values .part }}
+{{- $selector := merge (dict "app.kubernetes.io/component" .part) (include "backdrop.selector" .root | fromYaml) }}
+metadata:
+  labels: {{- include "backdrop.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .part }}
+    {{- with $values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  annotations:
+    kubectl.kubernetes.io/default-container: {{ .part }}
+    {{- with $values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  {{- with .root.Values.image.pullSecrets }}
+  imagePullSecrets: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  securityContext: {{- toYaml .root.Values.podSecurityContext | nindent 4 }}
+  {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "runtimeClassName" }}
+  {{- with index $values $field }}
+  {{- dict $field . | toYaml | nindent 2 }}
+  {{- end }}
+  {{- end }}
+  {{- with $values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- range . }}
+    - {{- merge (dict "labelSelector" (dict "matchLabels" $selector)) . | toYaml | nindent 6 }}
+    {{- end }}
+  {{- end }}
 {{- end }}
 
-{{/* Image, rights and settings of every container. */}}
+{{/* Image, rights and settings of a part's container. Of (dict "root" $ "part" NAME). */}}
 {{- define "backdrop.container" -}}
-image: {{ .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+{{- with .root.Values.image }}
+image: {{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ required "image.tag or image.digest is required: name the build that is to run" .tag }}{{ end }}
+imagePullPolicy: {{ .pullPolicy }}
+{{- end }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
+args: [{{ .part }}]
 {{- end }}
 
+{{/* An environment variable from a Secret. Of (list NAME SECRET KEY). */}}
+{{- define "backdrop.secret" -}}
+- name: {{ index . 0 }}
+  valueFrom: {secretKeyRef: {name: {{ index . 1 }}, key: {{ index . 2 }}}}
+{{- end }}
+
+{{/* A part's environment, with no secret that it can do without. Of (dict "root" $ "part" NAME). */}}
 {{- define "backdrop.env" -}}
+{{- $values := .root.Values }}
+{{- $database := merge (dict) (index $values.database.parts .part | default dict) $values.database }}
 - {name: HOME, value: /tmp}
 - {name: BACKDROP_HOME, value: /tmp/backdrop}
-- name: BACKDROP_DATABASE_URL
-  valueFrom: {secretKeyRef: {name: {{ .Values.database.existingSecret }}, key: {{ .Values.database.key }}}}
-- name: BACKDROP_QUEUE_URL
-  valueFrom: {secretKeyRef: {name: {{ .Values.queue.existingSecret }}, key: {{ .Values.queue.key }}}}
+{{ include "backdrop.secret" (list "BACKDROP_DATABASE_URL" $database.existingSecret $database.key) }}
+{{- if ne .part "migrate" }}
+{{ include "backdrop.secret" (list "BACKDROP_QUEUE_URL" $values.queue.existingSecret $values.queue.key) }}
+{{- with $values.s3 }}
 - {name: BACKDROP_STORE, value: s3}
-- {name: BACKDROP_S3_SOURCE_BUCKET, value: {{ .Values.s3.sourceBucket | quote }}}
-- {name: BACKDROP_S3_RENDER_BUCKET, value: {{ .Values.s3.renderBucket | quote }}}
-- {name: AWS_DEFAULT_REGION, value: {{ .Values.s3.region | quote }}}
-{{- with .Values.s3.endpointUrl }}
+- {name: BACKDROP_S3_SOURCE_BUCKET, value: {{ .sourceBucket | quote }}}
+- {name: BACKDROP_S3_RENDER_BUCKET, value: {{ .renderBucket | quote }}}
+- {name: AWS_DEFAULT_REGION, value: {{ .region | quote }}}
+{{- with .endpointUrl }}
 - {name: BACKDROP_S3_ENDPOINT_URL, value: {{ . | quote }}}
 {{- end }}
-{{- with .Values.s3.publicEndpointUrl }}
+{{- with .publicEndpointUrl }}
 - {name: BACKDROP_S3_PUBLIC_ENDPOINT_URL, value: {{ . | quote }}}
 {{- end }}
-{{- if .Values.s3.existingSecret }}
-- name: AWS_ACCESS_KEY_ID
-  valueFrom: {secretKeyRef: {name: {{ .Values.s3.existingSecret }}, key: {{ .Values.s3.accessKeyIdKey }}}}
-- name: AWS_SECRET_ACCESS_KEY
-  valueFrom: {secretKeyRef: {name: {{ .Values.s3.existingSecret }}, key: {{ .Values.s3.secretAccessKeyKey }}}}
+{{- if .existingSecret }}
+{{ include "backdrop.secret" (list "AWS_ACCESS_KEY_ID" .existingSecret .accessKeyIdKey) }}
+{{ include "backdrop.secret" (list "AWS_SECRET_ACCESS_KEY" .existingSecret .secretAccessKeyKey) }}
 {{- end }}
-{{- if .Values.encryption.existingSecret }}
-- name: BACKDROP_ENCRYPTION_KEYS
-  valueFrom: {secretKeyRef: {name: {{ .Values.encryption.existingSecret }}, key: {{ .Values.encryption.key }}}}
 {{- end }}
-- {name: BACKDROP_METRICS_PORT, value: {{ .Values.metrics.port | quote }}}
+{{- if and (ne .part "worker") $values.encryption.existingSecret }}
+{{ include "backdrop.secret" (list "BACKDROP_ENCRYPTION_KEYS" $values.encryption.existingSecret $values.encryption.key) }}
+{{- end }}
+- {name: BACKDROP_METRICS_PORT, value: {{ $values.metrics.port | quote }}}
 - {name: BACKDROP_METRICS_HOST, value: "0.0.0.0"}
-{{- range $name, $value := .Values.settings }}
+{{- end }}
+{{- if eq .part "worker" }}
+- {name: BACKDROP_DEVICE, value: {{ if $values.worker.gpus }}cuda{{ else }}cpu{{ end }}}
+- {name: BACKDROP_STOP_GRACE, value: {{ $values.worker.stopGrace | quote }}}
+{{- end }}
+{{- range $name, $value := $values.settings }}
+{{- /* Helm reads a number as a float, and would write 41943040 as 4.194304e+07. */}}
+{{- if and (kindIs "float64" $value) (eq $value (floor $value)) }}{{ $value = int64 $value }}{{ end }}
 - {name: BACKDROP_{{ $name }}, value: {{ $value | quote }}}
 {{- end }}
-{{- with .Values.extraEnv }}
+{{- range list $values (index $values .part) }}
+{{- with .extraEnv }}
 {{ toYaml . }}
+{{- end }}
 {{- end }}
 {{- end }}

@@ -1,5 +1,6 @@
-"""The Helm chart: linted, rendered for its three examples, each object valid, and what it promises."""
+"""The Helm chart: linted, rendered for its examples, each object valid, and what it promises."""
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -18,7 +19,13 @@ from tests.service.chart.kubernetes import REMEDY, Charts, find_charts, rendered
 CHART = Path(__file__).resolve().parents[3] / "service" / "chart"
 EXAMPLES = sorted(path.stem for path in (CHART / "examples").glob("*.yaml"))
 #: Not the API's own: KEDA's and Prometheus's operator's.
-FOREIGN = {"TriggerAuthentication", "ScaledObject", "ServiceMonitor", "PrometheusRule"}
+FOREIGN = {"TriggerAuthentication", "ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
+#: Settings that the chart has values of its own for, or that the image fixes.
+OF_THE_CHART = {
+    *("DATABASE_URL", "QUEUE_URL", "STORE", "S3_SOURCE_BUCKET", "S3_RENDER_BUCKET", "S3_ENDPOINT_URL"),
+    *("S3_PUBLIC_ENDPOINT_URL", "ENCRYPTION_KEYS", "SIGNING_KEY", "HOME", "HOST", "PORT", "METRICS_PORT"),
+    *("METRICS_HOST", "DEVICE", "STOP_GRACE", "COMMIT"),
+}
 Object = dict[str, Any]
 
 
@@ -50,6 +57,24 @@ def named(objects: list[Object], kind: str, name: str) -> Object:
 
 def pods(objects: list[Object]) -> list[Object]:
     return [one["spec"]["template"]["spec"] for one in objects if one["kind"] in {"Deployment", "Job"}]
+
+
+def refused(charts: Charts, *values: str) -> str:
+    """Return why Helm refuses the GPU example with these values."""
+    given = [part for value in values for part in ("--set", value)]
+    done = charts.run("template", "shop", CHART, "-f", CHART / "examples" / "gpu.yaml", *given)
+    assert done.returncode, f"{values} are taken"
+    return done.stderr
+
+
+def secrets(objects: list[Object]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return the variables from Secrets of each part's container: name to (secret, key)."""
+    found = {}
+    for pod in pods(objects):
+        (container,) = pod["containers"]
+        given = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one}
+        found[container["name"]] = {name: (one["name"], one["key"]) for name, one in given.items()}
+    return found
 
 
 def test_the_chart_is_linted(charts: Charts) -> None:
@@ -97,9 +122,123 @@ def test_secrets_come_from_secrets_that_exist_and_every_variable_is_a_setting(
     known = {f"BACKDROP_{name.upper()}" for name in Settings.model_fields}
     for pod in pods(objects):
         variables = {one["name"]: one for one in pod["containers"][0]["env"]}
-        for name in ("BACKDROP_DATABASE_URL", "BACKDROP_QUEUE_URL"):
-            assert "secretKeyRef" in variables[name]["valueFrom"]
+        assert "secretKeyRef" in variables["BACKDROP_DATABASE_URL"]["valueFrom"]
         assert {name for name in variables if name.startswith("BACKDROP_")} <= known
+
+
+def test_each_part_gets_the_secrets_that_it_needs_and_no_other(render: Callable[..., list[Object]]) -> None:
+    found = secrets(
+        render("gpu", "database.parts.migrate.existingSecret=owner", "database.parts.worker.key=WORKER_URL")
+    )
+    keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    worker = {"BACKDROP_DATABASE_URL", "BACKDROP_QUEUE_URL", *keys}
+    assert {part: set(names) for part, names in found.items()} == {
+        "migrate": {"BACKDROP_DATABASE_URL"},
+        "worker": worker,
+        "api": worker | {"BACKDROP_ENCRYPTION_KEYS"},
+        "sweep": worker | {"BACKDROP_ENCRYPTION_KEYS"},
+    }
+    assert {part: names["BACKDROP_DATABASE_URL"] for part, names in found.items()} == {
+        "migrate": ("owner", "DATABASE_URL"),
+        "worker": ("backdrop", "WORKER_URL"),
+        "api": ("backdrop", "DATABASE_URL"),
+        "sweep": ("backdrop", "DATABASE_URL"),
+    }
+
+
+def test_the_migration_may_reach_the_database_before_it_runs_and_leaves_its_log(
+    render: Callable[..., list[Object]],
+) -> None:
+    objects = render("gpu")
+    job, policy = (named(objects, kind, "-migrate")["metadata"] for kind in ("Job", "NetworkPolicy"))
+    hook = "helm.sh/hook"
+    assert job["annotations"][hook] == policy["annotations"][hook] == "pre-install,pre-upgrade"
+    assert int(policy["annotations"][f"{hook}-weight"]) < int(job["annotations"][f"{hook}-weight"])
+    assert job["annotations"][f"{hook}-delete-policy"] == "before-hook-creation"
+
+
+def test_the_schema_lists_every_setting_that_the_chart_has_no_value_for(charts: Charts) -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    listed = set(schema["properties"]["settings"]["propertyNames"]["enum"])
+    every = {name.upper() for name in Settings.model_fields}
+    assert listed == every - OF_THE_CHART, "settings.propertyNames of values.schema.json are not those of Settings"
+    assert every >= OF_THE_CHART
+    assert "NOSUCH" in refused(charts, "settings.NOSUCH=1")
+    # A port beside the container's, and a secret in the clear.
+    assert "PORT" in refused(charts, "settings.PORT=9000")
+    assert "ENCRYPTION_KEYS" in refused(charts, "settings.ENCRYPTION_KEYS=secret")
+
+
+def test_a_setting_is_written_as_it_was_given(charts: Charts, tmp_path: Path) -> None:
+    given = {"MAX_PHOTO_BYTES": 41943040, "FETCH_TIMEOUT": 2.5, "PREVIEWS": False}
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump({"settings": given}))
+    done = charts.run("template", "shop", CHART, "-f", CHART / "examples" / "gpu.yaml", "-f", tmp_path / "values.yaml")
+    (container,) = named(rendered(done.stdout), "Deployment", "-api")["spec"]["template"]["spec"]["containers"]
+    read = Settings(
+        **{
+            one["name"].removeprefix("BACKDROP_").lower(): one.get("value")
+            for one in container["env"]
+            if one["name"].removeprefix("BACKDROP_") in given
+        }
+    )
+    assert {name: getattr(read, name.lower()) for name in given} == given
+
+
+def test_values_that_cannot_work_are_refused(charts: Charts) -> None:
+    assert "port" in refused(charts, "metrics.port=8000")
+    assert "image.tag or image.digest is required" in refused(charts, "image.digest=")
+    assert "twice" in refused(charts, "metrics.podMonitor.enabled=true")
+    assert "hosts" in refused(charts, "ingress.enabled=true")
+    assert "api.autoscaling.min is more" in refused(charts, "api.autoscaling.enabled=true", "api.autoscaling.min=9")
+
+
+def test_users_of_a_namespaces_own_are_left_to_it(render: Callable[..., list[Object]]) -> None:
+    unset = [f"podSecurityContext.{name}=null" for name in ("runAsUser", "runAsGroup", "fsGroup")]
+    for pod in pods(render("gpu", *unset)):
+        assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+@pytest.mark.parametrize("part", ["api", "worker", "sweep", "migrate"])
+def test_each_part_has_labels_a_priority_and_a_spread_of_its_own(
+    render: Callable[..., list[Object]], part: str
+) -> None:
+    spread = "maxSkew=1,{0}.topologyKey=zone,{0}.whenUnsatisfiable=DoNotSchedule"
+    list_ = f"{part}.topologySpreadConstraints[0]"
+    values = [f"{part}.podLabels.team=shop", f"{part}.priorityClassName=high", f"{list_}.{spread.format(list_)}"]
+    objects = render("gpu", *values)
+    template = named(objects, "Job" if part == "migrate" else "Deployment", f"-{part}")["spec"]["template"]
+    assert template["metadata"]["labels"]["team"] == "shop"
+    assert template["spec"]["priorityClassName"] == "high"
+    constraint = template["spec"]["topologySpreadConstraints"][0]
+    assert constraint["whenUnsatisfiable"] == "DoNotSchedule"
+    assert constraint["labelSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    assert constraint["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == part
+
+
+def test_ingress_and_autoscaler_lead_to_the_api(render: Callable[..., list[Object]]) -> None:
+    objects = render("aks")
+    ingress = named(objects, "Ingress", "-api")["spec"]
+    backend = ingress["rules"][0]["http"]["paths"][0]["backend"]["service"]
+    service = named(objects, "Service", "-api")
+    assert backend["name"] == service["metadata"]["name"]
+    assert backend["port"]["name"] in {one["name"] for one in service["spec"]["ports"]}
+    assert ingress["tls"] == [{"secretName": "backdrop-tls", "hosts": ["backdrop.example"]}]
+    scaled = named(objects, "HorizontalPodAutoscaler", "-api")["spec"]["scaleTargetRef"]
+    deployment = named(objects, "Deployment", "-api")
+    assert (scaled["kind"], scaled["name"]) == ("Deployment", deployment["metadata"]["name"])
+    assert "replicas" not in deployment["spec"]
+    assert deployment["metadata"]["annotations"] == {"reloader.stakater.com/auto": "true"}
+
+
+def test_a_pod_monitor_finds_the_pods_by_their_labels(render: Callable[..., list[Object]]) -> None:
+    objects = render("gke")
+    monitor = named(objects, "PodMonitor", "")["spec"]
+    assert "ServiceMonitor" not in {one["kind"] for one in objects}
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    for part in ("api", "worker", "sweep"):
+        template = named(objects, "Deployment", f"-{part}")["spec"]["template"]
+        assert monitor["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+        assert endpoint["port"] in {one["name"] for one in template["spec"]["containers"][0]["ports"]}
 
 
 def test_the_autoscaler_counts_what_waits_and_what_runs_in_the_database_that_we_have(

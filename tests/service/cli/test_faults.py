@@ -4,8 +4,10 @@ import errno
 import os
 import re
 import shutil
+import time
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 
 from pipeline.core.errors import NoSubject
 from service.cli.main import Commands
+from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
 from service.telemetry.faults import explained
 from service.worker.main import CANNOT_START, serve
@@ -177,3 +180,42 @@ def test_what_is_told_of_an_error_has_its_cause_and_a_remedy(error: Exception, s
 
 def test_a_library_s_own_mistake_is_not_explained() -> None:
     assert explained(ValueError("x")) is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "remedy"),
+    [("BACKDROP_RENDER_DAY", "Did you mean BACKDROP_RENDER_DAYS?"), ("BACKDROP_QQ", "Unset it.")],
+)
+def test_a_variable_that_is_no_setting_is_named_by_each_part_as_it_starts_and_by_the_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, remedy: str
+) -> None:
+    sentence = f"{variable} is set, but no setting has that name. {remedy}"
+    home = migrated_home(tmp_path / "home")
+    assert variable not in run("doctor", "--no-networks", *home).output
+    monkeypatch.setenv(variable, "3")
+
+    done = run("doctor", "--no-networks", *home)
+    assert sentence in " ".join(done.output.split())
+    assert done.exit_code == 0, "it may be another program's"
+    # Each ends at once: there is no schema.
+    monkeypatch.setenv("BACKDROP_QUEUE_URL", "redis://127.0.0.1:1")
+    for part in ("api", "sweep"):
+        assert sentence in run(part, "--home", str(tmp_path / "none")).output
+
+
+def test_the_doctor_looks_again_until_the_worker_has_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey_url: str
+) -> None:
+    queue = f"{valkey_url.rpartition('/')[0]}/10"
+    monkeypatch.setenv("BACKDROP_QUEUE_URL", queue)
+    about = {"name": "one", "host": "cpu-1", "pid": 7, "segmenter_device": "cpu", "generator_device": "cpu"}
+    beats = (WorkerHeartbeat(WorkerRegistry(queue), "one", about), sweep_heartbeat(queue))
+
+    def sleep(_: float) -> None:
+        for one in beats:
+            one.beat()
+
+    monkeypatch.setattr("service.cli.main.time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    done = run("doctor", "--no-networks", "--wait", "30", *migrated_home(tmp_path))
+    assert done.exit_code == 0
+    assert done.output.count("No worker lives") == 1
