@@ -114,11 +114,14 @@ def build_expirer(settings: Settings) -> Expirer:
     )
 
 
-def keep_expiring(expirer: Expirer, *, every: float, stopping: threading.Event) -> None:
-    """Look until told to stop, whatever breaks."""
+def keep_expiring(
+    expirer: Expirer, *, every: float, stopping: threading.Event, may_act: Callable[[], bool] = lambda: True
+) -> None:
+    """Look until told to stop, whatever breaks; not while the installation is in quarantine (`may_act`)."""
     while True:
         try:
-            expirer.run_once()
+            if may_act():
+                expirer.run_once()
         except Exception:  # whatever it was: nobody would notice that this thread has ended
             logger.exception("expiry failed; it will look again")
         if stopping.wait(every):
