@@ -147,6 +147,8 @@ class Settings(BaseSettings):
     cutout_days: float = Field(30.0, ge=0)
     #: Days that a pinned background is kept after a job last used it, 0: none is kept.
     background_days: float = Field(90.0, ge=0)
+    #: Days after which an object that no row names is deleted, as after a restored dump; 0: never.
+    orphan_days: float = Field(30.0, ge=0)
     #: How often what has expired is looked for.
     expire_every: float = 60.0
 
@@ -261,6 +263,15 @@ class Settings(BaseSettings):
             if size != 32:
                 raise ValueError(f"key {place} is no Fernet key; `backdrop secrets new-key` makes one")
         return ",".join(keys)
+
+    @field_validator("orphan_days")
+    @classmethod
+    def _not_young(cls, value: float) -> float:
+        if 0 < value < 1:
+            raise ValueError(
+                f"{value:g} is less than a day, and would delete what is being stored; give 1 or more, or 0"
+            )
+        return value
 
     @field_validator("submit_rate", "preview_rate", "unfinished_limit", "queue_limit", "stream_limit", mode="before")
     @classmethod
