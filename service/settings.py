@@ -46,6 +46,13 @@ class Settings(BaseSettings):
     home: Path = Path(".backdrop")
     #: SQLAlchemy URL; default: SQLite under `home`. `postgresql://` means psycopg.
     database_url: str = Field("", validation_alias=AliasChoices("BACKDROP_DATABASE_URL", "DATABASE_URL"))
+    #: Connections to PostgreSQL that each pool of a process keeps, and those that it opens on top under load. An API
+    #: has two pools, a worker three, a sweep five.
+    database_pool: int = Field(5, ge=1, le=1000)
+    database_overflow: int = Field(10, ge=0, le=1000)
+    #: A statement is prepared on PostgreSQL's side after so many runs, 0: never; default: 5, and never behind a pooler
+    #: such as PgBouncer, which is recognised.
+    prepare_threshold: int | None = Field(None, ge=0)
     #: Redis or Valkey URL. `backdrop up` starts a server of its own where it is empty.
     queue_url: str = Field("", validation_alias=AliasChoices("BACKDROP_QUEUE_URL", "VALKEY_URL", "REDIS_URL"))
 
@@ -150,6 +157,8 @@ class Settings(BaseSettings):
     cutout_days: float = Field(30.0, ge=0)
     #: Days that a pinned background is kept after a job last used it, 0: none is kept.
     background_days: float = Field(90.0, ge=0)
+    #: Days after which an object that no row names is deleted, as after a restored dump; 0: never.
+    orphan_days: float = Field(30.0, ge=0)
     #: How often what has expired is looked for.
     expire_every: float = 60.0
 
@@ -265,6 +274,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"key {place} is no Fernet key; `backdrop secrets new-key` makes one")
         return ",".join(keys)
 
+    @field_validator("orphan_days")
+    @classmethod
+    def _not_young(cls, value: float) -> float:
+        if 0 < value < 1:
+            raise ValueError(
+                f"{value:g} is less than a day, and would delete what is being stored; give 1 or more, or 0"
+            )
+        return value
+
     @field_validator("submit_rate", "preview_rate", "unfinished_limit", "queue_limit", "stream_limit", mode="before")
     @classmethod
     def _none_is_no_limit(cls, value: object) -> object:
@@ -273,12 +291,16 @@ class Settings(BaseSettings):
 
     @property
     def sqlalchemy_url(self) -> str:
-        """The database URL with its driver named."""
+        """The database URL with its driver named, and what `service.database.engine` reads of its query."""
         url = self.database_url or f"sqlite:///{self.home / 'backdrop.db'}"
         for prefix in ("postgres://", "postgresql://"):
             if url.startswith(prefix):
-                return "postgresql+psycopg://" + url.removeprefix(prefix)
-        return url
+                url = "postgresql+psycopg://" + url.removeprefix(prefix)
+        if url.startswith("sqlite"):
+            return url
+        names = {"database_pool": "pool_size", "database_overflow": "max_overflow", "prepare_threshold": ""}
+        given = [f"{names[name] or name}={getattr(self, name)}" for name in names if name in self.model_fields_set]
+        return url + ("&" if "?" in url else "?") + "&".join(given) if given else url
 
     @property
     def link_hosts(self) -> frozenset[str] | None:

@@ -9,6 +9,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Message, Scope
 
 from service.accounts.rate_limit import Quota, RateLimit
+from service.database.quarantine import Quarantine
 from service.jobs.intake import QueueFull, TooManyUnfinishedJobs
 from service.schemas.problems import AnyRequest, problem
 
@@ -16,6 +17,19 @@ from service.schemas.problems import AnyRequest, problem
 _JOB_RETRY_AFTER = 10
 #: Seconds to stay away: what a queue takes to be visibly shorter.
 _QUEUE_RETRY_AFTER = 30
+#: Seconds to stay away: an operator has to look first.
+_QUARANTINE_RETRY_AFTER = 60
+
+
+async def refuse_in_quarantine(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Guard of all routes: refuse what changes something while the installation is in quarantine. Raises 503."""
+    if connection.scope.get("method") in {"GET", "HEAD", "OPTIONS"}:
+        return
+    quarantine: Quarantine = connection.app.state.quarantine
+    # A thread's turn is paid for every other second at most.
+    if not (quarantine.may_act() if quarantine.fresh else await sync_to_thread(quarantine.may_act)):
+        detail = "This installation was restored and is not released yet. Nothing was charged; try again later."
+        raise problem(503, "quarantined", detail, {"Retry-After": str(_QUARANTINE_RETRY_AFTER)})
 
 
 async def rate_limited(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

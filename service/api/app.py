@@ -14,7 +14,7 @@ from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
 from service.api.accepted import MetadataInvalid, SubjectInvalid, on_bad_metadata, on_bad_subject
-from service.api.admission import REFUSALS, add_rate_limit_headers
+from service.api.admission import REFUSALS, add_rate_limit_headers, refuse_in_quarantine
 from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
 from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
@@ -29,6 +29,7 @@ from service.cutouts.masks import MendedMasks
 from service.cutouts.mending import Mending
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
+from service.database.quarantine import Quarantine
 from service.health.installation import Installation
 from service.health.process import NEEDED
 from service.jobs.dispatcher import Dispatcher
@@ -106,6 +107,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         attempt_ends=settings.attempt_ends,
     )
     cipher = open_cipher(settings)
+    quarantine = Quarantine(engine, settings)
     state = {
         "accounts": Accounts(engine, cipher),
         "brands": brands,
@@ -144,7 +146,9 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
             WorkerRegistry(settings.queue_url),
             WorkerRegistry(settings.queue_url, kind="sweep"),
             (sources, renders),
+            quarantine,
         ),
+        "quarantine": quarantine,
         "webhooks": Webhooks(engine, cipher, allow_private=settings.webhook_allow_private),
         "notifier": notifier,
     }
@@ -154,6 +158,7 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
             *(REFERENCE, STUDIO, live, ready),
         ],
         state=State(state),
+        guards=[refuse_in_quarantine],
         before_send=[_name_request, add_rate_limit_headers],
         exception_handlers=EXCEPTION_HANDLERS
         | REFUSALS

@@ -208,3 +208,49 @@ def export_run(since: float | None, home: Path | None) -> None:
     _, engine = _opened(home)
     for line in Overview(engine).export(since=None if since is None else 3600.0 * since):
         click.echo(json.dumps(line))
+
+
+def _looked_at(home: Path | None) -> tuple[Any, bool]:
+    """Print what is found of a restored installation; return its quarantine, and whether all is well."""
+    from service.database.quarantine import Quarantine
+    from service.operations.restoration import look_at_restored
+
+    settings, engine = _opened(home)
+    quarantine = Quarantine(engine, settings)
+    found = look_at_restored(engine, settings, quarantine)
+    for line in (*found.facts, *(f"WRONG: {line}" for line in found.wrong)):
+        click.echo(line)
+    return quarantine, not found.wrong
+
+
+@ops.command("restore-check")
+@home_option
+def restore_check(home: Path | None) -> None:
+    """Show what a release of a restored copy would set going, and what is wrong with it; status 1 where something is.
+
+    Changes nothing. It looks at the newest 100 renders; `ledger check --objects` at every row and picture.
+    """
+    raise SystemExit(0 if _looked_at(home)[1] else 1)
+
+
+@ops.command("release")
+@click.option("--anyway", is_flag=True, help="Release it though something is wrong.")
+@click.option("--undo", is_flag=True, help="Put the installation into quarantine by hand, until it is released.")
+@home_option
+def release(anyway: bool, undo: bool, home: Path | None) -> None:
+    """Release a restored copy after a `restore-check`: it runs jobs, sends webhooks and takes submits from now on.
+
+    Give it the settings of the parts, their buckets above all. Parts that run notice within seconds.
+    """
+    from service.database.quarantine import Quarantine
+
+    if undo:
+        settings, engine = _opened(home)
+        Quarantine(engine, settings).hold()
+        click.echo("The installation is in quarantine until it is released.")
+        return
+    quarantine, well = _looked_at(home)
+    if not (well or anyway):
+        raise click.ClickException("Not released. Mend what is wrong, or give --anyway.")
+    quarantine.release()
+    click.echo("Released.")

@@ -72,6 +72,7 @@ def sweep(home: Path | None, child: bool) -> None:
     """Run the sweep: it sends again, settles what crashed, deletes what has expired and delivers webhooks."""
     import threading
 
+    from service.database.quarantine import open_quarantine
     from service.health.observed import observed
     from service.health.process import ProcessHealth
     from service.jobs.sweep import build_sweeper, keep_sweeping
@@ -97,12 +98,13 @@ def sweep(home: Path | None, child: bool) -> None:
         heartbeat.beat()
 
     # A thread of its own: a store that hangs must not keep jobs from being sent. Killed halfway, it loses nothing.
-    expiring = {"every": settings.expire_every, "stopping": stopping}
+    may_act = open_quarantine(settings, marks=True).may_act
+    expiring = {"every": settings.expire_every, "stopping": stopping, "may_act": may_act}
     threading.Thread(target=keep_expiring, args=[build_expirer(settings)], kwargs=expiring, daemon=True).start()
     with (
         observed(settings, health, registry),
         contextlib.closing(tracer),
-        delivering(settings, stopping, metrics=WebhookMetrics(registry), tracer=tracer),
+        delivering(settings, stopping, metrics=WebhookMetrics(registry), tracer=tracer, may_act=may_act),
     ):
         health.is_ready()
         keep_sweeping(
@@ -111,6 +113,7 @@ def sweep(home: Path | None, child: bool) -> None:
             grace=settings.lease,
             stopping=stopping,
             on_look=on_look,
+            may_act=may_act,
         )
         logger.info("the sweep stops: %s", stopping.reason)
     heartbeat.stop()

@@ -21,6 +21,8 @@ _POSTGRESQL = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+#: What a PostgreSQL URL's query may say of ours, whole numbers.
+_OPTIONS = ("pool_size", "max_overflow", "prepare_threshold")
 #: Seconds that a transaction on SQLite waits for its turn in this process, and then for those of others.
 _LOCK_WAIT = 10
 
@@ -30,10 +32,20 @@ def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
 
     `hold`: seconds for which PostgreSQL lets a transaction do nothing. A host that froze or left the network in the
     middle of one would keep its locks, and a sweep that wants one of them, for hours.
+
+    A PostgreSQL URL may have `pool_size`, `max_overflow` and `prepare_threshold` in its query, as `Settings` puts them
+    there: connections that are kept, those that come on top under load, and after how many runs a statement is prepared
+    (0: never; left out: after psycopg's five, and never behind a pooler).
     """
     if not url.startswith("sqlite"):
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=_POSTGRESQL)
-        sa.event.listen(engine, "connect", partial(_prepare_postgresql, hold))
+        parsed = sa.make_url(url)
+        options = {name: int(str(parsed.query[name])) for name in _OPTIONS if name in parsed.query}
+        threshold = options.pop("prepare_threshold", None)
+        parsed = parsed.difference_update_query(_OPTIONS)
+        engine = sa.create_engine(parsed, pool_pre_ping=True, connect_args=_POSTGRESQL, **options)
+        limit = f"idle_in_transaction_session_timeout = {round(1000 * hold)}"
+        sa.event.listen(engine, "connect", partial(_prepare_postgresql, limit, threshold))
+        sa.event.listen(engine, "begin", partial(_begin_behind_pooler, limit))
         sa.event.listen(engine, "handle_error", _tell_of_lost_locks)
         return engine
     path = sa.make_url(url).database
@@ -45,10 +57,22 @@ def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
     return engine
 
 
-def _prepare_postgresql(hold: float, connection: Any, _record: Any) -> None:
+def _prepare_postgresql(limit: str, prepare_threshold: int | None, connection: Any, record: Any) -> None:
     connection.autocommit = True  # a setting made in a transaction goes with its rollback
-    connection.execute(f"SET idle_in_transaction_session_timeout = {round(1000 * hold)}")
+    # A pooler answers with a process id of its own when it is connected to. It gives each transaction another session:
+    # what is set in one, or prepared, is missing in the next.
+    (process,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    pooled = record.info["pooled"] = process != connection.info.backend_pid
+    if not pooled:
+        connection.execute(f"SET {limit}")
     connection.autocommit = False
+    if pooled or prepare_threshold is not None:
+        connection.prepare_threshold = prepare_threshold or None
+
+
+def _begin_behind_pooler(limit: str, connection: sa.Connection) -> None:
+    if connection.info.get("pooled"):
+        connection.exec_driver_sql(f"SET LOCAL {limit}")
 
 
 def _tell_of_lost_locks(context: sa.engine.ExceptionContext) -> None:

@@ -3,6 +3,7 @@
 import ast
 import functools
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+#: Seconds that a migration waits for a lock, and between two tries. Who comes after it waits as long.
+_LOCK_WAIT, _PAUSE = 1.0, 2.0
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+class SchemaLocked(RuntimeError):
+    """Raised where others hold a table too long for a migration."""
 
 
 class SchemaOutdated(RuntimeError):
@@ -69,19 +79,44 @@ def alembic_config(connection: sa.Connection) -> "Config":
     return config
 
 
-def migrate(engine: sa.Engine) -> list[Applied]:
-    """Bring the database to the newest schema and return what was applied, in its order. Safe in several processes."""
+def migrate(engine: sa.Engine, *, patience: float = 300.0) -> list[Applied]:
+    """Bring the database to the newest schema and return what was applied, in its order. Safe in several processes.
+
+    A lock on a table that others use is waited for a second, while they queue behind it, and tried again for
+    `patience` seconds. Raises SchemaLocked, with nothing changed.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            before = _migrate(engine)
+            break
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            if time.monotonic() > end:
+                raise SchemaLocked(
+                    f"A table could not be locked in {patience:.0f} s, and nothing was changed. A long transaction uses"
+                    " it: find it in pg_stat_activity, wait for it or end it, and run `backdrop migrate` again."
+                ) from error
+        logger.warning("a table is in use; the migration lets others pass and tries again in %.0f s", _PAUSE)
+        time.sleep(_PAUSE)
+    known = list(_known().items())  # the oldest first
+    start = 0 if before is None else next(index for index, (version, _) in enumerate(known) if version == before) + 1
+    return [Applied(version, about) for version, about in known[start:]]
+
+
+def _migrate(engine: sa.Engine) -> str | None:
+    """Migrate in one transaction, and return the version from before."""
     from alembic import command
 
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             # Two parts that start together must not both create the tables.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7233150)")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_WAIT:g}s'")
         before = _version(connection)
         command.upgrade(alembic_config(connection), "head")
-    known = list(_known().items())  # the oldest first
-    start = 0 if before is None else next(index for index, (version, _) in enumerate(known) if version == before) + 1
-    return [Applied(version, about) for version, about in known[start:]]
+        return before
 
 
 def schema(engine: sa.Engine) -> Schema:

@@ -393,3 +393,16 @@ workers = sa.Table(
     sa.Column("drain_asked_at", Timestamp),
     sa.Column("draining_since", Timestamp),
 )
+
+installation = sa.Table(
+    "installation",
+    metadata,
+    # Its only row.
+    sa.Column("one", sa.SmallInteger, primary_key=True, autoincrement=False),
+    # What identifies the installation (`service.database.quarantine`).
+    sa.Column("fingerprint", sa.JSON, nullable=False),
+    sa.Column("marked_at", Timestamp, nullable=False, default=db_now()),
+    # Since when an operator keeps it from acting.
+    sa.Column("held_at", Timestamp),
+    sa.CheckConstraint("one = 1", name="one_installation"),
+)

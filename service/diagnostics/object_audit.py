@@ -35,7 +35,7 @@ def audit_objects(engine: sa.Engine, store: Bucket, *, leftovers_kept: float = 0
     later. Raises SQLAlchemyError, StoreUnavailable.
     """
     engine = reader(engine)
-    unnamed = set(store.keys())
+    unnamed = _keys(store)
     listed, checked = len(unnamed), 0
     kept = {key for key in unnamed if key.startswith(tuple(f"{bucket}/" for bucket in _ACCOUNTED))}
     findings = [Finding("mask_has_its_bytes", {"key": key}) for key in sorted(_missing(engine, store, unnamed))]
@@ -48,12 +48,16 @@ def audit_objects(engine: sa.Engine, store: Bucket, *, leftovers_kept: float = 0
     left = set(_leftovers(engine, sorted(unnamed), leftovers_kept))
     unknown = set(_unknown(engine, sorted(kept)))
     if left or unknown:
-        there = set(store.keys())
+        there = _keys(store)
         left, unknown = left & there, unknown & there
     findings += [Finding("object_has_its_render", {"key": key}) for key in sorted(left)]
     findings += [Finding("kept_object_has_its_row", {"key": key}) for key in sorted(unknown)]
     counts = {"objects": listed, "objects without a render": len(unnamed), "objects kept for later": len(kept)}
     return Audit(findings, counts | {"bytes checked": checked})
+
+
+def _keys(store: Bucket) -> set[str]:
+    return {key for key, _ in store.entries()}
 
 
 def _render_rows(engine: sa.Engine) -> Iterator[sa.RowMapping]:
@@ -129,7 +133,7 @@ def _missing(engine: sa.Engine, store: Bucket, listed: set[str]) -> set[str]:
             return set(connection.execute(named).scalars())
 
     missing = names() - listed
-    return (missing & names()) - set(store.keys()) if missing else missing
+    return (missing & names()) - _keys(store) if missing else missing
 
 
 def _unknown(engine: sa.Engine, keys: list[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from service.database.clock import db_now
 from service.database.engine import create_engine, reader
+from service.database.quarantine import Quarantine
 from service.database.schema import SchemaOutdated, schema
 from service.database.tables import UNFINISHED, deliveries, jobs
 from service.jobs.queue import JobQueue, QueueUnavailable
@@ -67,11 +68,15 @@ class State:
     workers: list[dict[str, Any]] | None = None
     #: How many sweeps live.
     sweeps: int | None = None
+    #: Why the installation is in quarantine; None: it is not.
+    held: str | None = None
 
     @property
     def lacking(self) -> tuple[Finding, ...]:
         """Return who should live and does not."""
         found = []
+        if self.held is not None:
+            found.append(Finding("installation", self.held))
         if self.workers == []:
             found.append(Finding("worker", "No worker lives: jobs are taken, and wait."))
         if self.sweeps == 0:
@@ -105,6 +110,7 @@ class Installation:
     workers: WorkerRegistry
     sweeps: WorkerRegistry
     buckets: tuple[Bucket, Bucket]
+    quarantine: Quarantine | None = None
     _reader: sa.Engine = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -139,7 +145,8 @@ class Installation:
 
     def _database(self) -> dict[str, Any]:
         schema(self._reader).require()
-        return {"schema_usable": True, "backlog": self._backlog()}
+        held = None if self.quarantine is None else self.quarantine.reason()
+        return {"schema_usable": True, "backlog": self._backlog(), "held": held}
 
     def _backlog(self) -> Backlog:
         with self._reader.connect() as connection:
@@ -166,10 +173,12 @@ class Installation:
 
 def open_installation(settings: Settings) -> Installation:
     """Return the settings' installation. Contacts nothing."""
+    engine = create_engine(settings.sqlalchemy_url)
     return Installation(
-        create_engine(settings.sqlalchemy_url),
+        engine,
         JobQueue(settings.queue_url),
         WorkerRegistry(settings.queue_url),
         WorkerRegistry(settings.queue_url, kind="sweep"),
         open_buckets(settings),
+        Quarantine(engine, settings),
     )

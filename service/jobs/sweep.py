@@ -68,8 +68,9 @@ def keep_sweeping(
     grace: float,
     stopping: threading.Event,
     on_look: Callable[[], None] = lambda: None,
+    may_act: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Sweep until told to stop; `on_look` is called before each look.
+    """Sweep until told to stop; `on_look` is called before each look, and `may_act` asked, of the quarantine.
 
     A database that is away is waited for, and `grace` seconds more.
 
@@ -79,13 +80,14 @@ def keep_sweeping(
     while True:
         on_look()
         try:
-            if away:
+            if away and may_act():
                 sweeper.intake.free_old_keys()  # takes nothing from anyone; tells whether the database can write again
                 away = False
                 logger.info("the database is back; looking again in %.0f s", grace)
                 if stopping.wait(grace):
                     return
-            sweeper.run_once()
+            if may_act():
+                sweeper.run_once()
         except sa.exc.SQLAlchemyError:
             away = True
             logger.exception("sweep failed; it will look again")

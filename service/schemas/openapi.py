@@ -288,6 +288,7 @@ UNAVAILABLE = _problem(
     ("database_unavailable", "The database does not answer. Nothing was charged; try again."),
     ("queue_full", "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."),
     ("signature_unchecked", "The signature can't be checked at the moment. Try again later."),
+    ("quarantined", "This installation was restored and is not released yet. Nothing was charged; try again later."),
 )
 #: Litestar takes a union, though its annotation names none.
 _EITHER: Any = Upload | StoredPhoto

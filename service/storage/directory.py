@@ -91,7 +91,7 @@ class DirectoryBucket:
                     if time.time() - left.stat().st_mtime > 3600:
                         left.unlink()
 
-    def keys(self) -> Iterator[str]:
+    def entries(self) -> Iterator[tuple[str, float]]:
         """Walk through the directory."""
 
         def refuse(error: OSError) -> NoReturn:
@@ -102,7 +102,9 @@ class DirectoryBucket:
         for folder, folders, names in os.walk(self._root, onerror=refuse):
             folders[:] = [name for name in folders if not name.startswith(".")]
             inside = Path(folder).relative_to(self._root)
-            yield from ((inside / name).as_posix() for name in names if not name.startswith("."))
+            for name in (name for name in names if not name.startswith(".")):
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                    yield (inside / name).as_posix(), (Path(folder) / name).stat().st_mtime
 
     def check(self) -> None:
         """Write and remove a small file."""

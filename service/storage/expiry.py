@@ -18,6 +18,7 @@ from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
+from service.storage.orphans import OrphanSweep
 from service.storage.registry import BucketName, ObjectRegistry
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Expirer:
     #: None: masks are not looked at.
     masks: MaskRegistry | None = None
     preview_age: float | None = None
+    #: None: what no row names is left.
+    orphans: OrphanSweep | None = None
 
     def run_once(self) -> None:
         """Look once. Raises SQLAlchemyError; a store that is away only postpones."""
@@ -65,6 +68,8 @@ class Expirer:
             self.masks.forget_without_photo()
             _all(self.masks.mark_unnamed, self.attempt_ends)
         try:
+            if self.orphans is not None:
+                self.orphans.run_once()
             self._delete()
             for objects in {id(objects): objects for objects in self.buckets.values()}.values():
                 objects.remove_partial_writes()
@@ -101,6 +106,9 @@ def build_expirer(settings: Settings) -> Expirer:
     buckets: dict[BucketName, Bucket] = {"sources": sources}
     buckets |= dict.fromkeys(("renders", "cutouts", "scenes", "masks"), renders)
     engine = create_engine(settings.sqlalchemy_url)
+    # Photos that are kept for ever stay, too, where nobody has ordered from them.
+    swept = (sources, renders) if settings.source_days else (renders,)
+    orphan_age = max(_DAY * settings.orphan_days, settings.attempt_ends, float(settings.url_ttl))
     return Expirer(
         ObjectRegistry(engine),
         buckets,
@@ -111,14 +119,18 @@ def build_expirer(settings: Settings) -> Expirer:
         scene_age=scene_age,
         masks=MaskRegistry(engine),
         preview_age=3600.0 * settings.preview_hours,
+        orphans=OrphanSweep(engine, swept, orphan_age) if settings.orphan_days else None,
     )
 
 
-def keep_expiring(expirer: Expirer, *, every: float, stopping: threading.Event) -> None:
-    """Look until told to stop, whatever breaks."""
+def keep_expiring(
+    expirer: Expirer, *, every: float, stopping: threading.Event, may_act: Callable[[], bool] = lambda: True
+) -> None:
+    """Look until told to stop, whatever breaks; not while the installation is in quarantine (`may_act`)."""
     while True:
         try:
-            expirer.run_once()
+            if may_act():
+                expirer.run_once()
         except Exception:  # whatever it was: nobody would notice that this thread has ended
             logger.exception("expiry failed; it will look again")
         if stopping.wait(every):

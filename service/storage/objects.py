@@ -68,8 +68,11 @@ class Bucket(Protocol):
     def remove_partial_writes(self) -> None:
         """Remove what writes that were cut off have left behind. Raises StoreUnavailable."""
 
-    def keys(self) -> Iterator[str]:
-        """Return what lies in the bucket, in no order; a cut-off write has left no object. Raises StoreUnavailable."""
+    def entries(self) -> Iterator[tuple[str, float]]:
+        """Return the objects' keys, each with when it was stored, seconds since 1970 by the store's clock, in no order.
+
+        A cut-off write has left no object. Raises StoreUnavailable.
+        """
 
     def check(self) -> None:
         """Raise StoreUnavailable unless the bucket can be used now."""

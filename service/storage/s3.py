@@ -71,11 +71,11 @@ class S3Bucket:
     def remove_partial_writes(self) -> None:
         """Do nothing: S3 keeps a PUT whole or not at all."""
 
-    def keys(self) -> Iterator[str]:
+    def entries(self) -> Iterator[tuple[str, float]]:
         """List the bucket, page by page."""
         with self._translated(self._bucket):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
-                yield from (found["Key"] for found in page.get("Contents", []))
+                yield from ((one["Key"], one["LastModified"].timestamp()) for one in page.get("Contents", []))
 
     def check(self) -> None:
         """HEAD the bucket."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from service.database.encryption import open_cipher
 from service.database.engine import create_engine
+from service.database.quarantine import Quarantine
 from service.database.reencryption import reencrypt
 from service.database.schema import migrate
 from service.jobs.queue import QueueUnavailable
@@ -84,6 +85,7 @@ def _run(
         settings = settings.model_copy(update={"queue_url": valkey.url})
     engine = create_engine(settings.sqlalchemy_url)
     migrate(engine)
+    Quarantine(engine, settings).may_act()  # which logs where it may not
     if (cipher := open_cipher(settings)).encrypts:
         # Those of a release before, or of a key before.
         reencrypt(engine, cipher)

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import httpx
@@ -202,14 +202,20 @@ def build_delivery_loop(
     )
 
 
-def keep_delivering(loop: DeliveryLoop, *, every: float, stopping: threading.Event) -> None:
+def keep_delivering(
+    loop: DeliveryLoop, *, every: float, stopping: threading.Event, may_act: Callable[[], bool] = lambda: True
+) -> None:
     """DeliveryLoop until told to stop, then write the answers that still come within STOP_GRACE.
 
-    A database that is away is waited for, and whatever else breaks is logged: messages wait, they are not lost.
+    A database that is away is waited for, and whatever else breaks is logged: messages wait, they are not lost. So do
+    they while the installation is in quarantine (`may_act`).
     """
     while not stopping.is_set():
         try:
-            loop.run_once(wait=every)
+            if may_act():
+                loop.run_once(wait=every)
+            else:
+                stopping.wait(every)
         except Exception:
             logger.exception("delivering failed; it will be tried again")
             stopping.wait(every)
@@ -228,10 +234,11 @@ def delivering(
     stopping: threading.Event,
     metrics: WebhookMetrics | None = None,
     tracer: Tracer | None = None,
+    may_act: Callable[[], bool] = lambda: True,
 ) -> Iterator[None]:
     """DeliveryLoop in a thread while the body runs."""
     loop = build_delivery_loop(settings, metrics, tracer)
-    arguments = {"every": settings.sweep_every, "stopping": stopping}
+    arguments = {"every": settings.sweep_every, "stopping": stopping, "may_act": may_act}
     thread = threading.Thread(target=keep_delivering, args=(loop,), kwargs=arguments, daemon=True)
     thread.start()
     logger.info("webhooks are delivered")

@@ -24,6 +24,7 @@ from pipeline.core.provenance import Credentials
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
+from service.database.quarantine import Quarantine
 from service.database.schema import SchemaOutdated, require_schema
 from service.health.observed import observed
 from service.health.process import ProcessHealth
@@ -101,6 +102,7 @@ def boot(
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
         observer=observer,
+        may_act=Quarantine(engine, settings).may_act,
     )
     broker = build_broker(worker_client(settings.queue_url))
     dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE)(runner.run)

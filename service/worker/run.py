@@ -79,12 +79,14 @@ class JobRunner:
     #: Gives what a client's swaps keep for later ones; None: nothing is kept.
     cache_for: CacheFor | None = None
     observer: RunObserver = field(default_factory=RunObserver)
+    #: Asked before each claim: whether the installation is in no quarantine.
+    may_act: Callable[[], bool] = lambda: True
 
     def run(self, sent_for: str) -> None:
         """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
         with ExitStack() as place:
             place.enter_context(self.isolation.together(self.stopping))
-            claim = self.jobs.claim(self.observer.worker or None)
+            claim = self.jobs.claim(self.observer.worker or None) if self.may_act() else None
             if claim is None:
                 logger.info("message for job %s: nothing to do", sent_for)
                 return

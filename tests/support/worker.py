@@ -136,7 +136,7 @@ class Bench(Worker):
 
     @property
     def there(self) -> list[str]:
-        return sorted(filter(lambda key: key.startswith("cutouts/"), self.renders.keys()))
+        return sorted(key for key, _ in self.renders.entries() if key.startswith("cutouts/"))
 
     def age(self, days: float) -> None:
         with self.engine.begin() as connection:

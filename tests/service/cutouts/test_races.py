@@ -47,7 +47,7 @@ def grow_old(mender: Mender) -> None:
 
 
 def masks_of(mender: Mender) -> set[str]:
-    return {key for key in set(mender.renders.keys()) if key.startswith("masks/")}
+    return {key for key, _ in mender.renders.entries() if key.startswith("masks/")}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,9 +1,12 @@
 """What PostgreSQL is told of the processes that hold its locks."""
 
+import contextlib
 import time
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from pydantic import ValidationError
 from ulid import ULID
 
 from service.accounts.clients import Accounts
@@ -46,3 +49,25 @@ def test_a_transaction_that_works_is_left_alone(url: str) -> None:
         connection.exec_driver_sql("SELECT pg_sleep(2.6)")
         connection.exec_driver_sql("SELECT 1")
     engine.dispose()
+
+
+def test_pool_and_prepared_statements_are_settings(url: str) -> None:
+    more: dict[str, Any] = {"database_pool": 2, "database_overflow": 1, "prepare_threshold": 0}
+    set_so, plain = create_engine(Settings(database_url=url, **more).sqlalchemy_url), create_engine(url)
+    for engine, size, threshold in ((set_so, 2, None), (plain, 5, 5)):
+        assert engine.pool.size() == size  # type: ignore[attr-defined]  # a queue pool
+        with engine.connect() as connection:
+            assert connection.connection.driver_connection.prepare_threshold == threshold  # type: ignore[union-attr]
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(set_so.connect())
+        set_so.pool._timeout = 0.1  # type: ignore[attr-defined]
+        with pytest.raises(DATABASE_AWAY):
+            set_so.connect()
+    set_so.dispose()
+    plain.dispose()
+
+
+def test_a_pool_of_none_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"database_pool\n.*greater than or equal to 1"):
+        Settings(database_pool=0)

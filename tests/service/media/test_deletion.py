@@ -38,11 +38,11 @@ def made(bench: Bench) -> tuple[Accepted, str]:
 
 
 def photos(bench: Bench) -> set[str]:
-    return set(bench.sources.keys())
+    return {key for key, _ in bench.sources.entries()}
 
 
 def pictures(bench: Bench) -> set[str]:
-    return set(filter(lambda key: key.startswith("renders/"), bench.renders.keys()))
+    return {key for key, _ in bench.renders.entries() if key.startswith("renders/")}
 
 
 def let_time_pass(bench: Bench) -> None:
@@ -297,6 +297,6 @@ def test_swaps_deletions_and_expiry_at_once_leave_no_orphan(bench: Bench, deleti
     let_time_pass(bench)
     assert_clean(bench)
     assert photos(bench) == set()
-    assert set(bench.renders.keys()) == set()
+    assert list(bench.renders.entries()) == []
     with bench.engine.connect() as connection:
         assert connection.execute(sa.select(stored_objects.c.key)).all() == []

@@ -195,10 +195,10 @@ def test_kept_backgrounds_are_accounted_for_and_go_by_their_own_setting(engine: 
 
     bench.expire(cutout_age=None, scene_age=3 * 86_400.0)
     assert bench.wrong() == []
-    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} >= {"cutouts", "scenes"}
+    assert {key.partition("/")[0] for key, _ in bench.renders.entries()} >= {"cutouts", "scenes"}
 
     bench.expire(cutout_age=None, scene_age=86_400.0)
-    assert {key.partition("/")[0] for key in iter(bench.renders.keys())} == {"renders", "cutouts"}
+    assert {key.partition("/")[0] for key, _ in bench.renders.entries()} == {"renders", "cutouts"}
     assert bench.wrong() == []
 
 

@@ -1,0 +1,143 @@
+"""The quarantine: a restored copy of an installation acts on nothing until an operator releases it.
+
+The sweep marks the database at its first start with what identifies the installation, its fingerprint. A dump carries
+the mark along. A process that finds another fingerprint than the marked one works on a copy: it runs no job, sends no
+webhook, deletes nothing and takes no change, until `backdrop ops release` marks the copy as an installation of its own.
+
+The fingerprint names only what a copy changes and a move of addresses does not:
+
+| part | what it is | a copy that it detects |
+|---|---|---|
+| `server` | PostgreSQL's system identifier, made by initdb | a dump restored on another server |
+| `database` | the database's OID | a dump restored beside the original, or in its place |
+| `file` | the inode of SQLite's file | a home, or a file, that was copied |
+| `sources`, `renders` | the names of the S3 buckets | a snapshot with buckets of its own |
+
+No false alarm: another host, port, password or pooler; failover to a standby; a renamed database or home; another
+endpoint or other keys of the store. A false alarm, which one command ends: pg_upgrade, logical replication to another
+server, a home on another disk, other bucket names. Not detected: a physical copy (snapshot, point-in-time recovery)
+with the original's bucket names, and a dump without a mark. `hold` is for these.
+
+Parts that one side lacks are not compared: a command may be given no buckets.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.dialects import insert
+from service.database.engine import create_engine, reader
+from service.database.tables import installation
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which a look at the mark is good. A copy can only appear under a process that lost its database.
+_FRESH = 2.0
+_OID = sa.text("SELECT oid FROM pg_database WHERE datname = current_database()")
+_MAY_ASK = sa.text("SELECT has_function_privilege('pg_control_system()', 'EXECUTE')")
+_SYSTEM = sa.text("SELECT system_identifier FROM pg_control_system()")
+
+
+class Quarantine:
+    """Whether an installation may act. Lives as long as the process; safe in threads.
+
+    `marks`: whether it marks a database that has no mark, as the sweep does.
+    """
+
+    def __init__(self, engine: sa.Engine, settings: Settings, *, marks: bool = False) -> None:
+        self._engine, self._reader = engine, reader(engine)
+        s3 = settings.store == "s3"
+        self._buckets = {"sources": settings.s3_source_bucket, "renders": settings.s3_render_bucket} if s3 else {}
+        self._marks = marks
+        self._lock = threading.Lock()
+        self._looked_at = -_FRESH
+        self._reason: str | None = None
+        self._said: str | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether `reason` answers without a look at the database."""
+        return time.monotonic() - self._looked_at < _FRESH
+
+    def reason(self) -> str | None:
+        """Return why the installation must not act, in a sentence; None: it may. Raises SQLAlchemyError."""
+        with self._lock:
+            if not self.fresh:
+                self._reason = self._look()
+                self._looked_at = time.monotonic()
+            return self._reason
+
+    def may_act(self) -> bool:
+        """Return whether the installation may act, and log each change of that once. Raises SQLAlchemyError."""
+        reason = self.reason()
+        with self._lock:
+            changed, self._said = reason != self._said, reason
+        if changed and reason:
+            logger.error("%s", reason)
+        elif changed:
+            logger.info("released from the quarantine")
+        return reason is None
+
+    def release(self) -> None:
+        """Mark the database as this installation's own. Raises SQLAlchemyError."""
+        self._write({"fingerprint": self._fingerprint(), "held_at": None, "marked_at": db_now()})
+
+    def hold(self) -> None:
+        """Put the installation into quarantine by hand, until `release`. Raises SQLAlchemyError."""
+        self._write({"fingerprint": self._fingerprint(), "held_at": db_now()}, again=("held_at",))
+
+    def _look(self) -> str | None:
+        seen = self._fingerprint()
+        with self._reader.connect() as connection:
+            mark = connection.execute(sa.select(installation.c.fingerprint, installation.c.held_at)).first()
+        if mark is None:
+            if self._marks:
+                self._write({"fingerprint": seen}, again=("one",))
+            return None
+        if mark.held_at is not None:
+            why = f"an operator holds it since {mark.held_at:%Y-%m-%d %H:%M} UTC"
+        elif differs := _differences(mark.fingerprint, seen):
+            why = f"its database is a copy: not the marked {' and '.join(differs)}"
+        else:
+            if self._marks and seen.keys() - mark.fingerprint.keys():
+                self._write({"fingerprint": {**seen, **mark.fingerprint}})
+            return None
+        return (
+            f"The installation is in quarantine, as {why}. It runs no job, sends no webhook, deletes nothing and takes"
+            " no change. Run `backdrop ops restore-check`, then `backdrop ops release`."
+        )
+
+    def _fingerprint(self) -> dict[str, str]:
+        with self._reader.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                found = {"database": str(connection.execute(_OID).scalar_one())}
+                if connection.execute(_MAY_ASK).scalar_one():
+                    found["server"] = str(connection.execute(_SYSTEM).scalar_one())
+            else:
+                path = Path(self._engine.url.database or "")
+                found = {"file": str(path.stat().st_ino)} if path.is_file() else {}
+        return found | self._buckets
+
+    def _write(self, values: dict[str, object], *, again: Collection[str] | None = None) -> None:
+        """Write the mark. `again`: the columns to write where there is one already; default: all of them."""
+        row = {"one": 1, **values}
+        with self._engine.begin() as connection:
+            anew = {name: row[name] for name in again or row}
+            new = insert(connection, installation).values(row)
+            connection.execute(new.on_conflict_do_update(index_elements=["one"], set_=anew))
+
+
+def open_quarantine(settings: Settings, *, marks: bool = False) -> Quarantine:
+    """Return the quarantine of the settings' installation, on an engine of its own. Contacts nothing."""
+    return Quarantine(create_engine(settings.sqlalchemy_url), settings, marks=marks)
+
+
+def _differences(marked: Mapping[str, str], seen: Mapping[str, str]) -> list[str]:
+    """Return the names of the parts that both have and that differ."""
+    return sorted(name for name in marked.keys() & seen.keys() if marked[name] != seen[name])

@@ -1,0 +1,63 @@
+"""`backdrop ops restore-check` and `ops release`: what is shown, what is refused, and that one command releases."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from service.database.clock import db_now
+from service.database.quarantine import Quarantine
+from service.database.tables import jobs, renders
+from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.webhooks.endpoints import Webhooks
+from tests.support.command_line import run
+from tests.support.shop import Shop, render
+
+
+@pytest.fixture
+def settings(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
+    monkeypatch.setenv("BACKDROP_HOME", str(tmp_path))
+    return Settings(database_url=migrated_url, home=tmp_path)
+
+
+def test_the_check_shows_what_a_release_sets_going_and_a_missing_picture_refuses_it(
+    settings: Settings, engine: sa.Engine
+) -> None:
+    Quarantine(engine, settings).hold()
+    shop = Shop(engine)
+    Webhooks(engine).register(shop.client.name, "https://shop.example/hooks")
+    made = shop.order()
+    shop.jobs.succeed(shop.claim(made), replace(render(), key=f"renders/{shop.client.id}/{made.job_id}-1.jpg", bytes=3))
+    late, _ = shop.order(), shop.order()
+    with engine.begin() as connection:
+        connection.execute(jobs.update().where(jobs.c.id == late.job_id).values(created_at=db_now(-100_000)))
+
+    checked = run("ops", "restore-check")
+    assert checked.exit_code == 1
+    assert "in quarantine, as an operator holds it" in checked.output
+    assert "2 unfinished jobs go on; 1 of them waited too long and are refunded." in checked.output
+    assert "1 webhook messages go out, to 1 clients; 1 webhooks are on." in checked.output
+    assert "WRONG: 1 of the newest 1 renders have no bytes" in checked.output
+    refused = run("ops", "release")
+    assert (refused.exit_code, "Not released." in refused.output) == (1, True)
+    assert Quarantine(engine, settings).reason() is not None
+
+    with engine.connect() as connection:
+        key = connection.execute(sa.select(renders.c.key)).scalar_one()
+    open_buckets(settings)[1].put(key, b"jpg", "image/jpeg")
+    assert run("ops", "restore-check").exit_code == 0
+    released = run("ops", "release")
+    assert (released.exit_code, "Released." in released.output) == (0, True)
+    assert Quarantine(engine, settings).reason() is None
+
+
+def test_an_operator_holds_an_installation_and_releases_it_with_one_command(
+    settings: Settings, engine: sa.Engine
+) -> None:
+    assert run("ops", "release", "--undo").exit_code == 0
+    assert Quarantine(engine, settings).reason() is not None
+    assert run("ops", "release").exit_code == 0
+    assert Quarantine(engine, settings).reason() is None
