@@ -1,4 +1,4 @@
-"""What PostgreSQL is told of the processes that hold its locks."""
+"""What PostgreSQL does with the processes that hold its locks, and what a server that takes no writes is to us."""
 
 import time
 
@@ -10,7 +10,7 @@ from service.accounts.clients import Accounts
 from service.database.engine import DATABASE_AWAY, create_engine
 from service.database.tables import clients
 from service.settings import Settings
-from tests.support.databases import migrated_database
+from tests.support.databases import migrated_database, take_writes
 
 
 @pytest.fixture
@@ -45,4 +45,20 @@ def test_a_transaction_that_works_is_left_alone(url: str) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("SELECT pg_sleep(2.6)")
         connection.exec_driver_sql("SELECT 1")
+    engine.dispose()
+
+
+def test_a_server_that_takes_no_writes_is_away_and_its_connections_are_given_up(url: str) -> None:
+    engine = create_engine(url)
+    client, _ = Accounts(engine).add("shop", credits=10)
+    row = sa.update(clients).where(clients.c.id == client.id).values(name="written")
+    take_writes(url, False)
+
+    for _ in range(2):
+        with pytest.raises(DATABASE_AWAY), engine.begin() as connection:
+            connection.execute(row)
+    take_writes(url, True)  # the sessions that are there go on refusing
+
+    with engine.begin() as connection:
+        assert connection.execute(row).rowcount == 1
     engine.dispose()
