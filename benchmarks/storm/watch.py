@@ -5,12 +5,11 @@
 Nothing is imported here that the worker needs: that would double what its start takes.
 """
 
-import signal
 import sys
-import threading
 
 from service.settings import load_settings
 from service.supervisor.processes import die_with_parent, supervise
+from service.supervisor.stopping import stop_on_signals
 from service.telemetry.logs import configure_logs
 
 
@@ -19,10 +18,7 @@ def main() -> int:
     configure_logs(load_settings())
     die_with_parent()
     settings = load_settings()
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    command = [sys.executable, "-m", *sys.argv[1:]]
+    command, stopping = [sys.executable, "-m", *sys.argv[1:]], stop_on_signals()
     return supervise(
         "worker", command, environment=settings.environment(), stopping=stopping, grace=settings.stop_grace + 2
     )

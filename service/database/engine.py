@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-#: What a statement raises when the database is away, locked, full, shutting down or has no connection free: the same
-#: statement may work later.
+#: What a statement raises when the database is away, locked, full, read-only, shutting down or has no connection free:
+#: the same statement may work later.
 DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 #: A server that left without a word is noticed within half a minute (libpq's parameters: seconds, milliseconds).
@@ -25,6 +25,10 @@ _POSTGRESQL = {
 _OPTIONS = ("pool_size", "max_overflow", "prepare_threshold")
 #: Seconds that a transaction on SQLite waits for its turn in this process, and then for those of others.
 _LOCK_WAIT = 10
+#: What PostgreSQL says over a connection that serves no more, while another one may: the server became a standby, or
+#: takes no writes (25006); it ended a transaction that did nothing (25P03), or took too long (25P04). The driver calls
+#: these errors of the program. https://www.postgresql.org/docs/current/errcodes-appendix.html
+_LOST = frozenset({"25006", "25P03", "25P04"})
 
 
 def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
@@ -46,7 +50,7 @@ def create_engine(url: str, *, hold: float = 15.0) -> sa.Engine:
         limit = f"idle_in_transaction_session_timeout = {round(1000 * hold)}"
         sa.event.listen(engine, "connect", partial(_prepare_postgresql, limit, threshold))
         sa.event.listen(engine, "begin", partial(_begin_behind_pooler, limit))
-        sa.event.listen(engine, "handle_error", _tell_of_lost_locks)
+        sa.event.listen(engine, "handle_error", _tell_of_lost_service)
         return engine
     path = sa.make_url(url).database
     if path:
@@ -75,13 +79,13 @@ def _begin_behind_pooler(limit: str, connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL {limit}")
 
 
-def _tell_of_lost_locks(context: sa.engine.ExceptionContext) -> None:
-    """Tell of a transaction that was ended because it did nothing as of any lost connection: PostgreSQL does not.
+def _tell_of_lost_service(context: sa.engine.ExceptionContext) -> None:
+    """Treat what `_LOST` names as a lost connection: it goes, with all that the pool has, and the caller may retry.
 
-    Raises OperationalError, which is among DATABASE_AWAY.
+    Raises OperationalError, which is among DATABASE_AWAY. Nothing of the transaction was written.
     """
     error = context.original_exception
-    if getattr(error, "sqlstate", None) == "25P03" and isinstance(error, Exception):
+    if getattr(error, "sqlstate", None) in _LOST and isinstance(error, Exception):
         context.is_disconnect = True
         raise sa.exc.OperationalError(context.statement, None, error, connection_invalidated=True)
 

@@ -31,6 +31,10 @@ _OLDEST = sa.select(sa.func.min(jobs.c.created_at), db_now()).where(UNFINISHED, 
 _MESSAGES = sa.select(sa.func.count()).select_from(deliveries).where(sa.text("state = 'waiting'"))
 
 
+class _ReadOnly(Exception):
+    """Raised where the database takes no writes."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A part that can't be used, or lacks, and a sentence about it."""
@@ -132,6 +136,8 @@ class Installation:
             except SchemaOutdated as error:
                 found["schema_usable"] = False
                 away.append(Finding(part, str(error)))
+            except _ReadOnly as error:
+                away.append(Finding(part, str(error)))
             except sa.exc.SQLAlchemyError as error:
                 logger.warning("the database does not answer: %s", error)
                 away.append(Finding(part, "The database does not answer."))
@@ -152,6 +158,9 @@ class Installation:
         with self._reader.connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_PATIENCE}s'")
+                if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
+                    connection.invalidate()  # the next look asks whichever server is the primary then
+                    raise _ReadOnly("The database takes no writes (transaction_read_only is on), as a standby does.")
             unfinished = {status: int(count) for status, count in connection.execute(_UNFINISHED)}
             oldest, now = connection.execute(_OLDEST).one()
             messages = int(connection.execute(_MESSAGES).scalar_one())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from ulid import ULID
 
@@ -43,6 +44,7 @@ from service.worker.observation import Observed, RunObserver
 from service.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
+Moved = TypeVar("Moved")
 
 #: Share of the progress bar before the pipeline starts and after it ends.
 _FETCHED, _RENDERED = 0.02, 0.97
@@ -86,7 +88,9 @@ class JobRunner:
         """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
         with ExitStack() as place:
             place.enter_context(self.isolation.together(self.stopping))
-            claim = self.jobs.claim(self.observer.worker or None) if self.may_act() else None
+            message = f"message for job {sent_for}"
+            may_act = self.may_act()
+            claim = self._patiently(message, lambda: self.jobs.claim(self.observer.worker or None)) if may_act else None
             if claim is None:
                 logger.info("message for job %s: nothing to do", sent_for)
                 return
@@ -136,12 +140,12 @@ class JobRunner:
     def _wait_to_be_alone(self, claim: Claim, observed: Observed, lost: threading.Event, place: ExitStack) -> None:
         waiting = Attempt(self.jobs, claim, self.stopping, lost, math.inf, observed.stages)
         # Until it begins, whatever ends the process is not its fault; so before another one can be alone.
-        self.jobs.count_attempt(claim, False)
+        self._patiently(f"job {claim.job_id}", lambda: self.jobs.count_attempt(claim, False))
         place.close()
         try:
             place.enter_context(self.isolation.alone(waiting.check))
         finally:
-            self.jobs.count_attempt(claim, True)
+            self._patiently(f"job {claim.job_id}", lambda: self.jobs.count_attempt(claim, True))
 
     def _make(self, attempt: Attempt) -> NewRender | NewCutout:
         claim = attempt.claim
@@ -256,15 +260,19 @@ class JobRunner:
 
         Raises LeaseLost, and what the database raises when it does not come back in time or the worker is to stop.
         """
-        end = time.monotonic() + _DATABASE_WAIT
         self.watchdog.arm(claim.job_id, _DATABASE_WAIT + 2 * self.leases.interval)
+        self._patiently(f"job {claim.job_id}", move)
+
+    def _patiently(self, what: str, move: Callable[[], Moved]) -> Moved:
+        """Return what the move gives, with retries for _DATABASE_WAIT seconds while the database is away."""
+        end = time.monotonic() + _DATABASE_WAIT
         while True:
             try:
                 return move()
             except DATABASE_AWAY as error:
                 if self.stopping.is_set() or time.monotonic() > end:
                     raise
-                logger.warning("job %s: the database is away, the result waits: %s", claim.job_id, error)
+                logger.warning("%s: the database is away; it is tried again: %s", what, error)
             self.stopping.wait(1.0)
 
 

@@ -46,6 +46,21 @@ def drop_database(server: str, name: str) -> None:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def take_writes(url: str, writes: bool) -> None:
+    """Let a PostgreSQL database refuse writes, as after a failover to a standby: the sessions that there are end.
+
+    `writes` True: new sessions may write again; those that refuse stay.
+    """
+    where = sa.make_url(url).set(drivername="postgresql")
+    server = where.set(database="postgres").render_as_string(hide_password=False)
+    name = str(where.database)
+    with psycopg.connect(server, autocommit=True) as connection:
+        change = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}")
+        connection.execute(change.format(sql.Identifier(name), sql.Literal("off" if writes else "on")))
+        if not writes:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
+
 def migrated_engine(settings: Settings) -> sa.Engine:
     """Return an engine on the settings' database, migrated. A SQLite file that is not there is made as a copy."""
     url = sa.make_url(settings.sqlalchemy_url)

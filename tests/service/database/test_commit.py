@@ -21,7 +21,7 @@ from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.settings import Settings
 from service.storage.buckets import open_buckets
-from tests.support.databases import migrated_database, migrated_engine
+from tests.support.databases import migrated_database, migrated_engine, take_writes
 
 Cut = Literal["before", "after"]
 
@@ -153,6 +153,18 @@ def test_a_submit_whose_commit_never_arrived_is_refused_and_not_charged(caller: 
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
     assert caller.kept() == (10, [])
     assert caller.submit().status_code == 202
+
+
+def test_a_submit_that_meets_a_standby_is_refused_for_now_and_not_charged(caller: Caller) -> None:
+    url = caller.engine.url.render_as_string(hide_password=False)
+    take_writes(url, False)
+    answers = [caller.submit(), caller.submit()]
+    take_writes(url, True)
+
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(503, "database_unavailable")] * 2
+    assert answers[0].headers["Retry-After"] == "5"
+    assert caller.submit().status_code == 202
+    assert caller.kept()[0] == 8
 
 
 @pytest.mark.parametrize(("cut", "balance"), [("before", 10), ("after", 8)])

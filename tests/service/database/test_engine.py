@@ -1,4 +1,4 @@
-"""What PostgreSQL is told of the processes that hold its locks."""
+"""What PostgreSQL does with the processes that hold its locks, and what a server that takes no writes is to us."""
 
 import contextlib
 import time
@@ -13,7 +13,7 @@ from service.accounts.clients import Accounts
 from service.database.engine import DATABASE_AWAY, create_engine
 from service.database.tables import clients
 from service.settings import Settings
-from tests.support.databases import migrated_database
+from tests.support.databases import migrated_database, take_writes
 
 
 @pytest.fixture
@@ -71,3 +71,19 @@ def test_pool_and_prepared_statements_are_settings(url: str) -> None:
 def test_a_pool_of_none_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"database_pool\n.*greater than or equal to 1"):
         Settings(database_pool=0)
+
+
+def test_a_server_that_takes_no_writes_is_away_and_its_connections_are_given_up(url: str) -> None:
+    engine = create_engine(url)
+    client, _ = Accounts(engine).add("shop", credits=10)
+    row = sa.update(clients).where(clients.c.id == client.id).values(name="written")
+    take_writes(url, False)
+
+    for _ in range(2):
+        with pytest.raises(DATABASE_AWAY), engine.begin() as connection:
+            connection.execute(row)
+    take_writes(url, True)  # the sessions that are there go on refusing
+
+    with engine.begin() as connection:
+        assert connection.execute(row).rowcount == 1
+    engine.dispose()

@@ -17,6 +17,7 @@ from service.health.process import NEEDED
 from service.jobs.queue import JobQueue
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
+from tests.support.databases import take_writes
 from tests.support.shop import Shop
 
 #: A database of the queue server on which no other test's worker is registered.
@@ -87,6 +88,19 @@ def test_of_a_database_that_does_not_answer_is_known_how_long_it_was_asked(tmp_p
     assert registry.get_sample_value("backdrop_part_up", {"part": "database"}) == 0
     assert registry.get_sample_value("backdrop_database_look_seconds") == state.database_seconds
     assert state.database_seconds is not None, "BackdropDatabaseSlow is about it, too"
+
+
+def test_a_database_that_takes_no_writes_can_not_be_used(installation: Installation) -> None:
+    url = installation.engine.url.render_as_string(hide_password=False)
+    if installation.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no standby")
+    take_writes(url, False)
+    standby = installation.look()
+    take_writes(url, True)
+
+    assert standby.health(NEEDED["api"])["status"] == "unavailable"
+    assert "takes no writes" in standby.away[0].detail
+    assert not [one for one in installation.look().away if one.part == "database"], "it asks anew at each look"
 
 
 @pytest.mark.parametrize(("version", "status"), [("0011", "unavailable"), ("9999", "ok")], ids=["older", "newer"])

@@ -1,7 +1,8 @@
-"""The supervisor: what it starts again, and what it gives up."""
+"""The supervisor: what it starts again, what it gives up, and how it stops."""
 
 import os
 import shlex
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.supervisor.processes import supervise
+from service.supervisor.stopping import StopRequest
 from tests.support.polling import until
 
 
@@ -98,3 +100,19 @@ def test_being_told_to_stop_ends_the_program_and_the_watching(tmp_path: Path) ->
 
     assert (status, starts_of(tmp_path)) == (0, 1)
     assert told.exists()
+
+
+def test_a_signal_that_interrupts_who_holds_the_events_lock_stops_the_process() -> None:
+    request = StopRequest()
+
+    def interrupted() -> None:
+        with vars(request)["_cond"]:  # as inside of `wait`, which the handler may interrupt
+            request.on_signal(signal.SIGTERM)
+
+    thread = threading.Thread(target=interrupted, daemon=True)
+    thread.start()
+    thread.join(10)
+
+    assert not thread.is_alive(), "the handler waits for a lock that its own thread holds"
+    assert request.wait(10)
+    assert request.reason == "SIGTERM"

@@ -1,5 +1,6 @@
 """One job that is stopped, taken over or cancelled while it runs. Both databases, real stores."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,17 @@ import sqlalchemy as sa
 
 from pipeline.core.networks import Networks
 from service.database.clock import db_now
+from service.database.engine import create_engine
 from service.database.tables import jobs
 from service.jobs.records import Claim
+from service.settings import Settings
 from service.storage.directory import DirectoryBucket
 from service.storage.expiry import Expirer
 from service.storage.signing import UrlSigner
 from service.worker.leases import LeaseRenewal
+from tests.support.databases import migrated_database, take_writes
 from tests.support.polling import until
+from tests.support.still_life import by_colour
 from tests.support.worker import ON_WHITE, Worker, left_over, raising
 
 
@@ -51,6 +56,33 @@ def busy(meanwhile: Callable[[], None]) -> Networks:
         return np.zeros(image.shape[:2], np.float32)
 
     return Networks(segmenter, raising(AssertionError()).generator)
+
+
+def test_a_failover_costs_neither_the_message_nor_a_finished_attempt(
+    postgresql_server: str, tmp_path: Path, networks: Networks
+) -> None:
+    url = Settings(database_url=migrated_database(postgresql_server, tmp_path.name)).sqlalchemy_url
+    engine = create_engine(url)
+    worker = Worker(engine, tmp_path, replace(networks, segmenter=by_colour, refiner=None))
+    accepted = worker.order(**ON_WHITE)
+
+    def fail_over() -> None:
+        take_writes(url, False)
+        threading.Timer(0.3, take_writes, (url, True)).start()
+
+    class Renders(DirectoryBucket):
+        def put(self, key: str, data: bytes, content_type: str) -> None:
+            super().put(key, data, content_type)
+            fail_over()
+
+    store = Renders(tmp_path / "objects" / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    worker.runner = replace(worker.runner, renders=store)
+    fail_over()
+    worker.runner.run(accepted.job_id)
+
+    assert worker.end(accepted) == ("SUCCESS", None)
+    assert worker.shop.job(accepted).attempt == 1
+    engine.dispose()
 
 
 def test_a_long_step_keeps_its_lease(engine: sa.Engine, tmp_path: Path) -> None:
