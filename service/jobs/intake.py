@@ -9,7 +9,7 @@ from ulid import ULID
 
 from pipeline.core.spec import AS_PRESET, UNMOVED
 from service.accounts.ledger import debit
-from service.database.clock import db_now
+from service.database.clock import ago, db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
@@ -310,7 +310,7 @@ class JobIntake:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""
         old = (
             sa.select(request_logs.c.request_id)
-            .where(request_logs.c.idempotency_key.is_not(None), request_logs.c.created_at <= db_now(-self._key_ttl))
+            .where(request_logs.c.idempotency_key.is_not(None), request_logs.c.created_at <= ago(self._key_ttl))
             .order_by(request_logs.c.created_at)
             .limit(limit)
             .with_for_update(skip_locked=True)  # what another sweep frees is left to it

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.ledger import refund
-from service.database.clock import db_now
+from service.database.clock import ago, db_now
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, cutouts, jobs, renders, stored_objects
 from service.jobs import turns
@@ -292,7 +292,7 @@ class Jobs:
             stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_not(None)
         )
         crashed = sa.and_(_LEASE_OVER, jobs.c.attempt >= self._max_attempts)
-        waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= db_now(-max_wait))
+        waited = sa.and_(jobs.c.status == JobStatus.NOT_STARTED, jobs.c.created_at <= ago(max_wait))
         reasons = [
             (crashed, Failure("worker_lost", "The workers that ran this job died. The credits are back; try again.")),
             (waited, Failure("queue_timeout", "No worker was free in time. The credits are back; try again later.")),

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.database.clock import db_now
+from service.database.clock import ago, db_now
 from service.database.tables import UNFINISHED, jobs, renders, stored_objects
 
 #: What is counted apart. Cut-outs, pinned backgrounds ("scenes"), and masks with their previews lie in the bucket of
@@ -125,30 +125,14 @@ class ObjectRegistry:
 
     def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
         """Mark as expired the photos that no job has asked for in that many seconds and no unfinished job needs."""
-        needed = sa.select(jobs.c.source_key).where(UNFINISHED)
-        unused = [
-            stored_objects.c.bucket == "sources",
-            stored_objects.c.doomed_at.is_(None),
-            stored_objects.c.used_at <= db_now(-older_than),
-        ]
-        query = sa.select(stored_objects.c.key).where(*unused, stored_objects.c.key.not_in(needed)).limit(limit)
+        needed = sa.exists().where(jobs.c.source_key == stored_objects.c.key, UNFINISHED)
         with self._engine.begin() as connection:
-            keys = list(connection.execute(query).scalars())
-            # Asked again: a submit that committed since has made it younger, and one that comes now waits for this.
-            marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
-            return connection.execute(marked).rowcount if keys else 0
+            return mark_expired(connection, "sources", unused(older_than), ~needed, limit=limit)
 
     def mark_expired_cached(self, bucket: BucketName, *, older_than: float, limit: int) -> int:
         """Mark as expired what can be made again and no job has used in that many seconds."""
-        unused = [
-            stored_objects.c.bucket == bucket,
-            stored_objects.c.doomed_at.is_(None),
-            stored_objects.c.used_at <= db_now(-older_than),
-        ]
-        keys = sa.select(stored_objects.c.key).where(*unused).limit(limit)
         with self._engine.begin() as connection:
-            marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
-            return connection.execute(marked).rowcount
+            return mark_expired(connection, bucket, unused(older_than), limit=limit)
 
     def mark_expired_renders(self, *, older_than: float, limit: int, previews: bool = False) -> int:
         """Mark as expired the renders of that many seconds, and delete their rows; their jobs stay, with no render.
@@ -160,7 +144,7 @@ class ObjectRegistry:
         if previews:
             query = query.where(renders.c.preview)
         with self._engine.begin() as connection:
-            old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(limit)).all()
+            old = connection.execute(query.where(renders.c.created_at <= ago(older_than)).limit(limit)).all()
             for row in (one for one in old if one.deleted_at is None):
                 registered = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
                 connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
@@ -181,7 +165,7 @@ class ObjectRegistry:
                 sa.and_(renders.c.job_id == stored_objects.c.job_id, renders.c.key == stored_objects.c.key),
                 isouter=True,
             )
-            .where(stored_objects.c.used_at <= db_now(-older_than), ~UNFINISHED)
+            .where(unused(older_than), ~UNFINISHED)
             .limit(limit)
         )
         with self._engine.begin() as connection:
@@ -197,7 +181,7 @@ class ObjectRegistry:
         """Return objects that were marked as expired that many seconds ago, the longest expired first."""
         query = (
             sa.select(stored_objects.c.bucket, stored_objects.c.key)
-            .where(stored_objects.c.doomed_at <= db_now(-since))
+            .where(stored_objects.c.doomed_at <= ago(since))
             .order_by(stored_objects.c.doomed_at)
             .limit(limit)
         )
@@ -214,6 +198,28 @@ class ObjectRegistry:
         with self._engine.begin() as connection:
             still = stored_objects.c.doomed_at.is_not(None)
             connection.execute(stored_objects.update().where(_is(kept), still).values(doomed_at=db_now()))
+
+
+def mark_expired(connection: sa.Connection, bucket: BucketName, *which: sa.ColumnElement[bool], limit: int) -> int:
+    """Mark as expired at most `limit` of a bucket's objects that fit; return how many.
+
+    An object that another transaction holds is left to the next look: a sweep waits for no lock. One that a submit has
+    used meanwhile is read again, and one that comes later waits for the caller's transaction.
+    """
+    fits = sa.select(stored_objects.c.key).where(
+        stored_objects.c.bucket == bucket, stored_objects.c.doomed_at.is_(None), *which
+    )
+    locked = fits.limit(limit).with_for_update(of=stored_objects, skip_locked=True)
+    keys = list(connection.execute(locked).scalars())
+    if keys:
+        these = sa.and_(stored_objects.c.bucket == bucket, stored_objects.c.key.in_(keys))
+        connection.execute(stored_objects.update().where(these).values(doomed_at=db_now()))
+    return len(keys)
+
+
+def unused(older_than: float) -> sa.ColumnElement[bool]:
+    """Return the condition that an object was registered, and last submitted, so many seconds ago or earlier."""
+    return stored_objects.c.used_at <= ago(older_than)
 
 
 def photo_prefix(kind: str, client_id: str, photo: str) -> str:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.ledger import refunded
-from service.database.clock import db_now
+from service.database.clock import ago, db_now
 from service.database.encryption import SecretCipher, SecretUnreadable
 from service.database.engine import reader
 from service.database.tables import deliveries, jobs, renders, webhooks
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until a message is looked at again whose secret can't be decrypted.
 SECRET_WAIT = 60.0
+#: How many messages one transaction deletes.
+_PRUNED_AT_ONCE = 500
 
 
 class DeliveryState(StrEnum):
@@ -291,8 +293,16 @@ class Outbox:
 
     def prune(self, *, after: float) -> int:
         """Delete the messages that ended `after` seconds ago or earlier; returns how many those were."""
-        with self._engine.begin() as connection:
-            return connection.execute(deliveries.delete().where(deliveries.c.ended_at <= db_now(-after))).rowcount
+        # What another sweep deletes at this moment is left to it.
+        old = sa.select(deliveries.c.id).where(deliveries.c.ended_at <= ago(after)).limit(_PRUNED_AT_ONCE)
+        pruned = 0
+        while True:
+            with self._engine.begin() as connection:
+                ids = connection.execute(old.with_for_update(skip_locked=True)).scalars().all()
+                connection.execute(deliveries.delete().where(deliveries.c.id.in_(ids)))
+            pruned += len(ids)
+            if len(ids) < _PRUNED_AT_ONCE:
+                return pruned
 
 
 def _record(connection: sa.Connection, delivery: Delivery, result: AttemptResult) -> bool:
