@@ -4,7 +4,7 @@ As `service.storage.registry`: a row before its object. What no cut-out and no m
 photo is gone or another mask has its place, is marked as expired, and `service.storage.expiry` deletes it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
@@ -60,19 +60,14 @@ class MaskRegistry:
         A cut-out's photo counts as gone while its row is marked: `service.storage.expiry` calls this before it deletes
         such a row. The cost follows the number of marked photos, not that of cut-outs.
         """
-        gone = (
-            sa.select(jobs.c.id)
-            .join(stored_objects, stored_objects.c.key == jobs.c.source_key)
-            .where(stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_not(None))
-        )
-        same_bytes = sa.select(stored_objects.c.key).where(
-            _PHOTO,
-            stored_objects.c.client_id == mended_masks.c.client_id,
-            stored_objects.c.photo_sha256 == mended_masks.c.photo_sha256,
-        )
         with self._engine.begin() as connection:
-            connection.execute(cutouts.delete().where(cutouts.c.job_id.in_(gone)))
-            connection.execute(mended_masks.delete().where(~same_bytes.correlate(mended_masks).exists()))
+            _forget(connection, sa.true(), sa.true())
+
+    @staticmethod
+    def forget_photo(connection: sa.Connection, client_id: str, key: str, photos: Collection[str]) -> None:
+        """Delete the rows of a photo that the transaction has marked as deleted, and of masks of these bytes."""
+        mended = sa.and_(mended_masks.c.client_id == client_id, mended_masks.c.photo_sha256.in_(photos))
+        _forget(connection, stored_objects.c.key == key, mended)
 
     def mark_unnamed(self, *, older_than: float, limit: int) -> int:
         """Mark as expired the masks that nothing names, registered so many seconds ago or earlier; return how many.
@@ -97,6 +92,27 @@ class MaskRegistry:
             with self._engine.begin() as connection:
                 marked += mark_expired(connection, "masks", unused(older_than), these, limit=limit)
         return marked
+
+
+def _forget(connection: sa.Connection, photos: sa.ColumnElement[bool], masks: sa.ColumnElement[bool]) -> None:
+    """Delete rows whose photo is gone: cut-outs of these photos, and these masks. Rows that others hold stay theirs."""
+    cut = (
+        sa.select(cutouts.c.job_id)
+        .join(jobs, jobs.c.id == cutouts.c.job_id)
+        .join(stored_objects, stored_objects.c.key == jobs.c.source_key)
+        .where(stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_not(None), photos)
+    )
+    ids = connection.execute(cut.with_for_update(of=cutouts, skip_locked=True)).scalars().all()
+    connection.execute(cutouts.delete().where(cutouts.c.job_id.in_(ids)))
+    same_bytes = sa.select(stored_objects.c.key).where(
+        _PHOTO,
+        stored_objects.c.client_id == mended_masks.c.client_id,
+        stored_objects.c.photo_sha256 == mended_masks.c.photo_sha256,
+    )
+    pair = (mended_masks.c.client_id, mended_masks.c.photo_sha256)
+    without = sa.select(*pair).where(masks, ~same_bytes.correlate(mended_masks).exists())
+    for client_id, photo in connection.execute(without.with_for_update(skip_locked=True)).all():
+        connection.execute(mended_masks.delete().where(pair[0] == client_id, pair[1] == photo))
 
 
 def _is_source(key: str) -> sa.ColumnElement[bool]:
