@@ -354,6 +354,10 @@ webhooks = sa.Table(
     # The secret before the last rotation signs as well, until then.
     sa.Column("secret_previous", _SECRET),
     sa.Column("previous_until", Timestamp),
+    # Secrets before that one which sign as well, with the end of each (`service.webhooks.outbox.earlier_secrets`).
+    sa.Column("secrets_retired", sa.Text),
+    # The caller's key of the last rotation, whose repeat gets the same secret.
+    sa.Column("rotation_key", sa.String(255)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     # Set when the receiver answered 410 Gone: nothing more is written or sent.
     sa.Column("disabled_at", Timestamp),

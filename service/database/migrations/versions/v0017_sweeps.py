@@ -1,6 +1,7 @@
-"""Indexes that keep a look of the sweep short, however many cut-outs, jobs and messages there are.
+"""Indexes that keep a look of the sweep short, and webhook secrets that sign until their grace is over.
 
-Nothing is rewritten, and the release before works on it. PostgreSQL lets nobody write into a table while it is indexed.
+Nothing is rewritten, and the release before works on it: it signs with the two latest secrets. PostgreSQL lets nobody
+write into a table while it is indexed.
 """
 
 import sqlalchemy as sa
@@ -21,7 +22,9 @@ _INDEXES: tuple[tuple[str, str, tuple[str, ...], str | None], ...] = (
 
 
 def upgrade() -> None:
-    """Create them."""
+    """Create the indexes, and add the columns, empty in what is there."""
+    op.add_column("webhooks", sa.Column("secrets_retired", sa.Text, nullable=True))
+    op.add_column("webhooks", sa.Column("rotation_key", sa.String(255), nullable=True))
     for name, table, columns, where in _INDEXES:
         some = None if where is None else sa.text(where)
         op.create_index(name, table, list(columns), postgresql_where=some, sqlite_where=some)
@@ -31,3 +34,5 @@ def downgrade() -> None:
     """Drop them."""
     for name, table, *_ in _INDEXES:
         op.drop_index(name, table)
+    for name in ("rotation_key", "secrets_retired"):
+        op.drop_column("webhooks", name)
