@@ -299,7 +299,8 @@ class Api:
 
     def rotate_webhook_secret(self, grace_hours: float) -> Flow[WebhookSettings]:
         """Replace the webhook's secret."""
-        call = Call("POST", "/v1/webhook/secret", headers=_JSON, content=_json({"grace_hours": grace_hours}))
+        headers = {**_JSON, "Idempotency-Key": _once(None)}  # of a repeat as well: it gets the same secret
+        call = Call("POST", "/v1/webhook/secret", headers=headers, content=_json({"grace_hours": grace_hours}))
         return decoded((yield from exchange(call, self._retries)), WebhookSettings)
 
     def delete_webhook(self) -> Flow[None]:

@@ -122,6 +122,7 @@ def retry(
     from service.jobs.transitions import Jobs
     from service.operations.overview import Look, Overview
     from service.operations.retry import Retries, RetryRefused
+    from service.storage.buckets import open_buckets
 
     if bool(code) != (since is not None):
         raise click.UsageError("--code and --since belong together.")
@@ -132,7 +133,7 @@ def retry(
     if code and since is not None:
         found = Overview(engine).look(Look.FAILED, limit=limit, code=code, since=3600.0 * since)
         asked += [line.id for line in reversed(found) if line.id not in job_ids]
-    retries, told = Retries(engine, intake, jobs), list[dict[str, Any]]()
+    retries, told = Retries(engine, intake, jobs, open_buckets(settings)[0]), list[dict[str, Any]]()
     for job_id in asked:
         try:
             told.append(vars(retries.retry(job_id)))

@@ -53,3 +53,11 @@ def _now_sqlite(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
     # Six digits after the point, as SQLAlchemy writes datetimes: they are compared as text.
     seconds = compiler.process(element.clauses, **kw)
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds')"
+
+
+def ago(seconds: float) -> sa.ScalarSelect[datetime]:
+    """Return the database's time less some seconds, read once in a statement, so that an index serves a comparison.
+
+    `db_now` is read for each row anew, and no index helps to compare with what changes.
+    """
+    return sa.select(db_now(-seconds)).scalar_subquery()

@@ -19,6 +19,7 @@ SECRET_COLUMNS = (
     clients.c.shopify_secret_previous,
     webhooks.c.secret,
     webhooks.c.secret_previous,
+    webhooks.c.secrets_retired,
 )
 
 

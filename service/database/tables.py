@@ -152,6 +152,8 @@ jobs = sa.Table(
         postgresql_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
         sqlite_where=sa.text("status IN ('NOT_STARTED', 'IN_PROGRESS')"),
     ),
+    # A photo's jobs: what needs it, and what was cut from it.
+    sa.Index("jobs_of_photo", "source_key"),
     # A failed job is made anew once.
     sa.Index(
         "one_retry_a_job",
@@ -254,6 +256,14 @@ stored_objects = sa.Table(
         postgresql_where=sa.text("doomed_at IS NOT NULL"),
         sqlite_where=sa.text("doomed_at IS NOT NULL"),
     ),
+    # What the sweep compares with the masks' names below, both in the order of keys.
+    sa.Index(
+        "masks_by_key",
+        "key",
+        "used_at",
+        postgresql_where=sa.text("bucket = 'masks' AND doomed_at IS NULL"),
+        sqlite_where=sa.text("bucket = 'masks' AND doomed_at IS NULL"),
+    ),
 )
 
 cutouts = sa.Table(
@@ -272,6 +282,7 @@ cutouts = sa.Table(
     sa.Column("photo_key", sa.String(512), nullable=False),
     # What was found (`service.cutouts.facts`).
     sa.Column("facts", sa.JSON, nullable=False),
+    *(sa.Index(f"cutouts_by_{name}", name) for name in ("mask_key", "preview_key", "photo_key")),
 )
 
 mended_masks = sa.Table(
@@ -290,6 +301,7 @@ mended_masks = sa.Table(
     sa.Column("mended_at", Timestamp, nullable=False, default=db_now(), onupdate=db_now()),
     sa.CheckConstraint("cut_by IN ('mended', 'subjects')", name="cut_by_known"),
     sa.CheckConstraint("base_by IN ('network', 'mended')", name="base_by_known"),
+    *(sa.Index(f"mended_by_{name}", name) for name in ("mask_key", "base_key", "preview_key")),
 )
 
 brands = sa.Table(
@@ -342,6 +354,10 @@ webhooks = sa.Table(
     # The secret before the last rotation signs as well, until then.
     sa.Column("secret_previous", _SECRET),
     sa.Column("previous_until", Timestamp),
+    # Secrets before that one which sign as well, with the end of each (`service.webhooks.outbox.earlier_secrets`).
+    sa.Column("secrets_retired", sa.Text),
+    # The caller's key of the last rotation, whose repeat gets the same secret.
+    sa.Column("rotation_key", sa.String(255)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     # Set when the receiver answered 410 Gone: nothing more is written or sent.
     sa.Column("disabled_at", Timestamp),
@@ -374,6 +390,12 @@ deliveries = sa.Table(
         "next_attempt_at",
         postgresql_where=sa.text("state = 'waiting'"),
         sqlite_where=sa.text("state = 'waiting'"),
+    ),
+    sa.Index(
+        "ended_deliveries",
+        "ended_at",
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
     ),
 )
 

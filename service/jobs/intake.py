@@ -9,13 +9,13 @@ from ulid import ULID
 
 from pipeline.core.spec import AS_PRESET, UNMOVED
 from service.accounts.ledger import debit
-from service.database.clock import db_now
+from service.database.clock import ago, db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, clients, jobs, request_logs, stored_objects
 from service.jobs.records import Asked, JobStatus, Operation, may_be_id
 from service.jobs.turns import WAITING, new_turn
-from service.storage.registry import check_source, use_source
+from service.storage.registry import check_source, knows_photo, use_source
 from service.telemetry.correlation import current
 
 
@@ -43,6 +43,10 @@ class QueueFull(Exception):
     """Raised when as many jobs wait for a worker as may; nothing was charged."""
 
 
+class AlreadyRetried(Exception):
+    """Raised when the failed job was made anew before; nothing was charged."""
+
+
 @dataclass(frozen=True)
 class NewJob:
     """One accepted request, everything resolved."""
@@ -62,6 +66,8 @@ class NewJob:
     preview: bool = False
     #: The failed job that an operator has made anew as this one.
     retry_of: str | None = None
+    #: Whether the photo was registered before its bytes were found in the store.
+    source_known: bool = False
     query: dict[str, Any] | None = field(default_factory=dict)
 
     @property
@@ -153,6 +159,11 @@ class JobIntake:
                 raise IdempotencyInFlight from error
             raise
 
+    def knows_photo(self, key: str) -> bool:
+        """Tell whether that photo is registered, be it marked as expired or deleted."""
+        with self._reader.connect() as connection:
+            return knows_photo(connection, key)
+
     def preflight(self, client_id: str, source_key: str) -> Preflight:
         """Return what a new job for that photo would meet; nothing is written, nor waited for. Raises SourceExpired."""
         refused_by: list[TooManyUnfinishedJobs | QueueFull] = []
@@ -182,11 +193,12 @@ class JobIntake:
             with in_transaction(self._engine) as connection:
                 # The log first: the repeat of a request meets its key here, and is refused by no limit.
                 self._log(connection, new, log)
+                # The photo before the client (`service.database`).
+                use_source(connection, new.client_id, new.source_key, known=new.source_known)
                 self._check_queue(connection)
                 self._make_job(connection, new, accepted)
                 debit(connection, new.client_id, new.credits_cost, accepted.job_id)
                 self._check_unfinished(connection, new.client_id)
-                use_source(connection, new.client_id, new.source_key)
         except CommitUnanswered as unanswered:
             # Without the key: another request with the same one may have come since.
             if not was_written(self._engine, log.values(idempotency_key=None)):
@@ -235,6 +247,12 @@ class JobIntake:
     @staticmethod
     def _make_job(connection: sa.Connection, new: NewJob, accepted: Accepted) -> None:
         told = current()
+        turn = new_turn(connection, new.client_id)
+        if new.retry_of is not None:
+            # Asked here, with the client's row held: the index would wait for whoever claims the first retry.
+            again = sa.select(jobs.c.id).where(jobs.c.retry_of == new.retry_of)
+            if connection.execute(again).first() is not None:
+                raise AlreadyRetried(new.retry_of)
         connection.execute(
             jobs.insert().values(
                 id=accepted.job_id,
@@ -254,7 +272,7 @@ class JobIntake:
                 attempt=0,
                 # Its message goes out next. If it does not, the sweep finds the queue too short.
                 sent_at=db_now(),
-                turn=new_turn(connection, new.client_id),
+                turn=turn,
             )
         )
 
@@ -310,7 +328,7 @@ class JobIntake:
         """Free the idempotency keys whose time is over, at most so many, and return how many; their logs stay."""
         old = (
             sa.select(request_logs.c.request_id)
-            .where(request_logs.c.idempotency_key.is_not(None), request_logs.c.created_at <= db_now(-self._key_ttl))
+            .where(request_logs.c.idempotency_key.is_not(None), request_logs.c.created_at <= ago(self._key_ttl))
             .order_by(request_logs.c.created_at)
             .limit(limit)
             .with_for_update(skip_locked=True)  # what another sweep frees is left to it

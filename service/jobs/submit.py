@@ -166,8 +166,11 @@ class Submit:
 
     def _accept(self, new: NewJob) -> Accepted:
         try:
-            accepted = self.intake.create(new)
-        except SourceExpired as error:
+            known = self.intake.knows_photo(new.source_key)
+            if not known:  # by now: the sweep deletes a photo's bytes before its row
+                self.sources.size(new.source_key)
+            accepted = self.intake.create(replace(new, source_known=known))
+        except (SourceExpired, ObjectNotFound) as error:
             raise SourceNotFound from error
         if not accepted.repeated:
             self.metrics.submitted("preview" if new.preview else new.operation.value)

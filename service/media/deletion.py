@@ -10,10 +10,10 @@ import logging
 from dataclasses import dataclass
 
 from service.jobs.records import may_be_id
-from service.jobs.transitions import Jobs
+from service.jobs.transitions import ENDED_AT_ONCE, Jobs
 from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import Bucket, ObjectNotFound, ObjectTooLarge, StoreUnavailable, may_be_key
-from service.storage.registry import ObjectRegistry
+from service.storage.registry import ObjectRegistry, knows_photo
 
 logger = logging.getLogger(__name__)
 
@@ -51,23 +51,34 @@ class Deletion:
         Its unfinished jobs fail and are refunded; renders of it stay. `key` is the client's own; False when nothing is
         known of it. Doing it twice is doing it once. Raises StoreUnavailable, after which nothing is deleted.
         """
-        digest = None
+        digests: set[str] = set()
         try:
-            digest = hashlib.sha256(self.sources.get(key, max_bytes=self.max_photo_bytes)).hexdigest()
+            digests.add(hashlib.sha256(self.sources.get(key, max_bytes=self.max_photo_bytes)).hexdigest())
         except ObjectNotFound:
-            if not may_be_key(key) or not self.registry.knows_photo(key):
+            if not may_be_key(key):
                 return False
+            with self.registry.begin() as connection:
+                if not knows_photo(connection, key):
+                    return False
         except ObjectTooLarge:
             pass  # no job has taken it
-        self.registry.mark_deleted_photo(key, client_id=client_id, writable=self.upload_ends)
-        for job_id in self.jobs.end_without_photo(key):
+        with self.registry.begin() as connection:
+            # Its row's digest as well: a deletion before this one may have been cut off after its bytes were gone.
+            read = self.registry.mark_deleted_photo(connection, key, client_id=client_id, writable=self.upload_ends)
+            digests |= {read} if read is not None else set()
+            ended = self.jobs.end_without_photo(connection, key)
+            # After the jobs' end: they keep no cut-out from now on.
+            cutouts = self.registry.mark_deleted_cutouts(connection, client_id, digests, writable=self.attempt_ends)
+            self.masks.forget_photo(connection, client_id, key, digests)
+        rest = ended
+        while len(rest) == ENDED_AT_ONCE:  # what a crash leaves of them the sweep ends
+            with self.registry.begin() as connection:
+                rest = self.jobs.end_without_photo(connection, key)
+            ended += rest
+        for job_id in ended:
             logger.info("job %s: FAILURE, refunded, its photo was deleted", job_id)
-        # After the jobs' end: they keep no cut-out from now on.
-        if digest is not None:
-            for cutout in self.registry.mark_deleted_cutouts(client_id, digest, writable=self.attempt_ends):
-                self._remove(self.renders, cutout)
-        # Cut-outs and mended masks of it are gone at once; their objects with the next sweep.
-        self.masks.forget_without_photo()
+        for cutout in cutouts:
+            self._remove(self.renders, cutout)
         self._remove(self.sources, key)
         return True
 

@@ -13,9 +13,10 @@ from ulid import ULID
 from service.accounts.ledger import InsufficientCredits
 from service.database.engine import reader
 from service.database.tables import clients, jobs, request_logs
-from service.jobs.intake import JobIntake, NewJob, QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import AlreadyRetried, JobIntake, NewJob, QueueFull, TooManyUnfinishedJobs
 from service.jobs.records import JobStatus, Operation, may_be_id
 from service.jobs.transitions import Jobs
+from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
 from service.storage.registry import SourceExpired
 
 #: Codes of failures that whoever asks again wants: their client ended these jobs itself.
@@ -43,6 +44,7 @@ class Retries:
     engine: sa.Engine
     intake: JobIntake
     jobs: Jobs
+    sources: Bucket
 
     def retry(self, job_id: str) -> Retried:
         """Make a failed job anew and charge its client; the sweep sends it. Raises RetryRefused, SQLAlchemyError."""
@@ -56,18 +58,22 @@ class Retries:
             **{name: row[name] for name in ("source_key", "credits_cost", "pilot_brand", "reference")},
             operation=Operation(row["operation"]),
             retry_of=job_id,
+            source_known=True,
         )
         try:
+            self.sources.size(new.source_key)
             accepted = self.intake.create(new)
-        except sa.exc.IntegrityError:
+        except (AlreadyRetried, sa.exc.IntegrityError):
             # Another operator was as quick.
             if (found := self._already(job_id)) is None:
                 raise
             return found
         except InsufficientCredits as error:
             raise RetryRefused(f"It costs {error.cost} credits, and its client has {error.balance}.") from error
-        except SourceExpired as error:
+        except (SourceExpired, ObjectNotFound) as error:
             raise RetryRefused("Its photo is kept no longer.") from error
+        except StoreUnavailable as error:
+            raise RetryRefused(f"The object store does not answer: {error}. Try again when it does.") from error
         except TooManyUnfinishedJobs as error:
             raise RetryRefused(f"Its client has {error.limit} unfinished jobs already.") from error
         except QueueFull as error:

@@ -78,6 +78,8 @@ class Expirer:
 
     def _delete(self) -> None:
         while expired := self.registry.expired(since=self.delete_delay, limit=_BATCH):
+            if self.masks is not None:
+                self.masks.forget_without_photo()  # while the rows of their photos say that these are gone
             for gone in expired:
                 try:
                     with contextlib.suppress(ObjectNotFound):  # no key of ours: nothing can lie under it

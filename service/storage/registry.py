@@ -5,14 +5,15 @@ object is marked as expired or deleted first (`doomed_at`): from then on nothing
 `service.storage.expiry` deletes it. Times are the database's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.database.clock import db_now
+from service.database.clock import ago, db_now
 from service.database.tables import UNFINISHED, jobs, renders, stored_objects
 
 #: What is counted apart. Cut-outs, pinned backgrounds ("scenes"), and masks with their previews lie in the bucket of
@@ -38,13 +39,17 @@ class ExpiredObject:
     key: str
 
 
-def use_source(connection: sa.Connection, client_id: str, key: str) -> None:
-    """Note in a submit's own transaction that a photo is needed. Raises SourceExpired.
+def use_source(connection: sa.Connection, client_id: str, key: str, *, known: bool = True) -> None:
+    """Note in a submit's own transaction that a photo is needed. Raises SourceExpired, where it is gone, too.
 
-    A photo that came into the bucket another way is known from here on.
+    `known`: its row was there before its bytes were looked for. One that was not came into the bucket another way, and
+    is registered now. Its row is held until the transaction ends.
     """
-    row = {"bucket": "sources", "key": key, "client_id": client_id}
-    used = _upsert(connection, row, {"used_at": db_now()}, stored_objects.c.doomed_at.is_(None))
+    photo = sa.and_(stored_objects.c.bucket == "sources", stored_objects.c.key == key)
+    used: Any = stored_objects.update().where(photo, stored_objects.c.doomed_at.is_(None)).values(used_at=db_now())
+    if not known:
+        row = {"bucket": "sources", "key": key, "client_id": client_id}
+        used = _upsert(connection, row, {"used_at": db_now()}, stored_objects.c.doomed_at.is_(None))
     if connection.execute(used.returning(stored_objects.c.key)).first() is None:
         raise SourceExpired(key)
 
@@ -56,6 +61,12 @@ def check_source(connection: sa.Connection, key: str) -> None:
     )
     if connection.execute(expired).first() is not None:
         raise SourceExpired(key)
+
+
+def knows_photo(connection: sa.Connection, key: str) -> bool:
+    """Tell whether there is a row of that photo, be it marked as expired or deleted."""
+    row = sa.select(stored_objects.c.key).where(stored_objects.c.bucket == "sources", stored_objects.c.key == key)
+    return connection.execute(row).first() is not None
 
 
 class ObjectRegistry:
@@ -72,38 +83,55 @@ class ObjectRegistry:
 
     def register_cached(self, bucket: BucketName, key: str, *, client_id: str, job_id: str) -> None:
         """Register what a job is about to keep for later ones. Raises JobOver."""
+        photo = sa.select(stored_objects.c.key).join(jobs, jobs.c.source_key == stored_objects.c.key)
+        kept = photo.where(stored_objects.c.bucket == "sources", stored_objects.c.doomed_at.is_(None))
         unfinished = sa.select(jobs.c.id).where(jobs.c.id == job_id, UNFINISHED)
         row = {"bucket": bucket, "key": key, "client_id": client_id}
         with self._engine.begin() as connection:
-            # Held until the row is written: whoever ends the job sees it then, and deletes what is to be deleted.
-            if connection.execute(unfinished.with_for_update(read=True)).first() is None:
-                raise JobOver(job_id)
+            # Held until the row is written: whoever deletes the photo or ends the job sees it then, and deletes what is
+            # to be deleted.
+            for needed in (
+                kept.where(jobs.c.id == job_id).with_for_update(read=True, of=stored_objects),
+                unfinished.with_for_update(read=True),
+            ):
+                if connection.execute(needed).first() is None:
+                    raise JobOver(job_id)
             connection.execute(_upsert(connection, row, {"used_at": db_now(), "doomed_at": None}))
 
-    def knows_photo(self, key: str) -> bool:
-        """Tell whether there is a row of that photo, be it marked as expired or deleted."""
-        query = sa.select(stored_objects.c.key).where(stored_objects.c.bucket == "sources", stored_objects.c.key == key)
-        with self._engine.connect() as connection:
-            return connection.execute(query).first() is not None
+    def begin(self) -> AbstractContextManager[sa.Connection]:
+        """Begin a transaction: a photo is deleted in one."""
+        return self._engine.begin()
 
-    def mark_deleted_photo(self, key: str, *, client_id: str, writable: float) -> None:
-        """Mark a photo as deleted. `writable`: seconds for which its upload's URL may be good still."""
-        row = {"bucket": "sources", "key": key, "client_id": client_id, "doomed_at": db_now(writable)}
-        with self._engine.begin() as connection:
-            connection.execute(_upsert(connection, row, {"doomed_at": db_now(writable)}))
+    @staticmethod
+    def mark_deleted_photo(connection: sa.Connection, key: str, *, client_id: str, writable: float) -> str | None:
+        """Mark a photo as deleted and return the digest of its bytes, where a worker has read them.
 
-    def mark_deleted_cutouts(self, client_id: str, photo: str, *, writable: float) -> list[str]:
-        """Mark as deleted what a client's swaps kept of a photo, and return the keys.
-
-        `photo`: SHA-256 of its file, in hexadecimal digits. `writable`: seconds for which an attempt may be storing.
+        `writable`: seconds for which its upload's URL may be good still.
         """
-        of_photo = sa.and_(
-            stored_objects.c.bucket == "cutouts",
-            stored_objects.c.key.startswith(photo_prefix("cutouts", client_id, photo), autoescape=True),
+        row = {"bucket": "sources", "key": key, "client_id": client_id, "doomed_at": db_now(writable)}
+        marked = _upsert(connection, row, {"doomed_at": db_now(writable)}).returning(stored_objects.c.photo_sha256)
+        digest: str | None = connection.execute(marked).scalar_one()
+        return digest
+
+    @staticmethod
+    def mark_deleted_cutouts(
+        connection: sa.Connection, client_id: str, photos: Collection[str], *, writable: float
+    ) -> list[str]:
+        """Mark as deleted what a client's swaps kept of some photos, and return the keys.
+
+        `photos`: SHA-256 of their files, in hexadecimal digits. `writable`: seconds for which an attempt may store.
+        """
+        of_photo = (
+            stored_objects.c.key.startswith(photo_prefix("cutouts", client_id, photo), autoescape=True)
+            for photo in photos
         )
-        marked = stored_objects.update().where(of_photo).values(doomed_at=db_now(writable))
-        with self._engine.begin() as connection:
-            return list(connection.execute(marked.returning(stored_objects.c.key)).scalars())
+        query = sa.select(stored_objects.c.key).where(
+            stored_objects.c.bucket == "cutouts", sa.or_(sa.false(), *of_photo)
+        )
+        keys = list(connection.execute(query.order_by(stored_objects.c.key).with_for_update()).scalars())
+        these = sa.and_(stored_objects.c.bucket == "cutouts", stored_objects.c.key.in_(keys))
+        connection.execute(stored_objects.update().where(these).values(doomed_at=db_now(writable)))
+        return keys
 
     def mark_deleted_render(self, public_id: str, *, client_id: str) -> str | None:
         """Mark a client's render as deleted, empty its row, and return its picture's key; again, the same.
@@ -112,43 +140,27 @@ class ObjectRegistry:
         """
         own = sa.and_(renders.c.public_id == public_id, renders.c.client_id == client_id)
         with self._engine.begin() as connection:
-            row = connection.execute(sa.select(renders.c.key, renders.c.deleted_at).where(own)).first()
+            found = sa.select(renders.c.key, renders.c.deleted_at).where(own)
+            row = connection.execute(found.with_for_update()).first()
             if row is None:
                 return None
             if row.deleted_at is None:
-                # The object's row before the render's, as expiry does it: nobody waits crosswise.
-                registered = {"bucket": "renders", "key": row.key, "client_id": client_id, "doomed_at": db_now()}
-                connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
                 emptied = renders.update().where(own, renders.c.deleted_at.is_(None))
                 connection.execute(emptied.values(deleted_at=db_now(), report={}, warnings=[]))
+                registered = {"bucket": "renders", "key": row.key, "client_id": client_id, "doomed_at": db_now()}
+                connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
             return str(row.key)
 
     def mark_expired_sources(self, *, older_than: float, limit: int) -> int:
         """Mark as expired the photos that no job has asked for in that many seconds and no unfinished job needs."""
-        needed = sa.select(jobs.c.source_key).where(UNFINISHED)
-        unused = [
-            stored_objects.c.bucket == "sources",
-            stored_objects.c.doomed_at.is_(None),
-            stored_objects.c.used_at <= db_now(-older_than),
-        ]
-        query = sa.select(stored_objects.c.key).where(*unused, stored_objects.c.key.not_in(needed)).limit(limit)
+        needed = sa.exists().where(jobs.c.source_key == stored_objects.c.key, UNFINISHED)
         with self._engine.begin() as connection:
-            keys = list(connection.execute(query).scalars())
-            # Asked again: a submit that committed since has made it younger, and one that comes now waits for this.
-            marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
-            return connection.execute(marked).rowcount if keys else 0
+            return mark_expired(connection, "sources", unused(older_than), ~needed, limit=limit)
 
     def mark_expired_cached(self, bucket: BucketName, *, older_than: float, limit: int) -> int:
         """Mark as expired what can be made again and no job has used in that many seconds."""
-        unused = [
-            stored_objects.c.bucket == bucket,
-            stored_objects.c.doomed_at.is_(None),
-            stored_objects.c.used_at <= db_now(-older_than),
-        ]
-        keys = sa.select(stored_objects.c.key).where(*unused).limit(limit)
         with self._engine.begin() as connection:
-            marked = stored_objects.update().where(*unused, stored_objects.c.key.in_(keys)).values(doomed_at=db_now())
-            return connection.execute(marked).rowcount
+            return mark_expired(connection, bucket, unused(older_than), limit=limit)
 
     def mark_expired_renders(self, *, older_than: float, limit: int, previews: bool = False) -> int:
         """Mark as expired the renders of that many seconds, and delete their rows; their jobs stay, with no render.
@@ -159,9 +171,10 @@ class ObjectRegistry:
         query = sa.select(*columns).order_by(renders.c.created_at)
         if previews:
             query = query.where(renders.c.preview)
+        query = query.where(renders.c.created_at <= ago(older_than)).limit(limit).with_for_update(skip_locked=True)
         with self._engine.begin() as connection:
-            old = connection.execute(query.where(renders.c.created_at <= db_now(-older_than)).limit(limit)).all()
-            for row in (one for one in old if one.deleted_at is None):
+            old = connection.execute(query).all()
+            for row in sorted((one for one in old if one.deleted_at is None), key=lambda one: str(one.key)):
                 registered = {"bucket": "renders", "key": row.key, "client_id": row.client_id, "doomed_at": db_now()}
                 connection.execute(_upsert(connection, registered, {"doomed_at": db_now()}))
             connection.execute(renders.delete().where(renders.c.public_id.in_([row.public_id for row in old])))
@@ -181,8 +194,9 @@ class ObjectRegistry:
                 sa.and_(renders.c.job_id == stored_objects.c.job_id, renders.c.key == stored_objects.c.key),
                 isouter=True,
             )
-            .where(stored_objects.c.used_at <= db_now(-older_than), ~UNFINISHED)
+            .where(unused(older_than), ~UNFINISHED)
             .limit(limit)
+            .with_for_update(of=stored_objects, skip_locked=True)
         )
         with self._engine.begin() as connection:
             found = connection.execute(finished).all()
@@ -197,7 +211,7 @@ class ObjectRegistry:
         """Return objects that were marked as expired that many seconds ago, the longest expired first."""
         query = (
             sa.select(stored_objects.c.bucket, stored_objects.c.key)
-            .where(stored_objects.c.doomed_at <= db_now(-since))
+            .where(stored_objects.c.doomed_at <= ago(since))
             .order_by(stored_objects.c.doomed_at)
             .limit(limit)
         )
@@ -214,6 +228,28 @@ class ObjectRegistry:
         with self._engine.begin() as connection:
             still = stored_objects.c.doomed_at.is_not(None)
             connection.execute(stored_objects.update().where(_is(kept), still).values(doomed_at=db_now()))
+
+
+def mark_expired(connection: sa.Connection, bucket: BucketName, *which: sa.ColumnElement[bool], limit: int) -> int:
+    """Mark as expired at most `limit` of a bucket's objects that fit; return how many.
+
+    An object that another transaction holds is left to the next look: a sweep waits for no lock. One that a submit has
+    used meanwhile is read again, and one that comes later waits for the caller's transaction.
+    """
+    fits = sa.select(stored_objects.c.key).where(
+        stored_objects.c.bucket == bucket, stored_objects.c.doomed_at.is_(None), *which
+    )
+    locked = fits.limit(limit).with_for_update(of=stored_objects, skip_locked=True)
+    keys = list(connection.execute(locked).scalars())
+    if keys:
+        these = sa.and_(stored_objects.c.bucket == bucket, stored_objects.c.key.in_(keys))
+        connection.execute(stored_objects.update().where(these).values(doomed_at=db_now()))
+    return len(keys)
+
+
+def unused(older_than: float) -> sa.ColumnElement[bool]:
+    """Return the condition that an object was registered, and last submitted, so many seconds ago or earlier."""
+    return stored_objects.c.used_at <= ago(older_than)
 
 
 def photo_prefix(kind: str, client_id: str, photo: str) -> str:

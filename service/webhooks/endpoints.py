@@ -1,20 +1,25 @@
 """Webhooks: where a client's messages go, what signs them, and what became of the latest."""
 
 import base64
+import contextlib
+import json
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 import sqlalchemy as sa
 
 from service.accounts.clients import Accounts
 from service.database.clock import db_now
-from service.database.encryption import SecretCipher
+from service.database.encryption import SecretCipher, SecretUnreadable
 from service.database.engine import reader
 from service.database.tables import deliveries, webhooks
 from service.webhooks.addresses import is_public
-from service.webhooks.outbox import DeliveryState, drop_waiting
+from service.webhooks.outbox import SIGNING, DeliveryState, drop_waiting, earlier_secrets
+
+#: How many secrets before the last two sign as well: a message's header has a signature by each.
+_RETIRED = 8
 
 
 class UrlInvalid(ValueError):
@@ -125,6 +130,8 @@ class Webhooks:
             # Another receiver must not be able to sign as this one.
             "secret_previous": None,
             "previous_until": None,
+            "secrets_retired": None,
+            "rotation_key": None,
             "created_at": db_now(),
             "disabled_at": None,
         }
@@ -164,29 +171,48 @@ class Webhooks:
                 raise _no_webhook(name)
             return drop_waiting(connection, client.id)
 
-    def rotate(self, name: str, *, grace: float) -> tuple[WebhookEndpoint, str]:
-        """Return the webhook with a new secret; the one before signs as well for `grace` seconds.
+    def rotate(self, name: str, *, grace: float, key: str | None = None) -> tuple[WebhookEndpoint, str]:
+        """Return the webhook with a new secret; those before sign as well, each for its own grace.
 
-        Raises UnknownClient and NoWebhook.
+        `grace`: seconds for which the one before does, and at most for which older ones do; 0: no longer. `key`: the
+        caller's own for this rotation; the same one again returns the same secret, and changes nothing. Raises
+        UnknownClient and NoWebhook.
         """
         client, secret = self._accounts.named(name), _new_secret()
+        own = webhooks.c.client_id == client.id
         with self._engine.begin() as connection:
-            rotated = connection.execute(
+            query = sa.select(*SIGNING, webhooks.c.rotation_key).where(own)
+            row = connection.execute(query.with_for_update(key_share=True)).first()
+            if row is None:
+                raise _no_webhook(name)
+            if key is not None and key == row.rotation_key:
+                with contextlib.suppress(SecretUnreadable):
+                    return self._found(connection, client.id), self._cipher.decrypt(row.secret)
+            older: list[tuple[str, str]] = []
+            with contextlib.suppress(SecretUnreadable):  # then it signs nothing, and a new secret is the remedy
+                end = row.now + timedelta(seconds=grace)
+                older = [(one, min(end, until).isoformat()) for one, until in earlier_secrets(row, self._cipher)]
+            connection.execute(
                 webhooks.update()
-                .where(webhooks.c.client_id == client.id)
+                .where(own)
                 .values(
                     secret=self._cipher.encrypt(secret),
                     secret_previous=webhooks.c.secret,
                     previous_until=db_now(grace),
+                    secrets_retired=self._cipher.encrypt(json.dumps(older[:_RETIRED])) if older else None,
+                    rotation_key=key,
                 )
             )
-        if rotated.rowcount == 0:
-            raise _no_webhook(name)
-        return self.all()[client.id], secret
+            return self._found(connection, client.id), secret
 
     def find(self, name: str) -> WebhookEndpoint | None:
         """Return the client's webhook; None where it has none. Raises UnknownClient."""
         return self.all().get(self._accounts.named(name).id)
+
+    @staticmethod
+    def _found(connection: sa.Connection, client_id: str) -> WebhookEndpoint:
+        fields = (webhooks.c[field] for field in WebhookEndpoint.__dataclass_fields__)
+        return WebhookEndpoint(*connection.execute(sa.select(*fields).where(webhooks.c.client_id == client_id)).one())
 
     def all(self) -> dict[str, WebhookEndpoint]:
         """Return every webhook by its client's id."""

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.ledger import refunded
-from service.database.clock import db_now
+from service.database.clock import ago, db_now
 from service.database.encryption import SecretCipher, SecretUnreadable
 from service.database.engine import reader
 from service.database.tables import deliveries, jobs, renders, webhooks
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until a message is looked at again whose secret can't be decrypted.
 SECRET_WAIT = 60.0
+#: How many messages one transaction deletes.
+_PRUNED_AT_ONCE = 500
 
 
 class DeliveryState(StrEnum):
@@ -79,6 +81,11 @@ class AttemptResult:
     after: float | None = None
 
 
+#: What `earlier_secrets` reads.
+SIGNING = (
+    *(webhooks.c[name] for name in ("secret", "secret_previous", "previous_until", "secrets_retired")),
+    db_now().label("now"),
+)
 _WAITING = deliveries.c.state == DeliveryState.WAITING
 _ENABLED = webhooks.c.disabled_at.is_(None)
 _DUE = sa.and_(_WAITING, _ENABLED, deliveries.c.next_attempt_at <= db_now())
@@ -185,6 +192,19 @@ def drop_waiting(connection: sa.Connection, client_id: str) -> int:
     return dropped.rowcount
 
 
+def earlier_secrets(row: Any, cipher: SecretCipher) -> list[tuple[str, datetime]]:
+    """Return a webhook's secrets before its own that sign as well, newest first, each with the end of its grace.
+
+    `row` has the columns of SIGNING. Raises SecretUnreadable.
+    """
+    if row.previous_until is None or row.previous_until <= row.now:
+        return []  # no older secret has a longer grace
+    found = [(cipher.decrypt(row.secret_previous), row.previous_until)]
+    stored = json.loads(cipher.decrypt(row.secrets_retired)) if row.secrets_retired else []
+    older = ((secret, datetime.fromisoformat(until)) for secret, until in stored)
+    return found + [(secret, until) for secret, until in older if until > row.now]
+
+
 class Outbox:
     """The sender's side. Lives as long as the process; safe in threads."""
 
@@ -203,8 +223,8 @@ class Outbox:
             sa.select(
                 *(deliveries.c[name] for name in ("id", "client_id", "job_id", "body", "attempts")),
                 jobs.c.traceparent,
-                *(webhooks.c[name] for name in ("url", "secret", "secret_previous", "previous_until")),
-                db_now().label("now"),
+                webhooks.c.url,
+                *SIGNING,
             )
             .join(webhooks, webhooks.c.client_id == deliveries.c.client_id)
             .join(jobs, jobs.c.id == deliveries.c.job_id)
@@ -221,10 +241,9 @@ class Outbox:
                 row = connection.execute(query.with_for_update(of=deliveries, skip_locked=True)).first()
                 if row is None:
                     return None
-                rotating = row.previous_until is not None and row.previous_until > row.now
-                stored = (row.secret, row.secret_previous) if rotating else (row.secret,)
                 try:
-                    secrets = tuple(self._cipher.decrypt(one) for one in stored)
+                    earlier = (secret for secret, _ in earlier_secrets(row, self._cipher))
+                    secrets = (self._cipher.decrypt(row.secret), *earlier)
                 except SecretUnreadable as error:
                     waiting = self._put_off(connection, row.client_id, str(error))
                     logger.error("client %s: %d messages wait, unsigned. %s", row.client_id, waiting, error)
@@ -291,8 +310,16 @@ class Outbox:
 
     def prune(self, *, after: float) -> int:
         """Delete the messages that ended `after` seconds ago or earlier; returns how many those were."""
-        with self._engine.begin() as connection:
-            return connection.execute(deliveries.delete().where(deliveries.c.ended_at <= db_now(-after))).rowcount
+        # What another sweep deletes at this moment is left to it.
+        old = sa.select(deliveries.c.id).where(deliveries.c.ended_at <= ago(after)).limit(_PRUNED_AT_ONCE)
+        pruned = 0
+        while True:
+            with self._engine.begin() as connection:
+                ids = connection.execute(old.with_for_update(skip_locked=True)).scalars().all()
+                connection.execute(deliveries.delete().where(deliveries.c.id.in_(ids)))
+            pruned += len(ids)
+            if len(ids) < _PRUNED_AT_ONCE:
+                return pruned
 
 
 def _record(connection: sa.Connection, delivery: Delivery, result: AttemptResult) -> bool:

@@ -6,7 +6,7 @@ from litestar import Response, delete, get, post, put
 from litestar.datastructures import State
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import Body
+from litestar.params import Body, HeaderParameter
 
 from service.api.endpoint import endpoint
 from service.schemas.account_views import NewWebhook, RotationRequest, WebhookRequest, WebhookView
@@ -16,6 +16,16 @@ from service.webhooks.endpoints import NoWebhook, WebhookEndpoint, Webhooks
 
 #: Without a body: every field's default.
 _AS_IT_IS = RotationRequest()
+RotationKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        max_length=255,
+        pattern=r"\S",
+        description="A name of your own for this rotation. The same key again gets the same secret, and nothing"
+        " changes: send it with each repeat of a request whose answer you lost.",
+    ),
+]
 
 
 @endpoint(get, "/webhook", operation_id="get_webhook", tag="webhook", responses={404: NOT_FOUND})
@@ -68,11 +78,17 @@ def rotate_webhook_secret(
     request: AnyRequest,
     state: State,
     data: Annotated[RotationRequest, Body(examples=[Example(value={"grace_hours": 24})])] = _AS_IT_IS,
+    idempotency_key: RotationKey = None,
 ) -> NewWebhook:
-    """Make a new secret and show it, this once; the one before signs as well for `grace_hours`."""
+    """Make a new secret and show it, this once; the one before signs as well for `grace_hours`.
+
+    Older secrets sign until their own grace is over, at most for `grace_hours`.
+    """
     webhooks: Webhooks = state.webhooks
     try:
-        endpoint, secret = webhooks.rotate(request.state.client.name, grace=data.grace_hours * 3600)
+        endpoint, secret = webhooks.rotate(
+            request.state.client.name, grace=data.grace_hours * 3600, key=idempotency_key
+        )
     except NoWebhook:
         raise not_found("webhook") from None
     return NewWebhook(**_shown(endpoint), secret=secret)

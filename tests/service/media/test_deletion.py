@@ -15,7 +15,9 @@ from service.diagnostics.audit import audit
 from service.diagnostics.audit_rules import Bounds
 from service.jobs.intake import Accepted
 from service.jobs.records import Claim, JobStatus, LeaseLost
+from service.jobs.transitions import ENDED_AT_ONCE
 from service.media.deletion import Deletion
+from service.storage.mask_registry import MaskRegistry
 from service.storage.objects import ObjectNotFound, StoreUnavailable
 from service.storage.registry import SourceExpired
 from tests.support.shop import render
@@ -145,12 +147,54 @@ def test_a_worker_that_cuts_out_a_photo_while_it_is_deleted_keeps_nothing_of_it(
 
 def test_a_deletion_that_was_cut_off_before_it_ended_the_jobs_is_finished_by_the_sweep(bench: Bench) -> None:
     accepted = bench.order(PHOTO)
-    bench.registry.mark_deleted_photo(key_of(bench), client_id=bench.shop.client.id, writable=900)
+    with bench.registry.begin() as connection:
+        bench.registry.mark_deleted_photo(connection, key_of(bench), client_id=bench.shop.client.id, writable=900)
 
     assert bench.shop.jobs.fail_abandoned(max_wait=1e6) == [accepted.job_id]
 
     assert bench.end(accepted) == (JobStatus.FAILURE, "source_deleted")
     assert_clean(bench)
+
+
+def test_a_deletion_that_breaks_off_deletes_nothing_and_is_made_once_more(bench: Bench, deletion: Deletion) -> None:
+    made(bench)
+    waiting = bench.order(PHOTO)
+    client = bench.shop.client.id
+
+    class Broken(MaskRegistry):
+        @staticmethod
+        def forget_photo(*_: object) -> NoReturn:
+            raise sa.exc.OperationalError("DELETE", {}, Exception("the connection was lost"))
+
+    with pytest.raises(sa.exc.OperationalError):
+        replace(deletion, masks=Broken(bench.engine)).photo(key_of(bench), client_id=client)
+
+    assert bench.end(waiting) == (JobStatus.NOT_STARTED, None)
+    assert len(bench.there) == 1
+    assert deletion.photo(key_of(bench), client_id=client)
+    assert bench.end(waiting) == (JobStatus.FAILURE, "source_deleted")
+    assert bench.there == []
+    assert_clean(bench)
+
+
+def test_a_second_deletion_finishes_the_first_by_the_digest_of_the_row(bench: Bench, deletion: Deletion) -> None:
+    made(bench)
+    with bench.registry.begin() as connection:  # what an earlier release had done when it broke off
+        bench.registry.mark_deleted_photo(connection, key_of(bench), client_id=bench.shop.client.id, writable=0)
+    bench.sources.delete(key_of(bench))
+    assert len(bench.there) == 1
+
+    assert deletion.photo(key_of(bench), client_id=bench.shop.client.id)
+
+    assert bench.there == []
+
+
+def test_a_photo_of_very_many_jobs_ends_them_all_some_at_a_time(bench: Bench, deletion: Deletion) -> None:
+    many = [bench.order(PHOTO, preview=True) for _ in range(ENDED_AT_ONCE + 5)]
+
+    deletion.photo(key_of(bench), client_id=bench.shop.client.id)
+
+    assert {bench.end(one) for one in many} == {(JobStatus.FAILURE, "source_deleted")}
 
 
 def test_a_store_that_does_not_answer_refuses_the_deletion_before_anything_is_marked(

@@ -20,6 +20,9 @@ from service.operations.overview import Look, Overview
 from service.operations.retry import Retries, RetryRefused
 from service.operations.roster import WorkerRoster
 from service.settings import Settings
+from service.storage.buckets import open_buckets
+from service.storage.objects import Bucket
+from service.storage.registry import ExpiredObject, ObjectRegistry
 from tests.support.databases import migrated_engine
 from tests.support.shop import Shop, render
 
@@ -35,8 +38,16 @@ def failed(shop: Shop, code: str = "internal_error", **changes: Any) -> str:
     return accepted.job_id
 
 
-def retries(shop: Shop) -> Retries:
-    return Retries(shop.engine, shop.intake, shop.jobs)
+@pytest.fixture
+def sources(tmp_path: Path) -> Bucket:
+    """A store with the photo that a shop orders from."""
+    bucket = open_buckets(Settings(home=tmp_path, store="directory"))[0]
+    bucket.put("uploads/x.jpg", b"photo", "image/jpeg")
+    return bucket
+
+
+def retries_of(shop: Shop, sources: Bucket) -> Retries:
+    return Retries(shop.engine, shop.intake, shop.jobs, sources)
 
 
 def is_sound(engine: sa.Engine) -> bool:
@@ -112,13 +123,15 @@ def test_an_exported_run_has_what_the_simulator_reads(engine: sa.Engine) -> None
     assert list(Overview(engine).export(since=0)) == []
 
 
-def test_a_failed_job_is_made_anew_once_charged_once_and_the_books_are_right(engine: sa.Engine) -> None:
+def test_a_failed_job_is_made_anew_once_charged_once_and_the_books_are_right(
+    engine: sa.Engine, sources: Bucket
+) -> None:
     shop = Shop(engine, credits=10)
     job_id = failed(shop, reference="order 7")
     assert shop.balance == 10
 
-    first = retries(shop).retry(job_id)
-    again = retries(shop).retry(job_id)
+    first = retries_of(shop, sources).retry(job_id)
+    again = retries_of(shop, sources).retry(job_id)
 
     assert (first.repeated, again.repeated, again.job_id) == (False, True, first.job_id)
     assert shop.balance == 7
@@ -132,18 +145,18 @@ def test_a_failed_job_is_made_anew_once_charged_once_and_the_books_are_right(eng
     assert is_sound(engine)
 
 
-def test_a_retry_that_another_operator_makes_at_the_same_moment_is_the_same(engine: sa.Engine) -> None:
+def test_a_retry_that_another_operator_makes_at_the_same_moment_is_the_same(engine: sa.Engine, sources: Bucket) -> None:
     shop = Shop(engine)
     job_id = failed(shop)
-    ours = retries(shop)
+    ours = retries_of(shop, sources)
 
     class Quick(type(ours.intake)):  # type: ignore[misc]  # a class that is found at run time
         def create(self, new: Any) -> Any:
-            theirs.append(retries(shop).retry(job_id))
+            theirs.append(retries_of(shop, sources).retry(job_id))
             return super().create(new)
 
     theirs: list[Any] = []
-    made = Retries(engine, Quick(engine), shop.jobs).retry(job_id)
+    made = Retries(engine, Quick(engine), shop.jobs, sources).retry(job_id)
 
     assert made.repeated
     assert made.job_id == theirs[0].job_id
@@ -154,6 +167,26 @@ def test_a_retry_that_another_operator_makes_at_the_same_moment_is_the_same(engi
 def _gone(shop: Shop) -> None:
     with shop.engine.begin() as connection:
         connection.execute(stored_objects.update().values(doomed_at=db_now()))
+
+
+def test_a_retry_brings_no_photo_back_that_is_gone(engine: sa.Engine, sources: Bucket) -> None:
+    shop = Shop(engine)
+    without_bytes, without_row = failed(shop), failed(shop, source_key="uploads/y.jpg")
+    sources.delete("uploads/x.jpg")
+    sources.put("uploads/y.jpg", b"photo", "image/jpeg")
+    _gone(shop)
+    ObjectRegistry(engine).delete_row(ExpiredObject("sources", "uploads/y.jpg"))
+    with engine.begin() as connection:
+        connection.execute(stored_objects.update().values(doomed_at=None))
+    before = shop.balance
+
+    for job_id in (without_bytes, without_row):
+        with pytest.raises(RetryRefused, match="photo"):
+            retries_of(shop, sources).retry(job_id)
+
+    assert shop.balance == before
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(stored_objects.c.key)).scalars().all() == ["uploads/x.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +200,7 @@ def _gone(shop: Shop) -> None:
     ids=["the client's own end", "too few credits", "no photo", "a disabled client"],
 )
 def test_what_can_t_be_retried_says_why_and_costs_nothing(
-    engine: sa.Engine, spoil: Callable[[Shop], Any], code: str, said: str
+    engine: sa.Engine, sources: Bucket, spoil: Callable[[Shop], Any], code: str, said: str
 ) -> None:
     shop = Shop(engine, credits=10)
     job_id = failed(shop, code)
@@ -175,18 +208,18 @@ def test_what_can_t_be_retried_says_why_and_costs_nothing(
     before = shop.balance
 
     with pytest.raises(RetryRefused, match=said):
-        retries(shop).retry(job_id)
+        retries_of(shop, sources).retry(job_id)
 
     assert shop.balance == before
     assert is_sound(engine)
 
 
-def test_only_a_failed_job_is_retried(engine: sa.Engine) -> None:
+def test_only_a_failed_job_is_retried(engine: sa.Engine, sources: Bucket) -> None:
     shop = Shop(engine)
     with pytest.raises(RetryRefused, match="NOT_STARTED"):
-        retries(shop).retry(shop.order().job_id)
+        retries_of(shop, sources).retry(shop.order().job_id)
     with pytest.raises(RetryRefused, match="no such job"):
-        retries(shop).retry("nowhere")
+        retries_of(shop, sources).retry("nowhere")
 
 
 def test_the_roster_tells_who_lives_what_each_does_and_who_drains(engine: sa.Engine) -> None:
@@ -221,6 +254,7 @@ def test_the_roster_tells_who_lives_what_each_does_and_who_drains(engine: sa.Eng
     assert roster.all() == []
 
 
+@pytest.mark.usefixtures("sources")
 def test_the_commands_print_tables_and_json(tmp_path: Path) -> None:
     engine = migrated_engine(Settings(home=tmp_path))
     shop = Shop(engine)

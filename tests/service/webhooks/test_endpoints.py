@@ -54,6 +54,36 @@ def test_after_a_rotation_both_secrets_sign_until_the_grace_is_over(shop: Shop, 
     assert after.secrets == (newest,)
 
 
+def test_every_secret_signs_until_its_grace_is_over(shop: Shop, webhooks: Webhooks) -> None:
+    name, outbox = shop.client.name, Outbox(shop.engine, lease=0)
+    _, first = webhooks.register(name, URL)
+    shop.jobs.fail(shop.claim(shop.order()), "x", "")
+    later = [webhooks.rotate(name, grace=3600)[1] for _ in range(3)]
+
+    sent = outbox.claim()
+    assert sent is not None
+    assert sent.secrets == (*later[::-1], first)
+
+    _, newest = webhooks.rotate(name, grace=0)
+    sent = outbox.claim()
+    assert sent is not None
+    assert sent.secrets == (newest,), "no older secret outlives the grace of a rotation after it"
+
+
+def test_a_rotation_that_its_caller_repeats_is_made_once(shop: Shop, webhooks: Webhooks) -> None:
+    name, outbox = shop.client.name, Outbox(shop.engine, lease=0)
+    _, first = webhooks.register(name, URL)
+    shop.jobs.fail(shop.claim(shop.order()), "x", "")
+
+    lost, told = (webhooks.rotate(name, grace=3600, key="a") for _ in range(2))
+
+    assert lost == told
+    sent = outbox.claim()
+    assert sent is not None
+    assert sent.secrets == (told[1], first)
+    assert webhooks.rotate(name, grace=3600, key="b")[1] != told[1]
+
+
 def test_a_new_url_has_a_new_secret_alone(shop: Shop, webhooks: Webhooks) -> None:
     name = shop.client.name
     webhooks.register(name, URL)

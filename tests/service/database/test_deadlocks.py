@@ -1,0 +1,267 @@
+"""Transactions that lock several rows, played against each other: PostgreSQL finds no deadlock among them.
+
+The order that keeps them apart is in the docstring of `service.database`.
+"""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from ulid import ULID
+
+from service.accounts.clients import Accounts
+from service.database.clock import db_now
+from service.database.engine import create_engine
+from service.database.tables import cutouts, jobs, ledger, mended_masks, renders, request_logs, stored_objects
+from service.jobs.intake import JobIntake, NewJob
+from service.jobs.records import Claim
+from service.jobs.transitions import Jobs
+from service.jobs.turns import set_weight
+from service.operations.retry import Retries
+from service.settings import Settings
+from service.storage.mask_registry import MaskRegistry
+from service.storage.registry import ObjectRegistry, SourceExpired
+from tests.support.databases import drop_database, migrated_database
+
+#: Rows of each kind, and how often a pair begins anew.
+ROWS, ROUNDS = 120, 12
+PHOTO = "a" * 64
+
+Actor = Callable[[], object]
+
+
+class Everywhere:
+    """A store that has every photo."""
+
+    def size(self, key: str) -> int:
+        return len(key)
+
+
+@dataclass
+class Side:
+    """One of two who act at once, with connections of its own."""
+
+    engine: sa.Engine
+    rows: list[dict[str, Any]]
+    clients: list[str]
+    claims: list[Claim]
+    failed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.registry, self.masks = ObjectRegistry(self.engine), MaskRegistry(self.engine)
+        self.jobs = Jobs(self.engine, lease=20, max_attempts=3)
+        self.intake = JobIntake(self.engine)
+
+    def all(self, mark: Callable[..., int], **more: Any) -> Actor:
+        def run() -> None:
+            while mark(older_than=0.0, limit=20, **more):
+                pass
+
+        return run
+
+    def actors(self) -> dict[str, Actor]:
+        registry = self.registry
+        return {
+            "renders": self.all(registry.mark_expired_renders),
+            "previews": self.all(registry.mark_expired_renders, previews=True),
+            "abandoned": self.all(registry.mark_expired_abandoned),
+            "sources": self.all(registry.mark_expired_sources),
+            "cached": self.all(partial(registry.mark_expired_cached, "cutouts")),
+            "unnamed": self.all(self.masks.mark_unnamed),
+            "forget": self.masks.forget_without_photo,
+            "delete photos": self.delete_photos,
+            "delete renders": self.delete_renders,
+            "submit": self.submit,
+            "fail": partial(self.jobs.fail_abandoned, max_wait=0),
+            "fail crashed": partial(self.jobs.fail_abandoned, max_wait=1e9),
+            "unsent": partial(self.jobs.claim_unsent, waiting=0, resend_after=0),
+            "weights": lambda: [set_weight(self.engine, f"c{n}", 1 + n) for n in range(len(self.clients))],
+            "renew": lambda: [self.jobs.renew_leases(self.claims[n : n + 32]) for n in range(0, len(self.claims), 32)],
+            "claim": self.claim,
+            "retry": self.retry,
+        }
+
+    def delete_photos(self) -> None:
+        for row in self.rows[:8]:
+            with self.registry.begin() as connection:
+                key = row["source_key"]
+                self.registry.mark_deleted_photo(connection, key, client_id=row["client_id"], writable=0)
+                self.jobs.end_without_photo(connection, key)
+                self.registry.mark_deleted_cutouts(connection, row["client_id"], {PHOTO}, writable=0)
+                self.masks.forget_photo(connection, row["client_id"], key, {PHOTO})
+
+    def delete_renders(self) -> None:
+        for row in self.rows[: ROWS // 2]:
+            self.registry.mark_deleted_render(row["public_id"], client_id=row["client_id"])
+
+    def submit(self) -> None:
+        for row in self.rows[:60]:
+            new = NewJob(str(ULID()), row["client_id"], "w", {}, "", {}, row["source_key"], 1, source_known=True)
+            with suppress(SourceExpired):
+                self.intake.create(new)
+
+    def claim(self) -> None:
+        while self.jobs.claim("w"):
+            pass
+
+    def retry(self) -> None:
+        retries = Retries(self.engine, self.intake, self.jobs, Everywhere())  # type: ignore[arg-type]  # what it asks
+        for job_id in self.failed:
+            retries.retry(job_id)
+
+
+class Ring:
+    """A database, and two sides that act on it at once."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = create_engine(url)
+        accounts = Accounts(self.engine)
+        self.clients = [accounts.add(f"c{n}", credits=10**6)[0].id for n in range(4)]
+        shuffled = random.Random(1)
+        self.token = str(ULID())
+        self.rows = []
+        for n in range(ROWS):
+            client, job = shuffled.choice(self.clients), str(ULID())
+            self.rows.append(
+                {"job": job, "client_id": client, "source_key": f"uploads/{client}/{ULID()}.jpg", "preview": n % 2 == 1}
+                | {"key": f"renders/{client}/{job}-1.jpg", "public_id": str(ULID())}
+            )
+        claims = [Claim(row["job"], row["client_id"], self.token, 3, {}, "") for row in self.rows]
+        shuffled.shuffle(claims)
+        self.sides = [Side(create_engine(url), self.rows, self.clients, claims) for _ in range(2)]
+        self.deadlocks: Counter[str] = Counter()
+        self.errors: list[BaseException] = []
+
+    def reset(self, state: str) -> None:
+        """Let everything be as before; `state`: of the jobs."""
+        order = random.sample(self.rows, len(self.rows))
+        finished = {"over": "SUCCESS", "failed": "FAILURE"}.get(state)
+        running = state == "crashed"
+        status = finished or ("IN_PROGRESS" if running else "NOT_STARTED")
+        with self.engine.begin() as connection:
+            for table in (ledger, renders, cutouts, mended_masks, stored_objects, jobs, request_logs):
+                grant = table.c.kind != "grant" if table is ledger else sa.true()
+                connection.execute(table.delete().where(grant))
+            log = {"workflow": "w", "body": {}, "body_sha256": ""}
+            connection.execute(
+                request_logs.insert(),
+                [{"request_id": row["job"], "client_id": row["client_id"], **log} for row in order],
+            )
+            job = {"spec": {}, "credits_cost": 1, "status": status, "progress": 0.0, "attempt": 3 if running else 0}
+            job |= {
+                "lease_token": self.token if running else None,
+                "error_code": "internal_error" if finished else None,
+            }
+            names = ("client_id", "source_key")
+            made = [{"id": row["job"], "request_id": row["job"]} | {name: row[name] for name in names} for row in order]
+            connection.execute(jobs.insert(), [one | job for one in made])
+            ends = {"finished_at": db_now(-60)} if finished else {}
+            ends |= {"lease_until": db_now(-5)} if running else {}
+            connection.execute(jobs.update().values(created_at=db_now(-100_000), **ends))
+            picture = {"output_preset": "x", "width": 1, "height": 1, "format": "jpeg", "content_type": "", "bytes": 1}
+            picture |= {"sha256": "", "seed": 1, "warnings": [], "report": {}}
+            names = ("public_id", "client_id", "key", "preview")
+            shown = [{"job_id": row["job"]} | {name: row[name] for name in names} for row in order]
+            connection.execute(renders.insert(), [one | picture for one in random.sample(shown, len(shown))])
+            cut = {"photo_sha256": PHOTO, "width": 1, "height": 1, "facts": {}}
+            cut |= dict.fromkeys(("mask_key", "preview_key", "photo_key"), "")
+            owned = [{"job_id": row["job"], "client_id": row["client_id"]} for row in order]
+            connection.execute(cutouts.insert(), [one | cut for one in random.sample(owned, len(owned))])
+            stored = [("sources", row["source_key"], row, None) for row in order]
+            stored += [("renders", row["key"], row, row["job"]) for row in order]
+            stored += [("cutouts", f"cutouts/{row['client_id']}/{PHOTO}/{row['job']}", row, None) for row in order]
+            stored += [("masks", f"masks/{row['client_id']}/{row['job']}.png", row, None) for row in order]
+            objects = [
+                {"bucket": bucket, "key": key, "client_id": row["client_id"], "job_id": job_id}
+                for bucket, key, row, job_id in random.sample(stored, len(stored))
+            ]
+            connection.execute(stored_objects.insert(), objects)
+        for side in self.sides:
+            side.failed = [row["job"] for row in self.rows[:40]]
+
+    def play(self, state: str, *names: str) -> None:
+        """Let both sides act at once, from the same instant."""
+        self.reset(state)
+        start = threading.Barrier(len(names))
+
+        def act(actor: Actor) -> None:
+            start.wait()
+            try:
+                actor()
+            except sa.exc.SQLAlchemyError as error:
+                if getattr(getattr(error, "orig", None), "sqlstate", None) == "40P01":
+                    self.deadlocks[" x ".join(names)] += 1
+                else:
+                    self.errors.append(error)
+
+        pairs = zip(self.sides, names, strict=True)
+        threads = [threading.Thread(target=act, args=(side.actors()[name],)) for side, name in pairs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def ring(postgresql_server: str) -> Iterator[Ring]:
+    database = migrated_database(postgresql_server, "deadlocks")
+    name = sa.make_url(database).database
+    engine = create_engine(Settings(database_url=database).sqlalchemy_url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET deadlock_timeout = '30ms'")  # found sooner
+    engine.dispose()
+    made = Ring(Settings(database_url=database).sqlalchemy_url)
+    yield made
+    for one in (made.engine, *(side.engine for side in made.sides)):
+        one.dispose()
+    drop_database(postgresql_server, "test_deadlocks")
+
+
+#: Those that had deadlocks first; then all that lock several rows of the same tables.
+PAIRS = [
+    ("over", "renders", "abandoned"),
+    ("over", "previews", "abandoned"),
+    ("over", "delete photos", "cached"),
+    ("over", "unnamed", "unnamed"),
+    ("over", "cached", "cached"),
+    ("waiting", "unsent", "weights"),
+    ("crashed", "fail crashed", "renew"),
+    ("failed", "retry", "claim"),
+    ("failed", "retry", "retry"),
+    ("waiting", "delete photos", "submit"),
+    ("waiting", "delete photos", "claim"),
+    ("waiting", "delete photos", "fail"),
+    ("crashed", "delete photos", "renew"),
+    ("over", "delete photos", "forget"),
+    ("over", "delete photos", "delete photos"),
+    ("over", "forget", "forget"),
+    ("over", "renders", "renders"),
+    ("over", "renders", "previews"),
+    ("over", "abandoned", "abandoned"),
+    ("over", "sources", "sources"),
+    ("over", "delete renders", "renders"),
+    ("over", "delete renders", "abandoned"),
+    ("waiting", "submit", "sources"),
+    ("waiting", "fail", "fail"),
+    ("waiting", "fail", "unsent"),
+    ("waiting", "fail", "weights"),
+    ("waiting", "fail", "claim"),
+    ("waiting", "unsent", "unsent"),
+    ("waiting", "weights", "claim"),
+]
+
+
+# A longer run of what `test_two_at_once_wait_for_each_other_in_one_order` proves.
+@pytest.mark.nightly
+@pytest.mark.parametrize(("state", "first", "second"), PAIRS, ids=lambda name: name)
+def test_no_two_wait_crosswise(ring: Ring, state: str, first: str, second: str) -> None:
+    for _ in range(ROUNDS):
+        ring.play(state, first, second)
+    assert (ring.deadlocks[f"{first} x {second}"], ring.errors) == (0, [])
