@@ -255,3 +255,18 @@ def release(anyway: bool, undo: bool, home: Path | None) -> None:
         raise click.ClickException("Not released. Mend what is wrong, or give --anyway.")
     quarantine.release()
     click.echo("Released.")
+
+
+@ops.command("archive")
+@click.option("--older-than", type=click.FloatRange(1), required=True, metavar="DAYS", help="Submitted so long ago.")
+@click.option("-o", "--output", type=click.File("a"), default="-", help="Append to this file; default: print.")
+@home_option
+def archive(older_than: float, output: Any, home: Path | None) -> None:
+    """Write old jobs as JSON Lines, with request log and message, and delete them, 500 a transaction.
+
+    Jobs with a picture that lives stay, and so does the ledger. A line may come twice after a crash.
+    """
+    from service.operations.archive import archive_jobs
+
+    _, engine = _opened(home)
+    click.echo(f"{archive_jobs(engine, output, older_than=86_400.0 * older_than)} jobs archived.", err=True)

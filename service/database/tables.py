@@ -250,6 +250,13 @@ stored_objects = sa.Table(
         postgresql_where=sa.text("job_id IS NOT NULL"),
         sqlite_where=sa.text("job_id IS NOT NULL"),
     ),
+    # What PostgreSQL asks for when a job is deleted.
+    sa.Index(
+        "objects_of_attempts",
+        "job_id",
+        postgresql_where=sa.text("job_id IS NOT NULL"),
+        sqlite_where=sa.text("job_id IS NOT NULL"),
+    ),
     sa.Index(
         "doomed_objects",
         "doomed_at",
@@ -332,7 +339,8 @@ ledger = sa.Table(
     sa.Column("kind", sa.String(8), nullable=False),
     # Signed: a client's amounts sum to its balance.
     sa.Column("amount", sa.BigInteger, nullable=False),
-    sa.Column("job_id", sa.ForeignKey("jobs.id")),
+    # No foreign key: its line outlives a job that was archived.
+    sa.Column("job_id", sa.String(26)),
     sa.Column("created_at", Timestamp, nullable=False, default=db_now()),
     # One debit and at most one refund a job; grants have no job, and NULLs never clash.
     sa.UniqueConstraint("job_id", "kind", name="ledger_once"),

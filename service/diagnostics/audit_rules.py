@@ -296,13 +296,17 @@ def _belongings() -> Iterator[tuple[str, sa.Select[Any]]]:
             f"{name}_is_of_the_jobs_client",
             one.add_columns(whose).join(table, joined).where(table.c.client_id != jobs.c.client_id),
         )
-    for table, key in ((ledger, ledger.c.id), (renders, renders.c.public_id)):
-        name = table.name.rstrip("s")
-        row = sa.select(key.label(f"{name}_id"), table.c.job_id)
-        yield (
-            f"{name}_has_its_job",
-            row.outerjoin(jobs, jobs.c.id == table.c.job_id).where(table.c.job_id.is_not(None), jobs.c.id.is_(None)),
-        )
+    row = sa.select(renders.c.public_id.label("render_id"), renders.c.job_id)
+    yield "render_has_its_job", row.outerjoin(jobs, jobs.c.id == renders.c.job_id).where(jobs.c.id.is_(None))
+    # The job of a line may have been archived; what it moved must still make sense.
+    debit = ledger.alias()
+    same = sa.and_(debit.c.job_id == ledger.c.job_id, debit.c.kind == "debit", debit.c.amount == -ledger.c.amount)
+    yield (
+        "refund_has_its_debit",
+        sa.select(ledger.c.id.label("ledger_id"), ledger.c.job_id)
+        .outerjoin(debit, same)
+        .where(ledger.c.kind == "refund", debit.c.id.is_(None)),
+    )
     for table, key in ((jobs, jobs.c.id), (ledger, ledger.c.id)):
         name = table.name.rstrip("s")
         row = sa.select(key.label(f"{name}_id"), table.c.client_id)

@@ -226,7 +226,7 @@ BREAKS: list[tuple[str, str, Callable[[Books], Any], Callable[[Books], str]]] = 
         lambda b: b.change(renders, renders.c.job_id == b.success, client_id=b.other.client.id),
         lambda b: b.success,
     ),
-    ("ledger_has_its_job", "none", lambda b: b.remove(jobs, jobs.c.id == b.running), lambda b: b.running),
+    ("refund_has_its_debit", "none", lambda b: b.remove(ledger, debit_of(b.failure)), lambda b: b.failure),
     ("render_has_its_job", "none", lambda b: b.remove(jobs, jobs.c.id == b.success), lambda b: b.success),
     (
         "job_has_its_client",

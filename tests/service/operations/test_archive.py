@@ -1,0 +1,91 @@
+"""What the archive writes and deletes, what it must leave, and that the books are right after it. Both databases."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from service.database.tables import deliveries, jobs, ledger, renders, request_logs
+from service.diagnostics.audit import audit
+from service.diagnostics.audit_rules import Bounds
+from service.operations.archive import archive_jobs
+from service.webhooks.endpoints import Webhooks
+from tests.support.command_line import run
+from tests.support.shop import Shop, render
+
+
+def archived(engine: sa.Engine) -> list[dict[str, dict[str, str] | None]]:
+    out = io.StringIO()
+    out.seekable = lambda: False  # type: ignore[method-assign]  # it is no file
+    count = archive_jobs(engine, out, older_than=-1.0)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert len(lines) == count
+    return lines
+
+
+def ids(engine: sa.Engine, column: sa.Column[str]) -> set[str]:
+    with engine.connect() as connection:
+        return set(connection.execute(sa.select(column)).scalars())
+
+
+def test_what_nobody_needs_goes_and_all_else_stays(engine: sa.Engine) -> None:
+    shop = Shop(engine)
+    broken = shop.order()
+    shop.jobs.fail(shop.claim(broken), "internal_error", "Something broke.")
+    deleted = shop.order()
+    shop.jobs.succeed(shop.claim(deleted), render())
+    with engine.begin() as connection:
+        connection.execute(renders.update().values(deleted_at=sa.func.now()))
+    Webhooks(engine).register(shop.client.name, "https://shop.example/hooks")
+    told = shop.order()
+    shop.jobs.cancel(told.job_id, client_id=shop.client.id)
+    with engine.begin() as connection:
+        connection.execute(deliveries.update().values(state="delivered"))
+    kept = {shop.order().job_id}
+    kept |= {shop.cut_out()}
+    waiting, keyed, lives = shop.order(), shop.order(idempotency_key="again"), shop.order()
+    for accepted in (waiting, keyed):
+        shop.jobs.cancel(accepted.job_id, client_id=shop.client.id)
+    shop.jobs.succeed(shop.claim(lives), render())
+    with engine.begin() as connection:
+        connection.execute(deliveries.delete().where(deliveries.c.job_id == keyed.job_id))
+    kept |= {waiting.job_id, keyed.job_id, lives.job_id}
+    lines, balance = ids(engine, ledger.c.id), shop.balance
+
+    found = archived(engine)
+
+    gone = [broken.job_id, deleted.job_id, told.job_id]
+    assert [line["jobs"]["id"] for line in found if line["jobs"]] == gone
+    assert [line["request_logs"]["body"] for line in found if line["request_logs"]] == [{"scene_type": "same"}] * 3
+    assert [line["deliveries"] and line["deliveries"]["job_id"] for line in found] == [None, None, told.job_id]
+    assert ids(engine, jobs.c.id) == kept
+    assert len(ids(engine, request_logs.c.request_id)) == len(kept)
+    assert ids(engine, ledger.c.id) == lines
+    assert shop.balance == balance
+    assert audit(engine, Bounds(max_attempts=2)).findings == []
+    assert archived(engine) == []
+
+
+def test_batches_follow_one_another(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.operations.archive._BATCH", 2)
+    shop = Shop(engine)
+    for _ in range(5):
+        shop.jobs.cancel(shop.order().job_id, client_id=shop.client.id)
+    assert len(archived(engine)) == 5
+
+
+def test_the_command_appends_to_a_file_and_leaves_what_is_young(
+    migrated_url: str, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
+    shop = Shop(engine)
+    shop.jobs.cancel(shop.order().job_id, client_id=shop.client.id)
+    file = tmp_path / "jobs.jsonl"
+
+    young = run("ops", "archive", "--older-than", "1", "-o", str(file))
+    assert (young.exit_code, "0 jobs archived." in young.output) == (0, True)
+    monkeypatch.setattr("service.operations.archive.time.time", lambda: 4e9)
+    assert "1 jobs archived." in run("ops", "archive", "--older-than", "1", "-o", str(file)).output
+    assert len(file.read_text().splitlines()) == 1
