@@ -5,7 +5,7 @@ for another crosswise. A sweep passes over rows that others hold (SKIP LOCKED): 
 
     1  request_logs             by the idempotency key, for 2 s at most
     2  stored_objects, photos   one: `use_source`, a photo's deletion
-    3  jobs                     by id: `renew_leases`, `set_weight`, a photo's deletion; a claim and an end have one
+    3  jobs                     by id: `claim_unsent`, `renew_leases`, `set_weight`, a photo's deletion; others have one
     4  clients                  by id: turns, debits, refunds, with the ledger
     5  webhooks, deliveries     the client's webhook before its messages
     6  renders                  one, or by SKIP LOCKED

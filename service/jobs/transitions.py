@@ -292,9 +292,9 @@ class Jobs:
         for start in range(0, len(ids), _PAGE):
             with self._engine.begin() as connection:
                 these = jobs.c.id.in_(ids[start : start + _PAGE])
-                # Another sweep may have taken some of them since, or hold them now.
-                still = sa.select(jobs.c.id).where(these, needed, sa.or_(given_up, old))
-                locked = connection.execute(still.with_for_update(skip_locked=True)).scalars().all()
+                # Another sweep may have taken some of them since.
+                still = sa.select(jobs.c.id).where(these, needed, sa.or_(given_up, old)).order_by(jobs.c.id)
+                locked = connection.execute(still.with_for_update()).scalars().all()
                 connection.execute(jobs.update().where(jobs.c.id.in_(locked)).values(sent_at=db_now()))
                 taken += locked
         return sorted(taken)

@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -11,7 +13,7 @@ from service.accounts.ledger import refund
 from service.database.clock import db_now
 from service.database.tables import jobs, metadata
 from service.jobs.records import Claim, JobStatus, LeaseLost
-from service.jobs.transitions import Jobs
+from service.jobs.transitions import ENDED_AT_ONCE, Jobs
 from tests.support.shop import Shop, render
 
 
@@ -184,6 +186,45 @@ def test_every_waiting_job_is_sent_again_when_the_queue_lost_them(shop: Shop) ->
         connection.execute(sa.update(jobs).values(sent_at=db_now(-100)))
     assert shop.jobs.claim_unsent(waiting=2, resend_after=60) == waiting[:1]
     assert shop.jobs.claim_unsent(waiting=0, resend_after=60) == waiting[1:]
+
+
+def test_a_sweep_ends_many_jobs_in_transactions_of_some(shop: Shop) -> None:
+    waiting = sorted(shop.order(cost=0).job_id for _ in range(ENDED_AT_ONCE + 5))
+    steps: list[str] = []
+
+    def see(*call: Any) -> None:
+        if call[2].startswith("UPDATE jobs SET status"):
+            steps.append("end")
+
+    def committed(_: sa.Connection) -> None:
+        steps.append("commit")
+
+    sa.event.listen(shop.engine, "before_cursor_execute", see)
+    sa.event.listen(shop.engine, "commit", committed)
+    assert sorted(shop.jobs.fail_abandoned(max_wait=0)) == waiting
+    sa.event.remove(shop.engine, "before_cursor_execute", see)
+    sa.event.remove(shop.engine, "commit", committed)
+
+    first, second = (place for place, step in enumerate(steps) if step == "end")
+    assert "commit" in steps[first:second]
+
+
+def test_a_claim_is_repeated_after_a_deadlock_and_nothing_else(shop: Shop) -> None:
+    accepted = shop.order()
+    errors = [psycopg.errors.DeadlockDetected(), psycopg.errors.SerializationFailure()]
+
+    def fail(*_: object) -> None:
+        if errors:
+            raise sa.exc.OperationalError("UPDATE", None, errors.pop())
+
+    sa.event.listen(shop.engine, "before_cursor_execute", fail)
+    claim = shop.jobs.claim()
+    assert claim is not None
+    assert claim.job_id == accepted.job_id
+    errors.append(psycopg.errors.AdminShutdown())
+    with pytest.raises(sa.exc.OperationalError):
+        shop.jobs.claim()
+    sa.event.remove(shop.engine, "before_cursor_execute", fail)
 
 
 def test_sweeps_that_run_at_once_send_a_job_once(shop: Shop) -> None:
