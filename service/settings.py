@@ -80,6 +80,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8000
+    #: Connections that one address may hold open at each API process. 0: any number, behind a reverse proxy, whose
+    #: address all connections have: there the proxy is to bound them.
+    peer_connections: int = Field(256, ge=0)
     #: Port of each process for operators: probes and, of Prometheus, scrapes; not set: none. 0 takes a free one, for
     #: tests. `backdrop up` gives it to the API, and the two after it to worker and sweep.
     metrics_port: int | None = Field(None, ge=0, le=65535)
@@ -283,7 +286,10 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("submit_rate", "preview_rate", "unfinished_limit", "queue_limit", "stream_limit", mode="before")
+    @field_validator(
+        *("submit_rate", "preview_rate", "unfinished_limit", "queue_limit", "stream_limit", "peer_connections"),
+        mode="before",
+    )
     @classmethod
     def _none_is_no_limit(cls, value: object) -> object:
         # Not None: a setting that is None is left out of `environment`, and a child would take the default.

@@ -1,6 +1,14 @@
-"""Admission control: what is refused for being too much, before it is charged, and what answers say of the rate."""
+"""Admission control: what is refused for being too much, before it is charged, and what answers say of the rate.
 
-from typing import Any
+`Lane` gives each kind of slow work threads of its own, so that it holds up no other request.
+"""
+
+import asyncio
+import contextvars
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
 from litestar import Response
 from litestar.concurrency import sync_to_thread
@@ -19,6 +27,79 @@ _JOB_RETRY_AFTER = 10
 _QUEUE_RETRY_AFTER = 30
 #: Seconds to stay away: an operator has to look first.
 _QUARANTINE_RETRY_AFTER = 60
+#: Seconds to stay away: what a mask or a quick photo host takes.
+_LANE_RETRY_AFTER = 2
+#: Threads of all work that is not slow, and so of every request: as many as the database's pool has connections.
+HANDLERS = 15
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class Lane:
+    """Threads for one kind of slow work. One event loop uses it.
+
+    Of those that wait, the one with the least work of its own client before it is next: many wait for themselves.
+    """
+
+    def __init__(self, what: str, remedy: str, *, threads: int, places: int, a_client: int) -> None:
+        """`what`: plural, part of the 429's code. `places`: running and waiting at once, of all; `a_client`: of one."""
+        self._what, self._remedy = what, remedy
+        self._threads, self._places, self._a_client = threads, places, a_client
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=what)
+        self._running: Counter[str] = Counter()
+        #: The number of its client's that came before it, the client, and what its turn sets.
+        self._waiting: list[tuple[int, str, asyncio.Future[None]]] = []
+
+    async def run(
+        self,
+        client_id: str,
+        work: Callable[Arguments, Result],
+        /,
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Return what `work` returns, in a thread of the lane. Raises the problem 429 where its places are taken."""
+        loop = asyncio.get_running_loop()
+        mine = self._admit(client_id), client_id, loop.create_future()
+        self._waiting.append(mine)
+        self._start()
+        try:
+            await mine[2]
+            context = contextvars.copy_context()
+            return await loop.run_in_executor(self._executor, lambda: context.run(work, *arguments, **named))
+        finally:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+            else:
+                self._running[client_id] -= 1
+                self._running += Counter()  # forgets who has none
+            self._start()
+
+    def _admit(self, client_id: str) -> int:
+        """Return how much of the client's is under way. Raises the problem 429."""
+        own = self._running[client_id] + sum(client == client_id for _, client, _ in self._waiting)
+        if own >= self._a_client:
+            full = f"{own} {self._what} of yours are under way, and no more may be at once."
+        elif self._running.total() + len(self._waiting) >= self._places:
+            full = f"All {self._places} places for {self._what} are taken."
+        else:
+            return own
+        detail = f"{full} Nothing was changed; {self._remedy}."
+        raise problem(429, f"too_many_{self._what}", detail, {"Retry-After": str(_LANE_RETRY_AFTER)})
+
+    def _start(self) -> None:
+        while self._waiting and self._running.total() < self._threads:
+            first = min(self._waiting, key=lambda one: one[0])
+            self._waiting.remove(first)
+            _, client_id, turn = first
+            self._running[client_id] += 1
+            if not turn.done():  # else its request was cancelled
+                turn.set_result(None)
+
+    def close(self) -> None:
+        """End the threads once their work is done; what waits is not begun."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 async def refuse_in_quarantine(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

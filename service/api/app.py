@@ -1,5 +1,8 @@
 """The composition root of the API process: the one place that builds what its routes use."""
 
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
 
@@ -14,7 +17,7 @@ from service.accounts.clients import Accounts
 from service.accounts.keys import Keys
 from service.accounts.rate_limit import RateLimit
 from service.api.accepted import MetadataInvalid, SubjectInvalid, on_bad_metadata, on_bad_subject
-from service.api.admission import REFUSALS, add_rate_limit_headers, refuse_in_quarantine
+from service.api.admission import HANDLERS, REFUSALS, Lane, add_rate_limit_headers, refuse_in_quarantine
 from service.api.cutouts import REFUSALS as CUTOUT_REFUSALS
 from service.api.endpoint import KnownParametersOnly
 from service.api.files import files_router
@@ -108,7 +111,17 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
     )
     cipher = open_cipher(settings)
     quarantine = Quarantine(engine, settings)
+    # Fetches mostly wait. Pictures compute, on half of the cores at most, and a mask takes several times its photo's
+    # pixels of memory. Browsers ask for a page of thumbnails at once, and don't come back.
+    half = max(1, min(2, (os.cpu_count() or 1) // 2))
+    lanes = {
+        "fetches": Lane("fetches", "try again, or send the bytes", threads=10, places=20, a_client=4),
+        "masks": Lane("masks", "try again", threads=half, places=16, a_client=4),
+        "thumbnails": Lane("thumbnails", "try again", threads=half, places=200, a_client=100),
+        "uploads": Lane("uploads", "try again", threads=8, places=32, a_client=16),
+    }
     state = {
+        **lanes,
         "accounts": Accounts(engine, cipher),
         "brands": brands,
         "catalogue": catalogue,
@@ -167,7 +180,8 @@ def create_app(settings: Settings, metrics: JobMetrics | None = None) -> Litesta
         plugins=[BodiesInContext({"catalogue": catalogue}), KnownParametersOnly()],
         request_max_body_size=settings.max_body_bytes,
         openapi_config=openapi_config(version("backdrop"), settings.limits),
-        on_shutdown=[notifier.end, engine.dispose],
+        on_startup=[_start_handlers],
+        on_shutdown=[*(lane.close for lane in lanes.values()), notifier.end, engine.dispose],
         logging_config=None,
     )
     add_signatures(app.openapi_schema)
@@ -210,6 +224,11 @@ def ready(state: State) -> Response[Health]:
         told |= {"status": "unavailable", "missing": [{"part": "api", "detail": "It stops."}, *told["missing"]]}
     health = Health.model_validate(told)
     return Response(health, status_code=503 if health.missing else 200)
+
+
+async def _start_handlers() -> None:
+    # asyncio's own pool has as many threads as the machine has cores, and 4: handlers mostly wait for the database.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(HANDLERS, thread_name_prefix="handlers"))
 
 
 async def _name_request(message: Message, scope: Scope) -> None:

@@ -11,6 +11,7 @@ from litestar.openapi.spec import Example, OpenAPIFormat, OpenAPIMediaType, Open
 from litestar.params import Body, FromPath
 
 from service.api.accepted import IdempotencyKey, Prefer, Reference, answer_accepted, before_a_job
+from service.api.admission import Lane
 from service.api.endpoint import endpoint, options
 from service.api.lists import Cursor, Limit
 from service.api.lists import Reference as ListedReference
@@ -30,6 +31,7 @@ from service.schemas.openapi import (
     STORE_AWAY,
     TOO_LARGE,
     TOO_MANY,
+    TOO_MANY_MASKS,
     UNAVAILABLE,
     Documented,
     Submitted,
@@ -131,7 +133,7 @@ class _TakesMask(Documented):
     tag="cutouts",
     operation_class=_TakesMask,
     request_max_body_size=MAX_BYTES,
-    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: MASK_TOO_LARGE, 503: STORE_AWAY},
+    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: MASK_TOO_LARGE, 429: TOO_MANY_MASKS, 503: STORE_AWAY},
 )
 async def put_cutout_mask(request: AnyRequest, state: State, public_id: FromPath[str]) -> CutoutView:
     """Mend a cut-out: the mask of its photo from now on, for every later swap of the same bytes.
@@ -139,9 +141,10 @@ async def put_cutout_mask(request: AnyRequest, state: State, public_id: FromPath
     A bad one is refused as 422 with the code mask_not_png, mask_size, mask_mode, mask_unreadable, mask_empty or
     mask_whole.
     """
+    masks: Lane = state.masks
     mending: Mending = state.mending
     data, client_id = await request.body(), request.state.client.id
-    mended = await sync_to_thread(partial(mending.put_mask, public_id, data, client_id=client_id))
+    mended = await masks.run(client_id, mending.put_mask, public_id, data, client_id=client_id)
     return _shown(request, state, mended)
 
 
@@ -151,17 +154,19 @@ async def put_cutout_mask(request: AnyRequest, state: State, public_id: FromPath
     status_code=200,
     operation_id="put_cutout_subjects",
     tag="cutouts",
-    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: TOO_LARGE, 503: STORE_AWAY},
+    responses={404: NOT_FOUND, 409: CUTOUT_NOT_READY, 413: TOO_LARGE, 429: TOO_MANY_MASKS, 503: STORE_AWAY},
 )
-def put_cutout_subjects(
+async def put_cutout_subjects(
     request: AnyRequest,
     state: State,
     public_id: FromPath[str],
     data: Annotated[KeptSubjects, Body(examples=[Example(value=KeptSubjects.EXAMPLE)])],
 ) -> CutoutView:
     """Keep some of a cut-out's subjects alone, by their ids; the others stay listed and can be kept again."""
+    masks: Lane = state.masks
     mending: Mending = state.mending
-    kept = mending.keep_subjects(public_id, data.keep, client_id=request.state.client.id)
+    client_id = request.state.client.id
+    kept = await masks.run(client_id, mending.keep_subjects, public_id, data.keep, client_id=client_id)
     return _shown(request, state, kept)
 
 

@@ -107,7 +107,8 @@ def with_head(route: HTTPRouteHandler) -> list[HTTPRouteHandler]:
     The function leaves out the body itself. HEAD is not in the document: generators of clients have no use for it.
     """
     (path,) = route.paths
+    threads = None if inspect.iscoroutinefunction(route.fn) else True
     head = HTTPRouteHandler(
-        path, http_method="HEAD", status_code=route.status_code, include_in_schema=False, sync_to_thread=True
+        path, http_method="HEAD", status_code=route.status_code, include_in_schema=False, sync_to_thread=threads
     )
     return [options(path, "GET", "HEAD"), route, head(route.fn)]

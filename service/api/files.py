@@ -7,12 +7,12 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from litestar import Response, Router, put
-from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
+from service.api.admission import Lane
 from service.api.endpoint import options
 from service.schemas.problems import AnyRequest, not_found, problem
 from service.storage.directory import DirectoryBucket
@@ -38,7 +38,10 @@ async def put_file(
     """Take the bytes of a signed upload: the directory store's own half of a presigned PUT."""
     objects = _signed_bucket(request, state, bucket, expires, signature)
     data = await request.body()
-    await sync_to_thread(objects.put, key.lstrip("/"), data, request.headers.get("content-type", ""))
+    uploads: Lane = state.uploads
+    name = key.lstrip("/")
+    owner = name.rpartition("/")[0]  # a folder of each client's own
+    await uploads.run(owner, objects.put, name, data, request.headers.get("content-type", ""))
 
 
 @HTTPRouteHandler(_PATH, http_method=["GET", "HEAD"], status_code=200, include_in_schema=False, sync_to_thread=True)

@@ -11,6 +11,7 @@ from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter
 
 from service.accounts.clients import Client
+from service.api.admission import Lane
 from service.api.auth import authenticated
 from service.api.endpoint import endpoint
 from service.jobs.submit import upload_prefix
@@ -22,7 +23,7 @@ from service.schemas.openapi import (
     NOT_FOUND,
     SECURED,
     TOO_LARGE,
-    TOO_MANY_FETCHES,
+    TOO_MANY_UPLOADS,
     UNAVAILABLE_STORE,
     UPLOADED,
     Receiving,
@@ -80,8 +81,10 @@ async def _receive(request: AnyRequest) -> Response[Any] | None:
 
 async def _stored(request: AnyRequest, data: bytes, *loc: str) -> Response[Any]:
     photos: Photos = request.app.state.photos
+    uploads: Lane = request.app.state.uploads
+    client: Client = request.state.client
     try:
-        stored = await sync_to_thread(photos.store, request.state.client, data)
+        stored = await uploads.run(client.id, photos.store, client, data)
     except NotAPhoto as error:
         return unprocessable(request, [{"loc": list(loc), "msg": str(error), "type": "not_a_photo"}])
     return Response(_view(stored), status_code=201)
@@ -95,9 +98,9 @@ async def _stored(request: AnyRequest, data: bytes, *loc: str) -> Response[Any]:
     tag="photos",
     before_request=_receive,
     operation_class=Receiving,
-    responses={201: UPLOADED, 413: TOO_LARGE, 415: NOT_A_PHOTO_TYPE, 429: TOO_MANY_FETCHES, 503: UNAVAILABLE_STORE},
+    responses={201: UPLOADED, 413: TOO_LARGE, 415: NOT_A_PHOTO_TYPE, 429: TOO_MANY_UPLOADS, 503: UNAVAILABLE_STORE},
 )
-def create_upload(
+async def create_upload(
     request: AnyRequest,
     state: State,
     data: Annotated[
@@ -121,14 +124,15 @@ def create_upload(
     request.state.url = data.url  # for an error that is about it
     if data.url is not None:
         fetcher: Fetcher = state.fetcher
+        fetches: Lane = state.fetches
         try:
-            stored = photos.store(client, fetcher.fetch(data.url, client_id=client.id))
+            stored = await fetches.run(client.id, lambda url: photos.store(client, fetcher.fetch(url)), data.url)
         except NotAPhoto as error:
             return unprocessable(request, [{"loc": ["body", "url"], "msg": str(error), "type": "not_a_photo"}])
         return Response(_view(stored))
     assert data.content_type is not None, "one of the two is given"
     sources: Bucket = state.sources
-    key = photos.reserve(client, data.content_type)
+    key = await sync_to_thread(photos.reserve, client, data.content_type)
     signed = sources.upload_url(key, data.content_type, base_url(request))
     put = Upload(key=key, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
     return Response(put)

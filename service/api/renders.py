@@ -7,10 +7,11 @@ from litestar.datastructures import State
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from service.api.admission import Lane
 from service.api.endpoint import endpoint
 from service.jobs.transitions import Jobs
 from service.media.deletion import Deletion
-from service.schemas.openapi import NOT_FOUND, PICTURE, THUMBNAIL, UNAVAILABLE
+from service.schemas.openapi import NOT_FOUND, PICTURE, THUMBNAIL, TOO_MANY_THUMBNAILS, UNAVAILABLE
 from service.schemas.problems import AnyRequest, not_found
 from service.schemas.responses import RenderView
 from service.schemas.serialize import serialize_render
@@ -54,21 +55,26 @@ def get_picture(request: AnyRequest, state: State, public_id: FromPath[str]) -> 
     "/renders/{public_id:str}/thumbnail",
     operation_id="get_render_thumbnail",
     tag="renders",
-    responses={200: THUMBNAIL, 404: NOT_FOUND, 503: UNAVAILABLE},
+    responses={200: THUMBNAIL, 404: NOT_FOUND, 429: TOO_MANY_THUMBNAILS, 503: UNAVAILABLE},
 )
-def get_render_thumbnail(request: AnyRequest, state: State, public_id: FromPath[str]) -> Response[Any]:
+async def get_render_thumbnail(request: AnyRequest, state: State, public_id: FromPath[str]) -> Response[Any]:
     """Return a render small: WebP, at most 480 pixels on the longer side."""
+    thumbnails: Lane = state.thumbnails
+    small = await thumbnails.run(request.state.client.id, _small, state, public_id, request.state.client.id)
+    headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(len(small))}
+    return Response(b"" if request.method == "HEAD" else small, media_type="image/webp", headers=headers)
+
+
+def _small(state: State, public_id: str, client_id: str) -> bytes:
     jobs: Jobs = state.jobs
-    render = jobs.render(public_id, client_id=request.state.client.id)
+    render = jobs.render(public_id, client_id=client_id)
     if render is None:
         raise not_found("render")
     objects: Bucket = state.renders
     try:
-        small = thumbnail(objects.get(render.key, max_bytes=render.bytes))
+        return thumbnail(objects.get(render.key, max_bytes=render.bytes))
     except ObjectNotFound as error:  # it expired a moment ago
         raise not_found("render") from error
-    headers = {"Cache-Control": "private, max-age=86400, immutable", "Content-Length": str(len(small))}
-    return Response(b"" if request.method == "HEAD" else small, media_type="image/webp", headers=headers)
 
 
 @endpoint(

@@ -1,20 +1,32 @@
-"""The server: uvicorn, which tells those who wait for news that it stops before it waits for them."""
+"""The server: uvicorn, which tells those who wait for news that it stops before it waits for them.
 
+uvicorn itself waits for a request's bytes for ever, and for any number of connections. `Connection` bounds how long a
+request's head may take and how many connections an address holds; `PacedBodies` gives a body a minimum rate.
+"""
+
+import asyncio
+import ipaddress
+import json
 import logging
 import signal
 import socket
 import time
+from collections import defaultdict
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from prometheus_client import CollectorRegistry
+from ulid import ULID
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.app import create_app
 from service.health.process import ProcessHealth
 from service.jobs.notifier import JobNotifier
+from service.schemas.problems import problem
 from service.settings import Settings
 from service.supervisor.stopping import StopRequest
-from service.telemetry.http import HttpMetrics, ObservedApp
+from service.telemetry.http import HttpMetrics, Message, ObservedApp, Receive, Scope, Send
 from service.telemetry.metrics import JobMetrics
 from service.telemetry.tracing import Tracer
 
@@ -23,6 +35,142 @@ logger = logging.getLogger(__name__)
 #: Seconds for which an idle connection is kept: longer than load balancers keep theirs (AWS, nginx: 60), which would
 #: send a request into a connection that closes, and answer 502.
 KEEP_ALIVE = 75
+#: Seconds for a request's head, from the connection's or the request's first byte.
+HEAD_SECONDS = 20.0
+#: Each so many bytes of a body, and what is left at its end, have to come within so many seconds: 8 KiB a second, which
+#: the slowest mobile networks reach.
+PACE_BYTES, PACE_SECONDS = 160 * 1024, 20.0
+
+
+class PacedBodies:
+    """The app, with bodies that come too slowly refused as 408, and those that are cut off as well."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; all else goes to the app unchanged."""
+        whole, due, came = scope["type"] != "http", 0.0, PACE_BYTES
+
+        async def paced() -> Message:
+            nonlocal whole, due, came
+            if whole:  # what comes now is the end of the connection, hours later perhaps
+                return await receive()
+            if came >= PACE_BYTES:
+                due, came = asyncio.get_running_loop().time() + PACE_SECONDS, 0
+            try:
+                async with asyncio.timeout_at(due):
+                    message = await receive()
+            except TimeoutError:
+                rate = f"less than {PACE_BYTES:,} bytes of it in {PACE_SECONDS:g} s"
+                detail = f"The body came too slowly: {rate}. Nothing was charged; send it again over a faster network."
+                raise problem(408, "body_too_slow", detail, {"Connection": "close"}) from None
+            if message["type"] == "http.disconnect":
+                detail = "The connection ended before the body did. Nothing was charged; send it again."
+                raise problem(408, "body_incomplete", detail)
+            came += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            return message
+
+        await self._app(scope, paced, send)
+
+
+class Connection(HttpToolsProtocol):
+    """A connection, with a deadline for each request's head, and one of at most `peer_limit` of its address.
+
+    Where an address has as many already, the one whose client has been silent longest, while it is its turn, makes
+    room; where all are being answered, the new one is refused. So slow connections shut out nobody.
+    """
+
+    #: Connections of one address; 0: any number.
+    peer_limit = 0
+    #: Those that are open, by address; of IPv6 by /64, which is what one subscriber gets.
+    peers: defaultdict[str, set["Connection"]]
+    _peer = ""
+    _heard = 0.0
+    _head_timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def limited(cls, peer_limit: int) -> type["Connection"]:
+        """Return the class of one server's connections."""
+        return type("LimitedConnection", (cls,), {"peer_limit": peer_limit, "peers": defaultdict(set)})
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Take a connection, or refuse it."""
+        super().connection_made(transport)
+        self._heard = self.loop.time()
+        self._peer = _network(self.client[0]) if self.client else ""
+        self._await_head()
+        others = self.peers[self._peer]
+        others.add(self)
+        if self._peer and 0 < self.peer_limit < len(others):
+            silent = min((one for one in others if one is not self and one.waits), key=_heard, default=None)
+            if silent is None:
+                detail = (
+                    f"Your address holds {self.peer_limit} connections, all at work. Close some, or use them again."
+                )
+                self._refuse(429, "too_many_connections", detail)
+            else:
+                silent.transport.abort()
+                others.discard(silent)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a connection."""
+        super().connection_lost(exc)
+        self._stop_timer()
+        self.peers[self._peer].discard(self)
+        if not self.peers[self._peer]:
+            del self.peers[self._peer]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is the client's turn to send something."""
+        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+
+    def data_received(self, data: bytes) -> None:
+        """Read bytes."""
+        self._heard = self.loop.time()
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request."""
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """Answer a request; its body may still be on its way."""
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._stop_timer()
+        detail = f"The request's head did not come within {HEAD_SECONDS:g} s. Send it again."
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._refuse, 408, "head_too_slow", detail)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        """Answer what no app has seen, and close the connection."""
+        refused = problem(status, code, detail)
+        named = {"type": "about:blank", "title": refused.title, "status": status, "detail": detail, "code": code}
+        name = str(ULID())
+        body = json.dumps(named | {"request_id": name})
+        head = f"HTTP/1.1 {status} {refused.title}\r\nContent-Type: application/problem+json\r\nX-Request-Id: {name}"
+        head += f"\r\nContent-Length: {len(body)}\r\nRetry-After: 2\r\nConnection: close\r\n\r\n"
+        if not self.transport.is_closing():
+            self.transport.write((head + body).encode())
+            self.transport.close()
+
+
+def _heard(connection: Connection) -> float:
+    return connection._heard
+
+
+def _network(address: str) -> str:
+    return str(ipaddress.ip_network((address, 64), strict=False)) if ":" in address else address
 
 
 class Server(uvicorn.Server):
@@ -47,7 +195,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 # Around the whole app: what has no route is a request, too.
-                ObservedApp(self.app, HttpMetrics(registry), tracer or Tracer()),
+                ObservedApp(PacedBodies(self.app), HttpMetrics(registry), tracer or Tracer()),
+                http=Connection.limited(settings.peer_connections),
                 host=settings.host,
                 port=settings.port,
                 log_config=None,

@@ -1,8 +1,7 @@
 """Mending: a caller's mask, or a choice of subjects, takes the place of the networks' for all of its photo's bytes."""
 
-import threading
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from pipeline.cutout.given import CutBy as GivenBy
     from service.cutouts.pixels import Pictures
 
-#: Masks that one process works on at a time: each takes some times its photo's pixels of memory.
-_AT_ONCE = 2
-
 
 @dataclass(frozen=True)
 class Mending:
@@ -38,7 +34,6 @@ class Mending:
     masks: MendedMasks
     #: Makes the kernels' machine code available, before the first picture.
     prepare: Callable[[], None]
-    _turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
 
     def put_mask(self, public_id: str, data: bytes, *, client_id: str) -> Cutout | None:
         """Take a mask, a PNG of the photo's size. Raises MaskInvalid, CutoutNotReady, StoreUnavailable."""
@@ -46,8 +41,7 @@ class Mending:
         if cutout is None:
             return None
         found = _ready(cutout)
-        with self._turn:
-            made = self._pixels(found, checked_mask(data, found.width, found.height), "mended")
+        made = self._pixels(found, checked_mask(data, found.width, found.height), "mended")
         return self._keep(cutout, found, made, cut_by="mended")
 
     def keep_subjects(self, public_id: str, ids: Collection[int], *, client_id: str) -> Cutout | None:
@@ -71,8 +65,7 @@ class Mending:
             return self.reset(public_id, client_id=client_id)
         base = self._stored(base_key)
         cut_by: GivenBy = "mended" if everything else "subjects"
-        with self._turn:
-            made = self._pixels(found, decode_mask(base), cut_by, None if everything else set(ids))
+        made = self._pixels(found, decode_mask(base), cut_by, None if everything else set(ids))
         return self._keep(cutout, found, made, cut_by=cut_by, base=base, base_by=base_by)
 
     def reset(self, public_id: str, *, client_id: str) -> Cutout | None:

@@ -4,12 +4,8 @@ Each hop of a redirect is resolved and checked anew, and connected to by the add
 (`service.webhooks.connection`). Time and bytes are bounded for all hops together.
 """
 
-import contextlib
 import ssl
-import threading
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import httpcore
@@ -22,8 +18,6 @@ from service.webhooks.connection import AddressForbidden, Bounds, CheckedBackend
 CONNECT_TIMEOUT = 5.0
 #: Redirects that are followed.
 MAX_REDIRECTS = 5
-#: Fetches at once in one process, and of one client: each holds a thread.
-SLOTS, SLOTS_A_CLIENT = 8, 4
 #: Bytes of headers and framing on top of the photo's own.
 _OVERHEAD = 1 << 20
 
@@ -48,10 +42,6 @@ class PhotoTooLarge(ValueError):
         self.limit = limit
 
 
-class TooManyFetches(Exception):
-    """Raised when as many photos are being fetched as may be at once, of this client or of all."""
-
-
 @dataclass(frozen=True)
 class Fetcher:
     """Fetches photos. Lives as long as the process; safe in threads."""
@@ -64,31 +54,28 @@ class Fetcher:
     #: For development only: addresses that are not public will do.
     allow_private: bool = False
     resolve: Resolve = addresses.resolve
-    _under_way: Counter[str] = field(default_factory=Counter)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fetch(self, text: str, *, client_id: str) -> bytes:
-        """Return what lies under a URL. Raises FetchFailed, PhotoTooLarge and TooManyFetches."""
-        with self._slot(client_id):
-            bounds = Bounds(self.timeout, 2 * self.max_bytes + _OVERHEAD)
-            try:
-                return self._follow(text, bounds)
-            except (AddressForbidden, NameUnknown) as error:
-                # One answer to both, without the address: else a caller could list the names of our own network.
-                raise FetchFailed(
-                    "url_not_public",
-                    "The URL's host, or one that it redirects to, has no address on the public internet. Check the"
-                    " host's name, name a photo that anyone can download, or send its bytes.",
-                ) from error
-            except httpcore.TimeoutException as error:
-                raise FetchFailed(
-                    "url_too_slow",
-                    f"The photo did not come within {self.timeout:g} s. Try again, or send its bytes.",
-                ) from error
-            except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-                raise FetchFailed(
-                    "url_unreachable", f"The URL can't be fetched: {_printable(error)}. Try again, or send the bytes."
-                ) from error
+    def fetch(self, text: str) -> bytes:
+        """Return what lies under a URL. Raises FetchFailed and PhotoTooLarge."""
+        bounds = Bounds(self.timeout, 2 * self.max_bytes + _OVERHEAD)
+        try:
+            return self._follow(text, bounds)
+        except (AddressForbidden, NameUnknown) as error:
+            # One answer to both, without the address: else a caller could list the names of our own network.
+            raise FetchFailed(
+                "url_not_public",
+                "The URL's host, or one that it redirects to, has no address on the public internet. Check the"
+                " host's name, name a photo that anyone can download, or send its bytes.",
+            ) from error
+        except httpcore.TimeoutException as error:
+            raise FetchFailed(
+                "url_too_slow",
+                f"The photo did not come within {self.timeout:g} s. Try again, or send its bytes.",
+            ) from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            raise FetchFailed(
+                "url_unreachable", f"The URL can't be fetched: {_printable(error)}. Try again, or send the bytes."
+            ) from error
 
     def _follow(self, text: str, bounds: Bounds) -> bytes:
         url = _checked(text)
@@ -139,20 +126,6 @@ class Fetcher:
                 if len(data) > self.max_bytes:
                     raise PhotoTooLarge(self.max_bytes)
             return bytes(data)
-
-    @contextlib.contextmanager
-    def _slot(self, client_id: str) -> Iterator[None]:
-        with self._lock:
-            if self._under_way.total() >= SLOTS or self._under_way[client_id] >= SLOTS_A_CLIENT:
-                raise TooManyFetches
-            self._under_way[client_id] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._under_way[client_id] -= 1
-                if self._under_way[client_id] == 0:
-                    del self._under_way[client_id]
 
 
 def _checked(text: str) -> httpx.URL:

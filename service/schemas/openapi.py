@@ -298,11 +298,24 @@ UPLOADED = ResponseSpec(
     generate_examples=False,
     examples=[Example(value=StoredPhoto.EXAMPLE)],
 )
-TOO_MANY_FETCHES = _problem(
+TOO_MANY_UPLOADS = _problem(
     429,
     "Too Many Requests",
     "too_many_fetches",
-    "Too many photos are being fetched at once. Try again in a moment, or send the bytes.",
+    "4 fetches of yours are under way, and no more may be at once. Nothing was changed; try again, or send the bytes.",
+    ("too_many_uploads", "All 32 places for uploads are taken. Nothing was changed; try again."),
+)
+TOO_MANY_MASKS = _problem(
+    429,
+    "Too Many Requests",
+    "too_many_masks",
+    "4 masks of yours are under way, and no more may be at once. Nothing was changed; try again.",
+)
+TOO_MANY_THUMBNAILS = _problem(
+    429,
+    "Too Many Requests",
+    "too_many_thumbnails",
+    "100 thumbnails of yours are under way, and no more may be at once. Nothing was changed; try again.",
 )
 PICTURE = ResponseSpec(None, description="The picture is at `Location`, a download URL that is good for a short time.")
 UNAVAILABLE_STORE = _problem(

@@ -23,7 +23,7 @@ from service.jobs.intake import IdempotencyConflict, IdempotencyInFlight
 from service.jobs.notifier import TooManyStreams
 from service.jobs.records import JobFinished
 from service.jobs.submit import BrandNearMiss, OutputInvalid, PreviewsOff, SourceNotFound, SourceTooLarge
-from service.media.fetcher import FetchFailed, PhotoTooLarge, TooManyFetches
+from service.media.fetcher import FetchFailed, PhotoTooLarge
 from service.schemas.remedies import (
     BodyInvalid,
     decoder_error,
@@ -234,11 +234,6 @@ def _on_fetch_failed(request: AnyRequest, error: FetchFailed) -> Response[Any]:
     )
 
 
-def _on_too_many_fetches(request: AnyRequest, _: TooManyFetches) -> Response[Any]:
-    detail = "Too many photos are being fetched at once. Try again in a moment, or send the bytes."
-    return problem(429, "too_many_fetches", detail, {"Retry-After": "2"}).to_response(request)
-
-
 def _on_near_brand(request: AnyRequest, error: BrandNearMiss) -> Response[Any]:
     text = with_received(f"You have no brand of that name. Did you mean {error.meant}?", error.name)
     return unprocessable(request, [{"loc": ["body", "pilot_brand"], "msg": text, "type": "near_miss"}])
@@ -339,7 +334,6 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     SourceTooLarge: _on_large_source,
     PhotoTooLarge: _on_large_photo,
     FetchFailed: _on_fetch_failed,
-    TooManyFetches: _on_too_many_fetches,
     BrandNearMiss: _on_near_brand,
     PreviewsOff: _on_previews_off,
     OutputInvalid: _on_bad_output,

@@ -38,6 +38,8 @@ MAX_RETRY_AFTER = 86_400.0
 LEASE_MARGIN = 60.0
 #: Seconds between two looks for messages that ended long ago.
 PRUNE_EVERY = 3600.0
+#: Seconds after which a receiver counts as slow, whatever it answers.
+SLOW = 1.0
 #: Seconds that a sweep which is told to stop waits for receivers that have not answered.
 STOP_GRACE = 5.0
 
@@ -75,9 +77,10 @@ class DeliveryLoop:
     _answers: queue.SimpleQueue[tuple[Delivery, SendResult] | None] = field(
         default_factory=queue.SimpleQueue, init=False
     )
-    _under_way: Counter[str] = field(default_factory=Counter, init=False)
-    #: Clients whose last attempt got no 2xx.
-    _failing_clients: set[str] = field(default_factory=set, init=False)
+    #: Attempts whose answer is not written: the client and the start (monotonic seconds), by message.
+    _under_way: dict[str, tuple[str, float]] = field(default_factory=dict, init=False)
+    #: Whether the last attempt got a 2xx within SLOW, by client.
+    _quick: dict[str, bool] = field(default_factory=dict, init=False)
     _prune_at: float = field(default=0.0, init=False)
 
     def run_once(self, *, wait: float) -> None:
@@ -86,28 +89,34 @@ class DeliveryLoop:
         Raises SQLAlchemyError; what was sent and not written is sent again when its lease is over.
         """
         self._prune()
-        while self._under_way.total() < self.slots:
+        while self._has_room():
             delivery = self.outbox.claim(exclude=self._excluded_clients())
             if delivery is None:
                 break
+            self._under_way[delivery.id] = delivery.client_id, time.monotonic()
             # A daemon: the process may end before a receiver has answered. The lease covers that.
             threading.Thread(target=self._send, args=(delivery,), daemon=True).start()
-            self._under_way[delivery.client_id] += 1
-        self.record_answer(wait=wait)
+        self.record_answer(wait=min(wait, SLOW) if self._under_way else wait)
+
+    def _has_room(self) -> bool:
+        """Tell whether a slot is free. A slow attempt gives its slot to another, as often as there are slots."""
+        slow = sum(started < time.monotonic() - SLOW for _, started in self._under_way.values())
+        return len(self._under_way) - slow < self.slots and len(self._under_way) < 2 * self.slots
 
     def _excluded_clients(self) -> set[str]:
         """Return the clients whose share of the slots is taken.
 
-        Where the last attempt failed, the next may hang until its time is up: one at a time, and half of the slots for
-        all such clients together. So dead receivers, once known, hold up nobody, however many they are.
+        Where the last attempt failed or was slow, the next may hang until its time is up: one at a time, and half of
+        the slots for all such clients together. So such receivers, once known, hold up nobody, however many they are.
+        A client without an attempt yet has one at a time, too.
         """
-        full = {
-            client
-            for client, attempts in self._under_way.items()
-            if attempts >= (1 if client in self._failing_clients else self.slots_a_client)
-        }
-        failing = sum(self._under_way[client] for client in self._failing_clients)
-        return full | self._failing_clients if failing >= max(1, self.slots // 2) else full
+        now = time.monotonic()
+        attempts = Counter(client for client, _ in self._under_way.values())
+        slow = {client for client, quick in self._quick.items() if not quick}
+        slow |= {client for client, started in self._under_way.values() if started < now - SLOW}
+        quick = {client for client, was in self._quick.items() if was} - slow
+        full = {client for client, held in attempts.items() if held >= (self.slots_a_client if client in quick else 1)}
+        return full | slow if sum(attempts[client] for client in slow) >= max(1, self.slots // 2) else full
 
     def _send(self, delivery: Delivery) -> None:
         with correlated(_told_of(delivery)):
@@ -133,23 +142,23 @@ class DeliveryLoop:
         if answered is None:
             return
         delivery, answer = answered
-        client = delivery.client_id
-        self._under_way[client] -= 1
         result = next_state(answer, attempt=delivery.attempt, jitter=random.random())
-        if result.state == DeliveryState.DELIVERED:
-            self._failing_clients.discard(client)
-        else:
-            self._failing_clients.add(client)
+        self._quick[delivery.client_id] = result.state == DeliveryState.DELIVERED and answer.seconds <= SLOW
+        _, started = self._under_way[delivery.id]
         try:
             with correlated(_told_of(delivery)):
                 self._write(delivery, result)
-                self.metrics.attempt(result.state, answer.seconds)
-        except sa.exc.OperationalError:
-            # The database is away: the answer is kept until it is back. If that takes longer than the lease, the
-            # message is sent again.
-            self._under_way[client] += 1
-            self._answers.put(answered)
+        except sa.exc.SQLAlchemyError:
+            # The database is away, or takes no writes: the answer is kept for as long as the message is ours. After
+            # that the message is sent again.
+            if time.monotonic() - started < self.outbox.lease:
+                self._answers.put(answered)
+            else:
+                del self._under_way[delivery.id]
             raise
+        del self._under_way[delivery.id]
+        with correlated(_told_of(delivery)):
+            self.metrics.attempt(result.state, answer.seconds)
 
     def _write(self, delivery: Delivery, result: AttemptResult) -> None:
         if result.state == DeliveryState.DROPPED:
@@ -174,7 +183,7 @@ class DeliveryLoop:
     @property
     def idle(self) -> bool:
         """Tell whether every attempt that was started is written."""
-        return self._under_way.total() == 0
+        return not self._under_way
 
     def wake(self) -> None:
         """End the waiting for an answer. Any thread may call it."""

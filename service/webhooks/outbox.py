@@ -212,7 +212,8 @@ class Outbox:
         self._engine = engine
         self._cipher = cipher or SecretCipher()
         self._reader = reader(engine)
-        self._lease = lease
+        #: Seconds for which a claimed message is its claimer's.
+        self.lease = lease
 
     def claim(self, *, exclude: Collection[str] = ()) -> Delivery | None:
         """Take the message that has been due for longest, of no client in `exclude`; None when none is due.
@@ -255,7 +256,7 @@ class Outbox:
                     .values(
                         attempts=deliveries.c.attempts + 1,
                         lease_token=token,
-                        next_attempt_at=db_now(self._lease),
+                        next_attempt_at=db_now(self.lease),
                     )
                 )
             return Delivery(

@@ -1,15 +1,19 @@
 """What is refused for being too much: nothing is charged, nothing is written, and no idempotency key is used up."""
 
+import asyncio
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.testing import TestClient
 from redis import Redis
 
+from service.api.admission import Lane
 from service.api.app import create_app
 from service.settings import Settings
 from tests.service.jobs.test_limits import written
@@ -186,3 +190,38 @@ def test_while_the_queue_server_is_away_the_rate_is_not_counted_but_the_jobs_are
     assert_problem(answers[2], 429, "too_many_unfinished_jobs")
     assert answers[2].headers["retry-after"] == "10"
     assert all("ratelimit" not in answer.headers for answer in answers)
+
+
+async def begun(work: Coroutine[Any, Any, str]) -> asyncio.Task[str]:
+    """Start a request, as far as it comes without its lane's threads."""
+    task = asyncio.create_task(work)
+    await asyncio.sleep(0)
+    return task
+
+
+def test_a_lane_is_shared_by_clients_however_much_each_asks() -> None:
+    """One thread, held: what waits is done one of each client's after another, not in the order in which it came."""
+    done, release = list[str](), threading.Event()
+
+    def work(name: str) -> str:
+        release.wait(20)
+        done.append(name)
+        return name
+
+    async def crowd() -> None:
+        lane = Lane("masks", "try again", threads=1, places=6, a_client=3)
+        tasks = [await begun(lane.run(name[0], work, name)) for name in ("a1", "a2", "a3", "b1", "b2", "c1")]
+        for client, said in (("a", "3 masks of yours are under way"), ("d", "All 6 places for masks are taken")):
+            with pytest.raises(ProblemDetailsException, match=said) as caught:
+                await lane.run(client, work, "too many")
+            assert (caught.value.status_code, caught.value.extra) == (429, {"code": "too_many_masks"})
+            assert int((caught.value.headers or {})["Retry-After"]) >= 1
+        tasks[4].cancel()  # b2, as its client left
+        release.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert await lane.run("a", work, "a4") == "a4"
+        lane.close()
+
+    asyncio.run(crowd())
+
+    assert done == ["a1", "b1", "c1", "a2", "a3", "a4"]

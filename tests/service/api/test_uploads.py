@@ -1,6 +1,9 @@
 """Photos by URL and as multipart: there when the answer comes, told by content, and refused with the remedy."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from benchmarks.robustness.heic import heic
 from benchmarks.robustness.specimens import scene
 from benchmarks.storm.receiver import receiving
-from service.media.fetcher import TooManyFetches
+from service.settings import Settings
 from tests.service.media.test_fetcher import sends
 from tests.support.caller import Caller, assert_problem, located
 from tests.support.still_life import PHOTO
@@ -164,13 +167,34 @@ def test_what_is_too_large_is_told_how_much_is_taken(
     assert long.json()["max_bytes"] == 65_536
 
 
-def test_one_fetch_too_many_comes_back_later(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Busy:
-        def fetch(self, text: str, *, client_id: str) -> bytes:
-            raise TooManyFetches
+def test_slow_photo_hosts_hold_up_nothing_but_fetches(
+    caller: Caller, fetching: None, settings: Settings, request: pytest.FixtureRequest
+) -> None:
+    """Two clients fetch as much as each may: a third one's requests are answered, and its own fetch, too."""
+    shops = [caller, *(Caller(caller.http, settings, f"{request.node.name} {n}", credits=1) for n in range(2))]
+    release, come = threading.Event(), threading.Semaphore(0)
 
-    monkeypatch.setattr(caller.http.app.state, "fetcher", Busy())
-    answer = upload(caller, json={"url": "https://shop.example/a.jpg"})
+    def hold(handler: BaseHTTPRequestHandler) -> None:
+        come.release()
+        release.wait(60)
+        sends(PHOTO)(handler)
 
-    assert_problem(answer, 429, "too_many_fetches")
-    assert int(answer.headers["retry-after"]) >= 1
+    with receiving(hold) as slow, receiving(sends(PHOTO)) as quick, ThreadPoolExecutor(12) as pool:
+        held = [pool.submit(upload, shop, json={"url": slow.url}) for shop in shops[:2] for _ in range(4)]
+        try:
+            assert all(come.acquire(timeout=20) for _ in held)
+            refused = upload(shops[0], json={"url": quick.url})
+            told, fetched = (
+                pool.submit(shops[2].get, "/v1/credits"),
+                pool.submit(upload, shops[2], json={"url": quick.url}),
+            )
+            assert told.result(timeout=20).status_code == 200
+            assert fetched.result(timeout=20).status_code == 201
+        finally:
+            release.set()
+        assert [one.result().status_code for one in held] == [201] * 8
+
+    assert_problem(refused, 429, "too_many_fetches")
+    assert "4 fetches of yours" in refused.json()["detail"]
+    assert int(refused.headers["retry-after"]) >= 1
+    assert upload(shops[0], content=PHOTO, kind="image/jpeg").status_code == 201

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.storm.receiver import Receiver, answer, receiving
 from benchmarks.storm.servers import free_port
-from service.media.fetcher import MAX_REDIRECTS, SLOTS_A_CLIENT, Fetcher, FetchFailed, PhotoTooLarge, TooManyFetches
+from service.media.fetcher import MAX_REDIRECTS, Fetcher, FetchFailed, PhotoTooLarge
 from service.webhooks import connection
 from service.webhooks.addresses import is_public
 
@@ -39,7 +39,7 @@ def sends(data: bytes, *, length: int | None = None) -> Callable[[BaseHTTPReques
 
 def refused(fetch: Fetcher, url: str) -> FetchFailed:
     with pytest.raises(FetchFailed) as caught:
-        fetch.fetch(url, client_id="shop")
+        fetch.fetch(url)
     return caught.value
 
 
@@ -49,7 +49,7 @@ def port_of(receiver: Receiver) -> str:
 
 def test_a_photo_is_fetched_without_telling_who_asks() -> None:
     with receiving(sends(PHOTO)) as receiver:
-        assert fetcher().fetch(receiver.url, client_id="shop") == PHOTO
+        assert fetcher().fetch(receiver.url) == PHOTO
 
     (came,) = receiver.received
     assert set(came.headers) == {"host", "accept", "accept-encoding", "user-agent", "connection"}
@@ -90,7 +90,7 @@ def test_a_redirect_is_checked_as_the_url_is_and_reaches_nothing_private(monkeyp
     names = {"localhost.example": ["127.0.0.1", "::1"]}
     fetch = fetcher(allow_private=False, resolve=lambda host, _: names.get(host, [host]))
     with receiving(sends(PHOTO)) as inner:
-        assert fetch.fetch(inner.url, client_id="shop") == PHOTO
+        assert fetch.fetch(inner.url) == PHOTO
         for host in ("127.0.0.2", "169.254.169.254", "localhost.example"):
             where = f"http://{host}:{port_of(inner)}/latest"
             with receiving(partial(answer, status=302, location=where)) as outer:
@@ -106,7 +106,7 @@ def test_a_name_that_answers_otherwise_a_moment_later_changes_nothing() -> None:
 
     with receiving(sends(PHOTO)) as receiver:
         url = f"http://photos.invalid:{port_of(receiver)}/"
-        assert fetcher(resolve=rebinding).fetch(url, client_id="shop") == PHOTO
+        assert fetcher(resolve=rebinding).fetch(url) == PHOTO
 
     assert next(turns) == 1, "asked once, and the connection went to what was checked"
 
@@ -121,7 +121,7 @@ def test_redirects_are_followed_and_not_for_ever() -> None:
 
     with receiving(twice) as receiver:
         base = receiver.url.partition("?")[0]
-        assert fetcher().fetch(base, client_id="shop") == PHOTO
+        assert fetcher().fetch(base) == PHOTO
     with receiving(lambda handler: answer(handler, 302, location="/again")) as receiver:
         assert refused(fetcher(), receiver.url).code == "too_many_redirects"
     assert len(receiver.received) == MAX_REDIRECTS + 1
@@ -138,7 +138,7 @@ def test_what_is_too_large_is_not_read_to_its_end(length: int | None) -> None:
         sent.set()
 
     with receiving(respond) as receiver, pytest.raises(PhotoTooLarge) as caught:
-        fetcher().fetch(receiver.url, client_id="shop")
+        fetcher().fetch(receiver.url)
     assert caught.value.limit == 10_000
 
 
@@ -191,28 +191,3 @@ def test_a_page_that_is_missing_is_told_with_its_status() -> None:
 
 def test_a_public_host_that_does_not_answer_is_unreachable() -> None:
     assert refused(fetcher(), f"http://127.0.0.1:{free_port()}/").code == "url_unreachable"
-
-
-def test_a_client_fetches_a_few_at_once_and_another_is_not_held_up() -> None:
-    release, come = threading.Event(), threading.Semaphore(0)
-
-    def hold(handler: BaseHTTPRequestHandler) -> None:
-        come.release()
-        release.wait(60)
-        sends(PHOTO)(handler)
-
-    with receiving(hold) as receiver:
-        fetch = fetcher()
-        once: dict[str, Any] = {"target": fetch.fetch, "args": (receiver.url,), "kwargs": {"client_id": "shop"}}
-        threads = [threading.Thread(**once) for _ in range(SLOTS_A_CLIENT)]
-        for thread in threads:
-            thread.start()
-        for _ in threads:
-            assert come.acquire(timeout=60)
-        with pytest.raises(TooManyFetches):
-            fetch.fetch(receiver.url, client_id="shop")
-        release.set()
-        assert fetch.fetch(receiver.url, client_id="other") == PHOTO
-        for thread in threads:
-            thread.join()
-        assert fetch.fetch(receiver.url, client_id="shop") == PHOTO

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -12,7 +13,8 @@ import sqlalchemy as sa
 
 from benchmarks.storm.receiver import answer, receiving
 from service.database.engine import create_engine
-from service.webhooks.delivery import keep_delivering
+from service.webhooks import delivery
+from service.webhooks.delivery import DeliveryLoop, keep_delivering
 from tests.support.databases import migrated_database
 from tests.support.polling import until
 from tests.support.webhooks import DELIVERED, WAITING, Messenger, delivering, run
@@ -41,7 +43,35 @@ def test_a_receiver_that_hangs_gets_no_more_than_its_share_of_the_slots(messenge
         while DELIVERED not in (states := set(messenger.states(alive))) or WAITING in states:
             assert time.monotonic() - started < 60, "held up"
             loop.run_once(wait=0.05)
-        assert len(dead.received) == 2
+        assert len(dead.received) == 1, "until it has answered once"
+
+
+def turn(loop: DeliveryLoop, until: Callable[[], object]) -> None:
+    """DeliveryLoop until something is true, whatever hangs."""
+    end = time.monotonic() + 60
+    while not until():
+        assert time.monotonic() < end, "held up"
+        loop.run_once(wait=0.05)
+
+
+def test_slow_receivers_lose_their_slots_to_others(messenger: Messenger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Receivers that were quick hold every slot, and turn slow: others are served while they hang."""
+    over, dead_from = threading.Event(), 3
+    monkeypatch.setattr(delivery, "SLOW", 0.2)
+
+    def turns_slow(handler: BaseHTTPRequestHandler) -> None:
+        if len(slow.received) >= dead_from:
+            over.wait(600)
+        answer(handler, 200)
+
+    with receiving(turns_slow) as slow, receiving() as live, ExitStack() as at_last:
+        at_last.callback(over.set)
+        messenger.shop(slow.url, ended=20)
+        loop = messenger.loop(timeout=600.0, slots=2, slots_a_client=2)
+        turn(loop, lambda: len(slow.received) > dead_from)
+        alive = messenger.shop(live.url, ended=5)
+        turn(loop, lambda: messenger.states(alive) == [DELIVERED] * 5)
+        assert len(slow.received) <= dead_from + 2, "what hangs gets no more slots"
 
 
 def test_many_dead_receivers_together_do_not_hold_up_a_live_one(messenger: Messenger) -> None:
@@ -104,6 +134,29 @@ def test_an_answer_outlives_a_database_that_is_away_for_a_moment(
             let("true")
             until(lambda: messenger.states(shop) == [DELIVERED], timeout=60)
 
+    assert len(receiver.received) == 1
+
+
+def test_an_answer_outlives_any_error_of_the_database(messenger: Messenger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A standby that takes no writes raises InternalError: the message must not go out again."""
+    with receiving() as receiver:
+        shop = messenger.shop(receiver.url)
+        loop = messenger.loop()
+        record, refused = loop.outbox.record, list[Exception]()
+
+        def read_only(*arguments: Any) -> bool:
+            if not refused:
+                error = Exception("cannot execute UPDATE in a read-only transaction")
+                refused.append(sa.exc.InternalError("UPDATE", {}, error))
+                raise refused[0]
+            return record(*arguments)
+
+        monkeypatch.setattr(loop.outbox, "record", read_only)
+        with pytest.raises(sa.exc.InternalError):
+            loop.run_once(wait=20)
+        run(loop, lambda: True)
+
+    assert messenger.states(shop) == [DELIVERED]
     assert len(receiver.received) == 1
 
 

@@ -1,0 +1,139 @@
+"""The server: how an API stops, and how callers that are slow or many leave it to the others."""
+
+import json
+import signal
+import socket
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from service.api import server
+from tests.support.polling import until
+from tests.support.streams import Api, serve
+
+
+def test_an_api_that_delays_its_stop_says_so_and_answers_until_it_is_told_again(
+    tmp_path: Path, valkey_url: str
+) -> None:
+    with serve(tmp_path, valkey_url, shutdown_delay=600.0) as api:
+        http = api.caller.http
+        before = http.get("/health/ready").status_code
+        api.server.handle_exit(signal.SIGTERM, None)
+
+        ready = http.get("/health/ready")
+        assert (before, ready.status_code, ready.json()["status"]) == (200, 503, "unavailable")
+        assert ready.json()["missing"] == [{"part": "api", "detail": "It stops."}]
+        assert http.get("/health/live").status_code == 200
+        assert api.new_job(), "who did not look yet is served"
+
+        api.server.handle_exit(signal.SIGTERM, None)
+        until(lambda: not api.server.started or api.server.should_exit)
+        with pytest.raises(httpx.ConnectError):
+            until(lambda: httpx.get(f"{http.base_url}/health/live").is_error)
+
+
+@pytest.mark.parametrize(("delay", "number"), [(0.0, signal.SIGTERM), (600.0, signal.SIGINT)])
+def test_without_a_delay_or_from_a_terminal_it_stops_at_once(
+    tmp_path: Path, valkey_url: str, delay: float, number: signal.Signals
+) -> None:
+    with serve(tmp_path, valkey_url, shutdown_delay=delay) as api:
+        assert api.server.config.timeout_keep_alive > 60, "who balances the load is to close idle connections first"
+        api.server.handle_exit(number, None)
+
+        assert api.server.should_exit
+
+
+def connected(api: Api, *sent: str) -> socket.socket:
+    """Return a connection of its own, on which these lines were sent."""
+    connection = socket.create_connection((api.server.config.host, api.server.config.port), timeout=20)
+    connection.sendall("".join(line + "\r\n" for line in sent).encode())
+    return connection
+
+
+def upload_lines(api: Api, size: int) -> tuple[str, ...]:
+    """The head of a PUT of that many bytes, to a key of the caller's."""
+    answer = api.caller.http.post("/v1/uploads", json={"content_type": "image/jpeg"}, headers=api.caller.headers)
+    url = urlsplit(answer.json()["url"])
+    head = (f"PUT {url.path}?{url.query} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: image/jpeg")
+    return (*head, f"Content-Length: {size}", "")
+
+
+def answered(connection: socket.socket) -> tuple[int, str, str]:
+    """Status, code and detail of a problem, and no byte after it: the connection is closed."""
+    got = b""
+    while part := connection.recv(65536):
+        got += part
+    head, body = got.split(b"\r\n\r\n")
+    said = json.loads(body)
+    assert f"x-request-id: {said['request_id']}" in head.decode().replace("X-Request-Id", "x-request-id")
+    return int(head.split()[1]), said["code"], said["detail"]
+
+
+def test_a_body_that_comes_too_slowly_is_refused_and_a_steady_one_is_taken(
+    tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PACE_SECONDS", 1.0)
+    block = bytes(server.PACE_BYTES)
+    with serve(tmp_path, valkey_url) as api, ExitStack() as stack:
+        steady = stack.enter_context(connected(api, *upload_lines(api, 12 * len(block))))
+        slow = stack.enter_context(connected(api, *upload_lines(api, 1000)))
+        slow.sendall(b"jpg")
+        for _ in range(12):
+            time.sleep(0.1)
+            steady.sendall(block)
+        assert steady.recv(12) == b"HTTP/1.1 204"
+        status, code, detail = answered(slow)
+
+    assert (status, code) == (408, "body_too_slow")
+    assert "163,840 bytes of it in 1 s" in detail
+    assert "send it again" in detail
+
+
+def test_a_request_whose_head_does_not_come_is_refused_and_an_idle_connection_is_kept(
+    tmp_path: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    live = ("GET /health/live HTTP/1.1", "Host: 127.0.0.1", "")
+    with serve(tmp_path, valkey_url) as api, connected(api, *live) as idle, connected(api, live[0]) as half:
+        with connected(api) as silent:
+            told = [answered(half), answered(silent)]
+        assert idle.recv(65536).startswith(b"HTTP/1.1 200")
+        idle.sendall(("\r\n".join(live) + "\r\n").encode())
+        assert idle.recv(65536).startswith(b"HTTP/1.1 200")
+
+    assert [one[:2] for one in told] == [(408, "head_too_slow")] * 2
+    assert "0.3 s" in told[0][2]
+
+
+def test_silent_connections_make_room_for_others_of_their_address(tmp_path: Path, valkey_url: str) -> None:
+    with serve(tmp_path, valkey_url, peer_connections=4) as api, ExitStack() as stack:
+        lines = upload_lines(api, 1000)
+        silent = [stack.enter_context(connected(api, *lines)) for _ in range(20)]
+
+        assert api.caller.get("/v1/credits").status_code == 200
+        assert len(api.server.server_state.connections) <= 4
+        with pytest.raises(ConnectionResetError):
+            silent[0].recv(1)
+
+
+def test_an_address_whose_connections_are_all_at_work_gets_no_more_of_them(tmp_path: Path, valkey_url: str) -> None:
+    with serve(tmp_path, valkey_url, peer_connections=4) as api, ExitStack() as stack:
+        key = f"Authorization: {api.caller.headers['Authorization']}"
+        events = (f"GET /v1/jobs/{api.new_job()}/events HTTP/1.1", "Host: 127.0.0.1", key, "")
+        for _ in range(4):  # the client's own connection is silent and makes room
+            stream = stack.enter_context(connected(api, *events))
+            assert stream.recv(12) == b"HTTP/1.1 200"
+        with connected(api) as refused:
+            status, code, detail = answered(refused)
+
+    assert (status, code) == (429, "too_many_connections")
+    assert "4 connections" in detail
+
+
+def test_an_ipv6_subscriber_is_one_address() -> None:
+    assert server._network("2001:db8::1") == server._network("2001:db8::ffff:1") != server._network("2001:db8:0:1::1")
+    assert server._network("192.0.2.7") == "192.0.2.7"
