@@ -25,6 +25,7 @@ from service.catalogue.catalogue import load_catalogue
 from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
 from service.database.schema import SchemaOutdated, require_schema
+from service.health.breaker import StoreBreaker
 from service.health.observed import observed
 from service.health.process import ProcessHealth
 from service.jobs.queue import ACTOR, QUEUE, build_broker, worker_client
@@ -66,6 +67,7 @@ def boot(
     lane: DeviceLane,
     in_flight: int,
     stopping: threading.Event,
+    breaker: StoreBreaker,
     credentials: Credentials | None = None,
     observer: RunObserver | None = None,
     metrics: JobMetrics | None = None,
@@ -97,6 +99,7 @@ def boot(
         stopping=stopping,
         watchdog=Watchdog(),
         isolation=Isolation(),
+        breaker=breaker,
         lane=lane,
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
@@ -221,7 +224,7 @@ def _serve(
         stopping.set()
 
     lane = open_lane(settings, networks, on_lost=on_lost, on_painted=observer.metrics.batch, registry=registry)
-    in_flight = jobs_in_flight(settings, networks)
+    in_flight, breaker = jobs_in_flight(settings, networks), StoreBreaker(open_buckets(settings)[1])
     observer.metrics.slots.set(in_flight)
     worker = boot(
         settings,
@@ -229,6 +232,7 @@ def _serve(
         lane=lane,
         in_flight=in_flight,
         stopping=stopping,
+        breaker=breaker,
         credentials=credentials,
         observer=observer,
         metrics=JobMetrics(registry),
@@ -246,8 +250,9 @@ def _serve(
     health.is_ready()
     while not stopping.wait(HEARTBEAT_TTL / 3):
         health.beat()
-        heartbeat.beat()
         drain.beat()
+        why = "drained" if drain.draining else "waiting for the store" if breaker.is_open else ""
+        heartbeat.beat(takes_no_jobs=why)
     logger.info("stopping: %s; jobs in flight are handed back", stopping.reason)
     health.is_not_ready("It stops.")
 
