@@ -14,7 +14,11 @@ import psycopg
 from benchmarks.storm.fleet import Fleet
 from benchmarks.storm.installation import Installation
 from benchmarks.storm.servers import Server, s3_server
+from service.database.engine import create_engine
+from service.operations.roster import WorkerRoster
 
+#: What the installation that is broken is to Prometheus.
+WATCHED = "backdrop"
 #: Callers are answered 503 while the store refuses, or the database makes them wait.
 _ANSWERS = "BackdropHttpErrors"
 _FAILURES = "BackdropFailures"
@@ -25,11 +29,11 @@ class Break:
     """Something to break. `make` breaks it, and returns what mends it; both are for the main thread."""
 
     what: str
-    #: The alerts that must fire, with the part that they name: "BackdropPartAway{queue}".
+    #: The alerts that must fire, with installation and part: "backdrop: BackdropPartAway{queue}".
     expected: frozenset[str]
-    make: Callable[[], Callable[[], None]]
     #: What may fire as well, since it is as true.
-    beside: frozenset[str] = frozenset()
+    beside: frozenset[str]
+    make: Callable[[], Callable[[], None]]
 
 
 def breaks(made: Installation, fleet: Fleet) -> Iterator[Break]:
@@ -40,7 +44,10 @@ def breaks(made: Installation, fleet: Fleet) -> Iterator[Break]:
     answers = {_ANSWERS, _FAILURES}
     slow = {"BackdropDatabaseSlow"}
     away = {"BackdropPartAway{database}"}
-    yield _break("both workers killed", {"BackdropNoWorker"}, lambda: _kill_workers(fleet))
+    yield _break("both workers killed", {"BackdropNoWorker"}, lambda: _killed(fleet, "worker"))
+    yield _break("both workers drained", {"BackdropNoWorker"}, lambda: _drained(made.settings.sqlalchemy_url))
+    yield _break("API killed", {"BackdropNoApi"}, lambda: _killed(fleet, "api"), {_ANSWERS})
+    yield _break("sweep killed", {"BackdropNoSweep"}, lambda: _killed(fleet, "sweep"))
     yield _break("queue server killed", {"BackdropPartAway{queue}"}, lambda: _away(made.queue))
     yield _break("store refuses all", {"BackdropPartAway{store}"}, lambda: _refusing(store, home), answers)
     yield _break("table of jobs locked 3.5 of 4 s", slow, lambda: _locked(url, 3.5, 0.5), answers | away)
@@ -48,13 +55,14 @@ def breaks(made: Installation, fleet: Fleet) -> Iterator[Break]:
 
 
 def _break(what: str, expected: set[str], make: Callable[[], Callable[[], None]], beside: Iterable[str] = ()) -> Break:
-    return Break(what, frozenset(expected), make, frozenset(beside))
+    must, may = (frozenset(f"{WATCHED}: {one}" for one in alerts) for alerts in (expected, beside))
+    return Break(what, must, may, make)
 
 
-def _kill_workers(fleet: Fleet) -> Callable[[], None]:
-    """Kill the workers with their supervisors, as a node's loss does."""
+def _killed(fleet: Fleet, kind: str) -> Callable[[], None]:
+    """Kill the workers, say, with their supervisors, as a node's loss does."""
     for member in fleet.members:
-        if member.name.startswith("worker"):
+        if member.name.startswith(kind):
             first = psutil.Process(member.part.pid)
             for process in [first, *first.children(recursive=True)]:
                 with suppress(psutil.NoSuchProcess):
@@ -63,6 +71,18 @@ def _kill_workers(fleet: Fleet) -> Callable[[], None]:
 
     def mend() -> None:
         fleet.tend()
+
+    return mend
+
+
+def _drained(url: str) -> Callable[[], None]:
+    engine = create_engine(url)
+    roster = WorkerRoster(engine)
+    roster.ask_drain(None)
+
+    def mend() -> None:
+        roster.ask_drain(None, drain=False)
+        engine.dispose()
 
     return mend
 

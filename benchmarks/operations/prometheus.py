@@ -47,7 +47,7 @@ class Prometheus:
         return found
 
     def firing(self) -> set[str]:
-        """Return the alerts that fire, with the part of the installation that they name: "BackdropPartAway{queue}"."""
+        """Return the alerts that fire, with installation and part: "backdrop: BackdropPartAway{queue}"."""
         alerts = httpx.get(f"{self.url}/api/v1/alerts", timeout=10).raise_for_status().json()["data"]["alerts"]
         return {_named(one["labels"]) for one in alerts if one["state"] == "firing"}
 
@@ -58,14 +58,18 @@ class Prometheus:
 
 
 def _named(labels: Mapping[str, str]) -> str:
-    return labels["alertname"] + (f"{{{labels['part']}}}" if "part" in labels else "")
+    part = f"{{{labels['part']}}}" if "part" in labels else ""
+    return f"{labels.get('job', 'any')}: {labels['alertname']}{part}"
 
 
 @contextmanager
-def prometheus(folder: Path, rules: str, targets: Mapping[str, str], *, every: float = 1.0) -> Iterator[Prometheus]:
-    """Run a Prometheus with its data in `folder`, which scrapes `targets` (name: host:port) each `every` seconds.
+def prometheus(
+    folder: Path, rules: str, installations: Mapping[str, Mapping[str, str]], *, every: float = 1.0
+) -> Iterator[Prometheus]:
+    """Run a Prometheus with its data in `folder`, which scrapes each `every` seconds.
 
-    Raises PrometheusMissing, and TimeoutError where it does not come up.
+    `installations`: by the job that each is to Prometheus, its targets, name: host:port. Raises PrometheusMissing, and
+    TimeoutError where it does not come up.
     """
     program = shutil.which("prometheus")
     if program is None:
@@ -78,11 +82,12 @@ def prometheus(folder: Path, rules: str, targets: Mapping[str, str], *, every: f
         "rule_files": [str(folder / "rules.yml")],
         "scrape_configs": [
             {
-                "job_name": "backdrop",
+                "job_name": job,
                 "static_configs": [
                     {"targets": [address], "labels": {"name": name}} for name, address in targets.items()
                 ],
             }
+            for job, targets in installations.items()
         ],
     }
     (folder / "prometheus.yml").write_text(json.dumps(configured))  # JSON is YAML

@@ -215,8 +215,8 @@ def live() -> Health:
 def ready(state: State) -> Response[Health]:
     """Tell whether requests can be taken: 503 with what is missing where they can't.
 
-    A queue server that is away, or no worker, makes it "degraded": jobs are taken and wait. An API that was told to
-    stop can still take some for a while (`BACKDROP_SHUTDOWN_DELAY`).
+    A store or queue server that is away, or no usable worker, makes it "degraded": all that needs none is answered. An
+    API that was told to stop can still take some for a while (`BACKDROP_SHUTDOWN_DELAY`).
     """
     installation: Installation = state.installation
     told = installation.look().health(NEEDED["api"])

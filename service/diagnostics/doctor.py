@@ -13,6 +13,7 @@ from service.database.engine import create_engine
 from service.database.reencryption import SecretState, secret_states
 from service.database.schema import open_database, schema
 from service.health.installation import State, open_installation
+from service.health.parts import try_write
 from service.jobs.records import JobStatus
 from service.settings import Settings, unknown_settings
 from service.storage.buckets import open_buckets
@@ -99,20 +100,24 @@ def _workers(state: State) -> str:
         raise RuntimeError("not known: the queue server does not answer")
     if state.lacking:
         raise RuntimeError(" ".join(one.detail for one in state.lacking))
-    lines = [f"workers: {len(state.workers)}, sweeps: {state.sweeps}"]
+    lines = [f"workers: {len(state.usable or ())}, sweeps: {state.sweeps}"]
     for worker in state.workers:
         lines.append(
             f"      worker {worker['host']}:{worker['pid']}: segmenter on {worker['segmenter_device']},"
-            f" generator on {worker['generator_device']}, {worker.get('in_flight', 1)} jobs at once"
+            f" generator on {worker['generator_device']}, {worker.get('in_flight', 1)} jobs at once{_idle(worker)}"
         )
         lines += [f"      {warning}" for warning in _device_warning(worker)]
     return "\n".join(lines)
 
 
+def _idle(worker: Mapping[str, Any]) -> str:
+    return f"; [yellow]takes none: {worker['takes_no_jobs']}[/]" if worker.get("takes_no_jobs") else ""
+
+
 def _store(settings: Settings) -> str:
     try:
         for bucket in open_buckets(settings):
-            bucket.check()
+            try_write(bucket)
     except ObjectError as error:
         raise RuntimeError(str(error)) from error
     if settings.store == "s3":

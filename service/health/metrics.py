@@ -20,8 +20,20 @@ class InstallationMetrics:
             "backdrop_queue_oldest_job_age_seconds", "Age of the oldest job that waits; 0: none.", registry=registry
         )
         self._messages = Gauge("backdrop_webhooks_waiting", "Messages that wait for a receiver.", registry=registry)
+        self._message = Gauge(
+            "backdrop_webhooks_oldest_message_age_seconds", "Age of the oldest that waits; 0: none.", registry=registry
+        )
+        self._credits = Gauge(
+            "backdrop_credits_in_flight", "What the jobs that are not over were charged.", registry=registry
+        )
+        self._unreconciled = Gauge(
+            "backdrop_credits_unreconciled_clients",
+            "Clients whose balance is not the sum of their ledger, as a sweep counts them each hour.",
+            registry=registry,
+        )
+        self._unreconciled.set(_UNKNOWN)
         self._queued = Gauge("backdrop_queue_depth", "Messages that no worker has fetched.", registry=registry)
-        self._workers = Gauge("backdrop_workers", "Workers that live.", registry=registry)
+        self._workers = Gauge("backdrop_workers", "Workers that live and take jobs.", registry=registry)
         self._sweeps = Gauge("backdrop_sweeps", "Sweeps that live.", registry=registry)
         self._seconds = Gauge(
             "backdrop_database_look_seconds",
@@ -40,8 +52,12 @@ class InstallationMetrics:
         self._schema.set(_known(state.schema_usable))
         self._oldest.set(_known(None if backlog is None else backlog.oldest))
         self._messages.set(_known(None if backlog is None else backlog.messages))
+        self._message.set(_known(None if backlog is None else backlog.oldest_message))
+        self._credits.set(_known(None if backlog is None else backlog.credits))
+        if state.unreconciled is not None:
+            self._unreconciled.set(state.unreconciled)
         self._queued.set(_known(state.queued))
-        self._workers.set(_known(None if state.workers is None else len(state.workers)))
+        self._workers.set(_known(None if state.usable is None else len(state.usable)))
         self._sweeps.set(_known(state.sweeps))
         self._seconds.set(_known(state.database_seconds))
 

@@ -37,7 +37,11 @@ def observed(settings: Settings, health: ProcessHealth, registry: CollectorRegis
         metrics.saw(state)
 
     thread = threading.Thread(
-        target=keep_looking, args=(open_installation(settings), saw, over), name="look", daemon=True
+        target=keep_looking,
+        args=(open_installation(settings), saw, over),
+        kwargs={"reconciles": health.kind == "sweep"},
+        name="look",
+        daemon=True,
     )
     routes: dict[str, Route] = {
         "/health/live": lambda accept: _page(*health.live()),

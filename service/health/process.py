@@ -1,9 +1,11 @@
 """The health of one process: whether it lives, whether it can do its part, and the thread that keeps looking."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 from service.health.installation import Installation, State
@@ -12,12 +14,14 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the installation.
 LOOK_EVERY = 5.0
+#: Seconds between two looks at the whole ledger.
+RECONCILE_EVERY = 3600.0
 #: Seconds after which a process whose loop has not come round counts as hung. A look can wait for several time-outs.
 PATIENCE = 120.0
 
 #: Without which parts each process can't do its part.
 NEEDED = {
-    "api": frozenset({"database", "store"}),  # a queue server that is away only postpones
+    "api": frozenset({"database"}),  # without the store it still answers all but uploads and submits
     "worker": frozenset({"database", "queue", "store"}),
     "sweep": frozenset({"database"}),
 }
@@ -77,11 +81,20 @@ class ProcessHealth:
         return told["status"] != "unavailable", told
 
 
-def keep_looking(installation: Installation, saw: Callable[[State], None], stopping: threading.Event) -> None:
-    """Look at the installation until told to stop, and tell `saw` what each look found; then let its database go."""
+def keep_looking(
+    installation: Installation, saw: Callable[[State], None], stopping: threading.Event, *, reconciles: bool = False
+) -> None:
+    """Look at the installation until told to stop, and tell `saw` what each look found; then let its database go.
+
+    `reconciles`: each hour sum up the ledger as well.
+    """
+    due = time.monotonic() if reconciles else math.inf
     while True:
         try:
-            saw(installation.look())
+            saw(state := installation.look())
+            if state.backlog is not None and time.monotonic() >= due:
+                due = time.monotonic() + RECONCILE_EVERY
+                saw(replace(state, unreconciled=installation.unreconciled()))
         except Exception:
             logger.exception("the installation could not be looked at; it will be tried again")
         if stopping.wait(LOOK_EVERY):

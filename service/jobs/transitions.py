@@ -356,6 +356,8 @@ class Jobs:
                 self._metrics.refunded(job.credits_cost)
             else:
                 self._metrics.finished(JobStatus.SUCCESS, "")
+                seconds = (job.finished_at - job.created_at).total_seconds()
+                self._metrics.took("preview" if job.preview else job.operation, seconds)
 
     def _end_within(
         self,
@@ -376,7 +378,10 @@ class Jobs:
             jobs.update()
             .where(UNFINISHED, which)
             .values(**how, **over)
-            .returning(jobs.c.id, jobs.c.client_id, jobs.c.started_at, jobs.c.preview, jobs.c.credits_cost)
+            .returning(
+                *(jobs.c[name] for name in ("id", "client_id", "started_at", "preview", "credits_cost")),
+                *(jobs.c[name] for name in ("operation", "created_at", "finished_at")),
+            )
         ).all()
         # Jobs before clients, as a claim does it: nobody waits crosswise.
         for client_id in sorted({job.client_id for job in ended if job.started_at is None}):

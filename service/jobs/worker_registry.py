@@ -53,10 +53,10 @@ class WorkerHeartbeat:
     name: str
     about: dict[str, Any]
 
-    def beat(self) -> None:
-        """Send one heartbeat; a queue server that is away is no reason to die."""
+    def beat(self, **now: Any) -> None:
+        """Send one heartbeat, with what is so `now`; a queue server that is away is no reason to die."""
         try:
-            self.registry.register(self.name, self.about)
+            self.registry.register(self.name, self.about | now)
         except QueueUnavailable as error:
             logger.warning("the heartbeat was not sent: %s", error)
 

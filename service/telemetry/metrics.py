@@ -4,8 +4,14 @@ Names and units follow https://prometheus.io/docs/practices/naming/. No client, 
 a label is a series for ever. Observations carry the trace's id as an exemplar, where there is one.
 """
 
+import json
+import shutil
+import subprocess
+from collections import deque
 from collections.abc import Callable, Iterable
-from importlib.metadata import version
+from importlib.metadata import distribution, version
+from pathlib import Path
+from statistics import median
 
 from prometheus_client import (
     CollectorRegistry,
@@ -45,9 +51,26 @@ def process_registry(kind: str) -> CollectorRegistry:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     Info("backdrop_build", "The release, and what the process does.", registry=registry).info(
-        {"version": version("backdrop"), "process": kind}
+        {"version": version("backdrop"), "commit": build_commit(), "process": kind}
     )
     return registry
+
+
+def build_commit() -> str:
+    """Return the commit that this code is of, "unknown" where nothing says it.
+
+    Asked in turn: the file that an image's build writes, what pip kept of a repository's address (PEP 610), and git.
+    """
+    code = Path(__file__).parents[1]
+    if (written := code / "COMMIT").is_file():
+        return written.read_text().strip() or "unknown"
+    origin = json.loads(distribution("backdrop").read_text("direct_url.json") or "{}")
+    if commit := origin.get("vcs_info", {}).get("commit_id"):
+        return str(commit)
+    if (code.parent / ".git").exists() and (git := shutil.which("git")):
+        asked = subprocess.run([git, "-C", code.parent, "rev-parse", "HEAD"], capture_output=True, text=True)
+        return asked.stdout.strip() or "unknown"
+    return "unknown"
 
 
 class JobMetrics:
@@ -61,12 +84,29 @@ class JobMetrics:
         self._finished = Counter(
             "backdrop_jobs_finished", "Jobs that ended.", ["status", "error_type"], registry=registry
         )
+        self._took = Histogram(
+            "backdrop_job_duration_seconds",
+            "From a job's submit to its success.",
+            ["operation"],
+            buckets=_WAIT,
+            registry=registry,
+        )
+        self._judged = Counter(
+            "backdrop_jobs_judged",
+            "Successes, by whether they took at most 3 times the median of their operation here.",
+            ["operation", "in_time"],
+            registry=registry,
+        )
+        #: What the latest successes took, by operation.
+        self._latest: dict[str, deque[float]] = {}
         self._refunds = Counter("backdrop_refunds", "Jobs whose credits were given back.", registry=registry)
         self._refunded = Counter("backdrop_refunded_credits", "Credits that were given back.", registry=registry)
         # From the start on, so that a rate has a zero to rise from: a series that begins at 1 never rose.
         self._finished.labels("SUCCESS", "")
         for code in OUR_FAULT:
             self._finished.labels("FAILURE", code)
+        for operation in ("swap", "preview", "cutout"):
+            self._judged.labels(operation, "no")
 
     def submitted(self, operation: str) -> None:
         """Count a job that was accepted: "swap", "preview" or "cutout"."""
@@ -75,6 +115,14 @@ class JobMetrics:
     def finished(self, status: str, error_type: str) -> None:
         """Count a job's end. `error_type`: its error's code, "" of a success."""
         self._finished.labels(status, error_type).inc(exemplar=current().exemplar)
+
+    def took(self, operation: str, seconds: float) -> None:
+        """Time a success from its submit on, and judge it by the median of the 500 before; the first 20 are not."""
+        self._took.labels(operation).observe(seconds, exemplar=current().exemplar)
+        latest = self._latest.setdefault(operation, deque(maxlen=500))
+        if len(latest) >= 20:
+            self._judged.labels(operation, "yes" if seconds <= 3 * median(list(latest)) else "no").inc()
+        latest.append(seconds)
 
     def refunded(self, credits: int) -> None:
         """Count a refund; of nothing, none."""

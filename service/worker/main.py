@@ -26,6 +26,7 @@ from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
 from service.database.quarantine import Quarantine
 from service.database.schema import SchemaOutdated, require_schema
+from service.health.breaker import StoreBreaker
 from service.health.observed import observed
 from service.health.process import ProcessHealth
 from service.jobs.queue import ACTOR, QUEUE, build_broker, worker_client
@@ -67,6 +68,7 @@ def boot(
     lane: DeviceLane,
     in_flight: int,
     stopping: threading.Event,
+    breaker: StoreBreaker,
     credentials: Credentials | None = None,
     observer: RunObserver | None = None,
     metrics: JobMetrics | None = None,
@@ -98,6 +100,7 @@ def boot(
         stopping=stopping,
         watchdog=Watchdog(),
         isolation=Isolation(),
+        breaker=breaker,
         lane=lane,
         credentials=credentials,
         cache_for=client_caches(settings, renders, registry, observer.metrics.looked_up),
@@ -223,7 +226,7 @@ def _serve(
         stopping.set()
 
     lane = open_lane(settings, networks, on_lost=on_lost, on_painted=observer.metrics.batch, registry=registry)
-    in_flight = jobs_in_flight(settings, networks)
+    in_flight, breaker = jobs_in_flight(settings, networks), StoreBreaker(open_buckets(settings)[1])
     observer.metrics.slots.set(in_flight)
     worker = boot(
         settings,
@@ -231,6 +234,7 @@ def _serve(
         lane=lane,
         in_flight=in_flight,
         stopping=stopping,
+        breaker=breaker,
         credentials=credentials,
         observer=observer,
         metrics=JobMetrics(registry),
@@ -248,8 +252,9 @@ def _serve(
     health.is_ready()
     while not stopping.wait(HEARTBEAT_TTL / 3):
         health.beat()
-        heartbeat.beat()
         drain.beat()
+        why = "drained" if drain.draining else "waiting for the store" if breaker.is_open else ""
+        heartbeat.beat(takes_no_jobs=why)
     logger.info("stopping: %s; jobs in flight are handed back", stopping.reason)
     health.is_not_ready("It stops.")
 

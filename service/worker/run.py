@@ -30,6 +30,7 @@ from service.catalogue.catalogue import Catalogue
 from service.catalogue.specs import resolve_spec, subject_of
 from service.cutouts.masks import MendedMasks
 from service.database.engine import DATABASE_AWAY
+from service.health.breaker import StoreBreaker
 from service.jobs.records import Claim, LeaseLost, NewCutout, NewRender, Operation
 from service.jobs.transitions import Jobs
 from service.storage.cache import CacheFor
@@ -74,6 +75,8 @@ class JobRunner:
     stopping: threading.Event
     watchdog: Watchdog
     isolation: Isolation
+    #: Keeps jobs from being taken while the store takes no writes.
+    breaker: StoreBreaker
     #: Where the networks are called; None: in the threads that run the jobs.
     lane: DeviceLane | None = None
     #: What signs the pictures; None: nothing does.
@@ -86,6 +89,7 @@ class JobRunner:
 
     def run(self, sent_for: str) -> None:
         """Run one attempt of the job whose turn it is, whichever the message was sent for; of none where none waits."""
+        self.breaker.wait(self.stopping)
         with ExitStack() as place:
             place.enter_context(self.isolation.together(self.stopping))
             message = f"message for job {sent_for}"
@@ -123,6 +127,10 @@ class JobRunner:
             self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
             observed.came_to("handed_back")
         except StoreUnavailable as error:
+            if self.breaker.opens():
+                self._write_with_retry(claim, lambda: self.jobs.release(claim, count_attempt=False))
+                observed.came_to("handed_back", "store_unavailable")
+                return
             self._again(claim, observed, "store_unavailable", "The object store did not answer.", error)
         except (MemoryError, OutOfMemory) as error:
             self._again(claim, observed, OutOfMemory.code, "There was too little memory for this picture.", error)

@@ -35,7 +35,7 @@ def test_each_expression_of_the_dashboard_is_asked_without_what_only_grafana_kno
 
 
 def outcome(seen: set[str], *, fired: float | None = 3.0, resolved: float | None = 2.0) -> Outcome:
-    broken = Break("something", frozenset({"Right"}), lambda: lambda: None, frozenset({"AsTrue"}))
+    broken = Break("something", frozenset({"Right"}), frozenset({"AsTrue"}), lambda: lambda: None)
     return Outcome(broken, fired, resolved, frozenset(seen))
 
 

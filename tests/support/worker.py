@@ -20,6 +20,7 @@ from service.database.clock import db_now
 from service.database.tables import stored_objects
 from service.diagnostics.audit import Finding
 from service.diagnostics.object_audit import audit_objects
+from service.health.breaker import StoreBreaker
 from service.jobs.intake import Accepted
 from service.settings import Settings
 from service.storage.buckets import open_buckets
@@ -81,6 +82,7 @@ class Worker:
             stopping=self.stopping,
             watchdog=Watchdog(lambda _: None),
             isolation=Isolation(),
+            breaker=StoreBreaker(self.renders),
         )
 
     def order(self, data: bytes = BOTTLE, *, preview: bool = False, **spec: Any) -> Accepted:

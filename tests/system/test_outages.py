@@ -281,20 +281,7 @@ def test_a_store_that_is_slow_costs_no_attempt(installation: Installation) -> No
     assert installation.job(accepted).attempt == 1
 
 
-def test_a_store_that_is_away_when_the_render_is_written_is_tried_again(installation: Installation) -> None:
-    assert installation.made.store is not None
-    accepted = installation.order(telling(Deed.SLOW))
-    installation.under_way(accepted)
-
-    installation.made.store.kill()
-    until(lambda: installation.job(accepted).stage is None)
-    installation.made.store.start()
-
-    assert installation.outcome(accepted) == ("SUCCESS", None)
-    assert installation.job(accepted).attempt == 2
-
-
-def test_a_store_that_stays_away_refuses_submits_and_refunds_jobs(installation: Installation, caller: Caller) -> None:
+def test_a_store_that_is_away_refuses_submits_and_costs_no_attempt(installation: Installation, caller: Caller) -> None:
     assert installation.made.store is not None
     key, balance = caller.upload(good()), caller.balance
     accepted = installation.order(telling(Deed.SLOW))
@@ -302,10 +289,16 @@ def test_a_store_that_stays_away_refuses_submits_and_refunds_jobs(installation: 
 
     installation.made.store.kill()
     refused = caller.submit(key)
+    until(lambda: installation.job(accepted).stage is None)
+    state = caller.api.get("/health/ready")
+    waiting = installation.job(accepted)
+    installation.made.store.start()
 
-    assert installation.outcome(accepted) == ("FAILURE", "store_unavailable")
-    assert installation.job(accepted).credits_refunded == 1
     assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
+    assert (state.status_code, state.json()["status"]) == (200, "degraded"), "all else is still answered"
+    assert (waiting.status, waiting.attempt) == ("IN_PROGRESS", 0), "the breaker is open"
+    assert installation.outcome(accepted) == ("SUCCESS", None)
+    assert installation.job(accepted).attempt == 1
     assert caller.balance == balance
 
 

@@ -18,6 +18,7 @@ from service.api.app import create_app
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.masks import MendedMasks
 from service.database.engine import create_engine
+from service.health.breaker import StoreBreaker
 from service.jobs.transitions import Jobs
 from service.settings import Settings
 from service.storage.buckets import open_buckets
@@ -61,6 +62,7 @@ class Bench:
             stopping=threading.Event(),
             watchdog=Watchdog(lambda seconds: None),
             isolation=Isolation(),
+            breaker=StoreBreaker(renders),
         )
 
     def end(self, data: bytes, **changes: Any) -> dict[str, Any]:

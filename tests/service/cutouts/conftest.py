@@ -13,6 +13,7 @@ from PIL import Image
 from pipeline.core.networks import Networks
 from service.catalogue.catalogue import load_catalogue
 from service.cutouts.masks import MendedMasks
+from service.health.breaker import StoreBreaker
 from service.settings import Settings
 from service.storage.buckets import open_buckets
 from service.storage.cache import client_caches
@@ -56,6 +57,7 @@ class Mender(Caller):
             stopping=threading.Event(),
             watchdog=Watchdog(lambda _: None),
             isolation=Isolation(),
+            breaker=StoreBreaker(self.renders),
             cache_for=client_caches(settings, self.renders, registry),
         )
 

@@ -1,5 +1,6 @@
 """What is seen of an installation: who lives, what waits, and which schema is found."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,17 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.storm.servers import free_port
 from service.database.clock import db_now
-from service.database.tables import jobs
-from service.health.installation import Installation, open_installation
+from service.database.tables import clients, deliveries, jobs
+from service.health.installation import Installation, State, open_installation
 from service.health.metrics import InstallationMetrics
-from service.health.process import NEEDED
+from service.health.process import NEEDED, keep_looking
 from service.jobs.queue import JobQueue
 from service.jobs.worker_registry import WorkerHeartbeat, WorkerRegistry, sweep_heartbeat
 from service.settings import Settings
+from service.storage.directory import DirectoryBucket
+from service.storage.objects import StoreUnavailable
+from service.storage.signing import UrlSigner
+from service.webhooks.endpoints import Webhooks
 from tests.support.databases import take_writes
 from tests.support.shop import Shop
 
@@ -50,7 +55,39 @@ def test_the_oldest_waiting_job_and_all_that_is_unfinished_are_counted(
     assert state.backlog is not None
     assert state.backlog.jobs == {"NOT_STARTED": 2}
     assert 90 <= state.backlog.oldest < 150
+    assert state.backlog.credits == 4
     assert state.schema_usable
+
+
+def test_the_oldest_message_has_an_age_and_a_balance_that_is_off_is_counted(
+    engine: sa.Engine, installation: Installation
+) -> None:
+    shop = Shop(engine)
+    Webhooks(engine, allow_private=True).register(shop.client.name, "http://127.0.0.1:9/hook")
+    cancelled = shop.order()
+    shop.jobs.cancel(cancelled.job_id, client_id=shop.client.id)
+    with engine.begin() as connection:
+        connection.execute(deliveries.update().values(created_at=db_now(-90)))
+    backlog = installation.look().backlog
+    counted = [installation.unreconciled()]
+    with engine.begin() as connection:
+        connection.execute(clients.update().values(balance=clients.c.balance + 1))
+    counted.append(installation.unreconciled())
+    registry, stopping = CollectorRegistry(), threading.Event()
+    metrics = InstallationMetrics(registry)
+
+    def saw(state: State) -> None:
+        metrics.saw(state)
+        if state.unreconciled is not None:
+            stopping.set()
+
+    keep_looking(installation, saw, stopping, reconciles=True)
+
+    assert backlog is not None
+    assert backlog.messages == 1
+    assert 90 <= backlog.oldest_message < 150
+    assert counted == [0, 1]
+    assert registry.get_sample_value("backdrop_credits_unreconciled_clients") == 1
 
 
 def test_an_api_is_degraded_until_a_worker_and_a_sweep_live(installation: Installation, queue_url: str) -> None:
@@ -65,6 +102,43 @@ def test_an_api_is_degraded_until_a_worker_and_a_sweep_live(installation: Instal
     assert alone["status"] == "degraded"
     assert [one["part"] for one in alone["degraded"]] == ["worker", "sweep"]
     assert (attended["status"], attended["workers"], attended["sweeps"]) == ("ok", 1, 1)
+
+
+def test_only_workers_that_take_jobs_are_counted(installation: Installation, queue_url: str) -> None:
+    names = {"one": "drained", "two": "waiting for the store"}
+    registry = CollectorRegistry()
+    metrics = InstallationMetrics(registry)
+    heartbeats = [WorkerHeartbeat(WorkerRegistry(queue_url), name, {"host": name, "pid": 1}) for name in names]
+    for heartbeat in heartbeats:
+        heartbeat.beat(takes_no_jobs=names[heartbeat.name])
+    idle = installation.look()
+    metrics.saw(idle)
+    counted = [registry.get_sample_value("backdrop_workers")]
+    heartbeats[0].beat(takes_no_jobs="")
+    one = installation.look()
+    metrics.saw(one)
+    counted.append(registry.get_sample_value("backdrop_workers"))
+    for heartbeat in heartbeats:
+        heartbeat.stop()
+
+    told = idle.health(NEEDED["api"])
+    assert (told["status"], told["workers"]) == ("degraded", 0)
+    assert told["degraded"][0]["detail"].startswith("No worker takes jobs (one:1 is drained, two:1 is waiting")
+    assert one.health(NEEDED["api"])["workers"] == 1
+    assert counted == [0, 1]
+
+
+def test_a_store_that_is_away_keeps_only_workers_from_their_part(installation: Installation) -> None:
+    class Away(DirectoryBucket):
+        def put(self, key: str, data: bytes, content_type: str) -> None:
+            raise StoreUnavailable("The disk is full.")
+
+    bucket = Away(Path("/nowhere"), bucket="renders", signer=UrlSigner(b"k"), url_ttl=1)
+    state = replace(installation, buckets=(bucket, bucket)).look()
+
+    told = {kind: state.health(needed)["status"] for kind, needed in NEEDED.items()}
+    assert told == {"api": "degraded", "worker": "unavailable", "sweep": "degraded"}
+    assert {"part": "store", "detail": "The disk is full."} in state.health(NEEDED["api"])["degraded"]
 
 
 def test_a_queue_server_that_is_away_keeps_only_workers_from_their_part(installation: Installation) -> None:

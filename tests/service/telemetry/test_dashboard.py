@@ -53,6 +53,19 @@ def test_every_metric_of_ours_is_on_the_dashboard_or_in_a_rule() -> None:
     assert missing == set()
 
 
+def test_every_panel_shows_the_chosen_installation_and_every_rule_names_its_own() -> None:
+    dashboard = json.loads((FILES / "dashboard.json").read_text())
+    assert [one["name"] for one in dashboard["templating"]["list"]] == ["datasource", "namespace", "job"]
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", ()):
+            named = re.findall(r"\b(?:backdrop|http_server|process)_\w+(.{0,400})", target["expr"])
+            assert named
+            assert all('namespace=~"$namespace", job=~"$job"}' in after.partition("}")[0] + "}" for after in named)
+    rules = (FILES / "rules.yml").read_text()
+    assert not re.findall(r"\b(?:sum|max|min|group)\((?!backdrop_sweeps\)$)", rules, re.MULTILINE)
+    assert not re.findall(r"\bby \((?!namespace, job)", rules)
+
+
 def test_what_an_alert_waits_to_rise_is_there_from_the_start() -> None:
     registry = CollectorRegistry()
     JobMetrics(registry)
@@ -62,6 +75,8 @@ def test_what_an_alert_waits_to_rise_is_there_from_the_start() -> None:
     for code in codes.split("|"):
         labels = {"status": "FAILURE", "error_type": code}
         assert registry.get_sample_value("backdrop_jobs_finished_total", labels) == 0
+    late = {"operation": "swap", "in_time": "no"}
+    assert registry.get_sample_value("backdrop_jobs_judged_total", late) == 0
     failed = registry.get_sample_value("backdrop_webhook_attempt_duration_seconds_count", {"state": "failed"})
     assert failed == 0
 

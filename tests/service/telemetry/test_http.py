@@ -62,6 +62,17 @@ def test_requests_are_counted_by_route_and_those_without_one_together(observed: 
     assert observed.registry.get_sample_value("http_server_active_requests") == 0
 
 
+def test_a_submit_that_waits_for_its_job_is_no_measure_of_how_fast_we_answer(observed: Observed) -> None:
+    for headers in ({}, {"Prefer": "wait=1"}):
+        observed.ask("POST", "/v1/cutouts", headers, json={})
+
+    assert observed.counted("POST", "/v1/cutouts", 422) == 1
+    assert observed.counted("POST", "/v1/cutouts (wait)", 422) == 1
+    labels = {"http_request_method": "POST", "http_route": "/v1/cutouts", "http_response_status_code": "422"}
+    slo = observed.registry.get_sample_value("http_server_request_duration_seconds_bucket", labels | {"le": "0.3"})
+    assert slo is not None, "the SLO asks for this bucket"
+
+
 def test_a_caller_s_id_of_its_request_is_answered_and_kept_with_the_job(observed: Observed, caller: Caller) -> None:
     headers = {"X-Request-Id": "shop-17/order:9", "traceparent": TRACEPARENT}
     answer = observed.ask("POST", SWAP, headers, json=caller.body())

@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from benchmarks.storm.photos import Deed, outline, telling
 from pipeline.core.networks import Networks
 from service.database.tables import renders
+from service.health.breaker import StoreBreaker
 from service.jobs.intake import Accepted
 from service.settings import Settings
+from service.storage.buckets import open_buckets
 from service.worker import main
 from service.worker.leases import LeaseRenewal
 from tests.support.polling import until
@@ -192,7 +194,8 @@ def test_a_lane_is_made_for_the_device_that_the_networks_have(
 def test_a_worker_fetches_as_many_messages_as_it_has_threads(settings: Settings) -> None:
     networks = Networks(by_colour, Darkener())
     lane = main.open_lane(settings, networks, on_lost=lambda: None)
-    worker = main.boot(settings, networks, lane=lane, in_flight=3, stopping=threading.Event())
+    breaker = StoreBreaker(open_buckets(settings)[1])
+    worker = main.boot(settings, networks, lane=lane, in_flight=3, stopping=threading.Event(), breaker=breaker)
     lane.close()
 
     assert (worker.worker_threads, worker.queue_prefetch) == (3, 3)

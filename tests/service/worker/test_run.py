@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from pipeline.photo.decode import decode
 from service.catalogue.catalogue import load_catalogue
 from service.catalogue.specs import stored_spec
 from service.database.tables import jobs, stored_objects
+from service.health.breaker import StoreBreaker
 from service.jobs.records import Claim, JobStatus
 from service.jobs.transitions import Jobs
 from service.storage.directory import DirectoryBucket
@@ -177,6 +180,33 @@ def test_a_store_that_refuses_the_render_is_tried_again_and_then_keeps_it(worker
     assert worker.end(accepted) == ("SUCCESS", None)
     assert worker.shop.job(accepted).attempt == 2
     assert worker.shop.balance == 8
+
+
+def test_a_store_that_takes_no_writes_costs_no_attempt_and_no_job_is_taken_until_it_does(
+    worker: Worker, tmp_path: Path
+) -> None:
+    store = AwayStore(tmp_path / "renders", bucket="renders", signer=UrlSigner(b"k"), url_ttl=60)
+    breaker = StoreBreaker(store, every=0.05)
+    worker.runner = replace(worker.runner, renders=store, breaker=breaker)
+    first, second = (worker.order(**ON_WHITE) for _ in range(2))
+
+    store.refuse_put = True
+    worker.runner.run(first.job_id)
+    assert breaker.is_open
+    assert (worker.end(first), worker.shop.job(first).attempt) == (("IN_PROGRESS", None), 0)
+
+    waits = threading.Thread(target=worker.runner.run, args=(second.job_id,))
+    waits.start()
+    time.sleep(0.5)
+    taken = [worker.shop.job(one).attempt for one in (first, second)]
+    store.refuse_put = False
+    waits.join(60)
+    worker.runner.run(first.job_id)
+
+    assert taken == [0, 0]
+    assert not breaker.is_open
+    assert [worker.end(one) for one in (first, second)] == [("SUCCESS", None)] * 2
+    assert [worker.shop.job(one).attempt for one in (first, second)] == [1, 1]
 
 
 class WatchedStore(DirectoryBucket):
