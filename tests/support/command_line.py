@@ -1,5 +1,6 @@
 """The command line: in this process, and as the program that is installed."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,13 @@ BACKDROP = str(Path(sys.executable).with_name("backdrop"))
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+    # A command line that is refused leaves its umask behind: its process would end.
+    before = os.umask(0o077)
+    os.umask(before)
+    try:
+        return CliRunner().invoke(main, list(arguments))
+    finally:
+        os.umask(before)
 
 
 def migrated_home(folder: Path) -> tuple[str, str]:
