@@ -88,8 +88,6 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=0, le=65535)
     #: Address that it listens on; 0.0.0.0 in a container, since probes and scrapes come from outside of it.
     metrics_host: str = "127.0.0.1"
-    #: The commit that the image was built from.
-    commit: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: Lines for people, or one JSON object a line.
     log_format: Literal["text", "json"] = "text"

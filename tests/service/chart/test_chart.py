@@ -24,7 +24,7 @@ FOREIGN = {"TriggerAuthentication", "ScaledObject", "ServiceMonitor", "PodMonito
 OF_THE_CHART = {
     *("DATABASE_URL", "QUEUE_URL", "STORE", "S3_SOURCE_BUCKET", "S3_RENDER_BUCKET", "S3_ENDPOINT_URL"),
     *("S3_PUBLIC_ENDPOINT_URL", "ENCRYPTION_KEYS", "SIGNING_KEY", "HOME", "HOST", "PORT", "METRICS_PORT"),
-    *("METRICS_HOST", "DEVICE", "STOP_GRACE", "COMMIT"),
+    *("METRICS_HOST", "DEVICE", "STOP_GRACE"),
 }
 Object = dict[str, Any]
 
