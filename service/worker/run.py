@@ -134,12 +134,13 @@ class JobRunner:
     def _wait_to_be_alone(self, claim: Claim, observed: Observed, lost: threading.Event, place: ExitStack) -> None:
         waiting = Attempt(self.jobs, claim, self.stopping, lost, math.inf, observed.stages)
         # Until it begins, whatever ends the process is not its fault; so before another one can be alone.
-        self.jobs.count_attempt(claim, False)
+        self._write_with_retry(claim, lambda: self.jobs.count_attempt(claim, False))
+        self.watchdog.disarm(claim.job_id)  # the wait for the others has no end of its own
         place.close()
         try:
             place.enter_context(self.isolation.alone(waiting.check))
         finally:
-            self.jobs.count_attempt(claim, True)
+            self._write_with_retry(claim, lambda: self.jobs.count_attempt(claim, True))
 
     def _make(self, attempt: Attempt) -> NewRender | NewCutout:
         claim = attempt.claim
