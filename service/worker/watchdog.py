@@ -29,9 +29,9 @@ class Watchdog:
         self._lock = threading.Lock()
 
     def arm(self, job_id: str, seconds: float) -> None:
-        """Give a job so many seconds from now on, in place of what it had."""
+        """Give a job at least so many seconds from now on; a later deadline that it has stays."""
         with self._lock:
-            self._deadlines[job_id] = time.monotonic() + seconds
+            self._deadlines[job_id] = max(time.monotonic() + seconds, self._deadlines.get(job_id, 0.0))
             self._watch()
 
     def disarm(self, job_id: str) -> None:

@@ -82,7 +82,7 @@ class Side:
             "fail": partial(self.jobs.fail_abandoned, max_wait=0),
             "fail crashed": partial(self.jobs.fail_abandoned, max_wait=1e9),
             "unsent": partial(self.jobs.claim_unsent, waiting=0, resend_after=0),
-            "weights": lambda: [set_weight(self.engine, f"c{n}", 1 + n) for n in range(len(self.clients))],
+            "weights": self.weigh,
             "renew": lambda: [self.jobs.renew_leases(self.claims[n : n + 32]) for n in range(0, len(self.claims), 32)],
             "claim": self.claim,
             "retry": self.retry,
@@ -107,6 +107,10 @@ class Side:
             with suppress(SourceExpired):
                 self.intake.create(new)
 
+    def weigh(self) -> None:
+        for number in range(len(self.clients)):
+            set_weight(self.engine, f"c{number}", 1 + number)
+
     def claim(self) -> None:
         while self.jobs.claim("w"):
             pass
@@ -126,7 +130,7 @@ class Ring:
         self.clients = [accounts.add(f"c{n}", credits=10**6)[0].id for n in range(4)]
         shuffled = random.Random(1)
         self.token = str(ULID())
-        self.rows = []
+        self.rows: list[dict[str, Any]] = []
         for n in range(ROWS):
             client, job = shuffled.choice(self.clients), str(ULID())
             self.rows.append(
@@ -159,7 +163,7 @@ class Ring:
                 "lease_token": self.token if running else None,
                 "error_code": "internal_error" if finished else None,
             }
-            names = ("client_id", "source_key")
+            names = ["client_id", "source_key"]
             made = [{"id": row["job"], "request_id": row["job"]} | {name: row[name] for name in names} for row in order]
             connection.execute(jobs.insert(), [one | job for one in made])
             ends = {"finished_at": db_now(-60)} if finished else {}
@@ -167,13 +171,14 @@ class Ring:
             connection.execute(jobs.update().values(created_at=db_now(-100_000), **ends))
             picture = {"output_preset": "x", "width": 1, "height": 1, "format": "jpeg", "content_type": "", "bytes": 1}
             picture |= {"sha256": "", "seed": 1, "warnings": [], "report": {}}
-            names = ("public_id", "client_id", "key", "preview")
+            names = ["public_id", "client_id", "key", "preview"]
             shown = [{"job_id": row["job"]} | {name: row[name] for name in names} for row in order]
             connection.execute(renders.insert(), [one | picture for one in random.sample(shown, len(shown))])
             cut = {"photo_sha256": PHOTO, "width": 1, "height": 1, "facts": {}}
             cut |= dict.fromkeys(("mask_key", "preview_key", "photo_key"), "")
             owned = [{"job_id": row["job"], "client_id": row["client_id"]} for row in order]
             connection.execute(cutouts.insert(), [one | cut for one in random.sample(owned, len(owned))])
+            stored: list[tuple[str, str, dict[str, Any], str | None]]
             stored = [("sources", row["source_key"], row, None) for row in order]
             stored += [("renders", row["key"], row, row["job"]) for row in order]
             stored += [("cutouts", f"cutouts/{row['client_id']}/{PHOTO}/{row['job']}", row, None) for row in order]

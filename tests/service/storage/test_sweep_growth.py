@@ -69,7 +69,7 @@ def looks(engine: sa.Engine) -> dict[str, Callable[[], object]]:
     """What a sweep asks at each look."""
     registry, masks = ObjectRegistry(engine), MaskRegistry(engine)
     jobs = Jobs(engine, lease=20, max_attempts=3)
-    some = {"older_than": 320.0, "limit": 100}
+    some: dict[str, Any] = {"older_than": 320.0, "limit": 100}
     return {
         "sources": partial(registry.mark_expired_sources, **some),
         "renders": partial(registry.mark_expired_renders, **some),

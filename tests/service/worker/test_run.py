@@ -263,6 +263,29 @@ def test_a_job_runs_by_the_catalogue_that_it_was_accepted_under(worker: Worker) 
     assert renders == 3 * renders[:1]
 
 
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)  # what it raises, no database does
+def test_a_database_that_is_away_while_a_last_attempt_is_counted_is_waited_for(
+    worker: Worker, engine: sa.Engine
+) -> None:
+    away = [sa.exc.OperationalError("UPDATE", None, Exception("the server closed the connection")) for _ in range(2)]
+
+    class Away(Jobs):
+        def count_attempt(self, claim: Claim, counts: bool) -> None:
+            if len(away) == 2 - counts:  # one before it waits, one after
+                raise away.pop()
+            super().count_attempt(claim, counts)
+
+    accepted = worker.order()
+    worker.shop.jobs.release(worker.shop.claim(accepted))
+    worker.shop.end_lease(accepted)
+    worker.runner = replace(worker.runner, jobs=Away(engine, lease=60, max_attempts=2))
+
+    worker.runner.run(accepted.job_id)
+
+    assert away == []
+    assert worker.end(accepted) == (JobStatus.SUCCESS, None)
+
+
 def test_a_message_for_a_job_that_is_over_does_nothing(worker: Worker) -> None:
     accepted = worker.order(b"no picture")
     worker.runner.run(accepted.job_id)

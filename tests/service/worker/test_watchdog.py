@@ -15,11 +15,11 @@ def test_the_first_deadline_of_all_jobs_in_flight_counts_and_each_job_has_its_ow
     watchdog.arm("quick", 10)
     watchdog.arm("slow", 200)
     watchdog.disarm("quick")
-    watchdog.arm("slow", 5)
+    watchdog.arm("slow", 5)  # a write in the middle of a long step
     watchdog.disarm("slow")
     watchdog.disarm("slow")
 
-    assert timers[:5] == pytest.approx([100, 10, 10, 200, 5], abs=1)
+    assert timers[:5] == pytest.approx([100, 10, 10, 200, 200], abs=1)
     assert timers[5:] == [None, None]
 
 
