@@ -21,6 +21,7 @@ from service.cli.main import main
 from service.database.encryption import new_encryption_key, open_cipher
 from service.database.engine import create_engine
 from service.database.tables import UNFINISHED, jobs
+from service.jobs.intake import Accepted
 from service.settings import Settings
 from service.webhooks.endpoints import Webhooks
 from tests.support.databases import migrated_database, new_database, run_program
@@ -69,7 +70,7 @@ def test_a_dump_under_load_is_restored_held_checked_released_and_cleared_of_what
             lived.client.name, receiver.url
         )
         lived.all_ready()
-        accepted, over = [], threading.Event()
+        accepted, over = list[Accepted](), threading.Event()
 
         def load() -> None:
             while not over.is_set():

@@ -2,7 +2,9 @@
 
 import logging
 import shutil
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -11,7 +13,10 @@ import sqlalchemy as sa
 
 from service.database.engine import create_engine
 from service.database.quarantine import Quarantine
+from service.jobs.sweep import keep_sweeping
 from service.settings import Settings
+from service.storage.expiry import keep_expiring
+from service.webhooks.delivery import keep_delivering
 
 
 @pytest.fixture
@@ -117,3 +122,23 @@ def test_an_operator_holds_an_installation_and_the_log_has_one_line_a_change(
     assert len(lines) == 2
     assert "an operator holds it since" in lines[0]
     assert lines[1] == "released from the quarantine"
+
+
+@pytest.mark.parametrize("keep", [keep_sweeping, keep_expiring, keep_delivering])
+def test_no_loop_of_the_sweep_acts_until_the_release(keep: Any) -> None:
+    stopping, answers, ran = threading.Event(), [False, False, True], list[int]()
+
+    def run_once(**_: Any) -> None:
+        ran.append(len(answers))
+        stopping.set()
+
+    grace = {"grace": 0.0} if keep is keep_sweeping else {}
+    keep(
+        SimpleNamespace(run_once=run_once, idle=True),
+        every=0.01,
+        stopping=stopping,
+        may_act=lambda: answers.pop(0),
+        **grace,
+    )
+
+    assert ran == [0]

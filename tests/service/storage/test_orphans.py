@@ -10,7 +10,9 @@ from ulid import ULID
 
 from service.settings import Settings
 from service.storage.expiry import build_expirer
+from service.storage.objects import Bucket
 from service.storage.orphans import OrphanSweep
+from service.storage.registry import BucketName
 from tests.support.warehouse import DAY, Warehouse
 
 
@@ -28,7 +30,8 @@ def test_what_no_row_names_is_deleted_and_what_a_row_names_stays(
     warehouse.sources.put(f"uploads/{client}/left.jpg", b"left", "image/jpeg")
     sweep = OrphanSweep(warehouse.engine, (warehouse.sources, warehouse.renders), age=-2.0)  # all is old
 
-    buckets = {"sources": warehouse.sources} | dict.fromkeys(("renders", "masks", "cutouts"), warehouse.renders)
+    buckets: dict[BucketName, Bucket] = {"sources": warehouse.sources}
+    buckets |= dict.fromkeys(("renders", "masks", "cutouts"), warehouse.renders)
     replace(warehouse.expirer, orphans=sweep, buckets=buckets).run_once()
 
     assert [warehouse.lies_in(warehouse.renders, key) for key in orphans] == [False] * 3

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from pipeline.core.networks import Networks
 from service.database.clock import db_now
 from service.database.engine import create_engine
+from service.database.quarantine import Quarantine
 from service.database.tables import jobs
 from service.jobs.records import Claim
 from service.settings import Settings
@@ -182,3 +183,14 @@ def test_a_job_cancelled_between_its_last_step_and_its_success_leaves_no_render(
     )
     expirer.run_once()
     assert left_over(tmp_path) == []
+
+
+def test_a_worker_of_a_quarantined_installation_starts_nothing(engine: sa.Engine, tmp_path: Path) -> None:
+    worker = Worker(engine, tmp_path, raising(AssertionError("it ran")))
+    quarantine = Quarantine(engine, Settings(home=tmp_path))
+    quarantine.hold()
+    accepted = worker.order()
+
+    replace(worker.runner, may_act=quarantine.may_act).run(accepted.job_id)
+
+    assert worker.end(accepted) == ("NOT_STARTED", None)
