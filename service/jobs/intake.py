@@ -9,6 +9,7 @@ from ulid import ULID
 
 from pipeline.core.spec import AS_PRESET, UNMOVED
 from service.accounts.ledger import debit
+from service.catalogue.spec_versions import version_of
 from service.database.clock import db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
@@ -74,6 +75,8 @@ class NewJob:
 class Accepted:
     """The answer to a submit. `repeated`: it was given before, for the same idempotency key.
 
+    #: Of a spec that is stored again: its own, which a newer release may have given it.
+    spec_version: int = 1
     `warnings`: codes of what may not have been meant; none of a repeated answer.
     """
 
@@ -267,6 +270,7 @@ class JobIntake:
                 request_logs.c.client_id == client_id,
                 request_logs.c.idempotency_key == idempotency_key,
                 request_logs.c.created_at > db_now(-self._key_ttl),
+                spec_version=max(new.spec_version, version_of(new.spec)),
             )
         )
         with self._reader.connect() as connection:

@@ -53,7 +53,7 @@ class Retries:
         new = NewJob(
             request_id=str(ULID()),
             **{name: row[name] for name in ("client_id", "workflow", "body", "body_sha256", "query", "spec")},
-            **{name: row[name] for name in ("source_key", "credits_cost", "pilot_brand", "reference")},
+            **{name: row[name] for name in ("source_key", "credits_cost", "pilot_brand", "reference", "spec_version")},
             operation=Operation(row["operation"]),
             retry_of=job_id,
         )
