@@ -13,7 +13,7 @@ from ulid import ULID
 from service.accounts.ledger import InsufficientCredits
 from service.database.engine import reader
 from service.database.tables import clients, jobs, request_logs
-from service.jobs.intake import JobIntake, NewJob, QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import JobIntake, NewJob, QueueFull, QueueShareTaken, TooManyUnfinishedJobs
 from service.jobs.records import JobStatus, Operation, may_be_id
 from service.jobs.transitions import Jobs
 from service.storage.registry import SourceExpired
@@ -70,6 +70,8 @@ class Retries:
             raise RetryRefused("Its photo is kept no longer.") from error
         except TooManyUnfinishedJobs as error:
             raise RetryRefused(f"Its client has {error.limit} unfinished jobs already.") from error
+        except QueueShareTaken as error:
+            raise RetryRefused(f"Its client has {error.waiting} waiting jobs, its share of the queue now.") from error
         except QueueFull as error:
             raise RetryRefused("Too many jobs wait for a worker.") from error
         # The queue need not be reachable from here.
