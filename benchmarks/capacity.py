@@ -177,8 +177,9 @@ def compare(run: Run, workers: int, in_flight: int) -> Table:
 @click.option("--cold-start", default=60.0, show_default=True, help="Seconds to a new worker's first job.")
 @click.option("--spot-life", default=0.0, show_default=True, help="Mean hours of a spot node; 0: none.")
 @click.option(
-    "--jobs-per-worker", multiple=True, default=(2, 4, 8), show_default=True, help="Of the autoscaler; often."
+    "--busy", multiple=True, default=(0.7, 0.8, 0.9), show_default=True, help="Of workers, to the autoscaler; often."
 )
+@click.option("--drain", default=60.0, show_default=True, help="Seconds in which it wants a backlog gone.")
 @click.option("--cooldown", default=600.0, show_default=True)
 @click.option("--rhythm", type=click.Choice(["poisson", "run"]), default="poisson", show_default=True)
 @click.option(
@@ -204,10 +205,13 @@ def main(path: Path, **given: Any) -> None:
     points = fixed(run, plan, rate, given["p95"], seconds, price, given["rhythm"])
     enough = max(1, round(next((one for one in points if one.p95 <= given["p95"]), points[-1]).workers))
     jobs = arrivals(run, rate, seconds, rhythm=given["rhythm"])
-    for many in given["jobs_per_worker"]:
+    weight = statistics.fmean(work.seconds for work in run.work) / given["drain"]
+    for busy in given["busy"]:
         for low in (0, 1):
-            scaled = replace(plan, low=low, high=2 * enough, jobs_per_worker=many)
-            points.append(point(f"{low} to {2 * enough}, {many} jobs each", scaled, jobs, seconds, price))
+            signal = {"jobs_per_worker": busy * plan.in_flight, "waiting_weight": weight}
+            scaled = replace(plan, low=low, high=2 * enough, **signal)
+            points.append(point(f"{low} to {2 * enough}, {busy:.0%} busy", scaled, jobs, seconds, price))
+    console.print(f"autoscaling.waitingWeight: {weight:.3g}; jobsPerWorker: a share of {plan.in_flight}")
     table = Table(
         "fleet", "workers", "peak", "cost/h", "wait: mean", "p95", "submit to end: p95", "cold starts", "lost"
     )

@@ -41,11 +41,19 @@ class Plan:
     batch_size: int = 1
     #: What each further picture of a batch takes of the device, in parts of what the first takes.
     batch_share: float = 1.0
-    #: Jobs, waiting and running, for each worker that the autoscaler wants.
-    jobs_per_worker: float = 4.0
+    #: Running jobs for each worker that the autoscaler wants: `in_flight` times how busy workers are to be.
+    jobs_per_worker: float = 0.8
+    #: What a job that waits counts for, beside one that runs: its seconds, by the seconds in which a backlog is to be
+    #: gone. Counted whole, what comes during one cold start asks for many times the workers that the load needs.
+    waiting_weight: float = 0.1
     poll: float = 15.0
-    #: A worker goes when so long fewer would have done; the last one after `cooldown`, where `low` is 0.
+    #: Workers that may come in a minute at most, and the share of those there that may instead, if that is more.
+    up: int = 2
+    up_share: float = 1.0
+    #: A worker goes when so long fewer would have done, one a minute, or this share of those there if that is more; the
+    #: last one after `cooldown`, where `low` is 0.
     down_window: float = 300.0
+    down_share: float = 0.1
     cooldown: float = 600.0
     #: From the wish for a worker to its first job: node, image, networks.
     cold_start: float = 60.0
@@ -175,18 +183,24 @@ class _Fleet:
             self.add()
 
     def scale(self) -> Steps:
-        """KEDA's PostgreSQL trigger, and the HorizontalPodAutoscaler behind it."""
+        """KEDA's PostgreSQL trigger, and the HorizontalPodAutoscaler behind it, as the chart sets them."""
         plan, quiet = self.plan, 0.0
         wanted: list[tuple[float, int]] = []
+        #: How many workers there were in the last minute.
+        counts: list[tuple[float, int]] = []
         while True:
-            now, load = self.env.now, len(self.waiting.items) + self.busy
+            now, load = self.env.now, len(self.waiting.items) * plan.waiting_weight + self.busy
+            there = sum(not one.gone.triggered for one in self.workers)
+            counts = [*((at, many) for at, many in counts if at > now - 60), (now, there)]
+            fewest, most = (choose(many for _, many in counts) for choose in (min, max))
             want = min(plan.high, max(plan.low, math.ceil(load / plan.jobs_per_worker)))
+            want = min(want, fewest + max(plan.up, math.ceil(fewest * plan.up_share)))
             wanted = [*((at, many) for at, many in wanted if at > now - plan.down_window), (now, want)]
             quiet = 0.0 if load else quiet + plan.poll
-            keep = max(many for _, many in wanted)
+            keep = max(max(many for _, many in wanted), most - max(1, int(most * plan.down_share)))
             if self.workers and not plan.low and quiet < plan.cooldown:
                 keep = max(keep, 1)
-            for _ in range(want - len(self.workers)):
+            for _ in range(want - there):
                 self.add()
             # The youngest first, as Kubernetes does; each hands back what it carries.
             for worker in [one for one in self.workers if not one.gone.triggered][keep:]:

@@ -133,7 +133,8 @@ class Settings(BaseSettings):
     preview_hours: float = Field(1.0, gt=0)
     #: Jobs of one client that may be unfinished at once.
     unfinished_limit: int = Field(500, ge=0)
-    #: Jobs of all clients that may wait for a worker at once; one worker does some 5000 in half a day.
+    #: Jobs of all clients that may wait for a worker at once; one worker does some 5000 in half a day. A client may
+    #: have as many of these places as are free: alone a half, so that there is always room for another.
     queue_limit: int = Field(5000, ge=0)
     #: Streams of events that one client may hold open at once, at each API process. 0: any number.
     stream_limit: int = Field(100, ge=0)

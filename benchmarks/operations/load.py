@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,6 +16,7 @@ from benchmarks.storm.callers import upload
 
 _SWAP, _CUTOUT = "/v1/background-swap-with-spec", "/v1/cutouts"
 _TRANSPARENT = {"scene_type": "white", "mood": "calm", "output_preset": "transparent_cutout"}
+_WHITE = _TRANSPARENT | {"output_preset": "google_merchant"}
 _SCENE = {"scene_type": "podium", "mood": "calm", "dominant_colors": [], "output_preset": "instagram_square"}
 #: What requests are about, for the counts: without ids.
 _KINDS = ("a new job", "a job")
@@ -92,6 +93,8 @@ class Answers:
     counts: Counter[str] = field(default_factory=Counter)
     #: Ids of the jobs that an answer told of.
     job_ids: list[str] = field(default_factory=list)
+    #: By job id: the URL that ordered it, with the API that took it and every option.
+    urls: dict[str, httpx.URL] = field(default_factory=dict)
 
     @property
     def bad(self) -> dict[str, int]:
@@ -103,8 +106,8 @@ class SteadyLoad:
     """Threads that order, `rate` a second all together, until told to stop. `photos` and `broken`: keys of uploads.
 
     Every eighth order is a preview in a scene, which the generator paints, one a cut-out, and one of a broken file.
-    `scenes` False: transparent swaps in place of previews, for workers without a generator. `kept`: seconds for which
-    callers keep an idle connection, as load balancers do.
+    `scenes` False: transparent swaps in place of previews, for workers without a generator. `options`: queries, which
+    good swaps are ordered with in turn. `kept`: seconds for which callers keep an idle connection, as balancers do.
     """
 
     def __init__(
@@ -116,10 +119,12 @@ class SteadyLoad:
         *,
         rate: float,
         scenes: bool = True,
+        options: Sequence[Mapping[str, str]] = ({},),
         threads: int = 3,
         kept: float = 60.0,
     ) -> None:
         self._balancer, self._photos, self._broken, self._scenes = balancer, photos, broken, scenes
+        self._options = options
         self._limits = httpx.Limits(keepalive_expiry=kept)
         self._headers = {"Authorization": f"Bearer {bearer}"}
         self._pace = 1 / rate
@@ -147,26 +152,30 @@ class SteadyLoad:
                 number = next(self._numbers)
                 if self._over.wait(max(0.0, self._started + number * self._pace - time.monotonic())):
                     return
-                path, body = self._order(number)
+                path, body, query = self._order(number)
                 # One in eight waits for its job's end, at an API that may stop meanwhile.
                 waits = {"Prefer": "wait=4"} if number % 8 == 1 else {}
-                answer = self._ask(http, "POST", path, json=body, headers=waits)
+                answer = self._ask(http, "POST", path, json=body, params=query, headers=waits)
                 if answer is not None and answer.status_code == 202:
                     job_id = answer.json().get("job_id") or answer.json()["public_id"]
                     with self._lock:
                         self.answers.job_ids.append(job_id)
-                    self._ask(http, "GET", f"/v1/jobs/{job_id}")
+                        self.answers.urls[job_id] = answer.request.url
+                    # After every second order: after each, one of two APIs in turn would take no order at all.
+                    if number % 2:
+                        self._ask(http, "GET", f"/v1/jobs/{job_id}")
 
-    def _order(self, number: int) -> tuple[str, dict[str, Any]]:
+    def _order(self, number: int) -> tuple[str, dict[str, Any], Mapping[str, str]]:
         photo = {"source_image_s3_key": self._photos[number // 2 % len(self._photos)]}
         match number % 8:
             case 2 if self._scenes:
-                return f"{_SWAP}?preview=true", _SCENE | photo
+                return _SWAP, _SCENE | photo, {"preview": "true"}
             case 4:
-                return _CUTOUT, photo
+                return _CUTOUT, photo, {}
             case 6:
-                return _SWAP, _TRANSPARENT | {"source_image_s3_key": self._broken}
-        return _SWAP, _TRANSPARENT | photo
+                return _SWAP, _TRANSPARENT | {"source_image_s3_key": self._broken}, {}
+        options = self._options[number % len(self._options)]
+        return _SWAP, _WHITE | {"source_image_s3_key": self._photos[0]} if options else _TRANSPARENT | photo, options
 
     def _ask(self, http: httpx.Client, method: str, path: str, **options: Any) -> httpx.Response | None:
         try:

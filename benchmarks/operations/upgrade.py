@@ -2,14 +2,15 @@
 
     python benchmarks/operations/upgrade.py [--seconds 20] [--rate 1] [--keep FOLDER]
 
-The release before is the newest tag or, where there is none, the commit before the newest migration. PostgreSQL, Valkey
-and an S3 server; that release's API, worker and sweep, on its own schema, and a small load of swaps, cut-outs and
-broken photos. Then, as service/OPERATING.md says: `backdrop migrate` of this release under the old parts; this
-release's sweep, API and worker beside them for --seconds; a worker of the release before started anew on the new
-schema; and the old parts ended one by one, the API once nothing is sent to it. Workers are lean: networks that cost
-nothing. Afterwards every job must have ended as its photo does by itself, at its first attempt, some by each release's
-worker; each that callers were told of must be there, and no other; balances and `backdrop ledger check` must be right,
-and no caller may have seen a 5xx or a broken connection. Status 1 and the findings otherwise.
+The release before is the newest tag or, where there is none, the commit that tests/system/release_before.txt names.
+PostgreSQL, Valkey and an S3 server; that release's API, worker and sweep, on its own schema, and a small load of swaps
+with every option of an order, cut-outs and broken photos. Then, as service/OPERATING.md says: `backdrop migrate` of
+this release under the old parts; this release's sweep, worker and API beside them for --seconds; a worker of the
+release before started anew on the new schema; and the old parts ended one by one, the API once nothing is sent to it.
+Workers are lean: networks that cost nothing. Afterwards every job must have ended as its photo does by itself, at its
+first attempt, with what was ordered (`delivered.py`), each option by each release's worker and from each release's API;
+each that callers were told of must be there, and no other; balances and `backdrop ledger check` must be right, and no
+caller may have seen a 5xx or a broken connection. Status 1 and the findings otherwise.
 """
 
 import argparse
@@ -19,14 +20,14 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from rich.console import Console
 
+from benchmarks.operations.delivered import OPTIONS, Pairing, pairings, wrong
 from benchmarks.operations.load import Balancer, SteadyLoad, upload_photos
 from benchmarks.operations.lost import lost, show
 from benchmarks.operations.parts import Parts, small_photos, until
@@ -34,11 +35,13 @@ from benchmarks.storm import installation, verdict
 from benchmarks.storm.fleet import Fleet, Member
 from benchmarks.storm.photos import good
 from service.database.engine import create_engine, reader
-from service.database.tables import jobs
 from service.jobs.worker_registry import WorkerRegistry
 
 ROOT = Path(__file__).resolve().parents[2]
-MIGRATIONS = "service/database/migrations/versions"
+#: Names the commit that counts as the release before, until there is a tag.
+_NAMED = ROOT / "tests" / "system" / "release_before.txt"
+#: Of each option: ordered at the old or the new API, done by the old or the new worker.
+_ALL = {(option, api, worker) for option in range(len(OPTIONS)) for api in (False, True) for worker in (False, True)}
 SETTINGS: dict[str, Any] = {"submit_rate": 0, "preview_rate": 0, "shutdown_delay": 3.0}
 
 
@@ -54,11 +57,7 @@ def unpack_release_before(folder: Path) -> str:
     if not (ROOT / ".git").exists():
         raise NoReleaseBefore("no history: the release before is not here")
     tags = _git("tag", "--list", "v*", "--sort=-v:refname").decode().split()
-    newest = max(path.name for path in (ROOT / MIGRATIONS).glob("v*.py"))
-    added = _git("log", "--diff-filter=A", "-1", "--format=%H", "--", f"{MIGRATIONS}/{newest}").decode().strip()
-    if not tags and not added:
-        raise NoReleaseBefore("the newest migration is not committed yet")
-    name = tags[0] if tags else f"{added}^"
+    name = tags[0] if tags else _NAMED.read_text().split()[0]
     archive = _git("archive", name, "service", "pipeline", "models", "client", "benchmarks")
     with tarfile.open(fileobj=BytesIO(archive)) as packed:
         packed.extractall(folder, filter="data")
@@ -80,7 +79,7 @@ def main() -> int:
     """Run all of it, print the counts, and return the exit status."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seconds", type=float, default=20.0, help="how long both releases run side by side")
-    arguments.add_argument("--rate", type=float, default=1.0, help="orders a second")
+    arguments.add_argument("--rate", type=float, default=1.5, help="orders a second")
     arguments.add_argument("--keep", type=Path, help="an empty folder for state and logs, which is kept")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="backdrop-upgrade-") as temporary:
@@ -120,13 +119,13 @@ class Upgrade:
         bearer = json.loads(added)["key"]
         photos = upload_photos(before, bearer, [good(), good(1), *small_photos(), b"no picture"])
         # The release before closes idle connections after 5 s: kept as long, one may close under a request.
-        load = SteadyLoad(balancer, bearer, photos[:-1], photos[-1], rate=rate, scenes=False, kept=2.0)
+        load = SteadyLoad(balancer, bearer, photos[:-1], photos[-1], rate=rate, scenes=False, options=OPTIONS, kept=2.0)
         load.start()
         try:
             time.sleep(seconds / 4)
             self._command({}, "migrate")
             self._say("migrated under the release before")
-            new = [self._parts.start(kind, lean=True) for kind in ("sweep", "api", "worker")]
+            new = [self._parts.start(kind, lean=True) for kind in ("sweep", "worker", "api")]
             self._parts.wait_until_ready(*new)
             balancer.add(self._parts.addresses[1])
             until(lambda: len(balancer.ready) == 2, 60, "this release's API is ready")
@@ -134,6 +133,8 @@ class Upgrade:
             upgraded = self._labels() - first
             self._say("side by side")
             time.sleep(seconds)
+            mixed = self._pairings(load, before, upgraded)
+            until(lambda: mixed() == _ALL, 300, "each release's worker does each option of each release's API")
             self._again(old[2])
             time.sleep(seconds / 4)
             balancer.leave_out(before)
@@ -147,9 +148,8 @@ class Upgrade:
             balancer.close()
         until(lambda: not verdict.unfinished(reader(self._engine)), 300, "every job ends")
         findings = list(lost(self._engine, self._made.settings, load.answers))
-        ran = self._by_release(upgraded)
-        findings += [f"no job was run by a worker of {name}" for name, count in ran.items() if not count]
-        print("jobs run by workers of:", ran)
+        findings += wrong(self._engine, load.answers.urls)
+        print("orders by option, API and worker:", len(_ALL), "pairings, all of them seen")
         show(self._engine, load.answers, findings, "The upgrade lost nothing: no job, no credit, no answer.")
         return 1 if findings else 0
 
@@ -175,11 +175,8 @@ class Upgrade:
         until(lambda: len(self._registry.workers()) == 2, 300, "the release before's worker starts on the new schema")
         self._say("a worker of the release before started on the new schema")
 
-    def _by_release(self, upgraded: set[str]) -> dict[str, int]:
-        with self._engine.connect() as connection:
-            workers = connection.execute(sa.select(jobs.c.worker).where(jobs.c.worker.is_not(None))).scalars()
-            counts = Counter("this release" if worker in upgraded else "the release before" for worker in workers)
-        return {name: counts[name] for name in ("the release before", "this release")}
+    def _pairings(self, load: SteadyLoad, before: str, upgraded: set[str]) -> Callable[[], set[Pairing]]:
+        return lambda: pairings(self._engine, dict(load.answers.urls), before, upgraded)
 
 
 if __name__ == "__main__":

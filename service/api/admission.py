@@ -18,7 +18,7 @@ from litestar.types import Message, Scope
 
 from service.accounts.rate_limit import Quota, RateLimit
 from service.database.quarantine import Quarantine
-from service.jobs.intake import QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import QueueFull, QueueShareTaken, TooManyUnfinishedJobs
 from service.schemas.problems import AnyRequest, problem
 
 #: Seconds to stay away: about what a job takes.
@@ -149,6 +149,14 @@ def _on_too_many(request: AnyRequest, error: TooManyUnfinishedJobs) -> Response[
     )
 
 
+def _on_share_taken(request: AnyRequest, error: QueueShareTaken) -> Response[Any]:
+    detail = (
+        f"{error.waiting} of your jobs wait for a worker, which is your share of the queue now. Nothing was charged;"
+        " try again when one has started, or cancel one."
+    )
+    return problem(429, "queue_share_taken", detail, _retry_after(request, _JOB_RETRY_AFTER)).to_response(request)
+
+
 def _on_queue_full(request: AnyRequest, _: QueueFull) -> Response[Any]:
     detail = "Too many jobs of all clients wait for a worker. Nothing was charged; try again later."
     return problem(503, "queue_full", detail, _retry_after(request, _QUEUE_RETRY_AFTER)).to_response(request)
@@ -161,4 +169,8 @@ def _retry_after(request: AnyRequest, seconds: int) -> dict[str, str]:
 
 
 #: Which answer each refusal gets.
-REFUSALS: dict[Any, Any] = {TooManyUnfinishedJobs: _on_too_many, QueueFull: _on_queue_full}
+REFUSALS: dict[Any, Any] = {
+    TooManyUnfinishedJobs: _on_too_many,
+    QueueShareTaken: _on_share_taken,
+    QueueFull: _on_queue_full,
+}

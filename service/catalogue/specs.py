@@ -1,12 +1,15 @@
 """A spec as the jobs table keeps it, and back: whole, so that no later catalogue changes an accepted job."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
 
 from pipeline.core.spec import AS_PRESET, UNMOVED, Mood, Output, PhotoPlace, Placement, Preset, Scene, Spec
 from service.catalogue.catalogue import Catalogue, quotable
+from service.catalogue.spec_versions import SPEC_VERSION, require_readable
 from service.catalogue.toml_records import record_from_json, record_to_json
+
+_Options = TypeVar("_Options", Placement, Output)
 
 
 def stored_spec(
@@ -35,7 +38,7 @@ def stored_spec(
         "seed": seed,
         "style_words": list(style_words),
         "pinned": pinned,
-        # Only what is given: a worker of the release before reads it where it knows the names.
+        # Only what is given. A new field: see `service.catalogue.spec_versions`.
         **({} if placement == UNMOVED else {"placement": given_of(placement)}),
         **({} if output == AS_PRESET else {"output": asdict(output)}),
         **({} if subject is None else {"subject": list(subject)}),
@@ -52,11 +55,13 @@ def given_of(placement: Placement) -> dict[str, Any]:
     return {name: value for name, value in vars(placement).items() if value != getattr(UNMOVED, name)}
 
 
-def resolve_spec(stored: dict[str, Any], catalogue: Catalogue) -> Spec:
+def resolve_spec(stored: dict[str, Any], catalogue: Catalogue, version: int = SPEC_VERSION) -> Spec:
     """Return the spec as it was stored; the catalogue is asked for jobs from before the records were stored with them.
 
-    Raises ValueError or KeyError for records that can't be read, and for what the catalogue refuses.
+    `version` is its job's. Fields that this release does not know are ignored. Raises SpecTooNew, and ValueError or
+    KeyError for records that can't be read, and for what the catalogue refuses.
     """
+    require_readable(version)
     scene, mood, preset = _records(stored, catalogue)
     return Spec(
         scene=scene,
@@ -67,14 +72,19 @@ def resolve_spec(stored: dict[str, Any], catalogue: Catalogue) -> Spec:
         # A job from before brands has neither.
         style_words=style_of(stored.get("style_words", ())),
         pinned=stored.get("pinned", False),
-        placement=Placement(**stored.get("placement", {})),
-        output=Output(**stored.get("output", {})),
+        placement=_known(Placement, stored.get("placement", {})),
+        output=_known(Output, stored.get("output", {})),
         subject=subject_of(stored),
     )
 
 
-def subject_of(stored: Mapping[str, Any]) -> PhotoPlace | None:
-    """Return which product of its photo a stored spec means, a swap's or a cut-out's."""
+def _known(kind: type[_Options], stored: Mapping[str, Any]) -> _Options:
+    return kind(**{field.name: stored[field.name] for field in fields(kind) if field.name in stored})
+
+
+def subject_of(stored: Mapping[str, Any], version: int = SPEC_VERSION) -> PhotoPlace | None:
+    """Return which product of its photo a stored spec means, a swap's or a cut-out's. Raises SpecTooNew."""
+    require_readable(version)
     return tuple(stored["subject"]) if "subject" in stored else None
 
 
@@ -83,8 +93,8 @@ def _records(stored: dict[str, Any], catalogue: Catalogue) -> tuple[Scene, Mood,
         names = stored["scene_type"], stored["mood"], stored["output_preset"]
         return catalogue.scene(names[0]), catalogue.mood(names[1]), catalogue.preset(names[2])
     records = stored["records"]
-    if not isinstance(records, dict) or set(records) != {"scene", "mood", "preset"}:
-        raise ValueError("records: scene, mood and preset belong here, and nothing else.")
+    if not isinstance(records, dict) or not {"scene", "mood", "preset"} <= set(records):
+        raise ValueError("records: scene, mood and preset belong here.")
     return (
         record_from_json(Scene, records["scene"]),
         record_from_json(Mood, records["mood"]),

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as validated
@@ -56,13 +56,14 @@ def record_to_json(record: Record) -> dict[str, Any]:
 
 
 def record_from_json(kind: type[Record], value: Any) -> Record:
-    """Return the record of a JSON object, as `record_to_json` wrote it, in this release or one before.
+    """Return the record of a JSON object, as `record_to_json` wrote it in any release.
 
-    A field that has come since has its default. Raises ValueError naming the key for an unknown or missing one, and for
-    a value of another type.
+    A field that has come since has its default, and one that this release does not know is ignored
+    (`service.catalogue.spec_versions`). Raises ValueError naming the key for a missing one, and for a value of another
+    type.
     """
     try:
-        return _typed(kind, value, _adapter(kind))
+        return _typed(kind, value, _adapter(kind, unknown="ignore"))
     except ValidationError as error:
         raise ValueError(f"{kind.__name__.lower()}: {_first_fault(error)}") from error
 
@@ -89,8 +90,8 @@ def _typed(kind: type[Record], entry: Any, adapter: TypeAdapter[Any]) -> Record:
     return kind(**{field.name: getattr(made, field.name) for field in fields(kind)})
 
 
-def _adapter(kind: type[Record]) -> TypeAdapter[Any]:
-    return TypeAdapter(validated(kind, frozen=True, config=ConfigDict(extra="forbid", strict=True)))
+def _adapter(kind: type[Record], *, unknown: Literal["forbid", "ignore"] = "forbid") -> TypeAdapter[Any]:
+    return TypeAdapter(validated(kind, frozen=True, config=ConfigDict(extra=unknown, strict=True)))
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -125,6 +125,8 @@ jobs = sa.Table(
     sa.Column("stages", sa.JSON),
     # The failed job that an operator had made anew as this one.
     sa.Column("retry_of", sa.String(26)),
+    # The lowest version of workers that can do its spec (`service.catalogue.spec_versions`).
+    sa.Column("spec_version", sa.Integer, nullable=False, default=1, server_default="1"),
     sa.CheckConstraint("status IN ('NOT_STARTED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE')", name="status_known"),
     # What is listed, in its order.
     sa.Index("jobs_of_client", "client_id", "id"),

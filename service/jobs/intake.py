@@ -9,6 +9,7 @@ from ulid import ULID
 
 from pipeline.core.spec import AS_PRESET, UNMOVED
 from service.accounts.ledger import debit
+from service.catalogue.spec_versions import version_of
 from service.database.clock import ago, db_now
 from service.database.commit import CommitUnanswered, in_transaction, was_written
 from service.database.engine import reader
@@ -47,6 +48,18 @@ class AlreadyRetried(Exception):
     """Raised when the failed job was made anew before; nothing was charged."""
 
 
+class QueueShareTaken(Exception):
+    """Raised when a client's waiting jobs fill its share of the queue, `waiting` of them; nothing was charged."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(f"{waiting} waiting jobs")
+        self.waiting = waiting
+
+
+#: What refuses a job for being too much.
+Refusal = TooManyUnfinishedJobs | QueueFull | QueueShareTaken
+
+
 @dataclass(frozen=True)
 class NewJob:
     """One accepted request, everything resolved."""
@@ -68,6 +81,8 @@ class NewJob:
     retry_of: str | None = None
     #: Whether the photo was registered before its bytes were found in the store.
     source_known: bool = False
+    #: Of a spec that is stored again: its own, which a newer release may have given it.
+    spec_version: int = 1
     query: dict[str, Any] | None = field(default_factory=dict)
 
     @property
@@ -114,14 +129,16 @@ class Preflight:
 
     balance: int
     #: The limits that refuse it.
-    refused_by: tuple[TooManyUnfinishedJobs | QueueFull, ...]
+    refused_by: tuple[Refusal, ...]
 
 
 class JobIntake:
     """Creates the jobs of one database. Lives as long as the process; safe in threads.
 
     `key_ttl`: how long an idempotency key is remembered, in seconds. `unfinished_limit`: jobs of one client that may
-    be unfinished at once; `queue_limit`: jobs of all clients that may wait for a worker; 0: any number.
+    be unfinished at once; `queue_limit`: jobs of all clients that may wait for a worker; 0: any number. Of the queue a
+    client may have as much as is free: one alone a half, each of n an n+1th, so that there is room for another
+    (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
     """
 
     def __init__(
@@ -142,8 +159,8 @@ class JobIntake:
         """Create the job: log the request, debit the client and write the row, in one transaction.
 
         Raises InsufficientCredits, SourceExpired, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
-        QueueFull; then nothing was written, and the idempotency key is as free as before. Raises OutcomeUnknown when it
-        can't be told.
+        QueueShareTaken, QueueFull; then nothing was written, and the idempotency key is as free as before. Raises
+        OutcomeUnknown when it can't be told.
         """
         try:
             return self._create(new)
@@ -166,14 +183,14 @@ class JobIntake:
 
     def preflight(self, client_id: str, source_key: str) -> Preflight:
         """Return what a new job for that photo would meet; nothing is written, nor waited for. Raises SourceExpired."""
-        refused_by: list[TooManyUnfinishedJobs | QueueFull] = []
+        refused_by: list[Refusal] = []
         with self._reader.connect() as connection:
             check_source(connection, source_key)
             balance = connection.execute(sa.select(clients.c.balance).where(clients.c.id == client_id)).scalar_one()
-            for check in (self._check_queue, lambda one: self._check_unfinished(one, client_id, coming=1)):
+            for check in (self._check_queue, self._check_unfinished):
                 try:
-                    check(connection)
-                except (TooManyUnfinishedJobs, QueueFull) as refusal:
+                    check(connection, client_id, coming=1)
+                except (TooManyUnfinishedJobs, QueueFull, QueueShareTaken) as refusal:
                     refused_by.append(refusal)
         return Preflight(balance, tuple(refused_by))
 
@@ -195,9 +212,9 @@ class JobIntake:
                 self._log(connection, new, log)
                 # The photo before the client (`service.database`).
                 use_source(connection, new.client_id, new.source_key, known=new.source_known)
-                self._check_queue(connection)
                 self._make_job(connection, new, accepted)
                 debit(connection, new.client_id, new.credits_cost, accepted.job_id)
+                self._check_queue(connection, new.client_id)
                 self._check_unfinished(connection, new.client_id)
         except CommitUnanswered as unanswered:
             # Without the key: another request with the same one may have come since.
@@ -229,10 +246,22 @@ class JobIntake:
             # What is waited for from here on is a busy client, not the key.
             connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
 
-    def _check_queue(self, connection: sa.Connection) -> None:
-        """Raise QueueFull when too many jobs wait; requests that come at once may pass it by as many as they are."""
-        if self._queue_limit and _count(connection, WAITING, limit=self._queue_limit) == self._queue_limit:
+    def _check_queue(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
+        """Raise QueueFull when too many jobs wait, QueueShareTaken when too many of the client's, `coming` counted in.
+
+        The client's own are exact, as those of `_check_unfinished`. Requests of several clients that come at once may
+        pass the limit by as many as they are.
+        """
+        if not (limit := self._queue_limit):
+            return
+        waiting = _count(connection, WAITING, limit=limit + 1) + coming
+        if waiting > limit:
             raise QueueFull
+        free = limit + 1 - waiting
+        if waiting > free:
+            own = _count(connection, sa.and_(WAITING, jobs.c.client_id == client_id), limit=free + 1) + coming
+            if own > free:
+                raise QueueShareTaken(own - 1)
 
     def _check_unfinished(self, connection: sa.Connection, client_id: str, *, coming: int = 0) -> None:
         """Raise TooManyUnfinishedJobs when the client has too many jobs, `coming` counted in.
@@ -259,6 +288,7 @@ class JobIntake:
                 request_id=accepted.request_id,
                 client_id=new.client_id,
                 spec=new.spec,
+                spec_version=max(new.spec_version, version_of(new.spec)),
                 source_key=new.source_key,
                 reference=new.reference,
                 operation=new.operation,

@@ -25,7 +25,7 @@ from service.catalogue.cautions import Caution, cautions, output_cautions
 from service.catalogue.placing import placement_cautions
 from service.catalogue.specs import stored_spec
 from service.catalogue.swap_request import BackgroundSwapWithSpecRequest
-from service.jobs.intake import Preflight, QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import Preflight, QueueFull, QueueShareTaken, TooManyUnfinishedJobs
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,9 @@ def _refusals(resolved: Resolved, preflight: Preflight) -> Iterator[Caution]:
             case TooManyUnfinishedJobs():
                 text = f"{refusal.limit} of your jobs are not over, and no more may be at once; wait for one to end."
                 yield Caution("too_many_unfinished_jobs", text)
+            case QueueShareTaken():
+                text = f"{refusal.waiting} of your jobs wait, your share of the queue now; wait until one has started."
+                yield Caution("queue_share_taken", text)
             case QueueFull():
                 yield Caution("queue_full", "Too many jobs of all clients wait for a worker now; submit later.")
 

@@ -46,6 +46,7 @@ class Claim:
     source_key: str
     operation: Operation = Operation.SWAP
     preview: bool = False
+    spec_version: int = 1
     #: Of the submit: its log's key, what its caller called it, and the trace that it is part of.
     request_id: str = ""
     caller_request_id: str | None = None

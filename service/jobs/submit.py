@@ -103,7 +103,7 @@ class Submit:
 
         A `preview` costs nothing. Raises PreviewsOff, OutputInvalid, SourceNotFound, SourceTooLarge, BrandNearMiss,
         StoreUnavailable, InsufficientCredits, IdempotencyConflict, IdempotencyInFlight, TooManyUnfinishedJobs,
-        QueueFull; after each of them nothing is charged.
+        QueueShareTaken, QueueFull; after each of them nothing is charged.
         """
         if preview and not self.previews:
             raise PreviewsOff

@@ -11,6 +11,7 @@ A claim is a lease with a fencing token: whoever lost it can neither finish nor 
 client's message goes into the outbox (`write_message`), but for a preview's.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.ledger import refund
+from service.catalogue.spec_versions import SPEC_VERSION
 from service.database.clock import ago, db_now
 from service.database.engine import reader
 from service.database.tables import UNFINISHED, cutouts, jobs, renders, stored_objects
@@ -47,6 +49,8 @@ ENDED_AT_ONCE = 100
 #: SQLSTATE of a deadlock and of a serialization failure: nothing was written, and a repeat may work at once.
 _COLLISIONS = ("40P01", "40001")
 _CLAIM_TRIES = 3
+#: Seconds between two looks of a worker for jobs that only a newer release can do.
+_LOOK_PAST_EVERY = 10.0
 _PHOTO_DELETED = Failure("source_deleted", "Its photo was deleted. The credits are back.")
 _LEASE_OVER = sa.and_(jobs.c.status == JobStatus.IN_PROGRESS, jobs.c.lease_until <= db_now())
 
@@ -62,12 +66,16 @@ class Jobs:
         max_attempts: int,
         public_url: str | None = None,
         metrics: JobMetrics | None = None,
+        spec_version: int = SPEC_VERSION,
     ) -> None:
         self._metrics = metrics or JobMetrics()
         self._engine = engine
         self._reader = reader(engine)
         self._lease = lease
         self._max_attempts = max_attempts
+        # Jobs above it are for workers of a newer release, and claims look past them.
+        self._spec_version = spec_version
+        self._look_past = 0.0
         # Where callers reach the API, for what is told of a render.
         self._public_url = public_url or ""
 
@@ -134,12 +142,16 @@ class Jobs:
         first = (
             sa.select(jobs.c.id)
             .where(turns.IN_ORDER, startable, jobs.c.attempt < self._max_attempts)
+            .where(jobs.c.spec_version <= self._spec_version)
             .order_by(*turns.ORDER)
             .limit(1)
             .with_for_update(skip_locked=True)
             .correlate(None)
         )
         with self._engine.begin() as connection:
+            if time.monotonic() >= self._look_past:
+                self._look_past = time.monotonic() + _LOOK_PAST_EVERY
+                turns.move_up_past(connection, self._spec_version)
             if connection.dialect.name == "postgresql":
                 # By statistics from before a burst it would sort the whole queue for each claim, not go by the index.
                 connection.exec_driver_sql("SET LOCAL enable_sort = off")
@@ -159,7 +171,7 @@ class Jobs:
                 )
                 .returning(
                     *(jobs.c[name] for name in ("id", "client_id", "attempt", "spec", "source_key", "sent_at", "turn")),
-                    *(jobs.c[name] for name in ("operation", "preview", "created_at", "started_at")),
+                    *(jobs.c[name] for name in ("operation", "preview", "created_at", "started_at", "spec_version")),
                     *(jobs.c[name] for name in ("request_id", "caller_request_id", "traceparent")),
                 )
             ).first()
@@ -167,7 +179,7 @@ class Jobs:
                 return None
             if row.sent_at is None:
                 self._owe_message(connection)
-            turns.charge(connection, row.client_id, row.turn)
+            turns.charge(connection, row.client_id, row.turn, self._spec_version)
         return Claim(
             row.id,
             row.client_id,
@@ -177,6 +189,7 @@ class Jobs:
             row.source_key,
             Operation(row.operation),
             row.preview,
+            row.spec_version,
             request_id=row.request_id,
             caller_request_id=row.caller_request_id,
             traceparent=row.traceparent,
@@ -380,12 +393,13 @@ class Jobs:
             .values(**how, **over)
             .returning(
                 *(jobs.c[name] for name in ("id", "client_id", "started_at", "preview", "credits_cost")),
-                *(jobs.c[name] for name in ("operation", "created_at", "finished_at")),
+                *(jobs.c[name] for name in ("operation", "created_at", "finished_at", "spec_version")),
             )
         ).all()
-        # Jobs before clients, as a claim does it: nobody waits crosswise.
-        for client_id in sorted({job.client_id for job in ended if job.started_at is None}):
-            turns.move_up(connection, client_id)
+        # Jobs before clients, as a claim does it: nobody waits crosswise. What an older worker can do moves up even
+        # where a job that it passes over waits before it.
+        for client_id, version in sorted({(job.client_id, job.spec_version) for job in ended if not job.started_at}):
+            turns.move_up(connection, client_id, version)
         # Client by client in one order: two sweeps that refund the same clients must not wait for each other crosswise.
         for job in sorted(ended, key=lambda job: (job.client_id, job.id)):
             if isinstance(outcome, Failure):

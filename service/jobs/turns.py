@@ -44,7 +44,9 @@ _last = sa.select(sa.func.max(jobs.c.turn)).where(_own).scalar_subquery()
 _NEW_TURN = sa.select(_latest(*_EARLIEST, sa.select(_last + _stride).where(clients.c.id == _of_client)))
 _started = sa.bindparam("started", type_=sa.BigInteger)
 _up_to = _latest(*_EARLIEST, sa.select(_started), sa.select(_started + _stride).where(clients.c.id == _of_client))
-_first = sa.select(jobs.c.id).where(_own).order_by(*ORDER).limit(1).correlate(None)
+_up_to_version = sa.bindparam("up_to_version", type_=sa.Integer)
+_able = jobs.c.spec_version <= _up_to_version
+_first = sa.select(jobs.c.id).where(_own, _able).order_by(*ORDER).limit(1).correlate(None)
 _late = (
     sa.select(jobs.c.id)
     .where(WAITING, jobs.c.id == _first.scalar_subquery(), jobs.c.turn > _up_to)
@@ -53,6 +55,11 @@ _late = (
     .correlate(None)
 )
 _MOVE_UP = jobs.update().where(jobs.c.id == _late.scalar_subquery()).values(turn=_up_to)
+_head = sa.select(sa.func.min(jobs.c.turn)).where(_own, _able).scalar_subquery()
+_next = sa.select(clients.c.turn + _stride).where(clients.c.id == _of_client).scalar_subquery()
+_all = sa.select(jobs.c.id).where(_own, _able, _head < _next).order_by(*ORDER).with_for_update(skip_locked=True)
+_MOVE_BACK = jobs.update().where(jobs.c.id.in_(_all.correlate(None))).values(turn=jobs.c.turn + _next - _head)
+_PASSED_OVER = sa.select(jobs.c.client_id).distinct().where(WAITING, sa.not_(_able)).order_by(jobs.c.client_id)
 
 
 def new_turn(connection: sa.Connection, client_id: str) -> int:
@@ -64,20 +71,35 @@ def new_turn(connection: sa.Connection, client_id: str) -> int:
     return int(connection.execute(_NEW_TURN, {"of_client": client_id}).scalar_one())
 
 
-def charge(connection: sa.Connection, client_id: str, turn: int) -> None:
-    """Charge a client for the start of its job of that turn. A job that is started again costs nothing more."""
+def charge(connection: sa.Connection, client_id: str, turn: int, version: int) -> None:
+    """Charge a client for the start of its job of that turn, by a worker of that version of specs.
+
+    A job that is started again costs nothing more.
+    """
     # Jobs before clients, as whoever ends a job does it: nobody waits crosswise.
-    move_up(connection, client_id, started=turn)
-    connection.execute(clients.update().where(clients.c.id == client_id, clients.c.turn < turn).values(turn=turn))
+    move_up(connection, client_id, version, started=turn)
+    charged = clients.update().where(clients.c.id == client_id, clients.c.turn < turn).values(turn=turn)
+    if connection.execute(charged).rowcount == 0:
+        # It was passed over, and others of its client's started since: those that wait with it get no turns at once.
+        connection.execute(_MOVE_BACK, {"of_client": client_id, "up_to_version": version})
 
 
-def move_up(connection: sa.Connection, client_id: str, *, started: int = 0) -> None:
+def move_up(connection: sa.Connection, client_id: str, version: int, *, started: int = 0) -> None:
     """Move a client's first waiting job up to the earliest turn it may have: those before it may have been cancelled.
 
-    Those behind it follow one by one, each as it becomes the first. `started`: a turn of the client's that is started
-    and not charged yet.
+    The first of those that workers of that `version` of specs can do. Those behind it follow one by one, each as it
+    becomes the first. `started`: a turn of the client's that is started and not charged yet.
     """
-    connection.execute(_MOVE_UP, {"of_client": client_id, "started": started})
+    connection.execute(_MOVE_UP, {"of_client": client_id, "started": started, "up_to_version": version})
+
+
+def move_up_past(connection: sa.Connection, version: int) -> None:
+    """Move up the clients that have waiting jobs above that `version` of specs: none of their others waits for those.
+
+    Reads every waiting job: for now and then.
+    """
+    for client_id in connection.execute(_PASSED_OVER, {"up_to_version": version}).scalars().all():
+        move_up(connection, client_id, version)
 
 
 def set_weight(engine: sa.Engine, name: str, weight: int) -> None:

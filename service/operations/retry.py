@@ -13,7 +13,7 @@ from ulid import ULID
 from service.accounts.ledger import InsufficientCredits
 from service.database.engine import reader
 from service.database.tables import clients, jobs, request_logs
-from service.jobs.intake import AlreadyRetried, JobIntake, NewJob, QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import AlreadyRetried, JobIntake, NewJob, QueueFull, QueueShareTaken, TooManyUnfinishedJobs
 from service.jobs.records import JobStatus, Operation, may_be_id
 from service.jobs.transitions import Jobs
 from service.storage.objects import Bucket, ObjectNotFound, StoreUnavailable
@@ -55,7 +55,7 @@ class Retries:
         new = NewJob(
             request_id=str(ULID()),
             **{name: row[name] for name in ("client_id", "workflow", "body", "body_sha256", "query", "spec")},
-            **{name: row[name] for name in ("source_key", "credits_cost", "pilot_brand", "reference")},
+            **{name: row[name] for name in ("source_key", "credits_cost", "pilot_brand", "reference", "spec_version")},
             operation=Operation(row["operation"]),
             retry_of=job_id,
             source_known=True,
@@ -76,6 +76,8 @@ class Retries:
             raise RetryRefused(f"The object store does not answer: {error}. Try again when it does.") from error
         except TooManyUnfinishedJobs as error:
             raise RetryRefused(f"Its client has {error.limit} unfinished jobs already.") from error
+        except QueueShareTaken as error:
+            raise RetryRefused(f"Its client has {error.waiting} waiting jobs, its share of the queue now.") from error
         except QueueFull as error:
             raise RetryRefused("Too many jobs wait for a worker.") from error
         # The queue need not be reachable from here.

@@ -252,6 +252,10 @@ TOO_MANY = _problem(
     "rate_limited",
     "More than 300 submits in 60 s. Nothing was charged; try again in 12 s.",
     ("too_many_unfinished_jobs", "500 of your jobs are not over, and no more may be at once. Nothing was charged."),
+    (
+        "queue_share_taken",
+        "454 of your jobs wait for a worker, which is your share of the queue now. Nothing was charged.",
+    ),
 )
 #: No schema: readers of events take one for each event's, and generators of clients leave the text as it comes.
 _TEXT: Any = Any

@@ -42,7 +42,8 @@ class PlanWarning(BaseModel):
 
     code: str = Field(
         description="Stable name. The submit would be refused: insufficient_credits, too_many_unfinished_jobs, "
-        "queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, brand_unknown, "
+        "queue_share_taken, queue_full. It may not be what was meant: scene_in_words, mood_in_words, colors_unused, "
+        "brand_unknown, "
         "scene_unsuited, no_honest_placement, placement_breaks_rules (from an earlier render of the photo), "
         "placement_unpins, output_breaks_rules."
     )

@@ -168,7 +168,7 @@ class JobRunner:
 
     def _cut_out(self, attempt: Attempt, data: bytes, photo_sha256: str) -> NewCutout:
         claim = attempt.claim
-        subject = subject_of(claim.spec)
+        subject = subject_of(claim.spec, claim.spec_version)
         mask = None if subject is None else self._mask(attempt, photo_sha256, whole=True)
         cut = cut_out(
             data,
@@ -196,7 +196,7 @@ class JobRunner:
         claim = attempt.claim
         render = swap(
             data,
-            resolve_spec(claim.spec, self.catalogue),
+            resolve_spec(claim.spec, self.catalogue, claim.spec_version),
             self._networks(attempt),
             limits=self.limits,
             progress=lambda stage, fraction: attempt.progress(stage, _FETCHED + (_RENDERED - _FETCHED) * fraction),

@@ -4,6 +4,7 @@ import json
 import math
 import random
 import statistics
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_what_a_spot_node_loses_is_made_elsewhere() -> None:
 
 def test_an_autoscaler_follows_the_load_and_costs_less_than_its_most() -> None:
     busy = [(2.0 * number, Work(10.0, 0.0)) for number in range(300)]
-    plan = Plan(low=0, high=8, jobs_per_worker=2, cold_start=45.0)
+    plan = Plan(low=0, high=8, waiting_weight=10 / 60, cold_start=45.0)
 
     outcome = simulate(plan, busy, seconds=3600.0)
 
@@ -71,6 +72,19 @@ def test_an_autoscaler_follows_the_load_and_costs_less_than_its_most() -> None:
     assert 3000.0 < outcome.worker_seconds < 8 * 1700.0
     # Nobody was there for the first.
     assert outcome.waits()[0] >= 45.0
+
+
+def test_an_autoscaler_orders_no_fleet_for_one_cold_start_and_sends_no_crowd_away_again() -> None:
+    jobs = exponential(5.0, 1.0, 12_000)
+    plan = Plan(low=1, high=16, jobs_per_worker=0.9, waiting_weight=1 / 60)
+    # As it was: what waits counts whole, several jobs for a worker that carries one, and all may go at once.
+    whole = replace(plan, jobs_per_worker=4.0, waiting_weight=1.0, down_share=1.0, up=16)
+
+    before, after = (simulate(one, jobs, seconds=2400.0) for one in (whole, plan))
+
+    assert before.worker_seconds > 1.8 * 7 * 2400, "seven would do"
+    assert after.worker_seconds < 0.85 * before.worker_seconds
+    assert after.lost < 0.3 * before.lost
 
 
 def written(path: Path, jobs: list[tuple[float, float, float]]) -> Path:

@@ -1,6 +1,6 @@
 """The release before runs on the new schema, as an upgrade without downtime needs, and leaves what this one can use.
 
-Its code is that of the newest tag or, where there is none, of the commit before the newest migration
+Its code is that of the newest tag or, where there is none, of the commit that `release_before.txt` names
 (`benchmarks/operations/upgrade.py`).
 """
 

@@ -153,21 +153,38 @@ def test_one_unfinished_job_too_many_is_refused_until_one_has_ended(api: Callabl
 
 def test_a_full_queue_refuses_everyones_submits_until_a_job_is_started(api: Callable[..., Api]) -> None:
     one = api(queue_limit=2)
-    caller, other = one.caller("filler"), one.caller("unlucky")
+    caller, second, other = one.caller("filler"), one.caller("second"), one.caller("unlucky")
     body = caller.body()
-    accepted = [caller.submit(body, **{"Idempotency-Key": key}).json() for key in ("a", "b")]
+    accepted = [caller.submit(body, **{"Idempotency-Key": "b"}).json()]
+    assert second.submit(second.body()).status_code == 202
     before = written(one.engine)
 
     refused = other.submit(other.body(), **{"Idempotency-Key": "k"})
 
     assert_refused(refused, 503, "queue_full", at_least=30)
     assert (written(one.engine), other.balance) == (before, 100)
-    assert caller.submit(body, **{"Idempotency-Key": "b"}).json() == accepted[1], "a repeat is no new job"
+    assert caller.submit(body, **{"Idempotency-Key": "b"}).json() == accepted[0], "a repeat is no new job"
     assert located(caller.submit(body | {"mood": "fresh"}, **{"Idempotency-Key": "b"})) == {
         ("header", "Idempotency-Key")
     }
     caller.claim(accepted[0]["job_id"])
     assert other.submit(other.body(), **{"Idempotency-Key": "k"}).status_code == 202
+
+
+def test_a_client_that_fills_its_share_of_the_queue_closes_the_door_for_nobody_else(api: Callable[..., Api]) -> None:
+    one = api(queue_limit=8)
+    busy, idle = one.caller("busy"), one.caller("idle")
+    body = busy.body()
+    accepted = [busy.submit(body) for _ in range(8)]
+    before = written(one.engine)
+
+    assert [answer.status_code for answer in accepted] == [202] * 4 + [429] * 4
+    assert_refused(accepted[-1], 429, "queue_share_taken", at_least=10)
+    assert "4 of your jobs wait" in accepted[-1].json()["detail"]
+    assert (written(one.engine), busy.balance) == (before, 100 - 4 * accepted[0].json()["credits_cost"])
+    assert idle.submit(idle.body()).status_code == 202
+    busy.http.delete(f"/v1/jobs/{accepted[0].json()['job_id']}", headers=busy.headers)
+    assert busy.submit(body).status_code == 202
 
 
 def test_without_limits_nothing_is_refused_or_told(api: Callable[..., Api]) -> None:

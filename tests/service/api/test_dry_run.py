@@ -270,7 +270,7 @@ def test_another_seed_is_another_request(caller: Caller) -> None:
 
 def test_an_outlook_is_what_accepting_would_meet(engine: sa.Engine) -> None:
     shop = Shop(engine)
-    shop.intake = JobIntake(engine, unfinished_limit=2, queue_limit=2)
+    shop.intake = JobIntake(engine, unfinished_limit=2, queue_limit=3)
     shop.order(cost=3)
     assert shop.intake.preflight(shop.client.id, "uploads/x.jpg").refused_by == ()
     shop.claim(shop.order(cost=3))
@@ -284,6 +284,7 @@ def test_an_outlook_is_what_accepting_would_meet(engine: sa.Engine) -> None:
         shop.order(cost=1)
     rival = Shop(engine)
     rival.order()
+    Shop(engine).order()
     rival.intake = shop.intake
     assert [type(one) for one in rival.intake.preflight(rival.client.id, "x").refused_by] == [QueueFull]
     with pytest.raises(QueueFull):

@@ -1,6 +1,7 @@
 """A job's stored spec: whole, read back strictly, and still read from rows that hold names alone."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from pipeline.core.spec import Spec
 from service.catalogue.catalogue import Catalogue, load_catalogue
-from service.catalogue.specs import resolve_spec, stored_spec
+from service.catalogue.spec_versions import SPEC_VERSION, SpecTooNew
+from service.catalogue.specs import resolve_spec, stored_spec, subject_of
 
 CATALOGUE = load_catalogue()
 EMPTY = Catalogue(scenes={}, moods={}, presets={})
@@ -88,7 +90,6 @@ def test_a_field_that_has_come_since_has_its_default() -> None:
     [
         ("scene", {"kind": "cathedral"}, "kind"),
         ("scene", {"palette": "#ffffff"}, "palette"),
-        ("scene", {"height": 1}, "height"),
         ("mood", {"softness": "0.5"}, "softness"),
         ("mood", {"title": None}, "title"),
         ("preset", {"credits": 1.5}, "credits"),
@@ -102,6 +103,25 @@ def test_a_record_that_is_not_understood_is_refused_by_its_key(record: str, chan
 
     with pytest.raises(ValueError, match=rf"^{record}: {said}"):
         resolve_spec(spec, CATALOGUE)
+
+
+def test_fields_of_a_newer_release_are_ignored_where_the_version_can_be_read() -> None:
+    spec = stored() | {"placement": {"turn": 2.0}, "output": {"format": "webp"}}
+    read = resolve_spec(spec, EMPTY)
+    for part in (spec, spec["placement"], spec["output"], spec["records"], *spec["records"].values()):
+        part["of_next_year"] = 1
+    spec["records"]["preset"]["rules"][0]["of_next_year"] = 1
+
+    assert resolve_spec(spec, EMPTY, SPEC_VERSION) == read
+    assert subject_of({"subject": [0.5, 0.5], "of_next_year": 1}) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("read", [lambda version: resolve_spec(stored(), EMPTY, version), lambda v: subject_of({}, v)])
+def test_a_newer_version_is_refused_by_name(read: Callable[[int], object]) -> None:
+    said = f"has version {SPEC_VERSION + 1}, and this release reads version {SPEC_VERSION} and below. Run a worker"
+
+    with pytest.raises(SpecTooNew, match=said):
+        read(SPEC_VERSION + 1)
 
 
 @pytest.mark.parametrize("records", [None, [], {}, {"scene": {}}])

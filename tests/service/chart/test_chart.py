@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from service.database.tables import metadata
+from service.database.tables import jobs, metadata
 from service.settings import Settings
 from tests.service.chart.kubernetes import REMEDY, Charts, find_charts, rendered
 
@@ -241,16 +241,27 @@ def test_a_pod_monitor_finds_the_pods_by_their_labels(render: Callable[..., list
         assert endpoint["port"] in {one["name"] for one in template["spec"]["containers"][0]["ports"]}
 
 
-def test_the_autoscaler_counts_what_waits_and_what_runs_in_the_database_that_we_have(
+def test_the_autoscaler_weighs_what_waits_by_its_operation_and_counts_what_runs_in_the_database_that_we_have(
     render: Callable[..., list[Object]],
 ) -> None:
     database = sa.create_engine("sqlite://")
     metadata.create_all(database)
     trigger = named(render("gpu"), "ScaledObject", "-worker")["spec"]["triggers"][0]
     assert trigger["type"] == "postgresql"
-    with database.connect() as connection:
-        assert connection.execute(sa.text(trigger["metadata"]["query"])).scalar_one() == 0
-    assert set(re.findall("'(.+?)'", trigger["metadata"]["query"])) == {"NOT_STARTED", "IN_PROGRESS"}
+    query = trigger["metadata"]["query"]
+    states = [
+        *[("IN_PROGRESS", "swap", False)] * 2,
+        *[("NOT_STARTED", "swap", False)] * 3,
+        *(("NOT_STARTED", "swap", True), ("NOT_STARTED", "cutout", False), ("SUCCESS", "swap", False)),
+    ]
+    common = {"client_id": "c", "spec": {}, "source_key": "k", "credits_cost": 1, "progress": 0, "attempt": 0}
+    with database.begin() as connection:
+        assert connection.execute(sa.text(query)).scalar_one() == 0
+        for number, (status, operation, preview) in enumerate(states):
+            own = {"id": str(number), "request_id": str(number), "status": status}
+            connection.execute(jobs.insert().values(**common, **own, operation=operation, preview=preview))
+        assert connection.execute(sa.text(query)).scalar_one() == pytest.approx(2 + 3 * 0.1 + 0.05 + 0.03)
+    assert set(re.findall("'(.+?)'", query)) == {"NOT_STARTED", "IN_PROGRESS", "cutout"}
 
 
 def test_one_worker_stays_unless_none_is_chosen(render: Callable[..., list[Object]]) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.accounts.ledger import InsufficientCredits
 from service.database.tables import jobs, ledger, request_logs
-from service.jobs.intake import Accepted, JobIntake, QueueFull, TooManyUnfinishedJobs
+from service.jobs.intake import Accepted, JobIntake, QueueFull, QueueShareTaken, TooManyUnfinishedJobs
 from service.settings import Settings
 from tests.support.shop import Shop, render
 
@@ -28,8 +28,8 @@ def limited(engine: sa.Engine, *, credits: int = 1000, **limits: int) -> Shop:
     return shop
 
 
-def test_two_hundred_simultaneous_orders_against_a_limit_of_five_leave_exactly_five(engine: sa.Engine) -> None:
-    shop = limited(engine, unfinished_limit=5)
+def at_once(shop: Shop, refusal: type[Exception]) -> list[str]:
+    """Order two hundred times in twenty threads; return "accepted" or "refused" of each."""
     outcomes: list[str] = []
     start = threading.Barrier(20)
 
@@ -38,7 +38,7 @@ def test_two_hundred_simultaneous_orders_against_a_limit_of_five_leave_exactly_f
         for _ in range(10):
             try:
                 shop.order(cost=1)
-            except TooManyUnfinishedJobs:
+            except refusal:
                 outcomes.append("refused")
             else:
                 outcomes.append("accepted")
@@ -48,6 +48,12 @@ def test_two_hundred_simultaneous_orders_against_a_limit_of_five_leave_exactly_f
         thread.start()
     for thread in threads:
         thread.join()
+    return outcomes
+
+
+def test_two_hundred_simultaneous_orders_against_a_limit_of_five_leave_exactly_five(engine: sa.Engine) -> None:
+    shop = limited(engine, unfinished_limit=5)
+    outcomes = at_once(shop, TooManyUnfinishedJobs)
 
     assert (outcomes.count("accepted"), outcomes.count("refused")) == (5, 195)
     assert shop.balance == 995
@@ -93,8 +99,36 @@ def test_the_queue_takes_so_many_waiting_jobs_of_all_clients(engine: sa.Engine) 
 
     first.claim(waits)  # what a worker has taken waits no longer
 
-    second.order()
+    first.order()
     assert written(engine) == (3, 3, 3)
+
+
+def test_however_many_clients_fill_the_queue_each_gets_the_same_and_another_one_gets_in(engine: sa.Engine) -> None:
+    shops = [limited(engine, queue_limit=40) for _ in range(3)]
+    waiting = dict.fromkeys(range(3), 0)
+    refused: set[int] = set()
+    while len(refused) < 3:
+        for number, shop in enumerate(shops):
+            try:
+                shop.order(cost=1)
+                waiting[number] += 1
+            except QueueShareTaken:
+                refused.add(number)
+
+    assert list(waiting.values()) == [10, 10, 10]
+    assert written(engine) == (30, 30, 30)
+    late = limited(engine, queue_limit=40)
+    for _ in range(5):
+        late.order(cost=1)
+    with pytest.raises(QueueShareTaken):
+        late.order(cost=1)
+
+
+def test_simultaneous_orders_of_one_client_pass_its_share_by_none(engine: sa.Engine) -> None:
+    shop = limited(engine, queue_limit=10)
+    outcomes = at_once(shop, QueueShareTaken)
+
+    assert (outcomes.count("accepted"), written(engine)) == (5, (5, 5, 5))
 
 
 def test_the_repeat_of_an_accepted_order_is_refused_by_no_limit(engine: sa.Engine) -> None:

@@ -99,7 +99,7 @@ def test_whatever_makes_a_job_documents_its_admission(document: dict[str, Any]) 
             for example in answers[status]["content"]["application/problem+json"]["examples"].values()
         }
         assert codes == {
-            *("rate_limited", "too_many_unfinished_jobs"),
+            *("rate_limited", "too_many_unfinished_jobs", "queue_share_taken"),
             *("queue_full", "store_unavailable", "database_unavailable", "signature_unchecked"),
         }
         assert all({"RateLimit", "RateLimit-Policy"} <= set(answer["headers"]) for answer in answers.values())

@@ -1,0 +1,90 @@
+"""Jobs that only a newer release can do: an older worker passes over them, and nothing is lost or held up."""
+
+import pytest
+import sqlalchemy as sa
+
+from service.catalogue.spec_versions import SPEC_VERSION
+from service.database.tables import jobs
+from service.jobs.intake import JobIntake
+from service.jobs.records import Operation
+from service.jobs.transitions import Jobs
+from service.operations.retry import Retries
+from tests.support.shop import Shop, Street
+
+NEW = {"seed": 1, "placement": {"stance": "lying"}}
+
+
+@pytest.fixture
+def street(engine: sa.Engine) -> Street:
+    return Street(engine, *"ab")
+
+
+@pytest.fixture
+def older(engine: sa.Engine) -> Jobs:
+    return Jobs(engine, lease=60, max_attempts=2, spec_version=1)
+
+
+def test_an_older_worker_passes_over_what_it_can_t_do_and_a_newer_one_does_it_first(
+    street: Street, older: Jobs
+) -> None:
+    shop = street.shops["a"]
+    new, old = shop.order(1, spec=NEW).job_id, shop.order(1).job_id
+    cutout = shop.order(0, spec={"subject": [0.5, 0.5]}, operation=Operation.CUTOUT).job_id
+
+    taken = older.claim()
+    assert taken is not None
+    assert (taken.job_id, taken.spec_version, older.claim()) == (old, 1, None)
+    claims = [street.start(), street.start()]
+    assert [(claim.job_id, claim.spec_version) for claim in claims] == [(new, 2), (cutout, 2)]
+
+
+def test_a_message_that_an_older_worker_ate_is_sent_again_for_as_long_as_its_job_waits(
+    street: Street, older: Jobs
+) -> None:
+    new = street.shops["a"].order(1, spec=NEW).job_id
+
+    for _ in range(3):
+        assert older.claim() is None
+        assert older.claim_unsent(waiting=0, resend_after=60) == [], "it may be on its way"
+        assert older.claim_unsent(waiting=0, resend_after=0) == [new]
+    assert street.start().job_id == new
+
+
+def test_jobs_that_are_passed_over_change_nobody_s_share_of_the_older_workers(street: Street, older: Jobs) -> None:
+    passed = {street.shops["a"].order(1, spec=NEW).job_id for _ in range(9)}
+    street.order("aaa" + "bbbbbb")
+
+    assert "".join(street.names[claim.client_id] for claim in iter(older.claim, None)) == "ababab" + "bbb"
+    # A newer worker gives it the three turns that it is behind; after that the clients take turns again.
+    street.order("b" * 6)
+    claims = [street.start() for _ in range(15)]
+    assert "".join(street.names[claim.client_id] for claim in claims) == "aaaa" + "ababababab" + "b"
+    assert {claim.job_id for claim in claims} > passed
+
+
+def test_what_older_workers_can_do_moves_up_behind_a_job_that_they_pass_over(street: Street, older: Jobs) -> None:
+    shop = street.shops["a"]
+    new = shop.order(1, spec=NEW).job_id
+    cancelled = street.order("a" * 20)
+    street.order("aa" + "bbbb")
+    street.cancel("a", *cancelled)
+
+    assert "".join(street.names[claim.client_id] for claim in iter(older.claim, None)) == "abab" + "bb"
+    assert street.start().job_id == new
+
+
+def test_a_retry_by_an_older_release_keeps_the_version_that_the_newer_one_gave(street: Street) -> None:
+    shop: Shop = street.shops["a"]
+    failed = shop.order(1, spec_version=SPEC_VERSION + 1)
+    assert street.moves.claim() is None
+    newer = Jobs(street.engine, lease=60, max_attempts=1, spec_version=SPEC_VERSION + 1)
+    claim = newer.claim()
+    assert claim is not None
+    newer.fail(claim, "internal_error", "It broke.")
+
+    anew = Retries(street.engine, JobIntake(street.engine), street.moves).retry(failed.job_id)
+
+    with street.engine.connect() as connection:
+        version = sa.select(jobs.c.spec_version).where(jobs.c.id == anew.job_id)
+        assert connection.execute(version).scalar_one() == SPEC_VERSION + 1
+    assert street.moves.claim() is None
