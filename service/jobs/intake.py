@@ -210,7 +210,7 @@ class JobIntake:
             with in_transaction(self._engine) as connection:
                 # The log first: the repeat of a request meets its key here, and is refused by no limit.
                 self._log(connection, new, log)
-                # The photo before the client (`service.database`).
+                # The photo before the client (`service.database.tables`).
                 use_source(connection, new.client_id, new.source_key, known=new.source_known)
                 self._make_job(connection, new, accepted)
                 debit(connection, new.client_id, new.credits_cost, accepted.job_id)

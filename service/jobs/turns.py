@@ -113,7 +113,7 @@ def set_weight(engine: sa.Engine, name: str, weight: int) -> None:
         client_id = connection.execute(sa.select(clients.c.id).where(clients.c.name == name)).scalar()
         if client_id is None:
             raise UnknownClient(f"There is no client named {name!r}.")
-        # Jobs before clients here, too, by id (`service.database`).
+        # Jobs before clients here, too, by id (`service.database.tables`).
         own = sa.select(*ORDER).where(WAITING, jobs.c.client_id == client_id).order_by(jobs.c.id).with_for_update()
         waiting = [job_id for _, job_id in sorted((row.turn, row.id) for row in connection.execute(own))]
         connection.execute(clients.update().where(clients.c.id == client_id).values(weight=weight))

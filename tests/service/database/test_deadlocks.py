@@ -1,6 +1,6 @@
 """Transactions that lock several rows, played against each other: PostgreSQL finds no deadlock among them.
 
-The order that keeps them apart is in the docstring of `service.database`.
+The order that keeps them apart is in the docstring of `service.database.tables`.
 """
 
 import random
