@@ -50,7 +50,7 @@ def test_a_store_is_written_to_now_and_then_and_at_each_look_while_it_refuses(
     check()
     check()
     assert full.writes == 4
-    assert list(renders.keys()) == [], "nothing is left"
+    assert list(renders.entries()) == [], "nothing is left"
 
 
 def test_a_write_needs_room(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Jobs that only a newer release can do: an older worker passes over them, and nothing is lost or held up."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
@@ -9,6 +11,8 @@ from service.jobs.intake import JobIntake
 from service.jobs.records import Operation
 from service.jobs.transitions import Jobs
 from service.operations.retry import Retries
+from service.settings import Settings
+from service.storage.buckets import open_buckets
 from tests.support.shop import Shop, Street
 
 NEW = {"seed": 1, "placement": {"stance": "lying"}}
@@ -73,7 +77,9 @@ def test_what_older_workers_can_do_moves_up_behind_a_job_that_they_pass_over(str
     assert street.start().job_id == new
 
 
-def test_a_retry_by_an_older_release_keeps_the_version_that_the_newer_one_gave(street: Street) -> None:
+def test_a_retry_by_an_older_release_keeps_the_version_that_the_newer_one_gave(street: Street, tmp_path: Path) -> None:
+    sources = open_buckets(Settings(home=tmp_path, store="directory"))[0]
+    sources.put("uploads/x.jpg", b"photo", "image/jpeg")
     shop: Shop = street.shops["a"]
     failed = shop.order(1, spec_version=SPEC_VERSION + 1)
     assert street.moves.claim() is None
@@ -82,7 +88,7 @@ def test_a_retry_by_an_older_release_keeps_the_version_that_the_newer_one_gave(s
     assert claim is not None
     newer.fail(claim, "internal_error", "It broke.")
 
-    anew = Retries(street.engine, JobIntake(street.engine), street.moves).retry(failed.job_id)
+    anew = Retries(street.engine, JobIntake(street.engine), street.moves, sources).retry(failed.job_id)
 
     with street.engine.connect() as connection:
         version = sa.select(jobs.c.spec_version).where(jobs.c.id == anew.job_id)
