@@ -1,13 +1,14 @@
 """What PostgreSQL is told of the processes that hold its locks."""
 
 import time
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from ulid import ULID
 
 from service.accounts.clients import Accounts
-from service.database.engine import DATABASE_AWAY, create_engine
+from service.database.engine import DATABASE_AWAY, create_engine, reader
 from service.database.tables import clients
 from service.settings import Settings
 from tests.support.databases import migrated_database
@@ -46,3 +47,12 @@ def test_a_transaction_that_works_is_left_alone(url: str) -> None:
         connection.exec_driver_sql("SELECT pg_sleep(2.6)")
         connection.exec_driver_sql("SELECT 1")
     engine.dispose()
+
+
+def test_a_reader_on_postgresql_opens_no_transaction(engine: sa.Engine) -> None:
+    """BEGIN and ROLLBACK would be two more round trips for each statement."""
+    with reader(engine).connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+        driver: Any = connection.connection.dbapi_connection
+        opened = driver.in_transaction if engine.dialect.name == "sqlite" else driver.info.transaction_status != 0
+        assert opened == (engine.dialect.name == "sqlite")
