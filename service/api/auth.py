@@ -13,13 +13,13 @@ from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
-from ulid import ULID
 
 from service.accounts.clients import Accounts, Client
 from service.accounts.keys import key_id
 from service.database.encryption import SecretUnreadable
 from service.schemas.problems import AnyRequest, problem
 from service.schemas.serialize import base_url
+from service.telemetry.http import told_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler
     base_url(connection)  # before a submit is charged whose answers could not be given
     connection.state.client = client
     connection.state.key_id = key_id(key.strip())
-    connection.scope["state"].setdefault("request_id", str(ULID()))
+    told_of(connection.scope)  # names the request
 
 
 async def signed(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:

@@ -133,5 +133,8 @@ def told_of(scope: Scope) -> Correlation:
             asked = valid_request_id(value.decode("latin-1"))
         elif name == b"traceparent":
             traceparent = valid_traceparent(value.decode("latin-1"))
-    own: str = scope.setdefault("state", {}).setdefault("request_id", str(ULID()))
+    state = scope.setdefault("state", {})
+    if "request_id" not in state:
+        state["request_id"] = str(ULID())
+    own: str = state["request_id"]
     return Correlation(asked or own, callers_own=asked is not None, traceparent=traceparent)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ulid import ULID
 
 from service.accounts.clients import Accounts
-from service.database.engine import DATABASE_AWAY, create_engine
+from service.database.engine import DATABASE_AWAY, create_engine, reader
 from service.database.tables import clients
 from service.settings import Settings
 from tests.support.databases import migrated_database, take_writes
@@ -87,3 +87,12 @@ def test_a_server_that_takes_no_writes_is_away_and_its_connections_are_given_up(
     with engine.begin() as connection:
         assert connection.execute(row).rowcount == 1
     engine.dispose()
+
+
+def test_a_reader_on_postgresql_opens_no_transaction(engine: sa.Engine) -> None:
+    """BEGIN and ROLLBACK would be two more round trips for each statement."""
+    with reader(engine).connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+        driver: Any = connection.connection.dbapi_connection
+        opened = driver.in_transaction if engine.dialect.name == "sqlite" else driver.info.transaction_status != 0
+        assert opened == (engine.dialect.name == "sqlite")
