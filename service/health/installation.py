@@ -179,8 +179,10 @@ class Installation:
         return {"schema_usable": True, "backlog": self._backlog(), "held": held}
 
     def _backlog(self) -> Backlog:
-        with self._reader.connect() as connection:
-            if connection.dialect.name == "postgresql":
+        on_postgresql = self.engine.dialect.name == "postgresql"
+        # A reader there has no transaction that the timeout could hold for.
+        with (self.engine if on_postgresql else self._reader).connect() as connection:
+            if on_postgresql:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_PATIENCE}s'")
                 if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
                     connection.invalidate()  # the next look asks whichever server is the primary then
